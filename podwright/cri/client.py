@@ -1,0 +1,92 @@
+"""A small async CRI client: two generated stubs on one channel, deadlines, and our error tree.
+
+Used by the agent, the CLI and the bench against any CRI server; it holds no policy beyond deadlines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import grpc
+
+from podwright.cri.endpoint import normalise
+from podwright.cri.status import error_from
+from podwright.cri.v1 import api_pb2_grpc
+
+if TYPE_CHECKING:
+    from podwright.cri.v1.api_pb2_grpc import ImageServiceAsyncStub, RuntimeServiceAsyncStub
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+# Two ExecSync streams of 16 MiB each and their frame fit.
+MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
+DEFAULT_TIMEOUT_S = 120.0  # the kubelet's --runtime-request-timeout
+CHANNEL_OPTIONS = [
+    ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
+    # gRPC derives :authority from the socket path otherwise, which Go's HTTP/2 server refuses as malformed.
+    ("grpc.default_authority", "localhost"),
+]
+
+
+class CriClient:
+    """One connection to a CRI endpoint. Use as an async context manager.
+
+    async with CriClient("unix:///run/podwright/podwright.sock") as cri:
+        version = await cri.call(cri.runtime.Version, api.VersionRequest())
+    """
+
+    runtime: RuntimeServiceAsyncStub
+    images: ImageServiceAsyncStub
+
+    def __init__(self, endpoint: str) -> None:
+        """Raises InvalidArgument when the endpoint is not a unix socket; connects on first use."""
+        self.endpoint = normalise(endpoint)
+        self._channel = grpc.aio.insecure_channel(self.endpoint, options=CHANNEL_OPTIONS)
+        self.runtime = api_pb2_grpc.RuntimeServiceStub(self._channel)
+        self.images = api_pb2_grpc.ImageServiceStub(self._channel)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the channel; calls in flight are cancelled."""
+        await self._channel.close()
+
+    async def call(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        timeout_s: float | None = DEFAULT_TIMEOUT_S,
+    ) -> Response:
+        """One unary call. Raises a PodwrightError for every failure; None means no deadline (PullImage)."""
+        try:
+            return await method(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as failure:
+            raise error_from(failure) from failure
+
+    async def stream(
+        self,
+        method: grpc.aio.UnaryStreamMultiCallable[Request, Response],
+        request: Request,
+        timeout_s: float | None = None,
+    ) -> AsyncIterator[Response]:
+        """One server-streaming call. Raises a PodwrightError for every failure."""
+        call: Any = method(request, timeout=timeout_s)
+        try:
+            async for response in call:
+                yield response
+        except grpc.aio.AioRpcError as failure:
+            raise error_from(failure) from failure
+        finally:
+            with contextlib.suppress(Exception):
+                call.cancel()

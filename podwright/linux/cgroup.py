@@ -1,0 +1,155 @@
+"""cgroups on every layout: v1, v2 and hybrid. Finding them, reading them, killing in them, removing them.
+
+A cgroup is named by its path below the hierarchy's root (`/podwright/abc`), the same in every hierarchy. Creating
+and limiting container cgroups is the OCI runtime's work, not done here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import Literal
+
+from podwright.linux.mount import MountPoint, read_mounts
+
+Layout = Literal["v1", "v2", "hybrid", "none"]
+
+CGROUP_ROOT = "/sys/fs/cgroup"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CgroupHost:
+    """Where this host has its hierarchies.
+
+    `controllers` maps a v1 controller (or `name=systemd`) to its mount; `unified` is the mount of the v2 hierarchy,
+    and `unified_controllers` what it holds (on a hybrid host: usually nothing, sometimes hugetlb).
+    """
+
+    layout: Layout
+    controllers: dict[str, str] = field(default_factory=dict)
+    unified: str | None = None
+    unified_controllers: frozenset[str] = frozenset()
+
+    def directories(self, path: str) -> list[str]:
+        """The directories that the cgroup `path` has, or would have, one per hierarchy."""
+        roots = dict.fromkeys([*self.controllers.values(), *([self.unified] if self.unified else [])])
+        return [root + "/" + path.strip("/") for root in roots]
+
+    def directory(self, path: str, controller: str) -> str | None:
+        """The directory in which `controller`'s files of the cgroup are; None when the host lacks it."""
+        if controller in self.controllers:
+            return self.controllers[controller] + "/" + path.strip("/")
+        if self.unified and (self.layout == "v2" or controller in self.unified_controllers):
+            return self.unified + "/" + path.strip("/")
+        return None
+
+
+def judge_layout(
+    mounts: list[MountPoint], unified_controllers: frozenset[str], v1_names: frozenset[str]
+) -> CgroupHost:
+    """What the mounts say: only cgroup2 is v2; cgroup2 beside v1 controllers is hybrid.
+
+    `v1_names` are the controllers that the kernel knows (/proc/cgroups).
+    """
+    controllers: dict[str, str] = {}
+    unified: str | None = None
+    for mount in mounts:
+        if mount.filesystem == "cgroup2" and unified is None and mount.target.startswith(CGROUP_ROOT):
+            unified = mount.target
+        elif mount.filesystem == "cgroup" and mount.target.startswith(CGROUP_ROOT):
+            names = os.path.basename(mount.target).split(",")
+            controllers.update(dict.fromkeys((name for name in names if name in v1_names), mount.target))
+            if names == ["systemd"]:
+                controllers["name=systemd"] = mount.target
+    layout: Layout = "none"
+    if unified and controllers:
+        layout = "hybrid"
+    elif unified:
+        layout = "v2"
+    elif controllers:
+        layout = "v1"
+    return CgroupHost(layout=layout, controllers=controllers, unified=unified, unified_controllers=unified_controllers)
+
+
+def detect() -> CgroupHost:
+    """The layout of this host."""
+    mounts = read_mounts()
+    with open("/proc/cgroups", encoding="ascii") as file:
+        names = frozenset(line.split()[0] for line in file if not line.startswith("#"))
+    held: frozenset[str] = frozenset()
+    for mount in mounts:
+        if mount.filesystem == "cgroup2" and mount.target.startswith(CGROUP_ROOT):
+            with contextlib.suppress(OSError), open(f"{mount.target}/cgroup.controllers", encoding="ascii") as file:
+                held = frozenset(file.read().split())
+    return judge_layout(mounts, held, names)
+
+
+def read_number(path: str) -> int | None:
+    """The number in a one-value file; None when it is missing, unreadable or "max"."""
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read().strip())
+    except (OSError, ValueError):
+        return None
+
+
+def read_table(path: str) -> dict[str, int]:
+    """A flat "key number" file such as memory.stat; empty when it is missing."""
+    table: dict[str, int] = {}
+    with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
+        for line in file:
+            key, _, value = line.partition(" ")
+            with contextlib.suppress(ValueError):
+                table[key] = int(value)
+    return table
+
+
+def oom_kills(host: CgroupHost, path: str) -> int:
+    """How many processes of the cgroup the kernel has killed for memory."""
+    directory = host.directory(path, "memory")
+    if directory is None:
+        return 0
+    name = "memory.oom_control" if "memory" in host.controllers else "memory.events"
+    return read_table(f"{directory}/{name}").get("oom_kill", 0)
+
+
+def processes(host: CgroupHost, path: str) -> set[int]:
+    """The processes in the cgroup and below it, in any hierarchy."""
+    found: set[int] = set()
+    for directory in host.directories(path):
+        for folder, _, _ in os.walk(directory):
+            with contextlib.suppress(OSError), open(f"{folder}/cgroup.procs", encoding="ascii") as file:
+                found.update(int(line) for line in file)
+    return found
+
+
+def kill_all(host: CgroupHost, path: str, timeout_s: float = 2.0) -> bool:
+    """SIGKILL everything in the cgroup, until it is empty; False when `timeout_s` was not enough. Blocks."""
+    if host.unified:
+        kill_file = f"{host.unified}/{path.strip('/')}/cgroup.kill"
+        with contextlib.suppress(OSError), open(kill_file, "w", encoding="ascii") as file:
+            file.write("1")
+    deadline = time.monotonic() + timeout_s
+    while pids := processes(host, path):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def remove(host: CgroupHost, path: str) -> None:
+    """Remove the cgroup and those below it, in every hierarchy; absent ones are fine. Raises OSError when busy."""
+    for directory in host.directories(path):
+        for folder, _, _ in os.walk(directory, topdown=False):
+            try:
+                os.rmdir(folder)
+            except OSError as failure:
+                if failure.errno != errno.ENOENT:
+                    raise

@@ -1,0 +1,52 @@
+"""The C library through ctypes, with errno turned into OSError."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def check(result: int, *names: str | bytes) -> int:
+    """`result`, or OSError from errno when it is negative; `names` are the paths to show in it."""
+    if result >= 0:
+        return result
+    code = ctypes.get_errno()
+    shown = [os.fsdecode(name) for name in names[:2]]
+    if len(shown) == 2:
+        raise OSError(code, os.strerror(code), shown[0], None, shown[1])
+    raise OSError(code, os.strerror(code), *shown)
+
+
+def syscall(number: int, *arguments: int | bytes | None) -> int:
+    """A raw system call; integers go as 64-bit words, bytes as pointers. Raises nothing: see `check`."""
+    words = [ctypes.c_long(word) if isinstance(word, int) else ctypes.c_char_p(word) for word in arguments]
+    return int(_libc.syscall(ctypes.c_long(number), *words))
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, data: str | None) -> None:
+    """mount(2)."""
+    encoded = [os.fsencode(text) if text is not None else None for text in (source, target, kind, data)]
+    result = _libc.mount(encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3])
+    check(result, source, target)
+
+
+def umount2(target: str, flags: int) -> None:
+    """umount2(2)."""
+    check(_libc.umount2(os.fsencode(target), flags), target)
+
+
+def unshare(flags: int) -> None:
+    """unshare(2): acts on the calling thread."""
+    check(_libc.unshare(flags))
+
+
+def setns(fd: int, kind: int) -> None:
+    """setns(2): acts on the calling thread."""
+    check(_libc.setns(fd, kind))
+
+
+def sethostname(name: bytes) -> None:
+    """sethostname(2), in the calling thread's UTS namespace."""
+    check(_libc.sethostname(name, len(name)))

@@ -1,0 +1,103 @@
+"""Namespaces that live without a process: made by a thread, kept by bind mounts of its /proc entries.
+
+A thread of its own is used and thrown away, because unshare and setns change the calling thread for good.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from podwright.linux import libc, mount
+
+Result = TypeVar("Result")
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+FLAGS = {"net": CLONE_NEWNET, "ipc": CLONE_NEWIPC, "uts": CLONE_NEWUTS}
+
+
+def in_thread(work: Callable[[], Result]) -> Result:
+    """Run `work` in a new thread that ends with it; its result or exception is passed on."""
+    outcome: list[Result] = []
+    failure: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as error:  # noqa: BLE001 # handed to the caller, whatever it is
+            failure.append(error)
+
+    thread = threading.Thread(target=target, name="namespace", daemon=True)
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+    return outcome[0]
+
+
+def create_pinned(pins: Mapping[str, str], inside: Callable[[], Result]) -> Result:
+    """Make one new namespace per entry of `pins` (kind -> path to keep it at), and run `inside` in them.
+
+    Kinds are "net", "ipc" and "uts". The pin files are created; when anything fails, they are unmounted and
+    removed again. Raises OSError.
+    """
+
+    def work() -> Result:
+        flags = 0
+        for kind in pins:
+            flags |= FLAGS[kind]
+        libc.unshare(flags)
+        thread_id = threading.get_native_id()
+        done: list[str] = []
+        try:
+            for kind, path in pins.items():
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY | os.O_CLOEXEC, 0o400))
+                done.append(path)
+                mount.bind(f"/proc/self/task/{thread_id}/ns/{kind}", path)
+            return inside()
+        except BaseException:
+            for path in done:
+                unpin(path)
+            raise
+
+    return in_thread(work)
+
+
+def unpin(path: str) -> None:
+    """Let go of a pinned namespace; nothing there is fine. Raises OSError."""
+    mount.unmount(path)
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def is_pinned(path: str) -> bool:
+    """Whether a namespace is mounted at `path`: the file then lives on the kernel's nsfs."""
+    try:
+        return os.stat(path).st_dev != os.stat(os.path.dirname(path)).st_dev
+    except FileNotFoundError:
+        return False
+
+
+def run_in(path: str, kind: str, work: Callable[[], Result]) -> Result:
+    """Run `work` in the namespace at `path`, in a thread of its own. Raises OSError."""
+
+    def inside() -> Result:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            libc.setns(fd, FLAGS[kind])
+        finally:
+            os.close(fd)
+        return work()
+
+    return in_thread(inside)

@@ -1,0 +1,78 @@
+"""Pipes to and from a child, moved by the event loop: bounded collection of output, and feeding of input."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+
+CHUNK_BYTES = 65536
+
+
+class OutputPipe:
+    """Collects what a child writes, up to a limit; what comes after it is read and thrown away."""
+
+    def __init__(self, fd: int, number: int, limit_bytes: int) -> None:
+        self.number = number  # the child's name for it: 1 or 2
+        self.data = bytearray()
+        self._limit_bytes = limit_bytes
+        self._fd = fd
+        self._loop = asyncio.get_running_loop()
+        self.finished: asyncio.Future[None] = self._loop.create_future()
+        os.set_blocking(fd, False)
+        self._loop.add_reader(fd, self._on_readable)
+
+    def _on_readable(self) -> None:
+        try:
+            chunk = os.read(self._fd, CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        if chunk:
+            self.data += chunk[: self._limit_bytes - len(self.data)]
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Stop reading; may be called more than once."""
+        if self._fd >= 0:
+            self._loop.remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+        if not self.finished.done():
+            self.finished.set_result(None)
+
+
+class _InputPipe:
+    """Writes bytes to a child as it takes them, then closes; a child that stops reading ends it quietly."""
+
+    def __init__(self, fd: int, data: bytes) -> None:
+        self._rest = memoryview(data)
+        self._fd = fd
+        self._loop = asyncio.get_running_loop()
+        os.set_blocking(fd, False)
+        self._loop.add_writer(fd, self._on_writable)
+
+    def _on_writable(self) -> None:
+        try:
+            self._rest = self._rest[os.write(self._fd, self._rest[:CHUNK_BYTES]) :]
+        except BlockingIOError:
+            return
+        except OSError:  # EPIPE: the child has closed its stdin, which is its right
+            self._rest = self._rest[:0]
+        if not self._rest:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Close the pipe; may be called more than once."""
+        if self._fd >= 0:
+            with contextlib.suppress(ValueError):
+                self._loop.remove_writer(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+
+def feed(fd: int, data: bytes) -> _InputPipe:
+    """Write `data` to `fd` in the background and close it; `cancel()` on the result gives up early."""
+    return _InputPipe(fd, data)

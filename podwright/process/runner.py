@@ -1,0 +1,256 @@
+"""Starting programs: argv lists, a clean environment, deadlines, bounded output, a log line to paste.
+
+Called by everything that has to run a binary (OCI runtimes, conmon, CNI plugins, nft, our own children); ruff bans
+the other ways. Children are made by posix_spawn, because gRPC does not survive fork in a threaded process, and
+their ends are seen through pidfds on the event loop, so that no thread and no SIGCHLD handler is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import shlex
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from podwright.errors import DeadlineExceeded, FailedPrecondition
+from podwright.process.pipes import OutputPipe, feed
+
+log = logging.getLogger(__name__)
+
+SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+DEFAULT_OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024
+KILLED_REAP_S = 5.0
+# What Python or a parent shell may have set to "ignore" would otherwise be inherited by every container.
+RESET_SIGNALS = (
+    signal.SIGPIPE,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGXFSZ,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What to run.
+
+    `argv[0]` is an absolute path or a name looked up in SAFE_PATH. `env` replaces the environment (None: PATH
+    alone). `fds` maps a descriptor number in the child to an open one here; 0-2 may be given, otherwise stdin is
+    `stdin` (empty: /dev/null) and output is collected up to `output_limit_bytes` a stream, the rest discarded.
+    After the process has ended, output is read until end of file or for `drain_s` at most, since a daemonised
+    grandchild may hold the pipes open.
+    """
+
+    argv: tuple[str, ...]
+    timeout_s: float
+    stdin: bytes = b""
+    env: Mapping[str, str] | None = None
+    fds: Mapping[int, int] = field(default_factory=dict)
+    output_limit_bytes: int = DEFAULT_OUTPUT_LIMIT_BYTES
+    drain_s: float = 2.0
+
+    def __str__(self) -> str:
+        """The command as one could paste it in a shell."""
+        return shlex.join(self.argv)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """How it ended: `returncode` is the exit code, or minus the signal's number."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def shell_code(self) -> int:
+        """The exit code as shells and the CRI count it: 128 + n for signal n."""
+        return self.returncode if self.returncode >= 0 else 128 - self.returncode
+
+    def error_text(self) -> str:
+        """The last words of the program, for a message: stderr, or stdout when it has none."""
+        return (self.stderr.strip() or self.stdout.strip()).decode(errors="replace")[-2000:]
+
+
+class Process:
+    """A running child. `wait` may be called by many; the child is reaped once, by the event loop."""
+
+    def __init__(self, pid: int, pidfd: int) -> None:
+        self.pid = pid
+        self._pidfd = pidfd
+        loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[int] = loop.create_future()
+        loop.add_reader(pidfd, self._reap)
+
+    def _reap(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._pidfd = -1
+        try:
+            _, status = os.waitpid(self.pid, 0)
+            code = os.waitstatus_to_exitcode(status)
+        except ChildProcessError:  # somebody reaped it: the code is lost, the end is not
+            code = 255
+        if not self._ended.done():
+            self._ended.set_result(code)
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs."""
+        return self._ended.result() if self._ended.done() else None
+
+    async def wait(self) -> int:
+        """Exit code, or minus the signal's number."""
+        return await asyncio.shield(self._ended)
+
+    def signal(self, number: int) -> None:
+        """Send a signal; nothing happens when the process has ended."""
+        if self._pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    def kill_group(self) -> None:
+        """SIGKILL to its whole process group (children started here lead their own)."""
+        if self._pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+
+class ProcessRunner(Protocol):
+    """What callers need; `PosixProcessRunner` is the real one."""
+
+    async def run(self, command: Command) -> Completed:
+        """Run to the end. Raises DeadlineExceeded (the process group is killed) and FailedPrecondition."""
+
+    def start(self, command: Command) -> Process:
+        """Start and return at once; `timeout_s`, `stdin` and output collection do not apply.
+
+        Descriptors 0-2 that `fds` does not give are /dev/null. Raises FailedPrecondition.
+        """
+
+
+class PosixProcessRunner:
+    """Starts children by posix_spawn in a session of their own."""
+
+    async def run(self, command: Command) -> Completed:
+        """See ProcessRunner.run."""
+        fds = dict(command.fds)
+        outputs: list[OutputPipe] = []
+        writer = -1
+        with contextlib.ExitStack() as child_ends:
+            try:
+                if 0 not in fds and command.stdin:
+                    fds[0], writer = _pipe(child_ends)
+                outputs = [_output(child_ends, fds, number, command) for number in (1, 2) if number not in fds]
+                process = _spawn(command, fds)
+            except BaseException:
+                _close_all(outputs, writer)
+                raise
+        feeding = feed(writer, command.stdin) if writer >= 0 else None
+        try:
+            async with asyncio.timeout(command.timeout_s):
+                code = await process.wait()
+            await _drain(outputs, command.drain_s)
+        except TimeoutError as late:
+            raise DeadlineExceeded(f"{command.argv[0]} did not end within {command.timeout_s:g} s") from late
+        finally:
+            if feeding is not None:
+                feeding.cancel()
+            for pipe in outputs:
+                pipe.close()
+            if process.returncode is None:
+                process.kill_group()
+                await _reaped(process)
+        log.debug("ran pid=%d code=%d argv=%s", process.pid, code, command)
+        collected = {pipe.number: bytes(pipe.data) for pipe in outputs}
+        return Completed(returncode=code, stdout=collected.get(1, b""), stderr=collected.get(2, b""))
+
+    def start(self, command: Command) -> Process:
+        """See ProcessRunner.start."""
+        process = _spawn(command, dict(command.fds))
+        log.debug("started pid=%d argv=%s", process.pid, command)
+        return process
+
+
+def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
+    """(read end for the child, write end for us); the child's end is closed with the stack."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    stack.callback(os.close, reader)
+    return reader, writer
+
+
+def _output(stack: contextlib.ExitStack, fds: dict[int, int], number: int, command: Command) -> OutputPipe:
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    stack.callback(os.close, writer)
+    fds[number] = writer
+    return OutputPipe(reader, number, command.output_limit_bytes)
+
+
+def _close_all(outputs: list[OutputPipe], writer: int) -> None:
+    for pipe in outputs:
+        pipe.close()
+    if writer >= 0:
+        os.close(writer)
+
+
+async def _drain(outputs: list[OutputPipe], drain_s: float) -> None:
+    """Wait for end of file on every pipe, but no longer than `drain_s`."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(drain_s):
+            for pipe in outputs:
+                await pipe.finished
+
+
+async def _reaped(process: Process) -> None:
+    """Wait for a killed child even when the caller was cancelled, but not for ever: D state happens."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), KILLED_REAP_S)
+
+
+def _spawn(command: Command, fds: dict[int, int]) -> Process:
+    """posix_spawn with exactly the given descriptors; everything else here is close-on-exec."""
+    # A target number may be the source of another move, so sources go out of the way first.
+    top = max(*fds, *fds.values(), 2) + 1 if fds else 3
+    moves = [(number, source, top + offset) for offset, (number, source) in enumerate(sorted(fds.items()))]
+    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = []
+    actions += [(os.POSIX_SPAWN_DUP2, source, parked) for _, source, parked in moves]
+    actions += [(os.POSIX_SPAWN_DUP2, parked, number) for number, _, parked in moves]
+    actions += [(os.POSIX_SPAWN_CLOSE, parked) for _, _, parked in moves]
+    actions += [
+        (os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDONLY if number == 0 else os.O_WRONLY, 0)
+        for number in (0, 1, 2)
+        if number not in fds
+    ]
+    env = {"PATH": SAFE_PATH} if command.env is None else dict(command.env)
+    path = find_executable(command.argv[0])
+    try:
+        pid = os.posix_spawn(
+            path,
+            command.argv,
+            env,
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=RESET_SIGNALS,
+        )
+    except OSError as failure:
+        raise FailedPrecondition(f"cannot run {path}: {os.strerror(failure.errno or errno.EIO)}") from failure
+    return Process(pid, os.pidfd_open(pid))
+
+
+def find_executable(name: str) -> str:
+    """The absolute path of a program in SAFE_PATH. Raises FailedPrecondition when there is none."""
+    if "/" in name:
+        return name
+    for folder in SAFE_PATH.split(":"):
+        path = f"{folder}/{name}"
+        if os.access(path, os.X_OK):
+            return path
+    raise FailedPrecondition(f"the program {name} is not installed", hint=f"install {name}, or run podwright doctor")

@@ -1,0 +1,141 @@
+"""The daemon's configuration: one TOML file, strict. Every key, its type and its default stand here.
+
+Read once at start by `app`; the rooms get the section that concerns them. An unknown key is an error that names
+the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from typing import Any, Literal
+
+import msgspec
+
+from podwright.errors import InvalidArgument
+
+DEFAULT_PATH = "/etc/podwright/config.toml"
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all sections: immutable, and closed against unknown keys."""
+
+
+class Handler(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[handlers.NAME]: one way to run containers; CRI's `runtime_handler`."""
+
+    path: str = ""  # the OCI runtime's binary; empty: NAME, looked up in the standard directories
+    conmon: str = "conmon"
+
+
+class Registry(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[registry]: where images come from."""
+
+    config_path: str = "/etc/podwright/certs.d"  # containerd's certs.d/<host>/hosts.toml
+    concurrent_downloads: int = 3  # blobs at once, per pull
+    connect_timeout_s: float = 10.0
+    stall_timeout_s: float = 60.0  # without a byte, then the next host
+
+
+class Images(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[images]: limits for what a pull may bring."""
+
+    max_layers: int = 256
+    max_unpacked_bytes: int = 64 * 1024**3  # per layer, holes of sparse files included
+    max_entries: int = 4_000_000  # files in a layer
+
+
+class Network(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[network]: CNI when `cni_conf_dir` holds a configuration, the built-in bridge otherwise."""
+
+    cni_conf_dir: str = "/etc/cni/net.d"
+    cni_bin_dirs: tuple[str, ...] = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
+    cni_cache_dir: str = "/var/lib/cni"
+    mode: Literal["auto", "cni", "bridge"] = "auto"  # auto: see above; cni: NotReady without a configuration
+    bridge: str = "podwright0"
+    subnet: str = "10.88.0.0/16"
+    mtu: int = 0  # 0: that of the default route's interface
+    timeout_s: float = 60.0  # for one ADD or DEL
+
+
+class Streaming(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[streaming]: the server behind Exec, Attach and PortForward URLs."""
+
+    address: str = "127.0.0.1:0"
+
+
+class Containers(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[containers]: defaults for every container."""
+
+    cgroup_driver: Literal["cgroupfs", "systemd"] = "cgroupfs"
+    cgroup_parent: str = "/podwright"  # for pods whose request names none
+    seccomp_profile: str = ""  # what RuntimeDefault means; empty: the first of the distribution's files that exists
+    shm_size_bytes: int = 64 * 1024**2
+    runtime_timeout_s: float = 60.0  # for one call of an OCI runtime
+    exec_output_limit_bytes: int = 16 * 1024**2  # of each stream of ExecSync
+
+
+class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    root: str = "/var/lib/podwright"  # survives a reboot: images, records, container filesystems
+    state: str = "/run/podwright"  # does not: sockets, pinned namespaces, monitors' files
+    listen: str = "unix:///run/podwright/podwright.sock"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    default_handler: str = ""  # empty: crun if there is one, else runc
+    handlers: dict[str, Handler] = {}
+    registry: Registry = Registry()
+    images: Images = Images()
+    network: Network = Network()
+    streaming: Streaming = Streaming()
+    containers: Containers = Containers()
+
+
+def load(path: str | None) -> Config:
+    """The configuration in `path`; None means DEFAULT_PATH if it exists, else the defaults.
+
+    Raises InvalidArgument for a file that cannot be read, is not TOML, or has a wrong or unknown key.
+    """
+    try:
+        with open(path or DEFAULT_PATH, "rb") as file:
+            document = tomllib.load(file)
+    except FileNotFoundError as missing:
+        if path is None:
+            return Config()
+        raise InvalidArgument(f"config {path} does not exist") from missing
+    except (OSError, tomllib.TOMLDecodeError) as failure:
+        raise InvalidArgument(f"config {path or DEFAULT_PATH}: {failure}") from failure
+    return parse(document, path or DEFAULT_PATH)
+
+
+def parse(document: dict[str, Any], name: str) -> Config:
+    """The configuration that a TOML document means. Raises InvalidArgument; `name` is for its message."""
+    _check_keys(document, Config, "", name)
+    try:
+        config = msgspec.convert(document, Config)
+    except msgspec.ValidationError as failure:
+        raise InvalidArgument(f"config {name}: {failure}") from failure
+    for key in ("root", "state"):
+        if not getattr(config, key).startswith("/"):
+            raise InvalidArgument(f"config {name}: {key} must be an absolute path")
+    return config
+
+
+def dump(config: Config) -> str:
+    """The effective configuration as TOML."""
+    return msgspec.toml.encode(config).decode()
+
+
+def _check_keys(document: dict[str, Any], section: type[Section], prefix: str, name: str) -> None:
+    fields = {field.name: field.type for field in msgspec.structs.fields(section)}
+    for key, value in document.items():
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"known keys: {', '.join(sorted(fields))}"
+            raise InvalidArgument(f"config {name}: unknown key {prefix}{key}", hint=hint)
+        if isinstance(value, dict) and key == "handlers":
+            for handler, settings in value.items():
+                if isinstance(settings, dict):
+                    _check_keys(settings, Handler, f"handlers.{handler}.", name)
+        elif isinstance(value, dict) and isinstance(fields[key], type) and issubclass(fields[key], Section):
+            _check_keys(value, fields[key], f"{prefix}{key}.", name)

@@ -1,0 +1,114 @@
+"""A pod sandbox: what was asked for (`SandboxConfig`) and what became of it (`Sandbox`)."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+from podwright.runtime.model.base import NamespaceOptions, Resources, SecurityProfile, SelinuxOptions, Value
+from podwright.runtime.model.ids import SandboxId
+
+
+class SandboxState(StrEnum):
+    """CREATING --(all steps done)--> READY --(stopped, or its processes died)--> NOTREADY --> removed.
+
+    CREATING is never shown; the daemon that finds such a record at its start undoes it. There is no way back from
+    NOTREADY: a kubelet makes a new sandbox with the next attempt.
+    """
+
+    CREATING = "creating"
+    READY = "ready"
+    NOTREADY = "notready"
+
+
+class Protocol(IntEnum):
+    """CRI's Protocol."""
+
+    TCP = 0
+    UDP = 1
+    SCTP = 2
+
+
+class SandboxName(Value, frozen=True, kw_only=True):
+    """CRI's PodSandboxMetadata: all four together are unique."""
+
+    name: str
+    namespace: str
+    uid: str
+    attempt: int = 0
+
+
+class DnsConfig(Value, frozen=True, kw_only=True):
+    """Lines of resolv.conf; none at all is an empty file, which differs from no DnsConfig."""
+
+    servers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+class PortMapping(Value, frozen=True, kw_only=True):
+    """A host port; `host_ip` empty means every address."""
+
+    container_port: int
+    host_port: int
+    protocol: Protocol = Protocol.TCP
+    host_ip: str = ""
+
+
+class SandboxSecurity(Value, frozen=True, kw_only=True):
+    """CRI's LinuxSandboxSecurityContext."""
+
+    namespaces: NamespaceOptions = NamespaceOptions()
+    selinux: SelinuxOptions | None = None
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    readonly_rootfs: bool = False
+    supplemental_groups: tuple[int, ...] = ()
+    privileged: bool = False
+    seccomp: SecurityProfile | None = None
+    apparmor: SecurityProfile | None = None
+
+
+class SandboxConfig(Value, frozen=True, kw_only=True):
+    """What a sandbox shall be."""
+
+    name: SandboxName
+    hostname: str = ""
+    log_directory: str = ""
+    dns: DnsConfig | None = None
+    port_mappings: tuple[PortMapping, ...] = ()
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    cgroup_parent: str = ""
+    sysctls: dict[str, str] = {}
+    security: SandboxSecurity = SandboxSecurity()
+    overhead: Resources | None = None
+    resources: Resources | None = None
+
+
+class Attachment(Value, frozen=True, kw_only=True):
+    """How a sandbox is on its network: the addresses, primary first, and what the backend needs to undo it."""
+
+    backend: str  # "bridge" or "cni"
+    ips: tuple[str, ...] = ()
+    interface: str = "eth0"
+    detail: dict[str, str] = {}
+
+
+class Sandbox(Value, frozen=True, kw_only=True):
+    """The record of a sandbox. Times in nanoseconds since the epoch.
+
+    `netns` is the path of the pinned network namespace, empty for the host's; `attachment` is None until the network
+    is up, and again once it is down. `infra_pid` is the process that holds a shared PID namespace, 0 when there is
+    none; `infra_start_time` tells it from a later process with the same number.
+    """
+
+    id: SandboxId
+    config: SandboxConfig
+    handler: str
+    state: SandboxState
+    created_at: int
+    netns: str = ""
+    attachment: Attachment | None = None
+    cgroup_parent: str = ""
+    infra_pid: int = 0
+    infra_start_time: int = 0

@@ -1,0 +1,130 @@
+"""Records in SQLite: one table per kind, one JSON document per row, decoded into frozen structs.
+
+Each service owns its table and keeps the decoded records in memory; a change is committed here before the RPC
+that made it answers. WAL without fsync per commit: a `kill -9` loses nothing, a power cut at most the last
+moments, which the start-up reconciliation repairs as it repairs everything else. Not for blobs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+import msgspec
+
+from podwright.errors import FailedPrecondition, Internal, ResourceExhausted
+
+FORMAT_VERSION = 1
+Record = TypeVar("Record", bound=msgspec.Struct)
+
+
+class Database:
+    """The daemon's database; holding it open is holding the root, so a second daemon is refused."""
+
+    def __init__(self, root: str) -> None:
+        """Open or create `root`/state.db. Raises FailedPrecondition when another daemon has this root."""
+        os.makedirs(root, mode=0o711, exist_ok=True)
+        self._lock = _lock(f"{root}/lock")
+        path = f"{root}/state.db"
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._depth = 0
+        self._open(path)
+
+    def _open(self, path: str) -> None:
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
+                self._connection.execute(f"PRAGMA {pragma}")
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        except sqlite3.DatabaseError as failure:
+            raise FailedPrecondition(
+                f"{path} cannot be read: {failure}", hint="move it away to start afresh"
+            ) from failure
+        if version not in (0, FORMAT_VERSION):
+            raise FailedPrecondition(
+                f"{path} has format {version}, this Podwright knows {FORMAT_VERSION}",
+                hint="use the version that wrote it",
+            )
+        self._connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
+
+    def execute(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
+        """Run one statement. Raises ResourceExhausted when the disk is full and Internal for other failures."""
+        try:
+            return self._connection.execute(statement, parameters).fetchall()
+        except sqlite3.OperationalError as failure:
+            if failure.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise ResourceExhausted("the disk that holds the state database is full") from failure
+            raise Internal(f"state database: {failure}") from failure
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit everything inside at once, or nothing when it raises; may be nested."""
+        outermost = self._depth == 0
+        if outermost:
+            self.execute("BEGIN IMMEDIATE")
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            self._depth -= 1
+            if outermost:
+                self.execute("ROLLBACK")
+            raise
+        self._depth -= 1
+        if outermost:
+            self.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close, and let go of the root."""
+        self._connection.close()
+        os.close(self._lock)
+
+
+class Table(Generic[Record]):
+    """Records of one kind by id. Calls take tens of microseconds and are made on the event loop."""
+
+    def __init__(self, database: Database, name: str, kind: type[Record]) -> None:
+        """`name` is a constant of ours, never input."""
+        self._database = database
+        self._name = name
+        self._encoder = msgspec.json.Encoder()
+        self._decoder = msgspec.json.Decoder(kind)
+        database.execute(
+            f"CREATE TABLE IF NOT EXISTS {name} (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID"
+        )
+
+    def put(self, key: str, record: Record) -> None:
+        """Insert or replace."""
+        self._database.execute(
+            f"INSERT INTO {self._name} VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record",  # noqa: S608 # constant name
+            key,
+            self._encoder.encode(record),
+        )
+
+    def delete(self, key: str) -> None:
+        """Delete; an absent key is fine."""
+        self._database.execute(f"DELETE FROM {self._name} WHERE id = ?", key)  # noqa: S608 # constant name
+
+    def load(self) -> dict[str, Record]:
+        """Every record. Raises Internal when one does not decode."""
+        rows = self._database.execute(f"SELECT id, record FROM {self._name}")  # noqa: S608 # constant name
+        try:
+            return {str(key): self._decoder.decode(record) for key, record in rows}  # type: ignore[arg-type] # a BLOB column
+        except msgspec.DecodeError as failure:
+            raise Internal(f"table {self._name}: a record does not decode: {failure}") from failure
+
+
+def _lock(path: str) -> int:
+    fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as failure:
+        os.close(fd)
+        raise FailedPrecondition(
+            f"another podwright serves {os.path.dirname(path)}", hint="stop it, or choose another --root"
+        ) from failure
+    return fd
