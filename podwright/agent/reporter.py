@@ -1,0 +1,129 @@
+"""What a run tells the person in front of it, and the plain way of telling it.
+
+The agent calls a `Reporter` and prints nothing itself; the CLI brings one with colours and bars. Calls come from
+the event loop's thread, must not block for long and must not raise.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TextIO
+
+ContainerPhase = Literal["waiting", "created", "running", "exited"]
+PodPhase = Literal["Pending", "Running", "Stopping", "Succeeded", "Failed", "Stopped", "Detached"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerChange:
+    """A container came into another state.
+
+    `attempt` counts from 0; `reason` is the runtime's or the agent's word (Completed, Error, OOMKilled,
+    CrashLoopBackOff); `exit_code` is set for "exited"; `message` may be long and have several lines.
+    """
+
+    container: str
+    phase: ContainerPhase
+    attempt: int = 0
+    init: bool = False
+    reason: str = ""
+    exit_code: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One whole line that a container wrote, without its line end; `time` is RFC 3339 as the runtime wrote it."""
+
+    container: str
+    stream: Literal["stdout", "stderr"]
+    time: str
+    text: str
+
+
+class Reporter(Protocol):
+    """What the agent tells."""
+
+    def info(self, message: str) -> None:
+        """Something worth a line: which endpoint, which pod, which address."""
+
+    def warning(self, message: str) -> None:
+        """Something that was asked for and is not done, or is done differently."""
+
+    def error(self, message: str) -> None:
+        """Why the run fails."""
+
+    def pull_started(self, image: str) -> None:
+        """CRI gives no progress: show something that moves until `pull_finished` of the same image."""
+
+    def pull_finished(self, image: str, *, elapsed_s: float, size_bytes: int, error: str = "") -> None:
+        """The pull ended; `size_bytes` 0 means unknown; `error` is empty when it succeeded."""
+
+    def pod(self, name: str, phase: PodPhase, message: str = "") -> None:
+        """The pod came into another phase; `name` is namespace/name."""
+
+    def container(self, change: ContainerChange) -> None:
+        """A container came into another state."""
+
+    def log(self, line: LogLine) -> None:
+        """A container wrote a line."""
+
+
+@dataclass(slots=True)
+class PlainReporter:
+    """Plain lines: what containers write goes to `out`, everything else to `err`."""
+
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    err: TextIO = field(default_factory=lambda: sys.stderr)
+
+    def _note(self, text: str) -> None:
+        self.err.write(text + "\n")
+        self.err.flush()
+
+    def info(self, message: str) -> None:
+        """See Reporter."""
+        self._note(message)
+
+    def warning(self, message: str) -> None:
+        """See Reporter."""
+        self._note(f"warning: {message}")
+
+    def error(self, message: str) -> None:
+        """See Reporter."""
+        self._note(f"error: {message}")
+
+    def pull_started(self, image: str) -> None:
+        """See Reporter."""
+        self._note(f"pulling {image}")
+
+    def pull_finished(self, image: str, *, elapsed_s: float, size_bytes: int, error: str = "") -> None:
+        """See Reporter."""
+        if not error:
+            size = f", {size_bytes / 1e6:.1f} MB" if size_bytes else ""
+            self._note(f"pulled {image} in {elapsed_s:.1f} s{size}")
+
+    def pod(self, name: str, phase: PodPhase, message: str = "") -> None:
+        """See Reporter."""
+        self._note(f"pod {name}: {phase}" + (f" ({message})" if message else ""))
+
+    def container(self, change: ContainerChange) -> None:
+        """See Reporter."""
+        self._note(describe(change))
+
+    def log(self, line: LogLine) -> None:
+        """See Reporter."""
+        self.out.write(f"[{line.container}] {line.text}\n")
+        self.out.flush()
+
+
+def describe(change: ContainerChange) -> str:
+    """One line about a change, for people."""
+    kind = "init container" if change.init else "container"
+    text = f"{kind} {change.container}: {change.phase}"
+    if change.exit_code is not None:
+        text += f" with code {change.exit_code}"
+    if change.reason:
+        text += f" ({change.reason})"
+    if change.attempt:
+        text += f", restart {change.attempt}"
+    return text + (f": {change.message.strip()}" if change.message.strip() else "")
