@@ -1,0 +1,68 @@
+# The developer's commands; CI calls the same ones (.ci/run).
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL: # `setup` must come before `venv`
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.stamp
+# What the leak check at the end of the suite counts: `host` is everything new on this machine, `own` only what
+# can be traced to the tests (for a machine where other people start containers at the same time).
+LEAKS ?= host
+# Further arguments for pytest, the demo or the bench.
+ARGS ?=
+
+.PHONY: help setup venv proto check format test test-fast demo bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing from Debian's packages (root)
+	@PYTHON=$(PYTHON) sh tools/setup.sh
+
+venv: $(STAMP) ## make .venv from requirements.lock, with the command at .venv/bin/podwright
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Podwright needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+		{ echo "this Python has no venv module: run 'make setup' as root" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+proto: venv ## regenerate podwright/cri/v1/*_pb2* from api.proto
+	$(BIN)/python -m tools.proto
+
+check: venv ## format, lint, types, import contracts, drift of generated stubs
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy -p podwright -p tests -p tools
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.proto --check
+
+format: venv ## rewrite the sources as the format check wants them
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test: setup venv ## the whole suite (root; starts containers and containerd)
+	$(BIN)/python -m pytest --leaks=$(LEAKS) $(ARGS)
+
+test-fast: venv ## the tests that need neither root nor a peer
+	$(BIN)/python -m pytest -m "not root and not peer" $(ARGS)
+
+demo: setup venv ## run examples/hello.yaml from a registry on loopback (root)
+	$(BIN)/python -m tools.demo $(ARGS)
+
+bench: setup venv ## time sandboxes and containers on a private daemon (root)
+	$(BIN)/python -m compileall -q podwright
+	$(BIN)/python -m tools.bench $(ARGS)
+
+lock: venv ## resolve requirements.lock anew from pyproject.toml
+	$(BIN)/pip-compile --quiet --upgrade --allow-unsafe --extra=dev --generate-hashes --no-emit-find-links \
+		--no-emit-index-url --no-emit-trusted-host --output-file=requirements.lock --strip-extras pyproject.toml
+
+clean: ## remove .venv, caches and build leftovers
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,60 @@
+"""Generates the CRI stubs from `podwright/cri/v1/api.proto`, or tells how they differ from it.
+
+python -m tools.proto          write podwright/cri/v1/*_pb2*
+python -m tools.proto --check  exit 1 with a list when the files in the tree are not what would be written
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TREE = Path(__file__).resolve().parent.parent
+FOLDER = Path("podwright/cri/v1")
+PROTO = FOLDER / "api.proto"
+
+
+def generate(target: Path) -> list[Path]:
+    """Run protoc with the output below `target`. Returns the generated files, relative to it."""
+    plugin = Path(sys.executable).parent / "protoc-gen-mypy_grpc"
+    outputs = [f"--{kind}_out={target}" for kind in ("python", "pyi", "grpc_python", "mypy_grpc")]
+    protoc = [sys.executable, "-m", "grpc_tools.protoc", "-I", ".", f"--plugin=protoc-gen-mypy_grpc={plugin}"]
+    subprocess.run([*protoc, *outputs, str(PROTO)], cwd=TREE, check=True, stdin=subprocess.DEVNULL)
+    return sorted(file.relative_to(target) for file in target.rglob("*_pb2*"))
+
+
+def drift(target: Path, files: list[Path]) -> list[Path]:
+    """The files of the tree that are missing, extra, or differ from those below `target`."""
+    extra = {file.relative_to(TREE) for file in (TREE / FOLDER).glob("*_pb2*")} - set(files)
+    changed = {file for file in files if _content(TREE / file) != _content(target / file)}
+    return sorted(extra | changed)
+
+
+def _content(file: Path) -> bytes | None:
+    return file.read_bytes() if file.exists() else None
+
+
+def main() -> int:
+    """Generate or check; the exit code is 1 on drift."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    with tempfile.TemporaryDirectory(prefix="podwright-proto-") as name:
+        target = Path(name)
+        files = generate(target)
+        if check:
+            stale = drift(target, files)
+            for file in stale:
+                print(f"{file} is not what api.proto gives; run `make proto`")
+            return 1 if stale else 0
+        for file in files:
+            shutil.copyfile(target / file, TREE / file)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
