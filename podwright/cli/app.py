@@ -1,0 +1,113 @@
+"""The top of the command line: global options, the table of commands, and where failures become exit codes.
+
+Imports click and nothing heavy: `podwright --help` has to answer at once, so a command's module (and with it gRPC,
+rich and the rest) is loaded only when that command is called. The table therefore carries each command's one-line
+help as well.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from podwright import __version__
+from podwright.cli.failures import exit_code_of, report
+from podwright.cli.invocation import Invocation
+from podwright.errors import InvalidArgument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lazy:
+    """A command that is not loaded yet: its module in `podwright.cli.commands` must define `command`."""
+
+    module: str
+    help: str
+
+
+SECTIONS: dict[str, dict[str, Lazy]] = {
+    "Run": {
+        "run": Lazy(module="run", help="Run a Pod from a YAML file and show what happens."),
+        "serve": Lazy(module="serve", help="Run the CRI server."),
+    },
+    "Look": {
+        "pods": Lazy(module="pods", help="List pod sandboxes."),
+        "ps": Lazy(module="ps", help="List containers."),
+        "images": Lazy(module="images", help="List images."),
+        "inspect": Lazy(module="inspect", help="Show all about a container, a pod or an image."),
+        "logs": Lazy(module="logs", help="Show what a container wrote."),
+        "version": Lazy(module="version", help="Show the versions of this program and of the runtime."),
+    },
+    "Change": {
+        "pull": Lazy(module="pull", help="Bring an image from its registry."),
+        "rmi": Lazy(module="rmi", help="Remove images."),
+        "exec": Lazy(module="exec", help="Run a command in a container."),
+        "stop": Lazy(module="stop", help="Stop containers or pods."),
+        "rm": Lazy(module="rm", help="Remove containers or pods."),
+    },
+    "This machine": {
+        "doctor": Lazy(module="doctor", help="Check what this machine lacks to run pods."),
+        "bench": Lazy(module="bench", help="Measure how fast an endpoint starts pods."),
+        "config": Lazy(module="config", help="Print the daemon's effective configuration."),
+    },
+}
+COMMANDS = {name: lazy for section in SECTIONS.values() for name, lazy in section.items()}
+
+EPILOG = """Exit codes: 0 success; 1 failure; 2 bad usage or bad input; 130 interrupted. `exec` and `run` pass a
+container's own exit code on; `exec` answers 125 when it could not run the command at all."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on use and listed by section without being imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 # click's
+        lazy = COMMANDS.get(cmd_name)
+        if lazy is None:
+            return None
+        module = importlib.import_module(f"podwright.cli.commands.{lazy.module}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else "see podwright --help"
+            raise InvalidArgument(f"there is no command {args[0]!r}", hint=hint)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 # click's
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, lazy.help) for name, lazy in commands.items()])
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--endpoint", "-e", metavar="URL", help="CRI endpoint, unix:///path [env: CONTAINER_RUNTIME_ENDPOINT].")
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
+@click.version_option(__version__, prog_name="podwright", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context, endpoint: str | None, debug: bool) -> None:
+    """Pods on this machine: run them, look at them, and serve them to Kubernetes.
+
+    Works on any CRI endpoint (podwright serve, containerd, CRI-O).
+    """
+    context.obj = Invocation(endpoint=endpoint, debug=debug)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code. Prints failures itself and raises nothing."""
+    debug = "--debug" in arguments[: arguments.index("--")] if "--" in arguments else "--debug" in arguments
+    try:
+        result = cli.main(args=list(arguments), prog_name="podwright", standalone_mode=False)
+    except BaseException as failure:  # noqa: BLE001 # the last place that could: an exit code is made of everything
+        report(failure, debug=debug)
+        return exit_code_of(failure)
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,1 @@
+"""One module per command, each defining `command`; the table in `podwright.cli.app` names them."""

@@ -1,0 +1,63 @@
+"""`podwright images`: what was pulled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from podwright.cli import options, table
+from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cli.output import as_data, print_data
+from podwright.cri.v1 import api_pb2 as api
+
+COLUMNS = ("IMAGE", "TAG", "IMAGE ID", "SIZE")
+WIDE_COLUMNS = ("IMAGE", "TAG", "DIGEST", "IMAGE ID", "SIZE", "PINNED")
+NONE = "<none>"
+
+
+@click.command("images")
+@click.argument("reference", required=False)
+@options.output_option(wide=True)
+@options.quiet_option("images")
+@options.whole_ids_option
+@pass_invocation
+def command(invocation: Invocation, reference: str | None, output: str | None, quiet: bool, no_trunc: bool) -> None:
+    """List images; with REFERENCE only that one."""
+    request = api.ListImagesRequest()
+    if reference:
+        request.filter.image.image = reference
+    response = run_async(_list(invocation, request))
+    images = sorted(response.images, key=lambda image: [*image.repo_tags, *image.repo_digests, image.id])
+    if output in options.PROGRAM_FORMS:
+        print_data(as_data(api.ListImagesResponse(images=images)), output)
+    elif quiet:
+        click.echo("".join(f"{image.id}\n" for image in images), nl=False)
+    else:
+        wide = output == "wide"
+        rows = [row for image in images for row in _rows(image, wide=wide, whole=no_trunc)]
+        click.echo(table.render(WIDE_COLUMNS if wide else COLUMNS, rows), nl=False)
+
+
+async def _list(invocation: Invocation, request: api.ListImagesRequest) -> api.ListImagesResponse:
+    async with connected(invocation) as cri:
+        return await cri.call(cri.images.ListImages, request)
+
+
+def _rows(image: api.Image, *, wide: bool, whole: bool) -> Iterator[tuple[str, ...]]:
+    """One row per tag; an image without tags has one row."""
+    identity, size = table.short_id(image.id, whole=whole), table.size(image.size)
+    digests = dict(reference.partition("@")[::2] for reference in image.repo_digests)
+    for name, tag in _names(image, list(digests)):
+        if wide:
+            digest = digests.get(name, NONE)
+            yield name, tag, table.short_id(digest, whole=whole), identity, size, "yes" if image.pinned else "no"
+        else:
+            yield name, tag, identity, size
+
+
+def _names(image: api.Image, repositories: list[str]) -> list[tuple[str, str]]:
+    """(repository, tag) pairs; a colon before the last slash belongs to a port, not to a tag."""
+    if image.repo_tags:
+        return [(name, tag) for name, _, tag in (each.rpartition(":") for each in image.repo_tags)]
+    return [(name, NONE) for name in repositories] or [(NONE, NONE)]

@@ -1,0 +1,77 @@
+"""`podwright inspect`: all that a runtime tells about one container, pod or image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from podwright.cli import lookup
+from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cli.options import PROGRAM_FORMS
+from podwright.cli.output import as_inspection, print_data
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import NotFound
+
+if TYPE_CHECKING:
+    from podwright.cri.client import CriClient
+
+KINDS = ("container", "pod", "image")
+
+
+@click.command("inspect")
+@click.argument("words", metavar="ID...", nargs=-1, required=True)
+@click.option("--type", "kind", type=click.Choice(KINDS), help="What ID names; otherwise whatever matches.")
+@click.option("--output", "-o", type=click.Choice(PROGRAM_FORMS), default="json", show_default=True)
+@pass_invocation
+def command(invocation: Invocation, words: tuple[str, ...], kind: str | None, output: str) -> None:
+    """Show all about a container, a pod or an image.
+
+    ID is an id, the start of one, or a name. One ID prints one document; several print a list.
+    """
+    found = run_async(_inspect(invocation, words, kind))
+    print_data(found[0] if len(found) == 1 else found, output)
+
+
+async def _inspect(invocation: Invocation, words: tuple[str, ...], kind: str | None) -> list[dict[str, Any]]:
+    async with connected(invocation) as cri:
+        return [await _describe(cri, await _find(cri, word, kind)) for word in words]
+
+
+async def _find(cri: CriClient, word: str, kind: str | None) -> lookup.Candidate:
+    """What `word` means among the wanted kinds. Raises NotFound and InvalidArgument."""
+    candidates: list[lookup.Candidate] = []
+    if kind in (None, "container"):
+        candidates += await lookup.container_candidates(cri)
+    if kind in (None, "pod"):
+        candidates += await lookup.pod_candidates(cri)
+    try:
+        if kind in (None, "image"):
+            return lookup.choose(word, candidates + await lookup.image_candidates(cri))
+        return lookup.choose(word, candidates)
+    except NotFound:
+        if kind in (None, "image"):  # short references such as `busybox` are the runtime's to understand
+            return lookup.Candidate(kind="image", id=await _image_id(cri, word, kind))
+        raise NotFound(f"no {kind} is called {word!r} or has an id that starts so") from None
+
+
+async def _image_id(cri: CriClient, word: str, kind: str | None) -> str:
+    response = await cri.call(cri.images.ImageStatus, api.ImageStatusRequest(image=api.ImageSpec(image=word)))
+    if not response.image.id:
+        what = kind or "container, pod or image"
+        raise NotFound(f"no {what} is called {word!r} or has an id that starts so")
+    return response.image.id
+
+
+async def _describe(cri: CriClient, found: lookup.Candidate) -> dict[str, Any]:
+    if found.kind == "container":
+        asked = api.ContainerStatusRequest(container_id=found.id, verbose=True)
+        container = await cri.call(cri.runtime.ContainerStatus, asked)
+        return as_inspection(container.status, container.info)
+    if found.kind == "pod":
+        request = api.PodSandboxStatusRequest(pod_sandbox_id=found.id, verbose=True)
+        pod = await cri.call(cri.runtime.PodSandboxStatus, request)
+        return as_inspection(pod.status, pod.info)
+    spec = api.ImageSpec(image=found.id)
+    image = await cri.call(cri.images.ImageStatus, api.ImageStatusRequest(image=spec, verbose=True))
+    return as_inspection(image.image, image.info)

@@ -1,0 +1,66 @@
+"""`podwright rm`: containers and pods that are no longer needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from podwright.cli import lookup
+from podwright.cli.commands.stop import GRACE_S, stop_container, stop_pod
+from podwright.cli.each import for_each
+from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import FailedPrecondition
+
+if TYPE_CHECKING:
+    from podwright.cri.client import CriClient
+
+
+@click.command("rm")
+@click.option("--force", "-f", is_flag=True, help="Stop what still runs first.")
+@click.option("--all", "-a", "every", is_flag=True, help="Remove every pod with its containers.")
+@click.argument("words", metavar="ID...", nargs=-1)
+@pass_invocation
+def command(invocation: Invocation, force: bool, every: bool, words: tuple[str, ...]) -> None:
+    """Remove containers or pods (a pod with its containers) and print their ids.
+
+    What still runs is not removed without -f.
+    """
+    if every == bool(words):
+        raise click.UsageError("give either ids or --all")
+    run_async(_remove(invocation, words, every=every, force=force))
+
+
+async def _remove(invocation: Invocation, words: tuple[str, ...], *, every: bool, force: bool) -> None:
+    async with connected(invocation) as cri:
+        if every:
+            words = tuple(pod.id for pod in await lookup.pod_candidates(cri))
+
+        async def remove_one(word: str) -> str:
+            found = await lookup.find_container_or_pod(cri, word)
+            if found.kind == "pod":
+                await _remove_pod(cri, found.id, force=force)
+            else:
+                await _remove_container(cri, found.id, force=force)
+            return found.id
+
+        await for_each(words, remove_one)
+
+
+async def _remove_container(cri: CriClient, container_id: str, *, force: bool) -> None:
+    status = await cri.call(cri.runtime.ContainerStatus, api.ContainerStatusRequest(container_id=container_id))
+    if status.status.state == api.CONTAINER_RUNNING:
+        if not force:
+            raise FailedPrecondition(f"container {container_id[:13]} is running", hint="stop it first, or use -f")
+        await stop_container(cri, container_id, GRACE_S)
+    await cri.call(cri.runtime.RemoveContainer, api.RemoveContainerRequest(container_id=container_id))
+
+
+async def _remove_pod(cri: CriClient, pod_id: str, *, force: bool) -> None:
+    status = await cri.call(cri.runtime.PodSandboxStatus, api.PodSandboxStatusRequest(pod_sandbox_id=pod_id))
+    if status.status.state == api.SANDBOX_READY:
+        if not force:
+            raise FailedPrecondition(f"pod {pod_id[:13]} is running", hint="stop it first, or use -f")
+        await stop_pod(cri, pod_id, GRACE_S)
+    await cri.call(cri.runtime.RemovePodSandbox, api.RemovePodSandboxRequest(pod_sandbox_id=pod_id))

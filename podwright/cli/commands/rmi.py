@@ -1,0 +1,29 @@
+"""`podwright rmi`: images that are no longer needed."""
+
+from __future__ import annotations
+
+import click
+
+from podwright.cli import lookup
+from podwright.cli.each import for_each
+from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cri.v1 import api_pb2 as api
+
+
+@click.command("rmi")
+@click.argument("words", metavar="IMAGE...", nargs=-1, required=True)
+@pass_invocation
+def command(invocation: Invocation, words: tuple[str, ...]) -> None:
+    """Remove images, each under all its names, and print their ids."""
+    run_async(_remove(invocation, words))
+
+
+async def _remove(invocation: Invocation, words: tuple[str, ...]) -> None:
+    async with connected(invocation) as cri:
+
+        async def remove_one(word: str) -> str:
+            image_id = await lookup.find_image(cri, word)
+            await cri.call(cri.images.RemoveImage, api.RemoveImageRequest(image=api.ImageSpec(image=image_id)))
+            return image_id
+
+        await for_each(words, remove_one)

@@ -1,0 +1,62 @@
+"""`podwright stop`: containers and pods, gracefully."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from podwright.cli import lookup
+from podwright.cli.each import for_each
+from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cri.client import DEFAULT_TIMEOUT_S
+from podwright.cri.v1 import api_pb2 as api
+
+if TYPE_CHECKING:
+    from podwright.cri.client import CriClient
+
+GRACE_S = 10  # what docker and podman give
+
+
+@click.command("stop")
+@click.option(
+    "--timeout", "-t", "grace_s", type=click.IntRange(min=0), default=GRACE_S, show_default=True,
+    help="Seconds between the stop signal and SIGKILL.",
+)  # fmt: skip
+@click.argument("words", metavar="ID...", nargs=-1, required=True)
+@pass_invocation
+def command(invocation: Invocation, grace_s: int, words: tuple[str, ...]) -> None:
+    """Stop containers or pods and print their ids.
+
+    A pod's containers are stopped together, each with the grace period; then the pod itself.
+    """
+    run_async(_stop(invocation, words, grace_s))
+
+
+async def _stop(invocation: Invocation, words: tuple[str, ...], grace_s: int) -> None:
+    async with connected(invocation) as cri:
+
+        async def stop_one(word: str) -> str:
+            found = await lookup.find_container_or_pod(cri, word)
+            if found.kind == "pod":
+                await stop_pod(cri, found.id, grace_s)
+            else:
+                await stop_container(cri, found.id, grace_s)
+            return found.id
+
+        await for_each(words, stop_one)
+
+
+async def stop_container(cri: CriClient, container_id: str, grace_s: int) -> None:
+    """StopContainer, with time for the grace period. Raises a PodwrightError."""
+    request = api.StopContainerRequest(container_id=container_id, timeout=grace_s)
+    await cri.call(cri.runtime.StopContainer, request, timeout_s=DEFAULT_TIMEOUT_S + grace_s)
+
+
+async def stop_pod(cri: CriClient, pod_id: str, grace_s: int) -> None:
+    """Stop a sandbox after its running containers, as the kubelet does. Raises a PodwrightError."""
+    running = api.ContainerFilter(pod_sandbox_id=pod_id, state=api.ContainerStateValue(state=api.CONTAINER_RUNNING))
+    listed = await cri.call(cri.runtime.ListContainers, api.ListContainersRequest(filter=running))
+    await asyncio.gather(*(stop_container(cri, container.id, grace_s) for container in listed.containers))
+    await cri.call(cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod_id))

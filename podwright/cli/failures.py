@@ -1,0 +1,98 @@
+"""How failures look on a terminal: one line on stderr, a hint, an exit code; a traceback only with --debug.
+
+Exit codes: 1 failure, 2 bad usage or bad input, 130 interrupted (128 + SIGINT), 143 terminated, and what a command
+asks for by `Leave`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import traceback
+
+import click
+
+from podwright.errors import InvalidArgument, PodwrightError
+
+FAILURE = 1
+BAD_USAGE = 2
+COULD_NOT_RUN = 125  # of exec: tells "podwright failed" from "the command failed", as other container tools do
+
+
+class Leave(Exception):  # not an error: an exit code on its way out, after everything was said
+    """End with this exit code and say nothing more."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+class CouldNotRun(PodwrightError):
+    """A failure of ours in a command that otherwise passes on a container's exit code."""
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived; the work was cancelled and cleaned up."""
+
+
+def exit_code_of(failure: BaseException) -> int:
+    """The exit code that a failure means."""
+    code = FAILURE
+    if isinstance(failure, Leave):
+        code = failure.exit_code
+    elif isinstance(failure, CouldNotRun):
+        code = COULD_NOT_RUN
+    elif isinstance(failure, InvalidArgument | click.UsageError):
+        code = BAD_USAGE
+    elif isinstance(failure, KeyboardInterrupt | click.Abort):
+        code = 128 + signal.SIGINT
+    elif isinstance(failure, Terminated):
+        code = 128 + signal.SIGTERM
+    elif isinstance(failure, click.exceptions.Exit):
+        code = failure.exit_code
+    elif isinstance(failure, SystemExit):
+        code = failure.code if isinstance(failure.code, int) else FAILURE
+    return code
+
+
+def report(failure: BaseException, *, debug: bool) -> None:
+    """Say on stderr what went wrong; nothing for interruptions, pipes closed by the reader, and `Leave`."""
+    if _is_silent(failure):
+        _detach_stdout(failure)
+        return
+    if debug:
+        traceback.print_exception(failure)
+    line, hint = _words(failure)
+    click.echo(f"podwright: {line}" + (f" ({hint})" if hint else ""), err=True)
+
+
+def _is_silent(failure: BaseException) -> bool:
+    quiet = (Leave, KeyboardInterrupt, click.Abort, Terminated, click.exceptions.Exit, SystemExit)
+    return isinstance(failure, quiet) or (isinstance(failure, OSError) and failure.errno == errno.EPIPE)
+
+
+def _detach_stdout(failure: BaseException) -> None:
+    """After a broken pipe, keep the interpreter from complaining when it flushes stdout at exit."""
+    if isinstance(failure, OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _words(failure: BaseException) -> tuple[str, str]:
+    if isinstance(failure, PodwrightError):
+        return _one_line(failure.message), failure.hint
+    if isinstance(failure, click.UsageError):
+        command = failure.ctx.command_path if failure.ctx else "podwright"
+        return _one_line(failure.format_message()), f"see {command} --help"
+    if isinstance(failure, click.ClickException):
+        return _one_line(failure.format_message()), ""
+    if isinstance(failure, OSError):
+        name = f"{failure.filename}: " if failure.filename else ""
+        return f"{name}{failure.strerror or failure}", ""
+    kind = type(failure).__name__
+    return f"unexpected {kind}: {_one_line(str(failure))}", "please report it, with the output of --debug"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,136 @@
+"""From what a person typed (an id, the start of one, a name) to the one object that is meant.
+
+`choose` is pure. The functions below it list over CRI and use it, so that prefixes work with runtimes that want
+whole ids, and a name is as good as an id while it is the only one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import InvalidArgument, NotFound
+
+if TYPE_CHECKING:
+    from podwright.cri.client import CriClient
+
+Kind = Literal["container", "pod", "image"]
+LISTED_CHOICES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Something that a word may mean. `names` are its other names; a later `created_ns` wins among equal names."""
+
+    kind: Kind
+    id: str
+    names: tuple[str, ...] = ()
+    created_ns: int = 0
+
+
+def choose(word: str, candidates: Sequence[Candidate]) -> Candidate:
+    """The candidate that `word` means: a whole id, else a name, else the start of exactly one id.
+
+    The attempts of one container share a name; then the newest is meant. Raises NotFound, and InvalidArgument
+    when several fit or `word` is empty.
+    """
+    if not word:
+        raise InvalidArgument("an empty string names nothing")
+    bare = word.removeprefix("sha256:")
+    exact = [candidate for candidate in candidates if candidate.id.removeprefix("sha256:") == bare]
+    named = [candidate for candidate in candidates if word in candidate.names]
+    begun = [candidate for candidate in candidates if candidate.id.removeprefix("sha256:").startswith(bare)]
+    for found in (exact, _newest_attempts(named), begun):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            shown = ", ".join(f"{each.kind} {each.id[:16]}" for each in found[:LISTED_CHOICES])
+            raise InvalidArgument(f"{word!r} is ambiguous: {shown}", hint="give more of the id")
+    kinds = " or ".join(dict.fromkeys(candidate.kind for candidate in candidates)) or "object"
+    raise NotFound(f"no {kinds} is called {word!r} or has an id that starts so")
+
+
+def _newest_attempts(named: Sequence[Candidate]) -> list[Candidate]:
+    """Candidates with equal names are attempts of one thing: only the newest of them stays."""
+    newest: dict[tuple[str, tuple[str, ...]], Candidate] = {}
+    for candidate in sorted(named, key=lambda each: each.created_ns):
+        newest[candidate.kind, candidate.names] = candidate
+    return list(newest.values())
+
+
+async def pod_candidates(cri: CriClient) -> list[Candidate]:
+    """Every sandbox; its names are `name` and `namespace/name`."""
+    response = await cri.call(cri.runtime.ListPodSandbox, api.ListPodSandboxRequest())
+    return [
+        Candidate(
+            kind="pod",
+            id=pod.id,
+            names=(pod.metadata.name, f"{pod.metadata.namespace}/{pod.metadata.name}"),
+            created_ns=pod.created_at,
+        )
+        for pod in response.items
+    ]
+
+
+async def container_candidates(cri: CriClient) -> list[Candidate]:
+    """Every container; its names are `name`, `pod/name` and `namespace/pod/name`."""
+    pods = await cri.call(cri.runtime.ListPodSandbox, api.ListPodSandboxRequest())
+    by_id = {pod.id: pod.metadata for pod in pods.items}
+    response = await cri.call(cri.runtime.ListContainers, api.ListContainersRequest())
+    found = []
+    for container in response.containers:
+        pod = by_id.get(container.pod_sandbox_id, api.PodSandboxMetadata())
+        name = container.metadata.name
+        names = (name, f"{pod.name}/{name}", f"{pod.namespace}/{pod.name}/{name}")
+        found.append(Candidate(kind="container", id=container.id, names=names, created_ns=container.created_at))
+    return found
+
+
+async def image_candidates(cri: CriClient) -> list[Candidate]:
+    """Every image; its names are its tags and digests."""
+    response = await cri.call(cri.images.ListImages, api.ListImagesRequest())
+    return [
+        Candidate(kind="image", id=image.id, names=(*image.repo_tags, *image.repo_digests))
+        for image in response.images
+    ]
+
+
+async def find_container(cri: CriClient, word: str) -> str:
+    """The id of the container that is meant. Raises NotFound and InvalidArgument."""
+    return _choose_of_kind(word, await container_candidates(cri), "container").id
+
+
+async def find_pod(cri: CriClient, word: str) -> str:
+    """The id of the sandbox that is meant. Raises NotFound and InvalidArgument."""
+    return _choose_of_kind(word, await pod_candidates(cri), "pod").id
+
+
+async def find_image(cri: CriClient, word: str) -> str:
+    """The id of the image that is meant; the runtime's own way of reading references goes first.
+
+    Raises NotFound and InvalidArgument.
+    """
+    if word:
+        request = api.ImageStatusRequest(image=api.ImageSpec(image=word))
+        response = await cri.call(cri.images.ImageStatus, request)
+        if response.image.id:
+            return response.image.id
+    return _choose_of_kind(word, await image_candidates(cri), "image").id
+
+
+async def find_container_or_pod(cri: CriClient, word: str) -> Candidate:
+    """The container or the sandbox that is meant. Raises NotFound and InvalidArgument."""
+    candidates = await container_candidates(cri) + await pod_candidates(cri)
+    try:
+        return choose(word, candidates)
+    except NotFound:
+        raise NotFound(f"no container or pod is called {word!r} or has an id that starts so") from None
+
+
+def _choose_of_kind(word: str, candidates: Sequence[Candidate], kind: Kind) -> Candidate:
+    try:
+        return choose(word, candidates)
+    except NotFound:
+        raise NotFound(f"no {kind} is called {word!r} or has an id that starts so") from None

@@ -1,0 +1,42 @@
+"""Options that several commands share, so that they read and behave alike everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from podwright.errors import InvalidArgument
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PROGRAM_FORMS = ("json", "yaml")
+
+
+def output_option(*, wide: bool = False) -> Callable[[Function], Function]:
+    """`-o json|yaml` and, for tables with more to show, `-o wide`; the value is None for the plain table."""
+    forms = [*PROGRAM_FORMS, *(["wide"] if wide else [])]
+    return click.option("--output", "-o", type=click.Choice(forms), help="Print another form than the table.")
+
+
+def quiet_option(what: str) -> Callable[[Function], Function]:
+    """`-q`: ids alone."""
+    return click.option("--quiet", "-q", is_flag=True, help=f"Print only the ids of the {what}.")
+
+
+whole_ids_option = click.option("--no-trunc", is_flag=True, help="Do not shorten ids.")
+label_option = click.option(
+    "--label", "-l", "labels", multiple=True, metavar="KEY=VALUE", help="Only those with this label; may be repeated."
+)
+
+
+def parse_labels(pairs: tuple[str, ...]) -> dict[str, str]:
+    """`KEY=VALUE` options as a selector. Raises InvalidArgument."""
+    selector = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not key or not separator:
+            raise InvalidArgument(f"label {pair!r} is not KEY=VALUE")
+        selector[key] = value
+    return selector

@@ -1,0 +1,105 @@
+"""What `podwright run` looks like on a terminal: pull lines that move, states, and log lines in colours.
+
+Implements `podwright.agent.reporter.Reporter` with rich. What is no terminal gets the agent's plain lines instead;
+`choose_reporter` decides.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import Progress, TaskID
+from rich.text import Text
+
+from podwright.agent.reporter import ContainerChange, LogLine, PlainReporter, PodPhase, Reporter, describe
+from podwright.cli.pull_display import make_bars, start_bar
+from podwright.cli.table import size
+
+COLOURS = ("cyan", "magenta", "yellow", "blue", "green", "bright_red")
+PHASE_STYLES = {"waiting": "dim", "created": "dim", "running": "green", "exited": "bold"}
+BAD_POD_PHASES = ("Failed",)
+
+
+class TerminalReporter:
+    """See Reporter. Everything goes through one console, so that moving lines stay below printed ones."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._styles: dict[str, str] = {}
+
+    def _print(self, text: Text) -> None:
+        self._console.print(text, soft_wrap=True, highlight=False)
+
+    def _style(self, container: str) -> str:
+        """The container's colour: each new one takes the next."""
+        return self._styles.setdefault(container, COLOURS[len(self._styles) % len(COLOURS)])
+
+    def info(self, message: str) -> None:
+        """See Reporter."""
+        self._print(Text(message))
+
+    def warning(self, message: str) -> None:
+        """See Reporter."""
+        self._print(Text.assemble(("warning: ", "bold yellow"), message))
+
+    def error(self, message: str) -> None:
+        """See Reporter."""
+        self._print(Text.assemble(("error: ", "bold red"), message))
+
+    def pull_started(self, image: str) -> None:
+        """See Reporter."""
+        if self._bars is None:
+            self._bars = make_bars(self._console)
+            self._bars.start()
+        self._tasks[image] = start_bar(self._bars, image)
+
+    def pull_finished(self, image: str, *, elapsed_s: float, size_bytes: int, error: str = "") -> None:
+        """See Reporter."""
+        task = self._tasks.pop(image, None)
+        if self._bars is not None and task is not None:
+            self._bars.remove_task(task)
+            if not self._tasks:
+                self._bars.stop()
+                self._bars = None
+        if error:
+            self._print(Text.assemble(("pull failed: ", "bold red"), f"{image} after {elapsed_s:.1f} s"))
+            return
+        facts = f" in {elapsed_s:.1f} s" + (f", {size(size_bytes)}" if size_bytes else "")
+        self._print(Text.assemble(("pulled ", "green"), image, (facts, "dim")))
+
+    def pod(self, name: str, phase: PodPhase, message: str = "") -> None:
+        """See Reporter."""
+        style = "bold red" if phase in BAD_POD_PHASES else "bold"
+        self._print(Text.assemble("pod ", (name, "bold"), ": ", (phase, style), f" ({message})" if message else ""))
+
+    def container(self, change: ContainerChange) -> None:
+        """See Reporter."""
+        failed = change.phase == "exited" and change.exit_code != 0
+        line = Text(describe(change), style="red" if failed else PHASE_STYLES.get(change.phase, ""))
+        line.highlight_words([change.container], style=self._style(change.container))
+        self._print(line)
+
+    def log(self, line: LogLine) -> None:
+        """See Reporter."""
+        prefix = (f"{line.container} │ ", self._style(line.container))
+        # The text goes out as the container wrote it, its own colours included; markup in it means nothing.
+        body = Text.from_ansi(line.text) if "\x1b" in line.text else Text(line.text)
+        self._print(Text.assemble(prefix, body))
+
+    def close(self) -> None:
+        """Take moving lines off the screen, also when a pull was interrupted."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+
+def choose_reporter(out: TextIO | None = None, err: TextIO | None = None) -> Reporter:
+    """Colours for a terminal; plain lines when either stream is redirected, each to its own stream."""
+    out, err = out or sys.stdout, err or sys.stderr
+    if out.isatty() and err.isatty():
+        return TerminalReporter(Console(file=out))
+    return PlainReporter(out=out, err=err)
