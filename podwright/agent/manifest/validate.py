@@ -16,6 +16,12 @@ from podwright.errors import InvalidArgument
 
 PORT_MAX = 65535
 ID_MAX = 2**31 - 1
+# The names in CRI's Signal enum.
+_SIGNAL = re.compile(
+    "SIG(ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|STKFLT|STOP|SYS|TERM"
+    "|TRAP|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|RTMIN|RTMAX|RTMINPLUS([1-9]|1[0-5])"
+    "|RTMAXMINUS([1-9]|1[0-4]))"
+)
 _UID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9]{0,62}")
 
 
@@ -116,6 +122,8 @@ def _container(path: str, container: Container) -> Iterator[Problem]:
     if context.allow_privilege_escalation is False and context.privileged:
         message = "cannot be false in a privileged container"
         yield Problem(path=f"{path}.securityContext.allowPrivilegeEscalation", message=message)
+    if container.lifecycle.stop_signal and not _SIGNAL.fullmatch(container.lifecycle.stop_signal):
+        yield Problem(path=f"{path}.lifecycle.stopSignal", message="is not a signal's name such as SIGTERM")
     for name, hook in (("postStart", container.lifecycle.post_start), ("preStop", container.lifecycle.pre_stop)):
         if hook is not None and hook.exec is not None and not hook.exec.command:
             yield Problem(path=f"{path}.lifecycle.{name}.exec.command", message="is empty")

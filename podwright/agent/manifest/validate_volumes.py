@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from podwright.agent.manifest.container import Container
 from podwright.agent.manifest.names import is_inner_path, is_label
@@ -69,12 +69,10 @@ def _projection(path: str, projection: VolumeProjection) -> Iterator[Problem]:
         yield from _files(path, projection.downward_api.items, MODE_MAX)
 
 
-def _files(
-    path: str, items: tuple[KeyToPath, ...] | tuple[DownwardApiFile, ...], default_mode: int
-) -> Iterator[Problem]:
+def _files(path: str, items: Sequence[KeyToPath | DownwardApiFile], default_mode: int) -> Iterator[Problem]:
     if not 0 <= default_mode <= MODE_MAX:
         yield Problem(path=f"{path}.defaultMode", message="is not in 0 to 0777 (octal) or 511 (decimal)")
-    for index, item in enumerate(items):
+    for index, item in enumerate[KeyToPath | DownwardApiFile](items):
         here = f"{path}.items[{index}]"
         if not is_inner_path(item.path) or item.path.startswith(".."):
             yield Problem(path=f"{here}.path", message=f"{item.path!r} is not a relative path without '..'")

@@ -127,8 +127,8 @@ class Volume(Node, frozen=True, kw_only=True):
     # What cannot be provided would be an empty directory in the wrong place, so it is an error, not a warning.
     REFUSED: ClassVar = names(
         "gcePersistentDisk awsElasticBlockStore gitRepo nfs iscsi glusterfs persistentVolumeClaim rbd flexVolume "
-        "cinder cephfs flocker fc azureFile vsphereVolume quobyte azureDisk photonPersistentDisk portworxVolume scaleIO "
-        "storageos csi ephemeral image"
+        "cinder cephfs flocker fc azureFile vsphereVolume quobyte azureDisk photonPersistentDisk portworxVolume "
+        "scaleIO storageos csi ephemeral image"
     )
     name: str
     empty_dir: EmptyDir | None = None
