@@ -1,0 +1,66 @@
+"""The machine that the numbers were taken on, as far as it explains them."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import msgspec
+
+KIB = 1024
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """`cpus` are those that this process may use."""
+
+    system: str
+    kernel: str
+    architecture: str
+    cpu_model: str
+    cpus: int
+    memory_bytes: int
+    load_1min: float
+
+
+def describe_machine() -> Machine:
+    """What /proc and uname say now."""
+    return Machine(
+        system=_pretty_name(_read("/etc/os-release")),
+        kernel=platform.release(),
+        architecture=platform.machine(),
+        cpu_model=cpu_model(_read("/proc/cpuinfo")),
+        cpus=len(os.sched_getaffinity(0)),
+        memory_bytes=memory_bytes(_read("/proc/meminfo")),
+        load_1min=round(os.getloadavg()[0], 2),
+    )
+
+
+def cpu_model(cpuinfo: str) -> str:
+    """The first CPU's name; empty on architectures that give none."""
+    return _value(cpuinfo, "model name", ":")
+
+
+def memory_bytes(meminfo: str) -> int:
+    """The size of memory; 0 when it is not told."""
+    words = _value(meminfo, "MemTotal", ":").split()
+    return int(words[0]) * KIB if words else 0
+
+
+def _pretty_name(os_release: str) -> str:
+    return _value(os_release, "PRETTY_NAME", "=").strip('"')
+
+
+def _value(text: str, key: str, separator: str) -> str:
+    for line in text.splitlines():
+        name, found, value = line.partition(separator)
+        if found and name.strip() == key:
+            return value.strip()
+    return ""
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
