@@ -1,0 +1,1 @@
+"""What tests start and stop: CRI servers on private directories, networks and cgroups."""

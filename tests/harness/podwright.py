@@ -1,0 +1,77 @@
+"""`podwright serve` from this tree, on private directories."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.harness.scratch import Part
+from tests.harness.server import CriServer
+
+Settings = Mapping[str, Any]
+
+
+class Podwright(CriServer):
+    """Our daemon; `root`, `state` and `config` are paths inside its part."""
+
+    name = "podwright"
+
+    def __init__(self, part: Part, *, settings: Settings | None = None, config_text: str | None = None) -> None:
+        """`settings` are laid over the harness's own; `config_text` replaces the whole file."""
+        super().__init__(part)
+        self.root = part.directory / "root"
+        self.state = part.directory / "state"
+        self.config = part.directory / "config.toml"
+        text = config_text if config_text is not None else toml_of(merged(self._defaults(), settings or {}))
+        self.config.write_text(text)
+
+    def _defaults(self) -> Settings:
+        nowhere = self.directory / "none"  # this machine's own CNI and registry settings must not matter
+        return {
+            "log_level": "debug",
+            "registry": {"config_path": str(nowhere)},
+            "network": {
+                "cni_conf_dir": str(nowhere),
+                "cni_cache_dir": str(self.directory / "cni-cache"),
+                "bridge": self.part.bridge,
+                "subnet": str(self.part.subnet),
+            },
+            "containers": {"cgroup_parent": self.part.cgroup_parent},
+        }
+
+    def argv(self) -> Sequence[str]:
+        """As people start it."""
+        flags = {"config": self.config, "root": self.root, "state": self.state, "listen": self.endpoint}
+        arguments = [part for name, value in flags.items() for part in (f"--{name}", str(value))]
+        return [sys.executable, "-m", "podwright", "serve", *arguments]
+
+
+def merged(base: Settings, over: Settings) -> dict[str, Any]:
+    """`base` with `over` laid on it, table by table."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            result[key] = merged(below, value)
+        else:
+            result[key] = value
+    return result
+
+
+def toml_of(settings: Settings, prefix: str = "") -> str:
+    """Settings as TOML: plain values first, then one table after the other."""
+    plain = [f"{key} = {_value(value)}" for key, value in settings.items() if not isinstance(value, Mapping)]
+    tables = [
+        f"\n[{prefix}{json.dumps(key)}]\n{toml_of(value, f'{prefix}{json.dumps(key)}.')}"
+        for key, value in settings.items()
+        if isinstance(value, Mapping)
+    ]
+    return "".join(f"{line}\n" for line in plain) + "".join(tables)
+
+
+def _value(value: object) -> str:
+    # JSON's strings, numbers, booleans and lists of them are TOML too.
+    return json.dumps(str(value) if isinstance(value, Path) else value)

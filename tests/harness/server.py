@@ -1,0 +1,139 @@
+"""A CRI server under test: one life cycle for ours and for its peers.
+
+Subclasses say how to start theirs. Everything here is blocking; fixtures call it before and after the tests' event
+loop runs, and a test that calls it (restart, kill9) stands still meanwhile on purpose.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import grpc
+
+from podwright.cri.client import CHANNEL_OPTIONS, CriClient
+from podwright.cri.v1 import api_pb2 as api
+from podwright.cri.v1 import api_pb2_grpc
+from tests.harness.scratch import Part
+from tests.harness.sweep import sweep
+from tools.background import Background
+from tools.leaks import report
+
+CALL_TIMEOUT_S = 60.0
+
+
+class LeftBehind(AssertionError):
+    """A server left things on the host after all its pods were removed and it was stopped."""
+
+
+class CriServer:
+    """A server on a part of the scratch space. Use as a context manager, or call `close`."""
+
+    name = ""
+
+    def __init__(self, part: Part) -> None:
+        """Take the part; subclasses write their configuration there."""
+        self.part = part
+        self.socket = part.directory / "s.sock"
+        self.log = part.directory / f"{self.name}.log"
+        self._process: Background | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens."""
+        return f"unix://{self.socket}"
+
+    @property
+    def directory(self) -> Path:
+        """All its files."""
+        return self.part.directory
+
+    @property
+    def process(self) -> Background:
+        """The running process. Raises RuntimeError when it was not started."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} is not running")
+        return self._process
+
+    def argv(self) -> Sequence[str]:
+        """The command line; subclasses define it."""
+        raise NotImplementedError
+
+    def client(self) -> CriClient:
+        """A new client; needs a running event loop."""
+        return CriClient(self.endpoint)
+
+    def start(self, *, timeout_s: float = 15.0) -> None:
+        """Start it and wait until Version answers. Raises StartError."""
+        process = Background(self.argv(), log=self.log)
+        process.wait_ready(self.answers, timeout_s=timeout_s)
+        self._process = process
+
+    def answers(self) -> bool:
+        """Whether Version answers now."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(self.socket)) != 0:
+                return False
+        try:
+            with self._channel() as channel:
+                api_pb2_grpc.RuntimeServiceStub(channel).Version(api.VersionRequest(), timeout=2.0)
+        except grpc.RpcError:
+            return False
+        return True
+
+    def stop(self) -> int:
+        """SIGTERM, SIGKILL after ten seconds. Containers are meant to live on. Returns the exit code."""
+        code = self.process.stop(timeout_s=10.0)
+        self._process = None
+        return code
+
+    def kill9(self) -> None:
+        """SIGKILL to the server alone."""
+        self.process.kill9()
+        self._process = None
+
+    def restart(self) -> None:
+        """Stop if it runs, and start again on the same directories."""
+        if self._process is not None:
+            self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Remove all pods, stop, and clean up. Raises LeftBehind when the server itself did not clean up."""
+        try:
+            if self._process is not None:
+                self.remove_pods()
+        finally:
+            if self._process is not None:
+                self.stop()
+            swept = sweep(self.part.scope)
+            shutil.rmtree(self.directory, ignore_errors=bool(swept))
+        if swept:
+            raise LeftBehind(f"{self.name}: {report(swept)}")
+
+    def remove_pods(self) -> None:
+        """Stop and remove every sandbox. Raises LeftBehind when records of pods or containers remain."""
+        with self._channel() as channel:
+            stub = api_pb2_grpc.RuntimeServiceStub(channel)
+            for pod in stub.ListPodSandbox(api.ListPodSandboxRequest(), timeout=CALL_TIMEOUT_S).items:
+                stub.StopPodSandbox(api.StopPodSandboxRequest(pod_sandbox_id=pod.id), timeout=CALL_TIMEOUT_S)
+                stub.RemovePodSandbox(api.RemovePodSandboxRequest(pod_sandbox_id=pod.id), timeout=CALL_TIMEOUT_S)
+            pods = stub.ListPodSandbox(api.ListPodSandboxRequest(), timeout=CALL_TIMEOUT_S).items
+            containers = stub.ListContainers(api.ListContainersRequest(), timeout=CALL_TIMEOUT_S).containers
+        if pods or containers:
+            raise LeftBehind(f"{self.name}: {len(pods)} pods and {len(containers)} containers are still listed")
+
+    def _channel(self) -> grpc.Channel:
+        return grpc.insecure_channel(self.endpoint, options=CHANNEL_OPTIONS)

@@ -1,0 +1,54 @@
+"""Takes down what a server left: processes, mounts, links, cgroups. The tests must not damage the machine even when
+the program under test does; whatever had to be swept is a finding and is returned.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+from tools.leaks import Scope, Thing, remove_empty_parents, snapshot
+
+REAPED_KINDS = ("process", "mount", "link", "cgroup")
+EXIT_WAIT_S = 5.0
+POLL_S = 0.05
+
+
+def sweep(scope: Scope, *, settle_s: float = 2.0) -> list[Thing]:
+    """Remove what is left in `scope`. Returns the things that were still there after `settle_s`."""
+    remove_empty_parents(scope)
+    deadline = time.monotonic() + settle_s
+    while (found := _ours(scope)) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    for thing in found:
+        if thing.kind == "process":
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(thing.name.split()[0]), signal.SIGKILL)
+    _wait_for_exits(scope)
+    mounts = sorted((thing.name.partition(" #")[0] for thing in found if thing.kind == "mount"), reverse=True)
+    for point in mounts:
+        subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+    for thing in found:
+        if thing.kind == "link":
+            subprocess.run(["ip", "link", "delete", thing.name], check=False, capture_output=True)
+    for thing in sorted(found, key=lambda thing: thing.name, reverse=True):
+        if thing.kind == "cgroup":
+            with contextlib.suppress(OSError):
+                os.rmdir(thing.name)
+    return found
+
+
+def _ours(scope: Scope) -> list[Thing]:
+    return sorted(
+        (thing for thing in snapshot(scope) if thing.ours and thing.kind in REAPED_KINDS),
+        key=lambda thing: (thing.kind, thing.name),
+    )
+
+
+def _wait_for_exits(scope: Scope) -> None:
+    deadline = time.monotonic() + EXIT_WAIT_S
+    while any(thing.kind == "process" for thing in _ours(scope)) and time.monotonic() < deadline:
+        time.sleep(POLL_S)

@@ -1,0 +1,53 @@
+"""Control groups in every mounted hierarchy, v1 and v2."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.leaks.thing import Scope, Thing
+
+CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
+OUR_DEFAULT = "podwright"  # the first part of the daemon's default parent
+
+
+def cgroups(scope: Scope) -> Iterator[Thing]:
+    """Groups below our parents or the daemon's default, and any group that is named after a container."""
+    for hierarchy in hierarchies():
+        for folder, names, _ in os.walk(hierarchy):
+            for name in names:
+                path = os.path.join(folder, name)
+                inside = os.path.relpath(path, hierarchy)
+                ours = any(inside == parent or inside.startswith(f"{parent}/") for parent in _parents(scope))
+                if ours or inside.split("/")[0] == OUR_DEFAULT or CONTAINER_ID.search(name):
+                    yield Thing(kind="cgroup", name=path, ours=ours)
+
+
+def hierarchies() -> list[str]:
+    """Where cgroup filesystems are mounted."""
+    found = []
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        left, _, right = line.partition(" - ")
+        if right.startswith(("cgroup ", "cgroup2 ")):
+            found.append(left.split()[4])
+    return list(dict.fromkeys(found))
+
+
+def remove_empty_parents(scope: Scope) -> None:
+    """Remove the scope's parents as the kubelet would, from the leaves up.
+
+    A group named after a container belongs to the runtime: it stays, and with it its parents, to be seen as a leak.
+    """
+    for hierarchy in hierarchies():
+        for parent in _parents(scope):
+            for folder, _, _ in os.walk(os.path.join(hierarchy, parent), topdown=False):
+                if not CONTAINER_ID.search(os.path.basename(folder)):
+                    with contextlib.suppress(OSError):
+                        os.rmdir(folder)
+
+
+def _parents(scope: Scope) -> list[str]:
+    return [parent.strip("/") for parent in scope.cgroups]

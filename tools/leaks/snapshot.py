@@ -1,0 +1,34 @@
+"""Takes snapshots and compares them."""
+
+from __future__ import annotations
+
+import time
+
+from tools.leaks.cgroups import cgroups
+from tools.leaks.files import files
+from tools.leaks.mounts import mounts, named_netns
+from tools.leaks.network import links, rules
+from tools.leaks.processes import processes
+from tools.leaks.thing import Scope, Thing
+
+SOURCES = (mounts, named_netns, links, rules, processes, cgroups, files)
+POLL_S = 0.2
+
+
+def snapshot(scope: Scope) -> frozenset[Thing]:
+    """What is there now, in all sources."""
+    return frozenset(thing for source in SOURCES for thing in source(scope))
+
+
+def leaked(before: frozenset[Thing], scope: Scope, *, whole_host: bool = True, settle_s: float = 5.0) -> list[Thing]:
+    """What is there now and was not in `before`, sorted by kind and name.
+
+    The kernel and dying processes get `settle_s` to finish. With `whole_host` False only things that can be traced
+    to the scope count.
+    """
+    deadline = time.monotonic() + settle_s
+    while True:
+        found = [thing for thing in snapshot(scope) - before if whole_host or thing.ours]
+        if not found or time.monotonic() > deadline:
+            return sorted(found, key=lambda thing: (thing.kind, thing.name))
+        time.sleep(POLL_S)
