@@ -48,6 +48,11 @@ class Podwright(CriServer):
         arguments = [part for name, value in flags.items() for part in (f"--{name}", str(value))]
         return [sys.executable, "-m", "podwright", "serve", *arguments]
 
+    def leftover_files(self) -> list[Path]:
+        """Directories of sandboxes and containers."""
+        places = (self.state / "sandboxes", self.state / "containers", self.root / "containers")
+        return [entry for place in places for entry in sorted(place.glob("*"))]
+
 
 def merged(base: Settings, over: Settings) -> dict[str, Any]:
     """`base` with `over` laid on it, table by table."""

@@ -119,9 +119,16 @@ class CriServer:
             if self._process is not None:
                 self.stop()
             swept = sweep(self.part.scope)
+            files = self.leftover_files()
             shutil.rmtree(self.directory, ignore_errors=bool(swept))
         if swept:
             raise LeftBehind(f"{self.name}: {report(swept)}")
+        if files:
+            raise LeftBehind(f"{self.name} left files of pods that were removed: {', '.join(map(str, files))}")
+
+    def leftover_files(self) -> list[Path]:
+        """Files that should have gone with their pods; subclasses know where to look."""
+        return []
 
     def remove_pods(self) -> None:
         """Stop and remove every sandbox. Raises LeftBehind when records of pods or containers remain."""

@@ -1,0 +1,145 @@
+"""`make demo`: `podwright run examples/hello.yaml` on images from a registry on loopback, proven and cleaned up.
+
+Everything is private to the run (directories, bridge, cgroups), so it may run beside a real daemon. Exit code 0
+means: the Pod came up, its web server answered on the hostPort, Ctrl-C stopped it, and nothing was left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.harness.podwright import Podwright
+from tests.harness.scratch import Scratch
+from tests.harness.sweep import sweep
+from tools.leaks import leaked, report, snapshot
+from tools.registry import Registry, push_samples, write_hosts
+
+TREE = Path(__file__).resolve().parent.parent
+MANIFEST = TREE / "examples/hello.yaml"
+ANSWER_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 60.0  # the Pod's grace period is 30 s
+SHOW_S = 3.0  # time for the sidecar's lines to be seen
+STOPPED_CODES = (0, 130)  # 130: interrupted, which is what we do
+
+
+class DemoFailed(Exception):
+    """A step did not do what the demo promises."""
+
+
+def main() -> int:
+    """Run the demo; the exit code tells whether all of it held."""
+    if os.geteuid() != 0:
+        print("demo: needs root, for namespaces and cgroups", file=sys.stderr)
+        return 2
+    scratch = Scratch()
+    before = snapshot(scratch.scope())
+    failure = ""
+    try:
+        run_demo(scratch)
+    except DemoFailed as failed:
+        failure = str(failed)
+    left = leaked(before, scratch.scope(), whole_host=False)
+    sweep(scratch.scope(), settle_s=0)
+    scratch.close()
+    if left:
+        failure = "\n".join(filter(None, (failure, report(left))))
+    say(f"failed: {failure}" if failure else "stopped; no mount, namespace, process, link, cgroup or file is left")
+    return 1 if failure else 0
+
+
+def run_demo(scratch: Scratch) -> None:
+    """All steps. Raises DemoFailed."""
+    port = host_port(MANIFEST)
+    with ExitStack() as stack:
+        say("docker-registry on loopback, with a sample image made from this machine's busybox")
+        registry = stack.enter_context(Registry(scratch.part("registry").directory))
+        push_samples(registry)
+        certs_d = write_hosts(scratch.part("certs").directory, registry.url).parent.parent
+        part = scratch.part("demo")
+        daemon = Podwright(part, settings={"registry": {"config_path": str(certs_d)}, "log_level": "warning"})
+        argv = run_argv(daemon)
+        say(f"podwright run examples/hello.yaml        (all flags: {' '.join(argv[1:])})")
+        run = subprocess.Popen(argv, cwd=TREE, env=environment(), start_new_session=True)
+        stack.callback(end, run)
+        say(f"hostPort {port} answers at {answering(run, port)}")
+        time.sleep(SHOW_S)
+        say("Ctrl-C")
+        run.send_signal(signal.SIGINT)
+        code = run.wait(STOP_TIMEOUT_S)
+        if code not in STOPPED_CODES:
+            raise DemoFailed(f"podwright run ended with {code}")
+
+
+def run_argv(daemon: Podwright) -> list[str]:
+    """`podwright run` with an embedded daemon on private directories; the harness only writes its configuration."""
+    flags = {"config": daemon.config, "root": daemon.root, "state": daemon.state}
+    arguments = [part for name, value in flags.items() for part in (f"--{name}", str(value))]
+    return [str(Path(sys.executable).parent / "podwright"), "run", *arguments, str(MANIFEST.relative_to(TREE))]
+
+
+def environment() -> dict[str, str]:
+    """Ours without an endpoint: the demo starts its own daemon."""
+    return {name: value for name, value in os.environ.items() if name != "CONTAINER_RUNTIME_ENDPOINT"}
+
+
+def host_port(manifest: Path) -> int:
+    """The first hostPort in the manifest."""
+    return next(_host_ports(list(yaml.safe_load_all(manifest.read_text()))))
+
+
+def _host_ports(node: Any) -> Iterator[int]:
+    if isinstance(node, dict):
+        if "hostPort" in node:
+            yield node["hostPort"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _host_ports(child)
+
+
+def answering(run: subprocess.Popen[bytes], port: int) -> str:
+    """Wait for an answer on the host port; returns the URL and the first line. Raises DemoFailed."""
+    url = f"http://127.0.0.1:{port}/"
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if run.poll() is not None:
+            raise DemoFailed(f"podwright run ended with {run.returncode} before the web server answered")
+        try:
+            with urllib.request.urlopen(url, timeout=2) as response:
+                first_line = response.readline().decode(errors="replace").strip()
+                return f"{url}: {response.status} {first_line}"
+        except OSError:
+            time.sleep(0.1)
+    raise DemoFailed(f"{url} did not answer within {ANSWER_TIMEOUT_S:.0f} s")
+
+
+def end(run: subprocess.Popen[bytes]) -> None:
+    """Make sure that it has ended, first politely."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        if run.poll() is not None:
+            return
+        run.send_signal(number)
+        try:
+            run.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def say(text: str) -> None:
+    """One line of the demo's own."""
+    print(f"\n== {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
