@@ -1,0 +1,50 @@
+"""`podwright doctor`: what this machine lacks to run pods."""
+
+from __future__ import annotations
+
+import click
+
+from podwright.cli.failures import FAILURE, Leave
+from podwright.cli.invocation import run_async
+from podwright.doctor.checks import judge_all
+from podwright.doctor.gather.everything import gather
+from podwright.doctor.options import DoctorOptions
+from podwright.doctor.report import as_json, as_text, is_ready
+from podwright.process import PosixProcessRunner
+
+
+@click.command("doctor")
+@click.option("--config", "config_file", metavar="FILE", help="TOML file [default: /etc/podwright/config.toml].")
+@click.option("--root", metavar="DIR", help="The daemon's root directory, where overlay mounts are tried.")
+@click.option("--problems", is_flag=True, help="Leave out what is well.")
+@click.option("--output", "-o", type=click.Choice(("json", "table")), default="table", show_default=True)
+def command(config_file: str | None, root: str | None, problems: bool, output: str) -> None:
+    """Check what this machine lacks to run pods, what that costs, and what mends it.
+
+    Exit code 0 when nothing necessary is missing (there may be warnings), 1 otherwise.
+    """
+    facts = run_async(gather(_options(config_file, root), PosixProcessRunner()))
+    findings = judge_all(facts)
+    text = as_json(findings, facts) if output == "json" else as_text(findings, only_problems=problems)
+    click.echo(text, nl=False)
+    if not is_ready(findings):
+        raise Leave(FAILURE)
+
+
+def _options(config_file: str | None, root: str | None) -> DoctorOptions:
+    """The places that the daemon's configuration names. Raises InvalidArgument."""
+    from podwright.runtime import config  # noqa: PLC0415 # the daemon's modules are for the daemon
+
+    settings = config.load(config_file)
+    standard = DoctorOptions()
+    handlers = tuple((name, handler.path or name) for name, handler in settings.handlers.items())
+    named = {name for name, _ in handlers}
+    return DoctorOptions(
+        root=root or settings.root,
+        network_mode=settings.network.mode,
+        cni_conf_dir=settings.network.cni_conf_dir,
+        cni_bin_dirs=settings.network.cni_bin_dirs,
+        seccomp_profile=settings.containers.seccomp_profile,
+        runtimes=(*handlers, *(pair for pair in standard.runtimes if pair[0] not in named)),
+        conmon=next((handler.conmon for handler in settings.handlers.values()), standard.conmon),
+    )

@@ -1,0 +1,139 @@
+"""What there is to know about a machine, as data. Gathered in `gather`, judged in `judge`.
+
+An empty string in an `…_error` field means that the trial succeeded.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Frozen(msgspec.Struct, frozen=True, kw_only=True):
+    """Base: immutable data."""
+
+
+class Program(Frozen, frozen=True, kw_only=True):
+    """An installed binary. `version` is what it says of itself; `numbers` its leading numbers, for comparisons."""
+
+    path: str
+    version: str = ""
+    numbers: tuple[int, ...] = ()
+    error: str = ""
+
+
+class Host(Frozen, frozen=True, kw_only=True):
+    """`distribution` has the ID and ID_LIKE words of os-release(5). `in_user_namespace` is about this process."""
+
+    architecture: str = "x86_64"
+    distribution: frozenset[str] = frozenset()
+    has_systemd: bool = False
+    uid: int = 0
+    in_user_namespace: bool = False
+    capabilities: frozenset[str] = frozenset()
+
+
+class Kernel(Frozen, frozen=True, kw_only=True):
+    """Features were tried, not guessed from `release`, where a trial does no harm."""
+
+    release: str = ""
+    numbers: tuple[int, ...] = ()
+    overlay_error: str = ""
+    new_mount_api: bool = True
+    idmapped_mounts: bool = True
+    pidfd: bool = True
+    openat2: bool = True
+    namespaces: frozenset[str] = frozenset()
+    max_user_namespaces: int = 0
+    seccomp_actions: frozenset[str] = frozenset()
+
+
+class Cgroups(Frozen, frozen=True, kw_only=True):
+    """`controllers` are usable ones, of either version; `unified_controllers` those that a v2 hierarchy holds."""
+
+    layout: str = "none"
+    controllers: frozenset[str] = frozenset()
+    unified_controllers: frozenset[str] = frozenset()
+    writable: bool = True
+
+
+class OciRuntime(Frozen, frozen=True, kw_only=True):
+    """A runc-like binary, by its handler's name. `features` is what it lists of itself; None when it cannot."""
+
+    name: str
+    program: Program
+    features: OciFeatures | None = None
+
+
+class OciFeatures(Frozen, frozen=True, kw_only=True):
+    """The part of the OCI runtime-spec's features document that Podwright goes by."""
+
+    oci_version_max: str = ""
+    seccomp: bool = False
+    apparmor: bool = False
+    selinux: bool = False
+    idmapped_mounts: bool = False
+    recursive_read_only: bool = False
+
+
+class Network(Frozen, frozen=True, kw_only=True):
+    """`plugins` are those that the first CNI configuration calls; `config` is its file, empty when there is none."""
+
+    mode: str = "auto"
+    conf_dir: str = ""
+    bin_dirs: tuple[str, ...] = ()
+    config: str = ""
+    config_error: str = ""
+    plugins: tuple[str, ...] = ()
+    plugins_missing: tuple[str, ...] = ()
+    link_errors: dict[str, str] = {}  # msgspec copies empty defaults for every instance
+    nft: Program | None = None
+    nft_error: str = ""
+    iptables: Program | None = None
+    ip_forward: bool = True
+
+
+class Security(Frozen, frozen=True, kw_only=True):
+    """`seccomp_profile` is the file that RuntimeDefault means, empty when there is none."""
+
+    seccomp_profile: str = ""
+    seccomp_error: str = ""
+    apparmor: bool = False
+    apparmor_parser: bool = False
+    selinux: bool = False
+
+
+class Storage(Frozen, frozen=True, kw_only=True):
+    """The filesystem that holds, or would hold, the root directory."""
+
+    root: str = ""
+    filesystem: str = ""
+    free_bytes: int = 0
+    total_bytes: int = 0
+    free_inodes: int = 0
+    total_inodes: int = 0
+    writable: bool = True
+
+
+class Limits(Frozen, frozen=True, kw_only=True):
+    """Of this process, which the daemon would inherit; and of the kernel."""
+
+    nofile_soft: int = 0
+    nofile_hard: int = 0
+    inotify_instances: int = 0
+    time_s: float = 0.0
+    clock_synchronised: bool | None = None
+
+
+class Facts(Frozen, frozen=True, kw_only=True):
+    """Everything. The defaults describe a machine that has been told nothing about."""
+
+    host: Host = Host()
+    kernel: Kernel = Kernel()
+    cgroups: Cgroups = Cgroups()
+    runtimes: tuple[OciRuntime, ...] = ()
+    conmon: Program | None = None
+    criu: Program | None = None
+    network: Network = Network()
+    security: Security = Security()
+    storage: Storage = Storage()
+    limits: Limits = Limits()

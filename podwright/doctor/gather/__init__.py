@@ -1,0 +1,1 @@
+"""Looking at the machine: effects, one module per subject, put together by `everything`."""

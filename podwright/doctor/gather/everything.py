@@ -1,0 +1,38 @@
+"""All facts in one go. What blocks is done in a thread; what runs programs is done side by side."""
+
+from __future__ import annotations
+
+import asyncio
+
+from podwright.doctor.facts import Facts
+from podwright.doctor.gather.host import gather_cgroups, gather_host, gather_limits
+from podwright.doctor.gather.kernel import gather_kernel
+from podwright.doctor.gather.network import gather_network
+from podwright.doctor.gather.programs import find_runtimes, look_at
+from podwright.doctor.gather.security import gather_security
+from podwright.doctor.gather.storage import gather_storage
+from podwright.doctor.options import DoctorOptions
+from podwright.process import ProcessRunner
+
+
+async def gather(options: DoctorOptions, runner: ProcessRunner) -> Facts:
+    """What this machine is. Raises nothing that it could put into the facts instead."""
+    runtimes, conmon, criu, network = await asyncio.gather(
+        find_runtimes(runner, options.runtimes),
+        look_at(runner, options.conmon),
+        look_at(runner, "criu"),
+        gather_network(runner, options),
+    )
+    storage = gather_storage(options.root)
+    return Facts(
+        host=gather_host(),
+        kernel=await asyncio.to_thread(gather_kernel, storage.root),
+        cgroups=gather_cgroups(),
+        runtimes=runtimes,
+        conmon=conmon,
+        criu=criu,
+        network=network,
+        security=gather_security(options.seccomp_profile),
+        storage=storage,
+        limits=gather_limits(),
+    )

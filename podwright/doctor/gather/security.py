@@ -1,0 +1,36 @@
+"""Seccomp profile and security modules."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from podwright.doctor.facts import Security
+from podwright.doctor.gather.files import read_text
+from podwright.doctor.gather.programs import locate
+
+# Where distributions put the profile that podman, buildah and CRI-O share.
+DISTRIBUTION_PROFILES = ("/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json")
+
+
+def gather_security(configured_profile: str) -> Security:
+    """What there is; `configured_profile` empty means the distribution's."""
+    present = (path for path in DISTRIBUTION_PROFILES if os.path.exists(path))
+    profile = configured_profile or next(present, "")
+    return Security(
+        seccomp_profile=profile,
+        seccomp_error=profile_error(profile) if profile else "",
+        apparmor=read_text("/sys/module/apparmor/parameters/enabled") == "Y",
+        apparmor_parser=locate("apparmor_parser") is not None,
+        selinux=os.path.exists("/sys/fs/selinux/enforce"),
+    )
+
+
+def profile_error(path: str) -> str:
+    """Empty for a readable profile."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+    except (OSError, ValueError) as failure:
+        return str(failure)
+    return "" if isinstance(document, dict) and "defaultAction" in document else "it has no defaultAction"

@@ -1,0 +1,26 @@
+"""The filesystem under the root directory."""
+
+from __future__ import annotations
+
+import os
+
+from podwright.doctor.facts import Storage
+from podwright.linux.mount import enclosing_mount, read_mounts
+
+
+def gather_storage(root: str) -> Storage:
+    """About `root`, or about its nearest existing parent while it does not exist; that is `Storage.root` then."""
+    folder = os.path.realpath(root)
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    usage = os.statvfs(folder)
+    mount = enclosing_mount(read_mounts(), folder)
+    return Storage(
+        root=folder,
+        filesystem=mount.filesystem if mount else "",
+        free_bytes=usage.f_bavail * usage.f_frsize,
+        total_bytes=usage.f_blocks * usage.f_frsize,
+        free_inodes=usage.f_favail,
+        total_inodes=usage.f_files,
+        writable=os.access(folder, os.W_OK),
+    )

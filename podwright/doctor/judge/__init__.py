@@ -1,0 +1,1 @@
+"""Pure judgements: `(Facts) -> Finding`, one module per subject."""

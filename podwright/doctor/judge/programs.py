@@ -1,0 +1,115 @@
+"""OCI runtimes, their limits, and the monitor. Pure."""
+
+from __future__ import annotations
+
+from podwright.doctor.facts import Facts, OciRuntime
+from podwright.doctor.finding import Finding, missing, note, ok, warning
+from podwright.doctor.remedy import CONMON, CRIU, CRUN, install
+
+OLDEST_CONMON = (2, 0, 18)  # --full-attach, --sync
+# NEWS of crun: the check of ociVersion was dropped in 1.14.2.
+CRUN_WITHOUT_VERSION_CHECK = (1, 14, 2)
+
+
+def runtimes(facts: Facts) -> Finding:
+    """At least one that answers."""
+    working = [runtime for runtime in facts.runtimes if not runtime.program.error]
+    broken = [f"{each.name} ({each.program.error})" for each in facts.runtimes if each.program.error]
+    if not working:
+        found = f"none works: {', '.join(broken)}" if broken else "none"
+        return missing(found, cost="no container can start", remedy=install(CRUN, facts.host))
+    shown = ", ".join(f"{each.name} {each.program.version} ({each.program.path})" for each in working)
+    if broken:
+        return warning(
+            f"{shown}; broken: {', '.join(broken)}", cost="pods of that handler fail", remedy="reinstall it"
+        )
+    return ok(shown)
+
+
+def crun_hybrid(facts: Facts) -> Finding:
+    """crun refuses a hybrid host while the unified hierarchy holds a controller (every version so far)."""
+    crun = _named(facts, "crun")
+    if crun is None:
+        return ok("crun is not installed")
+    held = sorted(facts.cgroups.unified_controllers)
+    if facts.cgroups.layout != "hybrid" or not held:
+        return ok("no controller in its way")
+    remedy = "; ".join(
+        f"mkdir -p /sys/fs/cgroup/{name} && mount -t cgroup -o {name} cgroup /sys/fs/cgroup/{name}" for name in held
+    )
+    found = f"the unified hierarchy of this hybrid host holds {', '.join(held)}"
+    others = [each.name for each in facts.runtimes if each.name != "crun" and not each.program.error]
+    if others:
+        cost = f"crun {crun.program.version} refuses to start containers; {others[0]} does"
+        return warning(found, cost=cost, remedy=remedy)
+    return missing(found, cost=f"crun {crun.program.version} refuses to start containers", remedy=remedy)
+
+
+def crun_oci_version(facts: Facts) -> Finding:
+    """Older cruns refuse an ociVersion newer than 1.0.x."""
+    crun = _named(facts, "crun")
+    if crun is None:
+        return ok("crun is not installed")
+    if crun.program.numbers and crun.program.numbers < CRUN_WITHOUT_VERSION_CHECK:
+        return note(
+            f"crun {crun.program.version} takes no ociVersion newer than 1.0.x",
+            cost="nothing here: Podwright writes the lowest version that a container needs; other tools may fail",
+        )
+    return ok("any version is taken")
+
+
+def runtime_features(facts: Facts) -> Finding:
+    """What the runtimes tell of themselves; older ones cannot."""
+    parts, silent = [], []
+    for runtime in facts.runtimes:
+        if runtime.features is None:
+            silent.append(runtime.name)
+        else:
+            parts.append(_feature_words(runtime))
+    shown = "; ".join(parts)
+    if silent:
+        return note(
+            f"{shown}; {', '.join(silent)}: not told" if shown else f"{', '.join(silent)}: not told",
+            cost="features such as ID-mapped and recursively read-only mounts are taken as absent there",
+            remedy="crun tells them from 1.8.6, runc from 1.1.0",
+        )
+    return ok(shown or "no runtime")
+
+
+def _feature_words(runtime: OciRuntime) -> str:
+    features = runtime.features
+    if features is None:
+        return runtime.name
+    names = {
+        "seccomp": features.seccomp,
+        "AppArmor": features.apparmor,
+        "SELinux": features.selinux,
+        "ID-mapped mounts": features.idmapped_mounts,
+        "recursive read-only mounts": features.recursive_read_only,
+    }
+    held = ", ".join(name for name, has in names.items() if has)
+    return f"{runtime.name}: spec up to {features.oci_version_max}, {held}"
+
+
+def conmon(facts: Facts) -> Finding:
+    """The monitor of every container."""
+    program = facts.conmon
+    if program is None:
+        return missing("not found", cost="no container can start", remedy=install(CONMON, facts.host))
+    if program.error:
+        return missing(f"{program.path} fails: {program.error}", cost="no container can start", remedy="reinstall it")
+    if program.numbers and program.numbers < OLDEST_CONMON:
+        return warning(f"{program.version}", cost="too old to be tested", remedy=install(CONMON, facts.host))
+    return ok(f"{program.version} ({program.path})")
+
+
+def criu(facts: Facts) -> Finding:
+    """For checkpoints only."""
+    if facts.criu is None:
+        cost = "containers cannot be checkpointed (the call answers UNIMPLEMENTED)"
+        return note("not found", cost=cost, remedy=install(CRIU, facts.host))
+    return ok(f"{facts.criu.version} ({facts.criu.path})")
+
+
+def _named(facts: Facts, name: str) -> OciRuntime | None:
+    return next((each for each in facts.runtimes if each.name == name and not each.program.error), None)

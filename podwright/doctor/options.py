@@ -1,0 +1,21 @@
+"""Where to look: the paths that the daemon's configuration names, handed over by the CLI."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class DoctorOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """`runtimes` maps a handler's name to its binary (a path, or a name to look up); `seccomp_profile` empty means
+    the distribution's.
+    """
+
+    root: str = "/var/lib/podwright"
+    network_mode: Literal["auto", "cni", "bridge"] = "auto"
+    cni_conf_dir: str = "/etc/cni/net.d"
+    cni_bin_dirs: tuple[str, ...] = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
+    seccomp_profile: str = ""
+    runtimes: tuple[tuple[str, str], ...] = (("crun", "crun"), ("runc", "runc"), ("runsc", "runsc"))
+    conmon: str = "conmon"
