@@ -22,6 +22,7 @@ import yaml
 from tests.harness.podwright import Podwright
 from tests.harness.scratch import Scratch
 from tests.harness.sweep import sweep
+from tools.background import StartError
 from tools.leaks import leaked, report, snapshot
 from tools.registry import Registry, push_samples, write_hosts
 
@@ -47,8 +48,10 @@ def main() -> int:
     failure = ""
     try:
         run_demo(scratch)
-    except DemoFailed as failed:
+    except (DemoFailed, StartError) as failed:
         failure = str(failed)
+    except KeyboardInterrupt:
+        failure = "interrupted"
     left = leaked(before, scratch.scope(), whole_host=False)
     sweep(scratch.scope(), settle_s=0)
     scratch.close()
@@ -76,7 +79,10 @@ def run_demo(scratch: Scratch) -> None:
         time.sleep(SHOW_S)
         say("Ctrl-C")
         run.send_signal(signal.SIGINT)
-        code = run.wait(STOP_TIMEOUT_S)
+        try:
+            code = run.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired as late:
+            raise DemoFailed(f"podwright run did not stop within {STOP_TIMEOUT_S:.0f} s") from late
         if code not in STOPPED_CODES:
             raise DemoFailed(f"podwright run ended with {code}")
 

@@ -1,0 +1,87 @@
+"""The leak check sees what it promises to see, and the sweep takes it away."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.scratch import Part, Scratch
+from tests.harness.sweep import sweep
+from tools.leaks import Scope, Thing, leaked, report, snapshot
+from tools.leaks.cgroups import hierarchies
+
+
+@pytest.fixture
+def part(scratch: Scratch) -> Iterator[Part]:
+    """A part whose leftovers are swept even when a test fails."""
+    own = scratch.part("leaks")
+    yield own
+    sweep(own.scope, settle_s=0)
+
+
+def kinds(things: list[Thing]) -> set[str]:
+    return {thing.kind for thing in things}
+
+
+@pytest.mark.root
+def test_mounts_links_cgroups_and_processes_are_found_and_swept(part: Part) -> None:
+    before = snapshot(part.scope)
+    point = part.directory / "mnt"
+    point.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", point], check=True)
+    subprocess.run(["ip", "link", "add", part.bridge, "type", "bridge"], check=True)
+    group = Path(hierarchies()[0] + part.cgroup_parent, "c" * 64)
+    group.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "1000"], cwd=part.directory) as sleeper:
+        found = leaked(before, part.scope, whole_host=False, settle_s=0)
+        assert kinds(found) == {"mount", "link", "cgroup", "process"}
+        assert {thing.kind for thing in sweep(part.scope, settle_s=0)} == kinds(found)
+        assert sleeper.wait(5) == -9
+    assert leaked(before, part.scope, whole_host=False, settle_s=0) == []
+
+
+@pytest.mark.root
+def test_packet_filter_rules_with_our_addresses_are_found(part: Part) -> None:
+    before = snapshot(part.scope)
+    table = f"t_{part.bridge}"
+    subprocess.run(["nft", "add", "table", "ip", table], check=True)
+    try:
+        subprocess.run(["nft", "add", "chain", "ip", table, "c"], check=True)
+        subprocess.run(
+            ["nft", "add", "rule", "ip", table, "c", "ip", "saddr", str(part.subnet), "counter"], check=True
+        )
+        found = leaked(before, part.scope, whole_host=False, settle_s=0)
+    finally:
+        subprocess.run(["nft", "delete", "table", "ip", table], check=True)
+    assert kinds(found) == {"rule"}
+    assert any(str(part.subnet) in thing.name for thing in found)
+
+
+def test_a_scope_holds_its_roots_and_what_is_below_but_no_neighbour() -> None:
+    scope = Scope(roots=("/tmp/a",))
+    assert [scope.holds(path) for path in ("/tmp/a", "/tmp/a/b", "/tmp/ab", "/tmp")] == [True, True, False, False]
+
+
+def test_an_empty_scope_recognises_nothing() -> None:
+    assert not Scope().mentioned_in("anything")
+    assert all(not thing.ours for thing in snapshot(Scope()))
+
+
+def test_the_report_groups_by_kind_and_marks_what_is_not_traced() -> None:
+    text = report([Thing(kind="link", name="veth1"), Thing(kind="mount", name="/x", detail="tmpfs", ours=True)])
+    assert text.splitlines()[1:] == [
+        "  link",
+        "    veth1  [not traced to this run]",
+        "  mount",
+        "    /x",
+        "      tmpfs",
+    ]
+
+
+def test_this_process_is_never_a_finding() -> None:
+    scope = Scope(roots=(os.getcwd(),))
+    assert not [t for t in snapshot(scope) if t.kind == "process" and t.name.split()[0] == str(os.getpid())]
