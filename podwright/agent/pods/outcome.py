@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from podwright.agent.manifest.pod import Pod
@@ -41,14 +40,6 @@ def failures(pod: Pod, status: PodStatus) -> tuple[FailedContainer, ...]:
         if record is not None and record.failed and not pod.is_sidecar(container):
             found.append(_failed(record))
     return tuple(found)
-
-
-def failures_before_stop(
-    pod: Pod, status: PodStatus, waiting: Mapping[str, FailedContainer]
-) -> tuple[FailedContainer, ...]:
-    """What had gone wrong when a stop was asked for: instances that had already failed, and failed starts."""
-    ended = {failure.name: failure for failure in failures(pod, status)}
-    return tuple({**ended, **waiting}.values())
 
 
 def _failed(record: ContainerRecord) -> FailedContainer:

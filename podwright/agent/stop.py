@@ -1,0 +1,71 @@
+"""Asking a run to stop: once for the graceful way, twice for at once. Filled by signals or by a caller."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Iterator
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+class StopRequested(Exception):
+    """What `interruptible` raises instead of finishing its work."""
+
+
+class StopRequest:
+    """`graceful` is set by the first request, `forced` by the second."""
+
+    def __init__(self) -> None:
+        self.graceful = asyncio.Event()
+        self.forced = asyncio.Event()
+
+    def ask(self) -> None:
+        """Ask once (more)."""
+        if self.graceful.is_set():
+            self.forced.set()
+        self.graceful.set()
+
+    @contextlib.contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM ask, while the context lasts."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        for number in numbers:
+            loop.add_signal_handler(number, self.ask)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait so long, or until asked; True when asked."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.graceful.wait()
+        return self.graceful.is_set()
+
+    async def interruptible(self, work: Awaitable[Result]) -> Result:
+        """The result of `work`; cancels it and raises StopRequested when asked to stop before it is done."""
+        return await self._until(work, self.graceful)
+
+    async def unless_forced(self, work: Awaitable[Result]) -> Result:
+        """The same, but only the second request cancels."""
+        return await self._until(work, self.forced)
+
+    async def _until(self, work: Awaitable[Result], event: asyncio.Event) -> Result:
+        task = asyncio.ensure_future(work)
+        asked = asyncio.ensure_future(event.wait())
+        try:
+            await asyncio.wait((task, asked), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise StopRequested
+        finally:
+            for pending in (task, asked):
+                if not pending.done():
+                    pending.cancel()
+            await asyncio.gather(task, asked, return_exceptions=True)
