@@ -1,0 +1,81 @@
+"""Images: what is known of one (`Image`), how one is asked for (`RegistryAuth`), and how much room they take."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from podwright.errors import InvalidArgument
+from podwright.runtime.model.base import Value
+from podwright.runtime.model.ids import ImageId
+
+DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+
+
+def hex_of(digest: str) -> str:
+    """The 64 digits of a `sha256:` digest: safe as a file name. Raises InvalidArgument for anything else."""
+    match = DIGEST.fullmatch(digest)
+    if match is None:
+        raise InvalidArgument(f"{digest[:200]!r} is not a sha256 digest")
+    return match[1]
+
+
+class ImageConfig(Value, frozen=True, kw_only=True):
+    """What an image says about running it; `user` as written, `env` as NAME=value."""
+
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    working_dir: str = ""
+    user: str = ""
+    volumes: tuple[str, ...] = ()
+    exposed_ports: tuple[str, ...] = ()
+    stop_signal: str = ""
+    labels: dict[str, str] = {}
+
+
+class Image(Value, frozen=True, kw_only=True):
+    """One image, whatever its names.
+
+    `size_bytes` is what its manifest, config and layers take in a registry. `uid` is set when the config's user is a
+    number, `username` when it is a name; both come from before the colon. `layers` are the ids of unpacked layers
+    from the base up, `chain_id` the digest that stands for all of them together.
+    """
+
+    id: ImageId
+    repo_tags: tuple[str, ...] = ()
+    repo_digests: tuple[str, ...] = ()
+    size_bytes: int
+    config: ImageConfig = ImageConfig()
+    uid: int | None = None
+    username: str = ""
+    layers: tuple[str, ...] = ()
+    chain_id: str = ""
+    annotations: dict[str, str] = {}
+    pinned: bool = False
+
+
+class RegistryAuth(msgspec.Struct, frozen=True, kw_only=True):
+    """CRI's AuthConfig. Never stored, and never shown: its repr is empty."""
+
+    username: str = ""
+    password: str = ""
+    auth: str = ""  # base64 of username:password
+    server_address: str = ""
+    identity_token: str = ""  # an OAuth2 refresh token
+    registry_token: str = ""  # a bearer token as it is
+
+    def __repr__(self) -> str:
+        return "RegistryAuth(...)"
+
+    __str__ = __repr__
+
+
+class FsUsage(Value, frozen=True, kw_only=True):
+    """What the images take of the filesystem at `mountpoint`. `timestamp` in nanoseconds since the epoch."""
+
+    mountpoint: str
+    used_bytes: int
+    inodes_used: int
+    timestamp: int

@@ -1,0 +1,209 @@
+"""Unpacked layers: one directory each under `root`/<id>/fs, ready to be lower directories of overlays.
+
+A layer's id is the hex part of its diff-id, so images share it whatever lies below. Only a layer with implicit
+directories above other layers depends on these (see `implicit`); its id is that of its chain-id. A directory is
+complete from the moment of its rename, and a row is written after that; a row not yet known to be on the disk
+(`synced`) does not survive a reboot, since the files behind it may not have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from podwright.errors import Internal
+from podwright.process import Command, ProcessRunner
+from podwright.runtime import config
+from podwright.runtime.model.base import Value
+from podwright.runtime.model.image import hex_of
+from podwright.runtime.state import Database, Table
+from podwright.runtime.storage import implicit, unpacking
+from podwright.runtime.storage.blobs import DigestMismatch, disk_error
+from podwright.runtime.storage.completion import to_completion
+
+log = logging.getLogger(__name__)
+
+DELETE_TIMEOUT_S = 600.0
+DELETE_TRIES = 3
+SYNC_TIMEOUT_S = 600.0
+EMPTY = "empty"  # the lower directory of images without layers
+
+
+class LayerRecord(Value, frozen=True, kw_only=True):
+    """The record of an unpacked layer. `boot_id` is the kernel's at the time of unpacking."""
+
+    id: str
+    diff_id: str
+    used_bytes: int
+    inodes: int
+    implicit: tuple[str, ...] = ()
+    boot_id: str = ""
+    synced: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Unpacked:
+    """A layer in a temporary directory, not yet part of the store."""
+
+    folder: str
+    diff_id: str
+    report: unpacking.Report
+
+
+class LayerStore:
+    """Owns `root` and the table of layers. Which layers are needed is `image`'s decision."""
+
+    def __init__(self, database: Database, root: str, limits: config.Images, runner: ProcessRunner) -> None:
+        self.root = root
+        self._limits = limits
+        self._runner = runner
+        self._table = Table(database, "layers", LayerRecord)
+        self._records = self._table.load()
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            self._boot_id = file.read().strip()
+        try:  # not to be entered by others: device nodes and set-id programs of images lie below
+            os.makedirs(f"{root}/{EMPTY}/fs", exist_ok=True)
+            os.chmod(root, 0o700)
+        except OSError as failure:
+            raise disk_error(failure, "cannot create the layer store") from failure
+
+    def path(self, layer_id: str) -> str:
+        """The layer's tree."""
+        return f"{self.root}/{layer_id}/fs"
+
+    def find(self, diff_id: str, chain_id: str) -> str | None:
+        """The id under which that layer is there for use on top of that chain; None when it has to be unpacked."""
+        alone = self._records.get(hex_of(diff_id))
+        if alone is not None and (not alone.implicit or diff_id == chain_id):
+            return alone.id
+        placed = self._records.get(hex_of(chain_id))
+        return placed.id if placed is not None and placed.diff_id == diff_id else None
+
+    @contextlib.asynccontextmanager
+    async def unpacked(
+        self, blob_fd: int, marks: unpacking.Marks, size_bytes: int, diff_id: str
+    ) -> AsyncIterator[Unpacked]:
+        """Unpack into a temporary directory, which is gone at the end unless it was committed.
+
+        Raises BadLayer, DigestMismatch for another diff-id, DownloadEnded, ResourceExhausted and Internal.
+        """
+        folder = f"{self.root}/.new-{secrets.token_hex(8)}"
+        try:
+            try:
+                os.makedirs(f"{folder}/fs")
+            except OSError as failure:
+                raise disk_error(failure, f"cannot unpack {diff_id}") from failure
+            report = await unpacking.unpack(self._runner, f"{folder}/fs", blob_fd, marks, size_bytes, self._limits)
+            if report.diff_id != diff_id:
+                raise DigestMismatch(f"the layer unpacks to {report.diff_id}, but the image's config says {diff_id}")
+            if report.lost_xattrs:
+                log.warning("extended attributes not kept diff_id=%s count=%d", diff_id, report.lost_xattrs)
+            yield Unpacked(folder=folder, diff_id=diff_id, report=report)
+        finally:
+            if os.path.lexists(folder):
+                await self._delete(folder)
+
+    async def commit(self, unpacked: Unpacked, chain_id: str, below: Sequence[str]) -> str:
+        """Make an unpacked layer part of the store. `below` are the ids of the layers under it, from the base up.
+
+        Returns its id. A layer that somebody else committed meanwhile is taken as it is.
+        """
+        present = self.find(unpacked.diff_id, chain_id)
+        if present is not None:
+            return present
+        report = unpacked.report
+        layer_id = hex_of(unpacked.diff_id)
+        try:
+            if report.implicit and below:
+                layer_id = hex_of(chain_id)
+                lowers = [self.path(other) for other in reversed(below)]
+                await asyncio.to_thread(implicit.copy_up, f"{unpacked.folder}/fs", report.implicit, lowers)
+            await self._move_in(unpacked.folder, layer_id)
+        except OSError as failure:
+            raise disk_error(failure, f"cannot keep layer {unpacked.diff_id}") from failure
+        record = LayerRecord(
+            id=layer_id,
+            diff_id=unpacked.diff_id,
+            used_bytes=report.used_bytes,
+            inodes=report.inodes + 2,
+            implicit=report.implicit,
+            boot_id=self._boot_id,
+        )
+        self._table.put(layer_id, record)
+        self._records[layer_id] = record
+        return layer_id
+
+    async def _move_in(self, folder: str, layer_id: str) -> None:
+        target = f"{self.root}/{layer_id}"
+        if os.path.lexists(target) and layer_id not in self._records:  # its row was lost: ours is the truth
+            await self._delete(target)
+        os.rename(folder, target)
+
+    async def remove(self, layer_ids: Sequence[str]) -> None:
+        """Delete layers and their rows; absent ones are fine. Rows go first: a directory without one is litter."""
+        folders = []
+        for layer_id in layer_ids:
+            if self._records.pop(layer_id, None) is not None:
+                self._table.delete(layer_id)
+            folder = f"{self.root}/{layer_id}"
+            trash = f"{self.root}/.old-{secrets.token_hex(8)}"
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(folder, trash)
+                folders.append(trash)
+        if folders:
+            await self._delete(*folders)
+
+    def ids(self) -> list[str]:
+        """All layers that are there."""
+        return list(self._records)
+
+    def usage(self) -> tuple[int, int]:
+        """(bytes, inodes) of all layers, as counted when they were unpacked."""
+        records = self._records.values()
+        return sum(record.used_bytes for record in records), sum(record.inodes for record in records)
+
+    async def recover(self) -> None:
+        """At start: forget rows that cannot be trusted or have no directory, delete directories without a row."""
+        for record in list(self._records.values()):
+            trusted = record.synced or record.boot_id == self._boot_id
+            if not trusted or not os.path.isdir(self.path(record.id)):
+                log.warning("layer lost id=%s synced=%s", record.id, record.synced)
+                del self._records[record.id]
+                self._table.delete(record.id)
+        litter = [name for name in os.listdir(self.root) if name != EMPTY and name not in self._records]
+        if litter:
+            await self._delete(*(f"{self.root}/{name}" for name in litter))
+
+    async def sync(self) -> None:
+        """Bring all layers to the disk, so that they survive a power cut. May take seconds; nobody waits for it."""
+        fresh = [record for record in self._records.values() if not record.synced]
+        if not fresh:
+            return
+        command = Command(argv=("sync", "--file-system", self.root), timeout_s=SYNC_TIMEOUT_S)
+        completed = await self._runner.run(command)
+        if completed.returncode:
+            raise Internal(f"sync of {self.root} failed: {completed.error_text()}")
+        for record in fresh:
+            if self._records.get(record.id) is record:
+                self._records[record.id] = msgspec.structs.replace(record, synced=True)
+                self._table.put(record.id, self._records[record.id])
+
+    async def _delete(self, *folders: str) -> None:
+        """Delete trees of images. By rm, which keeps the event loop free and knows no depth that is too deep.
+
+        An unpack program that outlived a killed daemon may add files for a moment, hence the tries. What cannot be
+        deleted stays as litter for the next start: no reason to fail what the caller wanted.
+        """
+        command = Command(argv=("rm", "-rf", "--one-file-system", "--", *folders), timeout_s=DELETE_TIMEOUT_S)
+        for _ in range(DELETE_TRIES):
+            completed = await to_completion(self._runner.run(command))
+            if completed.returncode == 0:
+                return
+        log.warning("cannot delete layers: %s", completed.error_text())

@@ -1,0 +1,70 @@
+"""The OCI image layout's own files (image-spec, image-layout.md), derived from what is stored. Pure.
+
+The layout is for other tools (skopeo, umoci); we never read it back. They understand OCI manifests only, so an
+image that came as Docker schema 2 is listed by a translated manifest over the same blobs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+REF_NAME = "org.opencontainers.image.ref.name"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+FROM_DOCKER = {
+    "application/vnd.docker.container.image.v1+json": "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip": (
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+    ),
+}
+
+
+class Listed(NamedTuple):
+    """One name in index.json and the OCI manifest that it stands for."""
+
+    name: str
+    digest: str
+    size_bytes: int
+
+
+def index_json(listed: list[Listed]) -> bytes:
+    """The content of index.json."""
+    manifests = [
+        {
+            "mediaType": OCI_MANIFEST,
+            "digest": entry.digest,
+            "size": entry.size_bytes,
+            "annotations": {REF_NAME: entry.name},
+        }
+        for entry in sorted(listed)
+    ]
+    return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}, indent=1).encode()
+
+
+def oci_manifest(manifest: bytes) -> bytes:
+    """A manifest in OCI's words: itself when it is one, else its translation, always the same for the same input."""
+    document: dict[str, Any] = json.loads(manifest)
+    if document.get("mediaType", OCI_MANIFEST) != DOCKER_MANIFEST:
+        return manifest
+    document["mediaType"] = OCI_MANIFEST
+    document["config"] = _translated(document["config"])
+    document["layers"] = [_translated(layer) for layer in document["layers"]]
+    return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
+
+
+def digest_of(data: bytes) -> str:
+    """`sha256:<hex>`."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def _translated(descriptor: Mapping[str, Any]) -> dict[str, Any]:
+    kind = descriptor["mediaType"]
+    return {**descriptor, "mediaType": FROM_DOCKER.get(kind, kind)}

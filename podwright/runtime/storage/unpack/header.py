@@ -1,0 +1,91 @@
+"""One 512-byte tar header: ustar, GNU and old formats (tar(5)). Pure."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from podwright.runtime.storage.unpack.failure import UnpackError
+
+BLOCK = 512
+# name mode uid gid size mtime checksum type linkname magic+version uname gname devmajor devminor prefix
+_FIELDS = struct.Struct("100s8s8s8s12s12s8sc100s8s64x8s8s155s12x")
+_GNU_SPARSE = struct.Struct("386x96sB12s17x")
+_BLANK_CHECKSUM = sum(b" " * 8)
+GNU_MAGIC = b"ustar  \0"
+
+
+class Header(NamedTuple):
+    """The fields as they stand; `name` includes ustar's prefix. `mtime` in seconds."""
+
+    name: bytes
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime: int
+    kind: bytes
+    linkname: bytes
+    major: bytes
+    minor: bytes
+
+
+def number(field: bytes) -> int:
+    """An octal field, or GNU's base-256 (first bit set, two's complement). Raises UnpackError."""
+    if field[0] & 0x80:
+        value = int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
+        return value - (1 << (8 * len(field) - 1)) if field[0] & 0x40 else value
+    text = field.partition(b"\0")[0].strip()
+    try:
+        return int(text, 8) if text else 0
+    except ValueError as failure:
+        raise UnpackError("bad", f"a tar header has {field!r} where a number belongs") from failure
+
+
+def parse(block: bytes) -> Header | None:
+    """The header in `block`; None for a block of zeros. Raises UnpackError."""
+    name, mode, uid, gid, size, mtime, checksum, kind, linkname, magic, major, minor, prefix = _FIELDS.unpack(block)
+    if not name[0] and block.count(0) == BLOCK:
+        return None
+    if sum(block) - sum(checksum) + _BLANK_CHECKSUM != number(checksum) and not _signed_sum_fits(block, checksum):
+        raise UnpackError("bad", "this is not a tar archive, or a header in it is damaged")
+    name = name.partition(b"\0")[0]
+    if prefix[0] and magic != GNU_MAGIC and magic[:5] == b"ustar":
+        name = prefix.partition(b"\0")[0] + b"/" + name
+    size_bytes = number(size)
+    if size_bytes < 0:
+        raise UnpackError("bad", "a tar header has a negative size")
+    return Header(
+        name,
+        number(mode) & 0o7777,
+        number(uid),
+        number(gid),
+        size_bytes,
+        number(mtime),
+        kind,
+        linkname.partition(b"\0")[0],
+        major,
+        minor,
+    )
+
+
+def _signed_sum_fits(block: bytes, checksum: bytes) -> bool:
+    """Some ancient tars summed signed bytes."""
+    signed = sum(byte - 256 if byte > 127 else byte for byte in block[:148] + block[156:]) + _BLANK_CHECKSUM
+    return signed == number(checksum)
+
+
+def gnu_sparse(block: bytes) -> tuple[list[tuple[int, int]], bool, int]:
+    """Old GNU sparse header (type S): (first pieces as (offset, length), whether more blocks follow, real size)."""
+    pieces, extended, real_size = _GNU_SPARSE.unpack(block)
+    return sparse_pieces(pieces), bool(extended), number(real_size)
+
+
+def sparse_pieces(table: bytes) -> list[tuple[int, int]]:
+    """Pairs of 12-byte numbers up to the first empty one."""
+    pieces = []
+    for start in range(0, len(table) - 23, 24):
+        if not table[start + 12]:
+            break
+        pieces.append((number(table[start : start + 12]), number(table[start + 12 : start + 24])))
+    return pieces

@@ -1,0 +1,71 @@
+"""The program's flow: open, confine, unpack, report one JSON object on stdout.
+
+Standard input is the blob (perhaps still growing), descriptor 3 the pipe of `source`. Exit code 0 means that the
+report is there, be it a success or a failure; anything else is a bug, told on stderr.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from podwright.runtime.storage.unpack import decode
+from podwright.runtime.storage.unpack.archive import Archive
+from podwright.runtime.storage.unpack.failure import UnpackError
+from podwright.runtime.storage.unpack.source import Source
+from podwright.runtime.storage.unpack.tree import Tree
+
+BLOB_FD = 0
+MARKS_FD = 3
+SWITCH_INTERVAL_S = 0.0005  # the decoding thread needs the interpreter rarely and briefly, but then soon
+PARENT_CHECK_ENTRIES = 256
+SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run with TREE EXPECTED_BYTES MAX_UNPACKED_BYTES MAX_ENTRIES."""
+    tree, *numbers = arguments
+    expected_bytes, max_bytes, max_entries = map(int, numbers)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        report = unpack(tree, Source(BLOB_FD, MARKS_FD, expected_bytes), max_bytes, max_entries)
+    except UnpackError as failure:
+        report = {"kind": failure.kind, "message": str(failure)}
+    except OSError as failure:
+        kind = "space" if failure.errno in SPACE_ERRNOS else "io"
+        name = f": {failure.filename!r}" if failure.filename else ""
+        report = {"kind": kind, "message": f"{os.strerror(failure.errno or errno.EIO)}{name}"}
+    except RecursionError:
+        report = {"kind": "bad", "message": "directories of the layer are nested too deeply"}
+    os.write(1, json.dumps(report).encode())
+    return 0
+
+
+def unpack(tree_path: str, source: Source, max_bytes: int, max_entries: int) -> dict[str, Any]:
+    """Unpack below `tree_path`, which becomes this process's root. Raises UnpackError and OSError."""
+    os.umask(0)
+    plain = decode.Plain(decode.opened(source), source.expected_bytes, max_bytes)
+    os.chroot(tree_path)
+    os.chdir("/")
+    archive = Archive(iter(plain))
+    tree = Tree(archive.data, max_bytes=max_bytes, max_entries=max_entries)
+    parent = os.getppid()
+    for count, entry in enumerate(archive):
+        tree.add(entry)
+        if count % PARENT_CHECK_ENTRIES == 0 and os.getppid() != parent:
+            raise UnpackError("aborted", "the daemon that wanted the layer is gone")
+    tree.finish()
+    totals = tree.totals
+    return {
+        "diff_id": plain.digest,
+        "plain_bytes": plain.size_bytes,
+        "used_bytes": totals.used_bytes,
+        "inodes": totals.inodes,
+        "entries": totals.entries,
+        "lost_xattrs": totals.lost_xattrs,
+        "implicit": sorted(name.decode("latin-1") for name in totals.implicit),
+    }

@@ -1,0 +1,123 @@
+"""Runs the unpack program on a blob that may still be coming in, and turns its report into a value or an error."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import struct
+import sys
+from typing import Any
+
+import msgspec
+
+from podwright.errors import FailedPrecondition, Internal, PodwrightError, ResourceExhausted
+from podwright.process import Command, ProcessRunner
+from podwright.runtime import config
+
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "unpack", "__main__.py")
+MARKS_FD = 3
+MARK = struct.Struct("<Q")
+MARK_STEP_BYTES = 1 << 18
+REPORT_LIMIT_BYTES = 64 << 20  # up to 100,000 directory names
+TIMEOUT_S = 4 * 3600.0  # a last resort: stalled downloads and lost callers end it much earlier
+
+
+class BadLayer(FailedPrecondition):
+    """The layer is malformed, hostile or larger than allowed: the same bytes will fail again."""
+
+
+class DownloadEnded(FailedPrecondition):
+    """The program was told of the end before all bytes were there; whoever ended the download knows why."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What the program found. `implicit` are directories that the layer uses but does not describe (latin-1)."""
+
+    diff_id: str
+    plain_bytes: int
+    used_bytes: int
+    inodes: int
+    entries: int
+    lost_xattrs: int
+    implicit: tuple[str, ...] = ()
+
+
+class _Failure(msgspec.Struct, frozen=True):
+    kind: str
+    message: str
+
+
+class Marks:
+    """Tells the program how much of the blob is in the file. Use as a context manager."""
+
+    def __init__(self) -> None:
+        self.reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        os.set_blocking(self.reader, True)
+        self._told_bytes = 0
+
+    def __enter__(self) -> Marks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+        os.close(self.reader)
+
+    def advance(self, available_bytes: int) -> None:
+        """So much is there now."""
+        if self._writer >= 0 and available_bytes >= self._told_bytes + MARK_STEP_BYTES:
+            try:
+                os.write(self._writer, MARK.pack(available_bytes))
+            except BlockingIOError:  # the program is gigabytes behind: a later mark will do
+                return
+            self._told_bytes = available_bytes
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        if self._writer >= 0:
+            os.close(self._writer)
+            self._writer = -1
+
+
+async def unpack(
+    runner: ProcessRunner, tree: str, blob_fd: int, marks: Marks, size_bytes: int, limits: config.Images
+) -> Report:
+    """Unpack the blob behind `blob_fd`, `size_bytes` long in the end, into the empty directory `tree`.
+
+    Raises BadLayer, DownloadEnded, ResourceExhausted and Internal; the caller deletes `tree` then.
+    """
+    numbers = (size_bytes, limits.max_unpacked_bytes, limits.max_entries)
+    command = Command(
+        argv=(sys.executable, "-I", "-S", PROGRAM, tree, *map(str, numbers), *_library_directories()),
+        fds={0: blob_fd, MARKS_FD: marks.reader},
+        timeout_s=TIMEOUT_S,
+        output_limit_bytes=REPORT_LIMIT_BYTES,
+    )
+    completed = await runner.run(command)
+    if completed.returncode:
+        raise Internal(f"the unpack program ended with {completed.shell_code}: {completed.error_text()}")
+    try:
+        return msgspec.json.decode(completed.stdout, type=Report)
+    except msgspec.ValidationError:
+        raise _error(completed.stdout) from None
+    except msgspec.DecodeError as failure:
+        raise Internal(f"the unpack program reported nonsense: {completed.error_text()}") from failure
+
+
+def _error(output: bytes) -> PodwrightError:
+    failure = msgspec.json.decode(output, type=_Failure)
+    kinds: dict[str, Any] = {"bad": BadLayer, "limit": BadLayer, "space": ResourceExhausted, "aborted": DownloadEnded}
+    message = "the disk is full" if failure.kind == "space" else failure.message
+    error: PodwrightError = kinds.get(failure.kind, Internal)(message)
+    return error
+
+
+@functools.cache
+def _library_directories() -> tuple[str, ...]:
+    """Where isal and zstandard are installed; the program runs without site-packages, which takes 10 ms to set up."""
+    found = []
+    for name in ("isal", "zstandard"):
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.origin is not None:
+            found.append(os.path.dirname(os.path.dirname(spec.origin)))
+    return tuple(dict.fromkeys(found))
