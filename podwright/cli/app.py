@@ -56,8 +56,8 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
 }
 COMMANDS = {name: lazy for section in SECTIONS.values() for name, lazy in section.items()}
 
-EPILOG = """Exit codes: 0 success; 1 failure; 2 bad usage or bad input; 130 interrupted. `exec` and `run` pass a
-container's own exit code on; `exec` answers 125 when it could not run the command at all."""
+EPILOG = """Exit codes: 0 success; 1 failure; 2 bad usage or bad input; 130 interrupted. `exec` passes the
+command's exit code on, and answers 125 when it could not be run; `run` answers 124 when its timeout passed."""
 
 
 class LazyGroup(click.Group):

@@ -1,7 +1,7 @@
 """How failures look on a terminal: one line on stderr, a hint, an exit code; a traceback only with --debug.
 
-Exit codes: 1 failure, 2 bad usage or bad input, 130 interrupted (128 + SIGINT), 143 terminated, and what a command
-asks for by `Leave`.
+Exit codes: 1 failure, 2 bad usage or bad input, 125 `exec` could not run its command, 130 interrupted (128 + SIGINT),
+143 terminated, and what a command asks for by `Leave`.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """What `podwright run` looks like on a terminal: pull lines that move, states, and log lines in colours.
 
 Implements `podwright.agent.reporter.Reporter` with rich. What is no terminal gets the agent's plain lines instead;
-`choose_reporter` decides.
+`shown_run` decides.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import TextIO
 
 from rich.console import Console
@@ -95,6 +97,17 @@ class TerminalReporter:
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
+
+
+@contextlib.contextmanager
+def shown_run() -> Iterator[Reporter]:
+    """The reporter for this process's streams; the terminal is in order again afterwards."""
+    reporter = choose_reporter()
+    try:
+        yield reporter
+    finally:
+        if isinstance(reporter, TerminalReporter):
+            reporter.close()
 
 
 def choose_reporter(out: TextIO | None = None, err: TextIO | None = None) -> Reporter:
