@@ -27,9 +27,9 @@ $(STAMP): requirements.lock pyproject.toml
 		{ echo "Podwright needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || \
 		{ echo "this Python has no venv module: run 'make setup' as root" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+	@$(BIN)/python -c 'import pip, ssl' 2>/dev/null || { echo "$(PYTHON) -m venv .venv"; $(PYTHON) -m venv --clear .venv; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 proto: venv ## regenerate podwright/cri/v1/*_pb2* from api.proto

@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from tests.harness.podwright import Podwright
-from tests.harness.scratch import Scratch
+from tests.harness.scratch import Part, Scratch
 from tests.harness.sweep import sweep
 from tools.background import StartError
 from tools.leaks import leaked, report, snapshot
@@ -73,7 +73,7 @@ def run_demo(scratch: Scratch) -> None:
         daemon = Podwright(part, settings={"registry": {"config_path": str(certs_d)}, "log_level": "warning"})
         argv = run_argv(daemon)
         say(f"podwright run examples/hello.yaml        (all flags: {' '.join(argv[1:])})")
-        run = subprocess.Popen(argv, cwd=TREE, env=environment(), start_new_session=True)
+        run = subprocess.Popen(argv, cwd=TREE, env=environment(part), start_new_session=True)
         stack.callback(end, run)
         say(f"hostPort {port} answers at {answering(run, port)}")
         time.sleep(SHOW_S)
@@ -94,9 +94,9 @@ def run_argv(daemon: Podwright) -> list[str]:
     return [str(Path(sys.executable).parent / "podwright"), "run", *arguments, str(MANIFEST.relative_to(TREE))]
 
 
-def environment() -> dict[str, str]:
-    """Ours without an endpoint: the demo starts its own daemon."""
-    return {name: value for name, value in os.environ.items() if name != "CONTAINER_RUNTIME_ENDPOINT"}
+def environment(part: Part) -> dict[str, str]:
+    """Ours with an endpoint where nothing listens, so that the run starts a daemon of its own."""
+    return {**os.environ, "CONTAINER_RUNTIME_ENDPOINT": f"unix://{part.directory}/nobody.sock"}
 
 
 def host_port(manifest: Path) -> int:
