@@ -31,7 +31,8 @@ MANIFEST = TREE / "examples/hello.yaml"
 ANSWER_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0  # the Pod's grace period is 30 s
 SHOW_S = 3.0  # time for the sidecar's lines to be seen
-STOPPED_CODES = (0, 130)  # 130: interrupted, which is what we do
+# Where daemons keep what belongs to one pod, below --root and --state (each embedded daemon in a numbered slot).
+POD_FILES = ("state/*/sandboxes/*", "state/*/containers/*", "root/*/containers/*")
 
 
 class DemoFailed(Exception):
@@ -83,13 +84,16 @@ def run_demo(scratch: Scratch) -> None:
             code = run.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired as late:
             raise DemoFailed(f"podwright run did not stop within {STOP_TIMEOUT_S:.0f} s") from late
-        if code not in STOPPED_CODES:
+        if code != 0:
             raise DemoFailed(f"podwright run ended with {code}")
+        if files := [str(file) for pattern in POD_FILES for file in part.directory.glob(pattern)]:
+            raise DemoFailed(f"files of the Pod were left: {', '.join(files)}")
 
 
 def run_argv(daemon: Podwright) -> list[str]:
     """`podwright run` with an embedded daemon on private directories; the harness only writes its configuration."""
-    flags = {"config": daemon.config, "root": daemon.root, "state": daemon.state}
+    logs = daemon.directory / "logs"
+    flags = {"config": daemon.config, "root": daemon.root, "state": daemon.state, "log-root": logs}
     arguments = [part for name, value in flags.items() for part in (f"--{name}", str(value))]
     return [str(Path(sys.executable).parent / "podwright"), "run", *arguments, str(MANIFEST.relative_to(TREE))]
 
