@@ -1,5 +1,25 @@
 """The one gateway through which Podwright starts programs. See `runner`."""
 
-from podwright.process.runner import Command, Completed, PosixProcessRunner, Process, ProcessRunner
+from podwright.process.pipes import read_line
+from podwright.process.runner import (
+    SAFE_PATH,
+    Command,
+    Completed,
+    PosixProcessRunner,
+    Process,
+    ProcessRunner,
+    find_executable,
+    keep_descriptors_to_ourselves,
+)
 
-__all__ = ["Command", "Completed", "PosixProcessRunner", "Process", "ProcessRunner"]
+__all__ = [
+    "SAFE_PATH",
+    "Command",
+    "Completed",
+    "PosixProcessRunner",
+    "Process",
+    "ProcessRunner",
+    "find_executable",
+    "keep_descriptors_to_ourselves",
+    "read_line",
+]

@@ -76,3 +76,30 @@ class _InputPipe:
 def feed(fd: int, data: bytes) -> _InputPipe:
     """Write `data` to `fd` in the background and close it; `cancel()` on the result gives up early."""
     return _InputPipe(fd, data)
+
+
+async def read_line(fd: int, limit_bytes: int) -> bytes:
+    """The first line that a child writes to a pipe, or what it wrote before it closed it; at most `limit_bytes`.
+
+    The caller bounds the wait and closes the descriptor.
+    """
+    loop = asyncio.get_running_loop()
+    line = bytearray()
+    finished: asyncio.Future[None] = loop.create_future()
+    os.set_blocking(fd, False)
+
+    def on_readable() -> None:
+        try:
+            chunk = os.read(fd, CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        line.extend(chunk)
+        if (not chunk or b"\n" in chunk or len(line) >= limit_bytes) and not finished.done():
+            finished.set_result(None)
+
+    loop.add_reader(fd, on_readable)
+    try:
+        await finished
+    finally:
+        loop.remove_reader(fd)
+    return bytes(line[:limit_bytes]).partition(b"\n")[0]

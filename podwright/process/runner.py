@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition
+from podwright.linux import proc
 from podwright.process.pipes import OutputPipe, feed
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class Command:
     """
 
     argv: tuple[str, ...]
-    timeout_s: float
+    timeout_s: float | None  # None: the caller bounds the time and cancels
     stdin: bytes = b""
     env: Mapping[str, str] | None = None
     fds: Mapping[int, int] = field(default_factory=dict)
@@ -88,6 +89,15 @@ class Process:
         loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = loop.create_future()
         loop.add_reader(pidfd, self._reap)
+
+    @classmethod
+    def adopt(cls, pid: int, start_time: int) -> Process | None:
+        """A process that an earlier daemon started (`start_time` as `linux.proc` gives it); None when it has ended.
+
+        Its exit code is known only if it is our child.
+        """
+        pidfd = proc.open_pidfd(pid, start_time)
+        return None if pidfd is None else cls(pid, pidfd)
 
     def _reap(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)
@@ -254,3 +264,14 @@ def find_executable(name: str) -> str:
         if os.access(path, os.X_OK):
             return path
     raise FailedPrecondition(f"the program {name} is not installed", hint=f"install {name}, or run podwright doctor")
+
+
+def keep_descriptors_to_ourselves() -> None:
+    """Mark every open descriptor but 0-2 close-on-exec: what a parent shell left open is no child's business.
+
+    Called once, when a daemon starts.
+    """
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself is closed by now
+                os.set_inheritable(int(name), False)

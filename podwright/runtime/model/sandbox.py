@@ -105,6 +105,7 @@ class Sandbox(Value, frozen=True, kw_only=True):
     id: SandboxId
     config: SandboxConfig
     handler: str
+    requested_handler: str = ""  # as the request spelt it: empty for the default
     state: SandboxState
     created_at: int
     netns: str = ""

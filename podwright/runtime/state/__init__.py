@@ -1,5 +1,6 @@
-"""What outlives the daemon: records in SQLite. See `database`."""
+"""What outlives the daemon: records in SQLite (`database`), and the same in memory (`store`)."""
 
 from podwright.runtime.state.database import Database, Table
+from podwright.runtime.state.store import Store
 
-__all__ = ["Database", "Table"]
+__all__ = ["Database", "Store", "Table"]

@@ -1,0 +1,146 @@
+"""The wiring of the daemon: configuration to services to server, start and stop. Only this module knows all rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+import msgspec
+
+from podwright.linux import cgroup
+from podwright.process import PosixProcessRunner, keep_descriptors_to_ourselves
+from podwright.runtime import config as configuration
+from podwright.runtime import host
+from podwright.runtime.container.creation import load_profile
+from podwright.runtime.container.service import ContainerService
+from podwright.runtime.handlers.registry import find_handlers
+from podwright.runtime.image import ImageService
+from podwright.runtime.network import NetworkService
+from podwright.runtime.rpc.containers import ContainerRpcs
+from podwright.runtime.rpc.edge import Edge, request_id
+from podwright.runtime.rpc.images import ImageRpcs
+from podwright.runtime.rpc.runtime import RuntimeRpcs
+from podwright.runtime.rpc.sandboxes import SandboxRpcs
+from podwright.runtime.rpc.server import listen, make_server
+from podwright.runtime.sandbox.infra import InfraContainers
+from podwright.runtime.sandbox.service import SandboxService, SandboxSettings
+from podwright.runtime.state import Database
+
+log = logging.getLogger(__name__)
+
+STOP_GRACE_S = 5.0  # for RPCs under way when the daemon is told to stop
+
+
+async def serve(
+    *,
+    config_file: str | None = None,
+    root: str | None = None,
+    state: str | None = None,
+    listen: str | None = None,
+    log_level: str | None = None,
+) -> int:
+    """Run the daemon until SIGTERM or SIGINT; the exit code. Raises a PodwrightError when it cannot start.
+
+    Arguments win over the file's values.
+    """
+    given = {"root": root, "state": state, "listen": listen, "log_level": log_level}
+    config = configuration.load(config_file)
+    changed = {key: value for key, value in given.items() if value is not None}
+    config = configuration.parse({**msgspec.to_builtins(config), **changed}, "command line")
+    set_up_logging(config.log_level)
+    keep_descriptors_to_ourselves()
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with contextlib.AsyncExitStack() as stack:
+        await start(config, stack)
+        log.info("podwright serves: endpoint=%s root=%s", config.listen, config.root)
+        await stopping.wait()
+        log.info("podwright stops; containers go on running")
+    return 0
+
+
+async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) -> None:
+    """Build everything, answer UNAVAILABLE, recover, be ready. What `stack` holds undoes it in reverse."""
+    database = Database(config.root)
+    stack.callback(database.close)
+    os.makedirs(config.state, mode=0o711, exist_ok=True)
+    runner = PosixProcessRunner()
+    handlers = await find_handlers(config, runner)
+    cgroups = cgroup.detect()
+    facts = host.host_facts(cgroups)
+    network = NetworkService(config.network, database, runner)
+    images = ImageService(database, config.root, config.registry, config.images, runner)
+    infra = InfraContainers(
+        handlers,
+        root=f"{config.state}/pause",
+        machine=facts.machine,
+        oom_score_adj=max(-998, facts.oom_score_adj),
+        systemd=config.containers.cgroup_driver == "systemd",
+    )
+    settings = SandboxSettings(state=config.state, containers=config.containers, cgroups=cgroups)
+    sandboxes = SandboxService(database, settings, handlers, network, infra)
+    containers = ContainerService(
+        database,
+        config,
+        host=facts,
+        cgroups=cgroups,
+        default_profile=default_profile(config.containers.seccomp_profile),
+        sandboxes=sandboxes,
+        images=images,
+        handlers=handlers,
+    )
+    edge = Edge()
+    families = (
+        RuntimeRpcs(config, handlers, network),
+        SandboxRpcs(sandboxes, containers),
+        ContainerRpcs(containers),
+        ImageRpcs(images),
+    )
+    server = make_server(families, edge)
+    path = await listen(server, config.listen)
+    stack.callback(_unlink, path)
+    stack.push_async_callback(network.close)
+    stack.push_async_callback(sandboxes.close, STOP_GRACE_S)
+    stack.push_async_callback(containers.close, STOP_GRACE_S)
+    stack.push_async_callback(server.stop, STOP_GRACE_S)
+    await network.start()
+    await images.reconcile()
+    await sandboxes.reconcile()
+    await containers.reconcile()
+    edge.ready = True
+
+
+def default_profile(configured: str) -> dict[str, Any] | None:
+    """The default seccomp profile; None when the host has none. Raises InvalidArgument for a broken file."""
+    path = host.default_profile_path(configured)
+    return load_profile(path) if path else None
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+class _RequestFilter(logging.Filter):
+    """Puts the id of the RPC at hand on every record."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request = request_id.get()
+        return True
+
+
+def set_up_logging(level: str) -> None:
+    """One line per event on stderr, with time, level, RPC and the words."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_RequestFilter())
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(request)s %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for noisy in ("asyncio", "grpc"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,179 @@
+"""CreateContainer: from a config to a bundle that can be started. No process runs yet."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from typing import Any
+
+import msgspec
+
+from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.runtime.container import place
+from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.container.paths import ContainerPaths
+from podwright.runtime.container.spec import builder, signals
+from podwright.runtime.container.spec.builder import SpecInputs
+from podwright.runtime.container.spec.mounts import SandboxFiles
+from podwright.runtime.container.spec.user import resolve
+from podwright.runtime.handlers.cgroups import cgroup_directory, cgroups_path
+from podwright.runtime.model.base import NamespaceMode, ProfileType
+from podwright.runtime.model.container import Container, ContainerConfig, ContainerState, User
+from podwright.runtime.model.ids import ContainerId, new_id
+from podwright.runtime.model.image import Image
+from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.sandbox import files
+from podwright.runtime.sandbox.infra import OCI_TYPES
+
+log = logging.getLogger(__name__)
+
+PROFILE_LIMIT_BYTES = 4 * 1024 * 1024
+HOST_SHM = "/dev/shm"  # noqa: S108 # the host's own, for pods in its IPC namespace
+
+
+async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig) -> ContainerId:
+    """Make the container; its record is CREATED then. Whatever was made is undone when a step fails.
+
+    Raises NotFound for the image, InvalidArgument and FailedPrecondition for the config, and OSError.
+    """
+    image = env.images.get(config.image.image)
+    container_id = ContainerId(new_id())
+    container = env.store.put(_record(env, container_id, sandbox, config, image))
+    paths = env.paths(container_id)
+    try:
+        lower = env.images.hold(image.id, container_id)
+        user = await asyncio.to_thread(_make, env, container, sandbox, image, lower)
+        env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=user))
+    except BaseException:
+        await asyncio.shield(asyncio.to_thread(place.unmake, paths))
+        env.images.release(container_id)
+        env.store.delete(container_id)
+        raise
+    log.info("container is created: id=%s name=%s sandbox=%s", container_id[:12], config.name, sandbox.id[:12])
+    return container_id
+
+
+def _record(
+    env: ContainerEnvironment, container_id: ContainerId, sandbox: Sandbox, config: ContainerConfig, image: Image
+) -> Container:
+    log_path = ""
+    if config.log_path and sandbox.config.log_directory:
+        log_path = f"{sandbox.config.log_directory.rstrip('/')}/{config.log_path}"
+    return Container(
+        id=container_id,
+        sandbox_id=sandbox.id,
+        config=config,
+        state=ContainerState.CREATING,
+        created_at=env.store.now(),
+        image_id=image.id,
+        image_name=image.repo_tags[0] if image.repo_tags else config.image.user_specified_image or config.image.image,
+        image_ref=image.repo_digests[0] if image.repo_digests else image.id,
+        log_path=log_path,
+        user=User(uid=0, gid=0),
+        stop_signal=signals.stop_signal(config.stop_signal, image.config.stop_signal),
+        cgroup=cgroup_directory(sandbox.cgroup_parent, container_id, systemd=env.systemd),
+    )
+
+
+def _make(
+    env: ContainerEnvironment, container: Container, sandbox: Sandbox, image: Image, lower: tuple[str, ...]
+) -> User:
+    """The blocking part: root filesystem, user, spec. Runs in a thread."""
+    paths = env.paths(container.id)
+    place.make(paths, lower)
+    passwd, group = place.read_users(paths.rootfs)
+    user = resolve(container.config.security, image.config.user, passwd, group)
+    inputs = _inputs(env, container, sandbox, image, user)
+    spec = builder.build(inputs)
+    _write_spec(paths, spec)
+    return user
+
+
+def _inputs(env: ContainerEnvironment, container: Container, sandbox: Sandbox, image: Image, user: User) -> SpecInputs:
+    config = container.config
+    resolved = msgspec.structs.replace(config, mounts=place.resolve_mounts(config))
+    pins = {OCI_TYPES[kind]: path for kind, path in env.sandboxes.pins(sandbox).items()}
+    namespaces = builder.namespace_paths(
+        sandbox,
+        config,
+        pins,
+        target_pid=_target_pid(env, sandbox, config),
+        private_cgroup=env.cgroups.layout == "v2",
+    )
+    return SpecInputs(
+        config=resolved,
+        image=image.config,
+        sandbox=sandbox,
+        user=user,
+        rootfs=env.paths(container.id).rootfs,
+        hostname=files.hostname(sandbox.config, socket.gethostname()),
+        cgroups_path=cgroups_path(sandbox.cgroup_parent, container.id, systemd=env.systemd),
+        namespaces=namespaces,
+        files=_sandbox_files(env, sandbox),
+        host=env.host,
+        default_profile=env.default_profile,
+        localhost_profile=_localhost_profile(config),
+        devices=place.resolve_devices(config),
+    )
+
+
+def _target_pid(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig) -> int:
+    """The process whose PID namespace the container joins; 0 when it joins none."""
+    modes = config.security.namespaces
+    if modes.pid is NamespaceMode.POD:
+        if not sandbox.infra_pid:
+            raise InvalidArgument(
+                f"container {config.name} wants the pod's PID namespace, but sandbox {sandbox.id[:12]} has none",
+                hint="ask for pid mode POD in the sandbox's config too",
+            )
+        return sandbox.infra_pid
+    if modes.pid is NamespaceMode.TARGET:
+        target = env.store.get(modes.target_id)
+        if target.sandbox_id != sandbox.id:
+            raise InvalidArgument(f"container {config.name}: target {target.id[:12]} is in another sandbox")
+        if target.state is not ContainerState.RUNNING:
+            raise FailedPrecondition(f"container {config.name}: target {target.id[:12]} is not running")
+        return target.pid
+    return 0
+
+
+def _sandbox_files(env: ContainerEnvironment, sandbox: Sandbox) -> SandboxFiles:
+    paths = env.sandboxes.paths(sandbox.id)
+    own_ipc = sandbox.config.security.namespaces.ipc is not NamespaceMode.NODE
+    return SandboxFiles(
+        hostname=paths.hostname,
+        hosts=paths.hosts,
+        resolv_conf=paths.resolv_conf,
+        shm=paths.shm if own_ipc else HOST_SHM,
+    )
+
+
+def _localhost_profile(config: ContainerConfig) -> dict[str, Any] | None:
+    """The seccomp profile file that the request names. Raises InvalidArgument when it cannot be used."""
+    wanted = config.security.seccomp
+    if wanted is None or wanted.kind is not ProfileType.LOCALHOST or config.security.privileged:
+        return None
+    path = wanted.localhost_ref.removeprefix("localhost/")
+    if not path.startswith("/"):
+        raise InvalidArgument(f"container {config.name}: seccomp profile {path!r} is not an absolute path")
+    return load_profile(path)
+
+
+def load_profile(path: str) -> dict[str, Any]:
+    """A seccomp profile from its file. Raises InvalidArgument."""
+    try:
+        with open(path, "rb") as file:
+            document = msgspec.json.decode(file.read(PROFILE_LIMIT_BYTES))
+    except (OSError, msgspec.DecodeError) as failure:
+        raise InvalidArgument(f"seccomp profile {path}: {failure}") from failure
+    if not isinstance(document, dict):
+        raise InvalidArgument(f"seccomp profile {path} is not a JSON object")
+    return document
+
+
+def _write_spec(paths: ContainerPaths, spec: dict[str, Any]) -> None:
+    fd = os.open(paths.spec, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(msgspec.json.encode(spec))

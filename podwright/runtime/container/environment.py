@@ -1,0 +1,61 @@
+"""What the steps of a container's life work with: the services beside and below, the settings, and the records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from podwright.linux.cgroup import CgroupHost
+from podwright.runtime import config as configuration
+from podwright.runtime.container.paths import ContainerPaths, container_paths
+from podwright.runtime.container.spec.builder import HostFacts
+from podwright.runtime.handlers.conmon import Monitored
+from podwright.runtime.handlers.oci import OciHandler
+from podwright.runtime.handlers.registry import Handlers
+from podwright.runtime.image import ImageService
+from podwright.runtime.model.container import Container
+from podwright.runtime.model.ids import ContainerId
+from podwright.runtime.sandbox.service import SandboxService
+from podwright.runtime.state import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerEnvironment:
+    """Made once by the service."""
+
+    root: str
+    state: str
+    settings: configuration.Containers
+    host: HostFacts
+    cgroups: CgroupHost
+    default_profile: dict[str, Any] | None
+    store: Store[Container]
+    sandboxes: SandboxService
+    images: ImageService
+    handlers: Handlers
+
+    @property
+    def systemd(self) -> bool:
+        """Whether systemd makes the cgroups."""
+        return self.settings.cgroup_driver == "systemd"
+
+    def paths(self, container_id: ContainerId) -> ContainerPaths:
+        """Where a container keeps its things."""
+        return container_paths(self.root, self.state, container_id)
+
+    def handler_of(self, container: Container) -> OciHandler:
+        """The handler of the container's sandbox."""
+        sandbox = self.sandboxes.store.get(container.sandbox_id)
+        return self.handlers.get(sandbox.handler)
+
+    def monitored(self, container: Container) -> Monitored:
+        """The container as its monitor knows it."""
+        return Monitored(
+            id=container.id,
+            name=container.config.name,
+            directory=self.paths(container.id).bundle,
+            log_path=container.log_path,
+            terminal=container.config.tty,
+            stdin=container.config.stdin,
+            stdin_once=container.config.stdin_once,
+        )

@@ -1,0 +1,86 @@
+"""ExecSync: a command inside a running container, its output collected; nothing of it survives its deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+from typing import Any
+
+import msgspec
+
+from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, PodwrightError, Unknown
+from podwright.linux import proc
+from podwright.process import Completed
+from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.handlers.oci import plain
+from podwright.runtime.model.container import Container, ContainerState
+
+KILLED_TIMEOUT_S = 2.0
+
+
+async def exec_sync(
+    env: ContainerEnvironment, container: Container, command: tuple[str, ...], timeout_s: float
+) -> Completed:
+    """Run it and wait; `timeout_s` 0 waits without end.
+
+    Raises InvalidArgument, FailedPrecondition when the container does not run, DeadlineExceeded after the command
+    and its children were killed, and Unknown when the runtime could not start it.
+    """
+    if not command or not command[0]:
+        raise InvalidArgument("exec: the command is empty")
+    if any("\0" in word for word in command):
+        raise InvalidArgument("exec: a NUL in the command")
+    if container.state is not ContainerState.RUNNING:
+        raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
+    bundle = env.paths(container.id).bundle
+    stem = f"{bundle}/exec-{secrets.token_hex(8)}"
+    process_file, pid_file = f"{stem}.json", f"{stem}.pid"
+    _write_process(process_file, env.paths(container.id).spec, command)
+    limit = env.settings.exec_output_limit_bytes
+    running = asyncio.create_task(env.handler_of(container).exec(container.id, process_file, pid_file, limit))
+    try:
+        done, _ = await asyncio.wait({running}, timeout=timeout_s or None)
+        if not done:
+            raise DeadlineExceeded(f"exec in container {container.id[:12]} did not end within {timeout_s:g} s")
+        completed = running.result()
+        if completed.returncode != 0 and _read_pid(pid_file) is None:
+            raise Unknown(f"exec in container {container.id[:12]}: {plain(completed.error_text())}")
+        return completed
+    finally:
+        await asyncio.shield(_end(running, pid_file))
+        for path in (process_file, pid_file):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+async def _end(running: asyncio.Task[Completed], pid_file: str) -> None:
+    """Kill an exec that still runs: the process and its children first, so that the runtime sees its end."""
+    if running.done():
+        return
+    if (pid := _read_pid(pid_file)) is not None:
+        proc.kill_tree(pid)
+    await asyncio.wait({running}, timeout=KILLED_TIMEOUT_S)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError, PodwrightError):
+        await running
+
+
+def _write_process(path: str, spec_path: str, command: tuple[str, ...]) -> None:
+    """The container's own process spec with other arguments, without a terminal."""
+    with open(spec_path, "rb") as file:
+        process: dict[str, Any] = msgspec.json.decode(file.read())["process"]
+    process["args"] = list(command)
+    process["terminal"] = False
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as target:
+        target.write(msgspec.json.encode(process))
+
+
+def _read_pid(path: str) -> int | None:
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read())
+    except (FileNotFoundError, ValueError):
+        return None

@@ -1,0 +1,40 @@
+"""Where a container keeps its things on the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from podwright.runtime.model.ids import ContainerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerPaths:
+    """The paths of one container: `bundle` is gone after a reboot, `storage` (the writable layer) is not."""
+
+    bundle: str
+    storage: str
+
+    @property
+    def rootfs(self) -> str:
+        """Where the overlay is mounted."""
+        return f"{self.bundle}/rootfs"
+
+    @property
+    def spec(self) -> str:
+        """The OCI spec."""
+        return f"{self.bundle}/config.json"
+
+    @property
+    def upper(self) -> str:
+        """What the container writes into its root."""
+        return f"{self.storage}/upper"
+
+    @property
+    def work(self) -> str:
+        """overlayfs' own directory."""
+        return f"{self.storage}/work"
+
+
+def container_paths(root: str, state: str, container_id: ContainerId) -> ContainerPaths:
+    """The paths of a container below the daemon's two directories."""
+    return ContainerPaths(bundle=f"{state}/containers/{container_id}", storage=f"{root}/containers/{container_id}")

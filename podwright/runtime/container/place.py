@@ -1,0 +1,142 @@
+"""Making and unmaking a container's place on the host: its directories and its root filesystem.
+
+Blocking calls: the service runs them in a thread. `unmake` undoes any part of `make`, also after a crash.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+
+from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.linux import mount, openat2
+from podwright.runtime.container.paths import ContainerPaths
+from podwright.runtime.container.spec.builder import DeviceNode
+from podwright.runtime.model.container import ContainerConfig, Device, Mount, Propagation
+
+PASSWD_LIMIT_BYTES = 4 * 1024 * 1024
+
+
+def make(paths: ContainerPaths, lower: tuple[str, ...]) -> None:
+    """Create the directories and mount the root over the image's layers (top first). Raises OSError."""
+    os.makedirs(paths.rootfs, mode=0o711)
+    os.makedirs(paths.upper, mode=0o711)
+    os.mkdir(paths.work, 0o700)
+    # The merged root has the upper directory's owner and mode: they must be the image's.
+    top = os.stat(lower[0])
+    os.chown(paths.upper, top.st_uid, top.st_gid)
+    os.chmod(paths.upper, stat.S_IMODE(top.st_mode))
+    mount.mount_overlay(mount.Overlay(target=paths.rootfs, lower=lower, upper=paths.upper, work=paths.work))
+
+
+def unmake(paths: ContainerPaths) -> None:
+    """Unmount and delete everything; absent parts are fine. Raises OSError."""
+    mount.unmount(paths.rootfs)
+    for directory in (paths.bundle, paths.storage):
+        if os.path.isdir(directory):
+            shutil.rmtree(directory)
+
+
+def read_users(rootfs: str) -> tuple[str, str]:
+    """The image's passwd and group files, empty when it has none; links cannot lead out of the root."""
+    texts = []
+    for name in ("etc/passwd", "etc/group"):
+        data = openat2.read_in_root(rootfs, name, PASSWD_LIMIT_BYTES)
+        texts.append((data or b"").decode("utf-8", "surrogateescape"))
+    return texts[0], texts[1]
+
+
+def resolve_mounts(config: ContainerConfig) -> tuple[Mount, ...]:
+    """The mounts with the host's links resolved and missing directories made, as the kubelet relies on.
+
+    Raises InvalidArgument when the host's mount does not propagate as asked for, and OSError.
+    """
+    mounts = mount.read_mounts() if any(m.propagation is not Propagation.PRIVATE for m in config.mounts) else []
+    return tuple(_resolve(config.name, wanted, mounts) for wanted in config.mounts)
+
+
+def _resolve(name: str, wanted: Mount, mounts: list[mount.MountPoint]) -> Mount:
+    source = os.path.realpath(wanted.host_path)
+    if not os.path.lexists(source):
+        try:
+            os.makedirs(source, mode=0o755, exist_ok=True)
+        except OSError as failure:
+            raise InvalidArgument(
+                f"container {name}: host path {source} cannot be made: {failure.strerror}"
+            ) from failure
+    if wanted.propagation is not Propagation.PRIVATE:
+        enclosing = mount.enclosing_mount(mounts, source)
+        tags = enclosing.propagation if enclosing else frozenset()
+        bidirectional = wanted.propagation is Propagation.BIDIRECTIONAL
+        if not tags & ({"shared"} if bidirectional else {"shared", "master"}):
+            raise InvalidArgument(
+                f"container {name}: {source} is on a mount that is not shared",
+                hint=f"mount --make-rshared {enclosing.target if enclosing else '/'}",
+            )
+    return Mount(**{field: getattr(wanted, field) for field in wanted.__struct_fields__} | {"host_path": source})
+
+
+def resolve_devices(config: ContainerConfig) -> tuple[DeviceNode, ...]:
+    """The nodes of the requested devices; a directory stands for all devices in it. Raises InvalidArgument."""
+    if config.security.privileged:
+        config_devices: tuple[Device, ...] = (Device(container_path="/dev", host_path="/dev"), *config.devices)
+    else:
+        config_devices = config.devices
+    nodes: dict[str, DeviceNode] = {}
+    for device in config_devices:
+        for node in _nodes(config.name, device):
+            nodes[node.path] = node
+    return tuple(nodes.values())
+
+
+def _nodes(name: str, device: Device) -> list[DeviceNode]:
+    source = os.path.realpath(device.host_path)
+    if os.path.isdir(source):
+        found = []
+        for folder, folders, files in os.walk(source):
+            # /dev's own mounts and links are the container's, not devices of the host.
+            folders[:] = [entry for entry in folders if entry not in ("pts", "shm", "fd", "mqueue")]
+            inside = device.container_path + folder.removeprefix(source)
+            found += [
+                node
+                for entry in files
+                if entry != "console" and (node := _node(f"{folder}/{entry}", f"{inside}/{entry}", device.permissions))
+            ]
+        return found
+    node = _node(source, device.container_path, device.permissions)
+    if node is None:
+        raise InvalidArgument(f"container {name}: {device.host_path} is not a device of this host")
+    return [node]
+
+
+def _node(source: str, path: str, permissions: str) -> DeviceNode | None:
+    try:
+        status = os.lstat(source)
+    except OSError:
+        return None
+    kind = "c" if stat.S_ISCHR(status.st_mode) else "b" if stat.S_ISBLK(status.st_mode) else ""
+    if not kind:
+        return None
+    return DeviceNode(
+        path=path,
+        kind=kind,
+        major=os.major(status.st_rdev),
+        minor=os.minor(status.st_rdev),
+        mode=stat.S_IMODE(status.st_mode),
+        uid=status.st_uid,
+        gid=status.st_gid,
+        permissions=permissions,
+    )
+
+
+def make_log_directory(log_path: str) -> None:
+    """The log's parent directories; a dangling link in the log's place is removed. Raises FailedPrecondition."""
+    if not log_path:
+        return
+    try:
+        os.makedirs(os.path.dirname(log_path), mode=0o755, exist_ok=True)
+        if os.path.islink(log_path) and not os.path.exists(log_path):
+            os.unlink(log_path)
+    except OSError as failure:
+        raise FailedPrecondition(f"log directory of {log_path}: {failure.strerror}") from failure

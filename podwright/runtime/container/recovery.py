@@ -1,0 +1,70 @@
+"""What became of the containers while no daemon was there: records against reality, once, at start."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+import msgspec
+
+from podwright.process import Process
+from podwright.runtime.container import place
+from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.container.running import Runner
+from podwright.runtime.handlers.oci import RuntimeStatus
+from podwright.runtime.model.container import Container, ContainerState
+from podwright.runtime.model.ids import ContainerId
+
+log = logging.getLogger(__name__)
+
+
+async def reconcile(env: ContainerEnvironment, runner: Runner) -> frozenset[ContainerId]:
+    """Mend every record; the ids whose start the crash interrupted, but which run, are returned."""
+    resumed: set[ContainerId] = set()
+    for container in list(env.store):
+        if container.state is ContainerState.CREATING or env.sandboxes.store.find(container.sandbox_id) is None:
+            await forget(env, container)
+        elif container.state is ContainerState.RUNNING:
+            runner.watch(container, Process.adopt(container.monitor_pid, container.monitor_start_time))
+        elif container.state is ContainerState.CREATED and await _resume(env, runner, container):
+            resumed.add(container.id)
+    await _remove_orphans(env)
+    return frozenset(resumed)
+
+
+async def _resume(env: ContainerEnvironment, runner: Runner, container: Container) -> bool:
+    """A CREATED container whose start was interrupted: it runs, and is adopted, or it goes back to CREATED."""
+    handler = env.handler_of(container)
+    if not handler.knows(container.id):
+        return False
+    monitor = Process.adopt(container.monitor_pid, container.monitor_start_time) if container.monitor_pid else None
+    status = await handler.state(container.id) if monitor is not None else RuntimeStatus(status="", pid=0)
+    if status.status == "running":
+        log.info("adopting a container whose start was interrupted: id=%s", container.id[:12])
+        record = msgspec.structs.replace(
+            container, state=ContainerState.RUNNING, started_at=env.store.now(), pid=status.pid
+        )
+        runner.watch(env.store.put(record), monitor)
+        return True
+    log.info("taking back an interrupted start: id=%s", container.id[:12])
+    await runner.clear(container)
+    env.store.put(msgspec.structs.replace(container, monitor_pid=0, monitor_start_time=0))
+    return False
+
+
+async def forget(env: ContainerEnvironment, container: Container) -> None:
+    """Delete a container that ended, or that was never whole, with everything it has but its log."""
+    await asyncio.to_thread(place.unmake, env.paths(container.id))
+    env.images.release(container.id)
+    env.store.delete(container.id)
+
+
+async def _remove_orphans(env: ContainerEnvironment) -> None:
+    """Directories that no record knows of."""
+    for folder in (f"{env.state}/containers", f"{env.root}/containers"):
+        os.makedirs(folder, mode=0o711, exist_ok=True)
+        for name in os.listdir(folder):
+            if env.store.find(name) is None:
+                log.warning("removing an unknown container's directory: id=%s", name[:12])
+                await asyncio.to_thread(place.unmake, env.paths(ContainerId(name)))

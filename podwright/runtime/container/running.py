@@ -1,0 +1,136 @@
+"""StartContainer, and seeing the end of what was started.
+
+    CREATED --start--> RUNNING --monitor ends--> EXITED
+       \\------------ start fails ------------> EXITED (StartError, 128)
+
+The monitor (conmon) is watched by a pidfd: it ends after the container, when its log and exit file are complete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+import msgspec
+
+from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.linux import cgroup
+from podwright.process import Process
+from podwright.runtime.container import exits, place
+from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.handlers import conmon
+from podwright.runtime.model.base import NamespaceMode
+from podwright.runtime.model.container import Container, ContainerState
+from podwright.runtime.model.ids import ContainerId
+from podwright.runtime.model.sandbox import SandboxState
+
+log = logging.getLogger(__name__)
+
+SHARED_PID_MODES = frozenset({NamespaceMode.POD, NamespaceMode.NODE, NamespaceMode.TARGET})
+
+
+class Runner:
+    """Starts containers and keeps one watch per running container."""
+
+    def __init__(self, env: ContainerEnvironment) -> None:
+        self._env = env
+        self._watches: dict[ContainerId, asyncio.Task[None]] = {}
+
+    async def start(self, container: Container) -> None:
+        """Run a CREATED container. Raises FailedPrecondition, and what the runtime says; it is EXITED then."""
+        sandbox = self._env.sandboxes.get(container.sandbox_id)
+        if sandbox.state is not SandboxState.READY:
+            raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="make a new sandbox")
+        handler = self._env.handler_of(container)
+        try:
+            place.make_log_directory(container.log_path)
+            started = await handler.create(
+                self._env.monitored(container), lambda monitor, when: self._note_monitor(container.id, monitor, when)
+            )
+            await handler.start(container.id)
+        except BaseException as failure:
+            await asyncio.shield(self._fail(container.id, failure))
+            raise
+        record = self._env.store.put(
+            msgspec.structs.replace(
+                self._env.store.get(container.id),
+                state=ContainerState.RUNNING,
+                started_at=self._env.store.now(),
+                pid=started.pid,
+            )
+        )
+        self.watch(record, started.monitor)
+        log.info("container is running: id=%s pid=%d", container.id[:12], started.pid)
+
+    def _note_monitor(self, container_id: ContainerId, monitor: Process, start_time: int) -> None:
+        """Commit who the monitor is before the runtime does anything, so that a crash cannot lose it."""
+        record = self._env.store.get(container_id)
+        self._env.store.put(msgspec.structs.replace(record, monitor_pid=monitor.pid, monitor_start_time=start_time))
+
+    async def _fail(self, container_id: ContainerId, failure: BaseException) -> None:
+        """Leave nothing of a start that failed but the record that says why."""
+        record = self._env.store.get(container_id)
+        with contextlib.suppress(PodwrightError):
+            await self._env.handler_of(record).delete(container_id)
+        await asyncio.to_thread(self._clear_cgroup, record)
+        self._env.store.put(
+            msgspec.structs.replace(
+                record,
+                state=ContainerState.EXITED,
+                finished_at=self._env.store.now(),
+                exit_code=exits.START_ERROR_CODE,
+                reason=exits.START_ERROR,
+                message=str(failure) or type(failure).__name__,
+            )
+        )
+        log.info("container did not start: id=%s error=%s", container_id[:12], failure)
+
+    def watch(self, container: Container, monitor: Process | None) -> None:
+        """See to it that the end of a RUNNING container is recorded; None: the monitor has ended already."""
+        self._watches[container.id] = asyncio.create_task(
+            self._record_exit(container.id, monitor), name=f"watch {container.id[:12]}"
+        )
+
+    async def _record_exit(self, container_id: ContainerId, monitor: Process | None) -> None:
+        if monitor is not None:
+            await monitor.wait()
+        env = self._env
+        container = env.store.get(container_id)
+        exit_path = conmon.exit_file(env.monitored(container))
+        kills = await asyncio.to_thread(cgroup.oom_kills, env.cgroups, container.cgroup)
+        end = exits.read(exit_path, oom_kills=kills, now=env.store.now())
+        if end.reason == exits.UNKNOWN or container.config.security.namespaces.pid in SHARED_PID_MODES:
+            # Without a PID namespace of its own, or without its monitor, processes may have outlived the first one.
+            await asyncio.to_thread(cgroup.kill_all, env.cgroups, container.cgroup)
+        env.store.put(
+            msgspec.structs.replace(
+                container,
+                state=ContainerState.EXITED,
+                finished_at=max(end.finished_at, container.started_at),
+                exit_code=end.code,
+                reason=end.reason,
+            )
+        )
+        self._watches.pop(container_id, None)
+        log.info("container has exited: id=%s code=%d reason=%s", container_id[:12], end.code, end.reason)
+
+    async def exited(self, container_id: ContainerId) -> None:
+        """Wait until the end of the container is recorded; returns at once when it is not running."""
+        watch = self._watches.get(container_id)
+        if watch is not None:
+            await asyncio.shield(watch)
+
+    async def clear(self, container: Container) -> None:
+        """Remove what the runtime and the kernel keep of a container that has ended."""
+        await self._env.handler_of(container).delete(container.id)
+        await asyncio.to_thread(self._clear_cgroup, container)
+
+    def _clear_cgroup(self, container: Container) -> None:
+        cgroup.kill_all(self._env.cgroups, container.cgroup)
+        cgroup.remove(self._env.cgroups, container.cgroup)
+
+    def close(self) -> None:
+        """Stop watching; containers and their monitors go on."""
+        for watch in self._watches.values():
+            watch.cancel()

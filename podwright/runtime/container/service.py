@@ -1,0 +1,205 @@
+"""The container service: create, start, stop, remove, exec and look up containers.
+
+Called by the gRPC edge, and by the sandbox service as the `Occupants` of its sandboxes. The steps are in the
+modules beside this one; here are the rules of who may do what when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import Any
+
+from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from podwright.linux.cgroup import CgroupHost
+from podwright.process import Completed
+from podwright.runtime import config as configuration
+from podwright.runtime.container import creation, executing, logs, recovery, validate
+from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.container.running import Runner
+from podwright.runtime.container.spec.builder import HostFacts
+from podwright.runtime.container.stopping import Stopper
+from podwright.runtime.handlers.registry import Handlers
+from podwright.runtime.image import ImageService
+from podwright.runtime.model.container import Container, ContainerConfig, ContainerState
+from podwright.runtime.model.ids import ContainerId, SandboxId
+from podwright.runtime.model.sandbox import SandboxState
+from podwright.runtime.sandbox.service import SandboxService
+from podwright.runtime.single_flight import SingleFlight
+from podwright.runtime.state import Database, Store
+
+
+class ContainerService:
+    """All containers of the daemon."""
+
+    def __init__(
+        self,
+        database: Database,
+        config: configuration.Config,
+        *,
+        host: HostFacts,
+        cgroups: CgroupHost,
+        default_profile: dict[str, Any] | None,
+        sandboxes: SandboxService,
+        images: ImageService,
+        handlers: Handlers,
+    ) -> None:
+        """Loads the records; `reconcile` must run before anything else is asked."""
+        self.store: Store[Container] = Store(
+            database,
+            Container,
+            label="container",
+            id_of=lambda record: record.id,
+            name_of=lambda record: _key(record.sandbox_id, record.config),
+        )
+        self._env = ContainerEnvironment(
+            root=config.root,
+            state=config.state,
+            settings=config.containers,
+            host=host,
+            cgroups=cgroups,
+            default_profile=default_profile,
+            store=self.store,
+            sandboxes=sandboxes,
+            images=images,
+            handlers=handlers,
+        )
+        self._sandboxes = sandboxes
+        self._runner = Runner(self._env)
+        self._stopper = Stopper(self._env, self._runner)
+        self._creates: SingleFlight[tuple[str | int, ...], ContainerId] = SingleFlight("create container")
+        self._starts: SingleFlight[ContainerId, None] = SingleFlight("start container")
+        self._removes: SingleFlight[ContainerId, None] = SingleFlight("remove container")
+        self._resumed: frozenset[ContainerId] = frozenset()
+        sandboxes.occupants = self
+
+    async def create(self, sandbox_id: str, config: ContainerConfig) -> ContainerId:
+        """Prepare a container in a READY sandbox.
+
+        The same request again joins the one in flight, or returns what is there. Raises NotFound (sandbox, image),
+        InvalidArgument, FailedPrecondition and AlreadyExists; nothing is left behind then.
+        """
+        validate.check(config)
+        sandbox = self._sandboxes.get(sandbox_id)
+        key = _key(sandbox.id, config)
+        existing = self.store.named(key)
+        if existing is not None and existing.state is not ContainerState.CREATING:
+            if existing.state is ContainerState.CREATED and existing.config == config:
+                return existing.id
+            raise AlreadyExists(
+                f"container {config.name} attempt {config.attempt} exists already as {existing.id[:12]} "
+                f"({existing.state})",
+                hint="remove it, or count the attempt up",
+            )
+        if sandbox.state is not SandboxState.READY:
+            raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="make a new sandbox")
+        return await self._creates.join(key, lambda: creation.create(self._env, sandbox, config))
+
+    async def start(self, container_id: str) -> None:
+        """Run a CREATED container. Raises NotFound, FailedPrecondition, and what the OCI runtime says."""
+        container = self.get(container_id)
+        if container.id in self._starts:
+            await self._starts.join(container.id, lambda: self._runner.start(container))
+            return
+        if container.id in self._resumed and container.state is ContainerState.RUNNING:
+            self._resumed -= {container.id}  # the repeated request of a start that a crash interrupted
+            return
+        if container.state is not ContainerState.CREATED or container.id in self._removes:
+            raise FailedPrecondition(f"container {container.id[:12]} cannot be started: it is {container.state}")
+        await self._starts.join(container.id, lambda: self._runner.start(container))
+
+    async def stop(self, container_id: str, grace_s: float) -> None:
+        """Stop it; an unknown, created or exited one is a success. Raises DeadlineExceeded."""
+        container = self._find(container_id)
+        if container is None:
+            return
+        await self._starts.finished(container.id)
+        await self._stopper.stop(self.store.get(container.id), grace_s)
+
+    async def remove(self, container_id: str) -> None:
+        """Kill it if need be and delete it, but not its log; an unknown one is a success.
+
+        Raises FailedPrecondition while it is being started.
+        """
+        container = self._find(container_id)
+        if container is None:
+            return
+        if container.id in self._starts:
+            raise FailedPrecondition(f"container {container.id[:12]} is being started", hint="stop it first")
+        await self._removes.join(container.id, lambda: self._remove(container.id))
+
+    async def _remove(self, container_id: ContainerId) -> None:
+        await self._stopper.stop(self.store.get(container_id), 0)
+        container = self.store.get(container_id)
+        await self._runner.clear(container)
+        await recovery.forget(self._env, container)
+
+    async def exec_sync(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Completed:
+        """Run a command in it; see `executing`. Raises NotFound besides."""
+        return await executing.exec_sync(self._env, self.get(container_id), command, timeout_s)
+
+    async def reopen_log(self, container_id: str) -> None:
+        """Have its log opened anew. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
+        container = self.get(container_id)
+        if container.state is not ContainerState.RUNNING:
+            raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
+        await logs.reopen(self._env.paths(container.id).bundle, container.log_path)
+
+    def get(self, container_id: str) -> Container:
+        """A container that exists for clients. Raises NotFound and InvalidArgument."""
+        container = self._find(container_id)
+        if container is None:
+            raise NotFound(f"container {container_id[:64]!r} does not exist")
+        return container
+
+    def _find(self, container_id: str) -> Container | None:
+        container = self.store.find(container_id)
+        return None if container is None or container.state is ContainerState.CREATING else container
+
+    def visible(self) -> list[Container]:
+        """Every container that clients may know of, oldest first."""
+        shown = [container for container in self.store if container.state is not ContainerState.CREATING]
+        return sorted(shown, key=lambda container: container.created_at)
+
+    def spec(self, container: Container) -> bytes:
+        """Its OCI spec as JSON, for people; empty when it is gone."""
+        try:
+            with open(self._env.paths(container.id).spec, "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return b"{}"
+
+    def in_sandbox(self, sandbox_id: SandboxId) -> list[Container]:
+        """The containers of a sandbox."""
+        return [container for container in self.store if container.sandbox_id == sandbox_id]
+
+    async def kill_all(self, sandbox_id: SandboxId) -> None:
+        """See Occupants."""
+        await _all(self.stop(container.id, 0) for container in self.in_sandbox(sandbox_id))
+
+    async def remove_all(self, sandbox_id: SandboxId) -> None:
+        """See Occupants."""
+        await _all(self.remove(container.id) for container in self.in_sandbox(sandbox_id))
+
+    async def reconcile(self) -> None:
+        """At start, after the sandboxes: see `recovery`."""
+        self._resumed = await recovery.reconcile(self._env, self._runner)
+
+    async def close(self, timeout_s: float) -> None:
+        """Let jobs under way end, or undo them; containers go on running."""
+        for flight in (self._creates, self._starts, self._removes):
+            await flight.settle(timeout_s)
+        self._runner.close()
+
+
+def _key(sandbox_id: SandboxId, config: ContainerConfig) -> tuple[str | int, ...]:
+    if not sandbox_id:
+        raise InvalidArgument("the sandbox id is empty")
+    return (sandbox_id, config.name, config.attempt)
+
+
+async def _all(steps: Iterable[Awaitable[None]]) -> None:
+    """Every step runs to its end, whatever happens to the others; the first failure is raised then."""
+    for outcome in await asyncio.gather(*steps, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

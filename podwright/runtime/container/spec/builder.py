@@ -1,0 +1,221 @@
+"""The whole OCI runtime spec, put together from its parts. A pure function from `SpecInputs` to a dict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.runtime.container.spec import capabilities, command, mounts, resources, seccomp
+from podwright.runtime.container.spec.mounts import SandboxFiles
+from podwright.runtime.container.spec.resources import CgroupAbilities
+from podwright.runtime.model.base import NamespaceMode, ProfileType, SecurityProfile
+from podwright.runtime.model.container import ContainerConfig, User
+from podwright.runtime.model.image import ImageConfig
+from podwright.runtime.model.sandbox import Sandbox
+
+# The lowest version that has every field used here: crun before 1.9 refuses documents of 1.1.
+OCI_VERSION = "1.0.2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFacts:
+    """What the host and the daemon allow; found once, at start."""
+
+    machine: str
+    kernel: str
+    capabilities: frozenset[str]
+    cgroups: CgroupAbilities
+    oom_score_adj: int = -1000  # the lowest that the daemon may set
+    seccomp: bool = True
+    apparmor: bool = False
+    selinux: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceNode:
+    """A device of the host: its node, and what the container may do with it."""
+
+    path: str
+    kind: str  # "c" or "b"
+    major: int
+    minor: int
+    mode: int
+    uid: int
+    gid: int
+    permissions: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecInputs:
+    """Everything that a spec depends on. `namespaces` maps an OCI namespace type to a path; "" makes a new one."""
+
+    config: ContainerConfig
+    image: ImageConfig
+    sandbox: Sandbox
+    user: User
+    rootfs: str
+    hostname: str
+    cgroups_path: str
+    namespaces: dict[str, str]
+    files: SandboxFiles
+    host: HostFacts
+    default_profile: dict[str, Any] | None = None  # what seccomp RuntimeDefault means
+    localhost_profile: dict[str, Any] | None = None  # the file that seccomp Localhost names
+    devices: tuple[DeviceNode, ...] = ()
+
+
+def build(inputs: SpecInputs) -> dict[str, Any]:
+    """The spec. Raises InvalidArgument and FailedPrecondition for what cannot be given."""
+    security = inputs.config.security
+    if security.privileged and not inputs.sandbox.config.security.privileged:
+        raise InvalidArgument(f"container {inputs.config.name} is privileged, but its sandbox is not")
+    spec: dict[str, Any] = {
+        "ociVersion": OCI_VERSION,
+        "process": process(inputs),
+        "root": {"path": inputs.rootfs, "readonly": security.readonly_rootfs},
+        "mounts": mounts.mounts(
+            inputs.config.mounts,
+            inputs.files,
+            privileged=security.privileged,
+            readonly_root=security.readonly_rootfs,
+        ),
+        "annotations": kubernetes_annotations(inputs),
+        "linux": linux(inputs),
+    }
+    return spec
+
+
+def process(inputs: SpecInputs) -> dict[str, Any]:
+    """The OCI `process`."""
+    config, host = inputs.config, inputs.host
+    result: dict[str, Any] = {
+        "terminal": config.tty,
+        "user": {"uid": inputs.user.uid, "gid": inputs.user.gid, "additionalGids": list(inputs.user.groups)},
+        "args": command.arguments(config, inputs.image),
+        "env": command.environment(config, inputs.image, inputs.hostname),
+        "cwd": command.working_dir(config, inputs.image),
+        "capabilities": capabilities.process_sets(config.security, host.capabilities),
+        "noNewPrivileges": config.security.no_new_privs,
+        "oomScoreAdj": max(config.resources.oom_score_adj, host.oom_score_adj),
+    }
+    if profile := apparmor_profile(inputs):
+        result["apparmorProfile"] = profile
+    return result
+
+
+def linux(inputs: SpecInputs) -> dict[str, Any]:
+    """The OCI `linux` section."""
+    config, host = inputs.config, inputs.host
+    limits = resources.oci_resources(config.resources, host.cgroups)
+    limits["devices"] = device_rules(inputs)
+    result: dict[str, Any] = {
+        "cgroupsPath": inputs.cgroups_path,
+        "namespaces": [
+            {"type": kind, **({"path": path} if path else {})} for kind, path in sorted(inputs.namespaces.items())
+        ],
+        "resources": limits,
+    }
+    if propagation := mounts.rootfs_propagation(config.mounts):
+        result["rootfsPropagation"] = propagation
+    if inputs.devices:
+        result["devices"] = [
+            {
+                "path": node.path,
+                "type": node.kind,
+                "major": node.major,
+                "minor": node.minor,
+                "fileMode": node.mode,
+                "uid": node.uid,
+                "gid": node.gid,
+            }
+            for node in inputs.devices
+        ]
+    if not config.security.privileged:
+        result["maskedPaths"] = list(config.security.masked_paths)
+        result["readonlyPaths"] = list(config.security.readonly_paths)
+        if profile := seccomp_profile(inputs):
+            result["seccomp"] = profile
+    return result
+
+
+def device_rules(inputs: SpecInputs) -> list[dict[str, Any]]:
+    """The device cgroup: everything for privileged containers, else the runtime's few and those asked for."""
+    if inputs.config.security.privileged:
+        return [{"allow": True, "access": "rwm"}]
+    allowed = [
+        {"allow": True, "type": node.kind, "major": node.major, "minor": node.minor, "access": node.permissions}
+        for node in inputs.devices
+    ]
+    return [{"allow": False, "access": "rwm"}, *allowed]
+
+
+def seccomp_profile(inputs: SpecInputs) -> dict[str, Any] | None:
+    """The OCI seccomp section; None runs the process unconfined."""
+    wanted = inputs.config.security.seccomp
+    if wanted is None or wanted.kind is ProfileType.UNCONFINED:
+        return None
+    if not inputs.host.seccomp:
+        if wanted.kind is ProfileType.RUNTIME_DEFAULT:
+            return None  # the kubelet sends it unasked; hosts without seccomp must still run pods
+        raise FailedPrecondition("this kernel has no seccomp", hint="use an Unconfined profile")
+    profile = inputs.default_profile if wanted.kind is ProfileType.RUNTIME_DEFAULT else inputs.localhost_profile
+    if profile is None:
+        raise FailedPrecondition(
+            "there is no default seccomp profile on this host",
+            hint="install the package that brings seccomp.json, or set containers.seccomp_profile",
+        )
+    granted = capabilities.granted(inputs.config.security, inputs.host.capabilities)
+    return seccomp.oci_seccomp(profile, machine=inputs.host.machine, capabilities=granted, kernel=inputs.host.kernel)
+
+
+def apparmor_profile(inputs: SpecInputs) -> str:
+    """The AppArmor profile's name; empty leaves the process unconfined.
+
+    Without AppArmor, an explicit Localhost profile cannot be honoured and is refused.
+    """
+    wanted: SecurityProfile | None = inputs.config.security.apparmor
+    if wanted is None or wanted.kind is ProfileType.UNCONFINED or inputs.config.security.privileged:
+        return ""
+    if not inputs.host.apparmor:
+        if wanted.kind is ProfileType.LOCALHOST:
+            raise FailedPrecondition("apparmor is not supported on this host", hint="leave the profile out")
+        return ""
+    return wanted.localhost_ref.removeprefix("localhost/")
+
+
+def kubernetes_annotations(inputs: SpecInputs) -> dict[str, str]:
+    """The annotations that tools beside us read: whose container this is."""
+    name = inputs.sandbox.config.name
+    return {
+        "io.kubernetes.cri.container-type": "container",
+        "io.kubernetes.cri.container-name": inputs.config.name,
+        "io.kubernetes.cri.image-name": inputs.config.image.user_specified_image or inputs.config.image.image,
+        "io.kubernetes.cri.sandbox-id": inputs.sandbox.id,
+        "io.kubernetes.cri.sandbox-name": name.name,
+        "io.kubernetes.cri.sandbox-namespace": name.namespace,
+        "io.kubernetes.cri.sandbox-uid": name.uid,
+    }
+
+
+def namespace_paths(
+    sandbox: Sandbox, config: ContainerConfig, pins: dict[str, str], *, target_pid: int, private_cgroup: bool
+) -> dict[str, str]:
+    """The namespaces that a container joins (path) or gets (empty); those of the host are left out.
+
+    `pins` are the sandbox's pinned namespaces by OCI type ("network", "ipc", "uts"). `target_pid` is the process
+    whose PID namespace is joined for TARGET and POD.
+    """
+    modes = config.security.namespaces
+    result = {"mount": "", **pins}
+    if modes.pid is NamespaceMode.CONTAINER:
+        result["pid"] = ""
+    elif modes.pid is not NamespaceMode.NODE:
+        result["pid"] = f"/proc/{target_pid}/ns/pid"
+    if private_cgroup and not config.security.privileged:
+        result["cgroup"] = ""
+    if modes.network is NamespaceMode.NODE and "network" in result:
+        raise InvalidArgument(
+            f"container {config.name} wants the host's network, but sandbox {sandbox.id[:12]} has its own"
+        )
+    return result

@@ -1,0 +1,52 @@
+"""What the container's first process runs: arguments, environment, working directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from podwright.errors import InvalidArgument
+from podwright.runtime.model.container import ContainerConfig
+from podwright.runtime.model.image import ImageConfig
+
+DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def arguments(config: ContainerConfig, image: ImageConfig) -> list[str]:
+    """The argv: CRI's `command` stands for the entrypoint, `args` for the image's command.
+
+    A `command` without `args` drops the image's command too. Raises InvalidArgument when nothing is left to run.
+    """
+    entrypoint = list(config.command)
+    parameters = list(config.args)
+    if not entrypoint:
+        # Some builders write an entrypoint of one empty string when they mean none.
+        entrypoint = [] if list(image.entrypoint) == [""] else list(image.entrypoint)
+        parameters = parameters or list(image.cmd)
+    if not entrypoint + parameters:
+        raise InvalidArgument(
+            f"container {config.name}: no command specified, and the image {config.image.image} has none",
+            hint="give the container a command",
+        )
+    return entrypoint + parameters
+
+
+def environment(config: ContainerConfig, image: ImageConfig, hostname: str) -> list[str]:
+    """KEY=value strings: defaults, then the image's, then the request's; the last of a key wins, in first place."""
+    defaults = [DEFAULT_PATH, *(["TERM=xterm"] if config.tty else []), f"HOSTNAME={hostname}"]
+    return merged_environment([*defaults, *image.env, *(f"{key}={value}" for key, value in config.envs)])
+
+
+def merged_environment(entries: Iterable[str]) -> list[str]:
+    """`entries` without repeated keys: a later value takes the place of the earlier one."""
+    by_key: dict[str, str] = {}
+    for entry in entries:
+        by_key[entry.partition("=")[0]] = entry
+    return list(by_key.values())
+
+
+def working_dir(config: ContainerConfig, image: ImageConfig) -> str:
+    """The request's, the image's, or the root. Raises InvalidArgument when it is relative."""
+    path = config.working_dir or image.working_dir or "/"
+    if not path.startswith("/"):
+        raise InvalidArgument(f"container {config.name}: working directory {path!r} is not absolute")
+    return path

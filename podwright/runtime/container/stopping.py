@@ -1,0 +1,100 @@
+"""StopContainer: the stop signal once, a grace that may only shrink, then SIGKILL; one job per container.
+
+The job goes on when its caller's deadline passes. A later call with a shorter grace hurries it up, as a kubelet
+does for evictions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+
+from podwright.errors import DeadlineExceeded
+from podwright.linux import cgroup
+from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.container.running import Runner
+from podwright.runtime.model.container import Container, ContainerState
+from podwright.runtime.model.ids import ContainerId
+
+log = logging.getLogger(__name__)
+
+KILL_TIMEOUT_S = 10.0  # for a process to go after SIGKILL; longer means that it hangs in the kernel
+
+
+class Stopper:
+    """The stop jobs under way."""
+
+    def __init__(self, env: ContainerEnvironment, runner: Runner) -> None:
+        self._env = env
+        self._runner = runner
+        self._jobs: dict[ContainerId, _Job] = {}
+
+    async def stop(self, container: Container, grace_s: float) -> None:
+        """Return when the end of the container is recorded. Raises DeadlineExceeded when it cannot be killed."""
+        if container.state is not ContainerState.RUNNING:
+            return
+        job = self._jobs.get(container.id)
+        if job is None:
+            job = _Job(grace_s)
+            self._jobs[container.id] = job
+            job.task = asyncio.create_task(self._run(container, job), name=f"stop {container.id[:12]}")
+            job.task.add_done_callback(lambda _: self._jobs.pop(container.id, None))
+        else:
+            job.hurry(grace_s)
+        await asyncio.shield(job.task)
+
+    async def _run(self, container: Container, job: _Job) -> None:
+        ended = asyncio.create_task(self._runner.exited(container.id))
+        try:
+            if job.remaining_s() > 0:
+                send_signal(container, container.stop_signal)
+                await self._wait_out_grace(ended, job)
+            if not ended.done():
+                await self._kill(container, ended)
+        finally:
+            ended.cancel()
+
+    @staticmethod
+    async def _wait_out_grace(ended: asyncio.Task[None], job: _Job) -> None:
+        while not ended.done() and (remaining := job.remaining_s()) > 0:
+            job.hurried.clear()
+            hurried = asyncio.create_task(job.hurried.wait())
+            await asyncio.wait({ended, hurried}, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
+            hurried.cancel()
+
+    async def _kill(self, container: Container, ended: asyncio.Task[None]) -> None:
+        send_signal(container, signal.SIGKILL)
+        await asyncio.wait({ended}, timeout=KILL_TIMEOUT_S / 2)
+        if not ended.done():
+            await asyncio.to_thread(cgroup.kill_all, self._env.cgroups, container.cgroup)
+            await asyncio.wait({ended}, timeout=KILL_TIMEOUT_S / 2)
+        if not ended.done():
+            raise DeadlineExceeded(
+                f"container {container.id[:12]} does not end on SIGKILL", hint="a process may hang in the kernel"
+            )
+
+
+class _Job:
+    """One stop: its deadline moves only towards now."""
+
+    task: asyncio.Task[None]
+
+    def __init__(self, grace_s: float) -> None:
+        self._deadline = asyncio.get_running_loop().time() + max(grace_s, 0)
+        self.hurried = asyncio.Event()
+
+    def remaining_s(self) -> float:
+        return self._deadline - asyncio.get_running_loop().time()
+
+    def hurry(self, grace_s: float) -> None:
+        self._deadline = min(self._deadline, asyncio.get_running_loop().time() + max(grace_s, 0))
+        self.hurried.set()
+
+
+def send_signal(container: Container, number: int) -> None:
+    """To the container's first process. Its number is its own while its monitor, its parent, has not ended."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(container.pid, number)

@@ -1,0 +1,78 @@
+"""Whether a container can be what its config asks for: pure checks, made before anything is touched."""
+
+from __future__ import annotations
+
+import posixpath
+
+from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.runtime.model.base import ProfileType, SecurityProfile
+from podwright.runtime.model.container import ContainerConfig, Device, Mount, Propagation
+
+NAME_LIMIT = 253
+
+
+def check(config: ContainerConfig) -> None:
+    """Raises InvalidArgument, or FailedPrecondition for what this build cannot do yet."""
+    if not config.name:
+        raise InvalidArgument("container config: metadata.name is missing")
+    if len(config.name) > NAME_LIMIT or "/" in config.name:
+        raise InvalidArgument(f"container config: metadata.name {config.name[:40]!r} is not a name")
+    if not config.image.image:
+        raise InvalidArgument(f"container {config.name}: image.image is missing")
+    _check_strings(config)
+    _check_log_path(config)
+    for mount in config.mounts:
+        _check_mount(config.name, mount)
+    for device in config.devices:
+        _check_device(config.name, device)
+    _check_profile(config.name, "seccomp", config.security.seccomp)
+    _check_profile(config.name, "apparmor", config.security.apparmor)
+    if config.cdi_devices:
+        raise FailedPrecondition(f"container {config.name}: CDI devices are not supported yet")
+
+
+def _check_strings(config: ContainerConfig) -> None:
+    """A NUL ends a string for the kernel: what follows it would be lost without a word."""
+    texts = [*config.command, *config.args, config.working_dir]
+    texts += [f"{key}{value}" for key, value in config.envs]
+    if any("\0" in text for text in texts):
+        raise InvalidArgument(f"container {config.name}: a NUL in the command, the environment or the directory")
+    for key, _ in config.envs:
+        if not key or "=" in key:
+            raise InvalidArgument(f"container {config.name}: {key!r} is not the name of an environment variable")
+
+
+def _check_log_path(config: ContainerConfig) -> None:
+    path = config.log_path
+    if path.startswith("/") or "\0" in path or ".." in path.split("/"):
+        raise InvalidArgument(f"container {config.name}: log_path {path!r} leaves the log directory")
+
+
+def _check_mount(name: str, mount: Mount) -> None:
+    label = f"container {name}: mount {mount.container_path or '(without path)'}"
+    if not mount.container_path or "\0" in mount.container_path + mount.host_path:
+        raise InvalidArgument(f"{label}: container_path is missing or malformed")
+    if posixpath.normpath("/" + mount.container_path) == "/":
+        raise InvalidArgument(f"{label}: the root cannot be mounted over")
+    if mount.image is not None:
+        raise FailedPrecondition(f"ImageVolumeMountFailed: {label}: image volumes are not supported yet")
+    if not mount.host_path.startswith("/"):
+        raise InvalidArgument(f"{label}: host_path {mount.host_path!r} is not absolute")
+    if mount.recursive_read_only and (not mount.readonly or mount.propagation is not Propagation.PRIVATE):
+        raise InvalidArgument(f"{label}: recursive_read_only needs readonly and private propagation")
+
+
+def _check_device(name: str, device: Device) -> None:
+    if not device.host_path.startswith("/") or not device.container_path.startswith("/"):
+        raise InvalidArgument(f"container {name}: device {device.host_path!r} needs absolute paths")
+    if not device.permissions or set(device.permissions) - set("rwm"):
+        raise InvalidArgument(f"container {name}: device permissions {device.permissions!r} are not of r, w and m")
+
+
+def _check_profile(name: str, kind: str, profile: SecurityProfile | None) -> None:
+    if profile is None:
+        return
+    if profile.kind is ProfileType.LOCALHOST and not profile.localhost_ref:
+        raise InvalidArgument(f"container {name}: {kind} profile Localhost needs localhost_ref")
+    if profile.kind is not ProfileType.LOCALHOST and profile.localhost_ref:
+        raise InvalidArgument(f"container {name}: {kind} localhost_ref goes with Localhost only")

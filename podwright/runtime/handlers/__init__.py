@@ -1,0 +1,1 @@
+"""What runs a container: an OCI runtime under conmon (`oci`). Others get a module beside it."""

@@ -1,0 +1,93 @@
+"""conmon's command line and its answer: pure, so that both can be tested as tables.
+
+conmon holds the container's stdio, writes its log in CRI's format, waits for it, and leaves its exit code in a
+file; it outlives the daemon. One runs per container.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+SYNC_FD = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitored:
+    """A container for conmon to create: `directory` is the bundle, where its exit file, fifos and socket go too.
+
+    An empty `log_path` throws the output away.
+    """
+
+    id: str
+    name: str
+    directory: str
+    log_path: str = ""
+    terminal: bool = False
+    stdin: bool = False
+    stdin_once: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateReply:
+    """What conmon says after the runtime's create: the container's PID, or why there is none."""
+
+    pid: int
+    message: str = ""
+
+
+def command_line(
+    conmon: str, runtime: tuple[str, ...], container: Monitored, *, options: frozenset[str], systemd_cgroup: bool
+) -> tuple[str, ...]:
+    """conmon's argv. `runtime` is the OCI runtime with its global arguments; `options` what this conmon knows."""
+    binary, *arguments = runtime
+    argv = [
+        conmon,
+        "--api-version",
+        "--sync",  # no second fork: the child that we start is the monitor itself
+        *("--cid", container.id),
+        *("--cuuid", container.id),
+        *("--name", container.name),
+        *("--runtime", binary),
+        *(f"--runtime-arg={argument}" for argument in arguments),
+        *("--bundle", container.directory),
+        *("--container-pidfile", f"{container.directory}/pidfile"),
+        *("--exit-dir", container.directory),
+        *("--persist-dir", container.directory),
+        "--full-attach",
+        *("--log-level", "error"),
+        *("--log-path", f"k8s-file:{container.log_path or '/dev/null'}"),
+    ]
+    if systemd_cgroup:
+        argv.append("--systemd-cgroup")
+    if container.terminal:
+        argv.append("--terminal")
+    if container.stdin:
+        argv.append("--stdin")
+        if not container.stdin_once:
+            argv.append("--leave-stdin-open")
+    if "--no-sync-log" in options:  # an fsync of the log at every exit, which no other runtime does
+        argv.append("--no-sync-log")
+    return tuple(argv)
+
+
+def exit_file(container: Monitored) -> str:
+    """Where conmon leaves the exit code."""
+    return f"{container.directory}/{container.id}"
+
+
+def parse_reply(line: bytes) -> CreateReply:
+    """The line on the sync pipe: {"data": PID} (or {"pid": PID}), with a message when PID is negative."""
+    try:
+        reply = json.loads(line)
+        return CreateReply(pid=int(reply.get("data", reply.get("pid", -1))), message=str(reply.get("message", "")))
+    except (ValueError, TypeError, AttributeError):
+        return CreateReply(pid=-1, message=line.decode(errors="replace").strip() or "the monitor ended without a word")
+
+
+def parse_exit_file(text: str) -> int:
+    """The exit code, 128 + n for signal n; 255 when the file holds no number."""
+    try:
+        return int(text.strip())
+    except ValueError:
+        return 255

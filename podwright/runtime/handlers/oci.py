@@ -1,0 +1,171 @@
+"""An OCI runtime (crun, runc, runsc) under conmon: the handler that runs most containers.
+
+Called by the container service with a bundle that is complete. It keeps no records: everything that must survive
+the daemon is in the bundle directory, in the runtime's own state, and in the caller's database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from podwright.errors import DeadlineExceeded, Unknown
+from podwright.linux import proc
+from podwright.process import SAFE_PATH, Command, Completed, Process, ProcessRunner, read_line
+from podwright.runtime.handlers import conmon
+from podwright.runtime.handlers.conmon import Monitored
+
+REPLY_LIMIT_BYTES = 65536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A container that was created: its first process and the monitor that watches it."""
+
+    pid: int
+    monitor: Process
+    monitor_start_time: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeStatus:
+    """What the runtime says of a container: OCI's status word ("created", "running", "stopped") and its PID."""
+
+    status: str
+    pid: int
+
+
+class OciHandler:
+    """One configured OCI runtime."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        runtime: str,
+        conmon_path: str,
+        conmon_options: frozenset[str],
+        state: str,
+        runner: ProcessRunner,
+        timeout_s: float,
+        systemd_cgroup: bool = False,
+    ) -> None:
+        """`runtime` and `conmon_path` are absolute; the runtime keeps its state below `state`."""
+        self.name = name
+        self.runtime = runtime
+        self._argv = (runtime, f"--root={state}/{name}", *(("--systemd-cgroup",) if systemd_cgroup else ()))
+        self._state = f"{state}/{name}"
+        self._conmon = conmon_path
+        self._conmon_options = conmon_options
+        self._systemd_cgroup = systemd_cgroup
+        self._runner = runner
+        self._timeout_s = timeout_s
+
+    async def create(self, container: Monitored, spawned: Callable[[Process, int], None]) -> Started:
+        """Start the monitor, which lets the runtime create the container; its process waits for `start`.
+
+        `spawned` is told the monitor and its start time at once, so that it can be recorded before anything else
+        happens. Raises Unknown with the runtime's words when it refuses (a missing program among them), and
+        DeadlineExceeded when it hangs; the monitor is gone then.
+        """
+        monitor, reader = self._spawn_monitor(container)
+        try:
+            start_time = proc.start_time(monitor.pid) or 0
+            spawned(monitor, start_time)
+            reply = await self._reply(container, reader)
+        except BaseException:
+            monitor.kill_group()
+            raise
+        finally:
+            os.close(reader)
+        return Started(pid=reply.pid, monitor=monitor, monitor_start_time=start_time)
+
+    async def _reply(self, container: Monitored, reader: int) -> conmon.CreateReply:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                reply = conmon.parse_reply(await read_line(reader, REPLY_LIMIT_BYTES))
+        except TimeoutError as late:
+            raise DeadlineExceeded(f"{self.name} create {container.id[:12]} hangs") from late
+        if reply.pid <= 0:
+            raise Unknown(f"{self.name} cannot create container {container.id[:12]}: {plain(reply.message)}")
+        return reply
+
+    def _spawn_monitor(self, container: Monitored) -> tuple[Process, int]:
+        """The monitor, and the pipe on which it will answer."""
+        argv = conmon.command_line(
+            self._conmon,
+            self._argv,
+            container,
+            options=self._conmon_options,
+            systemd_cgroup=self._systemd_cgroup,
+        )
+        env = {"PATH": SAFE_PATH, "_OCI_SYNCPIPE": str(conmon.SYNC_FD)}
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        try:
+            command = Command(argv=argv, timeout_s=self._timeout_s, env=env, fds={conmon.SYNC_FD: writer})
+            return self._runner.start(command), reader
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+
+    async def run_detached(self, container_id: str, bundle: str) -> int:
+        """Run a container without a monitor or stdio; its PID. Raises Unknown with the runtime's words."""
+        pid_file, log_file = f"{bundle}/pidfile", f"{bundle}/log"
+        argv = (*self._argv, f"--log={log_file}", "run", "--detach", f"--pid-file={pid_file}")
+        # Given no pipe of ours, the container cannot hold one open.
+        with open("/dev/null", "r+b", buffering=0) as null:
+            fds = {0: null.fileno(), 1: null.fileno(), 2: null.fileno()}
+            command = Command(argv=(*argv, f"--bundle={bundle}", container_id), timeout_s=self._timeout_s, fds=fds)
+            completed = await self._runner.run(command)
+        if completed.returncode != 0:
+            with open(log_file, encoding="utf-8", errors="replace") as file:
+                raise Unknown(f"{self.name} cannot run {container_id[:12]}: {plain(file.read(REPLY_LIMIT_BYTES))}")
+        with open(pid_file, encoding="ascii") as file:
+            return int(file.read())
+
+    async def start(self, container_id: str) -> None:
+        """Let the created process run its program. Raises Unknown with the runtime's words."""
+        await self._call("start", container_id)
+
+    async def delete(self, container_id: str) -> None:
+        """Kill what is left of the container and remove the runtime's state and cgroup; absent is fine."""
+        if not os.path.isdir(f"{self._state}/{container_id}"):
+            return
+        await self._call("delete", "--force", container_id)
+
+    async def exec(self, container_id: str, process_file: str, pid_file: str, output_limit_bytes: int) -> Completed:
+        """Run a process in the container, its output collected; the caller bounds the time.
+
+        The return code is the process's. Its PID is in `pid_file` while it runs.
+        """
+        argv = (*self._argv, "exec", f"--process={process_file}", f"--pid-file={pid_file}", container_id)
+        return await self._runner.run(Command(argv=argv, timeout_s=None, output_limit_bytes=output_limit_bytes))
+
+    async def state(self, container_id: str) -> RuntimeStatus:
+        """What the runtime says of the container. Raises Unknown."""
+        completed = await self._call("state", container_id)
+        document = json.loads(completed.stdout)
+        return RuntimeStatus(status=str(document.get("status", "")), pid=int(document.get("pid", 0)))
+
+    def knows(self, container_id: str) -> bool:
+        """Whether the runtime has state of this container."""
+        return os.path.isdir(f"{self._state}/{container_id}")
+
+    async def _call(self, *arguments: str) -> Completed:
+        """One call of the runtime. Raises Unknown with its words when it fails."""
+        completed = await self._runner.run(Command(argv=(*self._argv, *arguments), timeout_s=self._timeout_s))
+        if completed.returncode != 0:
+            raise Unknown(f"{self.name} {' '.join(arguments)}: {plain(completed.error_text())}")
+        return completed
+
+
+def plain(words: str) -> str:
+    """A runtime's error text as one line, without the date and level that some put before it."""
+    line = " ".join(words.split())
+    return re.sub(r"^(\S+Z?:? )?(time=\S+ level=\w+ msg=)?(error|fatal)?:? ?", "", line) or "it gave no reason"

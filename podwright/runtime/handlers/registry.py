@@ -1,0 +1,121 @@
+"""The configured handlers, by CRI's handler name: found, asked for their features, and looked up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
+from podwright.process import Command, ProcessRunner, find_executable
+from podwright.runtime import config as configuration
+from podwright.runtime.handlers.oci import OciHandler
+
+log = logging.getLogger(__name__)
+
+PREFERENCE = ("crun", "runc")
+QUERY_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """What an OCI runtime says of itself (`features`, OCI runtime-spec features.md)."""
+
+    recursive_read_only: bool = False
+    user_namespaces: bool = False
+
+
+class Handlers:
+    """All handlers of the daemon."""
+
+    def __init__(self, handlers: dict[str, OciHandler], default: str, features: dict[str, Features]) -> None:
+        """`default` is the name that an empty handler name means."""
+        self._handlers = handlers
+        self.default = default
+        self.features = features
+
+    def get(self, name: str) -> OciHandler:
+        """The handler of that name, the default for "". Raises InvalidArgument and FailedPrecondition."""
+        if not self._handlers:
+            raise FailedPrecondition("there is no OCI runtime on this host", hint="install crun or runc")
+        handler = self._handlers.get(name or self.default)
+        if handler is None:
+            known = ", ".join(sorted(self._handlers))
+            raise InvalidArgument(f"runtime handler {name!r} is not configured", hint=f"known handlers: {known}")
+        return handler
+
+    def names(self) -> list[str]:
+        """The configured names."""
+        return sorted(self._handlers)
+
+
+async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> Handlers:
+    """The handlers of `config`, or without any there: every known runtime that is installed.
+
+    Raises FailedPrecondition for a configured runtime or monitor that is missing.
+    """
+    wanted = dict(config.handlers)
+    if not wanted:
+        wanted = {name: configuration.Handler() for name in PREFERENCE if _installed(name)}
+    default = config.default_handler or next((name for name in PREFERENCE if name in wanted), next(iter(wanted), ""))
+    if default and default not in wanted:
+        raise FailedPrecondition(f"default_handler {default!r} is not among the handlers {sorted(wanted)}")
+    conmons = {settings.conmon for settings in wanted.values()}
+    options = dict(
+        zip(conmons, await asyncio.gather(*(_conmon_options(path, runner) for path in conmons)), strict=True)
+    )
+    state = f"{config.state}/runtimes"
+    os.makedirs(state, mode=0o700, exist_ok=True)
+    handlers = {
+        name: OciHandler(
+            name,
+            runtime=find_executable(settings.path or name),
+            conmon_path=find_executable(settings.conmon),
+            conmon_options=options[settings.conmon],
+            state=state,
+            runner=runner,
+            timeout_s=config.containers.runtime_timeout_s,
+            systemd_cgroup=config.containers.cgroup_driver == "systemd",
+        )
+        for name, settings in wanted.items()
+    }
+    found = await asyncio.gather(*(_features(handler.runtime, runner) for handler in handlers.values()))
+    return Handlers(handlers, default, dict(zip(handlers, found, strict=True)))
+
+
+def _installed(name: str) -> bool:
+    try:
+        find_executable(name)
+    except FailedPrecondition:
+        return False
+    return True
+
+
+async def _conmon_options(conmon: str, runner: ProcessRunner) -> frozenset[str]:
+    """The long options that this conmon has; older ones lack some."""
+    help_text = await runner.run(Command(argv=(conmon, "--help"), timeout_s=QUERY_TIMEOUT_S))
+    words = help_text.stdout.decode(errors="replace").replace(",", " ").split()
+    return frozenset(word for word in words if word.startswith("--"))
+
+
+async def _features(runtime: str, runner: ProcessRunner) -> Features:
+    """What the runtime's `features` command tells; runtimes without the command have none of the extras."""
+    try:
+        answer = await runner.run(Command(argv=(runtime, "features"), timeout_s=QUERY_TIMEOUT_S))
+        return parse_features(json.loads(answer.stdout)) if answer.returncode == 0 else Features()
+    except (PodwrightError, ValueError) as failure:
+        log.warning("runtime does not tell its features: runtime=%s error=%s", runtime, failure)
+        return Features()
+
+
+def parse_features(document: dict[str, Any]) -> Features:
+    """The features that CRI reports, from the runtime's document."""
+    linux = document.get("linux") or {}
+    idmap = (((linux.get("mountExtensions") or {}).get("idmap")) or {}).get("enabled", False)
+    return Features(
+        recursive_read_only="rro" in (document.get("mountOptions") or ()),
+        user_namespaces="user" in (linux.get("namespaces") or ()) and bool(idmap),
+    )

@@ -1,0 +1,71 @@
+"""Create, Start, Stop, Remove, Status, List of containers, ExecSync and ReopenContainerLog."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import InvalidArgument
+from podwright.runtime.container.service import ContainerService
+from podwright.runtime.model.container import Container
+from podwright.runtime.rpc import convert_container
+
+
+class ContainerRpcs:
+    """The family."""
+
+    def __init__(self, containers: ContainerService) -> None:
+        self._containers = containers
+
+    async def CreateContainer(self, request: api.CreateContainerRequest, _: Any) -> api.CreateContainerResponse:
+        if not request.HasField("config"):
+            raise InvalidArgument("config is missing")
+        if not request.sandbox_config.HasField("metadata"):
+            raise InvalidArgument("sandbox_config.metadata is missing")
+        config = convert_container.config(request.config)
+        return api.CreateContainerResponse(container_id=await self._containers.create(request.pod_sandbox_id, config))
+
+    async def StartContainer(self, request: api.StartContainerRequest, _: Any) -> api.StartContainerResponse:
+        await self._containers.start(request.container_id)
+        return api.StartContainerResponse()
+
+    async def StopContainer(self, request: api.StopContainerRequest, _: Any) -> api.StopContainerResponse:
+        await self._containers.stop(request.container_id, request.timeout)
+        return api.StopContainerResponse()
+
+    async def RemoveContainer(self, request: api.RemoveContainerRequest, _: Any) -> api.RemoveContainerResponse:
+        await self._containers.remove(request.container_id)
+        return api.RemoveContainerResponse()
+
+    async def ContainerStatus(self, request: api.ContainerStatusRequest, _: Any) -> api.ContainerStatusResponse:
+        container = self._containers.get(request.container_id)
+        info = self._info(container) if request.verbose else {}
+        return api.ContainerStatusResponse(status=convert_container.status(container), info=info)
+
+    async def ListContainers(self, request: api.ListContainersRequest, _: Any) -> api.ListContainersResponse:
+        shown = [c for c in self._containers.visible() if convert_container.matches(c, request.filter)]
+        return api.ListContainersResponse(containers=[convert_container.item(container) for container in shown])
+
+    async def ExecSync(self, request: api.ExecSyncRequest, _: Any) -> api.ExecSyncResponse:
+        if request.timeout < 0:
+            raise InvalidArgument("timeout is negative")
+        done = await self._containers.exec_sync(request.container_id, tuple(request.cmd), request.timeout)
+        return api.ExecSyncResponse(stdout=done.stdout, stderr=done.stderr, exit_code=done.shell_code)
+
+    async def ReopenContainerLog(
+        self, request: api.ReopenContainerLogRequest, _: Any
+    ) -> api.ReopenContainerLogResponse:
+        await self._containers.reopen_log(request.container_id)
+        return api.ReopenContainerLogResponse()
+
+    def _info(self, container: Container) -> dict[str, str]:
+        """What verbose shows: one JSON document under the key that the field's tools read."""
+        document = {
+            "pid": container.pid,
+            "sandboxID": container.sandbox_id,
+            "cgroup": container.cgroup,
+            "monitorPid": container.monitor_pid,
+            "runtimeSpec": json.loads(self._containers.spec(container)),
+        }
+        return {"info": json.dumps(document)}

@@ -1,0 +1,193 @@
+"""protobuf <-> model: containers."""
+
+from __future__ import annotations
+
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import InvalidArgument
+from podwright.runtime.container.spec import signals
+from podwright.runtime.model.container import (
+    Container,
+    ContainerConfig,
+    ContainerSecurity,
+    ContainerState,
+    Device,
+    GroupsPolicy,
+    ImageSpec,
+    Mount,
+    Propagation,
+)
+from podwright.runtime.rpc import convert_base as base
+
+STATES = {
+    ContainerState.CREATED: api.CONTAINER_CREATED,
+    ContainerState.RUNNING: api.CONTAINER_RUNNING,
+    ContainerState.EXITED: api.CONTAINER_EXITED,
+}
+
+
+def config(message: api.ContainerConfig) -> ContainerConfig:
+    """CRI's ContainerConfig. Raises InvalidArgument."""
+    if not message.HasField("metadata"):
+        raise InvalidArgument("container config: metadata is missing")
+    if not message.HasField("image"):
+        raise InvalidArgument("container config: image is missing")
+    return ContainerConfig(
+        name=message.metadata.name,
+        attempt=message.metadata.attempt,
+        image=image_spec(message.image),
+        command=tuple(message.command),
+        args=tuple(message.args),
+        working_dir=message.working_dir,
+        envs=tuple((env.key, env.value.decode("utf-8", "surrogateescape")) for env in message.envs),
+        mounts=tuple(_mount(mount) for mount in message.mounts),
+        devices=tuple(
+            Device(container_path=d.container_path, host_path=d.host_path, permissions=d.permissions or "rwm")
+            for d in message.devices
+        ),
+        cdi_devices=tuple(device.name for device in message.CDI_devices),
+        labels=dict(message.labels),
+        annotations=dict(message.annotations),
+        log_path=message.log_path,
+        stdin=message.stdin,
+        stdin_once=message.stdin_once,
+        tty=message.tty,
+        resources=base.resources(message.linux.resources),
+        security=_security(message.linux.security_context),
+        stop_signal=message.stop_signal,
+    )
+
+
+def image_spec(message: api.ImageSpec) -> ImageSpec:
+    """CRI's ImageSpec."""
+    return ImageSpec(
+        image=message.image,
+        annotations=dict(message.annotations),
+        user_specified_image=message.user_specified_image,
+        runtime_handler=message.runtime_handler,
+        image_ref=message.image_ref,
+    )
+
+
+def _mount(message: api.Mount) -> Mount:
+    return Mount(
+        container_path=message.container_path,
+        host_path=message.host_path,
+        readonly=message.readonly,
+        recursive_read_only=message.recursive_read_only,
+        selinux_relabel=message.selinux_relabel,
+        propagation=base.enum_of(Propagation, message.propagation, "mounts.propagation"),
+        uid_mappings=base.id_mappings(message.uidMappings),
+        gid_mappings=base.id_mappings(message.gidMappings),
+        image=image_spec(message.image) if message.image.image else None,
+        image_sub_path=message.image_sub_path,
+        options=tuple(message.mount_options),
+    )
+
+
+def _security(message: api.LinuxContainerSecurityContext) -> ContainerSecurity:
+    policy = message.supplemental_groups_policy
+    return ContainerSecurity(
+        add_capabilities=tuple(message.capabilities.add_capabilities),
+        drop_capabilities=tuple(message.capabilities.drop_capabilities),
+        add_ambient_capabilities=tuple(message.capabilities.add_ambient_capabilities),
+        privileged=message.privileged,
+        namespaces=base.namespaces(message.namespace_options),
+        selinux=base.selinux(message),
+        run_as_user=base.optional_int(message, "run_as_user"),
+        run_as_group=base.optional_int(message, "run_as_group"),
+        run_as_username=message.run_as_username,
+        readonly_rootfs=message.readonly_rootfs,
+        supplemental_groups=tuple(message.supplemental_groups),
+        groups_policy=base.enum_of(GroupsPolicy, policy, "supplemental_groups_policy"),
+        no_new_privs=message.no_new_privs,
+        masked_paths=tuple(message.masked_paths),
+        readonly_paths=tuple(message.readonly_paths),
+        seccomp=base.profile(message, "seccomp", message.seccomp_profile_path),
+        apparmor=base.profile(message, "apparmor", message.apparmor_profile),
+    )
+
+
+def image_spec_message(spec: ImageSpec) -> api.ImageSpec:
+    """The way back."""
+    return api.ImageSpec(
+        image=spec.image,
+        annotations=spec.annotations,
+        user_specified_image=spec.user_specified_image,
+        runtime_handler=spec.runtime_handler,
+        image_ref=spec.image_ref,
+    )
+
+
+def item(container: Container) -> api.Container:
+    """An element of a list."""
+    return api.Container(
+        id=container.id,
+        pod_sandbox_id=container.sandbox_id,
+        metadata=api.ContainerMetadata(name=container.config.name, attempt=container.config.attempt),
+        image=image_spec_message(container.config.image),
+        image_ref=container.image_id,
+        state=STATES[container.state],
+        created_at=container.created_at,
+        labels=container.config.labels,
+        annotations=container.config.annotations,
+        image_id=container.image_id,
+    )
+
+
+def status(container: Container) -> api.ContainerStatus:
+    """The whole of it."""
+    config = container.config
+    message = api.ContainerStatus(
+        id=container.id,
+        metadata=api.ContainerMetadata(name=config.name, attempt=config.attempt),
+        state=STATES[container.state],
+        created_at=container.created_at,
+        started_at=container.started_at,
+        finished_at=container.finished_at,
+        exit_code=container.exit_code,
+        image=image_spec_message(config.image),
+        image_ref=container.image_ref,
+        reason=container.reason,
+        message=container.message,
+        labels=config.labels,
+        annotations=config.annotations,
+        mounts=[_mount_message(mount) for mount in config.mounts],
+        log_path=container.log_path,
+        image_id=container.image_id,
+        stop_signal=signals.cri_number_of(container.stop_signal),  # type: ignore[arg-type] # enums are numbers
+    )
+    message.image.image = container.image_name
+    message.resources.linux.CopyFrom(base.resources_message(config.resources))
+    user = message.user.linux
+    user.uid, user.gid = container.user.uid, container.user.gid
+    user.supplemental_groups.extend(container.user.groups)
+    return message
+
+
+def _mount_message(mount: Mount) -> api.Mount:
+    message = api.Mount(
+        container_path=mount.container_path,
+        host_path=mount.host_path,
+        readonly=mount.readonly,
+        recursive_read_only=mount.recursive_read_only,
+        selinux_relabel=mount.selinux_relabel,
+        propagation=int(mount.propagation),  # type: ignore[arg-type] # enums are numbers on the wire
+        uidMappings=base.id_mapping_messages(mount.uid_mappings),
+        gidMappings=base.id_mapping_messages(mount.gid_mappings),
+        image_sub_path=mount.image_sub_path,
+        mount_options=mount.options,
+    )
+    if mount.image is not None:
+        message.image.CopyFrom(image_spec_message(mount.image))
+    return message
+
+
+def matches(container: Container, wanted: api.ContainerFilter) -> bool:
+    """Whether the filter lets it through; ids may be prefixes."""
+    if wanted.id and not container.id.startswith(wanted.id):
+        return False
+    if wanted.pod_sandbox_id and not container.sandbox_id.startswith(wanted.pod_sandbox_id):
+        return False
+    if wanted.HasField("state") and STATES[container.state] != wanted.state.state:
+        return False
+    return all(container.config.labels.get(key) == value for key, value in wanted.label_selector.items())

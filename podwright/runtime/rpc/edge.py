@@ -1,0 +1,93 @@
+"""What happens around every RPC: readiness, a request id for the logs, and errors to gRPC codes. The only place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import errno
+import itertools
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+
+from podwright.cri.status import code_of
+from podwright.errors import Internal, PodwrightError, ResourceExhausted, Unavailable, Unimplemented
+
+log = logging.getLogger(__name__)
+
+Method = Callable[[Any, Any], Awaitable[Any]]
+
+request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
+
+DETAILS_LIMIT = 4096  # HTTP/2 carries the message in a header, and peers bound those
+
+
+class Edge:
+    """Wraps the methods of the RPC families."""
+
+    def __init__(self) -> None:
+        self.ready = False  # until recovery is done, everything answers UNAVAILABLE
+        self._numbers = itertools.count(1)
+
+    def wrap(self, name: str, method: Method) -> Method:
+        """The method as gRPC shall call it."""
+
+        async def wrapped(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            request_id.set(f"{name}-{next(self._numbers)}")
+            began = time.perf_counter()
+            try:
+                if not self.ready:
+                    raise Unavailable("the runtime is starting", hint="try again in a moment")
+                response = await method(request, context)
+            except asyncio.CancelledError:
+                log.debug("rpc cancelled: rpc=%s", name)
+                raise
+            except Exception as failure:  # noqa: BLE001 # the edge: everything becomes a status here
+                await self._abort(name, failure, context)
+            log.debug("rpc: rpc=%s ms=%.1f", name, (time.perf_counter() - began) * 1e3)
+            return response
+
+        return wrapped
+
+    @staticmethod
+    def as_stream(method: Method) -> Callable[[Any, Any], AsyncIterator[Any]]:
+        """A server-streaming method that answers as the unary one does."""
+
+        async def streamed(request: Any, context: Any) -> AsyncIterator[Any]:
+            yield await method(request, context)
+
+        return streamed
+
+    @staticmethod
+    def unimplemented(name: str) -> Method:
+        """The method for an RPC that nobody serves."""
+
+        async def refuse(_request: Any, _context: Any) -> Any:
+            raise Unimplemented(f"{name} is not implemented")
+
+        return refuse
+
+    @staticmethod
+    async def _abort(name: str, failure: Exception, context: grpc.aio.ServicerContext[Any, Any]) -> NoReturn:
+        error = translate(failure)
+        if isinstance(error, Internal):
+            log.error("rpc failed: rpc=%s", name, exc_info=failure)
+        else:
+            log.info("rpc refused: rpc=%s code=%s error=%s", name, code_of(error).name, error)
+        await context.abort(code_of(error), str(error)[:DETAILS_LIMIT])
+
+
+def translate(failure: Exception) -> PodwrightError:
+    """Any exception as one of our tree; what nobody foresaw is Internal, without its details."""
+    if isinstance(failure, PodwrightError):
+        return failure
+    if isinstance(failure, OSError):
+        if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+            return ResourceExhausted(
+                f"no space left for {failure.filename or 'the runtime'}", hint="free some disk space"
+            )
+        return Internal(f"{failure.filename or 'the host'}: {failure.strerror or failure}")
+    return Internal(f"internal error in {request_id.get()}", hint="the daemon's log has the details")

@@ -1,0 +1,90 @@
+"""Pull, Status, List and Remove of images, and ImageFsInfo."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import InvalidArgument
+from podwright.runtime.image import ImageService
+from podwright.runtime.model.image import Image, RegistryAuth
+
+
+class ImageRpcs:
+    """The family."""
+
+    def __init__(self, images: ImageService) -> None:
+        self._images = images
+
+    async def PullImage(self, request: api.PullImageRequest, _: Any) -> api.PullImageResponse:
+        name = _name(request.image)
+        auth = _auth(request.auth) if request.HasField("auth") else None
+        return api.PullImageResponse(image_ref=await self._images.pull(name, auth))
+
+    async def ImageStatus(self, request: api.ImageStatusRequest, _: Any) -> api.ImageStatusResponse:
+        image = self._images.find(_name(request.image))
+        if image is None:
+            return api.ImageStatusResponse()
+        return api.ImageStatusResponse(image=image_message(image), info=_info(image) if request.verbose else {})
+
+    async def ListImages(self, request: api.ListImagesRequest, _: Any) -> api.ListImagesResponse:
+        if request.filter.image.image:
+            found = self._images.find(request.filter.image.image)
+            return api.ListImagesResponse(images=[image_message(found)] if found else [])
+        return api.ListImagesResponse(images=[image_message(image) for image in self._images.list()])
+
+    async def RemoveImage(self, request: api.RemoveImageRequest, _: Any) -> api.RemoveImageResponse:
+        await self._images.remove(_name(request.image))
+        return api.RemoveImageResponse()
+
+    async def ImageFsInfo(self, _request: api.ImageFsInfoRequest, _: Any) -> api.ImageFsInfoResponse:
+        usage = await self._images.fs_usage()
+        message = api.FilesystemUsage(
+            timestamp=usage.timestamp,
+            fs_id=api.FilesystemIdentifier(mountpoint=usage.mountpoint),
+            used_bytes=api.UInt64Value(value=usage.used_bytes),
+            inodes_used=api.UInt64Value(value=usage.inodes_used),
+        )
+        return api.ImageFsInfoResponse(image_filesystems=[message], container_filesystems=[message])
+
+
+def _name(spec: api.ImageSpec) -> str:
+    if not spec.image:
+        raise InvalidArgument("image.image is missing")
+    return spec.image
+
+
+def _auth(message: api.AuthConfig) -> RegistryAuth:
+    return RegistryAuth(
+        username=message.username,
+        password=message.password,
+        auth=message.auth,
+        server_address=message.server_address,
+        identity_token=message.identity_token,
+        registry_token=message.registry_token,
+    )
+
+
+def image_message(image: Image) -> api.Image:
+    """CRI's Image."""
+    message = api.Image(
+        id=image.id,
+        repo_tags=image.repo_tags,
+        repo_digests=image.repo_digests,
+        size=image.size_bytes,
+        username=image.username,
+        spec=api.ImageSpec(image=image.id, annotations=image.annotations),
+        pinned=image.pinned,
+    )
+    if image.uid is not None:
+        message.uid.value = image.uid
+    return message
+
+
+def _info(image: Image) -> dict[str, str]:
+    """What verbose shows: one JSON document under the key that the field's tools read."""
+    document = {"imageSpec": {"config": msgspec.to_builtins(image.config)}, "layers": list(image.layers)}
+    return {"info": json.dumps(document)}

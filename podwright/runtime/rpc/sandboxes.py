@@ -1,0 +1,67 @@
+"""Run, Stop, Remove, Status and List of pod sandboxes."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import InvalidArgument
+from podwright.runtime.container.service import ContainerService
+from podwright.runtime.model.container import ContainerState
+from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.rpc import convert_container, convert_sandbox
+from podwright.runtime.sandbox.service import SandboxService
+
+
+class SandboxRpcs:
+    """The family."""
+
+    def __init__(self, sandboxes: SandboxService, containers: ContainerService) -> None:
+        self._sandboxes = sandboxes
+        self._containers = containers
+
+    async def RunPodSandbox(self, request: api.RunPodSandboxRequest, _: Any) -> api.RunPodSandboxResponse:
+        if not request.HasField("config"):
+            raise InvalidArgument("config is missing")
+        config = convert_sandbox.config(request.config)
+        return api.RunPodSandboxResponse(pod_sandbox_id=await self._sandboxes.run(config, request.runtime_handler))
+
+    async def StopPodSandbox(self, request: api.StopPodSandboxRequest, _: Any) -> api.StopPodSandboxResponse:
+        await self._sandboxes.stop(request.pod_sandbox_id)
+        return api.StopPodSandboxResponse()
+
+    async def RemovePodSandbox(self, request: api.RemovePodSandboxRequest, _: Any) -> api.RemovePodSandboxResponse:
+        await self._sandboxes.remove(request.pod_sandbox_id)
+        return api.RemovePodSandboxResponse()
+
+    async def PodSandboxStatus(self, request: api.PodSandboxStatusRequest, _: Any) -> api.PodSandboxStatusResponse:
+        sandbox = self._sandboxes.get(request.pod_sandbox_id)
+        statuses = [
+            convert_container.status(container)
+            for container in self._containers.in_sandbox(sandbox.id)
+            if container.state is not ContainerState.CREATING
+        ]
+        return api.PodSandboxStatusResponse(
+            status=convert_sandbox.status(sandbox),
+            info=self._info(sandbox) if request.verbose else {},
+            containers_statuses=statuses,
+            timestamp=time.time_ns(),
+        )
+
+    async def ListPodSandbox(self, request: api.ListPodSandboxRequest, _: Any) -> api.ListPodSandboxResponse:
+        shown = [s for s in self._sandboxes.visible() if convert_sandbox.matches(s, request.filter)]
+        return api.ListPodSandboxResponse(items=[convert_sandbox.item(sandbox) for sandbox in shown])
+
+    def _info(self, sandbox: Sandbox) -> dict[str, str]:
+        """What verbose shows: one JSON document under the key that the field's tools read."""
+        document = {
+            "pid": sandbox.infra_pid,
+            "handler": sandbox.handler,
+            "netns": sandbox.netns,
+            "namespaces": self._sandboxes.pins(sandbox),
+            "network": dict(sandbox.attachment.detail) if sandbox.attachment else {},
+            "cgroupParent": sandbox.cgroup_parent,
+        }
+        return {"info": json.dumps(document)}

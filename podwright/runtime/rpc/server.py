@@ -1,0 +1,91 @@
+"""The gRPC server: a unix socket, one wrapper around every method, and the two services of the contract.
+
+Methods are found by their RPC's name on the family objects that `app` hands over, so that the contract's descriptor
+is the only list of RPCs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from podwright.cri.client import MESSAGE_LIMIT_BYTES
+from podwright.cri.endpoint import socket_path
+from podwright.cri.v1 import api_pb2
+from podwright.errors import FailedPrecondition
+from podwright.runtime.rpc.edge import Edge
+
+Unary = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Message]]
+
+SERVICES: tuple[ServiceDescriptor, ...] = tuple(api_pb2.DESCRIPTOR.services_by_name.values())
+
+
+def make_server(families: Iterable[object], edge: Edge) -> grpc.aio.Server:
+    """A server, not yet listening, that calls the families' methods through the edge."""
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
+            ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
+            ("grpc.so_reuseport", 0),
+        ]
+    )
+    methods: dict[str, Unary] = {}
+    for family in families:
+        for name in dir(family):
+            if name[0].isupper():
+                methods[name] = getattr(family, name)
+    for service in SERVICES:
+        handlers = {method.name: _handler(method, methods.get(method.name), edge) for method in service.methods}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+    return server
+
+
+def _handler(method: MethodDescriptor, target: Unary | None, edge: Edge) -> grpc.RpcMethodHandler[Any, Any]:
+    request_class = GetMessageClass(method.input_type)
+    if target is None:
+        target = edge.unimplemented(method.name)
+    wrapped = edge.wrap(method.name, target)
+    make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
+    return make(
+        edge.as_stream(wrapped) if method.server_streaming else wrapped,
+        request_deserializer=request_class.FromString,
+        response_serializer=lambda message: message.SerializeToString(),
+    )
+
+
+async def listen(server: grpc.aio.Server, endpoint: str) -> str:
+    """Bind the socket, for its owner alone, and serve. Raises FailedPrecondition when it is taken.
+
+    The socket file of a daemon that is gone is replaced.
+    """
+    path = socket_path(endpoint)
+    os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
+    if _answers(path):
+        raise FailedPrecondition(f"something listens on {path} already", hint="stop it, or choose another --listen")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    try:
+        server.add_insecure_port(endpoint)
+    except RuntimeError as failure:
+        raise FailedPrecondition(f"cannot listen on {path}: {failure}") from failure
+    os.chmod(path, 0o600)
+    await server.start()
+    return path
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+        return True

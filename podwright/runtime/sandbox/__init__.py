@@ -1,0 +1,1 @@
+"""Pod sandboxes: namespaces without a process, their files, their network, and the records of them."""

@@ -1,0 +1,106 @@
+"""The infra container of a pod that shares its PID namespace: its spec, and the directory that is its root.
+
+It is the first process of the namespace and nothing else: an empty read-only root, no capabilities, no network
+access of its own. Pods that do not share their PID namespace have none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from podwright.linux import proc
+from podwright.runtime.handlers.cgroups import cgroups_path
+from podwright.runtime.handlers.registry import Handlers
+from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.sandbox import pause
+from podwright.runtime.sandbox.paths import SandboxPaths
+
+OCI_TYPES = {"net": "network", "ipc": "ipc", "uts": "uts"}
+
+
+def spec(
+    sandbox: Sandbox, *, root: str, pins: dict[str, str], cgroups_path: str, oom_score_adj: int
+) -> dict[str, Any]:
+    """The OCI spec; `pins` are the sandbox's namespaces by kind."""
+    namespaces = [{"type": "mount"}, {"type": "pid"}]
+    namespaces += [{"type": OCI_TYPES[kind], "path": path} for kind, path in sorted(pins.items())]
+    name = sandbox.config.name
+    return {
+        "ociVersion": "1.0.2",
+        "process": {
+            "user": {"uid": 65534, "gid": 65534},
+            "args": ["/pause"],
+            "cwd": "/",
+            "noNewPrivileges": True,
+            "oomScoreAdj": oom_score_adj,
+        },
+        "root": {"path": root, "readonly": True},
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}
+        ],
+        "linux": {
+            "cgroupsPath": cgroups_path,
+            "namespaces": namespaces,
+            "resources": {"cpu": {"shares": 2}, "devices": [{"allow": False, "access": "rwm"}]},
+        },
+        "annotations": {
+            "io.kubernetes.cri.container-type": "sandbox",
+            "io.kubernetes.cri.sandbox-id": sandbox.id,
+            "io.kubernetes.cri.sandbox-name": name.name,
+            "io.kubernetes.cri.sandbox-namespace": name.namespace,
+            "io.kubernetes.cri.sandbox-uid": name.uid,
+        },
+    }
+
+
+def write_bundle(paths: SandboxPaths, document: dict[str, Any]) -> None:
+    """Put the bundle where the runtime will look for it. Raises OSError."""
+    os.makedirs(paths.infra, mode=0o700, exist_ok=True)
+    with open(f"{paths.infra}/config.json", "w", encoding="utf-8") as file:
+        json.dump(document, file)
+
+
+def make_root(root: str, machine: str) -> None:
+    """The root that all infra containers share: the executable, and a place for /proc. Raises OSError."""
+    program = f"{root}/pause"
+    if os.path.exists(program):
+        return
+    os.makedirs(f"{root}/proc", mode=0o755, exist_ok=True)
+    os.chmod(root, 0o755)
+    temporary = f"{program}.new"
+    with open(temporary, "wb") as file:
+        file.write(pause.executable(machine))
+    os.chmod(temporary, 0o755)
+    os.rename(temporary, program)
+
+
+class InfraContainers:
+    """Starts and deletes infra containers through the sandbox's handler."""
+
+    def __init__(self, handlers: Handlers, *, root: str, machine: str, oom_score_adj: int, systemd: bool) -> None:
+        """`root` is where the directory that they all have as root is made; `oom_score_adj` what they get."""
+        self._handlers = handlers
+        self._root = root
+        self._machine = machine
+        self._oom_score_adj = oom_score_adj
+        self._systemd = systemd
+
+    async def start(self, sandbox: Sandbox, paths: SandboxPaths, pins: dict[str, str]) -> tuple[int, int]:
+        """(PID, start time) of the new namespace's first process. Raises what the handler raises."""
+        make_root(self._root, self._machine)
+        document = spec(
+            sandbox,
+            root=self._root,
+            pins=pins,
+            cgroups_path=cgroups_path(sandbox.cgroup_parent, sandbox.id, systemd=self._systemd),
+            oom_score_adj=self._oom_score_adj,
+        )
+        write_bundle(paths, document)
+        pid = await self._handlers.get(sandbox.handler).run_detached(sandbox.id, paths.infra)
+        return pid, proc.start_time(pid) or 0
+
+    async def delete(self, sandbox: Sandbox) -> None:
+        """Kill it and remove its state; absent is fine. Raises what the handler raises."""
+        await self._handlers.get(sandbox.handler).delete(sandbox.id)

@@ -1,0 +1,59 @@
+"""Where a sandbox keeps its things on the host; all of it is below the daemon's state directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from podwright.runtime.model.ids import SandboxId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxPaths:
+    """The paths of one sandbox."""
+
+    directory: str
+
+    @property
+    def netns(self) -> str:
+        """Where the network namespace is pinned."""
+        return f"{self.directory}/netns"
+
+    @property
+    def ipcns(self) -> str:
+        """Where the IPC namespace is pinned."""
+        return f"{self.directory}/ipcns"
+
+    @property
+    def utsns(self) -> str:
+        """Where the UTS namespace is pinned."""
+        return f"{self.directory}/utsns"
+
+    @property
+    def shm(self) -> str:
+        """The tmpfs that the pod's containers see as /dev/shm."""
+        return f"{self.directory}/shm"
+
+    @property
+    def hostname(self) -> str:
+        """/etc/hostname of the containers."""
+        return f"{self.directory}/hostname"
+
+    @property
+    def hosts(self) -> str:
+        """/etc/hosts of the containers, unless the kubelet brings its own."""
+        return f"{self.directory}/hosts"
+
+    @property
+    def resolv_conf(self) -> str:
+        """/etc/resolv.conf of the containers."""
+        return f"{self.directory}/resolv.conf"
+
+    @property
+    def infra(self) -> str:
+        """The bundle of the process that holds a shared PID namespace."""
+        return f"{self.directory}/infra"
+
+
+def sandbox_paths(state: str, sandbox_id: SandboxId) -> SandboxPaths:
+    """The paths of a sandbox below the state directory."""
+    return SandboxPaths(directory=f"{state}/sandboxes/{sandbox_id}")

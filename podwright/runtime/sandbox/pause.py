@@ -1,0 +1,73 @@
+"""The smallest first process of a PID namespace: it ignores SIGCHLD, so the kernel reaps for it, and sleeps.
+
+Only a pod that shares its PID namespace needs such a process. It is put together here, from a dozen instructions
+and an ELF header, so that no image, compiler or extra package is needed, and it takes one page of memory.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+from podwright.errors import FailedPrecondition
+
+LOAD_ADDRESS = 0x400000
+ELF_HEADER_BYTES = 64
+PROGRAM_HEADER_BYTES = 56
+# struct kernel_sigaction with SIG_IGN as handler; no flags, restorer or mask.
+IGNORE_ACTION = struct.pack("<QQQQ", 1, 0, 0, 0)
+
+
+def _x86_64() -> bytes:
+    action_offset = 36
+    return (
+        b"\xb8\x0d\x00\x00\x00"  # mov eax, 13          rt_sigaction(
+        b"\xbf\x11\x00\x00\x00"  # mov edi, 17            SIGCHLD,
+        b"\x48\x8d\x35" + struct.pack("<i", action_offset - 17) +  # lea rsi, [rip+action]  &ignore,
+        b"\x31\xd2"  # xor edx, edx                       NULL,
+        b"\x41\xba\x08\x00\x00\x00"  # mov r10d, 8        8)
+        b"\x0f\x05"  # syscall
+        b"\xb8\x22\x00\x00\x00"  # again: mov eax, 34   pause()
+        b"\x0f\x05"  # syscall
+        b"\xeb\xf7"  # jmp again
+    ) + IGNORE_ACTION  # fmt: skip
+
+
+def _aarch64() -> bytes:
+    def movz(register: int, value: int) -> int:
+        return 0xD2800000 | value << 5 | register
+
+    svc = 0xD4000001
+    action_offset = 13 * 4 + 4  # after the code, aligned to 8
+    adr = 0x10000000 | (action_offset - 2 * 4 >> 2) << 5 | 1  # x1 = &action, two instructions on from the start
+    code = [
+        *(movz(8, 134), movz(0, 17), adr, movz(2, 0), movz(3, 8), svc),  # rt_sigaction(SIGCHLD, &ignore, NULL, 8)
+        *(movz(8, 73), movz(0, 0), movz(1, 0), movz(2, 0), movz(3, 0), svc),  # again: ppoll(NULL, 0, NULL, NULL)
+        0x14000000 | (-6 & 0x3FFFFFF),  # b again
+        0,
+    ]
+    return struct.pack(f"<{len(code)}I", *code) + IGNORE_ACTION
+
+
+# uname's machine -> (ELF machine number, code)
+MACHINES: dict[str, tuple[int, Callable[[], bytes]]] = {"x86_64": (62, _x86_64), "aarch64": (183, _aarch64)}
+
+
+def executable(machine: str) -> bytes:
+    """A static ELF executable for uname's `machine`. Raises FailedPrecondition for one that has no code here."""
+    if machine not in MACHINES:
+        raise FailedPrecondition(
+            f"pods that share a PID namespace are not supported on {machine}", hint="use pid namespace mode CONTAINER"
+        )
+    number, code = MACHINES[machine]
+    text = code()
+    start = ELF_HEADER_BYTES + PROGRAM_HEADER_BYTES
+    size = start + len(text)
+    identity = b"\x7fELF" + bytes((2, 1, 1)) + bytes(9)  # 64 bits, little-endian
+    header = struct.pack(
+        "<16sHHIQQQIHHHHHH",
+        *(identity, 2, number, 1, LOAD_ADDRESS + start, ELF_HEADER_BYTES, 0, 0),
+        *(ELF_HEADER_BYTES, PROGRAM_HEADER_BYTES, 1, 0, 0, 0),
+    )
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, LOAD_ADDRESS, LOAD_ADDRESS, size, size, 0x1000)  # PT_LOAD, r-x
+    return header + segment + text

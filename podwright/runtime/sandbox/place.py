@@ -1,0 +1,117 @@
+"""Making and unmaking a sandbox's place on the host: its directory, pinned namespaces, files and /dev/shm.
+
+Blocking calls of a few hundred microseconds each: the service runs them in a thread. `unmake` undoes any part of
+`make`, so that it also serves after a crash in the middle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+
+from podwright.errors import InvalidArgument
+from podwright.linux import libc, mount, namespaces
+from podwright.runtime.model.base import NamespaceMode
+from podwright.runtime.model.sandbox import SandboxConfig
+from podwright.runtime.sandbox import files
+from podwright.runtime.sandbox.paths import SandboxPaths
+
+FILE_LIMIT_BYTES = 1024 * 1024
+# What pods may expect of their own network namespace: ports below 1024 and ping without privileges.
+DEFAULT_NET_SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
+
+
+def make(config: SandboxConfig, paths: SandboxPaths, shm_size_bytes: int) -> None:
+    """Create everything. Raises OSError, or InvalidArgument for a sysctl value that the kernel refuses."""
+    os.makedirs(paths.directory, mode=0o711)
+    _write_files(config, paths)
+    if pins := pinned_paths(config, paths):
+        namespaces.create_pinned(pins, lambda: _set_up_inside(config, pins))
+    if config.security.namespaces.ipc is not NamespaceMode.NODE:
+        os.mkdir(paths.shm, 0o755)
+        mount.mount_tmpfs(paths.shm, size_bytes=shm_size_bytes, mode=0o1777)
+
+
+def unmake(paths: SandboxPaths) -> None:
+    """Let go of everything that `make` may have made; absent parts are fine. Raises OSError."""
+    if not os.path.isdir(paths.directory):
+        return
+    for pin in (paths.netns, paths.ipcns, paths.utsns):
+        namespaces.unpin(pin)
+    mount.unmount(paths.shm)
+    shutil.rmtree(paths.directory)
+
+
+def unpin(paths: SandboxPaths) -> None:
+    """Let go of the namespaces and /dev/shm of a stopped sandbox, but keep its files."""
+    for pin in (paths.netns, paths.ipcns, paths.utsns):
+        namespaces.unpin(pin)
+    mount.unmount(paths.shm)
+
+
+def is_intact(config: SandboxConfig, paths: SandboxPaths) -> bool:
+    """Whether every namespace of the sandbox is still pinned."""
+    return all(namespaces.is_pinned(path) for path in pinned_paths(config, paths).values())
+
+
+def pinned_paths(config: SandboxConfig, paths: SandboxPaths) -> dict[str, str]:
+    """The namespaces that the sandbox has of its own: kind -> where it is pinned.
+
+    A pod on the host's network also has the host's name, hence no UTS namespace.
+    """
+    modes = config.security.namespaces
+    pins: dict[str, str] = {}
+    if modes.network is not NamespaceMode.NODE:
+        pins |= {"net": paths.netns, "uts": paths.utsns}
+    if modes.ipc is not NamespaceMode.NODE:
+        pins["ipc"] = paths.ipcns
+    return pins
+
+
+def apply_network_sysctls(config: SandboxConfig, paths: SandboxPaths) -> None:
+    """Set the request's net.* values, once the interfaces are there. Raises InvalidArgument."""
+    wanted = {name: value for name, value in config.sysctls.items() if name.startswith("net")}
+    if wanted:
+        namespaces.run_in(paths.netns, "net", lambda: _write_sysctls(wanted))
+
+
+def _set_up_inside(config: SandboxConfig, pins: dict[str, str]) -> None:
+    """Runs in the new namespaces."""
+    if "uts" in pins:
+        libc.sethostname(files.hostname(config, socket.gethostname()).encode())
+    if "net" in pins:
+        _write_sysctls(DEFAULT_NET_SYSCTLS)
+    if "ipc" in pins:
+        _write_sysctls({name: value for name, value in config.sysctls.items() if not name.startswith("net")})
+
+
+def _write_sysctls(values: dict[str, str]) -> None:
+    for name, value in values.items():
+        path = "/proc/sys/" + (name if "/" in name else name.replace(".", "/"))
+        try:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(value)
+        except OSError as failure:
+            raise InvalidArgument(f"sysctl {name}={value!r}: {failure.strerror}") from failure
+
+
+def _write_files(config: SandboxConfig, paths: SandboxPaths) -> None:
+    name = files.hostname(config, socket.gethostname())
+    _write(paths.hostname, f"{name}\n")
+    _write(paths.hosts, _read("/etc/hosts") or "127.0.0.1 localhost\n::1 localhost\n")
+    _write(paths.resolv_conf, files.resolv_conf(config.dns, _read("/etc/resolv.conf")))
+
+
+def _read(path: str) -> str:
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as file:
+        return file.read(FILE_LIMIT_BYTES)
+    return ""
+
+
+def _write(path: str, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(path, 0o644)

@@ -1,0 +1,92 @@
+"""Records of one kind in memory, backed by their table: look-up by id, unique id prefix or name; changes by value.
+
+A record is replaced, never mutated; `put` commits before it returns. All calls are made on the event loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+import msgspec
+
+from podwright.errors import InvalidArgument, NotFound
+from podwright.runtime.state.database import Database, Table
+
+Record = TypeVar("Record", bound=msgspec.Struct)
+
+Name = tuple[str | int, ...]
+
+
+class Store(Generic[Record]):
+    """`kind` names the records in messages ("sandbox"); `name_of` gives what must be unique among them."""
+
+    def __init__(
+        self,
+        database: Database,
+        kind: type[Record],
+        *,
+        label: str,
+        id_of: Callable[[Record], str],
+        name_of: Callable[[Record], Name],
+    ) -> None:
+        """Loads every record of the table `label`s."""
+        self._table = Table(database, f"{label}s", kind)
+        self._label = label
+        self._id_of = id_of
+        self._name_of = name_of
+        self._records = self._table.load()
+        self._ids_by_name = {name_of(record): key for key, record in self._records.items()}
+        self._last_time = 0
+
+    def __iter__(self) -> Iterator[Record]:
+        """Every record; safe against changes while iterating."""
+        return iter(list(self._records.values()))
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def put(self, record: Record) -> Record:
+        """Insert or replace, and commit. Raises ResourceExhausted when the disk is full; nothing changes then."""
+        key = self._id_of(record)
+        self._table.put(key, record)
+        self._records[key] = record
+        self._ids_by_name[self._name_of(record)] = key
+        return record
+
+    def delete(self, key: str) -> None:
+        """Forget a record; an absent one is fine."""
+        self._table.delete(key)
+        record = self._records.pop(key, None)
+        if record is not None and self._ids_by_name.get(self._name_of(record)) == key:
+            del self._ids_by_name[self._name_of(record)]
+
+    def named(self, name: Name) -> Record | None:
+        """The record with that unique name."""
+        key = self._ids_by_name.get(name)
+        return self._records.get(key) if key is not None else None
+
+    def find(self, prefix: str) -> Record | None:
+        """The record with that id or unique id prefix. Raises InvalidArgument when it is empty or ambiguous."""
+        record = self._records.get(prefix)
+        if record is not None:
+            return record
+        if not prefix:
+            raise InvalidArgument(f"the {self._label} id is empty")
+        matches = [key for key in self._records if key.startswith(prefix)]
+        if len(matches) > 1:
+            raise InvalidArgument(f"{self._label} id {prefix[:64]} is ambiguous: {len(matches)} start with it")
+        return self._records[matches[0]] if matches else None
+
+    def get(self, prefix: str) -> Record:
+        """As `find`, but raises NotFound when there is none."""
+        record = self.find(prefix)
+        if record is None:
+            raise NotFound(f"{self._label} {prefix[:64]!r} does not exist")
+        return record
+
+    def now(self) -> int:
+        """The time in nanoseconds, strictly increasing: the newest of two attempts is told by it."""
+        self._last_time = max(time.time_ns(), self._last_time + 1)
+        return self._last_time

@@ -1,0 +1,33 @@
+"""Every error of the tree has one gRPC code, and the code leads back to it."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from podwright import errors
+from podwright.cri.status import CODES, code_of, error_from
+
+
+def _leaves() -> list[type[errors.PodwrightError]]:
+    return errors.PodwrightError.__subclasses__()
+
+
+@pytest.mark.parametrize("kind", _leaves(), ids=lambda kind: kind.__name__)
+def test_there_and_back(kind: type[errors.PodwrightError]) -> None:
+    code = code_of(kind("why", hint="what to do"))
+    failure = grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details="why (what to do)")
+    back = error_from(failure)
+    assert type(back) is kind
+    assert str(back) == "why (what to do)"
+
+
+def test_codes_are_distinct() -> None:
+    assert len(set(CODES.values())) == len(CODES)
+
+
+def test_subclasses_take_the_code_of_their_parent() -> None:
+    class Special(errors.NotFound):
+        pass
+
+    assert code_of(Special("x")) is grpc.StatusCode.NOT_FOUND

@@ -1,0 +1,90 @@
+"""cgroup layouts as tables, and a real cgroup of our own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from podwright.linux import cgroup
+from podwright.linux.cgroup import CgroupHost, judge_layout
+from podwright.linux.mount import MountPoint
+from podwright.process import Command, PosixProcessRunner
+
+V1 = frozenset({"cpu", "cpuacct", "memory", "pids"})
+
+
+def _mount(filesystem: str, target: str) -> MountPoint:
+    return MountPoint(
+        mount_id=1, root="/", target=target, filesystem=filesystem, source="cgroup", propagation=frozenset()
+    )
+
+
+UNIFIED = _mount("cgroup2", "/sys/fs/cgroup")
+SIDE = _mount("cgroup2", "/sys/fs/cgroup/unified")
+MEMORY = _mount("cgroup", "/sys/fs/cgroup/memory")
+CPU = _mount("cgroup", "/sys/fs/cgroup/cpu,cpuacct")
+SYSTEMD = _mount("cgroup", "/sys/fs/cgroup/systemd")
+
+
+@pytest.mark.parametrize(
+    ("mounts", "layout", "memory"),
+    [
+        ([UNIFIED], "v2", "/sys/fs/cgroup/a/b"),
+        ([MEMORY, CPU, SYSTEMD], "v1", "/sys/fs/cgroup/memory/a/b"),
+        ([SIDE, MEMORY, CPU], "hybrid", "/sys/fs/cgroup/memory/a/b"),
+        ([], "none", None),
+        ([_mount("cgroup2", "/elsewhere")], "none", None),
+    ],
+    ids=["v2", "v1", "hybrid", "none", "foreign"],
+)
+def test_layouts(mounts: list[MountPoint], layout: str, memory: str | None) -> None:
+    host = judge_layout(mounts, frozenset(), V1)
+    assert host.layout == layout
+    assert host.directory("/a/b", "memory") == memory
+
+
+def test_joint_controllers_share_a_directory() -> None:
+    host = judge_layout([MEMORY, CPU, SYSTEMD], frozenset(), V1)
+    assert host.controllers["cpu"] == host.controllers["cpuacct"] == "/sys/fs/cgroup/cpu,cpuacct"
+    assert sorted(host.directories("/x")) == [
+        "/sys/fs/cgroup/cpu,cpuacct/x",
+        "/sys/fs/cgroup/memory/x",
+        "/sys/fs/cgroup/systemd/x",
+    ]
+
+
+def test_a_controller_left_in_the_unified_hierarchy_of_a_hybrid_host() -> None:
+    host = judge_layout([SIDE, MEMORY], frozenset({"hugetlb"}), V1)
+    assert host.directory("/x", "hugetlb") == "/sys/fs/cgroup/unified/x"
+    assert host.directory("/x", "pids") is None
+
+
+@pytest.mark.root
+async def test_kill_and_remove_a_real_one() -> None:
+    host = cgroup.detect()
+    path = f"/podwright-test-{os.getpid()}/child"
+    process = PosixProcessRunner().start(Command(argv=("sleep", "100"), timeout_s=None))
+    try:
+        for directory in host.directories(path):
+            os.makedirs(directory, exist_ok=True)
+        directory = host.directory(path, "pids") or host.directories(path)[0]
+        with open(f"{directory}/cgroup.procs", "w", encoding="ascii") as file:  # a kernel file
+            file.write(str(process.pid))
+        assert cgroup.processes(host, os.path.dirname(path)) == {process.pid}
+        assert await asyncio.to_thread(cgroup.kill_all, host, path)
+        assert await process.wait() == -9
+        assert cgroup.oom_kills(host, path) == 0
+    finally:
+        process.kill_group()
+        await process.wait()
+        cgroup.remove(host, os.path.dirname(path))
+    assert not any(os.path.exists(directory) for directory in host.directories(os.path.dirname(path)))
+    cgroup.remove(host, path)
+
+
+def test_readers_take_missing_and_odd_files() -> None:
+    assert cgroup.read_number("/no/such/file") is None
+    assert cgroup.read_table("/no/such/file") == {}
+    assert cgroup.oom_kills(CgroupHost(layout="none"), "/x") == 0

@@ -1,0 +1,157 @@
+"""The process gateway on real processes: output, input, limits, deadlines, and nothing left open."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from podwright.errors import DeadlineExceeded, FailedPrecondition
+from podwright.linux import proc
+from podwright.process import (
+    Command,
+    PosixProcessRunner,
+    Process,
+    find_executable,
+    keep_descriptors_to_ourselves,
+    read_line,
+)
+
+RUNNER = PosixProcessRunner()
+
+
+def _open_descriptors() -> set[str]:
+    return set(os.listdir("/proc/self/fd"))
+
+
+def _sh(script: str, **options: object) -> Command:
+    return Command(argv=("sh", "-c", script), **{"timeout_s": 10.0, **options})  # type: ignore[arg-type] # mixed keywords
+
+
+async def test_output_streams_and_code_are_kept_apart() -> None:
+    done = await RUNNER.run(_sh("echo out; echo err >&2; exit 3"))
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
+
+
+async def test_signal_is_a_negative_code_and_128_plus_for_shells() -> None:
+    done = await RUNNER.run(_sh("kill -TERM $$"))
+    assert done.returncode == -signal.SIGTERM
+    assert done.shell_code == 143
+
+
+async def test_stdin_is_fed_whole() -> None:
+    data = os.urandom(3_000_000)
+    done = await RUNNER.run(Command(argv=("cat",), timeout_s=10, stdin=data))
+    assert done.stdout == data
+
+
+async def test_a_child_that_reads_nothing_is_no_error() -> None:
+    done = await RUNNER.run(_sh("exec <&-; exit 0", stdin=b"x" * 1_000_000))
+    assert done.returncode == 0
+
+
+async def test_output_beyond_the_limit_is_dropped_and_the_child_lives() -> None:
+    done = await RUNNER.run(_sh("head -c 5000000 /dev/zero; echo done >&2", output_limit_bytes=1000))
+    assert len(done.stdout) == 1000
+    assert done.stderr == b"done\n"
+
+
+async def test_deadline_kills_the_whole_group() -> None:
+    before = time.monotonic()
+    with pytest.raises(DeadlineExceeded, match=r"0\.3 s"):
+        await RUNNER.run(_sh("sleep 1234.5 & wait", timeout_s=0.3))
+    assert time.monotonic() - before < 5
+    assert not _running("sleep 1234.5")
+
+
+async def test_cancellation_kills_too() -> None:
+    task = asyncio.create_task(RUNNER.run(_sh("sleep 1234.6 & wait")))
+    await asyncio.sleep(0.2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not _running("sleep 1234.6")
+
+
+async def test_a_grandchild_that_holds_the_pipe_delays_only_for_the_drain_time() -> None:
+    done = await RUNNER.run(_sh("sleep 3 & echo now", drain_s=0.2))
+    assert done.stdout == b"now\n"
+
+
+async def test_missing_program_says_its_name() -> None:
+    with pytest.raises(FailedPrecondition, match="no-such-program"):
+        await RUNNER.run(Command(argv=("no-such-program",), timeout_s=1))
+    with pytest.raises(FailedPrecondition, match="/no/such/path"):
+        await RUNNER.run(Command(argv=("/no/such/path",), timeout_s=1))
+
+
+async def test_environment_is_clean() -> None:
+    os.environ["PODWRIGHT_TEST_SECRET"] = "x"
+    try:
+        done = await RUNNER.run(Command(argv=("env",), timeout_s=5))
+    finally:
+        del os.environ["PODWRIGHT_TEST_SECRET"]
+    assert {line.split(b"=")[0] for line in done.stdout.splitlines()} <= {b"PATH", b"PWD", b"SHLVL", b"_"}
+
+
+async def test_descriptors_are_passed_by_number_even_when_they_cross() -> None:
+    first, second = os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)
+    try:
+        # The child's 3 and 4 are each other's sources here, whatever numbers the pipes got.
+        process = RUNNER.start(_sh("echo three >&3; echo four >&4", fds={3: first[1], 4: second[1]}))
+        assert await read_line(first[0], 100) == b"three"
+        assert await read_line(second[0], 100) == b"four"
+        assert await process.wait() == 0
+    finally:
+        for fd in (*first, *second):
+            os.close(fd)
+
+
+async def test_child_gets_no_other_descriptors() -> None:
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    keep_descriptors_to_ourselves()
+    done = await RUNNER.run(Command(argv=("ls", "/proc/self/fd"), timeout_s=5))
+    os.close(reader)
+    os.close(writer)
+    assert {int(word) for word in done.stdout.split()} <= {0, 1, 2, 3}
+
+
+async def test_adopting_tells_a_process_from_a_later_one() -> None:
+    process = RUNNER.start(Command(argv=("sleep", "0.3"), timeout_s=5))
+    start = proc.start_time(process.pid)
+    assert start is not None
+    assert Process.adopt(process.pid, start + 1) is None
+    adopted = Process.adopt(process.pid, start)
+    assert adopted is not None
+    await asyncio.gather(process.wait(), adopted.wait())
+    assert Process.adopt(process.pid, start) is None
+
+
+async def test_nothing_stays_open() -> None:
+    await RUNNER.run(_sh("true"))
+    before = _open_descriptors()
+    for _ in range(20):
+        await RUNNER.run(_sh("echo x; exit 1", stdin=b"y"))
+        with pytest.raises(FailedPrecondition):
+            await RUNNER.run(Command(argv=("/no/such/path",), timeout_s=1, stdin=b"y"))
+    assert _open_descriptors() == before
+
+
+def test_programs_are_found_in_the_safe_path() -> None:
+    assert find_executable("sh").endswith("/sh")
+    assert find_executable("/any/path") == "/any/path"
+
+
+def _running(text: str) -> bool:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if text.encode() in path.read_bytes().replace(b"\0", b" "):
+                return True
+        except OSError:
+            continue
+    return False
