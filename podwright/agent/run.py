@@ -161,7 +161,8 @@ async def _run_watching(
             try:
                 text, bundle = await stop.interruptible(_next_version(options.file, text, reporter))
             except StopRequested:
-                return _exit_code(await run, stop, reporter)
+                result = await run
+                return EXIT_FAILED if result is None else _exit_code(result, stop, reporter)
             finally:
                 version.graceful.set()
                 await asyncio.gather(run, return_exceptions=True)
@@ -171,13 +172,13 @@ async def _run_watching(
 
 async def _run_version(
     cri: CriClient, options: RunOptions, bundle: PodBundle, reporter: Reporter, version: StopRequest
-) -> PodResult:
-    """One version; a failure is told, and the next version may do better."""
+) -> PodResult | None:
+    """One version; a failure is told (None), and the next version may do better."""
+    result = None
     try:
         result = await _run_once(cri, options, bundle, reporter, version)
     except PodwrightError as failure:
         reporter.error(str(failure))
-        result = PodResult(stopped=False, failed=())
     if not version.graceful.is_set():
         reporter.info("waiting for the file to change")
     return result

@@ -115,9 +115,9 @@ class PodWorker:
             for record, change in changes(self._pod, before, self._status):
                 if change.phase == "exited":
                     await self._tails.finish(record.name, record.attempt)
-                else:
-                    self._tails.follow(record.name, record.attempt)
                 self._reporter.container(change)
+                if change.phase == "running":
+                    self._tails.follow(record.name, record.attempt)
             if not self._running_told and is_pod_running(self._pod, self._status):
                 self._running_told = True
                 self._reporter.pod(self._pod.full_name, "Running")
@@ -165,7 +165,7 @@ class PodWorker:
         config = self._runtime.sandbox_config(sandbox[1])
         image = await stop.interruptible(self._images.ensure(container, config))
         container_id = await self._runtime.start(container, image, sandbox=sandbox, attempt=attempt)
-        self._tails.follow(container.name, attempt)
+        await self._look()
         await self._forget_old(container.name, status)
         hook = container.lifecycle.post_start
         if hook is not None:

@@ -143,6 +143,8 @@ def _resources(path: str, container: Container) -> Iterator[Problem]:
     resources = container.resources
     for kind, quantities in (("limits", resources.limits), ("requests", resources.requests)):
         for name, quantity in quantities.items():
+            if kind == "requests" and resources.limits.get(name) == quantity:
+                continue  # filled in from the limit, which has been looked at
             try:
                 amounts[kind, name] = parse_nano(quantity)
             except InvalidArgument as failure:
