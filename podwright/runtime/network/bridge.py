@@ -1,0 +1,240 @@
+"""The built-in network: one bridge, an address per pod, masquerading and host ports. Called by `service`.
+
+Life of a pod here: lease written -> veth made in one message -> rules for its host ports; back: rules away -> link
+down (the pod is off the network, detach returns) -> link deleted in the background -> lease deleted. Whatever was
+going on when the daemon died, the lease says what may be left, and `reconcile` undoes it.
+
+The host's end of the veth is named after the pod's address. So the kernel refuses to let two daemons on one bridge
+give out the same address, and what a rule or a record refers to can be looked up among the links.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Collection, Iterable
+from typing import TypeVar
+
+from podwright.errors import FailedPrecondition, Internal, InvalidArgument, PodwrightError
+from podwright.process import ProcessRunner
+from podwright.runtime import config
+from podwright.runtime.model.ids import SandboxId
+from podwright.runtime.model.sandbox import Attachment, PortMapping, Protocol
+from podwright.runtime.network import links
+from podwright.runtime.network.firewall.backend import Firewall, choose
+from podwright.runtime.network.firewall.rules import Published, Scope
+from podwright.runtime.network.hostports import PortClaims, wanted
+from podwright.runtime.network.ipam import Lease, Leases, parse_subnet, veth_address
+from podwright.runtime.network.netlink import conntrack
+from podwright.runtime.network.request import INTERFACE, AttachRequest
+from podwright.runtime.network.threads import in_fresh_thread
+from podwright.runtime.state import Database
+
+log = logging.getLogger(__name__)
+
+BACKEND = "bridge"
+Result = TypeVar("Result")
+FOREIGN_ADDRESSES_LIMIT = 64  # tries to find an address that no other daemon has on the same bridge
+CLOSE_TIMEOUT_S = 10.0
+
+
+class BridgeNetwork:
+    """The network of [network] bridge and subnet."""
+
+    def __init__(self, settings: config.Network, database: Database, runner: ProcessRunner) -> None:
+        """Reads its leases; touches nothing. Raises InvalidArgument for settings that cannot be."""
+        subnet = parse_subnet(settings.subnet)
+        if not _is_link_name(settings.bridge):
+            raise InvalidArgument(f"[network] bridge: {settings.bridge!r} is not a name for a link")
+        self._leases = Leases(subnet, database)
+        self._spec = links.BridgeSpec(name=settings.bridge, gateway=self._leases.pool.gateway, mtu_bytes=settings.mtu)
+        self._scope = Scope(bridge=settings.bridge, subnet=str(subnet))
+        self._runner = runner
+        self._ports = PortClaims()
+        self._firewall: Firewall | None = None
+        self._state: links.BridgeState | None = None
+        self._preparing = asyncio.Lock()
+        self._deletions: dict[SandboxId, asyncio.Task[None]] = {}
+
+    async def trouble(self) -> str:
+        """Why pods could not be plugged in now; empty when they could."""
+        try:
+            await in_fresh_thread(lambda: links.check_overlap(self._spec))
+            if self._firewall is None:
+                choose(self._scope, self._runner)
+        except PodwrightError as failure:
+            return str(failure)
+        except OSError as failure:
+            return str(links.explain(failure, "look at the host's network"))
+        return ""
+
+    def holds(self, sandbox_id: SandboxId) -> bool:
+        """Whether the sandbox has anything of this network, whole or in parts."""
+        return self._leases.get(sandbox_id) is not None
+
+    async def attach(self, request: AttachRequest) -> Attachment:
+        """Plug a sandbox in. Raises PodwrightError; the caller then calls `detach`."""
+        ports = wanted(request.port_mappings)
+        if self.holds(request.sandbox_id):
+            await self.detach(request.sandbox_id)
+            await self._deleted(request.sandbox_id)
+        state = await self._ready()
+        await self._ports.claim(request.sandbox_id, _pod(request), ports)
+        lease = await self._plug(request, ports, state)
+        await self._publish([lease])
+        return Attachment(
+            backend=BACKEND,
+            ips=lease.addresses,
+            interface=INTERFACE,
+            detail={"bridge": self._spec.name, "veth": lease.veth, "gateway": str(self._spec.gateway.ip)},
+        )
+
+    async def detach(self, sandbox_id: SandboxId) -> None:
+        """Take a sandbox off the network, also one that is half on it or gone; nothing to do is fine.
+
+        Returns when no packet can reach it; its link is deleted in the background.
+        """
+        lease = self._leases.get(sandbox_id)
+        self._ports.release(sandbox_id)
+        if lease is None or sandbox_id in self._deletions:
+            return
+        if not lease.releasing:
+            if lease.ports:
+                await self._withdraw(lease)
+            await self._in_kernel("unplug the pod", lambda: links.cut(lease.veth))
+            if self._leases.get(sandbox_id) is not lease:  # another call was faster
+                return
+            self._leases.mark_releasing(sandbox_id, lease)
+        if sandbox_id not in self._deletions:
+            task = asyncio.create_task(self._delete(sandbox_id, lease), name=f"delete {lease.veth}")
+            self._deletions[sandbox_id] = task
+
+    async def reconcile(self, known: Collection[SandboxId]) -> None:
+        """Undo what belongs to no sandbox in `known`; bring back bridge, rules and port claims of the others."""
+        leases = self._leases.all()
+        stale = [key for key, lease in leases.items() if key not in known or lease.releasing]
+        for outcome in await asyncio.gather(*(self.detach(key) for key in stale), return_exceptions=True):
+            if isinstance(outcome, PodwrightError):
+                log.warning("leftover of a sandbox stays: %s", outcome)
+            elif isinstance(outcome, BaseException):
+                raise outcome
+        state = await self._in_kernel("look at the bridge", lambda: links.inspect_bridge(self._spec))
+        if state is None:
+            return
+        await self._ready()
+        running = {key: lease for key, lease in leases.items() if key not in stale and lease.veth in state.ports}
+        for key, lease in running.items():
+            await self._ports.restore(key, lease.pod, lease.ports)
+        await self._publish(list(running.values()))
+
+    async def close(self) -> None:
+        """Finish deletions; remove bridge and rules when no pod is left on them."""
+        if self._deletions:
+            await asyncio.wait(self._deletions.values(), timeout=CLOSE_TIMEOUT_S)
+        self._ports.close()
+        if self._state is None or self._leases.all():
+            return
+        try:
+            if await self._in_kernel("delete the bridge", lambda: links.delete_bridge_if_unused(self._spec)):
+                await self._rules().remove()
+        except PodwrightError as failure:
+            log.warning("the bridge stays: %s", failure)
+
+    async def _ready(self) -> links.BridgeState:
+        """The bridge with its rules: made once, and again when somebody deleted it; purges rules that lead nowhere."""
+        async with self._preparing:
+            if self._state is None or not links.is_still(self._spec.name, self._state.index):
+                state = await self._in_kernel("make the bridge", lambda: links.ensure_bridge(self._spec))
+                rules = self._rules()
+                await rules.prepare()
+                await rules.purge({name: address for name in state.ports if (address := veth_address(name))})
+                self._state = state
+            return self._state
+
+    async def _plug(self, request: AttachRequest, ports: tuple[PortMapping, ...], state: links.BridgeState) -> Lease:
+        """Lease an address and make the veth that claims it; an address that another daemon has stays taken."""
+        for _ in range(FOREIGN_ADDRESSES_LIMIT):
+            lease = self._leases.take(request.sandbox_id, _pod(request), ports)
+            if await self._try_plug(request, lease, state):
+                return lease
+            self._leases.drop(request.sandbox_id, keep_addresses=True)
+        raise Internal(f"the addresses tried on {self._spec.name} all belong to other daemons' pods")
+
+    async def _try_plug(self, request: AttachRequest, lease: Lease, state: links.BridgeState) -> bool:
+        """False when the host has a veth of this name, which means that somebody has the address."""
+        plan = links.Plug(
+            netns=request.netns,
+            veth=lease.veth,
+            alias=f"podwright {request.sandbox_id}",
+            interface=self._leases.pool.interface(lease.addresses[0]),
+            gateway=self._spec.gateway,
+            bridge=state,
+        )
+        try:
+            await in_fresh_thread(lambda: links.plug(plan))
+        except FileExistsError as taken:
+            if links.index_of(plan.veth):
+                return False
+            raise FailedPrecondition(f"the network namespace {plan.netns} has an {INTERFACE} already") from taken
+        except OSError as failure:
+            raise links.explain(failure, "plug the pod in") from failure
+        return True
+
+    async def _publish(self, leases: Iterable[Lease]) -> None:
+        leases = [lease for lease in leases if lease.ports]
+        if leases:
+            await self._rules().publish([_published(lease) for lease in leases])
+            await self._forget_udp(leases)
+
+    async def _withdraw(self, lease: Lease) -> None:
+        await self._rules().withdraw(_published(lease))
+        await self._forget_udp([lease])
+
+    async def _forget_udp(self, leases: Iterable[Lease]) -> None:
+        """Make clients that keep on sending follow the new rules. Best effort: old flows end by themselves, too."""
+        ports = {port.host_port for lease in leases for port in lease.ports if port.protocol == Protocol.UDP}
+        if ports:
+            try:
+                await in_fresh_thread(lambda: conntrack.forget_udp(ports))
+            except OSError as failure:
+                log.warning("old UDP flows stay ports=%s: %s", sorted(ports), failure)
+
+    async def _delete(self, sandbox_id: SandboxId, lease: Lease) -> None:
+        """Delete the link, then the lease; when that fails, the next detach or start tries again."""
+        try:
+            await self._in_kernel("delete the pod's link", lambda: links.delete(lease.veth))
+            self._leases.drop(sandbox_id)
+        except PodwrightError as failure:
+            log.warning("a link stays sandbox=%s veth=%s: %s", sandbox_id, lease.veth, failure)
+        finally:
+            del self._deletions[sandbox_id]
+
+    async def _deleted(self, sandbox_id: SandboxId) -> None:
+        task = self._deletions.get(sandbox_id)
+        if task is not None:
+            await asyncio.wait([task], timeout=CLOSE_TIMEOUT_S)
+
+    def _rules(self) -> Firewall:
+        if self._firewall is None:
+            self._firewall = choose(self._scope, self._runner)
+        return self._firewall
+
+    async def _in_kernel(self, doing: str, work: Callable[[], Result]) -> Result:
+        try:
+            return await in_fresh_thread(work)
+        except OSError as failure:
+            raise links.explain(failure, doing) from failure
+
+
+def _pod(request: AttachRequest) -> str:
+    return f"{request.name.namespace}/{request.name.name}"
+
+
+def _published(lease: Lease) -> Published:
+    return Published(veth=lease.veth, address=lease.addresses[0], ports=lease.ports)
+
+
+def _is_link_name(name: str) -> bool:
+    """Narrower than the kernel's rule: the name is also nft's and iptables' word for our table and chains."""
+    return re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,14}", name) is not None

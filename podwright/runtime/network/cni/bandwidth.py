@@ -1,0 +1,54 @@
+"""The traffic limits that pods ask for by annotation (kubernetes.io/ingress-bandwidth: 10M). Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+
+from podwright.errors import InvalidArgument
+
+INGRESS = "kubernetes.io/ingress-bandwidth"
+EGRESS = "kubernetes.io/egress-bandwidth"
+LOWEST_BITS = 10**3
+HIGHEST_BITS = 10**15
+BURST_BITS = 2**32 - 1  # what the field's runtimes hand to the bandwidth plugin
+
+_QUANTITY = re.compile(r"([+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30}))(?:[eE]([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)")
+_SUFFIXES = {
+    **{
+        suffix: Decimal(10) ** exponent
+        for suffix, exponent in zip("numkMGTPE", (-9, -6, -3, 3, 6, 9, 12, 15, 18), strict=True)
+    },
+    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
+}
+
+
+def parse_quantity(text: str) -> Decimal:
+    """A number as Kubernetes writes them: 10M, 1.5Gi, 2e6. Raises InvalidArgument."""
+    match = _QUANTITY.fullmatch(text.strip())
+    if match is None:
+        raise InvalidArgument(f"{text!r} is not a quantity", hint="such as 10M or 1.5Gi")
+    number, exponent, suffix = match.groups()
+    scale = Decimal(10) ** int(exponent) if exponent else _SUFFIXES.get(suffix or "", Decimal(1))
+    return Decimal(number) * scale
+
+
+def bandwidth(annotations: Mapping[str, str]) -> dict[str, int]:
+    """The capability argument of the bandwidth plugin, rates in bits a second; empty without a limit.
+
+    Raises InvalidArgument for limits below 1k or above 1P, and for what is no quantity.
+    """
+    found: dict[str, int] = {}
+    for annotation, prefix in ((INGRESS, "ingress"), (EGRESS, "egress")):
+        if annotation not in annotations:
+            continue
+        try:
+            rate = parse_quantity(annotations[annotation])
+        except InvalidArgument as failure:
+            raise InvalidArgument(f"annotation {annotation}: {failure.message}", hint=failure.hint) from failure
+        if not LOWEST_BITS <= rate <= HIGHEST_BITS:
+            raise InvalidArgument(f"annotation {annotation}: {annotations[annotation]} is not within 1k and 1P")
+        found[f"{prefix}Rate"] = int(rate)
+        found[f"{prefix}Burst"] = BURST_BITS
+    return found

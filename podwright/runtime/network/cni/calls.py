@@ -1,0 +1,61 @@
+"""One execution of a plugin as data: environment and standard input, as the CNI spec (section 2) says. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from podwright.runtime.network.cni.config import NetworkList, PluginConfig
+
+VALID_ATTACHMENTS = "cni.dev/valid-attachments"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What an attachment is about; `netns` is empty when the namespace is gone (DEL only)."""
+
+    container_id: str
+    netns: str
+    interface: str
+    args: tuple[tuple[str, str], ...] = ()
+    capability_args: Mapping[str, Any] = field(default_factory=dict)
+
+
+def environment(command: str, bin_dirs: tuple[str, ...], path: str, target: Target | None = None) -> dict[str, str]:
+    """The plugin's environment; `path` is PATH, for the programs that plugins run."""
+    found = {"PATH": path, "CNI_COMMAND": command, "CNI_PATH": ":".join(bin_dirs)}
+    if target is not None:
+        found["CNI_CONTAINERID"] = target.container_id
+        found["CNI_NETNS"] = target.netns
+        found["CNI_IFNAME"] = target.interface
+        found["CNI_ARGS"] = ";".join(f"{key}={value}" for key, value in target.args)
+    return found
+
+
+def version_environment(path: str) -> dict[str, str]:
+    """The environment of VERSION; the dummies are for plugins that insist on them."""
+    dummies = dict.fromkeys(("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"), "dummy")
+    return {"PATH": path, "CNI_COMMAND": "VERSION", **dummies}
+
+
+def standard_input(
+    network: NetworkList,
+    plugin: PluginConfig,
+    *,
+    target: Target | None = None,
+    previous: Mapping[str, Any] | None = None,
+    valid: list[dict[str, str]] | None = None,
+) -> bytes:
+    """The plugin's configuration with what the runtime adds: name, version, prevResult, runtimeConfig."""
+    document: dict[str, Any] = {**plugin.document, "name": network.name, "cniVersion": network.version}
+    if target is not None:
+        asked = {name: value for name, value in target.capability_args.items() if name in plugin.capabilities}
+        if asked:
+            document["runtimeConfig"] = asked
+    if previous is not None:
+        document["prevResult"] = {"cniVersion": network.version, **previous}
+    if valid is not None:
+        document[VALID_ATTACHMENTS] = valid
+    return json.dumps(document).encode()

@@ -1,0 +1,58 @@
+"""What the runtime can tell plugins of a pod (CNI's "capability arguments"). Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from podwright.errors import InvalidArgument
+from podwright.runtime.network.cni.bandwidth import bandwidth
+from podwright.runtime.network.request import AttachRequest
+
+POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations"
+
+
+def capability_arguments(request: AttachRequest) -> dict[str, Any]:
+    """By capability; each plugin gets those that its configuration asks for. Raises InvalidArgument."""
+    found: dict[str, Any] = {}
+    ports = [
+        {
+            "hostPort": port.host_port,
+            "containerPort": port.container_port,
+            "protocol": port.protocol.name.lower(),
+            "hostIP": port.host_ip,
+        }
+        for port in request.port_mappings
+        if port.host_port > 0
+    ]
+    if ports:
+        found["portMappings"] = ports
+    if limits := bandwidth(request.annotations):
+        found["bandwidth"] = limits
+    if request.dns is not None:
+        found["dns"] = {
+            "servers": list(request.dns.servers),
+            "searches": list(request.dns.searches),
+            "options": list(request.dns.options),
+        }
+    if request.cgroup_parent:
+        found["cgroupPath"] = request.cgroup_parent
+    if request.annotations:
+        found[POD_ANNOTATIONS] = dict(request.annotations)
+    return found
+
+
+def cni_args(request: AttachRequest) -> tuple[tuple[str, str], ...]:
+    """CNI_ARGS as pairs, as every CRI runtime gives them. Raises InvalidArgument for a name that would break them."""
+    pairs = (
+        ("IgnoreUnknown", "1"),
+        ("K8S_POD_NAMESPACE", request.name.namespace),
+        ("K8S_POD_NAME", request.name.name),
+        ("K8S_POD_INFRA_CONTAINER_ID", request.sandbox_id),
+        ("K8S_POD_UID", request.name.uid),
+    )
+    for key, value in pairs:
+        if any(sign in value for sign in ";=\0"):
+            raise InvalidArgument(
+                f"{key} {value!r} cannot be given to a CNI plugin", hint="no semicolon, no equals sign"
+            )
+    return pairs

@@ -1,0 +1,130 @@
+"""What the spec says about a list of plugins (section 3): the order, who gets whose result, which versions do what."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, PodwrightError, Unavailable
+from podwright.runtime.network.cni import results
+from podwright.runtime.network.cni.calls import Target
+from podwright.runtime.network.cni.config import NetworkList
+from podwright.runtime.network.cni.plugin import Invocation, PluginRunner
+from podwright.runtime.network.cni.results import Failure
+
+log = logging.getLogger(__name__)
+
+RETRY_DELAYS_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # then every 2 s, until the deadline
+PREVIOUS_RESULT_ON_DEL = "0.4.0"
+CHECK_SINCE = "0.4.0"
+STATUS_SINCE = "1.1.0"
+GC_SINCE = "1.1.0"
+
+
+class Chain:
+    """Operations on networks. `deadline` is always a time of the event loop's clock."""
+
+    def __init__(self, plugins: PluginRunner) -> None:
+        self._plugins = plugins
+
+    async def add(self, network: NetworkList, target: Target, deadline: float) -> dict[str, Any]:
+        """Run ADD through the list; the last plugin's result. Raises PodwrightError at the first failure."""
+        previous: dict[str, Any] | None = None
+        for plugin in network.plugins:
+            invocation = Invocation(command="ADD", network=network, plugin=plugin, target=target, previous=previous)
+            previous = await self._insist(invocation, deadline)
+        return previous or {}
+
+    async def delete(
+        self, network: NetworkList, target: Target, previous: Mapping[str, Any] | None, deadline: float
+    ) -> None:
+        """Run DEL through the list backwards. Raises PodwrightError at the first failure."""
+        given = previous if network.supports(PREVIOUS_RESULT_ON_DEL) else None
+        for plugin in reversed(network.plugins):
+            invocation = Invocation(command="DEL", network=network, plugin=plugin, target=target, previous=given)
+            await self._insist(invocation, deadline)
+
+    async def check(self, network: NetworkList, target: Target, previous: Mapping[str, Any], deadline: float) -> None:
+        """Ask every plugin whether its work still stands. Raises PodwrightError when one says no."""
+        if network.disable_check or not network.supports(CHECK_SINCE):
+            return
+        for plugin in network.plugins:
+            invocation = Invocation(command="CHECK", network=network, plugin=plugin, target=target, previous=previous)
+            await self._insist(invocation, deadline)
+
+    async def status(self, network: NetworkList, timeout_s: float) -> str:
+        """Why the network could not take a pod now; empty when it could, or cannot be asked."""
+        if not network.supports(STATUS_SINCE):
+            return ""
+        for plugin in network.plugins:
+            try:
+                outcome = await self._plugins.run(
+                    Invocation(command="STATUS", network=network, plugin=plugin), timeout_s
+                )
+            except PodwrightError as failure:
+                return str(failure)
+            if isinstance(outcome, Failure):
+                return str(outcome)
+        return ""
+
+    async def collect(self, network: NetworkList, valid: list[dict[str, str]], timeout_s: float) -> None:
+        """Let every plugin drop what belongs to no attachment in `valid`; failures are logged."""
+        if network.disable_gc or not network.supports(GC_SINCE):
+            return
+        for plugin in network.plugins:
+            invocation = Invocation(command="GC", network=network, plugin=plugin, valid=valid)
+            try:
+                outcome = await self._plugins.run(invocation, timeout_s)
+            except PodwrightError as failure:
+                log.warning("CNI GC failed network=%s: %s", network.name, failure)
+                continue
+            if isinstance(outcome, Failure):
+                log.warning("CNI GC failed network=%s: %s", network.name, outcome)
+
+    async def settle_version(self, network: NetworkList) -> str:
+        """The best version that the file allows and every plugin speaks. Raises PodwrightError."""
+        spoken = await asyncio.gather(*(self._plugins.versions(network, plugin) for plugin in network.plugins))
+        for version in network.versions:
+            if all(told is None or version in told for told in spoken):
+                return version
+        for plugin, told in zip(network.plugins, spoken, strict=True):
+            if told is not None and not told & set(network.versions):
+                raise FailedPrecondition(
+                    f"CNI network {network.name}: plugin {plugin.type} speaks {', '.join(sorted(told))}, "
+                    f"the configuration wants {', '.join(network.versions)}"
+                )
+        raise FailedPrecondition(f"CNI network {network.name}: its plugins have no version in common")
+
+    async def _insist(self, invocation: Invocation, deadline: float) -> dict[str, Any]:
+        """Run a plugin, again while it says "try again later". Raises PodwrightError."""
+        now = asyncio.get_running_loop().time
+        delays = iter(RETRY_DELAYS_S)
+        while True:
+            left_s = deadline - now()
+            if left_s <= 0:
+                raise DeadlineExceeded(
+                    f"CNI network {invocation.network.name}: no time left for {_describe(invocation)}"
+                )
+            outcome = await self._plugins.run(invocation, left_s)
+            if not isinstance(outcome, Failure):
+                return outcome
+            delay_s = next(delays, RETRY_DELAYS_S[-1])
+            if outcome.code != results.TRY_AGAIN_LATER or now() + delay_s >= deadline:
+                raise _error(invocation, outcome)
+            log.info("CNI plugin says try again later plugin=%s delay_s=%g", outcome.plugin, delay_s)
+            await asyncio.sleep(delay_s)
+
+
+def _describe(invocation: Invocation) -> str:
+    return f"{invocation.command} of plugin {invocation.plugin.type}"
+
+
+def _error(invocation: Invocation, failure: Failure) -> PodwrightError:
+    message = f"CNI network {invocation.network.name}, {invocation.command}: {failure}"
+    if failure.code == results.TRY_AGAIN_LATER:
+        return Unavailable(message)
+    if failure.code in results.CONFIGURATION_CODES:
+        return FailedPrecondition(message, hint="see the network's configuration in [network] cni_conf_dir")
+    return Internal(message)

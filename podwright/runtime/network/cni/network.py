@@ -1,0 +1,211 @@
+"""Sandboxes on the host's CNI network. Called by `service`.
+
+A record of ours is written before ADD and deleted after DEL, with the configuration that was used: so an attachment
+is undone the way it was made, also half of one, after a crash, or after the directory has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Collection
+from typing import Any
+
+from podwright.errors import FailedPrecondition, Internal, PodwrightError
+from podwright.linux import namespaces
+from podwright.process import ProcessRunner
+from podwright.runtime import config as settings
+from podwright.runtime.model.base import Value
+from podwright.runtime.model.ids import SandboxId
+from podwright.runtime.model.sandbox import Attachment
+from podwright.runtime.network import links
+from podwright.runtime.network.cni import results
+from podwright.runtime.network.cni.cache import CachedAttachment, ResultCache
+from podwright.runtime.network.cni.calls import Target
+from podwright.runtime.network.cni.capabilities import capability_arguments, cni_args
+from podwright.runtime.network.cni.catalog import Catalog, Found
+from podwright.runtime.network.cni.chain import Chain
+from podwright.runtime.network.cni.config import NetworkList, parse
+from podwright.runtime.network.cni.plugin import PluginRunner
+from podwright.runtime.network.request import INTERFACE, AttachRequest
+from podwright.runtime.network.threads import in_fresh_thread
+from podwright.runtime.state import Database, Table
+
+log = logging.getLogger(__name__)
+
+BACKEND = "cni"
+STATUS_TIMEOUT_S = 10.0
+GC_TIMEOUT_S = 30.0
+
+
+class CniRecord(Value, frozen=True, kw_only=True):
+    """An attachment under way or done; `added` tells which. `config` is the network's list as JSON."""
+
+    network: str
+    config: str
+    netns: str
+    args: tuple[tuple[str, str], ...] = ()
+    capability_args: dict[str, Any] = {}  # noqa: RUF012 # msgspec copies empty defaults for every instance
+    added: bool = False
+
+
+class CniNetwork:
+    """The network that [network] cni_conf_dir describes."""
+
+    def __init__(self, options: settings.Network, database: Database, runner: ProcessRunner) -> None:
+        plugins = PluginRunner(options.cni_bin_dirs, runner)
+        self._catalog = Catalog(options.cni_conf_dir, plugins)
+        self._chain = Chain(plugins)
+        self._cache = ResultCache(options.cni_cache_dir)
+        self._timeout_s = options.timeout_s
+        self._table: Table[CniRecord] = Table(database, "network_cni", CniRecord)
+        self._records = {SandboxId(key): record for key, record in self._table.load().items()}
+        self._settled: tuple[NetworkList, NetworkList] | None = None
+
+    def look(self) -> Found:
+        """What the configuration directory says now."""
+        return self._catalog.look()
+
+    def holds(self, sandbox_id: SandboxId) -> bool:
+        """Whether the sandbox has an attachment, whole or in parts."""
+        return sandbox_id in self._records
+
+    async def status(self) -> str:
+        """What the plugins say about taking pods now; empty when nothing is wrong, or they cannot be asked."""
+        network = self.look().network
+        return await self._chain.status(network, STATUS_TIMEOUT_S) if network is not None else ""
+
+    async def attach(self, request: AttachRequest) -> Attachment:
+        """ADD. Raises PodwrightError; the caller then calls `detach`."""
+        if self.holds(request.sandbox_id):
+            await self.detach(request.sandbox_id)
+        deadline = self._deadline()
+        network = await self._network()
+        record = CniRecord(
+            network=network.name,
+            config=network.text(),
+            netns=request.netns,
+            args=cni_args(request),
+            capability_args=capability_arguments(request),
+        )
+        await self._bring_up_loopback(request.netns)
+        self._put(request.sandbox_id, record)
+        target = _target(request.sandbox_id, record)
+        result = await self._chain.add(network, target, deadline)
+        self._cache.save(network, target, result)
+        ips = _addresses(network, result)
+        self._put(request.sandbox_id, _as_added(record))
+        return Attachment(backend=BACKEND, ips=ips, interface=INTERFACE, detail={"network": network.name})
+
+    async def detach(self, sandbox_id: SandboxId) -> None:
+        """DEL, also of half an attachment or with the namespace gone; nothing to do is fine.
+
+        Raises PodwrightError when a plugin fails on an attachment that was whole: repeating it is right then.
+        """
+        record = self._records.get(sandbox_id)
+        if record is None:
+            return
+        target = _target(sandbox_id, record)
+        cached = self._cache.load(record.network, sandbox_id, INTERFACE)
+        try:
+            await self._delete(parse(record.config), target, cached)
+        except PodwrightError as failure:
+            if record.added:
+                raise
+            log.warning("CNI DEL after a failed ADD sandbox=%s: %s", sandbox_id, failure)
+        self._cache.remove(record.network, sandbox_id, INTERFACE)
+        del self._records[sandbox_id]
+        self._table.delete(sandbox_id)
+
+    async def detach_cached(self, sandbox_id: SandboxId, network: str) -> None:
+        """DEL by libcni's cache alone, for an attachment whose record was lost; no entry is fine."""
+        cached = self._cache.load(network, sandbox_id, INTERFACE)
+        if cached is not None:
+            await self._delete(parse(cached.config), cached.target, cached)
+            self._cache.remove(network, sandbox_id, INTERFACE)
+
+    async def check(self, sandbox_id: SandboxId) -> None:
+        """CHECK that an attachment still stands. Raises PodwrightError when it does not."""
+        record = self._records.get(sandbox_id)
+        cached = self._cache.load(record.network, sandbox_id, INTERFACE) if record is not None else None
+        if record is None or cached is None:
+            raise FailedPrecondition(f"sandbox {sandbox_id} has no CNI attachment")
+        target = _target(sandbox_id, record)
+        await self._chain.check(parse(record.config), target, cached.result, self._deadline())
+
+    async def reconcile(self, known: Collection[SandboxId]) -> None:
+        """Undo what belongs to no sandbox in `known`, then let the plugins collect their garbage."""
+        for sandbox_id in [key for key in self._records if key not in known]:
+            try:
+                await self.detach(sandbox_id)
+            except PodwrightError as failure:
+                log.warning("leftover CNI attachment stays sandbox=%s: %s", sandbox_id, failure)
+        network = self.look().network
+        if network is not None:
+            await self._chain.collect(network, self._valid_attachments(network.name), GC_TIMEOUT_S)
+
+    def _valid_attachments(self, network: str) -> list[dict[str, str]]:
+        """Ours, and those that other runtimes on this host have in the common cache: theirs are not our garbage."""
+        pairs = {(str(key), INTERFACE) for key, record in self._records.items() if record.network == network}
+        pairs |= {(entry.target.container_id, entry.target.interface) for entry in self._cache.of_network(network)}
+        return [{"containerID": container_id, "ifname": interface} for container_id, interface in sorted(pairs)]
+
+    async def _network(self) -> NetworkList:
+        """The network to use, in a version that its plugins speak: asked once for each configuration."""
+        found = self.look()
+        if found.network is None:
+            raise FailedPrecondition(f"no usable CNI network: {found.trouble}", hint="see podwright doctor")
+        if self._settled is None or self._settled[0] is not found.network:
+            version = await self._chain.settle_version(found.network)
+            self._settled = (found.network, dataclasses.replace(found.network, versions=(version,)))
+        return self._settled[1]
+
+    async def _delete(self, network: NetworkList, target: Target, cached: CachedAttachment | None) -> None:
+        netns = target.netns if namespaces.is_pinned(target.netns) else ""
+        previous = cached.result if cached is not None else None
+        await self._chain.delete(network, dataclasses.replace(target, netns=netns), previous, self._deadline())
+
+    async def _bring_up_loopback(self, netns: str) -> None:
+        try:
+            await in_fresh_thread(lambda: links.bring_up_loopback(netns))
+        except OSError as failure:
+            raise links.explain(failure, "bring up loopback in the pod") from failure
+
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._timeout_s
+
+    def _put(self, sandbox_id: SandboxId, record: CniRecord) -> None:
+        self._table.put(sandbox_id, record)
+        self._records[sandbox_id] = record
+
+
+def _as_added(record: CniRecord) -> CniRecord:
+    return CniRecord(
+        network=record.network,
+        config=record.config,
+        netns=record.netns,
+        args=record.args,
+        capability_args=record.capability_args,
+        added=True,
+    )
+
+
+def _target(sandbox_id: SandboxId, record: CniRecord) -> Target:
+    return Target(
+        container_id=sandbox_id,
+        netns=record.netns,
+        interface=INTERFACE,
+        args=record.args,
+        capability_args=record.capability_args,
+    )
+
+
+def _addresses(network: NetworkList, result: dict[str, Any]) -> tuple[str, ...]:
+    try:
+        ips = results.pod_addresses(result, INTERFACE)
+    except ValueError as failure:
+        raise Internal(f"CNI network {network.name}: its result breaks the spec: {failure}") from failure
+    if not ips:
+        raise Internal(f"CNI network {network.name}: its plugins gave {INTERFACE} no address")
+    return ips

@@ -1,0 +1,114 @@
+"""What plugins answer: results of every version from 0.1 on, and errors. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from ipaddress import ip_interface
+from typing import Any
+
+INCOMPATIBLE_VERSION = 1
+TRY_AGAIN_LATER = 11
+CONFIGURATION_CODES = frozenset({1, 2, 4, 6, 7})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a plugin failed; `code` is 0 when it did not say so in CNI's words."""
+
+    plugin: str
+    code: int
+    message: str
+    details: str = ""
+
+    def __str__(self) -> str:
+        """For people: the plugin, what it said, and its code."""
+        told = f"{self.message}: {self.details}" if self.details else self.message
+        return f"plugin {self.plugin}: {told}" + (f" (CNI error {self.code})" if self.code else "")
+
+
+def parse_result(output: bytes) -> dict[str, Any]:
+    """The JSON object that a plugin printed; nothing at all is an empty one. Raises ValueError."""
+    if not output.strip():
+        return {}
+    try:
+        document = json.loads(output)
+    except RecursionError as failure:
+        raise ValueError("nested too deeply") from failure
+    if not isinstance(document, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 # one kind of failure for the caller
+    return document
+
+
+def parse_failure(plugin: str, returncode: int, stdout: bytes, stderr: bytes) -> Failure:
+    """What a plugin that ended badly meant, however it put it."""
+    try:
+        document = parse_result(stdout)
+    except ValueError:
+        document = {}
+    message, code, details = document.get("msg"), document.get("code"), document.get("details")
+    if not isinstance(message, str) or not message:
+        words = (stderr.strip() or stdout.strip()).decode(errors="replace")[-500:]
+        ended = f"ended with {returncode}" if returncode >= 0 else f"was killed by signal {-returncode}"
+        message = f"{ended}: {words}" if words else ended
+    return Failure(
+        plugin=plugin,
+        code=code if isinstance(code, int) and not isinstance(code, bool) else 0,
+        message=message,
+        details=details if isinstance(details, str) else "",
+    )
+
+
+def supported_versions(output: bytes) -> frozenset[str] | None:
+    """What a plugin's VERSION says that it speaks; None when it does not say."""
+    try:
+        found = parse_result(output).get("supportedVersions")
+    except ValueError:
+        return None
+    if not isinstance(found, list):
+        return None
+    return frozenset(version for version in found if isinstance(version, str)) or None
+
+
+def pod_addresses(result: dict[str, Any], interface: str) -> tuple[str, ...]:
+    """The addresses of the pod's interface in a result, the first IPv4 one first, otherwise in the plugin's order.
+
+    Raises ValueError for a result that breaks the spec. An address that names no interface is the pod's.
+    """
+    found = _legacy_addresses(result) if "ip4" in result or "ip6" in result else _addresses(result, interface)
+    plain = [str(ip_interface(text).ip) for text in dict.fromkeys(found)]
+    return tuple(sorted(plain, key=lambda address: ":" in address))
+
+
+def _legacy_addresses(result: dict[str, Any]) -> list[str]:
+    """Of versions 0.1 and 0.2."""
+    found = []
+    for family in ("ip4", "ip6"):
+        entry = result.get(family)
+        if entry is not None:
+            if not isinstance(entry, dict) or not isinstance(entry.get("ip"), str):
+                raise ValueError(f"{family} has no ip")
+            found.append(entry["ip"])
+    return found
+
+
+def _addresses(result: dict[str, Any], interface: str) -> list[str]:
+    entries, interfaces = result.get("ips") or [], result.get("interfaces") or []
+    if not isinstance(entries, list) or not isinstance(interfaces, list):
+        raise ValueError("ips or interfaces is not a list")  # noqa: TRY004 # one kind of failure for the caller
+    found = []
+    for entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get("address"), str):
+            raise ValueError("an entry of ips has no address")  # noqa: TRY004 # as above
+        if _belongs(entry.get("interface"), interfaces, interface):
+            found.append(entry["address"])
+    return found
+
+
+def _belongs(index: object, interfaces: list[Any], name: str) -> bool:
+    if index is None:
+        return True
+    if not isinstance(index, int) or not 0 <= index < len(interfaces) or not isinstance(interfaces[index], dict):
+        raise ValueError(f"an entry of ips names interface {index!r}, which is not there")
+    link = interfaces[index]
+    return bool(link.get("sandbox")) and link.get("name") == name

@@ -1,0 +1,167 @@
+"""Which pod holds which host port of the built-in bridge. Rules that lead there are `firewall`'s.
+
+A held port is a socket bound to it: so no other process can take a port whose packets never reach it, and a port in
+use is found before anything is changed. The sockets die with the daemon; the leases bring them back (`restore`).
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
+from podwright.runtime.model.ids import SandboxId
+from podwright.runtime.model.sandbox import PortMapping, Protocol
+from podwright.runtime.network.port_holder import find_holder
+from podwright.runtime.network.threads import in_fresh_thread
+
+log = logging.getLogger(__name__)
+
+IP_FREEBIND = 15  # an address that comes later (a floating one) may be named now
+HIGHEST_PORT = 65535
+_NUMBERS = {
+    Protocol.TCP: socket.IPPROTO_TCP,
+    Protocol.UDP: socket.IPPROTO_UDP,
+    Protocol.SCTP: socket.IPPROTO_SCTP,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claim:
+    port: PortMapping
+    pod: str
+    socket: socket.socket | None
+
+
+def wanted(mappings: Iterable[PortMapping]) -> tuple[PortMapping, ...]:
+    """The mappings that need a host port, in one notation: no address means all. Raises InvalidArgument.
+
+    Entries without a host port mean none (CRI sends them for every container port).
+    """
+    found: list[PortMapping] = []
+    for mapping in mappings:
+        if mapping.host_port <= 0:
+            continue
+        port = PortMapping(
+            container_port=mapping.container_port,
+            host_port=mapping.host_port,
+            protocol=mapping.protocol,
+            host_ip=_checked_ip(mapping),
+        )
+        if max(port.host_port, port.container_port) > HIGHEST_PORT or port.container_port <= 0:
+            raise InvalidArgument(f"host port {describe(port)} -> {port.container_port}: no such port")
+        if port in found:
+            continue
+        clash = next((other for other in found if overlaps(port, other)), None)
+        if clash is not None:
+            raise InvalidArgument(f"the pod asks twice for host port {describe(port)}")
+        found.append(port)
+    return tuple(found)
+
+
+def overlaps(one: PortMapping, other: PortMapping) -> bool:
+    """Whether a packet could be meant for both."""
+    same = (one.protocol, one.host_port) == (other.protocol, other.host_port)
+    return same and (not one.host_ip or not other.host_ip or one.host_ip == other.host_ip)
+
+
+def describe(port: PortMapping) -> str:
+    """Such as 127.0.0.1:8080/tcp."""
+    return f"{port.host_ip + ':' if port.host_ip else ''}{port.host_port}/{port.protocol.name.lower()}"
+
+
+class PortClaims:
+    """The host ports of this daemon's pods, each with the socket that holds it."""
+
+    def __init__(self) -> None:
+        self._claims: dict[SandboxId, list[_Claim]] = {}
+
+    async def claim(self, sandbox_id: SandboxId, pod: str, ports: Sequence[PortMapping]) -> None:
+        """All of `ports`, or none. Raises FailedPrecondition naming the port and who has it."""
+        self.release(sandbox_id)
+        taken = self._claims[sandbox_id] = []
+        try:
+            for port in ports:
+                self._refuse_clash(sandbox_id, port)
+                taken.append(_Claim(port=port, pod=pod, socket=await _hold(port)))
+        except BaseException:
+            self.release(sandbox_id)
+            raise
+
+    async def restore(self, sandbox_id: SandboxId, pod: str, ports: Sequence[PortMapping]) -> None:
+        """Claim again what a pod had before the daemon was restarted; a port that was taken meanwhile is logged.
+
+        The pod keeps the traffic then: its rules come before the other's socket.
+        """
+        try:
+            await self.claim(sandbox_id, pod, ports)
+        except PodwrightError as failure:
+            log.warning("port of a running pod pod=%s: %s", pod, failure)
+            self._claims[sandbox_id] = [_Claim(port=port, pod=pod, socket=None) for port in ports]
+
+    def release(self, sandbox_id: SandboxId) -> None:
+        """Let go of a sandbox's ports; none is fine."""
+        for claim in self._claims.pop(sandbox_id, ()):
+            if claim.socket is not None:
+                claim.socket.close()
+
+    def close(self) -> None:
+        """Let go of all."""
+        for sandbox_id in list(self._claims):
+            self.release(sandbox_id)
+
+    def _refuse_clash(self, sandbox_id: SandboxId, port: PortMapping) -> None:
+        for holder, claims in self._claims.items():
+            for claim in claims:
+                if holder != sandbox_id and overlaps(port, claim.port):
+                    raise FailedPrecondition(f"host port {describe(port)} is in use by pod {claim.pod}")
+
+
+def _checked_ip(mapping: PortMapping) -> str:
+    try:
+        address = ip_address(mapping.host_ip) if mapping.host_ip else None
+    except ValueError as failure:
+        raise InvalidArgument(f"host port {mapping.host_port}: host_ip {failure}") from failure
+    if address is None or address.is_unspecified:
+        return ""
+    if address.version != 4:
+        raise InvalidArgument(
+            f"host port {mapping.host_port}: host_ip {address} is IPv6, and the built-in bridge has only IPv4",
+            hint="leave host_ip empty, or configure a CNI network",
+        )
+    return str(address)
+
+
+async def _hold(port: PortMapping) -> socket.socket | None:
+    """A socket that holds the port; None when the kernel lacks the protocol. Raises FailedPrecondition."""
+    try:
+        return _bind(port)
+    except OSError as failure:
+        if failure.errno == errno.EADDRINUSE:
+            who = await in_fresh_thread(lambda: find_holder(port.protocol, port.host_port))
+            raise FailedPrecondition(f"host port {describe(port)} is in use by {who}") from failure
+        raise FailedPrecondition(f"host port {describe(port)}: {failure.strerror}") from failure
+
+
+def _bind(port: PortMapping) -> socket.socket | None:
+    """The system calls of `_hold`. Raises OSError."""
+    kind = socket.SOCK_DGRAM if port.protocol == Protocol.UDP else socket.SOCK_STREAM
+    try:
+        holder = socket.socket(socket.AF_INET, kind | socket.SOCK_CLOEXEC, _NUMBERS[port.protocol])
+    except OSError:
+        return None
+    try:
+        holder.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        if kind == socket.SOCK_STREAM:  # old connections of a server that is gone must not count, listeners must
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((port.host_ip or "0.0.0.0", port.host_port))
+        if kind == socket.SOCK_STREAM:
+            holder.listen(0)
+    except OSError:
+        holder.close()
+        raise
+    return holder

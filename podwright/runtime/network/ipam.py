@@ -1,0 +1,161 @@
+"""Which pod has which address of the built-in bridge. `AddressPool` decides, `Leases` remembers.
+
+An address is one of ours only: the veth named after it is the claim that the kernel checks, so that two daemons on one
+bridge do not hand out the same address (see `bridge`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+from podwright.errors import InvalidArgument, ResourceExhausted
+from podwright.runtime.model.base import Value
+from podwright.runtime.model.ids import SandboxId
+from podwright.runtime.model.sandbox import PortMapping
+from podwright.runtime.state import Database, Table
+
+REMEMBERED_PODS = 4096
+SMALLEST_SUBNET = 30  # prefix length: the network, the bridge, one pod, the broadcast address
+
+
+class Lease(Value, frozen=True, kw_only=True):
+    """What a sandbox has of the bridge; written before the kernel is asked, deleted after it has let go.
+
+    `addresses`: primary first, one per family. `releasing`: the pod is cut off, its link is being deleted.
+    """
+
+    addresses: tuple[str, ...]
+    pod: str  # namespace/name
+    ports: tuple[PortMapping, ...] = ()
+    releasing: bool = False
+
+    @property
+    def veth(self) -> str:
+        """The host's end: named after the primary address."""
+        return veth_name(self.addresses[0])
+
+
+def veth_name(address: str) -> str:
+    """The name of the link that leads to an address: unique on the host, and shorter than the kernel's 15 bytes."""
+    return f"pw{int(IPv4Address(address)):08x}"
+
+
+def veth_address(name: str) -> str | None:
+    """The address that a link's name means; None when it is not one of our veths."""
+    if len(name) != 10 or not name.startswith("pw"):
+        return None
+    try:
+        return str(IPv4Address(bytes.fromhex(name[2:])))
+    except ValueError:
+        return None
+
+
+class AddressPool:
+    """The free addresses of a subnet, handed out in turn so that one is not used again soon. Pure."""
+
+    def __init__(self, subnet: IPv4Network) -> None:
+        self.subnet = subnet
+        self.gateway = IPv4Interface((subnet.network_address + 1, subnet.prefixlen))
+        self._first = int(subnet.network_address) + 2
+        self._count = int(subnet.broadcast_address) - self._first
+        self._used: set[int] = set()
+        self._next = 0
+        self._last_of: OrderedDict[str, int] = OrderedDict()
+
+    def occupy(self, address: str) -> None:
+        """Count an address as used; one outside the subnet (of an earlier configuration) is fine."""
+        offset = int(IPv4Address(address)) - self._first
+        self._used.add(offset)
+        if 0 <= offset < self._count:
+            self._next = max(self._next, offset + 1)
+
+    def interface(self, address: str) -> IPv4Interface:
+        """An address with the subnet's prefix length."""
+        return IPv4Interface((address, self.subnet.prefixlen))
+
+    def take(self, pod: str) -> str:
+        """A free address, the one that `pod` had last if possible. Raises ResourceExhausted."""
+        offset = self._last_of.get(pod, -1)
+        if offset < 0 or offset in self._used:
+            offset = self._free()
+        self._used.add(offset)
+        self._last_of[pod] = offset
+        self._last_of.move_to_end(pod)
+        if len(self._last_of) > REMEMBERED_PODS:
+            self._last_of.popitem(last=False)
+        return str(IPv4Address(self._first + offset))
+
+    def release(self, address: str) -> None:
+        """Give an address back; a free one is fine."""
+        self._used.discard(int(IPv4Address(address)) - self._first)
+
+    def _free(self) -> int:
+        for step in range(self._count):
+            offset = (self._next + step) % self._count
+            if offset not in self._used:
+                self._next = offset + 1
+                return offset
+        raise ResourceExhausted(
+            f"all {self._count} addresses of {self.subnet} are in use",
+            hint="remove pods, or set a larger [network] subnet",
+        )
+
+
+class Leases:
+    """The pool and the records of who holds what of it."""
+
+    def __init__(self, subnet: IPv4Network, database: Database) -> None:
+        self.pool = AddressPool(subnet)
+        self._table: Table[Lease] = Table(database, "network_leases", Lease)
+        self._records = {SandboxId(key): lease for key, lease in self._table.load().items()}
+        for lease in self._records.values():
+            for address in lease.addresses:
+                self.pool.occupy(address)
+
+    def get(self, sandbox_id: SandboxId) -> Lease | None:
+        """What the sandbox holds."""
+        return self._records.get(sandbox_id)
+
+    def all(self) -> dict[SandboxId, Lease]:
+        """Every lease, by sandbox."""
+        return dict(self._records)
+
+    def take(self, sandbox_id: SandboxId, pod: str, ports: tuple[PortMapping, ...]) -> Lease:
+        """Lease an address. Raises ResourceExhausted: no address, or no disk to write it down."""
+        lease = Lease(addresses=(self.pool.take(pod),), pod=pod, ports=ports)
+        try:
+            self._put(sandbox_id, lease)
+        except BaseException:
+            self.pool.release(lease.addresses[0])
+            raise
+        return lease
+
+    def mark_releasing(self, sandbox_id: SandboxId, lease: Lease) -> None:
+        """Note that the pod is cut off and only its link is left to delete."""
+        self._put(sandbox_id, Lease(addresses=lease.addresses, pod=lease.pod, ports=lease.ports, releasing=True))
+
+    def drop(self, sandbox_id: SandboxId, *, keep_addresses: bool = False) -> None:
+        """Forget a lease; with `keep_addresses` they stay taken, because somebody else turned out to have them."""
+        lease = self._records.pop(sandbox_id, None)
+        self._table.delete(sandbox_id)
+        if lease is not None and not keep_addresses:
+            for address in lease.addresses:
+                self.pool.release(address)
+
+    def _put(self, sandbox_id: SandboxId, lease: Lease) -> None:
+        self._table.put(sandbox_id, lease)
+        self._records[sandbox_id] = lease
+
+
+def parse_subnet(text: str) -> IPv4Network:
+    """The subnet of the configuration. Raises InvalidArgument."""
+    try:
+        subnet = IPv4Network(text)
+    except ValueError as failure:
+        raise InvalidArgument(
+            f"[network] subnet: {failure}", hint='an IPv4 network such as "10.88.0.0/16"'
+        ) from failure
+    if subnet.prefixlen > SMALLEST_SUBNET:
+        raise InvalidArgument(f"[network] subnet: {subnet} has no room for a pod", hint="use /30 or larger")
+    return subnet

@@ -1,0 +1,62 @@
+"""What the kernel's link and route messages say, as frozen data."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from podwright.runtime.network.netlink import codec, requests
+from podwright.runtime.network.netlink.codec import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A network interface; `kind` is "bridge", "veth", ...; `master` the index of the bridge it is on, 0 for none."""
+
+    index: int
+    name: str
+    kind: str
+    alias: str
+    master: int
+    mtu_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """An IPv4 route of the main table; `link` is the index of its interface, 0 when it has several or none."""
+
+    destination: IPv4Network
+    link: int
+
+
+def parse_link(message: Message) -> Link:
+    """A link from an RTM_NEWLINK message."""
+    (index,) = struct.unpack_from("=i", message.body, 4)
+    found = codec.attributes(message.body[16:])
+    info = codec.attributes(found.get(requests.IFLA_LINKINFO, b""))
+    return Link(
+        index=index,
+        name=codec.string(found.get(requests.IFLA_IFNAME, b"")),
+        kind=codec.string(info.get(requests.IFLA_INFO_KIND, b"")),
+        alias=codec.string(found.get(requests.IFLA_IFALIAS, b"")),
+        master=_number(found.get(requests.IFLA_MASTER)),
+        mtu_bytes=_number(found.get(requests.IFLA_MTU)),
+    )
+
+
+def parse_route(message: Message) -> Route | None:
+    """A route from an RTM_NEWROUTE message; None for one that carries no unicast traffic of the main table."""
+    prefix_length, table, kind = message.body[1], message.body[4], message.body[7]
+    found = codec.attributes(message.body[12:])
+    if (_number(found.get(requests.RTA_TABLE)) or table) != requests.RT_TABLE_MAIN or kind != requests.RTN_UNICAST:
+        return None
+    destination = found.get(requests.RTA_DST, b"\0\0\0\0")
+    return Route(
+        destination=IPv4Network((destination, prefix_length)),
+        link=_number(found.get(requests.RTA_OIF)),
+    )
+
+
+def _number(value: bytes | None) -> int:
+    return int(struct.unpack("=I", value)[0]) if value is not None and len(value) == 4 else 0
