@@ -12,7 +12,8 @@ MAX_PODS = 1000
 class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`pods` are started at each of `concurrencies`, after `warmup` pods that are not counted.
 
-    `image` needs `sh` and `sleep`; it is pulled when the endpoint lacks it. `handler` is CRI's runtime handler.
+    `image` needs `sh` and `sleep`; it is pulled when the endpoint lacks it. `handler` is CRI's runtime handler;
+    `cgroup_parent` empty leaves the pods to the endpoint's own default.
     """
 
     endpoints: tuple[str, ...]
@@ -21,6 +22,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     image: str = "busybox:latest"
     warmup: int = 2
     handler: str = ""
+    cgroup_parent: str = ""
 
     def check(self) -> None:
         """Raises InvalidArgument when the numbers make no sense."""

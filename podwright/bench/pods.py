@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from podwright.bench.options import BenchOptions
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Internal, PodwrightError
@@ -62,10 +63,9 @@ class StartedPod(msgspec.Struct, frozen=True, kw_only=True):
 class PodMaker:
     """Makes, measures and removes the pods of one run on one endpoint. Every pod carries the run's label."""
 
-    def __init__(self, cri: CriClient, *, image: str, handler: str, log_root: str) -> None:
+    def __init__(self, cri: CriClient, *, options: BenchOptions, log_root: str) -> None:
         self._cri = cri
-        self._image = image
-        self._handler = handler
+        self._options = options
         self._log_root = log_root
         self._run_id = secrets.token_hex(4)
         self._made = 0
@@ -80,13 +80,14 @@ class PodMaker:
             log_directory=f"{self._log_root}/{name}",
             labels={LABEL: self._run_id},
         )
+        config.linux.cgroup_parent = self._options.cgroup_parent
         config.linux.security_context.namespace_options.pid = api.CONTAINER
         return config
 
     def _container_config(self) -> api.ContainerConfig:
         config = api.ContainerConfig(
             metadata=api.ContainerMetadata(name="main"),
-            image=api.ImageSpec(image=self._image),
+            image=api.ImageSpec(image=self._options.image),
             command=COMMAND,
             labels={LABEL: self._run_id},
             log_path="main.log",
@@ -97,7 +98,7 @@ class PodMaker:
     async def start(self) -> StartedPod:
         """RunPodSandbox, CreateContainer, StartContainer. Raises a PodwrightError."""
         runtime, config = self._cri.runtime, self._sandbox_config()
-        sandbox_request = api.RunPodSandboxRequest(config=config, runtime_handler=self._handler)
+        sandbox_request = api.RunPodSandboxRequest(config=config, runtime_handler=self._options.handler)
         sandbox, sandbox_ms = await timed_ms(self._cri.call(runtime.RunPodSandbox, sandbox_request))
         create_request = api.CreateContainerRequest(
             pod_sandbox_id=sandbox.pod_sandbox_id, config=self._container_config(), sandbox_config=config

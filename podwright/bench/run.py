@@ -80,7 +80,7 @@ async def _measure_endpoint(endpoint: str, options: BenchOptions, tell: Tell) ->
 async def _pod_maker(cri: CriClient, options: BenchOptions) -> AsyncIterator[PodMaker]:
     """A PodMaker whose pods and log files are gone at the end, also after a failure or a cancellation."""
     with tempfile.TemporaryDirectory(prefix="podwright-bench-", ignore_cleanup_errors=True) as log_root:
-        maker = PodMaker(cri, image=options.image, handler=options.handler, log_root=log_root)
+        maker = PodMaker(cri, options=options, log_root=log_root)
         try:
             yield maker
         finally:

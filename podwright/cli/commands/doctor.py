@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from podwright.cli.connection import run_async
 from podwright.cli.failures import FAILURE, Leave
-from podwright.cli.invocation import run_async
 from podwright.doctor.checks import judge_all
 from podwright.doctor.gather.everything import gather
 from podwright.doctor.options import DoctorOptions

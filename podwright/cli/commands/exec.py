@@ -7,8 +7,9 @@ import sys
 import click
 
 from podwright.cli import lookup
+from podwright.cli.connection import connected, run_async
 from podwright.cli.failures import CouldNotRun, Leave
-from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import click
 
 from podwright.cli import options, table
-from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cli.connection import connected, run_async
+from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.output import as_data, print_data
 from podwright.cri.v1 import api_pb2 as api
 
@@ -24,11 +25,8 @@ NONE = "<none>"
 @pass_invocation
 def command(invocation: Invocation, reference: str | None, output: str | None, quiet: bool, no_trunc: bool) -> None:
     """List images; with REFERENCE only that one."""
-    request = api.ListImagesRequest()
-    if reference:
-        request.filter.image.image = reference
-    response = run_async(_list(invocation, request))
-    images = sorted(response.images, key=lambda image: [*image.repo_tags, *image.repo_digests, image.id])
+    found = run_async(_list(invocation, reference))
+    images = sorted(found, key=lambda image: [*image.repo_tags, *image.repo_digests, image.id])
     if output in options.PROGRAM_FORMS:
         print_data(as_data(api.ListImagesResponse(images=images)), output)
     elif quiet:
@@ -39,9 +37,15 @@ def command(invocation: Invocation, reference: str | None, output: str | None, q
         click.echo(table.render(WIDE_COLUMNS if wide else COLUMNS, rows), nl=False)
 
 
-async def _list(invocation: Invocation, request: api.ListImagesRequest) -> api.ListImagesResponse:
+async def _list(invocation: Invocation, reference: str | None) -> list[api.Image]:
+    """All images, or those that `reference` means. ListImages' own filter is not kept by every runtime."""
     async with connected(invocation) as cri:
-        return await cri.call(cri.images.ListImages, request)
+        listed = await cri.call(cri.images.ListImages, api.ListImagesRequest())
+        if reference is None:
+            return list(listed.images)
+        spec = api.ImageSpec(image=reference)
+        wanted = await cri.call(cri.images.ImageStatus, api.ImageStatusRequest(image=spec))
+    return [image for image in listed.images if image.id == wanted.image.id]
 
 
 def _rows(image: api.Image, *, wide: bool, whole: bool) -> Iterator[tuple[str, ...]]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from podwright.cli import lookup
-from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cli.connection import connected, run_async
+from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.options import PROGRAM_FORMS
 from podwright.cli.output import as_inspection, print_data
 from podwright.cri.v1 import api_pb2 as api

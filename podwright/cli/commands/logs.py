@@ -12,7 +12,8 @@ import click
 from podwright.agent.logs import follow_log
 from podwright.agent.reporter import LogLine
 from podwright.cli import lookup
-from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cli.connection import connected, run_async
+from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.log_tail import LateParser, tail_offset
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, NotFound

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import click
 
 from podwright.cli import lookup, options, table
-from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cli.connection import connected, run_async
+from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.output import as_data, print_data
 from podwright.cli.states import CONTAINER_STATES, container_state
 from podwright.cri.v1 import api_pb2 as api

@@ -7,8 +7,9 @@ import sys
 import click
 
 from podwright.cli import options, table
+from podwright.cli.connection import connected, run_async
 from podwright.cli.credentials import CREDENTIALS_VARIABLE, Credentials, find_login, parse_pair
-from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.output import as_data, print_data
 from podwright.cli.pull_display import shown_pull, timed
 from podwright.cri.v1 import api_pb2 as api

@@ -8,8 +8,9 @@ import click
 
 from podwright.cli import lookup
 from podwright.cli.commands.stop import GRACE_S, stop_container, stop_pod
+from podwright.cli.connection import connected, run_async
 from podwright.cli.each import for_each
-from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from podwright.cli import lookup
+from podwright.cli.connection import connected, run_async
 from podwright.cli.each import for_each
-from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cri.v1 import api_pb2 as api
 
 

@@ -6,7 +6,8 @@ import click
 
 from podwright import __version__
 from podwright.cli import options
-from podwright.cli.invocation import Invocation, connected, pass_invocation, run_async
+from podwright.cli.connection import connected, run_async
+from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.output import as_data, print_data
 from podwright.cri.v1 import api_pb2 as api
 

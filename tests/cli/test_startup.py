@@ -1,0 +1,115 @@
+"""The command line answers at once and says what is wrong in one line."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from podwright import __version__
+from podwright.cli.app import COMMANDS
+from tests.cli.conftest import Cli
+
+HELP_LIMIT_S = 0.2
+HEAVY = ("grpc", "aiohttp", "rich", "google.protobuf", "pyroute2", "asyncio")
+
+
+def test_help_answers_in_under_200_ms() -> None:
+    """The best of several runs: the machine may be busy with other things."""
+    times = []
+    for _ in range(8):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "podwright", "--help"], check=True, capture_output=True, timeout=30)
+        times.append(time.perf_counter() - began)
+        if times[-1] < HELP_LIMIT_S:
+            break
+    assert min(times) < HELP_LIMIT_S
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_top_level_answers_import_nothing_heavy(arguments: list[str]) -> None:
+    script = (
+        "import sys\nfrom podwright.cli.app import run\n"
+        f"code = run({arguments!r})\n"
+        f"print('loaded:', *(name for name in {HEAVY!r} if name in sys.modules))\nsys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=30)
+    assert done.stdout.splitlines()[-1] == "loaded:"
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+async def test_every_command_has_help_and_the_table_says_the_same(podwright: Cli, name: str) -> None:
+    done = await podwright(name, "--help")
+    assert done.code == 0
+    assert done.out.startswith(f"Usage: podwright {name} ")
+    assert COMMANDS[name].help[:-1].split()[0] in done.out
+
+
+async def test_version_option(podwright: Cli) -> None:
+    assert (await podwright("--version")).out == f"podwright {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["podz"], "did you mean pods?", id="unknown command"),
+        pytest.param(["ps", "--bad"], "No such option", id="unknown option"),
+        pytest.param(["ps", "-o", "xml"], "xml", id="unknown form"),
+        pytest.param(["exec", "some"], "COMMAND", id="no command to run"),
+        pytest.param(["exec", "-it", "some", "--", "sh"], "not available yet", id="interactive exec"),
+        pytest.param(["rm"], "--all", id="nothing to remove"),
+        pytest.param(["rm", "--all", "x"], "--all", id="both to remove"),
+        pytest.param(["stop", "-t", "-1", "x"], "-1", id="negative timeout"),
+        pytest.param(["--endpoint", "tcp://1.2.3.4:5", "ps"], "not a unix socket", id="not a unix socket"),
+        pytest.param(["config", "--config", "/nonexistent"], "does not exist", id="no config file"),
+        pytest.param(["bench", "-e", "unix:///x", "-n", "x"], "valid integer", id="not a number"),
+        pytest.param(["pods", "-l", "novalue"], "KEY=VALUE", id="not a label"),
+        pytest.param(["run", "/nonexistent.yaml"], "/nonexistent.yaml", id="no manifest"),
+    ],
+)
+async def test_bad_usage_is_one_line_and_exit_code_2(podwright: Cli, arguments: list[str], words: str) -> None:
+    done = await podwright(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+    assert len(done.err.splitlines()) == 1
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["ps"], ["pods"], ["images"], ["version"], ["pull", "a"], ["logs", "a"], ["stop", "a"], ["bench"]]
+)
+async def test_no_daemon_is_one_line_with_a_hint(podwright: Cli, tmp_path: Path, arguments: list[str]) -> None:
+    socket = tmp_path / "s.sock"
+    done = await podwright("--endpoint", str(socket), *arguments)
+    assert done.code == 1
+    assert re.fullmatch(
+        rf"podwright: nothing listens on {re.escape(str(socket))} \(start podwright serve.*\)\n", done.err
+    )
+
+
+async def test_exec_without_a_daemon_is_told_from_a_failing_command(podwright: Cli, tmp_path: Path) -> None:
+    assert (await podwright("-e", str(tmp_path / "s"), "exec", "a", "--", "true")).code == 125
+
+
+async def test_debug_shows_the_traceback(podwright: Cli, tmp_path: Path) -> None:
+    done = await podwright("--debug", "--endpoint", str(tmp_path / "s"), "ps")
+    assert done.code == 1
+    assert "Traceback" in done.err
+
+
+async def test_the_effective_configuration(podwright: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('root = "/elsewhere"\n[network]\nbridge = "pw9"\n')
+    as_json = (await podwright("config", "--config", str(file), "-o", "json")).json()
+    assert (as_json["root"], as_json["network"]["bridge"]) == ("/elsewhere", "pw9")
+    assert 'bridge = "pw9"' in (await podwright("config", "--config", str(file))).out
+
+
+def test_a_closed_pipe_is_no_failure_to_talk_about() -> None:
+    script = f"{sys.executable} -m podwright config | true"
+    done = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, timeout=30)
+    assert done.stderr == ""
