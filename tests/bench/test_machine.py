@@ -1,0 +1,19 @@
+"""The machine in words."""
+
+from __future__ import annotations
+
+from podwright.bench.machine import cpu_model, describe_machine, memory_bytes
+
+
+def test_this_machine_is_described() -> None:
+    machine = describe_machine()
+    assert machine.cpus >= 1
+    assert machine.memory_bytes > 2**20
+    assert machine.kernel
+
+
+def test_texts_that_tell_nothing() -> None:
+    assert cpu_model("processor\t: 0\n") == ""
+    assert cpu_model("processor\t: 0\nmodel name\t: Some CPU: fast\n") == "Some CPU: fast"
+    assert memory_bytes("") == 0
+    assert memory_bytes("MemTotal:       16 kB\n") == 16 * 1024

@@ -1,0 +1,57 @@
+"""Memory of processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from podwright.bench.memory import listening_process, monitors_pss_bytes, parse_pss, pss_bytes
+
+MARK = "0123456789abcdef-mark"
+
+
+def test_pss_of_a_rollup() -> None:
+    assert parse_pss("5581-7ffc ---p 00 00:00 0 [rollup]\nRss: 8 kB\nPss:   1234 kB\nPss_Dirty: 1 kB\n") == 1234 * 1024
+    with pytest.raises(ValueError, match="no Pss"):
+        parse_pss("Rss: 8 kB\n")
+
+
+def test_our_own_pss() -> None:
+    own = pss_bytes(os.getpid())
+    assert own is not None
+    assert own > 1024 * 1024
+
+
+def test_the_pss_of_nobody() -> None:
+    assert pss_bytes(2**22 + 1) is None
+
+
+def test_who_listens(tmp_path: Path) -> None:
+    path = tmp_path / "s.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        assert listening_process(f"unix://{path}") == os.getpid()
+
+
+@pytest.fixture
+def marked_process() -> Iterator[int]:
+    """A process with MARK in its command line."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", MARK], start_new_session=True)
+    yield child.pid
+    child.kill()
+    child.wait()
+
+
+def test_monitors_are_found_by_the_ids_in_their_command_lines(marked_process: int) -> None:
+    found = monitors_pss_bytes([MARK], without=())
+    assert found > 0
+    assert monitors_pss_bytes([MARK], without=(marked_process,)) < found
+    assert monitors_pss_bytes(["no-such-id-anywhere"], without=()) == 0
+    assert monitors_pss_bytes([], without=()) == 0
