@@ -44,7 +44,8 @@ async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
     paths = env.paths(container_id)
     try:
         lower = env.images.hold(image.id, container_id)
-        user = await asyncio.to_thread(_make, env, container, sandbox, image, lower)
+        target_pid = await _target_pid(env, sandbox, config)
+        user = await asyncio.to_thread(_make, env, container, sandbox, image, lower, target_pid)
         env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=user))
     except BaseException:
         await asyncio.shield(asyncio.to_thread(place.unmake, paths))
@@ -78,20 +79,32 @@ def _record(
 
 
 def _make(
-    env: ContainerEnvironment, container: Container, sandbox: Sandbox, image: Image, lower: tuple[str, ...]
+    env: ContainerEnvironment,
+    container: Container,
+    sandbox: Sandbox,
+    image: Image,
+    lower: tuple[str, ...],
+    target_pid: int,
 ) -> User:
     """The blocking part: root filesystem, user, spec. Runs in a thread."""
     paths = env.paths(container.id)
     place.make(paths, lower)
     passwd, group = place.read_users(paths.rootfs)
     user = resolve(container.config.security, image.config.user, passwd, group)
-    inputs = _inputs(env, container, sandbox, image, user)
+    inputs = _inputs(env, container, sandbox, image, user, target_pid)
     spec = builder.build(inputs)
     _write_spec(paths, spec)
     return user
 
 
-def _inputs(env: ContainerEnvironment, container: Container, sandbox: Sandbox, image: Image, user: User) -> SpecInputs:
+def _inputs(
+    env: ContainerEnvironment,
+    container: Container,
+    sandbox: Sandbox,
+    image: Image,
+    user: User,
+    target_pid: int,
+) -> SpecInputs:
     config = container.config
     resolved = msgspec.structs.replace(config, mounts=place.resolve_mounts(config))
     pins = {OCI_TYPES[kind]: path for kind, path in env.sandboxes.pins(sandbox).items()}
@@ -99,7 +112,7 @@ def _inputs(env: ContainerEnvironment, container: Container, sandbox: Sandbox, i
         sandbox,
         config,
         pins,
-        target_pid=_target_pid(env, sandbox, config),
+        target_pid=target_pid,
         private_cgroup=env.cgroups.layout == "v2",
     )
     return SpecInputs(
@@ -119,16 +132,11 @@ def _inputs(env: ContainerEnvironment, container: Container, sandbox: Sandbox, i
     )
 
 
-def _target_pid(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig) -> int:
+async def _target_pid(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig) -> int:
     """The process whose PID namespace the container joins; 0 when it joins none."""
     modes = config.security.namespaces
-    if modes.pid is NamespaceMode.POD:
-        if not sandbox.infra_pid:
-            raise InvalidArgument(
-                f"container {config.name} wants the pod's PID namespace, but sandbox {sandbox.id[:12]} has none",
-                hint="ask for pid mode POD in the sandbox's config too",
-            )
-        return sandbox.infra_pid
+    if modes.pid is NamespaceMode.POD and sandbox.config.security.namespaces.pid is not NamespaceMode.NODE:
+        return await env.sandboxes.share_pid_namespace(sandbox.id)
     if modes.pid is NamespaceMode.TARGET:
         target = env.store.get(modes.target_id)
         if target.sandbox_id != sandbox.id:

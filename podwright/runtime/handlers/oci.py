@@ -20,6 +20,8 @@ from podwright.runtime.handlers import conmon
 from podwright.runtime.handlers.conmon import Monitored
 
 REPLY_LIMIT_BYTES = 65536
+RUNC_RECORD = re.compile(r'level=\w+ msg="((?:[^"\\]|\\.)*)"')
+CRUN_PREFIX = re.compile(r"^(\d{4}-\d\d-\d\dT\S+Z: )?(error: )?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,8 @@ class OciHandler:
 
 
 def plain(words: str) -> str:
-    """A runtime's error text as one line, without the date and level that some put before it."""
+    """A runtime's error text as one line: runc's log record by its message, crun's line without its date."""
     line = " ".join(words.split())
-    return re.sub(r"^(\S+Z?:? )?(time=\S+ level=\w+ msg=)?(error|fatal)?:? ?", "", line) or "it gave no reason"
+    if record := RUNC_RECORD.search(line):
+        line = record[1].replace('\\"', '"')
+    return CRUN_PREFIX.sub("", line) or "it gave no reason"

@@ -63,11 +63,12 @@ def write_bundle(paths: SandboxPaths, document: dict[str, Any]) -> None:
 
 
 def make_root(root: str, machine: str) -> None:
-    """The root that all infra containers share: the executable, and a place for /proc. Raises OSError."""
+    """The root that all infra containers share: the executable, and places for /proc and /dev. Raises OSError."""
     program = f"{root}/pause"
     if os.path.exists(program):
         return
-    os.makedirs(f"{root}/proc", mode=0o755, exist_ok=True)
+    for mount_point in ("proc", "dev"):
+        os.makedirs(f"{root}/{mount_point}", mode=0o755, exist_ok=True)
     os.chmod(root, 0o755)
     temporary = f"{program}.new"
     with open(temporary, "wb") as file:

@@ -74,6 +74,7 @@ class SandboxService:
         self._runs: SingleFlight[tuple[str | int, ...], SandboxId] = SingleFlight("run sandbox")
         self._stops: SingleFlight[SandboxId, None] = SingleFlight("stop sandbox")
         self._removes: SingleFlight[SandboxId, None] = SingleFlight("remove sandbox")
+        self._shares: SingleFlight[SandboxId, None] = SingleFlight("share PID namespace")
         self._watches: dict[SandboxId, asyncio.Task[None]] = {}
         self.occupants: Occupants
 
@@ -132,9 +133,22 @@ class SandboxService:
             if any(name.startswith("net") for name in sandbox.config.sysctls):
                 await asyncio.to_thread(place.apply_network_sysctls, sandbox.config, paths)
         if sandbox.config.security.namespaces.pid is NamespaceMode.POD:
-            pid, start_time = await self._infra.start(sandbox, paths, place.pinned_paths(sandbox.config, paths))
-            sandbox = msgspec.structs.replace(sandbox, infra_pid=pid, infra_start_time=start_time)
+            sandbox = await self._start_infra(sandbox)
         return self.store.put(msgspec.structs.replace(sandbox, state=SandboxState.READY))
+
+    async def share_pid_namespace(self, sandbox_id: SandboxId) -> int:
+        """The first process of the pod's shared PID namespace, started now if no container has asked for it yet."""
+        await self._shares.join(sandbox_id, lambda: self._share(sandbox_id))
+        return self.store.get(sandbox_id).infra_pid
+
+    async def _share(self, sandbox_id: SandboxId) -> None:
+        sandbox = self.store.get(sandbox_id)
+        if not sandbox.infra_pid:
+            self._watch_infra(self.store.put(await self._start_infra(sandbox)))
+
+    async def _start_infra(self, sandbox: Sandbox) -> Sandbox:
+        pid, start_time = await self._infra.start(sandbox, self.paths(sandbox.id), self.pins(sandbox))
+        return msgspec.structs.replace(sandbox, infra_pid=pid, infra_start_time=start_time)
 
     async def _undo(self, sandbox: Sandbox) -> None:
         """Take back a sandbox that did not become READY; what cannot be undone stays visible as NOTREADY."""
@@ -165,8 +179,7 @@ class SandboxService:
         watch = self._watches.pop(sandbox.id, None)
         if watch is not None:
             watch.cancel()
-        if sandbox.config.security.namespaces.pid is NamespaceMode.POD:
-            await self._infra.delete(sandbox)
+        await self._infra.delete(sandbox)
         if sandbox.netns and (sandbox.attachment is not None or sandbox.state is SandboxState.CREATING):
             await self._network.detach(attach_request(sandbox), sandbox.attachment)
         await asyncio.to_thread(place.unpin, paths)
@@ -253,7 +266,7 @@ class SandboxService:
 
     async def close(self, timeout_s: float) -> None:
         """Let jobs under way end, or undo them; sandboxes stay."""
-        for flight in (self._runs, self._stops, self._removes):
+        for flight in (self._runs, self._shares, self._stops, self._removes):
             await flight.settle(timeout_s)
         for watch in self._watches.values():
             watch.cancel()

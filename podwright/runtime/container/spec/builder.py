@@ -204,13 +204,13 @@ def namespace_paths(
     """The namespaces that a container joins (path) or gets (empty); those of the host are left out.
 
     `pins` are the sandbox's pinned namespaces by OCI type ("network", "ipc", "uts"). `target_pid` is the process
-    whose PID namespace is joined for TARGET and POD.
+    whose PID namespace is joined for TARGET and POD; 0 when POD means the host's, as the sandbox has that.
     """
     modes = config.security.namespaces
     result = {"mount": "", **pins}
     if modes.pid is NamespaceMode.CONTAINER:
         result["pid"] = ""
-    elif modes.pid is not NamespaceMode.NODE:
+    elif modes.pid is not NamespaceMode.NODE and target_pid:
         result["pid"] = f"/proc/{target_pid}/ns/pid"
     if private_cgroup and not config.security.privileged:
         result["cgroup"] = ""

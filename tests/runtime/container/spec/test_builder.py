@@ -1,0 +1,231 @@
+"""The spec as a whole: what ends up where, for hosts that this one is not too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.linux import capabilities as kernel
+from podwright.runtime.container.spec import builder, resources
+from podwright.runtime.container.spec.builder import DeviceNode, HostFacts, SpecInputs
+from podwright.runtime.container.spec.mounts import SandboxFiles
+from podwright.runtime.container.spec.resources import CgroupAbilities
+from podwright.runtime.model.base import NamespaceMode, NamespaceOptions, ProfileType, Resources, SecurityProfile
+from podwright.runtime.model.container import ContainerConfig, ContainerSecurity, ImageSpec, User
+from podwright.runtime.model.ids import SandboxId
+from podwright.runtime.model.image import ImageConfig
+from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxSecurity, SandboxState
+
+PROFILE = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}
+HOST = HostFacts(
+    machine="x86_64", kernel="6.1", capabilities=frozenset(kernel.NAMES), cgroups=CgroupAbilities(unified=True)
+)
+SANDBOX = Sandbox(
+    id=SandboxId("s" * 64),
+    config=SandboxConfig(name=SandboxName(name="pod", namespace="ns", uid="uid")),
+    handler="crun",
+    state=SandboxState.READY,
+    created_at=1,
+)
+
+
+def _config(security: ContainerSecurity | None = None, **fields: Any) -> ContainerConfig:
+    return ContainerConfig(
+        name="c", image=ImageSpec(image="i"), command=("run",), security=security or ContainerSecurity(), **fields
+    )
+
+
+def _inputs(config: ContainerConfig, **fields: Any) -> SpecInputs:
+    given: dict[str, Any] = {
+        "config": config,
+        "image": ImageConfig(),
+        "sandbox": SANDBOX,
+        "user": User(uid=5, gid=6, groups=(6, 7)),
+        "rootfs": "/root/fs",
+        "hostname": "pod",
+        "cgroups_path": "/parent/id",
+        "namespaces": {"network": "/s/netns", "mount": "", "pid": ""},
+        "files": SandboxFiles(),
+        "host": HOST,
+        "default_profile": PROFILE,
+    }
+    return SpecInputs(**(given | fields))
+
+
+def _with_seccomp(kind: ProfileType, **security: Any) -> ContainerConfig:
+    ref = "/p.json" if kind is ProfileType.LOCALHOST else ""
+    profile = SecurityProfile(kind=kind, localhost_ref=ref)
+    return _config(ContainerSecurity(seccomp=profile, **security))
+
+
+def test_plain_container() -> None:
+    spec = builder.build(_inputs(_config()))
+    assert spec["ociVersion"] == "1.0.2"
+    assert spec["root"] == {"path": "/root/fs", "readonly": False}
+    process = spec["process"]
+    assert process["args"] == ["run"]
+    assert process["user"] == {"uid": 5, "gid": 6, "additionalGids": [6, 7]}
+    assert process["noNewPrivileges"] is False
+    assert spec["linux"]["namespaces"] == [
+        {"type": "mount"},
+        {"type": "network", "path": "/s/netns"},
+        {"type": "pid"},
+    ]
+    assert spec["linux"]["resources"]["devices"] == [{"allow": False, "access": "rwm"}]
+    assert "seccomp" not in spec["linux"]
+    assert spec["annotations"]["io.kubernetes.cri.sandbox-id"] == SANDBOX.id
+
+
+def test_oom_score_is_clamped_to_what_the_daemon_may_set() -> None:
+    config = _config(resources=Resources(oom_score_adj=-500))
+    assert builder.build(_inputs(config))["process"]["oomScoreAdj"] == -500
+    weak = HostFacts(
+        machine="x86_64",
+        kernel="6.1",
+        capabilities=frozenset(),
+        cgroups=CgroupAbilities(),
+        oom_score_adj=100,
+    )
+    assert builder.build(_inputs(config, host=weak))["process"]["oomScoreAdj"] == 100
+
+
+def test_masked_and_readonly_paths_are_exactly_the_requests() -> None:
+    security = ContainerSecurity(masked_paths=("/proc/kcore",), readonly_paths=("/proc/bus",), readonly_rootfs=True)
+    spec = builder.build(_inputs(_config(security)))
+    assert spec["linux"]["maskedPaths"] == ["/proc/kcore"]
+    assert spec["linux"]["readonlyPaths"] == ["/proc/bus"]
+    assert spec["root"]["readonly"] is True
+
+
+def test_privileged_needs_a_privileged_sandbox() -> None:
+    with pytest.raises(InvalidArgument, match="privileged"):
+        builder.build(_inputs(_config(ContainerSecurity(privileged=True))))
+
+
+def test_privileged_has_no_fences() -> None:
+    open_config = msgspec.structs.replace(SANDBOX.config, security=SandboxSecurity(privileged=True))
+    sandbox = msgspec.structs.replace(SANDBOX, config=open_config)
+    config = _with_seccomp(ProfileType.RUNTIME_DEFAULT, privileged=True, masked_paths=("/x",))
+    linux = builder.build(_inputs(config, sandbox=sandbox))["linux"]
+    assert "seccomp" not in linux
+    assert "maskedPaths" not in linux
+    assert linux["resources"]["devices"] == [{"allow": True, "access": "rwm"}]
+
+
+@pytest.mark.parametrize(
+    ("config", "host_has_seccomp", "confined"),
+    [
+        (_config(), True, False),
+        (_with_seccomp(ProfileType.UNCONFINED), True, False),
+        (_with_seccomp(ProfileType.RUNTIME_DEFAULT), True, True),
+        (_with_seccomp(ProfileType.LOCALHOST), True, True),
+        (_with_seccomp(ProfileType.RUNTIME_DEFAULT), False, False),
+    ],
+    ids=["nil", "unconfined", "default", "localhost", "default-without-seccomp"],
+)
+def test_seccomp_choice(config: ContainerConfig, host_has_seccomp: bool, confined: bool) -> None:
+    host = HostFacts(
+        machine="x86_64",
+        kernel="6.1",
+        capabilities=HOST.capabilities,
+        cgroups=HOST.cgroups,
+        seccomp=host_has_seccomp,
+    )
+    spec = builder.build(_inputs(config, host=host, localhost_profile=PROFILE))
+    assert ("seccomp" in spec["linux"]) is confined
+
+
+def test_seccomp_that_cannot_be_given_is_an_error() -> None:
+    with pytest.raises(FailedPrecondition, match="default seccomp profile"):
+        builder.build(_inputs(_with_seccomp(ProfileType.RUNTIME_DEFAULT), default_profile=None))
+
+
+def test_apparmor_localhost_without_apparmor_is_an_error() -> None:
+    profile = SecurityProfile(kind=ProfileType.LOCALHOST, localhost_ref="localhost/x")
+    config = _config(ContainerSecurity(apparmor=profile))
+    with pytest.raises(FailedPrecondition, match="apparmor"):
+        builder.build(_inputs(config))
+    with_it = HostFacts(
+        machine="x86_64",
+        kernel="6.1",
+        capabilities=HOST.capabilities,
+        cgroups=HOST.cgroups,
+        apparmor=True,
+    )
+    assert builder.build(_inputs(config, host=with_it))["process"]["apparmorProfile"] == "x"
+
+
+def test_devices_are_nodes_and_rules() -> None:
+    node = DeviceNode(path="/dev/x", kind="c", major=1, minor=2, mode=0o660, uid=0, gid=9, permissions="rw")
+    linux = builder.build(_inputs(_config(), devices=(node,)))["linux"]
+    assert linux["devices"][0]["fileMode"] == 0o660
+    assert linux["resources"]["devices"][1] == {
+        "allow": True,
+        "type": "c",
+        "major": 1,
+        "minor": 2,
+        "access": "rw",
+    }
+
+
+def _paths(pid: NamespaceMode, target_pid: int = 7, **fields: Any) -> dict[str, str]:
+    config = _config(ContainerSecurity(namespaces=NamespaceOptions(pid=pid, **fields)))
+    pins = {"network": "/n", "ipc": "/i", "uts": "/u"}
+    return builder.namespace_paths(SANDBOX, config, pins, target_pid=target_pid, private_cgroup=False)
+
+
+def test_namespaces() -> None:
+    assert _paths(NamespaceMode.CONTAINER)["pid"] == ""
+    assert _paths(NamespaceMode.POD)["pid"] == "/proc/7/ns/pid"
+    assert _paths(NamespaceMode.TARGET)["pid"] == "/proc/7/ns/pid"
+    assert "pid" not in _paths(NamespaceMode.NODE)
+    assert "pid" not in _paths(NamespaceMode.POD, target_pid=0)
+    assert _paths(NamespaceMode.CONTAINER)["network"] == "/n"
+
+
+def test_the_hosts_network_is_not_for_a_container_of_another_sandbox() -> None:
+    with pytest.raises(InvalidArgument, match="network"):
+        _paths(NamespaceMode.POD, network=NamespaceMode.NODE)
+
+
+@pytest.mark.parametrize(
+    ("values", "abilities", "oci"),
+    [
+        ({}, {}, {}),
+        ({"cpu_shares": 512}, {}, {"cpu": {"shares": 512}}),
+        ({"cpu_quota": -1, "cpu_period": 100000}, {}, {"cpu": {"quota": -1, "period": 100000}}),
+        ({"cpuset_cpus": "0-1"}, {}, {"cpu": {"cpus": "0-1"}}),
+        ({"memory_limit_bytes": 100}, {}, {"memory": {"limit": 100, "swap": 100}}),
+        (
+            {"memory_limit_bytes": 100, "memory_swap_limit_bytes": 200},
+            {},
+            {"memory": {"limit": 100, "swap": 200}},
+        ),
+        ({"memory_limit_bytes": 100}, {"swap": False}, {"memory": {"limit": 100}}),
+        ({"hugepage_limits": (("2MB", 0),)}, {}, {"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]}),
+        ({"hugepage_limits": (("2MB", 0),)}, {"hugetlb": False}, {}),
+        ({"unified": {"memory.high": "1"}}, {}, {}),
+        ({"unified": {"memory.high": "1"}}, {"unified": True}, {"unified": {"memory.high": "1"}}),
+    ],
+)
+def test_resources(values: dict[str, Any], abilities: dict[str, bool], oci: dict[str, Any]) -> None:
+    assert resources.oci_resources(Resources(**values), CgroupAbilities(**abilities)) == oci
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"memory_limit_bytes": -1},
+        {"cpu_shares": -1},
+        {"memory_limit_bytes": 100, "memory_swap_limit_bytes": 50},
+        {"oom_score_adj": 1001},
+        {"hugepage_limits": (("2 MB", 0),)},
+        {"unified": {"../memory.max": "1"}},
+    ],
+)
+def test_resources_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument):
+        resources.oci_resources(Resources(**values), CgroupAbilities(unified=True))

@@ -1,0 +1,48 @@
+"""The configuration is strict, and prints what it read."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from podwright.errors import InvalidArgument
+from podwright.runtime import config
+
+
+def _load(tmp_path: Path, text: str) -> config.Config:
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    return config.load(str(path))
+
+
+def test_defaults_and_every_key_round_trip(tmp_path: Path) -> None:
+    everything = config.dump(config.Config(handlers={"kata": config.Handler(path="/k")}))
+    assert _load(tmp_path, everything) == config.Config(handlers={"kata": config.Handler(path="/k")})
+    assert tomllib.loads(everything)["network"]["cni_conf_dir"] == "/etc/cni/net.d"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("rot = '/x'", r"unknown key rot .*did you mean root\?"),
+        ("[registri]\nx=1", r"unknown key registri .*did you mean registry\?"),
+        ("[network]\ncni_confdir='x'", r"unknown key network\.cni_confdir .*network\.cni_conf_dir"),
+        ("[handlers.kata]\npth='x'", r"unknown key handlers\.kata\.pth .*handlers\.kata\.path"),
+        ("zzzzzz = 1", "known keys: "),
+        ("root = 5", "Expected `str`"),
+        ("root = 'relative'", "absolute"),
+        ("log_level = 'loud'", "log_level"),
+        ("root = ", "Invalid value"),
+        ("handlers = 3", "handlers"),
+    ],
+)
+def test_refusals_name_the_key(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(InvalidArgument, match=words):
+        _load(tmp_path, text)
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="does not exist"):
+        config.load(str(tmp_path / "absent.toml"))
