@@ -30,6 +30,8 @@ def as_inspection(status: Message, info: Mapping[str, str]) -> dict[str, Any]:
     for name in TIME_FIELDS:
         if name in data:
             data[name] = rfc3339(int(data[name]))
+    if "stopSignal" in data:
+        data["stopSignal"] = data["stopSignal"].removeprefix("SIGNAL_")  # as Go programs name the enum's values
     opened: dict[str, Any] = {}
     for key, text in info.items():
         value = _opened(text)

@@ -34,6 +34,7 @@ def test_an_inspection_opens_the_verbose_info() -> None:
     shown = as_inspection(api.ContainerStatus(id="c", created_at=1_795_251_978_030_347_157), info)
     assert shown["info"] == {"pid": 7, "other": "plain"}
     assert shown["status"]["createdAt"] == "2026-11-21T09:06:18.030347157Z"
+    assert shown["status"]["stopSignal"] == "RUNTIME_DEFAULT"
     assert shown["status"]["finishedAt"] == "0001-01-01T00:00:00Z"
 
 
