@@ -35,6 +35,7 @@ POLL_IDLE_S = 1.0
 POLL_GROWTH = 1.6
 # As long as the kubelet waits for a silent runtime before it calls it down.
 RUNTIME_SILENCE_S = 30.0
+SANDBOX_LOSS_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,11 @@ class PodWorker:
                 actions = compute_pod_actions(self._pod, status)
                 if actions.ended:
                     return await self._end(failures(self._pod, status), stop)
-                await stop.unless_forced(self._act(actions, status, stop))
+                try:
+                    await stop.unless_forced(self._act(actions, status, stop))
+                except ContainerStartFailure as failure:
+                    if not await self._sandbox_was_lost(failure, stop):
+                        raise
                 await stop.pause(self._pause_s)
         except StopRequested:
             pass
@@ -92,6 +97,19 @@ class PodWorker:
     async def close(self) -> None:
         """Stop following logs."""
         await self._tails.close()
+
+    async def _sandbox_was_lost(self, failure: ContainerStartFailure, stop: StopRequest) -> bool:
+        """Whether a restart failed because the sandbox is going away, which the runtime shows a moment later."""
+        if self._status.newest(failure.container) is None:
+            return False
+        deadline = time.monotonic() + SANDBOX_LOSS_S
+        while time.monotonic() < deadline:
+            status = await self._look()
+            if not any(sandbox.ready for sandbox in status.sandboxes):
+                return True
+            if await stop.pause(POLL_BUSY_S):
+                break
+        return False
 
     async def _look_patiently(self, stop: StopRequest) -> PodStatus:
         """Look until the runtime answers; a daemon may be restarted under us. Raises Unavailable in the end."""

@@ -82,8 +82,7 @@ def test_the_hash_depends_on_name_and_image_alone() -> None:
         ("dnsPolicy: Default", ["192.0.2.53"], ["example.org"], ["ndots:2", "edns0"]),
         ("dnsPolicy: 'None', dnsConfig: {nameservers: [192.0.2.1]}", ["192.0.2.1"], [], []),
         (
-            "dnsConfig: {nameservers: [192.0.2.1], searches: [a.b, example.org], "
-            "options: [{name: ndots, value: '5'}]}",
+            "dnsConfig: {nameservers: [192.0.2.1], searches: [a.b], options: [{name: ndots, value: '5'}]}",
             ["192.0.2.53", "192.0.2.1"],
             ["example.org", "a.b"],
             ["ndots:5", "edns0"],
