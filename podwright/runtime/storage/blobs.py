@@ -12,7 +12,7 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from podwright.errors import FailedPrecondition, Internal, PodwrightError, ResourceExhausted
 from podwright.runtime.model.image import hex_of
@@ -76,10 +76,16 @@ class BlobStore:
                 await ingest.commit()
         return digest
 
-    def delete(self, digest: str) -> None:
-        """Delete; an absent blob is fine."""
-        with _reported(f"cannot delete {digest}"), contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path(digest))
+    async def delete(self, digests: Collection[str]) -> None:
+        """Delete; absent blobs are fine. They are out of the store before the first await, and off the disk after."""
+        doomed = []
+        for digest in digests:
+            moved = f"{self._ingest}/{secrets.token_hex(8)}"
+            with _reported(f"cannot delete {digest}"), contextlib.suppress(FileNotFoundError):
+                os.rename(self.path(digest), moved)
+                doomed.append(moved)
+        if doomed:
+            await to_completion(asyncio.to_thread(_unlink_all, doomed))
 
     def digests(self) -> list[str]:
         """All stored blobs."""
@@ -175,6 +181,23 @@ def _reported(doing: str) -> Iterator[None]:
         yield
     except OSError as failure:
         raise disk_error(failure, doing) from failure
+
+
+@contextlib.contextmanager
+def open_blob(path: str) -> Iterator[int]:
+    """A descriptor to read a stored blob. Raises Internal."""
+    with _reported("cannot read the image store"):
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _unlink_all(paths: Iterable[str]) -> None:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def _replace(path: str, content: bytes) -> None:

@@ -1,0 +1,1 @@
+"""The images of this node: pulling, finding, holding and removing them. See `service`."""

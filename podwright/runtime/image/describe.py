@@ -1,0 +1,62 @@
+"""From a manifest and a config blob to our `Image`. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from podwright.errors import FailedPrecondition
+from podwright.runtime.model.ids import ImageId
+from podwright.runtime.model.image import Image, ImageConfig
+from podwright.runtime.registry.manifest import ImageDocument, Manifest, RunConfig
+
+
+def chain_ids(diff_ids: Sequence[str]) -> list[str]:
+    """The id of each layer together with all below it (OCI image-spec, config.md)."""
+    chain: list[str] = []
+    for diff_id in diff_ids:
+        both = f"{chain[-1]} {diff_id}" if chain else ""
+        chain.append("sha256:" + hashlib.sha256(both.encode()).hexdigest() if chain else diff_id)
+    return chain
+
+
+def check(manifest: Manifest, document: ImageDocument, max_layers: int, name: str) -> None:
+    """Raises FailedPrecondition when manifest and config do not fit together, or there are too many layers."""
+    count = len(document.rootfs.diff_ids or ())
+    if len(manifest.layers) != count:
+        raise FailedPrecondition(f"{name}: the manifest has {len(manifest.layers)} layers, the config {count}")
+    if count > max_layers:
+        raise FailedPrecondition(f"{name} has {count} layers; [images] max_layers allows {max_layers}")
+
+
+def image(manifest: Manifest, manifest_bytes: int, document: ImageDocument, layers: Sequence[str]) -> Image:
+    """The image without its names. `layers` are the ids of the unpacked layers, from the base up."""
+    run = config(document.config or RunConfig())
+    user = run.user.partition(":")[0]
+    numeric = user.isascii() and user.isdigit()
+    chain = chain_ids(document.rootfs.diff_ids or ())
+    return Image(
+        id=ImageId(manifest.config.digest),
+        size_bytes=manifest_bytes + manifest.config.size + sum(layer.size for layer in manifest.layers),
+        config=run,
+        uid=int(user) if numeric else None,
+        username="" if numeric else user,
+        layers=tuple(layers),
+        chain_id=chain[-1] if chain else "",
+        annotations=dict(manifest.annotations or {}),
+    )
+
+
+def config(run: RunConfig) -> ImageConfig:
+    """The config with every null made empty."""
+    return ImageConfig(
+        entrypoint=run.entrypoint or (),
+        cmd=run.cmd or (),
+        env=run.env or (),
+        working_dir=run.working_dir or "",
+        user=run.user or "",
+        volumes=tuple(sorted(run.volumes or ())),
+        exposed_ports=tuple(sorted(run.exposed_ports or ())),
+        stop_signal=run.stop_signal or "",
+        labels=dict(run.labels or {}),
+    )

@@ -1,0 +1,134 @@
+"""Bringing one layer: download, check, unpack and keep, all at once, or whatever of it is still missing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.runtime.registry.client import Client
+from podwright.runtime.registry.manifest import Descriptor
+from podwright.runtime.storage.blobs import BlobStore, DigestMismatch, Ingest, open_blob
+from podwright.runtime.storage.layers import LayerStore, Unpacked
+from podwright.runtime.storage.unpacking import BadLayer, DownloadEnded, Marks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A layer of an image. `below` gives the ids of the layers under it when they are there."""
+
+    descriptor: Descriptor
+    diff_id: str
+    chain_id: str
+    below: Callable[[], Awaitable[Sequence[str]]]
+
+
+class _Sink:
+    """Writes into the store, and tells the unpack program how far it has come."""
+
+    def __init__(self, ingest: Ingest, marks: Marks) -> None:
+        self._ingest = ingest
+        self._marks = marks
+
+    @property
+    def written_bytes(self) -> int:
+        return self._ingest.written_bytes
+
+    async def write(self, data: bytes | bytearray) -> None:
+        await self._ingest.write(data)
+        self._marks.advance(self._ingest.written_bytes)
+
+
+class LayerFetcher:
+    """Joins the registry client with the two stores, for layers."""
+
+    def __init__(self, blobs: BlobStore, layers: LayerStore) -> None:
+        self._blobs = blobs
+        self._layers = layers
+        # One at a time per blob: a second pull of it then finds it, or tries with its own credentials.
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    async def fetch(self, client: Client | None, wanted: Wanted) -> str:
+        """The id of the unpacked layer. Without a client the blob has to be there.
+
+        Raises BadLayer, DigestMismatch, ResourceExhausted, and what the client raises; each names the layer.
+        """
+        digest = wanted.descriptor.digest
+        lock = self._locks.setdefault(digest, asyncio.Lock())
+        try:
+            async with lock:
+                return await self._fetch_missing(client, wanted)
+        except (BadLayer, DigestMismatch, FailedPrecondition) as failure:
+            raise type(failure)(f"layer {digest}: {failure.message}", hint=failure.hint) from failure
+
+    async def _fetch_missing(self, client: Client | None, wanted: Wanted) -> str:
+        descriptor = wanted.descriptor
+        there = self._layers.find(wanted.diff_id, wanted.chain_id)
+        if self._blobs.size(descriptor.digest) == descriptor.size:
+            return there or await self._unpack_stored(wanted)
+        if client is None:
+            raise FailedPrecondition("its blob is not in the store")
+        used: list[str] = []
+        while True:
+            try:
+                if there is None:
+                    return await self._download_and_unpack(client, wanted, used)
+                with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
+                    await self._download(client, descriptor, ingest, marks, used)
+            except DigestMismatch:
+                if not client.distrust(descriptor.digest, used):
+                    raise
+            else:
+                return there
+
+    async def _unpack_stored(self, wanted: Wanted) -> str:
+        descriptor = wanted.descriptor
+        with open_blob(self._blobs.path(descriptor.digest)) as fd, Marks() as marks:
+            marks.end()
+            async with self._layers.unpacked(fd, marks, descriptor.size, wanted.diff_id) as unpacked:
+                return await self._keep(unpacked, wanted)
+
+    async def _download_and_unpack(self, client: Client, wanted: Wanted, used: list[str]) -> str:
+        descriptor = wanted.descriptor
+        with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
+            download = asyncio.create_task(self._download(client, descriptor, ingest, marks, used))
+            try:
+                async with self._layers.unpacked(ingest.fd, marks, descriptor.size, wanted.diff_id) as unpacked:
+                    await download
+                    return await self._keep(unpacked, wanted)
+            except (BadLayer, DigestMismatch, DownloadEnded):
+                await download  # when the bytes were not those asked for, that is the cause
+                raise
+            finally:
+                await _ended(download)
+
+    async def _download(
+        self, client: Client, descriptor: Descriptor, ingest: Ingest, marks: Marks, used: list[str]
+    ) -> None:
+        try:
+            await client.blob(descriptor, _Sink(ingest, marks), used)
+        finally:
+            marks.end()
+        await ingest.commit()
+
+    async def _keep(self, unpacked: Unpacked, wanted: Wanted) -> str:
+        below = await wanted.below() if unpacked.report.implicit else ()
+        return await self._layers.commit(unpacked, wanted.chain_id, below)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel it, if it is not over, and see its end: it must not outlive the descriptors that it writes to."""
+    task.cancel()
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
+
+
+def named(failure: PodwrightError, name: str) -> PodwrightError:
+    """The same failure, saying which image it concerns."""
+    return type(failure)(f"{name}: {failure.message}", hint=failure.hint)

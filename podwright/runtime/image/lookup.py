@@ -1,0 +1,40 @@
+"""Finding an image by whatever people and kubelets call it: id, prefix of an id, tag, digest, short name. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from podwright.errors import InvalidArgument
+from podwright.runtime.image.records import ImageRecord
+from podwright.runtime.registry import reference
+
+_ID = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
+
+
+def find(records: Mapping[str, ImageRecord], name: str) -> ImageRecord | None:
+    """The image called `name`; names come before prefixes of ids.
+
+    Raises InvalidArgument for an empty name and for a prefix of several ids.
+    """
+    if not name:
+        raise InvalidArgument("the image name is empty")
+    whole = _whole(name)
+    for record in records.values():
+        if whole in record.targets:
+            return record
+    match = _ID.fullmatch(name)
+    if match is None:
+        return None
+    prefix = "sha256:" + match[1]
+    found = [record for key, record in records.items() if key.startswith(prefix)]
+    if len(found) > 1:
+        raise InvalidArgument(f"{name} is the beginning of {len(found)} image ids", hint="give more digits")
+    return found[0] if found else None
+
+
+def _whole(name: str) -> str | None:
+    try:
+        return str(reference.parse(name))
+    except InvalidArgument:
+        return None

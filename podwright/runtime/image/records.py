@@ -1,0 +1,35 @@
+"""What the database holds of images: a record per image id, and one per holder of an image's layers."""
+
+from __future__ import annotations
+
+from podwright.runtime.model.base import Value
+from podwright.runtime.model.ids import ImageId
+from podwright.runtime.model.image import Image
+
+
+class Target(Value, frozen=True, kw_only=True):
+    """What one name points at.
+
+    `digest` is that of the index or manifest as served; `blobs` are all blobs that belong to it; `manifest` is the
+    one of our platform, and `listed` its form in the OCI layout's index.
+    """
+
+    digest: str
+    manifest: str
+    listed: str
+    listed_bytes: int
+    blobs: tuple[str, ...]
+
+
+class ImageRecord(Value, frozen=True, kw_only=True):
+    """An image and its names: `targets` by whole reference, tags and digests alike."""
+
+    image: Image
+    targets: dict[str, Target]
+
+
+class Hold(Value, frozen=True, kw_only=True):
+    """Layers (from the base up) that somebody has mounted; they outlive the image."""
+
+    image_id: ImageId
+    layers: tuple[str, ...]

@@ -1,0 +1,119 @@
+"""Answers a server's 401: Basic, or a Bearer token from its token server (distribution-spec, token/oauth2).
+
+One per server and pull. Secrets are never logged, and are sent to a token server only as confidentially as to the
+registry itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from podwright.runtime.registry import challenge
+from podwright.runtime.registry.challenge import Challenge, Credentials
+from podwright.runtime.registry.failure import HostFailure, Rank
+from podwright.runtime.registry.hosts import Host
+from podwright.runtime.registry.transport import Transport
+
+CLIENT_ID = "podwright"
+TOKEN_LIMIT_BYTES = 1 << 20
+# What token servers without OAuth2 answer to a POST.
+NO_POST = (400, 401, 404, 405)
+
+
+class _Token(msgspec.Struct, frozen=True):
+    token: str | None = None
+    access_token: str | None = None
+
+
+class Authorizer:
+    """Holds the Authorization header that one server accepts."""
+
+    def __init__(self, transport: Transport, host: Host, credentials: Credentials, repository: str) -> None:
+        self._transport = transport
+        self._host = host
+        self._credentials = credentials
+        self._repository = repository
+        self._lock = asyncio.Lock()
+        self.header = f"Bearer {credentials.bearer}" if credentials.bearer else ""
+
+    async def answer(self, headers: Iterable[str], refused: str) -> None:
+        """Find a new `header` for these WWW-Authenticate headers; `refused` is the one that did not do.
+
+        Raises HostFailure when there is nothing new to offer. Requests that fail together share one answer.
+        """
+        async with self._lock:
+            if self.header != refused:
+                return
+            asked = challenge.preferred(challenge.parse(headers))
+            if asked is None:
+                raise self._denied("it asks for credentials in no way that we know")
+            header = self._credentials.basic() if asked.scheme == "basic" else await self._bearer(asked)
+            if not header:
+                raise self._denied("it asks for a user and a password, and none were given")
+            if header == refused:
+                raise self._denied("it refuses the credentials")
+            self.header = header
+
+    def _denied(self, why: str) -> HostFailure:
+        return HostFailure(Rank.DENIED, f"{self._host.name} denies access to {self._repository}: {why}")
+
+    async def _bearer(self, asked: Challenge) -> str:
+        realm = urlsplit(asked.parameters["realm"])
+        if realm.scheme not in ("http", "https") or (self._host.url.startswith("https:") and realm.scheme == "http"):
+            raise self._denied(f"its token server {realm.scheme}://{realm.netloc} is not one to show credentials to")
+        fields = {"scope": " ".join(challenge.scopes(asked, self._repository))}
+        if asked.parameters.get("service"):
+            fields["service"] = asked.parameters["service"]
+        token = None
+        if self._credentials.secret:
+            token = await self._post(realm.geturl(), fields)
+        if token is None:
+            token = await self._get(realm.geturl(), fields)
+        return f"Bearer {token}"
+
+    async def _post(self, realm: str, fields: Mapping[str, str]) -> str | None:
+        """OAuth2; None when the server does not speak it."""
+        secret = self._credentials.secret
+        if self._credentials.username:
+            grant = {"grant_type": "password", "username": self._credentials.username, "password": secret}
+        else:
+            grant = {"grant_type": "refresh_token", "refresh_token": secret}
+        return await self._token("POST", realm, {}, {**grant, **fields, "client_id": CLIENT_ID})
+
+    async def _get(self, realm: str, fields: Mapping[str, str]) -> str:
+        """Docker's older way; without credentials an anonymous token."""
+        scopes = fields["scope"].split(" ")
+        query = urlencode(
+            [*((key, value) for key, value in fields.items() if key != "scope"), *(("scope", one) for one in scopes)]
+        )
+        separator = "&" if "?" in realm else "?"
+        basic = self._credentials.basic()
+        token = await self._token("GET", f"{realm}{separator}{query}", {"Authorization": basic} if basic else {}, None)
+        if token is None:
+            raise self._denied(f"its token server {urlsplit(realm).netloc} refuses the credentials")
+        return token
+
+    async def _token(
+        self, method: str, url: str, headers: Mapping[str, str], data: Mapping[str, str] | None
+    ) -> str | None:
+        name = urlsplit(url).netloc
+        own = name == self._host.name
+        host = self._host if own else Host(url=f"{urlsplit(url).scheme}://{name}", origin=False)
+        async with self._transport.request(host, method, url, headers, data) as response:
+            body = await self._transport.body(host, response, TOKEN_LIMIT_BYTES)
+            if response.status in NO_POST or response.status == 403:
+                return None
+            if response.status != 200:
+                raise HostFailure(Rank.UNAVAILABLE, f"the token server {name} answers {response.status}")
+        try:
+            answer = msgspec.json.decode(body, type=_Token)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            answer = _Token()
+        token = answer.access_token or answer.token
+        if not token or not token.isprintable():
+            raise HostFailure(Rank.GARBAGE, f"the token server {name} answers without a token")
+        return token

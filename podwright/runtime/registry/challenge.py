@@ -1,0 +1,105 @@
+"""WWW-Authenticate headers (RFC 9110, section 11) and the credentials that answer them. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from podwright.errors import InvalidArgument
+from podwright.runtime.model.image import RegistryAuth
+
+DOCKER_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_SCHEME = re.compile(r"[\s,]*([A-Za-z][A-Za-z0-9_-]*)(?=\s|,|$)(?!\s*=)")
+_PARAMETER = re.compile(r'[\s,]*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """One way in that a server offers; `scheme` and the parameters' names are lower case."""
+
+    scheme: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What may be shown to one server. With `secret` and no `username`, the secret is a refresh token.
+
+    `bearer` is a token to be sent as it is.
+    """
+
+    username: str = ""
+    secret: str = field(default="", repr=False)
+    bearer: str = field(default="", repr=False)
+
+    def basic(self) -> str:
+        """The value of an Authorization header; empty without a username."""
+        if not self.username:
+            return ""
+        return "Basic " + base64.b64encode(f"{self.username}:{self.secret}".encode()).decode("ascii")
+
+
+def parse(headers: Iterable[str]) -> list[Challenge]:
+    """All challenges in all headers; what cannot be read is left out."""
+    found = []
+    for text in headers:
+        position = 0
+        while scheme := _SCHEME.match(text, position):
+            position = scheme.end()
+            parameters: dict[str, str] = {}
+            while parameter := _PARAMETER.match(text, position):
+                name, quoted, token = parameter.groups()
+                value = token if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+                parameters.setdefault(name.lower(), value)
+                position = parameter.end()
+            found.append(Challenge(scheme=scheme[1].lower(), parameters=parameters))
+    return found
+
+
+def preferred(challenges: list[Challenge]) -> Challenge | None:
+    """Bearer before Basic; None when neither is offered."""
+    for scheme in ("bearer", "basic"):
+        for challenge in challenges:
+            if challenge.scheme == scheme and (scheme == "basic" or challenge.parameters.get("realm")):
+                return challenge
+    return None
+
+
+def scopes(challenge: Challenge, repository: str) -> list[str]:
+    """What to ask a token for: what the server says, and pulling."""
+    asked = challenge.parameters.get("scope", "").split(" ")
+    return sorted({*filter(None, asked), f"repository:{repository}:pull"})
+
+
+def credentials_for(auth: RegistryAuth | None, registry_host: str) -> Credentials:
+    """What of CRI's AuthConfig is meant for the registry. Raises InvalidArgument.
+
+    Credentials that name another server are none, as in containerd; the words are those of CRI.
+    """
+    if auth is None or not _same_server(auth.server_address, registry_host):
+        return Credentials()
+    if auth.username or auth.password:
+        return Credentials(username=auth.username, secret=auth.password)
+    if auth.identity_token:
+        return Credentials(secret=auth.identity_token)
+    if auth.auth:
+        try:
+            decoded = base64.b64decode(auth.auth, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError) as failure:
+            raise InvalidArgument("the registry credentials' `auth` is not base64 of user:password") from failure
+        username, colon, password = decoded.partition(":")
+        if not colon:
+            raise InvalidArgument("the registry credentials' `auth` has no colon in it")
+        return Credentials(username=username, secret=password.strip("\0"))
+    return Credentials(bearer=auth.registry_token)
+
+
+def _same_server(address: str, registry_host: str) -> bool:
+    if not address:
+        return True
+    netloc = urlsplit(address if "://" in address else f"//{address}").netloc
+    return netloc == registry_host or {netloc, registry_host} <= DOCKER_HOSTS

@@ -1,0 +1,203 @@
+"""Pulling from one repository: resolves tags, fetches manifests and blobs, going from server to server as they fail.
+
+One per pull. Every manifest that leaves here has the digest that it was asked for by; blobs are checked by whoever
+stores them, who can tell `distrust` when one was wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+
+from podwright.errors import PodwrightError
+from podwright.runtime import config
+from podwright.runtime.model.image import DIGEST, RegistryAuth
+from podwright.runtime.registry import challenge, hosts, manifest
+from podwright.runtime.registry.challenge import Credentials
+from podwright.runtime.registry.failure import HostFailure, Rank, summary
+from podwright.runtime.registry.hosts import Host
+from podwright.runtime.registry.manifest import Descriptor
+from podwright.runtime.registry.reference import Reference
+from podwright.runtime.registry.server import Server
+from podwright.runtime.registry.transport import Transport
+
+if TYPE_CHECKING:
+    import aiohttp
+
+log = logging.getLogger(__name__)
+
+DOCUMENT_LIMIT_BYTES = 8 << 20  # of a manifest, index or config
+WRITE_BYTES = 1 << 20
+NO_HEAD = (405, 501)
+DIGEST_HEADER = "Docker-Content-Digest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """What a name points at; `data` is there when the server had to be asked for all of it."""
+
+    digest: str
+    media_type: str
+    data: bytes | None = None
+
+
+class Sink(Protocol):
+    """Where a blob goes; `written_bytes` tells where to go on after a server failed."""
+
+    @property
+    def written_bytes(self) -> int: ...
+
+    async def write(self, data: bytes | bytearray) -> None: ...
+
+
+class Client:
+    """A repository on its servers. Use as an async context manager."""
+
+    def __init__(self, reference: Reference, auth: RegistryAuth | None, settings: config.Registry) -> None:
+        """Reads the hosts configuration. Raises InvalidArgument for credentials, FailedPrecondition for hosts.toml."""
+        self._reference = reference
+        self._transport = Transport(
+            connect_timeout_s=settings.connect_timeout_s, stall_timeout_s=settings.stall_timeout_s
+        )
+        self._distrusted: dict[str, set[str]] = {}
+        self._servers = [
+            Server(self._transport, host, _credentials(auth, host, reference), reference)
+            for host in hosts.load(settings.config_path, reference.host)
+        ]
+
+    async def __aenter__(self) -> Client:
+        await self._transport.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.__aexit__()
+
+    async def resolve(self) -> Resolved:
+        """What the reference points at now. Raises NotFound, PermissionDenied, Unknown (RegistryUnavailable) ..."""
+        failures: list[HostFailure] = []
+        for server in self._serving("resolve"):
+            try:
+                return await self._resolve_on(server)
+            except HostFailure as failure:
+                failures.append(failure)
+                log.info("registry failed host=%s reason=%s", server.name, failure.message)
+        raise self._summary(str(self._reference), failures)
+
+    async def _resolve_on(self, server: Server) -> Resolved:
+        path, accept = f"manifests/{self._reference.target}", {"Accept": manifest.ACCEPT}
+        try:
+            async with server.request("HEAD", path, accept) as response:
+                digest = response.headers.get(DIGEST_HEADER, "")
+                if DIGEST.fullmatch(digest):
+                    return Resolved(digest=digest, media_type=response.headers.get("Content-Type", ""))
+        except HostFailure as failure:
+            if failure.status not in NO_HEAD:
+                raise
+        async with server.request("GET", path, accept) as response:
+            data = await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
+            _check_json(server, response, data)
+            digest = "sha256:" + hashlib.sha256(data).hexdigest()
+            return Resolved(digest=digest, media_type=response.headers.get("Content-Type", ""), data=data)
+
+    async def manifest(self, digest: str) -> tuple[bytes, str]:
+        """(content, media type) of a manifest or index by digest. Raises as `resolve` does."""
+        return await self._document(f"manifests/{digest}", digest, {"Accept": manifest.ACCEPT})
+
+    async def config(self, descriptor: Descriptor) -> bytes:
+        """A small blob. Raises as `resolve` does."""
+        return (await self._document(f"blobs/{descriptor.digest}", descriptor.digest, {}))[0]
+
+    async def _document(self, path: str, digest: str, headers: Mapping[str, str]) -> tuple[bytes, str]:
+        failures: list[HostFailure] = []
+        for server in self._serving("pull"):
+            try:
+                async with server.request("GET", path, headers) as response:
+                    data = await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
+                    if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
+                        _check_json(server, response, data)
+                        raise HostFailure(Rank.GARBAGE, f"{server.name} sends something else than {digest}")
+                    return data, response.headers.get("Content-Type", "")
+            except HostFailure as failure:
+                failures.append(failure)
+                log.info("registry failed host=%s reason=%s", server.name, failure.message)
+        raise self._summary(f"{self._reference.name}@{digest}", failures)
+
+    async def blob(self, descriptor: Descriptor, sink: Sink, used: list[str]) -> None:
+        """Bring a blob into `sink`; the servers that it came from are added to `used`, for `distrust`.
+
+        When a server fails, the next goes on where it stopped; it ends when a whole round brought nothing. Raises as
+        `resolve` does, and what the sink raises.
+        """
+        failures: list[HostFailure] = []
+        while True:
+            before = sink.written_bytes
+            for server in self._serving("pull", descriptor.digest):
+                try:
+                    used.append(server.key)
+                    await self._blob_from(server, descriptor, sink)
+                except HostFailure as failure:
+                    failures.append(failure)
+                    log.info("registry failed host=%s reason=%s", server.name, failure.message)
+                else:
+                    return
+            if sink.written_bytes == before:
+                raise self._summary(f"{self._reference.name}@{descriptor.digest}", failures)
+
+    async def _blob_from(self, server: Server, descriptor: Descriptor, sink: Sink) -> None:
+        start = sink.written_bytes
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        async with server.request("GET", f"blobs/{descriptor.digest}", headers) as response:
+            partial = response.status == HTTPStatus.PARTIAL_CONTENT
+            if partial and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+                raise HostFailure(Rank.GARBAGE, f"{server.name} sends another range of {descriptor.digest}")
+            surplus = 0 if partial else start  # a server without ranges starts again
+            pending = bytearray()
+            try:
+                async for piece in self._transport.pieces(server.host, response):
+                    if surplus:
+                        piece, surplus = piece[surplus:], max(0, surplus - len(piece))  # noqa: PLW2901 # the part that is new
+                    pending += piece
+                    if len(pending) >= WRITE_BYTES:
+                        full, pending = pending, bytearray()
+                        await sink.write(full)
+            except HostFailure:
+                await sink.write(pending)
+                raise
+            await sink.write(pending)
+        if sink.written_bytes < descriptor.size:
+            raise HostFailure(
+                Rank.GARBAGE,
+                f"{server.name} sends {sink.written_bytes} of the {descriptor.size} bytes of {descriptor.digest}",
+            )
+
+    def distrust(self, digest: str, urls: list[str]) -> bool:
+        """Take no more of this blob from these servers. Returns whether any is left."""
+        self._distrusted.setdefault(digest, set()).update(urls)
+        return any(self._serving("pull", digest))
+
+    def _serving(self, capability: str, digest: str = "") -> list[Server]:
+        refused = self._distrusted.get(digest, set())
+        return [one for one in self._servers if capability in one.host.capabilities and one.key not in refused]
+
+    def _summary(self, what: str, failures: list[HostFailure]) -> PodwrightError:
+        if not failures:
+            failures = [HostFailure(Rank.UNREACHABLE, f"no server configured for {self._reference.host} may be asked")]
+        return summary(what, failures)
+
+
+def _credentials(auth: RegistryAuth | None, host: Host, reference: Reference) -> Credentials:
+    """A mirror sees credentials only when they name it; those without a server are the registry's own."""
+    if host.origin:
+        return challenge.credentials_for(auth, reference.host)
+    return challenge.credentials_for(auth, host.name) if auth and auth.server_address else Credentials()
+
+
+def _check_json(server: Server, response: aiohttp.ClientResponse, data: bytes) -> None:
+    """Login pages and proxies answer 200 with HTML. Raises HostFailure."""
+    if not data.lstrip().startswith(b"{"):
+        kind = response.headers.get("Content-Type", "something").partition(";")[0]
+        raise HostFailure(Rank.GARBAGE, f"{server.name} answers with {kind} where an image manifest should be")

@@ -1,0 +1,58 @@
+"""Which platforms this machine runs, best first (containerd's order). Pure, but for `host_platforms`."""
+
+from __future__ import annotations
+
+import platform
+import re
+
+from podwright.runtime.registry.manifest import Platform
+
+ARCHITECTURES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7l": "arm",
+    "armv6l": "arm",
+    "i686": "386",
+    "i386": "386",
+    "loongarch64": "loong64",
+}
+# x86-64 psABI: what each level adds, in /proc/cpuinfo's words.
+AMD64_LEVELS = (
+    ("v2", {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}),
+    ("v3", {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}),
+    ("v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
+)
+ARM_VARIANTS = ("v8", "v7", "v6", "v5")
+
+
+def host_platforms() -> list[Platform]:
+    """This machine's."""
+    machine = platform.machine()
+    flags: set[str] = set()
+    if machine == "x86_64":
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            found = re.search(r"^flags\s*:(.*)$", file.read(), re.MULTILINE)
+        flags = set(found[1].split()) if found else set()
+    return platforms_of(machine, flags)
+
+
+def platforms_of(machine: str, flags: set[str]) -> list[Platform]:
+    """What a machine (uname's word) with these CPU flags runs."""
+    architecture = ARCHITECTURES.get(machine, machine)
+    if architecture == "amd64":
+        levels = ["v1"]
+        for level, needed in AMD64_LEVELS:
+            if not needed <= flags:
+                break
+            levels.append(level)
+        return [*_variants("amd64", [*reversed(levels), ""]), *_variants("386", [""])]
+    if architecture == "arm64":
+        return [*_variants("arm64", ["v8", ""]), *_variants("arm", [*ARM_VARIANTS, ""])]
+    if architecture == "arm":
+        newest = "v" + machine[4:5]
+        return _variants("arm", [*(one for one in ARM_VARIANTS if one <= newest), ""])
+    return _variants(architecture, [""])
+
+
+def _variants(architecture: str, variants: list[str] | tuple[str, ...]) -> list[Platform]:
+    return [Platform(architecture=architecture, os="linux", variant=variant) for variant in variants]

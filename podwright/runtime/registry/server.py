@@ -1,0 +1,122 @@
+"""One server of a repository: requests that survive 401, busy and broken answers, and a wrong guess about TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+
+from podwright.runtime.registry.auth import Authorizer
+from podwright.runtime.registry.challenge import Credentials
+from podwright.runtime.registry.failure import HostFailure, Rank
+from podwright.runtime.registry.hosts import Host
+from podwright.runtime.registry.reference import Reference
+from podwright.runtime.registry.transport import Transport
+
+if TYPE_CHECKING:
+    import aiohttp
+
+ERROR_LIMIT_BYTES = 64 << 10
+ERROR_SHOWN = 300
+AUTH_ROUNDS = 2  # a token may have expired since, hence more than one
+BUSY_PAUSES_S = (0.1, 0.3, 1.0, 3.0)
+BROKEN_PAUSES_S = (0.05,)
+PAUSES_S = {408: BUSY_PAUSES_S, 429: BUSY_PAUSES_S, **dict.fromkeys((500, 502, 503, 504), BROKEN_PAUSES_S)}
+RANKS = {401: Rank.DENIED, 403: Rank.DENIED, 404: Rank.MISSING, 400: Rank.GARBAGE}
+
+
+class _Error(msgspec.Struct):
+    code: str = ""
+    message: str = ""
+
+
+class _Errors(msgspec.Struct):
+    errors: list[_Error] | None = None
+
+
+class Server:
+    """A host, with what was learnt about it during this pull."""
+
+    def __init__(self, transport: Transport, host: Host, credentials: Credentials, reference: Reference) -> None:
+        self.host = host
+        self.key = host.url  # stays when the scheme changes
+        self._transport = transport
+        self._reference = reference
+        self._authorizer = Authorizer(transport, host, credentials, reference.repository)
+
+    @property
+    def name(self) -> str:
+        """Host and port."""
+        return self.host.name
+
+    @contextlib.asynccontextmanager
+    async def request(
+        self, method: str, path: str, headers: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A successful response to a request below the repository. Raises HostFailure."""
+        async with contextlib.AsyncExitStack() as stack:
+            yield await self._until_success(stack, method, path, headers)
+
+    async def _until_success(
+        self, stack: contextlib.AsyncExitStack, method: str, path: str, headers: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
+        tries: dict[int, int] = {}
+        while True:
+            sent = self._authorizer.header
+            signed = {**headers, "Authorization": sent} if sent else headers
+            try:
+                async with contextlib.AsyncExitStack() as attempt:
+                    exchange = self._transport.request(self.host, method, self._url(path), signed)
+                    response = await attempt.enter_async_context(exchange)
+                    if response.status < 300:
+                        stack.push_async_exit(attempt.pop_all())
+                        return response
+                    failure = await self._refusal(method, path, response)
+                    challenges = response.headers.getall("WWW-Authenticate", [])
+            except HostFailure as broken:
+                failure, challenges = broken, []
+            count = tries[failure.status] = tries.get(failure.status, 0) + 1
+            await self._prepare_next(failure, challenges, sent, count)
+
+    async def _prepare_next(self, failure: HostFailure, challenges: list[str], sent: str, count: int) -> None:
+        """Make another try worth while after the `count`th such failure, or raise it."""
+        pauses = PAUSES_S.get(failure.status, ())
+        if self.host.tls_fallback and (
+            failure.status == 400 or (failure.rank == Rank.UNAVAILABLE and not failure.status)
+        ):
+            # Plain HTTP on loopback was a guess; a certificate for loopback proves nothing.
+            url = "https" + self.host.url.removeprefix("http")
+            self.host = dataclasses.replace(self.host, url=url, tls_fallback=False, skip_verify=True)
+        elif failure.status == 401 and challenges and count <= AUTH_ROUNDS:
+            await self._authorizer.answer(challenges, sent)
+        elif count <= len(pauses):
+            await asyncio.sleep(pauses[count - 1])
+        else:
+            raise failure
+
+    def _url(self, path: str) -> str:
+        url = f"{self.host.url}/{quote(self._reference.repository)}/{path}"
+        return url if self.host.origin else f"{url}?ns={quote(self._reference.host)}"
+
+    async def _refusal(self, method: str, path: str, response: aiohttp.ClientResponse) -> HostFailure:
+        body = b"" if method == "HEAD" else await self._transport.body(self.host, response, ERROR_LIMIT_BYTES)
+        said, target = _message(body), path.partition("/")[2]
+        what = {
+            Rank.DENIED: f"denies access to {self._reference.repository}",
+            Rank.MISSING: f"does not have {self._reference.repository}{':@'[':' in target]}{target}",
+        }.get(rank := RANKS.get(response.status, Rank.UNAVAILABLE), f"answers {response.status} {response.reason}")
+        return HostFailure(rank, f"{self.name} {what}{': ' + said if said else ''}", status=response.status)
+
+
+def _message(body: bytes) -> str:
+    """The words of a registry's error body, if it is one."""
+    try:
+        listed = msgspec.json.decode(body, type=_Errors).errors or []
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return "; ".join(filter(None, (error.message or error.code for error in listed)))[:ERROR_SHOWN]

@@ -1,0 +1,194 @@
+"""HTTP to one server at a time: timeouts, TLS settings, proxies, redirects. The only file that knows aiohttp.
+
+aiohttp is imported with the first pull, because an idle daemon shall not pay 10 MiB for it. Credentials go to the
+server that they are for and nowhere else: redirects are followed here, and another host gets bare requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from podwright import __version__
+from podwright.errors import FailedPrecondition
+from podwright.runtime.registry.failure import HostFailure, Rank
+from podwright.runtime.registry.hosts import Host, is_loopback
+
+if TYPE_CHECKING:
+    import ssl
+
+    import aiohttp
+
+log = logging.getLogger(__name__)
+
+REDIRECTS = (301, 302, 303, 307, 308)
+REDIRECT_LIMIT = 10
+BUFFER_BYTES = 1 << 20
+# What may follow a redirect to another host: nothing that identifies us to the first.
+TRAVELLING_HEADERS = frozenset({"accept", "accept-encoding", "range", "user-agent"})
+BASE_HEADERS = {"User-Agent": f"podwright/{__version__}", "Accept-Encoding": "identity"}
+
+
+class Transport:
+    """A connection pool; use as an async context manager, one per pull."""
+
+    def __init__(self, *, connect_timeout_s: float, stall_timeout_s: float) -> None:
+        self._connect_timeout_s = connect_timeout_s
+        self._stall_timeout_s = stall_timeout_s
+        self._session: aiohttp.ClientSession | None = None
+        self._contexts: dict[str, ssl.SSLContext] = {}
+
+    async def __aenter__(self) -> Transport:
+        return self
+
+    async def _opened(self) -> aiohttp.ClientSession:
+        http = await asyncio.to_thread(_load)
+        if self._session is None:
+            self._session = http.ClientSession(
+                connector=http.TCPConnector(limit=0),
+                cookie_jar=http.DummyCookieJar(),
+                auto_decompress=False,  # digests are of what is stored, whatever Content-Encoding says
+                read_bufsize=BUFFER_BYTES,
+            )
+        return self._session
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    @contextlib.asynccontextmanager
+    async def request(
+        self, host: Host, method: str, url: str, headers: Mapping[str, str], data: Mapping[str, str] | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The response to a request, redirects followed, whatever its status; its body is read by `pieces`.
+
+        Raises HostFailure when there is none, FailedPrecondition for unusable TLS settings.
+        """
+        first = urlsplit(url)
+        sent = BASE_HEADERS | dict(host.headers) | dict(headers)
+        for _ in range(REDIRECT_LIMIT):
+            response = await self._send(host, method, url, sent, data)
+            try:
+                if response.status not in REDIRECTS or not response.headers.get("Location"):
+                    yield response
+                    return
+                url = urljoin(url, response.headers["Location"])
+            finally:
+                response.release()
+            target = urlsplit(url)
+            if target.scheme not in ("http", "https") or (first.scheme, target.scheme) == ("https", "http"):
+                raise HostFailure(Rank.GARBAGE, f"{host.name} redirects to {target.scheme}://{target.netloc}")
+            if (target.scheme, target.netloc) != (first.scheme, first.netloc):
+                sent = {name: value for name, value in sent.items() if name.lower() in TRAVELLING_HEADERS}
+        raise HostFailure(Rank.GARBAGE, f"{host.name} redirects in a circle")
+
+    async def _send(
+        self, host: Host, method: str, url: str, headers: Mapping[str, str], data: Mapping[str, str] | None
+    ) -> aiohttp.ClientResponse:
+        session = await self._opened()
+        timeouts = _load().ClientTimeout
+        connect_s = host.dial_timeout_s or self._connect_timeout_s
+        with self._reported(host.name, urlsplit(url).netloc):
+            return await session.request(
+                method,
+                url,
+                headers=headers,
+                data=data,
+                allow_redirects=False,
+                proxy=_proxy(url),
+                ssl=await self._tls(host, url),
+                timeout=timeouts(total=None, connect=connect_s, sock_read=self._stall_timeout_s),
+            )
+
+    async def pieces(self, host: Host, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises HostFailure when it stalls or breaks off."""
+        while True:
+            with self._reported(host.name, host.name):
+                piece = await response.content.readany()
+            if not piece:
+                return
+            yield piece
+
+    async def body(self, host: Host, response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
+        """The whole body. Raises HostFailure, also when it is longer than `limit_bytes`."""
+        collected = bytearray()
+        async for piece in self.pieces(host, response):
+            collected += piece
+            if len(collected) > limit_bytes:
+                raise HostFailure(Rank.GARBAGE, f"{host.name} sends more than {limit_bytes} bytes")
+        return bytes(collected)
+
+    @contextlib.contextmanager
+    def _reported(self, name: str, target: str) -> Iterator[None]:
+        http = _load()
+        via = "" if target == name else f" (redirected to {target})"
+        try:
+            yield
+        except (http.ClientConnectorCertificateError, http.ClientConnectorSSLError) as failure:
+            raise HostFailure(Rank.UNREACHABLE, f"{name}{via}: TLS failed: {failure}") from failure
+        except http.ConnectionTimeoutError as failure:
+            raise HostFailure(Rank.UNREACHABLE, f"{name}{via}: no connection in time") from failure
+        except (http.ServerTimeoutError, TimeoutError) as failure:
+            stalled = f"{name}{via}: not a byte for {self._stall_timeout_s:g} s"
+            raise HostFailure(Rank.UNAVAILABLE, stalled) from failure
+        except http.ClientConnectorError as failure:
+            code = failure.os_error.errno or 0  # negative for name resolution, which brings its own words
+            why = os.strerror(code) if code > 0 else failure.os_error.strerror
+            raise HostFailure(Rank.UNREACHABLE, f"{name}{via}: {why or failure}") from failure
+        except http.InvalidURL as failure:  # its text is the URL, which may be signed
+            raise HostFailure(Rank.GARBAGE, f"{name}{via}: not a URL") from failure
+        except (http.ClientError, OSError) as failure:
+            text = str(failure) or type(failure).__name__
+            raise HostFailure(Rank.UNAVAILABLE, f"{name}{via}: the connection broke: {text}") from failure
+
+    async def _tls(self, host: Host, url: str) -> ssl.SSLContext | bool:
+        """TLS settings of the host for requests to itself, the system's for redirects elsewhere."""
+        parts = urlsplit(url)
+        if parts.scheme != "https":
+            return True
+        own = parts.netloc == host.name
+        key = host.url if own else ""
+        if key not in self._contexts:
+            self._contexts[key] = await asyncio.to_thread(_context, host if own else None)
+        return self._contexts[key]
+
+
+def _load() -> Any:
+    import aiohttp  # noqa: PLC0415 # see the module's docstring
+
+    return aiohttp
+
+
+def _context(host: Host | None) -> ssl.SSLContext:
+    import ssl  # noqa: PLC0415 # as aiohttp
+
+    context = ssl.create_default_context()
+    if host is None:
+        return context
+    try:
+        for path in host.ca:
+            context.load_verify_locations(cafile=path)
+        for certificate, key in host.client:
+            context.load_cert_chain(certificate, key or None)
+    except (OSError, ssl.SSLError) as failure:
+        raise FailedPrecondition(f"TLS files for {host.name}: {failure}: {', '.join(host.ca)}") from failure
+    if host.skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _proxy(url: str) -> str | None:
+    """What HTTP_PROXY, HTTPS_PROXY and NO_PROXY say; never a proxy for loopback."""
+    parts = urlsplit(url)
+    if is_loopback(parts.hostname or "") or not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    import urllib.request  # noqa: PLC0415 # brings half of the standard library
+
+    proxies = urllib.request.getproxies()
+    return None if urllib.request.proxy_bypass(parts.netloc) else proxies.get(parts.scheme)
