@@ -76,8 +76,6 @@ def _check(options: RunOptions) -> None:
 def _warn(bundle: PodBundle, reporter: Reporter) -> None:
     for path in bundle.not_honoured:
         reporter.warning(f"{path} is not honoured")
-    if bundle.pod.spec.dns_policy in ("ClusterFirst", "ClusterFirstWithHostNet"):
-        reporter.warning("spec.dnsPolicy: there is no cluster DNS here, the host's resolvers are used")
 
 
 @contextlib.asynccontextmanager

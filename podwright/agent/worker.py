@@ -27,7 +27,7 @@ from podwright.agent.reporter import ContainerChange, Reporter
 from podwright.agent.stop import StopRequest, StopRequested
 from podwright.agent.tails import LogTails
 from podwright.agent.termination import Termination
-from podwright.errors import DeadlineExceeded, PodwrightError, Unavailable
+from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unavailable
 
 POLL_FIRST_S = 0.02
 POLL_BUSY_S = 0.2
@@ -66,6 +66,7 @@ class PodWorker:
         self._told_waiting: set[tuple[str, int]] = set()
         self._running_told = False
         self._pause_s = POLL_FIRST_S
+        self._silent_since: float | None = None
 
     async def run(self, stop: StopRequest, *, detach: bool = False) -> PodResult:
         """Run the pod to its end, to a stop, or (detach) until all of it has started. Raises PodwrightError.
@@ -150,7 +151,7 @@ class PodWorker:
                 await self._kill(status, stop)
             sandbox = (actions.sandbox_id, actions.attempt)
             if actions.create_sandbox:
-                sandbox = (await self._runtime.create_sandbox(actions.attempt), actions.attempt)
+                sandbox = (await self._create_sandbox(actions.attempt), actions.attempt)
                 acted = True
             for record in actions.kill:
                 await self._termination(stop).stop_one(record, self._grace_s)
@@ -158,10 +159,24 @@ class PodWorker:
                 container = self._pod.find_container(name)
                 if container is not None and not stop.graceful.is_set():
                     acted |= await self._start(container, status, sandbox, stop)
+            self._silent_since = None
         except (Unavailable, DeadlineExceeded) as silence:
+            now = time.monotonic()
+            self._silent_since = self._silent_since or now
+            if now - self._silent_since > RUNTIME_SILENCE_S:
+                raise
             self._reporter.warning(f"the runtime does not answer, trying again: {silence.message}")
             acted = False
         self._pause_s = POLL_FIRST_S if acted else min(self._pause_s * POLL_GROWTH, self._longest_pause_s())
+
+    async def _create_sandbox(self, attempt: int) -> str:
+        try:
+            return await self._runtime.create_sandbox(attempt)
+        except (Unavailable, DeadlineExceeded):
+            raise
+        except PodwrightError as failure:
+            message = f"pod {self._pod.full_name}: the sandbox cannot be made: {failure}"
+            raise FailedPrecondition(message) from failure
 
     def _longest_pause_s(self) -> float:
         """Short while something is expected to change by itself."""

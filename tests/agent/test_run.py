@@ -236,6 +236,7 @@ async def test_watch_replaces_the_pod(pod_files: PodFiles) -> None:
     await assert_nothing_left(pod_files)
 
 
+@pytest.mark.slow
 async def test_a_lost_sandbox_is_replaced(pod_files: PodFiles) -> None:
     run = pod_files.run(pod(shell(f"echo up; {TRAP}"), spec="{restartPolicy: Always}"))
     task = asyncio.create_task(run.code())
@@ -268,7 +269,8 @@ async def test_hooks_run_inside_the_container(pod_files: PodFiles) -> None:
 
 async def test_what_a_container_sees(pod_files: PodFiles) -> None:
     script = (
-        "hostname; grep -c alias-host /etc/hosts; grep ndots /etc/resolv.conf; df -k /mem | tail -1 | awk '{print $2}';"
+        "hostname; grep -c alias-host /etc/hosts; grep ndots /etc/resolv.conf; "
+        "df -k /mem | tail -1 | awk '{print $2}'; "
         "touch /ro/x 2>/dev/null || echo read-only; touch /x 2>/dev/null || echo root read-only; "
         "grep -c CapEff:.0000000000000000 /proc/self/status; grep NoNewPrivs /proc/self/status | tr '\\t' ' '; "
         "cat /proc/sys/net/ipv4/ip_unprivileged_port_start"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from podwright.agent.manifest.defaults import with_defaults
 from podwright.agent.manifest.documents import RawDocument, parse_documents
 from podwright.agent.manifest.names import is_config_key, is_subdomain
+from podwright.agent.manifest.notes import values_not_honoured
 from podwright.agent.manifest.objects import ConfigMap, Secret, config_map_payload, secret_payload
 from podwright.agent.manifest.pod import Pod
 from podwright.agent.manifest.problems import ManifestError, Problem
@@ -46,11 +47,13 @@ def load_bundle(text: str) -> PodBundle:
     objects = {kind: _objects(walk, documents, kind, pod) for kind in ("ConfigMap", "Secret")}
     if pod is None or walk.problems:
         raise ManifestError(walk.problems)
+    pod = with_defaults(pod)
+    secret_types = {name: item.type for name, item in objects["Secret"].items()}
     bundle = PodBundle(
-        pod=with_defaults(pod),
+        pod=pod,
         config_maps=objects["ConfigMap"],
         secrets=objects["Secret"],
-        not_honoured=tuple(walk.warnings),
+        not_honoured=(*walk.warnings, *values_not_honoured(pod, secret_types)),
     )
     problems = [
         *validate(bundle.pod),

@@ -38,6 +38,10 @@ def validate(pod: Pod) -> Iterator[Problem]:
         seen.add(container.name)
         yield from _container(path, container)
         yield from validate_mounts(path, container, volumes)
+        lifecycle = container.lifecycle
+        hooked = lifecycle.post_start is not None or lifecycle.pre_stop is not None
+        if hooked and pod.is_init(container.name) and not pod.is_sidecar(container):
+            yield Problem(path=f"{path}.lifecycle", message="init containers have no hooks, unless they are sidecars")
     yield from _host_ports(pod)
 
 
@@ -163,10 +167,13 @@ def _host_ports(pod: Pod) -> Iterator[Problem]:
         for index, port in enumerate(container.ports):
             if not port.host_port or (pod.is_init(container.name) and not pod.is_sidecar(container)):
                 continue
+            here = f"{path}.ports[{index}].hostPort"
+            if pod.spec.host_network and port.host_port != port.container_port:
+                yield Problem(path=here, message="must be the containerPort with hostNetwork")
             taken = seen.setdefault((port.protocol, port.host_port), [])
             if _overlaps(port.host_ip, taken):
                 message = f"{port.host_port}/{port.protocol} is used twice"
-                yield Problem(path=f"{path}.ports[{index}].hostPort", message=message)
+                yield Problem(path=here, message=message)
             taken.append(port.host_ip)
 
 

@@ -81,6 +81,9 @@ def test_limits_fill_requests_and_host_network_fills_host_ports() -> None:
         ("spec", "hostUsers: false", "spec.hostUsers"),
         ("spec", "securityContext: {fsGroupChangePolicy: Always}", "spec.securityContext.fsGroupChangePolicy"),
         ("top", "status: {phase: Running}", "status"),
+        ("spec", "dnsPolicy: ClusterFirst", "spec.dnsPolicy"),
+        ("spec", "volumes: [{name: v, emptyDir: {sizeLimit: 1Mi}}]", "spec.volumes[0].emptyDir.sizeLimit"),
+        ("container", "resources: {limits: {a.io/gpu: 1}}", "spec.containers[0].resources.limits.a.io/gpu"),
     ],
 )
 def test_a_field_that_is_not_honoured_is_named(where: str, line: str, path: str) -> None:
