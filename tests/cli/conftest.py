@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ async def demo_pod(cri_server: CriPeer, busybox_image: str, tmp_path: Path) -> A
     cri = cri_server.client
     name = f"demo-{tmp_path.name[-16:].replace('_', '-').strip('-')}"
     config = api.PodSandboxConfig(
-        metadata=api.PodSandboxMetadata(name=name, namespace="cli", uid=str(tmp_path)),
+        metadata=api.PodSandboxMetadata(name=name, namespace="cli", uid=str(uuid.uuid4())),
         hostname="demo",
         log_directory=str(tmp_path / "logs"),
         labels={"app": "demo"},
