@@ -47,7 +47,7 @@ async def run_pod(options: RunOptions, reporter: Reporter | None = None, stop: S
         bundle = load_bundle(text)
         _check(options)
     except InvalidArgument as failure:
-        told.error(f"{options.file}: {failure}")
+        told.error(_about_file(options.file, failure))
         return EXIT_BAD_INPUT
     _warn(bundle, told)
     deadline = _Deadline()
@@ -71,6 +71,12 @@ def _check(options: RunOptions) -> None:
         raise InvalidArgument("--watch and --detach exclude each other")
     if options.watch and options.file == "-":
         raise InvalidArgument("standard input cannot be watched")
+
+
+def _about_file(path: str, failure: InvalidArgument) -> str:
+    """One line, or one line for each problem below the file's name."""
+    text = str(failure)
+    return f"{path}:\n  " + text.replace("\n", "\n  ") if "\n" in text else f"{path}: {text}"
 
 
 def _warn(bundle: PodBundle, reporter: Reporter) -> None:
@@ -206,4 +212,4 @@ async def _next_version(path: str, text: str, reporter: Reporter) -> tuple[str, 
         try:
             return text, load_bundle(text)
         except InvalidArgument as failure:
-            reporter.error(f"{path}: {failure}")
+            reporter.error(_about_file(path, failure))
