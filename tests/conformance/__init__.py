@@ -1,0 +1,1 @@
+"""What any CRI server must do, asked as a client asks: run against Podwright and against containerd."""

@@ -1,0 +1,302 @@
+"""Containers: life, lists, exit codes and reasons, resources, mounts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, PodwrightError
+from tests.conformance.pods import SLEEP, Pod, RunPod
+from tests.conftest import CriPeer
+
+MIB = 1024 * 1024
+
+
+async def _listed(pod: Pod, **wanted: object) -> list[str]:
+    request = api.ListContainersRequest(filter=api.ContainerFilter(**wanted))  # type: ignore[arg-type] # keywords
+    return [item.id for item in (await pod.cri.call(pod.cri.runtime.ListContainers, request)).containers]
+
+
+async def test_life_of_a_container(pod: Pod) -> None:
+    container_id = await pod.create(SLEEP, labels={"a": "b"}, annotations={"c": "d"})
+    created = await pod.status(container_id)
+    assert created.state == api.CONTAINER_CREATED
+    assert created.created_at > 0
+    assert created.started_at == created.finished_at == 0
+    assert created.image.image
+    assert created.image_ref
+    assert dict(created.labels) == {"a": "b"}
+    assert dict(created.annotations) == {"c": "d"}
+    assert created.log_path == f"{pod.config.log_directory}/c0.log"
+    await pod.start(container_id)
+    running = await pod.status(container_id)
+    assert running.state == api.CONTAINER_RUNNING
+    assert running.started_at >= created.created_at
+    assert running.finished_at == 0
+    await pod.stop(container_id)
+    exited = await pod.status(container_id)
+    assert exited.state == api.CONTAINER_EXITED
+    assert exited.finished_at >= running.started_at
+    assert (exited.exit_code, exited.reason) == (0, "Completed")
+    for _ in range(2):
+        await pod.cri.call(pod.cri.runtime.RemoveContainer, api.RemoveContainerRequest(container_id=container_id))
+    with pytest.raises(NotFound):
+        await pod.status(container_id)
+    assert Path(created.log_path).exists()
+
+
+async def test_lists_filter(pod: Pod) -> None:
+    created = await pod.create(labels={"k": "v"})
+    running = await pod.run()
+    state = api.ContainerStateValue(state=api.CONTAINER_RUNNING)
+    assert await _listed(pod, pod_sandbox_id=pod.id, state=state) == [running]
+    assert await _listed(pod, pod_sandbox_id=pod.id, label_selector={"k": "v"}) == [created]
+    assert await _listed(pod, id=created) == [created]
+    assert await _listed(pod, id=created[:20]) == [created]
+    assert await _listed(pod, id="0" * 64) == []
+    assert set(await _listed(pod, pod_sandbox_id=pod.id)) == {created, running}
+
+
+async def test_unknown_container(cri_server: CriPeer) -> None:
+    cri = cri_server.client
+    unknown = "f" * 64
+    if cri_server.name != "containerd":  # 1.6 answers NOT_FOUND
+        await cri.call(cri.runtime.StopContainer, api.StopContainerRequest(container_id=unknown))
+    await cri.call(cri.runtime.RemoveContainer, api.RemoveContainerRequest(container_id=unknown))
+    with pytest.raises(NotFound):
+        await cri.call(cri.runtime.ContainerStatus, api.ContainerStatusRequest(container_id=unknown))
+    with pytest.raises(NotFound):
+        await cri.call(cri.runtime.StartContainer, api.StartContainerRequest(container_id=unknown))
+    with pytest.raises(NotFound):
+        await cri.call(cri.runtime.ExecSync, api.ExecSyncRequest(container_id=unknown, cmd=["true"]))
+    with pytest.raises(NotFound):
+        await cri.call(cri.runtime.ReopenContainerLog, api.ReopenContainerLogRequest(container_id=unknown))
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "reason"),
+    [("exit 0", 0, "Completed"), ("exit 7", 7, "Error"), ("kill -9 $$", 137, "Error"), ("kill -15 $$", 143, "Error")],
+)
+async def test_exit_codes(run_pod: RunPod, script: str, code: int, reason: str) -> None:
+    # A shared PID namespace, since the first process of its own one does not take its own signals.
+    namespaces = api.NamespaceOption(pid=api.POD)
+    linux = api.LinuxContainerConfig(security_context=api.LinuxContainerSecurityContext(namespace_options=namespaces))
+    async with run_pod(namespaces=namespaces) as pod:
+        status = await pod.exited(await pod.run(("sh", "-c", script), linux=linux))
+        assert (status.exit_code, status.reason) == (code, reason)
+
+
+async def test_out_of_memory(pod: Pod) -> None:
+    limit = api.LinuxContainerResources(memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB)
+    command = ("sh", "-c", "dd if=/dev/zero of=/dev/null bs=40M count=1")
+    status = await pod.exited(await pod.run(command, linux=api.LinuxContainerConfig(resources=limit)))
+    assert (status.exit_code, status.reason) == (137, "OOMKilled")
+
+
+async def test_missing_program(cri_server: CriPeer, pod: Pod) -> None:
+    container_id = await pod.create(("/no/such/program",))
+    with pytest.raises(PodwrightError, match="no/such/program"):
+        await pod.start(container_id)
+    status = await pod.status(container_id)
+    assert status.state == api.CONTAINER_EXITED
+    assert (status.exit_code, status.reason) == (128, "StartError")
+    assert "no/such/program" in status.message
+    with pytest.raises(PodwrightError) as again:
+        await pod.start(container_id)
+    assert cri_server.name == "containerd" or isinstance(again.value, FailedPrecondition)
+
+
+async def test_a_running_container_cannot_be_started_again(cri_server: CriPeer, pod: Pod) -> None:
+    container_id = await pod.run()
+    with pytest.raises(PodwrightError) as again:
+        await pod.start(container_id)
+    assert cri_server.name == "containerd" or isinstance(again.value, FailedPrecondition)
+
+
+async def test_stop_is_quick_when_the_signal_is_heard_and_bounded_when_not(pod: Pod) -> None:
+    heard = await pod.run()
+    deaf = await pod.run(("sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"))
+    before = time.monotonic()
+    await pod.stop(heard, timeout=30)
+    assert time.monotonic() - before < 20
+    await pod.stop(deaf, timeout=1)
+    assert (await pod.status(deaf)).exit_code == 137
+    await pod.stop(deaf, timeout=1)
+
+
+async def test_a_shorter_stop_overtakes_a_longer_one(cri_server: CriPeer, pod: Pod) -> None:
+    if cri_server.name == "containerd":  # the first call's grace stands
+        return
+    deaf = await pod.run(("sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"))
+    long = asyncio.create_task(pod.stop(deaf, timeout=100))
+    await asyncio.sleep(0.2)
+    await asyncio.wait_for(pod.stop(deaf, timeout=0), 10)
+    await asyncio.wait_for(long, 10)
+    assert (await pod.status(deaf)).exit_code == 137
+
+
+async def test_the_images_stop_signal_and_the_requests(cri_server: CriPeer, pod: Pod) -> None:
+    if cri_server.name == "containerd":  # 1.6 came before the field
+        return
+    script = "trap 'exit 3' USR1; trap 'exit 4' TERM; while :; do sleep 0.1; done"
+    container_id = await pod.run(("sh", "-c", script), stop_signal=api.SIGNAL_SIGUSR1)
+    await asyncio.sleep(0.3)
+    await pod.stop(container_id)
+    status = await pod.status(container_id)
+    assert status.exit_code == 3
+    assert status.stop_signal == api.SIGNAL_SIGUSR1
+
+
+async def test_removing_a_running_container_kills_it(pod: Pod) -> None:
+    container_id = await pod.run()
+    await pod.cri.call(pod.cri.runtime.RemoveContainer, api.RemoveContainerRequest(container_id=container_id))
+    with pytest.raises(NotFound):
+        await pod.status(container_id)
+
+
+async def test_the_same_create_again(cri_server: CriPeer, pod: Pod) -> None:
+    first = await pod.create(name="same")
+    if cri_server.name == "containerd":  # fails fast with "name is reserved" under UNKNOWN
+        with pytest.raises(PodwrightError, match="reserved"):
+            await pod.create(name="same")
+        return
+    assert await pod.create(name="same") == first
+    assert await pod.create(name="same", attempt=1) != first
+
+
+async def test_create_refusals(cri_server: CriPeer, pod: Pod) -> None:
+    image = api.ImageSpec(image=pod.image)
+    metadata = api.ContainerMetadata(name="x")
+    cases = [
+        api.ContainerConfig(image=image, command=["x"]),
+        api.ContainerConfig(metadata=metadata, command=["x"]),
+        api.ContainerConfig(metadata=metadata, image=image, command=["x"], working_dir="relative"),
+        api.ContainerConfig(
+            metadata=metadata,
+            image=image,
+            command=["x"],
+            linux=api.LinuxContainerConfig(
+                security_context=api.LinuxContainerSecurityContext(run_as_group=api.Int64Value(value=5))
+            ),
+        ),
+        api.ContainerConfig(
+            metadata=metadata,
+            image=image,
+            command=["x"],
+            linux=api.LinuxContainerConfig(
+                security_context=api.LinuxContainerSecurityContext(run_as_username="ghost")
+            ),
+        ),
+    ]
+    for config in cases:
+        if cri_server.name == "containerd" and config.working_dir:
+            continue  # left to the OCI runtime
+        with pytest.raises(PodwrightError) as refusal:
+            await pod.create_from(config)
+        assert cri_server.name == "containerd" or isinstance(refusal.value, InvalidArgument)
+    assert await _listed(pod, pod_sandbox_id=pod.id) == []
+
+
+async def test_create_without_image_or_sandbox(pod: Pod) -> None:
+    with pytest.raises(NotFound):
+        await pod.create(image=api.ImageSpec(image="localhost:1/absent:1"))
+    pod.id, real = "f" * 64, pod.id
+    try:
+        with pytest.raises(NotFound):
+            await pod.create()
+    finally:
+        pod.id = real
+
+
+async def test_create_in_a_stopped_sandbox(pod: Pod) -> None:
+    await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
+    with pytest.raises(PodwrightError):
+        await pod.create()
+
+
+async def test_command_args_environment_and_directory(pod: Pod) -> None:
+    envs = [api.KeyValue(key="A", value=b"one two"), api.KeyValue(key="A", value=b"last"), api.KeyValue(key="E")]
+    out = await pod.output(
+        "sh", "-c", "echo $A; echo [$E]; pwd; echo $0 $1", args=["zero", "one"], envs=envs, working_dir="/tmp"
+    )
+    assert out.splitlines() == ["last", "[]", "/tmp", "zero one"]
+
+
+async def test_a_working_directory_that_is_missing_is_made(pod: Pod) -> None:
+    assert await pod.output("pwd", working_dir="/made/for/me") == "/made/for/me\n"
+
+
+async def test_resources_reach_the_cgroup(cri_server: CriPeer, pod: Pod) -> None:
+    limits = api.LinuxContainerResources(
+        cpu_shares=512, cpu_quota=50000, cpu_period=100000, memory_limit_in_bytes=64 * MIB, cpuset_cpus="0"
+    )
+    container_id = await pod.run(linux=api.LinuxContainerConfig(resources=limits))
+    out = await pod.exec(container_id, "grep", "Cpus_allowed_list", "/proc/self/status")
+    assert out.stdout.split()[-1] == b"0"
+    if Path("/sys/fs/cgroup/memory").is_dir():
+        directory = f"/sys/fs/cgroup/{{}}{pod.config.linux.cgroup_parent}/{container_id}"
+        for controller, name, value in (
+            ("memory", "memory.limit_in_bytes", 64 * MIB),
+            ("cpu", "cpu.shares", 512),
+            ("cpu", "cpu.cfs_quota_us", 50000),
+        ):
+            assert int(Path(directory.format(controller), name).read_text()) == value
+    if cri_server.name == "podwright":
+        status = await pod.status(container_id)
+        assert status.resources.linux == limits
+
+
+async def test_mounts_are_made_and_told(pod: Pod, tmp_path: Path) -> None:
+    (tmp_path / "rw").mkdir()
+    (tmp_path / "ro").mkdir()
+    (tmp_path / "ro" / "file").write_text("read me")
+    (tmp_path / "link").symlink_to(tmp_path / "ro")
+    mounts = [
+        api.Mount(container_path="/rw", host_path=str(tmp_path / "rw")),
+        api.Mount(container_path="/ro", host_path=str(tmp_path / "link"), readonly=True),
+        api.Mount(container_path="/made", host_path=str(tmp_path / "made" / "deep")),
+        api.Mount(container_path="/file", host_path=str(tmp_path / "ro" / "file"), readonly=True),
+    ]
+    script = "echo out > /rw/out; cat /ro/file /file; touch /ro/x 2>/dev/null || echo no; ls -d /made"
+    container_id = await pod.run(("sh", "-c", script), mounts=mounts)
+    status = await pod.exited(container_id)
+    assert pod.text(container_id) == "read meread meno\n/made\n"
+    assert (tmp_path / "rw" / "out").read_text() == "out\n"
+    assert (tmp_path / "made" / "deep").is_dir()
+    told = {mount.container_path: mount for mount in status.mounts}
+    assert set(told) == {"/rw", "/ro", "/made", "/file"}
+    assert told["/ro"].readonly
+    assert told["/ro"].host_path == str(tmp_path / "link")
+
+
+async def test_a_devices_node_and_right(pod: Pod) -> None:
+    device = api.Device(container_path="/dev/mine", host_path="/dev/null", permissions="rwm")
+    out = await pod.output("sh", "-c", "ls -l /dev/mine; echo x > /dev/mine && echo ok", devices=[device])
+    assert out.startswith("crw")
+    assert out.endswith("ok\n")
+
+
+async def test_files_written_by_a_container_stay_its_own(pod: Pod) -> None:
+    first = await pod.run(("sh", "-c", "echo mine > /etc/own; rm /etc/group; sleep 1000"))
+    await asyncio.sleep(0.2)
+    assert (await pod.exec(first, "cat", "/etc/own")).stdout == b"mine\n"
+    assert await pod.output("sh", "-c", "ls /etc/own 2>/dev/null; ls /etc/group") == "/etc/group\n"
+
+
+async def test_a_relative_path_of_the_log_may_not_leave(cri_server: CriPeer, pod: Pod) -> None:
+    if cri_server.name == "containerd":  # trusts the kubelet
+        return
+    config = api.ContainerConfig(
+        metadata=api.ContainerMetadata(name="x"),
+        image=api.ImageSpec(image=pod.image),
+        command=["true"],
+        log_path="../../escape.log",
+    )
+    with pytest.raises(InvalidArgument, match="log_path"):
+        await pod.create_from(config)
+    assert not os.path.exists(f"{pod.config.log_directory}/../../escape.log")

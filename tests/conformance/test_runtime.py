@@ -1,0 +1,52 @@
+"""Version, Status, RuntimeConfig."""
+
+from __future__ import annotations
+
+import pytest
+
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import Unimplemented
+from tests.conftest import CriPeer
+
+
+async def test_version_has_all_its_strings(cri_server: CriPeer) -> None:
+    cri = cri_server.client
+    version = await cri.call(cri.runtime.Version, api.VersionRequest(version="0.1.0"))
+    assert version.version
+    assert version.runtime_name == cri_server.name
+    assert version.runtime_version
+    assert version.runtime_api_version == "v1"
+
+
+async def test_both_conditions_are_true(cri_server: CriPeer) -> None:
+    cri = cri_server.client
+    response = await cri.call(cri.runtime.Status, api.StatusRequest(verbose=True))
+    conditions = {condition.type: condition for condition in response.status.conditions}
+    assert conditions["RuntimeReady"].status
+    assert conditions["NetworkReady"].status
+    assert "config" in response.info
+
+
+async def test_cgroup_driver(cri_server: CriPeer) -> None:
+    cri = cri_server.client
+    if cri_server.name == "containerd":  # 1.6 came before the RPC
+        with pytest.raises(Unimplemented):
+            await cri.call(cri.runtime.RuntimeConfig, api.RuntimeConfigRequest())
+        return
+    response = await cri.call(cri.runtime.RuntimeConfig, api.RuntimeConfigRequest())
+    assert response.linux.cgroup_driver == api.CGROUPFS
+
+
+async def test_pod_cidr_is_taken(cri_server: CriPeer) -> None:
+    cri = cri_server.client
+    network = api.NetworkConfig(pod_cidr="10.0.0.0/24,fd00::/64")
+    request = api.UpdateRuntimeConfigRequest(runtime_config=api.RuntimeConfig(network_config=network))
+    await cri.call(cri.runtime.UpdateRuntimeConfig, request)
+
+
+async def test_image_filesystem_is_known_from_the_start(cri_server: CriPeer) -> None:
+    cri = cri_server.client
+    response = await cri.call(cri.images.ImageFsInfo, api.ImageFsInfoRequest())
+    first = response.image_filesystems[0]
+    assert first.timestamp > 0
+    assert first.fs_id.mountpoint.startswith("/")

@@ -1,0 +1,229 @@
+"""Pod sandboxes: life, lists, names, files, namespaces."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import AlreadyExists, InvalidArgument, NotFound, PodwrightError
+from tests.conformance.pods import Pod, RunPod, remove_pod, sandbox_config
+from tests.conftest import CriPeer
+
+READY = api.PodSandboxStateValue(state=api.SANDBOX_READY)
+NOTREADY = api.PodSandboxStateValue(state=api.SANDBOX_NOTREADY)
+
+
+async def _status(pod: Pod) -> api.PodSandboxStatus:
+    request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id)
+    return (await pod.cri.call(pod.cri.runtime.PodSandboxStatus, request)).status
+
+
+async def _listed(pod: Pod, **wanted: object) -> list[str]:
+    request = api.ListPodSandboxRequest(filter=api.PodSandboxFilter(**wanted))  # type: ignore[arg-type] # keywords
+    return [item.id for item in (await pod.cri.call(pod.cri.runtime.ListPodSandbox, request)).items]
+
+
+async def test_status_tells_what_was_asked_for(run_pod: RunPod) -> None:
+    async with run_pod(labels={"a": "1"}, annotations={"note": "x y"}) as pod:
+        status = await _status(pod)
+        assert status.id == pod.id
+        assert status.metadata == pod.config.metadata
+        assert status.state == api.SANDBOX_READY
+        assert status.created_at > 1_600_000_000 * 10**9
+        assert dict(status.labels) == {"a": "1"}
+        assert dict(status.annotations) == {"note": "x y"}
+        assert status.network.ip
+        assert status.linux.namespaces.options.pid == api.CONTAINER
+
+
+async def test_lists_filter_by_id_state_and_labels(run_pod: RunPod) -> None:
+    async with run_pod(labels={"k": "one"}) as one, run_pod(labels={"k": "two", "l": "x"}) as two:
+        assert await _listed(one, id=one.id) == [one.id]
+        assert await _listed(one, id=one.id[:16]) == [one.id]
+        assert await _listed(one, label_selector={"k": "two", "l": "x"}) == [two.id]
+        assert await _listed(one, label_selector={"k": "two", "l": "y"}) == []
+        assert await _listed(one, id="0" * 64) == []
+        await one.cri.call(one.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=one.id))
+        assert await _listed(one, id=one.id, state=READY) == []
+        assert await _listed(one, id=one.id, state=NOTREADY) == [one.id]
+        assert {one.id, two.id} <= set(await _listed(one))
+
+
+async def test_stop_and_remove_may_be_repeated(pod: Pod) -> None:
+    for _ in range(2):
+        await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
+    assert (await _status(pod)).state == api.SANDBOX_NOTREADY
+    for _ in range(2):
+        await remove_pod(pod.cri, pod.id)
+    with pytest.raises(NotFound):
+        await _status(pod)
+
+
+async def test_unknown_ids(cri_server: CriPeer) -> None:
+    cri = cri_server.client
+    await remove_pod(cri, "f" * 64)
+    with pytest.raises(NotFound):
+        await cri.call(cri.runtime.PodSandboxStatus, api.PodSandboxStatusRequest(pod_sandbox_id="f" * 64))
+
+
+async def test_stop_kills_the_containers_and_remove_takes_them_along(pod: Pod) -> None:
+    container_id = await pod.run(("sleep", "1000"))
+    await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
+    status = await pod.status(container_id)
+    assert status.state == api.CONTAINER_EXITED
+    assert status.exit_code == 137
+    await pod.cri.call(pod.cri.runtime.RemovePodSandbox, api.RemovePodSandboxRequest(pod_sandbox_id=pod.id))
+    with pytest.raises(NotFound):
+        await pod.status(container_id)
+
+
+async def test_the_same_request_again(cri_server: CriPeer, pod: Pod) -> None:
+    request = api.RunPodSandboxRequest(config=pod.config)
+    if cri_server.name == "containerd":  # fails fast with "name is reserved" under UNKNOWN
+        with pytest.raises(PodwrightError, match="reserved"):
+            await pod.cri.call(pod.cri.runtime.RunPodSandbox, request)
+        return
+    assert (await pod.cri.call(pod.cri.runtime.RunPodSandbox, request)).pod_sandbox_id == pod.id
+    await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
+    with pytest.raises(AlreadyExists, match="attempt"):
+        await pod.cri.call(pod.cri.runtime.RunPodSandbox, request)
+    again = api.RunPodSandboxRequest(config=pod.config)
+    again.config.metadata.attempt = 1
+    second = await pod.cri.call(pod.cri.runtime.RunPodSandbox, again)
+    assert second.pod_sandbox_id != pod.id
+    await remove_pod(pod.cri, second.pod_sandbox_id)
+
+
+async def test_requests_at_once_make_one_sandbox(cri_server: CriPeer) -> None:
+    if cri_server.name == "containerd":  # as above
+        return
+    cri = cri_server.client
+    request = api.RunPodSandboxRequest(config=sandbox_config(cri_server))
+    answers = await asyncio.gather(*(cri.call(cri.runtime.RunPodSandbox, request) for _ in range(5)))
+    assert len({answer.pod_sandbox_id for answer in answers}) == 1
+    await remove_pod(cri, answers[0].pod_sandbox_id)
+
+
+async def test_a_missing_config_or_name_is_refused(cri_server: CriPeer) -> None:
+    cri = cri_server.client
+    nameless = sandbox_config(cri_server, metadata=api.PodSandboxMetadata(name="x"))
+    for request in (api.RunPodSandboxRequest(), api.RunPodSandboxRequest(config=nameless)):
+        if cri_server.name == "containerd" and request.HasField("config"):
+            continue  # takes a sandbox without namespace and uid
+        with pytest.raises(PodwrightError) as refusal:
+            await cri.call(cri.runtime.RunPodSandbox, request)
+        assert cri_server.name == "containerd" or isinstance(refusal.value, InvalidArgument)
+
+
+async def test_unknown_handler_is_refused(cri_server: CriPeer) -> None:
+    cri = cri_server.client
+    request = api.RunPodSandboxRequest(config=sandbox_config(cri_server), runtime_handler="no-such-handler")
+    with pytest.raises(PodwrightError, match="no-such-handler"):
+        await cri.call(cri.runtime.RunPodSandbox, request)
+
+
+async def test_hostname_hosts_and_resolv_conf(run_pod: RunPod) -> None:
+    dns = api.DNSConfig(servers=["10.9.9.9", "10.9.9.8"], searches=["a.example", "b.example"], options=["ndots:5"])
+    async with run_pod(hostname="my-host", dns_config=dns) as pod:
+        out = await pod.output("sh", "-c", "hostname; cat /etc/hostname; echo $HOSTNAME; cat /etc/resolv.conf")
+        assert out.splitlines() == [
+            "my-host",
+            "my-host",
+            "my-host",
+            "search a.example b.example",
+            "nameserver 10.9.9.9",
+            "nameserver 10.9.9.8",
+            "options ndots:5",
+        ]
+        assert "localhost" in await pod.output("cat", "/etc/hosts")
+
+
+async def test_containers_share_network_ipc_and_shm_but_not_pids(pod: Pod) -> None:
+    await pod.run()
+    await pod.output("sh", "-c", "echo shared > /dev/shm/file")
+    links = "for n in net ipc uts; do readlink /proc/self/ns/$n; done"
+    first = await pod.output("sh", "-c", f"cat /dev/shm/file; {links}")
+    second = await pod.output("sh", "-c", f"cat /dev/shm/file; {links}")
+    assert first == second
+    assert first.startswith("shared\n")
+    assert await pod.output("sh", "-c", "echo $$") == "1\n"
+
+
+async def test_a_shared_pid_namespace(run_pod: RunPod) -> None:
+    namespaces = api.NamespaceOption(pid=api.POD)
+    context = api.LinuxContainerSecurityContext(namespace_options=namespaces)
+    linux = api.LinuxContainerConfig(security_context=context)
+    async with run_pod(namespaces=namespaces) as pod:
+        await pod.run(("sleep", "12345"), linux=linux)
+        seen = await pod.output(
+            "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; echo; cat /proc/1/comm", linux=linux
+        )
+        assert "sleep 12345" in seen
+        assert seen.splitlines()[-1] == "pause" or "sleep" in seen  # containerd's pause image here sleeps
+
+
+async def test_host_namespaces(run_pod: RunPod) -> None:
+    namespaces = api.NamespaceOption(network=api.NODE, pid=api.NODE, ipc=api.NODE)
+    linux = api.LinuxContainerConfig(security_context=api.LinuxContainerSecurityContext(namespace_options=namespaces))
+    async with run_pod(namespaces=namespaces) as pod:
+        out = await pod.output("sh", "-c", "hostname; ls /proc | grep -c '^[0-9]'; ls /sys/class/net", linux=linux)
+        name, processes, *interfaces = out.splitlines()
+        assert name == socket.gethostname()
+        assert int(processes) > 3
+        assert "lo" in interfaces
+        assert not (await _status(pod)).network.ip
+
+
+async def test_sysctls(run_pod: RunPod) -> None:
+    wanted = {"kernel.shm_rmid_forced": "1", "fs.mqueue.msg_max": "100", "net.ipv4.ip_local_port_range": "2000 3000"}
+    async with run_pod(sysctls=wanted) as pod:
+        paths = [f"/proc/sys/{name.replace('.', '/')}" for name in wanted]
+        out = await pod.output("cat", *paths)
+        assert out.split() == ["1", "100", "2000", "3000"]
+        out = await pod.output("cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start")
+        assert out.strip() in ("0", "1024")  # containerd needs an option for it
+
+
+async def test_a_sysctl_of_the_host_is_refused(cri_server: CriPeer) -> None:
+    cri = cri_server.client
+    config = sandbox_config(cri_server, sysctls={"kernel.panic": "1"})
+    with pytest.raises(PodwrightError) as refusal:
+        await cri.call(cri.runtime.RunPodSandbox, api.RunPodSandboxRequest(config=config))
+    assert cri_server.name == "containerd" or isinstance(refusal.value, InvalidArgument)
+    assert [item async for item in _named(cri_server, config)] == []
+
+
+async def _named(peer: CriPeer, config: api.PodSandboxConfig):  # type: ignore[no-untyped-def] # an async generator of items
+    listing = await peer.client.call(peer.client.runtime.ListPodSandbox, api.ListPodSandboxRequest())
+    for item in listing.items:
+        if item.metadata.uid == config.metadata.uid:
+            yield item
+
+
+async def test_host_port_answers(run_pod: RunPod) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    mapping = api.PortMapping(host_port=port, container_port=80)
+    async with run_pod(port_mappings=[mapping]) as pod:
+        await pod.run(("httpd", "-f", "-p", "80", "-h", "/etc"))
+        ip = (await _status(pod)).network.ip
+        for address in ((ip, 80), ("127.0.0.1", port)):
+            assert b"root:" in await _get(*address)
+
+
+async def _get(host: str, port: int) -> bytes:
+    for _ in range(100):
+        try:
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 2)
+        except (OSError, TimeoutError):
+            await asyncio.sleep(0.05)
+            continue
+        writer.write(b"GET /passwd HTTP/1.0\r\n\r\n")
+        data = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        return data
+    raise AssertionError(f"{host}:{port} does not answer")

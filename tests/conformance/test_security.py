@@ -1,0 +1,127 @@
+"""Who processes are and what they may do."""
+
+from __future__ import annotations
+
+import pytest
+
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import PodwrightError
+from tests.conformance.pods import Pod, RunPod
+from tests.conftest import CriPeer
+
+
+def _linux(**fields: object) -> api.LinuxContainerConfig:
+    namespaces = api.NamespaceOption(pid=api.CONTAINER)
+    context = api.LinuxContainerSecurityContext(namespace_options=namespaces, **fields)  # type: ignore[arg-type] # keywords
+    return api.LinuxContainerConfig(security_context=context)
+
+
+def _profile(kind: api.SecurityProfile.ProfileType, ref: str = "") -> api.SecurityProfile:
+    return api.SecurityProfile(profile_type=kind, localhost_ref=ref)
+
+
+async def _status_line(pod: Pod, name: str, linux: api.LinuxContainerConfig) -> str:
+    text = await pod.output("grep", f"^{name}:", "/proc/self/status", linux=linux)
+    return text.split()[1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "ids"),
+    [
+        ({}, "0 0 0"),
+        ({"run_as_user": api.Int64Value(value=1234)}, "1234 0 0"),
+        ({"run_as_user": api.Int64Value(value=33)}, "33 33 33"),
+        ({"run_as_user": api.Int64Value(value=12), "run_as_group": api.Int64Value(value=34)}, "12 34 34"),
+        ({"run_as_username": "www-data"}, "33 33 33"),
+        ({"run_as_user": api.Int64Value(value=5), "supplemental_groups": [77, 66]}, "5 0 0 66 77"),
+    ],
+    ids=["root", "uid", "known-uid", "uid-gid", "name", "groups"],
+)
+async def test_users(cri_server: CriPeer, pod: Pod, fields: dict[str, object], ids: str) -> None:
+    container_id = await pod.run(("sh", "-c", "id -u; id -g; id -G; sleep 1000"), linux=_linux(**fields))
+    for _ in range(100):
+        if len(words := [line.split(" ", 3)[3] for line in pod.log(container_id).splitlines()]) == 3:
+            break
+        await pod.exec(container_id, "sleep", "0.05")
+    uid, gid, groups = words
+    assert f"{uid} {gid} {' '.join(sorted(groups.split(), key=int))}" == ids
+    inside = (await pod.exec(container_id, "id", "-u")).stdout.decode().strip()
+    assert inside == uid
+    if cri_server.name == "podwright":  # 1.6 came before the field
+        user = (await pod.status(container_id)).user.linux
+        assert [user.uid, user.gid, *user.supplemental_groups] == [int(word) for word in ids.split()]
+
+
+@pytest.mark.parametrize(
+    ("add", "drop", "bounding"),
+    [
+        ([], ["ALL"], 0),
+        (["NET_BIND_SERVICE"], ["ALL"], 1 << 10),
+        ([], [], 0xA80425FB),
+    ],
+    ids=["none", "one", "default"],
+)
+async def test_capabilities(pod: Pod, add: list[str], drop: list[str], bounding: int) -> None:
+    capability = api.Capability(add_capabilities=add, drop_capabilities=drop)
+    assert int(await _status_line(pod, "CapBnd", _linux(capabilities=capability)), 16) == bounding
+
+
+@pytest.mark.parametrize("value", [True, False])
+async def test_no_new_privileges(pod: Pod, value: bool) -> None:
+    assert await _status_line(pod, "NoNewPrivs", _linux(no_new_privs=value)) == str(int(value))
+
+
+@pytest.mark.parametrize(
+    ("fields", "mode"),
+    [
+        ({}, "0"),
+        ({"seccomp": _profile(api.SecurityProfile.Unconfined)}, "0"),
+        ({"seccomp": _profile(api.SecurityProfile.RuntimeDefault)}, "2"),
+        ({"seccomp_profile_path": "runtime/default"}, "2"),
+        ({"seccomp_profile_path": "unconfined"}, "0"),
+    ],
+    ids=["nil", "unconfined", "default", "old-default", "old-unconfined"],
+)
+async def test_seccomp(pod: Pod, fields: dict[str, object], mode: str) -> None:
+    assert await _status_line(pod, "Seccomp", _linux(**fields)) == mode
+
+
+async def test_a_seccomp_profile_that_is_not_there(pod: Pod) -> None:
+    linux = _linux(seccomp=_profile(api.SecurityProfile.Localhost, "/no/such/profile.json"))
+    with pytest.raises(PodwrightError, match="profile"):
+        await pod.start(await pod.create(linux=linux))
+
+
+async def test_read_only_root_and_writable_mounts(pod: Pod) -> None:
+    out = await pod.output(
+        "sh", "-c", "touch /x 2>&1; touch /dev/shm/x && echo ok", linux=_linux(readonly_rootfs=True)
+    )
+    assert "Read-only file system" in out
+    assert out.endswith("ok\n")
+
+
+async def test_masked_and_read_only_paths(pod: Pod) -> None:
+    linux = _linux(masked_paths=["/proc/timer_list", "/etc"], readonly_paths=["/tmp"])
+    out = await pod.output("sh", "-c", "wc -c < /proc/timer_list; ls /etc; touch /tmp/x 2>&1 || true", linux=linux)
+    assert out.startswith("0\n")
+    assert "Read-only file system" in out
+    assert "passwd" not in out
+
+
+async def test_privileged(run_pod: RunPod) -> None:
+    security = api.LinuxSandboxSecurityContext(privileged=True)
+    linux = _linux(
+        privileged=True, masked_paths=["/proc/timer_list"], seccomp=_profile(api.SecurityProfile.RuntimeDefault)
+    )
+    async with run_pod(security=security) as pod:
+        script = (
+            "grep -c . /proc/timer_list; grep ^Seccomp: /proc/self/status; ls /dev/kmsg; touch /sys/fs/cgroup 2>&1"
+        )
+        out = await pod.output("sh", "-c", f"{script}; mount -t tmpfs none /tmp && echo mounted", linux=linux)
+        assert "mounted" in out
+        assert "Seccomp:\t0" in out
+
+
+async def test_privileged_needs_a_privileged_pod(pod: Pod) -> None:
+    with pytest.raises(PodwrightError, match="rivileged"):
+        await pod.create(linux=_linux(privileged=True))
