@@ -5,6 +5,7 @@
 `sys.argv` beyond the first four arguments are the directories that hold isal and zstandard.
 """
 
+import os
 import sys
 
 PACKAGE_DEPTH = 5  # podwright/runtime/storage/unpack/__main__.py
@@ -16,4 +17,5 @@ if __name__ == "__main__":
     sys.path += [root, *sys.argv[5:]]
     from podwright.runtime.storage.unpack.program import main
 
-    sys.exit(main(sys.argv[1:5]))
+    # At once: an orderly end would stop the decoding thread, for which glibc wants to load a library from the root.
+    os._exit(main(sys.argv[1:5]))

@@ -47,7 +47,7 @@ def parse(block: bytes) -> Header | None:
     name, mode, uid, gid, size, mtime, checksum, kind, linkname, magic, major, minor, prefix = _FIELDS.unpack(block)
     if not name[0] and block.count(0) == BLOCK:
         return None
-    if sum(block) - sum(checksum) + _BLANK_CHECKSUM != number(checksum) and not _signed_sum_fits(block, checksum):
+    if not _sum_fits(block, checksum):
         raise UnpackError("bad", "this is not a tar archive, or a header in it is damaged")
     name = name.partition(b"\0")[0]
     if prefix[0] and magic != GNU_MAGIC and magic[:5] == b"ustar":
@@ -69,10 +69,14 @@ def parse(block: bytes) -> Header | None:
     )
 
 
-def _signed_sum_fits(block: bytes, checksum: bytes) -> bool:
-    """Some ancient tars summed signed bytes."""
-    signed = sum(byte - 256 if byte > 127 else byte for byte in block[:148] + block[156:]) + _BLANK_CHECKSUM
-    return signed == number(checksum)
+def _sum_fits(block: bytes, checksum: bytes) -> bool:
+    """The sum of all bytes, the checksum's own taken for blanks; some ancient tars summed signed bytes."""
+    text = checksum.partition(b"\0")[0].strip()
+    unsigned = sum(block) - sum(checksum) + _BLANK_CHECKSUM
+    if b"%o" % unsigned == text.lstrip(b"0"):
+        return True
+    signed = unsigned - 256 * sum(byte > 127 for byte in block[:148] + block[156:])
+    return b"%o" % signed == text.lstrip(b"0")
 
 
 def gnu_sparse(block: bytes) -> tuple[list[tuple[int, int]], bool, int]:

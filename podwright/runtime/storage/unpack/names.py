@@ -20,7 +20,7 @@ def relative(name: bytes) -> bytes:
     if name.startswith(b"./"):
         name = name[2:]
     if name.endswith(b"/"):
-        name = name[:-1]
+        name = name.rstrip(b"/")
     if b"/." in name or b"//" in name or name[:1] in (b"/", b"."):
         name = b"/".join(part for part in name.split(b"/") if part not in (b"", b"."))
         if b".." in name and b".." in name.split(b"/"):

@@ -21,16 +21,16 @@ def records(data: bytes) -> dict[bytes, bytes]:
     position = 0
     while position < len(data) and data[position] != 0:
         space = data.find(b" ", position, position + 20)
-        length = decimal(data[position:space]) if space > 0 else 0
-        record = data[space + 1 : position + length]
+        end = position + decimal(data[position:space]) if space > 0 else 0
+        record = data[space + 1 : end]
         key, separator, value = record[:-1].partition(b"=")
-        if not separator or record[-1:] != b"\n" or not key or position + length > len(data):
+        if not space < end <= len(data) or not separator or record[-1:] != b"\n" or not key:
             raise UnpackError("bad", "a PAX header of the layer is malformed")
         if key in (SPARSE_OFFSET, SPARSE_LENGTH):
             pieces.append(value)
         else:
             found[key] = value
-        position += length
+        position = end
     if pieces:
         found[SPARSE_MAP] = b",".join(pieces)
     return found
