@@ -54,6 +54,7 @@ class BridgeNetwork:
         self._ports = PortClaims()
         self._firewall: Firewall | None = None
         self._state: links.BridgeState | None = None
+        self._touched = False  # whether there may be a bridge or rules to remove
         self._preparing = asyncio.Lock()
         self._deletions: dict[SandboxId, asyncio.Task[None]] = {}
 
@@ -133,7 +134,7 @@ class BridgeNetwork:
         if self._deletions:
             await asyncio.wait(self._deletions.values(), timeout=CLOSE_TIMEOUT_S)
         self._ports.close()
-        if self._state is None or self._leases.all():
+        if not self._touched or self._leases.all():
             return
         try:
             if await self._in_kernel("delete the bridge", lambda: links.delete_bridge_if_unused(self._spec)):
@@ -145,6 +146,7 @@ class BridgeNetwork:
         """The bridge with its rules: made once, and again when somebody deleted it; purges rules that lead nowhere."""
         async with self._preparing:
             if self._state is None or not links.is_still(self._spec.name, self._state.index):
+                self._touched = True
                 state = await self._in_kernel("make the bridge", lambda: links.ensure_bridge(self._spec))
                 rules = self._rules()
                 await rules.prepare()

@@ -14,7 +14,9 @@ LOWEST_BITS = 10**3
 HIGHEST_BITS = 10**15
 BURST_BITS = 2**32 - 1  # what the field's runtimes hand to the bandwidth plugin
 
-_QUANTITY = re.compile(r"([+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30}))(?:[eE]([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)")
+_QUANTITY = re.compile(
+    r"([+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30}))(?:[eE]([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)", re.ASCII
+)
 _SUFFIXES = {
     **{
         suffix: Decimal(10) ** exponent
