@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+import msgspec
+
 from podwright.errors import InvalidArgument, ResourceExhausted
 from podwright.runtime.model.base import Value
 from podwright.runtime.model.ids import SandboxId
@@ -133,7 +135,7 @@ class Leases:
 
     def mark_releasing(self, sandbox_id: SandboxId, lease: Lease) -> None:
         """Note that the pod is cut off and only its link is left to delete."""
-        self._put(sandbox_id, Lease(addresses=lease.addresses, pod=lease.pod, ports=lease.ports, releasing=True))
+        self._put(sandbox_id, msgspec.structs.replace(lease, releasing=True))
 
     def drop(self, sandbox_id: SandboxId, *, keep_addresses: bool = False) -> None:
         """Forget a lease; with `keep_addresses` they stay taken, because somebody else turned out to have them."""

@@ -9,8 +9,9 @@ import contextlib
 import errno
 import os
 import socket
-from dataclasses import dataclass
 from ipaddress import IPv4Interface
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, PodwrightError
 from podwright.linux import libc, namespaces
@@ -24,8 +25,7 @@ BRIDGE_ALIAS = "made by podwright"  # tells a bridge that we may delete from an 
 DEFAULT_MTU_BYTES = 1500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeSpec:
+class BridgeSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The bridge as configured; `gateway` is its own address, `mtu_bytes` 0 means that of the default route."""
 
     name: str
@@ -33,8 +33,7 @@ class BridgeSpec:
     mtu_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeState:
+class BridgeState(msgspec.Struct, frozen=True, kw_only=True):
     """The bridge as it is: its number, what new pods get, and the names of the links that are plugged in."""
 
     index: int
@@ -42,8 +41,7 @@ class BridgeState:
     ports: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plug:
+class Plug(msgspec.Struct, frozen=True, kw_only=True):
     """A pod to plug in; `alias` is what `ip link` shows beside the host's end."""
 
     netns: str

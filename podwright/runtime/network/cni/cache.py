@@ -6,8 +6,9 @@ import base64
 import contextlib
 import json
 import os
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, ResourceExhausted
 from podwright.runtime.network.cni.calls import Target
@@ -16,8 +17,7 @@ from podwright.runtime.network.cni.config import NetworkList
 KIND = "cniCacheV1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CachedAttachment:
+class CachedAttachment(msgspec.Struct, frozen=True, kw_only=True):
     """An entry: what was attached how, and what came of it."""
 
     network: str

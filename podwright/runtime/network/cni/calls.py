@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from podwright.runtime.network.cni.config import NetworkList, PluginConfig
 
 VALID_ATTACHMENTS = "cni.dev/valid-attachments"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """What an attachment is about; `netns` is empty when the namespace is gone (DEL only)."""
 
     container_id: str
     netns: str
     interface: str
     args: tuple[tuple[str, str], ...] = ()
-    capability_args: Mapping[str, Any] = field(default_factory=dict)
+    capability_args: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 def environment(command: str, bin_dirs: tuple[str, ...], path: str, target: Target | None = None) -> dict[str, str]:

@@ -7,10 +7,11 @@ is undone the way it was made, also half of one, after a crash, or after the dir
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from collections.abc import Collection
 from typing import Any
+
+import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, PodwrightError
 from podwright.linux import namespaces
@@ -95,7 +96,7 @@ class CniNetwork:
         result = await self._chain.add(network, target, deadline)
         self._cache.save(network, target, result)
         ips = _addresses(network, result)
-        self._put(request.sandbox_id, _as_added(record))
+        self._put(request.sandbox_id, msgspec.structs.replace(record, added=True))
         return Attachment(backend=BACKEND, ips=ips, interface=INTERFACE, detail={"network": network.name})
 
     async def detach(self, sandbox_id: SandboxId) -> None:
@@ -158,13 +159,13 @@ class CniNetwork:
             raise FailedPrecondition(f"no usable CNI network: {found.trouble}", hint="see podwright doctor")
         if self._settled is None or self._settled[0] is not found.network:
             version = await self._chain.settle_version(found.network)
-            self._settled = (found.network, dataclasses.replace(found.network, versions=(version,)))
+            self._settled = (found.network, msgspec.structs.replace(found.network, versions=(version,)))
         return self._settled[1]
 
     async def _delete(self, network: NetworkList, target: Target, cached: CachedAttachment | None) -> None:
         netns = target.netns if namespaces.is_pinned(target.netns) else ""
         previous = cached.result if cached is not None else None
-        await self._chain.delete(network, dataclasses.replace(target, netns=netns), previous, self._deadline())
+        await self._chain.delete(network, msgspec.structs.replace(target, netns=netns), previous, self._deadline())
 
     async def _bring_up_loopback(self, netns: str) -> None:
         try:
@@ -178,17 +179,6 @@ class CniNetwork:
     def _put(self, sandbox_id: SandboxId, record: CniRecord) -> None:
         self._table.put(sandbox_id, record)
         self._records[sandbox_id] = record
-
-
-def _as_added(record: CniRecord) -> CniRecord:
-    return CniRecord(
-        network=record.network,
-        config=record.config,
-        netns=record.netns,
-        args=record.args,
-        capability_args=record.capability_args,
-        added=True,
-    )
 
 
 def _target(sandbox_id: SandboxId, record: CniRecord) -> Target:

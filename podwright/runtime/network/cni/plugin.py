@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition
 from podwright.process import Command, ProcessRunner
@@ -17,8 +18,7 @@ from podwright.runtime.network.cni.results import Failure
 VERSION_TIMEOUT_S = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """A plugin, what to do, and with what input."""
 
     command: str

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from podwright.runtime.model.sandbox import PortMapping, Protocol
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """Whose rules: the bridge's name names the table and the chains, `subnet` (a.b.c.d/n) is what is masqueraded."""
 
     bridge: str
     subnet: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class Published(msgspec.Struct, frozen=True, kw_only=True):
     """The host ports of one pod at `address`; `veth` is unique among the pods of the bridge."""
 
     veth: str

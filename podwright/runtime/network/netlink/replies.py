@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv4Network
+
+import msgspec
 
 from podwright.runtime.network.netlink import codec, requests
 from podwright.runtime.network.netlink.codec import Message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(msgspec.Struct, frozen=True, kw_only=True):
     """A network interface; `kind` is "bridge", "veth", ...; `master` the index of the bridge it is on, 0 for none."""
 
     index: int
@@ -22,8 +22,7 @@ class Link:
     mtu_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, kw_only=True):
     """An IPv4 route of the main table; `link` is the index of its interface, 0 when it has several or none."""
 
     destination: IPv4Network

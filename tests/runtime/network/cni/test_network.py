@@ -117,6 +117,15 @@ def cache_files(world: World) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
+def forget_firewall_plugin() -> None:
+    """Its common chains are meant to stay; not after a test."""
+    comment = ("-m", "comment", "--comment", "CNI firewall plugin rules")
+    on_host("iptables", "-w", "-D", "FORWARD", *comment, "-j", "CNI-FORWARD")
+    for action in ("-F", "-X"):
+        for chain in ("CNI-FORWARD", "CNI-ADMIN"):
+            on_host("iptables", "-w", action, chain)
+
+
 async def test_real_plugins(real: World) -> None:
     assert real.service.readiness().ready
     port = free_port()
@@ -136,6 +145,34 @@ async def test_real_plugins(real: World) -> None:
     assert len(cache_files(real)) == 1
     with pytest.raises(OSError):  # noqa: PT011 # refused or timed out
         await dial(HOST, "127.0.0.1", port, timeout_s=0.3)
+
+
+async def test_a_longer_chain(make_world: MakeWorld) -> None:
+    """ptp, firewall, tuning and bandwidth: results handed on, and the annotation's limit set by the kernel."""
+    world = await make_world()
+    firewalled_before = "CNI-FORWARD" in on_host("iptables-save", "-t", "filter")
+    bridge, _ = bridge_conf(world.part, "chain")["plugins"]
+    plugins = [
+        {"type": "ptp", "ipMasq": False, "ipam": bridge["ipam"]},
+        {"type": "firewall", "backend": "iptables"},
+        {"type": "tuning", "sysctl": {"net.core.somaxconn": "500"}},
+        {"type": "bandwidth", "capabilities": {"bandwidth": True}},
+    ]
+    document = {"cniVersion": "1.0.0", "name": "chain", "plugins": plugins}
+    (world.conf_dir / "10-chain.conflist").write_text(json.dumps(document))
+    pod = world.pod()
+    pod.attachment = await world.service.attach(pod.request(annotations={"kubernetes.io/ingress-bandwidth": "10M"}))
+    assert pod.run("sysctl", "-n", "net.core.somaxconn").strip() == "500"
+    links = json.loads(on_host("ip", "-j", "route", "get", pod.ip))
+    assert "rate 10Mbit" in on_host("tc", "qdisc", "show", "dev", links[0]["dev"])
+    assert f"-s {pod.ip}/32" in on_host("iptables-save", "-t", "filter")
+    async with serving(pod, 80, "pod"):
+        assert (await dial(HOST, pod.ip, 80)).startswith("pod")
+    await world.detach(pod)
+    assert pod.ip not in on_host("iptables-save", "-t", "filter")
+    assert not has_link(links[0]["dev"])
+    if not firewalled_before:
+        forget_firewall_plugin()
 
 
 async def test_the_cache_is_libcni_s(real: World) -> None:
