@@ -71,6 +71,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     database = Database(config.root)
     stack.callback(database.close)
     os.makedirs(config.state, mode=0o711, exist_ok=True)
+    os.chdir(config.state)  # conmon leaves a file named "oom" in its working directory, which is ours
     runner = PosixProcessRunner()
     handlers = await find_handlers(config, runner)
     cgroups = cgroup.detect()

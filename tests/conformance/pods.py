@@ -11,6 +11,7 @@ from pathlib import Path
 
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import NotFound
 from tests.conftest import CriPeer
 
 SLEEP = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
@@ -141,6 +142,7 @@ async def running_pod(peer: CriPeer, image: str, **fields: object) -> AsyncItera
 
 
 async def remove_pod(cri: CriClient, sandbox_id: str) -> None:
-    """Stop and remove, as a kubelet does."""
-    await cri.call(cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=sandbox_id))
+    """Stop and remove, as a kubelet does, which knows of runtimes that do not find what is gone already."""
+    with contextlib.suppress(NotFound):
+        await cri.call(cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=sandbox_id))
     await cri.call(cri.runtime.RemovePodSandbox, api.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id))

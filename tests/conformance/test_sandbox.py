@@ -64,7 +64,9 @@ async def test_stop_and_remove_may_be_repeated(pod: Pod) -> None:
 
 async def test_unknown_ids(cri_server: CriPeer) -> None:
     cri = cri_server.client
-    await remove_pod(cri, "f" * 64)
+    if cri_server.name != "containerd":  # 1.6 answers NOT_FOUND
+        await cri.call(cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id="f" * 64))
+    await cri.call(cri.runtime.RemovePodSandbox, api.RemovePodSandboxRequest(pod_sandbox_id="f" * 64))
     with pytest.raises(NotFound):
         await cri.call(cri.runtime.PodSandboxStatus, api.PodSandboxStatusRequest(pod_sandbox_id="f" * 64))
 
