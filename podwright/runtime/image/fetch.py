@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.errors import FailedPrecondition, ResourceExhausted
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.manifest import Descriptor
 from podwright.runtime.storage.blobs import BlobStore, DigestMismatch, Ingest, open_blob
@@ -18,8 +18,9 @@ from podwright.runtime.storage.unpacking import BadLayer, DownloadEnded, Marks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A layer of an image. `below` gives the ids of the layers under it when they are there."""
+    """A layer of the image called `image`. `below` gives the ids of the layers under it when they are there."""
 
+    image: str
     descriptor: Descriptor
     diff_id: str
     chain_id: str
@@ -54,15 +55,16 @@ class LayerFetcher:
     async def fetch(self, client: Client | None, wanted: Wanted) -> str:
         """The id of the unpacked layer. Without a client the blob has to be there.
 
-        Raises BadLayer, DigestMismatch, ResourceExhausted, and what the client raises; each names the layer.
+        Raises FailedPrecondition (hostile, damaged), ResourceExhausted, and what the client raises.
         """
         digest = wanted.descriptor.digest
         lock = self._locks.setdefault(digest, asyncio.Lock())
         try:
             async with lock:
                 return await self._fetch_missing(client, wanted)
-        except (BadLayer, DigestMismatch, FailedPrecondition) as failure:
-            raise type(failure)(f"layer {digest}: {failure.message}", hint=failure.hint) from failure
+        except (FailedPrecondition, ResourceExhausted) as failure:
+            message = f"{wanted.image}: layer {digest}: {failure.message}"
+            raise type(failure)(message, hint=failure.hint) from failure
 
     async def _fetch_missing(self, client: Client | None, wanted: Wanted) -> str:
         descriptor = wanted.descriptor
@@ -127,8 +129,3 @@ async def _ended(task: asyncio.Task[None]) -> None:
             await asyncio.wait([task])
     if not task.cancelled():
         task.exception()
-
-
-def named(failure: PodwrightError, name: str) -> PodwrightError:
-    """The same failure, saying which image it concerns."""
-    return type(failure)(f"{name}: {failure.message}", hint=failure.hint)

@@ -74,13 +74,13 @@ class Puller:
                 if resolved.data is not None:
                     await self._blobs.put(resolved.data)
             documents = await self._documents(client, reference, digest, media_type, lease)
-            layers = await self._layers_of(client, documents, lease)
+            layers = await self._layers_of(client, str(reference), documents, lease)
         return await self._pulled(documents, layers, lease)
 
     async def restore(self, target: Target, reference: Reference, lease: Lease) -> Pulled:
         """Unpack again what is in the content store. Raises FailedPrecondition when that is not everything."""
         documents = await self._documents(None, reference, target.digest, "", lease)
-        layers = await self._layers_of(None, documents, lease)
+        layers = await self._layers_of(None, str(reference), documents, lease)
         return await self._pulled(documents, layers, lease)
 
     async def _documents(
@@ -125,7 +125,7 @@ class Puller:
         await self._blobs.put(data)
         return data
 
-    async def _layers_of(self, client: Client | None, documents: Documents, lease: Lease) -> list[str]:
+    async def _layers_of(self, client: Client | None, name: str, documents: Documents, lease: Lease) -> list[str]:
         """The ids of the layers from the base up; as many at once as the configuration allows."""
         diff_ids = documents.document.rootfs.diff_ids or ()
         chain = describe.chain_ids(diff_ids)
@@ -142,7 +142,7 @@ class Puller:
             async with asyncio.TaskGroup() as group:
                 for layer, diff_id, chain_id in zip(documents.manifest.layers, diff_ids, chain, strict=True):
                     below = _Below(tuple(jobs))
-                    wanted = Wanted(descriptor=layer, diff_id=diff_id, chain_id=chain_id, below=below.ids)
+                    wanted = Wanted(image=name, descriptor=layer, diff_id=diff_id, chain_id=chain_id, below=below.ids)
                     jobs.append(group.create_task(bring(wanted)))
         except BaseExceptionGroup as group_failure:
             raise group_failure.exceptions[0] from None

@@ -106,9 +106,10 @@ async def unpack(
 
 def _error(output: bytes) -> PodwrightError:
     failure = msgspec.json.decode(output, type=_Failure)
-    kinds: dict[str, Any] = {"bad": BadLayer, "limit": BadLayer, "space": ResourceExhausted, "aborted": DownloadEnded}
-    message = "the disk is full" if failure.kind == "space" else failure.message
-    error: PodwrightError = kinds.get(failure.kind, Internal)(message)
+    kinds: dict[str, Any] = {"bad": BadLayer, "limit": BadLayer, "aborted": DownloadEnded}
+    if failure.kind == "space":
+        return ResourceExhausted("the disk is full", hint="remove images, or make room under the root")
+    error: PodwrightError = kinds.get(failure.kind, Internal)(failure.message)
     return error
 
 

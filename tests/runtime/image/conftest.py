@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest_asyncio
+
+from tests.runtime.image.node import MakeNode, Node
+from tests.runtime.registry.scripted import ScriptedRegistry
+
+
+@pytest_asyncio.fixture
+async def make_node(tmp_path: Path) -> AsyncIterator[MakeNode]:
+    """`await make_node(root=..., registry={...}, images={...})`: a service that is ready."""
+    async with AsyncExitStack() as stack:
+
+        async def make(
+            root: Path | None = None,
+            registry: dict[str, object] | None = None,
+            images: dict[str, object] | None = None,
+        ) -> Node:
+            node = Node(root or tmp_path / "root", registry or {}, images or {})
+            stack.push_async_callback(node.close)
+            await node.service.reconcile()
+            return node
+
+        yield make
+
+
+@pytest_asyncio.fixture
+async def node(make_node: MakeNode) -> Node:
+    """A service with the usual settings."""
+    return await make_node()
+
+
+@pytest_asyncio.fixture
+async def liar() -> AsyncIterator[ScriptedRegistry]:
+    """A registry that does what the test says."""
+    async with ScriptedRegistry() as server:
+        yield server

@@ -1,0 +1,73 @@
+"""An ImageService on a root of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from podwright.process import PosixProcessRunner
+from podwright.runtime import config
+from podwright.runtime.image import ImageService
+from podwright.runtime.state import Database
+
+TABLES = ("images", "layers", "image_holds")
+
+
+class Node:
+    """What a daemon has of images; `restart` is what happens when it is killed and started again."""
+
+    def __init__(self, root: Path, registry: dict[str, object], images: dict[str, object]) -> None:
+        usual = config.Registry(config_path="", connect_timeout_s=2.0, stall_timeout_s=1.0)
+        self._registry = msgspec.structs.replace(usual, **registry)
+        self._images = msgspec.structs.replace(config.Images(), **images)
+        self.root = root
+        self._open()
+
+    def _open(self) -> None:
+        self.is_open = True
+        self.database = Database(str(self.root))
+        self.service = ImageService(self.database, str(self.root), self._registry, self._images, PosixProcessRunner())
+
+    async def restart(self) -> None:
+        """The service's memory is gone, what is on the disk stays."""
+        await self.close()
+        self._open()
+        await self.service.reconcile()
+
+    async def close(self) -> None:
+        """End everything; may be called again."""
+        if self.is_open:
+            self.is_open = False
+            await self.service.close()
+            self.database.close()
+
+    @property
+    def layers_dir(self) -> Path:
+        return self.root / "layers"
+
+    def blobs(self) -> list[str]:
+        """Digests (hex) of the stored blobs."""
+        return sorted(path.name for path in (self.root / "images/blobs/sha256").iterdir())
+
+    def layers(self) -> list[str]:
+        """What is in the layers' directory, temporary things too."""
+        return sorted(path.name for path in self.layers_dir.iterdir() if path.name != "empty")
+
+    def leftovers(self) -> list[object]:
+        """Everything that an empty node does not have: files, directories, rows."""
+        rows = [row for table in TABLES for row in self.database.execute(f"SELECT id FROM {table}")]
+        return [*self.blobs(), *self.layers(), *rows, *(self.root / "images/ingest").iterdir()]
+
+
+class MakeNode(Protocol):
+    """The fixture's type."""
+
+    def __call__(
+        self,
+        root: Path | None = None,
+        registry: dict[str, object] | None = None,
+        images: dict[str, object] | None = None,
+    ) -> Awaitable[Node]: ...
