@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import glob
 import os
 import secrets
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, PodwrightError, Unknown
-from podwright.linux import proc
+from podwright.linux import cgroup, proc
 from podwright.process import Completed
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.handlers.oci import plain
@@ -65,6 +66,18 @@ async def _end(running: asyncio.Task[Completed], pid_file: str) -> None:
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError, PodwrightError):
         await running
+
+
+def end_abandoned(env: ContainerEnvironment, container: Container) -> None:
+    """At start: kill what a killed daemon was running for callers who are gone, and delete its files. Blocks."""
+    stem = glob.escape(f"{env.paths(container.id).bundle}/exec-") + "*"
+    abandoned = {_read_pid(path) for path in glob.glob(f"{stem}.pid")}
+    if abandoned:
+        for pid in cgroup.processes(env.cgroups, container.cgroup):
+            if pid in abandoned:
+                proc.kill_tree(pid)
+    for path in glob.glob(stem):
+        os.unlink(path)
 
 
 def _write_process(path: str, spec_path: str, command: tuple[str, ...]) -> None:

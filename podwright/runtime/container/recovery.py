@@ -9,7 +9,7 @@ import os
 import msgspec
 
 from podwright.process import Process
-from podwright.runtime.container import place
+from podwright.runtime.container import executing, place
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.running import Runner
 from podwright.runtime.handlers.oci import RuntimeStatus
@@ -20,13 +20,15 @@ log = logging.getLogger(__name__)
 
 
 async def reconcile(env: ContainerEnvironment, runner: Runner) -> frozenset[ContainerId]:
-    """Mend every record; the ids whose start the crash interrupted, but which run, are returned."""
+    """Mend every record; the ids that run, but whose start the crash may have left without an answer, are returned."""
     resumed: set[ContainerId] = set()
     for container in list(env.store):
         if container.state is ContainerState.CREATING or env.sandboxes.store.find(container.sandbox_id) is None:
             await forget(env, container)
         elif container.state is ContainerState.RUNNING:
+            await asyncio.to_thread(executing.end_abandoned, env, container)
             runner.watch(container, Process.adopt(container.monitor_pid, container.monitor_start_time))
+            resumed.add(container.id)
         elif container.state is ContainerState.CREATED and await _resume(env, runner, container):
             resumed.add(container.id)
     await _remove_orphans(env)
