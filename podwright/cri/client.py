@@ -30,6 +30,8 @@ CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
     # gRPC derives :authority from the socket path otherwise, which Go's HTTP/2 server refuses as malformed.
     ("grpc.default_authority", "localhost"),
+    # Otherwise a new client shares the connection of older ones, and their pause before the next try after a restart.
+    ("grpc.use_local_subchannel_pool", 1),
 ]
 
 
