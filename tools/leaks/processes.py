@@ -18,7 +18,7 @@ def processes(scope: Scope) -> Iterator[Thing]:
             continue
         try:
             thing = _process(Path("/proc", entry), scope)
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
+        except OSError:  # also EINVAL: mountinfo of a process that has just let go of its mount namespace
             continue  # it ended while we looked, or belongs to somebody else
         if thing is not None:
             yield thing
