@@ -47,8 +47,9 @@ class Transport:
         return self
 
     async def _opened(self) -> aiohttp.ClientSession:
-        http = await asyncio.to_thread(_load)
         if self._session is None:
+            http = await asyncio.to_thread(_load)
+        if self._session is None:  # still: another request may have opened it meanwhile
             self._session = http.ClientSession(
                 connector=http.TCPConnector(limit=0),
                 cookie_jar=http.DummyCookieJar(),
