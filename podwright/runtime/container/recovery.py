@@ -8,15 +8,19 @@ import os
 
 import msgspec
 
+from podwright.errors import PodwrightError
 from podwright.process import Process
 from podwright.runtime.container import executing, place
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.running import Runner
-from podwright.runtime.handlers.oci import RuntimeStatus
+from podwright.runtime.handlers.oci import OciHandler, RuntimeStatus
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
 
 log = logging.getLogger(__name__)
+
+KILLED_TIMEOUT_S = 5.0
+NO_STATUS = RuntimeStatus(status="", pid=0)
 
 
 async def reconcile(env: ContainerEnvironment, runner: Runner) -> frozenset[ContainerId]:
@@ -38,10 +42,10 @@ async def reconcile(env: ContainerEnvironment, runner: Runner) -> frozenset[Cont
 async def _resume(env: ContainerEnvironment, runner: Runner, container: Container) -> bool:
     """A CREATED container whose start was interrupted: it runs, and is adopted, or it goes back to CREATED."""
     handler = env.handler_of(container)
-    if not handler.knows(container.id):
+    if not container.monitor_pid and not handler.knows(container.id):
         return False
-    monitor = Process.adopt(container.monitor_pid, container.monitor_start_time) if container.monitor_pid else None
-    status = await handler.state(container.id) if monitor is not None else RuntimeStatus(status="", pid=0)
+    monitor = Process.adopt(container.monitor_pid, container.monitor_start_time)
+    status = await _status(handler, container.id) if monitor is not None else NO_STATUS
     if status.status == "running":
         log.info("adopting a container whose start was interrupted: id=%s", container.id[:12])
         record = msgspec.structs.replace(
@@ -50,9 +54,21 @@ async def _resume(env: ContainerEnvironment, runner: Runner, container: Containe
         runner.watch(env.store.put(record), monitor)
         return True
     log.info("taking back an interrupted start: id=%s", container.id[:12])
+    if monitor is not None:
+        monitor.kill_group()  # it may still be at work on the create
+        await asyncio.wait({asyncio.ensure_future(monitor.wait())}, timeout=KILLED_TIMEOUT_S)
     await runner.clear(container)
     env.store.put(msgspec.structs.replace(container, monitor_pid=0, monitor_start_time=0))
     return False
+
+
+async def _status(handler: OciHandler, container_id: ContainerId) -> RuntimeStatus:
+    """What the runtime says of the container; nothing when it has none, or fails."""
+    try:
+        return await handler.state(container_id) if handler.knows(container_id) else NO_STATUS
+    except PodwrightError as failure:
+        log.warning("the runtime does not tell a container's state: id=%s error=%s", container_id[:12], failure)
+        return NO_STATUS
 
 
 async def forget(env: ContainerEnvironment, container: Container) -> None:

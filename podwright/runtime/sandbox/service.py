@@ -147,7 +147,11 @@ class SandboxService:
             self._watch_infra(self.store.put(await self._start_infra(sandbox)))
 
     async def _start_infra(self, sandbox: Sandbox) -> Sandbox:
-        pid, start_time = await self._infra.start(sandbox, self.paths(sandbox.id), self.pins(sandbox))
+        try:
+            pid, start_time = await self._infra.start(sandbox, self.paths(sandbox.id), self.pins(sandbox))
+        except BaseException:
+            await asyncio.shield(self._infra.delete(sandbox))
+            raise
         return msgspec.structs.replace(sandbox, infra_pid=pid, infra_start_time=start_time)
 
     async def _undo(self, sandbox: Sandbox) -> None:
@@ -250,8 +254,10 @@ class SandboxService:
                 if not whole:
                     log.warning("sandbox lost its namespaces: id=%s", sandbox.id[:12])
                     self.store.put(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
-                else:
+                elif sandbox.infra_pid:
                     self._watch_infra(sandbox)
+                else:
+                    await self._infra.delete(sandbox)  # the daemon may have been killed while it was being started
         await self._remove_orphans()
         await self._network.reconcile([sandbox.id for sandbox in self.store if sandbox.attachment is not None])
 
