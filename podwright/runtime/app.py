@@ -80,6 +80,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     images = ImageService(database, config.root, config.registry, config.images, runner)
     infra = InfraContainers(
         handlers,
+        cgroups,
         root=f"{config.state}/pause",
         machine=facts.machine,
         oom_score_adj=max(-998, facts.oom_score_adj),

@@ -9,7 +9,6 @@ The monitor (conmon) is watched by a pidfd: it ends after the container, when it
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 import msgspec
@@ -71,9 +70,7 @@ class Runner:
     async def _fail(self, container_id: ContainerId, failure: BaseException) -> None:
         """Leave nothing of a start that failed but the record that says why."""
         record = self._env.store.get(container_id)
-        with contextlib.suppress(PodwrightError):
-            await self._env.handler_of(record).delete(container_id)
-        await asyncio.to_thread(self._clear_cgroup, record)
+        await self.clear(record)
         self._env.store.put(
             msgspec.structs.replace(
                 record,
@@ -122,9 +119,14 @@ class Runner:
             await asyncio.shield(watch)
 
     async def clear(self, container: Container) -> None:
-        """Remove what the runtime and the kernel keep of a container that has ended."""
-        await self._env.handler_of(container).delete(container.id)
+        """Remove what the runtime and the kernel keep of a container that has ended, also when the runtime fails."""
+        handler = self._env.handler_of(container)
+        try:
+            await handler.delete(container.id)
+        except PodwrightError as failure:
+            log.warning("a container is deleted without its runtime: id=%s error=%s", container.id[:12], failure)
         await asyncio.to_thread(self._clear_cgroup, container)
+        handler.forget(container.id)
 
     def _clear_cgroup(self, container: Container) -> None:
         cgroup.kill_all(self._env.cgroups, container.cgroup)

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -140,6 +141,10 @@ class OciHandler:
         if not os.path.isdir(f"{self._state}/{container_id}"):
             return
         await self._call("delete", "--force", container_id)
+
+    def forget(self, container_id: str) -> None:
+        """Drop the runtime's state of a container that it cannot delete; processes and cgroup are the caller's."""
+        shutil.rmtree(f"{self._state}/{container_id}", ignore_errors=True)
 
     async def exec(self, container_id: str, process_file: str, pid_file: str, output_limit_bytes: int) -> Completed:
         """Run a process in the container, its output collected; the caller bounds the time.

@@ -6,16 +6,22 @@ access of its own. Pods that do not share their PID namespace have none.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import os
 from typing import Any
 
-from podwright.linux import proc
-from podwright.runtime.handlers.cgroups import cgroups_path
+from podwright.errors import PodwrightError
+from podwright.linux import cgroup, proc
+from podwright.linux.cgroup import CgroupHost
+from podwright.runtime.handlers.cgroups import cgroup_directory, cgroups_path
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.sandbox import pause
 from podwright.runtime.sandbox.paths import SandboxPaths
+
+log = logging.getLogger(__name__)
 
 OCI_TYPES = {"net": "network", "ipc": "ipc", "uts": "uts"}
 
@@ -80,9 +86,12 @@ def make_root(root: str, machine: str) -> None:
 class InfraContainers:
     """Starts and deletes infra containers through the sandbox's handler."""
 
-    def __init__(self, handlers: Handlers, *, root: str, machine: str, oom_score_adj: int, systemd: bool) -> None:
+    def __init__(
+        self, handlers: Handlers, cgroups: CgroupHost, *, root: str, machine: str, oom_score_adj: int, systemd: bool
+    ) -> None:
         """`root` is where the directory that they all have as root is made; `oom_score_adj` what they get."""
         self._handlers = handlers
+        self._cgroups = cgroups
         self._root = root
         self._machine = machine
         self._oom_score_adj = oom_score_adj
@@ -103,5 +112,15 @@ class InfraContainers:
         return pid, proc.start_time(pid) or 0
 
     async def delete(self, sandbox: Sandbox) -> None:
-        """Kill it and remove its state; absent is fine. Raises what the handler raises."""
-        await self._handlers.get(sandbox.handler).delete(sandbox.id)
+        """Kill it and remove its state, also when the runtime fails; absent is fine."""
+        handler = self._handlers.get(sandbox.handler)
+        if not handler.knows(sandbox.id):
+            return
+        try:
+            await handler.delete(sandbox.id)
+        except PodwrightError as failure:
+            log.warning("infra container is deleted without its runtime: id=%s error=%s", sandbox.id[:12], failure)
+            directory = cgroup_directory(sandbox.cgroup_parent, sandbox.id, systemd=self._systemd)
+            await asyncio.to_thread(cgroup.kill_all, self._cgroups, directory)
+            cgroup.remove(self._cgroups, directory)
+            handler.forget(sandbox.id)
