@@ -63,7 +63,7 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
     default = config.default_handler or next((name for name in PREFERENCE if name in wanted), next(iter(wanted), ""))
     if default and default not in wanted:
         raise FailedPrecondition(f"default_handler {default!r} is not among the handlers {sorted(wanted)}")
-    conmons = {settings.conmon for settings in wanted.values()}
+    conmons = {_program(settings.conmon) for settings in wanted.values()}
     options = dict(
         zip(conmons, await asyncio.gather(*(_conmon_options(path, runner) for path in conmons)), strict=True)
     )
@@ -72,9 +72,9 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
     handlers = {
         name: OciHandler(
             name,
-            runtime=find_executable(settings.path or name),
-            conmon_path=find_executable(settings.conmon),
-            conmon_options=options[settings.conmon],
+            runtime=_program(settings.path or name),
+            conmon_path=_program(settings.conmon),
+            conmon_options=options[_program(settings.conmon)],
             state=state,
             runner=runner,
             timeout_s=config.containers.runtime_timeout_s,
@@ -84,6 +84,14 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
     }
     found = await asyncio.gather(*(_features(handler.runtime, runner) for handler in handlers.values()))
     return Handlers(handlers, default, dict(zip(handlers, found, strict=True)))
+
+
+def _program(name: str) -> str:
+    """The absolute path of a program that can be run. Raises FailedPrecondition."""
+    path = find_executable(name)
+    if not os.access(path, os.X_OK) or os.path.isdir(path):
+        raise FailedPrecondition(f"{path} is not a program", hint="install it, or mend [handlers] in the config")
+    return path
 
 
 def _installed(name: str) -> bool:
