@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from podwright.linux import cgroup
+from podwright.linux.cgroup_lock import WarmCgroupLock
 from podwright.process import PosixProcessRunner, keep_descriptors_to_ourselves
 from podwright.runtime import config as configuration
 from podwright.runtime import host
@@ -86,6 +87,8 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
         oom_score_adj=max(-998, facts.oom_score_adj),
         systemd=config.containers.cgroup_driver == "systemd",
     )
+    lock = WarmCgroupLock(host.own_procs_file(cgroups))
+    stack.callback(lock.close)
     settings = SandboxSettings(state=config.state, containers=config.containers, cgroups=cgroups)
     sandboxes = SandboxService(database, settings, handlers, network, infra)
     containers = ContainerService(
@@ -101,13 +104,14 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     edge = Edge()
     families = (
         RuntimeRpcs(config, handlers, network),
-        SandboxRpcs(sandboxes, containers),
-        ContainerRpcs(containers),
+        SandboxRpcs(sandboxes, containers, lock.warm),
+        ContainerRpcs(containers, lock.warm),
         ImageRpcs(images),
     )
     server = make_server(families, edge)
     path = await listen(server, config.listen)
     stack.callback(_unlink, path)
+    stack.push_async_callback(images.close)
     stack.push_async_callback(network.close)
     stack.push_async_callback(sandboxes.close, STOP_GRACE_S)
     stack.push_async_callback(containers.close, STOP_GRACE_S)

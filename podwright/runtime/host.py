@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from podwright.linux import capabilities
+from podwright.linux import capabilities, cgroup_lock
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime.container.spec.builder import HostFacts
 from podwright.runtime.container.spec.resources import CgroupAbilities
@@ -33,6 +33,11 @@ def host_facts(cgroups: CgroupHost) -> HostFacts:
         apparmor=_reads("/sys/module/apparmor/parameters/enabled") == "Y",
         selinux=os.path.exists("/sys/fs/selinux/enforce"),
     )
+
+
+def own_procs_file(cgroups: CgroupHost) -> str | None:
+    """See `linux.cgroup_lock`."""
+    return cgroup_lock.own_procs_file(_reads("/proc/self/cgroup"), cgroups.unified, cgroups.controllers)
 
 
 def default_profile_path(configured: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
@@ -15,18 +16,22 @@ from podwright.runtime.rpc import convert_container
 class ContainerRpcs:
     """The family."""
 
-    def __init__(self, containers: ContainerService) -> None:
+    def __init__(self, containers: ContainerService, start_comes_up: Callable[[], None]) -> None:
+        """`start_comes_up` is told at once that a container will be started soon."""
         self._containers = containers
+        self._start_comes_up = start_comes_up
 
     async def CreateContainer(self, request: api.CreateContainerRequest, _: Any) -> api.CreateContainerResponse:
         if not request.HasField("config"):
             raise InvalidArgument("config is missing")
         if not request.sandbox_config.HasField("metadata"):
             raise InvalidArgument("sandbox_config.metadata is missing")
+        self._start_comes_up()
         config = convert_container.config(request.config)
         return api.CreateContainerResponse(container_id=await self._containers.create(request.pod_sandbox_id, config))
 
     async def StartContainer(self, request: api.StartContainerRequest, _: Any) -> api.StartContainerResponse:
+        self._start_comes_up()
         await self._containers.start(request.container_id)
         return api.StartContainerResponse()
 

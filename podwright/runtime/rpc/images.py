@@ -86,5 +86,9 @@ def image_message(image: Image) -> api.Image:
 
 def _info(image: Image) -> dict[str, str]:
     """What verbose shows: one JSON document under the key that the field's tools read."""
-    document = {"imageSpec": {"config": msgspec.to_builtins(image.config)}, "layers": list(image.layers)}
+    document = {
+        "chainID": image.chain_id,
+        "imageSpec": {"config": msgspec.to_builtins(image.config)},
+        "layers": list(image.layers),
+    }
     return {"info": json.dumps(document)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
@@ -18,13 +19,18 @@ from podwright.runtime.sandbox.service import SandboxService
 class SandboxRpcs:
     """The family."""
 
-    def __init__(self, sandboxes: SandboxService, containers: ContainerService) -> None:
+    def __init__(
+        self, sandboxes: SandboxService, containers: ContainerService, start_comes_up: Callable[[], None]
+    ) -> None:
+        """`start_comes_up` is told at once that a container will be started soon."""
         self._sandboxes = sandboxes
         self._containers = containers
+        self._start_comes_up = start_comes_up
 
     async def RunPodSandbox(self, request: api.RunPodSandboxRequest, _: Any) -> api.RunPodSandboxResponse:
         if not request.HasField("config"):
             raise InvalidArgument("config is missing")
+        self._start_comes_up()
         config = convert_sandbox.config(request.config)
         return api.RunPodSandboxResponse(pod_sandbox_id=await self._sandboxes.run(config, request.runtime_handler))
 
