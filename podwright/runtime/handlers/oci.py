@@ -127,10 +127,12 @@ class OciHandler:
             command = Command(argv=(*argv, f"--bundle={bundle}", container_id), timeout_s=self._timeout_s, fds=fds)
             completed = await self._runner.run(command)
         if completed.returncode != 0:
-            with open(log_file, encoding="utf-8", errors="replace") as file:
-                raise Unknown(f"{self.name} cannot run {container_id[:12]}: {plain(file.read(REPLY_LIMIT_BYTES))}")
-        with open(pid_file, encoding="ascii") as file:
-            return int(file.read())
+            words = read_text(log_file, REPLY_LIMIT_BYTES)
+            raise Unknown(f"{self.name} cannot run {container_id[:12]}: {plain(words)}")
+        try:
+            return int(read_text(pid_file, REPLY_LIMIT_BYTES))
+        except ValueError as nonsense:
+            raise Unknown(f"{self.name} ran {container_id[:12]}, but left no PID") from nonsense
 
     async def start(self, container_id: str) -> None:
         """Let the created process run its program. Raises Unknown with the runtime's words."""
@@ -157,8 +159,11 @@ class OciHandler:
     async def state(self, container_id: str) -> RuntimeStatus:
         """What the runtime says of the container. Raises Unknown."""
         completed = await self._call("state", container_id)
-        document = json.loads(completed.stdout)
-        return RuntimeStatus(status=str(document.get("status", "")), pid=int(document.get("pid", 0)))
+        try:
+            document = json.loads(completed.stdout)
+            return RuntimeStatus(status=str(document.get("status", "")), pid=int(document.get("pid", 0)))
+        except (ValueError, TypeError, AttributeError) as nonsense:
+            raise Unknown(f"{self.name} state {container_id}: the answer cannot be read") from nonsense
 
     def knows(self, container_id: str) -> bool:
         """Whether the runtime has state of this container."""
@@ -170,6 +175,15 @@ class OciHandler:
         if completed.returncode != 0:
             raise Unknown(f"{self.name} {' '.join(arguments)}: {plain(completed.error_text())}")
         return completed
+
+
+def read_text(path: str, limit_bytes: int) -> str:
+    """What a runtime wrote to a file; empty when it wrote none."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(limit_bytes).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 def plain(words: str) -> str:

@@ -120,7 +120,7 @@ class InfraContainers:
             await handler.delete(sandbox.id)
         except PodwrightError as failure:
             log.warning("infra container is deleted without its runtime: id=%s error=%s", sandbox.id[:12], failure)
-            directory = cgroup_directory(sandbox.cgroup_parent, sandbox.id, systemd=self._systemd)
-            await asyncio.to_thread(cgroup.kill_all, self._cgroups, directory)
-            cgroup.remove(self._cgroups, directory)
-            handler.forget(sandbox.id)
+        directory = cgroup_directory(sandbox.cgroup_parent, sandbox.id, systemd=self._systemd)
+        await asyncio.to_thread(cgroup.kill_all, self._cgroups, directory)
+        cgroup.remove(self._cgroups, directory)
+        handler.forget(sandbox.id)
