@@ -1,0 +1,161 @@
+"""Somebody kills what the daemon relies on: the monitor of a container, the first process of a pod, namespaces."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import FailedPrecondition
+from podwright.linux.mount import read_mounts, unmount
+from tests.faults.audit import records
+from tests.faults.node import Node, eventually
+
+pytestmark = [pytest.mark.root]
+
+FAMILY = ("sh", "-c", "sleep 5432 & setsid sleep 5432 & trap '' TERM; while :; do sleep 0.1; done")
+
+
+def _pids(node: Node, container: str) -> tuple[int, int]:
+    """(monitor, first process)."""
+    record = records(node.server, "containers")[container]
+    return record["monitor_pid"], record["pid"]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize("while_down", [False, True], ids=["daemon there", "daemon away"])
+async def test_monitor_killed(node: Node, while_down: bool) -> None:
+    pod = await node.pod()
+    container = await pod.run(FAMILY)
+    monitor, first = _pids(node, container)
+    if while_down:
+        node.server.kill9()
+    os.kill(monitor, signal.SIGKILL)
+    before = time.time_ns()
+    if while_down:
+        await node.again()
+    status = await pod.exited(container)
+    assert (status.exit_code, status.reason) == (255, "Unknown")
+    assert before <= status.finished_at <= time.time_ns()
+    assert not _is_alive(first)
+    await node.audited()
+    await node.emptied()
+
+
+@pytest.mark.parametrize("while_down", [False, True], ids=["daemon there", "daemon away"])
+async def test_first_process_of_a_shared_pid_namespace_killed(node: Node, while_down: bool) -> None:
+    pod = await node.pod(namespaces=api.NamespaceOption(pid=api.POD))
+    container = await pod.run()
+    infra = records(node.server, "sandboxs")[pod.id]["infra_pid"]
+    if while_down:
+        node.server.kill9()
+    os.kill(infra, signal.SIGKILL)
+    if while_down:
+        await node.again()
+
+    async def not_ready() -> bool:
+        return (await node.status(pod)).state == api.SANDBOX_NOTREADY
+
+    await eventually(not_ready, "the sandbox is NOTREADY")
+    assert (await pod.exited(container)).exit_code == 128 + signal.SIGKILL  # the kernel ends the namespace
+    with pytest.raises(FailedPrecondition, match="not ready"):
+        await pod.create(name="late")
+    await node.emptied()
+
+
+async def test_first_process_of_a_container_killed(node: Node) -> None:
+    pod = await node.pod()
+    container = await pod.run(FAMILY)
+    os.kill(_pids(node, container)[1], signal.SIGKILL)
+    status = await pod.exited(container)
+    assert (status.exit_code, status.reason) == (137, "Error")
+    await node.emptied()
+
+
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is none of the daemon's."""
+    process = subprocess.Popen(["sleep", "100"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+async def test_pids_that_belong_to_others_by_now(node: Node, stranger: subprocess.Popen[bytes]) -> None:
+    """After a reboot the numbers on record are somebody else's; nobody may be killed for that."""
+    pod = await node.pod()
+    container = await pod.run()
+    monitor, first = _pids(node, container)
+    node.server.kill9()
+    os.kill(first, signal.SIGKILL)
+
+    async def gone() -> bool:
+        return not _is_alive(monitor)
+
+    await eventually(gone, "the monitor ends")
+    _rewrite(node, container, stranger.pid)
+    await node.again()
+    assert (await pod.exited(container)).exit_code == 137
+    await pod.stop(container, timeout=0)
+    await node.emptied()
+    assert stranger.poll() is None
+
+
+def _rewrite(node: Node, container: str, pid: int) -> None:
+    record = records(node.server, "containers")[container] | {"monitor_pid": pid, "pid": pid}
+    with contextlib.closing(sqlite3.connect(node.server.root / "state.db")) as connection, connection:
+        connection.execute("UPDATE containers SET record = ? WHERE id = ?", (json.dumps(record).encode(), container))
+
+
+async def test_namespaces_lost_as_in_a_reboot(node: Node) -> None:
+    pod = await node.pod()
+    container = await pod.run()
+    _, first = _pids(node, container)
+    node.server.kill9()
+    os.kill(first, signal.SIGKILL)
+    for pin in ("netns", "ipcns", "utsns", "shm"):
+        unmount(f"{node.server.state}/sandboxes/{pod.id}/{pin}")
+    await node.again()
+    assert (await node.status(pod)).state == api.SANDBOX_NOTREADY
+    assert (await pod.exited(container)).exit_code == 137
+    await node.emptied()
+
+
+async def test_state_directory_lost_as_in_a_reboot(node: Node) -> None:
+    """The state directory is on a tmpfs: after a reboot only the records and the containers' own files are there."""
+    pod = await node.pod()
+    container = await pod.run()
+    _, first = _pids(node, container)
+    node.server.kill9()
+    os.kill(first, signal.SIGKILL)
+    await asyncio.sleep(0.2)
+    state = node.server.state
+    for mount in reversed(read_mounts()):
+        if mount.target.startswith(f"{state}/"):
+            unmount(mount.target)
+    shutil.rmtree(state)
+    await node.again()
+    assert (await node.status(pod)).state == api.SANDBOX_NOTREADY
+    status = await pod.exited(container)
+    assert (status.exit_code, status.reason) == (255, "Unknown")
+    await node.audited()
+    other = await node.sandbox(node.config())
+    assert await other.output("echo", "fine", name="main") == "fine\n"
+    await node.emptied()

@@ -1,0 +1,163 @@
+"""OCI runtimes and monitors that hang, fail, talk nonsense or are missing: one clear error, and the pod goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import DeadlineExceeded, InvalidArgument, Unknown
+from tests.conformance.pods import SLEEP
+from tests.conftest import FreshPodwright
+from tests.faults.faulty import HANDLER, FaultyRuntime
+from tests.faults.node import Node, running_node
+from tools.background import StartError
+
+pytestmark = [pytest.mark.root]
+
+SHARED_PID = api.NamespaceOption(pid=api.POD)
+
+
+@pytest.mark.parametrize("verb", ["create", "start"])
+async def test_a_runtime_that_hangs(faulty_node: Node, faulty: FaultyRuntime, verb: str) -> None:
+    pod = await faulty_node.pod(handler=HANDLER)
+    container = await pod.create()
+    faulty.commit(f"hang {verb}")
+    with pytest.raises(DeadlineExceeded):
+        await pod.start(container)
+    status = await pod.status(container)
+    assert (status.state, status.exit_code, status.reason) == (api.CONTAINER_EXITED, 128, "StartError")
+    await faulty_node.audited()
+    await faulty_node.emptied()
+
+
+@pytest.mark.parametrize("fault", ["hang delete", "fail delete", "garbage delete"])
+async def test_a_runtime_that_does_not_delete(faulty_node: Node, faulty: FaultyRuntime, fault: str) -> None:
+    pod = await faulty_node.pod(handler=HANDLER, namespaces=SHARED_PID)
+    await pod.run()
+    faulty.commit(fault)
+    await faulty_node.emptied()
+
+
+@pytest.mark.parametrize("fault", ["hang run", "fail run", "garbage run"])
+async def test_a_runtime_that_cannot_run_the_infra_container(
+    faulty_node: Node, faulty: FaultyRuntime, fault: str
+) -> None:
+    await faulty_node.pull()
+    faulty.commit(fault)
+    config = faulty_node.config(namespaces=SHARED_PID)
+    with pytest.raises(DeadlineExceeded if "hang" in fault else Unknown) as refused:
+        await faulty_node.sandbox(config, HANDLER)
+    assert "Traceback" not in str(refused.value)
+    assert await faulty_node.listed() == []
+    await faulty_node.audited()
+    faulty.behave()
+    await faulty_node.sandbox(config, HANDLER)
+    await faulty_node.emptied()
+
+
+@pytest.mark.parametrize("fault", ["fail create", "fail start"])
+async def test_a_runtime_that_refuses_is_quoted(faulty_node: Node, faulty: FaultyRuntime, fault: str) -> None:
+    pod = await faulty_node.pod(handler=HANDLER)
+    container = await pod.create()
+    faulty.commit(fault)
+    with pytest.raises(Unknown, match=f"made up: no {fault.split()[1]} today"):
+        await pod.start(container)
+    status = await pod.status(container)
+    assert (status.exit_code, status.reason) == (128, "StartError")
+    assert "made up" in status.message
+    await faulty_node.audited()
+    await faulty_node.emptied()
+
+
+@pytest.mark.parametrize("fault", ["garbage create", "garbage exec"])
+async def test_a_runtime_that_talks_nonsense(faulty_node: Node, faulty: FaultyRuntime, fault: str) -> None:
+    pod = await faulty_node.pod(handler=HANDLER)
+    container = await pod.create()
+    if fault == "garbage create":
+        faulty.commit(fault)
+        with pytest.raises((Unknown, DeadlineExceeded)):  # monitors differ in how long they look for the PID
+            await pod.start(container)
+        assert (await pod.status(container)).reason == "StartError"
+    else:
+        await pod.start(container)
+        faulty.commit(fault)
+        answer = await pod.exec(container, "true")  # what it writes is the command's output, for all we can know
+        assert len(answer.stdout) == 100_000
+    await faulty_node.emptied()
+
+
+async def test_a_runtime_that_does_not_tell_a_state_at_the_next_start(
+    faulty_node: Node, faulty: FaultyRuntime
+) -> None:
+    pod = await faulty_node.pod(handler=HANDLER)
+    container = await pod.create()
+    faulty.kill(faulty_node.server, "after create")
+    await asyncio.gather(pod.start(container), return_exceptions=True)
+    faulty.commit("garbage state")
+    await faulty_node.again()
+    assert (await pod.status(container)).state == api.CONTAINER_CREATED
+    await faulty_node.audited()
+    await faulty_node.emptied()
+
+
+async def test_a_hung_exec_ends_at_its_deadline(faulty_node: Node, faulty: FaultyRuntime) -> None:
+    pod = await faulty_node.pod(handler=HANDLER)
+    container = await pod.run()
+    faulty.commit("hang exec")
+    with pytest.raises(DeadlineExceeded, match="did not end within 1 s"):
+        await pod.exec(container, "true", timeout=1)
+    await faulty_node.audited()
+    await faulty_node.emptied()
+
+
+async def test_an_unknown_handler(node: Node) -> None:
+    with pytest.raises(InvalidArgument, match=r"handler 'kata' is not configured.*known handlers: crun"):
+        await node.sandbox(node.config(), "kata")
+    assert await node.listed() == []
+    await node.audited()
+
+
+async def test_a_monitor_that_dies_before_it_answers(
+    fresh_podwright: FreshPodwright, busybox_image: str, tmp_path: Path
+) -> None:
+    conmon = tmp_path / "conmon"
+    conmon.write_text('#!/bin/sh\n[ "$1" = --help ] && exit 0\nexit 3\n')
+    conmon.chmod(0o755)
+    async with running_node(fresh_podwright({"handlers": {"crun": {"conmon": str(conmon)}}}), busybox_image) as node:
+        pod = await node.pod()
+        container = await pod.create(SLEEP)
+        with pytest.raises(Unknown, match="the monitor ended without a word"):
+            await pod.start(container)
+        assert (await pod.status(container)).reason == "StartError"
+        await node.emptied()
+
+
+@pytest.mark.parametrize(
+    ("handlers", "complaint"),
+    [
+        ({"crun": {"path": "/nowhere/crun"}}, "/nowhere/crun is not a program"),
+        ({"crun": {"conmon": "/nowhere/conmon"}}, "/nowhere/conmon is not a program"),
+        ({"crun": {"path": "/etc"}}, "/etc is not a program"),
+        ({"no-such-runtime": {}}, "the program no-such-runtime is not installed"),
+        ({"crun": {"conmon": "no-such-monitor"}}, "the program no-such-monitor is not installed"),
+    ],
+)
+def test_missing_programs_are_named_at_start(
+    fresh_podwright: FreshPodwright, handlers: dict[str, dict[str, str]], complaint: str
+) -> None:
+    server = fresh_podwright({"log_level": "info", "handlers": handlers}, start=False)
+    with pytest.raises(StartError):
+        server.start()
+    assert server.log.read_text().startswith(f"podwright: {complaint}")
+    assert len(server.log.read_text().splitlines()) == 1
+
+
+def test_a_default_handler_that_is_not_configured(fresh_podwright: FreshPodwright) -> None:
+    server = fresh_podwright({"log_level": "info", "default_handler": "kata", "handlers": {"crun": {}}}, start=False)
+    done = subprocess.run(server.argv(), check=False, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert done.stderr == "podwright: default_handler 'kata' is not among the handlers ['crun']\n"
