@@ -23,7 +23,7 @@ from tests.harness.podwright import Podwright
 from tests.harness.scratch import Part, Scratch
 from tests.harness.sweep import sweep
 from tools.background import StartError
-from tools.leaks import leaked, report, snapshot
+from tools.leaks import leaked, remove_empty_parents, report, snapshot
 from tools.registry import Registry, push_samples, write_hosts
 
 TREE = Path(__file__).resolve().parent.parent
@@ -53,6 +53,7 @@ def main() -> int:
         failure = str(failed)
     except KeyboardInterrupt:
         failure = "interrupted"
+    remove_empty_parents(scratch.scope())
     left = leaked(before, scratch.scope(), whole_host=False)
     sweep(scratch.scope(), settle_s=0)
     scratch.close()

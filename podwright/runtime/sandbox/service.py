@@ -7,6 +7,7 @@ service registers itself at start.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from dataclasses import dataclass
@@ -271,11 +272,14 @@ class SandboxService:
                 await asyncio.to_thread(place.unmake, self.paths(SandboxId(name)))
 
     async def close(self, timeout_s: float) -> None:
-        """Let jobs under way end, or undo them; sandboxes stay."""
+        """Let jobs under way end, or undo them; sandboxes stay. The last one gone, so is our cgroup."""
         for flight in (self._runs, self._shares, self._stops, self._removes):
             await flight.settle(timeout_s)
         for watch in self._watches.values():
             watch.cancel()
+        if not len(self.store):
+            with contextlib.suppress(OSError):  # somebody else has put something there
+                cgroup.remove(self._settings.cgroups, self._settings.containers.cgroup_parent)
 
 
 def attach_request(sandbox: Sandbox) -> AttachRequest:
