@@ -141,7 +141,7 @@ def finish(process: subprocess.Popen[str]) -> None:
 async def test_a_signal_stops_the_pod_and_the_daemon(daemon_files: Podwright, number: signal.Signals) -> None:
     process = start_command(daemon_files, SLEEPER)
     try:
-        await wait_for_line(process, "up")
+        await wait_for_line(process, "[c] up")
         process.send_signal(number)
         assert await asyncio.to_thread(process.wait, 30) == 0
     finally:
@@ -153,7 +153,7 @@ async def test_a_signal_stops_the_pod_and_the_daemon(daemon_files: Podwright, nu
 async def test_the_next_run_cleans_up_after_one_that_was_killed(daemon_files: Podwright) -> None:
     process = start_command(daemon_files, SLEEPER)
     try:
-        await wait_for_line(process, "up")
+        await wait_for_line(process, "[c] up")
         process.send_signal(signal.SIGKILL)
     finally:
         finish(process)
