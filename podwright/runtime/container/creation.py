@@ -23,7 +23,7 @@ from podwright.runtime.model.base import NamespaceMode, ProfileType
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState, User
 from podwright.runtime.model.ids import ContainerId, new_id
 from podwright.runtime.model.image import Image
-from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.sandbox import files
 from podwright.runtime.sandbox.infra import OCI_TYPES
 
@@ -38,6 +38,8 @@ async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
 
     Raises NotFound for the image, InvalidArgument and FailedPrecondition for the config, and OSError.
     """
+    if env.sandboxes.get(sandbox.id).state is not SandboxState.READY:
+        raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="make a new sandbox")
     image = env.images.get(config.image.image)
     container_id = ContainerId(new_id())
     container = env.store.put(_record(env, container_id, sandbox, config, image))

@@ -81,7 +81,7 @@ async def forget(env: ContainerEnvironment, container: Container) -> None:
 async def _remove_orphans(env: ContainerEnvironment) -> None:
     """Directories that no record knows of."""
     for folder in (f"{env.state}/containers", f"{env.root}/containers"):
-        os.makedirs(folder, mode=0o711, exist_ok=True)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
         for name in os.listdir(folder):
             if env.store.find(name) is None:
                 log.warning("removing an unknown container's directory: id=%s", name[:12])

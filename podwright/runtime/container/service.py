@@ -23,7 +23,6 @@ from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.image import ImageService
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState
 from podwright.runtime.model.ids import ContainerId, SandboxId
-from podwright.runtime.model.sandbox import SandboxState
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database, Store
@@ -91,8 +90,6 @@ class ContainerService:
                 f"({existing.state})",
                 hint="remove it, or count the attempt up",
             )
-        if sandbox.state is not SandboxState.READY:
-            raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="make a new sandbox")
         return await self._creates.join(key, lambda: creation.create(self._env, sandbox, config))
 
     async def start(self, container_id: str) -> None:
@@ -174,7 +171,9 @@ class ContainerService:
         return [container for container in self.store if container.sandbox_id == sandbox_id]
 
     async def kill_all(self, sandbox_id: SandboxId) -> None:
-        """See Occupants."""
+        """See Occupants. What is being created is waited for: it sees that the sandbox is not ready any more."""
+        for container in self.in_sandbox(sandbox_id):
+            await self._creates.finished(_key(sandbox_id, container.config))
         await _all(self.stop(container.id, 0) for container in self.in_sandbox(sandbox_id))
 
     async def remove_all(self, sandbox_id: SandboxId) -> None:

@@ -265,7 +265,7 @@ class SandboxService:
     async def _remove_orphans(self) -> None:
         """Directories that no record knows of."""
         folder = f"{self._settings.state}/sandboxes"
-        os.makedirs(folder, mode=0o711, exist_ok=True)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
         for name in os.listdir(folder):
             if self.store.find(name) is None:
                 log.warning("removing an unknown sandbox's directory: id=%s", name[:12])
