@@ -95,7 +95,7 @@ def certs_d(scratch: Scratch, registry: Registry) -> Path:
 @pytest.fixture(scope="session")
 def podwright_server(scratch: Scratch, certs_d: Path) -> Iterator[Podwright]:
     """The daemon that most tests share: built-in bridge, default handler. Leave it as you found it."""
-    with Podwright(scratch.part("pw"), settings=_pulling_from(certs_d)) as server:
+    with Podwright(scratch.part("pw", keep=True), settings=_pulling_from(certs_d)) as server:
         server.start()
         yield server
 
@@ -119,7 +119,7 @@ def fresh_podwright(scratch: Scratch, certs_d: Path) -> Iterator[FreshPodwright]
 @pytest.fixture(scope="session")
 def containerd_server(scratch: Scratch, registry: Registry, certs_d: Path) -> Iterator[Containerd]:
     """Debian's containerd with runc and CNI; for tests marked `peer`."""
-    with Containerd(scratch.part("ctd"), pause_image=f"{registry.host}/pause:1", certs_d=certs_d) as server:
+    with Containerd(scratch.part("ctd", keep=True), pause_image=f"{registry.host}/pause:1", certs_d=certs_d) as server:
         server.start()
         yield server
 

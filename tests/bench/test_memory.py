@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def test_who_listens(tmp_path: Path) -> None:
 def marked_process() -> Iterator[int]:
     """A process with MARK in its command line."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", MARK], start_new_session=True)
+    while MARK not in Path(f"/proc/{child.pid}/cmdline").read_text():  # empty in the middle of an exec
+        time.sleep(0.001)
     yield child.pid
     child.kill()
     child.wait()

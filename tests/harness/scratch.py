@@ -14,12 +14,11 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.leaks import Scope
-
-PARTS = 16  # /24 networks in the session's /20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +50,7 @@ class Scratch:
         self.directory = Path(tempfile.mkdtemp(prefix=f"pwt-{self.tag}-"))
         self.cgroup_parent = f"/pwt-{self.tag}"
         self._network = free_network()
-        self._subnets = itertools.cycle(self._network.subnets(new_prefix=24))
+        self._subnets = deque(self._network.subnets(new_prefix=24))
         self._numbers = itertools.count()
 
     def scope(self, *more_roots: Path) -> Scope:
@@ -63,15 +62,18 @@ class Scratch:
             addresses=tuple(address_prefix(subnet) for subnet in self._network.subnets(new_prefix=24)),
         )
 
-    def part(self, name: str) -> Part:
-        """A new part; its directory exists. Subnets come round again after PARTS."""
+    def part(self, name: str, *, keep: bool = False) -> Part:
+        """A new part; its directory exists. Subnets come round again, but for those kept for the whole session."""
         number = next(self._numbers)
+        subnet = self._subnets.popleft()
+        if not keep:
+            self._subnets.append(subnet)
         directory = self.directory / f"{name}{number}"
         directory.mkdir()
         return Part(
             directory=directory,
             bridge=f"pw{self.tag}x{number}",  # at most 15 characters: IFNAMSIZ
-            subnet=next(self._subnets),
+            subnet=subnet,
             cgroup_parent=f"{self.cgroup_parent}/{name}{number}",
         )
 
