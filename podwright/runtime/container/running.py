@@ -48,17 +48,17 @@ class Runner:
                 self._env.monitored(container), lambda monitor, when: self._note_monitor(container.id, monitor, when)
             )
             await handler.start(container.id)
+            record = self._env.store.put(
+                msgspec.structs.replace(
+                    self._env.store.get(container.id),
+                    state=ContainerState.RUNNING,
+                    started_at=self._env.store.now(),
+                    pid=started.pid,
+                )
+            )
         except BaseException as failure:
             await asyncio.shield(self._fail(container.id, failure))
             raise
-        record = self._env.store.put(
-            msgspec.structs.replace(
-                self._env.store.get(container.id),
-                state=ContainerState.RUNNING,
-                started_at=self._env.store.now(),
-                pid=started.pid,
-            )
-        )
         self.watch(record, started.monitor)
         log.info("container is running: id=%s pid=%d", container.id[:12], started.pid)
 
@@ -71,7 +71,7 @@ class Runner:
         """Leave nothing of a start that failed but the record that says why."""
         record = self._env.store.get(container_id)
         await self.clear(record)
-        self._env.store.put(
+        self._env.store.observe(
             msgspec.structs.replace(
                 record,
                 state=ContainerState.EXITED,
@@ -100,7 +100,7 @@ class Runner:
         if end.reason == exits.UNKNOWN or container.config.security.namespaces.pid in SHARED_PID_MODES:
             # Without a PID namespace of its own, or without its monitor, processes may have outlived the first one.
             await asyncio.to_thread(cgroup.kill_all, env.cgroups, container.cgroup)
-        env.store.put(
+        env.store.observe(
             msgspec.structs.replace(
                 container,
                 state=ContainerState.EXITED,

@@ -163,7 +163,7 @@ class SandboxService:
             await self._forget(sandbox)
         except (PodwrightError, OSError) as failure:
             log.error("sandbox could not be undone: id=%s error=%s", sandbox.id[:12], failure)  # noqa: TRY400 # said in one line
-            self.store.put(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+            self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
 
     async def stop(self, sandbox_id: str) -> None:
         """Kill what runs in it and take its network down. An unknown id and a second call are successes."""
@@ -174,7 +174,7 @@ class SandboxService:
     async def _stop(self, sandbox_id: SandboxId) -> None:
         sandbox = self.store.get(sandbox_id)
         if sandbox.state is SandboxState.READY:
-            sandbox = self.store.put(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+            sandbox = self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
         await self.occupants.kill_all(sandbox_id)
         await self._tear_down(sandbox)
 
@@ -190,7 +190,7 @@ class SandboxService:
         await asyncio.to_thread(place.unpin, paths)
         current = self.store.find(sandbox.id)
         if current is not None and (current.attachment is not None or current.infra_pid):
-            self.store.put(msgspec.structs.replace(current, attachment=None, infra_pid=0))
+            self.store.observe(msgspec.structs.replace(current, attachment=None, infra_pid=0))
 
     async def remove(self, sandbox_id: str) -> None:
         """Stop it and delete it with all its containers. An unknown id is a success."""
@@ -243,7 +243,7 @@ class SandboxService:
         sandbox = self.store.find(sandbox_id)
         if sandbox is not None and sandbox.state is SandboxState.READY:
             log.warning("sandbox lost its first process: id=%s", sandbox_id[:12])
-            self.store.put(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+            self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
 
     async def reconcile(self) -> None:
         """At start: undo what was half-made, and see which sandboxes are still whole. Containers come after."""
@@ -254,7 +254,7 @@ class SandboxService:
                 whole = place.is_intact(sandbox.config, self.paths(sandbox.id))
                 if not whole:
                     log.warning("sandbox lost its namespaces: id=%s", sandbox.id[:12])
-                    self.store.put(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+                    self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
                 elif sandbox.infra_pid:
                     self._watch_infra(sandbox)
                 else:

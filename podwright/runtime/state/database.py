@@ -8,6 +8,7 @@ moments, which the start-up reconciliation repairs as it repairs everything else
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import sqlite3
@@ -19,6 +20,10 @@ import msgspec
 from podwright.errors import FailedPrecondition, Internal, ResourceExhausted
 
 FORMAT_VERSION = 1
+# SQLite starts its log anew when it has grown to 1000 pages; with so much always allocated, small changes (the end of
+# a container, its removal) can be written when the disk is full.
+RESERVE_BYTES = 4608 * 1024
+FREE_BYTES = 512 * 1024  # and so much in the database itself, where the log must go then
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 
@@ -29,27 +34,53 @@ class Database:
         """Open or create `root`/state.db. Raises FailedPrecondition when another daemon has this root."""
         os.makedirs(root, mode=0o711, exist_ok=True)
         self._lock = _lock(f"{root}/lock")
-        path = f"{root}/state.db"
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._path = f"{root}/state.db"
+        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._spare)
+        self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._depth = 0
-        self._open(path)
+        self._open()
+        _reserve(f"{self._path}-wal")
+        with contextlib.suppress(sqlite3.OperationalError):  # there is no room for it now
+            self._keep_free_pages()
 
-    def _open(self, path: str) -> None:
+    @property
+    def _spare(self) -> str:
+        """Keeps the room of the log, which SQLite deletes at the end, until the next start."""
+        return f"{self._path}-spare"
+
+    def _open(self) -> None:
         try:
             for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
                 self._connection.execute(f"PRAGMA {pragma}")
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                self._connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
         except sqlite3.DatabaseError as failure:
+            if failure.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise self._full() from failure
             raise FailedPrecondition(
-                f"{path} cannot be read: {failure}", hint="move it away to start afresh"
+                f"{self._path} cannot be read: {failure}", hint="move it away to start afresh"
             ) from failure
         if version not in (0, FORMAT_VERSION):
             raise FailedPrecondition(
-                f"{path} has format {version}, this Podwright knows {FORMAT_VERSION}",
+                f"{self._path} has format {version}, this Podwright knows {FORMAT_VERSION}",
                 hint="use the version that wrote it",
             )
-        self._connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
+
+    def _keep_free_pages(self) -> None:
+        """Pages that were used once stay in the file and are used again."""
+        run = self._connection.execute
+        (pages,), (page_bytes,) = run("PRAGMA freelist_count").fetchone(), run("PRAGMA page_size").fetchone()
+        if pages * page_bytes < FREE_BYTES // 2:
+            run("CREATE TABLE IF NOT EXISTS room (filler BLOB)")
+            run("INSERT INTO room VALUES (zeroblob(?))", (FREE_BYTES,))
+            run("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            run("DROP TABLE room")
+
+    def _full(self) -> ResourceExhausted:
+        return ResourceExhausted(f"the disk that holds {self._path} is full", hint="free some disk space")
 
     def execute(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
         """Run one statement. Raises ResourceExhausted when the disk is full and Internal for other failures."""
@@ -57,7 +88,7 @@ class Database:
             return self._connection.execute(statement, parameters).fetchall()
         except sqlite3.OperationalError as failure:
             if failure.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                raise ResourceExhausted("the disk that holds the state database is full") from failure
+                raise self._full() from failure
             raise Internal(f"state database: {failure}") from failure
 
     @contextlib.contextmanager
@@ -71,7 +102,7 @@ class Database:
             yield
         except BaseException:
             self._depth -= 1
-            if outermost:
+            if outermost and self._connection.in_transaction:  # a full disk may have rolled it back already
                 self.execute("ROLLBACK")
             raise
         self._depth -= 1
@@ -81,6 +112,7 @@ class Database:
     def close(self) -> None:
         """Close, and let go of the root."""
         self._connection.close()
+        _reserve(self._spare)
         os.close(self._lock)
 
 
@@ -116,6 +148,18 @@ class Table(Generic[Record]):
             return {str(key): self._decoder.decode(record) for key, record in rows}  # type: ignore[arg-type] # a BLOB column
         except msgspec.DecodeError as failure:
             raise Internal(f"table {self._name}: a record does not decode: {failure}") from failure
+
+
+def _reserve(path: str) -> None:
+    """Allocate what a file may grow to; as much as there is room for. To SQLite, zeros end the log."""
+    fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(fd, 0, RESERVE_BYTES)
+    except OSError as failure:
+        if failure.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EOPNOTSUPP):
+            raise
+    finally:
+        os.close(fd)
 
 
 def _lock(path: str) -> int:

@@ -5,14 +5,17 @@ A record is replaced, never mutated; `put` commits before it returns. All calls 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 import msgspec
 
-from podwright.errors import InvalidArgument, NotFound
+from podwright.errors import InvalidArgument, NotFound, ResourceExhausted
 from podwright.runtime.state.database import Database, Table
+
+log = logging.getLogger(__name__)
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -49,8 +52,22 @@ class Store(Generic[Record]):
 
     def put(self, record: Record) -> Record:
         """Insert or replace, and commit. Raises ResourceExhausted when the disk is full; nothing changes then."""
+        self._table.put(self._id_of(record), record)
+        return self._keep(record)
+
+    def observe(self, record: Record) -> Record:
+        """As `put`, for what has happened already: shown also when a full disk keeps it from being committed.
+
+        Only for facts that the next start finds again by itself.
+        """
+        try:
+            return self.put(record)
+        except ResourceExhausted as failure:
+            log.warning("not on record: %s=%s error=%s", self._label, self._id_of(record), failure)
+            return self._keep(record)
+
+    def _keep(self, record: Record) -> Record:
         key = self._id_of(record)
-        self._table.put(key, record)
         self._records[key] = record
         self._ids_by_name[self._name_of(record)] = key
         return record

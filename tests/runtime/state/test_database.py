@@ -97,10 +97,30 @@ def test_full_disk_changes_nothing(tmp_path: Path) -> None:
     store.put(Thing(id="a", name="small"))
     database.execute("PRAGMA max_page_count=10")
     with pytest.raises(ResourceExhausted, match="full"):
-        store.put(Thing(id="b", name="x" * 100_000))
+        store.put(Thing(id="b", name="x" * 1_000_000))
     assert store.find("b") is None
     assert len(store) == 1
     database.close()
+
+
+def test_what_has_happened_is_shown_although_the_disk_is_full(tmp_path: Path) -> None:
+    database = Database(str(tmp_path))
+    store = _store(database)
+    database.execute("PRAGMA max_page_count=10")
+    seen = store.observe(Thing(id="a", name="x" * 1_000_000))
+    assert store.get("a") == seen
+    database.close()
+
+
+def test_room_for_small_changes_is_kept_over_restarts(tmp_path: Path) -> None:
+    for _ in range(2):
+        database = Database(str(tmp_path))
+        log = tmp_path / "state.db-wal"
+        assert log.stat().st_blocks * 512 >= 4 << 20
+        ((pages,),) = database.execute("PRAGMA freelist_count")
+        assert pages in range(128, 140)
+        database.close()
+        assert (tmp_path / "state.db-spare").stat().st_blocks * 512 >= 4 << 20
 
 
 def test_look_up_by_prefix(tmp_path: Path) -> None:
