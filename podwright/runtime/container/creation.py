@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 from typing import Any
 
 import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.linux.files import write_new
 from podwright.runtime.container import place
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.paths import ContainerPaths
 from podwright.runtime.container.spec import builder, signals
 from podwright.runtime.container.spec.builder import SpecInputs
 from podwright.runtime.container.spec.mounts import SandboxFiles
@@ -95,7 +94,7 @@ def _make(
     user = resolve(container.config.security, image.config.user, passwd, group)
     inputs = _inputs(env, container, sandbox, image, user, target_pid)
     spec = builder.build(inputs)
-    _write_spec(paths, spec)
+    write_new(paths.spec, msgspec.json.encode(spec), mode=0o600)  # it holds the environment
     return user
 
 
@@ -181,9 +180,3 @@ def load_profile(path: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InvalidArgument(f"seccomp profile {path} is not a JSON object")
     return document
-
-
-def _write_spec(paths: ContainerPaths, spec: dict[str, Any]) -> None:
-    fd = os.open(paths.spec, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(msgspec.json.encode(spec))

@@ -13,6 +13,7 @@ import msgspec
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, PodwrightError, Unknown
 from podwright.linux import cgroup, proc
+from podwright.linux.files import write_new
 from podwright.process import Completed
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.handlers.oci import plain
@@ -86,9 +87,7 @@ def _write_process(path: str, spec_path: str, command: tuple[str, ...]) -> None:
         process: dict[str, Any] = msgspec.json.decode(file.read())["process"]
     process["args"] = list(command)
     process["terminal"] = False
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as target:
-        target.write(msgspec.json.encode(process))
+    write_new(path, msgspec.json.encode(process), mode=0o600)
 
 
 def _read_pid(path: str) -> int | None:

@@ -13,6 +13,7 @@ import socket
 
 from podwright.errors import InvalidArgument
 from podwright.linux import libc, mount, namespaces
+from podwright.linux.files import write_new
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.sandbox import SandboxConfig
 from podwright.runtime.sandbox import files
@@ -99,19 +100,13 @@ def _write_sysctls(values: dict[str, str]) -> None:
 
 def _write_files(config: SandboxConfig, paths: SandboxPaths) -> None:
     name = files.hostname(config, socket.gethostname())
-    _write(paths.hostname, f"{name}\n")
-    _write(paths.hosts, _read("/etc/hosts") or "127.0.0.1 localhost\n::1 localhost\n")
-    _write(paths.resolv_conf, files.resolv_conf(config.dns, _read("/etc/resolv.conf")))
+    write_new(paths.hostname, f"{name}\n".encode(), mode=0o644)
+    hosts = _read("/etc/hosts") or "127.0.0.1 localhost\n::1 localhost\n"
+    write_new(paths.hosts, hosts.encode(), mode=0o644)
+    write_new(paths.resolv_conf, files.resolv_conf(config.dns, _read("/etc/resolv.conf")).encode(), mode=0o644)
 
 
 def _read(path: str) -> str:
     with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as file:
         return file.read(FILE_LIMIT_BYTES)
     return ""
-
-
-def _write(path: str, text: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(path, 0o644)
