@@ -141,9 +141,9 @@ class ImageService:
             return
         self._table.delete(record.image.id)
         del self._records[record.image.id]
-        self._changed()
         log.info("image removed id=%s name=%s", record.image.id, name)
         await self._collect(_blobs_of(record), record.image.layers)
+        self._changed()  # last: on a full disk the index finds room only now
 
     def hold(self, image_id: str, holder_id: str) -> tuple[str, ...]:
         """Keep the image's layers for a holder, whatever happens to the image.

@@ -202,6 +202,9 @@ def _unlink_all(paths: Iterable[str]) -> None:
 
 def _replace(path: str, content: bytes) -> None:
     """Write a small file so that readers see the old or the new one. Not synced: it is derived again at each start."""
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        if file.read() == content:  # nothing to write: a daemon must come up on a full disk, too
+            return
     temporary = f"{path}.new"
     with open(temporary, "wb") as file:
         file.write(content)
