@@ -12,7 +12,7 @@ from typing import Any
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.process import Command, ProcessRunner, find_executable
 from podwright.runtime import config as configuration
-from podwright.runtime.handlers.oci import OciHandler
+from podwright.runtime.handlers.oci import OciHandler, Programs
 
 log = logging.getLogger(__name__)
 
@@ -63,27 +63,29 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
     default = config.default_handler or next((name for name in PREFERENCE if name in wanted), next(iter(wanted), ""))
     if default and default not in wanted:
         raise FailedPrecondition(f"default_handler {default!r} is not among the handlers {sorted(wanted)}")
-    conmons = {_program(settings.conmon) for settings in wanted.values()}
-    options = dict(
-        zip(conmons, await asyncio.gather(*(_conmon_options(path, runner) for path in conmons)), strict=True)
-    )
+    programs = await asyncio.gather(*(_programs(name, settings, runner) for name, settings in wanted.items()))
+    features = await asyncio.gather(*(_features(found.runtime, runner) for found in programs))
     state = f"{config.state}/runtimes"
     os.makedirs(state, mode=0o700, exist_ok=True)
     handlers = {
         name: OciHandler(
             name,
-            runtime=_program(settings.path or name),
-            conmon_path=_program(settings.conmon),
-            conmon_options=options[_program(settings.conmon)],
+            found,
             state=state,
             runner=runner,
             timeout_s=config.containers.runtime_timeout_s,
             systemd_cgroup=config.containers.cgroup_driver == "systemd",
         )
-        for name, settings in wanted.items()
+        for name, found in zip(wanted, programs, strict=True)
     }
-    found = await asyncio.gather(*(_features(handler.runtime, runner) for handler in handlers.values()))
-    return Handlers(handlers, default, dict(zip(handlers, found, strict=True)))
+    return Handlers(handlers, default, dict(zip(wanted, features, strict=True)))
+
+
+async def _programs(name: str, settings: configuration.Handler, runner: ProcessRunner) -> Programs:
+    """The handler's programs. Raises FailedPrecondition when one is missing."""
+    runtime, conmon = _program(settings.path or name), _program(settings.conmon)
+    is_crun, options = await asyncio.gather(_is_crun(runtime, runner), _conmon_options(conmon, runner))
+    return Programs(runtime=runtime, is_crun=is_crun, conmon=conmon, conmon_options=options)
 
 
 def _program(name: str) -> str:
@@ -107,6 +109,15 @@ async def _conmon_options(conmon: str, runner: ProcessRunner) -> frozenset[str]:
     help_text = await runner.run(Command(argv=(conmon, "--help"), timeout_s=QUERY_TIMEOUT_S))
     words = help_text.stdout.decode(errors="replace").replace(",", " ").split()
     return frozenset(word for word in words if word.startswith("--"))
+
+
+async def _is_crun(runtime: str, runner: ProcessRunner) -> bool:
+    """Whether the program is crun, whatever its file is called."""
+    try:
+        answer = await runner.run(Command(argv=(runtime, "--version"), timeout_s=QUERY_TIMEOUT_S))
+    except PodwrightError:
+        return False
+    return answer.stdout.startswith(b"crun version")
 
 
 async def _features(runtime: str, runner: ProcessRunner) -> Features:
