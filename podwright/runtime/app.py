@@ -30,10 +30,11 @@ from podwright.runtime.rpc.sandboxes import SandboxRpcs
 from podwright.runtime.rpc.server import listen, make_server
 from podwright.runtime.sandbox.infra import InfraContainers
 from podwright.runtime.sandbox.service import SandboxService, SandboxSettings
-from podwright.runtime.state import Database
+from podwright.runtime.state import Database, hold
 
 log = logging.getLogger(__name__)
 
+UMASK = 0o022  # whatever it was started with: modes of files, and of what containers make, do not depend on a shell
 STOP_GRACE_S = 5.0  # for RPCs under way when the daemon is told to stop
 
 
@@ -55,6 +56,7 @@ async def serve(
     config = configuration.parse({**msgspec.to_builtins(config), **changed}, "command line")
     set_up_logging(config.log_level)
     keep_descriptors_to_ourselves()
+    os.umask(UMASK)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -73,6 +75,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     stack.callback(database.close)
     os.makedirs(config.state, mode=0o711, exist_ok=True)
     os.chdir(config.state)  # conmon leaves a file named "oom" in its working directory, which is ours
+    stack.callback(os.close, hold(config.state, flag="--state"))  # a second daemon would tidy the first one's pods up
     runner = PosixProcessRunner()
     handlers = await find_handlers(config, runner)
     cgroups = cgroup.detect()

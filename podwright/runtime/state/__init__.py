@@ -1,6 +1,7 @@
 """What outlives the daemon: records in SQLite (`database`), and the same in memory (`store`)."""
 
 from podwright.runtime.state.database import Database, Table
+from podwright.runtime.state.lock import hold
 from podwright.runtime.state.store import Store
 
-__all__ = ["Database", "Store", "Table"]
+__all__ = ["Database", "Store", "Table", "hold"]

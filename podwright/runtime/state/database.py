@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, ResourceExhausted
+from podwright.runtime.state.lock import hold
 
 FORMAT_VERSION = 1
 # SQLite starts its log anew when it has grown to 1000 pages; with so much always allocated, small changes (the end of
@@ -33,7 +33,7 @@ class Database:
     def __init__(self, root: str) -> None:
         """Open or create `root`/state.db. Raises FailedPrecondition when another daemon has this root."""
         os.makedirs(root, mode=0o711, exist_ok=True)
-        self._lock = _lock(f"{root}/lock")
+        self._lock = hold(root, flag="--root")
         self._path = f"{root}/state.db"
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         with contextlib.suppress(FileNotFoundError):
@@ -160,15 +160,3 @@ def _reserve(path: str) -> None:
             raise
     finally:
         os.close(fd)
-
-
-def _lock(path: str) -> int:
-    fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as failure:
-        os.close(fd)
-        raise FailedPrecondition(
-            f"another podwright serves {os.path.dirname(path)}", hint="stop it, or choose another --root"
-        ) from failure
-    return fd
