@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import stat
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -71,6 +72,8 @@ async def listen(server: grpc.aio.Server, endpoint: str) -> str:
     if _answers(path):
         raise FailedPrecondition(f"something listens on {path} already", hint="stop it, or choose another --listen")
     with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise FailedPrecondition(f"{path} is not a socket", hint="move it away, or choose another --listen")
         os.unlink(path)
     try:
         server.add_insecure_port(endpoint)
