@@ -196,8 +196,8 @@ def release_from_fifo(path: str) -> bool:
     except OSError:
         return False
     try:
-        os.unlink(path)
         os.write(fifo, b"\0")
+        os.unlink(path)  # last: killed in between, we find it "created" again, and not a process that waits for ever
     finally:
         os.close(fifo)
     return True
