@@ -30,7 +30,7 @@ def faulty(tmp_path: Path) -> FaultyRuntime:
 async def faulty_node(
     fresh_podwright: FreshPodwright, busybox_image: str, faulty: FaultyRuntime
 ) -> AsyncIterator[Node]:
-    """A daemon with that runtime as a handler, which has two seconds for each call."""
-    async with running_node(fresh_podwright(faulty.settings(timeout_s=2.0)), busybox_image) as node:
+    """A daemon with that runtime as a handler, which has one second for each call."""
+    async with running_node(fresh_podwright(faulty.settings(timeout_s=1.0)), busybox_image) as node:
         yield node
         faulty.behave()

@@ -1,4 +1,7 @@
-"""An OCI runtime that fails on demand: crun behind a script that looks into a file for what to do wrong."""
+"""An OCI runtime that fails on demand: crun behind a script that looks into a file for what to do wrong.
+
+It does not say that it is crun, so that the daemon takes no short cuts that are for crun alone.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ HANDLER = "faulty"
 VERBS = "create|start|delete|exec|run|state|features"
 SCRIPT = """\
 #!/bin/sh
+[ "$*" = --version ] && echo faulty version 1 && exit
 verb=
 for word in "$@"; do
     case "$word" in {verbs}) verb=$word; break ;; esac

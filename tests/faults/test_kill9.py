@@ -20,8 +20,8 @@ from tests.faults.node import Node, eventually
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 # From "not even read" to "answered long ago" on a fast machine; the jitter finds what lies between.
-DELAYS_MS = (0.0, 1.0, 2.0, 3.0, 4.5, 6.0, 8.0, 11.0, 15.0, 22.0)
-JITTER_MS = 0.7
+DELAYS_MS = (0.0, 1.2, 2.5, 4.0, 6.0, 9.0, 14.0, 22.0)
+JITTER_MS = 1.0
 TICKS = ("sh", "-c", "trap 'exit 7' TERM; n=0; while :; do n=$((n+1)); echo tick $n; sleep 0.05; done")
 
 
