@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from podwright.errors import FailedPrecondition, InvalidArgument
-from podwright.runtime.model.base import ProfileType, SecurityProfile
+from podwright.runtime.model.base import ProfileType, SecurityProfile, check_no_nul, check_path
 from podwright.runtime.model.container import ContainerConfig, Device, Mount, Propagation
 
 NAME_LIMIT = 253
@@ -19,7 +19,8 @@ def check(config: ContainerConfig) -> None:
         raise InvalidArgument(f"container config: metadata.name {config.name[:40]!r} is not a name")
     if not config.image.image:
         raise InvalidArgument(f"container {config.name}: image.image is missing")
-    _check_strings(config)
+    check_no_nul(f"container {config.name}", config)
+    _check_variables(config)
     _check_log_path(config)
     for mount in config.mounts:
         _check_mount(config.name, mount)
@@ -31,12 +32,7 @@ def check(config: ContainerConfig) -> None:
         raise FailedPrecondition(f"container {config.name}: CDI devices are not supported yet")
 
 
-def _check_strings(config: ContainerConfig) -> None:
-    """A NUL ends a string for the kernel: what follows it would be lost without a word."""
-    texts = [*config.command, *config.args, config.working_dir]
-    texts += [f"{key}{value}" for key, value in config.envs]
-    if any("\0" in text for text in texts):
-        raise InvalidArgument(f"container {config.name}: a NUL in the command, the environment or the directory")
+def _check_variables(config: ContainerConfig) -> None:
     for key, _ in config.envs:
         if not key or "=" in key:
             raise InvalidArgument(f"container {config.name}: {key!r} is not the name of an environment variable")
@@ -44,20 +40,23 @@ def _check_strings(config: ContainerConfig) -> None:
 
 def _check_log_path(config: ContainerConfig) -> None:
     path = config.log_path
-    if path.startswith("/") or "\0" in path or ".." in path.split("/"):
-        raise InvalidArgument(f"container {config.name}: log_path {path!r} leaves the log directory")
+    if path.startswith("/") or ".." in path.split("/"):
+        raise InvalidArgument(f"container {config.name}: log_path {path[:200]!r} leaves the log directory")
+    check_path(f"container {config.name}: log_path", path)
 
 
 def _check_mount(name: str, mount: Mount) -> None:
-    label = f"container {name}: mount {mount.container_path or '(without path)'}"
-    if not mount.container_path or "\0" in mount.container_path + mount.host_path:
-        raise InvalidArgument(f"{label}: container_path is missing or malformed")
+    label = f"container {name}: mount {mount.container_path[:200] or '(without path)'}"
+    if not mount.container_path:
+        raise InvalidArgument(f"{label}: container_path is missing")
+    check_path(label, mount.container_path)
+    check_path(f"{label}: host_path", mount.host_path)
     if posixpath.normpath("/" + mount.container_path) == "/":
         raise InvalidArgument(f"{label}: the root cannot be mounted over")
     if mount.image is not None:
         raise FailedPrecondition(f"ImageVolumeMountFailed: {label}: image volumes are not supported yet")
     if not mount.host_path.startswith("/"):
-        raise InvalidArgument(f"{label}: host_path {mount.host_path!r} is not absolute")
+        raise InvalidArgument(f"{label}: host_path {mount.host_path[:200]!r} is not absolute")
     if mount.recursive_read_only and (not mount.readonly or mount.propagation is not Propagation.PRIVATE):
         raise InvalidArgument(f"{label}: recursive_read_only needs readonly and private propagation")
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from enum import IntEnum
 
 import msgspec
+
+from podwright.errors import InvalidArgument
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,3 +87,48 @@ class Resources(Value, frozen=True, kw_only=True):
     cpuset_mems: str = ""
     hugepage_limits: tuple[tuple[str, int], ...] = ()  # (page size such as "2MB", bytes)
     unified: dict[str, str] = {}
+
+
+FREE_TEXT = frozenset({"labels", "annotations"})  # passed on as they are, never given to the kernel
+
+
+def field_with_nul(value: object, name: str = "") -> str:
+    """The name of the first field that holds a NUL, as `mounts.host_path`; empty when none does.
+
+    A NUL ends a string for the kernel: what follows it would be lost without a word.
+    """
+    if isinstance(value, str):
+        return name if "\0" in value else ""
+    inner: Iterable[tuple[str, object]] = ()
+    if isinstance(value, msgspec.Struct):
+        prefix = f"{name}." if name else ""
+        inner = (
+            (prefix + field, getattr(value, field)) for field in value.__struct_fields__ if field not in FREE_TEXT
+        )
+    elif isinstance(value, dict):
+        inner = ((name, part) for item in value.items() for part in item)
+    elif isinstance(value, tuple):
+        inner = ((name, part) for part in value)
+    return next((found for field, part in inner if (found := field_with_nul(part, field))), "")
+
+
+def check_no_nul(label: str, value: msgspec.Struct) -> None:
+    """Raises InvalidArgument that names the field. The search begins only if JSON, made in C, has seen one."""
+    if b"\\u0000" in msgspec.json.encode(value) and (name := field_with_nul(value)):
+        raise InvalidArgument(f"{label}: a NUL in {name}")
+
+
+PATH_LIMIT_BYTES = 4095  # PATH_MAX without its NUL
+NAME_LIMIT_BYTES = 255
+DEPTH_LIMIT = 256  # ours: making directories takes a step for each
+
+
+def check_path(label: str, path: str) -> None:
+    """Raises InvalidArgument for a path that the kernel would refuse, or that nobody means."""
+    parts = os.fsencode(path).split(b"/")
+    if (
+        len(os.fsencode(path)) > PATH_LIMIT_BYTES
+        or max(map(len, parts)) > NAME_LIMIT_BYTES
+        or len(parts) > DEPTH_LIMIT
+    ):
+        raise InvalidArgument(f"{label} {path[:40]!r}... is too long or too deep")

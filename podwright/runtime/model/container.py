@@ -100,7 +100,7 @@ class ContainerConfig(Value, frozen=True, kw_only=True):
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     working_dir: str = ""
-    envs: tuple[tuple[str, str], ...] = ()  # values with surrogateescape: the kernel's bytes
+    envs: tuple[tuple[str, str], ...] = ()
     mounts: tuple[Mount, ...] = ()
     devices: tuple[Device, ...] = ()
     cdi_devices: tuple[str, ...] = ()

@@ -38,7 +38,8 @@ def config(message: api.ContainerConfig) -> ContainerConfig:
         command=tuple(message.command),
         args=tuple(message.args),
         working_dir=message.working_dir,
-        envs=tuple((env.key, env.value.decode("utf-8", "surrogateescape")) for env in message.envs),
+        # OCI's spec is JSON, which has no words for other bytes: the field's runtimes replace them as well.
+        envs=tuple((env.key, env.value.decode(errors="replace")) for env in message.envs),
         mounts=tuple(_mount(mount) for mount in message.mounts),
         devices=tuple(
             Device(container_path=d.container_path, host_path=d.host_path, permissions=d.permissions or "rwm")

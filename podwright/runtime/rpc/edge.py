@@ -41,6 +41,8 @@ class Edge:
             try:
                 if not self.ready:
                     raise Unavailable("the runtime is starting", hint="try again in a moment")
+                if isinstance(request, PodwrightError):  # what came could not be read
+                    raise request
                 response = await method(request, context)
             except asyncio.CancelledError:
                 log.debug("rpc cancelled: rpc=%s", name)

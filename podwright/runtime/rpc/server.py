@@ -7,6 +7,7 @@ is the only list of RPCs.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 import stat
@@ -15,13 +16,13 @@ from typing import Any
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from podwright.cri.client import MESSAGE_LIMIT_BYTES
 from podwright.cri.endpoint import socket_path
 from podwright.cri.v1 import api_pb2
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.runtime.rpc.edge import Edge
 
 Unary = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Message]]
@@ -57,9 +58,17 @@ def _handler(method: MethodDescriptor, target: Unary | None, edge: Edge) -> grpc
     make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
     return make(
         edge.as_stream(wrapped) if method.server_streaming else wrapped,
-        request_deserializer=request_class.FromString,
+        request_deserializer=functools.partial(_parse, request_class),
         response_serializer=lambda message: message.SerializeToString(),
     )
+
+
+def _parse(kind: type[Message], data: bytes) -> Message | InvalidArgument:
+    """The request, or what the edge shall raise: gRPC would blame itself (INTERNAL) and log a traceback."""
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        return InvalidArgument(f"the request is not a {kind.DESCRIPTOR.name}")
 
 
 async def listen(server: grpc.aio.Server, endpoint: str) -> str:

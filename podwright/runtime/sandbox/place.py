@@ -7,6 +7,7 @@ Blocking calls of a few hundred microseconds each: the service runs them in a th
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import socket
@@ -20,6 +21,7 @@ from podwright.runtime.sandbox import files
 from podwright.runtime.sandbox.paths import SandboxPaths
 
 FILE_LIMIT_BYTES = 1024 * 1024
+SHOWN_LIMIT = 200  # characters of a path in a message
 # What pods may expect of their own network namespace: ports below 1024 and ping without privileges.
 DEFAULT_NET_SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
 
@@ -33,6 +35,19 @@ def make(config: SandboxConfig, paths: SandboxPaths, shm_size_bytes: int) -> Non
     if config.security.namespaces.ipc is not NamespaceMode.NODE:
         os.mkdir(paths.shm, 0o755)
         mount.mount_tmpfs(paths.shm, size_bytes=shm_size_bytes, mode=0o1777)
+
+
+def make_log_directory(config: SandboxConfig) -> None:
+    """Make it with its parents. Raises InvalidArgument for a path that cannot be, and OSError for a full disk."""
+    if not config.log_directory:
+        return
+    try:
+        os.makedirs(config.log_directory, mode=0o755, exist_ok=True)
+    except OSError as failure:
+        if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        shown = config.log_directory[:SHOWN_LIMIT]
+        raise InvalidArgument(f"log_directory {shown!r} cannot be made: {failure.strerror}") from failure
 
 
 def unmake(paths: SandboxPaths) -> None:

@@ -125,8 +125,7 @@ class SandboxService:
 
     async def _build(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
         """Every step from the record to READY."""
-        if sandbox.config.log_directory:
-            os.makedirs(sandbox.config.log_directory, mode=0o755, exist_ok=True)
+        place.make_log_directory(sandbox.config)
         await asyncio.to_thread(place.make, sandbox.config, paths, self._settings.containers.shm_size_bytes)
         if sandbox.netns:
             attachment = await self._network.attach(attach_request(sandbox))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from podwright.errors import FailedPrecondition, InvalidArgument
-from podwright.runtime.model.base import NamespaceMode, NamespaceOptions
+from podwright.runtime.model.base import NamespaceMode, NamespaceOptions, check_no_nul, check_path
 from podwright.runtime.model.sandbox import SandboxConfig
 
 NAME_LIMIT = 253  # of a DNS subdomain, the longest name that Kubernetes has
@@ -17,19 +17,22 @@ NET_SYSCTLS = re.compile(r"net[./][\w./:@-]+")
 
 def check(config: SandboxConfig) -> None:
     """Raises InvalidArgument, or FailedPrecondition for what this build cannot do yet."""
+    check_no_nul("sandbox config", config)
     for field in ("name", "namespace", "uid"):
         value = getattr(config.name, field)
         if not value:
             raise InvalidArgument(f"sandbox config: metadata.{field} is missing")
-        if len(value) > NAME_LIMIT or "\0" in value or "/" in value:
+        if len(value) > NAME_LIMIT or "/" in value:
             raise InvalidArgument(f"sandbox config: metadata.{field} {value[:40]!r} is not a name")
     label = f"sandbox {config.name.namespace}/{config.name.name}"
-    if len(config.hostname.encode()) > HOSTNAME_LIMIT or "\0" in config.hostname or "\n" in config.hostname:
+    if len(config.hostname.encode()) > HOSTNAME_LIMIT or "\n" in config.hostname:
         raise InvalidArgument(
             f"{label}: hostname {config.hostname[:80]!r} is not one of at most {HOSTNAME_LIMIT} bytes"
         )
     if config.log_directory and not config.log_directory.startswith("/"):
-        raise InvalidArgument(f"{label}: log_directory {config.log_directory!r} is not absolute")
+        raise InvalidArgument(f"{label}: log_directory {config.log_directory[:200]!r} is not absolute")
+    check_path(f"{label}: log_directory", config.log_directory)
+    check_path(f"{label}: cgroup_parent", config.cgroup_parent)
     if ".." in config.cgroup_parent.split("/"):
         raise InvalidArgument(f"{label}: cgroup_parent {config.cgroup_parent!r} leads upwards")
     security = config.security
@@ -68,7 +71,7 @@ def _check_sysctls(label: str, config: SandboxConfig) -> None:
     modes = config.security.namespaces
     for name, value in config.sysctls.items():
         parts = re.split(r"[./]", name)
-        if "" in parts or "\n" in value or "\0" in value:
+        if "" in parts or "\n" in value:
             raise InvalidArgument(f"{label}: sysctl {name!r} is malformed")
         is_net, is_ipc = bool(NET_SYSCTLS.fullmatch(name)), bool(IPC_SYSCTLS.fullmatch(name))
         if not is_net and not is_ipc:

@@ -70,7 +70,7 @@ def test_container_echo() -> None:
         ),
     )
     config = convert_container.config(message)
-    assert config.envs[0][1].encode("utf-8", "surrogateescape") == b"\xff\x00x"
+    assert config.envs == (("K", "\ufffd\0x"),)
     container = Container(
         id=ContainerId("c" * 64),
         sandbox_id=SandboxId("s" * 64),
