@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,18 @@ from typing import Any
 from tests.harness.podwright import Podwright
 from tools.leaks import snapshot
 
+CONTAINER = re.compile(r"/[0-9a-f]{64}$")  # cgroups above are those of whoever named them in a request
+SETTLE_S = 5.0
+POLL_S = 0.02
 Records = dict[str, dict[str, Any]]
+
+
+def settled(server: Podwright) -> list[str]:
+    """The findings of an audit, once what goes on in the background has had its time."""
+    deadline = time.monotonic() + SETTLE_S
+    while (findings := audit(server)) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    return findings
 
 
 def audit(server: Podwright) -> list[str]:
@@ -50,7 +63,7 @@ def _on_host(server: Podwright, known: set[str], running: set[str], attached: se
         words = f"{thing.name} {thing.detail}"
         if thing.kind == "mount" and not any(key in thing.name for key in known):
             findings.append(f"mount {words}")
-        elif thing.kind == "cgroup" and _is_leaf(thing.name, server) and not any(key in thing.name for key in known):
+        elif thing.kind == "cgroup" and CONTAINER.search(thing.name) and not any(key in thing.name for key in known):
             findings.append(f"cgroup {words}")
         elif thing.kind == "process" and " conmon " in thing.name and not any(key in words for key in running):
             findings.append(f"monitor {words}")
@@ -79,8 +92,3 @@ def _unknown(what: str, found: Iterable[str], known: Iterable[str]) -> list[str]
 
 def _names(folder: Path) -> list[str]:
     return sorted(os.listdir(folder)) if folder.is_dir() else []
-
-
-def _is_leaf(path: str, server: Podwright) -> bool:
-    """Whether a cgroup is a container's, and not the parent that the test gave."""
-    return not path.endswith(server.part.cgroup_parent)

@@ -12,10 +12,9 @@ from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from tests.conformance.pods import Pod, remove_pod, sandbox_config
 from tests.conftest import CriPeer
-from tests.faults.audit import audit
+from tests.faults.audit import settled
 from tests.harness.podwright import Podwright
 
-SETTLE_S = 5.0
 POLL_S = 0.02
 
 
@@ -84,10 +83,7 @@ class Node:
 
     async def audited(self) -> None:
         """Fail unless, within a moment, everything on the host belongs to a record and the other way round."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + SETTLE_S
-        while (findings := audit(self.server)) and loop.time() < deadline:  # noqa: ASYNC110 # nobody tells us
-            await asyncio.sleep(POLL_S)
+        findings = await asyncio.to_thread(settled, self.server)
         assert not findings, "\n".join(findings)
 
     async def emptied(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 import time
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ async def test_requests_that_would_never_end(node: Node) -> None:
     status = await pod.status(deaf)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts, nobody answers
         image = api.ImageSpec(image=f"127.0.0.1:{silent.getsockname()[1]}/never:1")
-        asked = [
+        asked: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(pod.exec(container, "sh", "-c", "sleep 6543 & sleep 6543", timeout=0)),
             asyncio.ensure_future(node.cri.call(node.cri.images.PullImage, api.PullImageRequest(image=image))),
         ]
