@@ -99,15 +99,16 @@ async def test_no_configuration_until_one_appears(cni_node: Node, conf_dir: Path
     await cni_node.emptied()
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"cniVersion": "0.4.0", "name": "x"}', "[]", "\x00" * 100])
-async def test_broken_configuration(cni_node: Node, conf_dir: Path, text: str) -> None:
-    (conf_dir / "10-broken.conflist").write_text(text)
-    condition = await _condition(cni_node)
-    assert (condition.status, condition.reason) == (False, "NetworkPluginNotReady")
-    assert "10-broken.conflist" in condition.message
-    with pytest.raises(FailedPrecondition, match=r"10-broken\.conflist"):
-        await cni_node.sandbox(cni_node.config())
+async def test_broken_configurations(cni_node: Node, conf_dir: Path) -> None:
+    for text in ("", "{", '{"cniVersion": "0.4.0", "name": "x"}', "[]", "\x00" * 100):
+        (conf_dir / "10-broken.conflist").write_text(text)
+        condition = await _condition(cni_node)
+        assert (condition.status, condition.reason) == (False, "NetworkPluginNotReady")
+        assert "10-broken.conflist" in condition.message
+        with pytest.raises(FailedPrecondition, match=r"10-broken\.conflist"):
+            await cni_node.sandbox(cni_node.config())
     assert await cni_node.listed() == []
+    await cni_node.audited()
 
 
 @pytest.mark.parametrize("plugin", sorted(BROKEN_PLUGINS))

@@ -87,31 +87,30 @@ async def test_a_log_is_reopened_after_a_restart(node: Node) -> None:
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["SIGTERM", "SIGKILL"])
-@pytest.mark.parametrize(
-    ("command", "code", "reason"),
-    [("exit 0", 0, "Completed"), ("exit 42", 42, "Error"), ("kill -9 $$; usleep 1", 137, "Error")],
-    ids=["0", "42", "killed"],
-)
-async def test_a_container_that_ends_meanwhile(node: Node, killed: bool, command: str, code: int, reason: str) -> None:
+async def test_containers_that_end_meanwhile(node: Node, killed: bool) -> None:
+    deeds = {"exit 0": (0, "Completed"), "exit 42": (42, "Error"), "kill -9 $$; usleep 1": (137, "Error")}
     pod = await node.pod()
-    # PID 1 takes no signal from inside its own namespace, so the script is a child of another shell.
-    container = await pod.run(
-        ("sh", "-c", f"while ! test -e /go; do usleep 5000; done; sh -c '{command}'; exit $?"), name="main"
-    )
-    await pod.exec(container, "sh", "-c", "(sleep 0.3; touch /go) >/dev/null 2>&1 &")
+    containers = {}
+    for number, deed in enumerate(deeds):
+        # PID 1 takes no signal from inside its own namespace, so the deed is done by another shell.
+        script = f"while ! test -e /go; do usleep 5000; done; sh -c '{deed}'; exit $?"
+        container = await pod.run(("sh", "-c", script), name=f"end{number}")
+        await pod.exec(container, "sh", "-c", "(sleep 0.4; touch /go) >/dev/null 2>&1 &")
+        containers[container] = deeds[deed]
     await _away(node, killed=killed)
-    pid = _pid_of(pid_file(node, container))
+    pids = [_pid_of(pid_file(node, container)) for container in containers]
 
     async def gone() -> bool:
-        return not os.path.exists(f"/proc/{pid}")
+        return not any(os.path.exists(f"/proc/{pid}") for pid in pids)
 
-    await eventually(gone, "the container ends")
+    await eventually(gone, "the containers end")
     ended_at = time.time_ns()
     await asyncio.sleep(0.5)
     await node.again()
-    status = await pod.exited(container)
-    assert (status.exit_code, status.reason) == (code, reason)
-    assert status.started_at < status.finished_at < ended_at + 200_000_000
+    for container, end in containers.items():
+        status = await pod.exited(container)
+        assert (status.exit_code, status.reason) == end
+        assert status.started_at < status.finished_at < ended_at + 200_000_000
     await node.audited()
     await node.emptied()
 
