@@ -48,6 +48,10 @@ class ContainerEnvironment:
         sandbox = self.sandboxes.store.get(container.sandbox_id)
         return self.handlers.get(sandbox.handler)
 
+    def handler_of_record(self, container: Container) -> OciHandler:
+        """As `handler_of`, for taking the container down: the handler may be configured no more."""
+        return self.handlers.of_record(self.sandboxes.store.get(container.sandbox_id).handler)
+
     def monitored(self, container: Container) -> Monitored:
         """The container as its monitor knows it."""
         return Monitored(

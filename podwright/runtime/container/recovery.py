@@ -41,7 +41,7 @@ async def reconcile(env: ContainerEnvironment, runner: Runner) -> frozenset[Cont
 
 async def _resume(env: ContainerEnvironment, runner: Runner, container: Container) -> bool:
     """A CREATED container whose start was interrupted: it runs, and is adopted, or it goes back to CREATED."""
-    handler = env.handler_of(container)
+    handler = env.handler_of_record(container)
     if not container.monitor_pid and not handler.knows(container.id):
         return False
     monitor = Process.adopt(container.monitor_pid, container.monitor_start_time)

@@ -120,7 +120,7 @@ class Runner:
 
     async def clear(self, container: Container) -> None:
         """Remove what the runtime and the kernel keep of a container that has ended, also when the runtime fails."""
-        handler = self._env.handler_of(container)
+        handler = self._env.handler_of_record(container)
         try:
             await handler.delete(container.id)
         except PodwrightError as failure:

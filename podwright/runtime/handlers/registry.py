@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,7 @@ log = logging.getLogger(__name__)
 
 PREFERENCE = ("crun", "runc")
 QUERY_TIMEOUT_S = 10.0
+NO_PROGRAMS = Programs(runtime="crun", is_crun=False, conmon="conmon", conmon_options=frozenset())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +34,17 @@ class Features:
 class Handlers:
     """All handlers of the daemon."""
 
-    def __init__(self, handlers: dict[str, OciHandler], default: str, features: dict[str, Features]) -> None:
+    def __init__(
+        self,
+        programs: dict[str, Programs],
+        default: str,
+        features: dict[str, Features],
+        make: Callable[[str, Programs], OciHandler],
+    ) -> None:
         """`default` is the name that an empty handler name means."""
-        self._handlers = handlers
+        self._handlers = {name: make(name, found) for name, found in programs.items()}
+        self._substitute = programs.get(default, NO_PROGRAMS)
+        self._make = make
         self.default = default
         self.features = features
 
@@ -46,6 +57,13 @@ class Handlers:
             known = ", ".join(sorted(self._handlers))
             raise InvalidArgument(f"runtime handler {name!r} is not configured", hint=f"known handlers: {known}")
         return handler
+
+    def of_record(self, name: str) -> OciHandler:
+        """For taking down what the handler of that name made, also when it is configured no more.
+
+        Then the default's programs are tried on it. What no program can delete, its owner forgets.
+        """
+        return self._handlers.get(name) or self._make(name, self._substitute)
 
     def names(self) -> list[str]:
         """The configured names."""
@@ -67,18 +85,15 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
     features = await asyncio.gather(*(_features(found.runtime, runner) for found in programs))
     state = f"{config.state}/runtimes"
     os.makedirs(state, mode=0o700, exist_ok=True)
-    handlers = {
-        name: OciHandler(
-            name,
-            found,
-            state=state,
-            runner=runner,
-            timeout_s=config.containers.runtime_timeout_s,
-            systemd_cgroup=config.containers.cgroup_driver == "systemd",
-        )
-        for name, found in zip(wanted, programs, strict=True)
-    }
-    return Handlers(handlers, default, dict(zip(wanted, features, strict=True)))
+    make = functools.partial(
+        OciHandler,
+        state=state,
+        runner=runner,
+        timeout_s=config.containers.runtime_timeout_s,
+        systemd_cgroup=config.containers.cgroup_driver == "systemd",
+    )
+    by_name = dict(zip(wanted, programs, strict=True))
+    return Handlers(by_name, default, dict(zip(wanted, features, strict=True)), make)
 
 
 async def _programs(name: str, settings: configuration.Handler, runner: ProcessRunner) -> Programs:

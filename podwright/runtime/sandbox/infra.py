@@ -113,7 +113,7 @@ class InfraContainers:
 
     async def delete(self, sandbox: Sandbox) -> None:
         """Kill it and remove its state, also when the runtime fails; absent is fine."""
-        handler = self._handlers.get(sandbox.handler)
+        handler = self._handlers.of_record(sandbox.handler)
         if not handler.knows(sandbox.id):
             return
         try:
