@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import stat
@@ -11,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import InvalidArgument
 from tests.conftest import FreshPodwright
+from tests.faults.faulty import HANDLER
+from tests.faults.node import Node
 from tests.harness.podwright import Podwright
 
 pytestmark = [pytest.mark.root]
@@ -181,3 +186,42 @@ def test_files_are_for_their_owner(fresh_podwright: FreshPodwright) -> None:
     server.stop()
     assert stat.S_IMODE((server.root / "state.db-spare").stat().st_mode) == 0o600
     server.start()
+
+
+async def test_the_secrets_of_a_container_are_for_root_alone(node: Node) -> None:
+    pod = await node.pod()
+    container = await pod.run(envs=[api.KeyValue(key="TOKEN", value=b"hush-hush")])
+    asked = asyncio.ensure_future(pod.exec(container, "sleep", "0.3"))
+    await asyncio.sleep(0.1)
+    readable = []
+    for top in (node.server.root, node.server.state / "containers", node.server.state / "runtimes"):
+        for path in top.rglob("*"):
+            if "rootfs" not in path.parts and path.is_file() and b"hush-hush" in path.read_bytes():
+                assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0 or _is_shut_off(path), path
+                readable.append(path.name)
+    assert "config.json" in readable
+    assert any(name.startswith("exec-") for name in readable)
+    await asked
+    assert (await pod.exec(container, "sh", "-c", "echo $TOKEN")).stdout == b"hush-hush\n"
+    await node.emptied()
+
+
+def _is_shut_off(path: Path) -> bool:
+    """Whether a directory above lets nobody but its owner in."""
+    return any(stat.S_IMODE(parent.stat().st_mode) & 0o011 == 0 for parent in path.parents[:-2])
+
+
+async def test_a_handler_that_is_configured_no_more(faulty_node: Node) -> None:
+    """What it ran goes on, and can be taken down."""
+    pod = await faulty_node.pod(handler=HANDLER, namespaces=api.NamespaceOption(pid=api.POD))
+    container = await pod.run()
+    created = await pod.create(name="created")
+    faulty_node.server.kill9()
+    text = faulty_node.server.config.read_text()
+    faulty_node.server.config.write_text(text.replace(f'"{HANDLER}"', '"other"'))
+    await faulty_node.again()
+    assert (await faulty_node.status(pod)).state == api.SANDBOX_READY
+    assert (await pod.status(container)).state == api.CONTAINER_RUNNING
+    with pytest.raises(InvalidArgument, match="handler 'faulty' is not configured"):
+        await pod.start(created)
+    await faulty_node.emptied()
