@@ -14,7 +14,8 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound
 from tests.conftest import CriPeer
 
-SLEEP = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
+SLEEP = ("sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done")
+DEAF = ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
 POLL_S = 0.02
 WAIT_S = 30.0
 
@@ -61,6 +62,14 @@ class Pod:
         await self.start(container_id)
         return container_id
 
+    async def run_ready(self, command: tuple[str, ...] = SLEEP, **fields: object) -> str:
+        """Create, start, and wait for the word "ready": the command has said what it does with signals."""
+        container_id = await self.run(command, **fields)
+        async with asyncio.timeout(WAIT_S):
+            while "ready" not in self.log(container_id):  # noqa: ASYNC110 # a log file tells nobody
+                await asyncio.sleep(POLL_S)
+        return container_id
+
     async def status(self, container_id: str) -> api.ContainerStatus:
         """ContainerStatus."""
         request = api.ContainerStatusRequest(container_id=container_id)
@@ -97,7 +106,8 @@ class Pod:
     def log(self, container_id: str, status: api.ContainerStatus | None = None) -> str:
         """The container's log file as it is."""
         name = status.metadata.name if status else f"c{self.containers.index(container_id)}"
-        return (Path(self.config.log_directory) / f"{name}.log").read_text()
+        path = Path(self.config.log_directory) / f"{name}.log"
+        return path.read_text() if path.exists() else ""
 
     async def stop(self, container_id: str, timeout: int = 10) -> None:
         """StopContainer."""

@@ -11,7 +11,7 @@ import pytest
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, PodwrightError
-from tests.conformance.pods import SLEEP, Pod, RunPod
+from tests.conformance.pods import DEAF, SLEEP, Pod, RunPod
 from tests.conftest import CriPeer
 
 MIB = 1024 * 1024
@@ -38,6 +38,8 @@ async def test_life_of_a_container(pod: Pod) -> None:
     assert running.state == api.CONTAINER_RUNNING
     assert running.started_at >= created.created_at
     assert running.finished_at == 0
+    while "ready" not in pod.log(container_id):  # noqa: ASYNC110 # a log file tells nobody
+        await asyncio.sleep(0.02)
     await pod.stop(container_id)
     exited = await pod.status(container_id)
     assert exited.state == api.CONTAINER_EXITED
@@ -125,8 +127,8 @@ async def test_a_running_container_cannot_be_started_again(cri_server: CriPeer, 
 
 
 async def test_stop_is_quick_when_the_signal_is_heard_and_bounded_when_not(pod: Pod) -> None:
-    heard = await pod.run()
-    deaf = await pod.run(("sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"))
+    heard = await pod.run_ready()
+    deaf = await pod.run_ready(DEAF)
     before = time.monotonic()
     await pod.stop(heard, timeout=30)
     assert time.monotonic() - before < 20
@@ -138,7 +140,7 @@ async def test_stop_is_quick_when_the_signal_is_heard_and_bounded_when_not(pod: 
 async def test_a_shorter_stop_overtakes_a_longer_one(cri_server: CriPeer, pod: Pod) -> None:
     if cri_server.name == "containerd":  # the first call's grace stands
         return
-    deaf = await pod.run(("sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"))
+    deaf = await pod.run_ready(DEAF)
     long = asyncio.create_task(pod.stop(deaf, timeout=100))
     await asyncio.sleep(0.2)
     await asyncio.wait_for(pod.stop(deaf, timeout=0), 10)
@@ -149,9 +151,8 @@ async def test_a_shorter_stop_overtakes_a_longer_one(cri_server: CriPeer, pod: P
 async def test_the_images_stop_signal_and_the_requests(cri_server: CriPeer, pod: Pod) -> None:
     if cri_server.name == "containerd":  # 1.6 came before the field
         return
-    script = "trap 'exit 3' USR1; trap 'exit 4' TERM; while :; do sleep 0.1; done"
-    container_id = await pod.run(("sh", "-c", script), stop_signal=api.SIGNAL_SIGUSR1)
-    await asyncio.sleep(0.3)
+    script = "trap 'exit 3' USR1; trap 'exit 4' TERM; echo ready; while :; do sleep 0.1; done"
+    container_id = await pod.run_ready(("sh", "-c", script), stop_signal=api.SIGNAL_SIGUSR1)
     await pod.stop(container_id)
     status = await pod.status(container_id)
     assert status.exit_code == 3
@@ -288,8 +289,7 @@ async def test_a_devices_node_and_right(pod: Pod) -> None:
 
 
 async def test_files_written_by_a_container_stay_its_own(pod: Pod) -> None:
-    first = await pod.run(("sh", "-c", "echo mine > /etc/own; rm /etc/group; sleep 1000"))
-    await asyncio.sleep(0.2)
+    first = await pod.run_ready(("sh", "-c", "echo mine > /etc/own; rm /etc/group; echo ready; sleep 1000"))
     assert (await pod.exec(first, "cat", "/etc/own")).stdout == b"mine\n"
     assert await pod.output("sh", "-c", "ls /etc/own 2>/dev/null; ls /etc/group") == "/etc/group\n"
 

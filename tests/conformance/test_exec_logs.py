@@ -109,7 +109,8 @@ async def test_long_lines_come_in_parts(pod: Pod) -> None:
 
 async def test_a_rotated_log_is_opened_anew(pod: Pod) -> None:
     container_id = await pod.run(("sh", "-c", "n=0; while :; do echo $n; n=$((n+1)); sleep 0.005; done"))
-    await asyncio.sleep(0.3)
+    while not pod.log(container_id):  # noqa: ASYNC110 # a log file tells nobody
+        await asyncio.sleep(0.02)
     path = Path(pod.config.log_directory) / "c0.log"
     old = path.with_name("old.log")
     path.rename(old)
