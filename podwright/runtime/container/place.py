@@ -9,6 +9,8 @@ import os
 import shutil
 import stat
 
+import msgspec
+
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux import mount, openat2
 from podwright.runtime.container.paths import ContainerPaths
@@ -74,7 +76,7 @@ def _resolve(name: str, wanted: Mount, mounts: list[mount.MountPoint]) -> Mount:
                 f"container {name}: {source} is on a mount that is not shared",
                 hint=f"mount --make-rshared {enclosing.target if enclosing else '/'}",
             )
-    return Mount(**{field: getattr(wanted, field) for field in wanted.__struct_fields__} | {"host_path": source})
+    return msgspec.structs.replace(wanted, host_path=source)
 
 
 def resolve_devices(config: ContainerConfig) -> tuple[DeviceNode, ...]:
