@@ -58,11 +58,18 @@ def mac_for(interface: IPv4Interface) -> bytes:
 
 
 def find_overlap(spec: BridgeSpec, links: list[Link], routes: list[Route]) -> str:
-    """The route that already leads to (part of) the bridge's subnet, in words; empty when there is none. Pure."""
+    """The route that already leads to (part of) the bridge's subnet, in words; empty when there is none. Pure.
+
+    The links have to be read after the routes: then a route by a link that is not listed went away with that link,
+    while a bridge that another daemon is just making is listed under its name.
+    """
     names = {link.index: link.name for link in links}
     for route in routes:
         own = names.get(route.link) == spec.name
-        if not own and route.destination.prefixlen > 0 and route.destination.overlaps(spec.gateway.network):
+        gone = route.link > 0 and route.link not in names
+        if own or gone or route.destination.prefixlen == 0:
+            continue
+        if route.destination.overlaps(spec.gateway.network):
             return f"{route.destination} dev {names.get(route.link, '?')}"
     return ""
 
@@ -77,7 +84,8 @@ def choose_mtu(spec: BridgeSpec, links: list[Link], routes: list[Route]) -> int:
 def check_overlap(spec: BridgeSpec) -> None:
     """Raise FailedPrecondition when the subnet is somebody else's already."""
     with Connection() as host:
-        _refuse_overlap(spec, host.links(), host.routes())
+        routes, links = host.routes(), host.links()
+    _refuse_overlap(spec, links, routes)
 
 
 def inspect_bridge(spec: BridgeSpec) -> BridgeState | None:
@@ -95,7 +103,7 @@ def inspect_bridge(spec: BridgeSpec) -> BridgeState | None:
 def ensure_bridge(spec: BridgeSpec) -> BridgeState:
     """Make the bridge, or mend it: address, up, forwarding. Raises FailedPrecondition for a foreign subnet or name."""
     with Connection() as host:
-        links, routes = host.links(), host.routes()
+        routes, links = host.routes(), host.links()
         _refuse_overlap(spec, links, routes)
         bridge = next((link for link in links if link.name == spec.name), None)
         if bridge is None:
