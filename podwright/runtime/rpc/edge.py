@@ -19,6 +19,7 @@ from podwright.errors import Internal, PodwrightError, ResourceExhausted, Unavai
 log = logging.getLogger(__name__)
 
 Method = Callable[[Any, Any], Awaitable[Any]]
+StreamMethod = Callable[[Any, Any], AsyncIterator[Any]]
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
 
@@ -36,13 +37,9 @@ class Edge:
         """The method as gRPC shall call it."""
 
         async def wrapped(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            request_id.set(f"{name}-{next(self._numbers)}")
-            began = time.perf_counter()
+            began = self._begin(name)
             try:
-                if not self.ready:
-                    raise Unavailable("the runtime is starting", hint="try again in a moment")
-                if isinstance(request, PodwrightError):  # what came could not be read
-                    raise request
+                self._admit(request)
                 response = await method(request, context)
             except asyncio.CancelledError:
                 log.debug("rpc cancelled: rpc=%s", name)
@@ -54,14 +51,33 @@ class Edge:
 
         return wrapped
 
-    @staticmethod
-    def as_stream(method: Method) -> Callable[[Any, Any], AsyncIterator[Any]]:
-        """A server-streaming method that answers as the unary one does."""
+    def wrap_stream(self, name: str, method: StreamMethod) -> StreamMethod:
+        """The server-streaming method as gRPC shall call it."""
 
-        async def streamed(request: Any, context: Any) -> AsyncIterator[Any]:
-            yield await method(request, context)
+        async def wrapped(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+            began = self._begin(name)
+            try:
+                self._admit(request)
+                async for response in method(request, context):
+                    yield response
+            except asyncio.CancelledError:
+                log.debug("rpc cancelled: rpc=%s", name)
+                raise
+            except Exception as failure:  # noqa: BLE001 # as above
+                await self._abort(name, failure, context)
+            log.debug("rpc: rpc=%s ms=%.1f", name, (time.perf_counter() - began) * 1e3)
 
-        return streamed
+        return wrapped
+
+    def _begin(self, name: str) -> float:
+        request_id.set(f"{name}-{next(self._numbers)}")
+        return time.perf_counter()
+
+    def _admit(self, request: Any) -> None:
+        if not self.ready:
+            raise Unavailable("the runtime is starting", hint="try again in a moment")
+        if isinstance(request, PodwrightError):  # what came could not be read
+            raise request
 
     @staticmethod
     def unimplemented(name: str) -> Method:
@@ -69,6 +85,16 @@ class Edge:
 
         async def refuse(_request: Any, _context: Any) -> Any:
             raise Unimplemented(f"{name} is not implemented")
+
+        return refuse
+
+    @staticmethod
+    def unimplemented_stream(name: str) -> StreamMethod:
+        """The same for a server-streaming RPC."""
+
+        async def refuse(_request: Any, _context: Any) -> AsyncIterator[Any]:
+            raise Unimplemented(f"{name} is not implemented")
+            yield  # type: ignore[unreachable] # makes it a generator
 
         return refuse
 

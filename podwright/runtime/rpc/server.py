@@ -11,7 +11,7 @@ import functools
 import os
 import socket
 import stat
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import grpc
@@ -25,8 +25,6 @@ from podwright.cri.v1 import api_pb2
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.runtime.rpc.edge import Edge
 
-Unary = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Message]]
-
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(api_pb2.DESCRIPTOR.services_by_name.values())
 
 
@@ -39,7 +37,7 @@ def make_server(families: Iterable[object], edge: Edge) -> grpc.aio.Server:
             ("grpc.so_reuseport", 0),
         ]
     )
-    methods: dict[str, Unary] = {}
+    methods: dict[str, Any] = {}
     for family in families:
         for name in dir(family):
             if name[0].isupper():
@@ -50,17 +48,19 @@ def make_server(families: Iterable[object], edge: Edge) -> grpc.aio.Server:
     return server
 
 
-def _handler(method: MethodDescriptor, target: Unary | None, edge: Edge) -> grpc.RpcMethodHandler[Any, Any]:
+def _handler(method: MethodDescriptor, target: Any, edge: Edge) -> grpc.RpcMethodHandler[Any, Any]:
+    """`target` is None, a coroutine function, or an async generator function for a server-streaming RPC."""
     request_class = GetMessageClass(method.input_type)
-    if target is None:
-        target = edge.unimplemented(method.name)
-    wrapped = edge.wrap(method.name, target)
-    make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
-    return make(
-        edge.as_stream(wrapped) if method.server_streaming else wrapped,
-        request_deserializer=functools.partial(_parse, request_class),
-        response_serializer=lambda message: message.SerializeToString(),
-    )
+    parse = functools.partial(_parse, request_class)
+    if method.server_streaming:
+        stream = edge.wrap_stream(method.name, target or edge.unimplemented_stream(method.name))
+        return grpc.unary_stream_rpc_method_handler(stream, request_deserializer=parse, response_serializer=_serialize)
+    wrapped = edge.wrap(method.name, target or edge.unimplemented(method.name))
+    return grpc.unary_unary_rpc_method_handler(wrapped, request_deserializer=parse, response_serializer=_serialize)
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()
 
 
 def _parse(kind: type[Message], data: bytes) -> Message | InvalidArgument:
