@@ -50,6 +50,7 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
     },
     "This machine": {
         "doctor": Lazy(module="doctor", help="Check what this machine lacks to run pods."),
+        "conformance": Lazy(module="conformance", help="Check that an endpoint does what a CRI server must."),
         "bench": Lazy(module="bench", help="Measure how fast an endpoint starts pods."),
         "config": Lazy(module="config", help="Print the daemon's effective configuration."),
     },

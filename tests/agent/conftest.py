@@ -12,9 +12,9 @@ import pytest
 from podwright.agent.options import RunOptions
 from podwright.agent.run import run_pod
 from podwright.agent.stop import StopRequest
+from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
 from tests.agent.recording import RecordingReporter
-from tests.conftest import CriPeer
 
 RUN_TIMEOUT_S = 60.0
 

@@ -15,7 +15,7 @@ import pytest
 from podwright.agent.daemon import Slot, held_slot, probe, serve_command
 from podwright.agent.options import RunOptions
 from tests.agent.conftest import Run
-from tests.conftest import FreshPodwright
+from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
 
 SLEEPER = """\

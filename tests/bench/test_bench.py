@@ -15,9 +15,10 @@ import pytest
 from podwright.bench.options import BenchOptions
 from podwright.bench.report import as_json, as_text
 from podwright.bench.run import run_bench
+from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound, PodwrightError, Unavailable
-from tests.conftest import CriPeer
+from tests.harness.server import CriServer
 
 CALLS = {
     *("RunPodSandbox", "CreateContainer", "StartContainer", "start"),
@@ -33,7 +34,7 @@ def options_for(peer: CriPeer, image: str) -> BenchOptions:
         concurrencies=(1, 2),
         image=image,
         warmup=1,
-        cgroup_parent=peer.server.part.cgroup_parent,
+        cgroup_parent=peer.cgroup_parent,
     )
 
 
@@ -44,7 +45,9 @@ async def bench_pods(peer: CriPeer) -> list[str]:
 
 
 @pytest.mark.root
-async def test_every_number_is_there_and_nothing_stays(cri_server: CriPeer, busybox_image: str) -> None:
+async def test_every_number_is_there_and_nothing_stays(
+    cri_server: CriPeer, any_server: CriServer, busybox_image: str
+) -> None:
     told: list[str] = []
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=1)))
     report = await run_bench(options_for(cri_server, busybox_image), tell=told.append, clock=lambda: moment)
@@ -53,7 +56,7 @@ async def test_every_number_is_there_and_nothing_stays(cri_server: CriPeer, busy
     assert document["options"]["pods"] == 3
     [endpoint] = document["endpoints"]
     assert endpoint["version"]["runtime_name"] == cri_server.name
-    assert endpoint["daemon_pid"] == cri_server.server.process.pid
+    assert endpoint["daemon_pid"] == any_server.process.pid
     assert endpoint["daemon_idle_pss_bytes"] > 2**20
     assert [result["concurrency"] for result in endpoint["results"]] == [1, 2]
     for result in endpoint["results"]:
@@ -75,7 +78,7 @@ async def test_an_interrupted_bench_takes_its_pods_away(
     arguments = ("-e", cri_server.endpoint, "--image", busybox_image, "-n", "200", "-c", "2", "--warmup", "0")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "podwright", "bench", *arguments),
-        *("--cgroup-parent", cri_server.server.part.cgroup_parent),
+        *("--cgroup-parent", cri_server.cgroup_parent),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

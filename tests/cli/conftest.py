@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound
-from tests.conftest import CriPeer
 from tools import images
 from tools.registry import Registry
 
@@ -101,7 +101,7 @@ async def demo_pod(cri_server: CriPeer, busybox_image: str, tmp_path: Path) -> A
         log_directory=str(tmp_path / "logs"),
         labels={"app": "demo"},
     )
-    config.linux.cgroup_parent = cri_server.server.part.cgroup_parent
+    config.linux.cgroup_parent = cri_server.cgroup_parent
     config.linux.security_context.namespace_options.pid = api.CONTAINER
     container = api.ContainerConfig(
         metadata=api.ContainerMetadata(name="main", attempt=1),

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 import yaml
 
+from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
 from tests.cli.conftest import Cli, DemoPod
-from tests.conftest import CriPeer
 
 pytestmark = pytest.mark.root
 

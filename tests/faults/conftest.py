@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.conftest import FreshPodwright
 from tests.faults.faulty import FaultyRuntime
 from tests.faults.node import Node, running_node
+from tests.fixtures import FreshPodwright
 
 
 @pytest_asyncio.fixture

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from podwright.conformance.peer import CriPeer
+from podwright.conformance.pods import Pod, remove_pod, sandbox_config
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
-from tests.conformance.pods import Pod, remove_pod, sandbox_config
-from tests.conftest import CriPeer
 from tests.faults.audit import settled
 from tests.harness.podwright import Podwright
 
@@ -30,7 +30,7 @@ class Node:
     @property
     def peer(self) -> CriPeer:
         """For the helpers of the conformance tests."""
-        return CriPeer(name=self.server.name, endpoint=self.server.endpoint, client=self.cri, server=self.server)
+        return self.server.peer(self.cri)
 
     async def again(self) -> None:
         """Start it (once more, if it runs), with a new client: the old one would wait before it tries again."""

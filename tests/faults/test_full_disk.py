@@ -12,10 +12,10 @@ import pytest_asyncio
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import ResourceExhausted, Unknown
-from tests.conftest import FreshPodwright
 from tests.faults.audit import records
 from tests.faults.disk import SmallDisk
 from tests.faults.node import Node, running_node
+from tests.fixtures import FreshPodwright
 
 pytestmark = [pytest.mark.root]
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from podwright.cri.client import CHANNEL_OPTIONS, MESSAGE_LIMIT_BYTES
 from podwright.cri.v1 import api_pb2 as api
 from podwright.cri.v1 import api_pb2_grpc
-from tests.conftest import FreshPodwright
 from tests.faults.audit import settled
 from tests.faults.spoiled import TEXTS, Spoiler
+from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
 
 pytestmark = [pytest.mark.root]

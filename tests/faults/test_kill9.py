@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from podwright.conformance.pods import Pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
-from tests.conformance.pods import Pod
 from tests.faults.node import Node, eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]

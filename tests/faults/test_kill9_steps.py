@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from podwright.conformance.pods import Pod
 from podwright.cri.v1 import api_pb2 as api
-from tests.conformance.pods import Pod
 from tests.faults.faulty import HANDLER, FaultyRuntime
 from tests.faults.node import Node, eventually
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.pods import sandbox_config
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, PodwrightError
-from tests.conformance.pods import sandbox_config
-from tests.conftest import FreshPodwright
 from tests.faults.node import Node, eventually, running_node
+from tests.fixtures import FreshPodwright
 from tests.harness.cni import BIN_DIR, bridge_conf
 
 pytestmark = [pytest.mark.root]

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
+from podwright.conformance.pods import Pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Unavailable
-from tests.conformance.pods import Pod
 from tests.faults.node import Node, eventually
 
 pytestmark = [pytest.mark.root]

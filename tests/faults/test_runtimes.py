@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.pods import SLEEP
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, InvalidArgument, Unknown
-from tests.conformance.pods import SLEEP
-from tests.conftest import FreshPodwright
 from tests.faults.faulty import HANDLER, FaultyRuntime
 from tests.faults.node import Node, running_node
+from tests.fixtures import FreshPodwright
 from tools.background import StartError
 
 pytestmark = [pytest.mark.root]

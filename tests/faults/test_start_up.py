@@ -14,9 +14,9 @@ import pytest
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from tests.conftest import FreshPodwright
 from tests.faults.faulty import HANDLER
 from tests.faults.node import Node
+from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
 
 pytestmark = [pytest.mark.root]

@@ -12,9 +12,9 @@ import pytest
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
-from tests.conftest import FreshPodwright
 from tests.faults.faulty import HANDLER, FaultyRuntime
 from tests.faults.node import Node, eventually
+from tests.fixtures import FreshPodwright
 
 pytestmark = [pytest.mark.root]
 

@@ -15,6 +15,7 @@ from typing import Self
 
 import grpc
 
+from podwright.conformance.peer import CriPeer
 from podwright.cri.client import CHANNEL_OPTIONS, CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.cri.v1 import api_pb2_grpc
@@ -74,6 +75,16 @@ class CriServer:
     def client(self) -> CriClient:
         """A new client; needs a running event loop."""
         return CriClient(self.endpoint)
+
+    def peer(self, client: CriClient) -> CriPeer:
+        """Itself as the conformance cases see it."""
+        return CriPeer(
+            name=self.name,
+            endpoint=self.endpoint,
+            client=client,
+            logs=self.directory / "logs",
+            cgroup_parent=self.part.cgroup_parent,
+        )
 
     def start(self, *, timeout_s: float = 15.0) -> None:
         """Start it and wait until Version answers. Raises StartError."""

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.peer import CriPeer
+from podwright.conformance.pods import Pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, PodwrightError
-from tests.conformance.pods import Pod
-from tests.conftest import CriPeer
 
 LINE = re.compile(r"(\S+) (stdout|stderr) ([FP]) (.*)")
 

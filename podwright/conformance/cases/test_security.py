@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from podwright.conformance.peer import CriPeer
+from podwright.conformance.pods import Pod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
-from tests.conformance.pods import Pod, RunPod
-from tests.conftest import CriPeer
 
 
 def _linux(**fields: object) -> api.LinuxContainerConfig:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Unimplemented
-from tests.conftest import CriPeer
 
 
 async def test_version_has_all_its_strings(cri_server: CriPeer) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.peer import CriPeer
+from podwright.conformance.pods import DEAF, SLEEP, Pod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, PodwrightError
-from tests.conformance.pods import DEAF, SLEEP, Pod, RunPod
-from tests.conftest import CriPeer
 
 MIB = 1024 * 1024
 

@@ -7,10 +7,10 @@ import socket
 
 import pytest
 
+from podwright.conformance.peer import CriPeer
+from podwright.conformance.pods import Pod, RunPod, remove_pod, sandbox_config
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import AlreadyExists, InvalidArgument, NotFound, PodwrightError
-from tests.conformance.pods import Pod, RunPod, remove_pod, sandbox_config
-from tests.conftest import CriPeer
 
 READY = api.PodSandboxStateValue(state=api.SANDBOX_READY)
 NOTREADY = api.PodSandboxStateValue(state=api.SANDBOX_NOTREADY)

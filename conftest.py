@@ -1,0 +1,5 @@
+"""Makes the fixtures and hooks of `tests.fixtures` known to every test below: those in tests/, and the conformance
+cases in podwright/conformance/, which run here on servers that the fixtures start.
+"""
+
+from tests.fixtures import *  # noqa: F403 # pytest finds fixtures and hooks by their names

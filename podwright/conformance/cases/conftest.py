@@ -1,0 +1,34 @@
+"""Fixtures of the cases. `cri_server` and `image` come from whoever runs them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from podwright.conformance.peer import CriPeer
+from podwright.conformance.pods import Pod, RunPod, running_pod
+
+
+@pytest.fixture(autouse=True)
+def known_deviation(request: pytest.FixtureRequest, cri_server: CriPeer) -> None:
+    """`@pytest.mark.deviates("containerd", "why")`: a failure is expected on that runtime, and reported as such."""
+    for marker in request.node.iter_markers("deviates"):
+        runtime, why = marker.args
+        if runtime == cri_server.name:
+            request.applymarker(pytest.mark.xfail(reason=f"{runtime}: {why}", strict=False))
+
+
+@pytest.fixture
+def run_pod(cri_server: CriPeer, image: str) -> RunPod:
+    """`async with run_pod(hostname="x", ...) as pod`: a pod by its config's fields."""
+    return functools.partial(running_pod, cri_server, image)
+
+
+@pytest_asyncio.fixture
+async def pod(run_pod: RunPod) -> AsyncIterator[Pod]:
+    """A plain pod."""
+    async with run_pod() as plain:
+        yield plain

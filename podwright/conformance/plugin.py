@@ -1,0 +1,50 @@
+"""pytest plugin of `podwright conformance`: the server is the one that `--endpoint` names.
+
+Loaded by `run` alone; where cases run on servers of their own, somebody else defines the two fixtures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from podwright.conformance.peer import CriPeer
+from podwright.cri.client import CriClient
+from podwright.cri.v1 import api_pb2 as api
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `run` passes on."""
+    group = parser.getgroup("podwright conformance")
+    group.addoption("--endpoint", required=True, help="the CRI socket, unix:///path")
+    group.addoption("--image", required=True, help="an image with busybox, as the server shall pull it")
+    group.addoption("--cgroup-parent", default="", help="the pods' cgroup parent")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """What is under test."""
+    return f"endpoint: {config.getoption('--endpoint')}, image: {config.getoption('--image')}"
+
+
+@pytest.fixture(scope="session")
+def image(request: pytest.FixtureRequest) -> str:
+    """A reference to an image with busybox."""
+    return str(request.config.getoption("--image"))
+
+
+@pytest_asyncio.fixture
+async def cri_server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CriPeer]:
+    """The server, with a client on the cases' event loop."""
+    endpoint = str(request.config.getoption("--endpoint"))
+    async with CriClient(endpoint) as client:
+        version = await client.call(client.runtime.Version, api.VersionRequest())
+        yield CriPeer(
+            name=version.runtime_name,
+            endpoint=endpoint,
+            client=client,
+            logs=tmp_path,
+            cgroup_parent=str(request.config.getoption("--cgroup-parent")),
+        )

@@ -1,0 +1,144 @@
+"""Fixtures that every test may use, the conformance cases too, and the leak check that ends the session.
+
+The `conftest` at the top of the repository makes them known to pytest.
+
+Servers are started on first use and live as long as the session; `fresh_podwright` makes one for a single test.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from podwright.conformance.peer import CriPeer
+from tests.harness.containerd import Containerd
+from tests.harness.podwright import Podwright, Settings
+from tests.harness.scratch import Scratch
+from tests.harness.server import CriServer
+from tests.harness.sweep import sweep
+from tools.leaks import leaked, remove_empty_parents, report, snapshot
+from tools.registry import Registry, push_samples, write_hosts
+
+NEEDS_ROOT = "needs root: run the suite as root, or `make test-fast` for what works without"
+FreshPodwright = Callable[..., Podwright]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--leaks`: what the check at the end counts."""
+    parser.addoption(
+        "--leaks",
+        choices=("own", "host"),
+        default="own",
+        help="count what can be traced to this run (own), or everything new on this machine (host)",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs root when we are not; nothing else is ever skipped."""
+    if os.geteuid() == 0:
+        return
+    for item in items:
+        if item.get_closest_marker("root") or item.get_closest_marker("peer"):
+            item.add_marker(pytest.mark.skip(reason=NEEDS_ROOT))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scratch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
+    """This session's private names and directory. Set up first, so its end comes last: the leak check."""
+    own = Scratch()
+    scope = own.scope(tmp_path_factory.getbasetemp())
+    before = snapshot(scope)
+    yield own
+    remove_empty_parents(scope)
+    things = leaked(before, scope, whole_host=request.config.getoption("--leaks") == "host")
+    if things:
+        sweep(scope, settle_s=0)
+    own.close()
+    if things:
+        pytest.fail(report(things), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def registry(scratch: Scratch) -> Iterator[Registry]:
+    """A docker-registry on loopback that holds the sample images."""
+    with Registry(scratch.part("registry").directory) as server:
+        push_samples(server)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def busybox_image(registry: Registry) -> str:
+    """A reference to the sample image."""
+    return f"{registry.host}/busybox:1"
+
+
+@pytest.fixture(scope="session")
+def image(busybox_image: str) -> str:
+    """What the conformance cases run."""
+    return busybox_image
+
+
+@pytest.fixture(scope="session")
+def certs_d(scratch: Scratch, registry: Registry) -> Path:
+    """A `certs.d` folder that sends every pull to the loopback registry, docker.io's too."""
+    return write_hosts(scratch.part("certs").directory, registry.url).parent.parent
+
+
+@pytest.fixture(scope="session")
+def podwright_server(scratch: Scratch, certs_d: Path) -> Iterator[Podwright]:
+    """The daemon that most tests share: built-in bridge, default handler. Leave it as you found it."""
+    with Podwright(scratch.part("pw", keep=True), settings=_pulling_from(certs_d)) as server:
+        server.start()
+        yield server
+
+
+@pytest.fixture
+def fresh_podwright(scratch: Scratch, certs_d: Path) -> Iterator[FreshPodwright]:
+    """`fresh_podwright(settings={...}, config_text=None, start=True)`: a daemon of the test's own."""
+    with ExitStack() as servers:
+
+        def make(settings: Settings | None = None, *, config_text: str | None = None, start: bool = True) -> Podwright:
+            over = {**_pulling_from(certs_d), **(settings or {})}
+            server = Podwright(scratch.part("pw"), settings=over, config_text=config_text)
+            servers.enter_context(server)
+            if start:
+                server.start()
+            return server
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def containerd_server(scratch: Scratch, registry: Registry, certs_d: Path) -> Iterator[Containerd]:
+    """Debian's containerd with runc and CNI; for tests marked `peer`."""
+    with Containerd(scratch.part("ctd", keep=True), pause_image=f"{registry.host}/pause:1", certs_d=certs_d) as server:
+        server.start()
+        yield server
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("podwright", marks=pytest.mark.root),
+        pytest.param("containerd", marks=[pytest.mark.root, pytest.mark.peer]),
+    ]
+)
+def any_server(request: pytest.FixtureRequest) -> CriServer:
+    """Each CRI server in turn."""
+    server: CriServer = request.getfixturevalue(f"{request.param}_server")
+    return server
+
+
+@pytest_asyncio.fixture
+async def cri_server(any_server: CriServer) -> AsyncIterator[CriPeer]:
+    """Each CRI server in turn, with a client on the tests' event loop."""
+    async with any_server.client() as client:
+        yield any_server.peer(client)
+
+
+def _pulling_from(certs_d: Path) -> Settings:
+    return {"registry": {"config_path": str(certs_d)}}
