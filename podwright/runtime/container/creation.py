@@ -11,7 +11,7 @@ import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
-from podwright.runtime.container import place
+from podwright.runtime.container import place, volumes
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.spec import builder, signals
 from podwright.runtime.container.spec.builder import SpecInputs
@@ -44,13 +44,13 @@ async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
     container = env.store.put(_record(env, container_id, sandbox, config, image))
     paths = env.paths(container_id)
     try:
-        lower = env.images.hold(image.id, container_id)
+        held = volumes.hold(env.images, container)
         target_pid = await _target_pid(env, sandbox, config)
-        user = await asyncio.to_thread(_make, env, container, sandbox, image, lower, target_pid)
+        user = await asyncio.to_thread(_make, env, container, sandbox, image, held, target_pid)
         env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=user))
     except BaseException:
         await asyncio.shield(asyncio.to_thread(place.unmake, paths))
-        env.images.release(container_id)
+        volumes.release(env.images, container)
         env.store.delete(container_id)
         raise
     log.info("container is created: id=%s name=%s sandbox=%s", container_id[:12], config.name, sandbox.id[:12])
@@ -72,6 +72,7 @@ def _record(
         image_id=image.id,
         image_name=image.repo_tags[0] if image.repo_tags else config.image.user_specified_image or config.image.image,
         image_ref=image.repo_digests[0] if image.repo_digests else image.id,
+        volume_images=volumes.find(env.images, config),
         log_path=log_path,
         user=User(uid=0, gid=0),
         stop_signal=signals.stop_signal(config.stop_signal, image.config.stop_signal),
@@ -84,15 +85,16 @@ def _make(
     container: Container,
     sandbox: Sandbox,
     image: Image,
-    lower: tuple[str, ...],
+    held: volumes.Held,
     target_pid: int,
 ) -> User:
     """The blocking part: root filesystem, user, spec. Runs in a thread."""
     paths = env.paths(container.id)
-    place.make(paths, lower)
+    place.make(paths, held.root)
+    mounted = msgspec.structs.replace(container, config=volumes.mount_all(paths, container.config, held.volumes))
     passwd, group = place.read_users(paths.rootfs)
     user = resolve(container.config.security, image.config.user, passwd, group)
-    inputs = _inputs(env, container, sandbox, image, user, target_pid)
+    inputs = _inputs(env, mounted, sandbox, image, user, target_pid)
     spec = builder.build(inputs)
     write_new(paths.spec, msgspec.json.encode(spec), mode=0o600)  # it holds the environment
     return user

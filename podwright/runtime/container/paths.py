@@ -20,6 +20,11 @@ class ContainerPaths:
         return f"{self.bundle}/rootfs"
 
     @property
+    def volumes(self) -> str:
+        """Where image volumes are mounted, each on a directory in here."""
+        return f"{self.bundle}/volumes"
+
+    @property
     def spec(self) -> str:
         """The OCI spec."""
         return f"{self.bundle}/config.json"

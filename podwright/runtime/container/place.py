@@ -34,10 +34,18 @@ def make(paths: ContainerPaths, lower: tuple[str, ...]) -> None:
 
 def unmake(paths: ContainerPaths) -> None:
     """Unmount and delete everything; absent parts are fine. Raises OSError."""
-    mount.unmount(paths.rootfs)
+    for target in (paths.rootfs, *_volumes(paths)):
+        mount.unmount(target)
     for directory in (paths.bundle, paths.storage):
         if os.path.isdir(directory):
             shutil.rmtree(directory)
+
+
+def _volumes(paths: ContainerPaths) -> list[str]:
+    try:
+        return [f"{paths.volumes}/{name}" for name in os.listdir(paths.volumes)]
+    except FileNotFoundError:
+        return []
 
 
 def read_users(rootfs: str) -> tuple[str, str]:

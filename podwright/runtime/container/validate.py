@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.runtime.container import volumes
 from podwright.runtime.model.base import ProfileType, SecurityProfile, check_no_nul, check_path
 from podwright.runtime.model.container import ContainerConfig, Device, Mount, Propagation
 
@@ -54,8 +55,8 @@ def _check_mount(name: str, mount: Mount) -> None:
     if posixpath.normpath("/" + mount.container_path) == "/":
         raise InvalidArgument(f"{label}: the root cannot be mounted over")
     if mount.image is not None:
-        raise FailedPrecondition(f"ImageVolumeMountFailed: {label}: image volumes are not supported yet")
-    if not mount.host_path.startswith("/"):
+        volumes.check(name, mount)
+    elif not mount.host_path.startswith("/"):
         raise InvalidArgument(f"{label}: host_path {mount.host_path[:200]!r} is not absolute")
     if mount.recursive_read_only and (not mount.readonly or mount.propagation is not Propagation.PRIVATE):
         raise InvalidArgument(f"{label}: recursive_read_only needs readonly and private propagation")

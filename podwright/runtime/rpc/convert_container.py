@@ -152,7 +152,7 @@ def status(container: Container) -> api.ContainerStatus:
         message=container.message,
         labels=config.labels,
         annotations=config.annotations,
-        mounts=[_mount_message(mount) for mount in config.mounts],
+        mounts=_mount_messages(container),
         log_path=container.log_path,
         image_id=container.image_id,
         stop_signal=signals.cri_number_of(container.stop_signal),  # type: ignore[arg-type] # enums are numbers
@@ -163,6 +163,16 @@ def status(container: Container) -> api.ContainerStatus:
     user.uid, user.gid = container.user.uid, container.user.gid
     user.supplemental_groups.extend(container.user.groups)
     return message
+
+
+def _mount_messages(container: Container) -> list[api.Mount]:
+    """The request's mounts; those that name an image tell which one it was."""
+    image_ids = iter(container.volume_images)
+    messages = [_mount_message(mount) for mount in container.config.mounts]
+    for message in messages:
+        if message.HasField("image"):
+            message.image.image_ref = next(image_ids)
+    return messages
 
 
 def _mount_message(mount: Mount) -> api.Mount:

@@ -1,0 +1,140 @@
+"""Image volumes: the trees of images, mounted read-only for those mounts of a container that name an image.
+
+Each mount has an overlay of its own below the container's bundle, so that it lives and goes with the container:
+`place.unmake` takes it down like the root, after a crash too. Its layers are held like those of the container's own
+image: who removes the image does not see it any more, and the layers go with the last container that has them.
+
+Called by `creation` and by whoever forgets a container. Every failure carries the sentinel that CRI has for it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from podwright.errors import PodwrightError, Unknown
+from podwright.linux import mount, openat2
+from podwright.runtime.container.paths import ContainerPaths
+from podwright.runtime.image import ImageService
+from podwright.runtime.model.container import Container, ContainerConfig, Mount, Propagation
+from podwright.runtime.model.ids import ContainerId, ImageId
+
+Layers = tuple[str, ...]  # directories, top first, as an overlay wants them
+
+
+def failed(name: str, wanted: Mount, why: str) -> Unknown:
+    """The error for an image volume of the container `name`; its start and its code are what the kubelet looks for."""
+    return Unknown(f"ImageVolumeMountFailed: container {name}: mount {wanted.container_path[:200]}: {why}")
+
+
+def check(name: str, wanted: Mount) -> None:
+    """What can be said of an image volume without looking. Raises Unknown."""
+    if wanted.host_path:
+        raise failed(name, wanted, "it has an image and a host_path, and can only be one of them")
+    if not wanted.readonly:
+        raise failed(name, wanted, "images are mounted read-only: readonly must be set")
+    if ".." in wanted.image_sub_path.split("/"):
+        raise failed(name, wanted, f"image_sub_path {wanted.image_sub_path[:200]!r} leaves the image")
+
+
+def wanted_by(config: ContainerConfig) -> list[Mount]:
+    """The mounts that name an image."""
+    return [wanted for wanted in config.mounts if wanted.image is not None]
+
+
+def find(images: ImageService, config: ContainerConfig) -> tuple[ImageId, ...]:
+    """The ids of the images that the mounts name, in their order; nothing is pulled. Raises Unknown."""
+    found = []
+    for wanted in wanted_by(config):
+        assert wanted.image is not None
+        try:
+            found.append(images.get(wanted.image.image).id)
+        except PodwrightError as failure:
+            raise failed(config.name, wanted, str(failure)) from failure
+    return tuple(found)
+
+
+class Held(NamedTuple):
+    """The layers that a container keeps: those of its root, and those of each image volume."""
+
+    root: Layers
+    volumes: tuple[Layers, ...]
+
+
+def hold(images: ImageService, container: Container) -> Held:
+    """Keep all layers that the container needs until `release`. Raises NotFound for its own image, Unknown."""
+    root = images.hold(container.image_id, container.id)
+    held = []
+    for number, (wanted, image_id) in enumerate(
+        zip(wanted_by(container.config), container.volume_images, strict=True)
+    ):
+        try:
+            held.append(images.hold(image_id, _holder(container.id, number)))
+        except PodwrightError as failure:
+            raise failed(container.config.name, wanted, str(failure)) from failure
+    return Held(root, tuple(held))
+
+
+def release(images: ImageService, container: Container) -> None:
+    """End all holds of the container; may be repeated."""
+    images.release(container.id)
+    for number in range(len(container.volume_images)):
+        images.release(_holder(container.id, number))
+
+
+def mount_all(paths: ContainerPaths, config: ContainerConfig, held: Iterable[Layers]) -> ContainerConfig:
+    """Mount the image volumes; the config with the place of each as a host path. Blocks. Raises Unknown.
+
+    Nothing is ever mounted below such a place, so propagation has nothing to carry and is left out.
+    """
+    volumes = iter(enumerate(held))
+    mounts = []
+    for wanted in config.mounts:
+        if wanted.image is None:
+            mounts.append(wanted)
+            continue
+        number, layers = next(volumes)
+        try:
+            target = _mount(paths, number, layers)
+            source = _inside(target, wanted.image_sub_path)
+        except OSError as failure:
+            raise failed(config.name, wanted, _reason(wanted, failure)) from failure
+        mounts.append(msgspec.structs.replace(wanted, host_path=source, image=None, propagation=Propagation.PRIVATE))
+    return msgspec.structs.replace(config, mounts=tuple(mounts))
+
+
+def _mount(paths: ContainerPaths, number: int, layers: Layers) -> str:
+    target, nothing = f"{paths.volumes}/{number}", f"{paths.volumes}/nothing"
+    for folder in (target, nothing):
+        os.makedirs(folder, mode=0o711, exist_ok=True)
+    # Without an upper directory, overlayfs wants two lower ones.
+    mount.mount_overlay(mount.Overlay(target=target, lower=layers if len(layers) > 1 else (*layers, nothing)))
+    return target
+
+
+def _inside(root: str, path: str) -> str:
+    """The directory `path` of the volume, as a process sees it whose root the volume is. Raises OSError."""
+    if not path:
+        return root
+    resolved = openat2.path_in_root(root, path)
+    if not stat.S_ISDIR(os.lstat(resolved).st_mode):
+        raise NotADirectoryError
+    return resolved
+
+
+def _reason(wanted: Mount, failure: OSError) -> str:
+    match failure:
+        case FileNotFoundError():
+            return f"the image has no {wanted.image_sub_path[:200]!r}"
+        case NotADirectoryError():
+            return f"{wanted.image_sub_path[:200]!r} is no directory of the image, and only those can be mounted"
+        case _:
+            return failure.strerror or str(failure)
+
+
+def _holder(container_id: ContainerId, number: int) -> str:
+    return f"{container_id}/volume-{number}"
