@@ -6,6 +6,7 @@ bridge do not hand out the same address (see `bridge`).
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
@@ -53,8 +54,18 @@ def veth_address(name: str) -> str | None:
         return None
 
 
+class Remembered(Value, frozen=True, kw_only=True):
+    """Who had an address last; `since` in nanoseconds since the epoch."""
+
+    pod: str
+    since: int
+
+
 class AddressPool:
-    """The free addresses of a subnet, handed out in turn so that one is not used again soon. Pure."""
+    """The free addresses of a subnet, handed out in turn so that one is not used again soon. Pure.
+
+    A pod that comes back gets the address that it had: others get that one only when there is no other.
+    """
 
     def __init__(self, subnet: IPv4Network) -> None:
         self.subnet = subnet
@@ -63,7 +74,8 @@ class AddressPool:
         self._count = int(subnet.broadcast_address) - self._first
         self._used: set[int] = set()
         self._next = 0
-        self._last_of: OrderedDict[str, int] = OrderedDict()
+        self._offset_of: dict[str, int] = {}
+        self._pod_of: OrderedDict[int, str] = OrderedDict()  # the last pod of an address; longest ago first
 
     def occupy(self, address: str) -> None:
         """Count an address as used; one outside the subnet (of an earlier configuration) is fine."""
@@ -72,20 +84,41 @@ class AddressPool:
         if 0 <= offset < self._count:
             self._next = max(self._next, offset + 1)
 
+    def remember(self, address: str, pod: str) -> None:
+        """Keep an address for the pod that had it last. Addresses outside the subnet are nobody's."""
+        offset = int(IPv4Address(address)) - self._first
+        if not 0 <= offset < self._count:
+            return
+        if pod in self._offset_of:
+            del self._pod_of[self._offset_of[pod]]
+        if offset in self._pod_of:
+            del self._offset_of[self._pod_of.pop(offset)]
+        self._pod_of[offset] = pod
+        self._offset_of[pod] = offset
+
+    def forget_oldest(self, limit: int) -> list[str]:
+        """Keep addresses for `limit` pods; those that are kept for nobody any more are returned."""
+        forgotten = []
+        while len(self._pod_of) > limit:
+            offset, pod = self._pod_of.popitem(last=False)
+            del self._offset_of[pod]
+            forgotten.append(str(IPv4Address(self._first + offset)))
+        return forgotten
+
+    def last_pod(self, address: str) -> str:
+        """The pod that an address is kept for; empty when it is nobody's."""
+        return self._pod_of.get(int(IPv4Address(address)) - self._first, "")
+
     def interface(self, address: str) -> IPv4Interface:
         """An address with the subnet's prefix length."""
         return IPv4Interface((address, self.subnet.prefixlen))
 
     def take(self, pod: str) -> str:
         """A free address, the one that `pod` had last if possible. Raises ResourceExhausted."""
-        offset = self._last_of.get(pod, -1)
+        offset = self._offset_of.get(pod, -1)
         if offset < 0 or offset in self._used:
             offset = self._free()
         self._used.add(offset)
-        self._last_of[pod] = offset
-        self._last_of.move_to_end(pod)
-        if len(self._last_of) > REMEMBERED_PODS:
-            self._last_of.popitem(last=False)
         return str(IPv4Address(self._first + offset))
 
     def release(self, address: str) -> None:
@@ -93,10 +126,14 @@ class AddressPool:
         self._used.discard(int(IPv4Address(address)) - self._first)
 
     def _free(self) -> int:
+        """The next that nobody had lately, else the one whose pod was here longest ago."""
         for step in range(self._count):
             offset = (self._next + step) % self._count
-            if offset not in self._used:
+            if offset not in self._used and offset not in self._pod_of:
                 self._next = offset + 1
+                return offset
+        for offset in self._pod_of:
+            if offset not in self._used:
                 return offset
         raise ResourceExhausted(
             f"all {self._count} addresses of {self.subnet} are in use",
@@ -105,12 +142,16 @@ class AddressPool:
 
 
 class Leases:
-    """The pool and the records of who holds what of it."""
+    """The pool, and the records of who holds what of it and who had what."""
 
     def __init__(self, subnet: IPv4Network, database: Database) -> None:
         self.pool = AddressPool(subnet)
+        self._database = database
         self._table: Table[Lease] = Table(database, "network_leases", Lease)
+        self._memory: Table[Remembered] = Table(database, "network_addresses", Remembered)
         self._records = {SandboxId(key): lease for key, lease in self._table.load().items()}
+        for address, last in sorted(self._memory.load().items(), key=lambda item: item[1].since):
+            self.pool.remember(address, last.pod)
         for lease in self._records.values():
             for address in lease.addresses:
                 self.pool.occupy(address)
@@ -127,11 +168,24 @@ class Leases:
         """Lease an address. Raises ResourceExhausted: no address, or no disk to write it down."""
         lease = Lease(addresses=(self.pool.take(pod),), pod=pod, ports=ports)
         try:
-            self._put(sandbox_id, lease)
+            with self._database.transaction():
+                self._put(sandbox_id, lease)
+                self._remember(lease)
         except BaseException:
+            self._records.pop(sandbox_id, None)
             self.pool.release(lease.addresses[0])
             raise
         return lease
+
+    def _remember(self, lease: Lease) -> None:
+        """Note that the pod has this address now, so that it gets it again."""
+        address = lease.addresses[0]
+        if self.pool.last_pod(address) == lease.pod:
+            return
+        self._memory.put(address, Remembered(pod=lease.pod, since=time.time_ns()))
+        self.pool.remember(address, lease.pod)
+        for forgotten in self.pool.forget_oldest(REMEMBERED_PODS):
+            self._memory.delete(forgotten)
 
     def mark_releasing(self, sandbox_id: SandboxId, lease: Lease) -> None:
         """Note that the pod is cut off and only its link is left to delete."""

@@ -31,12 +31,35 @@ def test_a_freed_address_is_not_used_again_at_once() -> None:
     assert pool.take("b") == "10.199.0.3"
 
 
-def test_the_same_pod_gets_its_address_back_if_it_is_free() -> None:
+def test_an_address_that_is_kept_for_a_pod() -> None:
     pool = AddressPool(SUBNET)
-    first = pool.take("a")
-    pool.release(first)
-    assert pool.take("a") == first
-    assert pool.take("a") != first
+    pool.remember("10.199.0.3", "a")
+    pool.remember("10.199.0.4", "b")
+    pool.remember("203.0.113.1", "of an earlier subnet")
+    assert [pool.take(pod) for pod in ("c", "a", "d", "e")] == [f"10.199.0.{last}" for last in (2, 3, 5, 6)]
+    assert pool.take("f") == "10.199.0.4"  # better than none
+    with pytest.raises(ResourceExhausted):
+        pool.take("b")
+
+
+def test_what_is_kept_longest_goes_first() -> None:
+    pool = AddressPool(SUBNET)
+    for last, pod in enumerate("abcde", start=2):
+        pool.remember(f"10.199.0.{last}", pod)
+    pool.remember("10.199.0.2", "a")  # it was here again
+    assert pool.take("new") == "10.199.0.3"
+    assert pool.forget_oldest(2) == ["10.199.0.3", "10.199.0.4", "10.199.0.5"]
+    assert pool.take("b") == "10.199.0.4"
+    assert pool.take("a") == "10.199.0.2"
+
+
+def test_a_pod_that_moves_leaves_nothing_behind() -> None:
+    pool = AddressPool(SUBNET)
+    pool.remember("10.199.0.2", "a")
+    pool.remember("10.199.0.3", "a")
+    pool.remember("10.199.0.3", "b")
+    assert [pool.last_pod(f"10.199.0.{last}") for last in (2, 3)] == ["", "b"]
+    assert pool.take("a") == "10.199.0.2"
 
 
 def test_the_smallest_subnet_has_one_pod() -> None:
@@ -98,6 +121,25 @@ def test_leases_survive(scratch: Scratch) -> None:
     assert leases.take(two, "ns/b", ()).addresses == ("10.199.0.3",)
     leases.drop(one)
     assert leases.get(one) is None
+    database.close()
+
+
+def test_a_pod_gets_its_address_again(scratch: Scratch) -> None:
+    """Under another sandbox's id, and after a restart."""
+    root = str(scratch.part("ipam").directory)
+    database = Database(root)
+    leases = Leases(SUBNET, database)
+    for number, pod in enumerate(("ns/a", "ns/b", "ns/c")):
+        leases.take(SandboxId(str(number)), pod, ())
+    for number in range(3):
+        leases.drop(SandboxId(str(number)))
+    database.close()
+
+    database = Database(root)
+    leases = Leases(SUBNET, database)
+    assert leases.take(SandboxId("new"), "ns/other", ()).addresses == ("10.199.0.5",)
+    assert leases.take(SandboxId("again"), "ns/b", ()).addresses == ("10.199.0.3",)
+    assert leases.take(SandboxId("second"), "ns/b", ()).addresses == ("10.199.0.6",)
     database.close()
 
 

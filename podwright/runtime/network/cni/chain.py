@@ -40,11 +40,21 @@ class Chain:
     async def delete(
         self, network: NetworkList, target: Target, previous: Mapping[str, Any] | None, deadline: float
     ) -> None:
-        """Run DEL through the list backwards. Raises PodwrightError at the first failure."""
+        """Run DEL through the list backwards, to its end whatever a plugin says: each holds things of its own.
+
+        Raises the first failure as a PodwrightError; repeating the whole is right then.
+        """
         given = previous if network.supports(PREVIOUS_RESULT_ON_DEL) else None
+        failures: list[PodwrightError] = []
         for plugin in reversed(network.plugins):
             invocation = Invocation(command="DEL", network=network, plugin=plugin, target=target, previous=given)
-            await self._insist(invocation, deadline)
+            try:
+                await self._insist(invocation, deadline)
+            except PodwrightError as failure:
+                log.warning("CNI DEL failed plugin=%s container=%s: %s", plugin.type, target.container_id, failure)
+                failures.append(failure)
+        if failures:
+            raise failures[0]
 
     async def check(self, network: NetworkList, target: Target, previous: Mapping[str, Any], deadline: float) -> None:
         """Ask every plugin whether its work still stands. Raises PodwrightError when one says no."""

@@ -313,6 +313,21 @@ async def test_a_failing_del_is_told_and_repeated(recorded: Recorded) -> None:
     assert not cache_files(recorded.world)
 
 
+async def test_a_failing_del_stops_no_other_plugin(recorded: Recorded) -> None:
+    """What the second plugin cannot undo must not keep the first one's address and rules."""
+    pod = await recorded.world.attached()
+    recorded.when("second", "DEL", 'echo \'{"code": 5, "msg": "later one"}\'; exit 1')
+    recorded.when("first", "DEL", 'echo \'{"code": 5, "msg": "earlier one"}\'; exit 1')
+    with pytest.raises(Internal, match="DEL: plugin second: later one"):
+        await recorded.world.detach(pod)
+    assert recorded.calls()[2:] == ["second-DEL", "first-DEL"]
+    for plugin in ("first", "second"):
+        (recorded.folder / f"{plugin}.DEL").unlink()
+    await recorded.world.detach(pod)
+    assert recorded.calls()[4:] == ["second-DEL", "first-DEL"]
+    assert not cache_files(recorded.world)
+
+
 async def test_a_failing_del_after_a_failed_add_is_not(recorded: Recorded) -> None:
     recorded.when("first", "ADD", 'echo \'{"code": 5, "msg": "no"}\'; exit 1')
     recorded.when("second", "DEL", 'echo \'{"code": 5, "msg": "no"}\'; exit 1')
