@@ -1,0 +1,266 @@
+"""A SPDY connection as a state machine: bytes in, events out; `send_*` methods return bytes for the socket.
+
+Used by the client here and by the runtime's streaming server. The caller writes what it gets in the order in which
+it got it (header blocks depend on each other), and after each `receive_data` what `take_answers` returns.
+
+    received bytes -> receive_data() -> events          open_stream/accept/send_data/... -> bytes to send
+                                     -> take_answers()  (pongs, resets of streams that were refused)
+
+A stream is open in each direction until FIN goes that way, or RST_STREAM either way:
+
+    open_stream / StreamOpened -> OPEN -> FIN sent -----> local end closed  -> FIN received -> gone
+                                       -> FIN received -> remote end closed -> FIN sent -----> gone
+                                       -> RST_STREAM either way ------------------------------> gone
+
+Data for a stream that is gone is dropped, since the peer could not know yet; data for one that never was ends the
+connection.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from podwright.errors import FailedPrecondition
+from podwright.streams.spdy import frames
+from podwright.streams.spdy.errors import SpdyError
+from podwright.streams.spdy.events import (
+    DataReceived,
+    Event,
+    GoAwayReceived,
+    HeadersReceived,
+    PongReceived,
+    StreamAccepted,
+    StreamOpened,
+    StreamReset,
+)
+from podwright.streams.spdy.frames import Buffer, ControlFrame, DataPiece, FrameType, GoAwayStatus, ResetStatus
+from podwright.streams.spdy.headers import HeaderOpener, HeaderPacker
+
+STREAMS_LIMIT = 4096
+DATA_HEADER_BYTES = frames.HEADER_BYTES
+
+
+class Role(enum.IntEnum):
+    """The value is the first stream id that this side opens."""
+
+    CLIENT = 1
+    SERVER = 2
+
+
+@dataclass(slots=True)
+class _Ends:
+    """Which directions of a stream are still open."""
+
+    local: bool
+    remote: bool
+
+
+class Session:
+    """One side of one connection."""
+
+    def __init__(self, role: Role, *, streams_limit: int = STREAMS_LIMIT) -> None:
+        """`streams_limit` bounds the streams that the peer may hold open; more are refused one by one."""
+        self._role = role
+        self._streams_limit = streams_limit
+        self._next_id: int = role
+        self._last_peer_id = 0
+        self._streams: dict[int, _Ends] = {}
+        self._reader = frames.FrameReader()
+        self._packer = HeaderPacker()
+        self._opener = HeaderOpener()
+        self._answers = bytearray()
+        self._handlers: dict[FrameType, Callable[[ControlFrame], Event | None]] = {
+            FrameType.SYN_STREAM: self._on_syn_stream,
+            FrameType.SYN_REPLY: self._on_syn_reply,
+            FrameType.HEADERS: self._on_headers,
+            FrameType.RST_STREAM: self._on_reset,
+            FrameType.PING: self._on_ping,
+            FrameType.GOAWAY: self._on_go_away,
+            FrameType.SETTINGS: _ignore,
+            FrameType.WINDOW_UPDATE: _ignore,
+        }
+
+    # -- receiving
+
+    def receive_data(self, data: Buffer) -> Iterator[Event]:
+        """The events of the next bytes, one by one; take them all before the next call.
+
+        Raises SpdyError, after which the connection has to be closed (`go_away` says goodbye).
+        """
+        for frame in self._reader.feed(data):
+            event = self._on_data(frame) if isinstance(frame, DataPiece) else self._handlers[frame.type](frame)
+            if event is not None:
+                yield event
+
+    def take_answers(self) -> bytes:
+        """What the protocol itself has to say since the last call; may be empty."""
+        answers = bytes(self._answers)
+        self._answers.clear()
+        return answers
+
+    # -- sending
+
+    def open_stream(self, headers: Mapping[str, str], *, fin: bool = False) -> tuple[int, bytes]:
+        """The id of a new stream, and the bytes that open it; with `fin`, nothing will be sent on it."""
+        stream_id = self._next_id
+        if stream_id > frames.STREAM_ID_MASK:
+            raise FailedPrecondition("this SPDY connection has used up its stream ids", hint="open another one")
+        self._next_id += 2
+        self._streams[stream_id] = _Ends(local=not fin, remote=True)
+        return stream_id, frames.syn_stream(stream_id, self._packer.pack(headers), fin=fin)
+
+    def accept(self, stream_id: int, headers: Mapping[str, str] | None = None) -> bytes:
+        """Take a stream that the peer opened."""
+        return frames.syn_reply(stream_id, self._packer.pack(headers or {}))
+
+    def send_data(self, stream_id: int, payload: Buffer, *, fin: bool = False) -> Sequence[Buffer]:
+        """Data, in parts to be written one after the other; nothing is copied.
+
+        Raises FailedPrecondition when the stream is not open for sending.
+        """
+        view = memoryview(payload)
+        parts: list[Buffer] = []
+        while len(view) > frames.FRAME_LIMIT_BYTES:
+            chunk, view = view[: frames.FRAME_LIMIT_BYTES], view[frames.FRAME_LIMIT_BYTES :]
+            parts += (self.data_header(stream_id, len(chunk)), chunk)
+        parts.append(self.data_header(stream_id, len(view), fin=fin))
+        if view:
+            parts.append(view)
+        return parts
+
+    def data_header(self, stream_id: int, length_bytes: int, *, fin: bool = False) -> bytes:
+        """The DATA_HEADER_BYTES before `length_bytes` of data that the caller sends itself (at most 2**24 - 1).
+
+        Raises FailedPrecondition when the stream is not open for sending.
+        """
+        ends = self._streams.get(stream_id)
+        if ends is None or not ends.local:
+            raise FailedPrecondition(f"SPDY stream {stream_id} is closed for sending")
+        if fin:
+            self._close(stream_id, ends, local=True)
+        return frames.data_header(stream_id, length_bytes, fin=fin)
+
+    def send_fin(self, stream_id: int) -> bytes:
+        """End our direction of a stream; no bytes when it has ended already."""
+        return self.data_header(stream_id, 0, fin=True) if self.is_writable(stream_id) else b""
+
+    def reset(self, stream_id: int, status: ResetStatus = ResetStatus.CANCEL) -> bytes:
+        """End a stream in both directions; no bytes when it is gone already."""
+        if self._streams.pop(stream_id, None) is None:
+            return b""
+        return frames.rst_stream(stream_id, status)
+
+    def send_ping(self, ping_id: int) -> bytes:
+        """Ask for a PongReceived; ids are odd on the client and even on the server, as streams are."""
+        return frames.ping(ping_id)
+
+    def go_away(self, status: GoAwayStatus = GoAwayStatus.OK) -> bytes:
+        """Say that no more streams are taken."""
+        return frames.go_away(self._last_peer_id, status)
+
+    # -- looking
+
+    def is_open(self, stream_id: int) -> bool:
+        """Whether any direction of the stream is open."""
+        return stream_id in self._streams
+
+    def is_writable(self, stream_id: int) -> bool:
+        """Whether we may send on the stream."""
+        ends = self._streams.get(stream_id)
+        return ends is not None and ends.local
+
+    @property
+    def open_streams(self) -> Sequence[int]:
+        """The ids of all streams that are open in any direction."""
+        return tuple(self._streams)
+
+    # -- one method per frame
+
+    def _on_data(self, piece: DataPiece) -> Event | None:
+        ends = self._streams.get(piece.stream_id)
+        if ends is None:
+            self._check_known(piece.stream_id)
+            return None
+        if not ends.remote:
+            self._answers += self.reset(piece.stream_id, ResetStatus.STREAM_ALREADY_CLOSED)
+            return StreamReset(piece.stream_id, ResetStatus.STREAM_ALREADY_CLOSED)
+        if piece.fin:
+            self._close(piece.stream_id, ends, remote=True)
+        return DataReceived(piece.stream_id, piece.payload, piece.fin)
+
+    def _on_syn_stream(self, frame: ControlFrame) -> Event | None:
+        (word, _), rest = frames.split_ids(frame.payload, 2)
+        if len(rest) < 2:
+            raise SpdyError("a SPDY control frame is cut short")
+        stream_id, headers = word & frames.STREAM_ID_MASK, self._opener.open(rest[2:])
+        if stream_id % 2 == self._role % 2 or stream_id <= self._last_peer_id:
+            raise SpdyError(f"the peer cannot open SPDY stream {stream_id} after {self._last_peer_id}")
+        self._last_peer_id = stream_id
+        if len(self._streams) >= self._streams_limit:
+            self._answers += frames.rst_stream(stream_id, ResetStatus.REFUSED_STREAM)
+            return None
+        fin = bool(frame.flags & frames.FLAG_FIN)
+        self._streams[stream_id] = _Ends(local=True, remote=not fin)
+        return StreamOpened(stream_id, headers, fin)
+
+    def _on_syn_reply(self, frame: ControlFrame) -> Event | None:
+        known = self._block(frame)
+        return known and StreamAccepted(*known)
+
+    def _on_headers(self, frame: ControlFrame) -> Event | None:
+        known = self._block(frame)
+        return known and HeadersReceived(*known)
+
+    def _block(self, frame: ControlFrame) -> tuple[int, Mapping[str, str], bool] | None:
+        """Stream, headers and FIN of a SYN_REPLY or HEADERS; None when the stream is gone."""
+        (word,), block = frames.split_ids(frame.payload, 1)
+        stream_id, headers = word & frames.STREAM_ID_MASK, self._opener.open(block)
+        ends = self._streams.get(stream_id)
+        if ends is None:
+            self._check_known(stream_id)
+            return None
+        fin = bool(frame.flags & frames.FLAG_FIN)
+        if fin:
+            self._close(stream_id, ends, remote=True)
+        return stream_id, headers, fin
+
+    def _on_reset(self, frame: ControlFrame) -> Event | None:
+        (word, status), _ = frames.split_ids(frame.payload, 2)
+        stream_id = word & frames.STREAM_ID_MASK
+        if self._streams.pop(stream_id, None) is None:
+            self._check_known(stream_id)
+            return None
+        return StreamReset(stream_id, status)
+
+    def _on_ping(self, frame: ControlFrame) -> Event | None:
+        (ping_id,), _ = frames.split_ids(frame.payload, 1)
+        if ping_id % 2 == self._role % 2:
+            return PongReceived(ping_id)
+        self._answers += frames.ping(ping_id)
+        return None
+
+    def _on_go_away(self, frame: ControlFrame) -> Event | None:
+        (last_stream_id, status), _ = frames.split_ids(frame.payload, 2)
+        return GoAwayReceived(last_stream_id, status)
+
+    # -- the table of streams
+
+    def _close(self, stream_id: int, ends: _Ends, *, local: bool = False, remote: bool = False) -> None:
+        if local:
+            ends.local = False
+        if remote:
+            ends.remote = False
+        if not ends.local and not ends.remote:
+            del self._streams[stream_id]
+
+    def _check_known(self, stream_id: int) -> None:
+        """Raises SpdyError for a stream that neither side ever opened."""
+        ours = stream_id % 2 == self._role % 2
+        if stream_id == 0 or (stream_id >= self._next_id if ours else stream_id > self._last_peer_id):
+            raise SpdyError(f"there never was a SPDY stream {stream_id}")
+
+
+def _ignore(frame: ControlFrame) -> None:  # noqa: ARG001 # settings and windows: nobody in this field acts on them
+    return None
