@@ -38,6 +38,7 @@ class NetworkService:
         self._trouble = ""
         self._looked_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
         self._undoing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -45,12 +46,16 @@ class NetworkService:
         await self._look()
 
     async def reconcile(self, known: Collection[SandboxId]) -> None:
-        """Undo everything of sandboxes that are not in `known`; what cannot be undone now stays on record."""
+        """Undo everything of sandboxes that are not in `known`; what cannot be undone now stays on record.
+
+        CNI's plugins are then asked in the background whether their work still stands; the log has their answers.
+        """
         for network in (self._bridge, self._cni):
             try:
                 await network.reconcile(known)
             except PodwrightError as failure:
                 log.warning("network leftovers stay: %s", failure)
+        self._checking = asyncio.create_task(self._cni.check_all(), name="CNI CHECK")
 
     def readiness(self) -> Readiness:
         """CRI's NetworkReady condition. Answers from what is known, and looks again in the background now and then."""
@@ -88,9 +93,10 @@ class NetworkService:
 
     async def close(self) -> None:
         """Finish what is under way; the bridge and its rules go when no pod is left on them."""
-        if self._looking is not None and not self._looking.done():
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
+        for task in (self._looking, self._checking):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait([task])
         if self._undoing:
             await asyncio.wait(self._undoing, timeout=UNDO_TIMEOUT_S)
         await self._bridge.close()

@@ -28,6 +28,7 @@ from podwright.runtime.network.cni.capabilities import capability_arguments, cni
 from podwright.runtime.network.cni.catalog import Catalog, Found
 from podwright.runtime.network.cni.chain import Chain
 from podwright.runtime.network.cni.config import NetworkList, parse
+from podwright.runtime.network.cni.memory import CAPABILITY, AddressMemory
 from podwright.runtime.network.cni.plugin import PluginRunner
 from podwright.runtime.network.request import INTERFACE, AttachRequest
 from podwright.runtime.network.threads import in_fresh_thread
@@ -62,6 +63,10 @@ class CniNetwork:
         self._timeout_s = options.timeout_s
         self._table: Table[CniRecord] = Table(database, "network_cni", CniRecord)
         self._records = {SandboxId(key): record for key, record in self._table.load().items()}
+        self._memory = AddressMemory(database)
+        self._check: asyncio.Task[None] | None = None
+        self._checked = SandboxId("")
+        self._detaching: set[SandboxId] = set()
         self._settled: tuple[NetworkList, NetworkList] | None = None
 
     def look(self) -> Found:
@@ -78,25 +83,40 @@ class CniNetwork:
         return await self._chain.status(network, STATUS_TIMEOUT_S) if network is not None else ""
 
     async def attach(self, request: AttachRequest) -> Attachment:
-        """ADD. Raises PodwrightError; the caller then calls `detach`."""
+        """ADD, with the addresses that the pod had before where a plugin can be asked for them.
+
+        Raises PodwrightError; the caller then calls `detach`.
+        """
         if self.holds(request.sandbox_id):
             await self.detach(request.sandbox_id)
-        deadline = self._deadline()
         network = await self._network()
+        given = capability_arguments(request)
+        if wanted := self._memory.recall(request.name, network):
+            try:
+                return await self._add(request, network, {**given, CAPABILITY: list(wanted)})
+            except (FailedPrecondition, Internal) as failure:
+                log.warning("CNI: other addresses than %s sandbox=%s: %s", wanted, request.sandbox_id, failure)
+                await self.detach(request.sandbox_id)
+        return await self._add(request, network, given)
+
+    async def _add(self, request: AttachRequest, network: NetworkList, capability_args: dict[str, Any]) -> Attachment:
+        deadline = self._deadline()
         record = CniRecord(
             network=network.name,
             config=network.text(),
             netns=request.netns,
             args=cni_args(request),
-            capability_args=capability_arguments(request),
+            capability_args=capability_args,
         )
         await self._bring_up_loopback(request.netns)
         self._put(request.sandbox_id, record)
         target = _target(request.sandbox_id, record)
         result = await self._chain.add(network, target, deadline)
         self._cache.save(network, target, result)
-        ips = _addresses(network, result)
+        addresses = _addresses(network, result)
         self._put(request.sandbox_id, msgspec.structs.replace(record, added=True))
+        self._memory.remember(request.name, network, addresses)
+        ips = tuple(dict.fromkeys(address.partition("/")[0] for address in addresses))
         return Attachment(backend=BACKEND, ips=ips, interface=INTERFACE, detail={"network": network.name})
 
     async def detach(self, sandbox_id: SandboxId) -> None:
@@ -104,6 +124,14 @@ class CniNetwork:
 
         Raises PodwrightError when a plugin fails on an attachment that was whole: repeating it is right then.
         """
+        self._detaching.add(sandbox_id)
+        try:
+            await self._end_check(sandbox_id)
+            await self._detach(sandbox_id)
+        finally:
+            self._detaching.discard(sandbox_id)
+
+    async def _detach(self, sandbox_id: SandboxId) -> None:
         record = self._records.get(sandbox_id)
         if record is None:
             return
@@ -125,6 +153,28 @@ class CniNetwork:
         if cached is not None:
             await self._delete(parse(cached.config), cached.target, cached)
             self._cache.remove(network, sandbox_id, INTERFACE)
+
+    async def check_all(self) -> None:
+        """CHECK every attachment, one after the other, and log those that do not stand any more."""
+        for sandbox_id, record in list(self._records.items()):
+            gone = (
+                sandbox_id in self._detaching or not self.holds(sandbox_id) or not namespaces.is_pinned(record.netns)
+            )
+            if gone or not record.added:
+                continue
+            self._checked, self._check = sandbox_id, asyncio.create_task(self.check(sandbox_id))
+            try:
+                await asyncio.wait([self._check])
+            finally:
+                self._check.cancel()
+            if not self._check.cancelled() and (failure := self._check.exception()) is not None:
+                log.warning("a pod's network is not as its plugins left it sandbox=%s: %s", sandbox_id, failure)
+
+    async def _end_check(self, sandbox_id: SandboxId) -> None:
+        """The spec allows no two operations on one attachment at once."""
+        if self._check is not None and self._checked == sandbox_id:
+            self._check.cancel()
+            await asyncio.wait([self._check])
 
     async def check(self, sandbox_id: SandboxId) -> None:
         """CHECK that an attachment still stands. Raises PodwrightError when it does not."""
@@ -193,9 +243,9 @@ def _target(sandbox_id: SandboxId, record: CniRecord) -> Target:
 
 def _addresses(network: NetworkList, result: dict[str, Any]) -> tuple[str, ...]:
     try:
-        ips = results.pod_addresses(result, INTERFACE)
+        addresses = results.pod_addresses(result, INTERFACE)
     except ValueError as failure:
         raise Internal(f"CNI network {network.name}: its result breaks the spec: {failure}") from failure
-    if not ips:
+    if not addresses:
         raise Internal(f"CNI network {network.name}: its plugins gave {INTERFACE} no address")
-    return ips
+    return addresses

@@ -71,13 +71,13 @@ def supported_versions(output: bytes) -> frozenset[str] | None:
 
 
 def pod_addresses(result: dict[str, Any], interface: str) -> tuple[str, ...]:
-    """The addresses of the pod's interface in a result, the first IPv4 one first, otherwise in the plugin's order.
+    """The addresses of the pod's interface in a result, with prefix lengths: IPv4 first, else in the plugin's order.
 
     Raises ValueError for a result that breaks the spec. An address that names no interface is the pod's.
     """
     found = _legacy_addresses(result) if "ip4" in result or "ip6" in result else _addresses(result, interface)
-    plain = [str(ip_interface(text).ip) for text in dict.fromkeys(found)]
-    return tuple(sorted(plain, key=lambda address: ":" in address))
+    normal = [str(ip_interface(text)) for text in dict.fromkeys(found)]
+    return tuple(sorted(normal, key=lambda address: ":" in address))
 
 
 def _legacy_addresses(result: dict[str, Any]) -> list[str]:

@@ -211,7 +211,7 @@ async def test_check(make_world: MakeWorld) -> None:
     real = await make_world()
     configure_real(real, masquerade=False)
     pod = await real.attached()
-    network: CniNetwork = real.service._cni  # CHECK is not the service's yet
+    network: CniNetwork = real.service._cni  # the service only has it logged
     await network.check(pod.sandbox_id)
     pod.run("ip", "address", "flush", "dev", "eth0")
     with pytest.raises(Internal, match="CHECK: plugin"):
@@ -363,6 +363,59 @@ async def test_reconcile(recorded: Recorded) -> None:
     assert collected["cni.dev/valid-attachments"] == [{"containerID": kept.sandbox_id, "ifname": "eth0"}]
     assert "CNI_CONTAINERID" not in env
     assert lost.sandbox_id == recorded.call("first-DEL")[0]["CNI_CONTAINERID"]
+
+
+async def test_attachments_are_checked_after_a_restart(recorded: Recorded, caplog: pytest.LogCaptureFixture) -> None:
+    whole, broken = await recorded.world.attached(name="whole"), await recorded.world.attached(name="broken")
+    gone = await recorded.world.attached(name="gone")
+    namespaces.unpin(gone.netns)
+    complaint = 'case "$CNI_ARGS" in *K8S_POD_NAME=broken*) echo \'{"code": 5, "msg": "no address"}\'; exit 1;; esac'
+    recorded.when("second", "CHECK", complaint)
+    await recorded.world.restart({whole.sandbox_id, broken.sandbox_id, gone.sandbox_id})
+    checking = recorded.world.service._checking
+    assert checking is not None
+    await checking
+    assert sorted(call for call in recorded.calls() if "CHECK" in call) == ["first-CHECK"] * 2 + ["second-CHECK"] * 2
+    assert recorded.call("second-CHECK")[1]["prevResult"] == RESULT
+    complaints = [record.message for record in caplog.records if "not as its plugins left it" in record.message]
+    assert len(complaints) == 1
+    assert broken.sandbox_id in complaints[0]
+
+
+async def test_a_check_does_not_meet_a_detach(recorded: Recorded) -> None:
+    pod = await recorded.world.attached()
+    recorded.when("first", "CHECK", "exec sleep 60")
+    await recorded.world.restart({pod.sandbox_id})
+    while "first-CHECK" not in recorded.calls():  # noqa: ASYNC110 # it happens in another process
+        await asyncio.sleep(0.01)
+    await recorded.world.detach(pod)
+    assert recorded.calls()[-2:] == ["second-DEL", "first-DEL"]
+
+
+async def test_a_pod_asks_for_the_addresses_that_it_had(recorded: Recorded) -> None:
+    """Also under another sandbox's id, after a restart. Only plugins that take `ips` can be asked."""
+    plugins = [{"type": "first", "capabilities": {"ips": True}}, {"type": "second"}]
+    recorded.configure(plugins=plugins)
+    world = recorded.world
+    before = await world.attached(name="web")
+    assert "runtimeConfig" not in recorded.call("first-ADD")[1]
+    await world.detach(before)
+    await world.restart(set())
+    await world.attached(name="web")
+    assert recorded.call("first-ADD")[1]["runtimeConfig"] == {"ips": ["10.9.9.9/24", "fd00::9/64"]}
+    assert "runtimeConfig" not in recorded.call("second-ADD")[1]
+    await world.attached(name="other")
+    assert "runtimeConfig" not in recorded.call("first-ADD")[1]
+
+
+async def test_other_addresses_are_better_than_none(recorded: Recorded) -> None:
+    recorded.configure(plugins=[{"type": "first", "capabilities": {"ips": True}}, {"type": "second"}])
+    world = recorded.world
+    await world.detach(await world.attached(name="web"))
+    taken = 'case "$stdin" in *runtimeConfig*) echo \'{"code": 5, "msg": "taken"}\'; exit 1;; esac'
+    recorded.when("first", "ADD", taken)
+    await world.attached(name="web")
+    assert recorded.calls()[4:] == ["first-ADD", "second-DEL", "first-DEL", "first-ADD", "second-ADD"]
 
 
 async def test_no_gc_when_it_is_disabled_or_unknown(recorded: Recorded) -> None:

@@ -22,20 +22,22 @@ INTERFACES = [
 @pytest.mark.parametrize(
     ("result", "expected"),
     [
-        pytest.param({"ip4": {"ip": "10.1.0.5/16"}, "ip6": {"ip": "fd00::5/64"}}, ("10.1.0.5", "fd00::5"), id="0.2"),
-        pytest.param({"ip6": {"ip": "fd00::5/64"}}, ("fd00::5",), id="0.2, IPv6 only"),
+        pytest.param(
+            {"ip4": {"ip": "10.1.0.5/16"}, "ip6": {"ip": "fd00::5/64"}}, ("10.1.0.5/16", "fd00::5/64"), id="0.2"
+        ),
+        pytest.param({"ip6": {"ip": "fd00::5/64"}}, ("fd00::5/64",), id="0.2, IPv6 only"),
         pytest.param(
             {"interfaces": INTERFACES, "ips": [{"version": "4", "address": "10.1.0.5/16", "interface": 2}]},
-            ("10.1.0.5",),
+            ("10.1.0.5/16",),
             id="0.4",
         ),
-        pytest.param({"ips": [{"address": "10.1.0.5/16"}]}, ("10.1.0.5",), id="an address without interface"),
+        pytest.param({"ips": [{"address": "10.1.0.5/16"}]}, ("10.1.0.5/16",), id="an address without interface"),
         pytest.param(
             {
                 "interfaces": INTERFACES,
                 "ips": [{"address": f"10.1.0.{number}/16", "interface": number} for number in range(4)],
             },
-            ("10.1.0.2",),
+            ("10.1.0.2/16",),
             id="addresses of the bridge and of other interfaces",
         ),
         pytest.param(
@@ -47,7 +49,7 @@ INTERFACES = [
                     {"address": "fd00::5/64"},
                 ]
             },
-            ("10.1.0.6", "10.1.0.5", "fd00::5"),
+            ("10.1.0.6/16", "10.1.0.5/16", "fd00::5/64"),
             id="IPv4 first, otherwise in order, once each",
         ),
         pytest.param({}, (), id="nothing"),

@@ -1,0 +1,59 @@
+"""Which addresses a pod had, for plugins that can be asked for them (the capability `ips`). Called by `network`.
+
+Other plugins know the pod by its name and namespace alone (CNI_ARGS); whether they give it the same addresses again
+is theirs to decide.
+"""
+
+from __future__ import annotations
+
+import time
+
+from podwright.runtime.model.base import Value
+from podwright.runtime.model.sandbox import SandboxName
+from podwright.runtime.network.cni.config import NetworkList
+from podwright.runtime.state import Database, Table
+
+CAPABILITY = "ips"
+REMEMBERED_PODS = 4096
+
+
+class LastAddresses(Value, frozen=True, kw_only=True):
+    """Addresses with prefix lengths, as `10.0.0.5/24`; `since` in nanoseconds since the epoch."""
+
+    network: str
+    addresses: tuple[str, ...]
+    since: int
+
+
+class AddressMemory:
+    """By pod, on record."""
+
+    def __init__(self, database: Database) -> None:
+        self._table: Table[LastAddresses] = Table(database, "network_cni_addresses", LastAddresses)
+        self._records = dict(sorted(self._table.load().items(), key=lambda item: item[1].since))
+
+    def recall(self, name: SandboxName, network: NetworkList) -> tuple[str, ...]:
+        """What the pod had on this network; nothing when no plugin of it could be asked for that."""
+        last = self._records.get(_key(name))
+        return last.addresses if last is not None and last.network == network.name and _can_ask(network) else ()
+
+    def remember(self, name: SandboxName, network: NetworkList, addresses: tuple[str, ...]) -> None:
+        """Note what the pod has now."""
+        if not _can_ask(network):
+            return
+        key = _key(name)
+        self._records.pop(key, None)
+        self._records[key] = LastAddresses(network=network.name, addresses=addresses, since=time.time_ns())
+        self._table.put(key, self._records[key])
+        if len(self._records) > REMEMBERED_PODS:
+            oldest = next(iter(self._records))
+            del self._records[oldest]
+            self._table.delete(oldest)
+
+
+def _key(name: SandboxName) -> str:
+    return f"{name.namespace}/{name.name}"
+
+
+def _can_ask(network: NetworkList) -> bool:
+    return any(CAPABILITY in plugin.capabilities for plugin in network.plugins)
