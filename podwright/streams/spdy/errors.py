@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from podwright.errors import InvalidArgument
+from podwright.streams.errors import ProtocolError
 
 
-class SpdyError(InvalidArgument):
-    """The peer broke the protocol or a limit of ours: nothing after these bytes can be read, close the connection."""
+class SpdyError(ProtocolError):
+    """The peer broke SPDY or a limit of ours."""

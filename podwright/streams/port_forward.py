@@ -1,0 +1,134 @@
+"""Port-forward's streams: pairs of a data and an error stream on SPDY, two channels per port on a WebSocket."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from podwright.streams.errors import ProtocolError
+
+PROTOCOL = "portforward.k8s.io"
+STREAM_TYPE_HEADER = "streamtype"
+PORT_HEADER = "port"
+REQUEST_ID_HEADER = "requestid"
+PENDING_LIMIT = 1000
+
+
+class StreamType(enum.StrEnum):
+    """The streams of a pair."""
+
+    DATA = "data"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """The two streams of one forwarded connection."""
+
+    request_id: str
+    port: int
+    data_stream_id: int
+    error_stream_id: int
+
+
+class StreamRefused(ProtocolError):
+    """This stream cannot be part of a pair: reset it; the connection lives on."""
+
+
+def stream_headers(stream_type: StreamType, port: int, request_id: str) -> dict[str, str]:
+    """What a client opens a stream with; it opens the error stream first."""
+    return {STREAM_TYPE_HEADER: stream_type.value, PORT_HEADER: str(port), REQUEST_ID_HEADER: request_id}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Half:
+    stream_type: StreamType
+    port: int
+    stream_id: int
+
+
+class Pairing:
+    """Finds the pairs among the streams that a client opens. The caller gives up on halves that stay alone."""
+
+    def __init__(self) -> None:
+        self._halves: dict[str, _Half] = {}
+
+    def add(self, stream_id: int, headers: Mapping[str, str]) -> Pair | None:
+        """The pair that this stream completes, if it does. Raises StreamRefused."""
+        half = _half(stream_id, headers)
+        request_id = headers.get(REQUEST_ID_HEADER) or _implied_request_id(half)
+        other = self._halves.get(request_id)
+        if other is None:
+            if len(self._halves) >= PENDING_LIMIT:
+                raise StreamRefused(f"more than {PENDING_LIMIT} streams wait for their other half")
+            self._halves[request_id] = half
+            return None
+        if other.stream_type is half.stream_type or other.port != half.port:
+            raise StreamRefused(f"request {request_id!r} has two {half.stream_type} streams, or two ports")
+        del self._halves[request_id]
+        data, error = (half, other) if half.stream_type is StreamType.DATA else (other, half)
+        return Pair(
+            request_id=request_id, port=data.port, data_stream_id=data.stream_id, error_stream_id=error.stream_id
+        )
+
+    def is_alone(self, stream_id: int) -> bool:
+        """Whether the stream still waits for its other half."""
+        return any(half.stream_id == stream_id for half in self._halves.values())
+
+    def forget(self, stream_id: int) -> None:
+        """The stream is gone; nothing happens when it is in no unfinished pair."""
+        for request_id, half in list(self._halves.items()):
+            if half.stream_id == stream_id:
+                del self._halves[request_id]
+
+
+def _half(stream_id: int, headers: Mapping[str, str]) -> _Half:
+    try:
+        stream_type = StreamType(headers.get(STREAM_TYPE_HEADER, ""))
+    except ValueError:
+        raise StreamRefused(f"a port-forward has no {headers.get(STREAM_TYPE_HEADER)!r} streams") from None
+    return _Half(stream_type=stream_type, port=parse_port(headers.get(PORT_HEADER, "")), stream_id=stream_id)
+
+
+def _implied_request_id(half: _Half) -> str:
+    """Old clients name no request: their data stream comes right after its error stream, whose id names both."""
+    return str(half.stream_id if half.stream_type is StreamType.ERROR else half.stream_id - 2)
+
+
+def parse_port(text: str) -> int:
+    """A port from 1 to 65535. Raises StreamRefused."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise StreamRefused(f"{text[:16]!r} is no port from 1 to 65535")
+    return int(text)
+
+
+# -- the WebSocket form: channel 2i carries the data of port i, 2i+1 its errors, and each first says its port
+
+
+def data_channel(index: int) -> int:
+    """The channel that carries the data of the port at this place in the request."""
+    return 2 * index
+
+
+def error_channel(index: int) -> int:
+    """The channel that carries its failure."""
+    return 2 * index + 1
+
+
+def pack_port(port: int) -> bytes:
+    """The server's first message on each of a port's channels."""
+    return port.to_bytes(2, "little")
+
+
+def parse_announced_port(message: bytes) -> int:
+    """The port that a channel starts with. Raises ProtocolError."""
+    if len(message) != 2:
+        raise ProtocolError("a port-forward channel starts with two bytes, its port")
+    return int.from_bytes(message, "little")
+
+
+def check_ports(ports: Sequence[int]) -> None:
+    """Whether channels' numbers suffice. Raises ProtocolError."""
+    if len(ports) > 127:
+        raise ProtocolError("a WebSocket has channels for 127 ports at most")

@@ -1,0 +1,118 @@
+"""A WebSocket after its handshake, as a state machine over the websockets library's sans-IO protocol.
+
+Messages are handed on frame by frame, as they come: a message may be of any length, a frame not.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from websockets.exceptions import WebSocketException
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import CLIENT, SERVER, Protocol, Side, State
+
+from podwright.errors import FailedPrecondition
+from podwright.streams.errors import ProtocolError
+
+FRAME_LIMIT_BYTES = 1024 * 1024
+CLOSE_REASON_LIMIT_BYTES = 123  # what RFC 6455 leaves in a control frame
+
+Buffer = bytes | bytearray | memoryview
+
+# The library writes payloads to its log when that is set to debug; theirs may be passwords.
+_LOG = logging.getLogger(__name__)
+_LOG.setLevel(logging.ERROR)
+
+
+class WebSocketError(ProtocolError):
+    """The peer broke WebSocket or a limit of ours; `take_answers` holds the goodbye."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A frame of a message; `first` and `last` tell where it stands in it."""
+
+    payload: bytes | bytearray | memoryview
+    first: bool
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PongReceived:
+    """The answer to a ping of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The peer said goodbye; nothing comes after."""
+
+    code: int
+    reason: str
+
+
+Event = Piece | PongReceived | Closed
+
+
+class WebSocket:
+    """One side of one connection. Write what the methods return, and what `take_answers` does after receive_data."""
+
+    def __init__(self, side: Side, *, frame_limit_bytes: int = FRAME_LIMIT_BYTES) -> None:
+        """`side` is CLIENT or SERVER, both of this module: clients mask what they send."""
+        self._protocol = Protocol(side, max_size=(None, frame_limit_bytes), logger=_LOG)
+
+    def receive_data(self, data: Buffer) -> Iterator[Event]:
+        """The events of the next bytes; take them all before the next call. Raises WebSocketError."""
+        protocol = self._protocol
+        protocol.receive_data(data)  # type: ignore[arg-type] # it appends to a bytearray: any buffer will do
+        for frame in protocol.events_received():
+            event = self._event(frame) if isinstance(frame, Frame) else None
+            if event is not None:
+                yield event
+        if protocol.parser_exc is not None:
+            raise WebSocketError(f"the WebSocket peer broke the protocol: {protocol.parser_exc}")
+
+    def take_answers(self) -> bytes:
+        """What the protocol itself has to say since the last call (pongs, goodbyes); may be empty."""
+        return b"".join(self._protocol.data_to_send())
+
+    def send_message(self, payload: Buffer, *, text: bool = False) -> bytes:
+        """A message in one frame. Raises FailedPrecondition after a goodbye of either side."""
+        return self._sending(self._protocol.send_text if text else self._protocol.send_binary, payload)
+
+    def send_ping(self, payload: bytes = b"") -> bytes:
+        """Ask for a PongReceived."""
+        return self._sending(self._protocol.send_ping, payload)
+
+    def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> bytes:
+        """Say goodbye; no bytes when that was said."""
+        if self._protocol.state is not State.OPEN:
+            return b""
+        short = reason.encode()[:CLOSE_REASON_LIMIT_BYTES].decode(errors="ignore")
+        self._protocol.send_close(code, short)
+        return self.take_answers()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has said goodbye."""
+        return self._protocol.state is State.OPEN
+
+    def _sending(self, send: object, payload: Buffer) -> bytes:
+        try:
+            send(payload)  # type: ignore[operator] # one of the library's bound methods
+        except WebSocketException as failure:
+            raise FailedPrecondition(f"the WebSocket is closing: {failure}") from failure
+        return self.take_answers()
+
+    def _event(self, frame: Frame) -> Event | None:
+        if frame.opcode in (Opcode.BINARY, Opcode.TEXT, Opcode.CONT):
+            return Piece(memoryview(frame.data), frame.opcode is not Opcode.CONT, frame.fin)
+        if frame.opcode is Opcode.PONG:
+            return PongReceived()
+        if frame.opcode is Opcode.CLOSE and (close := self._protocol.close_rcvd) is not None:
+            return Closed(close.code, close.reason)
+        return None
+
+
+__all__ = ["CLIENT", "SERVER", "CloseCode", "Closed", "Event", "Piece", "PongReceived", "WebSocket", "WebSocketError"]
