@@ -6,7 +6,7 @@ import pytest
 
 from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import Unimplemented
+from podwright.errors import InvalidArgument
 
 
 async def test_version_has_all_its_strings(cri_server: CriPeer) -> None:
@@ -27,14 +27,12 @@ async def test_both_conditions_are_true(cri_server: CriPeer) -> None:
     assert "config" in response.info
 
 
+@pytest.mark.deviates("containerd", "1.6 came before the RPC")
 async def test_cgroup_driver(cri_server: CriPeer) -> None:
     cri = cri_server.client
-    if cri_server.name == "containerd":  # 1.6 came before the RPC
-        with pytest.raises(Unimplemented):
-            await cri.call(cri.runtime.RuntimeConfig, api.RuntimeConfigRequest())
-        return
     response = await cri.call(cri.runtime.RuntimeConfig, api.RuntimeConfigRequest())
-    assert response.linux.cgroup_driver == api.CGROUPFS
+    assert response.HasField("linux")
+    assert response.linux.cgroup_driver in (api.SYSTEMD, api.CGROUPFS)
 
 
 async def test_pod_cidr_is_taken(cri_server: CriPeer) -> None:
@@ -42,6 +40,26 @@ async def test_pod_cidr_is_taken(cri_server: CriPeer) -> None:
     network = api.NetworkConfig(pod_cidr="10.0.0.0/24,fd00::/64")
     request = api.UpdateRuntimeConfigRequest(runtime_config=api.RuntimeConfig(network_config=network))
     await cri.call(cri.runtime.UpdateRuntimeConfig, request)
+
+
+@pytest.mark.deviates("containerd", "takes anything unless it makes CNI configs from a template")
+async def test_a_pod_cidr_that_is_none_is_refused(cri_server: CriPeer) -> None:
+    cri = cri_server.client
+    network = api.NetworkConfig(pod_cidr="10.0.0.0/99")
+    request = api.UpdateRuntimeConfigRequest(runtime_config=api.RuntimeConfig(network_config=network))
+    with pytest.raises(InvalidArgument):
+        await cri.call(cri.runtime.UpdateRuntimeConfig, request)
+
+
+@pytest.mark.deviates("containerd", "1.6 came before the field")
+async def test_handlers_are_told_and_the_default_has_no_name(cri_server: CriPeer) -> None:
+    cri = cri_server.client
+    handlers = (await cri.call(cri.runtime.Status, api.StatusRequest())).runtime_handlers
+    names = [handler.name for handler in handlers]
+    assert "" in names
+    assert len(names) == len(set(names)) >= 2
+    default = next(handler for handler in handlers if not handler.name)
+    assert any(handler.features == default.features for handler in handlers if handler.name)
 
 
 async def test_image_filesystem_is_known_from_the_start(cri_server: CriPeer) -> None:

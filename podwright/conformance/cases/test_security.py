@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import Pod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
@@ -37,7 +36,7 @@ async def _status_line(pod: Pod, name: str, linux: api.LinuxContainerConfig) -> 
     ],
     ids=["root", "uid", "known-uid", "uid-gid", "name", "groups"],
 )
-async def test_users(cri_server: CriPeer, pod: Pod, fields: dict[str, object], ids: str) -> None:
+async def test_users(pod: Pod, fields: dict[str, object], ids: str) -> None:
     container_id = await pod.run(("sh", "-c", "id -u; id -g; id -G; sleep 1000"), linux=_linux(**fields))
     for _ in range(100):
         if len(words := [line.split(" ", 3)[3] for line in pod.log(container_id).splitlines()]) == 3:
@@ -47,9 +46,13 @@ async def test_users(cri_server: CriPeer, pod: Pod, fields: dict[str, object], i
     assert f"{uid} {gid} {' '.join(sorted(groups.split(), key=int))}" == ids
     inside = (await pod.exec(container_id, "id", "-u")).stdout.decode().strip()
     assert inside == uid
-    if cri_server.name == "podwright":  # 1.6 came before the field
-        user = (await pod.status(container_id)).user.linux
-        assert [user.uid, user.gid, *user.supplemental_groups] == [int(word) for word in ids.split()]
+
+
+@pytest.mark.deviates("containerd", "1.6 came before the field")
+async def test_the_user_is_told_once_created(pod: Pod) -> None:
+    fields = {"run_as_user": api.Int64Value(value=5), "supplemental_groups": [77, 66]}
+    user = (await pod.status(await pod.create(linux=_linux(**fields)))).user.linux
+    assert (user.uid, user.gid, list(user.supplemental_groups)) == (5, 0, [0, 66, 77])
 
 
 @pytest.mark.parametrize(
