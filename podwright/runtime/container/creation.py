@@ -44,13 +44,13 @@ async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
     container = env.store.put(_record(env, container_id, sandbox, config, image))
     paths = env.paths(container_id)
     try:
-        held = volumes.hold(env.images, container)
+        layers = env.images.hold(container_id, image.id, *container.volume_images)
         target_pid = await _target_pid(env, sandbox, config)
-        user = await asyncio.to_thread(_make, env, container, sandbox, image, held, target_pid)
+        user = await asyncio.to_thread(_make, env, container, sandbox, image, layers, target_pid)
         env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=user))
     except BaseException:
         await asyncio.shield(asyncio.to_thread(place.unmake, paths))
-        volumes.release(env.images, container)
+        env.images.release(container_id)
         env.store.delete(container_id)
         raise
     log.info("container is created: id=%s name=%s sandbox=%s", container_id[:12], config.name, sandbox.id[:12])
@@ -85,13 +85,13 @@ def _make(
     container: Container,
     sandbox: Sandbox,
     image: Image,
-    held: volumes.Held,
+    layers: tuple[volumes.Layers, ...],
     target_pid: int,
 ) -> User:
     """The blocking part: root filesystem, user, spec. Runs in a thread."""
     paths = env.paths(container.id)
-    place.make(paths, held.root)
-    mounted = msgspec.structs.replace(container, config=volumes.mount_all(paths, container.config, held.volumes))
+    place.make(paths, layers[0])
+    mounted = msgspec.structs.replace(container, config=volumes.mount_all(paths, container.config, layers[1:]))
     passwd, group = place.read_users(paths.rootfs)
     user = resolve(container.config.security, image.config.user, passwd, group)
     inputs = _inputs(env, mounted, sandbox, image, user, target_pid)

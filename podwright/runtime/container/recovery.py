@@ -10,7 +10,7 @@ import msgspec
 
 from podwright.errors import PodwrightError
 from podwright.process import Process
-from podwright.runtime.container import executing, place, volumes
+from podwright.runtime.container import executing, place
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.running import Runner
 from podwright.runtime.handlers.oci import OciHandler, RuntimeStatus
@@ -74,7 +74,7 @@ async def _status(handler: OciHandler, container_id: ContainerId) -> RuntimeStat
 async def forget(env: ContainerEnvironment, container: Container) -> None:
     """Delete a container that ended, or that was never whole, with everything it has but its log."""
     await asyncio.to_thread(place.unmake, env.paths(container.id))
-    volumes.release(env.images, container)
+    env.images.release(container.id)
     env.store.delete(container.id)
 
 

@@ -1,10 +1,10 @@
 """Image volumes: the trees of images, mounted read-only for those mounts of a container that name an image.
 
 Each mount has an overlay of its own below the container's bundle, so that it lives and goes with the container:
-`place.unmake` takes it down like the root, after a crash too. Its layers are held like those of the container's own
-image: who removes the image does not see it any more, and the layers go with the last container that has them.
+`place.unmake` takes it down like the root, after a crash too. Its layers are held together with those of the
+container's own image: an image may be removed while it is mounted, and its layers go with the last container.
 
-Called by `creation` and by whoever forgets a container. Every failure carries the sentinel that CRI has for it.
+Called by `creation`. Every failure carries the sentinel that CRI has for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import msgspec
 
@@ -20,8 +19,8 @@ from podwright.errors import PodwrightError, Unknown
 from podwright.linux import mount, openat2
 from podwright.runtime.container.paths import ContainerPaths
 from podwright.runtime.image import ImageService
-from podwright.runtime.model.container import Container, ContainerConfig, Mount, Propagation
-from podwright.runtime.model.ids import ContainerId, ImageId
+from podwright.runtime.model.container import ContainerConfig, Mount, Propagation
+from podwright.runtime.model.ids import ImageId
 
 Layers = tuple[str, ...]  # directories, top first, as an overlay wants them
 
@@ -56,34 +55,6 @@ def find(images: ImageService, config: ContainerConfig) -> tuple[ImageId, ...]:
         except PodwrightError as failure:
             raise failed(config.name, wanted, str(failure)) from failure
     return tuple(found)
-
-
-class Held(NamedTuple):
-    """The layers that a container keeps: those of its root, and those of each image volume."""
-
-    root: Layers
-    volumes: tuple[Layers, ...]
-
-
-def hold(images: ImageService, container: Container) -> Held:
-    """Keep all layers that the container needs until `release`. Raises NotFound for its own image, Unknown."""
-    root = images.hold(container.image_id, container.id)
-    held = []
-    for number, (wanted, image_id) in enumerate(
-        zip(wanted_by(container.config), container.volume_images, strict=True)
-    ):
-        try:
-            held.append(images.hold(image_id, _holder(container.id, number)))
-        except PodwrightError as failure:
-            raise failed(container.config.name, wanted, str(failure)) from failure
-    return Held(root, tuple(held))
-
-
-def release(images: ImageService, container: Container) -> None:
-    """End all holds of the container; may be repeated."""
-    images.release(container.id)
-    for number in range(len(container.volume_images)):
-        images.release(_holder(container.id, number))
 
 
 def mount_all(paths: ContainerPaths, config: ContainerConfig, held: Iterable[Layers]) -> ContainerConfig:
@@ -134,7 +105,3 @@ def _reason(wanted: Mount, failure: OSError) -> str:
             return f"{wanted.image_sub_path[:200]!r} is no directory of the image, and only those can be mounted"
         case _:
             return failure.strerror or str(failure)
-
-
-def _holder(container_id: ContainerId, number: int) -> str:
-    return f"{container_id}/volume-{number}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from podwright.runtime.model.base import Value
-from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import Image
 
 
@@ -29,7 +28,6 @@ class ImageRecord(Value, frozen=True, kw_only=True):
 
 
 class Hold(Value, frozen=True, kw_only=True):
-    """Layers (from the base up) that somebody has mounted; they outlive the image."""
+    """Layers that somebody has mounted; they outlive their images."""
 
-    image_id: ImageId
     layers: tuple[str, ...]

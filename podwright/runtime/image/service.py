@@ -145,18 +145,21 @@ class ImageService:
         await self._collect(_blobs_of(record), record.image.layers)
         self._changed()  # last: on a full disk the index finds room only now
 
-    def hold(self, image_id: str, holder_id: str) -> tuple[str, ...]:
-        """Keep the image's layers for a holder, whatever happens to the image.
+    def hold(self, holder_id: str, *image_ids: str) -> tuple[tuple[str, ...], ...]:
+        """Keep the layers of images for a holder, in the place of what it held, whatever happens to the images.
 
-        Returns the trees of the layers, top first, as an overlay wants them. Raises NotFound.
+        Returns for each image the trees of its layers, top first, as an overlay wants them. Raises NotFound.
         """
-        record = self._records.get(image_id)
-        if record is None:
-            raise NotFound(f"image {image_id} is not on this node", hint="pull it again")
-        hold = Hold(image_id=record.image.id, layers=record.image.layers)
+        held = []
+        for image_id in image_ids:
+            record = self._records.get(image_id)
+            if record is None:
+                raise NotFound(f"image {image_id} is not on this node", hint="pull it again")
+            held.append(record.image.layers)
+        hold = Hold(layers=tuple(dict.fromkeys(layer for layers in held for layer in layers)))
         self._hold_table.put(holder_id, hold)
         self._holds[holder_id] = hold
-        return tuple(self._layers.path(layer) for layer in reversed(hold.layers or (EMPTY,)))
+        return tuple(tuple(map(self._layers.path, reversed(layers or (EMPTY,)))) for layers in held)
 
     def release(self, holder_id: str) -> None:
         """End a hold; an unknown one is fine. Layers that nobody needs any more are deleted in the background."""
