@@ -30,16 +30,10 @@ async def exec_sync(
     Raises InvalidArgument, FailedPrecondition when the container does not run, DeadlineExceeded after the command
     and its children were killed, and Unknown when the runtime could not start it.
     """
-    if not command or not command[0]:
-        raise InvalidArgument("exec: the command is empty")
-    if any("\0" in word for word in command):
-        raise InvalidArgument("exec: a NUL in the command")
-    if container.state is not ContainerState.RUNNING:
-        raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
-    bundle = env.paths(container.id).bundle
-    stem = f"{bundle}/exec-{secrets.token_hex(8)}"
+    check(container, command)
+    stem = new_stem(env, container)
     process_file, pid_file = f"{stem}.json", f"{stem}.pid"
-    _write_process(process_file, env.paths(container.id).spec, command)
+    write_process(process_file, env.paths(container.id).spec, command)
     limit = env.settings.exec_output_limit_bytes
     running = asyncio.create_task(env.handler_of(container).exec(container.id, process_file, pid_file, limit))
     try:
@@ -47,7 +41,7 @@ async def exec_sync(
         if not done:
             raise DeadlineExceeded(f"exec in container {container.id[:12]} did not end within {timeout_s:g} s")
         completed = running.result()
-        if completed.returncode != 0 and _read_pid(pid_file) is None:
+        if completed.returncode != 0 and read_pid(pid_file) is None:
             raise Unknown(f"exec in container {container.id[:12]}: {plain(completed.error_text())}")
         return completed
     finally:
@@ -57,11 +51,26 @@ async def exec_sync(
                 os.unlink(path)
 
 
+def check(container: Container, command: tuple[str, ...]) -> None:
+    """Raises InvalidArgument and FailedPrecondition for what cannot be run."""
+    if not command or not command[0]:
+        raise InvalidArgument("exec: the command is empty")
+    if any("\0" in word for word in command):
+        raise InvalidArgument("exec: a NUL in the command")
+    if container.state is not ContainerState.RUNNING:
+        raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
+
+
+def new_stem(env: ContainerEnvironment, container: Container) -> str:
+    """What the paths of one exec's files start with; `end_abandoned` knows them by it."""
+    return f"{env.paths(container.id).bundle}/exec-{secrets.token_hex(8)}"
+
+
 async def _end(running: asyncio.Task[Completed], pid_file: str) -> None:
     """Kill an exec that still runs: the process and its children first, so that the runtime sees its end."""
     if running.done():
         return
-    if (pid := _read_pid(pid_file)) is not None:
+    if (pid := read_pid(pid_file)) is not None:
         proc.kill_tree(pid)
     await asyncio.wait({running}, timeout=KILLED_TIMEOUT_S)
     running.cancel()
@@ -72,7 +81,7 @@ async def _end(running: asyncio.Task[Completed], pid_file: str) -> None:
 def end_abandoned(env: ContainerEnvironment, container: Container) -> None:
     """At start: kill what a killed daemon was running for callers who are gone, and delete its files. Blocks."""
     stem = glob.escape(f"{env.paths(container.id).bundle}/exec-") + "*"
-    abandoned = {_read_pid(path) for path in glob.glob(f"{stem}.pid")}
+    abandoned = {read_pid(path) for path in glob.glob(f"{stem}.pid")}
     if abandoned:
         for pid in cgroup.processes(env.cgroups, container.cgroup):
             if pid in abandoned:
@@ -81,16 +90,19 @@ def end_abandoned(env: ContainerEnvironment, container: Container) -> None:
         os.unlink(path)
 
 
-def _write_process(path: str, spec_path: str, command: tuple[str, ...]) -> None:
-    """The container's own process spec with other arguments, without a terminal."""
+def write_process(path: str, spec_path: str, command: tuple[str, ...], *, terminal: bool = False) -> None:
+    """The container's own process spec with other arguments, and a terminal or none."""
     with open(spec_path, "rb") as file:
         process: dict[str, Any] = msgspec.json.decode(file.read())["process"]
     process["args"] = list(command)
-    process["terminal"] = False
+    process["terminal"] = terminal
+    if terminal and not any(entry.startswith("TERM=") for entry in process["env"]):
+        process["env"].append("TERM=xterm")
     write_new(path, msgspec.json.encode(process), mode=0o600)
 
 
-def _read_pid(path: str) -> int | None:
+def read_pid(path: str) -> int | None:
+    """The PID that the runtime wrote; None while it has started nothing."""
     try:
         with open(path, encoding="ascii") as file:
             return int(file.read())

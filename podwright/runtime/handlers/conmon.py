@@ -64,7 +64,7 @@ def command_line(
         argv.append("--terminal")
     if container.stdin:
         argv.append("--stdin")
-        if not container.stdin_once:
+        if container.terminal or not container.stdin_once:  # a terminal has no end of file to be passed on
             argv.append("--leave-stdin-open")
     if "--no-sync-log" in options:  # an fsync of the log at every exit, which no other runtime does
         argv.append("--no-sync-log")

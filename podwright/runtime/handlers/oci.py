@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from podwright.errors import DeadlineExceeded, Unknown
@@ -163,6 +163,24 @@ class OciHandler:
         """
         argv = (*self._argv, "exec", f"--process={process_file}", f"--pid-file={pid_file}", container_id)
         return await self._runner.run(Command(argv=argv, timeout_s=None, output_limit_bytes=output_limit_bytes))
+
+    def start_exec(
+        self, container_id: str, process_file: str, pid_file: str, *, fds: Mapping[int, int], console: str = ""
+    ) -> Process:
+        """Start a process in the container with `fds` for stdio; its exit code is the runtime's, 128 + n for signals.
+
+        The PID is in `pid_file` from when the program runs; an end without it is a failure, told on descriptor 2.
+        For a process with a terminal, `console` is the socket that the terminal's master is sent to; without it the
+        runtime copies to and from a terminal of its caller's, which 0 and 1 have to be.
+        """
+        socket = (f"--console-socket={console}",) if console else ()
+        argv = (*self._argv, "exec", f"--process={process_file}", f"--pid-file={pid_file}", *socket, container_id)
+        return self._runner.start(Command(argv=argv, timeout_s=None, fds=fds))
+
+    @property
+    def hands_over_terminal(self) -> bool:
+        """Whether `start_exec` takes a console: runc does so only when it detaches, and then keeps no exit code."""
+        return self._programs.is_crun
 
     async def state(self, container_id: str) -> RuntimeStatus:
         """What the runtime says of the container. Raises Unknown."""

@@ -1,0 +1,94 @@
+"""Pipes and terminals that coroutines read and write: as fast as the other end goes, and no faster.
+
+Used where a child's stdio is handed on while it runs. Nothing is buffered here: what a reader has not asked for
+stays in the kernel's pipe, and the child waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+
+CHUNK_BYTES = 65536  # a pipe's own size
+
+
+class _Descriptor:
+    """A non-blocking descriptor that is ours, and the one coroutine that may wait for it."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._loop = asyncio.get_running_loop()
+        self._ready: asyncio.Future[None] | None = None
+        os.set_blocking(fd, False)
+
+    @property
+    def fd(self) -> int:
+        """The descriptor, for ioctls; -1 once it is closed."""
+        return self._fd
+
+    def close(self) -> None:
+        """Give it up; whoever waits for it wakes. More than once is fine."""
+        if self._fd < 0:
+            return
+        self._loop.remove_reader(self._fd)
+        self._loop.remove_writer(self._fd)
+        os.close(self._fd)
+        self._fd = -1
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(None)
+
+
+class FdReader(_Descriptor):
+    """The read end of a pipe, or a terminal's master; closing it gives the writer EPIPE, or a hang-up."""
+
+    async def read(self, limit_bytes: int = CHUNK_BYTES) -> bytes:
+        """What there is, once there is something; empty at the end, or when this is closed meanwhile."""
+        while self._fd >= 0:
+            try:
+                return os.read(self._fd, limit_bytes)
+            except BlockingIOError:
+                await self._readable()
+            except OSError as failure:
+                if failure.errno == errno.EIO:  # a terminal that nobody has open any more
+                    break
+                raise
+        return b""
+
+    async def _readable(self) -> None:
+        self._ready = self._loop.create_future()
+        self._loop.add_reader(self._fd, self._wake)
+        try:
+            await self._ready
+        finally:
+            if self._fd >= 0:
+                self._loop.remove_reader(self._fd)
+
+
+class FdWriter(_Descriptor):
+    """The write end of a pipe, or a terminal's master; closing a pipe is the reader's end of file."""
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Return when the kernel has it all. Raises BrokenPipeError when nobody will read it."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self._fd, view) :]
+            except BlockingIOError:
+                await self._writable()
+            except OSError as failure:
+                if failure.errno in (errno.EIO, errno.EPIPE, errno.EBADF):
+                    raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from failure
+                raise
+
+    async def _writable(self) -> None:
+        self._ready = self._loop.create_future()
+        self._loop.add_writer(self._fd, self._wake)
+        try:
+            await self._ready
+        finally:
+            if self._fd >= 0:
+                self._loop.remove_writer(self._fd)
