@@ -227,6 +227,28 @@ async def test_command_args_environment_and_directory(pod: Pod) -> None:
     assert out.splitlines() == ["last", "[]", "/tmp", "zero one"]
 
 
+async def test_what_every_process_finds_in_its_environment(pod: Pod) -> None:
+    out = await pod.output("sh", "-c", "echo $PATH; echo $HOSTNAME; hostname; echo $HOME")
+    path, name, hostname, home = out.splitlines()
+    assert "/usr/bin" in path.split(":")
+    assert name == hostname
+    assert home == "/root"
+    assert (await pod.output("sh", "-c", "echo $TERM", tty=True)).strip() == "xterm"
+
+
+@pytest.mark.parametrize("attempt", [0, 3])
+async def test_metadata_and_times_are_told(pod: Pod, attempt: int) -> None:
+    container_id = await pod.create(name="main", attempt=attempt)
+    status = await pod.status(container_id)
+    assert (status.metadata.name, status.metadata.attempt) == ("main", attempt)
+    request = api.ListContainersRequest(filter=api.ContainerFilter(id=container_id))
+    [item] = (await pod.cri.call(pod.cri.runtime.ListContainers, request)).containers
+    assert item.metadata == status.metadata
+    assert item.created_at == status.created_at
+    assert item.pod_sandbox_id == pod.id
+    assert item.state == status.state == api.CONTAINER_CREATED
+
+
 async def test_a_working_directory_that_is_missing_is_made(pod: Pod) -> None:
     assert await pod.output("pwd", working_dir="/made/for/me") == "/made/for/me\n"
 

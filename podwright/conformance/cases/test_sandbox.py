@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -151,6 +153,65 @@ async def test_hostname_hosts_and_resolv_conf(run_pod: RunPod) -> None:
             "options ndots:5",
         ]
         assert "localhost" in await pod.output("cat", "/etc/hosts")
+
+
+async def test_no_dns_config_is_the_host_s(run_pod: RunPod) -> None:
+    async with run_pod() as pod:
+        assert await pod.output("cat", "/etc/resolv.conf") == Path("/etc/resolv.conf").read_text()
+
+
+@pytest.mark.deviates("containerd", "1.6 takes it for none")
+async def test_an_empty_dns_config_is_empty(run_pod: RunPod) -> None:
+    async with run_pod(dns_config=api.DNSConfig()) as pod:
+        assert await pod.output("cat", "/etc/resolv.conf") == ""
+
+
+async def test_a_config_without_linux_is_enough(cri_server: CriPeer) -> None:
+    cri = cri_server.client
+    config = sandbox_config(cri_server)
+    parent = config.linux.cgroup_parent
+    config.ClearField("linux")
+    if parent:
+        config.linux.cgroup_parent = parent
+    made = await cri.call(cri.runtime.RunPodSandbox, api.RunPodSandboxRequest(config=config))
+    await remove_pod(cri, made.pod_sandbox_id)
+
+
+async def test_the_handler_and_the_attempt_are_told(run_pod: RunPod) -> None:
+    async with run_pod() as pod:
+        status = await _status(pod)
+        assert status.runtime_handler == ""
+        assert status.metadata.attempt == 0
+        assert status.linux.namespaces.options.network == api.POD
+
+
+async def test_verbose_tells_a_pid(pod: Pod) -> None:
+    request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id, verbose=True)
+    info = (await pod.cri.call(pod.cri.runtime.PodSandboxStatus, request)).info
+    assert isinstance(json.loads(info["info"])["pid"], int)
+
+
+async def test_newer_sandboxes_have_later_times(run_pod: RunPod) -> None:
+    async with run_pod() as first, run_pod() as second:
+        assert (await _status(first)).created_at < (await _status(second)).created_at
+
+
+async def test_an_empty_pod_s_address_is_its_own(run_pod: RunPod) -> None:
+    async with run_pod() as one, run_pod() as other:
+        addresses = {(await _status(pod)).network.ip for pod in (one, other)}
+        assert len(addresses) == 2
+        assert (await _status(one)).network.ip in await one.output("ip", "-4", "addr", "show", "eth0")
+        await other.run(("httpd", "-f", "-p", "80", "-h", "/etc"))
+        url = f"http://{(await _status(other)).network.ip}/passwd"
+        script = f"for i in $(seq 100); do wget -q -O - {url} && exit; sleep 0.1; done; exit 1"
+        assert "root:" in await one.output("sh", "-c", script)
+
+
+async def test_after_the_stop_no_address_is_told(pod: Pod) -> None:
+    await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
+    status = await _status(pod)
+    assert status.HasField("network")
+    assert status.network.ip == ""
 
 
 async def test_containers_share_network_ipc_and_shm_but_not_pids(pod: Pod) -> None:
