@@ -47,6 +47,10 @@ class CgroupHost:
             return self.unified + "/" + path.strip("/")
         return None
 
+    def has(self, controller: str) -> bool:
+        """Whether limits of that controller can be set here."""
+        return controller in self.controllers or (self.layout == "v2" and controller in self.unified_controllers)
+
 
 def judge_layout(
     mounts: list[MountPoint], unified_controllers: frozenset[str], v1_names: frozenset[str]
@@ -108,13 +112,24 @@ def read_table(path: str) -> dict[str, int]:
     return table
 
 
-def oom_kills(host: CgroupHost, path: str) -> int:
-    """How many processes of the cgroup the kernel has killed for memory."""
+def oom_kills(host: CgroupHost, path: str) -> int | None:
+    """How many processes of the cgroup the kernel has killed for memory; None when the cgroup is gone."""
     directory = host.directory(path, "memory")
     if directory is None:
-        return 0
+        return None
     name = "memory.oom_control" if "memory" in host.controllers else "memory.events"
-    return read_table(f"{directory}/{name}").get("oom_kill", 0)
+    return read_table(f"{directory}/{name}").get("oom_kill")
+
+
+def memory_held_bytes(host: CgroupHost, path: str) -> int | None:
+    """What the cgroup uses, but for file pages that the kernel can drop at once; None when it is not accounted."""
+    directory = host.directory(path, "memory")
+    v1 = "memory" in host.controllers
+    usage = read_number(f"{directory}/{'memory.usage_in_bytes' if v1 else 'memory.current'}")
+    if usage is None:
+        return None
+    droppable = read_table(f"{directory}/memory.stat").get("total_inactive_file" if v1 else "inactive_file", 0)
+    return max(usage - droppable, 0)
 
 
 def processes(host: CgroupHost, path: str) -> set[int]:
@@ -128,7 +143,14 @@ def processes(host: CgroupHost, path: str) -> set[int]:
 
 
 def kill_all(host: CgroupHost, path: str, timeout_s: float = 2.0) -> bool:
-    """SIGKILL everything in the cgroup, until it is empty; False when `timeout_s` was not enough. Blocks."""
+    """SIGKILL everything in the cgroup, until it is empty; False when `timeout_s` was not enough. Blocks.
+
+    Frozen processes go too: v2 lets them die as they are, v1 must thaw them.
+    """
+    for folder, _, files in os.walk(f"{host.controllers.get('freezer')}/{path.strip('/')}"):
+        if "freezer.state" in files:
+            with contextlib.suppress(OSError), open(f"{folder}/freezer.state", "w", encoding="ascii") as file:
+                file.write("THAWED")
     if host.unified:
         kill_file = f"{host.unified}/{path.strip('/')}/cgroup.kill"
         with contextlib.suppress(OSError), open(kill_file, "w", encoding="ascii") as file:

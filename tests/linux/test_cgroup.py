@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 import pytest
 
@@ -75,7 +76,7 @@ async def test_kill_and_remove_a_real_one() -> None:
         assert cgroup.processes(host, os.path.dirname(path)) == {process.pid}
         assert await asyncio.to_thread(cgroup.kill_all, host, path)
         assert await process.wait() == -9
-        assert cgroup.oom_kills(host, path) == 0
+        assert not cgroup.oom_kills(host, path)
     finally:
         process.kill_group()
         await process.wait()
@@ -87,4 +88,37 @@ async def test_kill_and_remove_a_real_one() -> None:
 def test_readers_take_missing_and_odd_files() -> None:
     assert cgroup.read_number("/no/such/file") is None
     assert cgroup.read_table("/no/such/file") == {}
-    assert cgroup.oom_kills(CgroupHost(layout="none"), "/x") == 0
+    assert cgroup.oom_kills(CgroupHost(layout="none"), "/x") is None
+    assert cgroup.memory_held_bytes(CgroupHost(layout="none"), "/x") is None
+
+
+V1_FILES = {
+    "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+    "memory.usage_in_bytes": "1000\n",
+    "memory.stat": "inactive_file 1\ntotal_inactive_file 300\n",
+}
+V2_FILES = {
+    "memory.events": "low 0\nhigh 0\nmax 8\noom 3\noom_kill 2\noom_group_kill 0\n",
+    "memory.current": "1000\n",
+    "memory.stat": "anon 5\ninactive_file 300\n",
+}
+
+
+@pytest.mark.parametrize("files", [V1_FILES, V2_FILES], ids=["v1", "v2"])
+def test_memory_files(tmp_path: Path, files: dict[str, str]) -> None:
+    (tmp_path / "c").mkdir()
+    for name, text in files.items():
+        (tmp_path / "c" / name).write_text(text)
+    v1 = CgroupHost(layout="v1", controllers={"memory": str(tmp_path)})
+    v2 = CgroupHost(layout="v2", unified=str(tmp_path), unified_controllers=frozenset({"memory"}))
+    host = v1 if files is V1_FILES else v2
+    assert cgroup.oom_kills(host, "/c") == 2
+    assert cgroup.memory_held_bytes(host, "/c") == 700
+    assert cgroup.oom_kills(host, "/gone") is None
+
+
+def test_limits_need_their_controller() -> None:
+    v2 = CgroupHost(layout="v2", unified="/sys/fs/cgroup", unified_controllers=frozenset({"memory"}))
+    assert (v2.has("memory"), v2.has("hugetlb")) == (True, False)
+    hybrid = judge_layout([SIDE, MEMORY], frozenset({"hugetlb"}), V1)
+    assert (hybrid.has("memory"), hybrid.has("hugetlb")) == (True, False)  # runtimes look for it among v1's

@@ -26,7 +26,7 @@ class Exit:
     finished_at: int
 
 
-def read(path: str, *, oom_kills: int, now: int) -> Exit:
+def read(path: str, *, oom_killed: bool, now: int) -> Exit:
     """The end that the monitor wrote down, or Unknown/255 when it left no exit file."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
@@ -34,11 +34,20 @@ def read(path: str, *, oom_kills: int, now: int) -> Exit:
             finished_at = os.fstat(file.fileno()).st_mtime_ns
     except FileNotFoundError:
         return Exit(code=UNKNOWN_CODE, reason=UNKNOWN, finished_at=now)
-    return Exit(code=code, reason=reason_of(code, oom_kills), finished_at=finished_at)
+    return Exit(code=code, reason=reason_of(code, oom_killed=oom_killed), finished_at=finished_at)
 
 
-def reason_of(code: int, oom_kills: int) -> str:
-    """CRI's reason. The kernel's count of memory kills tells why a container failed, not that it failed."""
-    if code == 0:
-        return COMPLETED
-    return OOM_KILLED if oom_kills else ERROR
+def reason_of(code: int, *, oom_killed: bool) -> str:
+    """CRI's reason. A memory kill is told whatever the code: it may have hit another process than the first."""
+    if oom_killed:
+        return OOM_KILLED
+    return ERROR if code else COMPLETED
+
+
+def had_oom_kill(kernel_count: int | None, oom_file: str) -> bool:
+    """Whether the kernel killed for memory in the container's cgroup.
+
+    `kernel_count` is None when the cgroup has gone, as systemd's go with their last process; the monitor, which
+    listens while the container runs, left `oom_file` then.
+    """
+    return os.path.exists(oom_file) if kernel_count is None else kernel_count > 0

@@ -94,9 +94,10 @@ class Runner:
             await monitor.wait()
         env = self._env
         container = env.store.get(container_id)
-        exit_path = conmon.exit_file(env.monitored(container))
+        monitored = env.monitored(container)
         kills = await asyncio.to_thread(cgroup.oom_kills, env.cgroups, container.cgroup)
-        end = exits.read(exit_path, oom_kills=kills, now=env.store.now())
+        oom_killed = exits.had_oom_kill(kills, conmon.oom_file(monitored))
+        end = exits.read(conmon.exit_file(monitored), oom_killed=oom_killed, now=env.store.now())
         if end.reason == exits.UNKNOWN or container.config.security.namespaces.pid in SHARED_PID_MODES:
             # Without a PID namespace of its own, or without its monitor, processes may have outlived the first one.
             await asyncio.to_thread(cgroup.kill_all, env.cgroups, container.cgroup)

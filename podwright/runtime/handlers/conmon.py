@@ -76,6 +76,11 @@ def exit_file(container: Monitored) -> str:
     return f"{container.directory}/{container.id}"
 
 
+def oom_file(container: Monitored) -> str:
+    """What conmon leaves when the kernel tells it of a memory kill."""
+    return f"{container.directory}/oom"
+
+
 def parse_reply(line: bytes) -> CreateReply:
     """The line on the sync pipe: {"data": PID} (or {"pid": PID}), with a message when PID is negative."""
     try:
