@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,7 +20,7 @@ from podwright.errors import PodwrightError, Unknown
 from podwright.linux import mount, openat2
 from podwright.runtime.container.paths import ContainerPaths
 from podwright.runtime.image import ImageService
-from podwright.runtime.model.container import ContainerConfig, Mount, Propagation
+from podwright.runtime.model.container import Container, ContainerConfig, Mount, Propagation
 from podwright.runtime.model.ids import ImageId
 
 Layers = tuple[str, ...]  # directories, top first, as an overlay wants them
@@ -55,6 +56,19 @@ def find(images: ImageService, config: ContainerConfig) -> tuple[ImageId, ...]:
         except PodwrightError as failure:
             raise failed(config.name, wanted, str(failure)) from failure
     return tuple(found)
+
+
+class Held(NamedTuple):
+    """The layers that a container keeps: those of its root, and those of each image volume."""
+
+    root: Layers
+    volumes: tuple[Layers, ...]
+
+
+def hold(images: ImageService, container: Container) -> Held:
+    """Keep all layers that the container needs, until its hold on images is released. Raises NotFound."""
+    root, *volumes = images.hold(container.id, container.image_id, *container.volume_images)
+    return Held(root, tuple(volumes))
 
 
 def mount_all(paths: ContainerPaths, config: ContainerConfig, held: Iterable[Layers]) -> ContainerConfig:
