@@ -19,11 +19,13 @@ from podwright.runtime import config as configuration
 from podwright.runtime import host
 from podwright.runtime.container.creation import load_profile
 from podwright.runtime.container.service import ContainerService
+from podwright.runtime.events import EventHub
 from podwright.runtime.handlers.registry import find_handlers
 from podwright.runtime.image import ImageService
 from podwright.runtime.network import NetworkService
 from podwright.runtime.rpc.containers import ContainerRpcs
 from podwright.runtime.rpc.edge import Edge, request_id
+from podwright.runtime.rpc.events import EventRpcs
 from podwright.runtime.rpc.images import ImageRpcs
 from podwright.runtime.rpc.runtime import RuntimeRpcs
 from podwright.runtime.rpc.sandboxes import SandboxRpcs
@@ -104,12 +106,14 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
         images=images,
         handlers=handlers,
     )
+    events = EventHub(sandboxes.store, containers.store)
     edge = Edge()
     families = (
         RuntimeRpcs(config, handlers, network),
-        SandboxRpcs(sandboxes, containers, lock.warm),
+        SandboxRpcs(sandboxes, containers, lock.warm, events.now),
         ContainerRpcs(containers, lock.warm),
         ImageRpcs(images),
+        EventRpcs(events),
     )
     server = make_server(families, edge)
     path = await listen(server, config.listen)
@@ -119,6 +123,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     stack.push_async_callback(sandboxes.close, STOP_GRACE_S)
     stack.push_async_callback(containers.close, STOP_GRACE_S)
     stack.push_async_callback(server.stop, STOP_GRACE_S)
+    stack.callback(events.close)  # first, for a server waits for its streams
     await network.start()
     await images.reconcile()
     await sandboxes.reconcile()

@@ -9,14 +9,17 @@ from podwright.runtime.model.ids import SandboxId
 
 
 class SandboxState(StrEnum):
-    """CREATING --(all steps done)--> READY --(stopped, or its processes died)--> NOTREADY --> removed.
+    """CREATING --(all steps done)--> READY --(its processes died)--> NOTREADY --> removed.
+                                      \\--StopPodSandbox--> STOPPING --(all is down)--^
 
-    CREATING is never shown; the daemon that finds such a record at its start undoes it. There is no way back from
-    NOTREADY: a kubelet makes a new sandbox with the next attempt.
+    CREATING is never shown; the daemon that finds such a record at its start undoes it. STOPPING is shown as
+    NOTREADY; it stays when something cannot be taken down, and the next StopPodSandbox goes on. The way back from
+    NOTREADY is StartPodSandbox, which a kubelet does not use: it makes a new sandbox with the next attempt.
     """
 
     CREATING = "creating"
     READY = "ready"
+    STOPPING = "stopping"
     NOTREADY = "notready"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
@@ -11,6 +11,7 @@ from podwright.errors import InvalidArgument
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.model.container import Container
 from podwright.runtime.rpc import convert_container
+from podwright.runtime.rpc.lists import ListReplies
 
 
 class ContainerRpcs:
@@ -20,6 +21,11 @@ class ContainerRpcs:
         """`start_comes_up` is told at once that a container will be started soon."""
         self._containers = containers
         self._start_comes_up = start_comes_up
+        self._lists = ListReplies(
+            containers.visible,
+            lambda: containers.store.generation,
+            lambda container: api.ListContainersResponse(containers=[convert_container.item(container)]),
+        )
 
     async def CreateContainer(self, request: api.CreateContainerRequest, _: Any) -> api.CreateContainerResponse:
         if not request.HasField("config"):
@@ -48,9 +54,11 @@ class ContainerRpcs:
         info = self._info(container) if request.verbose else {}
         return api.ContainerStatusResponse(status=convert_container.status(container), info=info)
 
-    async def ListContainers(self, request: api.ListContainersRequest, _: Any) -> api.ListContainersResponse:
-        shown = [c for c in self._containers.visible() if convert_container.matches(c, request.filter)]
-        return api.ListContainersResponse(containers=[convert_container.item(container) for container in shown])
+    async def ListContainers(self, request: api.ListContainersRequest, _: Any) -> bytes:
+        return self._lists.reply(convert_container.matcher(request.filter))
+
+    def StreamContainers(self, request: api.StreamContainersRequest, _: Any) -> AsyncGenerator[bytes, None]:
+        return self._lists.batches(convert_container.matcher(request.filter))
 
     async def ExecSync(self, request: api.ExecSyncRequest, _: Any) -> api.ExecSyncResponse:
         if request.timeout < 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.runtime.container.spec import signals
@@ -193,12 +195,19 @@ def _mount_message(mount: Mount) -> api.Mount:
     return message
 
 
-def matches(container: Container, wanted: api.ContainerFilter) -> bool:
-    """Whether the filter lets it through; ids may be prefixes."""
-    if wanted.id and not container.id.startswith(wanted.id):
-        return False
-    if wanted.pod_sandbox_id and not container.sandbox_id.startswith(wanted.pod_sandbox_id):
-        return False
-    if wanted.HasField("state") and STATES[container.state] != wanted.state.state:
-        return False
-    return all(container.config.labels.get(key) == value for key, value in wanted.label_selector.items())
+def matcher(wanted: api.ContainerFilter) -> Callable[[Container], bool] | None:
+    """What the filter lets through, None when it is everything; ids may be prefixes."""
+    if not wanted.ByteSize():
+        return None
+    state = wanted.state.state if wanted.HasField("state") else None
+    labels = dict(wanted.label_selector).items()
+
+    def matches(container: Container) -> bool:
+        return (
+            container.id.startswith(wanted.id)
+            and container.sandbox_id.startswith(wanted.pod_sandbox_id)
+            and state in (None, STATES[container.state])
+            and container.config.labels.items() >= labels
+        )
+
+    return matches

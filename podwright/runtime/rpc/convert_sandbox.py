@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.runtime.model.sandbox import (
@@ -16,7 +18,11 @@ from podwright.runtime.model.sandbox import (
 )
 from podwright.runtime.rpc import convert_base as base
 
-STATES = {SandboxState.READY: api.SANDBOX_READY, SandboxState.NOTREADY: api.SANDBOX_NOTREADY}
+STATES = {
+    SandboxState.READY: api.SANDBOX_READY,
+    SandboxState.STOPPING: api.SANDBOX_NOTREADY,
+    SandboxState.NOTREADY: api.SANDBOX_NOTREADY,
+}
 
 
 def config(message: api.PodSandboxConfig) -> SandboxConfig:
@@ -105,10 +111,18 @@ def status(sandbox: Sandbox) -> api.PodSandboxStatus:
     return message
 
 
-def matches(sandbox: Sandbox, wanted: api.PodSandboxFilter) -> bool:
-    """Whether the filter lets it through; the id may be a prefix."""
-    if wanted.id and not sandbox.id.startswith(wanted.id):
-        return False
-    if wanted.HasField("state") and STATES[sandbox.state] != wanted.state.state:
-        return False
-    return all(sandbox.config.labels.get(key) == value for key, value in wanted.label_selector.items())
+def matcher(wanted: api.PodSandboxFilter) -> Callable[[Sandbox], bool] | None:
+    """What the filter lets through, None when it is everything; the id may be a prefix."""
+    if not wanted.ByteSize():
+        return None
+    state = wanted.state.state if wanted.HasField("state") else None
+    labels = dict(wanted.label_selector).items()
+
+    def matches(sandbox: Sandbox) -> bool:
+        return (
+            sandbox.id.startswith(wanted.id)
+            and state in (None, STATES[sandbox.state])
+            and sandbox.config.labels.items() >= labels
+        )
+
+    return matches

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import errno
 import itertools
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, NoReturn
 
 import grpc
@@ -19,7 +20,7 @@ from podwright.errors import Internal, PodwrightError, ResourceExhausted, Unavai
 log = logging.getLogger(__name__)
 
 Method = Callable[[Any, Any], Awaitable[Any]]
-StreamMethod = Callable[[Any, Any], AsyncIterator[Any]]
+StreamMethod = Callable[[Any, Any], AsyncGenerator[Any, None]]
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
 
@@ -54,13 +55,14 @@ class Edge:
     def wrap_stream(self, name: str, method: StreamMethod) -> StreamMethod:
         """The server-streaming method as gRPC shall call it."""
 
-        async def wrapped(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+        async def wrapped(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncGenerator[Any, None]:
             began = self._begin(name)
             try:
                 self._admit(request)
-                async for response in method(request, context):
-                    yield response
-            except asyncio.CancelledError:
+                async with contextlib.aclosing(method(request, context)) as responses:
+                    async for response in responses:
+                        yield response
+            except (asyncio.CancelledError, GeneratorExit):  # the latter when the client goes while it is written to
                 log.debug("rpc cancelled: rpc=%s", name)
                 raise
             except Exception as failure:  # noqa: BLE001 # as above
@@ -92,7 +94,7 @@ class Edge:
     def unimplemented_stream(name: str) -> StreamMethod:
         """The same for a server-streaming RPC."""
 
-        async def refuse(_request: Any, _context: Any) -> AsyncIterator[Any]:
+        async def refuse(_request: Any, _context: Any) -> AsyncGenerator[Any, None]:
             raise Unimplemented(f"{name} is not implemented")
             yield  # type: ignore[unreachable] # makes it a generator
 

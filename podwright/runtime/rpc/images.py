@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.runtime.image import ImageService
 from podwright.runtime.model.image import Image, RegistryAuth
+from podwright.runtime.rpc.lists import ListReplies
 
 
 class ImageRpcs:
@@ -18,6 +20,11 @@ class ImageRpcs:
 
     def __init__(self, images: ImageService) -> None:
         self._images = images
+        self._lists = ListReplies(
+            images.list,
+            lambda: tuple(images.list()),
+            lambda image: api.ListImagesResponse(images=[image_message(image)]),
+        )
 
     async def PullImage(self, request: api.PullImageRequest, _: Any) -> api.PullImageResponse:
         name = _name(request.image)
@@ -30,11 +37,18 @@ class ImageRpcs:
             return api.ImageStatusResponse()
         return api.ImageStatusResponse(image=image_message(image), info=_info(image) if request.verbose else {})
 
-    async def ListImages(self, request: api.ListImagesRequest, _: Any) -> api.ListImagesResponse:
-        if request.filter.image.image:
-            found = self._images.find(request.filter.image.image)
-            return api.ListImagesResponse(images=[image_message(found)] if found else [])
-        return api.ListImagesResponse(images=[image_message(image) for image in self._images.list()])
+    async def ListImages(self, request: api.ListImagesRequest, _: Any) -> bytes:
+        return self._lists.reply(self._matcher(request.filter))
+
+    def StreamImages(self, request: api.StreamImagesRequest, _: Any) -> AsyncGenerator[bytes, None]:
+        return self._lists.batches(self._matcher(request.filter))
+
+    def _matcher(self, wanted: api.ImageFilter) -> Callable[[Image], bool] | None:
+        """What the filter lets through: the image that the name means, or every image without a name."""
+        if not wanted.image.image:
+            return None
+        found = self._images.find(wanted.image.image)
+        return lambda image: image is found
 
     async def RemoveImage(self, request: api.RemoveImageRequest, _: Any) -> api.RemoveImageResponse:
         await self._images.remove(_name(request.image))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.runtime.container.service import ContainerService
-from podwright.runtime.model.container import ContainerState
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.rpc import convert_container, convert_sandbox
+from podwright.runtime.rpc.lists import ListReplies
 from podwright.runtime.sandbox.service import SandboxService
 
 
@@ -20,12 +19,22 @@ class SandboxRpcs:
     """The family."""
 
     def __init__(
-        self, sandboxes: SandboxService, containers: ContainerService, start_comes_up: Callable[[], None]
+        self,
+        sandboxes: SandboxService,
+        containers: ContainerService,
+        start_comes_up: Callable[[], None],
+        now: Callable[[], int],
     ) -> None:
-        """`start_comes_up` is told at once that a container will be started soon."""
+        """`start_comes_up` is told at once that a container will be started soon; `now` is the clock of events."""
         self._sandboxes = sandboxes
         self._containers = containers
         self._start_comes_up = start_comes_up
+        self._now = now
+        self._lists = ListReplies(
+            sandboxes.visible,
+            lambda: sandboxes.store.generation,
+            lambda sandbox: api.ListPodSandboxResponse(items=[convert_sandbox.item(sandbox)]),
+        )
 
     async def RunPodSandbox(self, request: api.RunPodSandboxRequest, _: Any) -> api.RunPodSandboxResponse:
         if not request.HasField("config"):
@@ -44,21 +53,19 @@ class SandboxRpcs:
 
     async def PodSandboxStatus(self, request: api.PodSandboxStatusRequest, _: Any) -> api.PodSandboxStatusResponse:
         sandbox = self._sandboxes.get(request.pod_sandbox_id)
-        statuses = [
-            convert_container.status(container)
-            for container in self._containers.in_sandbox(sandbox.id)
-            if container.state is not ContainerState.CREATING
-        ]
+        inside = (container for container in self._containers.visible() if container.sandbox_id == sandbox.id)
         return api.PodSandboxStatusResponse(
             status=convert_sandbox.status(sandbox),
             info=self._info(sandbox) if request.verbose else {},
-            containers_statuses=statuses,
-            timestamp=time.time_ns(),
+            containers_statuses=[convert_container.status(container) for container in inside],
+            timestamp=self._now(),
         )
 
-    async def ListPodSandbox(self, request: api.ListPodSandboxRequest, _: Any) -> api.ListPodSandboxResponse:
-        shown = [s for s in self._sandboxes.visible() if convert_sandbox.matches(s, request.filter)]
-        return api.ListPodSandboxResponse(items=[convert_sandbox.item(sandbox) for sandbox in shown])
+    async def ListPodSandbox(self, request: api.ListPodSandboxRequest, _: Any) -> bytes:
+        return self._lists.reply(convert_sandbox.matcher(request.filter))
+
+    def StreamPodSandboxes(self, request: api.StreamPodSandboxesRequest, _: Any) -> AsyncGenerator[bytes, None]:
+        return self._lists.batches(convert_sandbox.matcher(request.filter))
 
     def _info(self, sandbox: Sandbox) -> dict[str, str]:
         """What verbose shows: one JSON document under the key that the field's tools read."""

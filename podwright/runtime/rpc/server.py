@@ -59,8 +59,9 @@ def _handler(method: MethodDescriptor, target: Any, edge: Edge) -> grpc.RpcMetho
     return grpc.unary_unary_rpc_method_handler(wrapped, request_deserializer=parse, response_serializer=_serialize)
 
 
-def _serialize(message: Message) -> bytes:
-    return message.SerializeToString()
+def _serialize(message: Message | bytes) -> bytes:
+    """A method may have its reply encoded already."""
+    return message if isinstance(message, bytes) else message.SerializeToString()
 
 
 def _parse(kind: type[Message], data: bytes) -> Message | InvalidArgument:

@@ -173,7 +173,7 @@ class SandboxService:
     async def _stop(self, sandbox_id: SandboxId) -> None:
         sandbox = self.store.get(sandbox_id)
         if sandbox.state is SandboxState.READY:
-            sandbox = self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+            sandbox = self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.STOPPING))
         await self.occupants.kill_all(sandbox_id)
         await self._tear_down(sandbox)
 
@@ -188,8 +188,11 @@ class SandboxService:
             await self._network.detach(attach_request(sandbox), sandbox.attachment)
         await asyncio.to_thread(place.unpin, paths)
         current = self.store.find(sandbox.id)
-        if current is not None and (current.attachment is not None or current.infra_pid):
-            self.store.observe(msgspec.structs.replace(current, attachment=None, infra_pid=0))
+        if current is None:
+            return
+        state = SandboxState.NOTREADY if current.state is SandboxState.STOPPING else current.state
+        if current.attachment is not None or current.infra_pid or current.state is not state:
+            self.store.observe(msgspec.structs.replace(current, state=state, attachment=None, infra_pid=0))
 
     async def remove(self, sandbox_id: str) -> None:
         """Stop it and delete it with all its containers. An unknown id is a success."""

@@ -1,6 +1,7 @@
 """Records of one kind in memory, backed by their table: look-up by id, unique id prefix or name; changes by value.
 
-A record is replaced, never mutated; `put` commits before it returns. All calls are made on the event loop.
+A record is replaced, never mutated; `put` commits before it returns. Whoever must know of every change, whichever
+service makes it, is a watcher. All calls are made on the event loop.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 Name = tuple[str | int, ...]
+Watcher = Callable[[Record | None, Record | None], None]  # (before, after) of one record; None: there is none
 
 
 class Store(Generic[Record]):
@@ -42,6 +44,8 @@ class Store(Generic[Record]):
         self._records = self._table.load()
         self._ids_by_name = {name_of(record): key for key, record in self._records.items()}
         self._last_time = 0
+        self.generation = 0  # grows with every change: what was derived from the records is right while it stays
+        self.watchers: list[Watcher[Record]] = []  # called when a change can be seen; they must not raise
 
     def __iter__(self) -> Iterator[Record]:
         """Every record; safe against changes while iterating."""
@@ -68,16 +72,26 @@ class Store(Generic[Record]):
 
     def _keep(self, record: Record) -> Record:
         key = self._id_of(record)
+        before = self._records.get(key)
         self._records[key] = record
         self._ids_by_name[self._name_of(record)] = key
+        self._changed(before, record)
         return record
+
+    def _changed(self, before: Record | None, after: Record | None) -> None:
+        self.generation += 1
+        for watcher in self.watchers:
+            watcher(before, after)
 
     def delete(self, key: str) -> None:
         """Forget a record; an absent one is fine."""
         self._table.delete(key)
         record = self._records.pop(key, None)
-        if record is not None and self._ids_by_name.get(self._name_of(record)) == key:
+        if record is None:
+            return
+        if self._ids_by_name.get(self._name_of(record)) == key:
             del self._ids_by_name[self._name_of(record)]
+        self._changed(record, None)
 
     def named(self, name: Name) -> Record | None:
         """The record with that unique name."""

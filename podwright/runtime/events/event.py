@@ -1,0 +1,62 @@
+"""Events as CRI knows them, and which of them a changed record means. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+from podwright.runtime.model.container import Container, ContainerState
+from podwright.runtime.model.ids import ContainerId, SandboxId
+from podwright.runtime.model.sandbox import Sandbox, SandboxState
+
+Record: TypeAlias = Sandbox | Container
+State: TypeAlias = SandboxState | ContainerState
+
+
+class EventKind(IntEnum):
+    """CRI's ContainerEventType, which serves sandboxes as well."""
+
+    CREATED = 0
+    STARTED = 1
+    STOPPED = 2
+    DELETED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Event:
+    """Something happened to `subject`; `sandbox` and its `containers` are the whole pod right after it.
+
+    `at` is in nanoseconds since the epoch. Of a deleted sandbox, `sandbox` is its last record.
+    """
+
+    kind: EventKind
+    subject: SandboxId | ContainerId
+    at: int
+    sandbox: Sandbox
+    containers: tuple[Container, ...]
+
+
+HIDDEN = frozenset({SandboxState.CREATING, ContainerState.CREATING})
+ENTERED: dict[State, tuple[EventKind, ...]] = {
+    SandboxState.READY: (EventKind.STARTED,),
+    SandboxState.STOPPING: (),
+    SandboxState.NOTREADY: (EventKind.STOPPED,),
+    ContainerState.CREATED: (),
+    ContainerState.RUNNING: (EventKind.STARTED,),
+    ContainerState.EXITED: (EventKind.STOPPED,),
+}
+
+
+def kinds(before: Record | None, after: Record | None) -> tuple[EventKind, ...]:
+    """What the change of a record means to those who cannot see it while it is CREATING; None: there is none."""
+    old, new = _shown(before), _shown(after)
+    if old is new:
+        return ()
+    if new is None:
+        return (EventKind.DELETED,)
+    return (*(() if old else (EventKind.CREATED,)), *ENTERED[new])
+
+
+def _shown(record: Record | None) -> State | None:
+    return None if record is None or record.state in HIDDEN else record.state

@@ -1,0 +1,38 @@
+"""GetContainerEvents: what a kubelet's evented PLEG listens to."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from podwright.cri.v1 import api_pb2 as api
+from podwright.runtime.events import Event, EventHub
+from podwright.runtime.rpc import convert_container, convert_sandbox
+
+LATEST = 64  # events that are kept encoded, for listeners that keep up with each other
+
+
+class EventRpcs:
+    """The family."""
+
+    def __init__(self, hub: EventHub) -> None:
+        self._hub = hub
+
+    async def GetContainerEvents(self, _request: api.GetEventsRequest, _: Any) -> AsyncGenerator[bytes, None]:
+        with self._hub.subscribe() as events:
+            async for event in events:
+                yield encoded(event)
+
+
+@functools.lru_cache(maxsize=LATEST)
+def encoded(event: Event) -> bytes:
+    """CRI's ContainerEventResponse; encoded when the first listener gets it."""
+    message = api.ContainerEventResponse(
+        container_id=event.subject,
+        container_event_type=int(event.kind),  # type: ignore[arg-type] # enums are numbers on the wire
+        created_at=event.at,
+        pod_sandbox_status=convert_sandbox.status(event.sandbox),
+        containers_statuses=[convert_container.status(container) for container in event.containers],
+    )
+    return message.SerializeToString()

@@ -1,0 +1,86 @@
+"""List replies from bytes: every record is encoded once, and a reply is a concatenation.
+
+A kubelet lists all pods and containers once a second, and nearly always nothing has changed. A message with one
+repeated field is the concatenation of the messages that hold one element each (protobuf encoding, "Last One Wins"),
+and the unary reply and the streamed one of a pair have that field under the same number: so the same bytes serve
+both, whatever the filter lets through. Records are immutable, hence bytes are right while the record is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import Generic, Protocol, TypeVar
+
+from google.protobuf.message import Message
+
+BATCH_ITEMS = 5000
+BATCH_BYTES = 4 * 1024 * 1024  # what a gRPC client takes unless it is told otherwise
+
+
+class Identified(Protocol):
+    """A record."""
+
+    @property
+    def id(self) -> str: ...
+
+
+Record = TypeVar("Record", bound=Identified)
+Matcher = Callable[[Record], bool]
+
+
+class ListReplies(Generic[Record]):
+    """Replies about one kind of record. Used by the family that has the List and Stream methods."""
+
+    def __init__(
+        self,
+        records: Callable[[], Iterable[Record]],
+        generation: Callable[[], object],
+        reply_of: Callable[[Record], Message],
+    ) -> None:
+        """`records` are those to show, in order; they are asked for when `generation` gives another value.
+
+        `reply_of` makes a reply that lists one record.
+        """
+        self._records = records
+        self._generation = generation
+        self._reply_of = reply_of
+        self._seen: object = None
+        self._encoded: dict[str, tuple[Record, bytes]] = {}
+        self._whole = b""
+
+    def reply(self, wanted: Matcher[Record] | None) -> bytes:
+        """The unary reply; None means all."""
+        self._refresh()
+        return self._whole if wanted is None else b"".join(self._matching(wanted))
+
+    async def batches(self, wanted: Matcher[Record] | None) -> AsyncGenerator[bytes, None]:
+        """The streamed replies: what there is at the call, in messages of a bounded size, and none for nothing."""
+        self._refresh()
+        batch: list[bytes] = []
+        room_bytes = BATCH_BYTES
+        for item in list(self._matching(wanted)):
+            if batch and (len(batch) == BATCH_ITEMS or len(item) > room_bytes):
+                yield b"".join(batch)
+                batch, room_bytes = [], BATCH_BYTES
+            batch.append(item)
+            room_bytes -= len(item)
+        if batch:
+            yield b"".join(batch)
+
+    def _matching(self, wanted: Matcher[Record] | None) -> Iterable[bytes]:
+        return (item for record, item in self._encoded.values() if wanted is None or wanted(record))
+
+    def _refresh(self) -> None:
+        """Encode what is new; what was removed is forgotten with the old dictionary."""
+        generation = self._generation()
+        if generation == self._seen:
+            return
+        known = self._encoded
+        self._encoded = {}
+        for record in self._records():
+            entry = known.get(record.id)
+            if entry is None or entry[0] is not record:
+                entry = (record, self._reply_of(record).SerializeToString())
+            self._encoded[record.id] = entry
+        self._whole = b"".join(item for _, item in self._encoded.values())
+        self._seen = generation
