@@ -70,6 +70,8 @@ class Containers(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
     cgroup_driver: Literal["cgroupfs", "systemd"] = "cgroupfs"
     cgroup_parent: str = "/podwright"  # for pods whose request names none
     seccomp_profile: str = ""  # what RuntimeDefault means; empty: the first of the distribution's files that exists
+    cdi_spec_dirs: tuple[str, ...] = ("/etc/cdi", "/var/run/cdi")  # of two with the same device, the later counts
+    device_ownership_from_security_context: bool = False  # devices belong to the container's user, not to the host's
     shm_size_bytes: int = 64 * 1024**2
     runtime_timeout_s: float = 60.0  # for one call of an OCI runtime
     exec_output_limit_bytes: int = 16 * 1024**2  # of each stream of ExecSync

@@ -11,7 +11,8 @@ import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
-from podwright.runtime.container import place, volumes
+from podwright.runtime.cdi import names as cdi_names
+from podwright.runtime.container import devices, place, volumes
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.spec import builder, signals
 from podwright.runtime.container.spec.builder import SpecInputs
@@ -44,9 +45,9 @@ async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
     container = env.store.put(_record(env, container_id, sandbox, config, image))
     paths = env.paths(container_id)
     try:
-        layers = env.images.hold(container_id, image.id, *container.volume_images)
+        held = volumes.hold(env.images, container)
         target_pid = await _target_pid(env, sandbox, config)
-        user = await asyncio.to_thread(_make, env, container, sandbox, image, layers, target_pid)
+        user = await asyncio.to_thread(_make, env, container, sandbox, image, held, target_pid)
         env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=user))
     except BaseException:
         await asyncio.shield(asyncio.to_thread(place.unmake, paths))
@@ -85,17 +86,18 @@ def _make(
     container: Container,
     sandbox: Sandbox,
     image: Image,
-    layers: tuple[volumes.Layers, ...],
+    held: volumes.Held,
     target_pid: int,
 ) -> User:
     """The blocking part: root filesystem, user, spec. Runs in a thread."""
     paths = env.paths(container.id)
-    place.make(paths, layers[0])
-    mounted = msgspec.structs.replace(container, config=volumes.mount_all(paths, container.config, layers[1:]))
+    place.make(paths, held.root)
+    mounted = msgspec.structs.replace(container, config=volumes.mount_all(paths, container.config, held.volumes))
     passwd, group = place.read_users(paths.rootfs)
     user = resolve(container.config.security, image.config.user, passwd, group)
     inputs = _inputs(env, mounted, sandbox, image, user, target_pid)
-    spec = builder.build(inputs)
+    named = cdi_names.requested(container.config.cdi_devices, container.config.annotations)
+    spec = env.cdi.inject(builder.build(inputs), named)
     write_new(paths.spec, msgspec.json.encode(spec), mode=0o600)  # it holds the environment
     return user
 
@@ -131,7 +133,7 @@ def _inputs(
         host=env.host,
         default_profile=env.default_profile,
         localhost_profile=_localhost_profile(config),
-        devices=place.resolve_devices(config),
+        devices=devices.resolve(config, owned_by_user=env.settings.device_ownership_from_security_context),
     )
 
 

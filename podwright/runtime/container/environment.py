@@ -7,6 +7,7 @@ from typing import Any
 
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime import config as configuration
+from podwright.runtime.cdi import Cdi
 from podwright.runtime.container.paths import ContainerPaths, container_paths
 from podwright.runtime.container.spec.builder import HostFacts
 from podwright.runtime.handlers.conmon import Monitored
@@ -33,6 +34,7 @@ class ContainerEnvironment:
     sandboxes: SandboxService
     images: ImageService
     handlers: Handlers
+    cdi: Cdi
 
     @property
     def systemd(self) -> bool:

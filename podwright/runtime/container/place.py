@@ -14,8 +14,7 @@ import msgspec
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux import mount, openat2
 from podwright.runtime.container.paths import ContainerPaths
-from podwright.runtime.container.spec.builder import DeviceNode
-from podwright.runtime.model.container import ContainerConfig, Device, Mount, Propagation
+from podwright.runtime.model.container import ContainerConfig, Mount, Propagation
 
 PASSWD_LIMIT_BYTES = 4 * 1024 * 1024
 
@@ -85,59 +84,6 @@ def _resolve(name: str, wanted: Mount, mounts: list[mount.MountPoint]) -> Mount:
                 hint=f"mount --make-rshared {enclosing.target if enclosing else '/'}",
             )
     return msgspec.structs.replace(wanted, host_path=source)
-
-
-def resolve_devices(config: ContainerConfig) -> tuple[DeviceNode, ...]:
-    """The nodes of the requested devices; a directory stands for all devices in it. Raises InvalidArgument."""
-    if config.security.privileged:
-        config_devices: tuple[Device, ...] = (Device(container_path="/dev", host_path="/dev"), *config.devices)
-    else:
-        config_devices = config.devices
-    nodes: dict[str, DeviceNode] = {}
-    for device in config_devices:
-        for node in _nodes(config.name, device):
-            nodes[node.path] = node
-    return tuple(nodes.values())
-
-
-def _nodes(name: str, device: Device) -> list[DeviceNode]:
-    source = os.path.realpath(device.host_path)
-    if os.path.isdir(source):
-        found = []
-        for folder, folders, files in os.walk(source):
-            # /dev's own mounts and links are the container's, not devices of the host.
-            folders[:] = [entry for entry in folders if entry not in ("pts", "shm", "fd", "mqueue")]
-            inside = device.container_path + folder.removeprefix(source)
-            found += [
-                node
-                for entry in files
-                if entry != "console" and (node := _node(f"{folder}/{entry}", f"{inside}/{entry}", device.permissions))
-            ]
-        return found
-    node = _node(source, device.container_path, device.permissions)
-    if node is None:
-        raise InvalidArgument(f"container {name}: {device.host_path} is not a device of this host")
-    return [node]
-
-
-def _node(source: str, path: str, permissions: str) -> DeviceNode | None:
-    try:
-        status = os.lstat(source)
-    except OSError:
-        return None
-    kind = "c" if stat.S_ISCHR(status.st_mode) else "b" if stat.S_ISBLK(status.st_mode) else ""
-    if not kind:
-        return None
-    return DeviceNode(
-        path=path,
-        kind=kind,
-        major=os.major(status.st_rdev),
-        minor=os.minor(status.st_rdev),
-        mode=stat.S_IMODE(status.st_mode),
-        uid=status.st_uid,
-        gid=status.st_gid,
-        permissions=permissions,
-    )
 
 
 def make_log_directory(log_path: str) -> None:

@@ -14,6 +14,7 @@ from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument,
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Completed
 from podwright.runtime import config as configuration
+from podwright.runtime.cdi import Cdi
 from podwright.runtime.container import creation, executing, logs, recovery, validate
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.running import Runner
@@ -62,6 +63,7 @@ class ContainerService:
             sandboxes=sandboxes,
             images=images,
             handlers=handlers,
+            cdi=Cdi(config.containers.cdi_spec_dirs),
         )
         self._sandboxes = sandboxes
         self._runner = Runner(self._env)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 
-from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.errors import InvalidArgument
+from podwright.runtime.cdi import names as cdi_names
 from podwright.runtime.container import volumes
 from podwright.runtime.model.base import ProfileType, SecurityProfile, check_no_nul, check_path
 from podwright.runtime.model.container import ContainerConfig, Device, Mount, Propagation
@@ -13,7 +14,7 @@ NAME_LIMIT = 253
 
 
 def check(config: ContainerConfig) -> None:
-    """Raises InvalidArgument, or FailedPrecondition for what this build cannot do yet."""
+    """Raises InvalidArgument, and Unknown with CRI's sentinel for image volumes."""
     if not config.name:
         raise InvalidArgument("container config: metadata.name is missing")
     if len(config.name) > NAME_LIMIT or "/" in config.name:
@@ -29,8 +30,7 @@ def check(config: ContainerConfig) -> None:
         _check_device(config.name, device)
     _check_profile(config.name, "seccomp", config.security.seccomp)
     _check_profile(config.name, "apparmor", config.security.apparmor)
-    if config.cdi_devices:
-        raise FailedPrecondition(f"container {config.name}: CDI devices are not supported yet")
+    cdi_names.requested(config.cdi_devices, config.annotations)
 
 
 def _check_variables(config: ContainerConfig) -> None:
@@ -64,7 +64,9 @@ def _check_mount(name: str, mount: Mount) -> None:
 
 def _check_device(name: str, device: Device) -> None:
     if not device.host_path.startswith("/") or not device.container_path.startswith("/"):
-        raise InvalidArgument(f"container {name}: device {device.host_path!r} needs absolute paths")
+        raise InvalidArgument(f"container {name}: device {device.host_path[:200]!r} needs absolute paths")
+    for path in (device.host_path, device.container_path):
+        check_path(f"container {name}: device", path)
     if not device.permissions or set(device.permissions) - set("rwm"):
         raise InvalidArgument(f"container {name}: device permissions {device.permissions!r} are not of r, w and m")
 
