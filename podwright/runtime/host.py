@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 
 from podwright.linux import capabilities, cgroup_lock
 from podwright.linux.cgroup import CgroupHost
@@ -25,7 +27,7 @@ def host_facts(cgroups: CgroupHost) -> HostFacts:
         capabilities=held,
         cgroups=CgroupAbilities(
             swap=_has_swap_accounting(cgroups),
-            hugetlb=cgroups.directory("/", "hugetlb") is not None,
+            huge_page_sizes=_huge_page_sizes() if cgroups.has("hugetlb") else frozenset(),
             unified=cgroups.layout == "v2",
         ),
         oom_score_adj=-1000 if "CAP_SYS_RESOURCE" in held else _own_oom_score_adj(),
@@ -48,10 +50,25 @@ def default_profile_path(configured: str) -> str:
 
 
 def _has_swap_accounting(cgroups: CgroupHost) -> bool:
-    if cgroups.layout == "v2":
-        return os.path.exists("/proc/swaps")
-    directory = cgroups.directory("/", "memory")
-    return directory is not None and os.path.exists(f"{directory}/memory.memsw.limit_in_bytes")
+    root = cgroups.directory("/", "memory")
+    if "memory" in cgroups.controllers:
+        return os.path.exists(f"{root}/memory.memsw.limit_in_bytes")
+    # v2 has the file in every cgroup but the root of its hierarchy.
+    return bool(glob.glob(f"{root}/memory.swap.max") or glob.glob(f"{root}/*/memory.swap.max"))
+
+
+def _huge_page_sizes() -> frozenset[str]:
+    """The kernel's sizes as cgroup files and CRI spell them: hugepages-2048kB is 2MB."""
+    sizes = (int(re.sub(r"\D", "", name)) for name in os.listdir("/sys/kernel/mm/hugepages"))
+    return frozenset(huge_page_size(kib) for kib in sizes)
+
+
+def huge_page_size(kib: int) -> str:
+    """The size in the largest unit of which it is whole (mm/hugetlb_cgroup.c)."""
+    for unit, factor in (("GB", 1024**2), ("MB", 1024)):
+        if kib >= factor:
+            return f"{kib // factor}{unit}"
+    return f"{kib}KB"
 
 
 def _own_oom_score_adj() -> int:

@@ -1,4 +1,4 @@
-"""Containers: life, lists, exit codes and reasons, resources, mounts."""
+"""Containers: life, lists, exit codes and reasons, mounts."""
 
 from __future__ import annotations
 
@@ -95,15 +95,6 @@ async def test_exit_codes(run_pod: RunPod, script: str, code: int, reason: str) 
     async with run_pod(namespaces=namespaces) as pod:
         status = await pod.exited(await pod.run(("sh", "-c", script), linux=linux))
         assert (status.exit_code, status.reason) == (code, reason)
-
-
-@pytest.mark.deviates("containerd", "its event of the kill may come after the exit")
-async def test_out_of_memory(pod: Pod) -> None:
-    limit = api.LinuxContainerResources(memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB)
-    command = ("sh", "-c", "dd if=/dev/zero of=/dev/null bs=40M count=1")
-    container_id = await pod.run(command, linux=api.LinuxContainerConfig(resources=limit))
-    status = await pod.exited(container_id)
-    assert (status.exit_code, status.reason) == (137, "OOMKilled")
 
 
 async def test_missing_program(pod: Pod) -> None:
@@ -251,30 +242,6 @@ async def test_metadata_and_times_are_told(pod: Pod, attempt: int) -> None:
 
 async def test_a_working_directory_that_is_missing_is_made(pod: Pod) -> None:
     assert await pod.output("pwd", working_dir="/made/for/me") == "/made/for/me\n"
-
-
-@pytest.mark.deviates("containerd", "1.6 came before ContainerStatus.resources")
-async def test_resources_are_told(pod: Pod) -> None:
-    limits = api.LinuxContainerResources(cpu_shares=512, memory_limit_in_bytes=64 * MIB, cpuset_cpus="0")
-    container_id = await pod.create(linux=api.LinuxContainerConfig(resources=limits))
-    assert (await pod.status(container_id)).resources.linux == limits
-
-
-async def test_resources_reach_the_cgroup(pod: Pod) -> None:
-    limits = api.LinuxContainerResources(
-        cpu_shares=512, cpu_quota=50000, cpu_period=100000, memory_limit_in_bytes=64 * MIB, cpuset_cpus="0"
-    )
-    container_id = await pod.run(linux=api.LinuxContainerConfig(resources=limits))
-    out = await pod.exec(container_id, "grep", "Cpus_allowed_list", "/proc/self/status")
-    assert out.stdout.split()[-1] == b"0"
-    if Path("/sys/fs/cgroup/memory").is_dir():
-        directory = f"/sys/fs/cgroup/{{}}{pod.config.linux.cgroup_parent}/{container_id}"
-        for controller, name, value in (
-            ("memory", "memory.limit_in_bytes", 64 * MIB),
-            ("cpu", "cpu.shares", 512),
-            ("cpu", "cpu.cfs_quota_us", 50000),
-        ):
-            assert int(Path(directory.format(controller), name).read_text()) == value
 
 
 async def test_mounts_are_made_and_told(pod: Pod, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from podwright.runtime.container.spec.builder import SpecInputs
 from podwright.runtime.container.spec.mounts import SandboxFiles
 from podwright.runtime.container.spec.user import resolve
 from podwright.runtime.handlers.cgroups import cgroup_directory, cgroups_path
-from podwright.runtime.model.base import NamespaceMode, ProfileType
+from podwright.runtime.model.base import NamespaceMode, ProfileType, Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState, User
 from podwright.runtime.model.ids import ContainerId, new_id
 from podwright.runtime.model.image import Image
@@ -41,8 +41,9 @@ async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
     if env.sandboxes.get(sandbox.id).state is not SandboxState.READY:
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="make a new sandbox")
     image = env.images.get(config.image.image)
+    resources = env.limits(env.handlers.get(sandbox.handler), config.resources)
     container_id = ContainerId(new_id())
-    container = env.store.put(_record(env, container_id, sandbox, config, image))
+    container = env.store.put(_record(env, container_id, sandbox, config, image, resources))
     paths = env.paths(container_id)
     try:
         held = volumes.hold(env.images, container)
@@ -59,7 +60,12 @@ async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
 
 
 def _record(
-    env: ContainerEnvironment, container_id: ContainerId, sandbox: Sandbox, config: ContainerConfig, image: Image
+    env: ContainerEnvironment,
+    container_id: ContainerId,
+    sandbox: Sandbox,
+    config: ContainerConfig,
+    image: Image,
+    resources: Resources,
 ) -> Container:
     log_path = ""
     if config.log_path and sandbox.config.log_directory:
@@ -78,6 +84,7 @@ def _record(
         user=User(uid=0, gid=0),
         stop_signal=signals.stop_signal(config.stop_signal, image.config.stop_signal),
         cgroup=cgroup_directory(sandbox.cgroup_parent, container_id, systemd=env.systemd),
+        resources=resources,
     )
 
 
@@ -131,6 +138,7 @@ def _inputs(
         namespaces=namespaces,
         files=_sandbox_files(env, sandbox),
         host=env.host,
+        resources=container.resources,
         default_profile=env.default_profile,
         localhost_profile=_localhost_profile(config),
         devices=devices.resolve(config, owned_by_user=env.settings.device_ownership_from_security_context),

@@ -9,11 +9,13 @@ from podwright.linux.cgroup import CgroupHost
 from podwright.runtime import config as configuration
 from podwright.runtime.cdi import Cdi
 from podwright.runtime.container.paths import ContainerPaths, container_paths
+from podwright.runtime.container.spec import resources
 from podwright.runtime.container.spec.builder import HostFacts
 from podwright.runtime.handlers.conmon import Monitored
 from podwright.runtime.handlers.oci import OciHandler
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.image import ImageService
+from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.sandbox.service import SandboxService
@@ -53,6 +55,11 @@ class ContainerEnvironment:
     def handler_of_record(self, container: Container) -> OciHandler:
         """As `handler_of`, for taking the container down: the handler may be configured no more."""
         return self.handlers.of_record(self.sandboxes.store.get(container.sandbox_id).handler)
+
+    def limits(self, handler: OciHandler, wanted: Resources) -> Resources:
+        """What a container of that handler gets. Raises InvalidArgument and FailedPrecondition."""
+        resources.check_floor(wanted, handler.memory_floor_bytes, handler.name)
+        return resources.granted(wanted, self.host.cgroups, lowest_oom_score_adj=self.host.oom_score_adj)
 
     def monitored(self, container: Container) -> Monitored:
         """The container as its monitor knows it."""

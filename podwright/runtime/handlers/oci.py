@@ -13,6 +13,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from podwright.errors import DeadlineExceeded, Unknown
 from podwright.linux import proc
@@ -22,6 +23,8 @@ from podwright.runtime.handlers.conmon import Monitored
 
 REPLY_LIMIT_BYTES = 65536
 RUNC_RECORD = re.compile(r'level=\w+ msg="((?:[^"\\]|\\.)*)"')
+# Below these no container starts: measured with crun 1.8 (256 KiB is enough, 128 is not) and runc 1.1 (4 MiB, 2).
+CRUN_FLOOR_BYTES, OTHER_FLOOR_BYTES = 256 * 1024, 4 * 1024 * 1024
 CRUN_PREFIX = re.compile(r"^(\d{4}-\d\d-\d\dT\S+Z: )?(error: )?")
 
 
@@ -67,6 +70,7 @@ class OciHandler:
     ) -> None:
         """The runtime keeps its state below `state`; `timeout_s` is for one call of it."""
         self.name = name
+        self.memory_floor_bytes = CRUN_FLOOR_BYTES if programs.is_crun else OTHER_FLOOR_BYTES
         self._programs = programs
         systemd = ("--systemd-cgroup",) if systemd_cgroup else ()
         self._argv = (programs.runtime, f"--root={state}/{name}", *systemd)
@@ -182,6 +186,13 @@ class OciHandler:
         """Whether `start_exec` takes a console: runc does so only when it detaches, and then keeps no exit code."""
         return self._programs.is_crun
 
+    async def update(self, container_id: str, resources: dict[str, Any]) -> None:
+        """Change a running container's limits, by OCI's words for them. Raises Unknown with the runtime's words.
+
+        systemd learns of them too where it makes the cgroups. What was written before a failure stays.
+        """
+        await self._call("update", "--resources=-", container_id, stdin=json.dumps(resources).encode())
+
     async def state(self, container_id: str) -> RuntimeStatus:
         """What the runtime says of the container. Raises Unknown."""
         completed = await self._call("state", container_id)
@@ -195,9 +206,10 @@ class OciHandler:
         """Whether the runtime has state of this container."""
         return os.path.isdir(f"{self._state}/{container_id}")
 
-    async def _call(self, *arguments: str) -> Completed:
+    async def _call(self, *arguments: str, stdin: bytes = b"") -> Completed:
         """One call of the runtime. Raises Unknown with its words when it fails."""
-        completed = await self._runner.run(Command(argv=(*self._argv, *arguments), timeout_s=self._timeout_s))
+        command = Command(argv=(*self._argv, *arguments), timeout_s=self._timeout_s, stdin=stdin)
+        completed = await self._runner.run(command)
         if completed.returncode != 0:
             raise Unknown(f"{self.name} {' '.join(arguments)}: {plain(completed.error_text())}")
         return completed

@@ -142,6 +142,7 @@ class Container(Value, frozen=True, kw_only=True):
     user: User
     stop_signal: int  # the kernel's number
     cgroup: str
+    resources: Resources = Resources()  # what it has: granted on this host, and updated since
     volume_images: tuple[ImageId, ...] = ()  # those behind the mounts that name one, in their order
     started_at: int = 0
     finished_at: int = 0

@@ -160,7 +160,7 @@ def status(container: Container) -> api.ContainerStatus:
         stop_signal=signals.cri_number_of(container.stop_signal),  # type: ignore[arg-type] # enums are numbers
     )
     message.image.image = container.image_name
-    message.resources.linux.CopyFrom(base.resources_message(config.resources))
+    message.resources.linux.CopyFrom(base.resources_message(container.resources))
     user = message.user.linux
     user.uid, user.gid = container.user.uid, container.user.gid
     user.supplemental_groups.extend(container.user.groups)

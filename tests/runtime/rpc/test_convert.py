@@ -84,6 +84,7 @@ def test_container_echo() -> None:
         user=User(uid=1, gid=2, groups=(2, 3)),
         stop_signal=15,
         cgroup="/x",
+        resources=config.resources,
     )
     status = convert_container.status(container)
     assert list(status.mounts) == list(message.mounts)

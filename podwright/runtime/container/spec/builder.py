@@ -9,7 +9,7 @@ from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.runtime.container.spec import capabilities, command, mounts, resources, seccomp
 from podwright.runtime.container.spec.mounts import SandboxFiles
 from podwright.runtime.container.spec.resources import CgroupAbilities
-from podwright.runtime.model.base import NamespaceMode, ProfileType, SecurityProfile
+from podwright.runtime.model.base import NamespaceMode, ProfileType, Resources, SecurityProfile
 from podwright.runtime.model.container import ContainerConfig, User
 from podwright.runtime.model.image import ImageConfig
 from podwright.runtime.model.sandbox import Sandbox
@@ -60,6 +60,7 @@ class SpecInputs:
     namespaces: dict[str, str]
     files: SandboxFiles
     host: HostFacts
+    resources: Resources  # as granted
     default_profile: dict[str, Any] | None = None  # what seccomp RuntimeDefault means
     localhost_profile: dict[str, Any] | None = None  # the file that seccomp Localhost names
     devices: tuple[DeviceNode, ...] = ()
@@ -97,7 +98,7 @@ def process(inputs: SpecInputs) -> dict[str, Any]:
         "cwd": command.working_dir(config, inputs.image),
         "capabilities": capabilities.process_sets(config.security, host.capabilities),
         "noNewPrivileges": config.security.no_new_privs,
-        "oomScoreAdj": max(config.resources.oom_score_adj, host.oom_score_adj),
+        "oomScoreAdj": inputs.resources.oom_score_adj,
     }
     if profile := apparmor_profile(inputs):
         result["apparmorProfile"] = profile
@@ -106,8 +107,8 @@ def process(inputs: SpecInputs) -> dict[str, Any]:
 
 def linux(inputs: SpecInputs) -> dict[str, Any]:
     """The OCI `linux` section."""
-    config, host = inputs.config, inputs.host
-    limits = resources.oci_resources(config.resources, host.cgroups)
+    config = inputs.config
+    limits = resources.oci_resources(inputs.resources)
     limits["devices"] = device_rules(inputs)
     result: dict[str, Any] = {
         "cgroupsPath": inputs.cgroups_path,

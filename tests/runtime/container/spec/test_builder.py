@@ -9,7 +9,7 @@ import pytest
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux import capabilities as kernel
-from podwright.runtime.container.spec import builder, resources
+from podwright.runtime.container.spec import builder
 from podwright.runtime.container.spec.builder import DeviceNode, HostFacts, SpecInputs
 from podwright.runtime.container.spec.mounts import SandboxFiles
 from podwright.runtime.container.spec.resources import CgroupAbilities
@@ -50,6 +50,7 @@ def _inputs(config: ContainerConfig, **fields: Any) -> SpecInputs:
         "namespaces": {"network": "/s/netns", "mount": "", "pid": ""},
         "files": SandboxFiles(),
         "host": HOST,
+        "resources": Resources(),
         "default_profile": PROFILE,
     }
     return SpecInputs(**(given | fields))
@@ -79,17 +80,11 @@ def test_plain_container() -> None:
     assert spec["annotations"]["io.kubernetes.cri.sandbox-id"] == SANDBOX.id
 
 
-def test_oom_score_is_clamped_to_what_the_daemon_may_set() -> None:
-    config = _config(resources=Resources(oom_score_adj=-500))
-    assert builder.build(_inputs(config))["process"]["oomScoreAdj"] == -500
-    weak = HostFacts(
-        machine="x86_64",
-        kernel="6.1",
-        capabilities=frozenset(),
-        cgroups=CgroupAbilities(),
-        oom_score_adj=100,
-    )
-    assert builder.build(_inputs(config, host=weak))["process"]["oomScoreAdj"] == 100
+def test_limits_are_those_that_were_granted() -> None:
+    limits = Resources(oom_score_adj=-500, cpu_shares=7)
+    spec = builder.build(_inputs(_config(), resources=limits))
+    assert spec["process"]["oomScoreAdj"] == -500
+    assert spec["linux"]["resources"]["cpu"] == {"shares": 7}
 
 
 def test_masked_and_readonly_paths_are_exactly_the_requests() -> None:
@@ -189,43 +184,3 @@ def test_namespaces() -> None:
 def test_the_hosts_network_is_not_for_a_container_of_another_sandbox() -> None:
     with pytest.raises(InvalidArgument, match="network"):
         _paths(NamespaceMode.POD, network=NamespaceMode.NODE)
-
-
-@pytest.mark.parametrize(
-    ("values", "abilities", "oci"),
-    [
-        ({}, {}, {}),
-        ({"cpu_shares": 512}, {}, {"cpu": {"shares": 512}}),
-        ({"cpu_quota": -1, "cpu_period": 100000}, {}, {"cpu": {"quota": -1, "period": 100000}}),
-        ({"cpuset_cpus": "0-1"}, {}, {"cpu": {"cpus": "0-1"}}),
-        ({"memory_limit_bytes": 100}, {}, {"memory": {"limit": 100, "swap": 100}}),
-        (
-            {"memory_limit_bytes": 100, "memory_swap_limit_bytes": 200},
-            {},
-            {"memory": {"limit": 100, "swap": 200}},
-        ),
-        ({"memory_limit_bytes": 100}, {"swap": False}, {"memory": {"limit": 100}}),
-        ({"hugepage_limits": (("2MB", 0),)}, {}, {"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]}),
-        ({"hugepage_limits": (("2MB", 0),)}, {"hugetlb": False}, {}),
-        ({"unified": {"memory.high": "1"}}, {}, {}),
-        ({"unified": {"memory.high": "1"}}, {"unified": True}, {"unified": {"memory.high": "1"}}),
-    ],
-)
-def test_resources(values: dict[str, Any], abilities: dict[str, bool], oci: dict[str, Any]) -> None:
-    assert resources.oci_resources(Resources(**values), CgroupAbilities(**abilities)) == oci
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"memory_limit_bytes": -1},
-        {"cpu_shares": -1},
-        {"memory_limit_bytes": 100, "memory_swap_limit_bytes": 50},
-        {"oom_score_adj": 1001},
-        {"hugepage_limits": (("2 MB", 0),)},
-        {"unified": {"../memory.max": "1"}},
-    ],
-)
-def test_resources_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(InvalidArgument):
-        resources.oci_resources(Resources(**values), CgroupAbilities(unified=True))

@@ -1,0 +1,152 @@
+"""Limits: in the kernel, in the status, and refused; what the kernel kills for memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from podwright.conformance.cgroups import cgroup_of
+from podwright.conformance.pods import SLEEP, Pod
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
+from podwright.linux import cgroup
+
+MIB = 1024 * 1024
+
+
+def _accounts_for_swap() -> bool:
+    root = Path(cgroup.detect().directory("/", "memory") or "/none")
+    return any(root.glob("*/memory.swap.max")) or (root / "memory.memsw.limit_in_bytes").exists()
+
+
+SWAP = _accounts_for_swap()
+LIMITS = api.LinuxContainerResources(
+    cpu_shares=512,
+    cpu_quota=50000,
+    cpu_period=100000,
+    memory_limit_in_bytes=64 * MIB,
+    memory_swap_limit_in_bytes=64 * MIB if SWAP else 0,
+    cpuset_cpus="0",
+    cpuset_mems="0",
+    oom_score_adj=500,
+)
+
+
+def _linux(**fields: object) -> api.LinuxContainerConfig:
+    return api.LinuxContainerConfig(resources=api.LinuxContainerResources(**fields))  # type: ignore[arg-type] # keywords
+
+
+async def test_limits_reach_the_kernel(pod: Pod) -> None:
+    container_id = await pod.run(linux=api.LinuxContainerConfig(resources=LIMITS))
+    files = await cgroup_of(pod, container_id)
+    if "cpu" in files.host.controllers:
+        assert files.read("cpu", "cpu.shares", "") == "512"
+    else:  # runtimes differ in how they convert shares; the default is 100
+        assert 1 < int(files.read("cpu", "", "cpu.weight")) < 100
+    quota = files.read("cpu", "cpu.cfs_quota_us", "cpu.max"), files.read("cpu", "cpu.cfs_period_us", "cpu.max")
+    assert quota in {("50000", "100000"), ("50000 100000", "50000 100000")}
+    assert files.read("cpuset", "cpuset.cpus", "cpuset.cpus") == "0"
+    assert files.read("cpuset", "cpuset.mems", "cpuset.mems") == "0"
+    assert files.read("memory", "memory.limit_in_bytes", "memory.max") == str(64 * MIB)
+    assert Path(f"/proc/{files.pid}/oom_score_adj").read_text().strip() == "500"
+    allowed = await pod.exec(container_id, "grep", "Cpus_allowed_list", "/proc/self/status")
+    assert allowed.stdout.split()[-1] == b"0"
+
+
+@pytest.mark.parametrize(("asked", "swap"), [({}, 0), ({"memory_swap_limit_in_bytes": 96 * MIB}, 32 * MIB)])
+async def test_no_swap_unless_asked_for(pod: Pod, asked: dict[str, int], swap: int) -> None:
+    if not SWAP:
+        pytest.skip("this host does not account for swap")
+    container_id = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB, **asked))
+    files = await cgroup_of(pod, container_id)
+    limit = int(files.read("memory", "memory.memsw.limit_in_bytes", "memory.swap.max"))
+    assert limit in {swap, 64 * MIB + swap}  # v1 counts both together
+
+
+@pytest.mark.deviates("containerd", "1.6 leaves huge pages unlimited")
+async def test_huge_pages(pod: Pod) -> None:
+    if not cgroup.detect().has("hugetlb"):
+        pytest.skip("this host cannot limit huge pages")
+    limits = [api.HugepageLimit(page_size="2MB", limit=4 * MIB)]
+    files = await cgroup_of(pod, await pod.run(linux=_linux(hugepage_limits=limits)))
+    assert files.read("hugetlb", "hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.max") == str(4 * MIB)
+
+
+async def test_limits_are_told(pod: Pod) -> None:
+    container_id = await pod.create(linux=api.LinuxContainerConfig(resources=LIMITS))
+    assert (await pod.status(container_id)).resources.linux == LIMITS
+    await pod.start(container_id)
+    assert (await pod.status(container_id)).resources.linux == LIMITS
+
+
+@pytest.mark.deviates("containerd", "leaves them to the OCI runtime, which fails with UNKNOWN or not at all")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"memory_limit_in_bytes": -1},
+        {"memory_limit_in_bytes": 1},
+        {"cpu_shares": -1},
+        {"cpu_period": 5},
+        {"cpu_quota": 5},
+        {"cpuset_cpus": "none"},
+        {"memory_limit_in_bytes": 64 * MIB, "memory_swap_limit_in_bytes": 32 * MIB},
+        {"memory_swap_limit_in_bytes": 32 * MIB},
+        {"oom_score_adj": 2000},
+        {"unified": {"../cgroup.procs": "1"}},
+        {"unified": {"cgroup.kill": "1"}},
+    ],
+    ids=str,
+)
+async def test_impossible_limits(pod: Pod, fields: dict[str, object]) -> None:
+    with pytest.raises(InvalidArgument):
+        await pod.create(linux=_linux(**fields))
+
+
+async def test_files_of_v2(pod: Pod) -> None:
+    asked = _linux(unified={"memory.high": str(48 * MIB)})
+    if cgroup.detect().layout == "v2":
+        files = await cgroup_of(pod, await pod.run(linux=asked))
+        assert files.read("memory", "", "memory.high") == str(48 * MIB)
+    else:
+        with pytest.raises(PodwrightError):
+            await pod.run(linux=asked)
+
+
+@pytest.mark.deviates("containerd", "creates the container, and cannot start it")
+async def test_files_of_v2_where_there_are_none(pod: Pod) -> None:
+    if cgroup.detect().layout == "v2":
+        pytest.skip("this host has them")
+    with pytest.raises(FailedPrecondition):
+        await pod.create(linux=_linux(unified={"memory.high": "1"}))
+
+
+async def test_a_processor_that_is_not_there(pod: Pod) -> None:
+    container_id = await pod.create(linux=_linux(cpuset_cpus="4000"))
+    with pytest.raises(PodwrightError, match="cpuset"):
+        await pod.start(container_id)
+    status = await pod.status(container_id)
+    assert (status.state, status.reason) == (api.CONTAINER_EXITED, "StartError")
+
+
+@pytest.mark.deviates("containerd", "its event of the kill may come after the exit")
+async def test_out_of_memory(pod: Pod) -> None:
+    limits = _linux(memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB)
+    status = await pod.exited(await pod.run(("dd", "if=/dev/zero", "of=/dev/null", "bs=40M"), linux=limits))
+    assert (status.exit_code, status.reason) == (137, "OOMKilled")
+
+
+@pytest.mark.deviates("containerd", "its event of the kill may come after the exit")
+@pytest.mark.parametrize("code", [0, 7])
+async def test_a_child_out_of_memory(pod: Pod, code: int) -> None:
+    limits = _linux(memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB)
+    script = f"dd if=/dev/zero of=/dev/null bs=40M; exit {code}"
+    status = await pod.exited(await pod.run(("sh", "-c", script), linux=limits))
+    assert (status.exit_code, status.reason) == (code, "OOMKilled")
+
+
+async def test_a_container_is_limited_apart_from_its_neighbours(pod: Pod) -> None:
+    limited = await cgroup_of(pod, await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB)))
+    free = await cgroup_of(pod, await pod.run(SLEEP))
+    assert limited.read("memory", "memory.limit_in_bytes", "memory.max") == str(64 * MIB)
+    assert free.read("memory", "memory.limit_in_bytes", "memory.max") != str(64 * MIB)
