@@ -6,6 +6,7 @@ protocol, and on what terms, is decided by `negotiation` and `websocket.handshak
 
 from __future__ import annotations
 
+import http
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -84,7 +85,11 @@ class ServerHandshake:
         try:
             if not isinstance(self._http.next_event(), h11.EndOfMessage):
                 raise ProtocolError("a request for an upgrade has a body")
-            answer = self._http.send(h11.InformationalResponse(status_code=SWITCHING_PROTOCOLS, headers=list(headers)))
+            answer = self._http.send(
+                h11.InformationalResponse(
+                    status_code=SWITCHING_PROTOCOLS, headers=list(headers), reason=b"Switching Protocols"
+                )
+            )
         except (h11.RemoteProtocolError, h11.LocalProtocolError) as failure:
             raise ProtocolError(f"this request cannot be upgraded: {failure}") from failure
         self.leftover = self._http.trailing_data[0]
@@ -94,7 +99,11 @@ class ServerHandshake:
         """An answer with a line of text; close the connection after it. No bytes when none can be said any more."""
         body = f"{message}\n".encode()
         head = [*headers, ("content-type", "text/plain; charset=utf-8"), ("content-length", str(len(body)))]
-        response = h11.Response(status_code=status, headers=[*head, ("connection", "close")])
+        response = h11.Response(
+            status_code=status,
+            headers=[*head, ("connection", "close")],
+            reason=http.HTTPStatus(status).phrase.encode(),
+        )
         try:
             return b"".join(
                 self._http.send(event) or b"" for event in (response, h11.Data(data=body), h11.EndOfMessage())

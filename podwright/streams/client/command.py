@@ -1,0 +1,146 @@
+"""One exec or attach session, from its URL to the command's exit code.
+
+a source -> stdin           stdout, stderr -> sinks
+terminal sizes -> resize    error -> the Outcome
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.errors import FailedPrecondition, Unavailable
+from podwright.streams.client.dial import Transport
+from podwright.streams.client.link import Link
+from podwright.streams.client.opening import open_link
+from podwright.streams.errors import ProtocolError
+from podwright.streams.remote_command.protocol import SPDY_PROTOCOLS, WEBSOCKET_PROTOCOLS, StreamType
+from podwright.streams.remote_command.resize import TerminalSize, pack_size
+from podwright.streams.remote_command.status import STATUS_LIMIT_BYTES, Outcome, parse_outcome
+from podwright.streams.wire import Buffer
+
+
+class Source(Protocol):
+    """Where stdin comes from."""
+
+    async def read(self) -> bytes:
+        """The next bytes; empty at the end, and from then on."""
+
+
+class Sink(Protocol):
+    """Where output goes."""
+
+    async def write(self, data: Buffer) -> None:
+        """Take the bytes, which are valid until this returns. Waiting here slows the command down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandStreams:
+    """What the session is connected to; it has to be what the Exec or Attach request asked for.
+
+    With `tty`, there is no stderr.
+    """
+
+    stdin: Source | None = None
+    stdout: Sink | None = None
+    stderr: Sink | None = None
+    tty: bool = False
+    sizes: AsyncIterator[TerminalSize] | None = None  # of the terminal: the first one, then each new one
+
+    def types(self) -> list[StreamType]:
+        """The streams to open, in the order in which the stock client opens them."""
+        wanted = {
+            StreamType.ERROR: True,
+            StreamType.STDIN: self.stdin is not None,
+            StreamType.STDOUT: self.stdout is not None,
+            StreamType.STDERR: self.stderr is not None and not self.tty,
+            StreamType.RESIZE: self.tty,
+        }
+        return [stream_type for stream_type, is_wanted in wanted.items() if is_wanted]
+
+
+async def run_command(
+    url: str,
+    streams: CommandStreams,
+    *,
+    transport: Transport = Transport.SPDY,
+    protocols: Sequence[str] = (),
+    tls: ssl.SSLContext | None = None,
+) -> Outcome:
+    """Run the session to its end; cancelling it closes the connection.
+
+    Offers all `protocols` of the transport, the newest first, unless told otherwise. Raises Unavailable when the
+    connection ends before the command does, NotFound for a URL that was used or has expired, DeadlineExceeded when
+    the server does not answer, ProtocolError, and what a source or sink raises.
+    """
+    offered = protocols or list(SPDY_PROTOCOLS if transport is Transport.SPDY else WEBSOCKET_PROTOCOLS)
+    link = await open_link(url, streams.types(), transport=transport, protocols=offered, tls=tls)
+    try:
+        return await _Session(link, streams).run()
+    finally:
+        await link.close()
+
+
+class _Session:
+    def __init__(self, link: Link, streams: CommandStreams) -> None:
+        self._link = link
+        self._streams = streams
+        self._said = bytearray()  # on the error stream
+
+    async def run(self) -> Outcome:
+        pumps = [
+            asyncio.create_task(self._pump_stdin(), name="stdin"),
+            asyncio.create_task(self._pump_sizes(), name="terminal sizes"),
+        ]
+        receiving = asyncio.create_task(self._link.receive(self._on_output), name="output")
+        running = {receiving, *pumps}
+        try:
+            while not receiving.done():
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            await _cancel(receiving, *pumps)
+        return self._outcome()
+
+    async def _on_output(self, stream_type: StreamType, data: Buffer) -> None:
+        if stream_type is StreamType.ERROR:
+            self._said += data
+            if len(self._said) > STATUS_LIMIT_BYTES:
+                raise ProtocolError(f"the server wrote more than {STATUS_LIMIT_BYTES} bytes about the end")
+            return
+        sink = self._streams.stdout if stream_type is StreamType.STDOUT else self._streams.stderr
+        if sink is not None:
+            await sink.write(data)
+
+    async def _pump_stdin(self) -> None:
+        source = self._streams.stdin
+        if source is None:
+            return
+        with contextlib.suppress(Unavailable, FailedPrecondition):  # who receives, knows more
+            while data := await source.read():
+                await self._link.send(StreamType.STDIN, data)
+            await self._link.end(StreamType.STDIN)
+
+    async def _pump_sizes(self) -> None:
+        sizes = self._streams.sizes
+        if sizes is None or not self._streams.tty or not self._link.version.has_resize:
+            return
+        with contextlib.suppress(Unavailable, FailedPrecondition):
+            async for size in sizes:
+                await self._link.send(StreamType.RESIZE, pack_size(size))
+
+    def _outcome(self) -> Outcome:
+        if not self._said and self._link.version.has_json_status:
+            raise Unavailable("the streaming connection ended before the command did")
+        return parse_outcome(bytes(self._said), self._link.version)
+
+
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

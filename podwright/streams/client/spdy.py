@@ -1,0 +1,127 @@
+"""A SPDY session on a wire: one task receives and hands every stream's events to the handler of that stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from podwright.errors import FailedPrecondition, Unavailable
+from podwright.streams.spdy.events import (
+    DataReceived,
+    Event,
+    HeadersReceived,
+    StreamAccepted,
+    StreamOpened,
+    StreamReset,
+)
+from podwright.streams.spdy.frames import Buffer, ResetStatus
+from podwright.streams.spdy.session import Role, Session
+from podwright.streams.wire import Aside, Wire
+
+
+class StreamHandler(Protocol):
+    """Who wants to know of one stream. As long as its methods wait, nothing is received on the whole connection."""
+
+    async def on_data(self, payload: memoryview) -> None:
+        """Some bytes, valid until this returns."""
+
+    async def on_end(self, *, reset: bool) -> None:
+        """Nothing more will come; after a reset, nothing can be sent either. Called once."""
+
+
+class SpdyConnection:
+    """The client's side of a session. Somebody has to `run` it; closing the wire ends that."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._session = Session(Role.CLIENT)
+        self._handlers: dict[int, StreamHandler] = {}
+        self._aside = Aside(wire)
+        self._stopping = False
+        self.ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Receive until `stop`, or until the peer ends the connection or it breaks; then every stream has ended.
+
+        Raises ProtocolError, and what handlers raise.
+        """
+        try:
+            while not self._stopping and (data := await self._next()):
+                for event in self._session.receive_data(data):
+                    await self._dispatch(event)
+                self._aside.send(self._session.take_answers())
+        finally:
+            self._aside.cancel()
+            self.ended.set()
+            for stream_id in list(self._handlers):
+                await self._end(stream_id, reset=True)
+
+    def stop(self) -> None:
+        """Receive nothing more; for handlers that have what they want."""
+        self._stopping = True
+
+    async def open(self, headers: Mapping[str, str], handler: StreamHandler, *, fin: bool = False) -> int:
+        """A new stream; with `fin` we send nothing on it. Raises Unavailable when the connection has ended."""
+        if self.ended.is_set():
+            raise Unavailable("the streaming connection has ended")
+        stream_id, opening = self._session.open_stream(headers, fin=fin)
+        self._handlers[stream_id] = handler
+        await self._send(opening)
+        return stream_id
+
+    async def send(self, stream_id: int, data: Buffer) -> None:
+        """Raises Unavailable when the connection has broken, FailedPrecondition when the stream is closed."""
+        await self._send(*self._session.send_data(stream_id, data))
+
+    async def send_fin(self, stream_id: int) -> None:
+        """End our direction of a stream, if it has not ended. Raises Unavailable."""
+        await self._send(self._session.send_fin(stream_id))
+
+    async def send_behind_header(self, stream_id: int, buffer: memoryview, length_bytes: int) -> None:
+        """Send data that lies in the buffer after DATA_HEADER_BYTES left free for us: no gathering, no copy.
+
+        Raises as `send` does.
+        """
+        header = self._session.data_header(stream_id, length_bytes)
+        buffer[: len(header)] = header
+        await self._send(buffer[: len(header) + length_bytes])
+
+    def reset(self, stream_id: int) -> None:
+        """End both directions of a stream soon, without a word to its handler."""
+        self._handlers.pop(stream_id, None)
+        self._aside.send(self._session.reset(stream_id, ResetStatus.CANCEL))
+
+    async def _send(self, *parts: Buffer) -> None:
+        if not any(map(len, parts)):
+            return
+        try:
+            await self._wire.send(*parts)
+        except (OSError, FailedPrecondition) as failure:
+            raise Unavailable(f"the streaming connection broke: {failure}") from failure
+
+    async def _next(self) -> Buffer:
+        """A connection that breaks has ended, like others."""
+        try:
+            return await self._wire.receive()
+        except OSError:
+            return b""
+
+    async def _dispatch(self, event: Event) -> None:
+        if isinstance(event, DataReceived):
+            handler = self._handlers.get(event.stream_id)
+            if handler is not None and event.payload:
+                await handler.on_data(event.payload)
+            if event.fin:
+                await self._end(event.stream_id, reset=False)
+        elif isinstance(event, StreamReset):
+            await self._end(event.stream_id, reset=True)
+        elif isinstance(event, StreamAccepted | HeadersReceived) and event.fin:
+            await self._end(event.stream_id, reset=False)
+        elif isinstance(event, StreamOpened):  # no server of Kubernetes does
+            self._aside.send(self._session.reset(event.stream_id, ResetStatus.REFUSED_STREAM))
+
+    async def _end(self, stream_id: int, *, reset: bool) -> None:
+        handler = self._handlers.pop(stream_id, None)
+        if handler is not None:
+            await handler.on_end(reset=reset)

@@ -1,0 +1,86 @@
+"""Exec and attach over a WebSocket: each stream of the session is a channel."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+
+from podwright.errors import FailedPrecondition, Unavailable
+from podwright.streams.client.link import FROM_SERVER, OnOutput
+from podwright.streams.errors import ProtocolError
+from podwright.streams.remote_command.protocol import CHANNELS, STREAM_TYPES, StreamType, Version
+from podwright.streams.websocket import handshake
+from podwright.streams.websocket.channels import ChannelClosed, ChannelReader, ChannelWriter
+from podwright.streams.websocket.connection import CLIENT, Closed, Event, Piece, WebSocket
+from podwright.streams.wire import Aside, Buffer, Wire
+
+GOODBYE_TIMEOUT_S = 1.0
+
+
+class WebSocketLink:
+    """A Link over a WebSocket."""
+
+    def __init__(self, wire: Wire, chosen: str, streams: Iterable[StreamType]) -> None:
+        protocol = handshake.channel_protocol(chosen)
+        if protocol is None:
+            raise ProtocolError(f"the server chose {chosen!r}, which is no channel protocol")
+        self.version = Version(protocol.version)
+        self._wire = wire
+        self._websocket = WebSocket(CLIENT)
+        self._writer = ChannelWriter(self._websocket, protocol)
+        self._reader = ChannelReader(protocol)
+        self._open = set(FROM_SERVER.intersection(streams))  # of those that the server ends
+        self._aside = Aside(wire)
+
+    async def send(self, stream_type: StreamType, data: Buffer) -> None:
+        await self._send(self._writer.send_data(CHANNELS[stream_type], data))
+
+    async def end(self, stream_type: StreamType) -> None:
+        with contextlib.suppress(FailedPrecondition):  # the whole connection is closing
+            await self._send(self._writer.send_close(CHANNELS[stream_type]))
+
+    async def receive(self, on_output: OnOutput) -> None:
+        while self._open and (data := await self._next()):
+            try:
+                for event in self._websocket.receive_data(data):
+                    await self._take(event, on_output)
+            finally:
+                self._aside.send(self._websocket.take_answers())
+
+    async def close(self) -> None:
+        self._aside.cancel()
+        if goodbye := self._websocket.close():
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(GOODBYE_TIMEOUT_S):
+                    await self._wire.send(goodbye)
+        await self._wire.close()
+
+    async def _next(self) -> Buffer:
+        """A connection that breaks has ended, like others."""
+        try:
+            return await self._wire.receive()
+        except OSError:
+            return b""
+
+    async def _take(self, event: Event, on_output: OnOutput) -> None:
+        if isinstance(event, Closed):
+            self._open.clear()
+        if not isinstance(event, Piece):
+            return
+        for said in self._reader.feed(event):
+            stream_type = STREAM_TYPES.get(said.channel)
+            if stream_type not in self._open:
+                continue
+            if isinstance(said, ChannelClosed):
+                self._open.discard(stream_type)
+            elif said.payload:
+                await on_output(stream_type, said.payload)
+
+    async def _send(self, message: bytes) -> None:
+        if not message:
+            return
+        try:
+            await self._wire.send(message)
+        except OSError as failure:
+            raise Unavailable(f"the streaming connection broke: {failure}") from failure

@@ -1,0 +1,186 @@
+"""Byte streams under the protocols: a TCP connection, TLS on it, or a WebSocket whose messages carry a byte stream.
+
+Built for bulk: what arrives is handed on in the wire's own buffer, and what is sent is gathered by the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections import deque
+from typing import Protocol
+
+from podwright.errors import FailedPrecondition
+from podwright.streams.websocket.connection import Closed, Piece, WebSocket
+
+RECEIVE_BYTES = 256 * 1024
+TLS_RECEIVE_BYTES = 64 * 1024
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Wire(Protocol):
+    """A byte stream in both directions. One task receives; any number may send.
+
+    Sending must not be cancelled but to close the wire: half a frame may have gone out.
+    """
+
+    async def receive(self) -> Buffer:
+        """The next bytes, valid until the next call; empty at the end of the stream. Raises OSError."""
+
+    def push_back(self, data: bytes) -> None:
+        """Let these bytes be received again, before all others."""
+
+    async def send(self, *parts: Buffer) -> None:
+        """Write the parts one after the other, with nothing of others between them. Raises OSError."""
+
+    async def close(self) -> None:
+        """Close at once, in both directions."""
+
+
+class Aside:
+    """Sends what a receiver has to answer (pongs, goodbyes) without letting it wait.
+
+    A receiver that waits for a sender makes two full sockets wait for each other.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def send(self, answers: bytes) -> None:
+        """Send them soon; a wire that broke is noticed by its receiver."""
+        if answers:
+            task = asyncio.create_task(self._send(answers), name="answers")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def cancel(self) -> None:
+        """Before the wire is closed."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _send(self, answers: bytes) -> None:
+        with contextlib.suppress(OSError, FailedPrecondition):
+            await self._wire.send(answers)
+
+
+class SocketWire:
+    """A connected, non-blocking stream socket, which it owns."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._leftover = b""
+        self._buffer: memoryview | None = None
+        self._sending = asyncio.Lock()
+
+    async def receive(self) -> Buffer:
+        if self._leftover:
+            leftover, self._leftover = self._leftover, b""
+            return leftover
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(RECEIVE_BYTES))
+        count = await asyncio.get_running_loop().sock_recv_into(self._socket, self._buffer)
+        return self._buffer[:count]
+
+    def push_back(self, data: bytes) -> None:
+        self._leftover = data + self._leftover
+
+    async def send(self, *parts: Buffer) -> None:
+        async with self._sending:
+            await send_all(self._socket, parts)
+
+    async def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes who waits for this socket; close alone would not
+        self._socket.close()
+
+
+async def send_all(connection: socket.socket, parts: tuple[Buffer, ...]) -> None:
+    """Write the parts to a non-blocking socket in as few system calls as it takes. Raises OSError."""
+    try:
+        sent = connection.sendmsg(parts)
+    except BlockingIOError:
+        sent = 0
+    loop = asyncio.get_running_loop()
+    for part in parts:
+        if sent >= len(part):
+            sent -= len(part)
+            continue
+        await loop.sock_sendall(connection, memoryview(part)[sent:])
+        sent = 0
+
+
+class TlsWire:
+    """TLS, by asyncio's streams."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._leftover = b""
+        self._sending = asyncio.Lock()
+
+    async def receive(self) -> Buffer:
+        if self._leftover:
+            leftover, self._leftover = self._leftover, b""
+            return leftover
+        return await self._reader.read(TLS_RECEIVE_BYTES)
+
+    def push_back(self, data: bytes) -> None:
+        self._leftover = data + self._leftover
+
+    async def send(self, *parts: Buffer) -> None:
+        async with self._sending:
+            self._writer.write(b"".join(parts))
+            await self._writer.drain()
+
+    async def close(self) -> None:
+        self._writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+
+class TunnelWire:
+    """A byte stream in the binary messages of a WebSocket on another wire."""
+
+    def __init__(self, wire: Wire, websocket: WebSocket) -> None:
+        self._wire = wire
+        self._websocket = websocket
+        self._arrived: deque[Buffer] = deque()
+        self._ended = False
+        self._aside = Aside(wire)
+
+    async def receive(self) -> Buffer:
+        """Also raises ProtocolError."""
+        while not self._arrived:
+            if self._ended:
+                return b""
+            data = await self._wire.receive()
+            self._ended = not data
+            self._take(data)
+        return self._arrived.popleft()
+
+    def _take(self, data: Buffer) -> None:
+        if not data:
+            return
+        try:
+            for event in self._websocket.receive_data(data):
+                if isinstance(event, Piece) and event.payload:
+                    self._arrived.append(event.payload)
+                elif isinstance(event, Closed):
+                    self._ended = True
+        finally:
+            self._aside.send(self._websocket.take_answers())
+
+    def push_back(self, data: bytes) -> None:
+        if data:
+            self._arrived.appendleft(data)
+
+    async def send(self, *parts: Buffer) -> None:
+        """Also raises FailedPrecondition, when one side has said goodbye."""
+        await self._wire.send(self._websocket.send_message(b"".join(parts)))
+
+    async def close(self) -> None:
+        self._aside.cancel()
+        await self._wire.close()
