@@ -32,7 +32,7 @@ from podwright.runtime.rpc.sandboxes import SandboxRpcs
 from podwright.runtime.rpc.server import listen, make_server
 from podwright.runtime.sandbox.infra import InfraContainers
 from podwright.runtime.sandbox.service import SandboxService, SandboxSettings
-from podwright.runtime.state import Database, hold
+from podwright.runtime.state import Boots, Database, hold
 
 log = logging.getLogger(__name__)
 
@@ -126,8 +126,10 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     stack.callback(events.close)  # first, for a server waits for its streams
     await network.start()
     await images.reconcile()
-    await sandboxes.reconcile()
-    await containers.reconcile()
+    boots = Boots(database)
+    await sandboxes.reconcile(rebooted=boots.is_new)
+    await containers.reconcile(rebooted=boots.is_new)
+    boots.recovered()
     edge.ready = True
 
 

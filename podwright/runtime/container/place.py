@@ -31,6 +31,11 @@ def make(paths: ContainerPaths, lower: tuple[str, ...]) -> None:
     mount.mount_overlay(mount.Overlay(target=paths.rootfs, lower=lower, upper=paths.upper, work=paths.work))
 
 
+def is_whole(paths: ContainerPaths) -> bool:
+    """Whether a container could be started: its spec and its root are there."""
+    return os.path.exists(paths.spec) and os.path.ismount(paths.rootfs)
+
+
 def unmake(paths: ContainerPaths) -> None:
     """Unmount and delete everything; absent parts are fine. Raises OSError."""
     for target in (paths.rootfs, *_volumes(paths)):

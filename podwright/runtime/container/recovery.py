@@ -10,7 +10,7 @@ import msgspec
 
 from podwright.errors import PodwrightError
 from podwright.process import Process
-from podwright.runtime.container import executing, place
+from podwright.runtime.container import executing, exits, place
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.running import Runner
 from podwright.runtime.handlers.oci import OciHandler, RuntimeStatus
@@ -23,28 +23,61 @@ KILLED_TIMEOUT_S = 5.0
 NO_STATUS = RuntimeStatus(status="", pid=0)
 
 
-async def reconcile(env: ContainerEnvironment, runner: Runner) -> frozenset[ContainerId]:
-    """Mend every record; the ids that run, but whose start the crash may have left without an answer, are returned."""
-    resumed: set[ContainerId] = set()
-    for container in list(env.store):
-        if container.state is ContainerState.CREATING or env.sandboxes.store.find(container.sandbox_id) is None:
-            await forget(env, container)
-        elif container.state is ContainerState.RUNNING:
-            await asyncio.to_thread(executing.end_abandoned, env, container)
-            runner.watch(container, Process.adopt(container.monitor_pid, container.monitor_start_time))
-            resumed.add(container.id)
-        elif container.state is ContainerState.CREATED and await _resume(env, runner, container):
-            resumed.add(container.id)
+async def reconcile(env: ContainerEnvironment, runner: Runner, *, rebooted: bool) -> frozenset[ContainerId]:
+    """Mend every record; the ids that run, but whose start the crash may have left without an answer, are returned.
+
+    Containers are seen to side by side: one whose OCI runtime hangs keeps no other waiting. `rebooted`: no process on
+    record is there any more, whoever has its number.
+    """
+    states = await asyncio.gather(*(_mend(env, runner, container, rebooted=rebooted) for container in env.store))
     await _remove_orphans(env)
-    return frozenset(resumed)
+    return frozenset(container_id for container_id in states if container_id is not None)
 
 
-async def _resume(env: ContainerEnvironment, runner: Runner, container: Container) -> bool:
+async def _mend(
+    env: ContainerEnvironment, runner: Runner, container: Container, *, rebooted: bool
+) -> ContainerId | None:
+    """One record; its id when the container runs."""
+    if container.state is ContainerState.CREATING or env.sandboxes.store.find(container.sandbox_id) is None:
+        await forget(env, container)
+        return None
+    if container.state is ContainerState.EXITED:
+        return None
+    monitor = None if rebooted else Process.adopt(container.monitor_pid, container.monitor_start_time)
+    if container.state is ContainerState.RUNNING:
+        await asyncio.to_thread(executing.end_abandoned, env, container)
+        runner.watch(container, monitor)
+        return container.id
+    if await _resume(env, runner, container, monitor):
+        return container.id
+    if not await asyncio.to_thread(place.is_whole, env.paths(container.id)):
+        write_off(env, container, "its files were lost")
+    return None
+
+
+def write_off(env: ContainerEnvironment, container: Container, why: str) -> None:
+    """A container that can never be started any more has ended: a kubelet makes another one then."""
+    container = env.store.get(container.id)
+    if container.state is not ContainerState.CREATED:
+        return
+    log.warning("a container is given up: id=%s reason=%s", container.id[:12], why)
+    env.store.observe(
+        msgspec.structs.replace(
+            container,
+            state=ContainerState.EXITED,
+            finished_at=env.store.now(),
+            exit_code=exits.UNKNOWN_CODE,
+            reason=exits.UNKNOWN,
+            message=f"it was not started yet when {why}",
+        )
+    )
+
+
+async def _resume(env: ContainerEnvironment, runner: Runner, container: Container, monitor: Process | None) -> bool:
     """A CREATED container whose start was interrupted: it runs, and is adopted, or it goes back to CREATED."""
     handler = env.handler_of_record(container)
     if not container.monitor_pid and not handler.knows(container.id):
         return False
-    monitor = Process.adopt(container.monitor_pid, container.monitor_start_time)
     status = await _status(handler, container.id) if monitor is not None else NO_STATUS
     if status.status == "running":
         log.info("adopting a container whose start was interrupted: id=%s", container.id[:12])

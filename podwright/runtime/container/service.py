@@ -178,13 +178,19 @@ class ContainerService:
             await self._creates.finished(_key(sandbox_id, container.config))
         await _all(self.stop(container.id, 0) for container in self.in_sandbox(sandbox_id))
 
+    async def write_off(self, sandbox_id: SandboxId) -> None:
+        """See Occupants."""
+        await self.kill_all(sandbox_id)
+        for container in self.in_sandbox(sandbox_id):
+            recovery.write_off(self._env, container, "its sandbox was lost")
+
     async def remove_all(self, sandbox_id: SandboxId) -> None:
         """See Occupants."""
         await _all(self.remove(container.id) for container in self.in_sandbox(sandbox_id))
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, *, rebooted: bool = False) -> None:
         """At start, after the sandboxes: see `recovery`."""
-        self._resumed = await recovery.reconcile(self._env, self._runner)
+        self._resumed = await recovery.reconcile(self._env, self._runner, rebooted=rebooted)
 
     async def close(self, timeout_s: float) -> None:
         """Let jobs under way end, or undo them; containers go on running."""

@@ -1,4 +1,4 @@
-"""Run, Stop, Remove, Status and List of pod sandboxes."""
+"""Run, Start, Stop, Remove, Status and List of pod sandboxes."""
 
 from __future__ import annotations
 
@@ -42,6 +42,10 @@ class SandboxRpcs:
         self._start_comes_up()
         config = convert_sandbox.config(request.config)
         return api.RunPodSandboxResponse(pod_sandbox_id=await self._sandboxes.run(config, request.runtime_handler))
+
+    async def StartPodSandbox(self, request: api.StartPodSandboxRequest, _: Any) -> api.StartPodSandboxResponse:
+        await self._sandboxes.start(request.pod_sandbox_id)
+        return api.StartPodSandboxResponse()
 
     async def StopPodSandbox(self, request: api.StopPodSandboxRequest, _: Any) -> api.StopPodSandboxResponse:
         await self._sandboxes.stop(request.pod_sandbox_id)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from podwright.errors import AlreadyExists, InvalidArgument, NotFound, PodwrightError
+from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, PodwrightError
 from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Process
@@ -25,7 +25,7 @@ from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxState
 from podwright.runtime.network import AttachRequest, NetworkService
-from podwright.runtime.sandbox import place, validate
+from podwright.runtime.sandbox import place, reviving, validate
 from podwright.runtime.sandbox.infra import InfraContainers
 from podwright.runtime.sandbox.paths import SandboxPaths, sandbox_paths
 from podwright.runtime.single_flight import SingleFlight
@@ -39,6 +39,9 @@ class Occupants(Protocol):
 
     async def kill_all(self, sandbox_id: SandboxId) -> None:
         """SIGKILL every container of the sandbox and wait for their ends."""
+
+    async def write_off(self, sandbox_id: SandboxId) -> None:
+        """As `kill_all`, and those that were not started yet have ended, too."""
 
     async def remove_all(self, sandbox_id: SandboxId) -> None:
         """Remove every container of the sandbox."""
@@ -69,10 +72,11 @@ class SandboxService:
             database, Sandbox, label="sandbox", id_of=lambda record: record.id, name_of=lambda r: _key(r.config.name)
         )
         self._settings = settings
-        self._handlers = handlers
+        self.handlers = handlers
         self._network = network
         self._infra = infra
         self._runs: SingleFlight[tuple[str | int, ...], SandboxId] = SingleFlight("run sandbox")
+        self._starts: SingleFlight[SandboxId, None] = SingleFlight("start sandbox")
         self._stops: SingleFlight[SandboxId, None] = SingleFlight("stop sandbox")
         self._removes: SingleFlight[SandboxId, None] = SingleFlight("remove sandbox")
         self._shares: SingleFlight[SandboxId, None] = SingleFlight("share PID namespace")
@@ -87,17 +91,20 @@ class SandboxService:
         raises; nothing is left behind then.
         """
         validate.check(config)
-        chosen = self._handlers.get(handler).name
+        chosen = self.handlers.get(handler).name
         existing = self.store.named(_key(config.name))
-        if existing is not None and existing.state is not SandboxState.CREATING:
-            if existing.state is SandboxState.READY and existing.config == config:
-                return existing.id
-            raise AlreadyExists(
-                f"sandbox {config.name.namespace}/{config.name.name} attempt {config.name.attempt} exists already as "
-                f"{existing.id[:12]} ({existing.state})",
-                hint="remove it, or count the attempt up",
-            )
-        return await self._runs.join(_key(config.name), lambda: self._create(config, chosen, handler))
+        if existing is None or existing.state is SandboxState.CREATING:
+            made = await self._runs.join(_key(config.name), lambda: self._create(config, chosen, handler))
+            existing = self.store.find(made)
+            if existing is None or (existing.config, existing.handler) == (config, chosen):
+                return made
+        elif existing.state is SandboxState.READY and (existing.config, existing.handler) == (config, chosen):
+            return existing.id
+        raise AlreadyExists(
+            f"sandbox {config.name.namespace}/{config.name.name} attempt {config.name.attempt} exists already as "
+            f"{existing.id[:12]} ({existing.state})",
+            hint="remove it, or count the attempt up",
+        )
 
     async def _create(self, config: SandboxConfig, handler: str, requested: str) -> SandboxId:
         sandbox_id = SandboxId(new_id())
@@ -115,16 +122,15 @@ class SandboxService:
             )
         )
         try:
-            sandbox = await self._build(sandbox, paths)
+            await self.build(sandbox, paths)
         except BaseException:
             await asyncio.shield(self._undo(sandbox))
             raise
-        self._watch_infra(sandbox)
         log.info("sandbox is ready: id=%s pod=%s/%s", sandbox_id[:12], config.name.namespace, config.name.name)
         return sandbox_id
 
-    async def _build(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
-        """Every step from the record to READY."""
+    async def build(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
+        """Every step from the record to READY. Whoever calls takes back what a failure leaves (`tear_down`)."""
         place.make_log_directory(sandbox.config)
         await asyncio.to_thread(place.make, sandbox.config, paths, self._settings.containers.shm_size_bytes)
         if sandbox.netns:
@@ -134,7 +140,17 @@ class SandboxService:
                 await asyncio.to_thread(place.apply_network_sysctls, sandbox.config, paths)
         if sandbox.config.security.namespaces.pid is NamespaceMode.POD:
             sandbox = await self._start_infra(sandbox)
-        return self.store.put(msgspec.structs.replace(sandbox, state=SandboxState.READY))
+        sandbox = self.store.put(msgspec.structs.replace(sandbox, state=SandboxState.READY))
+        self._watch_infra(sandbox)
+        return sandbox
+
+    async def start(self, sandbox_id: str) -> None:
+        """Bring a NOTREADY sandbox back: see `reviving`. Raises NotFound besides."""
+        sandbox = self.get(sandbox_id)
+        await self._stops.finished(sandbox.id)
+        if sandbox.id in self._removes:
+            raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is being removed")
+        await self._starts.join(sandbox.id, lambda: reviving.revive(self, sandbox.id))
 
     async def share_pid_namespace(self, sandbox_id: SandboxId) -> int:
         """The first process of the pod's shared PID namespace, started now if no container has asked for it yet."""
@@ -158,7 +174,7 @@ class SandboxService:
         """Take back a sandbox that did not become READY; what cannot be undone stays visible as NOTREADY."""
         sandbox = self.store.find(sandbox.id) or sandbox
         try:
-            await self._tear_down(sandbox)
+            await self.tear_down(sandbox)
             await self._forget(sandbox)
         except (PodwrightError, OSError) as failure:
             log.error("sandbox could not be undone: id=%s error=%s", sandbox.id[:12], failure)  # noqa: TRY400 # said in one line
@@ -171,13 +187,14 @@ class SandboxService:
             await self._stops.join(sandbox.id, lambda: self._stop(sandbox.id))
 
     async def _stop(self, sandbox_id: SandboxId) -> None:
+        await self._starts.finished(sandbox_id)
         sandbox = self.store.get(sandbox_id)
         if sandbox.state is SandboxState.READY:
             sandbox = self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.STOPPING))
         await self.occupants.kill_all(sandbox_id)
-        await self._tear_down(sandbox)
+        await self.tear_down(sandbox)
 
-    async def _tear_down(self, sandbox: Sandbox) -> None:
+    async def tear_down(self, sandbox: Sandbox) -> None:
         """The process, the network and the namespaces; each absent part is fine."""
         paths = self.paths(sandbox.id)
         watch = self._watches.pop(sandbox.id, None)
@@ -247,14 +264,16 @@ class SandboxService:
             log.warning("sandbox lost its first process: id=%s", sandbox_id[:12])
             self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
 
-    async def reconcile(self) -> None:
-        """At start: undo what was half-made, and see which sandboxes are still whole. Containers come after."""
+    async def reconcile(self, *, rebooted: bool = False) -> None:
+        """At start: undo what was half-made, and see which sandboxes are still whole. Containers come after.
+
+        `rebooted`: none is, whatever their PIDs and paths look like.
+        """
         for sandbox in self.store:
             if sandbox.state is SandboxState.CREATING:
                 await self._undo(sandbox)
             elif sandbox.state is SandboxState.READY:
-                whole = place.is_intact(sandbox.config, self.paths(sandbox.id))
-                if not whole:
+                if rebooted or not place.is_intact(sandbox.config, self.paths(sandbox.id)):
                     log.warning("sandbox lost its namespaces: id=%s", sandbox.id[:12])
                     self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
                 elif sandbox.infra_pid:
@@ -275,7 +294,7 @@ class SandboxService:
 
     async def close(self, timeout_s: float) -> None:
         """Let jobs under way end, or undo them; sandboxes stay. The last one gone, so is our cgroup."""
-        for flight in (self._runs, self._shares, self._stops, self._removes):
+        for flight in (self._runs, self._starts, self._shares, self._stops, self._removes):
             await flight.settle(timeout_s)
         for watch in self._watches.values():
             watch.cancel()

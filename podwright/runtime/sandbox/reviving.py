@@ -1,0 +1,59 @@
+"""StartPodSandbox: a NOTREADY sandbox becomes READY again, under its id and if it can be with its addresses.
+
+It was stopped from outside (a reboot, a kill of its first process, namespaces unmounted by hand) or by
+StopPodSandbox: what is left of it is the same, hence so is the way back. Its containers end first: they lived in
+namespaces that are no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.linux import proc
+from podwright.runtime.model.ids import SandboxId
+from podwright.runtime.model.sandbox import Sandbox, SandboxState
+from podwright.runtime.sandbox import place
+
+if TYPE_CHECKING:
+    from podwright.runtime.sandbox.service import SandboxService
+
+log = logging.getLogger(__name__)
+
+
+async def revive(service: SandboxService, sandbox_id: SandboxId) -> None:
+    """Make the sandbox anew in its own place. A whole READY one is left alone.
+
+    Raises FailedPrecondition when its handler is gone, and what RunPodSandbox raises; it is NOTREADY then, with
+    nothing left that StopPodSandbox would not find.
+    """
+    sandbox = service.get(sandbox_id)
+    if sandbox.state is SandboxState.READY and is_whole(service, sandbox):
+        return
+    try:
+        service.handlers.get(sandbox.handler)
+    except InvalidArgument as gone:
+        raise FailedPrecondition(f"sandbox {sandbox_id[:12]} cannot be started: {gone.message}") from gone
+    if sandbox.state is SandboxState.READY:
+        sandbox = service.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+    await service.occupants.write_off(sandbox_id)
+    await service.tear_down(sandbox)
+    paths = service.paths(sandbox_id)
+    await asyncio.to_thread(place.unmake, paths)
+    try:
+        sandbox = await service.build(service.store.get(sandbox_id), paths)
+    except BaseException:
+        await asyncio.shield(service.tear_down(service.store.get(sandbox_id)))
+        raise
+    name = sandbox.config.name
+    log.info("sandbox is ready again: id=%s pod=%s/%s", sandbox_id[:12], name.namespace, name.name)
+
+
+def is_whole(service: SandboxService, sandbox: Sandbox) -> bool:
+    """Whether everything that a READY sandbox consists of is there."""
+    alive = not sandbox.infra_pid or proc.start_time(sandbox.infra_pid) == sandbox.infra_start_time
+    return alive and place.is_intact(sandbox.config, service.paths(sandbox.id))
