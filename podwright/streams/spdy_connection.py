@@ -6,15 +6,21 @@ The same on both sides; a server gives `on_opened`, and is asked about every str
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from podwright.errors import FailedPrecondition, Unavailable
-from podwright.streams.spdy.events import DataReceived, Event, HeadersReceived, StreamAccepted, StreamOpened, StreamReset
+from podwright.streams.spdy.events import (
+    DataReceived,
+    Event,
+    HeadersReceived,
+    StreamAccepted,
+    StreamOpened,
+    StreamReset,
+)
 from podwright.streams.spdy.frames import Buffer, ResetStatus
 from podwright.streams.spdy.session import STREAMS_LIMIT, Role, Session
-from podwright.streams.wire import Wire
+from podwright.streams.wire import Aside, Wire
 
 
 class StreamHandler(Protocol):
@@ -41,26 +47,34 @@ class SpdyConnection:
         on_opened: OnOpened | None = None,
         streams_limit: int = STREAMS_LIMIT,
     ) -> None:
-        """`on_opened` gives the handler of a stream that the peer opens; None resets it. Without it, all are refused."""
+        """`on_opened` gives the handler of a stream that the peer opens, or None to reset it; without it, all are."""
         self._wire = wire
         self._session = Session(role, streams_limit=streams_limit)
         self._on_opened = on_opened
         self._handlers: dict[int, StreamHandler] = {}
-        self._answering: set[asyncio.Task[None]] = set()
+        self._aside = Aside(wire)
+        self._stopping = False
         self.ended = asyncio.Event()
 
     async def run(self) -> None:
-        """Receive until the peer ends the connection or it breaks; then every stream has ended.
+        """Receive until `stop`, or until the peer ends the connection or it breaks; then every stream has ended.
 
-        Raises ProtocolError, and what handlers raise. A connection that breaks is an end like others.
+        Raises ProtocolError, and what handlers raise.
         """
         try:
-            with contextlib.suppress(OSError):
-                await self._receive()
+            while not self._stopping and (data := await self._next()):
+                for event in self._session.receive_data(data):
+                    await self._dispatch(event)
+                self._aside.send(self._session.take_answers())
         finally:
+            self._aside.cancel()
             self.ended.set()
             for stream_id in list(self._handlers):
                 await self._end(stream_id, reset=True)
+
+    def stop(self) -> None:
+        """Receive nothing more; for handlers that have what they want."""
+        self._stopping = True
 
     async def open(self, headers: Mapping[str, str], handler: StreamHandler, *, fin: bool = False) -> int:
         """A new stream; with `fin` we send nothing on it. Raises Unavailable when the connection has ended."""
@@ -88,10 +102,10 @@ class SpdyConnection:
         buffer[: len(header)] = header
         await self._send(buffer[: len(header) + length_bytes])
 
-    async def reset(self, stream_id: int) -> None:
-        """End both directions of a stream, without a word to its handler. Raises Unavailable."""
+    def reset(self, stream_id: int) -> None:
+        """End both directions of a stream soon, without a word to its handler."""
         self._handlers.pop(stream_id, None)
-        await self._send(self._session.reset(stream_id, ResetStatus.CANCEL))
+        self._aside.send(self._session.reset(stream_id, ResetStatus.CANCEL))
 
     async def _send(self, *parts: Buffer) -> None:
         if not any(map(len, parts)):
@@ -101,11 +115,12 @@ class SpdyConnection:
         except (OSError, FailedPrecondition) as failure:
             raise Unavailable(f"the streaming connection broke: {failure}") from failure
 
-    async def _receive(self) -> None:
-        while data := await self._wire.receive():
-            for event in self._session.receive_data(data):
-                await self._dispatch(event)
-            self._answer(self._session.take_answers())
+    async def _next(self) -> Buffer:
+        """A connection that breaks has ended, like others."""
+        try:
+            return await self._wire.receive()
+        except OSError:
+            return b""
 
     async def _dispatch(self, event: Event) -> None:
         if isinstance(event, DataReceived):
@@ -122,12 +137,13 @@ class SpdyConnection:
             await self._decide(event)
 
     async def _decide(self, opened: StreamOpened) -> None:
+        # Accepted first: Go's clients drop data that comes before the reply.
+        self._aside.send(self._session.accept(opened.stream_id))
         handler = await self._on_opened(opened) if self._on_opened is not None else None
         if handler is None:
-            self._answer(self._session.reset(opened.stream_id, ResetStatus.REFUSED_STREAM))
+            self._aside.send(self._session.reset(opened.stream_id, ResetStatus.REFUSED_STREAM))
             return
         self._handlers[opened.stream_id] = handler
-        self._answer(self._session.accept(opened.stream_id))
         if opened.fin:
             await self._end(opened.stream_id, reset=False)
 
@@ -135,14 +151,3 @@ class SpdyConnection:
         handler = self._handlers.pop(stream_id, None)
         if handler is not None:
             await handler.on_end(reset=reset)
-
-    def _answer(self, answers: bytes) -> None:
-        """Send without waiting: a receiver that waits for a sender makes two full sockets wait for each other."""
-        if answers:
-            task = asyncio.create_task(self._send_answers(answers), name="spdy answers")
-            self._answering.add(task)
-            task.add_done_callback(self._answering.discard)
-
-    async def _send_answers(self, answers: bytes) -> None:
-        with contextlib.suppress(Unavailable):  # the receiver notices
-            await self._send(answers)

@@ -12,10 +12,13 @@ from collections import deque
 from typing import Protocol
 
 from podwright.errors import FailedPrecondition
+from podwright.streams.errors import ProtocolError
 from podwright.streams.websocket.connection import Closed, Piece, WebSocket
 
 RECEIVE_BYTES = 256 * 1024
 TLS_RECEIVE_BYTES = 64 * 1024
+ANSWERS_LIMIT_BYTES = 4 * 1024 * 1024
+TASK_COST_BYTES = 1024  # of what waits to be sent, besides its bytes
 
 Buffer = bytes | bytearray | memoryview
 
@@ -35,6 +38,9 @@ class Wire(Protocol):
     async def send(self, *parts: Buffer) -> None:
         """Write the parts one after the other, with nothing of others between them. Raises OSError."""
 
+    async def finish(self) -> None:
+        """Say that nothing more will be sent, where that can be said; what comes is still received. Raises OSError."""
+
     async def close(self) -> None:
         """Close at once, in both directions."""
 
@@ -48,13 +54,21 @@ class Aside:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting_bytes = 0
 
     def send(self, answers: bytes) -> None:
-        """Send them soon; a wire that broke is noticed by its receiver."""
-        if answers:
-            task = asyncio.create_task(self._send(answers), name="answers")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        """Send them soon; a wire that broke is noticed by its receiver.
+
+        Raises ProtocolError when the peer asks and asks, and does not read the answers.
+        """
+        if not answers:
+            return
+        self._waiting_bytes += len(answers) + TASK_COST_BYTES
+        if self._waiting_bytes > ANSWERS_LIMIT_BYTES:
+            raise ProtocolError("the peer does not read what it asked for")
+        task = asyncio.create_task(self._send(answers), name="answers")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def cancel(self) -> None:
         """Before the wire is closed."""
@@ -62,8 +76,11 @@ class Aside:
             task.cancel()
 
     async def _send(self, answers: bytes) -> None:
-        with contextlib.suppress(OSError, FailedPrecondition):
-            await self._wire.send(answers)
+        try:
+            with contextlib.suppress(OSError, FailedPrecondition):
+                await self._wire.send(answers)
+        finally:
+            self._waiting_bytes -= len(answers) + TASK_COST_BYTES
 
 
 class SocketWire:
@@ -90,6 +107,10 @@ class SocketWire:
     async def send(self, *parts: Buffer) -> None:
         async with self._sending:
             await send_all(self._socket, parts)
+
+    async def finish(self) -> None:
+        async with self._sending:
+            self._socket.shutdown(socket.SHUT_WR)
 
     async def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -134,6 +155,9 @@ class TlsWire:
         async with self._sending:
             self._writer.write(b"".join(parts))
             await self._writer.drain()
+
+    async def finish(self) -> None:
+        return  # TLS as asyncio does it has no half-close
 
     async def close(self) -> None:
         self._writer.transport.abort()
@@ -180,6 +204,10 @@ class TunnelWire:
     async def send(self, *parts: Buffer) -> None:
         """Also raises FailedPrecondition, when one side has said goodbye."""
         await self._wire.send(self._websocket.send_message(b"".join(parts)))
+
+    async def finish(self) -> None:
+        if goodbye := self._websocket.close():
+            await self._wire.send(goodbye)
 
     async def close(self) -> None:
         self._aside.cancel()

@@ -19,11 +19,11 @@ from collections.abc import AsyncIterator
 from podwright.errors import FailedPrecondition, Unavailable
 from podwright.streams import negotiation
 from podwright.streams.client.dial import Transport, upgrade
-from podwright.streams.client.spdy import SpdyConnection
 from podwright.streams.errors import ProtocolError
 from podwright.streams.outlet import Outlet
 from podwright.streams.port_forward import PROTOCOL, StreamType, stream_headers
 from podwright.streams.spdy.session import DATA_HEADER_BYTES
+from podwright.streams.spdy_connection import SpdyConnection
 from podwright.streams.websocket import handshake
 from podwright.streams.websocket.connection import CLIENT, WebSocket
 from podwright.streams.wire import TunnelWire, Wire

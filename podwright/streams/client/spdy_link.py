@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from podwright.streams.client.link import FROM_SERVER, OnOutput
-from podwright.streams.client.spdy import SpdyConnection
 from podwright.streams.remote_command.protocol import STREAM_TYPE_HEADER, StreamType, Version
+from podwright.streams.spdy_connection import SpdyConnection
 from podwright.streams.wire import Buffer, Wire
 
 
