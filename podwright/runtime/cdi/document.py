@@ -20,6 +20,7 @@ NODE_TYPES = ("", "b", "c", "u", "p")
 NO_PERMISSIONS = "none"
 HOOKS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 NAME_LIMIT = 4095
+DEPTH_LIMIT = 32
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 Strings = tuple[str, ...]
@@ -128,10 +129,17 @@ def parse(data: bytes, *, yaml: bool) -> Document:
 
 
 def _from_yaml(data: bytes) -> Any:
+    """Raises ValueError. Looks first: deep nesting kills libyaml's loader, and aliases can grow without end."""
     import yaml  # noqa: PLC0415 # 20 ms, and most hosts have no such file
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
     try:
-        return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 # both are safe
+        for event in yaml.parse(data, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEPTH_LIMIT or isinstance(event, yaml.AliasEvent):
+                raise ValueError("it is nested too deeply, or has aliases")
+        return yaml.load(data, Loader=loader)  # noqa: S506 # both are safe ones
     except yaml.YAMLError as failure:
         raise ValueError(str(failure)) from failure
 
