@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, PodwrightError, Unknown
-from podwright.linux import cgroup, proc
+from podwright.linux import cgroup, freezer, proc
 from podwright.linux.files import write_new
 from podwright.process import Completed
 from podwright.runtime.container.environment import ContainerEnvironment
@@ -30,7 +30,7 @@ async def exec_sync(
     Raises InvalidArgument, FailedPrecondition when the container does not run, DeadlineExceeded after the command
     and its children were killed, and Unknown when the runtime could not start it.
     """
-    check(container, command)
+    check(env, container, command)
     stem = new_stem(env, container)
     process_file, pid_file = f"{stem}.json", f"{stem}.pid"
     write_process(process_file, env.paths(container.id).spec, command)
@@ -51,7 +51,7 @@ async def exec_sync(
                 os.unlink(path)
 
 
-def check(container: Container, command: tuple[str, ...]) -> None:
+def check(env: ContainerEnvironment, container: Container, command: tuple[str, ...]) -> None:
     """Raises InvalidArgument and FailedPrecondition for what cannot be run."""
     if not command or not command[0]:
         raise InvalidArgument("exec: the command is empty")
@@ -59,6 +59,8 @@ def check(container: Container, command: tuple[str, ...]) -> None:
         raise InvalidArgument("exec: a NUL in the command")
     if container.state is not ContainerState.RUNNING:
         raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
+    if freezer.is_frozen(env.cgroups, container.cgroup):  # the command would stand still as well
+        raise FailedPrecondition(f"container {container.id[:12]} is paused", hint="unpause it first")
 
 
 def new_stem(env: ContainerEnvironment, container: Container) -> str:

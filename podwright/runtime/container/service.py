@@ -17,11 +17,14 @@ from podwright.runtime import config as configuration
 from podwright.runtime.cdi import Cdi
 from podwright.runtime.container import creation, executing, logs, recovery, validate
 from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.container.freezing import Freezer
 from podwright.runtime.container.running import Runner
 from podwright.runtime.container.spec.builder import HostFacts
 from podwright.runtime.container.stopping import Stopper
+from podwright.runtime.container.updating import Updater
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.image import ImageService
+from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState
 from podwright.runtime.model.ids import ContainerId, SandboxId
 from podwright.runtime.sandbox.service import SandboxService
@@ -68,6 +71,8 @@ class ContainerService:
         self._sandboxes = sandboxes
         self._runner = Runner(self._env)
         self._stopper = Stopper(self._env, self._runner)
+        self._freezer = Freezer(self._env, self._stopper)
+        self._updater = Updater(self._env)
         self._creates: SingleFlight[tuple[str | int, ...], ContainerId] = SingleFlight("create container")
         self._starts: SingleFlight[ContainerId, None] = SingleFlight("start container")
         self._removes: SingleFlight[ContainerId, None] = SingleFlight("remove container")
@@ -137,6 +142,20 @@ class ContainerService:
         """Run a command in it; see `executing`. Raises NotFound besides."""
         return await executing.exec_sync(self._env, self.get(container_id), command, timeout_s)
 
+    async def update(self, container_id: str, change: Resources) -> None:
+        """Change its limits; see `updating`. A start under way is waited for. Raises NotFound besides."""
+        container = self.get(container_id)
+        await self._starts.finished(container.id)
+        await self._updater.update(container.id, change)
+
+    async def pause(self, container_id: str) -> None:
+        """Freeze it; see `freezing`. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
+        await self._freezer.pause(self.get(container_id))
+
+    async def unpause(self, container_id: str) -> None:
+        """Thaw it. Raises NotFound and FailedPrecondition."""
+        await self._freezer.unpause(self.get(container_id))
+
     async def reopen_log(self, container_id: str) -> None:
         """Have its log opened anew. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
         container = self.get(container_id)
@@ -196,6 +215,8 @@ class ContainerService:
         """Let jobs under way end, or undo them; containers go on running."""
         for flight in (self._creates, self._starts, self._removes):
             await flight.settle(timeout_s)
+        await self._updater.settle(timeout_s)
+        await self._freezer.settle(timeout_s)
         self._runner.close()
 
 

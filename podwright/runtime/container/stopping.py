@@ -13,7 +13,7 @@ import os
 import signal
 
 from podwright.errors import DeadlineExceeded
-from podwright.linux import cgroup
+from podwright.linux import cgroup, freezer
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.running import Runner
 from podwright.runtime.model.container import Container, ContainerState
@@ -46,11 +46,20 @@ class Stopper:
             job.hurry(grace_s)
         await asyncio.shield(job.task)
 
+    def __contains__(self, container_id: ContainerId) -> bool:
+        """Whether it is being stopped."""
+        return container_id in self._jobs
+
+    def _signal(self, container: Container, number: int) -> None:
+        """Also to a paused container, which takes it as it thaws."""
+        send_signal(container, number)
+        freezer.thaw(self._env.cgroups, container.cgroup)
+
     async def _run(self, container: Container, job: _Job) -> None:
         ended = asyncio.create_task(self._runner.exited(container.id))
         try:
             if job.remaining_s() > 0:
-                send_signal(container, container.stop_signal)
+                self._signal(container, container.stop_signal)
                 await self._wait_out_grace(ended, job)
             if not ended.done():
                 await self._kill(container, ended)
@@ -66,7 +75,7 @@ class Stopper:
             hurried.cancel()
 
     async def _kill(self, container: Container, ended: asyncio.Task[None]) -> None:
-        send_signal(container, signal.SIGKILL)
+        self._signal(container, signal.SIGKILL)
         await asyncio.wait({ended}, timeout=KILL_TIMEOUT_S / 2)
         if not ended.done():
             await asyncio.to_thread(cgroup.kill_all, self._env.cgroups, container.cgroup)

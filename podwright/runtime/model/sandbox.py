@@ -116,3 +116,5 @@ class Sandbox(Value, frozen=True, kw_only=True):
     cgroup_parent: str = ""
     infra_pid: int = 0
     infra_start_time: int = 0
+    overhead: Resources | None = None  # as updated since, None: as in the config
+    resources: Resources | None = None  # as above

@@ -1,4 +1,4 @@
-"""Create, Start, Stop, Remove, Status, List of containers, ExecSync and ReopenContainerLog."""
+"""Create, Start, Pause, Stop, Remove, Status, List of containers, ExecSync and ReopenContainerLog."""
 
 from __future__ import annotations
 
@@ -65,6 +65,14 @@ class ContainerRpcs:
             raise InvalidArgument("timeout is negative")
         done = await self._containers.exec_sync(request.container_id, tuple(request.cmd), request.timeout)
         return api.ExecSyncResponse(stdout=done.stdout, stderr=done.stderr, exit_code=done.shell_code)
+
+    async def PauseContainer(self, request: api.PauseContainerRequest, _: Any) -> api.PauseContainerResponse:
+        await self._containers.pause(request.container_id)
+        return api.PauseContainerResponse()
+
+    async def UnpauseContainer(self, request: api.UnpauseContainerRequest, _: Any) -> api.UnpauseContainerResponse:
+        await self._containers.unpause(request.container_id)
+        return api.UnpauseContainerResponse()
 
     async def ReopenContainerLog(
         self, request: api.ReopenContainerLogRequest, _: Any

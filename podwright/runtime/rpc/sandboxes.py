@@ -12,6 +12,7 @@ from podwright.runtime.container.service import ContainerService
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.rpc import convert_container, convert_sandbox
 from podwright.runtime.rpc.lists import ListReplies
+from podwright.runtime.sandbox import resources
 from podwright.runtime.sandbox.service import SandboxService
 
 
@@ -80,5 +81,6 @@ class SandboxRpcs:
             "namespaces": self._sandboxes.pins(sandbox),
             "network": dict(sandbox.attachment.detail) if sandbox.attachment else {},
             "cgroupParent": sandbox.cgroup_parent,
+            **resources.told(sandbox),
         }
         return {"info": json.dumps(document)}
