@@ -30,9 +30,11 @@ from podwright.runtime.rpc.images import ImageRpcs
 from podwright.runtime.rpc.runtime import RuntimeRpcs
 from podwright.runtime.rpc.sandboxes import SandboxRpcs
 from podwright.runtime.rpc.server import listen, make_server
+from podwright.runtime.rpc.stats import StatsRpcs
 from podwright.runtime.sandbox.infra import InfraContainers
 from podwright.runtime.sandbox.service import SandboxService, SandboxSettings
 from podwright.runtime.state import Boots, Database, hold
+from podwright.runtime.stats.service import StatsService
 
 log = logging.getLogger(__name__)
 
@@ -107,18 +109,21 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
         handlers=handlers,
     )
     events = EventHub(sandboxes.store, containers.store)
+    stats = StatsService(config, cgroups, containers=containers, sandboxes=sandboxes, images=images)
     edge = Edge()
     families = (
         RuntimeRpcs(config, handlers, network),
         SandboxRpcs(sandboxes, containers, lock.warm, events.now),
         ContainerRpcs(containers, lock.warm),
         ImageRpcs(images),
+        StatsRpcs(stats),
         EventRpcs(events),
     )
     server = make_server(families, edge)
     path = await listen(server, config.listen)
     stack.callback(_unlink, path)
     stack.push_async_callback(images.close)
+    stack.push_async_callback(stats.close)
     stack.push_async_callback(network.close)
     stack.push_async_callback(sandboxes.close, STOP_GRACE_S)
     stack.push_async_callback(containers.close, STOP_GRACE_S)

@@ -8,7 +8,7 @@ both, whatever the filter lets through. Records are immutable, hence bytes are r
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -56,16 +56,8 @@ class ListReplies(Generic[Record]):
     async def batches(self, wanted: Matcher[Record] | None) -> AsyncGenerator[bytes, None]:
         """The streamed replies: what there is at the call, in messages of a bounded size, and none for nothing."""
         self._refresh()
-        batch: list[bytes] = []
-        room_bytes = BATCH_BYTES
-        for item in list(self._matching(wanted)):
-            if batch and (len(batch) == BATCH_ITEMS or len(item) > room_bytes):
-                yield b"".join(batch)
-                batch, room_bytes = [], BATCH_BYTES
-            batch.append(item)
-            room_bytes -= len(item)
-        if batch:
-            yield b"".join(batch)
+        for message in packed(list(self._matching(wanted))):
+            yield message
 
     def _matching(self, wanted: Matcher[Record] | None) -> Iterable[bytes]:
         return (item for record, item in self._encoded.values() if wanted is None or wanted(record))
@@ -84,3 +76,17 @@ class ListReplies(Generic[Record]):
             self._encoded[record.id] = entry
         self._whole = b"".join(item for _, item in self._encoded.values())
         self._seen = generation
+
+
+def packed(replies: Iterable[bytes]) -> Iterator[bytes]:
+    """Replies of one element each as messages of a bounded size; none for nothing."""
+    batch: list[bytes] = []
+    room_bytes = BATCH_BYTES
+    for reply in replies:
+        if batch and (len(batch) == BATCH_ITEMS or len(reply) > room_bytes):
+            yield b"".join(batch)
+            batch, room_bytes = [], BATCH_BYTES
+        batch.append(reply)
+        room_bytes -= len(reply)
+    if batch:
+        yield b"".join(batch)

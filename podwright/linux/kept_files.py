@@ -1,0 +1,86 @@
+"""Small files of the kernel that are read again and again, kept open in between.
+
+Opening and closing a cgroup's file costs five times what reading it does (measured: 8 µs against 1 to 2). A kept
+file is a descriptor and a page of kernel memory, so their number is bounded, and `sweep` closes those that nobody
+reads any more. Not thread-safe: one caller at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Callable
+
+PIECE_BYTES = 8192  # memory.stat has 2 KiB
+LIMIT_SHARE = 4  # of the descriptors that this process may have, the part that is ours: 1/4
+LIMIT_MAX = 8192
+
+
+def default_limit() -> int:
+    """How many files to keep, by the process' own limit of descriptors."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(LIMIT_MAX, soft // LIMIT_SHARE) if soft != resource.RLIM_INFINITY else LIMIT_MAX
+
+
+class KeptFiles:
+    """Read by path; what does not fit the limit is opened and closed each time."""
+
+    def __init__(self, limit: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = default_limit() if limit is None else limit
+        self._clock = clock
+        self._fds: dict[str, int] = {}
+        self._read_at_s: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._fds)
+
+    def read(self, path: str) -> bytes:
+        """What the file says now; empty when there is none."""
+        fd = self._fds.get(path)
+        if fd is not None:
+            try:
+                content = _read_all(fd)
+            except OSError:  # ENODEV: its cgroup is gone; another may have its name now
+                self._close(path)
+            else:
+                self._read_at_s[path] = self._clock()
+                return content
+        return self._open_and_read(path)
+
+    def _open_and_read(self, path: str) -> bytes:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return b""
+        try:
+            content = _read_all(fd)
+        except OSError:
+            os.close(fd)
+            return b""
+        if len(self._fds) < self._limit:
+            self._fds[path] = fd
+            self._read_at_s[path] = self._clock()
+        else:
+            os.close(fd)
+        return content
+
+    def sweep(self, idle_s: float) -> None:
+        """Close what was not read for that long; 0 closes all."""
+        oldest = self._clock() - idle_s
+        for path in [path for path, read_at_s in self._read_at_s.items() if read_at_s <= oldest]:
+            self._close(path)
+
+    def _close(self, path: str) -> None:
+        os.close(self._fds.pop(path))
+        del self._read_at_s[path]
+
+
+def _read_all(fd: int) -> bytes:
+    """The file from its start. Only a full piece can have a next one: cgroup files are written out in one go."""
+    content = piece = os.pread(fd, PIECE_BYTES, 0)
+    while len(piece) == PIECE_BYTES:
+        piece = os.pread(fd, PIECE_BYTES, len(content))
+        content += piece
+    return content

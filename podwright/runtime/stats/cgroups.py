@@ -1,0 +1,147 @@
+"""One cgroup's files, wherever this host has them: each controller's on v1 or on v2, pressure in the v2 tree.
+
+A hybrid host keeps its controllers on v1 and has the v2 tree beside them, whose directories tell pressure all the
+same. A path that no cgroup has reads as one that tells nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from typing import Protocol
+
+from podwright.linux.cgroup import CgroupHost
+from podwright.runtime.stats import parse, v1, v2
+from podwright.runtime.stats.model import (
+    CpuTimes,
+    DeviceIo,
+    HugePages,
+    MemoryDetails,
+    MemoryUsage,
+    Pids,
+    PsiStats,
+    SwapUsage,
+    Usage,
+)
+from podwright.runtime.stats.v1 import Read
+
+
+class Files(Protocol):
+    """What the modules v1 and v2 know."""
+
+    def cpu_ns(self, read: Read, directory: str, /) -> int | None: ...
+    def memory(self, read: Read, directory: str, /) -> MemoryUsage | None: ...
+    def swap(self, read: Read, directory: str, in_memory: MemoryUsage, /) -> SwapUsage | None: ...
+    def cpu_times(self, read: Read, cpuacct: str, cpu: str, /) -> CpuTimes: ...
+    def memory_details(self, read: Read, directory: str, /) -> MemoryDetails: ...
+    def devices(self, read: Read, directory: str, /) -> tuple[DeviceIo, ...]: ...
+    def huge_pages(self, read: Read, directory: str, page_sizes: Iterable[str], /) -> tuple[HugePages, ...]: ...
+
+
+class CgroupReader:
+    """`read` gives a file's content, empty if absent; `pressure` is whether this kernel measures pressure (PSI)."""
+
+    def __init__(
+        self, host: CgroupHost, read: Read, *, pressure: bool | None = None, page_sizes: Iterable[str] | None = None
+    ) -> None:
+        self._host = host
+        self._read = read
+        has_psi = os.path.exists("/proc/pressure/cpu") if pressure is None else pressure
+        self._pressure_root = host.unified if has_psi else None
+        self._page_sizes = tuple(_page_sizes() if page_sizes is None else page_sizes)
+        self._cpu = self._files_of("cpuacct")
+        self._memory = self._files_of("memory")
+
+    def _files_of(self, controller: str) -> Files:
+        return v1 if controller in self._host.controllers else v2
+
+    def usage(self, path: str) -> Usage | None:
+        """What a cgroup uses, without the rate; None when there is no such cgroup, or not any more."""
+        cpu_ns, memory = self.cpu_ns(path), self.memory(path)
+        if cpu_ns is None and memory is None:
+            return None
+        return Usage(
+            timestamp=time.time_ns(),
+            cpu_ns=cpu_ns,
+            cpu_psi=self._psi(path, "cpu"),
+            memory=memory,
+            memory_psi=self._psi(path, "memory"),
+            swap=None if memory is None else self._swap(path, memory),
+            io_psi=self._psi(path, "io"),
+        )
+
+    def cpu_ns(self, path: str) -> int | None:
+        """The CPU time that was used. v2 counts it in every cgroup, whether its controller is on or not."""
+        directory = self._host.directory(path, "cpuacct")
+        return None if directory is None else self._cpu.cpu_ns(self._read, directory)
+
+    def memory(self, path: str) -> MemoryUsage | None:
+        """Memory in use."""
+        directory = self._host.directory(path, "memory")
+        return None if directory is None else self._memory.memory(self._read, directory)
+
+    def _swap(self, path: str, memory: MemoryUsage) -> SwapUsage | None:
+        directory = self._host.directory(path, "memory")
+        return None if directory is None else self._memory.swap(self._read, directory, memory)
+
+    def _psi(self, path: str, resource: str) -> PsiStats | None:
+        if self._pressure_root is None:
+            return None
+        return parse.psi(self._read(f"{self._pressure_root}{path}/{resource}.pressure"))
+
+    def tasks(self, path: str) -> int:
+        """How many tasks are in the cgroup and below it; 0 when nobody counts them."""
+        directory = self._host.directory(path, "pids")
+        return 0 if directory is None else parse.number(self._read(f"{directory}/pids.current")) or 0
+
+    def pids(self, path: str) -> Pids | None:
+        """Tasks and their limit."""
+        directory = self._host.directory(path, "pids")
+        tasks = None if directory is None else parse.number(self._read(f"{directory}/pids.current"))
+        if tasks is None:
+            return None
+        return Pids(tasks=tasks, limit=parse.limit(self._read(f"{directory}/pids.max")) or 0)
+
+    def cpu_times(self, path: str) -> CpuTimes | None:
+        """See CpuTimes."""
+        cpuacct, cpu = self._host.directory(path, "cpuacct"), self._host.directory(path, "cpu")
+        return None if cpuacct is None else self._cpu.cpu_times(self._read, cpuacct, cpu or cpuacct)
+
+    def memory_details(self, path: str) -> MemoryDetails | None:
+        """See MemoryDetails."""
+        directory = self._host.directory(path, "memory")
+        return None if directory is None else self._memory.memory_details(self._read, directory)
+
+    def devices(self, path: str) -> tuple[DeviceIo, ...]:
+        """Reads and writes by device; no device before the first of them."""
+        name = "blkio" if "blkio" in self._host.controllers else "io"
+        directory = self._host.directory(path, name)
+        return () if directory is None else self._files_of(name).devices(self._read, directory)
+
+    def huge_pages(self, path: str) -> tuple[HugePages, ...]:
+        """Huge pages of each size that this machine has."""
+        directory = self._host.directory(path, "hugetlb")
+        if directory is None:
+            return ()
+        return self._files_of("hugetlb").huge_pages(self._read, directory, self._page_sizes)
+
+    def task_directory(self, path: str) -> str | None:
+        """Where the cgroup's list of processes is: in the hierarchy that counts its tasks."""
+        return self._host.directory(path, "pids") or self._host.directory(path, "memory")
+
+
+def _page_sizes() -> Iterable[str]:
+    """The sizes of huge pages, in the words of the hugetlb controller's file names: "2MB", "1GB"."""
+    try:
+        names = os.listdir("/sys/kernel/mm/hugepages")
+    except OSError:
+        return ()
+    return [_page_size(int(name.removeprefix("hugepages-").removesuffix("kB"))) for name in sorted(names)]
+
+
+def _page_size(size_kib: int) -> str:
+    for unit, factor in (("GB", 1024 * 1024), ("MB", 1024)):
+        if size_kib >= factor:
+            return f"{size_kib // factor}{unit}"
+    return f"{size_kib}KB"

@@ -1,0 +1,187 @@
+"""How much containers have written into their roots: the sizes of the overlays' upper directories.
+
+Counting means walking a tree, so answers take what the last walk found, and walks are made only when somebody asks:
+one after the other in one thread that gives way (it rests as long as it worked), and the less often the longer they
+take, so that they cost a fiftieth of the time at most. A caller waits a moment for them: the uppers of most containers
+hold few files, and the first answer about them is complete.
+
+The thread is not niced: while it holds the interpreter's lock it must not be put aside, or the daemon would be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from podwright.errors import DeadlineExceeded, PodwrightError, ResourceExhausted, Unavailable
+from podwright.linux import openat2
+from podwright.runtime.network.threads import in_fresh_thread
+from podwright.runtime.stats.model import LayerUsage
+
+log = logging.getLogger(__name__)
+
+FRESH_S = 10.0  # what a walk found is good for so long, and for SHARE times as long as it took
+SHARE = 50
+PATIENCE_S = 0.1  # of a caller who finds nothing yet, or something stale
+WALK_LIMIT_S = 60.0
+PENDING_LIMIT = 200_000  # directories to be looked into; a container that has more goes uncounted
+FORGET_S = 600.0
+SLICE_S = 0.005
+BLOCK_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the last walk found, None when it was given up. Times of the monotonic clock, in seconds."""
+
+    usage: LayerUsage | None
+    stale_at: float
+
+
+class WritableLayers:
+    """The sizes of all containers' writable layers."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._known: dict[str, _Known] = {}
+        self._asked_at: dict[str, float] = {}
+        self._walks: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def usages(self, wanted: Mapping[str, str]) -> dict[str, LayerUsage]:
+        """The sizes of layers, id to upper directory, as far as they are known after a moment's wait."""
+        now = self._clock()
+        self._asked_at.update(dict.fromkeys(wanted, now))
+        stale = {key: path for key, path in wanted.items() if self._stale_at(key) <= now}
+        if stale and self._walks is None:
+            self._walks = asyncio.create_task(self._walk_and_forget(stale), name="walk writable layers")
+        if stale and self._walks is not None:
+            await asyncio.wait([self._walks], timeout=PATIENCE_S)
+        return {key: known.usage for key in wanted if (known := self._known.get(key)) and known.usage}
+
+    def _stale_at(self, key: str) -> float:
+        known = self._known.get(key)
+        return known.stale_at if known else -float("inf")
+
+    async def _walk_and_forget(self, wanted: Mapping[str, str]) -> None:
+        try:
+            await in_fresh_thread(lambda: self._walk_all(wanted))
+        finally:
+            self._walks = None
+            oldest = self._clock() - FORGET_S
+            for key in [key for key, asked_at in self._asked_at.items() if asked_at < oldest]:
+                del self._asked_at[key]
+                self._known.pop(key, None)
+
+    def _walk_all(self, wanted: Mapping[str, str]) -> None:
+        pace = Pace(lambda: self._closed)
+        for key, upper in wanted.items():
+            if self._closed:
+                return
+            began = self._clock()
+            usage = self._walk(key, upper, pace)
+            now = self._clock()
+            self._known[key] = _Known(usage=usage, stale_at=now + max(FRESH_S, SHARE * (now - began)))
+
+    def _walk(self, key: str, upper: str, pace: Pace) -> LayerUsage | None:
+        """None for one that is gone, or that cannot be counted."""
+        try:
+            return measure(upper, pace.starting())
+        except PodwrightError as reason:
+            log.warning("a writable layer is not counted: id=%s reason=%s", key[:12], reason)
+        except OSError as failure:
+            log.debug("no writable layer: id=%s error=%s", key[:12], failure)
+        return None
+
+    async def close(self) -> None:
+        """Give up a walk under way."""
+        self._closed = True
+        if self._walks is not None:
+            await asyncio.wait([self._walks])
+
+
+class Pace:
+    """Keeps a walk slow, and within its time."""
+
+    def __init__(self, closed: Callable[[], bool]) -> None:
+        self._closed = closed
+        self._slice_began = self._deadline = time.monotonic()
+
+    def starting(self) -> Pace:
+        """Itself, for the next walk."""
+        self._deadline = time.monotonic() + WALK_LIMIT_S
+        return self
+
+    def step(self) -> None:
+        """To be called for every file. Raises DeadlineExceeded, Unavailable."""
+        now = time.monotonic()
+        if self._closed():
+            raise Unavailable("the daemon stops")
+        if now > self._deadline:
+            raise DeadlineExceeded(f"not done in {WALK_LIMIT_S:.0f} s")
+        if now - self._slice_began > SLICE_S:
+            time.sleep(now - self._slice_began)
+            self._slice_began = time.monotonic()
+
+
+def measure(upper: str, pace: Pace) -> LayerUsage:
+    """Disk space and inodes below `upper`, itself included; hard links count once. Blocks. Raises OSError, and
+    a PodwrightError when it is given up.
+
+    The container goes on writing: what vanishes meanwhile is passed over, and no link that it plants leads out. What
+    lies deeper than a path can be long is not seen.
+    """
+    tally = _Tally()
+    pending = ["."]
+    with openat2.opened_root(upper) as root:
+        while pending:
+            pending += tally.count(root, pending.pop(), pace)
+            if len(pending) > PENDING_LIMIT or len(tally.shared) > PENDING_LIMIT:
+                raise ResourceExhausted("too many files")
+    return LayerUsage(used_bytes=tally.blocks * BLOCK_BYTES, inodes=tally.inodes, timestamp=time.time_ns())
+
+
+class _Tally:
+    """Counts; `shared` are the inodes with several links that were seen."""
+
+    def __init__(self) -> None:
+        self.blocks = 0
+        self.inodes = 0
+        self.shared: set[int] = set()
+
+    def count(self, root: int, folder: str, pace: Pace) -> list[str]:
+        """Add a folder and the files in it; the folders in it are returned."""
+        folders: list[str] = []
+        try:
+            fd = openat2.open_in_root(root, folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:  # gone, something else by now, or too deep
+            return folders
+        try:
+            self._add(os.fstat(fd))
+            with os.scandir(fd) as entries:
+                for entry in entries:
+                    pace.step()
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(f"{folder}/{entry.name}")
+                    else:
+                        with contextlib.suppress(FileNotFoundError):
+                            self._add_file(entry.stat(follow_symlinks=False))
+        finally:
+            os.close(fd)
+        return folders
+
+    def _add_file(self, status: os.stat_result) -> None:
+        if status.st_nlink > 1:
+            if status.st_ino in self.shared:
+                return
+            self.shared.add(status.st_ino)
+        self._add(status)
+
+    def _add(self, status: os.stat_result) -> None:
+        self.blocks += status.st_blocks
+        self.inodes += 1

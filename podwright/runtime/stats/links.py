@@ -1,0 +1,67 @@
+"""The counters of network interfaces inside pods, asked of the kernel from inside their network namespaces.
+
+A thread that enters namespaces is spoilt for anything else: call `interfaces_of` in one that ends afterwards
+(`network.threads`). It goes from namespace to namespace, 40 µs each (measured; a socket kept in each would be as quick
+and would keep the namespaces of dead pods alive).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from collections.abc import Iterable
+
+from podwright.linux import libc
+from podwright.linux.namespaces import CLONE_NEWNET
+from podwright.runtime.network.netlink import codec, requests
+from podwright.runtime.network.netlink.codec import Message
+from podwright.runtime.network.netlink.connection import Connection
+from podwright.runtime.stats.model import InterfaceUsage
+
+IFLA_STATS64 = 23
+ARPHRD_LOOPBACK = 772
+_KIND = struct.Struct("=H")
+_COUNTERS = struct.Struct("=8Q")  # the first of struct rtnl_link_stats64
+
+
+def interfaces_of(namespaces: Iterable[str]) -> dict[str, tuple[InterfaceUsage, ...]]:
+    """The interfaces in each network namespace, by its path; one that is gone meanwhile is left out. See above."""
+    found: dict[str, tuple[InterfaceUsage, ...]] = {}
+    for path in namespaces:
+        with contextlib.suppress(OSError):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                libc.setns(fd, CLONE_NEWNET)
+            finally:
+                os.close(fd)
+            with Connection() as connection:
+                found[path] = parse(connection.dump(requests.dump_links()))
+    return found
+
+
+def parse(messages: Iterable[Message]) -> tuple[InterfaceUsage, ...]:
+    """The interfaces that RTM_NEWLINK messages tell of, the loopback left out."""
+    return tuple(usage for message in messages if (usage := _interface(message)) is not None)
+
+
+def _interface(message: Message) -> InterfaceUsage | None:
+    body = message.body
+    if message.kind != requests.RTM_NEWLINK or len(body) < 16 or _KIND.unpack_from(body, 2)[0] == ARPHRD_LOOPBACK:
+        return None
+    found = codec.attributes(body[16:])
+    counters = found.get(IFLA_STATS64, b"")
+    if len(counters) < _COUNTERS.size:
+        return None
+    numbers = _COUNTERS.unpack_from(counters)
+    return InterfaceUsage(
+        name=codec.string(found.get(requests.IFLA_IFNAME, b"")),
+        rx_packets=numbers[0],
+        tx_packets=numbers[1],
+        rx_bytes=numbers[2],
+        tx_bytes=numbers[3],
+        rx_errors=numbers[4],
+        tx_errors=numbers[5],
+        rx_dropped=numbers[6],
+        tx_dropped=numbers[7],
+    )

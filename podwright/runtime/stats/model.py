@@ -1,0 +1,187 @@
+"""What was measured, as frozen data. None means that this host or kernel does not tell.
+
+Sizes in bytes, times in nanoseconds, timestamps in nanoseconds since the epoch; every number fits 64 bits unsigned.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from podwright.runtime.model.container import Container
+from podwright.runtime.model.sandbox import Sandbox
+
+UINT64_MAX = 2**64 - 1
+
+
+class PsiData(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a pressure file: the share of time (percent) over 10, 60 and 300 s, and the time in all."""
+
+    total_ns: int = 0
+    avg10: float = 0.0
+    avg60: float = 0.0
+    avg300: float = 0.0
+
+
+class PsiStats(msgspec.Struct, frozen=True, kw_only=True):
+    """Stalls for want of a resource: of all tasks at once (`full`), of at least one (`some`)."""
+
+    full: PsiData = PsiData()
+    some: PsiData = PsiData()
+
+
+class MemoryUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """CRI's MemoryUsage; `limit_bytes` is the cgroup's own, None when it has none."""
+
+    usage_bytes: int
+    working_set_bytes: int
+    rss_bytes: int
+    page_faults: int
+    major_page_faults: int
+    limit_bytes: int | None = None
+
+    @property
+    def available_bytes(self) -> int | None:
+        """What is left below the limit; without a limit there is no answer, and a kubelet leaves it out as well."""
+        return None if self.limit_bytes is None else max(0, self.limit_bytes - self.working_set_bytes)
+
+
+class SwapUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """CRI's SwapUsage; `available_bytes` is None without a limit."""
+
+    usage_bytes: int
+    available_bytes: int | None = None
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cgroup and those below it use."""
+
+    timestamp: int
+    cpu_ns: int | None = None
+    nano_cores: int | None = None
+    cpu_psi: PsiStats | None = None
+    memory: MemoryUsage | None = None
+    memory_psi: PsiStats | None = None
+    swap: SwapUsage | None = None
+    io_psi: PsiStats | None = None
+
+
+class LayerUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a container has written into its root."""
+
+    used_bytes: int
+    inodes: int
+    timestamp: int
+
+
+class InterfaceUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """The counters of a network interface."""
+
+    name: str
+    rx_packets: int
+    tx_packets: int
+    rx_bytes: int
+    tx_bytes: int
+    rx_errors: int
+    tx_errors: int
+    rx_dropped: int
+    tx_dropped: int
+
+
+class ContainerStats(msgspec.Struct, frozen=True, kw_only=True):
+    """A container and what it uses; `layer_mountpoint` names the filesystem that its writable layer is on."""
+
+    container: Container
+    usage: Usage
+    layer: LayerUsage | None = None
+    layer_mountpoint: str = ""
+
+
+class SandboxStats(msgspec.Struct, frozen=True, kw_only=True):
+    """A pod and what it uses. `interfaces` leaves the loopback out and is None for a pod on the host's network."""
+
+    sandbox: Sandbox
+    usage: Usage
+    process_count: int
+    interfaces: tuple[InterfaceUsage, ...] | None = None
+    containers: tuple[ContainerStats, ...] = ()
+
+
+class CpuTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """Where CPU time went, and what the quota (CFS bandwidth control) held back."""
+
+    user_ns: int
+    system_ns: int
+    periods: int
+    throttled_periods: int
+    throttled_ns: int
+
+
+class MemoryDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """What the metrics tell of memory beyond MemoryUsage; `own_` counts leave the cgroups below out."""
+
+    cache_bytes: int
+    kernel_bytes: int
+    mapped_file_bytes: int
+    swap_bytes: int
+    active_file_bytes: int
+    inactive_file_bytes: int
+    max_usage_bytes: int
+    limit_hits: int
+    oom_kills: int
+    own_page_faults: int
+    own_major_page_faults: int
+
+
+class DeviceIo(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes and requests of one kind ("Read", "Write", ...) on a block device."""
+
+    major: int
+    minor: int
+    operation: str
+    size_bytes: int = 0
+    requests: int = 0
+
+
+class HugePages(msgspec.Struct, frozen=True, kw_only=True):
+    """Huge pages in use; `max_usage_bytes` is None on cgroup v2, which keeps no record."""
+
+    page_size: str
+    usage_bytes: int
+    max_usage_bytes: int | None = None
+
+
+class Pids(msgspec.Struct, frozen=True, kw_only=True):
+    """Tasks in a cgroup; `limit` 0 is none."""
+
+    tasks: int
+    limit: int
+
+
+class Processes(msgspec.Struct, frozen=True, kw_only=True):
+    """What /proc tells of a cgroup's processes; `max_open_files` is the first one's soft limit."""
+
+    count: int
+    file_descriptors: int
+    sockets: int
+    max_open_files: int | None = None
+
+
+class Filesystem(msgspec.Struct, frozen=True, kw_only=True):
+    """The filesystem that a writable layer is on."""
+
+    limit_bytes: int
+    inodes: int
+    inodes_free: int
+
+
+class ContainerDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """What the metrics of a container are made of."""
+
+    stats: ContainerStats
+    cpu: CpuTimes | None = None
+    memory: MemoryDetails | None = None
+    devices: tuple[DeviceIo, ...] = ()
+    huge_pages: tuple[HugePages, ...] = ()
+    pids: Pids | None = None
+    processes: Processes | None = None
+    filesystem: Filesystem | None = None

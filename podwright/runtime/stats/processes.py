@@ -1,0 +1,56 @@
+"""What /proc tells of a container's processes. They may end at any moment: what is gone counts nothing."""
+
+from __future__ import annotations
+
+import os
+
+from podwright.runtime.stats import parse
+from podwright.runtime.stats.model import Processes
+
+
+def look(directory: str, first_pid: int) -> Processes:
+    """Count the processes in a cgroup and below it, and their descriptors and sockets. Blocks.
+
+    The limits are those of `first_pid`.
+    """
+    count = descriptors = sockets = 0
+    for pid in _pids(directory):
+        count += 1
+        targets = _targets(f"/proc/{pid}/fd")
+        descriptors += len(targets)
+        sockets += sum(target.startswith("socket:") for target in targets)
+    return Processes(
+        count=count,
+        file_descriptors=descriptors,
+        sockets=sockets,
+        max_open_files=parse.open_files_limit(_read(f"/proc/{first_pid}/limits")),
+    )
+
+
+def _pids(directory: str) -> list[int]:
+    words = b" ".join(_read(f"{folder}/cgroup.procs") for folder, _, _ in os.walk(directory)).split()
+    return [pid for word in words if (pid := parse.number(word)) is not None]
+
+
+def _targets(folder: str) -> list[str]:
+    """What each descriptor is; empty for one that was closed meanwhile."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return [_target(f"{folder}/{name}") for name in names]
+
+
+def _target(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

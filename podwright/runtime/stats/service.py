@@ -1,0 +1,180 @@
+"""The stats service: who is measured, and what the other rooms know of them. Called by the gRPC edge.
+
+Lists are snapshots: `running` and `ready` choose records at once, the measuring comes after, and what has vanished by
+then is left out. One measurement runs at a time; clients in a hurry share the machine, not multiply its work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from podwright.errors import FailedPrecondition
+from podwright.linux.cgroup import CgroupHost
+from podwright.runtime.config import Config
+from podwright.runtime.container.paths import container_paths
+from podwright.runtime.container.service import ContainerService
+from podwright.runtime.image import ImageService
+from podwright.runtime.model.container import Container, ContainerState
+from podwright.runtime.model.ids import ContainerId
+from podwright.runtime.model.sandbox import Sandbox, SandboxState
+from podwright.runtime.network.threads import in_fresh_thread
+from podwright.runtime.sandbox.service import SandboxService
+from podwright.runtime.stats import metrics
+from podwright.runtime.stats.collector import IDLE_S, Collector, PodReading, block_device_name, filesystem_of
+from podwright.runtime.stats.layers import WritableLayers
+from podwright.runtime.stats.metrics import SandboxMetrics
+from podwright.runtime.stats.model import ContainerDetails, ContainerStats, SandboxStats, Usage
+
+Result = TypeVar("Result")
+
+WITHOUT_PROCESS = frozenset({ContainerState.CREATING, ContainerState.CREATED, ContainerState.EXITED})
+
+
+class StatsService:
+    """Measures on request; see `rates` and `layers` for what is kept from one request to the next."""
+
+    def __init__(
+        self,
+        config: Config,
+        cgroups: CgroupHost,
+        *,
+        containers: ContainerService,
+        sandboxes: SandboxService,
+        images: ImageService,
+    ) -> None:
+        self._config = config
+        self._containers = containers
+        self._sandboxes = sandboxes
+        self._images = images
+        self._collector = Collector(cgroups, systemd=config.containers.cgroup_driver == "systemd")
+        self._layers = WritableLayers()
+        self._lock = asyncio.Lock()
+        self._idle: asyncio.TimerHandle | None = None
+        self._mountpoint = ""
+
+    async def container(self, container_id: str) -> ContainerStats:
+        """What a container uses. Raises NotFound, and FailedPrecondition when it has no process."""
+        container = self._containers.get(container_id)
+        if container.state not in WITHOUT_PROCESS:
+            for stats in await self.of_containers([container]):
+                return stats
+        raise FailedPrecondition(
+            f"container {container.id[:12]} has no process to measure ({self._containers.get(container.id).state})"
+        )
+
+    def running(self, chosen: Callable[[Container], bool]) -> list[Container]:
+        """The containers that can be measured, oldest first."""
+        return [c for c in self._containers.visible() if c.state not in WITHOUT_PROCESS and chosen(c)]
+
+    async def of_containers(self, wanted: Sequence[Container]) -> list[ContainerStats]:
+        """What containers use; one without a cgroup any more is left out."""
+        usages = await self._measure(lambda: self._collector.containers(wanted))
+        return await self._with_layers(wanted, usages)
+
+    async def sandbox(self, sandbox_id: str) -> SandboxStats:
+        """What a pod uses. Raises NotFound, and FailedPrecondition when it is not READY."""
+        sandbox = self._sandboxes.get(sandbox_id)
+        if sandbox.state is not SandboxState.READY:
+            raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready: nothing to measure")
+        (stats,) = await self.of_sandboxes([sandbox])
+        return stats
+
+    def ready(self, chosen: Callable[[Sandbox], bool] = lambda _: True) -> list[Sandbox]:
+        """The pods that can be measured, oldest first."""
+        return [s for s in self._sandboxes.visible() if s.state is SandboxState.READY and chosen(s)]
+
+    async def of_sandboxes(self, wanted: Sequence[Sandbox]) -> list[SandboxStats]:
+        """What pods and their containers use."""
+        members = self._members({sandbox.id for sandbox in wanted})
+        inside = [container for containers in members.values() for container in containers]
+
+        def measure() -> tuple[dict[ContainerId, Usage], dict[str, PodReading]]:
+            usages = self._collector.containers(inside)
+            return usages, self._collector.pods(wanted, members, usages)
+
+        usages, pods = await self._measure(measure)
+        by_sandbox: dict[str, list[ContainerStats]] = defaultdict(list)
+        for stats in await self._with_layers(inside, usages):
+            by_sandbox[stats.container.sandbox_id].append(stats)
+        return [
+            SandboxStats(
+                sandbox=sandbox,
+                usage=pods[sandbox.id].usage,
+                process_count=pods[sandbox.id].process_count,
+                interfaces=pods[sandbox.id].interfaces,
+                containers=tuple(by_sandbox[sandbox.id]),
+            )
+            for sandbox in wanted
+        ]
+
+    async def metrics(self, wanted: Sequence[Sandbox]) -> list[SandboxMetrics]:
+        """The metrics of pods and their containers."""
+        found = await self.of_sandboxes(wanted)
+        inside = [stats for pod in found for stats in pod.containers]
+        details = await self._measure(lambda: [self._collector.details(stats) for stats in inside])
+        whole = await in_fresh_thread(lambda: [self._look(each) for each in details])
+        by_sandbox: dict[str, list[ContainerDetails]] = defaultdict(list)
+        for each in whole:
+            by_sandbox[each.stats.container.sandbox_id].append(each)
+        device_name = functools.cache(block_device_name)
+        return [metrics.of_sandbox(pod, by_sandbox[pod.sandbox.id], device_name) for pod in found]
+
+    def _look(self, details: ContainerDetails) -> ContainerDetails:
+        """What needs no lock, and may take its time."""
+        container = details.stats.container
+        return msgspec.structs.replace(
+            details,
+            processes=self._collector.processes(container),
+            filesystem=filesystem_of(self._upper(container)),
+        )
+
+    def _members(self, sandbox_ids: Collection[str]) -> dict[str, list[Container]]:
+        members: dict[str, list[Container]] = defaultdict(list)
+        for container in self.running(lambda container: container.sandbox_id in sandbox_ids):
+            members[container.sandbox_id].append(container)
+        return members
+
+    async def _measure(self, work: Callable[[], Result]) -> Result:
+        """Run the collector; a minute after the last time, what it keeps is let go of."""
+        async with self._lock:
+            if self._idle is not None:
+                self._idle.cancel()
+            try:
+                return await in_fresh_thread(work)
+            finally:
+                self._collector.sweep()
+                self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._collector.sweep, 0.0)
+
+    async def _with_layers(
+        self, wanted: Iterable[Container], usages: Mapping[ContainerId, Usage]
+    ) -> list[ContainerStats]:
+        there = [container for container in wanted if container.id in usages]
+        layers = await self._layers.usages({container.id: self._upper(container) for container in there})
+        if layers and not self._mountpoint:  # the filesystem that ImageFsInfo tells of: kubelets compare the two
+            self._mountpoint = (await self._images.fs_usage()).mountpoint
+        return [
+            ContainerStats(
+                container=container,
+                usage=usages[container.id],
+                layer=layers.get(container.id),
+                layer_mountpoint=self._mountpoint,
+            )
+            for container in there
+        ]
+
+    def _upper(self, container: Container) -> str:
+        return container_paths(self._config.root, self._config.state, container.id).upper
+
+    async def close(self) -> None:
+        """Close what is kept open, and stop walking."""
+        if self._idle is not None:
+            self._idle.cancel()
+        await self._layers.close()
+        async with self._lock:
+            self._collector.sweep(0.0)
