@@ -1,0 +1,136 @@
+"""Port-forward by its URL: many ports and connections over one session, half-close, refused ports."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import socket
+
+import pytest
+
+from podwright.conformance.pods import Pod, RunPod
+from podwright.conformance.streams import WAIT_S, forward_url, forwarded, read_all
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import FailedPrecondition, NotFound, PodwrightError
+from podwright.streams.client.dial import Transport
+from podwright.streams.client.port_forward import forwarding
+
+SERVERS = ("sh", "-c", "nc -ll -p 7 -e cat & nc -ll -p 13 -e echo thirteen & nc -ll -p 9 -e wc -c & echo ready; wait")
+CLOSED_PORT = 4
+STOCK = "the stock Go server has no tunnel"
+TRANSPORTS = [
+    pytest.param(Transport.SPDY, id="spdy"),
+    pytest.param(Transport.WEBSOCKET, id="tunnel", marks=pytest.mark.deviates("containerd", STOCK)),
+]
+CONNECTIONS = 20
+BULK_BYTES = 8 * 1024 * 1024
+
+
+async def echoed(connection: socket.socket, words: bytes) -> bytes:
+    """What port 7 sends back."""
+    loop = asyncio.get_running_loop()
+    sending = asyncio.create_task(loop.sock_sendall(connection, words))
+    back = bytearray()
+    async with asyncio.timeout(WAIT_S):
+        while len(back) < len(words) and (data := await loop.sock_recv(connection, 1 << 20)):
+            back += data
+        await sending
+    return bytes(back)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_words_and_their_echo(pod: Pod, transport: Transport) -> None:
+    await pod.run_ready(SERVERS)
+    url = await forward_url(pod)
+    async with forwarding(url, transport=transport) as forwarder, forwarded(forwarder, 7) as connection:
+        assert await echoed(connection, b"hello") == b"hello"
+        assert await echoed(connection, b"again") == b"again"
+
+
+@pytest.mark.deviates("containerd", "the end of what a client sends is not passed on to the pod")
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_an_answer_that_comes_after_the_end_of_the_question(pod: Pod, transport: Transport) -> None:
+    await pod.run_ready(SERVERS)
+    url = await forward_url(pod)
+    async with forwarding(url, transport=transport) as forwarder, forwarded(forwarder, 9) as connection:
+        await asyncio.get_running_loop().sock_sendall(connection, b"twelve bytes")
+        connection.shutdown(socket.SHUT_WR)
+        assert (await read_all(connection)).strip() == b"12"
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_many_connections_to_several_ports_at_once(pod: Pod, transport: Transport) -> None:
+    await pod.run_ready(SERVERS)
+    async with forwarding(await forward_url(pod), transport=transport) as forwarder:
+
+        async def one(number: int) -> None:
+            async with forwarded(forwarder, 7 if number % 2 else 13) as connection:
+                if number % 2:
+                    assert await echoed(connection, b"number %d" % number) == b"number %d" % number
+                else:
+                    assert await read_all(connection) == b"thirteen\n"
+
+        await asyncio.gather(*map(one, range(CONNECTIONS)))
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_bulk_comes_back_unharmed(pod: Pod, transport: Transport) -> None:
+    await pod.run_ready(SERVERS)
+    bulk = hashlib.shake_256(b"bulk").digest(BULK_BYTES)
+    url = await forward_url(pod)
+    async with forwarding(url, transport=transport) as forwarder, forwarded(forwarder, 7) as connection:
+        back = await echoed(connection, bulk)
+    assert hashlib.sha256(back).digest() == hashlib.sha256(bulk).digest()
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_refused_port_is_told_and_the_session_lives_on(pod: Pod, transport: Transport) -> None:
+    await pod.run_ready(SERVERS)
+    async with forwarding(await forward_url(pod), transport=transport) as forwarder:
+        with pytest.raises(FailedPrecondition, match="refused"):
+            async with forwarded(forwarder, CLOSED_PORT) as connection:
+                assert await read_all(connection) == b""
+        assert not forwarder.ended.is_set()
+        async with forwarded(forwarder, 7) as connection:
+            assert await echoed(connection, b"still here") == b"still here"
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_client_that_resets_its_connection_harms_no_other(pod: Pod, transport: Transport) -> None:
+    await pod.run_ready(SERVERS)
+    url = await forward_url(pod)
+    async with forwarding(url, transport=transport) as forwarder, forwarded(forwarder, 7) as other:
+        async with forwarded(forwarder, 7) as reset:
+            await asyncio.get_running_loop().sock_sendall(reset, b"nobody reads the answer" * 1000)
+        assert await echoed(other, b"unharmed") == b"unharmed"
+
+
+async def test_a_pod_in_the_hosts_network(run_pod: RunPod) -> None:
+    namespaces = api.NamespaceOption(pid=api.CONTAINER, network=api.NODE)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        port = server.getsockname()[1]
+        async with (
+            run_pod(namespaces=namespaces) as pod,
+            forwarding(await forward_url(pod)) as forwarder,
+            forwarded(forwarder, port) as connection,
+        ):
+            accepted, _ = await asyncio.wait_for(asyncio.get_running_loop().sock_accept(server), WAIT_S)
+            with accepted:
+                await asyncio.get_running_loop().sock_sendall(accepted, b"from the host")
+            assert await read_all(connection) == b"from the host"
+
+
+async def test_a_url_works_once(pod: Pod) -> None:
+    url = await forward_url(pod)
+    async with forwarding(url):
+        pass
+    with pytest.raises(NotFound):
+        async with forwarding(url):
+            pass
+
+
+async def test_port_forward_to_a_pod_that_is_not_ready_is_refused(pod: Pod) -> None:
+    await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
+    with pytest.raises(PodwrightError):
+        await forward_url(pod)

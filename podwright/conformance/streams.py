@@ -1,0 +1,145 @@
+"""Exec, attach and port-forward sessions for cases: what is sent is given, what comes is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from podwright.conformance.pods import Pod
+from podwright.cri.v1 import api_pb2 as api
+from podwright.streams.client.command import CommandStreams, run_command
+from podwright.streams.client.dial import Transport
+from podwright.streams.client.port_forward import Forwarder
+from podwright.streams.remote_command.resize import TerminalSize
+from podwright.streams.remote_command.status import Outcome
+from podwright.streams.wire import Buffer
+
+WAIT_S = 30.0
+
+
+class Given:
+    """A source of bytes that are given beforehand or along the way."""
+
+    def __init__(self, *chunks: bytes, open_ended: bool = False) -> None:
+        """`open_ended`: more will be given; otherwise the end comes after the chunks."""
+        self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
+        for chunk in chunks:
+            self._chunks.put_nowait(chunk)
+        if not open_ended:
+            self._chunks.put_nowait(b"")
+
+    def give(self, chunk: bytes) -> None:
+        """More; b"" is the end."""
+        self._chunks.put_nowait(chunk)
+
+    async def read(self) -> bytes:
+        """As a Source does."""
+        return await self._chunks.get()
+
+
+class Kept:
+    """A sink that keeps all."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self._grown = asyncio.Event()
+
+    async def write(self, data: Buffer) -> None:
+        """As a Sink does."""
+        self.data += data
+        self._grown.set()
+
+    async def until(self, text: bytes) -> None:
+        """Wait until this has come."""
+        async with asyncio.timeout(WAIT_S):
+            while text not in self.data:
+                self._grown.clear()
+                await self._grown.wait()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A session that is over."""
+
+    outcome: Outcome
+    out: bytes
+    err: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """What is spoken; without protocols, all that the transport has."""
+
+    transport: Transport = Transport.SPDY
+    protocols: Sequence[str] = ()
+
+
+async def exec_url(pod: Pod, container_id: str, *command: str, stdin: bool = False, tty: bool = False) -> str:
+    """Exec: its URL."""
+    request = api.ExecRequest(
+        container_id=container_id, cmd=command, stdin=stdin, stdout=True, stderr=not tty, tty=tty
+    )
+    return (await pod.cri.call(pod.cri.runtime.Exec, request)).url
+
+
+async def attach_url(pod: Pod, container_id: str, *, stdin: bool = False, tty: bool = False) -> str:
+    """Attach: its URL."""
+    request = api.AttachRequest(container_id=container_id, stdin=stdin, stdout=True, stderr=not tty, tty=tty)
+    return (await pod.cri.call(pod.cri.runtime.Attach, request)).url
+
+
+async def forward_url(pod: Pod) -> str:
+    """PortForward: its URL, for ports that the streams will name."""
+    return (await pod.cri.call(pod.cri.runtime.PortForward, api.PortForwardRequest(pod_sandbox_id=pod.id))).url
+
+
+async def session(
+    url: str,
+    speech: Speech,
+    *,
+    stdin: Given | None = None,
+    tty: bool = False,
+    sizes: AsyncIterator[TerminalSize] | None = None,
+) -> Ended:
+    """A whole session."""
+    out, err = Kept(), Kept()
+    streams = CommandStreams(stdin=stdin, stdout=out, stderr=None if tty else err, tty=tty, sizes=sizes)
+    async with asyncio.timeout(WAIT_S):
+        outcome = await run_command(url, streams, transport=speech.transport, protocols=speech.protocols)
+    return Ended(outcome=outcome, out=bytes(out.data), err=bytes(err.data))
+
+
+async def streamed_exec(
+    pod: Pod, container_id: str, *command: str, speech: Speech, stdin: Given | None = None, tty: bool = False
+) -> Ended:
+    """Exec, and its whole session."""
+    url = await exec_url(pod, container_id, *command, stdin=stdin is not None, tty=tty)
+    return await session(url, speech, stdin=stdin, tty=tty)
+
+
+@contextlib.asynccontextmanager
+async def forwarded(forwarder: Forwarder, port: int) -> AsyncIterator[socket.socket]:
+    """A socket that leads to a port of the pod. Raises what `Forwarder.forward` does."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    forwarding = asyncio.create_task(forwarder.forward(theirs, port))
+    try:
+        yield ours
+    finally:
+        ours.close()
+        async with asyncio.timeout(WAIT_S):
+            await forwarding
+
+
+async def read_all(connection: socket.socket) -> bytes:
+    """Everything until the end."""
+    loop = asyncio.get_running_loop()
+    whole = bytearray()
+    async with asyncio.timeout(WAIT_S):
+        while data := await loop.sock_recv(connection, 1 << 20):
+            whole += data
+    return bytes(whole)
