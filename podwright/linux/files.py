@@ -5,6 +5,17 @@ from __future__ import annotations
 import os
 
 
+def make_private(path: str, *, group: int) -> None:
+    """A new directory for root alone; a `group` other than root's may pass through it, but not list it.
+
+    That is for the root of a pod with users of its own, as which OCI runtimes look for things. Raises OSError.
+    """
+    os.mkdir(path, 0o700)
+    if group:
+        os.chown(path, -1, group)
+        os.chmod(path, 0o710)
+
+
 def write_new(path: str, data: bytes, *, mode: int) -> None:
     """Create a file with exactly that mode, whatever the umask, or none. Raises OSError, which names the file."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)

@@ -22,7 +22,7 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
-FLAGS = {"net": CLONE_NEWNET, "ipc": CLONE_NEWIPC, "uts": CLONE_NEWUTS}
+FLAGS = {"user": CLONE_NEWUSER, "net": CLONE_NEWNET, "ipc": CLONE_NEWIPC, "uts": CLONE_NEWUTS}
 
 
 def in_thread(work: Callable[[], Result]) -> Result:
@@ -47,8 +47,8 @@ def in_thread(work: Callable[[], Result]) -> Result:
 def create_pinned(pins: Mapping[str, str], inside: Callable[[], Result]) -> Result:
     """Make one new namespace per entry of `pins` (kind -> path to keep it at), and run `inside` in them.
 
-    Kinds are "net", "ipc" and "uts". The pin files are created; when anything fails, they are unmounted and
-    removed again. Raises OSError.
+    Kinds are "net", "ipc" and "uts"; for a user namespace, the kernel wants a process of one thread. The pin files
+    are created; when anything fails, they are unmounted and removed again. Raises OSError.
     """
 
     def work() -> Result:
@@ -56,20 +56,32 @@ def create_pinned(pins: Mapping[str, str], inside: Callable[[], Result]) -> Resu
         for kind in pins:
             flags |= FLAGS[kind]
         libc.unshare(flags)
-        thread_id = threading.get_native_id()
-        done: list[str] = []
+        pin(f"/proc/self/task/{threading.get_native_id()}", pins)
         try:
-            for kind, path in pins.items():
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY | os.O_CLOEXEC, 0o400))
-                done.append(path)
-                mount.bind(f"/proc/self/task/{thread_id}/ns/{kind}", path)
             return inside()
         except BaseException:
-            for path in done:
+            for path in pins.values():
                 unpin(path)
             raise
 
     return in_thread(work)
+
+
+def pin(process: str, pins: Mapping[str, str]) -> None:
+    """Keep namespaces of a process or thread (its directory in /proc) at the paths of `pins`; all, or none.
+
+    A user namespace can be kept, too. Raises OSError.
+    """
+    done: list[str] = []
+    try:
+        for kind, path in pins.items():
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY | os.O_CLOEXEC, 0o400))
+            done.append(path)
+            mount.bind(f"{process}/ns/{kind}", path)
+    except BaseException:
+        for path in done:
+            unpin(path)
+        raise
 
 
 def unpin(path: str) -> None:
@@ -91,13 +103,22 @@ def is_pinned(path: str) -> bool:
 
 def run_in(path: str, kind: str, work: Callable[[], Result]) -> Result:
     """Run `work` in the namespace at `path`, in a thread of its own. Raises OSError."""
+    return run_in_all({kind: path}, work)
+
+
+def run_in_all(pins: Mapping[str, str], work: Callable[[], Result]) -> Result:
+    """Run `work` in all these namespaces (kind -> path, user namespaces excepted), in a thread of its own.
+
+    Raises OSError.
+    """
 
     def inside() -> Result:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            libc.setns(fd, FLAGS[kind])
-        finally:
-            os.close(fd)
+        for kind, path in pins.items():
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                libc.setns(fd, FLAGS[kind])
+            finally:
+                os.close(fd)
         return work()
 
     return in_thread(inside)

@@ -33,6 +33,7 @@ from podwright.runtime.rpc.server import listen, make_server
 from podwright.runtime.rpc.stats import StatsRpcs
 from podwright.runtime.sandbox.infra import InfraContainers
 from podwright.runtime.sandbox.service import SandboxService, SandboxSettings
+from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.state import Boots, Database, hold
 from podwright.runtime.stats.service import StatsService
 
@@ -96,7 +97,8 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     )
     lock = WarmCgroupLock(host.own_procs_file(cgroups))
     stack.callback(lock.close)
-    settings = SandboxSettings(state=config.state, containers=config.containers, cgroups=cgroups)
+    users = UserNamespaces(runner, root=config.root, state=config.state)
+    settings = SandboxSettings(state=config.state, containers=config.containers, cgroups=cgroups, users=users)
     sandboxes = SandboxService(database, settings, handlers, network, infra)
     containers = ContainerService(
         database,
@@ -112,7 +114,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     stats = StatsService(config, cgroups, containers=containers, sandboxes=sandboxes, images=images)
     edge = Edge()
     families = (
-        RuntimeRpcs(config, handlers, network),
+        RuntimeRpcs(config, handlers, network, users),
         SandboxRpcs(sandboxes, containers, lock.warm, events.now),
         ContainerRpcs(containers, lock.warm),
         ImageRpcs(images),

@@ -48,6 +48,7 @@ class Scratch:
         """Make the directory; its path is short because socket paths end at 107 bytes."""
         self.tag = secrets.token_hex(3)
         self.directory = Path(tempfile.mkdtemp(prefix=f"pwt-{self.tag}-"))
+        self.directory.chmod(0o711)  # pods with users of their own must get through
         self.cgroup_parent = f"/pwt-{self.tag}"
         self._network = free_network()
         self._subnets = deque(self._network.subnets(new_prefix=24))

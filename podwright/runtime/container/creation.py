@@ -12,7 +12,7 @@ import msgspec
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
 from podwright.runtime.cdi import names as cdi_names
-from podwright.runtime.container import devices, place, volumes
+from podwright.runtime.container import devices, place, sources, staging, volumes
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.spec import builder, signals
 from podwright.runtime.container.spec.builder import SpecInputs
@@ -26,6 +26,7 @@ from podwright.runtime.model.image import Image
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.sandbox import files
 from podwright.runtime.sandbox.infra import OCI_TYPES
+from podwright.runtime.sandbox.place import root_on_host
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +99,9 @@ def _make(
 ) -> User:
     """The blocking part: root filesystem, user, spec. Runs in a thread."""
     paths = env.paths(container.id)
-    place.make(paths, held.root)
-    mounted = msgspec.structs.replace(container, config=volumes.mount_all(paths, container.config, held.volumes))
+    with staging.mapped_layers(paths, held, env.sandboxes.pins(sandbox).get("user", "")) as layers:
+        place.make(paths, layers.root, group=root_on_host(sandbox.config)[1])
+        mounted = msgspec.structs.replace(container, config=volumes.mount_all(paths, container.config, layers.volumes))
     passwd, group = place.read_users(paths.rootfs)
     user = resolve(container.config.security, image.config.user, passwd, group)
     inputs = _inputs(env, mounted, sandbox, image, user, target_pid)
@@ -118,7 +120,10 @@ def _inputs(
     target_pid: int,
 ) -> SpecInputs:
     config = container.config
-    resolved = msgspec.structs.replace(config, mounts=place.resolve_mounts(config))
+    paths = env.paths(container.id)
+    found = sources.resolve(config, ours=(env.root, env.state))
+    mounts = staging.prepare(paths, found, sandbox, env.sandboxes.pins(sandbox).get("user", ""))
+    resolved = msgspec.structs.replace(config, mounts=mounts)
     pins = {OCI_TYPES[kind]: path for kind, path in env.sandboxes.pins(sandbox).items()}
     namespaces = builder.namespace_paths(
         sandbox,
@@ -132,11 +137,11 @@ def _inputs(
         image=image.config,
         sandbox=sandbox,
         user=user,
-        rootfs=env.paths(container.id).rootfs,
+        rootfs=paths.rootfs,
         hostname=files.hostname(sandbox.config, socket.gethostname()),
         cgroups_path=cgroups_path(sandbox.cgroup_parent, container.id, systemd=env.systemd),
         namespaces=namespaces,
-        files=_sandbox_files(env, sandbox),
+        files=_sandbox_files(env, sandbox, staging.host_sys(paths, sandbox)),
         host=env.host,
         resources=container.resources,
         default_profile=env.default_profile,
@@ -160,7 +165,7 @@ async def _target_pid(env: ContainerEnvironment, sandbox: Sandbox, config: Conta
     return 0
 
 
-def _sandbox_files(env: ContainerEnvironment, sandbox: Sandbox) -> SandboxFiles:
+def _sandbox_files(env: ContainerEnvironment, sandbox: Sandbox, host_sys: str) -> SandboxFiles:
     paths = env.sandboxes.paths(sandbox.id)
     own_ipc = sandbox.config.security.namespaces.ipc is not NamespaceMode.NODE
     return SandboxFiles(
@@ -168,6 +173,7 @@ def _sandbox_files(env: ContainerEnvironment, sandbox: Sandbox) -> SandboxFiles:
         hosts=paths.hosts,
         resolv_conf=paths.resolv_conf,
         shm=paths.shm if own_ipc else HOST_SHM,
+        sys=host_sys,
     )
 
 

@@ -13,6 +13,7 @@ class ContainerPaths:
 
     bundle: str
     storage: str
+    staging: str  # see `staging`: never to be deleted with its contents
 
     @property
     def rootfs(self) -> str:
@@ -30,6 +31,11 @@ class ContainerPaths:
         return f"{self.bundle}/config.json"
 
     @property
+    def staging_plan(self) -> str:
+        """What is to be made ready in `staging` for the runtime's create."""
+        return f"{self.bundle}/staging.json"
+
+    @property
     def upper(self) -> str:
         """What the container writes into its root."""
         return f"{self.storage}/upper"
@@ -42,4 +48,8 @@ class ContainerPaths:
 
 def container_paths(root: str, state: str, container_id: ContainerId) -> ContainerPaths:
     """The paths of a container below the daemon's two directories."""
-    return ContainerPaths(bundle=f"{state}/containers/{container_id}", storage=f"{root}/containers/{container_id}")
+    return ContainerPaths(
+        bundle=f"{state}/containers/{container_id}",
+        storage=f"{root}/containers/{container_id}",
+        staging=f"{state}/staging/{container_id}",
+    )

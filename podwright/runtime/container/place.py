@@ -9,19 +9,22 @@ import os
 import shutil
 import stat
 
-import msgspec
-
-from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.errors import FailedPrecondition
 from podwright.linux import mount, openat2
+from podwright.linux.files import make_private
+from podwright.runtime.container import staging
 from podwright.runtime.container.paths import ContainerPaths
-from podwright.runtime.model.container import ContainerConfig, Mount, Propagation
 
 PASSWD_LIMIT_BYTES = 4 * 1024 * 1024
 
 
-def make(paths: ContainerPaths, lower: tuple[str, ...]) -> None:
-    """Create the directories and mount the root over the image's layers (top first). Raises OSError."""
-    os.makedirs(paths.rootfs, mode=0o711)
+def make(paths: ContainerPaths, lower: tuple[str, ...], *, group: int = 0) -> None:
+    """Create the directories and mount the root over the image's layers (top first). Raises OSError.
+
+    `group` is the host's id of the pod's root group.
+    """
+    make_private(paths.bundle, group=group)
+    os.mkdir(paths.rootfs, 0o711)
     os.makedirs(paths.upper, mode=0o711)
     os.mkdir(paths.work, 0o700)
     # The merged root has the upper directory's owner and mode: they must be the image's.
@@ -38,6 +41,7 @@ def is_whole(paths: ContainerPaths) -> bool:
 
 def unmake(paths: ContainerPaths) -> None:
     """Unmount and delete everything; absent parts are fine. Raises OSError."""
+    staging.clear(paths)
     for target in (paths.rootfs, *_volumes(paths)):
         mount.unmount(target)
     for directory in (paths.bundle, paths.storage):
@@ -59,36 +63,6 @@ def read_users(rootfs: str) -> tuple[str, str]:
         data = openat2.read_in_root(rootfs, name, PASSWD_LIMIT_BYTES)
         texts.append((data or b"").decode("utf-8", "surrogateescape"))
     return texts[0], texts[1]
-
-
-def resolve_mounts(config: ContainerConfig) -> tuple[Mount, ...]:
-    """The mounts with the host's links resolved and missing directories made, as the kubelet relies on.
-
-    Raises InvalidArgument when the host's mount does not propagate as asked for, and OSError.
-    """
-    mounts = mount.read_mounts() if any(m.propagation is not Propagation.PRIVATE for m in config.mounts) else []
-    return tuple(_resolve(config.name, wanted, mounts) for wanted in config.mounts)
-
-
-def _resolve(name: str, wanted: Mount, mounts: list[mount.MountPoint]) -> Mount:
-    source = os.path.realpath(wanted.host_path)
-    if not os.path.lexists(source):
-        try:
-            os.makedirs(source, mode=0o755, exist_ok=True)
-        except OSError as failure:
-            raise InvalidArgument(
-                f"container {name}: host path {source} cannot be made: {failure.strerror}"
-            ) from failure
-    if wanted.propagation is not Propagation.PRIVATE:
-        enclosing = mount.enclosing_mount(mounts, source)
-        tags = enclosing.propagation if enclosing else frozenset()
-        bidirectional = wanted.propagation is Propagation.BIDIRECTIONAL
-        if not tags & ({"shared"} if bidirectional else {"shared", "master"}):
-            raise InvalidArgument(
-                f"container {name}: {source} is on a mount that is not shared",
-                hint=f"mount --make-rshared {enclosing.target if enclosing else '/'}",
-            )
-    return msgspec.structs.replace(wanted, host_path=source)
 
 
 def make_log_directory(log_path: str) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from podwright.errors import PodwrightError
 from podwright.process import Process
-from podwright.runtime.container import executing, exits, place
+from podwright.runtime.container import executing, exits, place, staging
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.running import Runner
 from podwright.runtime.handlers.oci import OciHandler, RuntimeStatus
@@ -112,9 +112,11 @@ async def forget(env: ContainerEnvironment, container: Container) -> None:
 
 
 async def _remove_orphans(env: ContainerEnvironment) -> None:
-    """Directories that no record knows of."""
-    for folder in (f"{env.state}/containers", f"{env.root}/containers"):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+    """Directories that no record knows of, and what was made ready for creates that a crash interrupted."""
+    await asyncio.to_thread(staging.clear_all, env.state)
+    for folder, mode in ((f"{env.state}/containers", 0o711), (f"{env.root}/containers", 0o700)):
+        os.makedirs(folder, exist_ok=True)
+        os.chmod(folder, mode)  # pods with users of their own pass through the bundles' folder
         for name in os.listdir(folder):
             if env.store.find(name) is None:
                 log.warning("removing an unknown container's directory: id=%s", name[:12])

@@ -16,7 +16,7 @@ import msgspec
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.linux import cgroup
 from podwright.process import Process
-from podwright.runtime.container import exits, place
+from podwright.runtime.container import exits, place, staging
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.handlers import conmon
 from podwright.runtime.model.base import NamespaceMode
@@ -44,9 +44,11 @@ class Runner:
         handler = self._env.handler_of(container)
         try:
             place.make_log_directory(container.log_path)
-            started = await handler.create(
-                self._env.monitored(container), lambda monitor, when: self._note_monitor(container.id, monitor, when)
-            )
+            async with staging.ready(self._env.paths(container.id), self._env.sandboxes.users):
+                started = await handler.create(
+                    self._env.monitored(container),
+                    lambda monitor, when: self._note_monitor(container.id, monitor, when),
+                )
             await handler.start(container.id)
             record = self._env.store.put(
                 msgspec.structs.replace(

@@ -25,10 +25,12 @@ NO_PROGRAMS = Programs(runtime="crun", is_crun=False, conmon="conmon", conmon_op
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """What an OCI runtime says of itself (`features`, OCI runtime-spec features.md)."""
+    """What an OCI runtime can do, as far as it depends on it.
 
-    recursive_read_only: bool = False
-    user_namespaces: bool = False
+    Mapped owners and recursive read-only mounts do not: see `container.staging`.
+    """
+
+    user_namespaces: bool = False  # join one that is there
 
 
 class Handlers:
@@ -82,7 +84,7 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
     if default and default not in wanted:
         raise FailedPrecondition(f"default_handler {default!r} is not among the handlers {sorted(wanted)}")
     programs = await asyncio.gather(*(_programs(name, settings, runner) for name, settings in wanted.items()))
-    features = await asyncio.gather(*(_features(found.runtime, runner) for found in programs))
+    features = await asyncio.gather(*(_features(found, runner) for found in programs))
     state = f"{config.state}/runtimes"
     os.makedirs(state, mode=0o700, exist_ok=True)
     make = functools.partial(
@@ -135,21 +137,22 @@ async def _is_crun(runtime: str, runner: ProcessRunner) -> bool:
     return answer.stdout.startswith(b"crun version")
 
 
-async def _features(runtime: str, runner: ProcessRunner) -> Features:
-    """What the runtime's `features` command tells; runtimes without the command have none of the extras."""
+async def _features(programs: Programs, runner: ProcessRunner) -> Features:
+    """What the runtime's `features` command tells; runtimes without the command have none of the extras.
+
+    crun is not asked: it has had user namespaces from the start, but the command only since 1.8.6.
+    """
+    if programs.is_crun:
+        return Features(user_namespaces=True)
     try:
-        answer = await runner.run(Command(argv=(runtime, "features"), timeout_s=QUERY_TIMEOUT_S))
+        answer = await runner.run(Command(argv=(programs.runtime, "features"), timeout_s=QUERY_TIMEOUT_S))
         return parse_features(json.loads(answer.stdout)) if answer.returncode == 0 else Features()
     except (PodwrightError, ValueError) as failure:
-        log.warning("runtime does not tell its features: runtime=%s error=%s", runtime, failure)
+        log.warning("runtime does not tell its features: runtime=%s error=%s", programs.runtime, failure)
         return Features()
 
 
 def parse_features(document: dict[str, Any]) -> Features:
-    """The features that CRI reports, from the runtime's document."""
+    """The features, from the runtime's own document (OCI runtime-spec, features.md)."""
     linux = document.get("linux") or {}
-    idmap = (((linux.get("mountExtensions") or {}).get("idmap")) or {}).get("enabled", False)
-    return Features(
-        recursive_read_only="rro" in (document.get("mountOptions") or ()),
-        user_namespaces="user" in (linux.get("namespaces") or ()) and bool(idmap),
-    )
+    return Features(user_namespaces="user" in (linux.get("namespaces") or ()))

@@ -39,6 +39,26 @@ class UserNamespace(Value, frozen=True, kw_only=True):
     uids: tuple[IdMapping, ...] = ()
     gids: tuple[IdMapping, ...] = ()
 
+    def on_host(self, uid: int, gid: int) -> tuple[int, int]:
+        """Who a user and a group of the namespace are on the host; nobody (65534) for ids without a mapping."""
+        return _or_nobody(host_id(self.uids, uid)), _or_nobody(host_id(self.gids, gid))
+
+
+NOBODY = 65534  # what the kernel shows for ids without a mapping, too (/proc/sys/kernel/overflowuid)
+
+
+def host_id(mappings: tuple[IdMapping, ...], container_id: int) -> int | None:
+    """The id on the host; None when there is none."""
+    for mapping in mappings:
+        offset = container_id - mapping.container_id
+        if 0 <= offset < mapping.length:
+            return mapping.host_id + offset
+    return None
+
+
+def _or_nobody(number: int | None) -> int:
+    return NOBODY if number is None else number
+
 
 class NamespaceOptions(Value, frozen=True, kw_only=True):
     """CRI's NamespaceOption; `target_id` goes with pid TARGET."""
@@ -48,6 +68,11 @@ class NamespaceOptions(Value, frozen=True, kw_only=True):
     ipc: NamespaceMode = NamespaceMode.POD
     target_id: str = ""
     user: UserNamespace | None = None
+
+    @property
+    def own_user(self) -> UserNamespace | None:
+        """The user namespace that the pod has of its own; None: the host's."""
+        return self.user if self.user is not None and self.user.mode is NamespaceMode.POD else None
 
 
 class ProfileType(IntEnum):

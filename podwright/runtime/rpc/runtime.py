@@ -11,16 +11,21 @@ import msgspec
 from podwright import __version__
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
+from podwright.linux import detached
 from podwright.runtime import config as configuration
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.network import NetworkService
+from podwright.runtime.sandbox.userns import UserNamespaces
 
 
 class RuntimeRpcs:
     """The family."""
 
-    def __init__(self, config: configuration.Config, handlers: Handlers, network: NetworkService) -> None:
+    def __init__(
+        self, config: configuration.Config, handlers: Handlers, network: NetworkService, users: UserNamespaces
+    ) -> None:
         self._config = config
+        self._users = users
         self._handlers = handlers
         self._network = network
 
@@ -46,16 +51,21 @@ class RuntimeRpcs:
                 type="NetworkReady", status=network.ready, reason=network.reason, message=network.message
             ),
         ]
+        user_namespaces = not await self._users.lacking()
         response = api.StatusResponse(
             status=api.RuntimeStatus(conditions=conditions),
-            runtime_handlers=self._runtime_handlers(),
-            features=api.RuntimeFeatures(supplemental_groups_policy=True),
+            runtime_handlers=self._runtime_handlers(user_namespaces=user_namespaces),
+            features=api.RuntimeFeatures(
+                supplemental_groups_policy=True,
+                user_namespaces_host_network=user_namespaces,
+                mount_options=True,
+            ),
         )
         if request.verbose:
             response.info["config"] = json.dumps(msgspec.to_builtins(self._config))
         return response
 
-    def _runtime_handlers(self) -> list[api.RuntimeHandler]:
+    def _runtime_handlers(self, *, user_namespaces: bool) -> list[api.RuntimeHandler]:
         """One per handler, and one without a name that stands for the default."""
         names = self._handlers.names()
         if self._handlers.default:
@@ -64,7 +74,8 @@ class RuntimeRpcs:
         for name in names:
             features = self._handlers.features[name or self._handlers.default]
             supported = api.RuntimeHandlerFeatures(
-                recursive_read_only_mounts=features.recursive_read_only, user_namespaces=False
+                recursive_read_only_mounts=detached.is_supported(),
+                user_namespaces=user_namespaces and features.user_namespaces,
             )
             messages.append(api.RuntimeHandler(name=name, features=supported))
         return messages

@@ -16,14 +16,24 @@ from podwright.errors import PodwrightError
 from podwright.linux import cgroup, proc
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime.handlers.cgroups import cgroup_directory, cgroups_path
+from podwright.runtime.handlers.idmaps import oci_mappings
 from podwright.runtime.handlers.registry import Handlers
+from podwright.runtime.model.base import NOBODY, UserNamespace, host_id
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.sandbox import pause
 from podwright.runtime.sandbox.paths import SandboxPaths
 
 log = logging.getLogger(__name__)
 
-OCI_TYPES = {"net": "network", "ipc": "ipc", "uts": "uts"}
+PROC = {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}
+# Runtimes put devices in the root's /dev; that of the root that is shared does not belong to a pod's own users.
+DEV = {
+    "destination": "/dev",
+    "type": "tmpfs",
+    "source": "tmpfs",
+    "options": ["nosuid", "noexec", "mode=755", "size=64k"],
+}
+OCI_TYPES = {"net": "network", "ipc": "ipc", "uts": "uts", "user": "user"}
 
 
 def spec(
@@ -33,22 +43,22 @@ def spec(
     namespaces = [{"type": "mount"}, {"type": "pid"}]
     namespaces += [{"type": OCI_TYPES[kind], "path": path} for kind, path in sorted(pins.items())]
     name = sandbox.config.name
+    user = sandbox.config.security.namespaces.own_user
     return {
         "ociVersion": "1.0.2",
         "process": {
-            "user": {"uid": 65534, "gid": 65534},
+            "user": _user(user),
             "args": ["/pause"],
             "cwd": "/",
             "noNewPrivileges": True,
             "oomScoreAdj": oom_score_adj,
         },
         "root": {"path": root, "readonly": True},
-        "mounts": [
-            {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}
-        ],
+        "mounts": [PROC, *([DEV] if user else [])],
         "linux": {
             "cgroupsPath": cgroups_path,
             "namespaces": namespaces,
+            **(oci_mappings(user) if user else {}),
             "resources": {"cpu": {"shares": 2}, "devices": [{"allow": False, "access": "rwm"}]},
         },
         "annotations": {
@@ -59,6 +69,13 @@ def spec(
             "io.kubernetes.cri.sandbox-uid": name.uid,
         },
     }
+
+
+def _user(user: UserNamespace | None) -> dict[str, int]:
+    """Nobody, where nobody is mapped; else the pod's root, who is nobody on the host."""
+    if user is None or None not in (host_id(user.uids, NOBODY), host_id(user.gids, NOBODY)):
+        return {"uid": NOBODY, "gid": NOBODY}
+    return {"uid": 0, "gid": 0}
 
 
 def write_bundle(paths: SandboxPaths, document: dict[str, Any]) -> None:

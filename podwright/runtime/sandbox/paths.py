@@ -29,6 +29,11 @@ class SandboxPaths:
         return f"{self.directory}/utsns"
 
     @property
+    def userns(self) -> str:
+        """Where the user namespace is pinned."""
+        return f"{self.directory}/userns"
+
+    @property
     def shm(self) -> str:
         """The tmpfs that the pod's containers see as /dev/shm."""
         return f"{self.directory}/shm"

@@ -14,10 +14,10 @@ import socket
 
 from podwright.errors import InvalidArgument
 from podwright.linux import libc, mount, namespaces
-from podwright.linux.files import write_new
+from podwright.linux.files import make_private, write_new
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.sandbox import SandboxConfig
-from podwright.runtime.sandbox import files
+from podwright.runtime.sandbox import files, sysctls
 from podwright.runtime.sandbox.paths import SandboxPaths
 
 FILE_LIMIT_BYTES = 1024 * 1024
@@ -27,14 +27,19 @@ DEFAULT_NET_SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.pin
 
 
 def make(config: SandboxConfig, paths: SandboxPaths, shm_size_bytes: int) -> None:
-    """Create everything. Raises OSError, or InvalidArgument for a sysctl value that the kernel refuses."""
-    os.makedirs(paths.directory, mode=0o711)
+    """Create everything but a pod's own user namespace and those inside it: `userns` does that afterwards.
+
+    Raises OSError, or InvalidArgument for a sysctl value that the kernel refuses.
+    """
+    make_private(paths.directory, group=root_on_host(config)[1])
     _write_files(config, paths)
-    if pins := pinned_paths(config, paths):
-        namespaces.create_pinned(pins, lambda: _set_up_inside(config, pins))
+    pins = pinned_paths(config, paths)
+    if pins and "user" not in pins:
+        namespaces.create_pinned(pins, lambda: set_up_inside(config, pins))
     if config.security.namespaces.ipc is not NamespaceMode.NODE:
         os.mkdir(paths.shm, 0o755)
         mount.mount_tmpfs(paths.shm, size_bytes=shm_size_bytes, mode=0o1777)
+        os.chown(paths.shm, *root_on_host(config))
 
 
 def make_log_directory(config: SandboxConfig) -> None:
@@ -54,7 +59,7 @@ def unmake(paths: SandboxPaths) -> None:
     """Let go of everything that `make` may have made; absent parts are fine. Raises OSError."""
     if not os.path.isdir(paths.directory):
         return
-    for pin in (paths.netns, paths.ipcns, paths.utsns):
+    for pin in (paths.netns, paths.ipcns, paths.utsns, paths.userns):
         namespaces.unpin(pin)
     mount.unmount(paths.shm)
     shutil.rmtree(paths.directory)
@@ -62,7 +67,7 @@ def unmake(paths: SandboxPaths) -> None:
 
 def unpin(paths: SandboxPaths) -> None:
     """Let go of the namespaces and /dev/shm of a stopped sandbox, but keep its files."""
-    for pin in (paths.netns, paths.ipcns, paths.utsns):
+    for pin in (paths.netns, paths.ipcns, paths.utsns, paths.userns):
         namespaces.unpin(pin)
     mount.unmount(paths.shm)
 
@@ -83,31 +88,46 @@ def pinned_paths(config: SandboxConfig, paths: SandboxPaths) -> dict[str, str]:
         pins |= {"net": paths.netns, "uts": paths.utsns}
     if modes.ipc is not NamespaceMode.NODE:
         pins["ipc"] = paths.ipcns
+    if modes.own_user is not None:
+        pins["user"] = paths.userns
     return pins
+
+
+def root_on_host(config: SandboxConfig) -> tuple[int, int]:
+    """(uid, gid) that the pod's root has on the host."""
+    user = config.security.namespaces.own_user
+    return (0, 0) if user is None else user.on_host(0, 0)
 
 
 def apply_network_sysctls(config: SandboxConfig, paths: SandboxPaths) -> None:
     """Set the request's net.* values, once the interfaces are there. Raises InvalidArgument."""
     wanted = {name: value for name, value in config.sysctls.items() if name.startswith("net")}
+    user = config.security.namespaces.own_user
+    if user is not None:
+        wanted = {name: sysctls.as_on_host(name, value, user.gids) for name, value in wanted.items()}
     if wanted:
         namespaces.run_in(paths.netns, "net", lambda: _write_sysctls(wanted))
 
 
-def _set_up_inside(config: SandboxConfig, pins: dict[str, str]) -> None:
-    """Runs in the new namespaces."""
+def ipc_sysctls(config: SandboxConfig) -> dict[str, str]:
+    """The request's values that belong to the IPC namespace."""
+    return {name: value for name, value in config.sysctls.items() if not name.startswith("net")}
+
+
+def set_up_inside(config: SandboxConfig, pins: dict[str, str]) -> None:
+    """Runs in the new namespaces. With a user namespace, the values of IPC are left to `userns`."""
     if "uts" in pins:
         libc.sethostname(files.hostname(config, socket.gethostname()).encode())
     if "net" in pins:
         _write_sysctls(DEFAULT_NET_SYSCTLS)
-    if "ipc" in pins:
-        _write_sysctls({name: value for name, value in config.sysctls.items() if not name.startswith("net")})
+    if "ipc" in pins and config.security.namespaces.own_user is None:
+        _write_sysctls(ipc_sysctls(config))
 
 
 def _write_sysctls(values: dict[str, str]) -> None:
     for name, value in values.items():
-        path = "/proc/sys/" + (name if "/" in name else name.replace(".", "/"))
         try:
-            with open(path, "w", encoding="utf-8") as file:
+            with open(sysctls.path(name), "w", encoding="utf-8") as file:
                 file.write(value)
         except OSError as failure:
             raise InvalidArgument(f"sysctl {name}={value!r}: {failure.strerror}") from failure
@@ -119,6 +139,8 @@ def _write_files(config: SandboxConfig, paths: SandboxPaths) -> None:
     hosts = _read("/etc/hosts") or "127.0.0.1 localhost\n::1 localhost\n"
     write_new(paths.hosts, hosts.encode(), mode=0o644)
     write_new(paths.resolv_conf, files.resolv_conf(config.dns, _read("/etc/resolv.conf")).encode(), mode=0o644)
+    for path in (paths.hostname, paths.hosts, paths.resolv_conf):
+        os.chown(path, *root_on_host(config))
 
 
 def _read(path: str) -> str:

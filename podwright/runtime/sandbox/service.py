@@ -28,6 +28,7 @@ from podwright.runtime.network import AttachRequest, NetworkService
 from podwright.runtime.sandbox import place, reviving, validate
 from podwright.runtime.sandbox.infra import InfraContainers
 from podwright.runtime.sandbox.paths import SandboxPaths, sandbox_paths
+from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database, Store
 
@@ -54,6 +55,7 @@ class SandboxSettings:
     state: str
     containers: configuration.Containers
     cgroups: CgroupHost
+    users: UserNamespaces
 
 
 class SandboxService:
@@ -72,6 +74,7 @@ class SandboxService:
             database, Sandbox, label="sandbox", id_of=lambda record: record.id, name_of=lambda r: _key(r.config.name)
         )
         self._settings = settings
+        self.users = settings.users
         self.handlers = handlers
         self._network = network
         self._infra = infra
@@ -132,7 +135,12 @@ class SandboxService:
     async def build(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
         """Every step from the record to READY. Whoever calls takes back what a failure leaves (`tear_down`)."""
         place.make_log_directory(sandbox.config)
+        has_users = sandbox.config.security.namespaces.own_user is not None
+        if has_users:
+            await self.users.check(sandbox.handler, self.handlers)
         await asyncio.to_thread(place.make, sandbox.config, paths, self._settings.containers.shm_size_bytes)
+        if has_users:
+            await self.users.make(sandbox.config, paths)
         if sandbox.netns:
             attachment = await self._network.attach(attach_request(sandbox))
             sandbox = self.store.put(msgspec.structs.replace(sandbox, attachment=attachment))
@@ -286,7 +294,8 @@ class SandboxService:
     async def _remove_orphans(self) -> None:
         """Directories that no record knows of."""
         folder = f"{self._settings.state}/sandboxes"
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
+        os.chmod(folder, 0o711)  # pods with users of their own pass through it
         for name in os.listdir(folder):
             if self.store.find(name) is None:
                 log.warning("removing an unknown sandbox's directory: id=%s", name[:12])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.errors import InvalidArgument
 from podwright.runtime.model.base import NamespaceMode, NamespaceOptions, check_no_nul, check_path
 from podwright.runtime.model.sandbox import SandboxConfig
 
 NAME_LIMIT = 253  # of a DNS subdomain, the longest name that Kubernetes has
+ID_COUNT = 2**32 - 1  # the last 32-bit number means "no id"
 HOSTNAME_LIMIT = 64  # the kernel's (__NEW_UTS_LEN)
 # Those that the kernel keeps per namespace; all others would change the host.
 IPC_SYSCTLS = re.compile(r"kernel[./](shm\w+|msg\w+|sem)|fs[./]mqueue[./]\w+")
@@ -16,7 +17,7 @@ NET_SYSCTLS = re.compile(r"net[./][\w./:@-]+")
 
 
 def check(config: SandboxConfig) -> None:
-    """Raises InvalidArgument, or FailedPrecondition for what this build cannot do yet."""
+    """Raises InvalidArgument."""
     check_no_nul("sandbox config", config)
     for field in ("name", "namespace", "uid"):
         value = getattr(config.name, field)
@@ -56,7 +57,11 @@ def _check_namespaces(label: str, modes: NamespaceOptions) -> None:
         return
     if user.mode is not NamespaceMode.POD or len(user.uids) != 1 or len(user.gids) != 1:
         raise InvalidArgument(f"{label}: a user namespace needs mode POD and exactly one uid and one gid mapping")
-    raise FailedPrecondition(f"{label}: user namespaces are not supported yet")
+    for mapping in (*user.uids, *user.gids):
+        if mapping.container_id != 0 or mapping.length < 1:
+            raise InvalidArgument(f"{label}: the mapping of the user namespace leaves out id 0, the pod's root")
+        if mapping.host_id + mapping.length > ID_COUNT:
+            raise InvalidArgument(f"{label}: {mapping.length} ids from {mapping.host_id} on are more than there are")
 
 
 def _check_ports(label: str, config: SandboxConfig) -> None:

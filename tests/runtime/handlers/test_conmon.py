@@ -92,12 +92,8 @@ def test_cgroup_names() -> None:
     ("document", "features"),
     [
         ({}, Features()),
-        ({"mountOptions": ["rro"]}, Features(recursive_read_only=True)),
-        ({"linux": {"namespaces": ["user"]}}, Features()),
-        (
-            {"linux": {"namespaces": ["user"], "mountExtensions": {"idmap": {"enabled": True}}}},
-            Features(user_namespaces=True),
-        ),
+        ({"linux": {"namespaces": ["pid"]}}, Features()),
+        ({"linux": {"namespaces": ["pid", "user"]}}, Features(user_namespaces=True)),
     ],
 )
 def test_features(document: dict[str, object], features: Features) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
+from podwright.errors import InvalidArgument, PodwrightError
 from podwright.runtime.model.base import IdMapping, NamespaceMode, NamespaceOptions, UserNamespace
 from podwright.runtime.model.sandbox import DnsConfig, PortMapping, SandboxConfig, SandboxName, SandboxSecurity
 from podwright.runtime.sandbox import files, validate
@@ -14,6 +14,9 @@ from podwright.runtime.sandbox import files, validate
 NAME = SandboxName(name="n", namespace="ns", uid="u")
 HOST = SandboxSecurity(namespaces=NamespaceOptions(network=NamespaceMode.NODE, ipc=NamespaceMode.NODE))
 ROOT = (IdMapping(host_id=100000, container_id=0, length=1),)
+SHIFTED = (IdMapping(host_id=100000, container_id=1, length=1),)
+NOTHING = (IdMapping(host_id=100000, container_id=0, length=0),)
+BEYOND = (IdMapping(host_id=2**32 - 2, container_id=0, length=2),)
 
 
 def _config(**fields: Any) -> SandboxConfig:
@@ -33,6 +36,7 @@ def _user(**fields: Any) -> SandboxSecurity:
         _config(sysctls={"net.ipv4.tcp_syncookies": "1", "kernel.shmmax": "1", "fs/mqueue/msg_max": "1"}),
         _config(security=HOST),
         _config(security=_user(mode=NamespaceMode.NODE)),
+        _config(security=_user(uids=ROOT, gids=ROOT)),
     ],
 )
 def test_taken(config: SandboxConfig) -> None:
@@ -62,17 +66,18 @@ def test_taken(config: SandboxConfig) -> None:
         (_config(sysctls={"kernel.shmmax": "1"}, security=HOST), "host's IPC"),
         (_config(security=_user(mode=NamespaceMode.NODE, uids=ROOT)), "no mappings"),
         (_config(security=_user(mode=NamespaceMode.CONTAINER, uids=ROOT, gids=ROOT)), "mode POD"),
+        (_config(security=_user(mode=NamespaceMode.CONTAINER)), "mode POD"),
+        (_config(security=_user(mode=NamespaceMode.TARGET)), "mode POD"),
         (_config(security=_user(uids=ROOT)), "exactly one"),
+        (_config(security=_user(uids=ROOT * 2, gids=ROOT * 2)), "exactly one"),
+        (_config(security=_user(uids=SHIFTED, gids=ROOT)), "leaves out id 0"),
+        (_config(security=_user(uids=ROOT, gids=NOTHING)), "leaves out id 0"),
+        (_config(security=_user(uids=ROOT, gids=BEYOND)), "more than there are"),
     ],
 )
 def test_refused(config: SandboxConfig, words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):
         validate.check(config)
-
-
-def test_user_namespaces_are_not_there_yet() -> None:
-    with pytest.raises(FailedPrecondition, match="not supported yet"):
-        validate.check(_config(security=_user(uids=ROOT, gids=ROOT)))
 
 
 def test_every_refusal_is_one_of_ours() -> None:

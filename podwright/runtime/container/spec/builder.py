@@ -9,13 +9,15 @@ from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.runtime.container.spec import capabilities, command, mounts, resources, seccomp
 from podwright.runtime.container.spec.mounts import SandboxFiles
 from podwright.runtime.container.spec.resources import CgroupAbilities
-from podwright.runtime.model.base import NamespaceMode, ProfileType, Resources, SecurityProfile
+from podwright.runtime.handlers.idmaps import oci_mappings
+from podwright.runtime.model.base import NamespaceMode, ProfileType, Resources, SecurityProfile, UserNamespace
 from podwright.runtime.model.container import ContainerConfig, User
 from podwright.runtime.model.image import ImageConfig
 from podwright.runtime.model.sandbox import Sandbox
 
 # The lowest version that has every field used here: crun before 1.9 refuses documents of 1.1.
 OCI_VERSION = "1.0.2"
+HOST_USERS = UserNamespace(mode=NamespaceMode.NODE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +109,9 @@ def process(inputs: SpecInputs) -> dict[str, Any]:
 
 def linux(inputs: SpecInputs) -> dict[str, Any]:
     """The OCI `linux` section."""
+    user = inputs.sandbox.config.security.namespaces.own_user
     config = inputs.config
-    limits = resources.oci_resources(inputs.resources)
+    limits = resources.without_quota(resources.oci_resources(inputs.resources))  # as a new cgroup begins
     limits["devices"] = device_rules(inputs)
     result: dict[str, Any] = {
         "cgroupsPath": inputs.cgroups_path,
@@ -116,6 +119,7 @@ def linux(inputs: SpecInputs) -> dict[str, Any]:
             {"type": kind, **({"path": path} if path else {})} for kind, path in sorted(inputs.namespaces.items())
         ],
         "resources": limits,
+        **(oci_mappings(user) if user else {}),
     }
     if propagation := mounts.rootfs_propagation(config.mounts):
         result["rootfsPropagation"] = propagation
@@ -215,6 +219,10 @@ def namespace_paths(
         result["pid"] = f"/proc/{target_pid}/ns/pid"
     if private_cgroup and not config.security.privileged:
         result["cgroup"] = ""
+    if modes.user is not None and modes.user != (sandbox.config.security.namespaces.user or HOST_USERS):
+        raise InvalidArgument(
+            f"container {config.name} wants another user namespace than its sandbox {sandbox.id[:12]}"
+        )
     if modes.network is NamespaceMode.NODE and "network" in result:
         raise InvalidArgument(
             f"container {config.name} wants the host's network, but sandbox {sandbox.id[:12]} has its own"

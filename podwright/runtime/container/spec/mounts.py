@@ -27,6 +27,7 @@ class SandboxFiles:
     hosts: str = ""
     resolv_conf: str = ""
     shm: str = ""
+    sys: str = ""  # the host's, for pods that may not mount one of their own
 
 
 def mounts(
@@ -35,11 +36,12 @@ def mounts(
     """All mounts in the order in which to make them.
 
     A requested mount takes the place of a default one with the same path; one on /dev or /sys of all below it.
-    `requested` has its host paths resolved already. Raises InvalidArgument for a path that is not absolute.
+    `requested` has its host paths resolved already, and what not every runtime can do (mapped owners, recursive
+    read-only) is done to them there. Raises InvalidArgument for a path that is not absolute.
     """
     wanted = [_bind(mount) for mount in requested]
     taken = {mount["destination"] for mount in wanted}
-    defaults = [*_system(privileged=privileged), *_sandbox(files, readonly_root=readonly_root)]
+    defaults = [*_system(files.sys, privileged=privileged), *_sandbox(files, readonly_root=readonly_root)]
     kept = [mount for mount in defaults if not _overridden(mount["destination"], taken)]
     return sorted(kept + wanted, key=lambda mount: _depth(mount["destination"]))
 
@@ -58,20 +60,16 @@ def _bind(mount: Mount) -> OciMount:
     unknown = set(mount.options) - ALLOWED_OPTIONS
     if unknown:
         raise InvalidArgument(f"mount {mount.container_path}: unknown option {min(unknown)!r}")
-    access = "rro" if mount.recursive_read_only else "ro" if mount.readonly else "rw"
-    result: OciMount = {
+    access = "ro" if mount.readonly else "rw"
+    return {
         "destination": posixpath.normpath(mount.container_path),
         "type": "bind",
         "source": mount.host_path,
         "options": ["rbind", PROPAGATION_OPTIONS[mount.propagation], access, *mount.options],
     }
-    for key, mappings in (("uidMappings", mount.uid_mappings), ("gidMappings", mount.gid_mappings)):
-        if mappings:
-            result[key] = [{"containerID": m.container_id, "hostID": m.host_id, "size": m.length} for m in mappings]
-    return result
 
 
-def _system(*, privileged: bool) -> list[OciMount]:
+def _system(host_sys: str, *, privileged: bool) -> list[OciMount]:
     access = "rw" if privileged else "ro"
     quiet = ["nosuid", "noexec", "nodev"]
     return [
@@ -89,7 +87,10 @@ def _system(*, privileged: bool) -> list[OciMount]:
             "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
         },
         {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": quiet},
-        {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [*quiet, access]},
+        # The kernel gives a sysfs only to those who own the network namespace that it would show.
+        {"destination": "/sys", "type": "bind", "source": host_sys, "options": ["rbind", "rprivate", *quiet, "ro"]}
+        if host_sys
+        else {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [*quiet, access]},
         {
             "destination": "/sys/fs/cgroup",
             "type": "cgroup",

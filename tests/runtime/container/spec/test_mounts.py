@@ -6,7 +6,6 @@ import pytest
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.container.spec.mounts import OciMount, SandboxFiles, mounts, rootfs_propagation
-from podwright.runtime.model.base import IdMapping
 from podwright.runtime.model.container import Mount, Propagation
 
 FILES = SandboxFiles(hostname="/s/hostname", hosts="/s/hosts", resolv_conf="/s/resolv.conf", shm="/s/shm")
@@ -79,10 +78,6 @@ def test_parents_come_before_children_and_equals_keep_their_order() -> None:
         (Mount(container_path="/m", host_path="/h"), ["rbind", "rprivate", "rw"]),
         (Mount(container_path="/m", host_path="/h", readonly=True), ["rbind", "rprivate", "ro"]),
         (
-            Mount(container_path="/m", host_path="/h", readonly=True, recursive_read_only=True),
-            ["rbind", "rprivate", "rro"],
-        ),
-        (
             Mount(container_path="/m", host_path="/h", propagation=Propagation.HOST_TO_CONTAINER),
             ["rbind", "rslave", "rw"],
         ),
@@ -96,11 +91,10 @@ def test_options(mount: Mount, options: list[str]) -> None:
     assert _plan(mount)["/m"]["options"] == options
 
 
-def test_id_mappings() -> None:
-    mapping = IdMapping(host_id=100000, container_id=0, length=65536)
-    plan = _plan(Mount(container_path="/m", host_path="/h", uid_mappings=(mapping,)))
-    assert plan["/m"]["uidMappings"] == [{"containerID": 0, "hostID": 100000, "size": 65536}]
-    assert "gidMappings" not in plan["/m"]
+def test_the_hosts_sys_for_those_who_may_not_mount_one() -> None:
+    plan = {m["destination"]: m for m in mounts((), SandboxFiles(sys="/s"), privileged=True, readonly_root=False)}
+    assert (plan["/sys"]["type"], plan["/sys"]["source"]) == ("bind", "/s")
+    assert "ro" in plan["/sys"]["options"]
 
 
 @pytest.mark.parametrize(
