@@ -74,3 +74,52 @@ async def test_settling_cancels_what_is_late() -> None:
     assert undone
     with pytest.raises(asyncio.CancelledError):
         await caller
+
+
+async def test_a_job_that_does_not_outlive_its_callers_ends_with_the_last() -> None:
+    flight: SingleFlight[str, None] = SingleFlight("test", outlives_callers=False)
+    running, cancelled = asyncio.Event(), 0
+
+    async def job() -> None:
+        nonlocal cancelled
+        running.set()
+        try:
+            await asyncio.sleep(100)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.01)  # undoes what it did
+            cancelled += 1
+            raise
+
+    callers = [asyncio.create_task(flight.join("k", job)) for _ in range(2)]
+    await running.wait()
+    callers[0].cancel()
+    await asyncio.wait(callers[:1])
+    assert (cancelled, "k" in flight) == (0, True)
+    callers[1].cancel()
+    await asyncio.sleep(0)
+    assert "k" not in flight  # whoever comes now starts anew
+    await asyncio.wait(callers[1:])
+    assert cancelled == 1
+
+
+async def test_cancelling_everything_waits_for_the_undoing() -> None:
+    flight: SingleFlight[str, None] = SingleFlight("test", outlives_callers=False)
+    undone = 0
+
+    async def job() -> None:
+        nonlocal undone
+        try:
+            await asyncio.sleep(100)
+        finally:
+            await asyncio.sleep(0.01)
+            undone += 1
+
+    callers = [asyncio.create_task(flight.join(key, job)) for key in "ab"]
+    await asyncio.sleep(0.001)
+    callers[0].cancel()
+    await asyncio.sleep(0.001)  # its job is ending already
+    await flight.cancel()
+    assert undone == 2
+    outcomes = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError] * 2
+    await flight.cancel()

@@ -19,13 +19,13 @@ from podwright.errors import NotFound, PodwrightError
 from podwright.process import ProcessRunner
 from podwright.runtime import config
 from podwright.runtime.image import lookup
-from podwright.runtime.image.flight import Flights
 from podwright.runtime.image.pull import Lease, Pulled, Puller
 from podwright.runtime.image.records import Hold, ImageRecord, Target
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import FsUsage, Image, RegistryAuth
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.reference import Reference
+from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database, Table
 from podwright.runtime.storage.blobs import BlobStore
 from podwright.runtime.storage.layers import EMPTY, LayerStore
@@ -56,7 +56,9 @@ class ImageService:
         self._records = self._table.load()
         self._holds = self._hold_table.load()
         self._leases: list[Lease] = []
-        self._flights: Flights[ImageId] = Flights()
+        self._pulls: SingleFlight[tuple[str, RegistryAuth | None], ImageId] = SingleFlight(
+            "pull image", outlives_callers=False
+        )
         self._background: set[asyncio.Task[None]] = set()
         self._usage: FsUsage | None = None
 
@@ -68,7 +70,7 @@ class ImageService:
         damaged, hostile, or for other platforms), ResourceExhausted (disk) and Unknown (RegistryUnavailable).
         """
         whole = reference.parse(name)
-        return await self._flights.join((str(whole), auth), lambda: self._pull(whole, auth))
+        return await self._pulls.join((str(whole), auth), lambda: self._pull(whole, auth))
 
     async def _pull(self, whole: Reference, auth: RegistryAuth | None) -> ImageId:
         started = time.monotonic()
@@ -214,7 +216,7 @@ class ImageService:
 
     async def close(self) -> None:
         """Stop pulls, and let background work end."""
-        await self._flights.close()
+        await self._pulls.cancel()
         if self._background:
             await asyncio.wait(self._background)
 
