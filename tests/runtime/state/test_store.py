@@ -1,0 +1,54 @@
+"""Watchers of a store, and its generation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from podwright.runtime.model.base import Value
+from podwright.runtime.state import Database, Store
+
+
+class Thing(Value, frozen=True, kw_only=True):
+    """A record."""
+
+    id: str
+    size: int
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store[Thing]]:
+    """A store with one record."""
+    database = Database(str(tmp_path))
+    made = Store(database, Thing, label="thing", id_of=lambda thing: thing.id, name_of=lambda thing: (thing.id,))
+    made.put(Thing(id="a", size=1))
+    yield made
+    database.close()
+
+
+def test_watchers_see_each_change_when_everybody_can(store: Store[Thing]) -> None:
+    seen: list[tuple[Thing | None, Thing | None, bool]] = []
+    store.watchers.append(lambda old, new: seen.append((old, new, store.find("a") is (new or None))))
+    first = store.get("a")
+    second = store.put(Thing(id="a", size=2))
+    third = store.observe(Thing(id="a", size=3))
+    store.delete("a")
+    store.delete("a")
+    assert seen == [(first, second, True), (second, third, True), (third, None, True)]
+
+
+def test_the_generation_grows_with_every_change(store: Store[Thing]) -> None:
+    generations = [store.generation]
+    for change in (
+        lambda: store.put(Thing(id="a", size=1)),
+        lambda: store.put(Thing(id="b", size=1)),
+        lambda: store.delete("b"),
+    ):
+        change()
+        generations.append(store.generation)
+    assert generations == sorted(set(generations))
+    store.delete("b")
+    store.find("a")
+    assert store.generation == generations[-1]
