@@ -62,6 +62,12 @@ def write_limits(limits: Mapping[str, str]) -> list[str]:
     return refused
 
 
+def lift_v1_cpu_quota(host: CgroupHost, path: str) -> None:
+    """No CPU quota, on v1. Raises OSError."""
+    with open(f"{host.directory(path, 'cpu')}/cpu.cfs_quota_us", "r+", encoding="ascii") as file:
+        file.write("-1")
+
+
 def set_huge_pages(host: CgroupHost, path: str, limits: Iterable[tuple[str, int]]) -> None:
     """Limit huge pages by their sizes, such as "2MB". Raises OSError."""
     for size, limit_bytes in limits:

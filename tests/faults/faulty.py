@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.harness.podwright import Podwright, Settings
 
 HANDLER = "faulty"
-VERBS = "create|start|delete|exec|run|state|features"
+VERBS = "create|start|delete|exec|run|state|features|update"
 SCRIPT = """\
 #!/bin/sh
 [ "$*" = --version ] && echo faulty version 1 && exit

@@ -7,10 +7,10 @@ OOM killer are written here. When any of it fails, the cgroup's files get back w
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -65,17 +65,25 @@ class Updater:
         _check_memory(env, container, limits)
         before = cgroup_limits.read_limits(env.cgroups, container.cgroup, limits.unified)
         try:
-            await env.handler_of(container).update(container.id, resources.oci_resources(limits))
+            await self._tell_runtime(container, limits)
             cgroup_limits.set_huge_pages(env.cgroups, container.cgroup, limits.hugepage_limits)
             _rescore(env, container, container.resources.oom_score_adj, limits.oom_score_adj)
             self._commit(container.id, limits)
         except BaseException as failure:
-            if refused := cgroup_limits.write_limits(before):
+            if refused := await asyncio.shield(asyncio.to_thread(cgroup_limits.write_limits, before)):
                 log.warning("limits are not back as they were: id=%s files=%s", container.id[:12], refused)
             _rescore(env, container, limits.oom_score_adj, container.resources.oom_score_adj)
             if env.store.get(container.id).state is not ContainerState.RUNNING:  # it ended meanwhile
                 raise _not_running(env.store.get(container.id)) from failure
             raise
+
+    async def _tell_runtime(self, container: Container, limits: Resources) -> None:
+        handler, cgroups = self._env.handler_of(container), self._env.cgroups
+        oci = resources.oci_resources(limits)
+        if handler.is_crun and "cpu" in cgroups.controllers and limits.cpu_quota == resources.UNLIMITED:
+            cgroup_limits.lift_v1_cpu_quota(cgroups, container.cgroup)
+            oci = resources.without_quota(oci)
+        await handler.update(container.id, oci)
 
     def _commit(self, container_id: ContainerId, limits: Resources) -> None:
         """The spec and the record. Without a wait between, so that no start comes in between either."""
@@ -133,16 +141,12 @@ def _rescore(env: ContainerEnvironment, container: Container, old: int, new: int
     """The OOM score of every process that has the one which the container began with; others chose their own."""
     if old == new:
         return
-    for path in _score_files(cgroup.processes(env.cgroups, container.cgroup)):
+    for pid in cgroup.processes(env.cgroups, container.cgroup):
+        path = f"/proc/{pid}/oom_score_adj"
         with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(path, "r+", encoding="ascii") as file:
             if int(file.read()) == old:
                 file.seek(0)
                 file.write(str(new))
-                file.flush()
-
-
-def _score_files(pids: Iterable[int]) -> list[str]:
-    return [f"/proc/{pid}/oom_score_adj" for pid in pids]
 
 
 def _not_running(container: Container) -> FailedPrecondition:

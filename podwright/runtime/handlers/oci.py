@@ -70,6 +70,7 @@ class OciHandler:
     ) -> None:
         """The runtime keeps its state below `state`; `timeout_s` is for one call of it."""
         self.name = name
+        self.is_crun = programs.is_crun
         self.memory_floor_bytes = CRUN_FLOOR_BYTES if programs.is_crun else OTHER_FLOOR_BYTES
         self._programs = programs
         systemd = ("--systemd-cgroup",) if systemd_cgroup else ()

@@ -16,6 +16,7 @@ CPU_LIST = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 # Files of controllers only: cgroup.kill, cgroup.freeze and their like are no limits.
 UNIFIED_NAME = re.compile(r"(?!cgroup\.)[a-z0-9_]+\.[a-zA-Z0-9_.]+")
 UNLIMITED = -1
+DEFAULT_PERIOD_US = 100_000
 # The kernel's own bounds (kernel/sched/core.c); it would take other shares and change them in silence.
 SHARES_MIN, SHARES_MAX = 2, 262144
 QUOTA_MIN_US, PERIOD_MAX_US = 1000, 1_000_000
@@ -65,7 +66,8 @@ def oci_resources(limits: Resources) -> dict[str, Any]:
     cpu = {
         "shares": limits.cpu_shares,
         "quota": limits.cpu_quota,
-        "period": limits.cpu_period,
+        # Without a period, crun lifts no quota on v2.
+        "period": limits.cpu_period or (DEFAULT_PERIOD_US if limits.cpu_quota == UNLIMITED else 0),
         "cpus": limits.cpuset_cpus,
         "mems": limits.cpuset_mems,
     }
@@ -77,6 +79,14 @@ def oci_resources(limits: Resources) -> dict[str, Any]:
         "unified": dict(limits.unified),
     }
     return {name: section for name, section in sections.items() if section}
+
+
+def without_quota(oci: dict[str, Any]) -> dict[str, Any]:
+    """The same but for a CPU quota that is none: crun before 1.8.7 cannot write that to v1's files."""
+    cpu = oci.get("cpu", {})
+    if cpu.get("quota") != UNLIMITED:
+        return oci
+    return {**oci, "cpu": {key: value for key, value in cpu.items() if key != "quota"}}
 
 
 def check(resources: Resources) -> None:

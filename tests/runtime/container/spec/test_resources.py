@@ -24,7 +24,8 @@ BARE = CgroupAbilities(swap=False)
         ({"cpu_shares": 512}, ALL, {"cpu": {"shares": 512}}),
         ({"cpu_shares": 1}, ALL, {"cpu": {"shares": 2}}),
         ({"cpu_shares": 1 << 40}, ALL, {"cpu": {"shares": 262144}}),
-        ({"cpu_quota": -1, "cpu_period": 100000}, ALL, {"cpu": {"quota": -1, "period": 100000}}),
+        ({"cpu_quota": -1, "cpu_period": 50000}, ALL, {"cpu": {"quota": -1, "period": 50000}}),
+        ({"cpu_quota": -1}, ALL, {"cpu": {"quota": -1, "period": 100000}}),
         ({"cpuset_cpus": "0-1,3", "cpuset_mems": "0"}, ALL, {"cpu": {"cpus": "0-1,3", "mems": "0"}}),
         ({"memory_limit_bytes": 100}, ALL, {"memory": {"limit": 100, "swap": 100}}),
         (
@@ -84,6 +85,13 @@ def test_oom_score_is_clamped_to_what_the_daemon_may_set() -> None:
     for asked, got in ((-500, 100), (100, 100), (500, 500)):
         limits = resources.granted(Resources(oom_score_adj=asked), ALL, lowest_oom_score_adj=100)
         assert limits.oom_score_adj == got
+
+
+def test_a_quota_that_is_none_can_be_left_out() -> None:
+    oci = resources.oci_resources(Resources(cpu_quota=-1, memory_limit_bytes=7))
+    assert resources.without_quota(oci) == {"cpu": {"period": 100000}, "memory": {"limit": 7}}
+    for other in ({}, {"cpu": {"quota": 5000}}):
+        assert resources.without_quota(other) == other
 
 
 def test_too_little_memory_to_start_anything() -> None:
