@@ -1,5 +1,6 @@
 """The one gateway through which Podwright starts programs. See `runner`."""
 
+from podwright.process.descriptors import FdReader, FdWriter
 from podwright.process.pipes import read_line
 from podwright.process.runner import (
     SAFE_PATH,
@@ -16,6 +17,8 @@ __all__ = [
     "SAFE_PATH",
     "Command",
     "Completed",
+    "FdReader",
+    "FdWriter",
     "PosixProcessRunner",
     "Process",
     "ProcessRunner",

@@ -27,15 +27,19 @@ from podwright.runtime.rpc.containers import ContainerRpcs
 from podwright.runtime.rpc.edge import Edge, request_id
 from podwright.runtime.rpc.events import EventRpcs
 from podwright.runtime.rpc.images import ImageRpcs
+from podwright.runtime.rpc.resources import ResourceRpcs
 from podwright.runtime.rpc.runtime import RuntimeRpcs
 from podwright.runtime.rpc.sandboxes import SandboxRpcs
 from podwright.runtime.rpc.server import listen, make_server
 from podwright.runtime.rpc.stats import StatsRpcs
+from podwright.runtime.rpc.streaming import StreamingRpcs
 from podwright.runtime.sandbox.infra import InfraContainers
 from podwright.runtime.sandbox.service import SandboxService, SandboxSettings
 from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.state import Boots, Database, hold
 from podwright.runtime.stats.service import StatsService
+from podwright.runtime.streaming.service import StreamingService
+from podwright.runtime.streaming.tls import server_context
 
 log = logging.getLogger(__name__)
 
@@ -112,11 +116,14 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     )
     events = EventHub(sandboxes.store, containers.store)
     stats = StatsService(config, cgroups, containers=containers, sandboxes=sandboxes, images=images)
+    streaming = StreamingService(config.streaming, server_context(config.streaming), containers, sandboxes)
     edge = Edge()
     families = (
         RuntimeRpcs(config, handlers, network, users),
         SandboxRpcs(sandboxes, containers, lock.warm, events.now),
         ContainerRpcs(containers, lock.warm),
+        StreamingRpcs(streaming),
+        ResourceRpcs(containers, sandboxes),
         ImageRpcs(images),
         StatsRpcs(stats),
         EventRpcs(events),
@@ -129,6 +136,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     stack.push_async_callback(network.close)
     stack.push_async_callback(sandboxes.close, STOP_GRACE_S)
     stack.push_async_callback(containers.close, STOP_GRACE_S)
+    stack.push_async_callback(streaming.close)
     stack.push_async_callback(server.stop, STOP_GRACE_S)
     stack.callback(events.close)  # first, for a server waits for its streams
     await network.start()
@@ -137,6 +145,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     await sandboxes.reconcile(rebooted=boots.is_new)
     await containers.reconcile(rebooted=boots.is_new)
     boots.recovered()
+    streaming.start()
     edge.ready = True
 
 

@@ -35,6 +35,8 @@ class Registry(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     concurrent_downloads: int = 3  # blobs at once, per pull
     connect_timeout_s: float = 10.0
     stall_timeout_s: float = 60.0  # without a byte, then the next host
+    mirror_timeout_s: float = 30.0  # for a mirror to answer, tries included, while another server can be asked
+    mirror_min_rate_bytes_s: int = 16 * 1024  # slower ones are left for the next server; 0: any rate
 
 
 class Images(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,7 +63,12 @@ class Network(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Streaming(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[streaming]: the server behind Exec, Attach and PortForward URLs."""
 
-    address: str = "127.0.0.1:0"
+    address: str = "127.0.0.1:0"  # IP:PORT, port 0 for a free one; other than loopback, it speaks TLS
+    tls_cert_file: str = ""  # PEM; empty with tls_key_file: a certificate is made at each start, where TLS is spoken
+    tls_key_file: str = ""
+    creation_timeout_s: float = 30.0  # for a client to open the streams that it asked for
+    idle_timeout_s: float = 4 * 3600.0  # without a byte in either direction, then the connection is closed
+    max_connections: int = 256
 
 
 class Containers(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

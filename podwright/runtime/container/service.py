@@ -15,8 +15,10 @@ from podwright.linux.cgroup import CgroupHost
 from podwright.process import Completed
 from podwright.runtime import config as configuration
 from podwright.runtime.cdi import Cdi
-from podwright.runtime.container import creation, executing, logs, recovery, validate
+from podwright.runtime.container import creation, exec_stream, executing, logs, recovery, validate
+from podwright.runtime.container.attaching import AttachedClient, Attachments
 from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.container.exec_stream import RunningCommand
 from podwright.runtime.container.freezing import Freezer
 from podwright.runtime.container.running import Runner
 from podwright.runtime.container.spec.builder import HostFacts
@@ -27,6 +29,7 @@ from podwright.runtime.image import ImageService
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState
 from podwright.runtime.model.ids import ContainerId, SandboxId
+from podwright.runtime.model.streaming import AttachRequest, ExecRequest
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database, Store
@@ -70,6 +73,7 @@ class ContainerService:
         )
         self._sandboxes = sandboxes
         self._runner = Runner(self._env)
+        self._attachments = Attachments(self._env)
         self._stopper = Stopper(self._env, self._runner)
         self._freezer = Freezer(self._env, self._stopper)
         self._updater = Updater(self._env)
@@ -156,6 +160,18 @@ class ContainerService:
         """Thaw it. Raises NotFound and FailedPrecondition."""
         await self._freezer.unpause(self.get(container_id))
 
+    def check_exec(self, container: Container, command: tuple[str, ...]) -> None:
+        """Whether `exec` could start it now. Raises InvalidArgument and FailedPrecondition."""
+        executing.check(self._env, container, command)
+
+    async def exec(self, request: ExecRequest) -> RunningCommand:
+        """Start a command in it whose stdio the caller holds; see `exec_stream`. Raises NotFound besides."""
+        return await exec_stream.start(self._env, self.get(request.container_id), request)
+
+    async def attach(self, request: AttachRequest) -> AttachedClient:
+        """Join its first process' stdio; see `attaching`. Raises NotFound besides."""
+        return await self._attachments.attach(self.get(request.container_id))
+
     async def reopen_log(self, container_id: str) -> None:
         """Have its log opened anew. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
         container = self.get(container_id)
@@ -217,6 +233,7 @@ class ContainerService:
             await flight.settle(timeout_s)
         await self._updater.settle(timeout_s)
         await self._freezer.settle(timeout_s)
+        await self._attachments.close()
         self._runner.close()
 
 

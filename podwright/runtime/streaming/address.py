@@ -1,0 +1,61 @@
+"""Where the streaming server listens, and what stands in its URLs. Pure, but for asking the kernel for a route."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+
+from podwright.errors import InvalidArgument
+
+ANYWHERE = {
+    socket.AF_INET: ("192.0.2.1", 9),
+    socket.AF_INET6: ("2001:db8::1", 9),
+}  # for documentation (RFC 5737, 3849)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """An IP address and a port; 0 takes a free one."""
+
+    host: str
+    port: int
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """The socket's family."""
+        return socket.AF_INET6 if ipaddress.ip_address(self.host).version == 6 else socket.AF_INET
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this host's processes can reach it."""
+        return ipaddress.ip_address(self.host).is_loopback
+
+    def __str__(self) -> str:
+        """As in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse(text: str) -> Address:
+    """`IP:PORT`, with brackets around an IPv6 address. Raises InvalidArgument."""
+    host, colon, port = text.rpartition(":")
+    try:
+        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+        if colon and port.isascii() and port.isdigit() and int(port) <= 65535:
+            return Address(host=str(address), port=int(port))
+    except ValueError:
+        pass
+    raise InvalidArgument(f"streaming.address {text!r} is not IP:PORT", hint="for instance 127.0.0.1:0")
+
+
+def reachable(address: Address) -> Address:
+    """What a client on another host would connect to: for a wildcard, this host's address on its default route."""
+    if not ipaddress.ip_address(address.host).is_unspecified:
+        return address
+    with socket.socket(address.family, socket.SOCK_DGRAM) as probe:  # connecting it sends nothing
+        try:
+            probe.connect(ANYWHERE[address.family])
+            host = probe.getsockname()[0]
+        except OSError:
+            host = "::1" if address.family is socket.AF_INET6 else "127.0.0.1"
+    return Address(host=host, port=address.port)

@@ -1,0 +1,144 @@
+"""One forwarded connection: the two directions between a client's stream and a socket to a pod.
+
+When the pod has ended its direction, the client gets a second for the rest of its own. When the client has ended its
+own, the pod may go on until it falls silent: clients of Kubernetes half-close when they are really gone, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import Protocol
+
+from podwright.streams.outlet import Outlet
+from podwright.streams.spdy.session import DATA_HEADER_BYTES
+
+READ_BYTES = 256 * 1024
+EARLY_LIMIT_BYTES = 64 * 1024
+REST_S = 1.0
+SILENCE_S = 10.0
+
+
+class ToClient(Protocol):
+    """The client's stream, for sending."""
+
+    async def send(self, buffer: memoryview, length_bytes: int) -> None:
+        """Data, behind DATA_HEADER_BYTES that are left free. Raises Unavailable when the client is gone.
+
+        Must not be cancelled unless the whole connection is given up.
+        """
+
+    async def finish(self) -> None:
+        """The pod has said everything. Raises Unavailable."""
+
+    async def break_off(self) -> None:
+        """The pod's connection broke. Raises Unavailable."""
+
+
+class FromClient:
+    """What the client sends: kept until there is a socket, then written to it."""
+
+    def __init__(self) -> None:
+        self._early = bytearray()
+        self._outlet: Outlet | None = None
+        self._settled = asyncio.Event()  # there is a socket, or nobody wants the data any more
+        self._dropped = False
+        self.ended = asyncio.Event()
+        self.was_reset = False
+
+    async def on_data(self, payload: memoryview) -> None:
+        """Some bytes, valid until this returns."""
+        if self._dropped:
+            return
+        if self._outlet is not None:
+            await self._outlet.write(payload)
+            return
+        self._early += payload
+        if len(self._early) > EARLY_LIMIT_BYTES:
+            await self._settled.wait()
+
+    async def on_end(self, *, reset: bool) -> None:
+        """Nothing more will come; after a reset, nothing is wanted either."""
+        self.was_reset = reset
+        self.ended.set()
+        if self._outlet is not None:
+            self._outlet.finish()
+
+    async def attach(self, outlet: Outlet) -> None:
+        """Write everything to this one from now on."""
+        self._outlet = outlet
+        early = bytes(self._early)
+        self._early.clear()
+        self._settled.set()
+        await outlet.write(early)
+        if self.ended.is_set():
+            outlet.finish()
+
+    def drop(self) -> None:
+        """Nobody wants the client's data any more."""
+        self._dropped = True
+        self._early.clear()
+        self._settled.set()
+
+
+async def forward(pod: socket.socket, client: FromClient, stream: ToClient) -> None:
+    """Copy both ways until both have ended, and close the socket. Raises Unavailable when the client is gone."""
+    outlet = Outlet(pod)
+    answers = _Answers(pod, stream)
+    ended = asyncio.create_task(client.ended.wait())
+    try:
+        await client.attach(outlet)
+        await asyncio.wait({answers.copying, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if answers.copying.done():
+            await asyncio.wait({ended}, timeout=REST_S)
+        elif not client.was_reset:
+            await _until_silent(answers)
+        client.drop()
+        with contextlib.suppress(OSError):
+            pod.shutdown(socket.SHUT_RDWR)  # what is being sent, is sent
+        await answers.copying
+    finally:
+        client.drop()
+        ended.cancel()
+        answers.copying.cancel()
+        await asyncio.gather(ended, answers.copying, return_exceptions=True)
+        await outlet.close()
+        pod.close()
+
+
+class _Answers:
+    """The pod's direction."""
+
+    def __init__(self, pod: socket.socket, stream: ToClient) -> None:
+        self._pod = pod
+        self._stream = stream
+        self.received_bytes = 0
+        self.waits_for_pod = False
+        self.copying = asyncio.create_task(self._copy())
+
+    async def _copy(self) -> None:
+        loop = asyncio.get_running_loop()
+        buffer = memoryview(bytearray(DATA_HEADER_BYTES + READ_BYTES))
+        try:
+            while True:
+                self.waits_for_pod = True
+                count = await loop.sock_recv_into(self._pod, buffer[DATA_HEADER_BYTES:])
+                self.waits_for_pod = False
+                if not count:
+                    break
+                self.received_bytes += count
+                await self._stream.send(buffer, count)
+                await asyncio.sleep(0)  # a fast pod and a fast client must not keep the loop to themselves
+        except OSError:
+            await self._stream.break_off()
+        else:
+            await self._stream.finish()
+
+
+async def _until_silent(answers: _Answers) -> None:
+    while not answers.copying.done():
+        before = answers.received_bytes
+        done, _ = await asyncio.wait({answers.copying}, timeout=SILENCE_S)
+        if not done and answers.waits_for_pod and answers.received_bytes == before:
+            return

@@ -1,0 +1,150 @@
+"""Listening, the upgrade, and the limits: everything between a client's connect and its session.
+
+    accept -> head within HEAD_TIMEOUT_S -> token -> plan -> 101 -> the session -> linger -> close
+
+Sessions are handed over by `service`. Whatever a client does, ends at most its own connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+
+from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.runtime.streaming.address import Address, reachable
+from podwright.runtime.streaming.connection import HEAD_TIMEOUT_S, Connection, accept, read_head
+from podwright.runtime.streaming.plan import Plan, parse_target
+from podwright.streams.errors import ProtocolError
+from podwright.streams.negotiation import Refusal
+from podwright.streams.upgrade import Request, ServerHandshake
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 128
+CLOSE_TIMEOUT_S = 5.0
+ACCEPT_PAUSE_S = 0.1  # when there are no descriptors left
+
+Session = Callable[[Connection], Awaitable[None]]
+Prepare = Callable[[str, str, Request], tuple[Plan, Session] | Refusal]
+
+
+class StreamingServer:
+    """The listening socket and what came of it."""
+
+    def __init__(
+        self,
+        address: Address,
+        tls: ssl.SSLContext | None,
+        prepare: Prepare,
+        *,
+        max_connections: int,
+        idle_timeout_s: float,
+    ) -> None:
+        """`prepare` gets a URL's kind and token and the request, and says what to answer and what to run then."""
+        self._address = address
+        self._tls = tls
+        self._prepare = prepare
+        self._max_connections = max_connections
+        self._idle_timeout_s = idle_timeout_s
+        self._listener: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._serving: set[asyncio.Task[None]] = set()
+        self.base_url = ""
+
+    def start(self) -> None:
+        """Listen. Raises FailedPrecondition when the address cannot be had."""
+        listener = socket.socket(self._address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((self._address.host, self._address.port))
+            listener.listen(BACKLOG)
+        except OSError as failure:
+            listener.close()
+            raise FailedPrecondition(
+                f"the streaming server cannot listen on {self._address}: {failure.strerror}",
+                hint="choose another streaming.address",
+            ) from failure
+        bound = Address(host=self._address.host, port=listener.getsockname()[1])
+        self.base_url = f"{'https' if self._tls else 'http'}://{reachable(bound)}"
+        self._listener = listener
+        self._accepting = asyncio.create_task(self._accept(listener), name="streaming server")
+        log.info("streaming server listens: url=%s", self.base_url)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connected, _ = await loop.sock_accept(listener)
+            except OSError as failure:  # the client has gone already, or we have no descriptors left
+                if failure.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    log.warning("streaming server cannot accept: error=%s", failure.strerror)
+                    await asyncio.sleep(ACCEPT_PAUSE_S)
+                continue
+            if len(self._serving) >= self._max_connections:
+                log.warning("streaming server is full: connections=%d", len(self._serving))
+                connected.close()
+                continue
+            task = asyncio.create_task(self._serve(connected), name="streaming connection")
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, connected: socket.socket) -> None:
+        """One connection, to its end."""
+        connection: Connection | None = None
+        try:
+            async with asyncio.timeout(HEAD_TIMEOUT_S):
+                connection = await accept(connected, self._tls)
+                session = await self._upgrade(connection)
+            if session is not None:
+                await self._run(connection, session)
+        except (OSError, TimeoutError, PodwrightError) as failure:
+            log.info("streaming connection ended: error=%s", failure or type(failure).__name__)
+        except Exception:
+            log.exception("streaming connection failed")
+        finally:
+            connected.close()
+            if connection is not None:
+                await connection.close()
+
+    async def _run(self, connection: Connection, session: Session) -> None:
+        idle = asyncio.create_task(connection.close_when_idle(self._idle_timeout_s))
+        try:
+            await session(connection)
+        finally:
+            idle.cancel()
+
+    async def _upgrade(self, connection: Connection) -> Session | None:
+        """Read the request and answer it; None when it was refused. Raises ProtocolError and OSError."""
+        handshake = ServerHandshake()
+        try:
+            request = await read_head(connection, handshake)
+            decided = self._decide(request)
+            if not isinstance(decided, Refusal):
+                plan, session = decided
+                await connection.send(handshake.switch(plan.headers))
+                connection.push_back(handshake.leftover)
+                return session
+        except ProtocolError as failure:
+            decided = Refusal(status=400, message=str(failure))
+        log.info("streaming request refused: status=%d reason=%s", decided.status, decided.message)
+        await connection.send(handshake.refuse(decided.status, decided.message, decided.headers))
+        await connection.drop_rest()
+        return None
+
+    def _decide(self, request: Request) -> tuple[Plan, Session] | Refusal:
+        target = parse_target(request)
+        return target if isinstance(target, Refusal) else self._prepare(*target, request)
+
+    async def close(self) -> None:
+        """Stop listening and end all sessions."""
+        if self._listener is None or self._accepting is None:
+            return
+        self._accepting.cancel()
+        self._listener.close()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.wait({self._accepting, *self._serving}, timeout=CLOSE_TIMEOUT_S)

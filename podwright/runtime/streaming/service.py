@@ -1,0 +1,111 @@
+"""Exec, Attach and PortForward: URLs for those who ask, sessions for those who come.
+
+Called by the gRPC edge. A request is checked when the URL is asked for, and by the backend again when the client
+comes for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import ssl
+
+import msgspec
+
+from podwright.errors import InvalidArgument
+from podwright.runtime import config as configuration
+from podwright.runtime.container import attaching
+from podwright.runtime.container.service import ContainerService
+from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest, StreamRequest
+from podwright.runtime.sandbox import port_forward
+from podwright.runtime.sandbox.service import SandboxService
+from podwright.runtime.streaming import plan as plans
+from podwright.runtime.streaming.address import parse
+from podwright.runtime.streaming.plan import Plan
+from podwright.runtime.streaming.server import Session, StreamingServer
+from podwright.runtime.streaming.sessions import Sessions
+from podwright.runtime.streaming.tokens import Tokens
+from podwright.streams.negotiation import Refusal
+from podwright.streams.upgrade import Request
+
+AnyRequest = ExecRequest | AttachRequest | PortForwardRequest
+KINDS: dict[type[AnyRequest], str] = {ExecRequest: "exec", AttachRequest: "attach", PortForwardRequest: "portforward"}
+
+
+class StreamingService:
+    """The three RPCs and the server behind them."""
+
+    def __init__(
+        self,
+        settings: configuration.Streaming,
+        tls: ssl.SSLContext | None,
+        containers: ContainerService,
+        sandboxes: SandboxService,
+    ) -> None:
+        """Without `tls`, plain HTTP. Raises InvalidArgument for an address that is none."""
+        self._containers = containers
+        self._sandboxes = sandboxes
+        self._tokens: Tokens[AnyRequest] = Tokens(asyncio.get_running_loop().time)
+        self._sessions = Sessions(containers, sandboxes, creation_timeout_s=settings.creation_timeout_s)
+        self._server = StreamingServer(
+            parse(settings.address),
+            tls,
+            self._prepare,
+            max_connections=settings.max_connections,
+            idle_timeout_s=settings.idle_timeout_s,
+        )
+
+    def start(self) -> None:
+        """Listen. Raises FailedPrecondition when the address cannot be had."""
+        self._server.start()
+
+    def exec_url(self, request: ExecRequest) -> str:
+        """Raises InvalidArgument, NotFound, FailedPrecondition and ResourceExhausted."""
+        container = self._containers.get(request.container_id)
+        check_streams(request)
+        self._containers.check_exec(container, request.command)
+        return self._url(msgspec.structs.replace(request, container_id=container.id))
+
+    def attach_url(self, request: AttachRequest) -> str:
+        """Raises as `exec_url` does."""
+        container = self._containers.get(request.container_id)
+        check_streams(request)
+        attaching.check(container)
+        return self._url(msgspec.structs.replace(request, container_id=container.id))
+
+    def port_forward_url(self, request: PortForwardRequest) -> str:
+        """Raises as `exec_url` does."""
+        sandbox = self._sandboxes.get(request.sandbox_id)
+        if wrong := [port for port in request.ports if not 0 < port <= 65535]:
+            raise InvalidArgument(f"{wrong[0]} is no port from 1 to 65535")
+        port_forward.check(sandbox)
+        return self._url(msgspec.structs.replace(request, sandbox_id=sandbox.id))
+
+    def _url(self, request: AnyRequest) -> str:
+        return f"{self._server.base_url}/{KINDS[type(request)]}/{self._tokens.add(request)}"
+
+    def _prepare(self, kind: str, token: str, http_request: Request) -> tuple[Plan, Session] | Refusal:
+        """What the server shall answer and run. A token is used up also by a client that asks for nonsense."""
+        request = self._tokens.take(token)
+        if request is None or KINDS[type(request)] != kind:
+            return Refusal(status=404, message="this URL is unknown, used or expired: ask for a new one")
+        if isinstance(request, PortForwardRequest):
+            plan = plans.for_port_forward(http_request)
+        else:
+            plan = plans.for_remote_command(http_request)
+        if isinstance(plan, Refusal):
+            return plan
+        return plan, functools.partial(self._sessions.run, request, plan)
+
+    async def close(self) -> None:
+        """End all sessions, and kill the commands of those and of earlier ones."""
+        await self._server.close()
+        await self._sessions.close()
+
+
+def check_streams(request: StreamRequest) -> None:
+    """CRI's rules for the streams of one request. Raises InvalidArgument."""
+    if not (request.stdin or request.stdout or request.stderr):
+        raise InvalidArgument("one of stdin, stdout and stderr must be asked for")
+    if request.tty and request.stderr:
+        raise InvalidArgument("a terminal has no stderr: tty and stderr cannot both be asked for")

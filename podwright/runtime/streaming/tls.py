@@ -1,0 +1,37 @@
+"""Whether the streaming server speaks TLS, and with which certificate."""
+
+from __future__ import annotations
+
+import ssl
+
+from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.linux.memory_file import memory_file
+from podwright.runtime import config as configuration
+from podwright.runtime.streaming import certificate
+from podwright.runtime.streaming.address import parse, reachable
+
+
+def server_context(settings: configuration.Streaming) -> ssl.SSLContext | None:
+    """None for plain HTTP, which only a loopback address may speak. Without files, a certificate is made.
+
+    Raises InvalidArgument and FailedPrecondition.
+    """
+    address = parse(settings.address)
+    if bool(settings.tls_cert_file) != bool(settings.tls_key_file):
+        raise InvalidArgument("streaming: tls_cert_file and tls_key_file belong together")
+    if not settings.tls_cert_file and address.is_loopback:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not settings.tls_cert_file:
+        made = certificate.make((address.host, reachable(address).host))
+        with memory_file(made) as path:
+            context.load_cert_chain(path)
+        return context
+    try:
+        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
+    except (OSError, ssl.SSLError) as failure:
+        raise FailedPrecondition(
+            f"streaming: {settings.tls_cert_file} with its key cannot be used: {failure}"
+        ) from failure
+    return context
