@@ -141,10 +141,12 @@ def sandbox_config(peer: CriPeer, **fields: object) -> api.PodSandboxConfig:
 async def running_pod(peer: CriPeer, image: str, **fields: object) -> AsyncIterator[Pod]:
     """A pod with the image pulled; stopped and removed at the end."""
     cri = peer.client
+    handler = str(fields.pop("runtime_handler", ""))
     config = sandbox_config(peer, **fields)
     Path(config.log_directory).mkdir(parents=True)
     await cri.call(cri.images.PullImage, api.PullImageRequest(image=api.ImageSpec(image=image)))
-    made = await cri.call(cri.runtime.RunPodSandbox, api.RunPodSandboxRequest(config=config))
+    request = api.RunPodSandboxRequest(config=config, runtime_handler=handler)
+    made = await cri.call(cri.runtime.RunPodSandbox, request)
     try:
         yield Pod(cri=cri, id=made.pod_sandbox_id, config=config, image=image)
     finally:

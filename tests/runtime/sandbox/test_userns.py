@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux import namespaces
 from podwright.process import PosixProcessRunner
@@ -18,6 +19,7 @@ from podwright.runtime.model.sandbox import SandboxConfig, SandboxName, SandboxS
 from podwright.runtime.sandbox import place, userns
 from podwright.runtime.sandbox.paths import SandboxPaths
 from podwright.runtime.sandbox.userns import UserNamespaces
+from tests.harness.podwright import Podwright
 
 pytestmark = pytest.mark.root
 
@@ -145,3 +147,13 @@ async def test_handlers_that_cannot(users: UserNamespaces) -> None:
         await users.check("unable", handlers)
     with pytest.raises(FailedPrecondition, match="keeps others than root out"):
         await users.check("able", handlers)
+
+
+async def test_the_daemon_tells_that_it_can(podwright_server: Podwright) -> None:
+    async with podwright_server.client() as cri:
+        status = await cri.call(cri.runtime.Status, api.StatusRequest())
+    told = {handler.name: handler.features for handler in status.runtime_handlers}
+    assert {"", "crun", "runc"} <= set(told)
+    assert all(features.user_namespaces and features.recursive_read_only_mounts for features in told.values())
+    assert status.features.user_namespaces_host_network
+    assert status.features.mount_options
