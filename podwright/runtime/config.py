@@ -37,6 +37,8 @@ class Registry(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stall_timeout_s: float = 60.0  # without a byte, then the next host
     mirror_timeout_s: float = 30.0  # for a mirror to answer, tries included, while another server can be asked
     mirror_min_rate_bytes_s: int = 16 * 1024  # slower ones are left for the next server; 0: any rate
+    mirror_timeout_s: float = 30.0  # for a mirror to answer, tries included, while another server can be asked
+    mirror_min_rate_bytes_s: int = 16 * 1024  # slower ones are left for the next server; 0: any rate
 
 
 class Images(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

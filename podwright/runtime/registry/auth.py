@@ -7,7 +7,9 @@ registry itself.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -16,6 +18,7 @@ from podwright.runtime.registry import challenge
 from podwright.runtime.registry.challenge import Challenge, Credentials
 from podwright.runtime.registry.failure import HostFailure, Rank
 from podwright.runtime.registry.hosts import Host
+from podwright.runtime.registry.patience import LAST, Patience, pause, retry_after_s
 from podwright.runtime.registry.transport import Transport
 
 CLIENT_ID = "podwright"
@@ -29,6 +32,13 @@ class _Token(msgspec.Struct, frozen=True):
     access_token: str | None = None
 
 
+class _Request(NamedTuple):
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    data: Mapping[str, str] | None = None
+
+
 class Authorizer:
     """Holds the Authorization header that one server accepts."""
 
@@ -40,7 +50,7 @@ class Authorizer:
         self._lock = asyncio.Lock()
         self.header = f"Bearer {credentials.bearer}" if credentials.bearer else ""
 
-    async def answer(self, headers: Iterable[str], refused: str) -> None:
+    async def answer(self, headers: Iterable[str], refused: str, patience: Patience = LAST) -> None:
         """Find a new `header` for these WWW-Authenticate headers; `refused` is the one that did not do.
 
         Raises HostFailure when there is nothing new to offer. Requests that fail together share one answer.
@@ -51,7 +61,7 @@ class Authorizer:
             asked = challenge.preferred(challenge.parse(headers))
             if asked is None:
                 raise self._denied("it asks for credentials in no way that we know")
-            header = self._credentials.basic() if asked.scheme == "basic" else await self._bearer(asked)
+            header = self._credentials.basic() if asked.scheme == "basic" else await self._bearer(asked, patience)
             if not header:
                 raise self._denied("it asks for a user and a password, and none were given")
             if header == refused:
@@ -61,7 +71,7 @@ class Authorizer:
     def _denied(self, why: str) -> HostFailure:
         return HostFailure(Rank.DENIED, f"{self._host.name} denies access to {self._repository}: {why}")
 
-    async def _bearer(self, asked: Challenge) -> str:
+    async def _bearer(self, asked: Challenge, patience: Patience) -> str:
         realm = urlsplit(asked.parameters["realm"])
         if realm.scheme not in ("http", "https") or (self._host.url.startswith("https:") and realm.scheme == "http"):
             raise self._denied(f"its token server {realm.scheme}://{realm.netloc} is not one to show credentials to")
@@ -70,21 +80,22 @@ class Authorizer:
             fields["service"] = asked.parameters["service"]
         token = None
         if self._credentials.secret:
-            token = await self._post(realm.geturl(), fields)
+            token = await self._post(realm.geturl(), fields, patience)
         if token is None:
-            token = await self._get(realm.geturl(), fields)
+            token = await self._get(realm.geturl(), fields, patience)
         return f"Bearer {token}"
 
-    async def _post(self, realm: str, fields: Mapping[str, str]) -> str | None:
+    async def _post(self, realm: str, fields: Mapping[str, str], patience: Patience) -> str | None:
         """OAuth2; None when the server does not speak it."""
         secret = self._credentials.secret
         if self._credentials.username:
             grant = {"grant_type": "password", "username": self._credentials.username, "password": secret}
         else:
             grant = {"grant_type": "refresh_token", "refresh_token": secret}
-        return await self._token("POST", realm, {}, {**grant, **fields, "client_id": CLIENT_ID})
+        request = _Request("POST", realm, {}, {**grant, **fields, "client_id": CLIENT_ID})
+        return await self._token(request, patience)
 
-    async def _get(self, realm: str, fields: Mapping[str, str]) -> str:
+    async def _get(self, realm: str, fields: Mapping[str, str], patience: Patience) -> str:
         """Docker's older way; without credentials an anonymous token."""
         scopes = fields["scope"].split(" ")
         query = urlencode(
@@ -92,23 +103,35 @@ class Authorizer:
         )
         separator = "&" if "?" in realm else "?"
         basic = self._credentials.basic()
-        token = await self._token("GET", f"{realm}{separator}{query}", {"Authorization": basic} if basic else {}, None)
+        headers = {"Authorization": basic} if basic else {}
+        token = await self._token(_Request("GET", f"{realm}{separator}{query}", headers), patience)
         if token is None:
             raise self._denied(f"its token server {urlsplit(realm).netloc} refuses the credentials")
         return token
 
-    async def _token(
-        self, method: str, url: str, headers: Mapping[str, str], data: Mapping[str, str] | None
-    ) -> str | None:
-        name = urlsplit(url).netloc
-        own = name == self._host.name
-        host = self._host if own else Host(url=f"{urlsplit(url).scheme}://{name}", origin=False)
-        async with self._transport.request(host, method, url, headers, data) as response:
+    async def _token(self, request: _Request, patience: Patience) -> str | None:
+        for count in itertools.count(1):
+            try:
+                return await self._try_token(request)
+            except HostFailure as failure:
+                await pause(failure, count, patience)
+        return None
+
+    async def _try_token(self, request: _Request) -> str | None:
+        parts = urlsplit(request.url)
+        name = parts.netloc
+        host = self._host if name == self._host.name else Host(url=f"{parts.scheme}://{name}", origin=False)
+        async with self._transport.request(host, *request) as response:
             body = await self._transport.body(host, response, TOKEN_LIMIT_BYTES)
             if response.status in NO_POST or response.status == 403:
                 return None
             if response.status != 200:
-                raise HostFailure(Rank.UNAVAILABLE, f"the token server {name} answers {response.status}")
+                raise HostFailure(
+                    Rank.UNAVAILABLE,
+                    f"the token server {name} answers {response.status}",
+                    status=response.status,
+                    retry_after_s=retry_after_s(response.headers.get("Retry-After")),
+                )
         try:
             answer = msgspec.json.decode(body, type=_Token)
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Protocol
 from podwright.errors import PodwrightError
 from podwright.runtime import config
 from podwright.runtime.model.image import DIGEST, RegistryAuth
-from podwright.runtime.registry import challenge, hosts, manifest
+from podwright.runtime.registry import challenge, hosts, manifest, patience
 from podwright.runtime.registry.challenge import Credentials
 from podwright.runtime.registry.failure import HostFailure, Rank, summary
 from podwright.runtime.registry.hosts import Host
 from podwright.runtime.registry.manifest import Descriptor
+from podwright.runtime.registry.patience import Patience
 from podwright.runtime.registry.reference import Reference
 from podwright.runtime.registry.server import Server
 from podwright.runtime.registry.transport import Transport
@@ -64,6 +65,7 @@ class Client:
             connect_timeout_s=settings.connect_timeout_s, stall_timeout_s=settings.stall_timeout_s
         )
         self._distrusted: dict[str, set[str]] = {}
+        self._impatient = patience.with_others(settings)
         self._servers = [
             Server(self._transport, host, _credentials(auth, host, reference), reference)
             for host in hosts.load(settings.config_path, reference.host)
@@ -79,25 +81,25 @@ class Client:
     async def resolve(self) -> Resolved:
         """What the reference points at now. Raises NotFound, PermissionDenied, Unknown (RegistryUnavailable) ..."""
         failures: list[HostFailure] = []
-        for server in self._serving("resolve"):
+        for server, patient in self._in_turn("resolve"):
             try:
-                return await self._resolve_on(server)
+                return await self._resolve_on(server, patient)
             except HostFailure as failure:
                 failures.append(failure)
                 log.info("registry failed host=%s reason=%s", server.name, failure.message)
         raise self._summary(str(self._reference), failures)
 
-    async def _resolve_on(self, server: Server) -> Resolved:
+    async def _resolve_on(self, server: Server, patient: Patience) -> Resolved:
         path, accept = f"manifests/{self._reference.target}", {"Accept": manifest.ACCEPT}
         try:
-            async with server.request("HEAD", path, accept) as response:
+            async with server.request("HEAD", path, accept, patient) as response:
                 digest = response.headers.get(DIGEST_HEADER, "")
                 if DIGEST.fullmatch(digest):
                     return Resolved(digest=digest, media_type=response.headers.get("Content-Type", ""))
         except HostFailure as failure:
             if failure.status not in NO_HEAD:
                 raise
-        async with server.request("GET", path, accept) as response:
+        async with server.request("GET", path, accept, patient) as response:
             data = await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
             _check_json(server, response, data)
             digest = "sha256:" + hashlib.sha256(data).hexdigest()
@@ -113,9 +115,9 @@ class Client:
 
     async def _document(self, path: str, digest: str, headers: Mapping[str, str]) -> tuple[bytes, str]:
         failures: list[HostFailure] = []
-        for server in self._serving("pull"):
+        for server, patient in self._in_turn("pull"):
             try:
-                async with server.request("GET", path, headers) as response:
+                async with server.request("GET", path, headers, patient) as response:
                     data = await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
                     if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
                         _check_json(server, response, data)
@@ -129,35 +131,37 @@ class Client:
     async def blob(self, descriptor: Descriptor, sink: Sink, used: list[str]) -> None:
         """Bring a blob into `sink`; the servers that it came from are added to `used`, for `distrust`.
 
-        When a server fails, the next goes on where it stopped; it ends when a whole round brought nothing. Raises as
-        `resolve` does, and what the sink raises.
+        When a server fails or is slow, the next goes on where it stopped; it ends when a whole round brought nothing.
+        Raises as `resolve` does, and what the sink raises.
         """
         failures: list[HostFailure] = []
+        failed: set[str] = set()
         while True:
             before = sink.written_bytes
-            for server in self._serving("pull", descriptor.digest):
+            for server, patient in self._in_turn("pull", descriptor.digest, failed):
                 try:
                     used.append(server.key)
-                    await self._blob_from(server, descriptor, sink)
+                    await self._blob_from(server, patient, descriptor, sink)
                 except HostFailure as failure:
                     failures.append(failure)
+                    failed.add(server.key)
                     log.info("registry failed host=%s reason=%s", server.name, failure.message)
                 else:
                     return
             if sink.written_bytes == before:
                 raise self._summary(f"{self._reference.name}@{descriptor.digest}", failures)
 
-    async def _blob_from(self, server: Server, descriptor: Descriptor, sink: Sink) -> None:
+    async def _blob_from(self, server: Server, patient: Patience, descriptor: Descriptor, sink: Sink) -> None:
         start = sink.written_bytes
         headers = {"Range": f"bytes={start}-"} if start else {}
-        async with server.request("GET", f"blobs/{descriptor.digest}", headers) as response:
+        async with server.request("GET", f"blobs/{descriptor.digest}", headers, patient) as response:
             partial = response.status == HTTPStatus.PARTIAL_CONTENT
             if partial and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 raise HostFailure(Rank.GARBAGE, f"{server.name} sends another range of {descriptor.digest}")
             surplus = 0 if partial else start  # a server without ranges starts again
             pending = bytearray()
             try:
-                async for piece in self._transport.pieces(server.host, response):
+                async for piece in self._transport.pieces(server.host, response, patient.pace()):
                     if surplus:
                         piece, surplus = piece[surplus:], max(0, surplus - len(piece))  # noqa: PLW2901 # the part that is new
                     pending += piece
@@ -182,6 +186,15 @@ class Client:
     def _serving(self, capability: str, digest: str = "") -> list[Server]:
         refused = self._distrusted.get(digest, set())
         return [one for one in self._servers if capability in one.host.capabilities and one.key not in refused]
+
+    def _in_turn(
+        self, capability: str, digest: str = "", failed: Collection[str] = ()
+    ) -> Iterator[tuple[Server, Patience]]:
+        """The servers to ask, each with the patience that it deserves while others, that have not `failed`, follow."""
+        serving = self._serving(capability, digest)
+        for index, server in enumerate(serving):
+            others = any(other.key not in failed for other in serving[index + 1 :])
+            yield server, self._impatient if others else patience.LAST
 
     def _summary(self, what: str, failures: list[HostFailure]) -> PodwrightError:
         if not failures:

@@ -19,13 +19,21 @@ class Rank(IntEnum):
 
 
 class HostFailure(Exception):
-    """One server failed; the next may be tried. `message` names the server, `status` is HTTP's, if it came to that."""
+    """One server failed; the next may be tried. `message` names the server, `status` is HTTP's, if it came to that.
 
-    def __init__(self, rank: Rank, message: str, *, status: int = 0) -> None:
+    `retry_after_s` is when the server wants to be asked again, if it said so.
+    """
+
+    def __init__(self, rank: Rank, message: str, *, status: int = 0, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.rank = rank
         self.message = message
         self.status = status
+        self.retry_after_s = retry_after_s
+
+    def with_words(self, words: str) -> HostFailure:
+        """The same with more to say."""
+        return HostFailure(self.rank, f"{self.message}, {words}", status=self.status, retry_after_s=self.retry_after_s)
 
 
 ERRORS: dict[Rank, type[errors.PodwrightError]] = {

@@ -15,6 +15,7 @@ from podwright.runtime.registry.auth import Authorizer
 from podwright.runtime.registry.challenge import Credentials
 from podwright.runtime.registry.failure import HostFailure, Rank
 from podwright.runtime.registry.hosts import Host
+from podwright.runtime.registry.patience import LAST, PAUSES_S, Patience, pause, retry_after_s
 from podwright.runtime.registry.reference import Reference
 from podwright.runtime.registry.transport import Transport
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 ERROR_LIMIT_BYTES = 64 << 10
 ERROR_SHOWN = 300
 AUTH_ROUNDS = 2  # a token may have expired since, hence more than one
-BUSY_PAUSES_S = (0.1, 0.3, 1.0, 3.0)
-BROKEN_PAUSES_S = (0.05,)
-PAUSES_S = {408: BUSY_PAUSES_S, 429: BUSY_PAUSES_S, **dict.fromkeys((500, 502, 503, 504), BROKEN_PAUSES_S)}
 RANKS = {401: Rank.DENIED, 403: Rank.DENIED, 404: Rank.MISSING, 400: Rank.GARBAGE}
 
 
@@ -56,14 +54,25 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def request(
-        self, method: str, path: str, headers: Mapping[str, str]
+        self, method: str, path: str, headers: Mapping[str, str], patience: Patience = LAST
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A successful response to a request below the repository. Raises HostFailure."""
         async with contextlib.AsyncExitStack() as stack:
-            yield await self._until_success(stack, method, path, headers)
+            try:
+                async with asyncio.timeout(patience.answer_s):
+                    response = await self._until_success(stack, method, path, headers, patience)
+            except TimeoutError as late:
+                message = f"{self.name} has no answer for {self._reference.repository} within {patience.answer_s:g} s"
+                raise HostFailure(Rank.UNAVAILABLE, message) from late
+            yield response
 
     async def _until_success(
-        self, stack: contextlib.AsyncExitStack, method: str, path: str, headers: Mapping[str, str]
+        self,
+        stack: contextlib.AsyncExitStack,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        patience: Patience,
     ) -> aiohttp.ClientResponse:
         tries: dict[int, int] = {}
         while True:
@@ -81,11 +90,12 @@ class Server:
             except HostFailure as broken:
                 failure, challenges = broken, []
             count = tries[failure.status] = tries.get(failure.status, 0) + 1
-            await self._prepare_next(failure, challenges, sent, count)
+            await self._prepare_next(failure, challenges, sent, count, patience)
 
-    async def _prepare_next(self, failure: HostFailure, challenges: list[str], sent: str, count: int) -> None:
+    async def _prepare_next(
+        self, failure: HostFailure, challenges: list[str], sent: str, count: int, patience: Patience
+    ) -> None:
         """Make another try worth while after the `count`th such failure, or raise it."""
-        pauses = PAUSES_S.get(failure.status, ())
         if self.host.tls_fallback and (
             failure.status == 400 or (failure.rank == Rank.UNAVAILABLE and not failure.status)
         ):
@@ -93,11 +103,9 @@ class Server:
             url = "https" + self.host.url.removeprefix("http")
             self.host = dataclasses.replace(self.host, url=url, tls_fallback=False, skip_verify=True)
         elif failure.status == 401 and challenges and count <= AUTH_ROUNDS:
-            await self._authorizer.answer(challenges, sent)
-        elif count <= len(pauses):
-            await asyncio.sleep(pauses[count - 1])
+            await self._authorizer.answer(challenges, sent, patience)
         else:
-            raise failure
+            await pause(failure, count, patience)
 
     def _url(self, path: str) -> str:
         url = f"{self.host.url}/{quote(self._reference.repository)}/{path}"
@@ -110,7 +118,12 @@ class Server:
             Rank.DENIED: f"denies access to {self._reference.repository}",
             Rank.MISSING: f"does not have {self._reference.repository}{':@'[':' in target]}{target}",
         }.get(rank := RANKS.get(response.status, Rank.UNAVAILABLE), f"answers {response.status} {response.reason}")
-        return HostFailure(rank, f"{self.name} {what}{': ' + said if said else ''}", status=response.status)
+        return HostFailure(
+            rank,
+            f"{self.name} {what}{': ' + said if said else ''}",
+            status=response.status,
+            retry_after_s=retry_after_s(response.headers.get("Retry-After")) if response.status in PAUSES_S else None,
+        )
 
 
 def _message(body: bytes) -> str:

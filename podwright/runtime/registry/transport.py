@@ -18,6 +18,7 @@ from podwright import __version__
 from podwright.errors import FailedPrecondition
 from podwright.runtime.registry.failure import HostFailure, Rank
 from podwright.runtime.registry.hosts import Host, is_loopback
+from podwright.runtime.registry.patience import Pace
 
 if TYPE_CHECKING:
     import ssl
@@ -106,14 +107,30 @@ class Transport:
                 timeout=timeouts(total=None, connect=connect_s, sock_read=self._stall_timeout_s),
             )
 
-    async def pieces(self, host: Host, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises HostFailure when it stalls or breaks off."""
+    async def pieces(
+        self, host: Host, response: aiohttp.ClientResponse, pace: Pace | None = None
+    ) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises HostFailure when it stalls, breaks off, or comes too slowly for `pace`."""
+        pace = pace or Pace(0, 0.0)
+        clock = asyncio.get_running_loop().time
         while True:
+            began = clock()
+            piece = None
             with self._reported(host.name, host.name):
-                piece = await response.content.readany()
-            if not piece:
+                limit = asyncio.timeout(pace.remaining_s)
+                try:
+                    async with limit:
+                        piece = await response.content.readany()
+                except TimeoutError:
+                    if not limit.expired():
+                        raise
+            if piece == b"":
                 return
-            yield piece
+            if pace.is_too_slow(len(piece or b""), clock() - began):
+                slow = f"{host.name} sends less than {pace.floor_bytes_s} bytes a second"
+                raise HostFailure(Rank.UNAVAILABLE, slow)
+            if piece:
+                yield piece
 
     async def body(self, host: Host, response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
         """The whole body. Raises HostFailure, also when it is longer than `limit_bytes`."""

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import logging
 import ssl
 import subprocess
@@ -15,75 +14,24 @@ import pytest_asyncio
 from aiohttp import web
 
 from podwright import errors
-from podwright.runtime import config
 from podwright.runtime.model.image import RegistryAuth
-from podwright.runtime.registry import reference
-from podwright.runtime.registry.client import Client, Resolved
-from podwright.runtime.registry.manifest import Descriptor
+from podwright.runtime.registry.client import Resolved
+from tests.runtime.registry.asking import (
+    AUTH,
+    BLOB,
+    BLOB_PATH,
+    DESCRIPTOR,
+    DIGEST,
+    TAG_PATH,
+    Memory,
+    blob,
+    client,
+    hosts_toml,
+    resolve,
+)
 from tests.runtime.registry.scripted import ScriptedRegistry, breaking_off, fixed
-from tools.images import Entry, Image, image_of, layer_of
+from tools.images import Image
 from tools.registry import free_port
-
-BLOB = bytes(range(256)) * 20_000  # 5 MiB
-DIGEST = "sha256:" + hashlib.sha256(BLOB).hexdigest()
-DESCRIPTOR = Descriptor(media_type="x", digest=DIGEST, size=len(BLOB))
-BLOB_PATH = f"/v2/app/blobs/{DIGEST}"
-TAG_PATH = "/v2/app/manifests/1"
-AUTH = RegistryAuth(username="me", password="very-secret")
-
-
-class Memory:
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    @property
-    def written_bytes(self) -> int:
-        return len(self.data)
-
-    async def write(self, data: bytes | bytearray) -> None:
-        self.data += data
-
-
-@pytest.fixture(scope="module")
-def image() -> Image:
-    return image_of([layer_of([Entry("f", 0o644)])], {})
-
-
-@pytest_asyncio.fixture
-async def registry(image: Image) -> AsyncIterator[ScriptedRegistry]:
-    async with ScriptedRegistry() as server:
-        server.serve("app:1", image)
-        server.put(BLOB_PATH, BLOB)
-        yield server
-
-
-@pytest_asyncio.fixture
-async def mirror() -> AsyncIterator[ScriptedRegistry]:
-    async with ScriptedRegistry() as server:
-        yield server
-
-
-def client(host: str, auth: RegistryAuth | None = None, certs_d: Path | None = None, name: str = "app:1") -> Client:
-    settings = config.Registry(config_path=str(certs_d or ""), connect_timeout_s=2.0, stall_timeout_s=0.5)
-    return Client(reference.parse(f"{host}/{name}"), auth, settings)
-
-
-async def resolve(host: str, auth: RegistryAuth | None = None, certs_d: Path | None = None) -> Resolved:
-    async with client(host, auth, certs_d) as one:
-        return await one.resolve()
-
-
-async def blob(host: str, auth: RegistryAuth | None = None, certs_d: Path | None = None) -> bytes:
-    sink = Memory()
-    async with client(host, auth, certs_d) as one:
-        await one.blob(DESCRIPTOR, sink, [])
-    return bytes(sink.data)
-
-
-def hosts_toml(folder: Path, text: str) -> Path:
-    (folder / "_default").mkdir()
-    (folder / "_default" / "hosts.toml").write_text(text)
-    return folder
 
 
 async def test_resolve_needs_one_head(registry: ScriptedRegistry, image: Image) -> None:
