@@ -65,7 +65,7 @@ def of_container(details: ContainerDetails, device_name: DeviceName) -> Iterator
     yield from _filesystem(details)
     yield from _huge_pages(details.huge_pages)
     yield from _processes(details)
-    yield from _spec(container.config.resources)
+    yield from _spec(container.resources)
 
 
 def _cpu(usage: Usage, times: CpuTimes | None) -> Iterator[Sample]:

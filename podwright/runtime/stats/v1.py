@@ -77,9 +77,9 @@ def memory_details(read: Read, directory: str) -> MemoryDetails:
 
 
 def devices(read: Read, directory: str) -> tuple[DeviceIo, ...]:
-    """Reads and writes by device: what the throttling policy counts, cgroups below included."""
-    sizes = parse.blkio(read(f"{directory}/blkio.throttle.io_service_bytes_recursive"))
-    requests = parse.blkio(read(f"{directory}/blkio.throttle.io_serviced_recursive"))
+    """Reads and writes by device, cgroups below included: what the throttling policy counts, or the bfq scheduler."""
+    sizes = _blkio(read, directory, "io_service_bytes_recursive")
+    requests = _blkio(read, directory, "io_serviced_recursive")
     return tuple(
         DeviceIo(
             major=key[0],
@@ -89,6 +89,12 @@ def devices(read: Read, directory: str) -> tuple[DeviceIo, ...]:
             requests=requests.get(key, 0),
         )
         for key in sorted(sizes.keys() | requests.keys())
+    )
+
+
+def _blkio(read: Read, directory: str, name: str) -> dict[tuple[int, int, str], int]:
+    return parse.blkio(read(f"{directory}/blkio.throttle.{name}")) or parse.blkio(
+        read(f"{directory}/blkio.bfq.{name}")
     )
 
 

@@ -1,0 +1,75 @@
+"""Sums of containers, for pods whose parent cgroup is not their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from podwright.runtime.stats.collector import block_device_name, filesystem_of, total
+from podwright.runtime.stats.model import UINT64_MAX, MemoryUsage, PsiStats, Usage
+
+
+def _usage(timestamp: int, cpu_ns: int | None, nano_cores: int | None, limit_bytes: int | None) -> Usage:
+    return Usage(
+        timestamp=timestamp,
+        cpu_ns=cpu_ns,
+        nano_cores=nano_cores,
+        cpu_psi=PsiStats(),
+        memory=MemoryUsage(
+            usage_bytes=10,
+            working_set_bytes=8,
+            rss_bytes=4,
+            page_faults=2,
+            major_page_faults=1,
+            limit_bytes=limit_bytes,
+        ),
+    )
+
+
+def test_a_sum() -> None:
+    assert total([_usage(5, 100, 7, 64), _usage(9, 50, 3, 32)]) == Usage(
+        timestamp=9,
+        cpu_ns=150,
+        nano_cores=10,
+        memory=MemoryUsage(
+            usage_bytes=20,
+            working_set_bytes=16,
+            rss_bytes=8,
+            page_faults=4,
+            major_page_faults=2,
+            limit_bytes=96,
+        ),
+    )
+
+
+def test_one_that_is_unlimited_makes_the_pod_unlimited() -> None:
+    found = total([_usage(1, 1, 1, 64), _usage(1, 1, 1, None)])
+    assert found.memory
+    assert found.memory.available_bytes is None
+
+
+def test_a_rate_needs_all_rates() -> None:
+    assert total([_usage(1, 1, None, None), _usage(1, 1, 5, None)]).nano_cores is None
+
+
+def test_a_pod_without_containers_uses_nothing() -> None:
+    found = total([])
+    assert (found.cpu_ns, found.nano_cores) == (0, 0)
+    assert found.memory
+    assert found.memory.usage_bytes == 0
+    assert found.memory.available_bytes is None
+    assert found.timestamp > 0
+
+
+def test_sums_stay_within_64_bits() -> None:
+    assert total([_usage(1, UINT64_MAX, UINT64_MAX, None)] * 2).cpu_ns == UINT64_MAX
+
+
+def test_a_filesystem(tmp_path: Path) -> None:
+    found = filesystem_of(str(tmp_path))
+    assert found
+    assert found.limit_bytes > 0
+    assert filesystem_of(str(tmp_path / "gone")) is None
+
+
+def test_a_device_without_a_name() -> None:
+    assert block_device_name(4000, 1) == "4000:1"
