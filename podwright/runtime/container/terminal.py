@@ -20,7 +20,7 @@ from podwright.process import Process
 SIZE_LIMIT = 0xFFFF
 OPEN_TIMEOUT_S = 30.0
 MESSAGE_BYTES = 4096  # of the name that comes with the descriptor
-POLL_S = 0.001  # the runtime sends right after it has connected
+POLL_S = 0.001
 
 
 class ConsoleSocket:
@@ -35,6 +35,7 @@ class ConsoleSocket:
         self._path = path
         self._directory = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._connection: socket.socket | None = None
         self._name = os.path.basename(path)
         self._socket.bind(f"/proc/self/fd/{self._directory}/{self._name}")
         self._socket.listen(1)
@@ -50,32 +51,34 @@ class ConsoleSocket:
 
     async def master(self, runtime: Process) -> int:
         """The terminal's master; -1 when the runtime ended without sending one. Raises Unknown when it hangs."""
-        receiving = asyncio.create_task(self._receive())
         ending = asyncio.create_task(runtime.wait())
-        waits = {receiving, ending}
         try:
-            await asyncio.wait(waits, timeout=OPEN_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
-            if receiving.done():
-                return receiving.result()
-            if ending.done():
-                return -1
-            raise Unknown("exec: the OCI runtime sends no terminal")
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                while True:
+                    ended = ending.done()  # looked at first: what it sent before its end is there now
+                    if (master := self._take()) >= 0 or ended:
+                        return master
+                    await asyncio.wait({ending}, timeout=POLL_S)
+        except TimeoutError as late:
+            raise Unknown("exec: the OCI runtime sends no terminal") from late
         finally:
-            for wait in waits:
-                wait.cancel()
+            ending.cancel()
 
-    async def _receive(self) -> int:
-        loop = asyncio.get_running_loop()
-        connection, _ = await loop.sock_accept(self._socket)
-        with connection:
-            while True:
-                with contextlib.suppress(BlockingIOError):
-                    _, descriptors, _, _ = socket.recv_fds(connection, MESSAGE_BYTES, 1)
-                    return descriptors[0] if descriptors else -1
-                await asyncio.sleep(POLL_S)
+    def _take(self) -> int:
+        """The descriptor that has been sent, if one has; -1 otherwise."""
+        try:
+            if self._connection is None:
+                self._connection, _ = self._socket.accept()
+                self._connection.setblocking(False)
+            _, descriptors, _, _ = socket.recv_fds(self._connection, MESSAGE_BYTES, 1)
+        except BlockingIOError:
+            return -1
+        return descriptors[0] if descriptors else -1
 
     def close(self) -> None:
         """Stop listening and remove the socket."""
+        if self._connection is not None:
+            self._connection.close()
         self._socket.close()
         os.close(self._directory)
         with contextlib.suppress(FileNotFoundError):
