@@ -59,9 +59,10 @@ class Access(NamedTuple):
 class Registry:
     """A docker-registry with its own storage below `root`. Use as a context manager."""
 
-    def __init__(self, root: Path, *, port: int = 0) -> None:
-        """Prepare a registry below `root`, which must exist; port 0 means any free one."""
+    def __init__(self, root: Path, *, port: int = 0, more_config: str = "") -> None:
+        """Prepare a registry below `root`, which must exist; port 0 means any free one. `more_config` is YAML."""
         self.root = root
+        self._more_config = more_config
         self.port = port
         self._server: Background | None = None
 
@@ -99,14 +100,14 @@ class Registry:
 
     def _start_once(self, timeout_s: float) -> None:
         config = self.root / "config.yml"
-        config.write_text(CONFIG.format(storage=self.root / "storage", port=self.port))
+        config.write_text(CONFIG.format(storage=self.root / "storage", port=self.port) + self._more_config)
         server = Background(["docker-registry", "serve", str(config)], log=self.root / "registry.log")
         server.wait_ready(self._answers, timeout_s=timeout_s)
         self._server = server
 
     def _answers(self) -> bool:
         try:
-            return self._request("GET", "/v2/")[0] == http.HTTPStatus.OK
+            return self._request("GET", "/v2/")[0] in (http.HTTPStatus.OK, http.HTTPStatus.UNAUTHORIZED)
         except OSError:
             return False
 

@@ -35,8 +35,8 @@ class Registry(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     concurrent_downloads: int = 3  # blobs at once, per pull
     connect_timeout_s: float = 10.0
     stall_timeout_s: float = 60.0  # without a byte, then the next host
-    mirror_timeout_s: float = 30.0  # for a mirror to answer, tries included, while another server can be asked
-    mirror_min_rate_bytes_s: int = 16 * 1024  # slower ones are left for the next server; 0: any rate
+    auth_file: str = ""  # logins for pulls that bring none; empty: config.json in $DOCKER_CONFIG or ~/.docker
+    credential_helper_timeout_s: float = 10.0
     mirror_timeout_s: float = 30.0  # for a mirror to answer, tries included, while another server can be asked
     mirror_min_rate_bytes_s: int = 16 * 1024  # slower ones are left for the next server; 0: any rate
 

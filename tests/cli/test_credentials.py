@@ -8,23 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from podwright.cli.credentials import Credentials, find_login, from_login_file, parse_pair, registry_of
+from podwright.cli.credentials import Credentials, find_login, parse_pair
 from podwright.errors import InvalidArgument
-
-
-@pytest.mark.parametrize(
-    ("reference", "registry"),
-    [
-        ("busybox", "docker.io"),
-        ("library/busybox:1", "docker.io"),
-        ("docker.io/library/busybox", "docker.io"),
-        ("localhost/x", "localhost"),
-        ("127.0.0.1:5000/a/b:1", "127.0.0.1:5000"),
-        ("quay.io/a/b@sha256:00", "quay.io"),
-    ],
-)
-def test_registry_of(reference: str, registry: str) -> None:
-    assert registry_of(reference) == registry
 
 
 def test_a_password_may_hold_colons() -> None:
@@ -47,18 +32,19 @@ def auth(text: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("auths", "registry", "found"),
+    ("auths", "reference", "found"),
     [
-        ({"r.io": auth("u:p")}, "r.io", Credentials(username="u", password="p")),
-        ({"https://index.docker.io/v1/": auth("u:p")}, "docker.io", Credentials(username="u", password="p")),
-        ({"r.io": {"username": "u", "password": "p"}}, "r.io", Credentials(username="u", password="p")),
-        ({"r.io": {**auth("u:"), "identitytoken": "t"}}, "r.io", Credentials(identity_token="t")),
-        ({"r.io": auth("u:p")}, "s.io", None),
-        ({"r.io": {}}, "r.io", None),
+        ({"r.io": auth("u:p")}, "r.io/a", Credentials(username="u", password="p")),
+        ({"https://index.docker.io/v1/": auth("u:p")}, "busybox", Credentials(username="u", password="p")),
+        ({"r.io": {"username": "u", "password": "p"}}, "r.io/a", Credentials(username="u", password="p")),
+        ({"r.io": {**auth("u:"), "identitytoken": "t"}}, "r.io/a", Credentials(identity_token="t")),
+        ({"r.io": auth("u:p")}, "s.io/a", None),
+        ({"r.io": {}}, "r.io/a", None),
     ],
 )
-def test_login_files(auths: dict[str, object], registry: str, found: Credentials | None) -> None:
-    assert from_login_file({"auths": auths}, registry) == found
+def test_login_files(auths: dict[str, object], reference: str, found: Credentials | None, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
+    assert find_login(reference, {"DOCKER_CONFIG": str(tmp_path), "HOME": str(tmp_path)}) == found
 
 
 def test_the_environment_goes_before_the_login_file(tmp_path: Path) -> None:

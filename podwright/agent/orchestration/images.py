@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 from podwright.agent.manifest.container import Container
 from podwright.agent.orchestration.context import PodContext
-from podwright.agent.orchestration.credentials import SECRET_KEYS, Credential, matching, parse_docker_config
 from podwright.agent.orchestration.failure import ContainerStartFailure
 from podwright.agent.orchestration.security import ImageUser
 from podwright.agent.reporter import Reporter
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
+from podwright.logins.docker_config import Credential, image_repository, matching, parse
+
+SECRET_KEYS = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ class Images:
     async def _pull(self, container: Container, sandbox: api.PodSandboxConfig) -> str:
         """Try every credential that fits, or none at all when there is none."""
         image, started = container.image, time.monotonic()
-        candidates: list[Credential | None] = [*matching(self._credentials, image)] or [None]
+        candidates: list[Credential | None] = [*matching(self._credentials, *image_repository(image))] or [None]
         self._reporter.pull_started(image)
         problem, ref = "interrupted", ""
         try:
@@ -108,9 +110,10 @@ class Images:
 
 def pull_credentials(context: PodContext, user_config: bytes) -> list[Credential]:
     """Those of spec.imagePullSecrets first, then the user's own Docker config."""
-    found: list[Credential] = []
+    files = []
     for reference in context.pod.spec.image_pull_secrets:
         secret = context.bundle.secrets[reference.name]
         key = SECRET_KEYS.get(secret.type, "")
-        found += parse_docker_config(secret.payload.get(key, b"{}"))
-    return found + parse_docker_config(user_config)
+        files.append(secret.payload.get(key, b""))
+    logins = [parse(file) for file in (*files, user_config)]
+    return [credential for login in logins if login is not None for credential in login.credentials]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from podwright.errors import FailedPrecondition
+from podwright.process import ProcessRunner
 from podwright.runtime import config
 from podwright.runtime.image import describe
 from podwright.runtime.image.fetch import LayerFetcher, Wanted
@@ -17,6 +18,7 @@ from podwright.runtime.image.records import Target
 from podwright.runtime.model.image import Image, RegistryAuth, hex_of
 from podwright.runtime.registry import manifest, platforms
 from podwright.runtime.registry.client import Client
+from podwright.runtime.registry.logins import Logins
 from podwright.runtime.registry.manifest import Descriptor, ImageDocument, Index, Manifest
 from podwright.runtime.registry.reference import Reference
 from podwright.runtime.storage import layout
@@ -54,17 +56,25 @@ class Pulled:
 class Puller:
     """Runs pulls on the two stores."""
 
-    def __init__(self, blobs: BlobStore, layers: LayerStore, registry: config.Registry, images: config.Images) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        layers: LayerStore,
+        registry: config.Registry,
+        images: config.Images,
+        runner: ProcessRunner,
+    ) -> None:
         self._blobs = blobs
         self._layers = layers
         self._registry = registry
         self._images = images
+        self._logins = Logins(registry, runner)
         self._fetcher = LayerFetcher(blobs, layers)
         self._platforms = platforms.host_platforms()
 
     async def pull(self, reference: Reference, auth: RegistryAuth | None, lease: Lease) -> Pulled:
         """Bring everything. Raises NotFound, PermissionDenied, FailedPrecondition, ResourceExhausted, Unknown ..."""
-        client = Client(reference, auth, self._registry)
+        client = Client(reference, auth, self._registry, self._logins)
         async with client:
             digest, media_type = reference.digest, ""
             if not digest:

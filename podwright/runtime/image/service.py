@@ -50,7 +50,7 @@ class ImageService:
         self._database = database
         self._blobs = BlobStore(f"{root}/images")
         self._layers = LayerStore(database, f"{root}/layers", images, runner)
-        self._puller = Puller(self._blobs, self._layers, registry, images)
+        self._puller = Puller(self._blobs, self._layers, registry, images, runner)
         self._table = Table(database, "images", ImageRecord)
         self._hold_table = Table(database, "image_holds", Hold)
         self._records = self._table.load()

@@ -66,6 +66,10 @@ class RegistryAuth(msgspec.Struct, frozen=True, kw_only=True):
     identity_token: str = ""  # an OAuth2 refresh token
     registry_token: str = ""  # a bearer token as it is
 
+    def __bool__(self) -> bool:
+        """Whether it grants anything."""
+        return bool(self.username or self.password or self.auth or self.identity_token or self.registry_token)
+
     def __repr__(self) -> str:
         return "RegistryAuth(...)"
 

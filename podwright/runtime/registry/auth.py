@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -42,11 +42,20 @@ class _Request(NamedTuple):
 class Authorizer:
     """Holds the Authorization header that one server accepts."""
 
-    def __init__(self, transport: Transport, host: Host, credentials: Credentials, repository: str) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        host: Host,
+        credentials: Credentials,
+        repository: str,
+        login: Callable[[], Awaitable[Credentials]] | None = None,
+    ) -> None:
+        """`login` is asked for other credentials as soon as the server asks for any, and once."""
         self._transport = transport
         self._host = host
         self._credentials = credentials
         self._repository = repository
+        self._login = login
         self._lock = asyncio.Lock()
         self.header = f"Bearer {credentials.bearer}" if credentials.bearer else ""
 
@@ -61,9 +70,12 @@ class Authorizer:
             asked = challenge.preferred(challenge.parse(headers))
             if asked is None:
                 raise self._denied("it asks for credentials in no way that we know")
+            if self._login is not None:
+                self._credentials, self._login = await self._login(), None
             header = self._credentials.basic() if asked.scheme == "basic" else await self._bearer(asked, patience)
             if not header:
-                raise self._denied("it asks for a user and a password, and none were given")
+                why = f" ({self._credentials.missing})" if self._credentials.missing else ""
+                raise self._denied(f"it asks for a user and a password, and none were given{why}")
             if header == refused:
                 raise self._denied("it refuses the credentials")
             self.header = header

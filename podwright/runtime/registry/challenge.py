@@ -29,12 +29,13 @@ class Challenge:
 class Credentials:
     """What may be shown to one server. With `secret` and no `username`, the secret is a refresh token.
 
-    `bearer` is a token to be sent as it is.
+    `bearer` is a token to be sent as it is. `missing` says why there are none, where there might have been.
     """
 
     username: str = ""
     secret: str = field(default="", repr=False)
     bearer: str = field(default="", repr=False)
+    missing: str = ""
 
     def basic(self) -> str:
         """The value of an Authorization header; empty without a username."""

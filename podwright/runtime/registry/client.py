@@ -6,6 +6,7 @@ stores them, who can tell `distrust` when one was wrong.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 from collections.abc import Collection, Iterator, Mapping
@@ -20,6 +21,7 @@ from podwright.runtime.registry import challenge, hosts, manifest, patience
 from podwright.runtime.registry.challenge import Credentials
 from podwright.runtime.registry.failure import HostFailure, Rank, summary
 from podwright.runtime.registry.hosts import Host
+from podwright.runtime.registry.logins import Logins
 from podwright.runtime.registry.manifest import Descriptor
 from podwright.runtime.registry.patience import Patience
 from podwright.runtime.registry.reference import Reference
@@ -58,8 +60,17 @@ class Sink(Protocol):
 class Client:
     """A repository on its servers. Use as an async context manager."""
 
-    def __init__(self, reference: Reference, auth: RegistryAuth | None, settings: config.Registry) -> None:
-        """Reads the hosts configuration. Raises InvalidArgument for credentials, FailedPrecondition for hosts.toml."""
+    def __init__(
+        self,
+        reference: Reference,
+        auth: RegistryAuth | None,
+        settings: config.Registry,
+        logins: Logins | None = None,
+    ) -> None:
+        """Reads the hosts configuration. Raises InvalidArgument for credentials, FailedPrecondition for hosts.toml.
+
+        `logins` are asked when `auth` is empty.
+        """
         self._reference = reference
         self._transport = Transport(
             connect_timeout_s=settings.connect_timeout_s, stall_timeout_s=settings.stall_timeout_s
@@ -67,7 +78,13 @@ class Client:
         self._distrusted: dict[str, set[str]] = {}
         self._impatient = patience.with_others(settings)
         self._servers = [
-            Server(self._transport, host, _credentials(auth, host, reference), reference)
+            Server(
+                self._transport,
+                host,
+                _credentials(auth, host, reference),
+                reference,
+                None if logins is None or auth else functools.partial(logins.find, *_place(host, reference)),
+            )
             for host in hosts.load(settings.config_path, reference.host)
         ]
 
@@ -207,6 +224,11 @@ def _credentials(auth: RegistryAuth | None, host: Host, reference: Reference) ->
     if host.origin:
         return challenge.credentials_for(auth, reference.host)
     return challenge.credentials_for(auth, host.name) if auth and auth.server_address else Credentials()
+
+
+def _place(host: Host, reference: Reference) -> tuple[str, str]:
+    """What to look a login up by: mirrors have their own."""
+    return (reference.host if host.origin else host.name), reference.repository
 
 
 def _check_json(server: Server, response: aiohttp.ClientResponse, data: bytes) -> None:

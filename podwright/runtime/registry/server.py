@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -40,12 +40,20 @@ class _Errors(msgspec.Struct):
 class Server:
     """A host, with what was learnt about it during this pull."""
 
-    def __init__(self, transport: Transport, host: Host, credentials: Credentials, reference: Reference) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        host: Host,
+        credentials: Credentials,
+        reference: Reference,
+        login: Callable[[], Awaitable[Credentials]] | None = None,
+    ) -> None:
+        """`login`: see Authorizer."""
         self.host = host
         self.key = host.url  # stays when the scheme changes
         self._transport = transport
         self._reference = reference
-        self._authorizer = Authorizer(transport, host, credentials, reference.repository)
+        self._authorizer = Authorizer(transport, host, credentials, reference.repository, login)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,55 @@
+"""Credential helpers: programs `docker-credential-NAME`, whose protocol is that of docker-credential-helpers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import msgspec
+
+from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.logins.docker_config import DOCKER_HUB, DOCKER_HUB_SERVER, Credential
+from podwright.process import Command, ProcessRunner
+
+TOKEN_USER = "<token>"  # noqa: S105 # the helpers' word: the secret is an identity token
+NOT_FOUND = b"credentials not found"  # helpers know no other way to say so
+OUTPUT_LIMIT_BYTES = 1 << 20
+
+
+class _Answer(msgspec.Struct, frozen=True, rename="pascal"):
+    username: str = ""
+    secret: str = ""
+
+
+async def ask(runner: ProcessRunner, name: str, host: str, timeout_s: float) -> Credential | None:
+    """What the helper has for a host; None when it has nothing. Raises FailedPrecondition, without what it printed.
+
+    It is looked up in our PATH and runs with our environment, as with Docker: helpers find their settings there.
+    """
+    program = f"docker-credential-{name}"
+    path = shutil.which(program)
+    if path is None:
+        raise FailedPrecondition(f"{program} is not installed")
+    server = DOCKER_HUB_SERVER if host == DOCKER_HUB else host
+    command = Command(
+        argv=(path, "get"),
+        stdin=server.encode(),
+        env=dict(os.environ),
+        timeout_s=timeout_s,
+        output_limit_bytes=OUTPUT_LIMIT_BYTES,
+    )
+    try:
+        completed = await runner.run(command)
+    except PodwrightError as failure:
+        raise FailedPrecondition(f"{program} does not run: {failure.message}") from failure
+    if completed.returncode:
+        if completed.stdout.startswith(NOT_FOUND):
+            return None
+        raise FailedPrecondition(f"{program} has failed with exit code {completed.shell_code}")
+    try:
+        answer = msgspec.json.decode(completed.stdout, type=_Answer)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise FailedPrecondition(f"{program} has printed something else than its protocol asks for") from None
+    if answer.username == TOKEN_USER:
+        return Credential(host=host, identity_token=answer.secret)
+    return Credential(host=host, username=answer.username, password=answer.secret) if answer.username else None
