@@ -68,9 +68,6 @@ def _record(
     image: Image,
     resources: Resources,
 ) -> Container:
-    log_path = ""
-    if config.log_path and sandbox.config.log_directory:
-        log_path = f"{sandbox.config.log_directory.rstrip('/')}/{config.log_path}"
     return Container(
         id=container_id,
         sandbox_id=sandbox.id,
@@ -81,7 +78,7 @@ def _record(
         image_name=image.repo_tags[0] if image.repo_tags else config.image.user_specified_image or config.image.image,
         image_ref=image.repo_digests[0] if image.repo_digests else image.id,
         volume_images=volumes.find(env.images, config),
-        log_path=log_path,
+        log_path=logs.path_of(sandbox.config.log_directory, config.log_path),
         user=User(uid=0, gid=0),
         stop_signal=signals.stop_signal(config.stop_signal, image.config.stop_signal),
         cgroup=cgroup_directory(sandbox.cgroup_parent, container_id, systemd=env.systemd),

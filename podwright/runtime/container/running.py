@@ -16,7 +16,7 @@ import msgspec
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.linux import cgroup
 from podwright.process import Process
-from podwright.runtime.container import exits, place, staging
+from podwright.runtime.container import exits, logs, staging
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.handlers import conmon
 from podwright.runtime.model.base import NamespaceMode
@@ -43,7 +43,7 @@ class Runner:
             raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="make a new sandbox")
         handler = self._env.handler_of(container)
         try:
-            place.make_log_directory(container.log_path)
+            logs.prepare(container.log_path)
             async with staging.ready(self._env.paths(container.id), self._env.sandboxes.users):
                 started = await handler.create(
                     self._env.monitored(container),

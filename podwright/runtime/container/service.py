@@ -26,6 +26,7 @@ from podwright.runtime.container.stopping import Stopper
 from podwright.runtime.container.updating import Updater
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.image import ImageService
+from podwright.runtime.keyed_locks import KeyedLocks
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState
 from podwright.runtime.model.ids import ContainerId, SandboxId
@@ -78,6 +79,7 @@ class ContainerService:
         self._freezer = Freezer(self._env, self._stopper)
         self._updater = Updater(self._env)
         self._creates: SingleFlight[tuple[str | int, ...], ContainerId] = SingleFlight("create container")
+        self._reopens: KeyedLocks[ContainerId] = KeyedLocks()
         self._starts: SingleFlight[ContainerId, None] = SingleFlight("start container")
         self._removes: SingleFlight[ContainerId, None] = SingleFlight("remove container")
         self._resumed: frozenset[ContainerId] = frozenset()
@@ -177,7 +179,8 @@ class ContainerService:
         container = self.get(container_id)
         if container.state is not ContainerState.RUNNING:
             raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
-        await logs.reopen(self._env.paths(container.id).bundle, container.log_path)
+        async with self._reopens[container.id]:
+            await logs.reopen(self._env.paths(container.id).bundle, container)
 
     def get(self, container_id: str) -> Container:
         """A container that exists for clients. Raises NotFound and InvalidArgument."""

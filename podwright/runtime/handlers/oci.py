@@ -118,7 +118,7 @@ class OciHandler:
             options=self._programs.conmon_options,
             systemd_cgroup=self._systemd_cgroup,
         )
-        env = {"PATH": SAFE_PATH, "_OCI_SYNCPIPE": str(conmon.SYNC_FD)}
+        env = {"PATH": SAFE_PATH, "TZ": "UTC0", "_OCI_SYNCPIPE": str(conmon.SYNC_FD)}  # TZ: of the log's times
         reader, writer = os.pipe2(os.O_CLOEXEC)
         try:
             command = Command(argv=argv, timeout_s=self._timeout_s, env=env, fds={conmon.SYNC_FD: writer})
