@@ -185,7 +185,7 @@ async def test_a_pod_is_measured_with_its_containers(pod: Pod, running: str) -> 
     assert linux.process.process_count.value >= 2
 
 
-@pytest.mark.deviates("containerd", "1.6 lists the loopback")
+@pytest.mark.deviates("containerd", "1.6 does not say when it looked")
 async def test_the_network_of_a_pod(pod: Pod, running: str) -> None:
     before = (await pod_stats(pod.cri, pod.id)).linux.network
     assert before.default_interface.name == "eth0"
@@ -259,7 +259,7 @@ async def test_a_stream_of_nothing_has_no_message(cri_server: CriPeer) -> None:
     assert [message async for message in cri.stream(cri.runtime.StreamPodSandboxStats, pods)] == []
 
 
-@pytest.mark.deviates("containerd", "1.6 has neither swap nor pressure")
+@pytest.mark.deviates("containerd", "1.6 does not tell pressure")
 async def test_pressure_where_the_kernel_tells_it(pod: Pod, running: str) -> None:
     if not Path("/proc/pressure/cpu").exists():
         pytest.skip("this kernel does not measure pressure")
