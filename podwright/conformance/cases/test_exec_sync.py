@@ -1,0 +1,82 @@
+"""ExecSync."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from podwright.conformance.pods import Pod
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, PodwrightError
+
+
+async def test_output_and_exit_code(pod: Pod) -> None:
+    container_id = await pod.run()
+    answer = await pod.exec(container_id, "sh", "-c", "echo out; echo err >&2; exit 5")
+    assert (answer.stdout, answer.stderr, answer.exit_code) == (b"out\n", b"err\n", 5)
+
+
+async def test_signals_count_from_128(pod: Pod) -> None:
+    container_id = await pod.run()
+    assert (await pod.exec(container_id, "sh", "-c", "kill -9 $$")).exit_code == 137
+
+
+async def test_the_commands_environment_is_the_containers(pod: Pod) -> None:
+    container_id = await pod.run(envs=[api.KeyValue(key="A", value=b"b")], working_dir="/tmp")
+    assert (await pod.exec(container_id, "sh", "-c", "echo $A; pwd")).stdout == b"b\n/tmp\n"
+
+
+async def test_large_output_is_whole(pod: Pod) -> None:
+    container_id = await pod.run()
+    answer = await pod.exec(container_id, "sh", "-c", "yes | head -c 5000000")
+    assert len(answer.stdout) == 5_000_000
+
+
+@pytest.mark.deviates("containerd", "1.6 sends all of it, and its own client then refuses the message")
+async def test_output_is_capped(pod: Pod) -> None:
+    container_id = await pod.run()
+    answer = await pod.exec(container_id, "sh", "-c", "yes | head -c 20000000")
+    assert len(answer.stdout) == 16 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "sleep 4321",
+        pytest.param(
+            "sleep 4322 & sleep 4321",
+            marks=pytest.mark.deviates("containerd", "waits for a child that holds the pipes, whatever the timeout"),
+        ),
+    ],
+    ids=["alone", "with-child"],
+)
+async def test_timeout_kills_the_command_and_its_children(pod: Pod, script: str) -> None:
+    container_id = await pod.run()
+    with pytest.raises(DeadlineExceeded):
+        await pod.exec(container_id, "sh", "-c", script, timeout=1)
+    for _ in range(100):
+        seen = await pod.exec(container_id, "sh", "-c", "cat /proc/[0-9]*/comm")
+        if seen.stdout.split().count(b"sleep") <= 1:  # the container's own naps
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("children of the command live on")
+
+
+async def test_a_command_that_is_not_there(pod: Pod) -> None:
+    container_id = await pod.run()
+    with pytest.raises(PodwrightError, match="no-such-program"):
+        await pod.exec(container_id, "no-such-program")
+
+
+@pytest.mark.deviates("containerd", "answers UNKNOWN")
+async def test_refusals(pod: Pod) -> None:
+    created = await pod.create()
+    container_id = await pod.run()
+    with pytest.raises(InvalidArgument):
+        await pod.exec(container_id)
+    with pytest.raises(FailedPrecondition):
+        await pod.exec(created, "true")
+    await pod.stop(container_id, timeout=0)
+    with pytest.raises(FailedPrecondition):
+        await pod.exec(container_id, "true")
