@@ -12,7 +12,7 @@ import msgspec
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
 from podwright.runtime.cdi import names as cdi_names
-from podwright.runtime.container import devices, place, sources, staging, volumes
+from podwright.runtime.container import devices, logs, place, sources, staging, volumes
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.spec import builder, signals
 from podwright.runtime.container.spec.builder import SpecInputs
