@@ -45,6 +45,8 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
         "pull": Lazy(module="pull", help="Bring an image from its registry."),
         "rmi": Lazy(module="rmi", help="Remove images."),
         "exec": Lazy(module="exec", help="Run a command in a container."),
+        "attach": Lazy(module="attach", help="Show what a container writes, and pass on what is typed."),
+        "port-forward": Lazy(module="port_forward", help="Listen here, and lead connections to a port of a pod."),
         "stop": Lazy(module="stop", help="Stop containers or pods."),
         "rm": Lazy(module="rm", help="Remove containers or pods."),
     },

@@ -1,4 +1,4 @@
-"""`podwright exec`: a command in a running container, by CRI's ExecSync."""
+"""`podwright exec`: a command in a running container, by CRI's Exec and its stream; with a timeout by ExecSync."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import sys
 
 import click
 
-from podwright.cli import lookup
+from podwright.cli import detach, lookup
 from podwright.cli.connection import connected, run_async
 from podwright.cli.failures import CouldNotRun, Leave
 from podwright.cli.invocation import Invocation, pass_invocation
+from podwright.cli.remote_session import Wishes, run_session
+from podwright.cli.terminal import check_terminal
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 
@@ -17,39 +19,69 @@ REPLY_MARGIN_S = 120.0  # the kubelet's: the runtime ends the command by its own
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
-@click.option("--timeout", "timeout_s", type=click.IntRange(min=0), default=0, help="Seconds; 0 means no limit.")
-@click.option("-i", "--stdin", "interactive", is_flag=True, help="Not available yet.")
-@click.option("-t", "--tty", is_flag=True, help="Not available yet.")
+@click.option("-i", "--stdin", "interactive", is_flag=True, help="Pass on stdin.")
+@click.option("-t", "--tty", is_flag=True, help="Give the command a terminal; with -i, this one.")
+@click.option(
+    "--detach-keys", default=detach.DEFAULT, show_default=True, help='Keys that leave the command; "": none.'
+)
+@click.option(
+    "--timeout", "timeout_s", type=click.IntRange(min=1), help="Seconds after which the runtime ends the command."
+)
 @click.argument("container")
 @click.argument("words", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 @pass_invocation
 def command(
-    invocation: Invocation, timeout_s: int, interactive: bool, tty: bool, container: str, words: tuple[str, ...]
+    invocation: Invocation,
+    interactive: bool,
+    tty: bool,
+    detach_keys: str,
+    timeout_s: int | None,
+    container: str,
+    words: tuple[str, ...],
 ) -> None:
-    """Run COMMAND in CONTAINER, print what it wrote, and exit with its exit code.
+    """Run COMMAND in CONTAINER (an id, the start of one, or a name), and exit with its exit code.
 
-    The output comes when the command has ended. Exit code 125 means that the command could not be run.
+    Exit code 125 means that the command could not be run. With --timeout, the output comes when it has ended.
     """
-    if interactive or tty:
-        raise click.UsageError("exec without -i and -t only: interactive sessions are not available yet")
     cmd = words[1:] if words[0] == "--" else words
     if not cmd:
         raise click.UsageError("there is no command to run after --")
-    response = run_async(_exec(invocation, container, cmd, timeout_s))
-    sys.stdout.buffer.write(response.stdout)
-    sys.stdout.buffer.flush()
-    sys.stderr.buffer.write(response.stderr)
-    sys.stderr.buffer.flush()
-    if response.exit_code != 0:
-        raise Leave(response.exit_code & 0xFF)  # -1 is how some runtimes say "timed out"
+    wishes = Wishes(stdin=interactive, tty=tty, detach_keys=detach.parse_keys(detach_keys))
+    if timeout_s is not None:
+        if interactive or tty:
+            raise click.UsageError("--timeout goes without -i and -t only")
+        exit_code = run_async(_exec_sync(invocation, container, cmd, timeout_s))
+    else:
+        if tty:
+            check_terminal(interactive=interactive)
+        exit_code = run_async(_exec(invocation, container, cmd, wishes))
+    if exit_code != 0:
+        raise Leave(exit_code & 0xFF)  # -1 is how some runtimes say "timed out"
 
 
-async def _exec(invocation: Invocation, container: str, cmd: tuple[str, ...], timeout_s: int) -> api.ExecSyncResponse:
+async def _exec(invocation: Invocation, container: str, cmd: tuple[str, ...], wishes: Wishes) -> int:
+    try:
+        async with connected(invocation) as cri:
+            found = await lookup.find_container(cri, container)
+            request = api.ExecRequest(
+                container_id=found, cmd=cmd, tty=wishes.tty, stdin=wishes.stdin, stdout=True, stderr=not wishes.tty
+            )
+            url = (await cri.call(cri.runtime.Exec, request)).url
+            return await run_session(url, wishes, container)
+    except PodwrightError as failure:
+        raise CouldNotRun(failure.message, hint=failure.hint) from failure
+
+
+async def _exec_sync(invocation: Invocation, container: str, cmd: tuple[str, ...], timeout_s: int) -> int:
     try:
         async with connected(invocation) as cri:
             found = await lookup.find_container(cri, container)
             request = api.ExecSyncRequest(container_id=found, cmd=cmd, timeout=timeout_s)
-            deadline_s = timeout_s + REPLY_MARGIN_S if timeout_s else None
-            return await cri.call(cri.runtime.ExecSync, request, timeout_s=deadline_s)
+            response = await cri.call(cri.runtime.ExecSync, request, timeout_s=timeout_s + REPLY_MARGIN_S)
     except PodwrightError as failure:
         raise CouldNotRun(failure.message, hint=failure.hint) from failure
+    sys.stdout.buffer.write(response.stdout)
+    sys.stdout.buffer.flush()
+    sys.stderr.buffer.write(response.stderr)
+    sys.stderr.buffer.flush()
+    return response.exit_code

@@ -1,0 +1,94 @@
+"""An exec or attach session between this terminal and a container: what both commands share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from podwright.cli import terminal
+from podwright.cli.detach import DetachKeys
+from podwright.cli.failures import CouldNotRun
+from podwright.cli.stdio import FdSink, FdSource
+from podwright.streams.client.command import CommandStreams, Source, run_command
+from podwright.streams.remote_command.status import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a person asked for."""
+
+    stdin: bool
+    tty: bool
+    detach_keys: bytes
+
+    @property
+    def raw(self) -> bool:
+        """Whether keys go to the command one by one."""
+        return self.stdin and self.tty
+
+
+async def run_session(url: str, wishes: Wishes, container: str) -> int:
+    """The command's exit code; 0 when the person detached from it.
+
+    Raises CouldNotRun when the runtime says that it could not be run or followed, and what `run_command` raises.
+    """
+    detached = asyncio.Event()
+    source = _Keys(FdSource(terminal.STDIN), DetachKeys(wishes.detach_keys if wishes.raw else b""), detached)
+    with terminal.raw_mode() if wishes.raw else contextlib.nullcontext():
+        outcome = await _until_detached(_run(url, wishes, source), detached)
+    if outcome is None:
+        click.echo(f"\npodwright: detached from {container}, which runs on", err=True)
+        return 0
+    if outcome.failure:
+        raise CouldNotRun(outcome.failure)
+    return outcome.exit_code
+
+
+async def _run(url: str, wishes: Wishes, source: Source) -> Outcome:
+    stdout, stderr = FdSink(terminal.STDOUT), FdSink(terminal.STDERR)
+    streams = CommandStreams(
+        stdin=source if wishes.stdin else None,
+        stdout=stdout,
+        stderr=None if wishes.tty else stderr,
+        tty=wishes.tty,
+        sizes=terminal.sizes() if wishes.tty else None,
+    )
+    outcome = await run_command(url, streams)
+    await stdout.drain()
+    await stderr.drain()
+    return outcome
+
+
+async def _until_detached(running: Coroutine[Any, Any, Outcome], detached: asyncio.Event) -> Outcome | None:
+    session = asyncio.ensure_future(running)
+    leaving = asyncio.ensure_future(detached.wait())
+    try:
+        await asyncio.wait([session, leaving], return_when=asyncio.FIRST_COMPLETED)
+        return await session if session.done() else None
+    finally:
+        session.cancel()
+        leaving.cancel()
+        await asyncio.gather(session, leaving, return_exceptions=True)
+
+
+class _Keys:
+    """stdin, watched for the detach keys."""
+
+    def __init__(self, source: FdSource, keys: DetachKeys, detached: asyncio.Event) -> None:
+        self._source = source
+        self._keys = keys
+        self._detached = detached
+
+    async def read(self) -> bytes:
+        while typed := await self._source.read():
+            if passed := self._keys.feed(typed):
+                return passed
+            if self._keys.pressed:
+                self._detached.set()
+                await asyncio.Event().wait()  # the session is about to be cancelled: stdin has not ended
+        return self._keys.rest()
