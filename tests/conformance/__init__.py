@@ -1,1 +1,0 @@
-"""What any CRI server must do, asked as a client asks: run against Podwright and against containerd."""
