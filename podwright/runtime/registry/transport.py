@@ -16,8 +16,9 @@ from urllib.parse import urljoin, urlsplit
 
 from podwright import __version__
 from podwright.errors import FailedPrecondition
+from podwright.runtime.registry import proxies
 from podwright.runtime.registry.failure import HostFailure, Rank
-from podwright.runtime.registry.hosts import Host, is_loopback
+from podwright.runtime.registry.hosts import Host
 from podwright.runtime.registry.patience import Pace
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Transport:
                 headers=headers,
                 data=data,
                 allow_redirects=False,
-                proxy=_proxy(url),
+                proxy=proxies.choose(url, os.environ),
                 ssl=await self._tls(host, url),
                 timeout=timeouts(total=None, connect=connect_s, sock_read=self._stall_timeout_s),
             )
@@ -149,6 +150,12 @@ class Transport:
             yield
         except (http.ClientConnectorCertificateError, http.ClientConnectorSSLError) as failure:
             raise HostFailure(Rank.UNREACHABLE, f"{name}{via}: TLS failed: {failure}") from failure
+        except http.ClientProxyConnectionError as failure:
+            why = os.strerror(failure.os_error.errno or 0)
+            raise HostFailure(Rank.UNREACHABLE, f"{name}{via}: no connection to the HTTP proxy: {why}") from failure
+        except http.ClientHttpProxyError as failure:
+            refused = f"{name}{via}: the HTTP proxy answers {failure.status} {failure.message}"
+            raise HostFailure(Rank.UNREACHABLE, refused) from failure
         except http.ConnectionTimeoutError as failure:
             raise HostFailure(Rank.UNREACHABLE, f"{name}{via}: no connection in time") from failure
         except (http.ServerTimeoutError, TimeoutError) as failure:
@@ -160,6 +167,8 @@ class Transport:
             raise HostFailure(Rank.UNREACHABLE, f"{name}{via}: {why or failure}") from failure
         except http.InvalidURL as failure:  # its text is the URL, which may be signed
             raise HostFailure(Rank.GARBAGE, f"{name}{via}: not a URL") from failure
+        except ValueError as failure:  # of `proxies`
+            raise HostFailure(Rank.UNREACHABLE, f"{name}{via}: {failure}") from failure
         except (http.ClientError, OSError) as failure:
             text = str(failure) or type(failure).__name__
             raise HostFailure(Rank.UNAVAILABLE, f"{name}{via}: the connection broke: {text}") from failure
@@ -199,14 +208,3 @@ def _context(host: Host | None) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _proxy(url: str) -> str | None:
-    """What HTTP_PROXY, HTTPS_PROXY and NO_PROXY say; never a proxy for loopback."""
-    parts = urlsplit(url)
-    if is_loopback(parts.hostname or "") or not any(name.lower().endswith("_proxy") for name in os.environ):
-        return None
-    import urllib.request  # noqa: PLC0415 # brings half of the standard library
-
-    proxies = urllib.request.getproxies()
-    return None if urllib.request.proxy_bypass(parts.netloc) else proxies.get(parts.scheme)

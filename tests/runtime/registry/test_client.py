@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
-import ssl
-import subprocess
+import socket
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from aiohttp import web
 
 from podwright import errors
@@ -350,55 +348,33 @@ async def test_override_path(registry: ScriptedRegistry, mirror: ScriptedRegistr
     assert (await resolve(registry.host, None, certs_d)).digest == DIGEST
 
 
-# TLS
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1: cert.pem and key.pem in a folder."""
-    folder = tmp_path_factory.mktemp("tls")
-    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    request += ["-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj", "/CN=test"]
-    request += ["-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run(request, cwd=folder, check=True, capture_output=True)
-    return folder
-
-
-@pytest_asyncio.fixture
-async def tls_registry(certificate: Path, image: Image) -> AsyncIterator[ScriptedRegistry]:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
-    async with ScriptedRegistry(context) as server:
-        server.serve("app:1", image)
-        yield server
-
-
-async def test_loopback_may_speak_tls_after_all(tls_registry: ScriptedRegistry, image: Image) -> None:
-    assert (await resolve(tls_registry.host)).digest == image.digest
-
-
-async def test_an_unknown_authority(tls_registry: ScriptedRegistry, tmp_path: Path) -> None:
-    certs_d = hosts_toml(tmp_path, f'server = "{tls_registry.url}"')
-    with pytest.raises(errors.Unknown, match=r"^RegistryUnavailable: .*TLS failed"):
-        await resolve(tls_registry.host, None, certs_d)
-
-
-@pytest.mark.parametrize("setting", ['ca = "{folder}/cert.pem"', "skip_verify = true"])
-async def test_tls_settings(
-    setting: str, tls_registry: ScriptedRegistry, certificate: Path, image: Image, tmp_path: Path
-) -> None:
-    text = f'server = "{tls_registry.url}"\n{setting.format(folder=certificate)}'
-    assert (await resolve(tls_registry.host, None, hosts_toml(tmp_path, text))).digest == image.digest
-
-
-async def test_a_ca_file_that_is_not_there(tls_registry: ScriptedRegistry, tmp_path: Path) -> None:
-    certs_d = hosts_toml(tmp_path, f'server = "{tls_registry.url}"\nca = "missing.pem"')
-    with pytest.raises(errors.FailedPrecondition, match=r"missing\.pem"):
-        await resolve(tls_registry.host, None, certs_d)
-
-
 async def test_a_token_server_must_be_as_confidential(tls_registry: ScriptedRegistry, tmp_path: Path) -> None:
     bearer(tls_registry, realm="http://127.0.0.1:1/token")
     certs_d = hosts_toml(tmp_path, f'server = "{tls_registry.url}"\nskip_verify = true')
     with pytest.raises(errors.PermissionDenied, match="not one to show credentials to"):
         await resolve(tls_registry.host, AUTH, certs_d)
+
+
+async def test_mirrors_are_read_anew(
+    registry: ScriptedRegistry, mirror: ScriptedRegistry, image: Image, tmp_path: Path
+) -> None:
+    mirror.serve("app:1", image)
+    hosts_toml(tmp_path, "")
+    await resolve(registry.host, None, tmp_path)
+    (tmp_path / "_default" / "hosts.toml").write_text(f'[host."{mirror.url}"]')
+    await resolve(registry.host, None, tmp_path)
+    assert (len(registry.requests), len(mirror.requests)) == (1, 1)
+
+
+async def test_a_mirror_that_does_not_take_calls(registry: ScriptedRegistry, image: Image, tmp_path: Path) -> None:
+    """Its queue of connections is full, so that ours stays without an answer."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(contextlib.closing(socket.create_server(("127.0.0.1", 0), backlog=0)))
+        for _ in range(2):
+            caller = stack.enter_context(contextlib.closing(socket.socket()))
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        certs_d = hosts_toml(tmp_path, f'[host."{url}"]\ndial_timeout = "200ms"')
+        async with client(registry.host, None, certs_d, connect_timeout_s=3600.0) as one:
+            assert (await one.resolve()).digest == image.digest
