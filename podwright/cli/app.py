@@ -38,6 +38,7 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
         "ps": Lazy(module="ps", help="List containers."),
         "images": Lazy(module="images", help="List images."),
         "inspect": Lazy(module="inspect", help="Show all about a container, a pod or an image."),
+        "stats": Lazy(module="stats", help="Show what containers, or pods, use."),
         "logs": Lazy(module="logs", help="Show what a container wrote."),
         "version": Lazy(module="version", help="Show the versions of this program and of the runtime."),
     },
