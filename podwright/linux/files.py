@@ -1,8 +1,24 @@
-"""Small files that are written once."""
+"""Small files that are written once, and room for them."""
 
 from __future__ import annotations
 
+import errno
 import os
+
+LITTLE_BYTES = 64 * 1024
+
+
+def check_space(folder: str) -> None:
+    """Raise OSError (ENOSPC, with the folder's name) when next to nothing can be written there any more.
+
+    For telling why a program failed that had to write there, without reading its words.
+    """
+    try:
+        facts = os.statvfs(folder)
+    except OSError:
+        return
+    if facts.f_bfree * facts.f_frsize < LITTLE_BYTES or (facts.f_files and not facts.f_ffree):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
 
 
 def make_private(path: str, *, group: int) -> None:

@@ -5,16 +5,46 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stat:
+    """What proc_pid_stat(5) tells of a process; `start_time` in clock ticks since boot.
+
+    `wait_status` is what its parent will read once it is a zombie (field 52).
+    """
+
+    is_zombie: bool
+    parent: int
+    start_time: int
+    wait_status: int
+
+
+def parse_stat(data: bytes) -> Stat:
+    """The text of a /proc/PID/stat; the name in it may hold anything, a closing parenthesis included."""
+    fields = data.rpartition(b")")[2].split()
+    return Stat(
+        is_zombie=fields[0] in (b"Z", b"X"),
+        parent=int(fields[1]),
+        start_time=int(fields[19]),
+        wait_status=int(fields[49]),
+    )
+
+
+def stat(pid: int) -> Stat | None:
+    """What is known of a process; None when there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return parse_stat(file.read())
+    except OSError:
+        return None
 
 
 def start_time(pid: int) -> int | None:
-    """When the process started, in clock ticks since boot (proc_pid_stat(5), field 22); None when it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] == b"Z" else int(fields[19])
+    """When the process started, in clock ticks since boot; None when it has ended."""
+    found = stat(pid)
+    return None if found is None or found.is_zombie else found.start_time
 
 
 def open_pidfd(pid: int, expected_start_time: int) -> int | None:
@@ -27,6 +57,15 @@ def open_pidfd(pid: int, expected_start_time: int) -> int | None:
         return fd
     os.close(fd)
     return None
+
+
+def kill(pid: int, expected_start_time: int) -> None:
+    """SIGKILL exactly that process; nothing happens when it has ended."""
+    fd = open_pidfd(pid, expected_start_time)
+    if fd is not None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+        os.close(fd)
 
 
 def children(pid: int) -> list[int]:

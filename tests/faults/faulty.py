@@ -21,7 +21,7 @@ for word in "$@"; do
 done
 fault=$(cat {folder}/fault 2>/dev/null)
 case "$fault" in
-    "hang $verb") sleep 1000 ;;
+    "hang $verb"|"hang *") sleep 1000 ;;
     "fail $verb") echo "made up: no $verb today" >&2; exit 7 ;;
     "garbage $verb") head -c 100000 /dev/urandom; head -c 100000 /dev/urandom >&2; exit 0 ;;
     "kill before $verb") rm {folder}/fault; kill -9 "$(cat {folder}/pid)"; {crun} "$@" ;;

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -119,9 +120,54 @@ async def test_pids_that_belong_to_others_by_now(node: Node, stranger: subproces
 
 
 def _rewrite(node: Node, container: str, pid: int) -> None:
-    record = records(node.server, "containers")[container] | {"monitor_pid": pid, "pid": pid}
+    _put(node, container, records(node.server, "containers")[container] | {"monitor_pid": pid, "pid": pid})
+
+
+def _put(node: Node, container: str, record: dict[str, Any]) -> None:
     with contextlib.closing(sqlite3.connect(node.server.root / "state.db")) as connection, connection:
         connection.execute("UPDATE containers SET record = ? WHERE id = ?", (json.dumps(record).encode(), container))
+
+
+@pytest.mark.parametrize("while_down", [False, True], ids=["same daemon", "found again"])
+async def test_a_monitor_that_hangs(node: Node, while_down: bool) -> None:
+    """It does not see the end of its container, which is known all the same; the pod goes away."""
+    pod = await node.pod()
+    container = await pod.run(FAMILY)
+    monitor, first = _pids(node, container)
+    os.kill(monitor, signal.SIGSTOP)
+    if while_down:
+        await node.reborn()
+    began = asyncio.get_running_loop().time()
+    await asyncio.gather(*(pod.stop(container, timeout=timeout) for timeout in (30, 1, 0)))
+    assert asyncio.get_running_loop().time() - began < 25  # the kill's own patience, and much for a slow machine
+    status = await pod.status(container)
+    assert (status.exit_code, status.reason) == (137, "Error")
+    assert not _is_alive(monitor)
+    assert not _is_alive(first)
+    assert (await pod.output("echo", "fine", name="other")) == "fine\n"
+    await node.audited()
+    await node.emptied()
+
+
+async def test_a_stop_takes_nobody_elses_number(node: Node, stranger: subprocess.Popen[bytes]) -> None:
+    """The container ended while no daemon was there; a stop that comes at once must not hit who has its number now."""
+    pod = await node.pod()
+    container = await pod.run()
+    monitor, first = _pids(node, container)
+    node.server.kill9()
+    os.kill(first, signal.SIGKILL)
+
+    async def gone() -> bool:
+        return not _is_alive(monitor)
+
+    await eventually(gone, "the monitor ends")
+    record = records(node.server, "containers")[container] | {"pid": stranger.pid}
+    _put(node, container, record)
+    await node.again()
+    await asyncio.gather(pod.stop(container, timeout=5), pod.stop(container, timeout=0))
+    assert (await pod.status(container)).exit_code == 137
+    assert stranger.poll() is None
+    await node.emptied()
 
 
 async def test_namespaces_lost_as_in_a_reboot(node: Node) -> None:

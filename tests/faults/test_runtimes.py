@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from podwright.conformance.pods import SLEEP
+from podwright.conformance.pods import DEAF, SLEEP
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, InvalidArgument, Unknown
 from tests.faults.faulty import HANDLER, FaultyRuntime
@@ -134,6 +135,42 @@ async def test_a_monitor_that_dies_before_it_answers(
             await pod.start(container)
         assert (await pod.status(container)).reason == "StartError"
         await node.emptied()
+
+
+async def test_a_monitor_that_hangs_from_the_first(
+    fresh_podwright: FreshPodwright, busybox_image: str, tmp_path: Path
+) -> None:
+    conmon = tmp_path / "conmon"
+    conmon.write_text('#!/bin/sh\n[ "$1" = --help ] && exit 0\nsleep 1000 & sleep 1000\n')
+    conmon.chmod(0o755)
+    settings = {"handlers": {"crun": {"conmon": str(conmon)}}, "containers": {"runtime_timeout_s": 1.0}}
+    async with running_node(fresh_podwright(settings), busybox_image) as node:
+        pod = await node.pod()
+        container = await pod.create(SLEEP)
+        with pytest.raises(DeadlineExceeded, match=r"crun create \w+ hangs"):
+            await pod.start(container)
+        assert (await pod.status(container)).reason == "StartError"
+        await node.audited()
+        await node.emptied()
+
+
+async def test_everything_hangs_but_the_daemon(faulty_node: Node, faulty: FaultyRuntime) -> None:
+    """Whatever the runtime is asked ends by its deadline; meanwhile others are served, and all pods go away."""
+    pods = [await faulty_node.pod(handler=HANDLER, namespaces=SHARED_PID) for _ in range(3)]
+    containers = [await pod.run(DEAF, name="deaf") for pod in pods]
+    created = [await pod.create(name="created") for pod in pods]
+    faulty.commit("hang *")
+    asked: list[asyncio.Future[Any]] = [
+        asyncio.ensure_future(request)
+        for pod, running, waiting in zip(pods, containers, created, strict=True)
+        for request in (pod.start(waiting), pod.exec(running, "true", timeout=2))
+    ]
+    other = await faulty_node.pod()
+    assert await other.output("echo", "fine", name="main") == "fine\n"
+    for outcome in await asyncio.gather(*asked, return_exceptions=True):
+        assert isinstance(outcome, DeadlineExceeded)
+    await asyncio.gather(*(pod.stop(container, timeout=0) for pod, container in zip(pods, containers, strict=True)))
+    await faulty_node.emptied()
 
 
 @pytest.mark.parametrize(

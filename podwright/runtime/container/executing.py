@@ -13,8 +13,9 @@ import msgspec
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, PodwrightError, Unknown
 from podwright.linux import cgroup, freezer, proc
-from podwright.linux.files import write_new
+from podwright.linux.files import check_space, write_new
 from podwright.process import Completed
+from podwright.runtime.container import marking
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.handlers.oci import plain
 from podwright.runtime.model.container import Container, ContainerState
@@ -31,6 +32,7 @@ async def exec_sync(
     and its children were killed, and Unknown when the runtime could not start it.
     """
     check(env, container, command)
+    bundle = env.paths(container.id).bundle
     stem = new_stem(env, container)
     process_file, pid_file = f"{stem}.json", f"{stem}.pid"
     write_process(process_file, env.paths(container.id).spec, command)
@@ -42,10 +44,11 @@ async def exec_sync(
             raise DeadlineExceeded(f"exec in container {container.id[:12]} did not end within {timeout_s:g} s")
         completed = running.result()
         if completed.returncode != 0 and read_pid(pid_file) is None:
+            check_space(bundle)
             raise Unknown(f"exec in container {container.id[:12]}: {plain(completed.error_text())}")
         return completed
     finally:
-        await asyncio.shield(_end(running, pid_file))
+        await asyncio.shield(_end(env, container, running, stem))
         for path in (process_file, pid_file):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
@@ -68,27 +71,36 @@ def new_stem(env: ContainerEnvironment, container: Container) -> str:
     return f"{env.paths(container.id).bundle}/exec-{secrets.token_hex(8)}"
 
 
-async def _end(running: asyncio.Task[Completed], pid_file: str) -> None:
-    """Kill an exec that still runs: the process and its children first, so that the runtime sees its end."""
+async def _end(env: ContainerEnvironment, container: Container, running: asyncio.Task[Completed], stem: str) -> None:
+    """Kill an exec that still runs: the command and its descendants first, so that the runtime sees its end."""
     if running.done():
         return
-    if (pid := read_pid(pid_file)) is not None:
-        proc.kill_tree(pid)
+    await asyncio.to_thread(kill_command, env, container, stem)
     await asyncio.wait({running}, timeout=KILLED_TIMEOUT_S)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError, PodwrightError):
         await running
 
 
+def kill_command(env: ContainerEnvironment, container: Container, stem: str) -> None:
+    """SIGKILL the command of an exec and all its descendants, also those that became daemons. Blocks."""
+    if (pid := read_pid(f"{stem}.pid")) is not None:
+        proc.kill_tree(pid)
+    if (mark := marking.of_path(stem)) is not None:
+        marking.kill_marked(env.cgroups, container.cgroup, frozenset({mark}))
+
+
 def end_abandoned(env: ContainerEnvironment, container: Container) -> None:
     """At start: kill what a killed daemon was running for callers who are gone, and delete its files. Blocks."""
     stem = glob.escape(f"{env.paths(container.id).bundle}/exec-") + "*"
-    abandoned = {read_pid(path) for path in glob.glob(f"{stem}.pid")}
-    if abandoned:
-        for pid in cgroup.processes(env.cgroups, container.cgroup):
-            if pid in abandoned:
-                proc.kill_tree(pid)
-    for path in glob.glob(stem):
+    paths = glob.glob(stem)
+    if paths:
+        abandoned = {read_pid(path) for path in paths if path.endswith(".pid")}
+        for pid in cgroup.processes(env.cgroups, container.cgroup) & abandoned:
+            proc.kill_tree(pid)
+        marks = frozenset(mark for path in paths if (mark := marking.of_path(path)) is not None)
+        marking.kill_marked(env.cgroups, container.cgroup, marks)
+    for path in paths:
         os.unlink(path)
 
 
@@ -97,6 +109,8 @@ def write_process(path: str, spec_path: str, command: tuple[str, ...], *, termin
     with open(spec_path, "rb") as file:
         process: dict[str, Any] = msgspec.json.decode(file.read())["process"]
     process["args"] = list(command)
+    if (mark := marking.of_path(path)) is not None:
+        process["rlimits"] = [*process.get("rlimits", ()), marking.oci_limit(mark)]
     process["terminal"] = terminal
     if terminal and not any(entry.startswith("TERM=") for entry in process["env"]):
         process["env"].append("TERM=xterm")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 
+from podwright.linux.files import write_new
 from podwright.runtime.handlers import conmon
 
 COMPLETED = "Completed"
@@ -35,6 +37,13 @@ def read(path: str, *, oom_killed: bool, now: int) -> Exit:
     except FileNotFoundError:
         return Exit(code=UNKNOWN_CODE, reason=UNKNOWN, finished_at=now)
     return Exit(code=code, reason=reason_of(code, oom_killed=oom_killed), finished_at=finished_at)
+
+
+def write(path: str, wait_status: int) -> None:
+    """Leave the exit code of a wait status where `read` looks for it, unless the monitor has done so."""
+    code = os.waitstatus_to_exitcode(wait_status)
+    with contextlib.suppress(OSError):  # without it the end is Unknown, which is true as well
+        write_new(path, str(code if code >= 0 else 128 - code).encode(), mode=0o600)
 
 
 def reason_of(code: int, *, oom_killed: bool) -> str:

@@ -13,10 +13,11 @@ import logging
 
 import msgspec
 
-from podwright.errors import FailedPrecondition, PodwrightError
-from podwright.linux import cgroup
+from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unknown
+from podwright.linux import cgroup, proc
+from podwright.linux.files import check_space
 from podwright.process import Process
-from podwright.runtime.container import exits, logs, staging
+from podwright.runtime.container import exits, logs, staging, targets
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.handlers import conmon
 from podwright.runtime.model.base import NamespaceMode
@@ -43,6 +44,7 @@ class Runner:
             raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="make a new sandbox")
         handler = self._env.handler_of(container)
         try:
+            targets.check(self._env, container)
             logs.prepare(container.log_path)
             async with staging.ready(self._env.paths(container.id), self._env.sandboxes.users):
                 started = await handler.create(
@@ -60,6 +62,8 @@ class Runner:
             )
         except BaseException as failure:
             await asyncio.shield(self._fail(container.id, failure))
+            if isinstance(failure, Unknown):
+                check_space(self._env.paths(container.id).bundle)
             raise
         self.watch(record, started.monitor)
         log.info("container is running: id=%s pid=%d", container.id[:12], started.pid)
@@ -72,7 +76,7 @@ class Runner:
     async def _fail(self, container_id: ContainerId, failure: BaseException) -> None:
         """Leave nothing of a start that failed but the record that says why."""
         record = self._env.store.get(container_id)
-        await self.clear(record)
+        await self.clear(record, ask_runtime=not isinstance(failure, DeadlineExceeded))
         self._env.store.observe(
             msgspec.structs.replace(
                 record,
@@ -105,7 +109,7 @@ class Runner:
             await asyncio.to_thread(cgroup.kill_all, env.cgroups, container.cgroup)
         env.store.observe(
             msgspec.structs.replace(
-                container,
+                env.store.get(container_id),
                 state=ContainerState.EXITED,
                 finished_at=max(end.finished_at, container.started_at),
                 exit_code=end.code,
@@ -115,17 +119,32 @@ class Runner:
         self._watches.pop(container_id, None)
         log.info("container has exited: id=%s code=%d reason=%s", container_id[:12], end.code, end.reason)
 
+    def give_up_monitor(self, container: Container) -> None:
+        """Kill the monitor of a container whose process has ended, but which does not see it.
+
+        The exit code is still to be had from the kernel; it is written down in the monitor's place.
+        """
+        first = proc.stat(container.pid)
+        if first is not None and first.parent == container.monitor_pid and first.is_zombie:
+            exits.write(conmon.exit_file(self._env.monitored(container)), first.wait_status)
+        log.warning("a monitor is killed, it does not see its container's end: id=%s", container.id[:12])
+        proc.kill(container.monitor_pid, container.monitor_start_time)
+
     async def exited(self, container_id: ContainerId) -> None:
         """Wait until the end of the container is recorded; returns at once when it is not running."""
         watch = self._watches.get(container_id)
         if watch is not None:
             await asyncio.shield(watch)
 
-    async def clear(self, container: Container) -> None:
-        """Remove what the runtime and the kernel keep of a container that has ended, also when the runtime fails."""
+    async def clear(self, container: Container, *, ask_runtime: bool = True) -> None:
+        """Remove what the runtime and the kernel keep of a container that has ended, also when the runtime fails.
+
+        One that has just let a deadline pass need not be asked: it would take as long again.
+        """
         handler = self._env.handler_of_record(container)
         try:
-            await handler.delete(container.id)
+            if ask_runtime:
+                await handler.delete(container.id)
         except PodwrightError as failure:
             log.warning("a container is deleted without its runtime: id=%s error=%s", container.id[:12], failure)
         await asyncio.to_thread(self._clear_cgroup, container)

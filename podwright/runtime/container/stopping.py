@@ -13,7 +13,7 @@ import os
 import signal
 
 from podwright.errors import DeadlineExceeded
-from podwright.linux import cgroup, freezer
+from podwright.linux import cgroup, freezer, proc
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.running import Runner
 from podwright.runtime.model.container import Container, ContainerState
@@ -41,7 +41,7 @@ class Stopper:
             job = _Job(grace_s)
             self._jobs[container.id] = job
             job.task = asyncio.create_task(self._run(container, job), name=f"stop {container.id[:12]}")
-            job.task.add_done_callback(lambda _: self._jobs.pop(container.id, None))
+            job.task.add_done_callback(lambda task: self._finished(container.id, task))
         else:
             job.hurry(grace_s)
         await asyncio.shield(job.task)
@@ -54,6 +54,11 @@ class Stopper:
         """Also to a paused container, which takes it as it thaws."""
         send_signal(container, number)
         freezer.thaw(self._env.cgroups, container.cgroup)
+
+    def _finished(self, container_id: ContainerId, task: asyncio.Task[None]) -> None:
+        del self._jobs[container_id]
+        if not task.cancelled() and (failure := task.exception()) is not None:  # whether or not anybody waits
+            log.warning("a stop failed: id=%s error=%s", container_id[:12], failure)
 
     async def _run(self, container: Container, job: _Job) -> None:
         ended = asyncio.create_task(self._runner.exited(container.id))
@@ -78,7 +83,9 @@ class Stopper:
         self._signal(container, signal.SIGKILL)
         await asyncio.wait({ended}, timeout=KILL_TIMEOUT_S / 2)
         if not ended.done():
-            await asyncio.to_thread(cgroup.kill_all, self._env.cgroups, container.cgroup)
+            empty = await asyncio.to_thread(cgroup.kill_all, self._env.cgroups, container.cgroup)
+            if empty or has_ended(container):
+                self._runner.give_up_monitor(container)
             await asyncio.wait({ended}, timeout=KILL_TIMEOUT_S / 2)
         if not ended.done():
             raise DeadlineExceeded(
@@ -104,6 +111,14 @@ class _Job:
 
 
 def send_signal(container: Container, number: int) -> None:
-    """To the container's first process. Its number is its own while its monitor, its parent, has not ended."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(container.pid, number)
+    """To the container's first process. The number is that process's as long as its parent is the monitor."""
+    first = proc.stat(container.pid)
+    if first is not None and first.parent == container.monitor_pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(container.pid, number)
+
+
+def has_ended(container: Container) -> bool:
+    """Whether the first process is a zombie, or gone."""
+    first = proc.stat(container.pid)
+    return first is None or first.is_zombie or first.parent != container.monitor_pid

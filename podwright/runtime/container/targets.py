@@ -1,0 +1,43 @@
+"""The process whose PID namespace a container joins: the pod's first one, or that of the container it targets."""
+
+from __future__ import annotations
+
+from podwright.errors import FailedPrecondition, InvalidArgument, NotFound
+from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.model.base import NamespaceMode
+from podwright.runtime.model.container import Container, ContainerConfig, ContainerState
+from podwright.runtime.model.sandbox import Sandbox
+
+
+async def pid_of(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig) -> int:
+    """The process; 0 when the container joins none.
+
+    Raises NotFound, InvalidArgument (a target in another sandbox) and FailedPrecondition (one that does not run).
+    """
+    modes = config.security.namespaces
+    if modes.pid is NamespaceMode.POD and sandbox.config.security.namespaces.pid is not NamespaceMode.NODE:
+        return await env.sandboxes.share_pid_namespace(sandbox.id)
+    if modes.pid is NamespaceMode.TARGET:
+        return _target(env, sandbox, config).pid
+    return 0
+
+
+def check(env: ContainerEnvironment, container: Container) -> None:
+    """Before the start: the target must still run, else its PID may be anybody's. Raises as `pid_of`."""
+    if container.config.security.namespaces.pid is NamespaceMode.TARGET:
+        _target(env, env.sandboxes.get(container.sandbox_id), container.config)
+
+
+def _target(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig) -> Container:
+    label = f"container {config.name}"
+    target_id = config.security.namespaces.target_id
+    if not target_id:
+        raise InvalidArgument(f"{label}: pid namespace mode TARGET needs target_id")
+    target = env.store.find(target_id)
+    if target is None or target.state is ContainerState.CREATING:
+        raise NotFound(f"{label}: target {target_id[:64]!r} does not exist")
+    if target.sandbox_id != sandbox.id:
+        raise InvalidArgument(f"{label}: target {target.id[:12]} is in another sandbox")
+    if target.state is not ContainerState.RUNNING:
+        raise FailedPrecondition(f"{label}: target {target.id[:12]} is not running ({target.state})")
+    return target

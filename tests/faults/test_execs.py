@@ -1,0 +1,170 @@
+"""Commands in containers: their descendants, their ends, and the end of the container under them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from podwright.conformance.pods import Pod
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import DeadlineExceeded, InvalidArgument
+from tests.faults.audit import records
+from tests.faults.faulty import HANDLER, FaultyRuntime
+from tests.faults.node import Node, eventually
+
+pytestmark = [pytest.mark.root]
+
+# One child, one in a session of its own, one that its parent has left, one with both and an empty environment.
+FAMILY = (
+    "sleep 9871 & setsid sleep 9872 & (sleep 9873 &) ; (env -i setsid sh -c 'sleep 9874 & sleep 9875') & touch /up"
+)
+LIMIT_BYTES = 16 << 20
+MODES = {"own": api.CONTAINER, "the pod's": api.POD, "the host's": api.NODE}
+
+
+async def sleepers(pod: Pod, container: str) -> list[str]:
+    listing = (await pod.exec(container, "ps")).stdout.decode()
+    return sorted(word for line in listing.splitlines() for word in line.split() if word.startswith("987"))
+
+
+async def is_up(pod: Pod, container: str) -> None:
+    async def up() -> bool:
+        return (await pod.exec(container, "test", "-e", "/up")).exit_code == 0
+
+    await eventually(up, "the command runs")
+
+
+@pytest.mark.parametrize("handler", ["crun", "runc"])
+async def test_a_deadline_ends_all_descendants(node: Node, handler: str) -> None:
+    pod = await node.pod(handler=handler)
+    container = await pod.run()
+    with pytest.raises(DeadlineExceeded, match="did not end within 1 s"):
+        await pod.exec(container, "sh", "-c", f"{FAMILY}; sleep 9870", timeout=1)
+    assert await sleepers(pod, container) == []
+    assert (await pod.status(container)).state == api.CONTAINER_RUNNING
+    await node.audited()
+    await node.emptied()
+
+
+async def test_daemons_of_a_command_that_has_ended_are_the_containers(node: Node) -> None:
+    """They may hold its pipes open: the answer comes all the same. Another exec's deadline is not theirs."""
+    pod = await node.pod()
+    container = await pod.run()
+    answer = await pod.exec(container, "sh", "-c", "echo begun; setsid sleep 9876 & exit 3")
+    assert (answer.exit_code, answer.stdout) == (3, b"begun\n")
+    with pytest.raises(DeadlineExceeded):
+        await pod.exec(container, "sleep", "9877", timeout=1)
+    assert await sleepers(pod, container) == ["9876"]
+    await node.emptied()
+
+
+async def test_a_killed_daemon_leaves_no_descendants(node: Node) -> None:
+    pod = await node.pod()
+    container = await pod.run()
+    asked = asyncio.ensure_future(pod.exec(container, "sh", "-c", f"{FAMILY}; sleep 9870", timeout=0))
+    await is_up(pod, container)
+    await node.reborn()
+    await asyncio.gather(asked, return_exceptions=True)
+    assert await sleepers(pod, container) == []
+    await node.audited()
+    await node.emptied()
+
+
+async def test_a_caller_that_goes_takes_its_command_along(node: Node) -> None:
+    pod = await node.pod()
+    container = await pod.run()
+    asked = asyncio.ensure_future(pod.exec(container, "sh", "-c", f"{FAMILY}; sleep 9870", timeout=0))
+    await is_up(pod, container)
+    asked.cancel()
+
+    async def gone() -> bool:
+        return await sleepers(pod, container) == []
+
+    await eventually(gone, "the command ends")
+    await node.audited()
+    await node.emptied()
+
+
+@pytest.mark.parametrize("handler", ["crun", "runc"])
+@pytest.mark.parametrize("mode", list(MODES))
+async def test_commands_end_with_their_container(node: Node, handler: str, mode: str) -> None:
+    """With a PID namespace of its own, the kernel sees to it; otherwise we do."""
+    pod = await node.pod(handler=handler, namespaces=api.NamespaceOption(pid=MODES[mode]))
+    watcher = await pod.run(name="watcher")
+    container = await pod.run(name="main")
+    asked = asyncio.ensure_future(pod.exec(container, "sh", "-c", f"{FAMILY}; sleep 9870", timeout=0))
+    await is_up(pod, container)
+    os.kill(records(node.server, "containers")[container]["pid"], signal.SIGKILL)
+    assert (await asked).exit_code == 128 + signal.SIGKILL
+    status = await pod.exited(container)
+    assert (status.exit_code, status.reason) == (137, "Error")
+    assert await sleepers(pod, watcher) == []
+    await node.audited()
+    await node.emptied()
+
+
+async def test_commands_in_another_containers_namespace(node: Node) -> None:
+    """TARGET: the target lives on, what ran in the other container does not."""
+    pod = await node.pod()
+    target = await pod.run(name="target")
+    options = api.NamespaceOption(pid=api.TARGET, target_id=target)
+    linux = api.LinuxContainerConfig(security_context=api.LinuxContainerSecurityContext(namespace_options=options))
+    container = await pod.run(("sh", "-c", f"{FAMILY}; sleep 9870"), name="guest", linux=linux)
+    await is_up(pod, container)
+    assert len(await sleepers(pod, target)) == 6
+    await pod.stop(container, timeout=0)
+    assert await sleepers(pod, target) == []
+    assert (await pod.status(target)).state == api.CONTAINER_RUNNING
+    await node.emptied()
+
+
+@pytest.mark.parametrize("target_runs", [False, True], ids=["before create", "before start"])
+async def test_a_target_that_has_ended(node: Node, target_runs: bool) -> None:
+    pod, other = await node.pod(), await node.pod()
+    target = await pod.run(name="target")
+    options = api.NamespaceOption(pid=api.TARGET, target_id=target)
+    linux = api.LinuxContainerConfig(security_context=api.LinuxContainerSecurityContext(namespace_options=options))
+    with pytest.raises(InvalidArgument, match="is in another sandbox"):
+        await other.create(name="guest", linux=linux)
+    if target_runs:
+        container = await pod.create(name="guest", linux=linux)
+    await pod.stop(target, timeout=0)
+    with pytest.raises(Exception, match=r"target \w+ is not running \(exited\)"):
+        await (pod.start(container) if target_runs else pod.create(name="guest", linux=linux))
+    if target_runs:
+        status = await pod.status(container)
+        assert (status.state, status.reason) == (api.CONTAINER_EXITED, "StartError")
+    await node.audited()
+    await node.emptied()
+
+
+async def test_too_much_output(node: Node) -> None:
+    """16 MiB of each stream; the rest is read and thrown away, so that the command ends by itself."""
+    pod = await node.pod()
+    container = await pod.run()
+    flood = "yes out | head -c 20000000; yes err | head -c 20000000 >&2; exit 7"
+    for answer in await asyncio.gather(*(pod.exec(container, "sh", "-c", flood) for _ in range(3))):
+        assert (answer.exit_code, len(answer.stdout), len(answer.stderr)) == (7, LIMIT_BYTES, LIMIT_BYTES)
+        assert (answer.stdout[:4], answer.stderr[:4]) == (b"out\n", b"err\n")
+    await eventually(lambda: _is_slim(node.server.process.pid), "the memory is given back")
+    await node.emptied()
+
+
+async def _is_slim(pid: int) -> bool:
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        kib = next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+    return kib < 200 * 1024
+
+
+async def test_a_hanging_runtime_and_a_deadline(faulty_node: Node, faulty: FaultyRuntime) -> None:
+    pod = await faulty_node.pod(handler=HANDLER)
+    container = await pod.run()
+    faulty.commit("hang exec")
+    asked = [asyncio.ensure_future(pod.exec(container, "true", timeout=1)) for _ in range(5)]
+    for outcome in await asyncio.gather(*asked, return_exceptions=True):
+        assert isinstance(outcome, DeadlineExceeded)
+    await faulty_node.audited()
+    await faulty_node.emptied()
