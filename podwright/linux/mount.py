@@ -49,7 +49,7 @@ class Overlay:
     """An overlay mount as data: `lower` from the top layer to the base; no `upper` makes it read-only.
 
     `volatile` (kernel 5.10) leaves out syncing of the upper directory: right for container roots, which do not
-    outlive a crash of the host.
+    outlive a crash of the host. `label` is the SELinux label of everything in it; empty: its files' own.
     """
 
     target: str
@@ -57,6 +57,7 @@ class Overlay:
     upper: str | None = None
     work: str | None = None
     volatile: bool = True
+    label: str = ""
 
 
 def mount_overlay(overlay: Overlay) -> None:
@@ -78,6 +79,8 @@ def _mount_overlay_by_parts(overlay: Overlay) -> None:
     try:
         for layer in overlay.lower:
             _set_string(context, "lowerdir+", layer)
+        if overlay.label:
+            _set_string(context, "context", overlay.label)
         if overlay.upper is not None and overlay.work is not None:
             _set_string(context, "upperdir", overlay.upper)
             _set_string(context, "workdir", overlay.work)
@@ -115,6 +118,7 @@ def _mount_overlay_by_string(overlay: Overlay) -> None:
         if overlay.upper is not None and overlay.work is not None:
             options += f",upperdir={_escaped(overlay.upper)},workdir={_escaped(overlay.work)}"
             options += ",volatile" if overlay.volatile else ""
+        options += _context(overlay.label)
         libc.mount("overlay", overlay.target, "overlay", 0, options)
 
 
@@ -128,9 +132,16 @@ def bind(source: str, target: str, *, recursive: bool = False) -> None:
     libc.mount(source, target, None, MS_BIND | (MS_REC if recursive else 0), None)
 
 
-def mount_tmpfs(target: str, *, size_bytes: int, mode: int, flags: int = MS_NOSUID | MS_NODEV | MS_NOEXEC) -> None:
-    """A tmpfs of at most `size_bytes`. Raises OSError."""
-    libc.mount("tmpfs", target, "tmpfs", flags, f"mode={mode:o},size={size_bytes}")
+def mount_tmpfs(
+    target: str, *, size_bytes: int, mode: int, flags: int = MS_NOSUID | MS_NODEV | MS_NOEXEC, label: str = ""
+) -> None:
+    """A tmpfs of at most `size_bytes`, with an SELinux label if given. Raises OSError."""
+    libc.mount("tmpfs", target, "tmpfs", flags, f"mode={mode:o},size={size_bytes}{_context(label)}")
+
+
+def _context(label: str) -> str:
+    """The mount option; quoted, since labels have commas."""
+    return f',context="{label}"' if label else ""
 
 
 def unmount(target: str) -> None:

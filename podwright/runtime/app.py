@@ -17,7 +17,9 @@ from podwright.linux.cgroup_lock import WarmCgroupLock
 from podwright.process import PosixProcessRunner, keep_descriptors_to_ourselves
 from podwright.runtime import config as configuration
 from podwright.runtime import host
+from podwright.runtime.container.apparmor import AppArmor
 from podwright.runtime.container.creation import load_profile
+from podwright.runtime.container.profiles import Profiles
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.events import EventHub
 from podwright.runtime.handlers.registry import find_handlers
@@ -34,6 +36,7 @@ from podwright.runtime.rpc.server import listen, make_server
 from podwright.runtime.rpc.stats import StatsRpcs
 from podwright.runtime.rpc.streaming import StreamingRpcs
 from podwright.runtime.sandbox.infra import InfraContainers
+from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.service import SandboxService, SandboxSettings
 from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.state import Boots, Database, hold
@@ -98,18 +101,28 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
         machine=facts.machine,
         oom_score_adj=max(-998, facts.oom_score_adj),
         systemd=config.containers.cgroup_driver == "systemd",
+        selinux=facts.selinux,
     )
     lock = WarmCgroupLock(host.own_procs_file(cgroups))
     stack.callback(lock.close)
     users = UserNamespaces(runner, root=config.root, state=config.state)
-    settings = SandboxSettings(state=config.state, containers=config.containers, cgroups=cgroups, users=users)
+    settings = SandboxSettings(
+        state=config.state,
+        containers=config.containers,
+        parents=Parents(config.containers, cgroups, runner),
+        users=users,
+        selinux=facts.selinux,
+    )
     sandboxes = SandboxService(database, settings, handlers, network, infra)
     containers = ContainerService(
         database,
         config,
         host=facts,
         cgroups=cgroups,
-        default_profile=default_profile(config.containers.seccomp_profile),
+        profiles=Profiles(
+            seccomp=default_profile(config.containers.seccomp_profile),
+            apparmor=AppArmor(runner, supported=facts.apparmor, default=config.containers.apparmor_profile),
+        ),
         sandboxes=sandboxes,
         images=images,
         handlers=handlers,

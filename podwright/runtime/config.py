@@ -78,6 +78,7 @@ class Containers(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     cgroup_driver: Literal["cgroupfs", "systemd"] = "cgroupfs"
     cgroup_parent: str = "/podwright"  # for pods whose request names none
+    apparmor_profile: str = "podwright-default"  # on hosts with AppArmor; loaded if it is not there; empty: none
     seccomp_profile: str = ""  # what RuntimeDefault means; empty: the first of the distribution's files that exists
     cdi_spec_dirs: tuple[str, ...] = ("/etc/cdi", "/var/run/cdi")  # of two with the same device, the later counts
     device_ownership_from_security_context: bool = False  # devices belong to the container's user, not to the host's

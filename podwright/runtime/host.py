@@ -6,8 +6,10 @@ import glob
 import os
 import re
 
-from podwright.linux import capabilities, cgroup_lock
+from podwright.errors import FailedPrecondition
+from podwright.linux import capabilities, cgroup_lock, selinux
 from podwright.linux.cgroup import CgroupHost
+from podwright.process import find_executable
 from podwright.runtime.container.spec.builder import HostFacts
 from podwright.runtime.container.spec.resources import CgroupAbilities
 
@@ -32,9 +34,20 @@ def host_facts(cgroups: CgroupHost) -> HostFacts:
         ),
         oom_score_adj=-1000 if "CAP_SYS_RESOURCE" in held else _own_oom_score_adj(),
         seccomp=os.path.exists("/proc/sys/kernel/seccomp/actions_avail"),
-        apparmor=_reads("/sys/module/apparmor/parameters/enabled") == "Y",
-        selinux=os.path.exists("/sys/fs/selinux/enforce"),
+        apparmor=_has_apparmor(),
+        selinux=selinux.contexts() if selinux.is_enabled() else None,
     )
+
+
+def _has_apparmor() -> bool:
+    """Whether the kernel confines by AppArmor and there is a program to load profiles with."""
+    if _reads("/sys/module/apparmor/parameters/enabled") != "Y":
+        return False
+    try:
+        find_executable("apparmor_parser")
+    except FailedPrecondition:
+        return False
+    return True
 
 
 def own_procs_file(cgroups: CgroupHost) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
 from podwright.runtime.cdi import names as cdi_names
-from podwright.runtime.container import devices, logs, place, sources, staging, targets, volumes
+from podwright.runtime.container import devices, labels, logs, place, sources, staging, volumes
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.spec import builder, signals
 from podwright.runtime.container.spec.builder import SpecInputs
@@ -48,8 +49,10 @@ async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
     paths = env.paths(container_id)
     try:
         held = volumes.hold(env.images, container)
-        target_pid = await targets.pid_of(env, sandbox, config)
-        user = await asyncio.to_thread(_make, env, container, sandbox, image, held, target_pid)
+        target_pid = await _target_pid(env, sandbox, config)
+        profile = await env.apparmor.profile(config.security)
+        joined = Joined(target_pid=target_pid, apparmor_profile=profile)
+        user = await asyncio.to_thread(_make, env, container, sandbox, image, held, joined)
         env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=user))
     except BaseException:
         await asyncio.shield(asyncio.to_thread(place.unmake, paths))
@@ -58,6 +61,14 @@ async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
         raise
     log.info("container is created: id=%s name=%s sandbox=%s", container_id[:12], config.name, sandbox.id[:12])
     return container_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """What the container goes into: a process' PID namespace (0: none of the kind), a profile of AppArmor (or "")."""
+
+    target_pid: int
+    apparmor_profile: str
 
 
 def _record(
@@ -92,16 +103,19 @@ def _make(
     sandbox: Sandbox,
     image: Image,
     held: volumes.Held,
-    target_pid: int,
+    joined: Joined,
 ) -> User:
     """The blocking part: root filesystem, user, spec. Runs in a thread."""
     paths = env.paths(container.id)
+    own = labels.of_container(env.host.selinux, sandbox, container.config)
+    label = str(own.file) if own is not None else ""
     with staging.mapped_layers(paths, held, env.sandboxes.pins(sandbox).get("user", "")) as layers:
-        place.make(paths, layers.root, group=root_on_host(sandbox.config)[1])
-        mounted = msgspec.structs.replace(container, config=volumes.mount_all(paths, container.config, layers.volumes))
+        place.make(paths, layers.root, group=root_on_host(sandbox.config)[1], label=label)
+        config = volumes.mount_all(paths, container.config, layers.volumes, label=label)
+    mounted = msgspec.structs.replace(container, config=config)
     passwd, group = place.read_users(paths.rootfs)
     user = resolve(container.config.security, image.config.user, passwd, group)
-    inputs = _inputs(env, mounted, sandbox, image, user, target_pid)
+    inputs = _inputs(env, mounted, sandbox, image, user, joined)
     named = cdi_names.requested(container.config.cdi_devices, container.config.annotations)
     spec = env.cdi.inject(builder.build(inputs), named)
     write_new(paths.spec, msgspec.json.encode(spec), mode=0o600)  # it holds the environment
@@ -114,11 +128,13 @@ def _inputs(
     sandbox: Sandbox,
     image: Image,
     user: User,
-    target_pid: int,
+    joined: Joined,
 ) -> SpecInputs:
     config = container.config
     paths = env.paths(container.id)
+    own = labels.of_container(env.host.selinux, sandbox, config)
     found = sources.resolve(config, ours=(env.root, env.state))
+    labels.relabel(config.name, found, own)
     mounts = staging.prepare(paths, found, sandbox, env.sandboxes.pins(sandbox).get("user", ""))
     resolved = msgspec.structs.replace(config, mounts=mounts)
     pins = {OCI_TYPES[kind]: path for kind, path in env.sandboxes.pins(sandbox).items()}
@@ -126,7 +142,7 @@ def _inputs(
         sandbox,
         config,
         pins,
-        target_pid=target_pid,
+        target_pid=joined.target_pid,
         private_cgroup=env.cgroups.layout == "v2",
     )
     return SpecInputs(
@@ -143,8 +159,25 @@ def _inputs(
         resources=container.resources,
         default_profile=env.default_profile,
         localhost_profile=_localhost_profile(config),
+        apparmor_profile=joined.apparmor_profile,
+        selinux=own,
         devices=devices.resolve(config, owned_by_user=env.settings.device_ownership_from_security_context),
     )
+
+
+async def _target_pid(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig) -> int:
+    """The process whose PID namespace the container joins; 0 when it joins none."""
+    modes = config.security.namespaces
+    if modes.pid is NamespaceMode.POD and sandbox.config.security.namespaces.pid is not NamespaceMode.NODE:
+        return await env.sandboxes.share_pid_namespace(sandbox.id)
+    if modes.pid is NamespaceMode.TARGET:
+        target = env.store.get(modes.target_id)
+        if target.sandbox_id != sandbox.id:
+            raise InvalidArgument(f"container {config.name}: target {target.id[:12]} is in another sandbox")
+        if target.state is not ContainerState.RUNNING:
+            raise FailedPrecondition(f"container {config.name}: target {target.id[:12]} is not running")
+        return target.pid
+    return 0
 
 
 def _sandbox_files(env: ContainerEnvironment, sandbox: Sandbox, host_sys: str) -> SandboxFiles:

@@ -8,6 +8,7 @@ from typing import Any
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime import config as configuration
 from podwright.runtime.cdi import Cdi
+from podwright.runtime.container.apparmor import AppArmor
 from podwright.runtime.container.paths import ContainerPaths, container_paths
 from podwright.runtime.container.spec import resources
 from podwright.runtime.container.spec.builder import HostFacts
@@ -37,6 +38,7 @@ class ContainerEnvironment:
     images: ImageService
     handlers: Handlers
     cdi: Cdi
+    apparmor: AppArmor
 
     @property
     def systemd(self) -> bool:

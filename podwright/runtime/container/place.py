@@ -18,10 +18,10 @@ from podwright.runtime.container.paths import ContainerPaths
 PASSWD_LIMIT_BYTES = 4 * 1024 * 1024
 
 
-def make(paths: ContainerPaths, lower: tuple[str, ...], *, group: int = 0) -> None:
+def make(paths: ContainerPaths, lower: tuple[str, ...], *, group: int = 0, label: str = "") -> None:
     """Create the directories and mount the root over the image's layers (top first). Raises OSError.
 
-    `group` is the host's id of the pod's root group.
+    `group` is the host's id of the pod's root group, `label` what SELinux sees on the root's files.
     """
     make_private(paths.bundle, group=group)
     os.mkdir(paths.rootfs, 0o711)
@@ -31,7 +31,9 @@ def make(paths: ContainerPaths, lower: tuple[str, ...], *, group: int = 0) -> No
     top = os.stat(lower[0])
     os.chown(paths.upper, top.st_uid, top.st_gid)
     os.chmod(paths.upper, stat.S_IMODE(top.st_mode))
-    mount.mount_overlay(mount.Overlay(target=paths.rootfs, lower=lower, upper=paths.upper, work=paths.work))
+    mount.mount_overlay(
+        mount.Overlay(target=paths.rootfs, lower=lower, upper=paths.upper, work=paths.work, label=label)
+    )
 
 
 def is_whole(paths: ContainerPaths) -> bool:

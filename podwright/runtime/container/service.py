@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from typing import Any
 
 from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from podwright.linux.cgroup import CgroupHost
@@ -20,6 +19,7 @@ from podwright.runtime.container.attaching import AttachedClient, Attachments
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.exec_stream import RunningCommand
 from podwright.runtime.container.freezing import Freezer
+from podwright.runtime.container.profiles import Profiles
 from podwright.runtime.container.running import Runner
 from podwright.runtime.container.spec.builder import HostFacts
 from podwright.runtime.container.stopping import Stopper
@@ -46,7 +46,7 @@ class ContainerService:
         *,
         host: HostFacts,
         cgroups: CgroupHost,
-        default_profile: dict[str, Any] | None,
+        profiles: Profiles,
         sandboxes: SandboxService,
         images: ImageService,
         handlers: Handlers,
@@ -65,7 +65,8 @@ class ContainerService:
             settings=config.containers,
             host=host,
             cgroups=cgroups,
-            default_profile=default_profile,
+            default_profile=profiles.seccomp,
+            apparmor=profiles.apparmor,
             store=self.store,
             sandboxes=sandboxes,
             images=images,

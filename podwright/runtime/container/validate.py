@@ -7,6 +7,7 @@ import posixpath
 from podwright.errors import InvalidArgument
 from podwright.runtime.cdi import names as cdi_names
 from podwright.runtime.container import volumes
+from podwright.runtime.model import selinux
 from podwright.runtime.model.base import ProfileType, SecurityProfile, check_no_nul, check_path
 from podwright.runtime.model.container import ContainerConfig, Device, Mount, Propagation
 
@@ -28,6 +29,7 @@ def check(config: ContainerConfig) -> None:
         _check_mount(config.name, mount)
     for device in config.devices:
         _check_device(config.name, device)
+    selinux.check(f"container {config.name}", config.security.selinux)
     _check_profile(config.name, "seccomp", config.security.seccomp)
     _check_profile(config.name, "apparmor", config.security.apparmor)
     cdi_names.requested(config.cdi_devices, config.annotations)
@@ -58,6 +60,8 @@ def _check_mount(name: str, mount: Mount) -> None:
         volumes.check(name, mount)
     elif not mount.host_path.startswith("/"):
         raise InvalidArgument(f"{label}: host_path {mount.host_path[:200]!r} is not absolute")
+    if bool(mount.uid_mappings) is not bool(mount.gid_mappings):
+        raise InvalidArgument(f"{label}: uidMappings and gidMappings go together")
     if mount.recursive_read_only and (not mount.readonly or mount.propagation is not Propagation.PRIVATE):
         raise InvalidArgument(f"{label}: recursive_read_only needs readonly and private propagation")
 

@@ -71,9 +71,12 @@ def hold(images: ImageService, container: Container) -> Held:
     return Held(root, tuple(volumes))
 
 
-def mount_all(paths: ContainerPaths, config: ContainerConfig, held: Iterable[Layers]) -> ContainerConfig:
+def mount_all(
+    paths: ContainerPaths, config: ContainerConfig, held: Iterable[Layers], *, label: str = ""
+) -> ContainerConfig:
     """Mount the image volumes; the config with the place of each as a host path. Blocks. Raises Unknown.
 
+    `label` is what SELinux sees on their files.
     Nothing is ever mounted below such a place, so propagation has nothing to carry and is left out.
     """
     volumes = iter(enumerate(held))
@@ -84,7 +87,7 @@ def mount_all(paths: ContainerPaths, config: ContainerConfig, held: Iterable[Lay
             continue
         number, layers = next(volumes)
         try:
-            target = _mount(paths, number, layers)
+            target = _mount(paths, number, layers, label)
             source = _inside(target, wanted.image_sub_path)
         except OSError as failure:
             raise failed(config.name, wanted, _reason(wanted, failure)) from failure
@@ -92,12 +95,13 @@ def mount_all(paths: ContainerPaths, config: ContainerConfig, held: Iterable[Lay
     return msgspec.structs.replace(config, mounts=tuple(mounts))
 
 
-def _mount(paths: ContainerPaths, number: int, layers: Layers) -> str:
+def _mount(paths: ContainerPaths, number: int, layers: Layers, label: str) -> str:
     target, nothing = f"{paths.volumes}/{number}", f"{paths.volumes}/nothing"
     for folder in (target, nothing):
         os.makedirs(folder, mode=0o711, exist_ok=True)
     # Without an upper directory, overlayfs wants two lower ones.
-    mount.mount_overlay(mount.Overlay(target=target, lower=layers if len(layers) > 1 else (*layers, nothing)))
+    lower = layers if len(layers) > 1 else (*layers, nothing)
+    mount.mount_overlay(mount.Overlay(target=target, lower=lower, label=label))
     return target
 
 

@@ -102,7 +102,8 @@ class Sandbox(Value, frozen=True, kw_only=True):
 
     `netns` is the path of the pinned network namespace, empty for the host's; `attachment` is None until the network
     is up, and again once it is down. `infra_pid` is the process that holds a shared PID namespace, 0 when there is
-    none; `infra_start_time` tells it from a later process with the same number.
+    none; `infra_start_time` tells it from a later process with the same number. `selinux_level` keeps the pod's things
+    apart from other pods' on a host with SELinux.
     """
 
     id: SandboxId
@@ -116,5 +117,6 @@ class Sandbox(Value, frozen=True, kw_only=True):
     cgroup_parent: str = ""
     infra_pid: int = 0
     infra_start_time: int = 0
+    selinux_level: str = ""
     overhead: Resources | None = None  # as updated since, None: as in the config
     resources: Resources | None = None  # as above

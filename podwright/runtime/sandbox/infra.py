@@ -15,11 +15,13 @@ from typing import Any
 from podwright.errors import PodwrightError
 from podwright.linux import cgroup, proc
 from podwright.linux.cgroup import CgroupHost
+from podwright.linux.selinux import Contexts
 from podwright.runtime.handlers.cgroups import cgroup_directory, cgroups_path
 from podwright.runtime.handlers.idmaps import oci_mappings
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.model.base import NOBODY, UserNamespace, host_id
 from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.model.selinux import of_sandbox
 from podwright.runtime.sandbox import pause
 from podwright.runtime.sandbox.paths import SandboxPaths
 
@@ -37,9 +39,15 @@ OCI_TYPES = {"net": "network", "ipc": "ipc", "uts": "uts", "user": "user"}
 
 
 def spec(
-    sandbox: Sandbox, *, root: str, pins: dict[str, str], cgroups_path: str, oom_score_adj: int
+    sandbox: Sandbox,
+    *,
+    root: str,
+    pins: dict[str, str],
+    cgroups_path: str,
+    oom_score_adj: int,
+    labels: Contexts | None = None,
 ) -> dict[str, Any]:
-    """The OCI spec; `pins` are the sandbox's namespaces by kind."""
+    """The OCI spec; `pins` are the sandbox's namespaces by kind, `labels` its own on a host with SELinux."""
     namespaces = [{"type": "mount"}, {"type": "pid"}]
     namespaces += [{"type": OCI_TYPES[kind], "path": path} for kind, path in sorted(pins.items())]
     name = sandbox.config.name
@@ -52,6 +60,7 @@ def spec(
             "cwd": "/",
             "noNewPrivileges": True,
             "oomScoreAdj": oom_score_adj,
+            **({"selinuxLabel": str(labels.process)} if labels else {}),
         },
         "root": {"path": root, "readonly": True},
         "mounts": [PROC, *([DEV] if user else [])],
@@ -59,6 +68,7 @@ def spec(
             "cgroupsPath": cgroups_path,
             "namespaces": namespaces,
             **(oci_mappings(user) if user else {}),
+            **({"mountLabel": str(labels.file)} if labels else {}),
             "resources": {"cpu": {"shares": 2}, "devices": [{"allow": False, "access": "rwm"}]},
         },
         "annotations": {
@@ -104,15 +114,27 @@ class InfraContainers:
     """Starts and deletes infra containers through the sandbox's handler."""
 
     def __init__(
-        self, handlers: Handlers, cgroups: CgroupHost, *, root: str, machine: str, oom_score_adj: int, systemd: bool
+        self,
+        handlers: Handlers,
+        cgroups: CgroupHost,
+        *,
+        root: str,
+        machine: str,
+        oom_score_adj: int,
+        systemd: bool,
+        selinux: Contexts | None = None,
     ) -> None:
-        """`root` is where the directory that they all have as root is made; `oom_score_adj` what they get."""
+        """`root` is where the directory that they all have as root is made; `oom_score_adj` what they get.
+
+        `selinux` is what the host's policy gives containers.
+        """
         self._handlers = handlers
         self._cgroups = cgroups
         self._root = root
         self._machine = machine
         self._oom_score_adj = oom_score_adj
         self._systemd = systemd
+        self._selinux = selinux
 
     async def start(self, sandbox: Sandbox, paths: SandboxPaths, pins: dict[str, str]) -> tuple[int, int]:
         """(PID, start time) of the new namespace's first process. Raises what the handler raises."""
@@ -123,6 +145,7 @@ class InfraContainers:
             pins=pins,
             cgroups_path=cgroups_path(sandbox.cgroup_parent, sandbox.id, systemd=self._systemd),
             oom_score_adj=self._oom_score_adj,
+            labels=of_sandbox(self._selinux, sandbox),
         )
         write_bundle(paths, document)
         pid = await self._handlers.get(sandbox.handler).run_detached(sandbox.id, paths.infra)

@@ -13,7 +13,7 @@ import shutil
 import socket
 
 from podwright.errors import InvalidArgument
-from podwright.linux import libc, mount, namespaces
+from podwright.linux import libc, mount, namespaces, selinux
 from podwright.linux.files import make_private, write_new
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.sandbox import SandboxConfig
@@ -26,19 +26,20 @@ SHOWN_LIMIT = 200  # characters of a path in a message
 DEFAULT_NET_SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
 
 
-def make(config: SandboxConfig, paths: SandboxPaths, shm_size_bytes: int) -> None:
+def make(config: SandboxConfig, paths: SandboxPaths, shm_size_bytes: int, label: str = "") -> None:
     """Create everything but a pod's own user namespace and those inside it: `userns` does that afterwards.
 
-    Raises OSError, or InvalidArgument for a sysctl value that the kernel refuses.
+    `label` is the pod's for SELinux; empty on hosts without. Raises OSError, or InvalidArgument for a sysctl value
+    that the kernel refuses.
     """
     make_private(paths.directory, group=root_on_host(config)[1])
-    _write_files(config, paths)
+    _write_files(config, paths, label)
     pins = pinned_paths(config, paths)
     if pins and "user" not in pins:
         namespaces.create_pinned(pins, lambda: set_up_inside(config, pins))
     if config.security.namespaces.ipc is not NamespaceMode.NODE:
         os.mkdir(paths.shm, 0o755)
-        mount.mount_tmpfs(paths.shm, size_bytes=shm_size_bytes, mode=0o1777)
+        mount.mount_tmpfs(paths.shm, size_bytes=shm_size_bytes, mode=0o1777, label=label)
         os.chown(paths.shm, *root_on_host(config))
 
 
@@ -133,7 +134,7 @@ def _write_sysctls(values: dict[str, str]) -> None:
             raise InvalidArgument(f"sysctl {name}={value!r}: {failure.strerror}") from failure
 
 
-def _write_files(config: SandboxConfig, paths: SandboxPaths) -> None:
+def _write_files(config: SandboxConfig, paths: SandboxPaths, label: str) -> None:
     name = files.hostname(config, socket.gethostname())
     write_new(paths.hostname, f"{name}\n".encode(), mode=0o644)
     hosts = _read("/etc/hosts") or "127.0.0.1 localhost\n::1 localhost\n"
@@ -141,6 +142,8 @@ def _write_files(config: SandboxConfig, paths: SandboxPaths) -> None:
     write_new(paths.resolv_conf, files.resolv_conf(config.dns, _read("/etc/resolv.conf")).encode(), mode=0o644)
     for path in (paths.hostname, paths.hosts, paths.resolv_conf):
         os.chown(path, *root_on_host(config))
+        if label:
+            selinux.set_label(path, label)
 
 
 def _read(path: str) -> str:

@@ -16,17 +16,18 @@ from typing import Protocol
 import msgspec
 
 from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, PodwrightError
-from podwright.linux import cgroup
-from podwright.linux.cgroup import CgroupHost
+from podwright.linux.selinux import Contexts, free_level
 from podwright.process import Process
 from podwright.runtime import config as configuration
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxState
+from podwright.runtime.model.selinux import of_sandbox
 from podwright.runtime.network import AttachRequest, NetworkService
 from podwright.runtime.sandbox import place, reviving, validate
 from podwright.runtime.sandbox.infra import InfraContainers
+from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.paths import SandboxPaths, sandbox_paths
 from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.single_flight import SingleFlight
@@ -54,8 +55,9 @@ class SandboxSettings:
 
     state: str
     containers: configuration.Containers
-    cgroups: CgroupHost
+    parents: Parents
     users: UserNamespaces
+    selinux: Contexts | None = None  # see HostFacts
 
 
 class SandboxService:
@@ -121,7 +123,8 @@ class SandboxService:
                 state=SandboxState.CREATING,
                 created_at=self.store.now(),
                 netns="" if config.security.namespaces.network is NamespaceMode.NODE else paths.netns,
-                cgroup_parent=config.cgroup_parent or f"{self._settings.containers.cgroup_parent}/{sandbox_id}",
+                cgroup_parent=self._settings.parents.of(config, sandbox_id),
+                selinux_level=self._selinux_level(sandbox_id),
             )
         )
         try:
@@ -132,13 +135,21 @@ class SandboxService:
         log.info("sandbox is ready: id=%s pod=%s/%s", sandbox_id[:12], config.name.namespace, config.name.name)
         return sandbox_id
 
+    def _selinux_level(self, sandbox_id: SandboxId) -> str:
+        """One that no other pod has; empty on a host without SELinux."""
+        if self._settings.selinux is None:
+            return ""
+        return free_level(int(sandbox_id[:16], 16), frozenset(other.selinux_level for other in self.store))
+
     async def build(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
         """Every step from the record to READY. Whoever calls takes back what a failure leaves (`tear_down`)."""
         place.make_log_directory(sandbox.config)
         has_users = sandbox.config.security.namespaces.own_user is not None
         if has_users:
             await self.users.check(sandbox.handler, self.handlers)
-        await asyncio.to_thread(place.make, sandbox.config, paths, self._settings.containers.shm_size_bytes)
+        labels = of_sandbox(self._settings.selinux, sandbox)
+        label = str(labels.file) if labels is not None else ""
+        await asyncio.to_thread(place.make, sandbox.config, paths, self._settings.containers.shm_size_bytes, label)
         if has_users:
             await self.users.make(sandbox.config, paths)
         if sandbox.netns:
@@ -233,8 +244,7 @@ class SandboxService:
 
     async def _forget(self, sandbox: Sandbox) -> None:
         await asyncio.to_thread(place.unmake, self.paths(sandbox.id))
-        if not sandbox.config.cgroup_parent:
-            cgroup.remove(self._settings.cgroups, sandbox.cgroup_parent)
+        await self._settings.parents.remove(sandbox)
         self.store.delete(sandbox.id)
 
     def get(self, sandbox_id: str) -> Sandbox:
@@ -309,7 +319,7 @@ class SandboxService:
             watch.cancel()
         if not len(self.store):
             with contextlib.suppress(OSError):  # somebody else has put something there
-                cgroup.remove(self._settings.cgroups, self._settings.containers.cgroup_parent)
+                await self._settings.parents.remove_base()
 
 
 def attach_request(sandbox: Sandbox) -> AttachRequest:

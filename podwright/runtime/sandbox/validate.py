@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from podwright.errors import InvalidArgument
+from podwright.runtime.model import selinux
 from podwright.runtime.model.base import NamespaceMode, NamespaceOptions, check_no_nul, check_path
 from podwright.runtime.model.sandbox import SandboxConfig
 
@@ -39,6 +40,7 @@ def check(config: SandboxConfig) -> None:
     security = config.security
     if security.run_as_group is not None and security.run_as_user is None:
         raise InvalidArgument(f"{label}: run_as_group is given without run_as_user")
+    selinux.check(label, security.selinux)
     _check_namespaces(label, security.namespaces)
     _check_ports(label, config)
     _check_sysctls(label, config)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.linux.selinux import Contexts
 from podwright.runtime.container.spec import capabilities, command, mounts, resources, seccomp
 from podwright.runtime.container.spec.mounts import SandboxFiles
 from podwright.runtime.container.spec.resources import CgroupAbilities
 from podwright.runtime.handlers.idmaps import oci_mappings
-from podwright.runtime.model.base import NamespaceMode, ProfileType, Resources, SecurityProfile, UserNamespace
+from podwright.runtime.model.base import NamespaceMode, ProfileType, Resources, UserNamespace
 from podwright.runtime.model.container import ContainerConfig, User
 from podwright.runtime.model.image import ImageConfig
 from podwright.runtime.model.sandbox import Sandbox
@@ -31,7 +32,7 @@ class HostFacts:
     oom_score_adj: int = -1000  # the lowest that the daemon may set
     seccomp: bool = True
     apparmor: bool = False
-    selinux: bool = False
+    selinux: Contexts | None = None  # what its policy gives containers; None: it has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,8 @@ class SpecInputs:
     resources: Resources  # as granted
     default_profile: dict[str, Any] | None = None  # what seccomp RuntimeDefault means
     localhost_profile: dict[str, Any] | None = None  # the file that seccomp Localhost names
+    apparmor_profile: str = ""
+    selinux: Contexts | None = None  # the container's own labels
     devices: tuple[DeviceNode, ...] = ()
 
 
@@ -102,8 +105,10 @@ def process(inputs: SpecInputs) -> dict[str, Any]:
         "noNewPrivileges": config.security.no_new_privs,
         "oomScoreAdj": inputs.resources.oom_score_adj,
     }
-    if profile := apparmor_profile(inputs):
-        result["apparmorProfile"] = profile
+    if inputs.apparmor_profile:
+        result["apparmorProfile"] = inputs.apparmor_profile
+    if inputs.selinux is not None:
+        result["selinuxLabel"] = str(inputs.selinux.process)
     return result
 
 
@@ -121,6 +126,8 @@ def linux(inputs: SpecInputs) -> dict[str, Any]:
         "resources": limits,
         **(oci_mappings(user) if user else {}),
     }
+    if inputs.selinux is not None:
+        result["mountLabel"] = str(inputs.selinux.file)
     if propagation := mounts.rootfs_propagation(config.mounts):
         result["rootfsPropagation"] = propagation
     if inputs.devices:
@@ -172,21 +179,6 @@ def seccomp_profile(inputs: SpecInputs) -> dict[str, Any] | None:
         )
     granted = capabilities.granted(inputs.config.security, inputs.host.capabilities)
     return seccomp.oci_seccomp(profile, machine=inputs.host.machine, capabilities=granted, kernel=inputs.host.kernel)
-
-
-def apparmor_profile(inputs: SpecInputs) -> str:
-    """The AppArmor profile's name; empty leaves the process unconfined.
-
-    Without AppArmor, an explicit Localhost profile cannot be honoured and is refused.
-    """
-    wanted: SecurityProfile | None = inputs.config.security.apparmor
-    if wanted is None or wanted.kind is ProfileType.UNCONFINED or inputs.config.security.privileged:
-        return ""
-    if not inputs.host.apparmor:
-        if wanted.kind is ProfileType.LOCALHOST:
-            raise FailedPrecondition("apparmor is not supported on this host", hint="leave the profile out")
-        return ""
-    return wanted.localhost_ref.removeprefix("localhost/")
 
 
 def kubernetes_annotations(inputs: SpecInputs) -> dict[str, str]:

@@ -9,11 +9,20 @@ import pytest
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux import capabilities as kernel
+from podwright.linux.selinux import DEFAULT_CONTEXTS
 from podwright.runtime.container.spec import builder
 from podwright.runtime.container.spec.builder import DeviceNode, HostFacts, SpecInputs
 from podwright.runtime.container.spec.mounts import SandboxFiles
 from podwright.runtime.container.spec.resources import CgroupAbilities
-from podwright.runtime.model.base import NamespaceMode, NamespaceOptions, ProfileType, Resources, SecurityProfile
+from podwright.runtime.model.base import (
+    IdMapping,
+    NamespaceMode,
+    NamespaceOptions,
+    ProfileType,
+    Resources,
+    SecurityProfile,
+    UserNamespace,
+)
 from podwright.runtime.model.container import ContainerConfig, ContainerSecurity, ImageSpec, User
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.image import ImageConfig
@@ -138,19 +147,62 @@ def test_seccomp_that_cannot_be_given_is_an_error() -> None:
         builder.build(_inputs(_with_seccomp(ProfileType.RUNTIME_DEFAULT), default_profile=None))
 
 
-def test_apparmor_localhost_without_apparmor_is_an_error() -> None:
-    profile = SecurityProfile(kind=ProfileType.LOCALHOST, localhost_ref="localhost/x")
-    config = _config(ContainerSecurity(apparmor=profile))
-    with pytest.raises(FailedPrecondition, match="apparmor"):
-        builder.build(_inputs(config))
-    with_it = HostFacts(
-        machine="x86_64",
-        kernel="6.1",
-        capabilities=HOST.capabilities,
-        cgroups=HOST.cgroups,
-        apparmor=True,
-    )
-    assert builder.build(_inputs(config, host=with_it))["process"]["apparmorProfile"] == "x"
+def test_profiles_and_labels_that_were_chosen() -> None:
+    plain = builder.build(_inputs(_config()))
+    assert not {"apparmorProfile", "selinuxLabel"} & set(plain["process"])
+    assert "mountLabel" not in plain["linux"]
+    spec = builder.build(_inputs(_config(), apparmor_profile="p", selinux=DEFAULT_CONTEXTS.at("s0:c1,c2")))
+    assert spec["process"]["apparmorProfile"] == "p"
+    assert spec["process"]["selinuxLabel"] == "system_u:system_r:container_t:s0:c1,c2"
+    assert spec["linux"]["mountLabel"] == "system_u:object_r:container_file_t:s0:c1,c2"
+
+
+IDS = (IdMapping(container_id=0, host_id=70000, length=10),)
+USERS = UserNamespace(uids=IDS, gids=IDS)
+
+
+def _with_users(user: UserNamespace | None) -> Sandbox:
+    security = SandboxSecurity(namespaces=NamespaceOptions(user=user))
+    return msgspec.structs.replace(SANDBOX, config=msgspec.structs.replace(SANDBOX.config, security=security))
+
+
+def test_users_of_the_pods_own() -> None:
+    linux = builder.build(_inputs(_config(), sandbox=_with_users(USERS)))["linux"]
+    assert linux["uidMappings"] == linux["gidMappings"] == [{"containerID": 0, "hostID": 70000, "size": 10}]
+    assert "uidMappings" not in builder.build(_inputs(_config()))["linux"]
+
+
+HOST_USERS = UserNamespace(mode=NamespaceMode.NODE)
+
+
+@pytest.mark.parametrize(
+    ("of_sandbox", "of_container", "fits"),
+    [
+        (None, None, True),
+        (None, HOST_USERS, True),
+        (HOST_USERS, None, True),
+        (USERS, USERS, True),
+        (USERS, None, True),
+        (None, USERS, False),
+        (USERS, HOST_USERS, False),
+        (USERS, UserNamespace(uids=IDS), False),
+        (None, UserNamespace(mode=NamespaceMode.TARGET), False),
+    ],
+)
+def test_containers_have_their_pods_users(
+    of_sandbox: UserNamespace | None, of_container: UserNamespace | None, fits: bool
+) -> None:
+    config = _config(ContainerSecurity(namespaces=NamespaceOptions(user=of_container)))
+
+    def paths() -> dict[str, str]:
+        sandbox = _with_users(of_sandbox)
+        return builder.namespace_paths(sandbox, config, {"user": "/u"}, target_pid=0, private_cgroup=False)
+
+    if fits:
+        assert paths()["user"] == "/u"
+        return
+    with pytest.raises(InvalidArgument, match="another user namespace"):
+        paths()
 
 
 def test_devices_are_nodes_and_rules() -> None:

@@ -1,0 +1,61 @@
+"""AppArmor profiles: which one a container gets, and what ours says. Pure."""
+
+from __future__ import annotations
+
+from podwright.errors import FailedPrecondition
+from podwright.runtime.model.base import ProfileType
+from podwright.runtime.model.container import ContainerSecurity
+
+
+def profile_name(security: ContainerSecurity, *, default: str, supported: bool) -> str:
+    """The profile's name; empty leaves the process unconfined.
+
+    `default` is given to who asks for nothing, too. On a host without AppArmor the runtime's default is nothing, as
+    a kubelet asks for it on the pod's behalf; a Localhost profile cannot be honoured. Raises FailedPrecondition.
+    """
+    wanted = security.apparmor
+    if security.privileged or (wanted is not None and wanted.kind is ProfileType.UNCONFINED):
+        return ""
+    if wanted is not None and wanted.kind is ProfileType.LOCALHOST:
+        if not supported:
+            raise FailedPrecondition("apparmor is not supported on this host", hint="leave the profile out")
+        return wanted.localhost_ref.removeprefix("localhost/")
+    return default if supported else ""
+
+
+def loaded_names(text: str) -> frozenset[str]:
+    """The names in securityfs' `profiles` file: lines such as `name (enforce)`."""
+    return frozenset(name for line in text.splitlines() if (name := line.rpartition(" (")[0]))
+
+
+def default_profile(name: str) -> str:
+    """The text of our default profile (apparmor.d(5)), for apparmor_parser.
+
+    Containers may do what their capabilities and seccomp let them, but for what reaches the host through /proc and
+    /sys, and but for mounts. They may signal and trace each other, and be signalled from the host.
+    """
+    return f"""\
+profile {name} flags=(attach_disconnected, mediate_deleted) {{
+  capability,
+  file,
+  network,
+  umount,
+
+  signal (send, receive) peer={name},
+  signal (receive) peer=unconfined,
+  signal (receive) peer=crun,
+  signal (receive) peer=runc,
+  ptrace (trace, tracedby, read, readby) peer={name},
+
+  deny mount,
+  deny /proc/{{kcore,kmem,mem,sysrq-trigger}} rwklx,
+  deny /proc/{{acpi,bus,fs,irq,scsi}}/** wklx,
+  deny /proc/sys/fs/binfmt_misc/** wklx,
+  deny /proc/sys/kernel/{{core_pattern,hotplug,modprobe,poweroff_cmd}} wklx,
+  deny /proc/sys/kernel/usermodehelper/** wklx,
+  deny /proc/sys/vm/** wklx,
+  deny /sys/{{block,bus,class,dev,devices,hypervisor,kernel,module,power}}/** wklx,
+  deny /sys/fs/{{bpf,ext4,pstore,selinux,smackfs,xfs}}/** wklx,
+  deny /sys/{{firmware,kernel/security,devices/virtual/powercap}}/** rwklx,
+}}
+"""
