@@ -13,7 +13,7 @@ import msgspec
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
 from podwright.runtime.cdi import names as cdi_names
-from podwright.runtime.container import devices, labels, logs, place, sources, staging, volumes
+from podwright.runtime.container import devices, labels, logs, place, sources, staging, targets, volumes
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.spec import builder, signals
 from podwright.runtime.container.spec.builder import SpecInputs
@@ -49,7 +49,7 @@ async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
     paths = env.paths(container_id)
     try:
         held = volumes.hold(env.images, container)
-        target_pid = await _target_pid(env, sandbox, config)
+        target_pid = await targets.pid_of(env, sandbox, config)
         profile = await env.apparmor.profile(config.security)
         joined = Joined(target_pid=target_pid, apparmor_profile=profile)
         user = await asyncio.to_thread(_make, env, container, sandbox, image, held, joined)
@@ -163,21 +163,6 @@ def _inputs(
         selinux=own,
         devices=devices.resolve(config, owned_by_user=env.settings.device_ownership_from_security_context),
     )
-
-
-async def _target_pid(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig) -> int:
-    """The process whose PID namespace the container joins; 0 when it joins none."""
-    modes = config.security.namespaces
-    if modes.pid is NamespaceMode.POD and sandbox.config.security.namespaces.pid is not NamespaceMode.NODE:
-        return await env.sandboxes.share_pid_namespace(sandbox.id)
-    if modes.pid is NamespaceMode.TARGET:
-        target = env.store.get(modes.target_id)
-        if target.sandbox_id != sandbox.id:
-            raise InvalidArgument(f"container {config.name}: target {target.id[:12]} is in another sandbox")
-        if target.state is not ContainerState.RUNNING:
-            raise FailedPrecondition(f"container {config.name}: target {target.id[:12]} is not running")
-        return target.pid
-    return 0
 
 
 def _sandbox_files(env: ContainerEnvironment, sandbox: Sandbox, host_sys: str) -> SandboxFiles:

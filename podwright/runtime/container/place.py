@@ -9,7 +9,6 @@ import os
 import shutil
 import stat
 
-from podwright.errors import FailedPrecondition
 from podwright.linux import mount, openat2
 from podwright.linux.files import make_private
 from podwright.runtime.container import staging
@@ -65,15 +64,3 @@ def read_users(rootfs: str) -> tuple[str, str]:
         data = openat2.read_in_root(rootfs, name, PASSWD_LIMIT_BYTES)
         texts.append((data or b"").decode("utf-8", "surrogateescape"))
     return texts[0], texts[1]
-
-
-def make_log_directory(log_path: str) -> None:
-    """The log's parent directories; a dangling link in the log's place is removed. Raises FailedPrecondition."""
-    if not log_path:
-        return
-    try:
-        os.makedirs(os.path.dirname(log_path), mode=0o755, exist_ok=True)
-        if os.path.islink(log_path) and not os.path.exists(log_path):
-            os.unlink(log_path)
-    except OSError as failure:
-        raise FailedPrecondition(f"log directory of {log_path}: {failure.strerror}") from failure

@@ -8,7 +8,7 @@ from podwright.errors import InvalidArgument
 from podwright.runtime.cdi import names as cdi_names
 from podwright.runtime.container import volumes
 from podwright.runtime.model import selinux
-from podwright.runtime.model.base import ProfileType, SecurityProfile, check_no_nul, check_path
+from podwright.runtime.model.base import check_no_nul, check_path, check_profile
 from podwright.runtime.model.container import ContainerConfig, Device, Mount, Propagation
 
 NAME_LIMIT = 253
@@ -30,8 +30,8 @@ def check(config: ContainerConfig) -> None:
     for device in config.devices:
         _check_device(config.name, device)
     selinux.check(f"container {config.name}", config.security.selinux)
-    _check_profile(config.name, "seccomp", config.security.seccomp)
-    _check_profile(config.name, "apparmor", config.security.apparmor)
+    check_profile(f"container {config.name}: seccomp", config.security.seccomp)
+    check_profile(f"container {config.name}: apparmor", config.security.apparmor)
     cdi_names.requested(config.cdi_devices, config.annotations)
 
 
@@ -73,12 +73,3 @@ def _check_device(name: str, device: Device) -> None:
         check_path(f"container {name}: device", path)
     if not device.permissions or set(device.permissions) - set("rwm"):
         raise InvalidArgument(f"container {name}: device permissions {device.permissions!r} are not of r, w and m")
-
-
-def _check_profile(name: str, kind: str, profile: SecurityProfile | None) -> None:
-    if profile is None:
-        return
-    if profile.kind is ProfileType.LOCALHOST and not profile.localhost_ref:
-        raise InvalidArgument(f"container {name}: {kind} profile Localhost needs localhost_ref")
-    if profile.kind is not ProfileType.LOCALHOST and profile.localhost_ref:
-        raise InvalidArgument(f"container {name}: {kind} localhost_ref goes with Localhost only")

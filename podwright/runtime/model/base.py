@@ -90,6 +90,16 @@ class SecurityProfile(Value, frozen=True, kw_only=True):
     localhost_ref: str = ""
 
 
+def check_profile(label: str, profile: SecurityProfile | None) -> None:
+    """Raises InvalidArgument when `localhost_ref` is given to another type than Localhost, or missing there."""
+    if profile is None:
+        return
+    if profile.kind is ProfileType.LOCALHOST and not profile.localhost_ref:
+        raise InvalidArgument(f"{label} profile Localhost needs localhost_ref")
+    if profile.kind is not ProfileType.LOCALHOST and profile.localhost_ref:
+        raise InvalidArgument(f"{label} localhost_ref goes with Localhost only")
+
+
 class SelinuxOptions(Value, frozen=True, kw_only=True):
     """The parts of an SELinux label; empty parts are the pod's or the host's."""
 

@@ -7,6 +7,7 @@ enters the pod's namespace; connecting and copying is the event loop's work.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 
@@ -36,7 +37,7 @@ async def dial(sandbox: Sandbox, port: int) -> socket.socket:
     except TimeoutError as late:
         raise DeadlineExceeded(f"port {port} of sandbox {sandbox.id[:12]} does not answer") from late
     except OSError as failure:
-        message = f"port {port} of sandbox {sandbox.id[:12]}: {failure.strerror or failure}"
+        message = f"port {port} of sandbox {sandbox.id[:12]}: {os.strerror(failure.errno or errno.EIO)}"
         raise FailedPrecondition(message) from failure
     finally:
         for candidate in candidates:
@@ -56,7 +57,7 @@ async def _first_connected(candidates: list[socket.socket], port: int) -> socket
         else:
             candidates.remove(candidate)
             return candidate
-    raise failures[0] if failures else OSError("there is no TCP")
+    raise failures[0] if failures else OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
 
 
 async def _make_sockets(sandbox: Sandbox, made: list[socket.socket]) -> None:

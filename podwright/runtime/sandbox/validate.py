@@ -6,7 +6,7 @@ import re
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.model import selinux
-from podwright.runtime.model.base import NamespaceMode, NamespaceOptions, check_no_nul, check_path
+from podwright.runtime.model.base import NamespaceMode, NamespaceOptions, check_no_nul, check_path, check_profile
 from podwright.runtime.model.sandbox import SandboxConfig
 
 NAME_LIMIT = 253  # of a DNS subdomain, the longest name that Kubernetes has
@@ -41,6 +41,8 @@ def check(config: SandboxConfig) -> None:
     if security.run_as_group is not None and security.run_as_user is None:
         raise InvalidArgument(f"{label}: run_as_group is given without run_as_user")
     selinux.check(label, security.selinux)
+    check_profile(f"{label}: seccomp", security.seccomp)
+    check_profile(f"{label}: apparmor", security.apparmor)
     _check_namespaces(label, security.namespaces)
     _check_ports(label, config)
     _check_sysctls(label, config)

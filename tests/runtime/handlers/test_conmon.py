@@ -1,4 +1,4 @@
-"""conmon's command line and answers, and cgroup names: tables and properties."""
+"""conmon's command line and answers: tables and properties."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.runtime.handlers import cgroups, conmon
+from podwright.runtime.handlers import conmon
 from podwright.runtime.handlers.conmon import CreateReply, Monitored
 from podwright.runtime.handlers.oci import plain
 from podwright.runtime.handlers.registry import Features, parse_features
@@ -77,15 +77,6 @@ def test_exit_files(text: str, code: int) -> None:
 )
 def test_runtimes_words(words: str, line: str) -> None:
     assert plain(words) == line
-
-
-def test_cgroup_names() -> None:
-    assert cgroups.cgroups_path("/kubepods/pod1", "c", systemd=False) == "/kubepods/pod1/c"
-    assert cgroups.cgroups_path("/a.slice/a-b.slice", "c", systemd=True) == "a-b.slice:podwright:c"
-    assert cgroups.cgroups_path("/podwright", "c", systemd=True) == "system.slice:podwright:c"
-    assert cgroups.cgroup_directory("/x", "c", systemd=False) == "/x/c"
-    assert cgroups.cgroup_directory("a-b.slice", "c", systemd=True) == "/a.slice/a-b.slice/podwright-c.scope"
-    assert cgroups.expand_slice("-.slice") == ""
 
 
 @pytest.mark.parametrize(
