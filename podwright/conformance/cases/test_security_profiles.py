@@ -1,0 +1,224 @@
+"""What confines processes: seccomp and AppArmor profiles, capabilities, SELinux options, masked paths."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from podwright.conformance.pods import Pod, RunPod
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import InvalidArgument, PodwrightError
+
+DEFAULT = api.SecurityProfile.RuntimeDefault
+UNCONFINED = api.SecurityProfile.Unconfined
+LOCALHOST = api.SecurityProfile.Localhost
+HAS_APPARMOR = Path("/sys/kernel/security/apparmor").exists()
+NET_BIND_SERVICE = 1 << 10
+SYS_ADMIN = 1 << 21
+
+without_apparmor = pytest.mark.skipif(HAS_APPARMOR, reason="this host has AppArmor")
+
+
+def _linux(**fields: object) -> api.LinuxContainerConfig:
+    namespaces = api.NamespaceOption(pid=api.CONTAINER)
+    context = api.LinuxContainerSecurityContext(namespace_options=namespaces, **fields)  # type: ignore[arg-type] # keywords of a case
+    return api.LinuxContainerConfig(security_context=context)
+
+
+def _profile(kind: api.SecurityProfile.ProfileType, ref: str = "") -> api.SecurityProfile:
+    return api.SecurityProfile(profile_type=kind, localhost_ref=ref)
+
+
+async def _status(pod: Pod, linux: api.LinuxContainerConfig) -> dict[str, str]:
+    """What /proc says of a process in a container."""
+    text = await pod.output("cat", "/proc/self/status", linux=linux)
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+@pytest.fixture
+def no_mkdir(tmp_path: Path) -> Path:
+    """A seccomp profile that lets everything be done but making directories."""
+    rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}
+    path = tmp_path / "no-mkdir.json"
+    path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
+    return path
+
+
+@pytest.mark.parametrize("deprecated", [False, True])
+async def test_a_seccomp_profile_of_the_host(pod: Pod, no_mkdir: Path, deprecated: bool) -> None:
+    given = _linux(seccomp=_profile(LOCALHOST, str(no_mkdir)))
+    if deprecated:
+        given = _linux(seccomp_profile_path=f"localhost/{no_mkdir}")
+    said = await pod.output("sh", "-c", "mkdir /tmp/x 2>&1; touch /tmp/y && echo touched", linux=given)
+    assert "Operation not permitted" in said
+    assert said.endswith("touched\n")
+
+
+async def test_the_newer_field_wins(pod: Pod, no_mkdir: Path) -> None:
+    linux = _linux(seccomp=_profile(UNCONFINED), seccomp_profile_path=f"localhost/{no_mkdir}")
+    assert (await _status(pod, linux))["Seccomp"] == "0"
+
+
+@pytest.mark.deviates("containerd", "answers UNKNOWN for what it refuses, and takes some of it")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"seccomp": _profile(LOCALHOST)},
+        {"seccomp": _profile(LOCALHOST, "relative.json")},
+        {"seccomp": _profile(LOCALHOST, "/etc/passwd")},
+        {"seccomp": _profile(DEFAULT, "/etc/passwd")},
+        {"seccomp_profile_path": "strict"},
+        {"apparmor": _profile(DEFAULT, "mine")},
+        {"apparmor": _profile(LOCALHOST)},
+        {"apparmor_profile": "mine"},
+        {"capabilities": api.Capability(add_capabilities=["FLY"])},
+        {"capabilities": api.Capability(drop_capabilities=["CAP_FLY"])},
+        {"selinux_options": api.SELinuxOption(level="s0,c4,c5")},
+        {"selinux_options": api.SELinuxOption(user="a b")},
+    ],
+    ids=lambda fields: " ".join(str(fields).split()),
+)
+async def test_refused(pod: Pod, fields: dict[str, object]) -> None:
+    with pytest.raises(InvalidArgument):
+        await pod.create(linux=_linux(**fields))
+
+
+@pytest.mark.deviates("containerd", "1.6 does not look at them")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"selinux_options": api.SELinuxOption(level="s0,c4,c5")},
+        {"seccomp": _profile(DEFAULT, "/etc/passwd")},
+        {"apparmor": _profile(LOCALHOST)},
+    ],
+    ids=["level", "seccomp", "apparmor"],
+)
+async def test_refused_for_a_pod(run_pod: RunPod, fields: dict[str, object]) -> None:
+    security = api.LinuxSandboxSecurityContext(**fields)  # type: ignore[arg-type] # keywords of a case
+    with pytest.raises(InvalidArgument):
+        async with run_pod(security=security):
+            pass
+
+
+async def test_selinux_options_are_taken_on_every_host(run_pod: RunPod) -> None:
+    options = api.SELinuxOption(user="system_u", role="system_r", type="container_t", level="s0:c4,c5")
+    async with run_pod(security=api.LinuxSandboxSecurityContext(selinux_options=options)) as pod:
+        assert await pod.output("echo", "runs", linux=_linux(selinux_options=options)) == "runs\n"
+
+
+@without_apparmor
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"apparmor": _profile(UNCONFINED)},
+        {"apparmor_profile": "unconfined"},
+        pytest.param({"apparmor": _profile(DEFAULT)}, marks=pytest.mark.deviates("containerd", "an error there")),
+        pytest.param({"apparmor_profile": "runtime/default"}, marks=pytest.mark.deviates("containerd", "as above")),
+    ],
+    ids=["nil", "unconfined", "old-unconfined", "default", "old-default"],
+)
+async def test_apparmor_where_there_is_none(pod: Pod, fields: dict[str, object]) -> None:
+    assert await pod.output("echo", "runs", linux=_linux(**fields)) == "runs\n"
+
+
+@without_apparmor
+@pytest.mark.parametrize(
+    "fields",
+    [{"apparmor": _profile(LOCALHOST, "localhost/mine")}, {"apparmor_profile": "localhost/mine"}],
+    ids=["new", "old"],
+)
+async def test_a_profile_that_cannot_be_honoured(pod: Pod, fields: dict[str, object]) -> None:
+    with pytest.raises(PodwrightError, match=r"(?i)apparmor"):
+        await pod.create(linux=_linux(**fields))
+
+
+@pytest.mark.parametrize(
+    ("add", "drop", "has", "lacks"),
+    [
+        (["all"], [], SYS_ADMIN | NET_BIND_SERVICE, 0),
+        (["ALL"], ["SYS_ADMIN"], NET_BIND_SERVICE, SYS_ADMIN),
+        (["CAP_SYS_ADMIN"], [], SYS_ADMIN | NET_BIND_SERVICE, 0),
+        ([], ["net_bind_service"], 0, NET_BIND_SERVICE),
+    ],
+    ids=["all", "all-but-one", "prefixed", "lower-case"],
+)
+async def test_capabilities(pod: Pod, add: list[str], drop: list[str], has: int, lacks: int) -> None:
+    if add == ["CAP_SYS_ADMIN"] and (await _peer_name(pod)) == "containerd":
+        pytest.skip("1.6 puts CAP_ before every name")
+    capability = api.Capability(add_capabilities=add, drop_capabilities=drop)
+    status = await _status(pod, _linux(capabilities=capability))
+    for field in ("CapBnd", "CapEff", "CapPrm"):
+        assert int(status[field], 16) & (has | lacks) == has
+    assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
+
+
+async def _peer_name(pod: Pod) -> str:
+    return (await pod.cri.call(pod.cri.runtime.Version, api.VersionRequest())).runtime_name
+
+
+async def test_capabilities_of_others_than_root(pod: Pod) -> None:
+    status = await _status(pod, _linux(run_as_user=api.Int64Value(value=1000)))
+    assert int(status["CapEff"], 16) == 0
+    assert int(status["CapBnd"], 16) & NET_BIND_SERVICE
+
+
+@pytest.mark.deviates("containerd", "1.6 came before the field; later ones clear the set")
+async def test_ambient_capabilities(pod: Pod) -> None:
+    names = ["NET_BIND_SERVICE"]
+    capability = api.Capability(add_capabilities=names, add_ambient_capabilities=names, drop_capabilities=["ALL"])
+    status = await _status(pod, _linux(run_as_user=api.Int64Value(value=1000), capabilities=capability))
+    for field in ("CapBnd", "CapEff", "CapPrm", "CapInh", "CapAmb"):
+        assert int(status[field], 16) == NET_BIND_SERVICE, field
+
+
+async def test_an_exec_is_confined_like_its_container(pod: Pod) -> None:
+    linux = _linux(
+        run_as_user=api.Int64Value(value=1000),
+        supplemental_groups=[4321],
+        no_new_privs=True,
+        seccomp=_profile(DEFAULT),
+        capabilities=api.Capability(drop_capabilities=["ALL"]),
+    )
+    container = await pod.run_ready(linux=linux)
+    inside = (await pod.exec(container, "cat", "/proc/1/status", "/proc/self/status")).stdout.decode()
+    first, second = [
+        [line for line in part.splitlines() if line.startswith(("Uid", "Gid", "Groups", "Cap", "NoNew", "Seccomp:"))]
+        for part in inside.split("Name:")[1:]
+    ]
+    assert first == second
+    assert "NoNewPrivs:\t1" in first
+    assert "Seccomp:\t2" in first
+
+
+async def test_nothing_is_masked_unasked(pod: Pod) -> None:
+    assert int(await pod.output("sh", "-c", "wc -c < /proc/interrupts")) > 0
+    assert await pod.output("sh", "-c", "grep -c /proc/ /proc/mounts || true") == "0\n"
+
+
+async def test_paths_that_are_not_there_are_no_error(pod: Pod) -> None:
+    linux = _linux(masked_paths=["/proc/no-such-file"], readonly_paths=["/sys/no-such-directory"])
+    assert await pod.output("echo", "runs", linux=linux) == "runs\n"
+
+
+@pytest.mark.deviates("containerd", "1.6 leaves the /sys of privileged containers read-only")
+async def test_privileged_may_write_where_others_may_not(run_pod: RunPod) -> None:
+    script = "grep ' /sys sysfs ' /proc/mounts | cut -d' ' -f4 | cut -d, -f1"
+    async with run_pod(security=api.LinuxSandboxSecurityContext(privileged=True)) as pod:
+        assert await pod.output("sh", "-c", script, linux=_linux(privileged=True)) == "rw\n"
+        assert await pod.output("sh", "-c", script, linux=_linux()) == "ro\n"
+        readonly = {"readonly_paths": ["/proc/sys"]}
+        write = "cat /proc/sys/kernel/hostname > /proc/sys/kernel/hostname && echo written || echo refused"
+        assert await pod.output("sh", "-c", write, linux=_linux(privileged=True, **readonly)) == "written\n"
+        assert (await pod.output("sh", "-c", f"({write}) 2>&1", linux=_linux(**readonly))).endswith("refused\n")
+
+
+async def test_privileged_has_the_hosts_devices(run_pod: RunPod) -> None:
+    async with run_pod(security=api.LinuxSandboxSecurityContext(privileged=True)) as pod:
+        inside = set((await pod.output("ls", "/dev", linux=_linux(privileged=True))).split())
+        hosts = {path.name for path in Path("/dev").iterdir() if path.is_char_device() or path.is_block_device()}
+        assert hosts - inside <= {"console"}
+        plain = set((await pod.output("ls", "/dev", linux=_linux())).split())
+        assert "kmsg" not in plain
