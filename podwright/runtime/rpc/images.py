@@ -48,7 +48,7 @@ class ImageRpcs:
         if not wanted.image.image:
             return None
         found = self._images.find(wanted.image.image)
-        return lambda image: image is found
+        return lambda image: found is not None and image.id == found.id
 
     async def RemoveImage(self, request: api.RemoveImageRequest, _: Any) -> api.RemoveImageResponse:
         await self._images.remove(_name(request.image))
