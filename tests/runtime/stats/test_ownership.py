@@ -25,7 +25,7 @@ SLICE = f"kubepods-burstable-pod{UNDERSCORED}.slice"
         ("/kubepods", False, None),
         ("/", False, None),
         ("/system.slice", True, None),
-        ("", True, None),  # no slice was asked for: system.slice is everybody's
+        (f"podwright-{SANDBOX}.slice", True, f"/podwright.slice/podwright-{SANDBOX}.slice"),
         (f"/kubepods/pod{UID}x", False, None),
         ("/kubepods/pod", False, None),
     ],
