@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from podwright.agent.manifest.problems import ManifestError, Problem
+from podwright.nesting import check_nesting
 
 if TYPE_CHECKING:
     from yaml import SafeLoader as BaseLoader
@@ -18,6 +19,8 @@ else:
     BaseLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 MANIFEST_LIMIT_BYTES = 10 * 1024 * 1024  # the kubelet's limit for a static pod file
+DEPTH_LIMIT = 100  # no Kubernetes object comes near it
+KEYS_LIMIT = 100_000  # of one mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,13 @@ class RawDocument:
 
 
 class _Loader(BaseLoader):
-    """SafeLoader without timestamps and with unique keys."""
+    """SafeLoader without timestamps, with unique keys, and with an end to what merges of merges (`<<`) can grow to."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > KEYS_LIMIT:
+            message = f"a mapping has more than {KEYS_LIMIT} keys"
+            raise yaml.constructor.ConstructorError(None, None, message, node.start_mark)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -75,6 +84,7 @@ def parse_documents(text: str) -> list[RawDocument]:
     if len(text) > MANIFEST_LIMIT_BYTES:
         raise ManifestError([Problem(path="", message=f"longer than {MANIFEST_LIMIT_BYTES} bytes")])
     try:
+        check_nesting(text, DEPTH_LIMIT)
         # A subclass of SafeLoader: it builds no Python objects.
         contents = list(yaml.load_all(text, Loader=_Loader))
     except yaml.YAMLError as failure:

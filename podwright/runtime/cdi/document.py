@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from podwright.errors import FailedPrecondition
+from podwright.nesting import check_nesting
 from podwright.runtime.cdi.names import DEVICE, KIND
 from podwright.runtime.model.base import field_with_nul
 
@@ -129,17 +130,12 @@ def parse(data: bytes, *, yaml: bool) -> Document:
 
 
 def _from_yaml(data: bytes) -> Any:
-    """Raises ValueError. Looks first: deep nesting kills libyaml's loader, and aliases can grow without end."""
+    """Raises ValueError, also for aliases: these can grow without end."""
     import yaml  # noqa: PLC0415 # 20 ms, and most hosts have no such file
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    depth = 0
     try:
-        for event in yaml.parse(data, Loader=loader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > DEPTH_LIMIT or isinstance(event, yaml.AliasEvent):
-                raise ValueError("it is nested too deeply, or has aliases")
-        return yaml.load(data, Loader=loader)  # noqa: S506 # both are safe ones
+        check_nesting(data, DEPTH_LIMIT, aliases=False)
+        return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 # both are safe ones
     except yaml.YAMLError as failure:
         raise ValueError(str(failure)) from failure
 

@@ -313,6 +313,23 @@ def test_aliases_cannot_make_a_small_file_huge() -> None:
     assert problems(text) == ["holds more than 200000 values"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["a: " + "[" * 100_000, "{a: " * 100_000, "- " * 100_000, "\n".join(" " * depth + "-" for depth in range(3000))],
+    ids=["brackets", "braces", "one-line", "lines"],
+)
+def test_nesting_has_an_end(text: str) -> None:
+    """libyaml's loader dies of these, and the process with it."""
+    assert problems(text) == ["not usable YAML: it is nested more than 100 deep"]
+
+
+def test_merges_of_merges_have_an_end() -> None:
+    levels = [f"- &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 10)}]}}" for level in range(1, 10)]
+    text = "z:\n  <<:\n  - &a0 {k: 1}\n  " + "\n  ".join(levels)
+    [problem] = problems(text)
+    assert problem.endswith("a mapping has more than 100000 keys")
+
+
 def test_a_secret_is_not_shown_in_messages() -> None:
     found = problems(f"{POD}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\ndata: {{a: hunter2!}}\n")
     assert "hunter2" not in found[0]
