@@ -133,7 +133,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     edge = Edge()
     families = (
         RuntimeRpcs(config, handlers, network, users),
-        SandboxRpcs(sandboxes, containers, lock.warm, events.now),
+        SandboxRpcs(sandboxes, containers, lock.warm),
         ContainerRpcs(containers, lock.warm),
         StreamingRpcs(streaming),
         ResourceRpcs(containers, sandboxes),

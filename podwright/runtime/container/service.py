@@ -58,6 +58,7 @@ class ContainerService:
             label="container",
             id_of=lambda record: record.id,
             name_of=lambda record: _key(record.sandbox_id, record.config),
+            group_of=lambda record: record.sandbox_id,
         )
         self._env = ContainerEnvironment(
             root=config.root,
@@ -208,8 +209,8 @@ class ContainerService:
             return b"{}"
 
     def in_sandbox(self, sandbox_id: SandboxId) -> list[Container]:
-        """The containers of a sandbox."""
-        return [container for container in self.store if container.sandbox_id == sandbox_id]
+        """The containers of a sandbox, oldest first, those too that clients may not know of yet."""
+        return sorted(self.store.group(sandbox_id), key=lambda container: container.created_at)
 
     async def kill_all(self, sandbox_id: SandboxId) -> None:
         """See Occupants. What is being created is waited for: it sees that the sandbox is not ready any more."""

@@ -29,7 +29,7 @@ KEPT_S = 30.0  # and how long: more than a client needs from its list to its str
 
 
 class EventHub:
-    """All subscribers, and the clock of events."""
+    """All subscribers, and what was told of late."""
 
     def __init__(self, sandboxes: Store[Sandbox], containers: Store[Container]) -> None:
         """Begins to watch; what is in the stores already is no event."""
@@ -38,14 +38,8 @@ class EventHub:
         self._subscriptions: set[Subscription] = set()
         self._kept: deque[Event] = deque(maxlen=KEPT_LIMIT)
         self._closed = False
-        self._last_time = 0
         sandboxes.watchers.append(self._on_sandbox)
         containers.watchers.append(self._on_container)
-
-    def now(self) -> int:
-        """The time in nanoseconds, strictly increasing: of a pod's status and its events, the later is the truer."""
-        self._last_time = max(time.time_ns(), self._last_time + 1)
-        return self._last_time
 
     @contextlib.contextmanager
     def subscribe(self) -> Iterator[Subscription]:
@@ -88,11 +82,11 @@ class EventHub:
             return
         inside = tuple(
             container
-            for container in self._containers
-            if container.sandbox_id == sandbox.id and container.state is not ContainerState.CREATING
+            for container in self._containers.group(sandbox.id)
+            if container.state is not ContainerState.CREATING
         )
         for kind in happened:
-            event = Event(kind=kind, subject=subject.id, at=self.now(), sandbox=sandbox, containers=inside)
+            event = Event(kind=kind, subject=subject.id, at=self._sandboxes.now(), sandbox=sandbox, containers=inside)
             if not self._subscriptions:
                 self._drop_old()
                 self._kept.append(event)

@@ -9,6 +9,7 @@ from typing import Any
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.runtime.container.service import ContainerService
+from podwright.runtime.model.container import ContainerState
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.rpc import convert_container, convert_sandbox
 from podwright.runtime.rpc.lists import ListReplies
@@ -24,13 +25,11 @@ class SandboxRpcs:
         sandboxes: SandboxService,
         containers: ContainerService,
         start_comes_up: Callable[[], None],
-        now: Callable[[], int],
     ) -> None:
-        """`start_comes_up` is told at once that a container will be started soon; `now` is the clock of events."""
+        """`start_comes_up` is told at once that a container will be started soon."""
         self._sandboxes = sandboxes
         self._containers = containers
         self._start_comes_up = start_comes_up
-        self._now = now
         self._lists = ListReplies(
             sandboxes.visible,
             lambda: sandboxes.store.generation,
@@ -58,12 +57,16 @@ class SandboxRpcs:
 
     async def PodSandboxStatus(self, request: api.PodSandboxStatusRequest, _: Any) -> api.PodSandboxStatusResponse:
         sandbox = self._sandboxes.get(request.pod_sandbox_id)
-        inside = (container for container in self._containers.visible() if container.sandbox_id == sandbox.id)
+        inside = self._containers.in_sandbox(sandbox.id)
         return api.PodSandboxStatusResponse(
             status=convert_sandbox.status(sandbox),
             info=self._info(sandbox) if request.verbose else {},
-            containers_statuses=[convert_container.status(container) for container in inside],
-            timestamp=self._now(),
+            containers_statuses=[
+                convert_container.status(container)
+                for container in inside
+                if container.state is not ContainerState.CREATING
+            ],
+            timestamp=self._sandboxes.store.now(),  # of it and an event about the pod, the later is the truer
         )
 
     async def ListPodSandbox(self, request: api.ListPodSandboxRequest, _: Any) -> bytes:

@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, ResourceExhausted
+from podwright.runtime.state.clock import Clock
 from podwright.runtime.state.lock import hold
 
 FORMAT_VERSION = 1
@@ -40,6 +41,7 @@ class Database:
             os.unlink(self._spare)
         self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._depth = 0
+        self.clock = Clock()  # of all that is on record here
         self._open()
         _reserve(f"{self._path}-wal")
         with contextlib.suppress(sqlite3.OperationalError):  # there is no room for it now

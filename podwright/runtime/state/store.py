@@ -1,4 +1,4 @@
-"""Records of one kind in memory, backed by their table: look-up by id, unique id prefix or name; changes by value.
+"""Records of one kind in memory, backed by their table: look-up by id, unique id prefix, name or group.
 
 A record is replaced, never mutated; `put` commits before it returns. Whoever must know of every change, whichever
 service makes it, is a watcher. All calls are made on the event loop.
@@ -7,7 +7,6 @@ service makes it, is a watcher. All calls are made on the event loop.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -20,12 +19,17 @@ log = logging.getLogger(__name__)
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
+ID_LENGTH = 64  # of our ids: what is as long is not the beginning of one
+
 Name = tuple[str | int, ...]
 Watcher = Callable[[Record | None, Record | None], None]  # (before, after) of one record; None: there is none
 
 
 class Store(Generic[Record]):
-    """`kind` names the records in messages ("sandbox"); `name_of` gives what must be unique among them."""
+    """`kind` names the records in messages ("sandbox"); `name_of` gives what must be unique among them.
+
+    `group_of` gives what many of them may share (a container's sandbox); it never changes.
+    """
 
     def __init__(
         self,
@@ -35,15 +39,20 @@ class Store(Generic[Record]):
         label: str,
         id_of: Callable[[Record], str],
         name_of: Callable[[Record], Name],
+        group_of: Callable[[Record], str] = lambda _: "",
     ) -> None:
         """Loads every record of the table `label`s."""
         self._table = Table(database, f"{label}s", kind)
         self._label = label
         self._id_of = id_of
         self._name_of = name_of
+        self._group_of = group_of
         self._records = self._table.load()
         self._ids_by_name = {name_of(record): key for key, record in self._records.items()}
-        self._last_time = 0
+        self._groups: dict[str, dict[str, Record]] = {}
+        for key, record in self._records.items():
+            self._groups.setdefault(group_of(record), {})[key] = record
+        self._clock = database.clock
         self.generation = 0  # grows with every change: what was derived from the records is right while it stays
         self.watchers: list[Watcher[Record]] = []  # called when a change can be seen; they must not raise
 
@@ -75,6 +84,7 @@ class Store(Generic[Record]):
         before = self._records.get(key)
         self._records[key] = record
         self._ids_by_name[self._name_of(record)] = key
+        self._groups.setdefault(self._group_of(record), {})[key] = record
         self._changed(before, record)
         return record
 
@@ -91,7 +101,19 @@ class Store(Generic[Record]):
             return
         if self._ids_by_name.get(self._name_of(record)) == key:
             del self._ids_by_name[self._name_of(record)]
+        self._leave_group(key, record)
         self._changed(record, None)
+
+    def _leave_group(self, key: str, record: Record) -> None:
+        name = self._group_of(record)
+        group = self._groups[name]
+        del group[key]
+        if not group:
+            del self._groups[name]
+
+    def group(self, name: str) -> list[Record]:
+        """The records of one group, in no particular order."""
+        return list(self._groups.get(name, {}).values())
 
     def named(self, name: Name) -> Record | None:
         """The record with that unique name."""
@@ -105,7 +127,7 @@ class Store(Generic[Record]):
             return record
         if not prefix:
             raise InvalidArgument(f"the {self._label} id is empty")
-        matches = [key for key in self._records if key.startswith(prefix)]
+        matches = [key for key in self._records if key.startswith(prefix)] if len(prefix) < ID_LENGTH else []
         if len(matches) > 1:
             raise InvalidArgument(f"{self._label} id {prefix[:64]} is ambiguous: {len(matches)} start with it")
         return self._records[matches[0]] if matches else None
@@ -118,6 +140,5 @@ class Store(Generic[Record]):
         return record
 
     def now(self) -> int:
-        """The time in nanoseconds, strictly increasing: the newest of two attempts is told by it."""
-        self._last_time = max(time.time_ns(), self._last_time + 1)
-        return self._last_time
+        """The time in nanoseconds, strictly increasing over all stores of the database: see `Clock`."""
+        return self._clock.now()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -21,7 +21,7 @@ from podwright.runtime.container.paths import container_paths
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.image import ImageService
 from podwright.runtime.model.container import Container, ContainerState
-from podwright.runtime.model.ids import ContainerId
+from podwright.runtime.model.ids import ContainerId, SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.network.threads import in_fresh_thread
 from podwright.runtime.sandbox.service import SandboxService
@@ -91,7 +91,7 @@ class StatsService:
 
     async def of_sandboxes(self, wanted: Sequence[Sandbox]) -> list[SandboxStats]:
         """What pods and their containers use."""
-        members = self._members({sandbox.id for sandbox in wanted})
+        members: dict[str, list[Container]] = {sandbox.id: self._members(sandbox.id) for sandbox in wanted}
         inside = [container for containers in members.values() for container in containers]
 
         def measure() -> tuple[dict[ContainerId, Usage], dict[str, PodReading]]:
@@ -134,11 +134,8 @@ class StatsService:
             filesystem=filesystem_of(self._upper(container)),
         )
 
-    def _members(self, sandbox_ids: Collection[str]) -> dict[str, list[Container]]:
-        members: dict[str, list[Container]] = defaultdict(list)
-        for container in self.running(lambda container: container.sandbox_id in sandbox_ids):
-            members[container.sandbox_id].append(container)
-        return members
+    def _members(self, sandbox_id: SandboxId) -> list[Container]:
+        return [c for c in self._containers.in_sandbox(sandbox_id) if c.state not in WITHOUT_PROCESS]
 
     async def _measure(self, work: Callable[[], Result]) -> Result:
         """Run the collector; a minute after the last time, what it keeps is let go of."""

@@ -50,5 +50,10 @@ class Stores:
             self.database, Sandbox, label="sandbox", id_of=lambda r: r.id, name_of=lambda r: (r.id,)
         )
         self.containers: Store[Container] = Store(
-            self.database, Container, label="container", id_of=lambda r: r.id, name_of=lambda r: (r.id,)
+            self.database,
+            Container,
+            label="container",
+            id_of=lambda r: r.id,
+            name_of=lambda r: (r.id,),
+            group_of=lambda r: r.sandbox_id,
         )

@@ -67,7 +67,7 @@ async def test_the_life_of_a_pod_in_order(stores: Stores, events: EventHub) -> N
     assert told[-1].sandbox.config.name.uid == "uid-s1"  # a kubelet tells pods by it, also those that are gone
     times = [event.at for event in told]
     assert times == sorted(set(times))
-    assert events.now() > times[-1]
+    assert stores.containers.now() > times[-1]
 
 
 async def test_the_stores_show_the_change_when_it_is_told(stores: Stores, events: EventHub) -> None:

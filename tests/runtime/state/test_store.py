@@ -16,6 +16,7 @@ class Thing(Value, frozen=True, kw_only=True):
 
     id: str
     size: int
+    owner: str = ""
 
 
 @pytest.fixture
@@ -52,3 +53,40 @@ def test_the_generation_grows_with_every_change(store: Store[Thing]) -> None:
     store.delete("b")
     store.find("a")
     assert store.generation == generations[-1]
+
+
+def test_records_are_found_by_their_group_too(tmp_path: Path) -> None:
+    database = Database(str(tmp_path))
+    try:
+        for _ in range(2):  # the second time they come from the disk
+            store = Store(
+                database,
+                Thing,
+                label="thing",
+                id_of=lambda thing: thing.id,
+                name_of=lambda thing: (thing.id,),
+                group_of=lambda thing: thing.owner,
+            )
+            for key, owner in (("b", "one"), ("a", "one"), ("c", "two")):
+                store.put(Thing(id=key, size=1, owner=owner))
+            changed = store.put(Thing(id="b", size=2, owner="one"))
+            assert sorted(store.group("one"), key=lambda thing: thing.id) == [store.get("a"), changed]
+            assert [thing.id for thing in store.group("two")] == ["c"]
+            assert store.group("nobody") == []
+        store.delete("c")
+        assert store.group("two") == []
+    finally:
+        database.close()
+
+
+def test_stores_of_one_database_share_its_clock(tmp_path: Path) -> None:
+    database = Database(str(tmp_path))
+    try:
+        stores = [
+            Store(database, Thing, label=label, id_of=lambda thing: thing.id, name_of=lambda thing: (thing.id,))
+            for label in ("thing", "other")
+        ]
+        times = [store.now() for _ in range(100) for store in stores]
+    finally:
+        database.close()
+    assert times == sorted(set(times))
