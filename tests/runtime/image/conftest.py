@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from tests.harness.scripted_registry import ScriptedRegistry
 from tests.runtime.image.node import MakeNode, Node
-from tests.runtime.registry.scripted import ScriptedRegistry
 
 
 @pytest_asyncio.fixture

@@ -14,8 +14,8 @@ from aiohttp import web
 
 from podwright import errors
 from podwright.linux import mount
+from tests.harness.scripted_registry import ScriptedRegistry, breaking_off, fixed
 from tests.runtime.image.node import MakeNode, Node
-from tests.runtime.registry.scripted import ScriptedRegistry, breaking_off, fixed
 from tests.runtime.storage.unpack.test_tree import ESCAPES, sparse
 from tools.images import Entry, Image, Layer, digest_of, image_of, layer_of, layer_of_tar, tar_of
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.harness.scripted_registry import ScriptedRegistry
 from tests.runtime.registry.asking import BLOB, BLOB_PATH
-from tests.runtime.registry.scripted import ScriptedRegistry
 from tools.images import Entry, Image, image_of, layer_of
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from podwright import errors
 from podwright.runtime.model.image import RegistryAuth
 from podwright.runtime.registry.client import Resolved
+from tests.harness.scripted_registry import ScriptedRegistry, breaking_off, fixed
 from tests.runtime.registry.asking import (
     AUTH,
     BLOB,
@@ -27,7 +28,6 @@ from tests.runtime.registry.asking import (
     hosts_toml,
     resolve,
 )
-from tests.runtime.registry.scripted import ScriptedRegistry, breaking_off, fixed
 from tools.images import Image
 from tools.registry import free_port
 

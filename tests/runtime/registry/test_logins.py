@@ -18,8 +18,8 @@ from podwright.runtime.model.image import RegistryAuth
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.client import Client, Resolved
 from podwright.runtime.registry.logins import Logins, default_path
+from tests.harness.scripted_registry import Answer, ScriptedRegistry, fixed
 from tests.runtime.registry.asking import hosts_toml
-from tests.runtime.registry.scripted import Answer, ScriptedRegistry, fixed
 from tools.images import busybox_image
 from tools.registry import Registry
 

@@ -12,6 +12,7 @@ from podwright import errors
 from podwright.runtime.registry import patience
 from podwright.runtime.registry.failure import HostFailure, Rank
 from podwright.runtime.registry.patience import Pace, Patience, retry_after_s
+from tests.harness.scripted_registry import Answer, ScriptedRegistry, fixed
 from tests.runtime.registry.asking import (
     BLOB,
     BLOB_PATH,
@@ -23,7 +24,6 @@ from tests.runtime.registry.asking import (
     hosts_toml,
     resolve,
 )
-from tests.runtime.registry.scripted import Answer, ScriptedRegistry, fixed
 from tools.images import Image
 
 

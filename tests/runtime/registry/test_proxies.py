@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from podwright import errors
 from podwright.runtime.registry.proxies import choose
+from tests.harness.scripted_registry import ScriptedRegistry
 from tests.runtime.registry.asking import hosts_toml, resolve
-from tests.runtime.registry.scripted import ScriptedRegistry
 from tools.images import Image
 from tools.registry import free_port
 

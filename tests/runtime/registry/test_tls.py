@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from podwright import errors
+from tests.harness.scripted_registry import ScriptedRegistry
 from tests.runtime.registry.asking import hosts_toml, resolve
-from tests.runtime.registry.scripted import ScriptedRegistry
 from tools.images import Image
 
 
