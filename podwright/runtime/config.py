@@ -42,11 +42,14 @@ class Registry(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Images(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[images]: limits for what a pull may bring."""
+    """[images]: limits for what a pull or an archive may bring, and what is kept of it."""
 
     max_layers: int = 256
     max_unpacked_bytes: int = 64 * 1024**3  # per layer, holes of sparse files included
     max_entries: int = 4_000_000  # files in a layer
+    max_archive_bytes: int = 64 * 1024**3  # of one `load`, after decompression
+    pinned: tuple[str, ...] = ()  # whole names, `*` for any characters; the kubelet and `prune` leave these images
+    keep_blobs: bool = True  # false: layers' compressed blobs go once they are unpacked; save and push fetch them anew
 
 
 class Network(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from podwright.errors import FailedPrecondition
 from podwright.process import ProcessRunner
 from podwright.runtime import config
 from podwright.runtime.image import describe
+from podwright.runtime.image.catalog import Lease
 from podwright.runtime.image.fetch import LayerFetcher, Wanted
 from podwright.runtime.image.records import Target
 from podwright.runtime.model.image import Image, RegistryAuth, hex_of
@@ -24,14 +25,6 @@ from podwright.runtime.registry.reference import Reference
 from podwright.runtime.storage import layout
 from podwright.runtime.storage.blobs import BlobStore
 from podwright.runtime.storage.layers import LayerStore
-
-
-@dataclass(slots=True)
-class Lease:
-    """What a pull in progress uses: digests of blobs, ids of layers."""
-
-    blobs: set[str] = field(default_factory=set)
-    layers: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +164,7 @@ class Puller:
             listed=listed_digest,
             listed_bytes=len(listed),
             blobs=tuple(dict.fromkeys([*blobs, *(layer.digest for layer in top.layers)])),
+            layers=tuple(dict.fromkeys(layer.digest for layer in top.layers)),
         )
         image = describe.image(top, len(documents.manifest_data), documents.document, layers)
         return Pulled(image=image, target=target)

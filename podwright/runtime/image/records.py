@@ -10,7 +10,7 @@ class Target(Value, frozen=True, kw_only=True):
     """What one name points at.
 
     `digest` is that of the index or manifest as served; `blobs` are all blobs that belong to it; `manifest` is the
-    one of our platform, and `listed` its form in the OCI layout's index.
+    one of our platform, and `listed` its form in the OCI layout's index; `layers` are those blobs that are layers.
     """
 
     digest: str
@@ -18,6 +18,12 @@ class Target(Value, frozen=True, kw_only=True):
     listed: str
     listed_bytes: int
     blobs: tuple[str, ...]
+    layers: tuple[str, ...] = ()
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """The blobs that are no layers: manifests and the config."""
+        return tuple(blob for blob in self.blobs if blob not in self.layers)
 
 
 class ImageRecord(Value, frozen=True, kw_only=True):
@@ -28,6 +34,7 @@ class ImageRecord(Value, frozen=True, kw_only=True):
 
 
 class Hold(Value, frozen=True, kw_only=True):
-    """Layers that somebody has mounted; they outlive their images."""
+    """Layers that somebody has mounted; they outlive their images. `images` are the ids of those."""
 
     layers: tuple[str, ...]
+    images: tuple[str, ...] = ()

@@ -1,0 +1,159 @@
+"""The catalog: which images this node has, who holds their layers, and hence what may be deleted.
+
+Owns the records and everything derived from them. Whoever brings, removes or examines images works through it;
+nothing here talks to a registry. All decisions happen between two awaits on the event loop, so they need no locks;
+what is in use by work in progress is in a lease.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from podwright.runtime import config
+from podwright.runtime.image.records import Hold, ImageRecord, Target
+from podwright.runtime.model.image import Image
+from podwright.runtime.state import Database, Table
+from podwright.runtime.storage.blobs import BlobStore
+from podwright.runtime.storage.layers import LayerStore
+from podwright.runtime.storage.layout import Listed
+
+
+@dataclass(slots=True)
+class Lease:
+    """What work in progress uses: digests of blobs, ids of layers. Registered before it is used."""
+
+    blobs: set[str] = field(default_factory=set)
+    layers: set[str] = field(default_factory=set)
+
+
+class Catalog:
+    """See the module's docstring."""
+
+    def __init__(self, database: Database, blobs: BlobStore, layers: LayerStore, settings: config.Images) -> None:
+        self.blobs = blobs
+        self.layers = layers
+        self._database = database
+        self._settings = settings
+        self._table = Table(database, "images", ImageRecord)
+        self._hold_table = Table(database, "image_holds", Hold)
+        self._records = self._table.load()
+        self._holds = self._hold_table.load()
+        self._leases: list[Lease] = []
+        self.generation = 0  # counts the changes
+
+    @property
+    def records(self) -> Mapping[str, ImageRecord]:
+        """The images by id."""
+        return self._records
+
+    @property
+    def holds(self) -> Mapping[str, Hold]:
+        """The holds by holder."""
+        return self._holds
+
+    @contextlib.asynccontextmanager
+    async def leased(self) -> AsyncIterator[Lease]:
+        """A lease for the block. What it names and nobody needs afterwards is deleted, however the block ends."""
+        lease = Lease()
+        self._leases.append(lease)
+        try:
+            yield lease
+        finally:
+            self._leases.remove(lease)
+            await self.collect(lease.blobs, lease.layers)
+
+    def record(self, image: Image, targets: Mapping[str, Target]) -> None:
+        """Make an image findable under these names too, and take the names from the images that had them."""
+        changed = {
+            key: self._renamed(record, {name: to for name, to in record.targets.items() if name not in targets})
+            for key, record in self._records.items()
+            if not targets.keys().isdisjoint(record.targets)
+        }
+        own = changed.get(image.id) or self._records.get(image.id)
+        all_targets = dict(targets) | {
+            name: to for name, to in (own.targets if own else {}).items() if name not in targets
+        }
+        changed[image.id] = self._renamed(ImageRecord(image=image, targets={}), all_targets)
+        with self._database.transaction():
+            for key, record in changed.items():
+                self._table.put(key, record)
+        self._records |= changed
+        self.publish()
+
+    def replace(self, image: Image) -> None:
+        """The same image, described anew: its layers may have other ids, or it is pinned now."""
+        record = self._renamed(ImageRecord(image=image, targets={}), self._records[image.id].targets)
+        if record != self._records[image.id]:
+            self._table.put(image.id, record)
+            self._records[image.id] = record
+            self.generation += 1
+
+    def forget(self, image_id: str) -> ImageRecord:
+        """Take an image out of the catalog; what it needed is still there."""
+        self._table.delete(image_id)
+        self.generation += 1
+        return self._records.pop(image_id)
+
+    def put_hold(self, holder_id: str, hold: Hold) -> None:
+        """Keep layers for a holder, in the place of what it held."""
+        self._hold_table.put(holder_id, hold)
+        self._holds[holder_id] = hold
+
+    def drop_hold(self, holder_id: str) -> Hold | None:
+        """End a hold; what was held is still there."""
+        hold = self._holds.pop(holder_id, None)
+        if hold is not None:
+            self._hold_table.delete(holder_id)
+        return hold
+
+    async def collect(self, blobs: Iterable[str], layers: Iterable[str]) -> None:
+        """Delete those of the candidates that no image, hold or lease needs."""
+        doomed_blobs = set(blobs) - self.needed_blobs()
+        doomed_layers = set(layers) - self.needed_layers()
+        if doomed_blobs or doomed_layers:
+            self.generation += 1
+        await self.blobs.delete(doomed_blobs)
+        await self.layers.remove(sorted(doomed_layers))
+
+    def needed_blobs(self, without: Collection[str] = ()) -> set[str]:
+        """The blobs that leases, and images other than those `without`, need."""
+        kept = {
+            blob
+            for key, record in self._records.items()
+            if key not in without
+            for target in record.targets.values()
+            for blob in (target.blobs if self._settings.keep_blobs else target.documents)
+        }
+        return kept.union(*(lease.blobs for lease in self._leases))
+
+    def needed_layers(self, without: Collection[str] = ()) -> set[str]:
+        """The layers that holds, leases, and images other than those `without`, need."""
+        kept = {layer for key, record in self._records.items() if key not in without for layer in record.image.layers}
+        kept |= {layer for hold in self._holds.values() for layer in hold.layers}
+        return kept.union(*(lease.layers for lease in self._leases))
+
+    def publish(self) -> None:
+        """Derive from the records what other programs read."""
+        self.generation += 1
+        self.blobs.write_index(
+            [
+                Listed(name, target.listed, target.listed_bytes)
+                for record in self._records.values()
+                for name, target in record.targets.items()
+            ]
+        )
+
+    def _renamed(self, record: ImageRecord, targets: dict[str, Target]) -> ImageRecord:
+        """The record with these names, and pinned if one of them is."""
+        image = msgspec.structs.replace(
+            record.image,
+            repo_tags=tuple(sorted(name for name in targets if "@" not in name)),
+            repo_digests=tuple(sorted(name for name in targets if "@" in name)),
+            pinned=any(fnmatch.fnmatchcase(name, wanted) for name in targets for wanted in self._settings.pinned),
+        )
+        return ImageRecord(image=image, targets=targets)
