@@ -32,7 +32,7 @@ $(STAMP): requirements.lock pyproject.toml
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-proto: venv ## regenerate podwright/cri/v1/*_pb2* from api.proto
+proto: venv ## regenerate the stubs below podwright/{cri,api}/v1
 	$(BIN)/python -m tools.proto
 
 check: venv ## format, lint, types, import contracts, drift of generated stubs

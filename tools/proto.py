@@ -1,6 +1,6 @@
-"""Generates the CRI stubs from `podwright/cri/v1/api.proto`, or tells how they differ from it.
+"""Generates the stubs beside the protos of the CRI and of our own API, or tells how they differ from them.
 
-python -m tools.proto          write podwright/cri/v1/*_pb2*
+python -m tools.proto          write podwright/{cri,api}/v1/*_pb2*
 python -m tools.proto --check  exit 1 with a list when the files in the tree are not what would be written
 """
 
@@ -14,8 +14,7 @@ import tempfile
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
-FOLDER = Path("podwright/cri/v1")
-PROTO = FOLDER / "api.proto"
+FOLDERS = (Path("podwright/cri/v1"), Path("podwright/api/v1"))
 
 
 def generate(target: Path) -> list[Path]:
@@ -23,15 +22,16 @@ def generate(target: Path) -> list[Path]:
     plugin = Path(sys.executable).parent / "protoc-gen-mypy_grpc"
     outputs = [f"--{kind}_out={target}" for kind in ("python", "pyi", "grpc_python", "mypy_grpc")]
     protoc = [sys.executable, "-m", "grpc_tools.protoc", "-I", ".", f"--plugin=protoc-gen-mypy_grpc={plugin}"]
-    subprocess.run([*protoc, *outputs, str(PROTO)], cwd=TREE, check=True, stdin=subprocess.DEVNULL)
+    protos = [str(proto.relative_to(TREE)) for folder in FOLDERS for proto in sorted((TREE / folder).glob("*.proto"))]
+    subprocess.run([*protoc, *outputs, *protos], cwd=TREE, check=True, stdin=subprocess.DEVNULL)
     return sorted(file.relative_to(target) for file in target.rglob("*_pb2*"))
 
 
 def drift(target: Path, files: list[Path]) -> list[Path]:
     """The files of the tree that are missing, extra, or differ from those below `target`."""
-    extra = {file.relative_to(TREE) for file in (TREE / FOLDER).glob("*_pb2*")} - set(files)
+    present = {file.relative_to(TREE) for folder in FOLDERS for file in (TREE / folder).glob("*_pb2*")}
     changed = {file for file in files if _content(TREE / file) != _content(target / file)}
-    return sorted(extra | changed)
+    return sorted((present - set(files)) | changed)
 
 
 def _content(file: Path) -> bytes | None:
@@ -49,7 +49,7 @@ def main() -> int:
         if check:
             stale = drift(target, files)
             for file in stale:
-                print(f"{file} is not what api.proto gives; run `make proto`")
+                print(f"{file} is not what its proto gives; run `make proto`")
             return 1 if stale else 0
         for file in files:
             shutil.copyfile(target / file, TREE / file)

@@ -48,9 +48,9 @@ class CriClient:
     def __init__(self, endpoint: str) -> None:
         """Raises InvalidArgument when the endpoint is not a unix socket; connects on first use."""
         self.endpoint = normalise(endpoint)
-        self._channel = grpc.aio.insecure_channel(self.endpoint, options=CHANNEL_OPTIONS)
-        self.runtime = api_pb2_grpc.RuntimeServiceStub(self._channel)
-        self.images = api_pb2_grpc.ImageServiceStub(self._channel)
+        self.channel = grpc.aio.insecure_channel(self.endpoint, options=CHANNEL_OPTIONS)
+        self.runtime = api_pb2_grpc.RuntimeServiceStub(self.channel)
+        self.images = api_pb2_grpc.ImageServiceStub(self.channel)
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,7 +62,7 @@ class CriClient:
 
     async def close(self) -> None:
         """Close the channel; calls in flight are cancelled."""
-        await self._channel.close()
+        await self.channel.close()
 
     async def call(
         self,

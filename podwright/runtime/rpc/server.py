@@ -1,7 +1,7 @@
-"""The gRPC server: a unix socket, one wrapper around every method, and the two services of the contract.
+"""The gRPC server: a unix socket, one wrapper around every method, the two services of the contract and our own.
 
-Methods are found by their RPC's name on the family objects that `app` hands over, so that the contract's descriptor
-is the only list of RPCs.
+Methods are found by their RPC's name on the family objects that `app` hands over, so that the descriptors are
+the only list of RPCs.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from podwright.api.v1 import images_pb2
 from podwright.cri.client import MESSAGE_LIMIT_BYTES
 from podwright.cri.endpoint import socket_path
 from podwright.cri.v1 import api_pb2
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.runtime.rpc.edge import Edge
 
-SERVICES: tuple[ServiceDescriptor, ...] = tuple(api_pb2.DESCRIPTOR.services_by_name.values())
+SERVICES: tuple[ServiceDescriptor, ...] = tuple(
+    service for file in (api_pb2, images_pb2) for service in file.DESCRIPTOR.services_by_name.values()
+)
 
 
 def make_server(families: Iterable[object], edge: Edge) -> grpc.aio.Server:
@@ -50,13 +53,20 @@ def make_server(families: Iterable[object], edge: Edge) -> grpc.aio.Server:
 
 
 def _handler(method: MethodDescriptor, target: Any, edge: Edge) -> grpc.RpcMethodHandler[Any, Any]:
-    """`target` is None, a coroutine function, or an async generator function for a server-streaming RPC."""
+    """`target` is None, a coroutine function, or an async generator function for a server-streaming RPC.
+
+    A client-streaming one gets an iterator of its requests, any of which may be an InvalidArgument to raise.
+    """
     request_class = GetMessageClass(method.input_type)
     parse = functools.partial(_parse, request_class)
     if method.server_streaming:
         stream = edge.wrap_stream(method.name, target or edge.unimplemented_stream(method.name))
         return grpc.unary_stream_rpc_method_handler(stream, request_deserializer=parse, response_serializer=_serialize)
     wrapped = edge.wrap(method.name, target or edge.unimplemented(method.name))
+    if method.client_streaming:
+        return grpc.stream_unary_rpc_method_handler(
+            wrapped, request_deserializer=parse, response_serializer=_serialize
+        )
     return grpc.unary_unary_rpc_method_handler(wrapped, request_deserializer=parse, response_serializer=_serialize)
 
 

@@ -1,0 +1,19 @@
+"""Our own services as a client sees them, on the connection of a CRI client. Used by the CLI.
+
+Another runtime answers UNIMPLEMENTED: `podwright load` works on `podwright serve` alone, and says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from podwright.api.v1 import images_pb2_grpc
+from podwright.cri.client import CriClient
+
+if TYPE_CHECKING:
+    from podwright.api.v1.images_pb2_grpc import ImageStoreAsyncStub
+
+
+def image_store(cri: CriClient) -> ImageStoreAsyncStub:
+    """The service for people who look after a node's images."""
+    return images_pb2_grpc.ImageStoreStub(cri.channel)
