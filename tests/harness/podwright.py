@@ -29,10 +29,10 @@ class Podwright(CriServer):
         self.config.write_text(text)
 
     def _defaults(self) -> Settings:
-        nowhere = self.directory / "none"  # this machine's own CNI and registry settings must not matter
+        nowhere = self.directory / "none"  # this machine's own CNI and registry settings and logins must not matter
         return {
             "log_level": "debug",
-            "registry": {"config_path": str(nowhere)},
+            "registry": {"config_path": str(nowhere), "auth_file": str(nowhere / "logins.json")},
             "network": {
                 "cni_conf_dir": str(nowhere),
                 "cni_cache_dir": str(self.directory / "cni-cache"),

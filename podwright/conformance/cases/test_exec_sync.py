@@ -40,6 +40,9 @@ async def test_output_is_capped(pod: Pod) -> None:
     assert len(answer.stdout) == 16 * 1024 * 1024
 
 
+ANSWER_S = 10.0  # ten times the command's own deadline
+
+
 @pytest.mark.parametrize(
     "script",
     [
@@ -53,8 +56,10 @@ async def test_output_is_capped(pod: Pod) -> None:
 )
 async def test_timeout_kills_the_command_and_its_children(pod: Pod, script: str) -> None:
     container_id = await pod.run()
-    with pytest.raises(DeadlineExceeded):
-        await pod.exec(container_id, "sh", "-c", script, timeout=1)
+    request = api.ExecSyncRequest(container_id=container_id, cmd=("sh", "-c", script), timeout=1)
+    with pytest.raises(DeadlineExceeded) as late:
+        await pod.cri.call(pod.cri.runtime.ExecSync, request, timeout_s=ANSWER_S)
+    assert "Deadline Exceeded" not in str(late.value)  # gRPC's words, when it is the call's deadline that passed
     for _ in range(100):
         seen = await pod.exec(container_id, "sh", "-c", "cat /proc/[0-9]*/comm")
         if seen.stdout.split().count(b"sleep") <= 1:  # the container's own naps
