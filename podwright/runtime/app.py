@@ -22,6 +22,7 @@ from podwright.runtime.container.creation import load_profile
 from podwright.runtime.container.profiles import Profiles
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.events import EventHub
+from podwright.runtime.handlers import abandoned
 from podwright.runtime.handlers.registry import find_handlers
 from podwright.runtime.image import ImageService
 from podwright.runtime.network import NetworkService
@@ -152,6 +153,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     stack.push_async_callback(streaming.close)
     stack.push_async_callback(server.stop, STOP_GRACE_S)
     stack.callback(events.close)  # first, for a server waits for its streams
+    await asyncio.to_thread(abandoned.end_calls, handlers.state)
     await network.start()
     await images.reconcile()
     boots = Boots(database)

@@ -24,6 +24,7 @@ case "$fault" in
     "hang $verb"|"hang *") sleep 1000 ;;
     "fail $verb") echo "made up: no $verb today" >&2; exit 7 ;;
     "garbage $verb") head -c 100000 /dev/urandom; head -c 100000 /dev/urandom >&2; exit 0 ;;
+    "hang after $verb") {crun} "$@"; sleep 1000 ;;
     "kill before $verb") rm {folder}/fault; kill -9 "$(cat {folder}/pid)"; {crun} "$@" ;;
     "kill instead of $verb") rm {folder}/fault; kill -9 "$(cat {folder}/pid)"; exit 1 ;;
     "kill after $verb") rm {folder}/fault; {crun} "$@"; code=$?; kill -9 "$(cat {folder}/pid)"; exit $code ;;
@@ -53,7 +54,7 @@ class FaultyRuntime:
         }
 
     def commit(self, fault: str) -> None:
-        """From now on: `hang VERB`, `fail VERB`, `garbage VERB`."""
+        """From now on: `hang VERB`, `hang after VERB` (which was done), `fail VERB`, `garbage VERB`."""
         (self._folder / "fault").write_text(fault)
 
     def kill(self, server: Podwright, when: str) -> None:

@@ -13,7 +13,7 @@ import os
 import signal
 from dataclasses import dataclass
 
-from podwright.errors import Unknown
+from podwright.errors import DeadlineExceeded, Unknown
 from podwright.linux import proc
 from podwright.process import FdReader, FdWriter, Process
 from podwright.runtime.container import executing, terminal
@@ -45,13 +45,21 @@ class Launched:
 class RunningCommand:
     """A command that was started. `stdout` and `stderr` must be read, also by those who do not want it."""
 
-    def __init__(self, launched: Launched) -> None:
+    def __init__(self, launched: Launched, patience_s: float) -> None:
+        """`patience_s` is what the runtime may take to start the command: see `executing.hangs`."""
         self._launched = launched
         self._ending = asyncio.create_task(launched.process.wait())
+        self._hangs = False
+        self._guard = asyncio.create_task(self._end_hung_runtime(patience_s))
         self._errors = Stderr(launched.errors, self.started)
         self.stdin = launched.stdin
         self.stdout = launched.stdout
         self.stderr = None if launched.tty else self._errors
+
+    async def _end_hung_runtime(self, patience_s: float) -> None:
+        if await executing.hangs(self._ending, f"{self._launched.stem}.pid", patience_s):
+            self._hangs = True
+            self._launched.process.kill_group()
 
     async def started(self) -> bool:
         """Whether the program runs, or ran; false when the runtime could not start it. Waits until that is known."""
@@ -63,8 +71,14 @@ class RunningCommand:
         return os.path.exists(f"{self._launched.stem}.pid")
 
     async def wait(self) -> int:
-        """The exit code, 128 + n for signal n. Raises Unknown, with the runtime's words, when it did not start."""
+        """The exit code, 128 + n for signal n.
+
+        Raises Unknown, with the runtime's words, when the command did not start, and DeadlineExceeded when the runtime
+        hangs.
+        """
         code = await asyncio.shield(self._ending)
+        if self._hangs:
+            raise DeadlineExceeded("exec: the OCI runtime hangs")
         if code != 0 and not self._has_started():
             raise Unknown(f"exec: {plain(await self._errors.failure())}")
         return code if code >= 0 else 128 - code
@@ -105,23 +119,24 @@ class RunningCommand:
 
 
 async def start(env: ContainerEnvironment, container: Container, request: ExecRequest) -> RunningCommand:
-    """Start the command. Raises InvalidArgument, FailedPrecondition and Unknown."""
+    """Start the command. Raises InvalidArgument, FailedPrecondition, Unknown and DeadlineExceeded."""
     executing.check(env, container, request.command)
     handler = env.handler_of(container)
     stem = executing.new_stem(env, container)
     executing.write_process(f"{stem}.json", env.paths(container.id).spec, request.command, terminal=request.tty)
     try:
-        return RunningCommand(await _launch(handler, request, stem))
+        patience_s = env.settings.runtime_timeout_s
+        return RunningCommand(await _launch(handler, request, stem, patience_s), patience_s)
     except BaseException:
         _remove_files(stem)
         raise
 
 
-async def _launch(handler: OciHandler, request: ExecRequest, stem: str) -> Launched:
+async def _launch(handler: OciHandler, request: ExecRequest, stem: str, patience_s: float) -> Launched:
     if not request.tty:
         return _launch_on_pipes(handler, request, stem)
     if handler.hands_over_terminal:
-        return await _launch_on_console(handler, request, stem)
+        return await _launch_on_console(handler, request, stem, patience_s)
     return _launch_on_own_terminal(handler, request, stem)
 
 
@@ -134,7 +149,7 @@ def _launch_on_pipes(handler: OciHandler, request: ExecRequest, stem: str) -> La
     return Launched(process=process, stem=stem, stdin=stdin, stdout=stdout, errors=errors)
 
 
-async def _launch_on_console(handler: OciHandler, request: ExecRequest, stem: str) -> Launched:
+async def _launch_on_console(handler: OciHandler, request: ExecRequest, stem: str, patience_s: float) -> Launched:
     with contextlib.closing(terminal.ConsoleSocket(f"{stem}.sock")) as console:
         with ChildEnds() as child:
             errors = child.output(2)
@@ -146,7 +161,7 @@ async def _launch_on_console(handler: OciHandler, request: ExecRequest, stem: st
                 console=console.address(DIRECTORY_FD),
             )
         try:
-            master = await console.master(process)
+            master = await console.master(process, patience_s)
         except BaseException:
             process.kill_group()
             errors.close()

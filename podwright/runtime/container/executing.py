@@ -32,16 +32,20 @@ async def exec_sync(
     and its children were killed, and Unknown when the runtime could not start it.
     """
     check(env, container, command)
+    handler = env.handler_of(container)
     bundle = env.paths(container.id).bundle
     stem = new_stem(env, container)
     process_file, pid_file = f"{stem}.json", f"{stem}.pid"
     write_process(process_file, env.paths(container.id).spec, command)
     limit = env.settings.exec_output_limit_bytes
-    running = asyncio.create_task(env.handler_of(container).exec(container.id, process_file, pid_file, limit))
+    running = asyncio.create_task(handler.exec(container.id, process_file, pid_file, limit))
     try:
-        done, _ = await asyncio.wait({running}, timeout=timeout_s or None)
-        if not done:
-            raise DeadlineExceeded(f"exec in container {container.id[:12]} did not end within {timeout_s:g} s")
+        async with asyncio.timeout(timeout_s or None):
+            if await hangs(running, pid_file, env.settings.runtime_timeout_s):
+                raise DeadlineExceeded(f"{handler.name} exec {container.id[:12]} hangs")
+    except TimeoutError as late:
+        raise DeadlineExceeded(f"exec in container {container.id[:12]} did not end within {timeout_s:g} s") from late
+    else:
         completed = running.result()
         if completed.returncode != 0 and read_pid(pid_file) is None:
             check_space(bundle)
@@ -64,6 +68,22 @@ def check(env: ContainerEnvironment, container: Container, command: tuple[str, .
         raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
     if freezer.is_frozen(env.cgroups, container.cgroup):  # the command would stand still as well
         raise FailedPrecondition(f"container {container.id[:12]} is paused", hint="unpause it first")
+
+
+async def hangs(running: asyncio.Future[Any], pid_file: str, patience_s: float) -> bool:
+    """Whether the runtime of an exec hangs; false when it has ended. Waits until one or the other is known.
+
+    It may take `patience_s` to start the command and, once that has ended, as long again to say so, give or take one.
+    """
+    ended = False
+    while not (await asyncio.wait({running}, timeout=patience_s))[0]:
+        pid = read_pid(pid_file)
+        command = proc.stat(pid) if pid is not None else None
+        runs = command is not None and not command.is_zombie
+        if pid is None or (ended and not runs):
+            return True
+        ended = not runs
+    return False
 
 
 def new_stem(env: ContainerEnvironment, container: Container) -> str:

@@ -8,7 +8,7 @@ import os
 
 import msgspec
 
-from podwright.errors import PodwrightError
+from podwright.errors import DeadlineExceeded, PodwrightError
 from podwright.process import Process
 from podwright.runtime.container import executing, exits, place, staging
 from podwright.runtime.container.environment import ContainerEnvironment
@@ -20,6 +20,7 @@ from podwright.runtime.model.ids import ContainerId
 log = logging.getLogger(__name__)
 
 KILLED_TIMEOUT_S = 5.0
+STATE_TIMEOUT_S = 10.0  # of a question that takes milliseconds; nobody is served while we wait for the answer
 NO_STATUS = RuntimeStatus(status="", pid=0)
 
 
@@ -79,7 +80,7 @@ async def _resume(env: ContainerEnvironment, runner: Runner, container: Containe
     if not container.monitor_pid and not handler.knows(container.id):
         return False
     status = await _status(handler, container.id) if monitor is not None else NO_STATUS
-    if status.status == "running":
+    if status is not None and status.status == "running":
         log.info("adopting a container whose start was interrupted: id=%s", container.id[:12])
         record = msgspec.structs.replace(
             container, state=ContainerState.RUNNING, started_at=env.store.now(), pid=status.pid
@@ -90,15 +91,19 @@ async def _resume(env: ContainerEnvironment, runner: Runner, container: Containe
     if monitor is not None:
         monitor.kill_group()  # it may still be at work on the create
         await asyncio.wait({asyncio.ensure_future(monitor.wait())}, timeout=KILLED_TIMEOUT_S)
-    await runner.clear(container)
+    await runner.clear(container, ask_runtime=status is not None)
     env.store.put(msgspec.structs.replace(container, monitor_pid=0, monitor_start_time=0))
     return False
 
 
-async def _status(handler: OciHandler, container_id: ContainerId) -> RuntimeStatus:
-    """What the runtime says of the container; nothing when it has none, or fails."""
+async def _status(handler: OciHandler, container_id: ContainerId) -> RuntimeStatus | None:
+    """What the runtime says of the container; no status when it has none, or fails; None when it hangs."""
     try:
-        return await handler.state(container_id) if handler.knows(container_id) else NO_STATUS
+        async with asyncio.timeout(STATE_TIMEOUT_S):
+            return await handler.state(container_id) if handler.knows(container_id) else NO_STATUS
+    except (TimeoutError, DeadlineExceeded):
+        log.warning("the runtime hangs when asked for a container's state: id=%s", container_id[:12])
+        return None
     except PodwrightError as failure:
         log.warning("the runtime does not tell a container's state: id=%s error=%s", container_id[:12], failure)
         return NO_STATUS

@@ -14,11 +14,10 @@ import socket
 import struct
 import termios
 
-from podwright.errors import Unknown
+from podwright.errors import DeadlineExceeded
 from podwright.process import Process
 
 SIZE_LIMIT = 0xFFFF
-OPEN_TIMEOUT_S = 30.0
 MESSAGE_BYTES = 4096  # of the name that comes with the descriptor
 POLL_S = 0.001
 
@@ -49,18 +48,21 @@ class ConsoleSocket:
         """The descriptor that the child needs."""
         return self._directory
 
-    async def master(self, runtime: Process) -> int:
-        """The terminal's master; -1 when the runtime ended without sending one. Raises Unknown when it hangs."""
+    async def master(self, runtime: Process, timeout_s: float) -> int:
+        """The terminal's master; -1 when the runtime ended without sending one.
+
+        Raises DeadlineExceeded when it hangs.
+        """
         ending = asyncio.create_task(runtime.wait())
         try:
-            async with asyncio.timeout(OPEN_TIMEOUT_S):
+            async with asyncio.timeout(timeout_s):
                 while True:
                     ended = ending.done()  # looked at first: what it sent before its end is there now
                     if (master := self._take()) >= 0 or ended:
                         return master
                     await asyncio.wait({ending}, timeout=POLL_S)
         except TimeoutError as late:
-            raise Unknown("exec: the OCI runtime sends no terminal") from late
+            raise DeadlineExceeded("exec: the OCI runtime sends no terminal") from late
         finally:
             ending.cancel()
 

@@ -42,12 +42,15 @@ class Handlers:
         default: str,
         features: dict[str, Features],
         make: Callable[[str, Programs], OciHandler],
+        *,
+        state: str,
     ) -> None:
-        """`default` is the name that an empty handler name means."""
+        """`default` is the name that an empty handler name means; below `state` the runtimes keep theirs."""
         self._handlers = {name: make(name, found) for name, found in programs.items()}
         self._substitute = programs.get(default, NO_PROGRAMS)
         self._make = make
         self.default = default
+        self.state = state
         self.features = features
 
     def get(self, name: str) -> OciHandler:
@@ -95,7 +98,7 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
         systemd_cgroup=config.containers.cgroup_driver == "systemd",
     )
     by_name = dict(zip(wanted, programs, strict=True))
-    return Handlers(by_name, default, dict(zip(wanted, features, strict=True)), make)
+    return Handlers(by_name, default, dict(zip(wanted, features, strict=True)), make, state=state)
 
 
 async def _programs(name: str, settings: configuration.Handler, runner: ProcessRunner) -> Programs:

@@ -287,19 +287,22 @@ class SandboxService:
 
         `rebooted`: none is, whatever their PIDs and paths look like.
         """
-        for sandbox in self.store:
-            if sandbox.state is SandboxState.CREATING:
-                await self._undo(sandbox)
-            elif sandbox.state is SandboxState.READY:
-                if rebooted or not place.is_intact(sandbox.config, self.paths(sandbox.id)):
-                    log.warning("sandbox lost its namespaces: id=%s", sandbox.id[:12])
-                    self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
-                elif sandbox.infra_pid:
-                    self._watch_infra(sandbox)
-                else:
-                    await self._infra.delete(sandbox)  # the daemon may have been killed while it was being started
+        await asyncio.gather(*(self._mend(sandbox, rebooted=rebooted) for sandbox in self.store))
         await self._remove_orphans()
         await self._network.reconcile([sandbox.id for sandbox in self.store if sandbox.attachment is not None])
+
+    async def _mend(self, sandbox: Sandbox, *, rebooted: bool) -> None:
+        """One record. All are seen to side by side: one whose OCI runtime hangs keeps no other waiting."""
+        if sandbox.state is SandboxState.CREATING:
+            await self._undo(sandbox)
+        elif sandbox.state is SandboxState.READY:
+            if rebooted or not place.is_intact(sandbox.config, self.paths(sandbox.id)):
+                log.warning("sandbox lost its namespaces: id=%s", sandbox.id[:12])
+                self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+            elif sandbox.infra_pid:
+                self._watch_infra(sandbox)
+            else:
+                await self._infra.delete(sandbox)  # the daemon may have been killed while it was being started
 
     async def _remove_orphans(self) -> None:
         """Directories that no record knows of."""

@@ -142,7 +142,8 @@ def _closed(path: Path) -> str:
 
 
 async def test_handlers_that_cannot(users: UserNamespaces) -> None:
-    handlers = Handlers({}, "", {"able": Features(user_namespaces=True), "unable": Features()}, lambda *_: None)  # type: ignore[arg-type] # none is made
+    features = {"able": Features(user_namespaces=True), "unable": Features()}
+    handlers = Handlers({}, "", features, lambda *_: None, state="")  # type: ignore[arg-type] # none is made
     with pytest.raises(FailedPrecondition, match="handler 'unable' does not support"):
         await users.check("unable", handlers)
     with pytest.raises(FailedPrecondition, match="keeps others than root out"):

@@ -1,0 +1,125 @@
+"""OCI runtimes that hang, before they have done what was asked or after: a deadline, a clear error, nothing left."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from podwright.conformance.pods import DEAF
+from podwright.conformance.streams import Speech, streamed_exec
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import DeadlineExceeded
+from tests.faults.faulty import HANDLER, FaultyRuntime
+from tests.faults.node import Node
+
+pytestmark = [pytest.mark.root]
+
+SHARED_PID = api.NamespaceOption(pid=api.POD)
+
+
+@pytest.mark.parametrize("fault", ["hang after create", "hang after start"])
+async def test_a_start_that_was_done_but_never_answered(faulty_node: Node, faulty: FaultyRuntime, fault: str) -> None:
+    pod = await faulty_node.pod(handler=HANDLER)
+    container = await pod.create(DEAF)
+    faulty.commit(fault)
+    with pytest.raises(DeadlineExceeded):
+        await pod.start(container)
+    status = await pod.status(container)
+    assert (status.state, status.exit_code, status.reason) == (api.CONTAINER_EXITED, 128, "StartError")
+    await faulty_node.audited()  # no process runs, though the runtime started one
+    await faulty_node.emptied()
+
+
+async def test_a_shared_pid_namespace_that_was_made_but_never_answered(
+    faulty_node: Node, faulty: FaultyRuntime
+) -> None:
+    await faulty_node.pull()
+    config = faulty_node.config(namespaces=SHARED_PID)
+    faulty.commit("hang after run")
+    with pytest.raises(DeadlineExceeded):
+        await faulty_node.sandbox(config, HANDLER)
+    assert await faulty_node.listed() == []
+    await faulty_node.audited()
+    faulty.behave()
+    await faulty_node.sandbox(config, HANDLER)
+    faulty.commit("hang after delete")
+    await faulty_node.emptied()
+
+
+@pytest.mark.parametrize("fault", ["hang exec", "hang after exec"])
+async def test_a_command_without_a_deadline(faulty_node: Node, faulty: FaultyRuntime, fault: str) -> None:
+    """The runtime's own deadline ends it; a command that takes its time is none of that."""
+    pod = await faulty_node.pod(handler=HANDLER)
+    container = await pod.run()
+    slow = asyncio.create_task(pod.exec(container, "sh", "-c", "sleep 3; echo done", timeout=0))
+    await asyncio.sleep(0.5)
+    faulty.commit(fault)
+    with pytest.raises(DeadlineExceeded, match=r"faulty exec \w+ hangs"):
+        await pod.exec(container, "true", timeout=0)
+    faulty.behave()
+    assert (await slow).stdout == b"done\n"
+    assert (await pod.status(container)).state == api.CONTAINER_RUNNING
+    await faulty_node.audited()
+    await faulty_node.emptied()
+
+
+@pytest.mark.parametrize("tty", [False, True], ids=["pipes", "terminal"])
+@pytest.mark.parametrize("fault", ["hang exec", "hang after exec"])
+async def test_a_streamed_command(faulty_node: Node, faulty: FaultyRuntime, fault: str, tty: bool) -> None:
+    pod = await faulty_node.pod(handler=HANDLER)
+    container = await pod.run()
+    faulty.commit(fault)
+    ended = await streamed_exec(pod, container, "true", speech=Speech(), tty=tty)
+    assert ended.outcome.failure == "exec: the OCI runtime hangs"
+    faulty.behave()
+    ended = await streamed_exec(pod, container, "sh", "-c", "sleep 2; exit 4", speech=Speech(), tty=tty)
+    assert ended.outcome.exit_code == 4
+    await faulty_node.audited()
+    await faulty_node.emptied()
+
+
+async def test_a_streamed_command_with_the_default_runtimes_terminal(node: Node) -> None:
+    """crun hands the terminal over; the guard of its start must not end what runs."""
+    pod = await node.pod()
+    container = await pod.run()
+    ended = await streamed_exec(pod, container, "sh", "-c", "exit 4", speech=Speech(), tty=True)
+    assert ended.outcome.exit_code == 4
+    await node.emptied()
+
+
+async def test_a_pod_goes_away_while_commands_hang_in_it(faulty_node: Node, faulty: FaultyRuntime) -> None:
+    pod = await faulty_node.pod(handler=HANDLER)
+    container = await pod.run()
+    faulty.commit("hang exec")
+    asked = [asyncio.create_task(pod.exec(container, "true", timeout=0)) for _ in range(3)]
+    await asyncio.sleep(0.3)
+    await faulty_node.remove(pod)
+    for outcome in await asyncio.gather(*asked, return_exceptions=True):
+        assert isinstance(outcome, DeadlineExceeded)
+    await faulty_node.audited()
+
+
+async def test_what_hung_when_the_daemon_died_keeps_the_next_one_waiting_once(
+    faulty_node: Node, faulty: FaultyRuntime
+) -> None:
+    """Sandboxes and containers are mended side by side, each by the runtime's one deadline."""
+    pods = [await faulty_node.pod(handler=HANDLER) for _ in range(3)]
+    containers = [await pod.create() for pod in pods]
+    faulty.commit("hang after run")
+    configs = [faulty_node.config(namespaces=SHARED_PID) for _ in range(3)]
+    asked = [asyncio.ensure_future(faulty_node.sandbox(config, HANDLER)) for config in configs]
+    await asyncio.sleep(0.4)
+    faulty.commit("hang after create")
+    asked += [asyncio.ensure_future(pod.start(one)) for pod, one in zip(pods, containers, strict=True)]  # type: ignore[arg-type] # nobody looks at the results
+    await asyncio.sleep(0.3)
+    faulty_node.server.kill9()
+    await asyncio.gather(*asked, return_exceptions=True)
+    faulty.commit("hang *")
+    await faulty_node.again()
+    assert {item.id for item in await faulty_node.listed()} == {pod.id for pod in pods}
+    for pod, container in zip(pods, containers, strict=True):
+        assert (await pod.status(container)).state in {api.CONTAINER_CREATED, api.CONTAINER_EXITED}
+    faulty.behave()
+    await faulty_node.audited()
+    await faulty_node.emptied()
