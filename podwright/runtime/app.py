@@ -17,6 +17,7 @@ from podwright.linux.cgroup_lock import WarmCgroupLock
 from podwright.process import PosixProcessRunner, keep_descriptors_to_ourselves
 from podwright.runtime import config as configuration
 from podwright.runtime import host
+from podwright.runtime.checkpoint.service import CheckpointService
 from podwright.runtime.container.apparmor import AppArmor
 from podwright.runtime.container.creation import load_profile
 from podwright.runtime.container.profiles import Profiles
@@ -26,6 +27,7 @@ from podwright.runtime.handlers import abandoned
 from podwright.runtime.handlers.registry import find_handlers
 from podwright.runtime.image import ImageService
 from podwright.runtime.network import NetworkService
+from podwright.runtime.rpc.checkpoints import CheckpointRpcs
 from podwright.runtime.rpc.containers import ContainerRpcs
 from podwright.runtime.rpc.edge import Edge, request_id
 from podwright.runtime.rpc.events import EventRpcs
@@ -131,6 +133,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     events = EventHub(sandboxes.store, containers.store)
     stats = StatsService(config, cgroups, containers=containers, sandboxes=sandboxes, images=images)
     streaming = StreamingService(config.streaming, server_context(config.streaming), containers, sandboxes)
+    checkpoints = CheckpointService(config, containers, sandboxes, runner)
     edge = Edge()
     families = (
         RuntimeRpcs(config, handlers, network, users),
@@ -141,6 +144,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
         ImageRpcs(images),
         StatsRpcs(stats),
         EventRpcs(events),
+        CheckpointRpcs(checkpoints),
     )
     server = make_server(families, edge)
     path = await listen(server, config.listen)
@@ -159,6 +163,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     boots = Boots(database)
     await sandboxes.reconcile(rebooted=boots.is_new)
     await containers.reconcile(rebooted=boots.is_new)
+    checkpoints.reconcile()
     boots.recovered()
     streaming.start()
     edge.ready = True

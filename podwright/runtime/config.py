@@ -90,6 +90,12 @@ class Containers(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
     exec_output_limit_bytes: int = 16 * 1024**2  # of each stream of ExecSync
 
 
+class Checkpoint(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[checkpoint]: writing running containers down."""
+
+    criu_dir: str = ""  # where the program criu is; empty: the standard directories
+
+
 class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -104,6 +110,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     network: Network = Network()
     streaming: Streaming = Streaming()
     containers: Containers = Containers()
+    checkpoint: Checkpoint = Checkpoint()
 
 
 def load(path: str | None) -> Config:

@@ -87,6 +87,11 @@ class ContainerService:
         self._resumed: frozenset[ContainerId] = frozenset()
         sandboxes.occupants = self
 
+    @property
+    def env(self) -> ContainerEnvironment:
+        """For rooms above that take steps of their own with containers."""
+        return self._env
+
     async def create(self, sandbox_id: str, config: ContainerConfig) -> ContainerId:
         """Prepare a container in a READY sandbox.
 
@@ -97,15 +102,18 @@ class ContainerService:
         sandbox = self._sandboxes.get(sandbox_id)
         key = _key(sandbox.id, config)
         existing = self.store.named(key)
-        if existing is not None and existing.state is not ContainerState.CREATING:
-            if existing.state is ContainerState.CREATED and existing.config == config:
-                return existing.id
-            raise AlreadyExists(
-                f"container {config.name} attempt {config.attempt} exists already as {existing.id[:12]} "
-                f"({existing.state})",
-                hint="remove it, or count the attempt up",
-            )
-        return await self._creates.join(key, lambda: creation.create(self._env, sandbox, config))
+        if existing is None or existing.state is ContainerState.CREATING:
+            made = await self._creates.join(key, lambda: creation.create(self._env, sandbox, config))
+            existing = self.store.find(made)
+            if existing is None or existing.config == config:
+                return made
+        elif existing.state is ContainerState.CREATED and existing.config == config:
+            return existing.id
+        raise AlreadyExists(
+            f"container {config.name} attempt {config.attempt} exists already as {existing.id[:12]} "
+            f"({existing.state})",
+            hint="remove it, or count the attempt up",
+        )
 
     async def start(self, container_id: str) -> None:
         """Run a CREATED container. Raises NotFound, FailedPrecondition, and what the OCI runtime says."""

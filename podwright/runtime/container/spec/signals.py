@@ -36,6 +36,8 @@ def cri_number_of(number: int) -> int:
 def number_of(name: str) -> int:
     """The kernel's number of "SIGTERM", "TERM", "15", "SIGRTMIN+3" and the like. Raises InvalidArgument."""
     text = name.strip().upper().removeprefix("SIG")
+    if not text.isascii():
+        raise InvalidArgument(f"unknown stop signal {name!r}")
     if text.isdecimal() and 1 <= int(text) <= RTMAX:
         return int(text)
     for base, number, sign in (("RTMIN", RTMIN, "+"), ("RTMAX", RTMAX, "-")):

@@ -1,0 +1,135 @@
+"""What is taken of one container, step by step, in a work directory of its own; `service` says when.
+
+The directory bears the container's id, and tells whether we froze it: the daemon that finds one at its start lets
+the container run on, and deletes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Self
+
+from podwright.errors import FailedPrecondition, NotFound, Unknown
+from podwright.linux import freezer
+from podwright.linux.files import write_new
+from podwright.runtime.checkpoint import archive, documents
+from podwright.runtime.container.service import ContainerService
+from podwright.runtime.model.container import Container
+from podwright.runtime.model.ids import ContainerId
+
+FROZEN = "frozen"  # in the work directory: it was we who froze the container
+IMAGES, REPORTS, LAYER = "images", "reports", "layer.tar"
+DUMP_LOG = "dump.log"
+DUMP_LOG_TAIL_BYTES = 64 * 1024
+DUMP_ERROR = re.compile(r"Error \([^)]*\): (.*)")
+
+
+class Capture:
+    """A checkpoint of one container under way. Use as an async context manager: it owns `folder`."""
+
+    def __init__(self, containers: ContainerService, container: Container, folder: str) -> None:
+        self.container = container
+        self._containers = containers
+        self._env = containers.env
+        self._folder = folder
+
+    async def __aenter__(self) -> Self:
+        os.makedirs(os.path.dirname(self._folder), mode=0o700, exist_ok=True)
+        for folder in (self._folder, f"{self._folder}/{IMAGES}", f"{self._folder}/{REPORTS}"):
+            os.mkdir(folder, 0o700)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    @contextlib.asynccontextmanager
+    async def standing_still(self) -> AsyncIterator[None]:
+        """Nothing of it runs within the context. Raises FailedPrecondition and DeadlineExceeded.
+
+        Who paused it before finds it paused after.
+        """
+        if freezer.is_frozen(self._env.cgroups, self.container.cgroup):
+            yield
+            return
+        write_new(f"{self._folder}/{FROZEN}", b"", mode=0o600)
+        try:
+            await self._containers.pause(self.container.id)
+            yield
+        finally:
+            with contextlib.suppress(FailedPrecondition, NotFound):  # it has ended
+                await self._containers.unpause(self.container.id)
+            os.unlink(f"{self._folder}/{FROZEN}")
+
+    async def dump(self, path: str) -> None:
+        """Its processes and what they wrote. `path` is where the runtime finds CRIU. Raises Unknown and OSError."""
+        handler = self._env.handler_of(self.container)
+        reports = f"{self._folder}/{REPORTS}"
+        try:
+            await handler.checkpoint(self.container.id, images=f"{self._folder}/{IMAGES}", work=reports, path=path)
+        except Unknown as failure:
+            cause = dump_error(f"{reports}/{DUMP_LOG}")
+            raise Unknown(f"{failure.message}: {cause}" if cause else failure.message) from failure
+        layer, upper = f"{self._folder}/{LAYER}", self._env.paths(self.container.id).upper
+        await _in_thread(lambda go_on: archive.write_diff(layer, upper, go_on))
+
+    async def archive(self, location: str) -> None:
+        """Put everything together, whole or not at all. Raises OSError."""
+        handler = self._env.handler_of(self.container).name
+        spec = self._containers.spec(self.container)
+        named = documents.of_container(self.container, spec, handler=handler, now=time.time_ns())
+        reports = f"{self._folder}/{REPORTS}"
+        files = {
+            "container.log": self.container.log_path,
+            DUMP_LOG: f"{reports}/{DUMP_LOG}",
+            "stats-dump": f"{reports}/stats-dump",
+            archive.DIFF: f"{self._folder}/{LAYER}",
+        }
+        unfinished = f"{location}.{secrets.token_hex(4)}.partial"
+        try:
+            await _in_thread(lambda go_on: archive.write(unfinished, named, files, f"{self._folder}/{IMAGES}", go_on))
+            os.rename(unfinished, location)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(unfinished)
+            raise
+
+    @staticmethod
+    def abandon(containers: ContainerService, container_id: ContainerId, folder: str) -> None:
+        """End what a killed daemon left."""
+        if os.path.exists(f"{folder}/{FROZEN}"):
+            with contextlib.suppress(NotFound):
+                freezer.thaw(containers.env.cgroups, containers.get(container_id).cgroup)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _in_thread(work: Callable[[archive.GoOn], None]) -> None:
+    """A caller who is cancelled waits until `work` has seen it, and touches nothing any more."""
+    cancelled = threading.Event()
+    job = asyncio.create_task(asyncio.to_thread(work, lambda: not cancelled.is_set()))
+    try:
+        await asyncio.shield(job)
+    except asyncio.CancelledError:
+        cancelled.set()
+        await asyncio.wait([job])
+        if not job.cancelled():
+            job.exception()  # seen
+        raise
+
+
+def dump_error(path: str) -> str:
+    """The first error that CRIU's log ends with, which the others follow from; empty when there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - DUMP_LOG_TAIL_BYTES))
+            errors = DUMP_ERROR.findall(file.read().decode(errors="replace"))
+    except FileNotFoundError:
+        return ""
+    return str(errors[0])[:500] if errors else ""

@@ -1,0 +1,58 @@
+"""Whether this host can checkpoint. Looked at whenever somebody wants one: CRIU may be installed at any time."""
+
+from __future__ import annotations
+
+import re
+
+from podwright.errors import FailedPrecondition, PodwrightError, Unimplemented
+from podwright.process import SAFE_PATH, Command, Completed, ProcessRunner, find_executable
+from podwright.runtime.handlers.oci import OciHandler
+
+OLDEST = (3, 16)  # the first that dumps containers whole, as other runtimes ask for, too
+TIMEOUT_S = 10.0
+VERSION = re.compile(r"^Version: (\d+)\.(\d+)", re.MULTILINE)
+
+
+class Criu:
+    """The program in `directory`; empty: in one of the standard directories."""
+
+    def __init__(self, directory: str, runner: ProcessRunner) -> None:
+        self._program = f"{directory}/criu" if directory else "criu"
+        self.path = f"{directory}:{SAFE_PATH}" if directory else SAFE_PATH  # by which an OCI runtime finds it
+        self._runner = runner
+
+    async def require(self, handler: OciHandler) -> None:
+        """Raises Unimplemented, with the reason, where no checkpoint can be had."""
+        if trouble := await self._host_trouble():
+            raise Unimplemented(f"this host cannot checkpoint: {trouble}")
+        if not await handler.can_checkpoint():
+            raise Unimplemented(f"the OCI runtime {handler.name} has no checkpoint command: it is built without CRIU")
+
+    async def _host_trouble(self) -> str:
+        """Why CRIU does not work here; empty when it does."""
+        try:
+            find_executable(self._program)
+            told = await self._run("--version")
+            version = parse_version(told.stdout.decode(errors="replace"))
+            if version < OLDEST:
+                return f"CRIU {'.'.join(map(str, version))} is older than {'.'.join(map(str, OLDEST))}"
+            checked = await self._run("check")
+        except FailedPrecondition as missing:
+            return f"CRIU cannot be run: {missing}"
+        except PodwrightError as failure:
+            return f"CRIU does not answer: {failure}"
+        return "" if checked.returncode == 0 else f"`criu check` finds fault: {last_words(checked)}"
+
+    async def _run(self, *arguments: str) -> Completed:
+        return await self._runner.run(Command(argv=(self._program, *arguments), timeout_s=TIMEOUT_S))
+
+
+def parse_version(text: str) -> tuple[int, int]:
+    """What `criu --version` means; (0, 0) when it does not tell."""
+    found = VERSION.search(text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def last_words(checked: Completed) -> str:
+    """The errors of a `criu check` in one line, its verdict last."""
+    return " ".join(checked.error_text().split())[-300:] or f"it ends with {checked.shell_code}"
