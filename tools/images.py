@@ -19,8 +19,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import zstandard
+
 Kind = Literal["file", "dir", "symlink", "hardlink", "char", "block", "fifo"]
 Format = Literal["oci", "docker"]
+Compression = Literal["gzip", "zstd", "none"]
 
 BUSYBOX = Path("/bin/busybox")
 MTIME_S = 1_700_000_000  # fixed, so that the same entries give the same digest
@@ -35,6 +38,11 @@ TAR_TYPES: dict[Kind, bytes] = {
     "char": tarfile.CHRTYPE,
     "block": tarfile.BLKTYPE,
     "fifo": tarfile.FIFOTYPE,
+}
+COMPRESSED_TYPES: dict[Compression, str] = {
+    "gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
+    "zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
+    "none": "application/vnd.oci.image.layer.v1.tar",
 }
 # Both specifications: opencontainers/image-spec media-types.md, distribution's manifest-v2-2.md.
 MEDIA_TYPES: dict[Format, dict[str, str]] = {
@@ -67,10 +75,14 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One layer as it is stored: `blob` is compressed, `diff_id` is the digest of the plain tar."""
+    """One layer as it is stored: `blob` is compressed, `diff_id` is the digest of the plain tar.
+
+    `media_type`, if any, is what manifests call it instead of a layer of their style, compressed by gzip.
+    """
 
     blob: bytes = field(repr=False)
     diff_id: str
+    media_type: str = ""
 
     @property
     def digest(self) -> str:
@@ -101,11 +113,11 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """Several images under one name, one per platform."""
+    """Several images under one name, one per platform, or indexes of such."""
 
     manifest: bytes
     media_type: str
-    images: tuple[Image, ...]
+    images: tuple[Image | Index, ...]
 
     @property
     def digest(self) -> str:
@@ -151,6 +163,37 @@ def layer_of_tar(tar: bytes) -> Layer:
     return Layer(blob=gzip.compress(tar, compresslevel=6, mtime=0), diff_id=digest_of(tar))
 
 
+def layer_as(compression: Compression, entries: Iterable[Entry]) -> Layer:
+    """A layer of the entries with that compression, and OCI's word for it."""
+    tar = tar_of(entries)
+    packed = tar if compression == "none" else zstandard.compress(tar) if compression == "zstd" else gzip.compress(tar)
+    return Layer(blob=packed, diff_id=digest_of(tar), media_type=COMPRESSED_TYPES[compression])
+
+
+def artifact_of(files: Mapping[str, bytes], kind: str = "application/vnd.example.model") -> Image:
+    """An OCI artifact: blobs with titles, an empty config, no layers of a root filesystem."""
+    blobs = [_descriptor("application/octet-stream", data) | _titled(name) for name, data in files.items()]
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MEDIA_TYPES["oci"]["manifest"],
+        "artifactType": kind,
+        "config": _descriptor("application/vnd.oci.empty.v1+json", b"{}"),
+        "layers": blobs,
+        "annotations": {"org.example.kind": "artifact"},
+    }
+    return Image(
+        manifest=_json(manifest),
+        media_type=MEDIA_TYPES["oci"]["manifest"],
+        config=b"{}",
+        layers=tuple(Layer(blob=data, diff_id="") for data in files.values()),
+        platform={},
+    )
+
+
+def _titled(name: str) -> dict[str, object]:
+    return {"annotations": {"org.opencontainers.image.title": name}}
+
+
 def image_of(
     layers: Sequence[Layer],
     config: Mapping[str, Any],
@@ -158,6 +201,7 @@ def image_of(
     style: Format = "oci",
     architecture: str = HOST_ARCHITECTURE,
     variant: str = "",
+    annotations: Mapping[str, str] | None = None,
 ) -> Image:
     """An image of the layers; `config` holds Env, Cmd, Entrypoint, User ...; None leaves a key out."""
     types = MEDIA_TYPES[style]
@@ -176,8 +220,9 @@ def image_of(
             "schemaVersion": 2,
             "mediaType": types["manifest"],
             "config": _descriptor(types["config"], config_blob),
-            "layers": [_descriptor(types["layer"], layer.blob) for layer in layers],
+            "layers": [_descriptor(layer.media_type or types["layer"], layer.blob) for layer in layers],
         }
+        | ({"annotations": dict(annotations)} if annotations else {})
     )
     return Image(
         manifest=manifest,
@@ -188,11 +233,13 @@ def image_of(
     )
 
 
-def index_of(images: Sequence[Image], *, style: Format = "oci") -> Index:
-    """An index (a manifest list in Docker's words) over the images, in their order."""
+def index_of(images: Sequence[Image | Index], *, style: Format = "oci") -> Index:
+    """An index (a manifest list in Docker's words) over the images and indexes, in their order."""
     media_type = MEDIA_TYPES[style]["index"]
     manifests = [
-        {**_descriptor(image.media_type, image.manifest), "platform": dict(image.platform)} for image in images
+        _descriptor(one.media_type, one.manifest)
+        | ({"platform": dict(one.platform)} if isinstance(one, Image) and one.platform else {})
+        for one in images
     ]
     body = _json({"schemaVersion": 2, "mediaType": media_type, "manifests": manifests})
     return Index(manifest=body, media_type=media_type, images=tuple(images))

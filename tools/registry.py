@@ -120,13 +120,16 @@ class Registry:
     def push(self, name: str, image: Image | Index) -> str:
         """Push under `repository:tag` (without the host). Returns the digest of the manifest or index."""
         repository, _, tag = name.rpartition(":")
-        if isinstance(image, Index):
-            for one in image.images:
-                self._push_blobs(repository, one)
-                self.push_manifest(repository, one.digest, one.manifest, one.media_type)
-        else:
-            self._push_blobs(repository, image)
+        self._push_content(repository, image)
         return self.push_manifest(repository, tag, image.manifest, image.media_type)
+
+    def _push_content(self, repository: str, image: Image | Index) -> None:
+        if isinstance(image, Image):
+            self._push_blobs(repository, image)
+            return
+        for one in image.images:
+            self._push_content(repository, one)
+            self.push_manifest(repository, one.digest, one.manifest, one.media_type)
 
     def _push_blobs(self, repository: str, image: Image) -> None:
         for blob in (image.config, *(layer.blob for layer in image.layers)):

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 
 from aiohttp import web
 
-from tools.images import Image, Index
+from tools.images import Image, Index, digest_of
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -66,14 +66,18 @@ class ScriptedRegistry:
     def serve(self, name: str, image: Image | Index) -> str:
         """Serve an image as `repository:tag`. Returns the digest of its manifest."""
         repository, _, tag = name.rpartition(":")
-        for reference in (tag, image.digest):
-            self.put(f"/v2/{repository}/manifests/{reference}", image.manifest, image.media_type)
-        for one in image.images if isinstance(image, Index) else [image]:
-            self.put(f"/v2/{repository}/manifests/{one.digest}", one.manifest, one.media_type)
-            self.put(f"/v2/{repository}/blobs/{one.image_id}", one.config)
-            for layer in one.layers:
-                self.put(f"/v2/{repository}/blobs/{layer.digest}", layer.blob)
+        self.put(f"/v2/{repository}/manifests/{tag}", image.manifest, image.media_type)
+        self._serve_content(repository, image)
         return image.digest
+
+    def _serve_content(self, repository: str, image: Image | Index) -> None:
+        self.put(f"/v2/{repository}/manifests/{image.digest}", image.manifest, image.media_type)
+        if isinstance(image, Index):
+            for one in image.images:
+                self._serve_content(repository, one)
+            return
+        for blob in (image.config, *(layer.blob for layer in image.layers)):
+            self.put(f"/v2/{repository}/blobs/{digest_of(blob)}", blob)
 
     def put(self, path: str, data: bytes, media_type: str = "application/octet-stream") -> None:
         """Serve bytes under a path."""

@@ -42,7 +42,7 @@ async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
     """
     if env.sandboxes.get(sandbox.id).state is not SandboxState.READY:
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="make a new sandbox")
-    image = env.images.get(config.image.image)
+    image = env.images.runnable(config.image.image)
     resources = env.limits(env.handlers.get(sandbox.handler), config.resources)
     container_id = ContainerId(new_id())
     container = env.store.put(_record(env, container_id, sandbox, config, image, resources))

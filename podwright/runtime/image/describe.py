@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from podwright.errors import FailedPrecondition
 from podwright.runtime.model.ids import ImageId
-from podwright.runtime.model.image import Image, ImageConfig
-from podwright.runtime.registry.manifest import ImageDocument, Manifest, RunConfig
+from podwright.runtime.model.image import Image, ImageConfig, hex_of
+from podwright.runtime.registry.manifest import TITLE, Descriptor, ImageDocument, Manifest, RunConfig
 
 
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:
@@ -20,13 +20,17 @@ def chain_ids(diff_ids: Sequence[str]) -> list[str]:
     return chain
 
 
-def check(manifest: Manifest, document: ImageDocument, max_layers: int, name: str) -> None:
-    """Raises FailedPrecondition when manifest and config do not fit together, or there are too many layers."""
+def check_count(layers: int, max_layers: int, name: str) -> None:
+    """Raises FailedPrecondition for too many layers."""
+    if layers > max_layers:
+        raise FailedPrecondition(f"{name} has {layers} layers; [images] max_layers allows {max_layers}")
+
+
+def check(manifest: Manifest, document: ImageDocument, name: str) -> None:
+    """Raises FailedPrecondition when manifest and config do not fit together."""
     count = len(document.rootfs.diff_ids or ())
     if len(manifest.layers) != count:
         raise FailedPrecondition(f"{name}: the manifest has {len(manifest.layers)} layers, the config {count}")
-    if count > max_layers:
-        raise FailedPrecondition(f"{name} has {count} layers; [images] max_layers allows {max_layers}")
 
 
 def image(manifest: Manifest, manifest_bytes: int, document: ImageDocument, layers: Sequence[str]) -> Image:
@@ -60,3 +64,23 @@ def config(run: RunConfig) -> ImageConfig:
         stop_signal=run.stop_signal or "",
         labels=dict(run.labels or {}),
     )
+
+
+def artifact(manifest: Manifest, manifest_digest: str, manifest_bytes: int, layer: str) -> Image:
+    """An artifact as an image without names: its id is its manifest's, for the config is the same for most.
+
+    `layer` is the id of the tree that holds its files.
+    """
+    return Image(
+        id=ImageId(manifest_digest),
+        size_bytes=manifest_bytes + manifest.config.size + sum(blob.size for blob in manifest.layers),
+        layers=(layer,),
+        chain_id=manifest_digest,
+        annotations=dict(manifest.annotations or {}),
+        artifact_type=manifest.artifact,
+    )
+
+
+def file_name(blob: Descriptor) -> str:
+    """What a blob of an artifact is called in its tree."""
+    return (blob.annotations or {}).get(TITLE) or hex_of(blob.digest)

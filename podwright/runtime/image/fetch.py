@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from podwright.errors import FailedPrecondition, ResourceExhausted
 from podwright.runtime.registry.client import Client
@@ -14,6 +16,8 @@ from podwright.runtime.registry.manifest import Descriptor
 from podwright.runtime.storage.blobs import BlobStore, DigestMismatch, Ingest, open_blob
 from podwright.runtime.storage.layers import LayerStore, Unpacked
 from podwright.runtime.storage.unpacking import BadLayer, DownloadEnded, Marks
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +61,23 @@ class LayerFetcher:
 
         Raises FailedPrecondition (hostile, damaged), ResourceExhausted, and what the client raises.
         """
-        digest = wanted.descriptor.digest
-        lock = self._locks.setdefault(digest, asyncio.Lock())
+        async with self._alone_with(wanted.image, wanted.descriptor):
+            return await self._fetch_missing(client, wanted)
+
+    async def store(self, client: Client | None, image: str, descriptor: Descriptor) -> None:
+        """Bring a blob that is not to be unpacked. Raises as `fetch` does."""
+        async with self._alone_with(image, descriptor):
+            if self._blobs.size(descriptor.digest) != descriptor.size:
+                await self._until_right(client, descriptor, functools.partial(self._store, descriptor))
+
+    @contextlib.asynccontextmanager
+    async def _alone_with(self, image: str, descriptor: Descriptor) -> AsyncIterator[None]:
+        lock = self._locks.setdefault(descriptor.digest, asyncio.Lock())
         try:
             async with lock:
-                return await self._fetch_missing(client, wanted)
+                yield
         except (FailedPrecondition, ResourceExhausted) as failure:
-            message = f"{wanted.image}: layer {digest}: {failure.message}"
+            message = f"{image}: layer {descriptor.digest}: {failure.message}"
             raise type(failure)(message, hint=failure.hint) from failure
 
     async def _fetch_missing(self, client: Client | None, wanted: Wanted) -> str:
@@ -71,20 +85,28 @@ class LayerFetcher:
         there = self._layers.find(wanted.diff_id, wanted.chain_id)
         if self._blobs.size(descriptor.digest) == descriptor.size:
             return there or await self._unpack_stored(wanted)
+        if there is None:
+            return await self._until_right(client, descriptor, functools.partial(self._download_and_unpack, wanted))
+        await self._until_right(client, descriptor, functools.partial(self._store, descriptor))
+        return there
+
+    async def _until_right(
+        self, client: Client | None, descriptor: Descriptor, bring: Callable[[Client, list[str]], Awaitable[Result]]
+    ) -> Result:
+        """What `bring` returns, from other servers as long as the bytes are wrong."""
         if client is None:
             raise FailedPrecondition("its blob is not in the store")
         used: list[str] = []
         while True:
             try:
-                if there is None:
-                    return await self._download_and_unpack(client, wanted, used)
-                with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
-                    await self._download(client, descriptor, ingest, marks, used)
+                return await bring(client, used)
             except DigestMismatch:
                 if not client.distrust(descriptor.digest, used):
                     raise
-            else:
-                return there
+
+    async def _store(self, descriptor: Descriptor, client: Client, used: list[str]) -> None:
+        with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
+            await self._download(client, descriptor, ingest, marks, used)
 
     async def _unpack_stored(self, wanted: Wanted) -> str:
         descriptor = wanted.descriptor
@@ -93,7 +115,7 @@ class LayerFetcher:
             async with self._layers.unpacked(fd, marks, descriptor.size, wanted.diff_id) as unpacked:
                 return await self._keep(unpacked, wanted)
 
-    async def _download_and_unpack(self, client: Client, wanted: Wanted, used: list[str]) -> str:
+    async def _download_and_unpack(self, wanted: Wanted, client: Client, used: list[str]) -> str:
         descriptor = wanted.descriptor
         with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
             download = asyncio.create_task(self._download(client, descriptor, ingest, marks, used))

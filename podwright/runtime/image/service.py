@@ -12,7 +12,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
-from podwright.errors import NotFound, PodwrightError
+from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.process import ProcessRunner
 from podwright.runtime import config
 from podwright.runtime.image import lookup
@@ -92,6 +92,14 @@ class ImageService:
         image = self.find(name)
         if image is None:
             raise NotFound(f"image {name} is not on this node", hint=f"podwright pull {name}")
+        return image
+
+    def runnable(self, name: str) -> Image:
+        """As `get`, for an image that containers can run. Raises FailedPrecondition for an artifact."""
+        image = self.get(name)
+        if image.artifact_type:
+            why = f"image {name} is an artifact of the type {image.artifact_type}, and nothing to run"
+            raise FailedPrecondition(why, hint="mount it into a container as an image volume")
         return image
 
     def list(self) -> list[Image]:

@@ -40,7 +40,8 @@ class Image(Value, frozen=True, kw_only=True):
 
     `size_bytes` is what its manifest, config and layers take in a registry. `uid` is set when the config's user is a
     number, `username` when it is a name; both come from before the colon. `layers` are the ids of unpacked layers
-    from the base up, `chain_id` the digest that stands for all of them together.
+    from the base up, `chain_id` the digest that stands for all of them together. `artifact_type` is set for artifacts,
+    which are files to be mounted, and nothing to run.
     """
 
     id: ImageId
@@ -53,6 +54,7 @@ class Image(Value, frozen=True, kw_only=True):
     layers: tuple[str, ...] = ()
     chain_id: str = ""
     annotations: dict[str, str] = {}
+    artifact_type: str = ""
     pinned: bool = False
 
 

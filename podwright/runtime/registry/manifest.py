@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
 
-from podwright.errors import FailedPrecondition, NotFound, PodwrightError, Unimplemented
+from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.runtime.model.image import hex_of
+from podwright.runtime.registry.platforms import Platform, normalised
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -17,19 +19,25 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 ACCEPT = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST, "*/*"))
 INDEX_TYPES = (OCI_INDEX, DOCKER_LIST)
 MANIFEST_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST)
+CONFIG_TYPES = (
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+    "application/octet-stream",  # as early tools wrote
+)
+# What compression they name is not believed: the bytes tell.
+LAYER_TYPE = re.compile(
+    r"application/vnd\.(?:oci\.image\.layer\.v1\.tar|docker\.image\.rootfs\.diff\.tar)(?:[+.](?:gzip|zstd))?"
+)
+FOREIGN_TYPE = re.compile(
+    r"application/vnd\.(?:oci\.image\.layer\.nondistributable|docker\.image\.rootfs\.foreign)\..*"
+)
 ATTESTATION = "vnd.docker.reference.type"
+TITLE = "org.opencontainers.image.title"
 Document = TypeVar("Document", bound=msgspec.Struct)
 
 
-class Platform(msgspec.Struct, frozen=True, kw_only=True):
-    """What an image runs on."""
-
-    architecture: str
-    os: str
-    variant: str = ""
-
-    def __str__(self) -> str:
-        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
+class NoPlatform(NotFound):
+    """An index has nothing for this machine."""
 
 
 class Descriptor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -43,11 +51,17 @@ class Descriptor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One image for one platform."""
+    """One image for one platform, or an artifact: files of any kind (OCI image-spec, manifest.md)."""
 
     config: Descriptor
     layers: tuple[Descriptor, ...]
     annotations: dict[str, str] | None = None
+    artifact_type: str = ""
+
+    @property
+    def artifact(self) -> str:
+        """What kind of artifact it is; empty for an image."""
+        return "" if self.config.media_type in CONFIG_TYPES else self.artifact_type or self.config.media_type
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -92,11 +106,11 @@ class _Kind(msgspec.Struct, rename="camel"):
 
 
 def parse(data: bytes, media_type: str, name: str) -> Manifest | Index:
-    """The manifest or index in `data`; `media_type` is the server's word. Raises FailedPrecondition, Unimplemented."""
+    """The manifest or index in `data`; `media_type` is the server's word. Raises FailedPrecondition."""
     kind = _decoded(data, _Kind, name)
     if kind.schema_version != 2:
         if kind.schema_version == 1:
-            raise Unimplemented(
+            raise FailedPrecondition(
                 f"{name} is stored in Docker's schema 1, which no current runtime reads",
                 hint="push it again with a current tool",
             )
@@ -111,6 +125,8 @@ def parse(data: bytes, media_type: str, name: str) -> Manifest | Index:
     if kind.layers is not None and media_type not in INDEX_TYPES:
         manifest = _decoded(data, Manifest, name)
         _check_descriptors((manifest.config, *manifest.layers), name)
+        if not manifest.artifact:
+            _check_layer_types(manifest.layers, name)
         return manifest
     raise FailedPrecondition(f"{name} is no image: its manifest's type is {media_type or 'unknown'}")
 
@@ -123,21 +139,23 @@ def parse_config(data: bytes, name: str) -> ImageDocument:
     return document
 
 
-def choose(manifests: Sequence[Descriptor], wanted: Sequence[Platform], name: str) -> Descriptor:
-    """The manifest for the best of the `wanted` platforms, best first; of equals the first. Raises NotFound.
+def ranked(manifests: Sequence[Descriptor], wanted: Sequence[Platform], name: str) -> list[Descriptor]:
+    """The manifests for the `wanted` platforms, best first; of equals in the index's order. Raises NoPlatform.
 
     Attestations are no images. Entries without a platform fit any, but after those that say theirs.
     """
-    images = [entry for entry in manifests if ATTESTATION not in (entry.annotations or {})]
-    for platform in wanted:
-        for entry in images:
-            if entry.platform == platform:
-                return entry
-    for entry in images:
-        if entry.platform is None:
-            return entry
-    have = ", ".join(sorted({str(entry.platform) for entry in images})) or "none"
-    raise NotFound(f"{name} has no image for {wanted[0]}; it has {have}")
+    images = [(entry, entry.platform and normalised(entry.platform)) for entry in manifests if _is_image(entry)]
+    fitting = [entry for platform in wanted for entry, own in images if own == platform]
+    fitting += [entry for entry, own in images if own is None]
+    if not fitting:
+        have = ", ".join(sorted({str(own) for _, own in images})) or "none"
+        raise NoPlatform(f"{name} has no image for {wanted[0]}; it has {have}")
+    return fitting
+
+
+def _is_image(entry: Descriptor) -> bool:
+    unknown = entry.platform is not None and entry.platform.os == "unknown"
+    return not unknown and ATTESTATION not in (entry.annotations or {})
 
 
 def _decoded(data: bytes, kind: type[Document], name: str) -> Document:
@@ -152,6 +170,19 @@ def _check_descriptors(descriptors: Sequence[Descriptor], name: str) -> None:
         _checked(descriptor.digest, name)
         if descriptor.size < 0:
             raise FailedPrecondition(f"{name}: {descriptor.digest} has the size {descriptor.size}")
+
+
+def _check_layer_types(layers: Sequence[Descriptor], name: str) -> None:
+    for layer in layers:
+        if FOREIGN_TYPE.fullmatch(layer.media_type):
+            raise FailedPrecondition(
+                f"{name}: layer {layer.digest} is of the type {layer.media_type}, which registries do not distribute",
+                hint="such layers have to be fetched from their vendor, and are for other systems than Linux",
+            )
+        if LAYER_TYPE.fullmatch(layer.media_type) is None:
+            raise FailedPrecondition(
+                f"{name}: layer {layer.digest} is of the type {layer.media_type[:200]!r}, which cannot be unpacked"
+            )
 
 
 def _checked(digest: str, name: str) -> None:

@@ -1,11 +1,14 @@
-"""Which platforms this machine runs, best first (containerd's order). Pure, but for `host_platforms`."""
+"""Platforms: how images name them, and which this machine runs, best first (containerd's rules). Pure, but for
+`host_platforms`.
+"""
 
 from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Sequence
 
-from podwright.runtime.registry.manifest import Platform
+import msgspec
 
 ARCHITECTURES = {
     "x86_64": "amd64",
@@ -23,6 +26,41 @@ AMD64_LEVELS = (
     ("v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
 )
 ARM_VARIANTS = ("v8", "v7", "v6", "v5")
+# Other words for an architecture in images, and what the word alone says of the variant.
+ALIASES = {
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "i386": ("386", ""),
+    "aarch64": ("arm64", ""),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+}
+# What a variant may be called that is the same as another, by architecture.
+VARIANTS = {
+    "amd64": {"v1": ""},
+    "arm64": {"8": "", "v8": ""},
+    "arm": {"": "v7", "5": "v5", "6": "v6", "7": "v7", "8": "v8"},
+}
+
+
+class Platform(msgspec.Struct, frozen=True, kw_only=True):
+    """What an image runs on."""
+
+    architecture: str
+    os: str
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
+
+
+def normalised(platform: Platform) -> Platform:
+    """The same platform in the words of `platforms_of`."""
+    word, variant = platform.architecture.lower(), platform.variant.lower()
+    architecture, implied = ALIASES.get(word, (word, ""))
+    variant = implied or variant
+    variant = VARIANTS.get(architecture, {}).get(variant, variant)
+    return Platform(architecture=architecture, os=platform.os.lower(), variant=variant)
 
 
 def host_platforms() -> list[Platform]:
@@ -37,22 +75,22 @@ def host_platforms() -> list[Platform]:
 
 
 def platforms_of(machine: str, flags: set[str]) -> list[Platform]:
-    """What a machine (uname's word) with these CPU flags runs."""
+    """What a machine (uname's word) with these CPU flags runs, normalised."""
     architecture = ARCHITECTURES.get(machine, machine)
     if architecture == "amd64":
-        levels = ["v1"]
+        levels = [""]
         for level, needed in AMD64_LEVELS:
             if not needed <= flags:
                 break
             levels.append(level)
-        return [*_variants("amd64", [*reversed(levels), ""]), *_variants("386", [""])]
+        return [*_variants("amd64", levels[::-1]), *_variants("386", [""])]
     if architecture == "arm64":
-        return [*_variants("arm64", ["v8", ""]), *_variants("arm", [*ARM_VARIANTS, ""])]
+        return [*_variants("arm64", [""]), *_variants("arm", ARM_VARIANTS)]
     if architecture == "arm":
         newest = "v" + machine[4:5]
-        return _variants("arm", [*(one for one in ARM_VARIANTS if one <= newest), ""])
+        return _variants("arm", [one for one in ARM_VARIANTS if one <= newest])
     return _variants(architecture, [""])
 
 
-def _variants(architecture: str, variants: list[str] | tuple[str, ...]) -> list[Platform]:
+def _variants(architecture: str, variants: Sequence[str]) -> list[Platform]:
     return [Platform(architecture=architecture, os="linux", variant=variant) for variant in variants]

@@ -112,7 +112,7 @@ async def test_a_connection_that_breaks_for_ever(node: Node, liar: ScriptedRegis
     [
         (b"<html>sign in</html>", errors.FailedPrecondition, "text/html"),
         (b"{", errors.FailedPrecondition, "not the JSON of an image"),
-        (b'{"schemaVersion": 1, "fsLayers": []}', errors.Unimplemented, "schema 1"),
+        (b'{"schemaVersion": 1, "fsLayers": []}', errors.FailedPrecondition, "schema 1"),
         (b'{"schemaVersion": 2, "layers": []}', errors.FailedPrecondition, "config"),
         (json.dumps({"schemaVersion": 2, "manifests": []}).encode(), errors.NotFound, "it has none"),
     ],

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.errors import FailedPrecondition, NotFound, PodwrightError, Unimplemented
+from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.runtime.registry import manifest
-from podwright.runtime.registry.manifest import Descriptor, Index, Manifest, Platform
-from tools.images import busybox_image, index_of
+from podwright.runtime.registry.manifest import Descriptor, Index, Manifest
+from podwright.runtime.registry.platforms import Platform
+from tools.images import artifact_of, busybox_image, index_of
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -43,7 +44,7 @@ def test_real_ones(style: Any) -> None:
 @pytest.mark.parametrize(
     ("document", "error"),
     [
-        ({"schemaVersion": 1, "fsLayers": []}, Unimplemented),
+        ({"schemaVersion": 1, "fsLayers": []}, FailedPrecondition),
         ({"schemaVersion": 3}, FailedPrecondition),
         ({"schemaVersion": 2}, FailedPrecondition),
         ({"schemaVersion": 2, "manifests": [], "layers": []}, FailedPrecondition),
@@ -77,18 +78,73 @@ def test_choice_by_platform() -> None:
     old, new = described(AMD64, "1"), described(Platform(architecture="amd64", os="linux", variant="v3"), "3")
     other = described(ARM64, "2")
     wanted = [Platform(architecture="amd64", os="linux", variant="v3"), AMD64]
-    assert manifest.choose([other, old, new], wanted, "x") == new
-    assert manifest.choose([other, old, new], [AMD64], "x") == old
-    assert manifest.choose([other, old], wanted, "x") == old
+    assert manifest.ranked([other, old, new], wanted, "x") == [new, old]
+    assert manifest.ranked([other, old, new], [AMD64], "x") == [old]
+    assert manifest.ranked([other, old], wanted, "x") == [old]
+
+
+def test_other_words_for_a_platform() -> None:
+    alias = described(Platform(architecture="aarch64", os="linux", variant="v8"), "1")
+    assert manifest.ranked([described(AMD64, "2"), alias], [ARM64], "x") == [alias]
 
 
 def test_attestations_are_no_images_and_unlabelled_ones_come_last() -> None:
     proof = described(AMD64, "1", **{manifest.ATTESTATION: "attestation-manifest"})
-    unlabelled = described(None, "2")
-    assert manifest.choose([proof, unlabelled], [AMD64], "x") == unlabelled
-    assert manifest.choose([unlabelled, described(AMD64, "3")], [AMD64], "x").digest.endswith("3")
+    unknown = described(Platform(architecture="unknown", os="unknown"), "4")
+    unlabelled, labelled = described(None, "2"), described(AMD64, "3")
+    assert manifest.ranked([proof, unknown, unlabelled], [AMD64], "x") == [unlabelled]
+    assert manifest.ranked([unlabelled, labelled], [AMD64], "x") == [labelled, unlabelled]
 
 
 def test_nothing_fits() -> None:
-    with pytest.raises(NotFound, match=r"x has no image for linux/amd64; it has linux/arm64"):
-        manifest.choose([described(ARM64, "1")], [AMD64], "x")
+    unknown = described(Platform(architecture="unknown", os="unknown"), "4")
+    with pytest.raises(NotFound, match=r"x has no image for linux/amd64; it has linux/arm64$"):
+        manifest.ranked([described(ARM64, "1"), unknown], [AMD64], "x")
+
+
+def with_layer(media_type: str, config_type: str = manifest.CONFIG_TYPES[0]) -> bytes:
+    layer = {"mediaType": media_type, "digest": DIGEST, "size": 1}
+    document = {"schemaVersion": 2, "config": layer | {"mediaType": config_type}, "layers": [layer]}
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/vnd.oci.image.layer.v1.tar",
+        "application/vnd.oci.image.layer.v1.tar+gzip",
+        "application/vnd.oci.image.layer.v1.tar+zstd",
+        "application/vnd.docker.image.rootfs.diff.tar",
+        "application/vnd.docker.image.rootfs.diff.tar.gzip",
+        "application/vnd.docker.image.rootfs.diff.tar.zstd",
+    ],
+)
+def test_layers_that_can_be_unpacked(media_type: str) -> None:
+    assert isinstance(manifest.parse(with_layer(media_type), "", "x"), Manifest)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "words"),
+    [
+        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "registries do not distribute"),
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar", "registries do not distribute"),
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", "registries do not distribute"),
+        ("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", "cannot be unpacked"),
+        ("application/vnd.in-toto+json", "cannot be unpacked"),
+        ("", "cannot be unpacked"),
+    ],
+)
+def test_layers_that_cannot(media_type: str, words: str) -> None:
+    with pytest.raises(FailedPrecondition, match=words) as failure:
+        manifest.parse(with_layer(media_type), "", "reg/x:1")
+    assert media_type in str(failure.value)
+    assert f"reg/x:1: layer {DIGEST}" in str(failure.value)
+
+
+def test_artifacts_may_hold_anything() -> None:
+    parsed = manifest.parse(with_layer("text/plain", "application/vnd.oci.empty.v1+json"), "", "x")
+    assert isinstance(parsed, Manifest)
+    assert parsed.artifact == "application/vnd.oci.empty.v1+json"
+    parsed = manifest.parse(artifact_of({"f": b""}, kind="a/b").manifest, "", "x")
+    assert isinstance(parsed, Manifest)
+    assert parsed.artifact == "a/b"

@@ -1,0 +1,147 @@
+"""The documents of an image: from a digest through indexes to the manifest for this machine, and its config.
+
+They come from the content store, or from a registry into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from podwright.errors import FailedPrecondition
+from podwright.runtime.image import describe
+from podwright.runtime.registry import manifest, platforms
+from podwright.runtime.registry.client import DOCUMENT_LIMIT_BYTES, Client
+from podwright.runtime.registry.manifest import Descriptor, ImageDocument, Manifest, NoPlatform, RootFs
+from podwright.runtime.registry.reference import Reference
+from podwright.runtime.storage.blobs import BlobStore
+
+NESTED_LIMIT = 3  # indexes below the first
+TRIES_LIMIT = 8  # indexes that are looked into at each level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """The parsed manifest and config of one image. `path` are the digests of the indexes and of the manifest, from
+    that which the image's name means down. An artifact's config says nothing, and is left empty.
+    """
+
+    name: str
+    path: tuple[str, ...]
+    manifest: Manifest
+    manifest_data: bytes
+    document: ImageDocument
+
+    @property
+    def digest(self) -> str:
+        """Of the index or manifest that the name means."""
+        return self.path[0]
+
+    @property
+    def manifest_digest(self) -> str:
+        """Of the manifest."""
+        return self.path[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where documents of `reference` come from; without a client, they have to be in the store.
+
+    Their digests are added to `used` before anything is done with them, so that nobody deletes them meanwhile.
+    """
+
+    client: Client | None
+    reference: Reference
+    used: set[str]
+
+    def name(self, digest: str) -> str:
+        """What messages call a document."""
+        tag = f":{self.reference.tag}" if self.reference.tag else ""
+        return f"{self.reference.name}{tag}@{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    path: tuple[str, ...]
+    manifest: Manifest
+    data: bytes
+
+
+class DocumentReader:
+    """Reads, chooses and checks. Raises FailedPrecondition for what is no usable image, and what the client raises."""
+
+    def __init__(self, blobs: BlobStore, max_layers: int) -> None:
+        self._blobs = blobs
+        self._max_layers = max_layers
+        self._platforms = platforms.host_platforms()
+
+    async def read(self, source: Source, digest: str, media_type: str = "") -> Documents:
+        """The documents of what `digest` means; `media_type` is the registry's word for it."""
+        data, served_type = await self._stored(source, digest) or await self._fetched(source, digest)
+        found = await self._choose(source, digest, data, served_type or media_type, NESTED_LIMIT)
+        name = source.name(found.path[-1])
+        describe.check_count(len(found.manifest.layers), self._max_layers, name)
+        config = await self._config(source, found.manifest.config, name)
+        document = ImageDocument(rootfs=RootFs())
+        if not found.manifest.artifact:
+            document = manifest.parse_config(config, name)
+            describe.check(found.manifest, document, name)
+        return Documents(
+            name=name, path=found.path, manifest=found.manifest, manifest_data=found.data, document=document
+        )
+
+    async def _choose(self, source: Source, digest: str, data: bytes, media_type: str, depth: int) -> _Found:
+        name = source.name(digest)
+        top = manifest.parse(data, media_type, name)
+        if isinstance(top, Manifest):
+            return _Found((digest,), top, data)
+        if not depth:
+            raise FailedPrecondition(f"{name}: more than {NESTED_LIMIT} indexes inside an index")
+        below = await self._best_of(source, manifest.ranked(top.manifests, self._platforms, name), depth)
+        return _Found((digest, *below.path), below.manifest, below.data)
+
+    async def _best_of(self, source: Source, candidates: Iterable[Descriptor], depth: int) -> _Found:
+        """The first candidate, but for indexes in which nothing fits."""
+        misses: list[NoPlatform] = []
+        for entry in candidates:
+            data, media_type = await self._stored(source, entry.digest) or await self._fetched(source, entry.digest)
+            _check_size(entry, data, source.name(entry.digest))
+            try:
+                return await self._choose(source, entry.digest, data, media_type or entry.media_type, depth - 1)
+            except NoPlatform as miss:
+                misses.append(miss)
+                if len(misses) == TRIES_LIMIT:
+                    break
+        raise misses[0]
+
+    async def _stored(self, source: Source, digest: str) -> tuple[bytes, str] | None:
+        source.used.add(digest)
+        if (self._blobs.size(digest) or 0) > DOCUMENT_LIMIT_BYTES:
+            raise FailedPrecondition(f"{source.name(digest)} is no manifest: it is too large for one")
+        data = self._blobs.read(digest)
+        return None if data is None else (data, "")
+
+    async def _fetched(self, source: Source, digest: str) -> tuple[bytes, str]:
+        if source.client is None:
+            raise FailedPrecondition(f"{digest} is not in the store")
+        data, media_type = await source.client.manifest(digest)
+        await self._blobs.put(data)
+        return data, media_type
+
+    async def _config(self, source: Source, descriptor: Descriptor, name: str) -> bytes:
+        stored = await self._stored(source, descriptor.digest)
+        data = stored[0] if stored is not None else b""
+        if stored is None:
+            if source.client is None:
+                raise FailedPrecondition(f"{descriptor.digest} is not in the store")
+            data = await source.client.config(descriptor)
+        _check_size(descriptor, data, name)
+        await self._blobs.put(data)
+        return data
+
+
+def _check_size(descriptor: Descriptor, data: bytes, name: str) -> None:
+    if len(data) != descriptor.size:
+        raise FailedPrecondition(
+            f"{name}: {descriptor.digest} has {len(data)} bytes, and {descriptor.size} were declared"
+        )

@@ -1,0 +1,98 @@
+"""An artifact as a tree: each of its blobs is a file, under the name that its title gives it.
+
+The files are links to the blobs where the filesystem allows, and take no room of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from podwright.errors import FailedPrecondition
+from podwright.runtime.storage.blobs import BlobStore, disk_error
+from podwright.runtime.storage.completion import to_completion
+from podwright.runtime.storage.layers import LayerStore, Unpacked
+from podwright.runtime.storage.unpacking import Report
+
+PART_LIMIT_BYTES = 255
+NAME_LIMIT_BYTES = 1024
+
+
+class File(NamedTuple):
+    """A blob and where it goes: a relative path."""
+
+    name: str
+    digest: str
+
+
+def check_names(files: Sequence[File], artifact: str) -> None:
+    """Raises FailedPrecondition for names that are no relative paths, and for those that stand in each other's way."""
+    taken: set[str] = set()
+    for file in files:
+        parts = file.name.split("/")
+        usable = (
+            "\0" not in file.name and not {"", ".", ".."} & set(parts) and len(_bytes(file.name)) < NAME_LIMIT_BYTES
+        )
+        if not usable or max(len(_bytes(part)) for part in parts) > PART_LIMIT_BYTES:
+            raise FailedPrecondition(f"{artifact}: {file.name[:200]!r} is no name for a file")
+        if file.name in taken:
+            raise FailedPrecondition(f"{artifact} has two files {file.name[:200]!r}")
+        taken.add(file.name)
+    for file in files:
+        folders = file.name.split("/")[:-1]
+        if any("/".join(folders[: depth + 1]) in taken for depth in range(len(folders))):
+            raise FailedPrecondition(f"{artifact}: {file.name[:200]!r} is below a file")
+
+
+async def keep(layers: LayerStore, blobs: BlobStore, digest: str, files: Sequence[File]) -> str:
+    """The id of the tree of these stored blobs, whose names have been checked; `digest` stands for all of it.
+
+    Raises ResourceExhausted and Internal.
+    """
+    there = layers.find(digest, digest)
+    if there is not None:
+        return there
+    folder = f"{layers.root}/.new-{secrets.token_hex(8)}"
+    try:
+        report = await to_completion(asyncio.to_thread(_lay_out, folder, blobs, digest, files))
+        return await layers.commit(Unpacked(folder=folder, diff_id=digest, report=report), digest, ())
+    finally:
+        await to_completion(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+
+
+def _lay_out(folder: str, blobs: BlobStore, digest: str, files: Sequence[File]) -> Report:
+    tree = f"{folder}/fs"
+    try:
+        os.makedirs(tree)
+        for file in files:  # nothing in the tree is a link to be followed
+            target = f"{tree}/{file.name}"
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            _put(blobs.path(file.digest), target)
+        return _report(tree, digest, len(files))
+    except OSError as failure:
+        raise disk_error(failure, f"cannot lay out artifact {digest}") from failure
+
+
+def _put(blob: str, target: str) -> None:
+    with contextlib.suppress(OSError):  # another filesystem, or too many links
+        os.link(blob, target)
+        return
+    shutil.copyfile(blob, target)
+
+
+def _report(tree: str, digest: str, count: int) -> Report:
+    """What the tree costs: links cost nothing."""
+    found = [os.lstat(os.path.join(place, name)) for place, below, files in os.walk(tree) for name in [*below, *files]]
+    own = [one for one in [os.lstat(tree), *found] if one.st_nlink < 2 or stat.S_ISDIR(one.st_mode)]
+    used = sum(one.st_blocks * 512 for one in own)
+    return Report(diff_id=digest, plain_bytes=used, used_bytes=used, inodes=len(own), entries=count, lost_xattrs=0)
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode(errors="surrogatepass")
