@@ -17,6 +17,7 @@ from typing import Any
 
 from podwright.errors import DeadlineExceeded, Unknown
 from podwright.linux import proc
+from podwright.linux.sealed import SealedProgram
 from podwright.process import SAFE_PATH, Command, Completed, Process, ProcessRunner, read_line
 from podwright.runtime.handlers import conmon
 from podwright.runtime.handlers.conmon import Monitored
@@ -53,6 +54,7 @@ class Programs:
     is_crun: bool
     conmon: str
     conmon_options: frozenset[str]  # the long options that this conmon has
+    sealed: SealedProgram | None = None  # the runtime, if it is to be run from a sealed copy
 
 
 class OciHandler:
@@ -74,11 +76,17 @@ class OciHandler:
         self.memory_floor_bytes = CRUN_FLOOR_BYTES if programs.is_crun else OTHER_FLOOR_BYTES
         self._programs = programs
         systemd = ("--systemd-cgroup",) if systemd_cgroup else ()
-        self._argv = (programs.runtime, f"--root={state}/{name}", *systemd)
+        self._options = (f"--root={state}/{name}", *systemd)
         self._state = f"{state}/{name}"
         self._systemd_cgroup = systemd_cgroup
         self._runner = runner
         self._timeout_s = timeout_s
+
+    @property
+    def _argv(self) -> tuple[str, ...]:
+        """The runtime with its global arguments."""
+        sealed = self._programs.sealed
+        return (sealed.path() if sealed is not None else self._programs.runtime, *self._options)
 
     async def create(self, container: Monitored, spawned: Callable[[Process, int], None]) -> Started:
         """Start the monitor, which lets the runtime create the container; its process waits for `start`.

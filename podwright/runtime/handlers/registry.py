@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
+from podwright.linux import selinux
+from podwright.linux.sealed import SealedProgram
 from podwright.process import Command, ProcessRunner, find_executable
 from podwright.runtime import config as configuration
 from podwright.runtime.handlers.oci import OciHandler, Programs
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 
 PREFERENCE = ("crun", "runc")
 QUERY_TIMEOUT_S = 10.0
+COPY_THEMSELVES = frozenset({"crun", "runc"})  # see `linux.sealed`
 NO_PROGRAMS = Programs(runtime="crun", is_crun=False, conmon="conmon", conmon_options=frozenset())
 
 
@@ -86,7 +89,9 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
     default = config.default_handler or next((name for name in PREFERENCE if name in wanted), next(iter(wanted), ""))
     if default and default not in wanted:
         raise FailedPrecondition(f"default_handler {default!r} is not among the handlers {sorted(wanted)}")
-    programs = await asyncio.gather(*(_programs(name, settings, runner) for name, settings in wanted.items()))
+    programs = await asyncio.gather(
+        *(_programs(name, settings, config.state, runner) for name, settings in wanted.items())
+    )
     features = await asyncio.gather(*(_features(found, runner) for found in programs))
     state = f"{config.state}/runtimes"
     os.makedirs(state, mode=0o700, exist_ok=True)
@@ -101,11 +106,14 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
     return Handlers(by_name, default, dict(zip(wanted, features, strict=True)), make, state=state)
 
 
-async def _programs(name: str, settings: configuration.Handler, runner: ProcessRunner) -> Programs:
+async def _programs(name: str, settings: configuration.Handler, state: str, runner: ProcessRunner) -> Programs:
     """The handler's programs. Raises FailedPrecondition when one is missing."""
     runtime, conmon = _program(settings.path or name), _program(settings.conmon)
-    is_crun, options = await asyncio.gather(_is_crun(runtime, runner), _conmon_options(conmon, runner))
-    return Programs(runtime=runtime, is_crun=is_crun, conmon=conmon, conmon_options=options)
+    kind, options = await asyncio.gather(_kind(runtime, runner), _conmon_options(conmon, runner))
+    sealed = None
+    if kind in COPY_THEMSELVES and not selinux.is_enabled():  # whose policy goes by the label of the program's file
+        sealed = SealedProgram(runtime, f"{state}/programs/{name}/{os.path.basename(runtime)}")
+    return Programs(runtime=runtime, is_crun=kind == "crun", conmon=conmon, conmon_options=options, sealed=sealed)
 
 
 def _program(name: str) -> str:
@@ -131,13 +139,14 @@ async def _conmon_options(conmon: str, runner: ProcessRunner) -> frozenset[str]:
     return frozenset(word for word in words if word.startswith("--"))
 
 
-async def _is_crun(runtime: str, runner: ProcessRunner) -> bool:
-    """Whether the program is crun, whatever its file is called."""
+async def _kind(runtime: str, runner: ProcessRunner) -> str:
+    """What the program calls itself ("crun"), whatever its file is called; empty when it does not tell."""
     try:
         answer = await runner.run(Command(argv=(runtime, "--version"), timeout_s=QUERY_TIMEOUT_S))
     except PodwrightError:
-        return False
-    return answer.stdout.startswith(b"crun version")
+        return ""
+    name, _, _ = answer.stdout.partition(b" version ")
+    return name.decode(errors="replace")
 
 
 async def _features(programs: Programs, runner: ProcessRunner) -> Features:
