@@ -16,7 +16,8 @@ import time
 
 log = logging.getLogger(__name__)
 
-WINDOW_S = 0.1  # how long after the last call the lock is kept warm
+WINDOW_S = 0.1  # how long after the last call the lock is kept warm: the steps from a pod's first RPC to its create
+EXEC_WINDOW_S = 0.01  # a runtime's exec moves its process after 2 ms or 3
 PERIOD_S = 0.003  # well below a grace period
 
 
@@ -46,9 +47,16 @@ class WarmCgroupLock:
 
     def warm(self) -> None:
         """Keep the lock warm for the next WINDOW_S."""
+        self._warm(WINDOW_S)
+
+    def warm_for_exec(self) -> None:
+        """The same for EXEC_WINDOW_S."""
+        self._warm(EXEC_WINDOW_S)
+
+    def _warm(self, window_s: float) -> None:
         if self._file is None:
             return
-        self._until = time.monotonic() + WINDOW_S
+        self._until = max(self._until, time.monotonic() + window_s)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="cgroup-lock", daemon=True)
             self._thread.start()

@@ -138,7 +138,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     families = (
         RuntimeRpcs(config, handlers, network, users),
         SandboxRpcs(sandboxes, containers, lock.warm),
-        ContainerRpcs(containers, lock.warm),
+        ContainerRpcs(containers, start_comes_up=lock.warm, exec_comes_up=lock.warm_for_exec),
         StreamingRpcs(streaming),
         ResourceRpcs(containers, sandboxes),
         ImageRpcs(images),

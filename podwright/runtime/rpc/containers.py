@@ -17,10 +17,13 @@ from podwright.runtime.rpc.lists import ListReplies
 class ContainerRpcs:
     """The family."""
 
-    def __init__(self, containers: ContainerService, start_comes_up: Callable[[], None]) -> None:
-        """`start_comes_up` is told at once that a container will be started soon."""
+    def __init__(
+        self, containers: ContainerService, *, start_comes_up: Callable[[], None], exec_comes_up: Callable[[], None]
+    ) -> None:
+        """The two are told at once that a container will be started soon, or a command in one."""
         self._containers = containers
         self._start_comes_up = start_comes_up
+        self._exec_comes_up = exec_comes_up
         self._lists = ListReplies(
             containers.visible,
             lambda: containers.store.generation,
@@ -63,6 +66,7 @@ class ContainerRpcs:
     async def ExecSync(self, request: api.ExecSyncRequest, _: Any) -> api.ExecSyncResponse:
         if request.timeout < 0:
             raise InvalidArgument("timeout is negative")
+        self._exec_comes_up()
         done = await self._containers.exec_sync(request.container_id, tuple(request.cmd), request.timeout)
         return api.ExecSyncResponse(stdout=done.stdout, stderr=done.stderr, exit_code=done.shell_code)
 
