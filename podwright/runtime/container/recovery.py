@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 KILLED_TIMEOUT_S = 5.0
 STATE_TIMEOUT_S = 10.0  # of a question that takes milliseconds; nobody is served while we wait for the answer
+ASKED_AT_ONCE = 32  # calls of OCI runtimes; the larger ones take 20 MB each
 NO_STATUS = RuntimeStatus(status="", pid=0)
 
 
@@ -30,13 +31,14 @@ async def reconcile(env: ContainerEnvironment, runner: Runner, *, rebooted: bool
     Containers are seen to side by side: one whose OCI runtime hangs keeps no other waiting. `rebooted`: no process on
     record is there any more, whoever has its number.
     """
-    states = await asyncio.gather(*(_mend(env, runner, container, rebooted=rebooted) for container in env.store))
+    slots = asyncio.Semaphore(ASKED_AT_ONCE)
+    states = await asyncio.gather(*(_mend(env, runner, each, slots, rebooted=rebooted) for each in env.store))
     await _remove_orphans(env)
     return frozenset(container_id for container_id in states if container_id is not None)
 
 
 async def _mend(
-    env: ContainerEnvironment, runner: Runner, container: Container, *, rebooted: bool
+    env: ContainerEnvironment, runner: Runner, container: Container, slots: asyncio.Semaphore, *, rebooted: bool
 ) -> ContainerId | None:
     """One record; its id when the container runs."""
     if container.state is ContainerState.CREATING or env.sandboxes.store.find(container.sandbox_id) is None:
@@ -49,7 +51,9 @@ async def _mend(
         await asyncio.to_thread(executing.end_abandoned, env, container)
         runner.watch(container, monitor)
         return container.id
-    if await _resume(env, runner, container, monitor):
+    async with slots:
+        resumed = await _resume(env, runner, container, monitor)
+    if resumed:
         return container.id
     if not await asyncio.to_thread(place.is_whole, env.paths(container.id)):
         write_off(env, container, "its files were lost")
