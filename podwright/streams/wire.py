@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
+from collections.abc import Iterator
 from typing import Protocol
 
 from podwright.errors import FailedPrecondition
@@ -84,13 +85,19 @@ class Aside:
 
 
 class SocketWire:
-    """A connected, non-blocking stream socket, which it owns."""
+    """A connected, non-blocking stream socket, which it owns.
+
+    A descriptor that is closed while the event loop waits for it never becomes ready: whoever waits would do so for
+    ever. So `close` wakes them, and the last one closes the descriptor.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self._leftover = b""
         self._buffer: memoryview | None = None
         self._sending = asyncio.Lock()
+        self._users = 0  # tasks that receive or send
+        self._closing = False
 
     async def receive(self) -> Buffer:
         if self._leftover:
@@ -98,24 +105,41 @@ class SocketWire:
             return leftover
         if self._buffer is None:
             self._buffer = memoryview(bytearray(RECEIVE_BYTES))
-        count = await asyncio.get_running_loop().sock_recv_into(self._socket, self._buffer)
+        with self._in_use():
+            count = await asyncio.get_running_loop().sock_recv_into(self._socket, self._buffer)
         return self._buffer[:count]
 
     def push_back(self, data: bytes) -> None:
         self._leftover = data + self._leftover
 
     async def send(self, *parts: Buffer) -> None:
-        async with self._sending:
-            await send_all(self._socket, parts)
+        with self._in_use():
+            async with self._sending:
+                await send_all(self._socket, parts)
 
     async def finish(self) -> None:
-        async with self._sending:
-            self._socket.shutdown(socket.SHUT_WR)
+        with self._in_use():
+            async with self._sending:
+                self._socket.shutdown(socket.SHUT_WR)
 
     async def close(self) -> None:
+        self._closing = True
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)  # wakes who waits for this socket; close alone would not
-        self._socket.close()
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._close_if_unused()
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[None]:
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            self._close_if_unused()
+
+    def _close_if_unused(self) -> None:
+        if self._closing and not self._users:
+            self._socket.close()
 
 
 async def send_all(connection: socket.socket, parts: tuple[Buffer, ...]) -> None:

@@ -106,9 +106,10 @@ class StreamingServer:
         except Exception:
             log.exception("streaming connection failed")
         finally:
-            connected.close()
             if connection is not None:
                 await connection.close()
+            else:
+                connected.close()
 
     async def _run(self, connection: Connection, session: Session) -> None:
         idle = asyncio.create_task(connection.close_when_idle(self._idle_timeout_s))
