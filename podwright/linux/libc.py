@@ -50,3 +50,8 @@ def setns(fd: int, kind: int) -> None:
 def sethostname(name: bytes) -> None:
     """sethostname(2), in the calling thread's UTS namespace."""
     check(_libc.sethostname(name, len(name)))
+
+
+def prctl(option: int, argument: int) -> None:
+    """prctl(2) with one argument."""
+    check(_libc.prctl(option, ctypes.c_ulong(argument), *[ctypes.c_ulong(0)] * 3))

@@ -1,6 +1,7 @@
 """The one gateway through which Podwright starts programs. See `runner`."""
 
 from podwright.process.descriptors import FdReader, FdWriter
+from podwright.process.orphans import adopt_orphans
 from podwright.process.pipes import read_line
 from podwright.process.runner import (
     SAFE_PATH,
@@ -22,6 +23,7 @@ __all__ = [
     "PosixProcessRunner",
     "Process",
     "ProcessRunner",
+    "adopt_orphans",
     "find_executable",
     "keep_descriptors_to_ourselves",
     "read_line",

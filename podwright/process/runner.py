@@ -2,7 +2,7 @@
 
 Called by everything that has to run a binary (OCI runtimes, conmon, CNI plugins, nft, our own children); ruff bans
 the other ways. Children are made by posix_spawn, because gRPC does not survive fork in a threaded process, and
-their ends are seen through pidfds on the event loop, so that no thread and no SIGCHLD handler is needed.
+their ends are seen through pidfds on the event loop, so that no thread is needed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import shlex
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition
 from podwright.linux import proc
@@ -83,12 +83,15 @@ class Completed:
 class Process:
     """A running child. `wait` may be called by many; the child is reaped once, by the event loop."""
 
+    running: ClassVar[dict[int, Process]] = {}  # by their PIDs
+
     def __init__(self, pid: int, pidfd: int) -> None:
         self.pid = pid
         self._pidfd = pidfd
         loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = loop.create_future()
-        loop.add_reader(pidfd, self._reap)
+        self.running[pid] = self
+        loop.add_reader(pidfd, self.reap)
 
     @classmethod
     def adopt(cls, pid: int, start_time: int) -> Process | None:
@@ -99,7 +102,11 @@ class Process:
         pidfd = proc.open_pidfd(pid, start_time)
         return None if pidfd is None else cls(pid, pidfd)
 
-    def _reap(self) -> None:
+    def reap(self) -> None:
+        """The child has ended: called by the event loop, or by who saw it first."""
+        if self._pidfd < 0:
+            return
+        self.running.pop(self.pid, None)
         asyncio.get_running_loop().remove_reader(self._pidfd)
         os.close(self._pidfd)
         self._pidfd = -1

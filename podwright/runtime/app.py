@@ -14,7 +14,7 @@ import msgspec
 
 from podwright.linux import cgroup
 from podwright.linux.cgroup_lock import WarmCgroupLock
-from podwright.process import PosixProcessRunner, keep_descriptors_to_ourselves
+from podwright.process import PosixProcessRunner, adopt_orphans, keep_descriptors_to_ourselves
 from podwright.runtime import config as configuration
 from podwright.runtime import host
 from podwright.runtime.checkpoint.service import CheckpointService
@@ -72,6 +72,7 @@ async def serve(
     set_up_logging(config.log_level)
     keep_descriptors_to_ourselves()
     os.umask(UMASK)
+    adopt_orphans()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
