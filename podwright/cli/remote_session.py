@@ -32,8 +32,17 @@ class Wishes:
         return self.stdin and self.tty
 
 
-async def run_session(url: str, wishes: Wishes, container: str) -> int:
-    """The command's exit code; 0 when the person detached from it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a session was over: the exit code that the runtime told, which for an attach is always 0."""
+
+    exit_code: int = 0
+    detached: bool = False
+    stdin_ended: bool = False
+
+
+async def run_session(url: str, wishes: Wishes, container: str) -> Ended:
+    """Until the command ends, or the person detaches from it.
 
     Raises CouldNotRun when the runtime says that it could not be run or followed, and what `run_command` raises.
     """
@@ -43,10 +52,10 @@ async def run_session(url: str, wishes: Wishes, container: str) -> int:
         outcome = await _until_detached(_run(url, wishes, source), detached)
     if outcome is None:
         click.echo(f"\npodwright: detached from {container}, which runs on", err=True)
-        return 0
+        return Ended(detached=True)
     if outcome.failure:
         raise CouldNotRun(outcome.failure)
-    return outcome.exit_code
+    return Ended(exit_code=outcome.exit_code, stdin_ended=source.ended)
 
 
 async def _run(url: str, wishes: Wishes, source: Source) -> Outcome:
@@ -83,6 +92,7 @@ class _Keys:
         self._source = source
         self._keys = keys
         self._detached = detached
+        self.ended = False
 
     async def read(self) -> bytes:
         while typed := await self._source.read():
@@ -91,4 +101,5 @@ class _Keys:
             if self._keys.pressed:
                 self._detached.set()
                 await asyncio.Event().wait()  # the session is about to be cancelled: stdin has not ended
+        self.ended = True
         return self._keys.rest()

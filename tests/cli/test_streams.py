@@ -14,7 +14,7 @@ import pytest_asyncio
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import Pod, running_pod
 from tests.cli.conftest import Cli
-from tests.cli.terminals import WAIT_S, terminal
+from tests.cli.terminals import WAIT_S, Terminal, terminal
 
 SHELL = ("sh", "-c", "while :; do read line && echo got $line; done")
 SERVERS = ("sh", "-c", "nc -ll -p 7 -e cat & nc -ll -p 13 -e echo thirteen & echo ready; wait")
@@ -123,6 +123,40 @@ async def test_attach_with_stdin_once(cli: Cli, pod: Pod) -> None:
     container = await pod.run(("sh",), stdin=True, stdin_once=True)
     done = await cli("attach", "-i", container, stdin=b"echo out; echo err >&2\n")
     assert (done.code, done.out, done.err) == (0, "out\n", "err\n")
+
+
+async def test_attach_exits_as_the_container_does(cli: Cli, pod: Pod) -> None:
+    container = await pod.run(("sh",), stdin=True, stdin_once=True)
+    done = await cli("attach", "-i", container, stdin=b"echo out; exit 42\n")
+    assert (done.code, done.out) == (42, "out\n")
+
+
+async def test_attach_to_a_container_that_runs_on_ends_well(cli: Cli, pod: Pod) -> None:
+    """With the end of our own stdin."""
+    container = await pod.run(("sh", "-c", "cat; exit 3"), stdin=True)
+    assert (await cli("attach", "-i", container, stdin=b"a line\n")).code == 0
+    assert (await pod.exec(container, "echo", "alive")).stdout == b"alive\n"
+
+
+async def test_attach_to_a_terminal_and_its_exit_code(cri_server: CriPeer, pod: Pod) -> None:
+    container = await pod.run(("sh",), stdin=True, tty=True)
+    async with terminal("attach", "-it", container, endpoint=cri_server.endpoint) as person:
+        await till_it_says(person, b"echo o''k\n", b"ok")
+        person.resize(33, 99)
+        await till_it_says(person, b"stty size\n", b"33 99")
+        person.type(b"\x03")  # the shell's, not ours
+        await till_it_says(person, b"echo ali''ve\n", b"alive")
+        person.type(b"exit 7\n")
+        assert await person.exit_code() == 7
+        assert person.is_as_before()
+
+
+async def till_it_says(person: Terminal, keys: bytes, answer: bytes) -> None:
+    """Type until the answer is on the screen: nothing says that an attach has begun, and a size takes its time."""
+    async with asyncio.timeout(WAIT_S):
+        while answer not in person.screen:
+            person.type(keys)
+            await asyncio.sleep(0.2)
 
 
 async def test_attach_to_a_terminal_and_detach(cri_server: CriPeer, pod: Pod) -> None:

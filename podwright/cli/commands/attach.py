@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import click
 
 from podwright.cli import detach, lookup
 from podwright.cli.connection import connected, run_async
+from podwright.cli.failures import Leave
 from podwright.cli.invocation import Invocation, pass_invocation
-from podwright.cli.remote_session import Wishes, run_session
+from podwright.cli.remote_session import Ended, Wishes, run_session
 from podwright.cli.terminal import check_terminal
+from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import NotFound
+
+POLL_S = 0.05
+ENDED_S = 10.0  # for the record of an end that the session has shown
+STDIN_ENDED_S = 1.0  # when it may be only our stdin that has ended
 
 
 @click.command("attach")
@@ -19,21 +29,42 @@ from podwright.cri.v1 import api_pb2 as api
 @click.argument("container")
 @pass_invocation
 def command(invocation: Invocation, interactive: bool, tty: bool, detach_keys: str, container: str) -> None:
-    """Show what CONTAINER (an id, the start of one, or a name) writes from now on, until it ends.
+    """Show what CONTAINER (an id, the start of one, or a name) writes from now on, until it ends; then exit as it did.
 
     What it wrote before is in `podwright logs`. Leaving by Ctrl-C without -t, or by the detach keys, lets it run on.
     """
     wishes = Wishes(stdin=interactive, tty=tty, detach_keys=detach.parse_keys(detach_keys))
     if tty:
         check_terminal(interactive=interactive)
-    run_async(_attach(invocation, container, wishes))
+    exit_code = run_async(_attach(invocation, container, wishes))
+    if exit_code != 0:
+        raise Leave(exit_code & 0xFF)
 
 
-async def _attach(invocation: Invocation, container: str, wishes: Wishes) -> None:
+async def _attach(invocation: Invocation, container: str, wishes: Wishes) -> int:
     async with connected(invocation) as cri:
         found = await lookup.find_container(cri, container)
         request = api.AttachRequest(
             container_id=found, tty=wishes.tty, stdin=wishes.stdin, stdout=True, stderr=not wishes.tty
         )
         url = (await cri.call(cri.runtime.Attach, request)).url
-        await run_session(url, wishes, container)
+        session = await run_session(url, wishes, container)
+        return 0 if session.detached else await _exit_code(cri, found, session)
+
+
+async def _exit_code(cri: CriClient, container_id: str, session: Ended) -> int:
+    """The container's; 0 when it runs on, since the session is also over when our stdin is.
+
+    The session ends with the container's output, a moment before the runtime has recorded the container's end.
+    """
+    deadline = time.monotonic() + (STDIN_ENDED_S if session.stdin_ended else ENDED_S)
+    request = api.ContainerStatusRequest(container_id=container_id)
+    try:
+        while time.monotonic() < deadline:
+            status = (await cri.call(cri.runtime.ContainerStatus, request)).status
+            if status.state == api.CONTAINER_EXITED:
+                return status.exit_code
+            await asyncio.sleep(POLL_S)
+    except NotFound:  # somebody has removed it
+        pass
+    return 0

@@ -67,7 +67,7 @@ async def _exec(invocation: Invocation, container: str, cmd: tuple[str, ...], wi
                 container_id=found, cmd=cmd, tty=wishes.tty, stdin=wishes.stdin, stdout=True, stderr=not wishes.tty
             )
             url = (await cri.call(cri.runtime.Exec, request)).url
-            return await run_session(url, wishes, container)
+            return (await run_session(url, wishes, container)).exit_code
     except PodwrightError as failure:
         raise CouldNotRun(failure.message, hint=failure.hint) from failure
 
