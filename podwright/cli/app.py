@@ -44,6 +44,8 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
     },
     "Change": {
         "pull": Lazy(module="pull", help="Bring an image from its registry."),
+        "load": Lazy(module="load", help="Bring images from an archive."),
+        "save": Lazy(module="save", help="Write images into an archive."),
         "rmi": Lazy(module="rmi", help="Remove images."),
         "exec": Lazy(module="exec", help="Run a command in a container."),
         "attach": Lazy(module="attach", help="Show what a container writes, and pass on what is typed."),

@@ -26,11 +26,15 @@ from podwright.runtime.events import EventHub
 from podwright.runtime.handlers import abandoned
 from podwright.runtime.handlers.registry import find_handlers
 from podwright.runtime.image import ImageService
+from podwright.runtime.image.loading import Loader
+from podwright.runtime.image.refetch import Refetcher
+from podwright.runtime.image.saving import Saver
 from podwright.runtime.network import NetworkService
 from podwright.runtime.rpc.checkpoints import CheckpointRpcs
 from podwright.runtime.rpc.containers import ContainerRpcs
 from podwright.runtime.rpc.edge import Edge, request_id
 from podwright.runtime.rpc.events import EventRpcs
+from podwright.runtime.rpc.image_store import ImageStoreRpcs
 from podwright.runtime.rpc.images import ImageRpcs
 from podwright.runtime.rpc.resources import ResourceRpcs
 from podwright.runtime.rpc.runtime import RuntimeRpcs
@@ -135,6 +139,8 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     stats = StatsService(config, cgroups, containers=containers, sandboxes=sandboxes, images=images)
     streaming = StreamingService(config.streaming, server_context(config.streaming), containers, sandboxes)
     checkpoints = CheckpointService(config, containers, sandboxes, runner)
+    refetcher = Refetcher(images.catalog.blobs, config.registry, runner)
+    image_store = ImageStoreRpcs(Loader(images, config.images, runner), Saver(images.catalog, refetcher))
     edge = Edge()
     families = (
         RuntimeRpcs(config, handlers, network, users),
@@ -143,6 +149,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
         StreamingRpcs(streaming),
         ResourceRpcs(containers, sandboxes),
         ImageRpcs(images),
+        image_store,
         StatsRpcs(stats),
         EventRpcs(events),
         CheckpointRpcs(checkpoints),

@@ -50,9 +50,10 @@ class _Sink:
 class LayerFetcher:
     """Joins the registry client with the two stores, for layers."""
 
-    def __init__(self, blobs: BlobStore, layers: LayerStore) -> None:
+    def __init__(self, blobs: BlobStore, layers: LayerStore, *, keep_blobs: bool) -> None:
         self._blobs = blobs
         self._layers = layers
+        self._keep_blobs = keep_blobs
         # One at a time per blob: a second pull of it then finds it, or tries with its own credentials.
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
@@ -83,6 +84,8 @@ class LayerFetcher:
     async def _fetch_missing(self, client: Client | None, wanted: Wanted) -> str:
         descriptor = wanted.descriptor
         there = self._layers.find(wanted.diff_id, wanted.chain_id)
+        if there is not None and not self._keep_blobs:
+            return there
         if self._blobs.size(descriptor.digest) == descriptor.size:
             return there or await self._unpack_stored(wanted)
         if there is None:

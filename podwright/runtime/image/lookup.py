@@ -19,9 +19,9 @@ def find(records: Mapping[str, ImageRecord], name: str) -> ImageRecord | None:
     """
     if not name:
         raise InvalidArgument("the image name is empty")
-    whole = _whole(name)
+    full = whole(name)
     for record in records.values():
-        if whole in record.targets:
+        if full in record.targets:
             return record
     match = _ID.fullmatch(name)
     if match is None:
@@ -33,7 +33,8 @@ def find(records: Mapping[str, ImageRecord], name: str) -> ImageRecord | None:
     return found[0] if found else None
 
 
-def _whole(name: str) -> str | None:
+def whole(name: str) -> str | None:
+    """The whole reference that a name is short for; None when it is no reference."""
     try:
         return str(reference.parse(name))
     except InvalidArgument:

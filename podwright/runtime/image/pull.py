@@ -52,7 +52,7 @@ class Puller:
         self._layers = layers
         self._registry = registry
         self._logins = Logins(registry, runner)
-        self._fetcher = LayerFetcher(blobs, layers)
+        self._fetcher = LayerFetcher(blobs, layers, keep_blobs=images.keep_blobs)
         self._reader = DocumentReader(blobs, images.max_layers)
 
     async def pull(self, reference: Reference, auth: RegistryAuth | None, lease: Lease) -> Pulled:
@@ -73,11 +73,15 @@ class Puller:
 
     async def restore(self, target: Target, reference: Reference, lease: Lease) -> Pulled:
         """Unpack again what is in the content store. Raises FailedPrecondition when that is not everything."""
-        source = Source(client=None, reference=reference, used=lease.blobs)
-        documents = await self._reader.read(source, target.manifest)
-        layers = await self._layers_of(None, str(reference), documents, lease)
-        pulled = await self._pulled(documents, layers, lease)
+        pulled = await self.take(target.manifest, reference, lease)
         return dataclasses.replace(pulled, target=target)
+
+    async def take(self, digest: str, reference: Reference, lease: Lease) -> Pulled:
+        """As `pull`, of a manifest or index whose blobs are all in the content store. Raises FailedPrecondition."""
+        source = Source(client=None, reference=reference, used=lease.blobs)
+        documents = await self._reader.read(source, digest)
+        layers = await self._layers_of(None, str(reference), documents, lease)
+        return await self._pulled(documents, layers, lease)
 
     async def _layers_of(self, client: Client | None, name: str, documents: Documents, lease: Lease) -> list[str]:
         """The ids of the layers from the base up; as many at once as the configuration allows."""
@@ -133,7 +137,7 @@ class Puller:
             listed=listed_digest,
             listed_bytes=len(listed),
             blobs=tuple(dict.fromkeys([*blobs, *(layer.digest for layer in top.layers)])),
-            layers=tuple(dict.fromkeys(layer.digest for layer in top.layers)),
+            layers=() if top.artifact else tuple(dict.fromkeys(layer.digest for layer in top.layers)),
         )
         if top.artifact:
             image = describe.artifact(top, documents.manifest_digest, len(documents.manifest_data), *layers)

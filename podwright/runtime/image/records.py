@@ -10,7 +10,8 @@ class Target(Value, frozen=True, kw_only=True):
     """What one name points at.
 
     `digest` is that of the index or manifest as served; `blobs` are all blobs that belong to it; `manifest` is the
-    one of our platform, and `listed` its form in the OCI layout's index; `layers` are those blobs that are layers.
+    one of our platform, and `listed` its form in the OCI layout's index; `layers` are those blobs
+    that stand for unpacked layers.
     """
 
     digest: str

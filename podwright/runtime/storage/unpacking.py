@@ -88,7 +88,7 @@ async def unpack(
     """
     numbers = (size_bytes, limits.max_unpacked_bytes, limits.max_entries)
     command = Command(
-        argv=(sys.executable, "-I", "-S", PROGRAM, tree, *map(str, numbers), *_library_directories()),
+        argv=(sys.executable, "-I", "-S", PROGRAM, tree, *map(str, numbers), *library_directories()),
         fds={0: blob_fd, MARKS_FD: marks.reader},
         timeout_s=TIMEOUT_S,
         output_limit_bytes=REPORT_LIMIT_BYTES,
@@ -114,7 +114,7 @@ def _error(output: bytes) -> PodwrightError:
 
 
 @functools.cache
-def _library_directories() -> tuple[str, ...]:
+def library_directories() -> tuple[str, ...]:
     """Where isal and zstandard are installed; the program runs without site-packages, which takes 10 ms to set up."""
     found = []
     for name in ("isal", "zstandard"):

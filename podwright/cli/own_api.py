@@ -1,0 +1,58 @@
+"""Calls of the services that Podwright's own daemon has beyond the CRI; other runtimes lack them, and are told so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from podwright.cri.status import error_from
+from podwright.errors import Unimplemented
+
+if TYPE_CHECKING:
+    from podwright.cri.client import CriClient
+
+
+async def call(cri: CriClient, method: Any, request: Any) -> Any:
+    """One unary call, as long as it takes. Raises Unimplemented for another runtime."""
+    try:
+        return await cri.call(method, request, timeout_s=None)
+    except Unimplemented as failure:
+        raise _not_ours(cri, failure) from failure
+
+
+async def stream(cri: CriClient, method: Any, request: Any) -> AsyncIterator[Any]:
+    """One server-streaming call. Raises Unimplemented for another runtime."""
+    try:
+        async for response in cri.stream(method, request):
+            yield response
+    except Unimplemented as failure:
+        raise _not_ours(cri, failure) from failure
+
+
+async def upload(cri: CriClient, method: Any, requests: AsyncIterator[Any]) -> Any:
+    """One client-streaming call. Raises Unimplemented for another runtime, and what `requests` raise."""
+    failed: list[BaseException] = []
+
+    async def watched() -> AsyncIterator[Any]:
+        try:
+            async for request in requests:
+                yield request
+        except Exception as failure:
+            failed.append(failure)  # gRPC would say that the call was cancelled
+            raise
+
+    try:
+        return await method(watched())
+    except grpc.aio.AioRpcError as failure:
+        if failed:
+            raise failed[0] from failure
+        error = error_from(failure)
+        raise (_not_ours(cri, error) if isinstance(error, Unimplemented) else error) from failure
+
+
+def _not_ours(cri: CriClient, failure: Unimplemented) -> Unimplemented:
+    return Unimplemented(
+        f"the runtime behind {cri.endpoint} cannot do this: {failure.message}", hint="only podwright serve can"
+    )

@@ -1,0 +1,166 @@
+"""What an archive consists of: its files, each in a file of ours and named by what it holds, and its links.
+
+The archive is taken apart by a confined program (see `intake`) while it still comes. Names in an archive are only
+looked up in its own table; no path of it ever reaches the filesystem.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import glob
+import os
+import posixpath
+import secrets
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+import msgspec
+
+from podwright.errors import FailedPrecondition, Internal, PodwrightError, ResourceExhausted
+from podwright.process import Command, ProcessRunner
+from podwright.process.descriptors import FdWriter
+from podwright.runtime.storage.unpacking import library_directories
+
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "intake", "__main__.py")
+TIMEOUT_S = 4 * 3600.0  # a last resort: a client that is gone ends it much earlier
+REPORT_LIMIT_BYTES = 64 << 20
+DOCUMENT_LIMIT_BYTES = 8 << 20
+LINK_LIMIT = 8
+SHOWN_CHARACTERS = 200
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A file (`file`, `size`, `digest`) or a link (`link`, `target`) of the archive."""
+
+    name: str
+    file: str = ""
+    size: int = 0
+    digest: str = ""
+    link: str = ""
+    target: str = ""
+
+
+class _Report(msgspec.Struct, frozen=True, kw_only=True):
+    members: tuple[Member, ...]
+
+
+class _Failure(msgspec.Struct, frozen=True):
+    kind: str
+    message: str
+
+
+class Members:
+    """The table of an archive. Of two members with one name the last counts, as with tar."""
+
+    def __init__(self, folder: str, members: Sequence[Member]) -> None:
+        self._folder = folder
+        self._members = {member.name: member for member in members}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self._members.values())
+
+    def path(self, member: Member) -> str:
+        """Where its content is for now."""
+        return f"{self._folder}/{member.file}"
+
+    def find(self, name: str) -> Member:
+        """The file that is called so, links followed. Raises FailedPrecondition."""
+        asked = name
+        for _ in range(LINK_LIMIT):
+            member = self._members.get(posixpath.normpath(name))
+            if member is None:
+                raise FailedPrecondition(f"the archive has no {shown(asked)}, which it should have")
+            if not member.link:
+                return member
+            start = posixpath.dirname(member.name) if member.link == "symlink" else ""
+            name = posixpath.join(start, member.target)
+        raise FailedPrecondition(f"the archive's {shown(asked)} is a link that leads nowhere")
+
+    def read(self, name: str) -> bytes:
+        """A small file as a whole. Raises FailedPrecondition."""
+        member = self.find(name)
+        if member.size > DOCUMENT_LIMIT_BYTES:
+            raise FailedPrecondition(f"the archive's {shown(name)} has {member.size} bytes, which no such file needs")
+        with open(self.path(member), "rb") as file:
+            return file.read()
+
+    def magic(self, member: Member) -> bytes:
+        """The first bytes of a file."""
+        with open(self.path(member), "rb") as file:
+            return file.read(4)
+
+
+def shown(name: str) -> str:
+    """A name from an archive for a message: printable and not endless."""
+    return repr(name[:SHOWN_CHARACTERS])
+
+
+@contextlib.asynccontextmanager
+async def taken_apart(
+    runner: ProcessRunner, folder: str, chunks: AsyncIterator[bytes], max_bytes: int
+) -> AsyncIterator[Members]:
+    """The members of the archive that `chunks` bring, with their files in `folder` until the end of the block.
+
+    Raises FailedPrecondition (damaged, hostile, no archive), ResourceExhausted, Internal, and what `chunks` raise.
+    """
+    prefix = f"load-{secrets.token_hex(8)}"
+    try:
+        yield Members(folder, await _members(runner, folder, prefix, chunks, max_bytes))
+    finally:
+        for path in glob.glob(f"{folder}/{prefix}-*"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+async def _members(
+    runner: ProcessRunner, folder: str, prefix: str, chunks: AsyncIterator[bytes], max_bytes: int
+) -> Sequence[Member]:
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, reader)
+        feeding = asyncio.create_task(_feed(FdWriter(writer), chunks))
+        command = Command(
+            argv=(sys.executable, "-I", "-S", PROGRAM, folder, prefix, str(max_bytes), *library_directories()),
+            fds={0: reader},
+            timeout_s=TIMEOUT_S,
+            output_limit_bytes=REPORT_LIMIT_BYTES,
+        )
+        taking = asyncio.create_task(runner.run(command))
+        try:
+            done, _ = await asyncio.wait({feeding, taking}, return_when=asyncio.FIRST_COMPLETED)
+            if taking not in done:  # otherwise it has found something that no further byte could mend
+                await feeding
+            completed = await taking
+        finally:
+            for task in (feeding, taking):
+                task.cancel()
+            await asyncio.wait({feeding, taking})
+    if completed.returncode:
+        raise Internal(f"the intake program ended with {completed.shell_code}: {completed.error_text()}")
+    try:
+        return msgspec.json.decode(completed.stdout, type=_Report).members
+    except msgspec.ValidationError:
+        raise _error(completed.stdout) from None
+    except msgspec.DecodeError as failure:
+        raise Internal(f"the intake program reported nonsense: {completed.error_text()}") from failure
+
+
+async def _feed(writer: FdWriter, chunks: AsyncIterator[bytes]) -> None:
+    try:
+        async for chunk in chunks:
+            await writer.write(chunk)
+    finally:
+        writer.close()
+
+
+def _error(output: bytes) -> PodwrightError:
+    failure = msgspec.json.decode(output, type=_Failure)
+    if failure.kind == "space":
+        return ResourceExhausted("the disk is full", hint="remove images, or make room under the root")
+    if failure.kind == "io":
+        return Internal(f"the archive cannot be taken apart: {failure.message}")
+    return FailedPrecondition(f"not a usable image archive: {failure.message}")

@@ -1,0 +1,33 @@
+"""A compressed stream of unknown length, for the decoders of the unpack program."""
+
+from __future__ import annotations
+
+import os
+
+from podwright.runtime.storage.unpack.source import READ_BYTES, Source
+
+
+class StreamSource(Source):
+    """Reads a pipe or a file to its end. Standard library only: the intake program uses it."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd, -1, 0)
+        self._stream_fd = fd
+        self._head = b""
+        self.read_bytes = 0  # so many have come
+
+    def peek(self, size: int) -> bytes:
+        """See Source."""
+        while len(self._head) < size and (piece := self._next(size)):
+            self._head += piece
+        return self._head[:size]
+
+    def read(self, size: int = READ_BYTES) -> bytes:
+        """See Source; there is no early end to tell from the real one."""
+        data, self._head = self._head[:size], self._head[size:]
+        return data or self._next(size)
+
+    def _next(self, size: int) -> bytes:
+        data = os.read(self._stream_fd, min(size, READ_BYTES))
+        self.read_bytes += len(data)
+        return data

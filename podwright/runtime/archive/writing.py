@@ -1,0 +1,171 @@
+"""Archives of our own: what is in them (pure), and the tar as a stream of bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import tarfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from podwright.errors import FailedPrecondition, Internal
+from podwright.runtime.archive.contents import NAME
+from podwright.runtime.archive.stream import StreamSource
+from podwright.runtime.model.image import hex_of
+from podwright.runtime.storage import layout
+from podwright.runtime.storage.completion import to_completion
+from podwright.runtime.storage.unpack import decode
+from podwright.runtime.storage.unpack.failure import UnpackError
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A layer's blob, in the store at `path`, and the digest of the tar in it."""
+
+    digest: str
+    size_bytes: int
+    diff_id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """One image for an archive; `manifest` is an OCI one."""
+
+    names: tuple[str, ...]
+    manifest: bytes
+    config: bytes
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A member: its bytes, or the layer that has them; `plain`: as a tar without compression."""
+
+    name: str
+    data: bytes = b""
+    layer: Layer | None = None
+    plain: bool = False
+
+
+def oci_parts(images: Sequence[Saved]) -> list[Part]:
+    """The members of an oci-archive."""
+    parts = {"oci-layout": Part(name="oci-layout", data=layout.LAYOUT_FILE)}
+    entries: list[dict[str, Any]] = []
+    for image in images:
+        descriptor = {
+            "mediaType": layout.OCI_MANIFEST,
+            "digest": layout.digest_of(image.manifest),
+            "size": len(image.manifest),
+        }
+        named = [{**descriptor, "annotations": {layout.REF_NAME: name, NAME: name}} for name in image.names]
+        entries += named or [descriptor]
+        for data in (image.manifest, image.config):
+            name = _blob_name(layout.digest_of(data))
+            parts[name] = Part(name=name, data=data)
+        for layer in image.layers:
+            parts[_blob_name(layer.digest)] = Part(name=_blob_name(layer.digest), layer=layer)
+    index = {"schemaVersion": 2, "mediaType": layout.OCI_INDEX, "manifests": entries}
+    parts["index.json"] = Part(name="index.json", data=msgspec.json.encode(index))
+    return list(parts.values())
+
+
+def docker_parts(images: Sequence[Saved]) -> list[Part]:
+    """The members of a docker-archive, whose layers are plain tars."""
+    parts: dict[str, Part] = {}
+    entries: list[dict[str, Any]] = []
+    for image in images:
+        config = f"{hex_of(layout.digest_of(image.config))}.json"
+        layers = [f"{hex_of(layer.diff_id)}.tar" for layer in image.layers]
+        entries.append({"Config": config, "RepoTags": list(image.names), "Layers": layers})
+        parts[config] = Part(name=config, data=image.config)
+        for name, layer in zip(layers, image.layers, strict=True):
+            parts[name] = Part(name=name, layer=layer, plain=True)
+    parts["manifest.json"] = Part(name="manifest.json", data=msgspec.json.encode(entries))
+    return list(parts.values())
+
+
+def _blob_name(digest: str) -> str:
+    return f"blobs/sha256/{hex_of(digest)}"
+
+
+async def tar_of(parts: Sequence[Part]) -> AsyncIterator[bytes]:
+    """The archive, piece by piece. Raises FailedPrecondition for a damaged blob, Internal for one that is gone."""
+    for part in parts:
+        if part.layer is None:
+            yield _header(part.name, len(part.data)) + part.data + _padding(len(part.data))
+            continue
+        size = await asyncio.to_thread(_plain_size, part.layer) if part.plain else part.layer.size_bytes
+        yield _header(part.name, size)
+        with _reader(part.layer, plain=part.plain) as chunks:
+            while chunk := await to_completion(asyncio.to_thread(next, chunks, b"")):
+                yield chunk
+        yield _padding(size)
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _header(name: str, size_bytes: int) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = size_bytes, 0o644
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def _padding(size_bytes: int) -> bytes:
+    return bytes(-size_bytes % tarfile.BLOCKSIZE)
+
+
+def _plain_size(layer: Layer) -> int:
+    """A tar's header comes before its data, so the layer is decompressed once to know how long it is."""
+    size, digest = 0, hashlib.sha256()
+    with _reader(layer, plain=True) as chunks:
+        for chunk in chunks:
+            size += len(chunk)
+            digest.update(chunk)
+    if f"sha256:{digest.hexdigest()}" != layer.diff_id:
+        raise _damaged(layer, f"it unpacks to sha256:{digest.hexdigest()}, not to {layer.diff_id}")
+    return size
+
+
+@contextlib.contextmanager
+def _reader(layer: Layer, *, plain: bool) -> Iterator[Iterator[bytes]]:
+    try:
+        fd = os.open(layer.path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as failure:
+        raise Internal(f"cannot read {layer.digest}: {failure.strerror}") from failure
+    try:
+        yield _plain_chunks(layer, fd) if plain else _chunks(layer, fd)
+    finally:
+        os.close(fd)
+
+
+def _chunks(layer: Layer, fd: int) -> Iterator[bytes]:
+    left, digest = layer.size_bytes, hashlib.sha256()
+    while left:
+        data = os.read(fd, min(left, CHUNK_BYTES))
+        if not data:
+            raise _damaged(layer, f"{left} bytes are missing")
+        left -= len(data)
+        digest.update(data)
+        yield data
+    if f"sha256:{digest.hexdigest()}" != layer.digest:
+        raise _damaged(layer, f"its digest is sha256:{digest.hexdigest()}")
+
+
+def _plain_chunks(layer: Layer, fd: int) -> Iterator[bytes]:
+    try:
+        reader = decode.opened(StreamSource(fd))
+        while chunk := reader.read():
+            yield chunk
+    except UnpackError as failure:
+        raise _damaged(layer, str(failure)) from failure
+
+
+def _damaged(layer: Layer, why: str) -> FailedPrecondition:
+    return FailedPrecondition(f"blob {layer.digest} is damaged: {why}", hint="podwright images verify --repair")

@@ -1,0 +1,63 @@
+"""Loading: the images of an archive become images of this node, all of them or none."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+
+from podwright.errors import FailedPrecondition
+from podwright.process import ProcessRunner
+from podwright.runtime import config
+from podwright.runtime.archive import contents
+from podwright.runtime.archive.contents import Found
+from podwright.runtime.archive.members import Members, taken_apart
+from podwright.runtime.image.catalog import Lease
+from podwright.runtime.image.pull import Pulled
+from podwright.runtime.image.service import ImageService
+
+log = logging.getLogger(__name__)
+
+
+class Loader:
+    """Used by the gRPC edge."""
+
+    def __init__(self, images: ImageService, settings: config.Images, runner: ProcessRunner) -> None:
+        self._images = images
+        self._settings = settings
+        self._runner = runner
+
+    async def load(self, chunks: AsyncIterator[bytes], name: str = "") -> list[tuple[str, list[str]]]:
+        """Take in an archive as it comes; see `contents.images` for `name`. Returns ids and the names that came.
+
+        Raises FailedPrecondition (damaged, hostile, incomplete), InvalidArgument, ResourceExhausted, and what
+        `chunks` raise; then the store is as it was.
+        """
+        catalog = self._images.catalog
+        folder, limit = catalog.blobs.ingest_folder, self._settings.max_archive_bytes
+        async with catalog.leased() as lease:
+            async with taken_apart(self._runner, folder, chunks, limit) as members:
+                found = contents.images(members, name)
+                await self._store(members, found, lease)
+            brought = [await self._brought(one, lease) for one in found]
+            for one, pulled in zip(found, brought, strict=True):
+                catalog.record(pulled.image, {str(name): pulled.target for name in one.names})
+        log.info("archive loaded images=%s", contents.named_by(found))
+        self._images.sync_layers()
+        return [(pulled.image.id, list(map(str, one.names))) for one, pulled in zip(found, brought, strict=True)]
+
+    async def _store(self, members: Members, found: list[Found], lease: Lease) -> None:
+        """All files become blobs; those that no image turns out to need go with the lease."""
+        blobs = self._images.catalog.blobs
+        for digest, member in contents.blobs(members).items():
+            lease.blobs.add(digest)
+            await blobs.adopt(members.path(member), digest, member.size)
+        for one in found:
+            if one.document:
+                lease.blobs.add(one.digest)
+                await blobs.put(one.document)
+
+    async def _brought(self, one: Found, lease: Lease) -> Pulled:
+        try:
+            return await self._images.puller.take(one.digest, one.names[0], lease)
+        except FailedPrecondition as failure:
+            raise FailedPrecondition(f"cannot load {failure.message}", hint=failure.hint) from failure

@@ -1,0 +1,66 @@
+"""Blobs that should be here and are not (dropped, lost, damaged) come again from where their image came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.process import ProcessRunner
+from podwright.runtime import config
+from podwright.runtime.registry import reference
+from podwright.runtime.registry.client import Client
+from podwright.runtime.registry.logins import Logins
+from podwright.runtime.registry.manifest import MANIFEST_TYPES, Descriptor
+from podwright.runtime.storage import layout
+from podwright.runtime.storage.blobs import BlobStore, DigestMismatch
+
+
+class Refetcher:
+    """Asks with the daemon's own logins: the credentials of pulls are not kept."""
+
+    def __init__(self, blobs: BlobStore, settings: config.Registry, runner: ProcessRunner) -> None:
+        self._blobs = blobs
+        self._settings = settings
+        self._logins = Logins(settings, runner)
+
+    async def bring(self, names: Sequence[str], wanted: Iterable[Descriptor]) -> None:
+        """Fetch blobs of the image with these names, over what may be stored of them; the caller has a lease.
+
+        Raises FailedPrecondition with the reason of every name, and ResourceExhausted.
+        """
+        for descriptor in wanted:
+            await self._bring_one(names, descriptor)
+
+    async def _bring_one(self, names: Sequence[str], descriptor: Descriptor) -> None:
+        reasons = []
+        for name in sorted(names, key=lambda name: "@" not in name):  # what was pulled before what was tagged
+            try:
+                async with Client(reference.parse(name), None, self._settings, self._logins) as client:
+                    if descriptor.media_type in MANIFEST_TYPES or not descriptor.media_type:
+                        data, _ = await client.manifest(descriptor.digest)
+                        await self._replace(data)
+                    else:
+                        await self._download(client, descriptor)
+            except PodwrightError as failure:
+                reasons.append(failure.message)
+            else:
+                return
+        why = "; ".join(dict.fromkeys(reasons)) or "the image has no name to ask a registry by"
+        raise FailedPrecondition(f"{descriptor.digest} cannot be fetched again: {why}")
+
+    async def _download(self, client: Client, descriptor: Descriptor) -> None:
+        used: list[str] = []
+        while True:
+            try:
+                with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest:
+                    await client.blob(descriptor, ingest, used)
+                    await ingest.commit()
+                    return
+            except DigestMismatch:
+                if not client.distrust(descriptor.digest, used):
+                    raise
+
+    async def _replace(self, data: bytes) -> None:
+        with self._blobs.ingest(layout.digest_of(data), len(data)) as ingest:
+            await ingest.write(data)
+            await ingest.commit()

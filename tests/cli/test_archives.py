@@ -1,0 +1,106 @@
+"""`podwright load` and `save` as people use them, and what containerd makes of our archives and we of containerd's."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.cli.conftest import Cli, Outcome, run_cli
+from tests.harness.containerd import Containerd
+from tests.harness.podwright import Podwright
+from tools.images import busybox_image
+from tools.registry import Registry
+
+pytestmark = pytest.mark.root
+
+IMAGE = busybox_image(Labels={"of": "cli-archives"})
+
+
+@pytest_asyncio.fixture
+async def cli(podwright_server: Podwright) -> AsyncIterator[Cli]:
+    """The command line, pointed at our server; images of these tests are removed at the end."""
+
+    async def run(*arguments: str, stdin: bytes = b"") -> Outcome:
+        return await run_cli(*arguments, stdin=stdin, env={"CONTAINER_RUNTIME_ENDPOINT": podwright_server.endpoint})
+
+    yield run
+    await run("rmi", IMAGE.image_id)
+
+
+@pytest.fixture
+def name(registry: Registry) -> str:
+    registry.push("cli/archives:1", IMAGE)
+    return f"{registry.host}/cli/archives:1"
+
+
+@pytest.mark.parametrize("form", ["oci-archive", "docker-archive"])
+async def test_there_and_back_through_files_and_pipes(form: str, cli: Cli, name: str, tmp_path: Path) -> None:
+    await cli("pull", "-q", name)
+    saved = await cli("save", "--format", form, "-o", str(tmp_path / "a.tar"), name)
+    assert (saved.code, saved.out, saved.err) == (0, "", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tar"]
+    await cli("rmi", name)
+    loaded = await cli("load", "-", stdin=(tmp_path / "a.tar").read_bytes())
+    assert (loaded.code, loaded.out) == (0, f"{name}: {IMAGE.image_id}\n")
+    renamed = await cli("load", "--name", "cli/renamed:2", str(tmp_path / "a.tar"))
+    assert renamed.out == f"docker.io/cli/renamed:2: {IMAGE.image_id}\n"
+
+
+async def test_a_failed_save_leaves_no_file(cli: Cli, tmp_path: Path) -> None:
+    done = await cli("save", "-o", str(tmp_path / "a.tar"), "nobody/knows:1")
+    assert (done.code, list(tmp_path.iterdir())) == (1, [])
+    assert "nobody/knows:1 is not on this node" in done.err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"", "neither index.json nor manifest.json"), (b"no tar" * 1000, "not a usable image archive")],
+    ids=["empty", "no-tar"],
+)
+async def test_bad_archives(content: bytes, words: str, cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(content)
+    for arguments, stdin in ((str(tmp_path / "a.tar"), b""), ("-", content)):
+        done = await cli("load", arguments, stdin=stdin)
+        assert done.code == 1
+        assert words in done.err
+
+
+async def test_files_that_cannot_be_read(cli: Cli, tmp_path: Path) -> None:
+    assert "Is a directory" in (await cli("load", str(tmp_path))).err
+    assert "No such file" in (await cli("load", str(tmp_path / "nope"))).err
+
+
+@pytest.mark.peer
+async def test_other_runtimes_cannot(containerd_server: Containerd, tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(bytes(1024))
+    for arguments in (["load", str(tmp_path / "a.tar")], ["save", "-o", str(tmp_path / "b.tar"), "busybox"]):
+        done = await run_cli("-e", containerd_server.endpoint, *arguments)
+        assert done.code == 1
+        assert "only podwright serve can" in done.err
+
+
+def ctr(server: Containerd, *arguments: str) -> str:
+    command = ["ctr", "--address", str(server.socket), "--namespace", "archives", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("form", ["oci-archive", "docker-archive"])
+async def test_containerd_imports_and_exports(
+    form: str, cli: Cli, name: str, containerd_server: Containerd, tmp_path: Path
+) -> None:
+    await cli("pull", "-q", name)
+    await cli("save", "--format", form, "-o", str(tmp_path / "a.tar"), name)
+    await cli("rmi", name)
+    try:
+        ctr(containerd_server, "images", "import", str(tmp_path / "a.tar"))
+        assert name in ctr(containerd_server, "images", "ls", "-q").split()
+        ctr(containerd_server, "images", "export", str(tmp_path / "b.tar"), name)
+    finally:
+        ctr(containerd_server, "images", "rm", "--sync", name)
+    loaded = await cli("load", str(tmp_path / "b.tar"))
+    assert loaded.out == f"{name}: {IMAGE.image_id}\n"

@@ -1,0 +1,211 @@
+"""Reading an archive, whatever is in it: images or one of our errors, and nothing outside of the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from podwright.errors import FailedPrecondition, InvalidArgument, NotFound
+from podwright.runtime.archive import contents
+from podwright.runtime.archive.intake import program
+from podwright.runtime.archive.members import Member, Members
+from podwright.runtime.archive.stream import StreamSource
+from podwright.runtime.storage.unpack import decode
+from podwright.runtime.storage.unpack.failure import UnpackError
+from tests.runtime.archive.archives import Content, docker_members, oci_members, tar
+from tools.images import Entry, Image, Layer, digest_of, image_of, layer_of_tar, tar_of
+
+PLAIN = tar_of([Entry("a", 0o644, "file", b"a")])
+LAYER = layer_of_tar(PLAIN)
+IMAGE = image_of([LAYER], {"Cmd": ["a"]})
+OTHER = image_of([LAYER], {"Cmd": ["b"]})
+PLAIN_IMAGE = image_of([Layer(blob=PLAIN, diff_id=digest_of(PLAIN))], {"Cmd": ["a"]})
+OCI = oci_members({"example.io/a:1": IMAGE})
+DOCKER = docker_members({"example.io/a:1": IMAGE}, {LAYER.diff_id: PLAIN})
+LIMIT = 1 << 20
+
+
+def take_in(archive: bytes, folder: Path) -> Members:
+    """What the program does, without its confinement: hence in a folder of the test's own."""
+    (folder / "archive").write_bytes(archive)
+    before = os.getcwd()
+    os.chdir(folder)
+    fd = os.open("archive", os.O_RDONLY)
+    try:
+        source = StreamSource(fd)
+        members = program.take_in(decode.opened(source), source, "m", LIMIT)
+    finally:
+        os.close(fd)
+        os.chdir(before)
+    return Members(str(folder), msgspec.convert(members, list[Member]))
+
+
+def found(members: dict[str, Content], folder: Path, name: str = "") -> list[tuple[list[str], str]]:
+    return [(list(map(str, one.names)), one.digest) for one in contents.images(take_in(tar(members), folder), name)]
+
+
+def test_an_oci_archive(tmp_path: Path) -> None:
+    assert found(OCI, tmp_path) == [(["example.io/a:1"], IMAGE.digest)]
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lambda data: data], ids=["gzip", "plain"])
+def test_compression(compress: object, tmp_path: Path) -> None:
+    assert callable(compress)
+    (one,) = contents.images(take_in(compress(tar(OCI)), tmp_path))
+    assert one.digest == IMAGE.digest
+
+
+def test_names_by_containerds_annotation(tmp_path: Path) -> None:
+    members = oci_members({"example.io/a:1": IMAGE}, annotation="io.containerd.image.name")
+    assert found(members, tmp_path) == [(["example.io/a:1"], IMAGE.digest)]
+
+
+def test_two_names_of_one_and_two_images(tmp_path: Path) -> None:
+    members = oci_members({"a:1": IMAGE, "b:1": IMAGE, "c:1": OTHER})
+    assert found(members, tmp_path) == [
+        (["docker.io/library/a:1", "docker.io/library/b:1"], IMAGE.digest),
+        (["docker.io/library/c:1"], OTHER.digest),
+    ]
+
+
+@pytest.mark.parametrize("name", ["", "latest"])
+def test_an_image_without_a_usable_name(name: str, tmp_path: Path) -> None:
+    members = oci_members({name: IMAGE})
+    with pytest.raises(FailedPrecondition, match="names an image in no way"):
+        found(members, tmp_path)
+    (again := tmp_path / "again").mkdir()
+    assert found(members, again, "b:2") == [(["docker.io/library/b:2"], IMAGE.digest)]
+
+
+def test_one_name_for_two_images(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="2 images"):
+        found(oci_members({"a:1": IMAGE, "c:1": OTHER}), tmp_path, "b:2")
+
+
+def test_a_docker_archive(tmp_path: Path) -> None:
+    members = take_in(tar(DOCKER), tmp_path)
+    (one,) = contents.images(members)
+    document = json.loads(one.document)
+    assert document["config"]["digest"] == IMAGE.image_id
+    assert [layer["digest"] for layer in document["layers"]] == [LAYER.diff_id]
+    assert [str(name) for name in one.names] == ["example.io/a:1"]
+
+
+def test_layers_that_are_links(tmp_path: Path) -> None:
+    """Docker writes a layer that two images share once, and `../<id>/layer.tar` for the second."""
+    listed = json.loads(DOCKER["manifest.json"])
+    (real,) = listed[0]["Layers"]
+    listed[0]["Layers"] = ["second/layer.tar"]
+    members = DOCKER | {"second/layer.tar": f"../{real}", "manifest.json": json.dumps(listed).encode()}
+    (one,) = contents.images(take_in(tar(members), tmp_path))
+    assert json.loads(one.document)["layers"][0]["digest"] == LAYER.diff_id
+
+
+def changed(members: dict[str, Content], **changes: object) -> dict[str, Content]:
+    listed = json.loads(members["manifest.json"])
+    listed[0] |= changes
+    return members | {"manifest.json": json.dumps(listed).encode()}
+
+
+HOSTILE: dict[str, tuple[dict[str, Content], str | None]] = {
+    "nothing": ({}, "neither index.json nor manifest.json"),
+    "no-images": ({"manifest.json": b"[]"}, "no images"),
+    "not-json": (OCI | {"index.json": b"<html>"}, "index.json is not"),
+    "another-json": (DOCKER | {"manifest.json": b'{"Config": 1}'}, "manifest.json is not"),
+    "wrong-digest": (OCI | {next(name for name in OCI if "blobs" in name): b"other"}, "has the digest"),
+    "no-manifest": ({k: v for k, v in OCI.items() if IMAGE.digest[7:] not in k}, "which it should have"),
+    "config-outside": (changed(DOCKER, Config="../../etc/passwd"), "which it should have"),
+    "layer-outside": (changed(DOCKER, Layers=["/etc/passwd"]), "which it should have"),
+    "link-outside": (changed(DOCKER, Layers=["l"]) | {"l": "/etc/passwd"}, "which it should have"),
+    "link-circle": (changed(DOCKER, Layers=["l"]) | {"l": "k", "k": "l"}, "leads nowhere"),
+    "huge-document": (DOCKER | {"manifest.json": b"[" + b" " * (9 << 20)}, None),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_what_is_refused(case: str, tmp_path: Path) -> None:
+    members, words = HOSTILE[case]
+    with pytest.raises((FailedPrecondition, UnpackError), match=words or "more than"):
+        found(members, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../out", "a/../../out", "/../out"])
+def test_paths_that_escape(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UnpackError, match="leads out"):
+        take_in(tar({name: b"x"}), tmp_path)
+    assert not (tmp_path.parent / "out").exists()
+
+
+def test_absolute_paths_are_names_like_others(tmp_path: Path) -> None:
+    members = take_in(tar({"/etc/hostile": b"x"}), tmp_path)
+    assert members.read("etc/hostile") == b"x"
+    assert not Path("/etc/hostile").exists()
+
+
+def test_more_than_is_allowed(tmp_path: Path) -> None:
+    with pytest.raises(UnpackError, match=f"more than {LIMIT}"):
+        take_in(gzip.compress(tar({"zeros": bytes(2 * LIMIT)})), tmp_path)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), docker=st.booleans(), compressed=st.booleans())
+def test_damaged_archives(data: st.DataObject, docker: bool, compressed: bool) -> None:
+    """Bytes changed, cut out, doubled: images, or an error of the kinds that mean a bad archive."""
+    archive = bytearray(tar(DOCKER if docker else OCI))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(archive) - 1))
+        length = data.draw(st.sampled_from((1, 7, 512, 4000)))
+        archive[at : at + length] = data.draw(st.sampled_from((b"", b"\xff", b"\0" * length, bytes(archive[:length]))))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.suppress(FailedPrecondition, InvalidArgument, NotFound, UnpackError),
+    ):
+        read(gzip.compress(bytes(archive)) if compressed else bytes(archive), Path(folder))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just(IMAGE.digest) | st.just("a:1"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ("manifests", "digest", "mediaType", "size", "annotations", "Config", "Layers", "RepoTags")
+            ),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(document=JSON, docker=st.booleans())
+def test_documents_of_any_shape(document: object, docker: bool) -> None:
+    name, members = ("manifest.json", DOCKER) if docker else ("index.json", OCI)
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(FailedPrecondition, InvalidArgument, NotFound):
+        read(tar(members | {name: json.dumps(document).encode()}), Path(folder))
+
+
+def read(archive: bytes, folder: Path) -> None:
+    for one in contents.images(take_in(archive, folder)):
+        assert one.digest.startswith("sha256:")
+    assert {path.name for path in folder.iterdir() if not path.name.startswith("m-")} == {"archive"}
+
+
+def test_images_are_of_this_platform_or_refused(tmp_path: Path) -> None:
+    elsewhere: Image = image_of([LAYER], {"Cmd": ["z"]}, architecture="s390x")
+    members = oci_members({"a:1": elsewhere})
+    listed = json.loads(members["index.json"])
+    listed["manifests"][0]["platform"] = {"os": "linux", "architecture": "s390x"}
+    with pytest.raises(NotFound, match="s390x"):
+        found(members | {"index.json": json.dumps(listed).encode()}, tmp_path)
