@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from podwright.api.v1 import images_pb2_grpc
+from podwright.api.v1 import images_pb2_grpc, pulls_pb2_grpc
 from podwright.cri.client import CriClient
 
 if TYPE_CHECKING:
     from podwright.api.v1.images_pb2_grpc import ImageStoreAsyncStub
+    from podwright.api.v1.pulls_pb2_grpc import PullsAsyncStub
 
 
 def image_store(cri: CriClient) -> ImageStoreAsyncStub:
     """The service for people who look after a node's images."""
     return images_pb2_grpc.ImageStoreStub(cri.channel)
+
+
+def pulls(cri: CriClient) -> PullsAsyncStub:
+    """The service for people who wait for images."""
+    return pulls_pb2_grpc.PullsStub(cri.channel)

@@ -36,6 +36,7 @@ from podwright.runtime.rpc.edge import Edge, request_id
 from podwright.runtime.rpc.events import EventRpcs
 from podwright.runtime.rpc.image_store import ImageStoreRpcs
 from podwright.runtime.rpc.images import ImageRpcs
+from podwright.runtime.rpc.pulls import PullRpcs
 from podwright.runtime.rpc.resources import ResourceRpcs
 from podwright.runtime.rpc.runtime import RuntimeRpcs
 from podwright.runtime.rpc.sandboxes import SandboxRpcs
@@ -150,6 +151,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
         ResourceRpcs(containers, sandboxes),
         ImageRpcs(images),
         image_store,
+        PullRpcs(images),
         StatsRpcs(stats),
         EventRpcs(events),
         CheckpointRpcs(checkpoints),
@@ -164,7 +166,8 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     stack.push_async_callback(containers.close, STOP_GRACE_S)
     stack.push_async_callback(streaming.close)
     stack.push_async_callback(server.stop, STOP_GRACE_S)
-    stack.callback(events.close)  # first, for a server waits for its streams
+    stack.callback(images.end_watches)
+    stack.callback(events.close)  # these first, for a server waits for its streams
     await asyncio.to_thread(abandoned.end_calls, handlers.state)
     await network.start()
     await images.reconcile()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from podwright.errors import FailedPrecondition, ResourceExhausted
+from podwright.runtime.image.progress import LayerProgress
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.manifest import Descriptor
 from podwright.runtime.storage.blobs import BlobStore, DigestMismatch, Ingest, open_blob
@@ -29,14 +30,16 @@ class Wanted:
     diff_id: str
     chain_id: str
     below: Callable[[], Awaitable[Sequence[str]]]
+    progress: LayerProgress
 
 
 class _Sink:
-    """Writes into the store, and tells the unpack program how far it has come."""
+    """Writes into the store, and tells the unpack program, and those who wait, how far it has come."""
 
-    def __init__(self, ingest: Ingest, marks: Marks) -> None:
+    def __init__(self, ingest: Ingest, marks: Marks, progress: LayerProgress) -> None:
         self._ingest = ingest
         self._marks = marks
+        self._progress = progress
 
     @property
     def written_bytes(self) -> int:
@@ -45,6 +48,15 @@ class _Sink:
     async def write(self, data: bytes | bytearray) -> None:
         await self._ingest.write(data)
         self._marks.advance(self._ingest.written_bytes)
+        self._progress.done_bytes = self._ingest.written_bytes
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self._marks.end()
+
+    async def commit(self) -> None:
+        """Everything has come. Raises as `Ingest.commit` does."""
+        await self._ingest.commit()
 
 
 class LayerFetcher:
@@ -57,19 +69,27 @@ class LayerFetcher:
         # One at a time per blob: a second pull of it then finds it, or tries with its own credentials.
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
+    def look(self, descriptor: Descriptor, progress: LayerProgress) -> None:
+        """Tell those who wait what is there already."""
+        if self._blobs.size(descriptor.digest) == descriptor.size:
+            progress.done_bytes = descriptor.size
+
     async def fetch(self, client: Client | None, wanted: Wanted) -> str:
         """The id of the unpacked layer. Without a client the blob has to be there.
 
         Raises FailedPrecondition (hostile, damaged), ResourceExhausted, and what the client raises.
         """
         async with self._alone_with(wanted.image, wanted.descriptor):
-            return await self._fetch_missing(client, wanted)
+            layer_id = await self._fetch_missing(client, wanted)
+        wanted.progress.finish()
+        return layer_id
 
-    async def store(self, client: Client | None, image: str, descriptor: Descriptor) -> None:
+    async def store(self, client: Client | None, image: str, descriptor: Descriptor, progress: LayerProgress) -> None:
         """Bring a blob that is not to be unpacked. Raises as `fetch` does."""
         async with self._alone_with(image, descriptor):
             if self._blobs.size(descriptor.digest) != descriptor.size:
-                await self._until_right(client, descriptor, functools.partial(self._store, descriptor))
+                await self._until_right(client, descriptor, functools.partial(self._store, descriptor, progress))
+        progress.finish()
 
     @contextlib.asynccontextmanager
     async def _alone_with(self, image: str, descriptor: Descriptor) -> AsyncIterator[None]:
@@ -90,7 +110,7 @@ class LayerFetcher:
             return there or await self._unpack_stored(wanted)
         if there is None:
             return await self._until_right(client, descriptor, functools.partial(self._download_and_unpack, wanted))
-        await self._until_right(client, descriptor, functools.partial(self._store, descriptor))
+        await self._until_right(client, descriptor, functools.partial(self._store, descriptor, wanted.progress))
         return there
 
     async def _until_right(
@@ -107,9 +127,9 @@ class LayerFetcher:
                 if not client.distrust(descriptor.digest, used):
                     raise
 
-    async def _store(self, descriptor: Descriptor, client: Client, used: list[str]) -> None:
+    async def _store(self, descriptor: Descriptor, progress: LayerProgress, client: Client, used: list[str]) -> None:
         with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
-            await self._download(client, descriptor, ingest, marks, used)
+            await self._download(client, descriptor, _Sink(ingest, marks, progress), used)
 
     async def _unpack_stored(self, wanted: Wanted) -> str:
         descriptor = wanted.descriptor
@@ -121,7 +141,8 @@ class LayerFetcher:
     async def _download_and_unpack(self, wanted: Wanted, client: Client, used: list[str]) -> str:
         descriptor = wanted.descriptor
         with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
-            download = asyncio.create_task(self._download(client, descriptor, ingest, marks, used))
+            sink = _Sink(ingest, marks, wanted.progress)
+            download = asyncio.create_task(self._download(client, descriptor, sink, used))
             try:
                 async with self._layers.unpacked(ingest.fd, marks, descriptor.size, wanted.diff_id) as unpacked:
                     await download
@@ -132,14 +153,12 @@ class LayerFetcher:
             finally:
                 await _ended(download)
 
-    async def _download(
-        self, client: Client, descriptor: Descriptor, ingest: Ingest, marks: Marks, used: list[str]
-    ) -> None:
+    async def _download(self, client: Client, descriptor: Descriptor, sink: _Sink, used: list[str]) -> None:
         try:
-            await client.blob(descriptor, _Sink(ingest, marks), used)
+            await client.blob(descriptor, sink, used)
         finally:
-            marks.end()
-        await ingest.commit()
+            sink.end()
+        await sink.commit()
 
     async def _keep(self, unpacked: Unpacked, wanted: Wanted) -> str:
         below = await wanted.below() if unpacked.report.implicit else ()

@@ -17,6 +17,7 @@ from podwright.runtime.image import describe
 from podwright.runtime.image.catalog import Lease
 from podwright.runtime.image.documents import DocumentReader, Documents, Source
 from podwright.runtime.image.fetch import LayerFetcher, Wanted
+from podwright.runtime.image.progress import PullProgress
 from podwright.runtime.image.records import Target
 from podwright.runtime.model.image import Image, RegistryAuth, hex_of
 from podwright.runtime.registry.client import Client
@@ -55,7 +56,9 @@ class Puller:
         self._fetcher = LayerFetcher(blobs, layers, keep_blobs=images.keep_blobs)
         self._reader = DocumentReader(blobs, images.max_layers)
 
-    async def pull(self, reference: Reference, auth: RegistryAuth | None, lease: Lease) -> Pulled:
+    async def pull(
+        self, reference: Reference, auth: RegistryAuth | None, lease: Lease, progress: PullProgress
+    ) -> Pulled:
         """Bring everything. Raises NotFound, PermissionDenied, FailedPrecondition, ResourceExhausted, Unknown ..."""
         client = Client(reference, auth, self._registry, self._logins)
         async with client:
@@ -68,7 +71,7 @@ class Puller:
                     await self._blobs.put(resolved.data)
             source = Source(client=client, reference=reference, used=lease.blobs)
             documents = await self._reader.read(source, digest, media_type)
-            layers = await self._layers_of(client, str(reference), documents, lease)
+            layers = await self._layers_of(client, documents, lease, progress)
         return await self._pulled(documents, layers, lease)
 
     async def restore(self, target: Target, reference: Reference, lease: Lease) -> Pulled:
@@ -80,14 +83,19 @@ class Puller:
         """As `pull`, of a manifest or index whose blobs are all in the content store. Raises FailedPrecondition."""
         source = Source(client=None, reference=reference, used=lease.blobs)
         documents = await self._reader.read(source, digest)
-        layers = await self._layers_of(None, str(reference), documents, lease)
+        layers = await self._layers_of(None, documents, lease, PullProgress(str(reference)))
         return await self._pulled(documents, layers, lease)
 
-    async def _layers_of(self, client: Client | None, name: str, documents: Documents, lease: Lease) -> list[str]:
+    async def _layers_of(
+        self, client: Client | None, documents: Documents, lease: Lease, progress: PullProgress
+    ) -> list[str]:
         """The ids of the layers from the base up; as many at once as the configuration allows."""
         lease.blobs.update(layer.digest for layer in documents.manifest.layers)
+        progress.expect({layer.digest: layer.size for layer in documents.manifest.layers})
+        for layer in documents.manifest.layers:
+            self._fetcher.look(layer, progress.counters[layer.digest])
         if documents.manifest.artifact:
-            return [await self._artifact(client, name, documents, lease)]
+            return [await self._artifact(client, documents, lease, progress)]
         diff_ids = documents.document.rootfs.diff_ids or ()
         chain = describe.chain_ids(diff_ids)
         lease.layers.update(hex_of(digest) for digest in (*diff_ids, *chain))
@@ -102,11 +110,20 @@ class Puller:
             async with asyncio.TaskGroup() as group:
                 for layer, diff_id, chain_id in zip(documents.manifest.layers, diff_ids, chain, strict=True):
                     below = _Below(tuple(jobs))
-                    wanted = Wanted(image=name, descriptor=layer, diff_id=diff_id, chain_id=chain_id, below=below.ids)
+                    wanted = Wanted(
+                        image=progress.reference,
+                        descriptor=layer,
+                        diff_id=diff_id,
+                        chain_id=chain_id,
+                        below=below.ids,
+                        progress=progress.counters[layer.digest],
+                    )
                     jobs.append(group.create_task(bring(wanted)))
         return [job.result() for job in jobs]
 
-    async def _artifact(self, client: Client | None, name: str, documents: Documents, lease: Lease) -> str:
+    async def _artifact(
+        self, client: Client | None, documents: Documents, lease: Lease, progress: PullProgress
+    ) -> str:
         """The id of the tree with the artifact's files."""
         digest = documents.manifest_digest
         lease.layers.add(hex_of(digest))
@@ -115,7 +132,7 @@ class Puller:
 
         async def bring(blob: Descriptor) -> None:
             async with slots:
-                await self._fetcher.store(client, name, blob)
+                await self._fetcher.store(client, progress.reference, blob, progress.counters[blob.digest])
 
         artifacts.check_names(files, documents.name)
         with _first_failure():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
@@ -17,6 +17,7 @@ from podwright.process import ProcessRunner
 from podwright.runtime import config
 from podwright.runtime.image import lookup
 from podwright.runtime.image.catalog import Catalog, Lease
+from podwright.runtime.image.progress import PullSnapshot, PullTracker
 from podwright.runtime.image.pull import Puller
 from podwright.runtime.image.records import Hold, ImageRecord
 from podwright.runtime.model.ids import ImageId
@@ -48,6 +49,7 @@ class ImageService:
         self._layers = LayerStore(database, f"{root}/layers", images, runner)
         self.catalog = Catalog(database, self._blobs, self._layers, images)
         self.puller = Puller(self._blobs, self._layers, registry, images, runner)
+        self._tracker = PullTracker()
         self._keep_blobs = images.keep_blobs
         self._pulls: SingleFlight[tuple[str, RegistryAuth | None], ImageId] = SingleFlight(
             "pull image", outlives_callers=False
@@ -67,13 +69,22 @@ class ImageService:
 
     async def _pull(self, whole: Reference, auth: RegistryAuth | None) -> ImageId:
         started = time.monotonic()
-        async with self.catalog.leased() as lease:
-            pulled = await self.puller.pull(whole, auth, lease)
-            names = {str(whole), str(whole.at(pulled.target.digest))}
-            self.catalog.record(pulled.image, dict.fromkeys(names, pulled.target))
+        with self._tracker.pull(str(whole)) as progress:
+            async with self.catalog.leased() as lease:
+                pulled = await self.puller.pull(whole, auth, lease, progress)
+                names = {str(whole), str(whole.at(pulled.target.digest))}
+                self.catalog.record(pulled.image, dict.fromkeys(names, pulled.target))
         log.info("image pulled name=%s id=%s seconds=%.2f", whole, pulled.image.id, time.monotonic() - started)
         self.sync_layers()
         return pulled.image.id
+
+    def watch_pulls(self, name: str = "") -> AsyncGenerator[tuple[PullSnapshot, ...], None]:
+        """The pulls under way, of one image or of all; see `progress`. Raises InvalidArgument for what is no name."""
+        return self._tracker.watch(str(reference.parse(name)) if name else "")
+
+    def end_watches(self) -> None:
+        """Before the end: nobody is told of pulls any more."""
+        self._tracker.close()
 
     def sync_layers(self) -> None:
         """Make new layers outlast a power cut; nobody waits for it."""
