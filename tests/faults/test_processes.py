@@ -149,6 +149,33 @@ async def test_a_monitor_that_hangs(node: Node, while_down: bool) -> None:
     await node.emptied()
 
 
+@pytest.mark.parametrize("mode", [api.POD, api.NODE], ids=["the pod's", "the host's"])
+async def test_orphans_do_not_outlive_the_first_process_by_their_monitors_patience(
+    node: Node, mode: api.NamespaceMode
+) -> None:
+    """A monitor that is busy with their output, or stands still, keeps none of them alive."""
+    pod = await node.pod(namespaces=api.NamespaceOption(pid=mode))
+    watcher = await pod.run(name="watcher")
+    container = await pod.run(("sh", "-c", "setsid sleep 5433 & exec sleep 5434"), name="main")
+    monitor, first = _pids(node, container)
+
+    async def runs() -> bool:
+        return b"sleep 5433" in (await pod.exec(watcher, "ps", "-o", "args")).stdout
+
+    async def is_gone() -> bool:
+        return not await runs()
+
+    await eventually(runs, "the child runs")
+    os.kill(monitor, signal.SIGSTOP)
+    try:
+        os.kill(first, signal.SIGKILL)
+        await eventually(is_gone, "the orphan ends")
+    finally:
+        os.kill(monitor, signal.SIGCONT)
+    assert (await pod.exited(container)).exit_code == 137
+    await node.emptied()
+
+
 async def test_a_stop_takes_nobody_elses_number(node: Node, stranger: subprocess.Popen[bytes]) -> None:
     """The container ended while no daemon was there; a stop that comes at once must not hit who has its number now."""
     pod = await node.pod()

@@ -96,16 +96,17 @@ class Runner:
         )
 
     async def _record_exit(self, container_id: ContainerId, monitor: Process | None) -> None:
-        if monitor is not None:
-            await monitor.wait()
         env = self._env
         container = env.store.get(container_id)
+        if container.config.security.namespaces.pid in SHARED_PID_MODES:
+            await self._end_orphans(container, monitor)
+        if monitor is not None:
+            await monitor.wait()
         monitored = env.monitored(container)
         kills = await asyncio.to_thread(cgroup.oom_kills, env.cgroups, container.cgroup)
         oom_killed = exits.had_oom_kill(kills, conmon.oom_file(monitored))
         end = exits.read(conmon.exit_file(monitored), oom_killed=oom_killed, now=env.store.now())
-        if end.reason == exits.UNKNOWN or container.config.security.namespaces.pid in SHARED_PID_MODES:
-            # Without a PID namespace of its own, or without its monitor, processes may have outlived the first one.
+        if end.reason == exits.UNKNOWN:  # without its monitor, even the first process may have gone on
             await asyncio.to_thread(cgroup.kill_all, env.cgroups, container.cgroup)
         env.store.observe(
             msgspec.structs.replace(
@@ -118,6 +119,22 @@ class Runner:
         )
         self._watches.pop(container_id, None)
         log.info("container has exited: id=%s code=%d reason=%s", container_id[:12], end.code, end.reason)
+
+    async def _end_orphans(self, container: Container, monitor: Process | None) -> None:
+        """Without a PID namespace of its own, processes outlive the first one: they go as soon as that has ended.
+
+        Not only when the monitor has, which reads their output until they pause.
+        """
+        known = proc.stat(container.pid)
+        if monitor is not None and known is not None and known.parent == container.monitor_pid:
+            first = Process.adopt(container.pid, known.start_time)
+            ends = [asyncio.create_task(one.wait()) for one in (first, monitor) if one is not None]
+            try:
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for end in ends:
+                    end.cancel()
+        await asyncio.to_thread(cgroup.kill_all, self._env.cgroups, container.cgroup)
 
     def give_up_monitor(self, container: Container) -> None:
         """Kill the monitor of a container whose process has ended, but which does not see it.
