@@ -24,7 +24,7 @@ WIDTHS = {
     FieldDescriptor.TYPE_INT64: (-(1 << 63), (1 << 63) - 1),
     FieldDescriptor.TYPE_UINT64: (0, (1 << 64) - 1),
 }
-HOST_PATHS = frozenset({"host_path", "log_directory"})
+HOST_PATHS = frozenset({"host_path", "log_directory", "location", "output_path", "checkpoint_path"})
 
 
 class Spoiler:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -136,22 +138,90 @@ def test_containers(target: Target, data: st.DataObject) -> None:
         target.remove(sandbox_id)
 
 
-@hostile
-@given(data=st.data())
-def test_everything_else(target: Target, data: st.DataObject) -> None:
-    """Any other call of the contract, with any message."""
-    service, stub = data.draw(st.sampled_from([("RuntimeService", target.runtime), ("ImageService", target.images)]))
-    methods = api.DESCRIPTOR.services_by_name[service].methods
-    names = [method.name for method in methods if not method.server_streaming and method.name != "RunPodSandbox"]
-    method = api.DESCRIPTOR.services_by_name[service].methods_by_name[data.draw(st.sampled_from(names))]
-    request = getattr(api, method.input_type.name)()
-    for _ in range(data.draw(st.integers(0, 3)) if request.DESCRIPTOR.fields else 0):
-        target.spoiler(data).spoil(request)
+OTHERS = [
+    (service.name, method)
+    for service in api.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+    if method.name not in {"RunPodSandbox", "CreateContainer"}
+]
+HEARS = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
+ENDLESS_S = 0.3  # for what streams until its client goes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What requests may name: a pod with a container that runs and one that does not."""
+
+    sandbox: str
+    running: str
+    created: str
+    image: str
+
+    def name(self, request: Any, data: st.DataObject) -> None:
+        """Put something that is there where the request names something."""
+        containers = (self.running, self.created)
+        for field in request.DESCRIPTOR.fields:
+            if field.name == "pod_sandbox_id":
+                request.pod_sandbox_id = self.sandbox
+            elif field.name == "container_id":
+                request.container_id = data.draw(st.sampled_from(containers))
+            elif field.name == "image" and field.message_type is not None:
+                request.image.image = self.image
+            elif field.name == "cmd":
+                request.cmd.append("true")
+            elif field.name in {"stdout", "stdin"}:
+                setattr(request, field.name, True)
+
+
+@contextlib.contextmanager
+def scene(target: Target) -> Iterator[Scene]:
+    """A new one; taken down whatever the requests have left of it."""
+    target.images.PullImage(api.PullImageRequest(image=api.ImageSpec(image=target.image)), timeout=CALL_TIMEOUT_S)
+    config = target.config()
+    sandbox = target.run(config)
+    ids = []
+    for name in ("running", "created"):
+        container = api.ContainerConfig(
+            metadata=api.ContainerMetadata(name=name),
+            image=api.ImageSpec(image=target.image),
+            command=HEARS,
+            log_path=f"{name}.log",
+        )
+        request = api.CreateContainerRequest(pod_sandbox_id=sandbox, config=container, sandbox_config=config)
+        ids.append(target.runtime.CreateContainer(request, timeout=CALL_TIMEOUT_S).container_id)
+    target.runtime.StartContainer(api.StartContainerRequest(container_id=ids[0]), timeout=CALL_TIMEOUT_S)
+    try:
+        yield Scene(sandbox=sandbox, running=ids[0], created=ids[1], image=target.image)
+    finally:
+        target.remove(sandbox)
+
+
+@settings(hostile, max_examples=15)
+@given(data=st.data(), order=st.integers(0, 1 << 30))
+def test_every_other_call(target: Target, data: st.DataObject, order: int) -> None:
+    """Each of the contract in some order, with any message, on what is there or not."""
+    with scene(target) as there:
+        for service, method in random.Random(order).sample(OTHERS, len(OTHERS)):
+            request = getattr(api, method.input_type.name)()
+            if data.draw(st.booleans()):
+                there.name(request, data)
+            for _ in range(data.draw(st.integers(0, 2)) if request.DESCRIPTOR.fields else 0):
+                target.spoiler(data).spoil(request)
+            stub = target.runtime if service == "RuntimeService" else target.images
+            answered(getattr(stub, method.name), request, endless=method.name == "GetContainerEvents")
+
+
+def answered(call: Any, request: Any, *, endless: bool) -> None:
+    """By a success, or by a code that blames the request or the host."""
     allowed = REFUSALS | {Code.UNIMPLEMENTED, Code.UNKNOWN, Code.PERMISSION_DENIED, Code.UNAVAILABLE}
     try:
-        getattr(stub, method.name)(request, timeout=CALL_TIMEOUT_S)
+        answer = call(request, timeout=ENDLESS_S if endless else CALL_TIMEOUT_S)
+        if isinstance(answer, Iterator):
+            for _ in answer:
+                pass
     except grpc.RpcError as failure:
-        refusal(failure, allowed)
+        if not (endless and failure.code() is Code.DEADLINE_EXCEEDED):
+            refusal(failure, allowed)
 
 
 ID_CALLS: dict[str, Any] = {
@@ -165,6 +235,16 @@ ID_CALLS: dict[str, Any] = {
     "ContainerStatus": api.ContainerStatusRequest,
     "ExecSync": api.ExecSyncRequest,
     "ReopenContainerLog": api.ReopenContainerLogRequest,
+    "StartPodSandbox": api.StartPodSandboxRequest,
+    "PodSandboxStats": api.PodSandboxStatsRequest,
+    "UpdatePodSandboxResources": api.UpdatePodSandboxResourcesRequest,
+    "PortForward": api.PortForwardRequest,
+    "PauseContainer": api.PauseContainerRequest,
+    "UnpauseContainer": api.UnpauseContainerRequest,
+    "UpdateContainerResources": api.UpdateContainerResourcesRequest,
+    "ContainerStats": api.ContainerStatsRequest,
+    "Exec": api.ExecRequest,
+    "Attach": api.AttachRequest,
 }
 
 
@@ -173,14 +253,18 @@ def test_ids_of_nothing(target: Target) -> None:
     target.remove(gone)
     for name, kind in ID_CALLS.items():
         for text in (gone, gone[:12], *TEXTS):
-            field = "pod_sandbox_id" if "Sandbox" in name or name == "CreateContainer" else "container_id"
-            request = kind(**{field: text})
+            of_sandbox = "Sandbox" in name or name in {"CreateContainer", "PortForward"}
+            request = kind(**{"pod_sandbox_id" if of_sandbox else "container_id": text})
             if name == "CreateContainer":
                 request.sandbox_config.CopyFrom(target.config())
                 request.config.metadata.name = "main"
                 request.config.image.image = target.image
-            if name == "ExecSync":
+            if name.startswith("Exec"):
                 request.cmd.append("true")
+            if name in {"Exec", "Attach"}:
+                request.stdout = True
+            if name == "UpdateContainerResources":
+                request.linux.cpu_shares = 100
             try:
                 getattr(target.runtime, name)(request, timeout=CALL_TIMEOUT_S)
             except grpc.RpcError as failure:
