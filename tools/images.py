@@ -274,9 +274,10 @@ PASSWD = b"""\
 root:x:0:0:root:/root:/bin/sh
 daemon:x:1:1:daemon:/usr/sbin:/bin/false
 www-data:x:33:33:www-data:/var/www:/bin/false
+member:x:4321:4321:of a club:/home:/bin/sh
 nobody:x:65534:65534:nobody:/home:/bin/false
 """
-GROUP = b"root:x:0:\ndaemon:x:1:\nwww-data:x:33:\nnogroup:x:65534:\n"
+GROUP = b"root:x:0:\ndaemon:x:1:\nwww-data:x:33:\nmember:x:4321:\nclub:x:50000:member\nnogroup:x:65534:\n"
 
 
 def busybox_image(

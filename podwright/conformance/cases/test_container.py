@@ -210,6 +210,16 @@ async def test_create_in_a_stopped_sandbox(pod: Pod) -> None:
         await pod.create()
 
 
+@pytest.mark.deviates("containerd", "answers UNKNOWN")
+async def test_start_in_a_stopped_sandbox(pod: Pod) -> None:
+    container_id = await pod.create()
+    await pod.stop(container_id)  # nothing to stop yet
+    assert (await pod.status(container_id)).state == api.CONTAINER_CREATED
+    await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
+    with pytest.raises(FailedPrecondition):
+        await pod.start(container_id)
+
+
 async def test_command_args_environment_and_directory(pod: Pod) -> None:
     envs = [api.KeyValue(key="A", value=b"one two"), api.KeyValue(key="A", value=b"last"), api.KeyValue(key="E")]
     out = await pod.output(

@@ -27,6 +27,13 @@ async def test_the_commands_environment_is_the_containers(pod: Pod) -> None:
     assert (await pod.exec(container_id, "sh", "-c", "echo $A; pwd")).stdout == b"b\n/tmp\n"
 
 
+async def test_the_command_has_no_input_and_no_terminal(pod: Pod) -> None:
+    """Also in a container that has both."""
+    container_id = await pod.run(stdin=True, tty=True)
+    answer = await pod.exec(container_id, "sh", "-c", "cat; test -t 0 || test -t 1 || echo none; echo err >&2")
+    assert (answer.stdout, answer.stderr) == (b"none\n", b"err\n")
+
+
 async def test_large_output_is_whole(pod: Pod) -> None:
     container_id = await pod.run()
     answer = await pod.exec(container_id, "sh", "-c", "yes | head -c 5000000")

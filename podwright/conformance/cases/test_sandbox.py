@@ -185,10 +185,12 @@ async def test_the_handler_and_the_attempt_are_told(run_pod: RunPod) -> None:
         assert status.linux.namespaces.options.network == api.POD
 
 
-async def test_verbose_tells_a_pid(pod: Pod) -> None:
+async def test_verbose_tells_a_pid_and_the_config(pod: Pod) -> None:
     request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id, verbose=True)
     info = (await pod.cri.call(pod.cri.runtime.PodSandboxStatus, request)).info
-    assert isinstance(json.loads(info["info"])["pid"], int)
+    told = json.loads(info["info"])
+    assert isinstance(told["pid"], int)
+    assert pod.config.metadata.uid in json.dumps(told["config"])
 
 
 async def test_newer_sandboxes_have_later_times(run_pod: RunPod) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from podwright.conformance.pods import Pod, RunPod
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import PodwrightError
+from podwright.errors import InvalidArgument, PodwrightError
 
 
 def _linux(**fields: object) -> api.LinuxContainerConfig:
@@ -53,6 +53,30 @@ async def test_the_user_is_told_once_created(pod: Pod) -> None:
     fields = {"run_as_user": api.Int64Value(value=5), "supplemental_groups": [77, 66]}
     user = (await pod.status(await pod.create(linux=_linux(**fields)))).user.linux
     assert (user.uid, user.gid, list(user.supplemental_groups)) == (5, 0, [0, 66, 77])
+
+
+@pytest.mark.deviates("containerd", "1.6 came before the field")
+@pytest.mark.parametrize(
+    ("policy", "groups"),
+    [(api.Merge, {1234, 4321, 50000}), (api.Strict, {1234, 4321})],
+    ids=["merge", "strict"],
+)
+async def test_groups_of_the_image(pod: Pod, policy: api.SupplementalGroupsPolicy, groups: set[int]) -> None:
+    """Of the user by its name in /etc/group; the primary one is always there. Commands have them too."""
+    if "member" not in await pod.output("cat", "/etc/group"):
+        pytest.skip("the image has no group with members")
+    user = api.Int64Value(value=4321)
+    linux = _linux(run_as_user=user, supplemental_groups=[1234], supplemental_groups_policy=policy)
+    container_id = await pod.run(linux=linux)
+    told = (await pod.exec(container_id, "id", "-G")).stdout.split()
+    assert {int(group) for group in told} == groups
+    assert set((await pod.status(container_id)).user.linux.supplemental_groups) == groups
+
+
+@pytest.mark.deviates("containerd", "1.6 came before the field")
+async def test_a_groups_policy_that_is_none(pod: Pod) -> None:
+    with pytest.raises(InvalidArgument):
+        await pod.create(linux=_linux(supplemental_groups_policy=7))
 
 
 @pytest.mark.parametrize(

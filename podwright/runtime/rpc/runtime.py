@@ -62,7 +62,9 @@ class RuntimeRpcs:
             ),
         )
         if request.verbose:
-            response.info["config"] = json.dumps(msgspec.to_builtins(self._config))
+            # critest asks the file system of what containerd calls its stateDir whether it can map owners.
+            places = {"stateDir": f"{self._config.root}/containers"}
+            response.info["config"] = json.dumps({**msgspec.to_builtins(self._config), **places})
         return response
 
     def _runtime_handlers(self, *, user_namespaces: bool) -> list[api.RuntimeHandler]:

@@ -6,6 +6,8 @@ import json
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
+import msgspec
+
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.runtime.container.service import ContainerService
@@ -84,6 +86,7 @@ class SandboxRpcs:
             "namespaces": self._sandboxes.pins(sandbox),
             "network": dict(sandbox.attachment.detail) if sandbox.attachment else {},
             "cgroupParent": sandbox.cgroup_parent,
+            "config": msgspec.to_builtins(sandbox.config),
             **resources.told(sandbox),
         }
         return {"info": json.dumps(document)}
