@@ -102,7 +102,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     cgroups = cgroup.detect()
     facts = host.host_facts(cgroups)
     network = NetworkService(config.network, database, runner)
-    images = ImageService(database, config.root, config.registry, config.images, runner)
+    images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner)
     infra = InfraContainers(
         handlers,
         cgroups,

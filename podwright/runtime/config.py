@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -50,6 +50,24 @@ class Images(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_archive_bytes: int = 64 * 1024**3  # of one `load`, after decompression
     pinned: tuple[str, ...] = ()  # whole names, `*` for any characters; the kubelet and `prune` leave these images
     keep_blobs: bool = True  # false: layers' compressed blobs go once they are unpacked; save and push fetch them anew
+
+
+class SignatureRule(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[signatures.rules."PREFIX"]: what a pull asks of the image PREFIX, and of all whose names begin with PREFIX/.
+
+    Names are whole ones, such as docker.io/library; of several rules that fit the longest counts.
+    """
+
+    action: Literal["accept", "reject", "signed"]
+    keys: tuple[str, ...] = ()  # for signed: PEM files, read at each pull; a signature by one of them will do
+    signed_as: str = ""  # the prefix that signatures name in the place of PREFIX, for copies of signed images
+
+
+class Signatures(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[signatures]: which images may be pulled, by cosign's signatures."""
+
+    default: SignatureRule = SignatureRule(action="accept")  # for images without a rule
+    rules: dict[str, SignatureRule] = {}
 
 
 class Network(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,6 +125,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     handlers: dict[str, Handler] = {}
     registry: Registry = Registry()
     images: Images = Images()
+    signatures: Signatures = Signatures()
     network: Network = Network()
     streaming: Streaming = Streaming()
     containers: Containers = Containers()
@@ -155,9 +174,9 @@ def _check_keys(document: dict[str, Any], section: type[Section], prefix: str, n
             near = difflib.get_close_matches(key, fields, n=1)
             hint = f"did you mean {prefix}{near[0]}?" if near else f"known keys: {', '.join(sorted(fields))}"
             raise InvalidArgument(f"config {name}: unknown key {prefix}{key}", hint=hint)
-        if isinstance(value, dict) and key == "handlers":
-            for handler, settings in value.items():
+        if isinstance(value, dict) and get_origin(fields[key]) is dict:
+            for entry, settings in value.items():
                 if isinstance(settings, dict):
-                    _check_keys(settings, Handler, f"handlers.{handler}.", name)
+                    _check_keys(settings, get_args(fields[key])[1], f"{prefix}{key}.{entry}.", name)
         elif isinstance(value, dict) and isinstance(fields[key], type) and issubclass(fields[key], Section):
             _check_keys(value, fields[key], f"{prefix}{key}.", name)

@@ -77,7 +77,11 @@ class ScriptedRegistry:
                 self._serve_content(repository, one)
             return
         for blob in (image.config, *(layer.blob for layer in image.layers)):
-            self.put(f"/v2/{repository}/blobs/{digest_of(blob)}", blob)
+            self.put_blob(repository, blob)
+
+    def put_blob(self, repository: str, blob: bytes) -> None:
+        """Serve a blob under its digest."""
+        self.put(f"/v2/{repository}/blobs/{digest_of(blob)}", blob)
 
     def put(self, path: str, data: bytes, media_type: str = "application/octet-stream") -> None:
         """Serve bytes under a path."""
@@ -98,12 +102,8 @@ class ScriptedRegistry:
             return web.json_response({"errors": [{"code": "UNKNOWN", "message": "not known here"}]}, status=404)
         data, media_type = self._documents[request.path]
         headers = {"Content-Type": media_type}
-        if found := re.search(r"/manifests/.*", request.path):
-            headers["Docker-Content-Digest"] = next(
-                path.rpartition("/")[2]
-                for path, (body, _) in self._documents.items()
-                if body == data and path.startswith(request.path[: found.start()]) and "sha256:" in path
-            )
+        if "/manifests/" in request.path:
+            headers["Docker-Content-Digest"] = digest_of(data)
         wanted = re.fullmatch(r"bytes=(\d+)-", request.headers.get("Range", ""))
         if wanted and self.ranges:
             start = int(wanted[1])

@@ -1,4 +1,4 @@
-"""One pull as a list of steps: resolve, manifests, config, layers. It stores, but records nothing: `service` does.
+"""One pull as a list of steps: resolve, signatures, manifests, config, layers. It records nothing: `service` does.
 
 Everything that it needs is registered in a lease before it is used, so that nobody collects it meanwhile.
 """
@@ -19,8 +19,9 @@ from podwright.runtime.image.documents import DocumentReader, Documents, Source
 from podwright.runtime.image.fetch import LayerFetcher, Wanted
 from podwright.runtime.image.progress import PullProgress
 from podwright.runtime.image.records import Target
+from podwright.runtime.image.signatures import Signatures
 from podwright.runtime.model.image import Image, RegistryAuth, hex_of
-from podwright.runtime.registry.client import Client
+from podwright.runtime.registry.client import Client, Resolved
 from podwright.runtime.registry.logins import Logins
 from podwright.runtime.registry.manifest import Descriptor
 from podwright.runtime.registry.reference import Reference
@@ -47,30 +48,32 @@ class Puller:
         layers: LayerStore,
         registry: config.Registry,
         images: config.Images,
+        signatures: config.Signatures,
         runner: ProcessRunner,
     ) -> None:
+        """Raises InvalidArgument for a signature policy that cannot be followed."""
         self._blobs = blobs
         self._layers = layers
         self._registry = registry
         self._logins = Logins(registry, runner)
         self._fetcher = LayerFetcher(blobs, layers, keep_blobs=images.keep_blobs)
         self._reader = DocumentReader(blobs, images.max_layers)
+        self._signatures = Signatures(signatures)
 
     async def pull(
         self, reference: Reference, auth: RegistryAuth | None, lease: Lease, progress: PullProgress
     ) -> Pulled:
         """Bring everything. Raises NotFound, PermissionDenied, FailedPrecondition, ResourceExhausted, Unknown ..."""
+        self._signatures.check_wanted(reference)
         client = Client(reference, auth, self._registry, self._logins)
         async with client:
-            digest, media_type = reference.digest, ""
-            if not digest:
-                resolved = await client.resolve()
-                digest, media_type = resolved.digest, resolved.media_type
-                lease.blobs.add(digest)
-                if resolved.data is not None:
-                    await self._blobs.put(resolved.data)
+            resolved = Resolved(digest=reference.digest) if reference.digest else await client.resolve()
+            await self._signatures.check(client, reference, resolved.digest)
+            lease.blobs.add(resolved.digest)
+            if resolved.data is not None:
+                await self._blobs.put(resolved.data)
             source = Source(client=client, reference=reference, used=lease.blobs)
-            documents = await self._reader.read(source, digest, media_type)
+            documents = await self._reader.read(source, resolved.digest, resolved.media_type)
             layers = await self._layers_of(client, documents, lease, progress)
         return await self._pulled(documents, layers, lease)
 

@@ -43,12 +43,13 @@ class ImageService:
         root: str,
         registry: config.Registry,
         images: config.Images,
+        signatures: config.Signatures,
         runner: ProcessRunner,
     ) -> None:
         self._blobs = BlobStore(f"{root}/images")
         self._layers = LayerStore(database, f"{root}/layers", images, runner)
         self.catalog = Catalog(database, self._blobs, self._layers, images)
-        self.puller = Puller(self._blobs, self._layers, registry, images, runner)
+        self.puller = Puller(self._blobs, self._layers, registry, images, signatures, runner)
         self._tracker = PullTracker()
         self._keep_blobs = images.keep_blobs
         self._pulls: SingleFlight[tuple[str, RegistryAuth | None], ImageId] = SingleFlight(
@@ -62,7 +63,8 @@ class ImageService:
 
         A cancelled caller leaves the pull to the others, the last one stops it; a pull that fails or is stopped
         leaves nothing. Raises InvalidArgument, NotFound, PermissionDenied, FailedPrecondition (the image is
-        damaged, hostile, or for other platforms), ResourceExhausted (disk) and Unknown (RegistryUnavailable).
+        damaged, hostile, or for other platforms), ResourceExhausted (disk) and Unknown (RegistryUnavailable,
+        SignatureValidationFailed).
         """
         whole = reference.parse(name)
         return await self._pulls.join((str(whole), auth), lambda: self._pull(whole, auth))

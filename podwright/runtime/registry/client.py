@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from podwright.errors import PodwrightError
+from podwright.errors import NotFound, PodwrightError
 from podwright.runtime import config
 from podwright.runtime.model.image import DIGEST, RegistryAuth
 from podwright.runtime.registry import challenge, hosts, manifest, patience
@@ -36,7 +36,9 @@ log = logging.getLogger(__name__)
 DOCUMENT_LIMIT_BYTES = 8 << 20  # of a manifest, index or config
 WRITE_BYTES = 1 << 20
 NO_HEAD = (405, 501)
+NOT_SPOKEN = (400, 405, 501)  # what registries without an API answer to it, besides 404
 DIGEST_HEADER = "Docker-Content-Digest"
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ class Resolved:
     """What a name points at; `data` is there when the server had to be asked for all of it."""
 
     digest: str
-    media_type: str
+    media_type: str = ""
     data: bytes | None = None
 
 
@@ -97,14 +99,20 @@ class Client:
 
     async def resolve(self) -> Resolved:
         """What the reference points at now. Raises NotFound, PermissionDenied, Unknown (RegistryUnavailable) ..."""
+        return await self._from_any(str(self._reference), "resolve", self._resolve_on)
+
+    async def _from_any(
+        self, what: str, capability: str, ask: Callable[[Server, Patience], Awaitable[Answer]]
+    ) -> Answer:
+        """The answer of the first server that has one."""
         failures: list[HostFailure] = []
-        for server, patient in self._in_turn("resolve"):
+        for server, patient in self._in_turn(capability):
             try:
-                return await self._resolve_on(server, patient)
+                return await ask(server, patient)
             except HostFailure as failure:
                 failures.append(failure)
                 log.info("registry failed host=%s reason=%s", server.name, failure.message)
-        raise self._summary(str(self._reference), failures)
+        raise self._summary(what, failures)
 
     async def _resolve_on(self, server: Server, patient: Patience) -> Resolved:
         path, accept = f"manifests/{self._reference.target}", {"Accept": manifest.ACCEPT}
@@ -131,19 +139,43 @@ class Client:
         return (await self._document(f"blobs/{descriptor.digest}", descriptor.digest, {}))[0]
 
     async def _document(self, path: str, digest: str, headers: Mapping[str, str]) -> tuple[bytes, str]:
-        failures: list[HostFailure] = []
-        for server, patient in self._in_turn("pull"):
+        async def ask(server: Server, patient: Patience) -> tuple[bytes, str]:
+            async with server.request("GET", path, headers, patient) as response:
+                data = await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
+                if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
+                    _check_json(server, response, data)
+                    raise HostFailure(Rank.GARBAGE, f"{server.name} sends something else than {digest}")
+                return data, response.headers.get("Content-Type", "")
+
+        return await self._from_any(f"{self._reference.name}@{digest}", "pull", ask)
+
+    async def tagged(self, tag: str) -> bytes | None:
+        """The manifest or index under another tag of the repository; None when there is none. Raises as `resolve`."""
+        return await self._optional(f"manifests/{tag}", f"{self._reference.name}:{tag}", "resolve")
+
+    async def referrers(self, digest: str) -> bytes | None:
+        """The index of the manifests whose subject is `digest`, as far as it fits into one answer.
+
+        From the referrers API, or the tag that stands for it where a registry has none (distribution-spec, "Listing
+        Referrers"). None when there is neither. Raises as `resolve`.
+        """
+        found = await self._optional(f"referrers/{digest}", f"the referrers of {digest}", "referrers")
+        return found if found is not None else await self.tagged(digest.replace(":", "-"))
+
+    async def _optional(self, path: str, what: str, capability: str) -> bytes | None:
+        async def ask(server: Server, patient: Patience) -> bytes:
             try:
-                async with server.request("GET", path, headers, patient) as response:
-                    data = await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
-                    if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
-                        _check_json(server, response, data)
-                        raise HostFailure(Rank.GARBAGE, f"{server.name} sends something else than {digest}")
-                    return data, response.headers.get("Content-Type", "")
+                async with server.request("GET", path, {"Accept": manifest.ACCEPT}, patient) as response:
+                    return await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
             except HostFailure as failure:
-                failures.append(failure)
-                log.info("registry failed host=%s reason=%s", server.name, failure.message)
-        raise self._summary(f"{self._reference.name}@{digest}", failures)
+                if failure.status in NOT_SPOKEN:
+                    raise HostFailure(Rank.MISSING, failure.message, status=failure.status) from failure
+                raise
+
+        try:
+            return await self._from_any(what, capability, ask)
+        except NotFound:
+            return None
 
     async def blob(self, descriptor: Descriptor, sink: Sink, used: list[str]) -> None:
         """Bring a blob into `sink`; the servers that it came from are added to `used`, for `distrust`.

@@ -91,6 +91,7 @@ class Server:
                     exchange = self._transport.request(self.host, method, self._url(path), signed)
                     response = await attempt.enter_async_context(exchange)
                     if response.status < 300:
+                        self.host = dataclasses.replace(self.host, tls_fallback=False)  # the guess was right
                         stack.push_async_exit(attempt.pop_all())
                         return response
                     failure = await self._refusal(method, path, response)

@@ -19,8 +19,9 @@ async def make_node(tmp_path: Path) -> AsyncIterator[MakeNode]:
             root: Path | None = None,
             registry: dict[str, object] | None = None,
             images: dict[str, object] | None = None,
+            signatures: dict[str, object] | None = None,
         ) -> Node:
-            node = Node(root or tmp_path / "root", registry or {}, images or {})
+            node = Node(root or tmp_path / "root", registry or {}, images or {}, signatures or {})
             stack.push_async_callback(node.close)
             await node.service.reconcile()
             return node

@@ -19,17 +19,26 @@ TABLES = ("images", "layers", "image_holds")
 class Node:
     """What a daemon has of images; `restart` is what happens when it is killed and started again."""
 
-    def __init__(self, root: Path, registry: dict[str, object], images: dict[str, object]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        registry: dict[str, object],
+        images: dict[str, object],
+        signatures: dict[str, object],
+    ) -> None:
         usual = config.Registry(config_path="", connect_timeout_s=2.0, stall_timeout_s=1.0)
         self._registry = msgspec.structs.replace(usual, **registry)
         self._images = msgspec.structs.replace(config.Images(), **images)
+        self._signatures = config.parse({"signatures": signatures}, "test").signatures
         self.root = root
         self._open()
 
     def _open(self) -> None:
         self.is_open = True
         self.database = Database(str(self.root))
-        self.service = ImageService(self.database, str(self.root), self._registry, self._images, PosixProcessRunner())
+        self.service = ImageService(
+            self.database, str(self.root), self._registry, self._images, self._signatures, PosixProcessRunner()
+        )
 
     async def restart(self) -> None:
         """The service's memory is gone, what is on the disk stays."""
@@ -70,4 +79,5 @@ class MakeNode(Protocol):
         root: Path | None = None,
         registry: dict[str, object] | None = None,
         images: dict[str, object] | None = None,
+        signatures: dict[str, object] | None = None,
     ) -> Awaitable[Node]: ...

@@ -1,0 +1,62 @@
+"""What the configuration asks of an image before it may be pulled: nothing, a signature, or to be another. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from podwright.errors import InvalidArgument
+from podwright.runtime import config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """For one image. `keys` are files; `identity` is the repository that a signature has to name."""
+
+    action: Literal["accept", "reject", "signed"]
+    keys: tuple[str, ...]
+    identity: str
+    rule: str  # the configuration's key, for messages
+
+
+class Policy:
+    """The rules by their prefixes."""
+
+    def __init__(self, settings: config.Signatures) -> None:
+        """Raises InvalidArgument for rules that cannot be followed."""
+        self._settings = settings
+        for name, rule in (("default", settings.default), *settings.rules.items()):
+            where = f"config: signatures: {name}"
+            if rule.action == "signed" and not rule.keys:
+                raise InvalidArgument(f"{where}: signed needs keys")
+            if rule.action != "signed" and (rule.keys or rule.signed_as):
+                raise InvalidArgument(f"{where}: keys and signed_as are for signed, and the action is {rule.action}")
+            if not all(key.startswith("/") for key in rule.keys):
+                raise InvalidArgument(f"{where}: keys must be absolute paths")
+        for prefix in settings.rules:
+            if not prefix or prefix.endswith("/") or "@" in prefix or prefix != prefix.strip():
+                raise InvalidArgument(f"config: signatures.rules: {prefix!r} is no registry or repository")
+        if settings.default.signed_as:
+            raise InvalidArgument("config: signatures.default: signed_as needs a prefix to take the place of")
+
+    def requirement(self, name: str) -> Requirement:
+        """What is asked of the image whose whole name, without tag and digest, this is."""
+        for prefix in _prefixes(name):
+            rule = self._settings.rules.get(prefix)
+            if rule is not None:
+                return Requirement(
+                    action=rule.action,
+                    keys=rule.keys,
+                    identity=(rule.signed_as or prefix) + name[len(prefix) :],
+                    rule=f'signatures.rules."{prefix}"',
+                )
+        default = self._settings.default
+        return Requirement(action=default.action, keys=default.keys, identity=name, rule="signatures.default")
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    """The name, and all that it is below of; the longest first."""
+    while name:
+        yield name
+        name = name.rpartition("/")[0]

@@ -1,0 +1,136 @@
+"""Whether an image may be pulled: fetches its signatures from its registry and has them examined.
+
+Cosign stores them under a tag made of the image's digest, or as referrers of the image (OCI 1.1). A signature proves
+itself, so any server of the registry may give it. Refusals start with the words that the kubelet knows, under the
+code UNKNOWN.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+import msgspec
+
+from podwright.errors import FailedPrecondition, PodwrightError, Unknown
+from podwright.runtime import config
+from podwright.runtime.image import simple_signing
+from podwright.runtime.image.policy import Policy
+from podwright.runtime.image.simple_signing import Candidate
+from podwright.runtime.model.image import hex_of
+from podwright.runtime.registry.client import Client
+from podwright.runtime.registry.manifest import Descriptor
+from podwright.runtime.registry.reference import Reference
+
+log = logging.getLogger(__name__)
+
+PAYLOAD_MEDIA_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
+ARTIFACT_TYPE = "application/vnd.dev.cosign.artifact.sig.v1+json"
+SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature"
+PAYLOAD_LIMIT_BYTES = 64 << 10
+REFERRERS_LIMIT = 32
+SIGNATURES_LIMIT = 64
+REASONS_SHOWN = 5
+Found = TypeVar("Found", bound=msgspec.Struct)
+
+
+class _Signatures(msgspec.Struct):
+    layers: tuple[Descriptor, ...] = ()
+
+
+class _Referrer(Descriptor, frozen=True, kw_only=True, rename="camel"):
+    artifact_type: str = ""
+
+
+class _Referrers(msgspec.Struct):
+    manifests: tuple[_Referrer, ...] = ()
+
+
+class Signatures:
+    """Enforces [signatures]."""
+
+    def __init__(self, settings: config.Signatures) -> None:
+        """Raises InvalidArgument for rules that cannot be followed."""
+        self._policy = Policy(settings)
+
+    def check_wanted(self, reference: Reference) -> None:
+        """Raises Unknown when the image may not be pulled, whoever signed it."""
+        requirement = self._policy.requirement(reference.name)
+        if requirement.action == "reject":
+            raise _refused(str(reference), f"{requirement.rule} rejects it")
+
+    async def check(self, client: Client, reference: Reference, digest: str) -> None:
+        """Raises Unknown unless the image has the signature that it needs, and what the client raises."""
+        requirement = self._policy.requirement(reference.name)
+        if requirement.action == "accept":
+            return
+        name = str(reference) if reference.digest else f"{reference}@{digest}"
+        reasons: dict[str, None] = {}
+        try:
+            keys = await asyncio.to_thread(simple_signing.load_keys, requirement.keys)
+            async for candidate in _bounded(_candidates(client, digest)):
+                problem = simple_signing.examine(candidate, keys, identity=requirement.identity, digest=digest)
+                if not problem:
+                    log.info("image is signed name=%s digest=%s rule=%s", reference, digest, requirement.rule)
+                    return
+                reasons[problem] = None
+        except FailedPrecondition as failure:
+            raise _refused(name, failure.message) from failure
+        why = "; ".join(itertools.islice(reasons, REASONS_SHOWN)) or "its registry has no signature of it"
+        raise _refused(name, f"{requirement.rule} asks for a signature: {why}")
+
+
+def _refused(name: str, why: str) -> PodwrightError:
+    return Unknown(f"SignatureValidationFailed: {name}: {why}")
+
+
+async def _bounded(candidates: AsyncIterator[Candidate]) -> AsyncIterator[Candidate]:
+    count = 0
+    async for candidate in candidates:
+        yield candidate
+        count += 1
+        if count == SIGNATURES_LIMIT:
+            return
+
+
+async def _candidates(client: Client, digest: str) -> AsyncIterator[Candidate]:
+    """Everything that may be a signature. Raises FailedPrecondition for what cannot be read."""
+    tagged = await client.tagged(f"sha256-{hex_of(digest)}.sig")
+    if tagged is not None:
+        async for candidate in _in_manifest(client, tagged):
+            yield candidate
+    listed = await client.referrers(digest)
+    if listed is None:
+        return
+    referrers = _decoded(listed, _Referrers).manifests
+    for referrer in [one for one in referrers if one.artifact_type == ARTIFACT_TYPE][:REFERRERS_LIMIT]:
+        data, _ = await client.manifest(_checked(referrer.digest))
+        async for candidate in _in_manifest(client, data):
+            yield candidate
+
+
+async def _in_manifest(client: Client, data: bytes) -> AsyncIterator[Candidate]:
+    for layer in _decoded(data, _Signatures).layers:
+        signature = (layer.annotations or {}).get(SIGNATURE_ANNOTATION, "")
+        if layer.media_type == PAYLOAD_MEDIA_TYPE and signature and layer.size <= PAYLOAD_LIMIT_BYTES:
+            _checked(layer.digest)
+            yield Candidate(signature=signature, payload=await client.config(layer))
+
+
+def _checked(digest: str) -> str:
+    """The digest, which becomes a part of a URL."""
+    try:
+        hex_of(digest)
+    except PodwrightError as failure:
+        raise FailedPrecondition(f"its signatures cannot be read: {failure.message}") from failure
+    return digest
+
+
+def _decoded(data: bytes, kind: type[Found]) -> Found:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
+        raise FailedPrecondition(f"its signatures cannot be read: {failure}") from failure
