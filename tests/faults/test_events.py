@@ -9,13 +9,16 @@ import signal
 
 import pytest
 
-from podwright.conformance.cases.test_events import DELETED, STARTED, STOPPED, listening
+from podwright.conformance.cases.test_events import CREATED, DELETED, STARTED, STOPPED, listening
+from podwright.conformance.pods import Pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Unavailable
 from tests.faults.faulty import HANDLER, FaultyRuntime
 from tests.faults.node import Node, eventually
 
 pytestmark = [pytest.mark.root]
+
+MANY = 25
 
 
 async def test_a_sandbox_that_loses_its_first_process(node: Node) -> None:
@@ -83,3 +86,36 @@ async def test_listeners_do_not_keep_the_daemon_from_stopping(node: Node) -> Non
                 await ear.events(pod, 3)
     await node.again()
     await node.emptied()
+
+
+async def test_many_pods_and_a_listener_that_does_not_read(node: Node) -> None:
+    """Who listens hears all of each pod, in its order; who does not read keeps nobody waiting."""
+    await node.pull()
+    idle = node.server.client()
+    unread = idle.stream(idle.runtime.GetContainerEvents, api.GetEventsRequest())
+    begun = asyncio.ensure_future(anext(unread))
+    async with listening(node.server.endpoint) as ear:
+
+        async def life(number: int) -> Pod:
+            pod = await node.sandbox(node.config(annotations={"padding": "x" * 20_000}))
+            await pod.run(("true",), name=f"c{number}")
+            await pod.exited(pod.containers[0])
+            await node.remove(pod)
+            return pod
+
+        pods = await asyncio.gather(*(life(number) for number in range(MANY)))
+        heard = await ear.all_events(MANY * 8)
+    for pod in pods:
+        told = [(event.container_id, event.container_event_type) for event in heard if _is_of(event, pod)]
+        assert told[:2] == [(pod.id, CREATED), (pod.id, STARTED)]
+        assert told[2:5] == [(pod.containers[0], kind) for kind in (CREATED, STARTED, STOPPED)]
+        assert told[5:] == [(pod.id, STOPPED), (pod.containers[0], DELETED), (pod.id, DELETED)]
+    times = [event.created_at for event in heard]
+    assert times == sorted(set(times))
+    assert (await begun).container_event_type == CREATED
+    await idle.close()
+    await node.emptied()
+
+
+def _is_of(event: api.ContainerEventResponse, pod: Pod) -> bool:
+    return event.pod_sandbox_status.metadata.uid == pod.config.metadata.uid

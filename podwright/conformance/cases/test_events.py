@@ -47,12 +47,21 @@ class Ear:
         heard: list[api.ContainerEventResponse] = []
         async with asyncio.timeout(WAIT_S):
             while len(heard) < count:
-                event = await self._heard.get()
-                if isinstance(event, PodwrightError):
-                    raise event
+                event = await self._next()
                 if event.pod_sandbox_status.metadata.uid == pod.config.metadata.uid:
                     heard.append(event)
         return heard
+
+    async def all_events(self, count: int) -> list[api.ContainerEventResponse]:
+        """The next events of every pod. Raises what ended the stream."""
+        async with asyncio.timeout(WAIT_S):
+            return [await self._next() for _ in range(count)]
+
+    async def _next(self) -> api.ContainerEventResponse:
+        event = await self._heard.get()
+        if isinstance(event, PodwrightError):
+            raise event
+        return event
 
     async def close(self) -> None:
         """Hang up."""

@@ -101,6 +101,22 @@ async def test_devices_of_the_annotations(node: Node, directories: tuple[Path, P
     await node.emptied()
 
 
+async def test_what_was_given_stays_through_a_kill_of_the_daemon(node: Node, directories: tuple[Path, Path]) -> None:
+    """Also when the vendor's file has gone: devices are looked up when a container is created."""
+    file = directories[0] / "vendor.json"
+    _write(file, env=["VENDOR=yes"], deviceNodes=[{"path": "/dev/vendor0", "hostPath": "/dev/null"}])
+    pod = await node.pod()
+    running = await pod.run_ready(CDI_devices=ASKED)
+    created = await pod.create(CDI_devices=ASKED)
+    file.unlink()
+    await node.reborn()
+    await pod.start(created)
+    for container in (running, created):
+        answer = await pod.exec(container, "sh", "-c", "echo $VENDOR > /dev/vendor0 && echo $VENDOR")
+        assert answer.stdout == b"yes\n"
+    await node.emptied()
+
+
 async def test_what_cannot_be_given_is_one_error_and_leaves_nothing(
     node: Node, directories: tuple[Path, Path]
 ) -> None:
