@@ -17,7 +17,7 @@ import msgspec
 from podwright.runtime.registry import challenge
 from podwright.runtime.registry.challenge import Challenge, Credentials
 from podwright.runtime.registry.failure import HostFailure, Rank
-from podwright.runtime.registry.hosts import Host
+from podwright.runtime.registry.hosts import Host, place_of
 from podwright.runtime.registry.patience import LAST, Patience, pause, retry_after_s
 from podwright.runtime.registry.transport import Transport
 
@@ -80,13 +80,24 @@ class Authorizer:
                 raise self._denied("it refuses the credentials")
             self.header = header
 
+    def hide(self, text: str) -> str:
+        """The text without what is shown to the server."""
+        own = self._credentials
+        shown = (own.secret, own.bearer, own.basic().removeprefix("Basic "), self.header.partition(" ")[2])
+        headers = (word for _, value in self._host.headers for word in (value, value.partition(" ")[2]))
+        return challenge.hidden(text, (*shown, *headers))
+
     def _denied(self, why: str) -> HostFailure:
         return HostFailure(Rank.DENIED, f"{self._host.name} denies access to {self._repository}: {why}")
 
     async def _bearer(self, asked: Challenge, patience: Patience) -> str:
-        realm = urlsplit(asked.parameters["realm"])
+        try:
+            realm = urlsplit(asked.parameters["realm"])
+        except ValueError as failure:
+            raise self._denied("the address of its token server is no URL") from failure
         if realm.scheme not in ("http", "https") or (self._host.url.startswith("https:") and realm.scheme == "http"):
-            raise self._denied(f"its token server {realm.scheme}://{realm.netloc} is not one to show credentials to")
+            place = f"{realm.scheme}://{place_of(realm.geturl())}"
+            raise self._denied(f"its token server {place} is not one to show credentials to")
         fields = {"scope": " ".join(challenge.scopes(asked, self._repository))}
         if asked.parameters.get("service"):
             fields["service"] = asked.parameters["service"]
@@ -118,7 +129,7 @@ class Authorizer:
         headers = {"Authorization": basic} if basic else {}
         token = await self._token(_Request("GET", f"{realm}{separator}{query}", headers), patience)
         if token is None:
-            raise self._denied(f"its token server {urlsplit(realm).netloc} refuses the credentials")
+            raise self._denied(f"its token server {place_of(realm)} refuses the credentials")
         return token
 
     async def _token(self, request: _Request, patience: Patience) -> str | None:
@@ -130,9 +141,8 @@ class Authorizer:
         return None
 
     async def _try_token(self, request: _Request) -> str | None:
-        parts = urlsplit(request.url)
-        name = parts.netloc
-        host = self._host if name == self._host.name else Host(url=f"{parts.scheme}://{name}", origin=False)
+        scheme, name = urlsplit(request.url).scheme, place_of(request.url)
+        host = self._host if name == self._host.name else Host(url=f"{scheme}://{name}", origin=False)
         async with self._transport.request(host, *request) as response:
             body = await self._transport.body(host, response, TOKEN_LIMIT_BYTES)
             if response.status in NO_POST or response.status == 403:

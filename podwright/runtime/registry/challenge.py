@@ -13,6 +13,7 @@ from podwright.errors import InvalidArgument
 from podwright.runtime.model.image import RegistryAuth
 
 DOCKER_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+SECRET_BYTES = 4  # anything shorter is in any text
 _SCHEME = re.compile(r"[\s,]*([A-Za-z][A-Za-z0-9_-]*)(?=\s|,|$)(?!\s*=)")
 _PARAMETER = re.compile(r'[\s,]*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
@@ -42,6 +43,13 @@ class Credentials:
         if not self.username:
             return ""
         return "Basic " + base64.b64encode(f"{self.username}:{self.secret}".encode()).decode("ascii")
+
+
+def hidden(text: str, secrets: Iterable[str]) -> str:
+    """The text without the secrets in it: some servers say again what they were sent."""
+    for secret in sorted({one for one in secrets if len(one) >= SECRET_BYTES}, key=len, reverse=True):
+        text = text.replace(secret, "...")
+    return text
 
 
 def parse(headers: Iterable[str]) -> list[Challenge]:
@@ -96,6 +104,8 @@ def credentials_for(auth: RegistryAuth | None, registry_host: str) -> Credential
         if not colon:
             raise InvalidArgument("the registry credentials' `auth` has no colon in it")
         return Credentials(username=username, secret=password.strip("\0"))
+    if not auth.registry_token.isprintable():
+        raise InvalidArgument("the registry credentials' `registry_token` is not a token")
     return Credentials(bearer=auth.registry_token)
 
 

@@ -189,8 +189,7 @@ class Client:
             before = sink.written_bytes
             for server, patient in self._in_turn("pull", descriptor.digest, failed):
                 try:
-                    used.append(server.key)
-                    await self._blob_from(server, patient, descriptor, sink)
+                    await self._blob_from(server, patient, descriptor, sink, used)
                 except HostFailure as failure:
                     failures.append(failure)
                     failed.add(server.key)
@@ -200,13 +199,16 @@ class Client:
             if sink.written_bytes == before:
                 raise self._summary(f"{self._reference.name}@{descriptor.digest}", failures)
 
-    async def _blob_from(self, server: Server, patient: Patience, descriptor: Descriptor, sink: Sink) -> None:
+    async def _blob_from(
+        self, server: Server, patient: Patience, descriptor: Descriptor, sink: Sink, used: list[str]
+    ) -> None:
         start = sink.written_bytes
         headers = {"Range": f"bytes={start}-"} if start else {}
         async with server.request("GET", f"blobs/{descriptor.digest}", headers, patient) as response:
             partial = response.status == HTTPStatus.PARTIAL_CONTENT
             if partial and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 raise HostFailure(Rank.GARBAGE, f"{server.name} sends another range of {descriptor.digest}")
+            used.append(server.key)
             surplus = 0 if partial else start  # a server without ranges starts again
             pending = bytearray()
             try:
@@ -227,9 +229,13 @@ class Client:
                 f"{server.name} sends {sink.written_bytes} of the {descriptor.size} bytes of {descriptor.digest}",
             )
 
-    def distrust(self, digest: str, urls: list[str]) -> bool:
-        """Take no more of this blob from these servers. Returns whether any is left."""
-        self._distrusted.setdefault(digest, set()).update(urls)
+    def distrust(self, digest: str, keys: Collection[str]) -> bool:
+        """Take no more of this blob from these servers. Returns whether any is left.
+
+        When several had a part in it, the last of them, which may have gone on with what was wrong, is asked again.
+        """
+        guilty = [one.key for one in self._serving("pull", digest) if one.key in keys]
+        self._distrusted.setdefault(digest, set()).update(guilty[:-1] or guilty)
         return any(self._serving("pull", digest))
 
     def _serving(self, capability: str, digest: str = "") -> list[Server]:

@@ -7,6 +7,8 @@ from enum import IntEnum
 
 from podwright import errors
 
+MESSAGE_LIMIT = 1000
+
 
 class Rank(IntEnum):
     """How far a request got; the furthest failure is the one worth telling."""
@@ -18,6 +20,11 @@ class Rank(IntEnum):
     MISSING = 4
 
 
+def shown(text: str, limit: int = 200) -> str:
+    """Words of a server for one line of a log or a message."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text[:limit])
+
+
 class HostFailure(Exception):
     """One server failed; the next may be tried. `message` names the server, `status` is HTTP's, if it came to that.
 
@@ -27,7 +34,7 @@ class HostFailure(Exception):
     def __init__(self, rank: Rank, message: str, *, status: int = 0, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.rank = rank
-        self.message = message
+        self.message = shown(message, MESSAGE_LIMIT)
         self.status = status
         self.retry_after_s = retry_after_s
 

@@ -42,7 +42,12 @@ class Host:
     @property
     def name(self) -> str:
         """Host and port, for messages and credentials."""
-        return urlsplit(self.url).netloc
+        return place_of(self.url)
+
+
+def place_of(url: str) -> str:
+    """Host and port of a URL, without the user and password that some have in front of them."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +129,10 @@ def _server_url(url: str, place: _Place) -> SplitResult:
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:  # brackets or a port that is no number
         usable = False
+    if "@" in url:
+        shown = url.rpartition("@")[2]
+        why = f"{place.folder}/hosts.toml: the URL of {shown!r} has a user in it, which everybody would see"
+        raise FailedPrecondition(why, hint="keep logins in Docker's config file")
     if not usable:
         raise FailedPrecondition(f"{place.folder}/hosts.toml: {url!r} is not the URL of a server")
     return parts
@@ -191,7 +200,7 @@ def _headers(settings: dict[str, Any], place: _Place) -> tuple[tuple[str, str], 
     found = []
     for name, value in (_typed(settings, "header", dict, place) or {}).items():
         for item in value if isinstance(value, list) else [value]:
-            if not isinstance(item, str):
+            if not isinstance(item, str) or not item.isprintable():
                 raise _wrong(place, f"header.{name}")
             found.append((name, item))
     return tuple(found)

@@ -10,6 +10,7 @@ import msgspec
 
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.runtime.model.image import hex_of
+from podwright.runtime.registry.failure import shown
 from podwright.runtime.registry.platforms import Platform, normalised
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -128,7 +129,7 @@ def parse(data: bytes, media_type: str, name: str) -> Manifest | Index:
         if not manifest.artifact:
             _check_layer_types(manifest.layers, name)
         return manifest
-    raise FailedPrecondition(f"{name} is no image: its manifest's type is {media_type or 'unknown'}")
+    raise FailedPrecondition(f"{name} is no image: its manifest's type is {shown(media_type) or 'unknown'}")
 
 
 def parse_config(data: bytes, name: str) -> ImageDocument:
@@ -149,7 +150,7 @@ def ranked(manifests: Sequence[Descriptor], wanted: Sequence[Platform], name: st
     fitting += [entry for entry, own in images if own is None]
     if not fitting:
         have = ", ".join(sorted({str(own) for _, own in images})) or "none"
-        raise NoPlatform(f"{name} has no image for {wanted[0]}; it has {have}")
+        raise NoPlatform(f"{name} has no image for {wanted[0]}; it has {shown(have)}")
     return fitting
 
 

@@ -129,7 +129,7 @@ class Server:
         }.get(rank := RANKS.get(response.status, Rank.UNAVAILABLE), f"answers {response.status} {response.reason}")
         return HostFailure(
             rank,
-            f"{self.name} {what}{': ' + said if said else ''}",
+            self._authorizer.hide(f"{self.name} {what}{': ' + said if said else ''}"),
             status=response.status,
             retry_after_s=retry_after_s(response.headers.get("Retry-After")) if response.status in PAUSES_S else None,
         )

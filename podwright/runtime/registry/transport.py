@@ -12,13 +12,13 @@ import logging
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from podwright import __version__
 from podwright.errors import FailedPrecondition
 from podwright.runtime.registry import proxies
 from podwright.runtime.registry.failure import HostFailure, Rank
-from podwright.runtime.registry.hosts import Host
+from podwright.runtime.registry.hosts import Host, place_of
 from podwright.runtime.registry.patience import Pace
 
 if TYPE_CHECKING:
@@ -73,20 +73,21 @@ class Transport:
         Raises HostFailure when there is none, FailedPrecondition for unusable TLS settings.
         """
         first = urlsplit(url)
-        sent = BASE_HEADERS | dict(host.headers) | dict(headers)
+        sent = _headers(host, headers)
         for _ in range(REDIRECT_LIMIT):
             response = await self._send(host, method, url, sent, data)
             try:
                 if response.status not in REDIRECTS or not response.headers.get("Location"):
                     yield response
                     return
-                url = urljoin(url, response.headers["Location"])
+                url, target = _target(host, url, response.headers["Location"])
             finally:
                 response.release()
-            target = urlsplit(url)
             if target.scheme not in ("http", "https") or (first.scheme, target.scheme) == ("https", "http"):
-                raise HostFailure(Rank.GARBAGE, f"{host.name} redirects to {target.scheme}://{target.netloc}")
+                raise HostFailure(Rank.GARBAGE, f"{host.name} redirects to {target.scheme}://{place_of(url)}")
             if (target.scheme, target.netloc) != (first.scheme, first.netloc):
+                if data is not None:
+                    raise HostFailure(Rank.GARBAGE, f"{host.name} redirects credentials to {place_of(url)}")
                 sent = {name: value for name, value in sent.items() if name.lower() in TRAVELLING_HEADERS}
         raise HostFailure(Rank.GARBAGE, f"{host.name} redirects in a circle")
 
@@ -96,7 +97,7 @@ class Transport:
         session = await self._opened()
         timeouts = _load().ClientTimeout
         connect_s = host.dial_timeout_s or self._connect_timeout_s
-        with self._reported(host.name, urlsplit(url).netloc):
+        with self._reported(host.name, place_of(url)):
             return await session.request(
                 method,
                 url,
@@ -178,11 +179,30 @@ class Transport:
         parts = urlsplit(url)
         if parts.scheme != "https":
             return True
-        own = parts.netloc == host.name
+        own = place_of(url) == host.name
         key = host.url if own else ""
         if key not in self._contexts:
             self._contexts[key] = await asyncio.to_thread(_context, host if own else None)
         return self._contexts[key]
+
+
+def _headers(host: Host, own: Mapping[str, str]) -> dict[str, str]:
+    """Ours, and those that are configured for the host; a header given several times is one list (RFC 9110, 5.3)."""
+    configured: dict[str, str] = {}
+    for name, value in host.headers:
+        key = name.lower()
+        configured[key] = f"{configured[key]}, {value}" if key in configured else value
+    ours = {name.lower() for name in own}
+    usual = {name: value for name, value in BASE_HEADERS.items() if name.lower() not in configured.keys() | ours}
+    return usual | {key: value for key, value in configured.items() if key not in ours} | dict(own)
+
+
+def _target(host: Host, url: str, location: str) -> tuple[str, SplitResult]:
+    try:
+        joined = urljoin(url, location)
+        return joined, urlsplit(joined)
+    except ValueError as failure:  # its text may be the URL, which may be signed
+        raise HostFailure(Rank.GARBAGE, f"{host.name} redirects to what is no URL") from failure
 
 
 def _load() -> Any:
