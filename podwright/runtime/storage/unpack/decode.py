@@ -10,12 +10,21 @@ import hashlib
 import queue
 import threading
 from collections.abc import Iterator
-from typing import Any, Protocol
 
 from isal import igzip_lib
 
 from podwright.runtime.storage.unpack.failure import UnpackError
 from podwright.runtime.storage.unpack.source import Source
+
+TYPE_CHECKING = False  # typing would take longer to import than a small layer to unpack
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class Readable(Protocol):
+        """What the decoders offer: some bytes, at most `size`, empty at the end."""
+
+        def read(self, size: int = ...) -> bytes: ...
+
 
 CHUNK_BYTES = 1 << 20
 AHEAD_CHUNKS = 4
@@ -25,12 +34,6 @@ RATIO_FREE_BYTES = 1 << 30
 GZIP_MAGIC = b"\x1f\x8b\x08"
 DAMAGED: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment] # the stub takes the class for an instance
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-
-
-class Readable(Protocol):
-    """What the decoders offer: some bytes, at most `size`, empty at the end."""
-
-    def read(self, size: int = CHUNK_BYTES) -> bytes: ...
 
 
 class GzipReader:

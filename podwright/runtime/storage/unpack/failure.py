@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+TYPE_CHECKING = False  # typing would take longer to import than a small layer to unpack
+if TYPE_CHECKING:
+    from typing import Literal
 
-Kind = Literal["bad", "limit", "space", "aborted", "io"]
+    Kind = Literal["bad", "limit", "space", "aborted", "io"]
 
 
 class UnpackError(Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from podwright.runtime.storage.unpack.failure import UnpackError
 
@@ -15,19 +14,33 @@ _BLANK_CHECKSUM = sum(b" " * 8)
 GNU_MAGIC = b"ustar  \0"
 
 
-class Header(NamedTuple):
+class Header:
     """The fields as they stand; `name` includes ustar's prefix. `mtime` in seconds."""
 
-    name: bytes
-    mode: int
-    uid: int
-    gid: int
-    size: int
-    mtime: int
-    kind: bytes
-    linkname: bytes
-    major: bytes
-    minor: bytes
+    __slots__ = ("gid", "kind", "linkname", "major", "minor", "mode", "mtime", "name", "size", "uid")
+
+    def __init__(  # noqa: PLR0913 # as many as the format has fields
+        self,
+        name: bytes,
+        *,
+        mode: int,
+        uid: int,
+        gid: int,
+        size: int,
+        mtime: int,
+        kind: bytes,
+        linkname: bytes,
+        device: tuple[bytes, bytes],
+    ) -> None:
+        self.name = name
+        self.mode = mode
+        self.uid = uid
+        self.gid = gid
+        self.size = size
+        self.mtime = mtime
+        self.kind = kind
+        self.linkname = linkname
+        self.major, self.minor = device
 
 
 def number(field: bytes) -> int:
@@ -57,15 +70,14 @@ def parse(block: bytes) -> Header | None:
         raise UnpackError("bad", "a tar header has a negative size")
     return Header(
         name,
-        number(mode) & 0o7777,
-        number(uid),
-        number(gid),
-        size_bytes,
-        number(mtime),
-        kind,
-        linkname.partition(b"\0")[0],
-        major,
-        minor,
+        mode=number(mode) & 0o7777,
+        uid=number(uid),
+        gid=number(gid),
+        size=size_bytes,
+        mtime=number(mtime),
+        kind=kind,
+        linkname=linkname.partition(b"\0")[0],
+        device=(major, minor),
     )
 
 

@@ -7,11 +7,10 @@ report is there, be it a success or a failure; anything else is a bug, told on s
 from __future__ import annotations
 
 import errno
-import json
+import gc
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from podwright.runtime.storage.unpack import decode
 from podwright.runtime.storage.unpack.archive import Archive
@@ -24,6 +23,7 @@ MARKS_FD = 3
 SWITCH_INTERVAL_S = 0.0005  # the decoding thread needs the interpreter rarely and briefly, but then soon
 PARENT_CHECK_ENTRIES = 256
 SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
+Report = Mapping[str, int | str | list[str]]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,6 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     tree, *numbers = arguments
     expected_bytes, max_bytes, max_entries = map(int, numbers)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.disable()  # nothing here refers to itself, and what is made lives to the end or is gone at once
+    report: Report
     try:
         report = unpack(tree, Source(BLOB_FD, MARKS_FD, expected_bytes), max_bytes, max_entries)
     except UnpackError as failure:
@@ -41,11 +43,11 @@ def main(arguments: Sequence[str]) -> int:
         report = {"kind": kind, "message": f"{os.strerror(failure.errno or errno.EIO)}{name}"}
     except RecursionError:
         report = {"kind": "bad", "message": "directories of the layer are nested too deeply"}
-    os.write(1, json.dumps(report).encode())
+    _write_all(1, as_json(report))
     return 0
 
 
-def unpack(tree_path: str, source: Source, max_bytes: int, max_entries: int) -> dict[str, Any]:
+def unpack(tree_path: str, source: Source, max_bytes: int, max_entries: int) -> Report:
     """Unpack below `tree_path`, which becomes this process's root. Raises UnpackError and OSError."""
     os.umask(0)
     plain = decode.Plain(decode.opened(source), source.expected_bytes, max_bytes)
@@ -69,3 +71,26 @@ def unpack(tree_path: str, source: Source, max_bytes: int, max_entries: int) -> 
         "lost_xattrs": totals.lost_xattrs,
         "implicit": sorted(name.decode("latin-1") for name in totals.implicit),
     }
+
+
+def as_json(value: Report | int | str | list[str]) -> bytes:
+    """What json.dumps would give; that module alone takes longer to import than a small layer to unpack."""
+    if isinstance(value, int):
+        return b"%d" % value
+    if isinstance(value, str):
+        return b'"%s"' % b"".join(map(_escaped, value))
+    if isinstance(value, list):
+        return b"[" + b",".join(map(as_json, value)) + b"]"
+    return b"{" + b",".join(as_json(key) + b":" + as_json(item) for key, item in value.items()) + b"}"
+
+
+def _escaped(character: str) -> bytes:
+    code = ord(character)
+    if code <= 0xFFFF:
+        return b"\\u%04x" % code
+    return b"\\u%04x\\u%04x" % (0xD7C0 + (code >> 10), 0xDC00 + (code & 0x3FF))
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from podwright.runtime.storage.unpack import header
 from podwright.runtime.storage.unpack.archive import REGULAR, Bytes, Entry
@@ -32,16 +30,16 @@ HARMLESS_BLOCK_MAJORS = (1, 7)
 MEMORY_DEVICES = tuple(os.makedev(1, minor) for minor in (1, 2, 4))  # mem, kmem, port
 
 
-@dataclass(slots=True, kw_only=True)
 class Totals:
     """What the layer holds: `used_bytes` on disk, `inodes` of any kind, `file_bytes` with holes counted."""
 
-    used_bytes: int = 0
-    inodes: int = 0
-    file_bytes: int = 0
-    entries: int = 0
-    lost_xattrs: int = 0
-    implicit: set[bytes] = field(default_factory=set)
+    def __init__(self) -> None:
+        self.used_bytes = 0
+        self.inodes = 0
+        self.file_bytes = 0
+        self.entries = 0
+        self.lost_xattrs = 0
+        self.implicit: set[bytes] = set()
 
 
 class Tree:
@@ -248,7 +246,7 @@ class Tree:
             return
         if not path:
             raise UnpackError("bad", "the layer's root is not a directory")
-        shutil.rmtree(path)
+        _delete_tree(path)
         below = path + b"/"
         for names in (self._directories, self._whiteouts, self.totals.implicit):
             names -= {name for name in names if name == path or name.startswith(below)}
@@ -276,6 +274,22 @@ def _write(fd: int, data: bytes) -> None:
     written = os.write(fd, data)
     while written < len(data):
         written += os.write(fd, memoryview(data)[written:])
+
+
+def _delete_tree(path: bytes) -> None:
+    for folder, folders, files in os.walk(path, topdown=False, onerror=_raise):
+        for name in files:
+            os.unlink(folder + b"/" + name)
+        for name in folders:
+            if os.path.islink(folder + b"/" + name):
+                os.unlink(folder + b"/" + name)
+            else:
+                os.rmdir(folder + b"/" + name)
+    os.rmdir(path)
+
+
+def _raise(failure: OSError) -> None:
+    raise failure
 
 
 def _check_space(size: int) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from podwright.runtime.storage.unpack import header, pax
 from podwright.runtime.storage.unpack.archive import Archive
 from podwright.runtime.storage.unpack.failure import UnpackError
+from podwright.runtime.storage.unpack.program import as_json
 
 
 def entries(data: bytes, chunk: int = 700) -> list[tuple[bytes, bytes, int]]:
@@ -159,3 +161,9 @@ def test_times(text: bytes, value: int) -> None:
 def test_impossible_sparse_maps(pieces: list[tuple[int, int]], stored: int, real: int) -> None:
     with pytest.raises(UnpackError):
         pax.checked_pieces(pieces, stored, real, b"x")
+
+
+@given(text=st.text(), names=st.lists(st.text()), number=st.integers())
+def test_reports_are_json(text: str, names: list[str], number: int) -> None:
+    report = {"message": text, "implicit": names, "inodes": number}
+    assert json.loads(as_json(report)) == report
