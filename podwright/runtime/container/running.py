@@ -9,7 +9,9 @@ The monitor (conmon) is watched by a pidfd: it ends after the container, when it
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import time
 
 import msgspec
 
@@ -27,6 +29,7 @@ from podwright.runtime.model.sandbox import SandboxState
 
 log = logging.getLogger(__name__)
 
+BUSY_TIMEOUT_S, BUSY_POLL_S = 2.0, 0.002
 SHARED_PID_MODES = frozenset({NamespaceMode.POD, NamespaceMode.NODE, NamespaceMode.TARGET})
 
 
@@ -51,7 +54,7 @@ class Runner:
                     self._env.monitored(container),
                     lambda monitor, when: self._note_monitor(container.id, monitor, when),
                 )
-            await handler.start(container.id)
+            await handler.start(container.id, self._env.paths(container.id).bundle)
             record = self._env.store.put(
                 msgspec.structs.replace(
                     self._env.store.get(container.id),
@@ -103,7 +106,7 @@ class Runner:
         if monitor is not None:
             await monitor.wait()
         monitored = env.monitored(container)
-        kills = await asyncio.to_thread(cgroup.oom_kills, env.cgroups, container.cgroup)
+        kills = cgroup.oom_kills(env.cgroups, container.cgroup)
         oom_killed = exits.had_oom_kill(kills, conmon.oom_file(monitored))
         end = exits.read(conmon.exit_file(monitored), oom_killed=oom_killed, now=env.store.now())
         if end.reason == exits.UNKNOWN:  # without its monitor, even the first process may have gone on
@@ -153,6 +156,12 @@ class Runner:
         if watch is not None:
             await asyncio.shield(watch)
 
+    async def clear_ended(self, container: Container) -> None:
+        """As `clear`, for a container whose end is on record; most runtimes' delete has nothing more to do then."""
+        bundle = self._env.paths(container.id).bundle
+        ask_runtime = not self._env.handler_of_record(container).leaves_only_files(bundle)
+        await self.clear(container, ask_runtime=ask_runtime)
+
     async def clear(self, container: Container, *, ask_runtime: bool = True) -> None:
         """Remove what the runtime and the kernel keep of a container that has ended, also when the runtime fails.
 
@@ -168,8 +177,18 @@ class Runner:
         handler.forget(container.id)
 
     def _clear_cgroup(self, container: Container) -> None:
-        cgroup.kill_all(self._env.cgroups, container.cgroup)
-        cgroup.remove(self._env.cgroups, container.cgroup)
+        """A process is listed no more a moment before it has left: until then its cgroup is busy."""
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            cgroup.kill_all(self._env.cgroups, container.cgroup)
+            try:
+                cgroup.remove(self._env.cgroups, container.cgroup)
+            except OSError as failure:
+                if failure.errno != errno.EBUSY or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+            time.sleep(BUSY_POLL_S)
 
     def close(self) -> None:
         """Stop watching; containers and their monitors go on."""

@@ -151,7 +151,7 @@ class ContainerService:
     async def _remove(self, container_id: ContainerId) -> None:
         await self._stopper.stop(self.store.get(container_id), 0)
         container = self.store.get(container_id)
-        await self._runner.clear(container)
+        await self._runner.clear_ended(container)
         await recovery.forget(self._env, container)
 
     async def exec_sync(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Completed:

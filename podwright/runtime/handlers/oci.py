@@ -26,6 +26,7 @@ REPLY_LIMIT_BYTES = 65536
 RUNC_RECORD = re.compile(r'level=\w+ msg="((?:[^"\\]|\\.)*)"')
 # Below these no container starts: measured with crun 1.8 (256 KiB is enough, 128 is not) and runc 1.1 (4 MiB, 2).
 CRUN_FLOOR_BYTES, OTHER_FLOOR_BYTES = 256 * 1024, 4 * 1024 * 1024
+KNOWN_TO_KEEP_FILES = frozenset({"crun", "runc"})
 CRUN_PREFIX = re.compile(r"^(\d{4}-\d\d-\d\dT\S+Z: )?(error: )?")
 
 
@@ -51,10 +52,15 @@ class Programs:
     """What a handler runs: absolute paths, and what is known of the programs there."""
 
     runtime: str
-    is_crun: bool
+    kind: str  # what the runtime calls itself
     conmon: str
     conmon_options: frozenset[str]  # the long options that this conmon has
     sealed: SealedProgram | None = None  # the runtime, if it is to be run from a sealed copy
+
+    @property
+    def is_crun(self) -> bool:
+        """Whether what is known of crun holds."""
+        return self.kind == "crun"
 
 
 class OciHandler:
@@ -154,9 +160,10 @@ class OciHandler:
         except ValueError as nonsense:
             raise Unknown(f"{self.name} ran {container_id[:12]}, but left no PID") from nonsense
 
-    async def start(self, container_id: str) -> None:
+    async def start(self, container_id: str, bundle: str) -> None:
         """Let the created process run its program. Raises Unknown with the runtime's words."""
-        if not (self._programs.is_crun and release_from_fifo(f"{self._state}/{container_id}/exec.fifo")):
+        in_short = self._programs.is_crun and not may_have(bundle, "poststart")
+        if not (in_short and release_from_fifo(f"{self._state}/{container_id}/exec.fifo")):
             await self._call("start", container_id)
 
     async def delete(self, container_id: str) -> None:
@@ -164,6 +171,16 @@ class OciHandler:
         if not os.path.isdir(f"{self._state}/{container_id}"):
             return
         await self._call("delete", "--force", container_id)
+
+    def leaves_only_files(self, bundle: str) -> bool:
+        """Whether the runtime keeps nothing but its state of a container that has ended: `forget` does then.
+
+        crun's and runc's delete kill what is left in the cgroup, remove it, and their own files. Besides they run
+        hooks and remove a resctl group, if the spec has such, and have systemd stop its scope. Of others nothing is
+        known.
+        """
+        is_known = self._programs.kind in KNOWN_TO_KEEP_FILES and not self._systemd_cgroup
+        return is_known and not may_have(bundle, "hooks", "intelRdt")
 
     def forget(self, container_id: str) -> None:
         """Drop the runtime's state of a container that it cannot delete; processes and cgroup are the caller's."""
@@ -241,7 +258,7 @@ class OciHandler:
 
 
 def release_from_fifo(path: str) -> bool:
-    """What `crun start` does for a container without poststart hooks, and ours have none, but for its 4 ms.
+    """What `crun start` does for a container without poststart hooks, but for its 4 ms.
 
     The created process waits to read a byte from this fifo, whose presence means "created" to crun (libcrun,
     status.c). False, with nothing done, when it is not there or nobody reads from it yet.
@@ -256,6 +273,16 @@ def release_from_fifo(path: str) -> bool:
     finally:
         os.close(fifo)
     return True
+
+
+def may_have(bundle: str, *parts: str) -> bool:
+    """Whether one of these keys may be in a bundle's spec: they are looked for without reading it as JSON."""
+    try:
+        with open(f"{bundle}/config.json", "rb") as file:
+            spec = file.read()
+    except OSError:
+        return True
+    return any(f'"{part}"'.encode() in spec for part in parts)
 
 
 def read_text(path: str, limit_bytes: int) -> str:

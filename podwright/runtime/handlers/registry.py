@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 PREFERENCE = ("crun", "runc")
 QUERY_TIMEOUT_S = 10.0
 COPY_THEMSELVES = frozenset({"crun", "runc"})  # see `linux.sealed`
-NO_PROGRAMS = Programs(runtime="crun", is_crun=False, conmon="conmon", conmon_options=frozenset())
+NO_PROGRAMS = Programs(runtime="crun", kind="", conmon="conmon", conmon_options=frozenset())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ async def _programs(name: str, settings: configuration.Handler, state: str, runn
     sealed = None
     if kind in COPY_THEMSELVES and not selinux.is_enabled():  # whose policy goes by the label of the program's file
         sealed = SealedProgram(runtime, f"{state}/programs/{name}/{os.path.basename(runtime)}")
-    return Programs(runtime=runtime, is_crun=kind == "crun", conmon=conmon, conmon_options=options, sealed=sealed)
+    return Programs(runtime=runtime, kind=kind, conmon=conmon, conmon_options=options, sealed=sealed)
 
 
 def _program(name: str) -> str:

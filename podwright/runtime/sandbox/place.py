@@ -60,17 +60,24 @@ def unmake(paths: SandboxPaths) -> None:
     """Let go of everything that `make` may have made; absent parts are fine. Raises OSError."""
     if not os.path.isdir(paths.directory):
         return
-    for pin in (paths.netns, paths.ipcns, paths.utsns, paths.userns):
-        namespaces.unpin(pin)
-    mount.unmount(paths.shm)
+    unpin(paths)
     shutil.rmtree(paths.directory)
 
 
 def unpin(paths: SandboxPaths) -> None:
     """Let go of the namespaces and /dev/shm of a stopped sandbox, but keep its files."""
-    for pin in (paths.netns, paths.ipcns, paths.utsns, paths.userns):
+    for pin in _pins(paths):
         namespaces.unpin(pin)
     mount.unmount(paths.shm)
+
+
+def is_unpinned(paths: SandboxPaths) -> bool:
+    """Whether `unpin` has been here: nothing is left for it."""
+    return not any(os.path.lexists(pin) for pin in _pins(paths)) and not os.path.ismount(paths.shm)
+
+
+def _pins(paths: SandboxPaths) -> tuple[str, ...]:
+    return paths.netns, paths.ipcns, paths.utsns, paths.userns
 
 
 def is_intact(config: SandboxConfig, paths: SandboxPaths) -> bool:

@@ -222,7 +222,8 @@ class SandboxService:
         await self._infra.delete(sandbox)
         if sandbox.netns and (sandbox.attachment is not None or sandbox.state is SandboxState.CREATING):
             await self._network.detach(attach_request(sandbox), sandbox.attachment)
-        await asyncio.to_thread(place.unpin, paths)
+        if not place.is_unpinned(paths):
+            await asyncio.to_thread(place.unpin, paths)
         current = self.store.find(sandbox.id)
         if current is None:
             return

@@ -80,6 +80,23 @@ async def test_a_node_a_mount_a_variable_a_group_and_a_hook(node: Node, director
     await node.emptied()
 
 
+async def test_hooks_of_a_containers_whole_life(node: Node, directories: tuple[Path, Path]) -> None:
+    """Also those of the steps that a runtime need not be asked for when there are no hooks."""
+    folder = directories[0].parent / "called"
+    folder.mkdir()
+    names = ("prestart", "createRuntime", "createContainer", "poststart", "poststop")
+    hooks = [{"hookName": name, "path": "/bin/touch", "args": ["touch", str(folder / name)]} for name in names]
+    _write(directories[0] / "vendor.json", hooks=hooks)
+    pod = await node.pod()
+    container = await pod.run(CDI_devices=ASKED)
+    assert {path.name for path in folder.iterdir()} == {*names} - {"poststop"}
+    await pod.stop(container, timeout=0)
+    assert not (folder / "poststop").exists()
+    await node.cri.call(node.cri.runtime.RemoveContainer, api.RemoveContainerRequest(container_id=container))
+    assert (folder / "poststop").exists()
+    await node.emptied()
+
+
 async def test_devices_of_the_annotations(node: Node, directories: tuple[Path, Path]) -> None:
     (directories[0] / "vendor.yaml").write_text(
         """

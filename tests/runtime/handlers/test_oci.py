@@ -1,0 +1,49 @@
+"""What can be told of a bundle without its runtime."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from podwright.process import PosixProcessRunner
+from podwright.runtime.handlers.oci import OciHandler, Programs, may_have
+
+SPEC = {"process": {"args": ["sh"]}, "linux": {"namespaces": []}}
+HOOKS = {**SPEC, "hooks": {"poststop": [{"path": "/x"}]}}
+GROUP = {**SPEC, "linux": {"intelRdt": {"closID": "x"}}}
+
+
+def _handler(folder: Path, kind: str, *, systemd: bool) -> OciHandler:
+    programs = Programs(runtime=f"/{kind}", kind=kind, conmon="/conmon", conmon_options=frozenset())
+    return OciHandler(
+        kind, programs, state=str(folder), runner=PosixProcessRunner(), timeout_s=1.0, systemd_cgroup=systemd
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "systemd", "spec", "only_files"),
+    [
+        pytest.param("crun", False, SPEC, True, id="crun"),
+        pytest.param("runc", False, SPEC, True, id="runc"),
+        pytest.param("runsc", False, SPEC, False, id="another"),
+        pytest.param("", False, SPEC, False, id="nameless"),
+        pytest.param("crun", True, SPEC, False, id="systemd"),
+        pytest.param("crun", False, HOOKS, False, id="hooks"),
+        pytest.param("crun", False, GROUP, False, id="resctl"),
+        pytest.param("crun", False, None, False, id="no spec"),
+    ],
+)
+def test_what_a_runtime_leaves(
+    tmp_path: Path, kind: str, systemd: bool, spec: dict[str, object] | None, only_files: bool
+) -> None:
+    if spec is not None:
+        (tmp_path / "config.json").write_text(json.dumps(spec))
+    assert _handler(tmp_path, kind, systemd=systemd).leaves_only_files(str(tmp_path)) is only_files
+
+
+def test_a_word_of_the_request_counts_as_a_part(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({**SPEC, "annotations": {"poststart": ""}}))
+    assert may_have(str(tmp_path), "poststart")
+    assert not may_have(str(tmp_path), "poststop")
