@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, ResourceExhausted
+from podwright.runtime.state.checkpoint import Checkpoints
 from podwright.runtime.state.clock import Clock
 from podwright.runtime.state.lock import hold
 
@@ -40,6 +41,7 @@ class Database:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._spare)
         self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._checkpoints = Checkpoints(self._path)
         self._depth = 0
         self.clock = Clock()  # of all that is on record here
         self._open()
@@ -87,11 +89,14 @@ class Database:
     def execute(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
         """Run one statement. Raises ResourceExhausted when the disk is full and Internal for other failures."""
         try:
-            return self._connection.execute(statement, parameters).fetchall()
+            rows = self._connection.execute(statement, parameters).fetchall()
         except sqlite3.OperationalError as failure:
             if failure.sqlite_errorcode == sqlite3.SQLITE_FULL:
                 raise self._full() from failure
             raise Internal(f"state database: {failure}") from failure
+        if not self._connection.in_transaction:
+            self._checkpoints.note_commit()
+        return rows
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -113,6 +118,7 @@ class Database:
 
     def close(self) -> None:
         """Close, and let go of the root."""
+        self._checkpoints.finish()
         self._connection.close()
         _reserve(self._spare)
         os.close(self._lock)
