@@ -14,7 +14,7 @@ from podwright.errors import InvalidArgument
 from podwright.linux import detached
 from podwright.runtime import config as configuration
 from podwright.runtime.handlers.registry import Handlers
-from podwright.runtime.network import NetworkService
+from podwright.runtime.network import NetworkService, Readiness
 from podwright.runtime.sandbox.userns import UserNamespaces
 
 
@@ -28,6 +28,7 @@ class RuntimeRpcs:
         self._users = users
         self._handlers = handlers
         self._network = network
+        self._told: tuple[tuple[Readiness, bool], bytes] | None = None  # the last state and its reply
 
     async def Version(self, _request: api.VersionRequest, _: Any) -> api.VersionResponse:
         return api.VersionResponse(
@@ -37,8 +38,20 @@ class RuntimeRpcs:
             runtime_api_version="v1",
         )
 
-    async def Status(self, request: api.StatusRequest, _: Any) -> api.StatusResponse:
-        network = self._network.readiness()
+    async def Status(self, request: api.StatusRequest, _: Any) -> api.StatusResponse | bytes:
+        """The reply is kept encoded: a kubelet asks again and again, and nothing changes."""
+        state = (self._network.readiness(), not await self._users.lacking())
+        if request.verbose:
+            response = self._status(*state)
+            # critest asks the file system of what containerd calls its stateDir whether it can map owners.
+            places = {"stateDir": f"{self._config.root}/containers"}
+            response.info["config"] = json.dumps({**msgspec.to_builtins(self._config), **places})
+            return response
+        if self._told is None or self._told[0] != state:
+            self._told = (state, self._status(*state).SerializeToString())
+        return self._told[1]
+
+    def _status(self, network: Readiness, user_namespaces: bool) -> api.StatusResponse:
         has_runtime = bool(self._handlers.names())
         conditions = [
             api.RuntimeCondition(
@@ -51,8 +64,7 @@ class RuntimeRpcs:
                 type="NetworkReady", status=network.ready, reason=network.reason, message=network.message
             ),
         ]
-        user_namespaces = not await self._users.lacking()
-        response = api.StatusResponse(
+        return api.StatusResponse(
             status=api.RuntimeStatus(conditions=conditions),
             runtime_handlers=self._runtime_handlers(user_namespaces=user_namespaces),
             features=api.RuntimeFeatures(
@@ -61,11 +73,6 @@ class RuntimeRpcs:
                 mount_options=True,
             ),
         )
-        if request.verbose:
-            # critest asks the file system of what containerd calls its stateDir whether it can map owners.
-            places = {"stateDir": f"{self._config.root}/containers"}
-            response.info["config"] = json.dumps({**msgspec.to_builtins(self._config), **places})
-        return response
 
     def _runtime_handlers(self, *, user_namespaces: bool) -> list[api.RuntimeHandler]:
         """One per handler, and one without a name that stands for the default."""

@@ -32,6 +32,7 @@ LINE_LIMIT_BYTES = 1000
 HELLO = b"made"
 UNSHARE_OPTIONS = {"user": "-U", "net": "-n", "ipc": "-i", "uts": "-u"}
 # Any range will do to see whether the kernel maps at all.
+TRY_AGAIN_AFTER_S = 10.0  # what a host lacks costs a kubelet's every question two processes otherwise
 TRIAL = (IdMapping(host_id=65536, container_id=0, length=65536),)
 
 
@@ -45,6 +46,8 @@ class UserNamespaces:
         self._state = state
         self._trial = asyncio.Lock()
         self._works = False
+        self._failure = ""
+        self._try_again_at = float("-inf")
 
     async def make(self, config: SandboxConfig, paths: SandboxPaths) -> None:
         """Pin the pod's user namespace and those that belong to it, and set them up; `place.unmake` undoes it.
@@ -80,21 +83,31 @@ class UserNamespaces:
             raise FailedPrecondition(f"user namespaces are not supported on this host: {reason}")
 
     async def lacking(self) -> str:
-        """What the host lacks for pods with user namespaces; empty when they work, which is tried once."""
+        """What the host lacks for pods with user namespaces; empty when they work, which is tried once.
+
+        What does not work is tried again after a while: somebody may have set the host right.
+        """
         async with self._trial:
             if self._works:
                 return ""
             if closed := _closed_directory(self._state):
                 return f"{closed} keeps others than root out (chmod o+x, or choose another --state)"
-            try:
-                async with self.opened(UserNamespace(uids=TRIAL, gids=TRIAL)) as fd:
-                    await asyncio.to_thread(try_idmapped_overlay, self._root, self._state, fd)
-            except PodwrightError as failure:
-                return failure.message
-            except OSError as failure:
-                return f"idmapped mounts below {self._root}: {failure.strerror}"
-            self._works = True
-            return ""
+            now = asyncio.get_running_loop().time()
+            if now >= self._try_again_at:
+                self._try_again_at = now + TRY_AGAIN_AFTER_S
+                self._failure = await self._try()
+                self._works = not self._failure
+            return self._failure
+
+    async def _try(self) -> str:
+        try:
+            async with self.opened(UserNamespace(uids=TRIAL, gids=TRIAL)) as fd:
+                await asyncio.to_thread(try_idmapped_overlay, self._root, self._state, fd)
+        except PodwrightError as failure:
+            return failure.message
+        except OSError as failure:
+            return f"idmapped mounts below {self._root}: {failure.strerror}"
+        return ""
 
     @contextlib.asynccontextmanager
     async def _child(self, kinds: Iterable[str], user: UserNamespace) -> AsyncIterator[int]:
