@@ -165,5 +165,5 @@ def test_impossible_sparse_maps(pieces: list[tuple[int, int]], stored: int, real
 
 @given(text=st.text(), names=st.lists(st.text()), number=st.integers())
 def test_reports_are_json(text: str, names: list[str], number: int) -> None:
-    report = {"message": text, "implicit": names, "inodes": number}
+    report: dict[str, int | str | list[str]] = {"message": text, "implicit": names, "inodes": number}
     assert json.loads(as_json(report)) == report
