@@ -133,12 +133,12 @@ def memory_held_bytes(host: CgroupHost, path: str) -> int | None:
 
 
 def processes(host: CgroupHost, path: str) -> set[int]:
-    """The processes in the cgroup and below it, in any hierarchy."""
+    """The processes in the cgroup and below it, in any hierarchy, but for those of PID namespaces unknown to us."""
     found: set[int] = set()
     for directory in host.directories(path):
         for folder, _, _ in os.walk(directory):
             with contextlib.suppress(OSError), open(f"{folder}/cgroup.procs", encoding="ascii") as file:
-                found.update(int(line) for line in file)
+                found.update(pid for line in file if (pid := int(line)))  # unknown ones are all 0
     return found
 
 

@@ -37,8 +37,11 @@ async def test_a_shared_pid_namespace_that_was_made_but_never_answered(
     await faulty_node.pull()
     config = faulty_node.config(namespaces=SHARED_PID)
     faulty.commit("hang after run")
+    making = asyncio.create_task(faulty_node.sandbox(config, HANDLER))
+    await asyncio.sleep(0.3)
+    assert await faulty_node.listed() == []  # nor is it told of before it is READY
     with pytest.raises(DeadlineExceeded):
-        await faulty_node.sandbox(config, HANDLER)
+        await making
     assert await faulty_node.listed() == []
     await faulty_node.audited()
     faulty.behave()

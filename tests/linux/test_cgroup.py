@@ -117,6 +117,14 @@ def test_memory_files(tmp_path: Path, files: dict[str, str]) -> None:
     assert cgroup.oom_kills(host, "/gone") is None
 
 
+def test_processes_that_nobody_here_can_name(tmp_path: Path) -> None:
+    """They are listed as 0, which kill(2) would take for the caller's own group."""
+    (tmp_path / "c" / "below").mkdir(parents=True)
+    (tmp_path / "c" / "cgroup.procs").write_text("0\n12\n0\n")
+    (tmp_path / "c" / "below" / "cgroup.procs").write_text("13\n")
+    assert cgroup.processes(CgroupHost(layout="v2", unified=str(tmp_path)), "/c") == {12, 13}
+
+
 def test_limits_need_their_controller() -> None:
     v2 = CgroupHost(layout="v2", unified="/sys/fs/cgroup", unified_controllers=frozenset({"memory"}))
     assert (v2.has("memory"), v2.has("hugetlb")) == (True, False)
