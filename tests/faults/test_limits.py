@@ -76,7 +76,9 @@ async def test_every_limit_changes_through_every_runtime(node: Node, handler: st
 
 
 @pytest.mark.parametrize(
-    ("fault", "error"), [("fail update", Unknown), ("hang update", DeadlineExceeded)], ids=["fails", "hangs"]
+    ("fault", "error"),
+    [("fail update", Unknown), ("hang update", DeadlineExceeded), ("hang after update", DeadlineExceeded)],
+    ids=["fails", "hangs", "hangs when it is done"],
 )
 async def test_a_runtime_that_does_not_update(
     faulty_node: Node, faulty: FaultyRuntime, fault: str, error: type[PodwrightError]
