@@ -10,6 +10,10 @@ import sys
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TextIO
 
+from podwright.api.pull_state import PullState, Seldom, describe_pull
+
+PLAIN_INTERVAL_S = 10.0  # between two lines about a pull that goes on
+
 ContainerPhase = Literal["waiting", "created", "running", "exited"]
 PodPhase = Literal["Pending", "Running", "Stopping", "Succeeded", "Failed", "Stopped", "Detached"]
 
@@ -54,7 +58,10 @@ class Reporter(Protocol):
         """Why the run fails."""
 
     def pull_started(self, image: str) -> None:
-        """CRI gives no progress: show something that moves until `pull_finished` of the same image."""
+        """Show something that moves until `pull_finished` of the same image."""
+
+    def pull_progress(self, image: str, state: PullState) -> None:
+        """How far it is, some times a second; no other runtime than our own tells."""
 
     def pull_finished(self, image: str, *, elapsed_s: float, size_bytes: int, error: str = "") -> None:
         """The pull ended; `size_bytes` 0 means unknown; `error` is empty when it succeeded."""
@@ -75,6 +82,7 @@ class PlainReporter:
 
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
+    _lately: Seldom = field(default_factory=lambda: Seldom(PLAIN_INTERVAL_S))
 
     def _note(self, text: str) -> None:
         self.err.write(text + "\n")
@@ -96,8 +104,14 @@ class PlainReporter:
         """See Reporter."""
         self._note(f"pulling {image}")
 
+    def pull_progress(self, image: str, state: PullState) -> None:
+        """See Reporter."""
+        if self._lately.is_due(image):
+            self._note(f"pulling {image}: {describe_pull(state)}")
+
     def pull_finished(self, image: str, *, elapsed_s: float, size_bytes: int, error: str = "") -> None:
         """See Reporter."""
+        self._lately.forget(image)
         if not error:
             size = f", {size_bytes / 1e6:.1f} MB" if size_bytes else ""
             self._note(f"pulled {image} in {elapsed_s:.1f} s{size}")

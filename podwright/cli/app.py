@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
         "pods": Lazy(module="pods", help="List pod sandboxes."),
         "ps": Lazy(module="ps", help="List containers."),
         "images": Lazy(module="images", help="List images."),
+        "pulls": Lazy(module="pulls", help="Show what is being pulled now, by anyone."),
         "inspect": Lazy(module="inspect", help="Show all about a container, a pod or an image."),
         "stats": Lazy(module="stats", help="Show what containers, or pods, use."),
         "logs": Lazy(module="logs", help="Show what a container wrote."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -22,7 +22,7 @@ async def call(cri: CriClient, method: Any, request: Any) -> Any:
         raise _not_ours(cri, failure) from failure
 
 
-async def stream(cri: CriClient, method: Any, request: Any) -> AsyncIterator[Any]:
+async def stream(cri: CriClient, method: Any, request: Any) -> AsyncGenerator[Any, None]:
     """One server-streaming call. Raises Unimplemented for another runtime."""
     try:
         async for response in cri.stream(method, request):

@@ -1,62 +1,29 @@
-"""What a pull looks like while it lasts: a moving line with the time gone, or a bar when sizes are known.
-
-CRI has no progress channel, so today nobody calls `advance`; whoever learns of bytes (our own daemon, one day)
-calls it and the line becomes a bar. On something that is no terminal only the beginning and the end are told.
-rich is imported when a terminal wants it.
+"""What a pull looks like while it lasts: a bar with bytes, layers and rate where the runtime tells them, which is
+our own alone, and a moving line with the time gone otherwise. On something that is no terminal there are lines: at
+the beginning, and then now and again. rich is imported when a terminal wants it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TextIO
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TextIO
 
+from podwright.api.pull_state import PullState, Seldom, describe_pull
 from podwright.cli.table import size
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+PLAIN_INTERVAL_S = 10.0
+WIDE_COLUMNS = 120
+BAR_COLUMNS = 24  # half of it on narrow terminals
+BESIDE_COLUMNS = 53  # the spinner, 40 for the amount, the time, and what is between them
+LABEL_COLUMNS = 12  # at least
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullProgress:
-    """How far a pull is; `total_bytes` None means not known yet."""
-
-    done_bytes: int
-    total_bytes: int | None = None
-
-
-class PullDisplay(Protocol):
-    """Where a pull is shown."""
-
-    def advance(self, progress: PullProgress) -> None:
-        """Bytes have arrived."""
-
-
-class PlainPull:
-    """Shows nothing between the beginning and the end."""
-
-    def advance(self, progress: PullProgress) -> None:
-        """See PullDisplay."""
-
-
-class BarPull:
-    """One line of a rich progress display."""
-
-    def __init__(self, bars: Progress, task: TaskID) -> None:
-        self._bars = bars
-        self._task = task
-
-    def advance(self, progress: PullProgress) -> None:
-        """See PullDisplay."""
-        shown = size(progress.done_bytes)
-        if progress.total_bytes is not None:
-            shown += f" of {size(progress.total_bytes)}"
-        self._bars.update(
-            self._task, completed=progress.done_bytes, total=progress.total_bytes, amount=shown, refresh=False
-        )
+Tell = Callable[[PullState], None]
 
 
 def make_bars(console: Console) -> Progress:
@@ -65,8 +32,8 @@ def make_bars(console: Console) -> Progress:
 
     return progress.Progress(
         progress.SpinnerColumn(),
-        progress.TextColumn("pulling {task.description}", markup=False),
-        progress.BarColumn(bar_width=24),
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(bar_width=BAR_COLUMNS if console.width >= WIDE_COLUMNS else BAR_COLUMNS // 2),
         progress.TextColumn("{task.fields[amount]}", markup=False),
         progress.TimeElapsedColumn(),
         console=console,
@@ -76,21 +43,70 @@ def make_bars(console: Console) -> Progress:
 
 def start_bar(bars: Progress, image: str) -> TaskID:
     """Add a line for `image`, moving without an end until sizes are known."""
-    return bars.add_task(image, total=None, amount="")
+    return bars.add_task(f"pulling {image}", total=None, amount="")
+
+
+def label(image: str, columns: int) -> str:
+    """What a line begins with; of a long name the end, where the image's own name is, so that the rest has room."""
+    if columns >= WIDE_COLUMNS:
+        label, room = f"pulling {image}", columns - BESIDE_COLUMNS - BAR_COLUMNS
+    else:
+        label, room = image, max(LABEL_COLUMNS, columns - BESIDE_COLUMNS - BAR_COLUMNS // 2)
+    return label if len(label) <= room else f"…{image[1 - room :]}"
+
+
+def move_bar(bars: Progress, task: TaskID, state: PullState) -> None:
+    """Bring a line to where its pull is; it is drawn with the display's next refresh."""
+    bars.update(
+        task,
+        description=label(state.reference, bars.console.width),
+        completed=state.done_bytes,
+        total=state.total_bytes or None,
+        amount=amount(state),
+        refresh=False,
+    )
+
+
+def amount(state: PullState) -> str:
+    """What stands beside the bar: `12.5MB of 30MB  4.1MB/s  2/5 layers`, or the stage where it is not downloading."""
+    if not state.layers:
+        return state.stage
+    parts = [f"{size(state.done_bytes)} of {size(state.total_bytes)}"]
+    if state.stage != "downloading":
+        parts.append(state.stage)
+    elif state.rate_bytes_s:
+        parts.append(f"{size(int(state.rate_bytes_s))}/s")
+    return "  ".join([*parts, f"{state.layers_done}/{state.layers} layers"])
 
 
 @contextlib.contextmanager
-def shown_pull(image: str, stream: TextIO) -> Iterator[PullDisplay]:
-    """Show one pull on `stream` (stderr, so that stdout stays for the result) while the block runs."""
+def shown_pull(image: str, stream: TextIO) -> Iterator[Tell]:
+    """Show one pull on `stream` (stderr, so that stdout stays for the result) while the block runs, and tells."""
     if not stream.isatty():
-        stream.write(f"pulling {image}\n")
-        stream.flush()
-        yield PlainPull()
+        _write(stream, f"pulling {image}")
+        yield plain_lines(stream)
         return
     from rich.console import Console  # noqa: PLC0415 # 80 ms to import, for terminals only
 
     with make_bars(Console(file=stream)) as bars:
-        yield BarPull(bars, start_bar(bars, image))
+        task = start_bar(bars, image)
+        yield lambda state: move_bar(bars, task, state)
+
+
+def plain_lines(stream: TextIO) -> Tell:
+    """A line now and again about pulls that take long."""
+    lately = Seldom(PLAIN_INTERVAL_S)
+
+    def tell(state: PullState) -> None:
+        if lately.is_due(state.reference):
+            _write(stream, f"pulling {state.reference}: {describe_pull(state)}")
+
+    return tell
+
+
+def _write(stream: TextIO, line: str) -> None:
+    stream.write(f"{line}\n")
+    stream.flush()
 
 
 @contextlib.contextmanager

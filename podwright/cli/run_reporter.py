@@ -16,7 +16,8 @@ from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from podwright.agent.reporter import ContainerChange, LogLine, PlainReporter, PodPhase, Reporter, describe
-from podwright.cli.pull_display import make_bars, start_bar
+from podwright.api.pull_state import PullState
+from podwright.cli.pull_display import make_bars, move_bar, start_bar
 from podwright.cli.table import size
 
 COLOURS = ("cyan", "magenta", "yellow", "blue", "green", "bright_red")
@@ -58,6 +59,12 @@ class TerminalReporter:
             self._bars = make_bars(self._console)
             self._bars.start()
         self._tasks[image] = start_bar(self._bars, image)
+
+    def pull_progress(self, image: str, state: PullState) -> None:
+        """See Reporter."""
+        task = self._tasks.get(image)
+        if self._bars is not None and task is not None:
+            move_bar(self._bars, task, state)
 
     def pull_finished(self, image: str, *, elapsed_s: float, size_bytes: int, error: str = "") -> None:
         """See Reporter."""

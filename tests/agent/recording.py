@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from podwright.agent.reporter import ContainerChange, LogLine, PodPhase
+from podwright.api.pull_state import PullState
 
 
 @dataclass(slots=True)
@@ -15,6 +16,7 @@ class RecordingReporter:
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     pulls: list[tuple[str, str]] = field(default_factory=list)
+    progress: list[PullState] = field(default_factory=list)
     phases: list[str] = field(default_factory=list)
     changes: list[ContainerChange] = field(default_factory=list)
     lines: list[LogLine] = field(default_factory=list)
@@ -30,6 +32,9 @@ class RecordingReporter:
 
     def pull_started(self, image: str) -> None:
         self.pulls.append((image, "started"))
+
+    def pull_progress(self, image: str, state: PullState) -> None:
+        self.progress.append(state)
 
     def pull_finished(self, image: str, *, elapsed_s: float, size_bytes: int, error: str = "") -> None:
         self.pulls.append((image, error or "finished"))

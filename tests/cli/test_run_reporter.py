@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import time
 
 from rich.console import Console
 
 from podwright.agent.reporter import ContainerChange, LogLine, PlainReporter
+from podwright.api.pull_state import PullState
 from podwright.cli.run_reporter import TerminalReporter, choose_reporter
 
 
@@ -82,3 +84,19 @@ def test_states_and_messages_are_told() -> None:
     assert out.getvalue() == (
         "i\nwarning: w [b]\nerror: e\npod default/p: Running (10.0.0.1)\ncontainer c: exited with code 3 (Error)\n"
     )
+
+
+def test_a_pull_that_tells_how_far_it_is() -> None:
+    out = io.StringIO()
+    reporter = TerminalReporter(Console(file=out, force_terminal=True, width=120))
+    reporter.pull_started("r.io/a:1")
+    state = PullState(
+        reference="r.io/a:1", stage="downloading", done_bytes=10**6, total_bytes=4 * 10**6, layers=5, layers_done=2
+    )
+    reporter.pull_progress("r.io/a:1", state)
+    reporter.pull_progress("never heard of", state)
+    deadline = time.monotonic() + 30
+    while "2/5 layers" not in out.getvalue() and time.monotonic() < deadline:
+        time.sleep(0.05)  # it is drawn in its own time
+    reporter.pull_finished("r.io/a:1", elapsed_s=1.0, size_bytes=0)
+    assert "1MB of 4MB  2/5 layers" in out.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from podwright.agent.orchestration.context import PodContext
 from podwright.agent.orchestration.failure import ContainerStartFailure
 from podwright.agent.orchestration.security import ImageUser
 from podwright.agent.reporter import Reporter
+from podwright.api.pulls import followed
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
@@ -93,7 +95,8 @@ class Images:
             )
         request = api.PullImageRequest(image=api.ImageSpec(image=image), auth=auth, sandbox_config=sandbox)
         # No deadline: how long a pull may take is the registry's and the line's matter; a stop cancels it.
-        response = await self._cri.call(self._cri.images.PullImage, request, timeout_s=None)
+        async with followed(self._cri, image, functools.partial(self._reporter.pull_progress, image)):
+            response = await self._cri.call(self._cri.images.PullImage, request, timeout_s=None)
         return response.image_ref
 
     async def _size(self, ref: str) -> int:

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from podwright.api.pulls import followed
 from podwright.cli import options, table
 from podwright.cli.connection import connected, run_async
 from podwright.cli.credentials import CREDENTIALS_VARIABLE, Credentials, find_login, parse_pair
@@ -55,8 +56,9 @@ async def _pull(
         if silent:
             response = await cri.call(cri.images.PullImage, request, timeout_s=None)
         else:
-            with shown_pull(reference, sys.stderr):
-                response = await cri.call(cri.images.PullImage, request, timeout_s=None)
+            with shown_pull(reference, sys.stderr) as tell:
+                async with followed(cri, reference, tell):
+                    response = await cri.call(cri.images.PullImage, request, timeout_s=None)
         spec = api.ImageSpec(image=response.image_ref)
         status = await cri.call(cri.images.ImageStatus, api.ImageStatusRequest(image=spec))
     return response, status.image

@@ -1,0 +1,105 @@
+"""One pull, summed up for people: from what WatchPulls tells of it, with the rate that it does not tell. Pure.
+
+Used by the CLI and the agent, whether or not there is anybody to ask: imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from podwright.api.v1.pulls_pb2 import PullProgress
+
+RATE_WINDOW = 50  # looks: five seconds and more
+STAGES = ("resolving", "downloading", "unpacking", "done", "failed")  # as PullStage counts them
+ENDED = STAGES[3:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullState:
+    """How far one pull is. Nothing is known of bytes and layers while it is "resolving".
+
+    `stage` is resolving, downloading, unpacking, done or failed; `layers_done` counts those that are unpacked;
+    `rate_bytes_s` is that of the last seconds, 0 while nothing has come; `began_at` in nanoseconds since the epoch.
+    """
+
+    reference: str
+    stage: str
+    began_at: int = 0
+    done_bytes: int = 0
+    total_bytes: int = 0
+    layers_done: int = 0
+    layers: int = 0
+    rate_bytes_s: float = 0.0
+    error: str = ""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Which pull it is: one image may be pulled more than once."""
+        return self.reference, self.began_at
+
+
+class PullMeter:
+    """Turns the messages about one pull into states; what was there when it began does not count for the rate."""
+
+    def __init__(self) -> None:
+        self._looks: deque[tuple[float, int]] = deque(maxlen=RATE_WINDOW)
+
+    def state(self, message: PullProgress, now_s: float) -> PullState:
+        """The state at `now_s`, on any clock that only goes forward."""
+        done = sum(layer.done_bytes for layer in message.layers)
+        if message.layers:
+            self._looks.append((now_s, done))
+        return PullState(
+            reference=message.reference,
+            stage=STAGES[message.stage] if message.stage < len(STAGES) else "going on",
+            began_at=message.began_at,
+            done_bytes=done,
+            total_bytes=sum(layer.total_bytes for layer in message.layers),
+            layers_done=sum(layer.unpacked for layer in message.layers),
+            layers=len(message.layers),
+            rate_bytes_s=self._rate(),
+            error=message.error,
+        )
+
+    def _rate(self) -> float:
+        if len(self._looks) < 2:
+            return 0.0
+        (first_s, first_bytes), (last_s, last_bytes) = self._looks[0], self._looks[-1]
+        return max(0, last_bytes - first_bytes) / (last_s - first_s) if last_s > first_s else 0.0
+
+
+def describe_pull(state: PullState) -> str:
+    """A state in one line: `downloading, 120.5 of 300.0 MB, 30.1 MB/s, 2 of 6 layers`."""
+    parts = [state.stage]
+    if state.layers:
+        parts.append(f"{state.done_bytes / 1e6:.1f} of {state.total_bytes / 1e6:.1f} MB")
+        if state.stage == "downloading" and state.rate_bytes_s:
+            parts.append(f"{state.rate_bytes_s / 1e6:.1f} MB/s")
+        parts.append(f"{state.layers_done} of {state.layers} layers")
+    return ", ".join([*parts, *([state.error] if state.error else [])])
+
+
+class Seldom:
+    """When to tell of pulls where every word stays: each `interval_s`, the first time when so long has passed."""
+
+    def __init__(self, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval_s = interval_s
+        self._clock = clock
+        self._told: dict[str, float] = {}
+
+    def is_due(self, name: str) -> bool:
+        """Whether to tell of that pull now; its first call is its beginning."""
+        now = self._clock()
+        if now < self._told.setdefault(name, now) + self._interval_s:
+            return False
+        self._told[name] = now
+        return True
+
+    def forget(self, name: str) -> None:
+        """The pull has ended."""
+        self._told.pop(name, None)

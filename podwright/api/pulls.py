@@ -1,0 +1,50 @@
+"""Watching pulls as a client.
+
+Used by the CLI and the agent. Other runtimes do not know the call; `followed` is silent there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+
+from podwright.api.client import pulls
+from podwright.api.pull_state import ENDED, PullMeter, PullState
+from podwright.api.v1 import pulls_pb2 as api
+from podwright.cri.client import CriClient
+from podwright.errors import PodwrightError
+
+
+async def states(looks: AsyncIterator[api.WatchPullsResponse]) -> AsyncIterator[list[PullState]]:
+    """What a stream of WatchPulls means. Raises what it raises."""
+    meters: dict[tuple[str, int], PullMeter] = {}
+    async for look in looks:
+        now_s = time.monotonic()
+        known, meters = meters, {}
+        told = []
+        for pull in look.pulls:
+            key = (pull.reference, pull.began_at)
+            meters[key] = known.get(key) or PullMeter()
+            told.append(meters[key].state(pull, now_s))
+        yield told
+
+
+@contextlib.asynccontextmanager
+async def followed(cri: CriClient, image: str, tell: Callable[[PullState], None]) -> AsyncIterator[None]:
+    """`tell` how far the pull of `image` is while the block runs, as far as the runtime tells it."""
+    task = asyncio.create_task(_follow(cri, image, tell))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _follow(cri: CriClient, image: str, tell: Callable[[PullState], None]) -> None:
+    with contextlib.suppress(PodwrightError):  # whatever it is: the pull itself will tell
+        async for told in states(cri.stream(pulls(cri).WatchPulls, api.WatchPullsRequest(image=image))):
+            for state in told:
+                if state.stage not in ENDED:
+                    tell(state)
