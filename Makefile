@@ -55,12 +55,13 @@ test-fast: venv ## the tests that need neither root nor a peer
 demo: setup venv ## run examples/hello.yaml from a registry on loopback (root)
 	$(BIN)/python -m tools.demo $(ARGS)
 
-bench: setup venv ## time sandboxes and containers on a private daemon (root)
+bench: setup venv ## measure Podwright, containerd and Docker; reports go to build/bench (root)
+	@PYTHON=$(PYTHON) sh tools/setup.sh docker.io:/usr/sbin/dockerd
 	$(BIN)/python -m compileall -q podwright
 	$(BIN)/python -m tools.bench $(ARGS)
 
 lock: venv ## resolve requirements.lock anew from pyproject.toml
-	$(BIN)/pip-compile --quiet --upgrade --allow-unsafe --extra=dev --generate-hashes --no-emit-find-links \
+	$(BIN)/pip-compile --quiet --upgrade --allow-unsafe --extra=bench --extra=dev --generate-hashes --no-emit-find-links \
 		--no-emit-index-url --no-emit-trusted-host --output-file=requirements.lock --strip-extras pyproject.toml
 
 clean: ## remove .venv, caches and build leftovers

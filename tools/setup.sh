@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what Podwright's tests and demo need from Debian's (or Ubuntu's) packages. Run as root: `make setup`.
-# Instant and without network when everything is there already. It starts and enables no service.
+# Instant and without network when everything is there already. It starts and enables no service. Arguments are further
+# packages in the same form.
 set -eu
 
 # package:file. A package counts as present when the file is there, so that a hand-made crun, or Docker's
@@ -19,6 +20,7 @@ nftables:/usr/sbin/nft
 procps:/usr/bin/ps
 golang-github-containers-common:/usr/share/containers/seccomp.json
 containerd:/usr/bin/containerd
+$*
 "
 
 present() { # package file
@@ -52,9 +54,13 @@ install_missing() {
     # shellcheck disable=SC2086 # the list is meant to be split
     apt-get install -q -y --no-install-recommends $missing </dev/null
     for package in $missing; do
-        case $package in containerd | docker-registry)
-            if command -v systemctl >/dev/null; then systemctl disable -q "$package.service" || true; fi ;;
+        case $package in
+            containerd | docker-registry) units=$package.service ;;
+            docker.io) units="docker.service docker.socket" ;;
+            *) continue ;;
         esac
+        # shellcheck disable=SC2086 # units too
+        if command -v systemctl >/dev/null; then systemctl disable -q $units || true; fi
     done
 }
 [ -z "$missing" ] || install_missing

@@ -1,5 +1,11 @@
-"""Measuring any CRI endpoint from the outside: how fast pods start and end, and what they cost in memory.
+"""Measuring container runtimes from the outside: how fast pods start and end, what they cost, how that grows.
 
-The CLI calls `run.run_bench`. Each suite in `suites` measures one thing; `stats` is pure; `report` holds the result
-as data, JSON and a table. Knows CRI and /proc, nothing of our own runtime.
+    targets   what is measured: a CRI endpoint, or Docker by its Engine API, doing the same work
+    suites    what is done to a target, one module each; what comes out goes to a `Sheet`
+    run       every suite on every target in turn, round after round, and nothing left behind
+    stats     samples to percentiles and intervals (pure)
+    results   the report as data; its JSON is the format to keep
+    render    the report for people: table, Markdown, SVG, one HTML page
+
+The command line calls `run.run_bench`. Knows CRI, Docker's API and /proc, nothing of our own runtime.
 """

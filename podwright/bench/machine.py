@@ -7,11 +7,24 @@ import platform
 
 import msgspec
 
+from podwright.errors import PodwrightError
+from podwright.process import Command, PosixProcessRunner
+
 KIB = 1024
+VERSION_TIMEOUT_S = 10.0
+# What the targets run: the first line of what each says of its version.
+PROGRAMS = {
+    "crun": ("crun", "--version"),
+    "runc": ("runc", "--version"),
+    "conmon": ("conmon", "--version"),
+    "containerd": ("containerd", "--version"),
+    "crio": ("crio", "--version"),
+    "dockerd": ("dockerd", "--version"),
+}
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """`cpus` are those that this process may use."""
+    """`cpus` are those that this process may use; `programs` are the versions of what is installed."""
 
     system: str
     kernel: str
@@ -20,10 +33,13 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     cpus: int
     memory_bytes: int
     load_1min: float
+    python: str
+    programs: dict[str, str]
 
 
-def describe_machine() -> Machine:
-    """What /proc and uname say now."""
+async def describe_machine() -> Machine:
+    """What /proc, uname and the installed programs say now."""
+    programs = {name: await _version(argv) for name, argv in PROGRAMS.items()}
     return Machine(
         system=_pretty_name(_read("/etc/os-release")),
         kernel=platform.release(),
@@ -32,7 +48,18 @@ def describe_machine() -> Machine:
         cpus=len(os.sched_getaffinity(0)),
         memory_bytes=memory_bytes(_read("/proc/meminfo")),
         load_1min=round(os.getloadavg()[0], 2),
+        python=platform.python_version(),
+        programs={name: version for name, version in programs.items() if version},
     )
+
+
+async def _version(argv: tuple[str, ...]) -> str:
+    """The first line that a program says of its version; empty when it is not there or fails."""
+    try:
+        done = await PosixProcessRunner().run(Command(argv=argv, timeout_s=VERSION_TIMEOUT_S))
+    except PodwrightError:
+        return ""
+    return (done.stdout.decode(errors="replace").splitlines() or [""])[0] if done.returncode == 0 else ""
 
 
 def cpu_model(cpuinfo: str) -> str:

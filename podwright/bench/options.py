@@ -2,35 +2,115 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Literal
+
 import msgspec
 
+from podwright.cri.endpoint import normalise, socket_path
 from podwright.errors import InvalidArgument
 
 MAX_PODS = 1000
+SUITES = ("start", "density", "relist", "exec", "pull", "lifecycle")
+DOCKER_SCHEME = "docker+"  # docker+unix:///run/docker.sock
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
+
+
+class TargetOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to measure. `handler` is CRI's runtime handler, or Docker's `Runtime`; empty: the default.
+
+    `cgroup_parent` empty leaves the pods to the target's own default. `restart` is a command that restarts the
+    daemon and may return before it answers. `files` (name to content) describe how it was configured.
+    """
+
+    name: str
+    endpoint: str
+    kind: Literal["cri", "docker"] = "cri"
+    handler: str = ""
+    cgroup_parent: str = ""
+    restart: tuple[str, ...] = ()
+    files: dict[str, str] = {}
 
 
 class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`pods` are started at each of `concurrencies`, after `warmup` pods that are not counted.
+    """How much is done; every number is per round and target.
 
-    `image` needs `sh` and `sleep`; it is pulled when the endpoint lacks it. `handler` is CRI's runtime handler;
-    `cgroup_parent` empty leaves the pods to the endpoint's own default.
+    `image` needs `sh`, `sleep`, `true`, and for port-forward busybox's `httpd` and `nc`; it is pulled where it is
+    missing. `image_series` is a repository with the tags 0, 1, 2 ... for the growth with images.
     """
 
-    endpoints: tuple[str, ...]
-    pods: int = 20
-    concurrencies: tuple[int, ...] = (1, 4)
+    suites: tuple[str, ...] = SUITES
+    rounds: int = 2
     image: str = "busybox:latest"
-    warmup: int = 2
-    handler: str = ""
-    cgroup_parent: str = ""
+    warmup: int = 2  # pods before each suite, not counted
+    pods: int = 20  # for each of `concurrencies`
+    concurrencies: tuple[int, ...] = (1, 4, 16)
+    steps: tuple[int, ...] = (10, 50, 100, 200)  # pods in density and relist
+    containers: int = 10  # in one pod, for the growth with containers
+    relists: int = 5  # at each step, one a second
+    execs: int = 50
+    bursts: tuple[int, ...] = (10, 100)  # pods started all at once in lifecycle
+    pull_images: tuple[str, ...] = ()
+    pulls: int = 3
+    image_series: str = ""
+    image_steps: tuple[int, ...] = (10, 50)
+    step_limit_s: float = 60.0  # a target that needs longer for one step is spared the larger ones
+    notes: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raises InvalidArgument when the numbers make no sense."""
-        if not self.endpoints:
-            raise InvalidArgument("there is no endpoint to measure")
-        if not 1 <= self.pods <= MAX_PODS:
+        unknown = [suite for suite in self.suites if suite not in SUITES]
+        if unknown or not self.suites:
+            raise InvalidArgument(
+                f"there is no suite {', '.join(unknown) or '(none)'}", hint=f"of {', '.join(SUITES)}"
+            )
+        for name in ("rounds", "pods", "containers", "relists", "execs", "pulls"):
+            if getattr(self, name) < 1:
+                raise InvalidArgument(f"{name} must be at least 1")
+        for name in ("concurrencies", "steps", "bursts", "image_steps"):
+            values = getattr(self, name)
+            if not values or min(values) < 1:
+                raise InvalidArgument(f"{name} must be at least 1")
+        if max(self.pods, *self.steps, *self.bursts) > MAX_PODS:
             raise InvalidArgument(f"the number of pods must be between 1 and {MAX_PODS}")
-        if not self.concurrencies or min(self.concurrencies) < 1:
-            raise InvalidArgument("concurrency must be at least 1")
+        for name in ("steps", "image_steps"):
+            if any(later <= earlier for earlier, later in pairwise(getattr(self, name))):
+                raise InvalidArgument(f"{name} must grow")
         if self.warmup < 0:
             raise InvalidArgument("the number of warm-up pods cannot be negative")
+
+
+def parse_targets(
+    endpoints: Sequence[str], per_target: Mapping[str, Mapping[str, object]] | None = None
+) -> tuple[TargetOptions, ...]:
+    """`[NAME=]unix:///path` or `[NAME=]docker+unix:///path`, each; `per_target` holds further fields by name.
+
+    Raises InvalidArgument for endpoints that are none, for a name that is used twice, and for fields of no target.
+    """
+    more = per_target or {}
+    targets = [_parse_target(text, more) for text in endpoints]
+    names = [target.name for target in targets]
+    if not names:
+        raise InvalidArgument("there is no endpoint to measure")
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidArgument(f"two endpoints are named {name}", hint="name them: --endpoint NAME=unix:///path")
+    for name in more:
+        if name not in names:
+            raise InvalidArgument(f"no endpoint is named {name}", hint=f"there are {', '.join(names)}")
+    return tuple(targets)
+
+
+def _parse_target(text: str, more: Mapping[str, Mapping[str, object]]) -> TargetOptions:
+    name, equals, url = text.partition("=")
+    if not equals or "/" in name:
+        name, url = "", text
+    docker = url.startswith(DOCKER_SCHEME)
+    endpoint = normalise(url.removeprefix(DOCKER_SCHEME))
+    name = name or socket_path(endpoint).rpartition("/")[2].removesuffix(".sock")
+    if not NAME.match(name):
+        raise InvalidArgument(f"{name!r} cannot name an endpoint", hint="use letters, digits and -._+")
+    fields = {"name": name, "endpoint": endpoint, "kind": "docker" if docker else "cri", **more.get(name, {})}
+    return msgspec.convert(fields, TargetOptions)

@@ -1,26 +1,38 @@
-"""A whole bench run: every endpoint in turn, every concurrency, and nothing left behind whatever happens."""
+"""A whole bench run: every suite on every target in turn, round after round, and nothing left behind.
+
+A round goes A B C, A B C: what slows the machine down for a while then meets all targets alike.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
 from podwright import __version__
 from podwright.bench.machine import describe_machine
-from podwright.bench.memory import listening_process, pss_bytes
-from podwright.bench.options import BenchOptions
-from podwright.bench.pods import PodMaker
-from podwright.bench.report import FORMAT, EndpointReport, Report, RuntimeVersion
-from podwright.bench.suites import pod_start
-from podwright.cri.client import CriClient
-from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import Unavailable
+from podwright.bench.options import BenchOptions, TargetOptions
+from podwright.bench.processes import listening_process
+from podwright.bench.recorder import Recorder
+from podwright.bench.results import FORMAT, Report, TargetReport
+from podwright.bench.suites import density, exec, lifecycle, pull, relist, start  # noqa: A004 # CRI's word
+from podwright.bench.suites.base import Bench
+from podwright.bench.targets.base import Target
+from podwright.errors import PodwrightError, Unavailable
 
 Clock = Callable[[], datetime]
 Tell = Callable[[str], None]
+SUITES = {
+    "start": start.measure,
+    "density": density.measure,
+    "relist": relist.measure,
+    "exec": exec.measure,
+    "pull": pull.measure,
+    "lifecycle": lifecycle.measure,
+}
 
 
 def utc_now() -> datetime:
@@ -28,63 +40,97 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def run_bench(options: BenchOptions, *, tell: Tell, clock: Clock = utc_now) -> Report:
+async def run_bench(
+    options: BenchOptions, targets: Sequence[TargetOptions], *, tell: Tell, clock: Clock = utc_now
+) -> Report:
     """Measure as `options` say; `tell` gets a line about each step.
 
-    Raises InvalidArgument for bad options, Unavailable and whatever an endpoint answers. Every pod that was made is
-    removed before this returns, raises or is cancelled.
+    Raises InvalidArgument for bad options, and whatever a target answers before its first suite; later failures are
+    in the report. Every pod that was made is removed before this returns, raises or is cancelled.
     """
     options.check()
-    began = clock()
-    machine = describe_machine()
-    reports = [await _measure_endpoint(endpoint, options, tell) for endpoint in options.endpoints]
+    began, began_s = clock(), time.monotonic()
+    machine = await describe_machine()
+    recorder = Recorder()
+    async with contextlib.AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(_opened(each, options)) for each in targets]
+        reports = [await _introduced(target, options, tell) for target in opened]
+        for suite in options.suites:
+            for number in range(1, options.rounds + 1):
+                for target in opened:
+                    tell(f"{suite}, round {number} of {options.rounds}: {target.options.name}")
+                    await _run_suite(suite, target, recorder, options)
     return Report(
         format=FORMAT,
         date=began.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        duration_s=round(time.monotonic() - began_s, 1),
         podwright_version=__version__,
         machine=machine,
         options=options,
-        endpoints=reports,
+        targets=reports,
+        measurements=recorder.measurements(),
+        gaps=recorder.gaps,
+        errors=recorder.errors,
     )
 
 
-async def _measure_endpoint(endpoint: str, options: BenchOptions, tell: Tell) -> EndpointReport:
-    async with CriClient(endpoint) as cri:
-        version = await cri.call(cri.runtime.Version, api.VersionRequest())
-        tell(f"{version.runtime_name} {version.runtime_version} at {cri.endpoint}")
-        daemon = _daemon(cri.endpoint)
-        idle_pss = pss_bytes(daemon) if daemon else None
-        await _ensure_image(cri, options.image, tell)
-        results = []
-        async with _pod_maker(cri, options) as maker:
-            for concurrency in options.concurrencies:
-                tell(f"{options.pods} pods, {concurrency} at once, after {options.warmup} to warm up")
-                result = await pod_start.measure(
-                    maker, pods=options.pods, warmup=options.warmup, concurrency=concurrency, daemon=daemon
-                )
-                results.append(result)
-        return EndpointReport(
-            endpoint=cri.endpoint,
-            version=RuntimeVersion(
-                runtime_name=version.runtime_name,
-                runtime_version=version.runtime_version,
-                api_version=version.runtime_api_version,
-            ),
-            daemon_pid=daemon,
-            daemon_idle_pss_bytes=idle_pss,
-            results=results,
-        )
-
-
 @contextlib.asynccontextmanager
-async def _pod_maker(cri: CriClient, options: BenchOptions) -> AsyncIterator[PodMaker]:
-    """A PodMaker whose pods and log files are gone at the end, also after a failure or a cancellation."""
+async def _opened(target: TargetOptions, options: BenchOptions) -> AsyncIterator[Target]:
+    """A target whose pods and log files are gone at the end, also after a failure or a cancellation."""
     with tempfile.TemporaryDirectory(prefix="podwright-bench-", ignore_cleanup_errors=True) as log_root:
-        maker = PodMaker(cri, options=options, log_root=log_root)
+        opened = _target(target, options, log_root)
         try:
-            yield maker
+            yield opened
         finally:
-            await asyncio.shield(maker.sweep())
+            await asyncio.shield(_closed(opened))
+
+
+async def _closed(target: Target) -> None:
+    try:
+        await target.sweep()
+    finally:
+        await target.close()
+
+
+def _target(target: TargetOptions, options: BenchOptions, log_root: str) -> Target:
+    if target.kind == "docker":
+        from podwright.bench.targets.docker import DockerTarget  # noqa: PLC0415 # aiohttp is for Docker alone
+
+        return DockerTarget(target, image=options.image)
+    from podwright.bench.targets.cri import CriTarget  # noqa: PLC0415 # and gRPC for CRI
+
+    return CriTarget(target, image=options.image, log_root=log_root)
+
+
+async def _introduced(target: Target, options: BenchOptions, tell: Tell) -> TargetReport:
+    """Its version and process; the image is there afterwards. Raises a PodwrightError."""
+    version = await target.version()
+    mine = target.options
+    tell(f"{mine.name}: {version.runtime_name} {version.runtime_version} at {mine.endpoint}")
+    await target.ensure_image(options.image)
+    return TargetReport(
+        name=mine.name,
+        kind=mine.kind,
+        endpoint=mine.endpoint,
+        handler=mine.handler,
+        runtime_name=version.runtime_name,
+        runtime_version=version.runtime_version,
+        api_version=version.api_version,
+        daemon_pid=_daemon(mine.endpoint),
+        files=mine.files,
+    )
+
+
+async def _run_suite(suite: str, target: Target, recorder: Recorder, options: BenchOptions) -> None:
+    """One round of one suite on one target. What fails is written down, and swept away before the next."""
+    sheet = recorder.sheet(suite, target.options.name)
+    try:
+        bench = Bench(target=target, sheet=sheet, options=options, daemon=_daemon(target.options.endpoint))
+        await SUITES[suite](bench)
+    except PodwrightError as failure:
+        sheet.error(f"not finished: {failure}")
+    with contextlib.suppress(PodwrightError):  # whatever is wrong is met again, and told, by the next suite
+        await target.sweep()
 
 
 def _daemon(endpoint: str) -> int | None:
@@ -93,12 +139,3 @@ def _daemon(endpoint: str) -> int | None:
         return listening_process(endpoint)
     except OSError as failure:
         raise Unavailable(f"cannot connect to {endpoint}: {failure.strerror}") from failure
-
-
-async def _ensure_image(cri: CriClient, image: str, tell: Tell) -> None:
-    """Pull the image when the endpoint lacks it. It stays there: images are a cache. Raises a PodwrightError."""
-    spec = api.ImageSpec(image=image)
-    status = await cri.call(cri.images.ImageStatus, api.ImageStatusRequest(image=spec))
-    if not status.image.id:
-        tell(f"pulling {image}")
-        await cri.call(cri.images.PullImage, api.PullImageRequest(image=spec), timeout_s=None)

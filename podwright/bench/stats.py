@@ -1,16 +1,23 @@
-"""Percentiles and their like. Pure."""
+"""Samples in a few numbers. Pure."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
 
 from podwright.errors import InvalidArgument
 
+CONFIDENCE = 0.95
+
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """A sample in a few numbers, in the unit of its values."""
+    """A sample in a few numbers, in the unit of its values; nothing was left out as an outlier.
+
+    `low` and `high` bound the median with a confidence of at least 95 % (see `median_interval`); they are None for
+    samples of fewer than six, which cannot tell.
+    """
 
     count: int
     min: float
@@ -19,6 +26,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     p99: float
     max: float
     mean: float
+    deviation: float
+    low: float | None
+    high: float | None
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -38,8 +48,26 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (rank - below)
 
 
+def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Two values of the sample between which the true median lies with at least 95 % confidence.
+
+    From the binomial distribution of how many samples fall below the median, so it assumes no shape of theirs. None
+    when even the smallest and the largest value are not enough.
+    """
+    count = len(values)
+    tail, outside = 0.5**count, 0
+    while 2 * tail <= 1 - CONFIDENCE:
+        outside += 1
+        tail += math.comb(count, outside) * 0.5**count
+    if outside == 0:
+        return None
+    ordered = sorted(values)
+    return ordered[outside - 1], ordered[count - outside]
+
+
 def summarise(values: Sequence[float]) -> Summary:
     """The summary of a sample. Raises InvalidArgument for an empty one."""
+    low, high = median_interval(values) or (None, None)
     return Summary(
         count=len(values),
         min=percentile(values, 0),
@@ -47,5 +75,8 @@ def summarise(values: Sequence[float]) -> Summary:
         p90=percentile(values, 90),
         p99=percentile(values, 99),
         max=percentile(values, 100),
-        mean=sum(values) / len(values),
+        mean=(mean := sum(values) / len(values)),
+        deviation=math.sqrt(sum((value - mean) ** 2 for value in values) / len(values)),
+        low=low,
+        high=high,
     )

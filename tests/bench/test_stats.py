@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.bench.stats import percentile, summarise
+from podwright.bench.stats import median_interval, percentile, summarise
 from podwright.errors import InvalidArgument
 
 NUMBERS = st.lists(st.floats(min_value=-1e6, max_value=1e6), min_size=1, max_size=50)
@@ -51,3 +51,20 @@ def test_nonsense_is_refused(values: list[float], percent: float) -> None:
 def test_a_summary() -> None:
     summary = summarise([4.0, 1.0, 3.0, 2.0])
     assert (summary.count, summary.min, summary.p50, summary.max, summary.mean) == (4, 1.0, 2.5, 4.0, 2.5)
+    assert summary.deviation == pytest.approx(1.25**0.5)
+    assert (summary.low, summary.high) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    # Ranks from published tables of the sign test (two-sided, 5 %): for n = 20 the 6th and the 15th value.
+    [(5, None), (6, (1, 6)), (8, (1, 8)), (9, (2, 8)), (20, (6, 15)), (30, (10, 21))],
+)
+def test_the_interval_of_the_median_by_ranks(count: int, expected: tuple[float, float] | None) -> None:
+    assert median_interval([float(rank) for rank in range(count, 0, -1)]) == expected
+
+
+@given(NUMBERS)
+def test_the_interval_holds_the_median(values: list[float]) -> None:
+    interval = median_interval(values)
+    assert interval is None or interval[0] <= statistics.median(values) <= interval[1]

@@ -21,7 +21,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.cri.v1 import api_pb2_grpc
 from tests.harness.scratch import Part
 from tests.harness.sweep import sweep
-from tools.background import Background
+from tools.background import Background, StartError
 from tools.leaks import report
 
 CALL_TIMEOUT_S = 60.0
@@ -88,9 +88,16 @@ class CriServer:
 
     def start(self, *, timeout_s: float = 15.0) -> None:
         """Start it and wait until Version answers. Raises StartError."""
-        process = Background(self.argv(), log=self.log)
-        process.wait_ready(self.answers, timeout_s=timeout_s)
-        self._process = process
+        self.spawn()
+        try:
+            self.process.wait_ready(self.answers, timeout_s=timeout_s)
+        except StartError:
+            self._process = None
+            raise
+
+    def spawn(self) -> None:
+        """Start it and do not wait."""
+        self._process = Background(self.argv(), log=self.log)
 
     def answers(self) -> bool:
         """Whether Version answers now."""

@@ -1,61 +1,188 @@
-"""`podwright bench`: how fast an endpoint starts pods."""
+"""`podwright bench`: how fast container runtimes are and what they cost; `bench report` makes pages of the result."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import click
 
-from podwright.bench.options import BenchOptions
-from podwright.bench.report import as_json, as_text
-from podwright.bench.run import run_bench
+from podwright.bench.options import SUITES, BenchOptions, TargetOptions, parse_targets
 from podwright.cli.connection import check_listening, run_async
-from podwright.cli.invocation import Invocation, pass_invocation
-from podwright.cri.endpoint import normalise
+from podwright.cli.failures import Leave
+from podwright.cli.invocation import Invocation
+from podwright.errors import InvalidArgument
 
-DEFAULTS = BenchOptions(endpoints=())
+DEFAULTS = BenchOptions()
+POSITIVE = click.IntRange(min=1)
 
 
-@click.command("bench")
+class Numbers(click.ParamType[tuple[int, ...]]):
+    """`10,50,100`."""
+
+    name = "N,N..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Raises click's BadParameter."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a valid integer list such as 1,4,16", param, ctx)
+
+
+def amounts(command: Callable[..., None]) -> Callable[..., None]:
+    """How much is done; each option is the field of BenchOptions with its name."""
+    for option in reversed((
+        click.option("--rounds", type=POSITIVE, help="Rounds of every suite, the targets taking turns."),
+        click.option("--warmup", type=click.IntRange(min=0), help="Pods before each suite, not counted."),
+        click.option("--pods", "-n", type=POSITIVE, help="start: pods for each concurrency."),
+        click.option("--concurrency", "-c", "concurrencies", type=Numbers(), help="start: pods at once."),
+        click.option("--steps", type=Numbers(), help="density, relist: pods that are there."),
+        click.option("--containers", type=POSITIVE, help="density: containers in one pod."),
+        click.option("--relists", type=POSITIVE, help="relist: lists at each step, one a second."),
+        click.option("--execs", type=POSITIVE, help="exec: commands for each concurrency."),
+        click.option("--bursts", type=Numbers(), help="lifecycle: pods started all at once."),
+        click.option("--pulls", type=POSITIVE, help="pull: pulls of each image."),
+        click.option("--image-steps", type=Numbers(), help="pull: images that are there."),
+        click.option("--step-limit", "step_limit_s", type=float, help="Seconds for one step of a growth."),
+        click.option("--image", help="An image with busybox's programs."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.group("bench", invoke_without_command=True)
 @click.option(
-    "--endpoint", "-e", "endpoints", multiple=True, metavar="URL", help="Endpoint; repeat to compare several."
-)
-@click.option("--pods", "-n", default=DEFAULTS.pods, show_default=True, help="Pods to measure, per concurrency.")
-@click.option(
-    "--concurrency", "-c", "concurrencies", multiple=True, type=click.IntRange(min=1), default=DEFAULTS.concurrencies,
-    show_default=True, help="Pods to start at once; repeat for several rounds.",
+    "--endpoint", "-e", "endpoints", multiple=True, metavar="[NAME=]URL",
+    help="unix:///path, or docker+unix:///path for a Docker Engine; repeat to compare several.",
 )  # fmt: skip
-@click.option("--image", default=DEFAULTS.image, show_default=True, help="An image with sh and sleep.")
-@click.option("--warmup", default=DEFAULTS.warmup, show_default=True, help="Pods before each round, not counted.")
-@click.option("--handler", default="", help="The endpoint's runtime handler.")
-@click.option("--cgroup-parent", default="", metavar="PATH", help="The pods' cgroup parent.")
-@click.option("--output", "-o", type=click.Choice(("json", "table")), default="table", show_default=True)
-@pass_invocation
-def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
-    invocation: Invocation,
+@click.option("--suite", "suites", multiple=True, type=click.Choice((*SUITES, "all")), default=("start",),
+    show_default=True, help="What to measure; repeat for several.")  # fmt: skip
+@click.option("--json", "json_file", type=click.Path(dir_okay=False), help="Write the whole result; - is stdout.")
+@click.option("--html", "html_file", type=click.Path(dir_okay=False), help="Write one page with plots.")
+@click.option("--handler", "handlers", multiple=True, metavar="NAME=HANDLER", help="A target's runtime handler.")
+@click.option("--cgroup-parent", "parents", multiple=True, metavar="NAME=PATH", help="A target's cgroup parent.")
+@click.option("--restart", "restarts", multiple=True, metavar="NAME=COMMAND", help="Restarts a target's daemon.")
+@click.option("--config", "configs", multiple=True, metavar="NAME=FILE", help="A file to report a target with.")
+@click.option("--pull-image", "pull_images", multiple=True, metavar="IMAGE", help="pull: an image; repeat.")
+@click.option("--image-series", metavar="REPOSITORY", help="pull: has the tags 0, 1, 2 ...")
+@click.option("--note", "notes", multiple=True, help="A line for the report.")
+@amounts
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
     endpoints: tuple[str, ...],
-    pods: int,
-    concurrencies: tuple[int, ...],
-    image: str,
-    warmup: int,
-    handler: str,
-    cgroup_parent: str,
-    output: str,
+    suites: tuple[str, ...],
+    json_file: str | None,
+    html_file: str | None,
+    **rest: Any,
 ) -> None:
-    """Measure how fast an endpoint starts pods, and what they cost in memory.
+    """Measure how fast runtimes start pods, run commands, pull images and restart, and what they cost.
 
-    Pods are made, asked for a command, and removed again, also on Ctrl-C. Times are those of the CRI calls, as the
-    kubelet would see them. Memory (of processes of this machine, as root) is PSS.
+    The same work is done on each endpoint in turn. Pods are removed again, also on Ctrl-C. Times are those of the
+    calls, as the kubelet would see them; memory (as root, of processes of this machine) is PSS. A table goes to
+    stdout; failures are counted, and exit code 1 says that there were some.
     """
-    chosen = tuple(normalise(each) for each in endpoints) or (invocation.chosen_endpoint(),)
-    for endpoint in chosen:
-        check_listening(endpoint)
-    options = BenchOptions(
-        endpoints=chosen,
-        pods=pods,
-        concurrencies=concurrencies,
-        image=image,
-        warmup=warmup,
-        handler=handler,
-        cgroup_parent=cgroup_parent,
-    )
-    report = run_async(run_bench(options, tell=lambda text: click.echo(text, err=True)))
-    click.echo(as_json(report) if output == "json" else as_text(report), nl=False)
+    if context.invoked_subcommand is not None:
+        return
+    invocation = context.find_object(Invocation)
+    assert invocation is not None
+    targets = parse_targets(endpoints or (invocation.chosen_endpoint(),), _per_target(rest))
+    for target in targets:
+        check_listening(target.endpoint)
+    amount = {
+        name: value for name, value in rest.items() if value is not None and name in BenchOptions.__struct_fields__
+    }
+    options = BenchOptions(suites=SUITES if "all" in suites else tuple(dict.fromkeys(suites)), **amount)
+    _run(options, targets, json_file, html_file)
+
+
+def _run(
+    options: BenchOptions, targets: tuple[TargetOptions, ...], json_file: str | None, html_file: str | None
+) -> None:
+    from podwright.bench.render import text  # noqa: PLC0415 # not for --help
+    from podwright.bench.results import as_json  # noqa: PLC0415
+    from podwright.bench.run import run_bench  # noqa: PLC0415
+
+    if html_file:
+        from podwright.bench.render import html  # noqa: PLC0415 # fails now, not after ten minutes
+
+        html.check_available()
+    report = run_async(run_bench(options, targets, tell=lambda line: click.echo(line, err=True)))
+    if json_file:
+        _write(json_file, as_json(report))
+    if html_file:
+        _write(html_file, html.render(report))
+    if json_file != "-":
+        click.echo(text.render(report), nl=False)
+    if report.errors:
+        raise Leave(1)
+
+
+def _per_target(rest: dict[str, Any]) -> dict[str, dict[str, object]]:
+    """The options that say NAME=VALUE, as fields of each target."""
+    fields: dict[str, dict[str, object]] = {}
+    for option, field in (("handlers", "handler"), ("parents", "cgroup_parent")):
+        for name, value in map(_named, rest.pop(option)):
+            fields.setdefault(name, {})[field] = value
+    for name, value in map(_named, rest.pop("restarts")):
+        fields.setdefault(name, {})["restart"] = tuple(shlex.split(value))
+    for name, value in map(_named, rest.pop("configs")):
+        files = fields.setdefault(name, {}).setdefault("files", {})
+        assert isinstance(files, dict)
+        files[Path(value).name] = _read(value)
+    return fields
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise InvalidArgument(f"{text!r} does not say which endpoint it is for", hint="write NAME=VALUE")
+    return name, value
+
+
+@command.command("report")
+@click.argument("results", type=click.Path(exists=True, dir_okay=False))
+@click.option("--markdown", "form", flag_value="markdown", help="Tables in Markdown.")
+@click.option("--summary", "form", flag_value="summary", help="The one table for a README, in Markdown.")
+@click.option("--svg", "form", flag_value="svg", help="The one plot for a README.")
+@click.option("--html", "form", flag_value="html", help="One self-contained page with plots.")
+@click.option("--output", "-o", default="-", help="A file instead of stdout.")
+def report_command(results: str, form: str | None, output: str) -> None:
+    """Make a page of RESULTS, the JSON of a run; without an option, the table for a terminal."""
+    from podwright.bench import render  # noqa: PLC0415 # not for --help
+    from podwright.bench.results import from_json  # noqa: PLC0415
+
+    _write(output, render.render(from_json(_read(results)), form or "text"))
+
+
+@command.command("schema")
+def schema_command() -> None:
+    """Print the JSON Schema of the results."""
+    import json  # noqa: PLC0415 # not for --help
+
+    from podwright.bench.results import json_schema  # noqa: PLC0415
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failure:
+        raise InvalidArgument(f"cannot read {path}: {failure}") from failure
+
+
+def _write(path: str, content: str) -> None:
+    if path == "-":
+        click.echo(content, nl=False)
+        return
+    try:
+        Path(path).write_text(content, encoding="utf-8")
+    except OSError as failure:
+        raise InvalidArgument(f"cannot write {path}: {failure}") from failure

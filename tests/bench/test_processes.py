@@ -1,4 +1,4 @@
-"""Memory of processes."""
+"""Memory and CPU time of processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from podwright.bench.memory import listening_process, monitors_pss_bytes, parse_pss, pss_bytes
+from podwright.bench.processes import (
+    TICKS_PER_S,
+    cpu_s,
+    daemon_family,
+    listening_process,
+    monitors,
+    parse_cpu_s,
+    parse_pss,
+    pss_bytes,
+    running_ns,
+)
 
 MARK = "0123456789abcdef-mark"
 
@@ -53,8 +63,28 @@ def marked_process() -> Iterator[int]:
 
 
 def test_monitors_are_found_by_the_ids_in_their_command_lines(marked_process: int) -> None:
-    found = monitors_pss_bytes([MARK], without=())
-    assert found > 0
-    assert monitors_pss_bytes([MARK], without=(marked_process,)) < found
-    assert monitors_pss_bytes(["no-such-id-anywhere"], without=()) == 0
-    assert monitors_pss_bytes([], without=()) == 0
+    assert monitors([MARK], without=()) == [marked_process]
+    assert monitors([MARK], without=(marked_process,)) == []
+    assert monitors(["no-such-id-anywhere"], without=()) == []
+    assert monitors([], without=()) == []
+
+
+def test_a_daemon_has_a_family_without_its_monitors(marked_process: int) -> None:
+    assert marked_process in daemon_family(os.getpid())
+    assert marked_process not in daemon_family(os.getpid(), without=(marked_process,))
+
+
+def test_cpu_time_of_a_name_with_a_parenthesis() -> None:
+    fields = [b"S", *[b"1"] * 10, b"100", b"20", b"3", b"4", *[b"9"] * 30]
+    assert parse_cpu_s(b"7 (a) b) " + b" ".join(fields)) == pytest.approx(127 / TICKS_PER_S)
+
+
+def test_cpu_time_grows_when_something_runs() -> None:
+    before = running_ns(os.getpid())
+    while running_ns(os.getpid()) == before:
+        sum(range(10_000))
+    assert cpu_s(os.getpid()) > 0
+
+
+def test_the_cpu_time_of_nobody() -> None:
+    assert (cpu_s(2**22 + 1), running_ns(2**22 + 1)) == (0, 0)

@@ -6,9 +6,8 @@ import asyncio
 
 import pytest
 
-from podwright.bench.options import BenchOptions
-from podwright.bench.suites.pod_start import side_by_side
-from podwright.errors import InvalidArgument, Unavailable
+from podwright.bench.timing import side_by_side, timed_ms
+from podwright.errors import Unavailable
 
 
 async def test_results_come_in_the_order_of_the_items_and_no_more_than_wanted_run_at_once() -> None:
@@ -49,18 +48,7 @@ async def test_the_first_failure_stops_the_rest() -> None:
     assert sorted(ended) == ["item 0", "item 2"]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        BenchOptions(endpoints=()),
-        BenchOptions(endpoints=("unix:///x",), pods=0),
-        BenchOptions(endpoints=("unix:///x",), pods=100_000),
-        BenchOptions(endpoints=("unix:///x",), concurrencies=()),
-        BenchOptions(endpoints=("unix:///x",), concurrencies=(0,)),
-        BenchOptions(endpoints=("unix:///x",), warmup=-1),
-    ],
-    ids=["no endpoint", "no pods", "too many", "no concurrency", "zero at once", "negative warm-up"],
-)
-def test_options_that_make_no_sense(options: BenchOptions) -> None:
-    with pytest.raises(InvalidArgument):
-        options.check()
+async def test_a_stop_watch() -> None:
+    result, taken_ms = await timed_ms(asyncio.sleep(0.01, "done"))
+    assert result == "done"
+    assert taken_ms >= 9

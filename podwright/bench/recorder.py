@@ -1,0 +1,106 @@
+"""Where the suites put their samples. A `Recorder` holds a run; each suite writes to the `Sheet` of one target."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from podwright.bench.results import Measurement
+from podwright.bench.stats import summarise
+from podwright.errors import PodwrightError
+
+MS = "ms"
+PER_SECOND = "1/s"
+BYTES = "bytes"
+At = Mapping[str, int]  # the conditions of a sample, such as {"pods": 100}
+NOWHERE: At = MappingProxyType({})
+Key = tuple[str, str, str, str, tuple[tuple[str, int], ...]]
+
+
+@dataclass(slots=True)
+class _Entry:
+    samples: list[float] = field(default_factory=list)
+    failures: int = 0
+
+
+class Recorder:
+    """All samples of a run."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Key, _Entry] = {}
+        self.gaps: list[str] = []
+        self.errors: list[str] = []
+
+    def entry(self, key: Key) -> _Entry:
+        """The samples under a key; made when they are new."""
+        return self._entries.setdefault(key, _Entry())
+
+    def sheet(self, suite: str, target: str) -> Sheet:
+        """What one suite writes about one target."""
+        return Sheet(self, suite, target)
+
+    def measurements(self) -> list[Measurement]:
+        """Everything, in the order in which it was first seen."""
+        return [
+            Measurement(
+                suite=suite,
+                target=target,
+                name=name,
+                unit=unit,
+                conditions=dict(at),
+                summary=summarise(entry.samples) if entry.samples else None,
+                failures=entry.failures,
+                samples=[round(value, 6) for value in entry.samples],
+            )
+            for (suite, target, name, unit, at), entry in self._entries.items()
+        ]
+
+
+class Sheet:
+    """The samples of one suite on one target."""
+
+    def __init__(self, recorder: Recorder, suite: str, target: str) -> None:
+        self._recorder = recorder
+        self._suite = suite
+        self._target = target
+
+    def of(self, suite: str) -> Sheet:
+        """The sheet of another suite on the same target."""
+        return Sheet(self._recorder, suite, self._target)
+
+    def add(self, name: str, value: float, unit: str = MS, at: At = NOWHERE) -> None:
+        """One sample."""
+        self._entry(name, unit, at).samples.append(value)
+
+    def add_steps(self, steps_ms: Mapping[str, float], at: At = NOWHERE) -> None:
+        """One sample of each step, in milliseconds."""
+        for name, value in steps_ms.items():
+            self.add(name, value, at=at)
+
+    def fail(self, name: str, why: PodwrightError, unit: str = MS, at: At = NOWHERE) -> None:
+        """A try that gave no sample."""
+        self._entry(name, unit, at).failures += 1
+        self.error(f"{name}: {why}")
+
+    def gap(self, text: str) -> None:
+        """Something that is not measured on this target, and why; said once."""
+        line = f"{self._suite}, {self._target}: {text}"
+        if line not in self._recorder.gaps:
+            self._recorder.gaps.append(line)
+
+    def error(self, text: str) -> None:
+        """Something that went wrong; said once."""
+        line = f"{self._suite}, {self._target}: {' '.join(text.split())}"
+        if line not in self._recorder.errors:
+            self._recorder.errors.append(line)
+
+    async def counted(self, name: str, work: Callable[[], Awaitable[None]], at: At = NOWHERE) -> None:
+        """Do it; when it fails, that counts as a failure of `name` and is no reason to stop."""
+        try:
+            await work()
+        except PodwrightError as failure:
+            self.fail(name, failure, at=at)
+
+    def _entry(self, name: str, unit: str, at: At) -> _Entry:
+        return self._recorder.entry((self._suite, self._target, name, unit, tuple(sorted(at.items()))))

@@ -1,0 +1,22 @@
+"""The report for people. Everything here is made from a `results.Report` alone, so it can be made again from JSON."""
+
+from __future__ import annotations
+
+from podwright.bench.results import Report
+
+
+def render(report: Report, form: str) -> str:
+    """The report as `text`, `markdown`, `summary` (one Markdown table), `svg` (one plot) or `html`.
+
+    Raises FailedPrecondition for the forms with plots when the plotting library is missing.
+    """
+    from podwright.bench.render import html, markdown, plots, text  # noqa: PLC0415 # plots takes a second to import
+
+    forms = {
+        "text": text.render,
+        "markdown": markdown.render,
+        "summary": markdown.render_summary,
+        "svg": plots.overview,
+        "html": html.render,
+    }
+    return forms[form](report)

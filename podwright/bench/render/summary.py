@@ -1,0 +1,86 @@
+"""The few numbers that stand for all. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from podwright.bench.render.tables import Row
+from podwright.bench.results import Measurement, Report
+
+LARGEST = -1  # of the values that every target reached
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the summary: which measurement it shows, and how it is called there."""
+
+    label: str
+    suite: str
+    name: str
+    conditions: Mapping[str, int] = field(default_factory=dict)
+
+
+LINES = (
+    Line(label="pod start, one at a time", suite="start", name="pod start", conditions={"concurrency": 1}),
+    Line(label="pods per second, 4 at once", suite="start", name="pods/s", conditions={"concurrency": 4}),
+    Line(label="pods per second, 16 at once", suite="start", name="pods/s", conditions={"concurrency": 16}),
+    Line(label="pod start", suite="lifecycle", name="pod start", conditions={"at_once": LARGEST}),
+    Line(label="pod start", suite="density", name="pod start", conditions={"pods": LARGEST}),
+    Line(label="pod stop and removal, one at a time", suite="start", name="teardown", conditions={"concurrency": 1}),
+    Line(label="CPU per pod start", suite="start", name="CPU per pod start", conditions={"concurrency": 1}),
+    Line(label="idle daemon, PSS", suite="start", name="daemon PSS", conditions={"pods": 0}),
+    Line(label="daemon, PSS", suite="density", name="daemon PSS", conditions={"pods": LARGEST}),
+    Line(label="monitors per pod, PSS", suite="density", name="monitors' PSS per pod", conditions={"pods": LARGEST}),
+    Line(label="relist", suite="relist", name="relist", conditions={"pods": LARGEST}),
+    Line(
+        label="CPU of a relist each second", suite="relist", name="CPU of a relist each second",
+        conditions={"pods": LARGEST},
+    ),
+    Line(label="ExecSync", suite="exec", name="ExecSync", conditions={"concurrency": 1}),
+    Line(label="ExecSync per second, 4 at once", suite="exec", name="ExecSync/s", conditions={"concurrency": 4}),
+    Line(label="exec through a stream", suite="exec", name="exec stream", conditions={"concurrency": 1}),
+    Line(label="HTTP request, added by port-forward", suite="exec", name="added by port-forward"),
+    Line(label="port-forward, from the pod", suite="exec", name="port-forward, from the pod"),
+    Line(label="image pull and unpack", suite="pull", name="pull", conditions={"image": LARGEST}),
+    Line(label="daemon restart", suite="lifecycle", name="daemon restart", conditions={"pods": LARGEST}),
+)  # fmt: skip
+
+
+def summary(report: Report) -> list[tuple[str, Row]]:
+    """Label and row of each line that was measured."""
+    found = []
+    for line in LINES:
+        row, label = _row(report, line)
+        if row is not None:
+            found.append((label, row))
+    return found
+
+
+def _row(report: Report, line: Line) -> tuple[Row | None, str]:
+    conditions, label = dict(line.conditions), line.label
+    for name, value in line.conditions.items():
+        if value == LARGEST:
+            largest = _largest(report, line, name)
+            if largest is None:
+                return None, ""
+            conditions[name] = largest
+            label += {"pods": f", {largest} pods there", "at_once": f", {largest} all at once"}.get(name, "")
+    cells = tuple(report.find(line.suite, line.name, target.name, **conditions) for target in report.targets)
+    units = [each.unit for each in cells if each]
+    if not units:
+        return None, ""
+    return Row(name=line.name, unit=units[0], conditions=conditions, cells=cells), label
+
+
+def _largest(report: Report, line: Line, condition: str) -> int | None:
+    """The largest value that every target with this measurement reached."""
+    reached: dict[str, int] = {}
+    for each in report.measurements:
+        if _fits(each, line, condition):
+            reached[each.target] = max(reached.get(each.target, 0), each.conditions[condition])
+    return min(reached.values(), default=None)
+
+
+def _fits(each: Measurement, line: Line, condition: str) -> bool:
+    return (each.suite, each.name) == (line.suite, line.name) and list(each.conditions) == [condition]

@@ -1,0 +1,94 @@
+"""The result of a bench run as data. Its JSON is the format to keep: every picture and table is made from it.
+
+`json_schema` describes it to programs; the docstrings here are its words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from podwright.bench.machine import Machine
+from podwright.bench.options import BenchOptions
+from podwright.bench.stats import Summary
+from podwright.errors import InvalidArgument
+
+FORMAT = 2
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was measured on one target under the same conditions (such as `pods: 100`).
+
+    `samples` are all that were taken, in their order, rounds one after the other; `failures` counts the tries that
+    gave none. `summary` is None when every try failed.
+    """
+
+    suite: str
+    target: str
+    name: str
+    unit: str
+    conditions: dict[str, int]
+    summary: Summary | None
+    failures: int
+    samples: list[float]
+
+
+class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured: what it calls itself, and how it was configured (`files`: name to content)."""
+
+    name: str
+    kind: str
+    endpoint: str
+    handler: str
+    runtime_name: str
+    runtime_version: str
+    api_version: str
+    daemon_pid: int | None
+    files: dict[str, str]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything. `date` is RFC 3339, UTC, of the beginning; `format` counts up when fields change meaning.
+
+    `gaps` say what was not measured and why; `errors` what went wrong.
+    """
+
+    format: int
+    date: str
+    duration_s: float
+    podwright_version: str
+    machine: Machine
+    options: BenchOptions
+    targets: list[TargetReport]
+    measurements: list[Measurement]
+    gaps: list[str]
+    errors: list[str]
+
+    def find(self, suite: str, name: str, target: str, **conditions: int) -> Measurement | None:
+        """The measurement, if it was made."""
+        for each in self.measurements:
+            if (each.suite, each.name, each.target, each.conditions) == (suite, name, target, conditions):
+                return each
+        return None
+
+
+def as_json(report: Report) -> str:
+    """Indented JSON with a newline at the end."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+
+
+def from_json(text: str | bytes) -> Report:
+    """A report that was written by `as_json`. Raises InvalidArgument."""
+    try:
+        report = msgspec.json.decode(text, type=Report)
+    except msgspec.DecodeError as failure:
+        raise InvalidArgument(f"this is no bench report: {failure}") from failure
+    if report.format != FORMAT:
+        raise InvalidArgument(f"the report has format {report.format}; this version reads {FORMAT}")
+    return report
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the report."""
+    return msgspec.json.schema(Report)

@@ -1,0 +1,102 @@
+"""What every suite gets, and the pieces that several of them share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from podwright.bench import processes
+from podwright.bench.options import BenchOptions
+from podwright.bench.recorder import At, Sheet
+from podwright.bench.targets.base import StartedPod, Target
+from podwright.bench.timing import side_by_side
+from podwright.errors import PodwrightError
+
+POD_START = "pod start"
+TEARDOWN = "teardown"
+CPU_PER_START = "CPU per pod start"
+DAEMON_PSS = "daemon PSS"
+MONITORS_PSS = "monitors' PSS per pod"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """One target, where to write, and how much to do. `daemon` is the target's process, where it can be told."""
+
+    target: Target
+    sheet: Sheet
+    options: BenchOptions
+    daemon: int | None
+
+    async def start_pods(self, count: int, concurrency: int, at: At) -> list[StartedPod]:
+        """Start pods side by side and write down each step; those that fail are counted and left to the sweep."""
+
+        async def start(_: int) -> StartedPod | None:
+            try:
+                return await self.target.start_pod()
+            except PodwrightError as failure:
+                self.sheet.fail(POD_START, failure, at=at)
+                return None
+
+        pods = [pod for pod in await side_by_side(range(count), start, concurrency) if pod]
+        for pod in pods:
+            self.sheet.add_steps(pod.steps_ms, at=at)
+            self.sheet.add(POD_START, pod.sum_ms, at=at)
+        return pods
+
+    async def end_pods(self, pods: Sequence[StartedPod], concurrency: int, at: At) -> None:
+        """Stop and remove them, and write down each step."""
+
+        async def end(pod: StartedPod) -> None:
+            steps_ms = await self.target.end_pod(pod)
+            self.sheet.add_steps(steps_ms, at=at)
+            self.sheet.add(TEARDOWN, sum(steps_ms.values()), at=at)
+
+        await side_by_side(pods, self._counting(TEARDOWN, end, at), concurrency)
+
+    async def warm_up(self) -> None:
+        """A few pods that are not counted."""
+        pods = [await self.target.start_pod() for _ in range(self.options.warmup)]
+        for pod in pods:
+            await self.target.exec_sync(pod.container_id)
+            await self.target.end_pod(pod)
+
+    def _counting(
+        self, name: str, act: Callable[[StartedPod], Awaitable[None]], at: At
+    ) -> Callable[[StartedPod], Awaitable[None]]:
+        async def counted(pod: StartedPod) -> None:
+            await self.sheet.counted(name, lambda: act(pod), at=at)
+
+        return counted
+
+    async def footprint(self, pods: Sequence[StartedPod]) -> Footprint | None:
+        """What the daemon and the monitors of these pods use now; None where /proc does not tell."""
+        if self.daemon is None:
+            return None
+        return await asyncio.to_thread(_footprint, self.daemon, pods)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """The daemon with its children, and the monitors; `cpu_s` is of both, with children that were waited for."""
+
+    daemon_bytes: int
+    monitors_bytes: int
+    cpu_s: float
+
+
+def _footprint(daemon: int, pods: Sequence[StartedPod]) -> Footprint:
+    monitors = processes.monitors([identity for pod in pods for identity in pod.ids], without=(daemon,))
+    family = processes.daemon_family(daemon, without=monitors)
+    return Footprint(
+        daemon_bytes=sum(processes.pss_bytes(pid) or 0 for pid in family),
+        monitors_bytes=sum(processes.pss_bytes(pid) or 0 for pid in monitors if pid not in family),
+        cpu_s=sum(processes.cpu_s(pid) for pid in {*family, *monitors}),
+    )
+
+
+def seconds_since(began: float) -> float:
+    """Seconds since a `time.perf_counter`."""
+    return time.perf_counter() - began

@@ -1,0 +1,43 @@
+"""The kubelet's relist: all pods and all containers, listed once a second, while nothing happens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from podwright.bench import processes
+from podwright.bench.suites import growth
+from podwright.bench.suites.base import Bench
+from podwright.bench.targets.base import StartedPod
+from podwright.bench.timing import timed_ms
+
+PERIOD_S = 1.0
+SETTLE_S = 0.5  # what the starts left behind in the daemon is not the list's cost
+RELIST = "relist"
+CPU = "CPU of a relist each second"
+PERCENT = "% of a core"
+
+
+async def measure(bench: Bench) -> None:
+    """Grow the pods for this alone, unless `density` does it anyway: the pods are the expensive part."""
+    if "density" not in bench.options.suites:
+        await growth.grow(bench, (probe,))
+
+
+async def probe(bench: Bench, pods: Sequence[StartedPod]) -> None:
+    """One sample of latency and of the daemon's CPU per second. Raises a PodwrightError."""
+    sheet = bench.sheet.of("relist")
+    await asyncio.sleep(SETTLE_S)
+    for _ in range(bench.options.relists):
+        began, before_ns = time.perf_counter(), _running_ns(bench.daemon)
+        _, taken_ms = await timed_ms(bench.target.relist())
+        await asyncio.sleep(max(0.0, PERIOD_S - (time.perf_counter() - began)))
+        sheet.add(RELIST, taken_ms, at={"pods": len(pods)})
+        if bench.daemon is not None:
+            used_s = max(0, _running_ns(bench.daemon) - before_ns) / 1e9
+            sheet.add(CPU, 100 * used_s / (time.perf_counter() - began), PERCENT, at={"pods": len(pods)})
+
+
+def _running_ns(daemon: int | None) -> int:
+    return 0 if daemon is None else sum(map(processes.running_ns, processes.daemon_family(daemon)))

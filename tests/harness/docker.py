@@ -1,0 +1,151 @@
+"""Debian's Docker Engine on private directories and a bridge of its own; spoken to by its own API, not by CRI."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import socket
+import subprocess
+from types import TracebackType
+from typing import Self
+
+from tests.harness.scratch import Part
+from tests.harness.sweep import sweep
+from tools.background import Background, StartError
+
+PROGRAM = "dockerd"
+TIMEOUT_S = 10.0
+# What dockerd adds to the host besides rules with its bridge's name: it never takes these away.
+CHAINS = (
+    ("filter", ("DOCKER", "DOCKER-USER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2")),
+    ("nat", ("DOCKER",)),
+)
+
+
+def is_installed() -> bool:
+    """Whether this machine has dockerd."""
+    return shutil.which(PROGRAM) is not None
+
+
+class DockerEngine:
+    """dockerd with a containerd of its own. Use as a context manager; containers must be gone before the end."""
+
+    name = "docker"
+
+    def __init__(self, part: Part) -> None:
+        """Take the part and write the configuration there."""
+        self.part = part
+        self.socket = part.directory / "s.sock"
+        self.config = part.directory / "daemon.json"
+        self.config.write_text(json.dumps(self._settings(), indent=2))
+        self._process: Background | None = None
+        self._chains_before = _chains()
+
+    def _settings(self) -> dict[str, object]:
+        return {
+            "data-root": str(self.part.directory / "data"),
+            "exec-root": str(self.part.directory / "exec"),
+            "pidfile": str(self.part.directory / "docker.pid"),
+            "hosts": [f"unix://{self.socket}"],
+            "bridge": self.part.bridge,
+            "live-restore": True,  # containers outlive the daemon, as everywhere else
+            "oom-score-adjust": 0,  # lowering it needs CAP_SYS_RESOURCE
+            "insecure-registries": ["127.0.0.0/8"],
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens."""
+        return f"unix://{self.socket}"
+
+    @property
+    def process(self) -> Background:
+        """The running process. Raises RuntimeError when it was not started."""
+        if self._process is None:
+            raise RuntimeError("docker is not running")
+        return self._process
+
+    def start(self, *, timeout_s: float = 60.0) -> None:
+        """Start it and wait until it answers. Raises StartError."""
+        self._make_bridge()
+        self.spawn()
+        try:
+            self.process.wait_ready(self.answers, timeout_s=timeout_s)
+        except StartError:
+            self._process = None
+            raise
+
+    def spawn(self) -> None:
+        """Start it and do not wait."""
+        argv = [PROGRAM, "--config-file", str(self.config)]
+        self._process = Background(argv, log=self.part.directory / "docker.log")
+
+    def answers(self) -> bool:
+        """Whether it answers a ping."""
+        connection = http.client.HTTPConnection("docker", timeout=TIMEOUT_S)
+        with socket.socket(socket.AF_UNIX) as connected:
+            connected.settimeout(TIMEOUT_S)
+            if connected.connect_ex(str(self.socket)) != 0:
+                return False
+            connection.sock = connected
+            try:
+                connection.request("GET", "/_ping")
+                return connection.getresponse().status == http.HTTPStatus.OK
+            except (OSError, http.client.HTTPException):
+                return False
+
+    def stop(self) -> int:
+        """SIGTERM, SIGKILL after a while. Containers live on. Returns the exit code."""
+        code = self.process.stop(timeout_s=30.0)
+        self._process = None
+        return code
+
+    def close(self) -> None:
+        """Stop it and remove what it leaves on the host: its bridge, its rules, its mounts."""
+        if self._process is not None:
+            self.stop()
+        self._remove_rules()
+        _run("ip", "link", "delete", self.part.bridge)
+        sweep(self.part.scope, settle_s=0)
+        shutil.rmtree(self.part.directory, ignore_errors=True)
+
+    def _make_bridge(self) -> None:
+        """dockerd makes only docker0 by itself."""
+        gateway = f"{self.part.subnet.network_address + 1}/{self.part.subnet.prefixlen}"
+        subprocess.run(["ip", "link", "add", self.part.bridge, "type", "bridge"], check=True)
+        subprocess.run(["ip", "address", "add", gateway, "dev", self.part.bridge], check=True)
+        subprocess.run(["ip", "link", "set", self.part.bridge, "up"], check=True)
+
+    def _remove_rules(self) -> None:
+        """Rules with our bridge or subnet in them; and Docker's chains, unless they were there before us."""
+        for table, chains in CHAINS:
+            new = {chain for chain in chains if (table, chain) not in self._chains_before}
+            for rule in _rules(table):
+                ours = self.part.bridge in rule or str(self.part.subnet) in rule
+                if rule[0] == "-A" and (ours or new & set(rule)):
+                    _run("iptables", "-w", "-t", table, "-D", *rule[1:])
+            for chain in new:
+                _run("iptables", "-w", "-t", table, "-X", chain)
+
+
+def _chains() -> set[tuple[str, str]]:
+    """Docker's chains that are there now."""
+    return {(table, rule[1]) for table, chains in CHAINS for rule in _rules(table) if rule[1] in chains}
+
+
+def _rules(table: str) -> list[list[str]]:
+    done = _run("iptables", "-w", "-t", table, "-S")
+    return [line.split() for line in done.splitlines()]
+
+
+def _run(*argv: str) -> str:
+    return subprocess.run(argv, check=False, capture_output=True, text=True).stdout

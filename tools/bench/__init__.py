@@ -1,0 +1,1 @@
+"""`make bench`: private servers and a registry on loopback, measured by `podwright bench`. See `__main__`."""

@@ -1,0 +1,94 @@
+"""`make bench`: Podwright and its peers on private directories, measured by `podwright bench`.
+
+    python -m tools.bench [--only NAME,NAME...] [--out FOLDER] [arguments of podwright bench]
+
+Writes results.json, report.html, benchmarks.md, summary.md and overview.svg to FOLDER (build/bench). Without --suite
+it runs all of them. The servers come from the tests' harness, with the distribution's packages; another one that runs
+already, such as CRI-O, takes part by a further `--endpoint NAME=unix:///path`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.harness.scratch import Scratch
+from tools.bench.images import SERIES, push_pull_images, push_series
+from tools.bench.peers import NAMES, Peer, start_peers
+from tools.bench.restarts import serve_restarts
+from tools.registry import Registry, push_samples, write_hosts
+
+TREE = Path(__file__).resolve().parent.parent.parent
+PODWRIGHT = Path(sys.executable).parent / "podwright"
+# One page of each kind, made from the JSON alone.
+PAGES = {"markdown": "benchmarks.md", "summary": "summary.md", "svg": "overview.svg"}
+
+
+def main() -> int:
+    """Start what is measured, run the bench, take everything down. Returns the bench's exit code."""
+    parser = argparse.ArgumentParser(prog="tools.bench", usage=__doc__, allow_abbrev=False, add_help=False)
+    parser.add_argument("--only", default=",".join(NAMES), help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--out", type=Path, default=TREE / "build/bench")
+    own, rest = parser.parse_known_args()
+    if os.geteuid() != 0:
+        print("bench: needs root, for namespaces and cgroups", file=sys.stderr)
+        return 2
+    own.out.mkdir(parents=True, exist_ok=True)
+    results = own.out / "results.json"
+    results.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        scratch = Scratch()
+        stack.callback(scratch.close)
+        arguments = prepare(scratch, own.only.split(","), stack)
+        suites = [] if "--suite" in rest else ["--suite", "all"]
+        files = ["--json", str(results), "--html", str(own.out / "report.html")]
+        code = subprocess.run([PODWRIGHT, "bench", *arguments, *suites, *files, *rest], check=False).returncode
+    if results.exists():
+        for form, name in PAGES.items():
+            page = [PODWRIGHT, "bench", "report", results, f"--{form}", "--output", own.out / name]
+            subprocess.run(page, check=True)
+        print(f"\nreports: {own.out}", flush=True)
+    return code
+
+
+def prepare(scratch: Scratch, names: list[str], stack: ExitStack) -> list[str]:
+    """Start the registry and the peers; the arguments that tell `podwright bench` of them."""
+    registry = stack.enter_context(Registry(scratch.part("registry").directory))
+    push_samples(registry)
+    certs_d = write_hosts(scratch.part("certs").directory, registry.url).parent.parent
+    arguments = ["--image", f"{registry.host}/busybox:1", "--image-series", f"{registry.host}/{SERIES}"]
+    for image in push_pull_images(registry):
+        arguments += ["--pull-image", f"{registry.host}/{image}"]
+    push_series(registry)
+    peers = start_peers(scratch, names, pause_image=f"{registry.host}/pause:1", certs_d=certs_d, stack=stack)
+    for peer in peers:
+        arguments += arguments_of(peer, serve_restarts(peer.server, scratch.part("restarts").directory))
+    return [*arguments, *(word for note in notes() for word in ("--note", note))]
+
+
+def arguments_of(peer: Peer, restart: str) -> list[str]:
+    """How `podwright bench` is told of one peer."""
+    name = peer.name
+    return [
+        *("--endpoint", f"{name}={peer.scheme}{peer.server.endpoint}"),
+        *("--cgroup-parent", f"{name}={peer.server.part.cgroup_parent}"),
+        *("--restart", f"{name}=/bin/sh -c {shlex.quote(restart)}"),
+        *(word for file in peer.configs for word in ("--config", f"{name}={file}")),
+    ]
+
+
+def notes() -> list[str]:
+    """What was measured, so that somebody else can do it again."""
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=TREE, capture_output=True, text=True)  # noqa: PLW1510 # a copy without git has no commit
+    command = f"make bench ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "make bench"
+    return [f"{command}, at commit {commit.stdout.strip() or 'unknown'}; Python {platform.python_version()}"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""What `make bench` measures: Podwright in several configurations, and the distribution's runtimes beside it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.harness import docker
+from tests.harness.cni import write_bridge_conf
+from tests.harness.containerd import Containerd
+from tests.harness.docker import DockerEngine
+from tests.harness.podwright import Podwright
+from tests.harness.scratch import Part, Scratch
+
+Server = Podwright | Containerd | DockerEngine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """One running server. `scheme` goes before its endpoint; `configs` are what it was started with."""
+
+    name: str
+    server: Server
+    scheme: str = ""
+    configs: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What all servers use."""
+
+    pause_image: str
+    certs_d: Path
+
+
+def _podwright(settings: Mapping[str, Any], *, cni: bool) -> Callable[[Part, Site, str], Peer]:
+    def make(part: Part, site: Site, name: str) -> Peer:
+        over: dict[str, Any] = {"log_level": "info", "registry": {"config_path": str(site.certs_d)}, **settings}
+        configs: tuple[Path, ...] = ()
+        if cni:
+            conf_dir = write_bridge_conf(part)
+            over["network"] = {"mode": "cni", "cni_conf_dir": str(conf_dir)}
+            configs = tuple(conf_dir.iterdir())
+        server = Podwright(part, settings=over)
+        return Peer(name=name, server=server, configs=(server.config, *configs))
+
+    return make
+
+
+def _containerd(part: Part, site: Site, name: str) -> Peer:
+    server = Containerd(part, pause_image=site.pause_image, certs_d=site.certs_d)
+    return Peer(name=name, server=server, configs=(server.config, *(part.directory / "net.d").iterdir()))
+
+
+def _docker(part: Part, site: Site, name: str) -> Peer:  # noqa: ARG001 # it needs none of the site
+    server = DockerEngine(part)
+    return Peer(name=name, server=server, scheme="docker+", configs=(server.config,))
+
+
+MAKERS: dict[str, Callable[[Part, Site, str], Peer]] = {
+    "podwright": _podwright({"default_handler": "crun"}, cni=False),
+    "podwright-runc": _podwright({"default_handler": "runc"}, cni=False),
+    "podwright-cni": _podwright({"default_handler": "crun"}, cni=True),
+    "containerd": _containerd,
+    "docker": _docker,
+}
+NAMES = tuple(MAKERS)
+
+
+def start_peers(
+    scratch: Scratch, names: list[str], *, pause_image: str, certs_d: Path, stack: ExitStack
+) -> list[Peer]:
+    """Start those that were named; the stack takes them down. Exits for a name that is none."""
+    site = Site(pause_image=pause_image, certs_d=certs_d)
+    peers = []
+    for name in names:
+        if name not in MAKERS:
+            sys.exit(f"bench: there is no {name}; there are {', '.join(NAMES)}")
+        if name == "docker" and not docker.is_installed():
+            print("bench: dockerd is not installed, so Docker is left out", file=sys.stderr)
+            continue
+        peer = MAKERS[name](scratch.part("b"), site, name)
+        stack.enter_context(peer.server)
+        peer.server.start()
+        peers.append(peer)
+    return peers
