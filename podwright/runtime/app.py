@@ -26,9 +26,11 @@ from podwright.runtime.events import EventHub
 from podwright.runtime.handlers import abandoned
 from podwright.runtime.handlers.registry import find_handlers
 from podwright.runtime.image import ImageService
+from podwright.runtime.image.accounts import Accountant
 from podwright.runtime.image.loading import Loader
 from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.image.saving import Saver
+from podwright.runtime.image.verifying import Verifier
 from podwright.runtime.network import NetworkService
 from podwright.runtime.rpc.checkpoints import CheckpointRpcs
 from podwright.runtime.rpc.containers import ContainerRpcs
@@ -141,7 +143,13 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     streaming = StreamingService(config.streaming, server_context(config.streaming), containers, sandboxes)
     checkpoints = CheckpointService(config, containers, sandboxes, runner)
     refetcher = Refetcher(images.catalog.blobs, config.registry, runner)
-    image_store = ImageStoreRpcs(Loader(images, config.images, runner), Saver(images.catalog, refetcher))
+    image_store = ImageStoreRpcs(
+        Loader(images, config.images, runner),
+        Saver(images.catalog, refetcher),
+        Verifier(images.catalog, refetcher, keep_blobs=config.images.keep_blobs),
+        Accountant(images.catalog),
+        stats,
+    )
     edge = Edge()
     families = (
         RuntimeRpcs(config, handlers, network, users),

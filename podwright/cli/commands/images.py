@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
 from podwright.cli import options, table
+from podwright.cli.commands import verify
 from podwright.cli.connection import connected, run_async
 from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.output import as_data, print_data
@@ -17,14 +19,25 @@ WIDE_COLUMNS = ("IMAGE", "TAG", "DIGEST", "IMAGE ID", "SIZE", "PINNED")
 NONE = "<none>"
 
 
-@click.command("images")
+class WithVerify(click.Command):
+    """A command that takes a reference, or the word `verify` and what follows it."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args[:1] == ["verify"]:
+            return verify.command.make_context(f"{info_name} verify", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command("images", cls=WithVerify)
 @click.argument("reference", required=False)
 @options.output_option(wide=True)
 @options.quiet_option("images")
 @options.whole_ids_option
 @pass_invocation
 def command(invocation: Invocation, reference: str | None, output: str | None, quiet: bool, no_trunc: bool) -> None:
-    """List images; with REFERENCE only that one."""
+    """List images; with REFERENCE only that one. `images verify` checks what is stored of them."""
     found = run_async(_list(invocation, reference))
     images = sorted(found, key=lambda image: [*image.repo_tags, *image.repo_digests, image.id])
     if output in options.PROGRAM_FORMS:

@@ -11,7 +11,6 @@ from podwright.runtime.registry import reference
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.logins import Logins
 from podwright.runtime.registry.manifest import MANIFEST_TYPES, Descriptor
-from podwright.runtime.storage import layout
 from podwright.runtime.storage.blobs import BlobStore, DigestMismatch
 
 
@@ -38,7 +37,7 @@ class Refetcher:
                 async with Client(reference.parse(name), None, self._settings, self._logins) as client:
                     if descriptor.media_type in MANIFEST_TYPES or not descriptor.media_type:
                         data, _ = await client.manifest(descriptor.digest)
-                        await self._replace(data)
+                        await self._blobs.replace(data)
                     else:
                         await self._download(client, descriptor)
             except PodwrightError as failure:
@@ -59,8 +58,3 @@ class Refetcher:
             except DigestMismatch:
                 if not client.distrust(descriptor.digest, used):
                     raise
-
-    async def _replace(self, data: bytes) -> None:
-        with self._blobs.ingest(layout.digest_of(data), len(data)) as ingest:
-            await ingest.write(data)
-            await ingest.commit()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from podwright.api.v1 import images_pb2 as api
 from podwright.errors import InvalidArgument
+from podwright.runtime.image.accounts import Accountant, ImageAccount
 from podwright.runtime.image.loading import Loader
 from podwright.runtime.image.saving import ArchiveFormat, Saver
+from podwright.runtime.image.verifying import Summary, Verifier
+from podwright.runtime.model.image import Image
+from podwright.runtime.stats.service import StatsService
 
 FORMATS: dict[int, ArchiveFormat] = {api.OCI_ARCHIVE: "oci-archive", api.DOCKER_ARCHIVE: "docker-archive"}
 
@@ -17,9 +22,14 @@ FORMATS: dict[int, ArchiveFormat] = {api.OCI_ARCHIVE: "oci-archive", api.DOCKER_
 class ImageStoreRpcs:
     """The family."""
 
-    def __init__(self, loader: Loader, saver: Saver) -> None:
+    def __init__(
+        self, loader: Loader, saver: Saver, verifier: Verifier, accountant: Accountant, stats: StatsService
+    ) -> None:
         self._loader = loader
         self._saver = saver
+        self._verifier = verifier
+        self._accountant = accountant
+        self._stats = stats
 
     async def LoadImage(
         self, requests: AsyncIterator[api.LoadImageRequest | InvalidArgument], _: Any
@@ -39,6 +49,60 @@ class ImageStoreRpcs:
         async with contextlib.aclosing(self._saver.save(list(request.images), form)) as pieces:
             async for piece in pieces:
                 yield api.SaveImageResponse(data=piece)
+
+    async def VerifyImages(
+        self, request: api.VerifyImagesRequest, _: Any
+    ) -> AsyncGenerator[api.VerifyImagesResponse, None]:
+        findings = self._verifier.verify(list(request.images), repair=request.repair)
+        async with contextlib.aclosing(findings):
+            async for finding in findings:
+                if isinstance(finding, Summary):
+                    yield api.VerifyImagesResponse(summary=api.VerifySummary(**dataclasses.asdict(finding)))
+                else:
+                    yield api.VerifyImagesResponse(damage=api.Damage(**dataclasses.asdict(finding)))
+
+    async def DiskUsage(self, _request: api.DiskUsageRequest, _: Any) -> api.DiskUsageResponse:
+        accounts = await self._accountant.accounts()
+        written = await self._stats.written()
+        return api.DiskUsageResponse(
+            images=[image_usage(one) for one in accounts.images],
+            containers=[
+                api.ContainerUsage(
+                    id=container.id,
+                    name=container.config.name,
+                    image_id=container.image_id,
+                    writable_bytes=size,
+                )
+                for container, size in written
+            ],
+            blob_bytes=accounts.blob_bytes,
+            layer_bytes=accounts.layer_bytes,
+            prunable_untagged_bytes=accounts.prunable_untagged_bytes,
+            prunable_bytes=accounts.prunable_bytes,
+        )
+
+    async def PruneImages(self, request: api.PruneImagesRequest, _: Any) -> api.PruneImagesResponse:
+        images, freed_bytes = await self._accountant.prune(everything=request.all, dry_run=request.dry_run)
+        return api.PruneImagesResponse(
+            images=[api.LoadedImage(id=image.id, names=names(image)) for image in images], freed_bytes=freed_bytes
+        )
+
+
+def image_usage(account: ImageAccount) -> api.ImageUsage:
+    """One image of DiskUsage."""
+    return api.ImageUsage(
+        id=account.image.id,
+        names=names(account.image),
+        size_bytes=account.size_bytes,
+        shared_bytes=account.shared_bytes,
+        pinned=account.image.pinned,
+        containers=account.containers,
+    )
+
+
+def names(image: Image) -> list[str]:
+    """Its tags, or its digests when it has none."""
+    return list(image.repo_tags or image.repo_digests)
 
 
 async def _chunks(

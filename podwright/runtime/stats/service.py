@@ -7,6 +7,7 @@ then is left out. One measurement runs at a time; clients in a hurry share the m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime.config import Config
 from podwright.runtime.container.paths import container_paths
@@ -27,7 +28,7 @@ from podwright.runtime.network.threads import in_fresh_thread
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.stats import metrics
 from podwright.runtime.stats.collector import IDLE_S, Collector, PodReading, block_device_name, filesystem_of
-from podwright.runtime.stats.layers import WritableLayers
+from podwright.runtime.stats.layers import Pace, WritableLayers, measure
 from podwright.runtime.stats.metrics import SandboxMetrics
 from podwright.runtime.stats.model import ContainerDetails, ContainerStats, SandboxStats, Usage
 
@@ -164,6 +165,19 @@ class StatsService:
             )
             for container in there
         ]
+
+    async def written(self) -> list[tuple[Container, int]]:
+        """The bytes that every container, running or not, has in its writable layer, counted now."""
+        containers = self._containers.visible()
+
+        def measure_all() -> list[tuple[Container, int]]:
+            pace, found = Pace(lambda: False), []
+            for container in containers:
+                with contextlib.suppress(OSError, PodwrightError):  # it is gone, or too large to be counted
+                    found.append((container, measure(self._upper(container), pace.starting()).used_bytes))
+            return found
+
+        return await in_fresh_thread(measure_all)
 
     def _upper(self, container: Container) -> str:
         return container_paths(self._config.root, self._config.state, container.id).upper

@@ -63,6 +63,16 @@ class BlobStore:
         except FileNotFoundError:
             return None
 
+    async def computed(self, digest: str) -> str | None:
+        """The digest that a stored blob really has; None when it is not stored. Raises Internal."""
+        return await to_completion(asyncio.to_thread(self._computed, digest))
+
+    def _computed(self, digest: str) -> str | None:
+        if self.size(digest) is None:
+            return None
+        with _reported(f"cannot read {digest}"), open(self.path(digest), "rb", buffering=0) as file:
+            return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+
     def ingest(self, digest: str, size_bytes: int) -> Ingest:
         """Start to receive a blob; use the result as a context manager."""
         return Ingest(self.path(digest), f"{self._ingest}/{secrets.token_hex(8)}", digest, size_bytes)
@@ -75,6 +85,12 @@ class BlobStore:
                 await ingest.write(data)
                 await ingest.commit()
         return digest
+
+    async def replace(self, data: bytes) -> None:
+        """Store a small blob over whatever stands in its place."""
+        with self.ingest(layout.digest_of(data), len(data)) as ingest:
+            await ingest.write(data)
+            await ingest.commit()
 
     async def adopt(self, path: str, digest: str, size_bytes: int) -> None:
         """Make a file of the ingest folder, whose digest its writer has computed, a blob."""
@@ -106,6 +122,15 @@ class BlobStore:
     def digests(self) -> list[str]:
         """All stored blobs."""
         return [f"sha256:{name}" for name in os.listdir(self._blobs)]
+
+    def disk_bytes(self) -> dict[str, int]:
+        """What each blob takes of the disk."""
+        found = {}
+        with os.scandir(self._blobs) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    found[f"sha256:{entry.name}"] = entry.stat().st_blocks * 512
+        return found
 
     def usage(self) -> tuple[int, int]:
         """(bytes, inodes) of everything stored and half-stored."""

@@ -24,8 +24,8 @@ from podwright.runtime import config
 from podwright.runtime.model.base import Value
 from podwright.runtime.model.image import hex_of
 from podwright.runtime.state import Database, Table
-from podwright.runtime.storage import implicit, unpacking
-from podwright.runtime.storage.blobs import DigestMismatch, disk_error
+from podwright.runtime.storage import comparing, implicit, unpacking
+from podwright.runtime.storage.blobs import DigestMismatch, disk_error, open_blob
 from podwright.runtime.storage.completion import to_completion
 
 log = logging.getLogger(__name__)
@@ -128,6 +128,11 @@ class LayerStore:
             await self._move_in(unpacked.folder, layer_id)
         except OSError as failure:
             raise disk_error(failure, f"cannot keep layer {unpacked.diff_id}") from failure
+        self._write(layer_id, unpacked)
+        return layer_id
+
+    def _write(self, layer_id: str, unpacked: Unpacked) -> None:
+        report = unpacked.report
         record = LayerRecord(
             id=layer_id,
             diff_id=unpacked.diff_id,
@@ -138,7 +143,35 @@ class LayerStore:
         )
         self._table.put(layer_id, record)
         self._records[layer_id] = record
-        return layer_id
+
+    @contextlib.asynccontextmanager
+    async def rebuilt(
+        self, layer_id: str, blob_path: str, size_bytes: int, diff_id: str, below: Sequence[str]
+    ) -> AsyncIterator[Unpacked]:
+        """The layer as it should be, from its blob, in a temporary directory. Raises as `unpacked` does."""
+        with open_blob(blob_path) as fd, unpacking.Marks() as marks:
+            marks.end()
+            async with self.unpacked(fd, marks, size_bytes, diff_id) as unpacked:
+                if layer_id != hex_of(diff_id):  # it depends on those below
+                    lowers = [self.path(other) for other in reversed(below)]
+                    names = unpacked.report.implicit
+                    await asyncio.to_thread(implicit.copy_up, f"{unpacked.folder}/fs", names, lowers)
+                yield unpacked
+
+    async def differences(self, layer_id: str, unpacked: Unpacked) -> list[str]:
+        """How the stored layer differs from the `rebuilt` one: the first few, as `/path: what`."""
+        if layer_id not in self._records or not os.path.isdir(self.path(layer_id)):
+            return ["it is missing"]
+        return await comparing.differences(self._runner, self.path(layer_id), f"{unpacked.folder}/fs")
+
+    async def replace(self, layer_id: str, unpacked: Unpacked) -> None:
+        """Put the `rebuilt` layer in the place of a damaged one, which nobody may have mounted. Raises Internal."""
+        await self.remove([layer_id])
+        try:
+            os.rename(unpacked.folder, f"{self.root}/{layer_id}")
+        except OSError as failure:
+            raise disk_error(failure, f"cannot keep layer {unpacked.diff_id}") from failure
+        self._write(layer_id, unpacked)
 
     async def _move_in(self, folder: str, layer_id: str) -> None:
         target = f"{self.root}/{layer_id}"
@@ -163,6 +196,10 @@ class LayerStore:
     def ids(self) -> list[str]:
         """All layers that are there."""
         return list(self._records)
+
+    def disk_bytes(self) -> dict[str, int]:
+        """What each layer takes of the disk, by id."""
+        return {record.id: record.used_bytes for record in self._records.values()}
 
     def usage(self) -> tuple[int, int]:
         """(bytes, inodes) of all layers, as counted when they were unpacked."""

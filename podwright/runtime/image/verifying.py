@@ -1,0 +1,217 @@
+"""Verification: every blob against its digest, every unpacked layer against what its blob unpacks to; and mending.
+
+Found: blobs that are missing, cut short or changed, layers that are missing, and any file of a layer that is missing,
+extra, or differs in kind, mode, owner, content, links, attributes or time. A layer whose blob was dropped (see
+[images] keep_blobs) can only be seen to be there. Layers that a container has mounted are reported and left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+
+from podwright.errors import PodwrightError
+from podwright.runtime.image import describe
+from podwright.runtime.image.catalog import Catalog, Lease
+from podwright.runtime.image.records import ImageRecord, Target
+from podwright.runtime.image.refetch import Refetcher
+from podwright.runtime.image.saving import found
+from podwright.runtime.registry import manifest
+from podwright.runtime.registry.manifest import Descriptor, Manifest
+from podwright.runtime.storage import layout
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """One damaged blob (its digest) or layer (`layer` and its id), what is wrong, and what became of it."""
+
+    subject: str
+    images: tuple[str, ...]
+    problem: str
+    repaired: bool = False
+    obstacle: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Summary:
+    """What was looked at. `unchecked_layers` have no blob that they could be compared with."""
+
+    images: int = 0
+    blobs: int = 0
+    layers: int = 0
+    damaged: int = 0
+    repaired: int = 0
+    unchecked_layers: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Round:
+    """One verification under way. `broken` are blobs that are not what they should be."""
+
+    repair: bool
+    lease: Lease
+    summary: Summary = field(default_factory=Summary)
+    seen: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """One layer of an image: its blob, its place, and what is below it."""
+
+    id: str
+    blob: Descriptor
+    diff_id: str
+    below: Sequence[str]
+
+
+class Verifier:
+    """Used by the gRPC edge."""
+
+    def __init__(self, catalog: Catalog, refetcher: Refetcher, *, keep_blobs: bool) -> None:
+        self._catalog = catalog
+        self._refetcher = refetcher
+        self._keep_blobs = keep_blobs
+
+    async def verify(self, names: Sequence[str], *, repair: bool) -> AsyncGenerator[Damage | Summary, None]:
+        """Every damage as it is found, and the summary. `names` are the images to look at; empty: all.
+
+        Raises NotFound and InvalidArgument for names; what cannot be mended is an obstacle, and no error.
+        """
+        records = [found(self._catalog, name)[0] for name in names] or list(self._catalog.records.values())
+        async with self._catalog.leased() as lease:
+            state = _Round(repair=repair, lease=lease, summary=Summary(images=len(records)))
+            for record in records:
+                lease.layers.update(record.image.layers)
+                lease.blobs.update(blob for target in record.targets.values() for blob in target.blobs)
+            for record in records:
+                if record.image.id not in self._catalog.records:  # removed meanwhile
+                    continue
+                for target in dict.fromkeys(record.targets.values()):  # names often share one
+                    async for damage in self._target(record, target, state):
+                        state.summary.damaged += 1
+                        state.summary.repaired += damage.repaired
+                        log.warning("damage in the image store subject=%s problem=%s", damage.subject, damage.problem)
+                        yield damage
+            if state.summary.repaired:
+                await self._catalog.layers.sync()
+            yield state.summary
+
+    async def _target(self, record: ImageRecord, target: Target, state: _Round) -> AsyncGenerator[Damage, None]:
+        for digest in dict.fromkeys((target.digest, target.manifest, *target.documents)):
+            async for damage in self._blob(record, Descriptor(media_type="", digest=digest, size=0), target, state):
+                yield damage
+        top = self._manifest(target, state)
+        if top is None:
+            return
+        for descriptor in top.layers:
+            async for damage in self._blob(record, descriptor, target, state):
+                yield damage
+        if top.config.digest in state.broken:
+            state.summary.unchecked_layers += len(top.layers)
+        elif not top.artifact:
+            for layer in self._layers(record, top):
+                async for damage in self._layer(record, layer, state):
+                    yield damage
+
+    def _manifest(self, target: Target, state: _Round) -> Manifest | None:
+        """None when it is damaged: then nothing is known of the layers."""
+        data = self._catalog.blobs.read(target.manifest)
+        if data is None or target.manifest in state.broken:
+            return None
+        top = manifest.parse(data, "", target.manifest)
+        return top if isinstance(top, Manifest) else None
+
+    # Blobs
+
+    async def _blob(
+        self, record: ImageRecord, descriptor: Descriptor, target: Target, state: _Round
+    ) -> AsyncGenerator[Damage, None]:
+        digest = descriptor.digest
+        if digest in state.seen:
+            return
+        state.seen.add(digest)
+        real = await self._catalog.blobs.computed(digest)
+        if real is None and digest in target.layers and not self._keep_blobs:
+            return
+        state.summary.blobs += 1
+        if real == digest:
+            return
+        problem = "is missing" if real is None else f"has the digest {real}"
+        obstacle = await self._mend_blob(record, descriptor, target, state) if state.repair else ""
+        if not state.repair or obstacle:
+            state.broken.add(digest)
+        yield Damage(
+            subject=digest,
+            images=tuple(record.targets),
+            problem=problem,
+            repaired=state.repair and not obstacle,
+            obstacle=obstacle,
+        )
+
+    async def _mend_blob(self, record: ImageRecord, descriptor: Descriptor, target: Target, state: _Round) -> str:
+        """Why it cannot be mended; empty when it is."""
+        top = None if descriptor.digest in (target.digest, target.manifest) else self._manifest(target, state)
+        try:
+            if top is not None and descriptor.digest == target.listed:
+                served = self._catalog.blobs.read(target.manifest) or b""
+                await self._catalog.blobs.replace(layout.oci_manifest(served))  # derived from what was served
+                return ""
+            if top is not None and descriptor.digest == top.config.digest:
+                descriptor = top.config
+            await self._refetcher.bring(list(record.targets), [descriptor])
+        except PodwrightError as failure:
+            return failure.message
+        return ""
+
+    # Layers
+
+    def _layers(self, record: ImageRecord, top: Manifest) -> list[_Layer]:
+        data = self._catalog.blobs.read(top.config.digest)
+        document = manifest.parse_config(data or b"", record.image.id)
+        diff_ids = document.rootfs.diff_ids or ()
+        describe.check(top, document, record.image.id)
+        return [
+            _Layer(id=layer_id, blob=blob, diff_id=diff_id, below=record.image.layers[:index])
+            for index, (layer_id, blob, diff_id) in enumerate(
+                zip(record.image.layers, top.layers, diff_ids, strict=True)
+            )
+        ]
+
+    async def _layer(self, record: ImageRecord, layer: _Layer, state: _Round) -> AsyncGenerator[Damage, None]:
+        if layer.id in state.seen:
+            return
+        state.seen.add(layer.id)
+        state.summary.layers += 1
+        if self._catalog.blobs.size(layer.blob.digest) is None or layer.blob.digest in state.broken:
+            state.summary.unchecked_layers += 1
+            return
+        store = self._catalog.layers
+        path = self._catalog.blobs.path(layer.blob.digest)
+        obstacle = ""
+        try:
+            async with store.rebuilt(layer.id, path, layer.blob.size, layer.diff_id, layer.below) as rebuilt:
+                wrong = await store.differences(layer.id, rebuilt)
+                if not wrong:
+                    return
+                if state.repair:
+                    obstacle = self._in_use(layer.id)
+                    if not obstacle:
+                        await store.replace(layer.id, rebuilt)
+        except PodwrightError as failure:
+            wrong, obstacle = ["it cannot be compared"], failure.message
+        yield Damage(
+            subject=f"layer {layer.id}",
+            images=tuple(record.targets),
+            problem="; ".join(wrong),
+            repaired=state.repair and not obstacle,
+            obstacle=obstacle,
+        )
+
+    def _in_use(self, layer_id: str) -> str:
+        users = [holder for holder, hold in self._catalog.holds.items() if layer_id in hold.layers]
+        shown = ", ".join(user[:12] for user in users)
+        return f"containers have it mounted: remove {shown}, and repair again" if users else ""
