@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Protocol
@@ -69,6 +70,17 @@ class Node:
         """Everything that an empty node does not have: files, directories, rows."""
         rows = [row for table in TABLES for row in self.database.execute(f"SELECT id FROM {table}")]
         return [*self.blobs(), *self.layers(), *rows, *(self.root / "images/ingest").iterdir()]
+
+    def listing(self) -> dict[str, object]:
+        """Every file with its size, every directory, and every row: what a failure must not change."""
+        found: dict[str, object] = {}
+        for path in self.root.rglob("*"):
+            if not path.name.startswith("state.db"):
+                one = path.lstat()
+                size = one.st_size if stat.S_ISREG(one.st_mode) else None
+                found[str(path.relative_to(self.root))] = (stat.S_IFMT(one.st_mode), size)
+        rows = {table: sorted(self.database.execute(f"SELECT id FROM {table}")) for table in TABLES}
+        return {**found, **rows}
 
 
 class MakeNode(Protocol):
