@@ -53,6 +53,7 @@ class StreamingServer:
         self._listener: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._serving: set[asyncio.Task[None]] = set()
+        self._full = False
         self.base_url = ""
 
     def start(self) -> None:
@@ -84,13 +85,19 @@ class StreamingServer:
                     log.warning("streaming server cannot accept: error=%s", failure.strerror)
                     await asyncio.sleep(ACCEPT_PAUSE_S)
                 continue
-            if len(self._serving) >= self._max_connections:
-                log.warning("streaming server is full: connections=%d", len(self._serving))
+            if self._is_full():
                 connected.close()
                 continue
             task = asyncio.create_task(self._serve(connected), name="streaming connection")
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
+
+    def _is_full(self) -> bool:
+        """Logged once each time that it becomes so: a crowd must not fill the log as well."""
+        was_full, self._full = self._full, len(self._serving) >= self._max_connections
+        if self._full and not was_full:
+            log.warning("streaming server is full: connections=%d", len(self._serving))
+        return self._full
 
     async def _serve(self, connected: socket.socket) -> None:
         """One connection, to its end."""

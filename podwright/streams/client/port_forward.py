@@ -133,7 +133,8 @@ class _Pair:
     async def ended(self) -> None:
         """Wait for the end. Raises what `forward` does."""
         await self._over.wait()
-        await self._outlet.drained()
+        if not self._lost:  # after a reset, a local peer that reads nothing must not keep a session that is over
+            await self._outlet.drained()
         if self._said:
             raise FailedPrecondition(bytes(self._said).decode(errors="replace").strip())
         if self._lost and self._connection.ended.is_set():

@@ -16,6 +16,7 @@ from podwright.streams.websocket.connection import CLIENT, Closed, Event, Piece,
 from podwright.streams.wire import Aside, Buffer, Wire
 
 GOODBYE_TIMEOUT_S = 1.0
+MESSAGE_BYTES = 256 * 1024  # servers do not take messages of any length
 
 
 class WebSocketLink:
@@ -34,7 +35,8 @@ class WebSocketLink:
         self._aside = Aside(wire)
 
     async def send(self, stream_type: StreamType, data: Buffer) -> None:
-        await self._send(self._writer.send_data(CHANNELS[stream_type], data))
+        for begin in range(0, len(data), MESSAGE_BYTES):
+            await self._send(self._writer.send_data(CHANNELS[stream_type], data[begin : begin + MESSAGE_BYTES]))
 
     async def end(self, stream_type: StreamType) -> None:
         with contextlib.suppress(FailedPrecondition):  # the whole connection is closing
