@@ -273,7 +273,7 @@ async def test_a_daemon_that_ends_under_its_streams(node: Node, deadly: signal.S
     running = asyncio.create_task(run_command(url, streams))
     await out.until(b"words")
     async with forwarding(await forward_url(pod)) as forwarder:
-        held = asyncio.create_task(hold(forwarder.forward, 9))
+        held = asyncio.create_task(hold(forwarder.forward, 7))
         await asyncio.sleep(0.1)
         if deadly is signal.SIGKILL:
             node.server.kill9()
@@ -305,7 +305,7 @@ class Slow:
 async def test_slow_readers_slow_their_commands_and_cost_little(node: Node, pod: Pod, transport: Transport) -> None:
     """Fifty at once; what nobody reads stays in the commands' pipes."""
     container, before, memory_before = pod.containers[0], vitals(node), resident_bytes(node)
-    script = "i=0; while :; do head -c 1048576 /dev/zero; i=$((i+1)); echo $i >/tmp/$0; done"
+    script = "i=0; while head -c 1048576 /dev/zero; do i=$((i+1)); echo $i >/tmp/$0; done"
     running = []
     for number in range(50):
         url = await exec_url(pod, container, "sh", "-c", script, str(number))
