@@ -219,6 +219,8 @@ def _close_all(outputs: list[OutputPipe], writer: int) -> None:
 
 async def _drain(outputs: list[OutputPipe], drain_s: float) -> None:
     """Wait for end of file on every pipe, but no longer than `drain_s`."""
+    if all(pipe.finished.done() for pipe in outputs):  # as a rule
+        return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(drain_s):
             for pipe in outputs:

@@ -52,7 +52,8 @@ async def exec_sync(
             raise Unknown(f"exec in container {container.id[:12]}: {plain(completed.error_text())}")
         return completed
     finally:
-        await asyncio.shield(_end(env, container, running, stem))
+        if not running.done():
+            await asyncio.shield(_end(env, container, running, stem))
         for path in (process_file, pid_file):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
@@ -93,8 +94,6 @@ def new_stem(env: ContainerEnvironment, container: Container) -> str:
 
 async def _end(env: ContainerEnvironment, container: Container, running: asyncio.Task[Completed], stem: str) -> None:
     """Kill an exec that still runs: the command and its descendants first, so that the runtime sees its end."""
-    if running.done():
-        return
     await asyncio.to_thread(kill_command, env, container, stem)
     await asyncio.wait({running}, timeout=KILLED_TIMEOUT_S)
     running.cancel()
