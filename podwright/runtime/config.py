@@ -32,7 +32,7 @@ class Registry(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[registry]: where images come from."""
 
     config_path: str = "/etc/podwright/certs.d"  # containerd's certs.d/<host>/hosts.toml
-    concurrent_downloads: int = 3  # blobs at once, per pull
+    concurrent_downloads: int = 3  # blobs at once, per pull; large ones use the connections that are to spare
     connect_timeout_s: float = 10.0
     stall_timeout_s: float = 60.0  # without a byte, then the next host
     auth_file: str = ""  # logins for pulls that bring none; empty: config.json in $DOCKER_CONFIG or ~/.docker

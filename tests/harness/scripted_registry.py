@@ -104,11 +104,11 @@ class ScriptedRegistry:
         headers = {"Content-Type": media_type}
         if "/manifests/" in request.path:
             headers["Docker-Content-Digest"] = digest_of(data)
-        wanted = re.fullmatch(r"bytes=(\d+)-", request.headers.get("Range", ""))
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
         if wanted and self.ranges:
-            start = int(wanted[1])
-            headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-            return web.Response(body=data[start:], status=206, headers=headers)
+            start, last = int(wanted[1]), min(int(wanted[2] or len(data)), len(data) - 1)
+            headers["Content-Range"] = f"bytes {start}-{last}/{len(data)}"
+            return web.Response(body=data[start : last + 1], status=206, headers=headers)
         return web.Response(body=data, headers=headers)
 
     def document(self, path: str) -> bytes:

@@ -11,14 +11,14 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from podwright.errors import NotFound, PodwrightError
 from podwright.runtime import config
 from podwright.runtime.model.image import DIGEST, RegistryAuth
-from podwright.runtime.registry import challenge, hosts, manifest, patience
+from podwright.runtime.registry import challenge, hosts, manifest, patience, ranges
 from podwright.runtime.registry.challenge import Credentials
+from podwright.runtime.registry.download import Download, Sink
 from podwright.runtime.registry.failure import HostFailure, Rank, summary
 from podwright.runtime.registry.hosts import Host
 from podwright.runtime.registry.logins import Logins
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DOCUMENT_LIMIT_BYTES = 8 << 20  # of a manifest, index or config
-WRITE_BYTES = 1 << 20
 NO_HEAD = (405, 501)
 NOT_SPOKEN = (400, 405, 501)  # what registries without an API answer to it, besides 404
 DIGEST_HEADER = "Docker-Content-Digest"
@@ -48,15 +47,6 @@ class Resolved:
     digest: str
     media_type: str = ""
     data: bytes | None = None
-
-
-class Sink(Protocol):
-    """Where a blob goes; `written_bytes` tells where to go on after a server failed."""
-
-    @property
-    def written_bytes(self) -> int: ...
-
-    async def write(self, data: bytes | bytearray) -> None: ...
 
 
 class Client:
@@ -78,6 +68,8 @@ class Client:
             connect_timeout_s=settings.connect_timeout_s, stall_timeout_s=settings.stall_timeout_s
         )
         self._distrusted: dict[str, set[str]] = {}
+        self._undivided: set[str] = set()  # servers that failed while they were asked for segments
+        self._connections = ranges.Connections(settings.concurrent_downloads)
         self._impatient = patience.with_others(settings)
         self._servers = [
             Server(
@@ -189,7 +181,16 @@ class Client:
             before = sink.written_bytes
             for server, patient in self._in_turn("pull", descriptor.digest, failed):
                 try:
-                    await self._blob_from(server, patient, descriptor, sink, used)
+                    await Download(
+                        transport=self._transport,
+                        server=server,
+                        patience=patient,
+                        connections=self._connections,
+                        descriptor=descriptor,
+                        sink=sink,
+                        used=used,
+                        undivided=self._undivided,
+                    ).bring()
                 except HostFailure as failure:
                     failures.append(failure)
                     failed.add(server.key)
@@ -198,36 +199,6 @@ class Client:
                     return
             if sink.written_bytes == before:
                 raise self._summary(f"{self._reference.name}@{descriptor.digest}", failures)
-
-    async def _blob_from(
-        self, server: Server, patient: Patience, descriptor: Descriptor, sink: Sink, used: list[str]
-    ) -> None:
-        start = sink.written_bytes
-        headers = {"Range": f"bytes={start}-"} if start else {}
-        async with server.request("GET", f"blobs/{descriptor.digest}", headers, patient) as response:
-            partial = response.status == HTTPStatus.PARTIAL_CONTENT
-            if partial and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-                raise HostFailure(Rank.GARBAGE, f"{server.name} sends another range of {descriptor.digest}")
-            used.append(server.key)
-            surplus = 0 if partial else start  # a server without ranges starts again
-            pending = bytearray()
-            try:
-                async for piece in self._transport.pieces(server.host, response, patient.pace()):
-                    if surplus:
-                        piece, surplus = piece[surplus:], max(0, surplus - len(piece))  # noqa: PLW2901 # the part that is new
-                    pending += piece
-                    if len(pending) >= WRITE_BYTES:
-                        full, pending = pending, bytearray()
-                        await sink.write(full)
-            except HostFailure:
-                await sink.write(pending)
-                raise
-            await sink.write(pending)
-        if sink.written_bytes < descriptor.size:
-            raise HostFailure(
-                Rank.GARBAGE,
-                f"{server.name} sends {sink.written_bytes} of the {descriptor.size} bytes of {descriptor.digest}",
-            )
 
     def distrust(self, digest: str, keys: Collection[str]) -> bool:
         """Take no more of this blob from these servers. Returns whether any is left.
