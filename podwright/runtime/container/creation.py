@@ -13,7 +13,17 @@ import msgspec
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
 from podwright.runtime.cdi import names as cdi_names
-from podwright.runtime.container import devices, labels, logs, place, sources, staging, targets, volumes
+from podwright.runtime.container import (
+    devices,
+    image_directories,
+    labels,
+    logs,
+    place,
+    sources,
+    staging,
+    targets,
+    volumes,
+)
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.spec import builder, signals
 from podwright.runtime.container.spec.builder import SpecInputs
@@ -112,6 +122,10 @@ def _make(
     with staging.mapped_layers(paths, held, env.sandboxes.pins(sandbox).get("user", "")) as layers:
         place.make(paths, layers.root, group=root_on_host(sandbox.config)[1], label=label)
         config = volumes.mount_all(paths, container.config, layers.volumes, label=label)
+    places = image_directories.wanted(image.config.volumes, config.mounts)
+    own_mounts = image_directories.make(paths.rootfs, places, root_on_host(sandbox.config))
+    if config.security.readonly_rootfs:
+        config = msgspec.structs.replace(config, mounts=(*config.mounts, *own_mounts))
     mounted = msgspec.structs.replace(container, config=config)
     passwd, group = place.read_users(paths.rootfs)
     user = resolve(container.config.security, image.config.user, passwd, group)
