@@ -49,7 +49,7 @@ async def test_several_people_watch_another_s_pull(fresh_podwright: FreshPodwrig
             await _moved(watcher, "NOT A NAME")
         idle = asyncio.ensure_future(_moved(watcher))
         await asyncio.sleep(0.1)
-        server.stop()
+        assert server.stop() == 0
         with pytest.raises((AssertionError, Unavailable)):  # its stream has ended
             await idle
 
