@@ -28,6 +28,7 @@ from podwright.runtime.model.ids import ContainerId
 FROZEN = "frozen"  # in the work directory: it was we who froze the container
 IMAGES, REPORTS, LAYER = "images", "reports", "layer.tar"
 DUMP_LOG = "dump.log"
+LOG_FILE = "\\nlog file:"  # what runc and crun say last: a path that will be gone
 DUMP_LOG_TAIL_BYTES = 64 * 1024
 DUMP_ERROR = re.compile(r"Error \([^)]*\): (.*)")
 
@@ -75,8 +76,9 @@ class Capture:
         try:
             await handler.checkpoint(self.container.id, images=f"{self._folder}/{IMAGES}", work=reports, path=path)
         except Unknown as failure:
+            told = failure.message.partition(LOG_FILE)[0]
             cause = dump_error(f"{reports}/{DUMP_LOG}")
-            raise Unknown(f"{failure.message}: {cause}" if cause else failure.message) from failure
+            raise Unknown(f"{told}: {cause}" if cause else told) from failure
         layer, upper = f"{self._folder}/{LAYER}", self._env.paths(self.container.id).upper
         await _in_thread(lambda go_on: archive.write_diff(layer, upper, go_on))
 

@@ -41,7 +41,7 @@ touch "$here/began"
 while test -e "$here/hang"; do sleep 0.02; done
 if test -e "$here/fail" && grep -q "$id" "$here/fail"; then
     echo "(00.020000) Error (criu/sk-inet.c:191): inet: Connected TCP socket" >> "$work/dump.log"
-    echo 'time="2026-01-01T00:00:00Z" level=error msg="criu failed: type NOTIFY errno 0"' >&2
+    printf '%s' 'time="2026-01-01T00:00:00Z" level=error msg="criu failed: type NOTIFY errno 0\\nlog file: /x"' >&2
     exit 1
 fi
 """
