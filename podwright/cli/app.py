@@ -46,6 +46,7 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
     },
     "Change": {
         "pull": Lazy(module="pull", help="Bring an image from its registry."),
+        "push": Lazy(module="push", help="Bring an image to a registry."),
         "load": Lazy(module="load", help="Bring images from an archive."),
         "save": Lazy(module="save", help="Write images into an archive."),
         "rmi": Lazy(module="rmi", help="Remove images."),

@@ -28,6 +28,7 @@ from podwright.runtime.handlers.registry import find_handlers
 from podwright.runtime.image import ImageService
 from podwright.runtime.image.accounts import Accountant
 from podwright.runtime.image.loading import Loader
+from podwright.runtime.image.pushing import Pusher
 from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.image.saving import Saver
 from podwright.runtime.image.verifying import Verifier
@@ -144,11 +145,12 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     checkpoints = CheckpointService(config, containers, sandboxes, runner)
     refetcher = Refetcher(images.catalog.blobs, config.registry, runner)
     image_store = ImageStoreRpcs(
-        Loader(images, config.images, runner),
-        Saver(images.catalog, refetcher),
-        Verifier(images.catalog, refetcher, keep_blobs=config.images.keep_blobs),
-        Accountant(images.catalog),
-        stats,
+        loader=Loader(images, config.images, runner),
+        saver=Saver(images.catalog, refetcher),
+        pusher=Pusher(images.catalog, refetcher, config.registry, runner),
+        verifier=Verifier(images.catalog, refetcher, keep_blobs=config.images.keep_blobs),
+        accountant=Accountant(images.catalog),
+        stats=stats,
     )
     edge = Edge()
     families = (

@@ -82,3 +82,15 @@ async def test_verify(cli: Cli, server: Podwright, names: tuple[str, str]) -> No
     assert mended.err == "1 images, 4 blobs, 2 layers: 2 damaged, 2 repaired\n"
     assert (await cli("images", "verify")).out == ""
     assert (await cli("images", "verify", "--help")).out.startswith("Usage: podwright images verify")
+
+
+async def test_push(cli: Cli, names: tuple[str, str], registry: Registry) -> None:
+    await cli("pull", "-q", names[1])
+    destination = f"{registry.host}/store/pushed:1"
+    pushed = await cli("push", names[1], destination)
+    assert (pushed.code, pushed.out) == (0, f"{destination}@{IMAGE.digest}\n")
+    assert pushed.err == "0 blobs uploaded (0B), 3 taken over from another repository\n"
+    assert (await cli("push", names[1])).err == "0 blobs uploaded (0B), 3 were there\n"
+    assert (await cli("pull", "-q", destination)).out == f"{IMAGE.image_id}\n"
+    assert "nonsense" not in (await cli("push", "--creds-stdin", names[1], stdin=b"nonsense")).err
+    assert (await cli("push", "nobody/knows:1")).code == 1

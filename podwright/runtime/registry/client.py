@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from podwright.errors import NotFound, PodwrightError
+from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.runtime import config
 from podwright.runtime.model.image import DIGEST, RegistryAuth
 from podwright.runtime.registry import challenge, hosts, manifest, patience, ranges
@@ -208,6 +208,15 @@ class Client:
         guilty = [one.key for one in self._serving("pull", digest) if one.key in keys]
         self._distrusted.setdefault(digest, set()).update(guilty[:-1] or guilty)
         return any(self._serving("pull", digest))
+
+    def destination(self) -> Server:
+        """The server that takes what is pushed. Raises FailedPrecondition when the configuration allows none."""
+        servers = self._serving("push")
+        if not servers:
+            raise FailedPrecondition(
+                f"no server for {self._reference.host} may be pushed to", hint='capabilities in hosts.toml lack "push"'
+            )
+        return next((server for server in servers if server.host.origin), servers[0])
 
     def _serving(self, capability: str, digest: str = "") -> list[Server]:
         refused = self._distrusted.get(digest, set())

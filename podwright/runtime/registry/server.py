@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -62,13 +62,21 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def request(
-        self, method: str, path: str, headers: Mapping[str, str], patience: Patience = LAST
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        patience: Patience = LAST,
+        body: Callable[[], AsyncIterator[bytes]] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A successful response to a request below the repository. Raises HostFailure."""
+        """A successful response to a request below the repository, or to a URL that the server gave.
+
+        `body` gives the bytes to send, anew for each try. Raises HostFailure.
+        """
         async with contextlib.AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(patience.answer_s):
-                    response = await self._until_success(stack, method, path, headers, patience)
+                    response = await self._until_success(stack, method, path, headers, patience, body)
             except TimeoutError as late:
                 message = f"{self.name} has no answer for {self._reference.repository} within {patience.answer_s:g} s"
                 raise HostFailure(Rank.UNAVAILABLE, message) from late
@@ -81,14 +89,16 @@ class Server:
         path: str,
         headers: Mapping[str, str],
         patience: Patience,
+        body: Callable[[], AsyncIterator[bytes]] | None,
     ) -> aiohttp.ClientResponse:
         tries: dict[int, int] = {}
         while True:
-            sent = self._authorizer.header
+            url = self._url(path)
+            sent = self._authorizer.header if _same_place(url, self.host.url) else ""
             signed = {**headers, "Authorization": sent} if sent else headers
             try:
                 async with contextlib.AsyncExitStack() as attempt:
-                    exchange = self._transport.request(self.host, method, self._url(path), signed)
+                    exchange = self._transport.request(self.host, method, url, signed, body)
                     response = await attempt.enter_async_context(exchange)
                     if response.status < 300:
                         self.host = dataclasses.replace(self.host, tls_fallback=False)  # the guess was right
@@ -117,8 +127,10 @@ class Server:
             await pause(failure, count, patience)
 
     def _url(self, path: str) -> str:
+        if "://" in path:
+            return path
         url = f"{self.host.url}/{quote(self._reference.repository)}/{path}"
-        return url if self.host.origin else f"{url}?ns={quote(self._reference.host)}"
+        return url if self.host.origin else f"{url}{'&' if '?' in url else '?'}ns={quote(self._reference.host)}"
 
     async def _refusal(self, method: str, path: str, response: aiohttp.ClientResponse) -> HostFailure:
         body = b"" if method == "HEAD" else await self._transport.body(self.host, response, ERROR_LIMIT_BYTES)
@@ -133,6 +145,10 @@ class Server:
             status=response.status,
             retry_after_s=retry_after_s(response.headers.get("Retry-After")) if response.status in PAUSES_S else None,
         )
+
+
+def _same_place(url: str, other: str) -> bool:
+    return urlsplit(url)[:2] == urlsplit(other)[:2]
 
 
 def _message(body: bytes) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -34,6 +34,8 @@ BUFFER_BYTES = 1 << 20
 # What may follow a redirect to another host: nothing that identifies us to the first.
 TRAVELLING_HEADERS = frozenset({"accept", "accept-encoding", "range", "user-agent"})
 BASE_HEADERS = {"User-Agent": f"podwright/{__version__}", "Accept-Encoding": "identity"}
+# A form's fields, or what makes a stream of bytes.
+Sent = Mapping[str, str] | Callable[[], AsyncIterator[bytes]] | None
 
 
 class Transport:
@@ -66,10 +68,11 @@ class Transport:
 
     @contextlib.asynccontextmanager
     async def request(
-        self, host: Host, method: str, url: str, headers: Mapping[str, str], data: Mapping[str, str] | None = None
+        self, host: Host, method: str, url: str, headers: Mapping[str, str], data: Sent = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The response to a request, redirects followed, whatever its status; its body is read by `pieces`.
 
+        `data` are a form's fields, or a function that gives the bytes to upload, anew for each try.
         Raises HostFailure when there is none, FailedPrecondition for unusable TLS settings.
         """
         first = urlsplit(url)
@@ -87,12 +90,12 @@ class Transport:
                 raise HostFailure(Rank.GARBAGE, f"{host.name} redirects to {target.scheme}://{place_of(url)}")
             if (target.scheme, target.netloc) != (first.scheme, first.netloc):
                 if data is not None:
-                    raise HostFailure(Rank.GARBAGE, f"{host.name} redirects credentials to {place_of(url)}")
+                    raise HostFailure(Rank.GARBAGE, f"{host.name} redirects what was sent to {place_of(url)}")
                 sent = {name: value for name, value in sent.items() if name.lower() in TRAVELLING_HEADERS}
         raise HostFailure(Rank.GARBAGE, f"{host.name} redirects in a circle")
 
     async def _send(
-        self, host: Host, method: str, url: str, headers: Mapping[str, str], data: Mapping[str, str] | None
+        self, host: Host, method: str, url: str, headers: Mapping[str, str], data: Sent
     ) -> aiohttp.ClientResponse:
         session = await self._opened()
         timeouts = _load().ClientTimeout
@@ -102,7 +105,7 @@ class Transport:
                 method,
                 url,
                 headers=headers,
-                data=data,
+                data=data() if callable(data) else data,
                 allow_redirects=False,
                 proxy=proxies.choose(url, os.environ),
                 ssl=await self._tls(host, url),

@@ -11,9 +11,10 @@ from podwright.api.v1 import images_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.runtime.image.accounts import Accountant, ImageAccount
 from podwright.runtime.image.loading import Loader
+from podwright.runtime.image.pushing import Pusher
 from podwright.runtime.image.saving import ArchiveFormat, Saver
 from podwright.runtime.image.verifying import Summary, Verifier
-from podwright.runtime.model.image import Image
+from podwright.runtime.model.image import Image, RegistryAuth
 from podwright.runtime.stats.service import StatsService
 
 FORMATS: dict[int, ArchiveFormat] = {api.OCI_ARCHIVE: "oci-archive", api.DOCKER_ARCHIVE: "docker-archive"}
@@ -23,10 +24,18 @@ class ImageStoreRpcs:
     """The family."""
 
     def __init__(
-        self, loader: Loader, saver: Saver, verifier: Verifier, accountant: Accountant, stats: StatsService
+        self,
+        *,
+        loader: Loader,
+        saver: Saver,
+        pusher: Pusher,
+        verifier: Verifier,
+        accountant: Accountant,
+        stats: StatsService,
     ) -> None:
         self._loader = loader
         self._saver = saver
+        self._pusher = pusher
         self._verifier = verifier
         self._accountant = accountant
         self._stats = stats
@@ -49,6 +58,12 @@ class ImageStoreRpcs:
         async with contextlib.aclosing(self._saver.save(list(request.images), form)) as pieces:
             async for piece in pieces:
                 yield api.SaveImageResponse(data=piece)
+
+    async def PushImage(self, request: api.PushImageRequest, _: Any) -> api.PushImageResponse:
+        given = request.credentials
+        auth = RegistryAuth(username=given.username, password=given.password, identity_token=given.identity_token)
+        pushed = await self._pusher.push(request.image, request.destination, auth or None)
+        return api.PushImageResponse(**dataclasses.asdict(pushed))
 
     async def VerifyImages(
         self, request: api.VerifyImagesRequest, _: Any

@@ -235,6 +235,15 @@ def open_blob(path: str) -> Iterator[int]:
         os.close(fd)
 
 
+async def read_at(fd: int, start: int, size_bytes: int) -> bytes:
+    """Some bytes of an open blob. Raises Internal when there are none."""
+    with _reported("cannot read the image store"):
+        data = await to_completion(asyncio.to_thread(os.pread, fd, size_bytes, start))
+    if not data:
+        raise Internal("a blob in the image store is shorter than it should be", hint="podwright images verify")
+    return data
+
+
 def _unlink_all(paths: Iterable[str]) -> None:
     for path in paths:
         with contextlib.suppress(FileNotFoundError):
