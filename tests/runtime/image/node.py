@@ -32,9 +32,10 @@ class Node:
         self._images = msgspec.structs.replace(config.Images(), **images)
         self._signatures = config.parse({"signatures": signatures}, "test").signatures
         self.root = root
-        self._open()
+        self.open()
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Start it; `reconcile` is the caller's."""
         self.is_open = True
         self.database = Database(str(self.root))
         self.service = ImageService(
@@ -44,7 +45,7 @@ class Node:
     async def restart(self) -> None:
         """The service's memory is gone, what is on the disk stays."""
         await self.close()
-        self._open()
+        self.open()
         await self.service.reconcile()
 
     async def close(self) -> None:
