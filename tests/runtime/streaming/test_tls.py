@@ -38,7 +38,7 @@ BULK_BYTES = 4 * 1024 * 1024
 def given(folder: Path) -> tuple[str, str]:
     """Files with a certificate for 127.0.0.1, and its key."""
     made = certificate.make(("127.0.0.1",)).decode()
-    end = made.index("-----BEGIN EC")
+    end = made.index("-----BEGIN PRIVATE KEY")
     (folder / "cert.pem").write_text(made[:end])
     (folder / "key.pem").write_text(made[end:])
     return str(folder / "cert.pem"), str(folder / "key.pem")
