@@ -208,7 +208,7 @@ async def ends_with(wire: Wire, said: bytes) -> None:
 
 async def test_floods_end_their_connection_and_cost_little(node: Node, pod: Pod) -> None:
     """Pings and streams without number, from a client that reads no answer."""
-    before, memory_before = vitals(node), resident_bytes(node)
+    before, memory_before = vitals(node), resident_bytes(node.server)
     packer = HeaderPacker()
     streams = b"".join(frames.syn_stream(2 * number + 1, packer.pack({"a": "b"})) for number in range(100_000))
     for flood in (frames.ping(1) * FLOOD_FRAMES, streams):
@@ -216,7 +216,7 @@ async def test_floods_end_their_connection_and_cost_little(node: Node, pod: Pod)
         with contextlib.suppress(ConnectionError):
             for _ in range(4):
                 await wire.send(flood)
-        assert resident_bytes(node) < memory_before + 64 * MIB
+        assert resident_bytes(node.server) < memory_before + 64 * MIB
         reset(wire)
     await recovered(node, before)
     assert (await streamed_exec(pod, pod.containers[0], "true", speech=Speech())).outcome.exit_code == 0
@@ -304,7 +304,7 @@ class Slow:
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_slow_readers_slow_their_commands_and_cost_little(node: Node, pod: Pod, transport: Transport) -> None:
     """Fifty at once; what nobody reads stays in the commands' pipes."""
-    container, before, memory_before = pod.containers[0], vitals(node), resident_bytes(node)
+    container, before, memory_before = pod.containers[0], vitals(node), resident_bytes(node.server)
     script = "i=0; while head -c 1048576 /dev/zero; do i=$((i+1)); echo $i >/tmp/$0; done"
     running = []
     for number in range(50):
@@ -313,7 +313,7 @@ async def test_slow_readers_slow_their_commands_and_cost_little(node: Node, pod:
         running.append(asyncio.create_task(run_command(url, streams, transport=transport)))
     try:
         await stands_still(pod, container)
-        assert resident_bytes(node) < memory_before + 64 * MIB
+        assert resident_bytes(node.server) < memory_before + 64 * MIB
     finally:
         for task in running:
             task.cancel()

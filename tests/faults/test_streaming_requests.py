@@ -152,7 +152,7 @@ async def test_a_crowd_of_connections(small_node: Node) -> None:
     pod = await small_node.pod()
     container = await pod.run()
     url = await exec_url(pod, container, "true")
-    before, memory_before = vitals(small_node), resident_bytes(small_node)
+    before, memory_before = vitals(small_node), resident_bytes(small_node.server)
     crowd = []
     try:
         for _ in range(CROWD):
@@ -160,7 +160,7 @@ async def test_a_crowd_of_connections(small_node: Node) -> None:
             each.setblocking(False)
             crowd.append(each)
         await asyncio.to_thread(_all_but_some_closed, crowd)
-        assert resident_bytes(small_node) < memory_before + 32 * MIB
+        assert resident_bytes(small_node.server) < memory_before + 32 * MIB
     finally:
         for each in crowd:
             each.close()

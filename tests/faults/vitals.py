@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from tests.faults.node import Node, eventually
+from tests.harness.server import CriServer
 
 MIB = 1024 * 1024
 
@@ -24,9 +25,9 @@ def vitals(node: Node) -> Vitals:
     return Vitals(fds=len(os.listdir(f"/proc/{pid}/fd")), children=frozenset(_children(pid)))
 
 
-def resident_bytes(node: Node) -> int:
+def resident_bytes(server: CriServer) -> int:
     """The daemon's memory, without what it shares with files."""
-    with open(f"/proc/{node.server.process.pid}/status", encoding="ascii") as file:
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("RssAnon:")) * 1024
 
 
