@@ -46,9 +46,10 @@ from podwright.runtime.rpc.sandboxes import SandboxRpcs
 from podwright.runtime.rpc.server import listen, make_server
 from podwright.runtime.rpc.stats import StatsRpcs
 from podwright.runtime.rpc.streaming import StreamingRpcs
+from podwright.runtime.sandbox.building import SandboxSettings
 from podwright.runtime.sandbox.infra import InfraContainers
 from podwright.runtime.sandbox.parents import Parents
-from podwright.runtime.sandbox.service import SandboxService, SandboxSettings
+from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.state import Boots, Database, hold
 from podwright.runtime.stats.service import StatsService

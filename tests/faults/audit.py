@@ -15,7 +15,7 @@ from tests.harness.podwright import Podwright
 from tools.leaks import snapshot
 
 CONTAINER = re.compile(r"/[0-9a-f]{64}$")  # cgroups above are those of whoever named them in a request
-SETTLE_S = 5.0
+SETTLE_S = 20.0  # links are deleted in the background, one after the other on the whole host
 POLL_S = 0.02
 Records = dict[str, dict[str, Any]]
 

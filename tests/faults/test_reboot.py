@@ -128,7 +128,7 @@ async def test_numbers_of_processes_mean_nothing_after_a_reboot(node: Node) -> N
         connection.execute("UPDATE boots SET record = ?", (b'{"id": "an earlier one"}',))
     await node.again()
     assert (await node.status(pod)).state == api.SANDBOX_NOTREADY
-    assert (await pod.exited(container)).reason == "Unknown"
+    assert (await pod.exited(container)).exit_code in (137, 255)  # its monitor, still there, may tell of our kill
     await node.emptied()
 
 

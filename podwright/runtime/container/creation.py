@@ -119,7 +119,7 @@ def _make(
     paths = env.paths(container.id)
     own = labels.of_container(env.host.selinux, sandbox, container.config)
     label = str(own.file) if own is not None else ""
-    with staging.mapped_layers(paths, held, env.sandboxes.pins(sandbox).get("user", "")) as layers:
+    with staging.mapped_layers(paths, held, env.sandboxes.builder.pins(sandbox).get("user", "")) as layers:
         place.make(paths, layers.root, group=root_on_host(sandbox.config)[1], label=label)
         config = volumes.mount_all(paths, container.config, layers.volumes, label=label)
     places = image_directories.wanted(image.config.volumes, config.mounts)
@@ -149,9 +149,9 @@ def _inputs(
     own = labels.of_container(env.host.selinux, sandbox, config)
     found = sources.resolve(config, ours=(env.root, env.state))
     labels.relabel(config.name, found, own)
-    mounts = staging.prepare(paths, found, sandbox, env.sandboxes.pins(sandbox).get("user", ""))
+    mounts = staging.prepare(paths, found, sandbox, env.sandboxes.builder.pins(sandbox).get("user", ""))
     resolved = msgspec.structs.replace(config, mounts=mounts)
-    pins = {OCI_TYPES[kind]: path for kind, path in env.sandboxes.pins(sandbox).items()}
+    pins = {OCI_TYPES[kind]: path for kind, path in env.sandboxes.builder.pins(sandbox).items()}
     namespaces = builder.namespace_paths(
         sandbox,
         config,
@@ -180,7 +180,7 @@ def _inputs(
 
 
 def _sandbox_files(env: ContainerEnvironment, sandbox: Sandbox, host_sys: str) -> SandboxFiles:
-    paths = env.sandboxes.paths(sandbox.id)
+    paths = env.sandboxes.builder.paths(sandbox.id)
     own_ipc = sandbox.config.security.namespaces.ipc is not NamespaceMode.NODE
     return SandboxFiles(
         hostname=paths.hostname,

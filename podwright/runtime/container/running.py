@@ -49,7 +49,7 @@ class Runner:
         try:
             targets.check(self._env, container)
             logs.prepare(container.log_path)
-            async with staging.ready(self._env.paths(container.id), self._env.sandboxes.users):
+            async with staging.ready(self._env.paths(container.id), self._env.sandboxes.builder.users):
                 started = await handler.create(
                     self._env.monitored(container),
                     lambda monitor, when: self._note_monitor(container.id, monitor, when),

@@ -83,7 +83,7 @@ class SandboxRpcs:
             "pid": sandbox.infra_pid,
             "handler": sandbox.handler,
             "netns": sandbox.netns,
-            "namespaces": self._sandboxes.pins(sandbox),
+            "namespaces": self._sandboxes.builder.pins(sandbox),
             "network": dict(sandbox.attachment.detail) if sandbox.attachment else {},
             "cgroupParent": sandbox.cgroup_parent,
             "config": msgspec.to_builtins(sandbox.config),

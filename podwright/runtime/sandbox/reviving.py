@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,42 +17,40 @@ from podwright.linux import proc
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.sandbox import place
-
-if TYPE_CHECKING:
-    from podwright.runtime.sandbox.service import SandboxService
+from podwright.runtime.sandbox.building import Builder
+from podwright.runtime.sandbox.occupants import Occupants
 
 log = logging.getLogger(__name__)
 
 
-async def revive(service: SandboxService, sandbox_id: SandboxId) -> None:
+async def revive(builder: Builder, occupants: Occupants, sandbox_id: SandboxId) -> None:
     """Make the sandbox anew in its own place. A whole READY one is left alone.
 
     Raises FailedPrecondition when its handler is gone, and what RunPodSandbox raises; it is NOTREADY then, with
     nothing left that StopPodSandbox would not find.
     """
-    sandbox = service.get(sandbox_id)
-    if sandbox.state is SandboxState.READY and is_whole(service, sandbox):
+    sandbox = builder.store.get(sandbox_id)
+    if sandbox.state is SandboxState.READY and is_whole(builder, sandbox):
         return
     try:
-        service.handlers.get(sandbox.handler)
+        builder.handlers.get(sandbox.handler)
     except InvalidArgument as gone:
         raise FailedPrecondition(f"sandbox {sandbox_id[:12]} cannot be started: {gone.message}") from gone
     if sandbox.state is SandboxState.READY:
-        sandbox = service.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
-    await service.occupants.write_off(sandbox_id)
-    await service.tear_down(sandbox)
-    paths = service.paths(sandbox_id)
-    await asyncio.to_thread(place.unmake, paths)
+        sandbox = builder.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+    await occupants.write_off(sandbox_id)
+    await builder.tear_down(sandbox)
+    await asyncio.to_thread(place.unmake, builder.paths(sandbox_id))
     try:
-        sandbox = await service.build(service.store.get(sandbox_id), paths)
+        await builder.build(builder.store.get(sandbox_id))
     except BaseException:
-        await asyncio.shield(service.tear_down(service.store.get(sandbox_id)))
+        await asyncio.shield(builder.tear_down(builder.store.get(sandbox_id)))
         raise
     name = sandbox.config.name
     log.info("sandbox is ready again: id=%s pod=%s/%s", sandbox_id[:12], name.namespace, name.name)
 
 
-def is_whole(service: SandboxService, sandbox: Sandbox) -> bool:
+def is_whole(builder: Builder, sandbox: Sandbox) -> bool:
     """Whether everything that a READY sandbox consists of is there."""
     alive = not sandbox.infra_pid or proc.start_time(sandbox.infra_pid) == sandbox.infra_start_time
-    return alive and place.is_intact(sandbox.config, service.paths(sandbox.id))
+    return alive and place.is_intact(sandbox.config, builder.paths(sandbox.id))

@@ -1,0 +1,184 @@
+"""Sandboxes as deeds: from a record to a READY sandbox, and back to nothing. `service` says when.
+
+    CREATING --build--> READY --tear_down--> NOTREADY --forget--> (no record)
+
+Every step back takes absent things for done, so that failure, stop, removal and recovery share it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+import msgspec
+
+from podwright.errors import InvalidArgument, PodwrightError
+from podwright.linux.selinux import Contexts
+from podwright.process import Process
+from podwright.runtime import config as configuration
+from podwright.runtime.handlers.registry import Handlers
+from podwright.runtime.model.base import NamespaceMode
+from podwright.runtime.model.ids import SandboxId
+from podwright.runtime.model.sandbox import Sandbox, SandboxState
+from podwright.runtime.model.selinux import of_sandbox
+from podwright.runtime.network import AttachRequest, NetworkService
+from podwright.runtime.sandbox import place
+from podwright.runtime.sandbox.infra import InfraContainers
+from podwright.runtime.sandbox.parents import Parents
+from podwright.runtime.sandbox.paths import SandboxPaths, sandbox_paths
+from podwright.runtime.sandbox.userns import UserNamespaces
+from podwright.runtime.single_flight import SingleFlight
+from podwright.runtime.state import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSettings:
+    """What sandboxes need to know of the configuration and the host."""
+
+    state: str
+    containers: configuration.Containers
+    parents: Parents
+    users: UserNamespaces
+    selinux: Contexts | None = None  # see HostFacts
+
+
+class Builder:
+    """Builds and tears down, and watches the first processes of those that are READY."""
+
+    def __init__(
+        self,
+        store: Store[Sandbox],
+        settings: SandboxSettings,
+        handlers: Handlers,
+        network: NetworkService,
+        infra: InfraContainers,
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self.users = settings.users
+        self.handlers = handlers
+        self.network = network
+        self.infra = infra
+        self._shares: SingleFlight[SandboxId, None] = SingleFlight("share PID namespace")
+        self._watches: dict[SandboxId, asyncio.Task[None]] = {}
+
+    def paths(self, sandbox_id: SandboxId) -> SandboxPaths:
+        """Where a sandbox keeps its things."""
+        return sandbox_paths(self.settings.state, sandbox_id)
+
+    def pins(self, sandbox: Sandbox) -> dict[str, str]:
+        """Its own namespaces: kind ("net", "ipc", "uts") -> path."""
+        return place.pinned_paths(sandbox.config, self.paths(sandbox.id))
+
+    async def build(self, sandbox: Sandbox) -> None:
+        """Every step from the record to READY. Whoever calls takes back what a failure leaves (`tear_down`)."""
+        paths = self.paths(sandbox.id)
+        place.make_log_directory(sandbox.config)
+        has_users = sandbox.config.security.namespaces.own_user is not None
+        if has_users:
+            await self.users.check(sandbox.handler, self.handlers)
+        labels = of_sandbox(self.settings.selinux, sandbox)
+        label = str(labels.file) if labels is not None else ""
+        await asyncio.to_thread(place.make, sandbox.config, paths, self.settings.containers.shm_size_bytes, label)
+        if has_users:
+            await self.users.make(sandbox.config, paths)
+        if sandbox.netns:
+            attachment = await self.network.attach(attach_request(sandbox))
+            sandbox = self.store.put(msgspec.structs.replace(sandbox, attachment=attachment))
+            if any(name.startswith("net") for name in sandbox.config.sysctls):
+                await asyncio.to_thread(place.apply_network_sysctls, sandbox.config, paths)
+        if sandbox.config.security.namespaces.pid is NamespaceMode.POD:
+            sandbox = await self._start_infra(sandbox)
+        sandbox = self.store.put(msgspec.structs.replace(sandbox, state=SandboxState.READY))
+        self.watch_infra(sandbox)
+
+    async def share_pid_namespace(self, sandbox_id: SandboxId) -> int:
+        """The first process of the pod's shared PID namespace, started now if no container has asked for it yet."""
+        await self._shares.join(sandbox_id, lambda: self._share(sandbox_id))
+        return self.store.get(sandbox_id).infra_pid
+
+    async def _share(self, sandbox_id: SandboxId) -> None:
+        sandbox = self.store.get(sandbox_id)
+        if not sandbox.infra_pid:
+            self.watch_infra(self.store.put(await self._start_infra(sandbox)))
+
+    async def _start_infra(self, sandbox: Sandbox) -> Sandbox:
+        try:
+            pid, start_time = await self.infra.start(sandbox, self.paths(sandbox.id), self.pins(sandbox))
+        except BaseException:
+            await asyncio.shield(self.infra.delete(sandbox))
+            raise
+        return msgspec.structs.replace(sandbox, infra_pid=pid, infra_start_time=start_time)
+
+    def watch_infra(self, sandbox: Sandbox) -> None:
+        """See the end of the process that holds a shared PID namespace: the sandbox is NOTREADY then."""
+        if not sandbox.infra_pid:
+            return
+        process = Process.adopt(sandbox.infra_pid, sandbox.infra_start_time)
+        self._watches[sandbox.id] = asyncio.create_task(self._on_infra_exit(sandbox.id, process))
+
+    async def _on_infra_exit(self, sandbox_id: SandboxId, process: Process | None) -> None:
+        if process is not None:
+            await process.wait()
+        sandbox = self.store.find(sandbox_id)
+        if sandbox is not None and sandbox.state is SandboxState.READY:
+            log.warning("sandbox lost its first process: id=%s", sandbox_id[:12])
+            self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+
+    async def tear_down(self, sandbox: Sandbox) -> None:
+        """The process, the network and the namespaces; each absent part is fine."""
+        paths = self.paths(sandbox.id)
+        watch = self._watches.pop(sandbox.id, None)
+        if watch is not None:
+            watch.cancel()
+        await self.infra.delete(sandbox)
+        if sandbox.netns and (sandbox.attachment is not None or sandbox.state is SandboxState.CREATING):
+            await self.network.detach(attach_request(sandbox), sandbox.attachment)
+        if not place.is_unpinned(paths):
+            await asyncio.to_thread(place.unpin, paths)
+        current = self.store.find(sandbox.id)
+        if current is None:
+            return
+        state = SandboxState.NOTREADY if current.state is SandboxState.STOPPING else current.state
+        if current.attachment is not None or current.infra_pid or current.state is not state:
+            self.store.observe(msgspec.structs.replace(current, state=state, attachment=None, infra_pid=0))
+
+    async def undo(self, sandbox: Sandbox) -> None:
+        """Take back a sandbox that did not become READY; what cannot be undone stays visible as NOTREADY."""
+        sandbox = self.store.find(sandbox.id) or sandbox
+        try:
+            await self.tear_down(sandbox)
+            await self.forget(sandbox)
+        except (PodwrightError, OSError) as failure:
+            log.error("sandbox could not be undone: id=%s error=%s", sandbox.id[:12], failure)  # noqa: TRY400 # said in one line
+            self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+
+    async def forget(self, sandbox: Sandbox) -> None:
+        """Delete the files, the cgroup parent if it is ours, and the record of one that is torn down."""
+        await asyncio.to_thread(place.unmake, self.paths(sandbox.id))
+        await self.settings.parents.remove(sandbox)
+        self.store.delete(sandbox.id)
+
+    async def close(self, timeout_s: float) -> None:
+        """Let first processes that are being started get there; nothing is watched any more."""
+        await self._shares.settle(timeout_s)
+        for watch in self._watches.values():
+            watch.cancel()
+
+
+def attach_request(sandbox: Sandbox) -> AttachRequest:
+    """What the network must know of a sandbox."""
+    if not sandbox.netns:
+        raise InvalidArgument(f"sandbox {sandbox.id[:12]} is on the host's network")
+    return AttachRequest(
+        sandbox_id=sandbox.id,
+        name=sandbox.config.name,
+        netns=sandbox.netns,
+        port_mappings=sandbox.config.port_mappings,
+        dns=sandbox.config.dns,
+        annotations=sandbox.config.annotations,
+        cgroup_parent=sandbox.cgroup_parent,
+    )

@@ -1,0 +1,51 @@
+"""What the daemon does with its sandboxes at start: compare every record with reality."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+import msgspec
+
+from podwright.runtime.model.ids import SandboxId
+from podwright.runtime.model.sandbox import Sandbox, SandboxState
+from podwright.runtime.sandbox import place
+from podwright.runtime.sandbox.building import Builder
+
+log = logging.getLogger(__name__)
+
+
+async def reconcile(builder: Builder, *, rebooted: bool) -> None:
+    """Undo what was half-made, and see which sandboxes are still whole.
+
+    They are seen to side by side: one whose OCI runtime hangs keeps no other waiting. `rebooted`: none is whole,
+    whatever their PIDs and paths look like.
+    """
+    await asyncio.gather(*(_mend(builder, sandbox, rebooted=rebooted) for sandbox in builder.store))
+    await _remove_orphans(builder)
+    await builder.network.reconcile([sandbox.id for sandbox in builder.store if sandbox.attachment is not None])
+
+
+async def _mend(builder: Builder, sandbox: Sandbox, *, rebooted: bool) -> None:
+    if sandbox.state is SandboxState.CREATING:
+        await builder.undo(sandbox)
+    elif sandbox.state is SandboxState.READY:
+        if rebooted or not place.is_intact(sandbox.config, builder.paths(sandbox.id)):
+            log.warning("sandbox lost its namespaces: id=%s", sandbox.id[:12])
+            builder.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+        elif sandbox.infra_pid:
+            builder.watch_infra(sandbox)
+        else:
+            await builder.infra.delete(sandbox)  # the daemon may have been killed while it was being started
+
+
+async def _remove_orphans(builder: Builder) -> None:
+    """Directories that no record knows of."""
+    folder = f"{builder.settings.state}/sandboxes"
+    os.makedirs(folder, exist_ok=True)
+    os.chmod(folder, 0o711)  # pods with users of their own pass through it
+    for name in os.listdir(folder):
+        if builder.store.find(name) is None:
+            log.warning("removing an unknown sandbox's directory: id=%s", name[:12])
+            await asyncio.to_thread(place.unmake, builder.paths(SandboxId(name)))
