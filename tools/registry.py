@@ -76,6 +76,11 @@ class Registry:
         self.stop()
 
     @property
+    def process(self) -> Background | None:
+        """The server while it runs, for tests that freeze or kill it."""
+        return self._server
+
+    @property
     def host(self) -> str:
         """`127.0.0.1:PORT`, the first part of image references."""
         return f"127.0.0.1:{self.port}"

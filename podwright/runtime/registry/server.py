@@ -115,9 +115,11 @@ class Server:
         self, failure: HostFailure, challenges: list[str], sent: str, count: int, patience: Patience
     ) -> None:
         """Make another try worth while after the `count`th such failure, or raise it."""
-        if self.host.tls_fallback and (
-            failure.status == 400 or (failure.rank == Rank.UNAVAILABLE and not failure.status)
-        ):
+        broken = failure.rank == Rank.UNAVAILABLE and not failure.status
+        stalled = isinstance(
+            failure.__cause__, TimeoutError
+        )  # which no server does at the first bytes that are no TLS
+        if self.host.tls_fallback and (failure.status == 400 or (broken and not stalled)):
             # Plain HTTP on loopback was a guess; a certificate for loopback proves nothing.
             url = "https" + self.host.url.removeprefix("http")
             self.host = dataclasses.replace(self.host, url=url, tls_fallback=False, skip_verify=True)

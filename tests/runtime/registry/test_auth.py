@@ -22,6 +22,7 @@ from podwright.runtime.registry import reference
 from podwright.runtime.registry.challenge import hidden
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.logins import Logins
+from tests.harness.processes import command_lines
 from tests.harness.scripted_registry import Answer, ScriptedRegistry, fixed
 from tests.runtime.registry.asking import AUTH, BLOB, BLOB_PATH, TAG_PATH, blob, client, hosts_toml, resolve
 
@@ -264,16 +265,6 @@ async def test_secrets_are_in_no_argument(
     found = await asked
     assert (found.username, found.secret) == ("me", SECRET)
     assert SECRET not in repr(found)
-
-
-def command_lines() -> list[str]:
-    lines = []
-    for pid in filter(str.isdecimal, os.listdir("/proc")):
-        try:
-            lines.append(Path(f"/proc/{pid}/cmdline").read_text(errors="replace"))
-        except OSError:
-            continue
-    return lines
 
 
 @pytest.mark.parametrize(

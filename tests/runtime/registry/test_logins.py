@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from collections.abc import Iterator
@@ -18,13 +17,11 @@ from podwright.runtime.model.image import RegistryAuth
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.client import Client, Resolved
 from podwright.runtime.registry.logins import Logins, default_path
+from tests.harness.guarded_registry import PAIR, guarded_registry
 from tests.harness.scripted_registry import Answer, ScriptedRegistry, fixed
 from tests.runtime.registry.asking import hosts_toml
 from tools.images import busybox_image
 from tools.registry import Registry
-
-HTPASSWD = "me:$2y$05$abcdefghijklmnopqrstuuJlu1J7SD3rRuYlURnyVnj8wXy7Tqiui\n"  # bcrypt of very-secret
-PAIR = base64.b64encode(b"me:very-secret").decode()
 
 
 async def _resolve(
@@ -145,12 +142,7 @@ def test_where_docker_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A docker-registry with one image, for which it wants a password."""
-    root = tmp_path_factory.mktemp("guarded")
-    with Registry(root) as open_to_all:
-        open_to_all.push("app:1", busybox_image())
-    (root / "htpasswd").write_text(HTPASSWD)
-    auth = f"auth:\n  htpasswd:\n    realm: test\n    path: {root / 'htpasswd'}\n"
-    with Registry(root, more_config=auth) as registry:
+    with guarded_registry(tmp_path_factory.mktemp("guarded"), busybox_image()) as registry:
         yield registry
 
 
