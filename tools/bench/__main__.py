@@ -19,7 +19,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.harness.scratch import Scratch
-from tools.bench.images import SERIES, push_pull_images, push_series
+from tools.bench.configs import portable
+from tools.bench.images import DESCRIPTION, SERIES, push_pull_images, push_series
 from tools.bench.peers import NAMES, Peer, start_peers
 from tools.bench.restarts import serve_restarts
 from tools.registry import Registry, push_samples, write_hosts
@@ -68,18 +69,19 @@ def prepare(scratch: Scratch, names: list[str], stack: ExitStack) -> list[str]:
     push_series(registry)
     peers = start_peers(scratch, names, pause_image=f"{registry.host}/pause:1", certs_d=certs_d, stack=stack)
     for peer in peers:
-        arguments += arguments_of(peer, serve_restarts(peer.server, scratch.part("restarts").directory))
+        configs = [portable(file, scratch.directory, scratch.part("configs").directory) for file in peer.configs]
+        arguments += arguments_of(peer, serve_restarts(peer.server, scratch.part("restarts").directory), configs)
     return [*arguments, *(word for note in notes() for word in ("--note", note))]
 
 
-def arguments_of(peer: Peer, restart: str) -> list[str]:
+def arguments_of(peer: Peer, restart: str, configs: list[Path]) -> list[str]:
     """How `podwright bench` is told of one peer."""
     name = peer.name
     return [
         *("--endpoint", f"{name}={peer.scheme}{peer.server.endpoint}"),
         *("--cgroup-parent", f"{name}={peer.server.part.cgroup_parent}"),
         *("--restart", f"{name}=/bin/sh -c {shlex.quote(restart)}"),
-        *(word for file in peer.configs for word in ("--config", f"{name}={file}")),
+        *(word for file in configs for word in ("--config", f"{name}={file}")),
     ]
 
 
@@ -87,7 +89,10 @@ def notes() -> list[str]:
     """What was measured, so that somebody else can do it again."""
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=TREE, capture_output=True, text=True)  # noqa: PLW1510 # a copy without git has no commit
     command = f"make bench ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "make bench"
-    return [f"{command}, at commit {commit.stdout.strip() or 'unknown'}; Python {platform.python_version()}"]
+    return [
+        DESCRIPTION,
+        f"{command}, at commit {commit.stdout.strip() or 'unknown'}; Python {platform.python_version()}",
+    ]
 
 
 if __name__ == "__main__":

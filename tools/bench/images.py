@@ -15,6 +15,11 @@ SERIES_LENGTH = 50
 SMALL_BYTES = 64 * 1024
 LARGE_LAYERS, LARGE_LAYER_BYTES = 6, 12 * 1024 * 1024
 FILES, FILE_BYTES = 5000, 2000
+DESCRIPTION = (
+    f"bench/small: one file of {SMALL_BYTES // 1024} KiB; bench/large: {LARGE_LAYERS} layers, each a file of "
+    f"{LARGE_LAYER_BYTES // 1024**2} MiB; bench/files: a layer with {FILES} files of {FILE_BYTES} bytes; "
+    "all of random words, gzip"
+)
 WORDS = [bytes(random.Random(seed).randbytes(12)) for seed in range(256)]
 
 

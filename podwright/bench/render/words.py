@@ -56,4 +56,7 @@ def target_lines(report: Report) -> list[str]:
 
 def image_lines(report: Report) -> list[str]:
     """Which image is which in the suite `pull`."""
-    return [f"image {number}: {image}" for number, image in enumerate(report.options.pull_images, 1)]
+    return [
+        f"image {number}: {image.partition('/')[2] or image}"
+        for number, image in enumerate(report.options.pull_images, 1)
+    ]

@@ -1,0 +1,65 @@
+"""The result of a bench run in the documentation; and what `make bench` tells of its configurations."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.bench.reports import sample_report
+from tools.bench.configs import portable
+from tools.bench.publish import BEGIN, END, with_table
+from tools.bench.restarts import serve_restarts
+
+
+def test_the_table_is_put_between_the_marks_each_time() -> None:
+    text = f"before\n\n{BEGIN}\nold\n{END}\n\nafter\n"
+    once = with_table(text, sample_report())
+    assert once.startswith(f"before\n\n{BEGIN}\n\n|  | fast | slow |\n")
+    assert once.endswith(f"{END}\n\nafter\n")
+    assert "old" not in once
+    assert with_table(once, sample_report()) == once
+
+
+@pytest.mark.parametrize("text", ["nothing", BEGIN, END, f"{END}{BEGIN}"])
+def test_a_readme_without_marks_is_left_alone(text: str) -> None:
+    with pytest.raises(SystemExit):
+        with_table(text, sample_report())
+
+
+def test_configurations_do_not_name_the_scratch_directory(tmp_path: Path) -> None:
+    config = tmp_path / "a" / "config.toml"
+    config.parent.mkdir()
+    config.write_text(f'root = "{tmp_path}/a/root"\n')
+    copy = portable(config, tmp_path, tmp_path / "out")
+    assert copy.name == "config.toml"
+    assert copy.read_text() == 'root = "SCRATCH/a/root"\n'
+
+
+class Restarted:
+    """Counts."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.calls: list[str] = []
+        self._broken = broken
+
+    def stop(self) -> int:
+        """Ends."""
+        self.calls.append("stop")
+        if self._broken:
+            raise OSError("broken")
+        return 0
+
+    def spawn(self) -> None:
+        """Starts."""
+        self.calls.append("spawn")
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_command_restarts_the_server(tmp_path: Path, broken: bool) -> None:
+    server = Restarted(broken=broken)
+    script = serve_restarts(server, tmp_path)
+    done = [subprocess.run(["/bin/sh", "-c", script], check=False, timeout=30).returncode for _ in range(2)]
+    assert done == ([1, 1] if broken else [0, 0])
+    assert server.calls == (["stop"] * 2 if broken else ["stop", "spawn"] * 2)
