@@ -14,6 +14,7 @@ from podwright.errors import InvalidArgument
 
 MAX_PODS = 1000
 SUITES = ("start", "density", "relist", "exec", "pull", "lifecycle")
+LONG_SUITES = frozenset(("density", "relist", "pull", "lifecycle"))
 DOCKER_SCHEME = "docker+"  # docker+unix:///run/docker.sock
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
 
@@ -43,21 +44,26 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     suites: tuple[str, ...] = SUITES
     rounds: int = 2
+    long_rounds: int = 1  # of the suites that take minutes: density, relist, pull, lifecycle
     image: str = "busybox:latest"
     warmup: int = 2  # pods before each suite, not counted
     pods: int = 20  # for each of `concurrencies`
     concurrencies: tuple[int, ...] = (1, 4, 16)
     steps: tuple[int, ...] = (10, 50, 100, 200)  # pods in density and relist
     containers: int = 10  # in one pod, for the growth with containers
-    relists: int = 5  # at each step, one a second
+    relists: int = 4  # at each step, one a second
     execs: int = 50
     bursts: tuple[int, ...] = (10, 100)  # pods started all at once in lifecycle
     pull_images: tuple[str, ...] = ()
-    pulls: int = 3
+    pulls: int = 2
     image_series: str = ""
     image_steps: tuple[int, ...] = (10, 50)
-    step_limit_s: float = 60.0  # a target that needs longer for one step is spared the larger ones
+    step_limit_s: float = 20.0  # a target that needs longer for one step is spared the larger ones
     notes: tuple[str, ...] = ()
+
+    def rounds_of(self, suite: str) -> int:
+        """How often a suite runs on each target."""
+        return self.long_rounds if suite in LONG_SUITES else self.rounds
 
     def check(self) -> None:
         """Raises InvalidArgument when the numbers make no sense."""
@@ -66,7 +72,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidArgument(
                 f"there is no suite {', '.join(unknown) or '(none)'}", hint=f"of {', '.join(SUITES)}"
             )
-        for name in ("rounds", "pods", "containers", "relists", "execs", "pulls"):
+        for name in ("rounds", "long_rounds", "pods", "containers", "relists", "execs", "pulls"):
             if getattr(self, name) < 1:
                 raise InvalidArgument(f"{name} must be at least 1")
         for name in ("concurrencies", "steps", "bursts", "image_steps"):

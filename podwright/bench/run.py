@@ -56,9 +56,10 @@ async def run_bench(
         opened = [await stack.enter_async_context(_opened(each, options)) for each in targets]
         reports = [await _introduced(target, options, tell) for target in opened]
         for suite in options.suites:
-            for number in range(1, options.rounds + 1):
+            rounds = options.rounds_of(suite)
+            for number in range(1, rounds + 1):
                 for target in opened:
-                    tell(f"{suite}, round {number} of {options.rounds}: {target.options.name}")
+                    tell(f"{suite}, round {number} of {rounds}: {target.options.name}")
                     await _run_suite(suite, target, recorder, options)
     return Report(
         format=FORMAT,

@@ -63,7 +63,8 @@ STREAMS = {
     *("HTTP request, port-forward", "HTTP request, direct"),
 }
 TINY: dict[str, Any] = {
-    "rounds": 1, "warmup": 1, "pods": 2, "concurrencies": (1, 2), "steps": (1, 3), "containers": 2, "relists": 1,
+    "rounds": 1, "long_rounds": 1,
+    "warmup": 1, "pods": 2, "concurrencies": (1, 2), "steps": (1, 3), "containers": 2, "relists": 1,
     "execs": 3, "bursts": (2,), "pulls": 1, "image_steps": (1, 2),
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import shutil
@@ -91,17 +92,24 @@ class DockerEngine:
 
     def answers(self) -> bool:
         """Whether it answers a ping."""
+        try:
+            return self._request("GET", "/_ping") == b"OK"
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def _remove_containers(self) -> None:
+        for container in json.loads(self._request("GET", "/containers/json?all=1")):
+            self._request("DELETE", f"/containers/{container['Id']}?force=1&v=1")
+
+    def _request(self, method: str, path: str) -> bytes:
+        """Raises OSError and HTTPException."""
         connection = http.client.HTTPConnection("docker", timeout=TIMEOUT_S)
-        with socket.socket(socket.AF_UNIX) as connected:
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as connected:
             connected.settimeout(TIMEOUT_S)
-            if connected.connect_ex(str(self.socket)) != 0:
-                return False
+            connected.connect(str(self.socket))
             connection.sock = connected
-            try:
-                connection.request("GET", "/_ping")
-                return connection.getresponse().status == http.HTTPStatus.OK
-            except (OSError, http.client.HTTPException):
-                return False
+            connection.request(method, path)
+            return connection.getresponse().read()
 
     def stop(self) -> int:
         """SIGTERM, SIGKILL after a while. Containers live on. Returns the exit code."""
@@ -110,8 +118,10 @@ class DockerEngine:
         return code
 
     def close(self) -> None:
-        """Stop it and remove what it leaves on the host: its bridge, its rules, its mounts."""
+        """Remove all containers, stop, and remove what it leaves on the host: its bridge, its rules, its mounts."""
         if self._process is not None:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                self._remove_containers()
             self.stop()
         self._remove_rules()
         _run("ip", "link", "delete", self.part.bridge)

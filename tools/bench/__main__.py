@@ -15,6 +15,7 @@ import platform
 import shlex
 import subprocess
 import sys
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tools.bench.configs import portable
 from tools.bench.images import DESCRIPTION, SERIES, push_pull_images, push_series
 from tools.bench.peers import NAMES, Peer, start_peers
 from tools.bench.restarts import serve_restarts
+from tools.pull_bench.disk import private_disk
 from tools.registry import Registry, push_samples, write_hosts
 
 TREE = Path(__file__).resolve().parent.parent.parent
@@ -44,12 +46,13 @@ def main() -> int:
     results = own.out / "results.json"
     results.unlink(missing_ok=True)
     with ExitStack() as stack:
+        tempfile.tempdir = str(stack.enter_context(private_disk()))
         scratch = Scratch()
         stack.callback(scratch.close)
-        arguments = prepare(scratch, own.only.split(","), stack)
+        arguments = prepare(scratch, own.only.split(","), stack, with_pulls=wants_pulls(rest))
         suites = [] if "--suite" in rest else ["--suite", "all"]
         files = ["--json", str(results), "--html", str(own.out / "report.html")]
-        code = subprocess.run([PODWRIGHT, "bench", *arguments, *suites, *files, *rest], check=False).returncode
+        code = run_to_end([str(PODWRIGHT), "bench", *arguments, *suites, *files, *rest])
     if results.exists():
         for form, name in PAGES.items():
             page = [PODWRIGHT, "bench", "report", results, f"--{form}", "--output", own.out / name]
@@ -58,13 +61,29 @@ def main() -> int:
     return code
 
 
-def prepare(scratch: Scratch, names: list[str], stack: ExitStack) -> list[str]:
+def run_to_end(argv: list[str]) -> int:
+    """Run the bench. It gets Ctrl-C as well, and takes its pods away: that is waited for."""
+    with subprocess.Popen(argv) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
+
+
+def wants_pulls(arguments: list[str]) -> bool:
+    """Whether the suite `pull` will run: its images take half a minute to make."""
+    return "--suite" not in arguments or not {"pull", "all"}.isdisjoint(arguments)
+
+
+def prepare(scratch: Scratch, names: list[str], stack: ExitStack, *, with_pulls: bool) -> list[str]:
     """Start the registry and the peers; the arguments that tell `podwright bench` of them."""
     registry = stack.enter_context(Registry(scratch.part("registry").directory))
     push_samples(registry)
     certs_d = write_hosts(scratch.part("certs").directory, registry.url).parent.parent
     arguments = ["--image", f"{registry.host}/busybox:1", "--image-series", f"{registry.host}/{SERIES}"]
-    for image in push_pull_images(registry):
+    pulled = push_pull_images(registry) if with_pulls else []
+    for image in pulled:
         arguments += ["--pull-image", f"{registry.host}/{image}"]
     push_series(registry)
     peers = start_peers(scratch, names, pause_image=f"{registry.host}/pause:1", certs_d=certs_d, stack=stack)

@@ -38,7 +38,8 @@ def head_lines(report: Report) -> list[str]:
     """When, with what, on what."""
     options = report.options
     return [
-        f"{report.date}, {report.duration_s:.0f} s, {options.rounds} rounds of {', '.join(options.suites)}",
+        f"{report.date}, {report.duration_s:.0f} s; rounds: "
+        + ", ".join(f"{options.rounds_of(suite)} of {suite}" for suite in options.suites),
         f"Podwright {report.podwright_version} on Python {report.machine.python}",
         machine_line(report),
         *report.options.notes,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import time
 
 from podwright.bench.suites.base import Bench, seconds_since
@@ -26,6 +28,7 @@ async def _pulls(bench: Bench, image: str, index: int) -> None:
     """The image is removed before each pull, so that every one brings all of it."""
     for _ in range(bench.options.pulls):
         await bench.target.remove_image(image)
+        await asyncio.to_thread(os.sync)  # nobody pays for the writes of others
         try:
             _, pull_ms = await timed_ms(bench.target.pull(image))
             bench.sheet.add("pull", pull_ms, at={"image": index})

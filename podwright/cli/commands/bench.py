@@ -37,7 +37,8 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 def amounts(command: Callable[..., None]) -> Callable[..., None]:
     """How much is done; each option is the field of BenchOptions with its name."""
     for option in reversed((
-        click.option("--rounds", type=POSITIVE, help="Rounds of every suite, the targets taking turns."),
+        click.option("--rounds", type=POSITIVE, help="Rounds of start and exec, the targets taking turns."),
+        click.option("--long-rounds", type=POSITIVE, help="Rounds of the other suites."),
         click.option("--warmup", type=click.IntRange(min=0), help="Pods before each suite, not counted."),
         click.option("--pods", "-n", type=POSITIVE, help="start: pods for each concurrency."),
         click.option("--concurrency", "-c", "concurrencies", type=Numbers(), help="start: pods at once."),
