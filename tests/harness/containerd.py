@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,6 +52,7 @@ class Containerd(CriServer):
     """containerd with its CRI plugin, runc, and a bridge by CNI."""
 
     name = "containerd"
+    leaves_bridge = True
 
     def __init__(self, part: Part, *, pause_image: str, certs_d: Path) -> None:
         """`pause_image` is pulled for the first sandbox; `certs_d` holds `<host>/hosts.toml`."""
@@ -72,13 +72,3 @@ class Containerd(CriServer):
     def argv(self) -> Sequence[str]:
         """Foreground, our configuration only."""
         return ["containerd", "--config", str(self.config)]
-
-    def close(self) -> None:
-        """As every server; the bridge plugin keeps its bridge when the last pod goes, so we delete it."""
-        try:
-            if self._process is not None:
-                self.remove_pods()
-                self.stop()
-        finally:
-            subprocess.run(["ip", "link", "delete", self.part.bridge], check=False, capture_output=True)
-            super().close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +36,7 @@ class CriServer:
     """A server on a part of the scratch space. Use as a context manager, or call `close`."""
 
     name = ""
+    leaves_bridge = False  # the CNI bridge plugin keeps its bridge when the last pod goes, so `close` deletes it
 
     def __init__(self, part: Part) -> None:
         """Take the part; subclasses write their configuration there."""
@@ -136,6 +138,8 @@ class CriServer:
         finally:
             if self._process is not None:
                 self.stop()
+            if self.leaves_bridge:
+                subprocess.run(["ip", "link", "delete", self.part.bridge], check=False, capture_output=True)
             swept = sweep(self.part.scope)
             files = self.leftover_files()
             shutil.rmtree(self.directory, ignore_errors=bool(swept))

@@ -46,10 +46,17 @@ def main() -> int:
     results = own.out / "results.json"
     results.unlink(missing_ok=True)
     with ExitStack() as stack:
+        # Not on the disk: a thread that waits in a pipe would keep it from being unmounted.
+        pipes = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pwr-")))
         tempfile.tempdir = str(stack.enter_context(private_disk()))
         scratch = Scratch()
         stack.callback(scratch.close)
-        arguments = prepare(scratch, own.only.split(","), stack, with_pulls=wants_pulls(rest))
+        registry = stack.enter_context(Registry(scratch.part("registry").directory))
+        arguments = push_images(registry, with_pulls=wants_pulls(rest))
+        for peer in start_all(scratch, registry, own.only.split(","), stack):
+            configs = [portable(file, scratch.directory, scratch.part("configs").directory) for file in peer.configs]
+            arguments += arguments_of(peer, serve_restarts(peer.server, pipes / peer.name), configs)
+        arguments += (word for note in notes() for word in ("--note", note))
         suites = [] if "--suite" in rest else ["--suite", "all"]
         files = ["--json", str(results), "--html", str(own.out / "report.html")]
         code = run_to_end([str(PODWRIGHT), "bench", *arguments, *suites, *files, *rest])
@@ -76,21 +83,19 @@ def wants_pulls(arguments: list[str]) -> bool:
     return "--suite" not in arguments or not {"pull", "all"}.isdisjoint(arguments)
 
 
-def prepare(scratch: Scratch, names: list[str], stack: ExitStack, *, with_pulls: bool) -> list[str]:
-    """Start the registry and the peers; the arguments that tell `podwright bench` of them."""
-    registry = stack.enter_context(Registry(scratch.part("registry").directory))
+def push_images(registry: Registry, *, with_pulls: bool) -> list[str]:
+    """Fill the registry; the arguments that tell `podwright bench` of its images."""
     push_samples(registry)
-    certs_d = write_hosts(scratch.part("certs").directory, registry.url).parent.parent
+    push_series(registry)
     arguments = ["--image", f"{registry.host}/busybox:1", "--image-series", f"{registry.host}/{SERIES}"]
     pulled = push_pull_images(registry) if with_pulls else []
-    for image in pulled:
-        arguments += ["--pull-image", f"{registry.host}/{image}"]
-    push_series(registry)
-    peers = start_peers(scratch, names, pause_image=f"{registry.host}/pause:1", certs_d=certs_d, stack=stack)
-    for peer in peers:
-        configs = [portable(file, scratch.directory, scratch.part("configs").directory) for file in peer.configs]
-        arguments += arguments_of(peer, serve_restarts(peer.server, scratch.part("restarts").directory), configs)
-    return [*arguments, *(word for note in notes() for word in ("--note", note))]
+    return [*arguments, *(word for image in pulled for word in ("--pull-image", f"{registry.host}/{image}"))]
+
+
+def start_all(scratch: Scratch, registry: Registry, names: list[str], stack: ExitStack) -> list[Peer]:
+    """Start the peers, which pull from the registry whatever they pull."""
+    certs_d = write_hosts(scratch.part("certs").directory, registry.url).parent.parent
+    return start_peers(scratch, names, pause_image=f"{registry.host}/pause:1", certs_d=certs_d, stack=stack)
 
 
 def arguments_of(peer: Peer, restart: str, configs: list[Path]) -> list[str]:

@@ -46,6 +46,7 @@ def _podwright(settings: Mapping[str, Any], *, cni: bool) -> Callable[[Part, Sit
             over["network"] = {"mode": "cni", "cni_conf_dir": str(conf_dir)}
             configs = tuple(conf_dir.iterdir())
         server = Podwright(part, settings=over)
+        server.leaves_bridge = cni
         return Peer(name=name, server=server, configs=(server.config, *configs))
 
     return make

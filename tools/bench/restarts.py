@@ -25,7 +25,11 @@ class Restartable(Protocol):
 
 
 def serve_restarts(server: Restartable, directory: Path) -> str:
-    """Restart the server whenever the shell script that is returned runs; a thread does it until this process ends."""
+    """Restart the server whenever the shell script that is returned runs; a thread does it until this process ends.
+
+    The directory is made, for the two pipes.
+    """
+    directory.mkdir(exist_ok=True)
     asked, answered = directory / "asked", directory / "answered"
     for pipe in (asked, answered):
         os.mkfifo(pipe, 0o600)

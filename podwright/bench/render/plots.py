@@ -41,8 +41,8 @@ MORE: tuple[Panel, ...] = (
     ("density", "ExecSync", "pods", "ExecSync beside other pods"),
     ("density", "teardown", "pods", "teardown beside other pods"),
     ("density", "container start", "containers", "one more container in a pod"),
-    ("exec", "ExecSync/s", "concurrency", "ExecSync per second, by commands at once"),
-    ("exec", "exec stream/s", "concurrency", "streamed exec per second, by commands at once"),
+    ("exec", "ExecSync/s", "concurrency", "ExecSync per second"),
+    ("exec", "exec stream/s", "concurrency", "streamed exec per second"),
     ("pull", "pull", "image", "pull and unpack, by image"),
     ("pull", "list images", "images", "list images"),
     ("lifecycle", "pod start", "at_once", "pod start, all at once"),
@@ -121,6 +121,7 @@ def _curve_of(panel: Panel) -> Callable[[Axes, Report], None]:
             unit = points[0].unit if points else unit
             _line(axes, points, condition, _colour(index))
         axes.set_ylim(bottom=0)
+        axes.set_xticks(sorted({each.conditions[condition] for each in _all_points(report, panel)}))
         axes.set_xlabel(" ".join(condition_words({condition: 1})).replace("1", "N"))
         axes.set_title(f"{title}, {shown_unit(unit)}", fontsize=9)
 
@@ -131,7 +132,9 @@ def _line(axes: Axes, points: Sequence[Measurement], condition: str, colour: str
     """Medians, with the interval of each as a band."""
     summaries = [(each.conditions[condition], each.unit, each.summary) for each in points if each.summary]
     xs = [x for x, _, _ in summaries]
-    axes.plot(xs, [_scaled(s.p50, unit) for _, unit, s in summaries], "o-", color=colour, markersize=3, linewidth=1.2)
+    style = "o" if condition == "image" else "o-"  # images are no scale
+    medians = [_scaled(s.p50, unit) for _, unit, s in summaries]
+    axes.plot(xs, medians, style, color=colour, markersize=3, linewidth=1.2)
     lows = [_scaled(s.p50 if s.low is None else s.low, unit) for _, unit, s in summaries]
     highs = [_scaled(s.p50 if s.high is None else s.high, unit) for _, unit, s in summaries]
     axes.fill_between(xs, lows, highs, color=colour, alpha=0.15, linewidth=0)
@@ -162,8 +165,12 @@ def _points(report: Report, panel: Panel, target: str) -> list[Measurement]:
     return sorted(found, key=lambda each: each.conditions[condition])
 
 
+def _all_points(report: Report, panel: Panel) -> list[Measurement]:
+    return [point for target in report.targets for point in _points(report, panel, target.name)]
+
+
 def _has(report: Report, panel: Panel) -> bool:
-    return any(_points(report, panel, target.name) for target in report.targets)
+    return bool(_all_points(report, panel))
 
 
 def _scaled(value: float, unit: str) -> float:
