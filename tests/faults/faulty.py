@@ -21,10 +21,11 @@ for word in "$@"; do
 done
 fault=$(cat {folder}/fault 2>/dev/null)
 case "$fault" in
-    "hang $verb"|"hang *") sleep 1000 ;;
     "fail $verb") echo "made up: no $verb today" >&2; exit 7 ;;
     "garbage $verb") head -c 100000 /dev/urandom; head -c 100000 /dev/urandom >&2; exit 0 ;;
     "hang after $verb") {crun} "$@"; sleep 1000 ;;
+    "hang after "*) exec {crun} "$@" ;;
+    "hang *"|"hang "*"$verb"*) sleep 1000 ;;
     "kill before $verb") rm {folder}/fault; kill -9 "$(cat {folder}/pid)"; {crun} "$@" ;;
     "kill instead of $verb") rm {folder}/fault; kill -9 "$(cat {folder}/pid)"; exit 1 ;;
     "kill after $verb") rm {folder}/fault; {crun} "$@"; code=$?; kill -9 "$(cat {folder}/pid)"; exit $code ;;
@@ -54,7 +55,7 @@ class FaultyRuntime:
         }
 
     def commit(self, fault: str) -> None:
-        """From now on: `hang VERB`, `hang after VERB` (which was done), `fail VERB`, `garbage VERB`."""
+        """From now on: `hang VERB...`, `hang *`, `hang after VERB` (which was done), `fail VERB`, `garbage VERB`."""
         (self._folder / "fault").write_text(fault)
 
     def kill(self, server: Podwright, when: str) -> None:
