@@ -12,10 +12,10 @@ LEAKS ?= host
 # Further arguments for pytest, the demo or the bench.
 ARGS ?=
 
-.PHONY: help setup venv proto check format test test-fast demo bench lock clean
+.PHONY: help setup venv proto check format test test-fast demo bench pull-bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing from Debian's packages (root)
 	@PYTHON=$(PYTHON) sh tools/setup.sh
@@ -59,6 +59,10 @@ bench: setup venv ## measure Podwright, containerd and Docker; reports go to bui
 	@PYTHON=$(PYTHON) sh tools/setup.sh docker.io:/usr/sbin/dockerd
 	$(BIN)/python -m compileall -q podwright
 	$(BIN)/python -m tools.bench $(ARGS)
+
+pull-bench: setup venv ## time pulls beside containerd, and Docker, skopeo and umoci where they are installed (root)
+	$(BIN)/python -m compileall -q podwright
+	$(BIN)/python -m tools.pull_bench $(ARGS)
 
 lock: venv ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/pip-compile --quiet --upgrade --allow-unsafe --extra=bench --extra=dev --generate-hashes --no-emit-find-links \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ class Sample:
 
 def measure(puller: Puller, image: str) -> Sample:
     """Pull once. The disk's queue is emptied before, so that nobody pays for somebody else's writes."""
-    os.sync()
+    subprocess.run(["sync", "--file-system", puller.part.directory], check=True)
     pid = puller.daemon
     if pid is not None:
         Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak starts again here
