@@ -29,6 +29,9 @@ from tools.registry import Registry, push_samples, write_hosts
 
 TREE = Path(__file__).resolve().parent.parent.parent
 PODWRIGHT = Path(sys.executable).parent / "podwright"
+CRIO_IS_AWAY = (
+    "CRI-O is no package of Debian 12 and takes no part: give --endpoint crio=unix:///run/crio/crio.sock to add it"
+)
 # One page of each kind, made from the JSON alone.
 PAGES = {"markdown": "benchmarks.md", "summary": "summary.md", "svg": "overview.svg"}
 
@@ -115,6 +118,7 @@ def notes() -> list[str]:
     command = f"make bench ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "make bench"
     return [
         DESCRIPTION,
+        *([] if "crio" in " ".join(sys.argv) else [CRIO_IS_AWAY]),
         f"{command}, at commit {commit.stdout.strip() or 'unknown'}; Python {platform.python_version()}",
     ]
 
