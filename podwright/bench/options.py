@@ -53,7 +53,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     containers: int = 10  # in one pod, for the growth with containers
     relists: int = 4  # at each step, one a second
     execs: int = 50
-    bursts: tuple[int, ...] = (10, 100)  # pods started all at once in lifecycle
+    bursts: tuple[int, ...] = (10, 50, 200)  # pods started all at once in lifecycle
     pull_images: tuple[str, ...] = ()
     pulls: int = 2
     image_series: str = ""

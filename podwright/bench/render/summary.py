@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from podwright.bench.render.tables import Row
-from podwright.bench.results import Measurement, Report
+from podwright.bench.results import Report
 
-LARGEST = -1  # of the values that every target reached
+LARGEST = -1  # see `summary`
+LABELS = {"pods": "{} pods there", "at_once": "{} all at once"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,48 +43,43 @@ LINES = (
     Line(label="exec through a stream", suite="exec", name="exec stream", conditions={"concurrency": 1}),
     Line(label="HTTP request, added by port-forward", suite="exec", name="added by port-forward"),
     Line(label="port-forward, from the pod", suite="exec", name="port-forward, from the pod"),
-    Line(label="pull and unpack", suite="pull", name="pull", conditions={"image": 1}),
-    Line(label="pull and unpack", suite="pull", name="pull", conditions={"image": 2}),
+    Line(label="pull and unpack, image 1", suite="pull", name="pull", conditions={"image": 1}),
+    Line(label="pull and unpack, image 2", suite="pull", name="pull", conditions={"image": 2}),
     Line(label="daemon restart", suite="lifecycle", name="daemon restart", conditions={"pods": LARGEST}),
 )  # fmt: skip
 
 
 def summary(report: Report) -> list[tuple[str, Row]]:
-    """Label and row of each line that was measured."""
-    found = []
-    for line in LINES:
-        row, label = _row(report, line)
-        if row is not None:
-            found.append((label, row))
-    return found
+    """Label and row of each line that was measured.
+
+    A line of a growth comes twice when a target was spared the largest value: where all are, and where the others are.
+    """
+    return [
+        found
+        for line in LINES
+        for conditions in _conditions(report, line)
+        for found in _rows(report, line, conditions)
+    ]
 
 
-def _row(report: Report, line: Line) -> tuple[Row | None, str]:
-    conditions, label = dict(line.conditions), line.label
-    for name, value in line.conditions.items():
-        if value == LARGEST:
-            largest = _largest(report, line, name)
-            if largest is None:
-                return None, ""
-            conditions[name] = largest
-            label += {"pods": f", {largest} pods there", "at_once": f", {largest} all at once"}.get(name, "")
-    if "image" in conditions:
-        label += f", image {conditions['image']}"
+def _rows(report: Report, line: Line, conditions: Mapping[str, int]) -> list[tuple[str, Row]]:
     cells = tuple(report.find(line.suite, line.name, target.name, **conditions) for target in report.targets)
     units = [each.unit for each in cells if each]
     if not units:
-        return None, ""
-    return Row(name=line.name, unit=units[0], conditions=conditions, cells=cells), label
+        return []
+    words = [LABELS[name].format(value) for name, value in conditions.items() if line.conditions[name] == LARGEST]
+    row = Row(name=line.name, unit=units[0], conditions=conditions, cells=cells)
+    return [(", ".join([line.label, *words]), row)]
 
 
-def _largest(report: Report, line: Line, condition: str) -> int | None:
-    """The largest value that every target with this measurement reached."""
+def _conditions(report: Report, line: Line) -> list[Mapping[str, int]]:
+    """The line's own, or for LARGEST what was reached by every target, and by any."""
+    if LARGEST not in line.conditions.values():
+        return [line.conditions]
+    [condition] = line.conditions
     reached: dict[str, int] = {}
     for each in report.measurements:
-        if _fits(each, line, condition):
+        if (each.suite, each.name) == (line.suite, line.name) and list(each.conditions) == [condition]:
             reached[each.target] = max(reached.get(each.target, 0), each.conditions[condition])
-    return min(reached.values(), default=None)
-
-
-def _fits(each: Measurement, line: Line, condition: str) -> bool:
-    return (each.suite, each.name) == (line.suite, line.name) and list(each.conditions) == [condition]
+    values = sorted({min(reached.values()), max(reached.values())}) if reached else []
+    return [{condition: value} for value in values]

@@ -71,8 +71,9 @@ def test_a_table_for_each_suite_and_a_cell_for_each_target() -> None:
     assert [cell(each) for each in last.cells] == ["1.00", "-"]
 
 
-def test_the_summary_compares_what_every_target_reached() -> None:
+def test_the_summary_shows_what_every_target_reached_and_what_some_did() -> None:
     lines = {label: [cell(each) for each in row.cells] for label, row in summary(sample_report())}
     assert lines["monitors per pod, PSS, 50 pods there"] == ["0.50", "2.50"]
+    assert lines["monitors per pod, PSS, 100 pods there"] == ["1.00", "-"]
     assert lines["idle daemon, PSS"] == ["40.0", "200"]
     assert "relist" not in lines
