@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from podwright.errors import FailedPrecondition, Unavailable
@@ -31,6 +32,15 @@ class StreamHandler(Protocol):
 
     async def on_end(self, *, reset: bool) -> None:
         """Nothing more will come; after a reset, nothing can be sent either. Called once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A stream to be opened; with `fin` we send nothing on it."""
+
+    headers: Mapping[str, str]
+    handler: StreamHandler
+    fin: bool = False
 
 
 OnOpened = Callable[[StreamOpened], Awaitable[StreamHandler | None]]
@@ -76,14 +86,18 @@ class SpdyConnection:
         """Receive nothing more; for handlers that have what they want."""
         self._stopping = True
 
-    async def open(self, headers: Mapping[str, str], handler: StreamHandler, *, fin: bool = False) -> int:
-        """A new stream; with `fin` we send nothing on it. Raises Unavailable when the connection has ended."""
+    async def open(self, *openings: Opening) -> list[int]:
+        """The ids of new streams, asked for in one go. Raises Unavailable when the connection has ended."""
         if self.ended.is_set():
             raise Unavailable("the streaming connection has ended")
-        stream_id, opening = self._session.open_stream(headers, fin=fin)
-        self._handlers[stream_id] = handler
-        await self._send(opening)
-        return stream_id
+        ids, frames = [], []
+        for opening in openings:
+            stream_id, frame = self._session.open_stream(opening.headers, fin=opening.fin)
+            self._handlers[stream_id] = opening.handler
+            ids.append(stream_id)
+            frames.append(frame)
+        await self._send(*frames)
+        return ids
 
     async def send(self, stream_id: int, data: Buffer) -> None:
         """Raises Unavailable when the connection has broken, FailedPrecondition when the stream is closed."""
@@ -92,6 +106,14 @@ class SpdyConnection:
     async def send_fin(self, stream_id: int) -> None:
         """End our direction of a stream, if it has not ended. Raises Unavailable."""
         await self._send(self._session.send_fin(stream_id))
+
+    async def conclude(self, last_words: Mapping[int, bytes]) -> None:
+        """End our direction of these streams in one go, each after its last words. Raises Unavailable."""
+        parts: list[Buffer] = []
+        for stream_id, words in last_words.items():
+            if self._session.is_writable(stream_id):
+                parts += self._session.send_data(stream_id, words, fin=True)
+        await self._send(*parts)
 
     async def send_behind_header(self, stream_id: int, buffer: memoryview, length_bytes: int) -> None:
         """Send data that lies in the buffer after DATA_HEADER_BYTES left free for us: no gathering, no copy.

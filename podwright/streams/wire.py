@@ -19,7 +19,6 @@ from podwright.streams.websocket.connection import Closed, Piece, WebSocket
 RECEIVE_BYTES = 256 * 1024
 TLS_RECEIVE_BYTES = 64 * 1024
 ANSWERS_LIMIT_BYTES = 4 * 1024 * 1024
-TASK_COST_BYTES = 1024  # of what waits to be sent, besides its bytes
 
 Buffer = bytes | bytearray | memoryview
 
@@ -47,41 +46,42 @@ class Wire(Protocol):
 
 
 class Aside:
-    """Sends what a receiver has to answer (pongs, goodbyes) without letting it wait.
+    """Sends what a receiver has to answer (pongs, goodbyes) without letting it wait, as much at once as there is.
 
     A receiver that waits for a sender makes two full sockets wait for each other.
     """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting_bytes = 0
+        self._waiting = bytearray()
+        self._sending: asyncio.Task[None] | None = None
 
     def send(self, answers: bytes) -> None:
-        """Send them soon; a wire that broke is noticed by its receiver.
+        """Send them soon, in their order; a wire that broke is noticed by its receiver.
 
         Raises ProtocolError when the peer asks and asks, and does not read the answers.
         """
         if not answers:
             return
-        self._waiting_bytes += len(answers) + TASK_COST_BYTES
-        if self._waiting_bytes > ANSWERS_LIMIT_BYTES:
+        self._waiting += answers
+        if len(self._waiting) > ANSWERS_LIMIT_BYTES:
             raise ProtocolError("the peer does not read what it asked for")
-        task = asyncio.create_task(self._send(answers), name="answers")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send_all(), name="answers")
 
     def cancel(self) -> None:
         """Before the wire is closed."""
-        for task in self._tasks:
-            task.cancel()
+        if self._sending is not None:
+            self._sending.cancel()
 
-    async def _send(self, answers: bytes) -> None:
+    async def _send_all(self) -> None:
         try:
             with contextlib.suppress(OSError, FailedPrecondition):
-                await self._wire.send(answers)
+                while self._waiting:
+                    answers, self._waiting = self._waiting, bytearray()
+                    await self._wire.send(answers)
         finally:
-            self._waiting_bytes -= len(answers) + TASK_COST_BYTES
+            self._sending = None
 
 
 class SocketWire:

@@ -95,13 +95,16 @@ class SpdyRemote:
         await self._connection.send(self._ids[stream_type], data)
 
     async def conclude(self, outcome: Outcome) -> None:
-        for stream_type in (StreamType.STDOUT, StreamType.STDERR):
-            if stream_type in self._ids:
-                await self._connection.send_fin(self._ids.pop(stream_type))
-        error = self._ids.pop(StreamType.ERROR)
-        if status := pack_outcome(outcome, self._version):
-            await self._connection.send(error, status)
-        await self._connection.send_fin(error)
+        last_words = {
+            self._ids.pop(stream_type): words
+            for stream_type, words in (
+                (StreamType.STDOUT, b""),
+                (StreamType.STDERR, b""),
+                (StreamType.ERROR, pack_outcome(outcome, self._version)),
+            )
+            if stream_type in self._ids
+        }
+        await self._connection.conclude(last_words)
         for stream_id in self._ids.values():
             self._connection.reset(stream_id)
 

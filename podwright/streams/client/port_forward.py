@@ -23,7 +23,7 @@ from podwright.streams.errors import ProtocolError
 from podwright.streams.outlet import Outlet
 from podwright.streams.port_forward import PROTOCOL, StreamType, stream_headers
 from podwright.streams.spdy.session import DATA_HEADER_BYTES
-from podwright.streams.spdy_connection import SpdyConnection
+from podwright.streams.spdy_connection import Opening, SpdyConnection
 from podwright.streams.websocket import handshake
 from podwright.streams.websocket.connection import CLIENT, WebSocket
 from podwright.streams.wire import TunnelWire, Wire
@@ -124,10 +124,11 @@ class _Pair:
 
     async def open(self, port: int, request_id: str) -> None:
         """Raises Unavailable."""
-        error_headers = stream_headers(StreamType.ERROR, port, request_id)
-        await self._connection.open(error_headers, _ErrorStream(self), fin=True)
-        data_headers = stream_headers(StreamType.DATA, port, request_id)
-        self._data_id = await self._connection.open(data_headers, _DataStream(self))
+        error = Opening(
+            headers=stream_headers(StreamType.ERROR, port, request_id), handler=_ErrorStream(self), fin=True
+        )
+        data = Opening(headers=stream_headers(StreamType.DATA, port, request_id), handler=_DataStream(self))
+        _, self._data_id = await self._connection.open(error, data)
         self._pumping = True
 
     async def ended(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from podwright.streams.client.link import FROM_SERVER, OnOutput
 from podwright.streams.remote_command.protocol import STREAM_TYPE_HEADER, StreamType, Version
-from podwright.streams.spdy_connection import SpdyConnection
+from podwright.streams.spdy_connection import Opening, SpdyConnection
 from podwright.streams.wire import Buffer, Wire
 
 
@@ -23,11 +23,12 @@ class SpdyLink:
 
     async def open(self, streams: Iterable[StreamType]) -> None:
         """Open the session's streams; the server starts when all are there. Raises Unavailable."""
-        for stream_type in streams:
-            headers = {STREAM_TYPE_HEADER: stream_type.value}
-            if stream_type in FROM_SERVER:
-                self._open.add(stream_type)
-            self._ids[stream_type] = await self._connection.open(headers, _Handler(self, stream_type))
+        types = list(streams)
+        self._open.update(FROM_SERVER.intersection(types))
+        ids = await self._connection.open(
+            *(Opening(headers={STREAM_TYPE_HEADER: each.value}, handler=_Handler(self, each)) for each in types)
+        )
+        self._ids.update(zip(types, ids, strict=True))
 
     async def send(self, stream_type: StreamType, data: Buffer) -> None:
         await self._connection.send(self._ids[stream_type], data)
