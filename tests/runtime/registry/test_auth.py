@@ -129,7 +129,7 @@ async def test_a_token_server_that_sends_us_elsewhere(
     """The form with the secret in it goes to nobody else, whatever the kind of redirect."""
     registry.answers["*"] = asking_for_bearer(f"{registry.url}/token")
     registry.answers["/token"] = fixed(status, Location=f"{mirror.url}/steal")
-    await refused(registry.host, EVERY_KIND[kind], f"redirects credentials to {mirror.host}")
+    await refused(registry.host, EVERY_KIND[kind], f"redirects what was sent to {mirror.host}")
     assert mirror.requests == []
 
 
