@@ -7,6 +7,7 @@ extra, or differs in kind, mode, owner, content, links, attributes or time. A la
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.image.saving import found
 from podwright.runtime.registry import manifest
 from podwright.runtime.registry.manifest import Descriptor, Manifest
-from podwright.runtime.storage import layout
+from podwright.runtime.storage import artifacts, layout
+from podwright.runtime.storage.completion import to_completion
 
 log = logging.getLogger(__name__)
 
@@ -101,18 +103,22 @@ class Verifier:
             yield state.summary
 
     async def _target(self, record: ImageRecord, target: Target, state: _Round) -> AsyncGenerator[Damage, None]:
-        for digest in dict.fromkeys((target.digest, target.manifest, *target.documents)):
-            async for damage in self._blob(record, Descriptor(media_type="", digest=digest, size=0), target, state):
+        for digest in (target.digest, target.manifest):
+            async for damage in self._blob(record, _document(digest), target, state):
                 yield damage
         top = self._manifest(target, state)
+        known = {each.digest: each for each in (top.config, *top.layers)} if top is not None else {}
+        for digest in target.blobs:
+            async for damage in self._blob(record, known.get(digest) or _document(digest), target, state):
+                yield damage
         if top is None:
             return
-        for descriptor in top.layers:
-            async for damage in self._blob(record, descriptor, target, state):
-                yield damage
         if top.config.digest in state.broken:
             state.summary.unchecked_layers += len(top.layers)
-        elif not top.artifact:
+        elif top.artifact:
+            async for damage in self._artifact(record, target, top, state):
+                yield damage
+        else:
             for layer in self._layers(record, top):
                 async for damage in self._layer(record, layer, state):
                     yield damage
@@ -160,8 +166,6 @@ class Verifier:
                 served = self._catalog.blobs.read(target.manifest) or b""
                 await self._catalog.blobs.replace(layout.oci_manifest(served))  # derived from what was served
                 return ""
-            if top is not None and descriptor.digest == top.config.digest:
-                descriptor = top.config
             await self._refetcher.bring(list(record.targets), [descriptor])
         except PodwrightError as failure:
             return failure.message
@@ -211,7 +215,42 @@ class Verifier:
             obstacle=obstacle,
         )
 
+    async def _artifact(
+        self, record: ImageRecord, target: Target, top: Manifest, state: _Round
+    ) -> AsyncGenerator[Damage, None]:
+        """An artifact's tree has its blobs as files."""
+        (layer_id,) = record.image.layers
+        if layer_id in state.seen:
+            return
+        state.seen.add(layer_id)
+        state.summary.layers += 1
+        store, blobs = self._catalog.layers, self._catalog.blobs
+        files = [artifacts.File(describe.file_name(blob), blob.digest) for blob in top.layers]
+        wrong = await to_completion(asyncio.to_thread(artifacts.wrong_files, store.path(layer_id), files))
+        if not wrong:
+            return
+        obstacle = ""
+        if state.repair:
+            obstacle = self._in_use(layer_id) or "its blobs are damaged" * bool(
+                state.broken & {f.digest for f in files}
+            )
+        if state.repair and not obstacle:
+            await store.remove([layer_id])
+            await artifacts.keep(store, blobs, target.manifest, files)
+        yield Damage(
+            subject=f"layer {layer_id}",
+            images=tuple(record.targets),
+            problem="; ".join(wrong),
+            repaired=state.repair and not obstacle,
+            obstacle=obstacle,
+        )
+
     def _in_use(self, layer_id: str) -> str:
         users = [holder for holder, hold in self._catalog.holds.items() if layer_id in hold.layers]
         shown = ", ".join(user[:12] for user in users)
         return f"containers have it mounted: remove {shown}, and repair again" if users else ""
+
+
+def _document(digest: str) -> Descriptor:
+    """A manifest or index, of which only the digest is known."""
+    return Descriptor(media_type="", digest=digest, size=0)

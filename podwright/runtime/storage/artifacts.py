@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import secrets
 import shutil
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from podwright.errors import FailedPrecondition
+from podwright.linux.openat2 import open_in_root, opened_root
 from podwright.runtime.storage.blobs import BlobStore, disk_error
 from podwright.runtime.storage.completion import to_completion
 from podwright.runtime.storage.layers import LayerStore, Unpacked
@@ -64,6 +66,23 @@ async def keep(layers: LayerStore, blobs: BlobStore, digest: str, files: Sequenc
         return await layers.commit(Unpacked(folder=folder, diff_id=digest, report=report), digest, ())
     finally:
         await to_completion(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+
+
+def wrong_files(tree: str, files: Sequence[File]) -> list[str]:
+    """What of an artifact's tree is not what it should be, as `/path: what`. Blocks."""
+    if not os.path.isdir(tree):
+        return ["it is missing"]
+    with opened_root(tree) as root:
+        return [f"/{file.name[:PART_LIMIT_BYTES]}: {wrong}" for file in files if (wrong := _wrong(root, file))]
+
+
+def _wrong(root: int, file: File) -> str:
+    try:
+        with open(open_in_root(root, file.name, os.O_RDONLY | os.O_NOFOLLOW), "rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as failure:
+        return f"cannot be read: {failure.strerror}"
+    return "" if f"sha256:{digest}" == file.digest else "has another content"
 
 
 def _lay_out(folder: str, blobs: BlobStore, digest: str, files: Sequence[File]) -> Report:

@@ -14,7 +14,7 @@ from podwright.runtime import config
 from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.image.verifying import Damage, Summary, Verifier
 from tests.runtime.image.node import MakeNode, Node
-from tools.images import Entry, Image, busybox_image, layer_of
+from tools.images import Entry, Image, artifact_of, busybox_image, layer_of
 from tools.registry import Registry
 
 pytestmark = pytest.mark.root
@@ -206,3 +206,22 @@ async def test_dropped_blobs_are_no_damage(make_node: MakeNode, name: str) -> No
     damages, summary = await verify(node, keep_blobs=False)
     assert damages == []
     assert (summary.blobs, summary.layers, summary.unchecked_layers) == (2, 2, 2)
+
+
+async def test_an_artifact(node: Node, registry: Registry) -> None:
+    """Its files are its blobs, by hard links: what damages one damages both, and both are mended."""
+    registry.push("verify/model:1", artifact_of({"weights/model.bin": b"1.5 2.5", "README": b"small"}))
+    image_id = await node.service.pull(f"{registry.host}/verify/model:1")
+    assert (await verify(node))[0] == []
+    tree = Path(node.service.catalog.layers.path(node.service.get(image_id).layers[0]))
+    (tree / "weights/model.bin").write_bytes(b"9.9 9.9")
+    damages, _ = await verify(node)
+    assert [damage.problem for damage in damages if damage.subject.startswith("layer")] == [
+        "/weights/model.bin: has another content"
+    ]
+    (tree / "README").unlink()
+    damages, _ = await verify(node, repair=True)
+    assert [(damage.repaired, damage.obstacle) for damage in damages] == [(True, "")] * 2
+    assert (tree / "weights/model.bin").read_bytes() == b"1.5 2.5"
+    assert (tree / "README").read_bytes() == b"small"
+    assert (await verify(node))[0] == []
