@@ -127,7 +127,7 @@ class Catalog:
             for key, record in self._records.items()
             if key not in without
             for target in record.targets.values()
-            for blob in (target.blobs if self._settings.keep_blobs else target.documents)
+            for blob in self._kept(target)
         }
         return kept.union(*(lease.blobs for lease in self._leases))
 
@@ -148,10 +148,20 @@ class Catalog:
             ]
         )
 
+    def _size_bytes(self, image: Image, targets: Mapping[str, Target]) -> int:
+        """What the image takes here, compressed and unpacked: the kubelet reckons with it when it makes room."""
+        blobs = {blob for target in targets.values() for blob in self._kept(target)}
+        sizes = self.layers.disk_bytes()
+        return sum(self.blobs.size(blob) or 0 for blob in blobs) + sum(sizes.get(layer, 0) for layer in image.layers)
+
+    def _kept(self, target: Target) -> tuple[str, ...]:
+        return target.blobs if self._settings.keep_blobs else target.documents
+
     def _renamed(self, record: ImageRecord, targets: dict[str, Target]) -> ImageRecord:
         """The record with these names, and pinned if one of them is."""
         image = msgspec.structs.replace(
             record.image,
+            size_bytes=self._size_bytes(record.image, targets),
             repo_tags=tuple(sorted(name for name in targets if "@" not in name)),
             repo_digests=tuple(sorted(name for name in targets if "@" in name)),
             pinned=any(fnmatch.fnmatchcase(name, wanted) for name in targets for wanted in self._settings.pinned),

@@ -38,10 +38,10 @@ class ImageConfig(Value, frozen=True, kw_only=True):
 class Image(Value, frozen=True, kw_only=True):
     """One image, whatever its names.
 
-    `size_bytes` is what its manifest, config and layers take in a registry. `uid` is set when the config's user is a
-    number, `username` when it is a name; both come from before the colon. `layers` are the ids of unpacked layers
-    from the base up, `chain_id` the digest that stands for all of them together. `artifact_type` is set for artifacts,
-    which are files to be mounted, and nothing to run.
+    `size_bytes` is what it takes on this node, its blobs and its unpacked layers. `uid` is set when the config's user
+    is a number, `username` when it is a name; both come from before the colon. `layers` are the ids of unpacked
+    layers from the base up, `chain_id` the digest that stands for all of them together. `artifact_type` is set for
+    artifacts, which are files to be mounted, and nothing to run.
     """
 
     id: ImageId

@@ -97,6 +97,9 @@ async def test_against_du(node: Node, family: tuple[str, str]) -> None:
     unique = sum(one.size_bytes - one.shared_bytes for one in accounts.images)
     assert unique + base_layer + base_blob == accounts.blob_bytes + accounts.layer_bytes == accounts.prunable_bytes
 
+    for one in accounts.images:  # what ListImages tells, in bytes instead of blocks
+        assert one.image.size_bytes == pytest.approx(one.size_bytes, rel=0.02)
+
     first = next(one for one in accounts.images if family[0] in one.image.repo_tags)
     before = usage.used_bytes
     await node.service.remove(family[0])
