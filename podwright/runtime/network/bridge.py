@@ -1,7 +1,7 @@
 """The built-in network: one bridge, an address per pod, masquerading and host ports. Called by `service`.
 
 Life of a pod here: lease written -> veth made in one message -> rules for its host ports; back: rules away -> link
-down (the pod is off the network, detach returns) -> link deleted in the background -> lease deleted. Whatever was
+down (the pod is off the network, detach returns) -> link deleted (see `deletions`) -> lease deleted. Whatever was
 going on when the daemon died, the lease says what may be left, and `reconcile` undoes it.
 
 The host's end of the veth is named after the pod's address. So the kernel refuses to let two daemons on one bridge
@@ -16,12 +16,13 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import TypeVar
 
-from podwright.errors import FailedPrecondition, Internal, InvalidArgument, PodwrightError
+from podwright.errors import FailedPrecondition, Internal, InvalidArgument, PodwrightError, ResourceExhausted
 from podwright.process import ProcessRunner
 from podwright.runtime import config
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Attachment, PortMapping, Protocol
 from podwright.runtime.network import links
+from podwright.runtime.network.deletions import Deletions
 from podwright.runtime.network.firewall.backend import Firewall, choose
 from podwright.runtime.network.firewall.rules import Published, Scope
 from podwright.runtime.network.hostports import PortClaims, wanted
@@ -36,7 +37,6 @@ log = logging.getLogger(__name__)
 BACKEND = "bridge"
 Result = TypeVar("Result")
 FOREIGN_ADDRESSES_LIMIT = 64  # tries to find an address that no other daemon has on the same bridge
-CLOSE_TIMEOUT_S = 10.0
 
 
 class BridgeNetwork:
@@ -56,7 +56,7 @@ class BridgeNetwork:
         self._state: links.BridgeState | None = None
         self._touched = False  # whether there may be a bridge or rules to remove
         self._preparing = asyncio.Lock()
-        self._deletions: dict[SandboxId, asyncio.Task[None]] = {}
+        self._deletions = Deletions()
 
     async def trouble(self) -> str:
         """Why pods could not be plugged in now; empty when they could."""
@@ -79,7 +79,7 @@ class BridgeNetwork:
         ports = wanted(request.port_mappings)
         if self.holds(request.sandbox_id):
             await self.detach(request.sandbox_id)
-            await self._deleted(request.sandbox_id)
+            await self._deletions.finish(request.sandbox_id)
         state = await self._ready()
         await self._ports.claim(request.sandbox_id, _pod(request), ports)
         lease = await self._plug(request, ports, state)
@@ -108,8 +108,7 @@ class BridgeNetwork:
                 return
             self._leases.mark_releasing(sandbox_id, lease)
         if sandbox_id not in self._deletions:
-            task = asyncio.create_task(self._delete(sandbox_id, lease), name=f"delete {lease.veth}")
-            self._deletions[sandbox_id] = task
+            self._deletions.begin(sandbox_id, lambda: self._delete(sandbox_id, lease))
 
     async def reconcile(self, known: Collection[SandboxId]) -> None:
         """Undo what belongs to no sandbox in `known`; bring back bridge, rules and port claims of the others."""
@@ -131,8 +130,7 @@ class BridgeNetwork:
 
     async def close(self) -> None:
         """Finish deletions; remove bridge and rules when no pod is left on them."""
-        if self._deletions:
-            await asyncio.wait(self._deletions.values(), timeout=CLOSE_TIMEOUT_S)
+        await self._deletions.finish()
         self._ports.close()
         if not self._touched or self._leases.all():
             return
@@ -157,11 +155,20 @@ class BridgeNetwork:
     async def _plug(self, request: AttachRequest, ports: tuple[PortMapping, ...], state: links.BridgeState) -> Lease:
         """Lease an address and make the veth that claims it; an address that another daemon has stays taken."""
         for _ in range(FOREIGN_ADDRESSES_LIMIT):
-            lease = self._leases.take(request.sandbox_id, _pod(request), ports)
+            lease = await self._lease(request, ports)
             if await self._try_plug(request, lease, state):
                 return lease
             self._leases.drop(request.sandbox_id, keep_addresses=True)
         raise Internal(f"the addresses tried on {self._spec.name} all belong to other daemons' pods")
+
+    async def _lease(self, request: AttachRequest, ports: tuple[PortMapping, ...]) -> Lease:
+        try:
+            return self._leases.take(request.sandbox_id, _pod(request), ports)
+        except ResourceExhausted:
+            if not self._deletions:
+                raise
+        await self._deletions.finish()  # their addresses are free then
+        return self._leases.take(request.sandbox_id, _pod(request), ports)
 
     async def _try_plug(self, request: AttachRequest, lease: Lease, state: links.BridgeState) -> bool:
         """False when the host has a veth of this name, which means that somebody has the address."""
@@ -209,13 +216,6 @@ class BridgeNetwork:
             self._leases.drop(sandbox_id)
         except PodwrightError as failure:
             log.warning("a link stays sandbox=%s veth=%s: %s", sandbox_id, lease.veth, failure)
-        finally:
-            del self._deletions[sandbox_id]
-
-    async def _deleted(self, sandbox_id: SandboxId) -> None:
-        task = self._deletions.get(sandbox_id)
-        if task is not None:
-            await asyncio.wait([task], timeout=CLOSE_TIMEOUT_S)
 
     def _rules(self) -> Firewall:
         if self._firewall is None:

@@ -1,0 +1,63 @@
+"""Links of pods that are off the network already: deleted in the background, and as a rule by the kernel.
+
+A pod's namespace is let go of right after its link was cut, and the kernel then deletes what is in it, the other end
+of the link too, for many namespaces at once. To delete a link before that takes the lock of all network changes and
+keeps it for 20 ms, in which no other pod is plugged in. So it is done only where the namespace lives on, after a
+moment, or at once when somebody waits for the address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from podwright.runtime.model.ids import SandboxId
+
+GRACE_S = 0.3  # the kernel takes 20 to 50 ms
+FINISH_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Deletion:
+    """One under way; `hurry` ends the wait."""
+
+    task: asyncio.Task[None]
+    hurry: asyncio.Event
+
+
+class Deletions:
+    """All of one network."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[SandboxId, _Deletion] = {}
+
+    def __contains__(self, sandbox_id: SandboxId) -> bool:
+        return sandbox_id in self._under_way
+
+    def __len__(self) -> int:
+        return len(self._under_way)
+
+    def begin(self, sandbox_id: SandboxId, delete: Callable[[], Awaitable[None]]) -> None:
+        """Call `delete`, for which an absent link is fine, in a while."""
+        hurry = asyncio.Event()
+        task = asyncio.create_task(self._run(sandbox_id, delete, hurry), name=f"delete link {sandbox_id[:12]}")
+        self._under_way[sandbox_id] = _Deletion(task=task, hurry=hurry)
+
+    async def _run(self, sandbox_id: SandboxId, delete: Callable[[], Awaitable[None]], hurry: asyncio.Event) -> None:
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE_S):
+                    await hurry.wait()
+            await delete()
+        finally:
+            del self._under_way[sandbox_id]
+
+    async def finish(self, *sandbox_ids: SandboxId) -> None:
+        """Have those of these sandboxes, or all, done now."""
+        wanted = [self._under_way[key] for key in sandbox_ids or tuple(self._under_way) if key in self._under_way]
+        for deletion in wanted:
+            deletion.hurry.set()
+        if wanted:
+            await asyncio.wait([deletion.task for deletion in wanted], timeout=FINISH_TIMEOUT_S)
