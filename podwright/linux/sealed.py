@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 MFD_EXEC = 0x10  # since Linux 6.3: executable whatever vm.memfd_noexec says of memfds that do not tell
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE  # what runtimes look for
+CHUNK_BYTES = 1 << 20
 ELF = b"\x7fELF"
 
 
@@ -38,26 +39,29 @@ class SealedProgram:
             return self._source
         identity = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
         if identity != self._copied:
-            self._renew()
             self._copied = identity
+            try:
+                self._renew(_sealed_copy(self._source))
+            except OSError as failure:
+                log.info("a program runs from its file: program=%s error=%s", self._source, failure)
+                self._forget()
         return self._link if self._fd >= 0 else self._source
 
-    def _renew(self) -> None:
+    def _renew(self, fresh: int) -> None:
         """Whoever is about to execute the copy of before gets the new one: the descriptor keeps its number."""
-        try:
-            fresh = _sealed_copy(self._source)
-        except OSError as failure:
-            log.info("a program runs from its file: program=%s error=%s", self._source, failure)
-            fresh = -1
-        if fresh < 0 or self._fd < 0:
-            if self._fd >= 0:
-                os.close(self._fd)
-            self._fd = fresh
-            if fresh >= 0:
-                _point(self._link, f"/proc/{os.getpid()}/fd/{fresh}")
+        if fresh >= 0 and self._fd >= 0:
+            os.dup2(fresh, self._fd, inheritable=False)
+            os.close(fresh)
             return
-        os.dup2(fresh, self._fd, inheritable=False)
-        os.close(fresh)
+        self._forget()
+        self._fd = fresh
+        if fresh >= 0:
+            _point(self._link, f"/proc/{os.getpid()}/fd/{fresh}")
+
+    def _forget(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 def _sealed_copy(path: str) -> int:
@@ -67,9 +71,9 @@ def _sealed_copy(path: str) -> int:
             return -1
         fd = _memory(os.path.basename(path))
         try:
-            offset, size = 0, os.fstat(source.fileno()).st_size
-            while offset < size:
-                offset += os.sendfile(fd, source.fileno(), offset, size - offset)
+            offset = 0
+            while sent := os.sendfile(fd, source.fileno(), offset, CHUNK_BYTES):
+                offset += sent
             os.fchmod(fd, 0o555)
             fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
         except BaseException:

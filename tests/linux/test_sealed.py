@@ -64,6 +64,12 @@ def test_scripts_and_missing_programs_stay_as_they_are(tmp_path: Path) -> None:
     assert sealed.path() == str(program)
 
 
+def test_a_program_whose_copy_has_no_place_runs_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    sealed = SealedProgram(TRUE, str(tmp_path / "file" / "link"))
+    assert [sealed.path(), sealed.path()] == [TRUE, TRUE]
+
+
 def test_crun_takes_the_copy_for_its_own(tmp_path: Path) -> None:
     """It executes itself once more when it does not, which the dynamic linker tells."""
     crun = shutil.which("crun")
