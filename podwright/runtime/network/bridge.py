@@ -79,7 +79,7 @@ class BridgeNetwork:
         ports = wanted(request.port_mappings)
         if self.holds(request.sandbox_id):
             await self.detach(request.sandbox_id)
-            await self._deletions.finish(request.sandbox_id)
+        await self._finish_earlier(_pod(request))
         state = await self._ready()
         await self._ports.claim(request.sandbox_id, _pod(request), ports)
         lease = await self._plug(request, ports, state)
@@ -160,6 +160,12 @@ class BridgeNetwork:
                 return lease
             self._leases.drop(request.sandbox_id, keep_addresses=True)
         raise Internal(f"the addresses tried on {self._spec.name} all belong to other daemons' pods")
+
+    async def _finish_earlier(self, pod: str) -> None:
+        """A pod that comes back, in the same sandbox or the next, has its address again when it is free."""
+        earlier = [key for key in self._deletions if (lease := self._leases.get(key)) and lease.pod == pod]
+        if earlier:
+            await self._deletions.finish(*earlier)
 
     async def _lease(self, request: AttachRequest, ports: tuple[PortMapping, ...]) -> Lease:
         try:

@@ -3,14 +3,14 @@
 A pod's namespace is let go of right after its link was cut, and the kernel then deletes what is in it, the other end
 of the link too, for many namespaces at once. To delete a link before that takes the lock of all network changes and
 keeps it for 20 ms, in which no other pod is plugged in. So it is done only where the namespace lives on, after a
-moment, or at once when somebody waits for the address.
+moment, or at once when somebody wants the address.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from podwright.runtime.model.ids import SandboxId
@@ -36,6 +36,9 @@ class Deletions:
     def __contains__(self, sandbox_id: SandboxId) -> bool:
         return sandbox_id in self._under_way
 
+    def __iter__(self) -> Iterator[SandboxId]:
+        return iter(tuple(self._under_way))
+
     def __len__(self) -> int:
         return len(self._under_way)
 
@@ -56,7 +59,7 @@ class Deletions:
 
     async def finish(self, *sandbox_ids: SandboxId) -> None:
         """Have those of these sandboxes, or all, done now."""
-        wanted = [self._under_way[key] for key in sandbox_ids or tuple(self._under_way) if key in self._under_way]
+        wanted = [self._under_way[key] for key in sandbox_ids or self if key in self._under_way]
         for deletion in wanted:
             deletion.hurry.set()
         if wanted:

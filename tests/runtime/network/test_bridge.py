@@ -157,6 +157,13 @@ async def test_a_cancelled_attach_leaves_nothing(world: World) -> None:
     assert rules(world.part.bridge) == ""
 
 
+async def test_the_pods_next_sandbox_has_its_address_at_once(world: World) -> None:
+    pod = await world.attached(name="again")
+    await world.attached(name="other")
+    await world.detach(pod)
+    assert (await world.attached(name="again")).ip == pod.ip
+
+
 async def test_addresses_run_out(make_world: MakeWorld, scratch: Scratch) -> None:
     subnet = next(scratch.part("net").subnet.subnets(new_prefix=29))
     world = await make_world(subnet=str(subnet))
