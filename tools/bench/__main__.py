@@ -38,9 +38,12 @@ PAGES = {"markdown": "benchmarks.md", "summary": "summary.md", "svg": "overview.
 
 def main() -> int:
     """Start what is measured, run the bench, take everything down. Returns the bench's exit code."""
-    parser = argparse.ArgumentParser(prog="tools.bench", usage=__doc__, allow_abbrev=False, add_help=False)
+    parser = argparse.ArgumentParser(prog="tools.bench", allow_abbrev=False, add_help=False)
     parser.add_argument("--only", default=",".join(NAMES), help=f"of {', '.join(NAMES)}")
     parser.add_argument("--out", type=Path, default=TREE / "build/bench")
+    if {"-h", "--help"} & set(sys.argv):
+        print(__doc__)
+        return 0
     own, rest = parser.parse_known_args()
     if os.geteuid() != 0:
         print("bench: needs root, for namespaces and cgroups", file=sys.stderr)

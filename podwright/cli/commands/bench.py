@@ -34,25 +34,31 @@ class Numbers(click.ParamType[tuple[int, ...]]):
             self.fail(f"{value!r} is not a valid integer list such as 1,4,16", param, ctx)
 
 
+# How much is done: fields of BenchOptions, and the options that set them.
+AMOUNTS: tuple[tuple[str, tuple[str, ...], Any, str], ...] = (
+    ("rounds", ("--rounds",), POSITIVE, "Rounds of start and exec, the targets taking turns."),
+    ("long_rounds", ("--long-rounds",), POSITIVE, "Rounds of the other suites."),
+    ("warmup", ("--warmup",), click.IntRange(min=0), "Pods before each suite, not counted."),
+    ("pods", ("--pods", "-n"), POSITIVE, "start: pods for each concurrency."),
+    ("concurrencies", ("--concurrency", "-c"), Numbers(), "start: pods at once."),
+    ("steps", ("--steps",), Numbers(), "density, relist: pods that are there."),
+    ("containers", ("--containers",), POSITIVE, "density: containers in one pod."),
+    ("relists", ("--relists",), POSITIVE, "relist: lists at each step, one a second."),
+    ("execs", ("--execs",), POSITIVE, "exec: commands for each concurrency."),
+    ("bursts", ("--bursts",), Numbers(), "lifecycle: pods started all at once."),
+    ("pulls", ("--pulls",), POSITIVE, "pull: pulls of each image."),
+    ("image_steps", ("--image-steps",), Numbers(), "pull: images that are there."),
+    ("step_limit_s", ("--step-limit",), float, "Seconds for a step of a growth; then no larger one."),
+    ("image", ("--image",), str, "An image with busybox's programs."),
+)
+
+
 def amounts(command: Callable[..., None]) -> Callable[..., None]:
-    """How much is done; each option is the field of BenchOptions with its name."""
-    for option in reversed((
-        click.option("--rounds", type=POSITIVE, help="Rounds of start and exec, the targets taking turns."),
-        click.option("--long-rounds", type=POSITIVE, help="Rounds of the other suites."),
-        click.option("--warmup", type=click.IntRange(min=0), help="Pods before each suite, not counted."),
-        click.option("--pods", "-n", type=POSITIVE, help="start: pods for each concurrency."),
-        click.option("--concurrency", "-c", "concurrencies", type=Numbers(), help="start: pods at once."),
-        click.option("--steps", type=Numbers(), help="density, relist: pods that are there."),
-        click.option("--containers", type=POSITIVE, help="density: containers in one pod."),
-        click.option("--relists", type=POSITIVE, help="relist: lists at each step, one a second."),
-        click.option("--execs", type=POSITIVE, help="exec: commands for each concurrency."),
-        click.option("--bursts", type=Numbers(), help="lifecycle: pods started all at once."),
-        click.option("--pulls", type=POSITIVE, help="pull: pulls of each image."),
-        click.option("--image-steps", type=Numbers(), help="pull: images that are there."),
-        click.option("--step-limit", "step_limit_s", type=float, help="Seconds for one step of a growth."),
-        click.option("--image", help="An image with busybox's programs."),
-    )):  # fmt: skip
-        command = option(command)
+    """Adds the options of AMOUNTS."""
+    for field, names, kind, words in reversed(AMOUNTS):
+        default = getattr(DEFAULTS, field)
+        shown = ",".join(map(str, default)) if isinstance(default, tuple) else True
+        command = click.option(*names, field, type=kind, default=default, show_default=shown, help=words)(command)
     return command
 
 
@@ -96,9 +102,7 @@ def command(
     targets = parse_targets(endpoints or (invocation.chosen_endpoint(),), _per_target(rest))
     for target in targets:
         check_listening(target.endpoint)
-    amount = {
-        name: value for name, value in rest.items() if value is not None and name in BenchOptions.__struct_fields__
-    }
+    amount = {name: value for name, value in rest.items() if value is not None}
     options = BenchOptions(suites=SUITES if "all" in suites else tuple(dict.fromkeys(suites)), **amount)
     _run(options, targets, json_file, html_file)
 
