@@ -51,7 +51,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     concurrencies: tuple[int, ...] = (1, 4, 16)
     steps: tuple[int, ...] = (10, 50, 100, 200)  # pods in density and relist
     containers: int = 10  # in one pod, for the growth with containers
-    relists: int = 4  # at each step, one a second
+    relists: int = 3  # at each step, one a second
     execs: int = 50
     bursts: tuple[int, ...] = (10, 50, 200)  # pods started all at once in lifecycle
     pull_images: tuple[str, ...] = ()
