@@ -12,6 +12,7 @@ from podwright.process.runner import (
     ProcessRunner,
     find_executable,
     keep_descriptors_to_ourselves,
+    search_path,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "find_executable",
     "keep_descriptors_to_ourselves",
     "read_line",
+    "search_path",
 ]

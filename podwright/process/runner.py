@@ -264,6 +264,11 @@ def _spawn(command: Command, fds: dict[int, int]) -> Process:
     return Process(pid, os.pidfd_open(pid))
 
 
+def search_path(directory: str = "") -> str:
+    """A PATH for children: `directory`, if any is given, before the standard ones."""
+    return f"{directory}:{SAFE_PATH}" if directory else SAFE_PATH
+
+
 def find_executable(name: str) -> str:
     """The absolute path of a program in SAFE_PATH. Raises FailedPrecondition when there is none."""
     if "/" in name:

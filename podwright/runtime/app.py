@@ -1,4 +1,4 @@
-"""The wiring of the daemon: configuration to services to server, start and stop. Only this module knows all rooms."""
+"""The daemon: configuration to services to server, start and stop. It and `services` know all rooms, nothing else."""
 
 from __future__ import annotations
 
@@ -8,31 +8,12 @@ import logging
 import os
 import signal
 import sys
-from typing import Any
 
 import msgspec
 
-from podwright.linux import cgroup
-from podwright.linux.cgroup_lock import WarmCgroupLock
 from podwright.process import PosixProcessRunner, adopt_orphans, keep_descriptors_to_ourselves
 from podwright.runtime import config as configuration
-from podwright.runtime import host
-from podwright.runtime.checkpoint.service import CheckpointService
-from podwright.runtime.container.apparmor import AppArmor
-from podwright.runtime.container.creation import load_profile
-from podwright.runtime.container.profiles import Profiles
-from podwright.runtime.container.service import ContainerService
-from podwright.runtime.events import EventHub
-from podwright.runtime.handlers import abandoned
-from podwright.runtime.handlers.registry import find_handlers
-from podwright.runtime.image import ImageService
-from podwright.runtime.image.accounts import Accountant
-from podwright.runtime.image.loading import Loader
-from podwright.runtime.image.pushing import Pusher
-from podwright.runtime.image.refetch import Refetcher
-from podwright.runtime.image.saving import Saver
-from podwright.runtime.image.verifying import Verifier
-from podwright.runtime.network import NetworkService
+from podwright.runtime import services
 from podwright.runtime.rpc.checkpoints import CheckpointRpcs
 from podwright.runtime.rpc.containers import ContainerRpcs
 from podwright.runtime.rpc.edge import Edge, request_id
@@ -46,15 +27,7 @@ from podwright.runtime.rpc.sandboxes import SandboxRpcs
 from podwright.runtime.rpc.server import listen, make_server
 from podwright.runtime.rpc.stats import StatsRpcs
 from podwright.runtime.rpc.streaming import StreamingRpcs
-from podwright.runtime.sandbox.building import SandboxSettings
-from podwright.runtime.sandbox.infra import InfraContainers
-from podwright.runtime.sandbox.parents import Parents
-from podwright.runtime.sandbox.service import SandboxService
-from podwright.runtime.sandbox.userns import UserNamespaces
-from podwright.runtime.state import Boots, Database, hold
-from podwright.runtime.stats.service import StatsService
-from podwright.runtime.streaming.service import StreamingService
-from podwright.runtime.streaming.tls import server_context
+from podwright.runtime.state import Database, hold
 
 log = logging.getLogger(__name__)
 
@@ -101,100 +74,34 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     os.makedirs(config.state, mode=0o711, exist_ok=True)
     os.chdir(config.state)  # conmon leaves a file named "oom" in its working directory, which is ours
     stack.callback(os.close, hold(config.state, flag="--state"))  # a second daemon would tidy the first one's pods up
-    runner = PosixProcessRunner()
-    handlers = await find_handlers(config, runner)
-    cgroups = cgroup.detect()
-    facts = host.host_facts(cgroups)
-    network = NetworkService(config.network, database, runner)
-    images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner)
-    infra = InfraContainers(
-        handlers,
-        cgroups,
-        root=f"{config.state}/pause",
-        machine=facts.machine,
-        oom_score_adj=max(-998, facts.oom_score_adj),
-        systemd=config.containers.cgroup_driver == "systemd",
-        selinux=facts.selinux,
-    )
-    lock = WarmCgroupLock(host.own_procs_file(cgroups))
-    stack.callback(lock.close)
-    users = UserNamespaces(runner, root=config.root, state=config.state)
-    settings = SandboxSettings(
-        state=config.state,
-        containers=config.containers,
-        parents=Parents(config.containers, cgroups, runner),
-        users=users,
-        selinux=facts.selinux,
-    )
-    sandboxes = SandboxService(database, settings, handlers, network, infra)
-    containers = ContainerService(
-        database,
-        config,
-        host=facts,
-        cgroups=cgroups,
-        profiles=Profiles(
-            seccomp=default_profile(config.containers.seccomp_profile),
-            apparmor=AppArmor(runner, supported=facts.apparmor, default=config.containers.apparmor_profile),
-        ),
-        sandboxes=sandboxes,
-        images=images,
-        handlers=handlers,
-    )
-    events = EventHub(sandboxes.store, containers.store)
-    stats = StatsService(config, cgroups, containers=containers, sandboxes=sandboxes, images=images)
-    streaming = StreamingService(config.streaming, server_context(config.streaming), containers, sandboxes)
-    checkpoints = CheckpointService(config, containers, sandboxes, runner)
-    refetcher = Refetcher(images.catalog.blobs, config.registry, runner)
-    image_store = ImageStoreRpcs(
-        loader=Loader(images, config.images, runner),
-        saver=Saver(images.catalog, refetcher),
-        pusher=Pusher(images.catalog, refetcher, config.registry, runner),
-        verifier=Verifier(images.catalog, refetcher, keep_blobs=config.images.keep_blobs),
-        accountant=Accountant(images.catalog),
-        stats=stats,
-    )
+    made = await services.make(config, database, PosixProcessRunner())
+    stack.callback(made.lock.close)
     edge = Edge()
-    families = (
-        RuntimeRpcs(config, handlers, network, users),
-        SandboxRpcs(sandboxes, containers, lock.warm),
-        ContainerRpcs(containers, start_comes_up=lock.warm, exec_comes_up=lock.warm_for_exec),
-        StreamingRpcs(streaming),
-        ResourceRpcs(containers, sandboxes),
-        ImageRpcs(images),
-        image_store,
-        PullRpcs(images),
-        StatsRpcs(stats),
-        EventRpcs(events),
-        CheckpointRpcs(checkpoints),
-    )
-    server = make_server(families, edge)
-    path = await listen(server, config.listen)
-    stack.callback(_unlink, path)
-    stack.push_async_callback(images.close)
-    stack.push_async_callback(stats.close)
-    stack.push_async_callback(network.close)
-    stack.push_async_callback(sandboxes.close, STOP_GRACE_S)
-    stack.push_async_callback(containers.close, STOP_GRACE_S)
-    stack.push_async_callback(streaming.close)
+    server = make_server(_families(config, made), edge)
+    stack.callback(_unlink, await listen(server, config.listen))
+    stack.push_async_callback(made.close, STOP_GRACE_S)
     stack.push_async_callback(server.stop, STOP_GRACE_S)
-    stack.callback(images.end_watches)
-    stack.callback(events.close)  # these first, for a server waits for its streams
-    await asyncio.to_thread(abandoned.end_calls, handlers.state)
-    await network.start()
-    await images.reconcile()
-    boots = Boots(database)
-    await sandboxes.reconcile(rebooted=boots.is_new)
-    await containers.reconcile(rebooted=boots.is_new)
-    checkpoints.reconcile()
-    boots.recovered()
-    streaming.start()
+    stack.callback(made.end_streams)  # first, for a server waits for its streams
+    await made.recover(database)
     edge.ready = True
 
 
-def default_profile(configured: str) -> dict[str, Any] | None:
-    """The default seccomp profile; None when the host has none. Raises InvalidArgument for a broken file."""
-    path = host.default_profile_path(configured)
-    return load_profile(path) if path else None
+def _families(config: configuration.Config, made: services.Services) -> tuple[object, ...]:
+    """All RPCs: the server finds them by their names."""
+    lock = made.lock
+    return (
+        RuntimeRpcs(config, made.handlers, made.network, made.sandboxes.builder.users),
+        SandboxRpcs(made.sandboxes, made.containers, lock.warm),
+        ContainerRpcs(made.containers, start_comes_up=lock.warm, exec_comes_up=lock.warm_for_exec),
+        StreamingRpcs(made.streaming),
+        ResourceRpcs(made.containers, made.sandboxes),
+        ImageRpcs(made.images),
+        ImageStoreRpcs(made.image_tools, made.stats),
+        PullRpcs(made.images),
+        StatsRpcs(made.stats),
+        EventRpcs(made.events),
+        CheckpointRpcs(made.checkpoints, made.restores),
+    )
 
 
 def _unlink(path: str) -> None:

@@ -21,6 +21,7 @@ from typing import IO
 from podwright.errors import DeadlineExceeded
 
 CRIU_FOLDER = "checkpoint"
+POD = "pod.dump"  # beside the archives of a pod's containers
 DIFF = "rootfs-diff.tar"
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -54,7 +55,7 @@ def write_diff(path: str, upper: str, go_on: GoOn) -> None:
             if inside != "." and _is_opaque(folder):
                 _add_bytes(layer, f"{inside}/{OPAQUE}", b"")
             for name in sorted([*folders, *names]):
-                _check(go_on)
+                check(go_on)
                 _add_changed(layer, os.path.normpath(f"{inside}/{name}"), f"{folder}/{name}")
 
 
@@ -107,7 +108,7 @@ def _add_bytes(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def _add_file(archive: tarfile.TarFile, name: str, source: str, go_on: GoOn) -> None:
-    _check(go_on)
+    check(go_on)
     fd = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
@@ -128,10 +129,11 @@ class _Checked(io.RawIOBase):
         self._go_on = go_on
 
     def read(self, size: int = -1) -> bytes:
-        _check(self._go_on)
+        check(self._go_on)
         return self._file.read(size).ljust(max(size, 0), b"\0")
 
 
-def _check(go_on: GoOn) -> None:
+def check(go_on: GoOn) -> None:
+    """Raises DeadlineExceeded when nobody waits any more."""
     if not go_on():
-        raise DeadlineExceeded("the checkpoint was not written in time")
+        raise DeadlineExceeded("the checkpoint was not done in time")

@@ -15,7 +15,7 @@ import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Self
+from typing import Self, TypeVar
 
 from podwright.errors import FailedPrecondition, NotFound, Unknown
 from podwright.linux import freezer
@@ -31,6 +31,8 @@ DUMP_LOG = "dump.log"
 LOG_FILE = "\\nlog file:"  # what runc and crun say last: a path that will be gone
 DUMP_LOG_TAIL_BYTES = 64 * 1024
 DUMP_ERROR = re.compile(r"Error \([^)]*\): (.*)")
+
+Result = TypeVar("Result")
 
 
 class Capture:
@@ -80,7 +82,7 @@ class Capture:
             cause = dump_error(f"{reports}/{DUMP_LOG}")
             raise Unknown(f"{told}: {cause}" if cause else told) from failure
         layer, upper = f"{self._folder}/{LAYER}", self._env.paths(self.container.id).upper
-        await _in_thread(lambda go_on: archive.write_diff(layer, upper, go_on))
+        await in_thread(lambda go_on: archive.write_diff(layer, upper, go_on))
 
     async def archive(self, location: str) -> None:
         """Put everything together, whole or not at all. Raises OSError."""
@@ -96,7 +98,7 @@ class Capture:
         }
         unfinished = f"{location}.{secrets.token_hex(4)}.partial"
         try:
-            await _in_thread(lambda go_on: archive.write(unfinished, named, files, f"{self._folder}/{IMAGES}", go_on))
+            await in_thread(lambda go_on: archive.write(unfinished, named, files, f"{self._folder}/{IMAGES}", go_on))
             os.rename(unfinished, location)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
@@ -112,12 +114,12 @@ class Capture:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _in_thread(work: Callable[[archive.GoOn], None]) -> None:
+async def in_thread(work: Callable[[archive.GoOn], Result]) -> Result:
     """A caller who is cancelled waits until `work` has seen it, and touches nothing any more."""
     cancelled = threading.Event()
     job = asyncio.create_task(asyncio.to_thread(work, lambda: not cancelled.is_set()))
     try:
-        await asyncio.shield(job)
+        return await asyncio.shield(job)
     except asyncio.CancelledError:
         cancelled.set()
         await asyncio.wait([job])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from podwright.errors import FailedPrecondition, PodwrightError, Unimplemented
-from podwright.process import SAFE_PATH, Command, Completed, ProcessRunner, find_executable
+from podwright.process import Command, Completed, ProcessRunner, find_executable, search_path
 from podwright.runtime.handlers.oci import OciHandler
 
 OLDEST = (3, 16)  # the first that dumps containers whole, as other runtimes ask for, too
@@ -18,13 +18,13 @@ class Criu:
 
     def __init__(self, directory: str, runner: ProcessRunner) -> None:
         self._program = f"{directory}/criu" if directory else "criu"
-        self.path = f"{directory}:{SAFE_PATH}" if directory else SAFE_PATH  # by which an OCI runtime finds it
+        self.path = search_path(directory)
         self._runner = runner
 
     async def require(self, handler: OciHandler) -> None:
         """Raises Unimplemented, with the reason, where no checkpoint can be had."""
         if trouble := await self._host_trouble():
-            raise Unimplemented(f"this host cannot checkpoint: {trouble}")
+            raise Unimplemented(f"this host cannot checkpoint or restore: {trouble}")
         if not await handler.can_checkpoint():
             raise Unimplemented(f"the OCI runtime {handler.name} has no checkpoint command: it is built without CRIU")
 

@@ -26,12 +26,17 @@ def check_location(location: str, *, ours: tuple[str, ...]) -> None:
 
 def check_output(path: str, *, ours: tuple[str, ...]) -> None:
     """A pod checkpoint's directory: absolute, there, and empty. Raises InvalidArgument."""
-    _check_plain("output_path", path)
-    if os.path.islink(path) or not os.path.isdir(path):
-        raise InvalidArgument(f"output_path {path[:200]!r} is no directory")
+    check_folder("output_path", path)
     if os.listdir(path):
         raise InvalidArgument(f"output_path {path[:200]!r} is not empty")
     _check_not_ours("output_path", os.path.realpath(path), ours)
+
+
+def check_folder(label: str, path: str) -> None:
+    """A directory, by a plain absolute path. Raises InvalidArgument."""
+    _check_plain(label, path)
+    if os.path.islink(path) or not os.path.isdir(path):
+        raise InvalidArgument(f"{label} {path[:200]!r} is no directory")
 
 
 def check_options(options: Mapping[str, str]) -> None:

@@ -15,9 +15,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
-from podwright.process import ProcessRunner
 from podwright.runtime import config as configuration
-from podwright.runtime.checkpoint import documents, request
+from podwright.runtime.checkpoint import archive, documents, request
 from podwright.runtime.checkpoint.capture import Capture
 from podwright.runtime.checkpoint.criu import Criu
 from podwright.runtime.container.service import ContainerService
@@ -28,7 +27,6 @@ from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.sandbox.service import SandboxService
 
 LONGEST_S = 3600.0  # of a checkpoint whose caller sets no limit
-POD = "pod.dump"
 
 
 class CheckpointService:
@@ -39,14 +37,14 @@ class CheckpointService:
         config: configuration.Config,
         containers: ContainerService,
         sandboxes: SandboxService,
-        runner: ProcessRunner,
+        criu: Criu,
     ) -> None:
         self._work = f"{config.root}/checkpoints"
         self._ours = (config.root, config.state)
         self._containers = containers
         self._env = containers.env
         self._sandboxes = sandboxes
-        self._criu = Criu(config.checkpoint.criu_dir, runner)
+        self._criu = criu
         self._turns: KeyedLocks[ContainerId] = KeyedLocks()
 
     async def container(self, container_id: str, location: str, timeout_s: float) -> None:
@@ -59,7 +57,7 @@ class CheckpointService:
             raise InvalidArgument("timeout is negative")
         container = self._containers.get(container_id)
         request.check_location(location, ours=self._ours)
-        async with _within(timeout_s or LONGEST_S):
+        async with within(timeout_s or LONGEST_S):
             await self._require([container])
             await self._write([container], {container.id: location})
 
@@ -76,12 +74,12 @@ class CheckpointService:
         request.check_output(folder, ours=self._ours)
         containers = self._selected(sandbox, container_ids)
         targets = {container.id: f"{folder}/{container.id}.tar" for container in containers}
-        async with _within(timeout_s):
+        async with within(timeout_s):
             await self._require(containers)
             try:
                 await self._write(containers, targets)
                 names = {container.config.name: f"{container.id}.tar" for container in containers}
-                write_new(f"{folder}/{POD}", documents.of_pod(sandbox, names), mode=0o600)
+                write_new(f"{folder}/{archive.POD}", documents.of_pod(sandbox, names), mode=0o600)
             except BaseException:
                 for target in targets.values():
                     with contextlib.suppress(FileNotFoundError):
@@ -135,9 +133,10 @@ class CheckpointService:
 
 
 @contextlib.asynccontextmanager
-async def _within(timeout_s: float) -> AsyncIterator[None]:
+async def within(timeout_s: float) -> AsyncIterator[None]:
+    """Raises DeadlineExceeded when the block takes longer; LONGEST_S at the most."""
     try:
         async with asyncio.timeout(min(timeout_s, LONGEST_S)):
             yield
     except TimeoutError as late:
-        raise DeadlineExceeded(f"the checkpoint was not made within {timeout_s:g} s") from late
+        raise DeadlineExceeded(f"the checkpoint was not done within {timeout_s:g} s") from late

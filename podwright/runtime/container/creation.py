@@ -45,7 +45,9 @@ PROFILE_LIMIT_BYTES = 4 * 1024 * 1024
 HOST_SHM = "/dev/shm"  # noqa: S108 # the host's own, for pods in its IPC namespace
 
 
-async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig) -> ContainerId:
+async def create(
+    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, kept: place.Kept | None = None
+) -> ContainerId:
     """Make the container; its record is CREATED then. Whatever was made is undone when a step fails.
 
     Raises NotFound for the image, InvalidArgument and FailedPrecondition for the config, and OSError.
@@ -55,13 +57,14 @@ async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
     image = env.images.runnable(config.image.image)
     resources = env.limits(env.handlers.get(sandbox.handler), config.resources)
     container_id = ContainerId(new_id())
-    container = env.store.put(_record(env, container_id, sandbox, config, image, resources))
+    record = _record(env, container_id, sandbox, config, image, resources)
+    container = env.store.put(msgspec.structs.replace(record, is_restored=kept is not None))
     paths = env.paths(container_id)
     try:
         held = volumes.hold(env.images, container)
         target_pid = await targets.pid_of(env, sandbox, config)
         profile = await env.apparmor.profile(config.security)
-        joined = Joined(target_pid=target_pid, apparmor_profile=profile)
+        joined = Joined(target_pid=target_pid, apparmor_profile=profile, kept=kept)
         user = await asyncio.to_thread(_make, env, container, sandbox, image, held, joined)
         env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=user))
     except BaseException:
@@ -75,10 +78,14 @@ async def create(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """What the container goes into: a process' PID namespace (0: none of the kind), a profile of AppArmor (or "")."""
+    """What the container goes into: a process' PID namespace (0: none of the kind), a profile of AppArmor (or "").
+
+    And what is kept of another container that it goes on from.
+    """
 
     target_pid: int
     apparmor_profile: str
+    kept: place.Kept | None
 
 
 def _record(
@@ -120,7 +127,7 @@ def _make(
     own = labels.of_container(env.host.selinux, sandbox, container.config)
     label = str(own.file) if own is not None else ""
     with staging.mapped_layers(paths, held, env.sandboxes.builder.pins(sandbox).get("user", "")) as layers:
-        place.make(paths, layers.root, group=root_on_host(sandbox.config)[1], label=label)
+        place.make(paths, layers.root, group=root_on_host(sandbox.config)[1], label=label, kept=joined.kept)
         config = volumes.mount_all(paths, container.config, layers.volumes, label=label)
     places = image_directories.wanted(image.config.volumes, config.mounts)
     own_mounts = image_directories.make(paths.rootfs, places, root_on_host(sandbox.config))

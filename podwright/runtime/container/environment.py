@@ -39,6 +39,7 @@ class ContainerEnvironment:
     handlers: Handlers
     cdi: Cdi
     apparmor: AppArmor
+    criu_directory: str
 
     @property
     def systemd(self) -> bool:
@@ -65,12 +66,15 @@ class ContainerEnvironment:
 
     def monitored(self, container: Container) -> Monitored:
         """The container as its monitor knows it."""
+        paths = self.paths(container.id)
         return Monitored(
             id=container.id,
             name=container.config.name,
-            directory=self.paths(container.id).bundle,
+            directory=paths.bundle,
             log_path=container.log_path,
             terminal=container.config.tty,
             stdin=container.config.stdin,
             stdin_once=container.config.stdin_once,
+            images=paths.checkpoint if container.is_restored else "",
+            criu_directory=self.criu_directory,
         )

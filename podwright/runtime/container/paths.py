@@ -41,6 +41,11 @@ class ContainerPaths:
         return f"{self.storage}/upper"
 
     @property
+    def checkpoint(self) -> str:
+        """CRIU's images, of a container that begins with them."""
+        return f"{self.storage}/checkpoint"
+
+    @property
     def work(self) -> str:
         """overlayfs' own directory."""
         return f"{self.storage}/work"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from dataclasses import dataclass
 
 from podwright.linux import mount, openat2
 from podwright.linux.files import make_private
@@ -17,14 +18,29 @@ from podwright.runtime.container.paths import ContainerPaths
 PASSWD_LIMIT_BYTES = 4 * 1024 * 1024
 
 
-def make(paths: ContainerPaths, lower: tuple[str, ...], *, group: int = 0, label: str = "") -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a container begins with that goes on where another was: directories, which are moved to their new place."""
+
+    upper: str  # what it wrote into its root
+    images: str  # CRIU's
+
+
+def make(
+    paths: ContainerPaths, lower: tuple[str, ...], *, group: int = 0, label: str = "", kept: Kept | None = None
+) -> None:
     """Create the directories and mount the root over the image's layers (top first). Raises OSError.
 
     `group` is the host's id of the pod's root group, `label` what SELinux sees on the root's files.
     """
     make_private(paths.bundle, group=group)
     os.mkdir(paths.rootfs, 0o711)
-    os.makedirs(paths.upper, mode=0o711)
+    os.makedirs(paths.storage, mode=0o711)
+    if kept is not None:
+        os.rename(kept.upper, paths.upper)
+        os.rename(kept.images, paths.checkpoint)
+    else:
+        os.mkdir(paths.upper, 0o711)
     os.mkdir(paths.work, 0o700)
     # The merged root has the upper directory's owner and mode: they must be the image's.
     top = os.stat(lower[0])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import shutil
 import time
 
 import msgspec
@@ -54,7 +55,8 @@ class Runner:
                     self._env.monitored(container),
                     lambda monitor, when: self._note_monitor(container.id, monitor, when),
                 )
-            await handler.start(container.id, self._env.paths(container.id).bundle)
+            if not container.is_restored:
+                await handler.start(container.id, self._env.paths(container.id).bundle)
             record = self._env.store.put(
                 msgspec.structs.replace(
                     self._env.store.get(container.id),
@@ -69,6 +71,8 @@ class Runner:
                 check_space(self._env.paths(container.id).bundle)
             raise
         self.watch(record, started.monitor)
+        if container.is_restored:  # its pages are in memory now
+            await asyncio.to_thread(shutil.rmtree, self._env.paths(container.id).checkpoint, ignore_errors=True)
         log.info("container is running: id=%s pid=%d", container.id[:12], started.pid)
 
     def _note_monitor(self, container_id: ContainerId, monitor: Process, start_time: int) -> None:

@@ -19,6 +19,7 @@ from podwright.runtime.container.attaching import AttachedClient, Attachments
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.exec_stream import RunningCommand
 from podwright.runtime.container.freezing import Freezer
+from podwright.runtime.container.place import Kept
 from podwright.runtime.container.profiles import Profiles
 from podwright.runtime.container.running import Runner
 from podwright.runtime.container.spec.builder import HostFacts
@@ -73,6 +74,7 @@ class ContainerService:
             images=images,
             handlers=handlers,
             cdi=Cdi(config.containers.cdi_spec_dirs),
+            criu_directory=config.checkpoint.criu_dir,
         )
         self._sandboxes = sandboxes
         self._runner = Runner(self._env)
@@ -92,8 +94,8 @@ class ContainerService:
         """For rooms above that take steps of their own with containers."""
         return self._env
 
-    async def create(self, sandbox_id: str, config: ContainerConfig) -> ContainerId:
-        """Prepare a container in a READY sandbox.
+    async def create(self, sandbox_id: str, config: ContainerConfig, kept: Kept | None = None) -> ContainerId:
+        """Prepare a container in a READY sandbox, or one that begins with what is `kept` of another.
 
         The same request again joins the one in flight, or returns what is there. Raises NotFound (sandbox, image),
         InvalidArgument, FailedPrecondition and AlreadyExists; nothing is left behind then.
@@ -103,7 +105,7 @@ class ContainerService:
         key = _key(sandbox.id, config)
         existing = self.store.named(key)
         if existing is None or existing.state is ContainerState.CREATING:
-            made = await self._creates.join(key, lambda: creation.create(self._env, sandbox, config))
+            made = await self._creates.join(key, lambda: creation.create(self._env, sandbox, config, kept))
             existing = self.store.find(made)
             if existing is None or existing.config == config:
                 return made

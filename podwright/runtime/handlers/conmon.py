@@ -16,7 +16,8 @@ SYNC_FD = 3
 class Monitored:
     """A container for conmon to create: `directory` is the bundle, where its exit file, fifos and socket go too.
 
-    An empty `log_path` throws the output away.
+    An empty `log_path` throws the output away. With `images` of CRIU, it goes on where they were made, at once;
+    `criu_directory` is where the runtime looks for CRIU first.
     """
 
     id: str
@@ -26,6 +27,8 @@ class Monitored:
     terminal: bool = False
     stdin: bool = False
     stdin_once: bool = False
+    images: str = ""
+    criu_directory: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,8 @@ def command_line(
     ]
     if systemd_cgroup:
         argv.append("--systemd-cgroup")
+    if container.images:
+        argv += ["--restore", container.images]
     if container.terminal:
         argv.append("--terminal")
     if container.stdin:

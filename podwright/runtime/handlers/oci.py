@@ -18,7 +18,7 @@ from typing import Any
 from podwright.errors import DeadlineExceeded, Unknown
 from podwright.linux import proc
 from podwright.linux.sealed import SealedProgram
-from podwright.process import SAFE_PATH, Command, Completed, Process, ProcessRunner, read_line
+from podwright.process import Command, Completed, Process, ProcessRunner, read_line, search_path
 from podwright.runtime.handlers import conmon
 from podwright.runtime.handlers.conmon import Monitored
 
@@ -97,6 +97,8 @@ class OciHandler:
     async def create(self, container: Monitored, spawned: Callable[[Process, int], None]) -> Started:
         """Start the monitor, which lets the runtime create the container; its process waits for `start`.
 
+        One with images of CRIU runs as soon as it is restored, and is not to be started.
+
         `spawned` is told the monitor and its start time at once, so that it can be recorded before anything else
         happens. Raises Unknown with the runtime's words when it refuses (a missing program among them), and
         DeadlineExceeded when it hangs; the monitor is gone then.
@@ -132,7 +134,8 @@ class OciHandler:
             options=self._programs.conmon_options,
             systemd_cgroup=self._systemd_cgroup,
         )
-        env = {"PATH": SAFE_PATH, "TZ": "UTC0", "_OCI_SYNCPIPE": str(conmon.SYNC_FD)}  # TZ: of the log's times
+        path = search_path(container.criu_directory)
+        env = {"PATH": path, "TZ": "UTC0", "_OCI_SYNCPIPE": str(conmon.SYNC_FD)}  # TZ: of the log's times
         reader, writer = os.pipe2(os.O_CLOEXEC)
         try:
             command = Command(argv=argv, timeout_s=self._timeout_s, env=env, fds={conmon.SYNC_FD: writer})

@@ -143,6 +143,7 @@ class Container(Value, frozen=True, kw_only=True):
     stop_signal: int  # the kernel's number
     cgroup: str
     resources: Resources = Resources()  # what it has: granted on this host, and updated since
+    is_restored: bool = False  # it goes on from a checkpoint when it is started
     volume_images: tuple[ImageId, ...] = ()  # those behind the mounts that name one, in their order
     started_at: int = 0
     finished_at: int = 0

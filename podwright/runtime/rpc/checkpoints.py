@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import InvalidArgument, Unimplemented
+from podwright.errors import InvalidArgument
+from podwright.runtime.checkpoint.restoring import RestoreService
 from podwright.runtime.checkpoint.service import CheckpointService
+from podwright.runtime.rpc import convert_container, convert_sandbox
 
 
 class CheckpointRpcs:
     """The family."""
 
-    def __init__(self, checkpoints: CheckpointService) -> None:
+    def __init__(self, checkpoints: CheckpointService, restores: RestoreService) -> None:
         self._checkpoints = checkpoints
+        self._restores = restores
 
     async def CheckpointContainer(
         self, request: api.CheckpointContainerRequest, _: Any
@@ -31,11 +34,19 @@ class CheckpointRpcs:
         )
         return api.CheckpointPodResponse()
 
-    async def RestorePod(self, _request: api.RestorePodRequest, _: Any) -> api.RestorePodResponse:
-        raise Unimplemented(
-            "RestorePod: Podwright writes checkpoints, but does not start pods from them",
-            hint="the archives are those that CRI-O restores from",
+    async def RestorePod(self, request: api.RestorePodRequest, context: Any) -> api.RestorePodResponse:
+        if not request.HasField("config"):
+            raise InvalidArgument("config is missing")
+        sandbox_id, made = await self._restores.pod(
+            request.checkpoint_path,
+            convert_sandbox.config(request.config),
+            request.runtime_handler,
+            [convert_container.config(each) for each in request.container_configs],
+            dict(request.options),
+            _remaining_s(context),
         )
+        restored = [api.RestoredContainer(name=name, container_id=container_id) for name, container_id in made.items()]
+        return api.RestorePodResponse(pod_sandbox_id=sandbox_id, restored_containers=restored)
 
 
 def _remaining_s(context: Any) -> float:

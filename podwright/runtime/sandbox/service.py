@@ -13,6 +13,7 @@ import msgspec
 
 from podwright.errors import AlreadyExists, FailedPrecondition, NotFound
 from podwright.linux.selinux import free_level
+from podwright.runtime.handlers.oci import OciHandler
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.ids import SandboxId, new_id
@@ -60,7 +61,7 @@ class SandboxService:
         raises; nothing is left behind then.
         """
         validate.check(config)
-        chosen = self._handlers.get(handler).name
+        chosen = self.handler(handler).name
         existing = self.store.named(_key(config.name))
         if existing is None or existing.state is SandboxState.CREATING:
             made = await self._runs.join(_key(config.name), lambda: self._create(config, chosen, handler))
@@ -138,6 +139,10 @@ class SandboxService:
         await self.occupants.remove_all(sandbox_id)
         await self.builder.forget(self.store.get(sandbox_id))
         log.info("sandbox is removed: id=%s", sandbox_id[:12])
+
+    def handler(self, requested: str) -> OciHandler:
+        """The handler that a request names; the default one for "". Raises InvalidArgument."""
+        return self._handlers.get(requested)
 
     def get(self, sandbox_id: str) -> Sandbox:
         """A sandbox that exists for clients. Raises NotFound and InvalidArgument."""

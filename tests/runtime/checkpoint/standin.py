@@ -1,6 +1,7 @@
-"""A stand-in for a host with CRIU: its own `criu`, and an OCI runtime whose `checkpoint` behaves as runc's does.
+"""A stand-in for a host with CRIU: its own `criu`, and an OCI runtime that checkpoints and restores as runc does.
 
-Everything else of the runtime is the real runc's. Files beside it tell it to fail or to hang.
+But what it restores begins anew. Everything else of the runtime is the real runc's. Files beside it tell it to fail or
+to hang.
 """
 
 from __future__ import annotations
@@ -20,6 +21,23 @@ RUNTIME = """#!/bin/sh
 here=${{0%/*}}
 case " $* " in
     *" checkpoint --help "*) exit 0 ;;
+    *" restore "*)
+        for argument; do
+            case "$argument" in
+                --root=*) root=$argument ;;
+                --bundle | --pid-file | --image-path) option=$argument; continue ;;
+            esac
+            case "$option" in
+                --bundle) bundle=$argument ;;
+                --pid-file) pid_file=$argument ;;
+                --image-path) images=$argument ;;
+            esac
+            option=
+            id=$argument
+        done
+        criu --version > /dev/null && test -s "$images/pages-1.img" || exit 1
+        cat "$images/pages-1.img" >> "$here/restored"
+        exec {runc} "$root" run --detach --bundle "$bundle" --pid-file "$pid_file" "$id" ;;
     *" checkpoint "*) ;;
     *) exec {runc} "$@" ;;
 esac

@@ -1,0 +1,164 @@
+"""Every service of the daemon, made and tied together; what they do at its start and at its end.
+
+Called by `app`. Nothing of gRPC is here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+from podwright.linux import cgroup
+from podwright.linux.cgroup import CgroupHost
+from podwright.linux.cgroup_lock import WarmCgroupLock
+from podwright.process import ProcessRunner
+from podwright.runtime import config as configuration
+from podwright.runtime import host
+from podwright.runtime.checkpoint.criu import Criu
+from podwright.runtime.checkpoint.restoring import RestoreService
+from podwright.runtime.checkpoint.service import CheckpointService
+from podwright.runtime.container.apparmor import AppArmor
+from podwright.runtime.container.creation import load_profile
+from podwright.runtime.container.profiles import Profiles
+from podwright.runtime.container.service import ContainerService
+from podwright.runtime.container.spec.builder import HostFacts
+from podwright.runtime.events import EventHub
+from podwright.runtime.handlers import abandoned
+from podwright.runtime.handlers.registry import Handlers, find_handlers
+from podwright.runtime.image import ImageService
+from podwright.runtime.image import tools as image_tools
+from podwright.runtime.image.tools import ImageTools
+from podwright.runtime.network import NetworkService
+from podwright.runtime.sandbox.building import SandboxSettings
+from podwright.runtime.sandbox.infra import InfraContainers
+from podwright.runtime.sandbox.parents import Parents
+from podwright.runtime.sandbox.service import SandboxService
+from podwright.runtime.sandbox.userns import UserNamespaces
+from podwright.runtime.state import Boots, Database
+from podwright.runtime.stats.service import StatsService
+from podwright.runtime.streaming.service import StreamingService
+from podwright.runtime.streaming.tls import server_context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Made by `make`; nothing may be asked of them before `recover` is done."""
+
+    lock: WarmCgroupLock
+    handlers: Handlers
+    network: NetworkService
+    images: ImageService
+    image_tools: ImageTools
+    sandboxes: SandboxService
+    containers: ContainerService
+    events: EventHub
+    stats: StatsService
+    streaming: StreamingService
+    checkpoints: CheckpointService
+    restores: RestoreService
+
+    async def recover(self, database: Database) -> None:
+        """Compare what is on record with what there is, each room after those below it, and mend the difference."""
+        await asyncio.to_thread(abandoned.end_calls, self.handlers.state)
+        await self.network.start()
+        await self.images.reconcile()
+        boots = Boots(database)
+        await self.sandboxes.reconcile(rebooted=boots.is_new)
+        await self.containers.reconcile(rebooted=boots.is_new)
+        self.checkpoints.reconcile()
+        self.restores.reconcile()
+        boots.recovered()
+        self.streaming.start()
+
+    def end_streams(self) -> None:
+        """Tell those who listen that there will be no more."""
+        self.events.close()
+        self.images.end_watches()
+
+    async def close(self, grace_s: float) -> None:
+        """Let go of what is under way, in `grace_s` for each kind of it; containers run on."""
+        async with contextlib.AsyncExitStack() as stack:  # the last first; one that fails keeps none from its end
+            stack.push_async_callback(self.images.close)
+            stack.push_async_callback(self.stats.close)
+            stack.push_async_callback(self.network.close)
+            stack.push_async_callback(self.sandboxes.close, grace_s)
+            stack.push_async_callback(self.containers.close, grace_s)
+            stack.push_async_callback(self.streaming.close)
+
+
+async def make(config: configuration.Config, database: Database, runner: ProcessRunner) -> Services:
+    """Look at the host, load the records, start nothing. Raises FailedPrecondition for what the host lacks."""
+    handlers = await find_handlers(config, runner)
+    cgroups = cgroup.detect()
+    facts = host.host_facts(cgroups)
+    network = NetworkService(config.network, database, runner)
+    images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner)
+    sandboxes = SandboxService(
+        database,
+        _sandbox_settings(config, cgroups, facts, runner),
+        handlers,
+        network,
+        _infra_containers(config, handlers, cgroups, facts),
+    )
+    containers = ContainerService(
+        database,
+        config,
+        host=facts,
+        cgroups=cgroups,
+        profiles=Profiles(
+            seccomp=_default_profile(config.containers.seccomp_profile),
+            apparmor=AppArmor(runner, supported=facts.apparmor, default=config.containers.apparmor_profile),
+        ),
+        sandboxes=sandboxes,
+        images=images,
+        handlers=handlers,
+    )
+    criu = Criu(config.checkpoint.criu_dir, runner)
+    return Services(
+        lock=WarmCgroupLock(host.own_procs_file(cgroups)),
+        handlers=handlers,
+        network=network,
+        images=images,
+        image_tools=image_tools.make(images, config, runner),
+        sandboxes=sandboxes,
+        containers=containers,
+        events=EventHub(sandboxes.store, containers.store),
+        stats=StatsService(config, cgroups, containers=containers, sandboxes=sandboxes, images=images),
+        streaming=StreamingService(config.streaming, server_context(config.streaming), containers, sandboxes),
+        checkpoints=CheckpointService(config, containers, sandboxes, criu),
+        restores=RestoreService(config, containers, sandboxes, criu, runner),
+    )
+
+
+def _sandbox_settings(
+    config: configuration.Config, cgroups: CgroupHost, facts: HostFacts, runner: ProcessRunner
+) -> SandboxSettings:
+    return SandboxSettings(
+        state=config.state,
+        containers=config.containers,
+        parents=Parents(config.containers, cgroups, runner),
+        users=UserNamespaces(runner, root=config.root, state=config.state),
+        selinux=facts.selinux,
+    )
+
+
+def _infra_containers(
+    config: configuration.Config, handlers: Handlers, cgroups: CgroupHost, facts: HostFacts
+) -> InfraContainers:
+    return InfraContainers(
+        handlers,
+        cgroups,
+        root=f"{config.state}/pause",
+        machine=facts.machine,
+        oom_score_adj=max(-998, facts.oom_score_adj),
+        systemd=config.containers.cgroup_driver == "systemd",
+        selinux=facts.selinux,
+    )
+
+
+def _default_profile(configured: str) -> dict[str, Any] | None:
+    """The default seccomp profile; None when the host has none. Raises InvalidArgument for a broken file."""
+    path = host.default_profile_path(configured)
+    return load_profile(path) if path else None
