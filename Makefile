@@ -12,7 +12,7 @@ LEAKS ?= host
 # Further arguments for pytest, the demo or the bench.
 ARGS ?=
 
-.PHONY: help setup venv proto check format test test-fast demo bench pull-bench lock clean
+.PHONY: help setup venv bytecode proto check format test test-fast demo bench pull-bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,22 +46,24 @@ format: venv ## rewrite the sources as the format check wants them
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test: setup venv ## the whole suite (root; starts containers and containerd)
+# Programs are started by the hundred here; some environments do not let Python keep what it compiles.
+bytecode: venv
+	@$(BIN)/python -m compileall -q podwright tools
+
+test: setup venv bytecode ## the whole suite (root; starts containers and containerd)
 	$(BIN)/python -m pytest --leaks=$(LEAKS) $(ARGS)
 
 test-fast: venv ## the tests that need neither root nor a peer
 	$(BIN)/python -m pytest -m "not root and not peer" $(ARGS)
 
-demo: setup venv ## run examples/hello.yaml from a registry on loopback (root)
+demo: setup venv bytecode ## run examples/hello.yaml from a registry on loopback (root)
 	$(BIN)/python -m tools.demo $(ARGS)
 
-bench: setup venv ## measure Podwright, containerd and Docker; reports go to build/bench (root)
+bench: setup venv bytecode ## measure Podwright, containerd and Docker; reports go to build/bench (root)
 	@PYTHON=$(PYTHON) sh tools/setup.sh docker.io:/usr/sbin/dockerd
-	$(BIN)/python -m compileall -q podwright
 	$(BIN)/python -m tools.bench $(ARGS)
 
-pull-bench: setup venv ## time pulls beside containerd, and Docker, skopeo and umoci where they are installed (root)
-	$(BIN)/python -m compileall -q podwright
+pull-bench: setup venv bytecode ## time pulls beside containerd, and Docker, skopeo and umoci where they are installed (root)
 	$(BIN)/python -m tools.pull_bench $(ARGS)
 
 lock: venv ## resolve requirements.lock anew from pyproject.toml

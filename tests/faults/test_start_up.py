@@ -15,7 +15,7 @@ import pytest
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from tests.faults.faulty import HANDLER
-from tests.faults.node import Node
+from tests.faults.node import Node, eventually
 from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
 
@@ -130,7 +130,7 @@ def test_a_database_that_is_none(fresh_podwright: FreshPodwright) -> None:
         ("rot = '/x'", "unknown key rot (did you mean root?)"),
         ("[network]\ncni_conf = '/x'", "unknown key network.cni_conf (did you mean network.cni_conf_dir?)"),
         ("[handlers.x]\npth = '/x'", "unknown key handlers.x.pth (did you mean handlers.x.path?)"),
-        ("[zzz]", "unknown key zzz (known keys: containers, default_handler, handlers, "),
+        ("[zzz]", "unknown key zzz (known keys: checkpoint, containers, default_handler, "),
         ("root = 5", "Expected `str`, got `int` - at `$.root`"),
         ("log_level = 'loud'", "Invalid enum value 'loud' - at `$.log_level`"),
         ("root = 'relative'", "root must be an absolute path"),
@@ -191,8 +191,14 @@ def test_files_are_for_their_owner(fresh_podwright: FreshPodwright) -> None:
 async def test_the_secrets_of_a_container_are_for_root_alone(node: Node) -> None:
     pod = await node.pod()
     container = await pod.run(envs=[api.KeyValue(key="TOKEN", value=b"hush-hush")])
-    asked = asyncio.ensure_future(pod.exec(container, "sleep", "0.3"))
-    await asyncio.sleep(0.1)
+    asked = asyncio.ensure_future(
+        pod.exec(container, "sh", "-c", "touch /up; until test -e /seen; do sleep 0.05; done")
+    )
+
+    async def up() -> bool:
+        return (await pod.exec(container, "test", "-e", "/up")).exit_code == 0
+
+    await eventually(up, "the command runs")
     readable = []
     for top in (node.server.root, node.server.state / "containers", node.server.state / "runtimes"):
         for path in top.rglob("*"):
@@ -201,6 +207,7 @@ async def test_the_secrets_of_a_container_are_for_root_alone(node: Node) -> None
                 readable.append(path.name)
     assert "config.json" in readable
     assert any(name.startswith("exec-") for name in readable)
+    await pod.exec(container, "touch", "/seen")
     await asked
     assert (await pod.exec(container, "sh", "-c", "echo $TOKEN")).stdout == b"hush-hush\n"
     await node.emptied()
