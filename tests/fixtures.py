@@ -8,6 +8,7 @@ Servers are started on first use and live as long as the session; `fresh_podwrig
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -36,6 +37,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="own",
         help="count what can be traced to this run (own), or everything new on this machine (host)",
     )
+
+
+def pytest_configure() -> None:
+    """What the suite starts gets signals as from a terminal: in the background (`&`, nohup) they are ignored."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        signal.signal(number, usual)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
