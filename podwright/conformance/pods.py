@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +16,16 @@ from podwright.errors import NotFound
 
 SLEEP = ("sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done")
 DEAF = ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
+LISTENS = 'until grep -qs ":{port:04X} [0:]* 0A" /proc/net/tcp /proc/net/tcp6; do sleep 0.02; done'
 POLL_S = 0.02
 WAIT_S = 30.0
+
+
+def serving(commands: Mapping[int, str]) -> tuple[str, ...]:
+    """A command that serves each of its ports by another one, and says "ready" when all of them listen."""
+    servers = [f"nc -ll -p {port} -e {command} &" for port, command in commands.items()]
+    checks = [f"{LISTENS.format(port=port)};" for port in commands]
+    return ("sh", "-c", " ".join([*servers, *checks, "echo ready; wait"]))
 
 
 @dataclass

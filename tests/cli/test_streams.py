@@ -12,12 +12,12 @@ import pytest
 import pytest_asyncio
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, running_pod
+from podwright.conformance.pods import Pod, running_pod, serving
 from tests.cli.conftest import Cli
 from tests.cli.terminals import WAIT_S, Terminal, terminal
 
 SHELL = ("sh", "-c", "while :; do read line && echo got $line; done")
-SERVERS = ("sh", "-c", "nc -ll -p 7 -e cat & nc -ll -p 13 -e echo thirteen & echo ready; wait")
+SERVERS = serving({7: "cat", 13: "echo thirteen"})
 
 
 pytestmark = pytest.mark.root

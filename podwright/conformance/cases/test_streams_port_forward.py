@@ -9,14 +9,14 @@ import socket
 
 import pytest
 
-from podwright.conformance.pods import Pod, RunPod
+from podwright.conformance.pods import Pod, RunPod, serving
 from podwright.conformance.streams import WAIT_S, forward_url, forwarded, read_all
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.streams.client.dial import Transport
 from podwright.streams.client.port_forward import forwarding
 
-SERVERS = ("sh", "-c", "nc -ll -p 7 -e cat & nc -ll -p 13 -e echo thirteen & nc -ll -p 9 -e wc -c & echo ready; wait")
+SERVERS = serving({7: "cat", 13: "echo thirteen", 9: "wc -c"})
 CLOSED_PORT = 4
 STOCK = "the stock Go server has no tunnel"
 TRANSPORTS = [

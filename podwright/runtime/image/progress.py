@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 import weakref
+from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping, MutableMapping
 from enum import Enum, auto
 
@@ -17,6 +18,7 @@ from podwright.runtime.model.base import Value
 
 INTERVAL_S = 0.1
 ERROR_LIMIT = 500
+ENDED_LIMIT = 256  # that one watcher is told of at once
 
 
 class Stage(Enum):
@@ -119,6 +121,7 @@ class PullTracker:
         self._pulls: list[PullProgress] = []
         self._layers: weakref.WeakValueDictionary[str, LayerProgress] = weakref.WeakValueDictionary()
         self._news = asyncio.Event()  # replaced when it is set: whoever waits has one of their time
+        self._ended: list[deque[PullProgress]] = []  # for each watcher, since it looked last
         self._is_closed = False
 
     @contextlib.contextmanager
@@ -136,26 +139,33 @@ class PullTracker:
             progress.end()
         finally:
             self._pulls.remove(progress)
+            for ended in self._ended:
+                ended.append(progress)
 
     async def watch(self, reference: str = "") -> AsyncGenerator[tuple[PullSnapshot, ...], None]:
         """The pulls (of `reference`, or all) as they are, and again when that has changed, until `close`.
 
         What has ended since is among them once. A slow reader gets fewer snapshots, not older ones.
         """
-        shown: list[PullProgress] = []
         told: tuple[PullSnapshot, ...] | None = None
-        while not self._is_closed:
-            news = self._news
-            current = [pull for pull in self._pulls if reference in ("", pull.reference)]
-            ended = [pull for pull in shown if pull not in current]
-            snapshots = tuple(pull.snapshot() for pull in (*ended, *current))
-            if snapshots != told:
-                yield snapshots
-            shown, told = current, snapshots
-            if current or ended:
-                await asyncio.sleep(INTERVAL_S)
-            else:
-                await news.wait()
+        ended: deque[PullProgress] = deque(maxlen=ENDED_LIMIT)
+        self._ended.append(ended)
+        try:
+            while not self._is_closed:
+                news = self._news
+                gone = [pull for pull in ended if reference in ("", pull.reference)]
+                current = [pull for pull in self._pulls if reference in ("", pull.reference)]
+                ended.clear()
+                snapshots = tuple(pull.snapshot() for pull in (*gone, *current))
+                if gone or snapshots != told:
+                    yield snapshots
+                told = snapshots
+                if snapshots:
+                    await asyncio.sleep(INTERVAL_S)
+                else:
+                    await news.wait()
+        finally:
+            self._ended = [other for other in self._ended if other is not ended]
 
     def close(self) -> None:
         """End the watchers' streams."""

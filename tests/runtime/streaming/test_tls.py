@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import Pod, serving
 from podwright.conformance.streams import (
     Given,
     Kept,
@@ -31,7 +31,7 @@ from podwright.streams.client.port_forward import forwarding
 from tests.faults.node import running_node
 from tests.fixtures import FreshPodwright
 
-ECHO = ("sh", "-c", "nc -ll -p 7 -e cat & echo ready; wait")
+ECHO = serving({7: "cat"})
 BULK_BYTES = 4 * 1024 * 1024
 
 
