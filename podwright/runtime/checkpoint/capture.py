@@ -24,6 +24,7 @@ from podwright.runtime.checkpoint import archive, documents
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.ids import ContainerId
+from podwright.runtime.storage.completion import to_completion
 
 FROZEN = "frozen"  # in the work directory: it was we who froze the container
 IMAGES, REPORTS, LAYER = "images", "reports", "layer.tar"
@@ -117,15 +118,8 @@ class Capture:
 async def in_thread(work: Callable[[archive.GoOn], Result]) -> Result:
     """A caller who is cancelled waits until `work` has seen it, and touches nothing any more."""
     cancelled = threading.Event()
-    job = asyncio.create_task(asyncio.to_thread(work, lambda: not cancelled.is_set()))
-    try:
-        return await asyncio.shield(job)
-    except asyncio.CancelledError:
-        cancelled.set()
-        await asyncio.wait([job])
-        if not job.cancelled():
-            job.exception()  # seen
-        raise
+    job = asyncio.to_thread(work, lambda: not cancelled.is_set())
+    return await to_completion(job, on_cancel=cancelled.set)
 
 
 def dump_error(path: str) -> str:

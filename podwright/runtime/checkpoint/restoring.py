@@ -76,7 +76,7 @@ class RestoreService:
                     "container_configs are not those of the checkpoint", hint=f"it has {', '.join(sorted(archives))}"
                 )
             await self._criu.require(chosen)
-            if any(other.config.name == config.name for other in self._sandboxes.store):
+            if self._sandboxes.named(config.name) is not None:
                 raise AlreadyExists(f"sandbox {config.name.namespace}/{config.name.name} exists already")
             sandbox_id = await self._sandboxes.run(config, handler)
             try:

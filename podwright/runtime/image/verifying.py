@@ -207,13 +207,7 @@ class Verifier:
                         await store.replace(layer.id, rebuilt)
         except PodwrightError as failure:
             wrong, obstacle = ["it cannot be compared"], failure.message
-        yield Damage(
-            subject=f"layer {layer.id}",
-            images=tuple(record.targets),
-            problem="; ".join(wrong),
-            repaired=state.repair and not obstacle,
-            obstacle=obstacle,
-        )
+        yield _damaged_layer(layer.id, record, wrong, state, obstacle)
 
     async def _artifact(
         self, record: ImageRecord, target: Target, top: Manifest, state: _Round
@@ -237,13 +231,7 @@ class Verifier:
         if state.repair and not obstacle:
             await store.remove([layer_id])
             await artifacts.keep(store, blobs, target.manifest, files)
-        yield Damage(
-            subject=f"layer {layer_id}",
-            images=tuple(record.targets),
-            problem="; ".join(wrong),
-            repaired=state.repair and not obstacle,
-            obstacle=obstacle,
-        )
+        yield _damaged_layer(layer_id, record, wrong, state, obstacle)
 
     def _in_use(self, layer_id: str) -> str:
         users = [holder for holder, hold in self._catalog.holds.items() if layer_id in hold.layers]
@@ -254,3 +242,14 @@ class Verifier:
 def _document(digest: str) -> Descriptor:
     """A manifest or index, of which only the digest is known."""
     return Descriptor(media_type="", digest=digest, size=0)
+
+
+def _damaged_layer(layer_id: str, record: ImageRecord, wrong: Sequence[str], state: _Round, obstacle: str) -> Damage:
+    """What is wrong with a layer's tree, and what kept it from being mended, if anything."""
+    return Damage(
+        subject=f"layer {layer_id}",
+        images=tuple(record.targets),
+        problem="; ".join(wrong),
+        repaired=state.repair and not obstacle,
+        obstacle=obstacle,
+    )

@@ -62,7 +62,7 @@ class SandboxService:
         """
         validate.check(config)
         chosen = self.handler(handler).name
-        existing = self.store.named(_key(config.name))
+        existing = self.named(config.name)
         if existing is None or existing.state is SandboxState.CREATING:
             made = await self._runs.join(_key(config.name), lambda: self._create(config, chosen, handler))
             existing = self.store.find(made)
@@ -139,6 +139,10 @@ class SandboxService:
         await self.occupants.remove_all(sandbox_id)
         await self.builder.forget(self.store.get(sandbox_id))
         log.info("sandbox is removed: id=%s", sandbox_id[:12])
+
+    def named(self, name: SandboxName) -> Sandbox | None:
+        """The sandbox of that name and attempt, also one that clients may not know of yet."""
+        return self.store.named(_key(name))
 
     def handler(self, requested: str) -> OciHandler:
         """The handler that a request names; the default one for "". Raises InvalidArgument."""
