@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from podwright.api import LISTENING
 from podwright.cri.status import error_from
 from podwright.errors import Unimplemented
 
@@ -32,19 +33,26 @@ async def stream(cri: CriClient, method: Any, request: Any) -> AsyncGenerator[An
 
 
 async def upload(cri: CriClient, method: Any, requests: AsyncIterator[Any]) -> Any:
-    """One client-streaming call. Raises Unimplemented for another runtime, and what `requests` raise."""
+    """One client-streaming call. Raises Unimplemented for another runtime, and what `requests` raise.
+
+    Nothing is sent before the server has said that it listens.
+    """
     failed: list[BaseException] = []
 
     async def watched() -> AsyncIterator[Any]:
         try:
+            if LISTENING not in await upload_call.initial_metadata():
+                await upload_call.code()
+                return
             async for request in requests:
                 yield request
         except Exception as failure:
             failed.append(failure)  # gRPC would say that the call was cancelled
             raise
 
+    upload_call = method(watched())
     try:
-        return await method(watched())
+        return await upload_call
     except grpc.aio.AioRpcError as failure:
         if failed:
             raise failed[0] from failure

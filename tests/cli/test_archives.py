@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -58,8 +59,12 @@ async def test_a_failed_save_leaves_no_file(cli: Cli, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", "neither index.json nor manifest.json"), (b"no tar" * 1000, "not a usable image archive")],
-    ids=["empty", "no-tar"],
+    [
+        (b"", "neither index.json nor manifest.json"),
+        (b"no tar" * 1000, "not a usable image archive"),
+        (b"no tar" * 2_000_000, "not a usable image archive"),  # the refusal comes while the rest is being sent
+    ],
+    ids=["empty", "no-tar", "large"],
 )
 async def test_bad_archives(content: bytes, words: str, cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(content)
@@ -77,8 +82,9 @@ async def test_files_that_cannot_be_read(cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.peer
 async def test_other_runtimes_cannot(containerd_server: Containerd, tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(bytes(1024))
-    for arguments in (["load", str(tmp_path / "a.tar")], ["save", "-o", str(tmp_path / "b.tar"), "busybox"]):
-        done = await run_cli("-e", containerd_server.endpoint, *arguments)
+    loads = [["load", str(tmp_path / "a.tar")]] * 8  # at once: what is sent races with the refusal
+    commands = [*loads, ["save", "-o", str(tmp_path / "b.tar"), "busybox"]]
+    for done in await asyncio.gather(*(run_cli("-e", containerd_server.endpoint, *words) for words in commands)):
         assert done.code == 1
         assert "only podwright serve can" in done.err
 

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
+from podwright.api import LISTENING
 from podwright.api.v1 import images_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.runtime.image.accounts import ImageAccount
@@ -27,8 +28,16 @@ class ImageStoreRpcs:
         self._stats = stats
 
     async def LoadImage(
-        self, requests: AsyncIterator[api.LoadImageRequest | InvalidArgument], _: Any
+        self, requests: AsyncIterator[api.LoadImageRequest | InvalidArgument], context: Any
     ) -> api.LoadImageResponse:
+        await context.send_initial_metadata(((LISTENING, "1"),))
+        try:
+            return await self._load(requests)
+        finally:
+            async for _ in requests:  # a refusal that overtakes the archive would be lost: see LISTENING
+                pass
+
+    async def _load(self, requests: AsyncIterator[api.LoadImageRequest | InvalidArgument]) -> api.LoadImageResponse:
         first = await anext(aiter(requests), None)
         if first is None:
             raise InvalidArgument("no archive was sent")
