@@ -60,7 +60,7 @@ EXPECTED = {
 }
 STREAMS = {
     *("exec stream", "exec stream/s", "added by port-forward", "port-forward, from the pod"),
-    *("HTTP request, port-forward", "HTTP request, direct"),
+    *("HTTP request, port-forward", "HTTP request, direct", "direct, from the pod"),
 }
 TINY: dict[str, Any] = {
     "rounds": 1, "long_rounds": 1,
