@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -117,6 +118,8 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments[: arguments.index("--")] if "--" in arguments else "--debug" in arguments
     try:
         result = cli.main(args=list(arguments), prog_name="podwright", standalone_mode=False)
+        if sys.stdout is not None:  # None: closed by the caller
+            sys.stdout.flush()
     except BaseException as failure:  # noqa: BLE001 # the last place that could: an exit code is made of everything
         report(failure, debug=debug)
         return exit_code_of(failure)

@@ -104,3 +104,14 @@ def test_a_closed_pipe_is_no_failure_to_talk_about() -> None:
     script = f"{sys.executable} -m podwright config | true"
     done = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, timeout=30)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "words"), [(">/dev/full", 1, "No space left on device"), (">&-", 0, "")]
+)
+def test_an_output_that_takes_nothing(redirection: str, code: int, words: str) -> None:
+    command = ["sh", "-c", f'exec "$0" -m podwright --version {redirection}', sys.executable]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == bool(words)
