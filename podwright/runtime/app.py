@@ -95,7 +95,7 @@ def _families(config: configuration.Config, made: services.Services) -> tuple[ob
         ContainerRpcs(made.containers, start_comes_up=lock.warm, exec_comes_up=lock.warm_for_exec),
         StreamingRpcs(made.streaming),
         ResourceRpcs(made.containers, made.sandboxes),
-        ImageRpcs(made.images),
+        ImageRpcs(made.images, made.sandboxes.handler),
         ImageStoreRpcs(made.image_tools, made.stats),
         PullRpcs(made.images),
         StatsRpcs(made.stats),

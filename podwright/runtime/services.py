@@ -20,8 +20,8 @@ from podwright.runtime.checkpoint.criu import Criu
 from podwright.runtime.checkpoint.restoring import RestoreService
 from podwright.runtime.checkpoint.service import CheckpointService
 from podwright.runtime.container.apparmor import AppArmor
-from podwright.runtime.container.creation import load_profile
-from podwright.runtime.container.profiles import Profiles
+from podwright.runtime.container.confining import PodConfinement
+from podwright.runtime.container.profiles import Profiles, load_profile
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.container.spec.builder import HostFacts
 from podwright.runtime.events import EventHub
@@ -32,7 +32,7 @@ from podwright.runtime.image import tools as image_tools
 from podwright.runtime.image.tools import ImageTools
 from podwright.runtime.network import NetworkService
 from podwright.runtime.sandbox.building import SandboxSettings
-from podwright.runtime.sandbox.infra import InfraContainers
+from podwright.runtime.sandbox.infra import Confine, InfraContainers
 from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.sandbox.userns import UserNamespaces
@@ -93,6 +93,10 @@ async def make(config: configuration.Config, database: Database, runner: Process
     handlers = await find_handlers(config, runner)
     cgroups = cgroup.detect()
     facts = host.host_facts(cgroups)
+    profiles = Profiles(
+        seccomp=_default_profile(config.containers.seccomp_profile),
+        apparmor=AppArmor(runner, supported=facts.apparmor, default=config.containers.apparmor_profile),
+    )
     network = NetworkService(config.network, database, runner)
     images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner)
     sandboxes = SandboxService(
@@ -100,17 +104,14 @@ async def make(config: configuration.Config, database: Database, runner: Process
         _sandbox_settings(config, cgroups, facts, runner),
         handlers,
         network,
-        _infra_containers(config, handlers, cgroups, facts),
+        _infra_containers(config, handlers, cgroups, facts, PodConfinement(facts, profiles)),
     )
     containers = ContainerService(
         database,
         config,
         host=facts,
         cgroups=cgroups,
-        profiles=Profiles(
-            seccomp=_default_profile(config.containers.seccomp_profile),
-            apparmor=AppArmor(runner, supported=facts.apparmor, default=config.containers.apparmor_profile),
-        ),
+        profiles=profiles,
         sandboxes=sandboxes,
         images=images,
         handlers=handlers,
@@ -145,7 +146,7 @@ def _sandbox_settings(
 
 
 def _infra_containers(
-    config: configuration.Config, handlers: Handlers, cgroups: CgroupHost, facts: HostFacts
+    config: configuration.Config, handlers: Handlers, cgroups: CgroupHost, facts: HostFacts, confine: Confine
 ) -> InfraContainers:
     return InfraContainers(
         handlers,
@@ -154,6 +155,7 @@ def _infra_containers(
         machine=facts.machine,
         oom_score_adj=max(-998, facts.oom_score_adj),
         systemd=config.containers.cgroup_driver == "systemd",
+        confine=confine,
         selinux=facts.selinux,
     )
 

@@ -8,7 +8,8 @@ import contextlib
 import pytest
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import SLEEP, Pod, RunPod, remove_pod, sandbox_config
+from podwright.conformance.pods import POLL_S, SLEEP, WAIT_S, Pod, RunPod, remove_pod, sandbox_config
+from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import AlreadyExists, DeadlineExceeded, NotFound, PodwrightError
 
@@ -68,6 +69,23 @@ async def test_a_start_whose_first_caller_gave_up(pod: Pod) -> None:
     )
     assert isinstance(second, api.StartContainerResponse)
     assert (await pod.status(container_id)).state == api.CONTAINER_RUNNING
+
+
+@pytest.mark.deviates("containerd", "a start ends with its caller")
+async def test_a_start_whose_answer_was_lost(cri_server: CriPeer, pod: Pod) -> None:
+    """Who asks again when it is over hears so, and the program runs once."""
+    container_id = await pod.create(("sh", "-c", "echo ready; exec sleep 1000"))
+    async with CriClient(cri_server.endpoint) as lost:
+        request = api.StartContainerRequest(container_id=container_id)
+        with contextlib.suppress(DeadlineExceeded):
+            await lost.call(lost.runtime.StartContainer, request, PATIENCE_S)
+    async with asyncio.timeout(WAIT_S):
+        while (before := await pod.status(container_id)).state != api.CONTAINER_RUNNING:  # noqa: ASYNC110 # as a kubelet polls
+            await asyncio.sleep(POLL_S)
+    with pytest.raises(PodwrightError, match="started already"):
+        await pod.start(container_id)
+    assert await pod.status(container_id) == before
+    assert pod.log(container_id).count("ready") <= 1  # it may not have come to its first word yet
 
 
 @RESERVED

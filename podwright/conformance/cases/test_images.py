@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -114,6 +115,14 @@ async def test_a_pull_ends_with_its_deadline(cri_server: CriPeer, image: str) ->
     request = api.PullImageRequest(image=api.ImageSpec(image=image))
     with pytest.raises(DeadlineExceeded):
         await cri.call(cri.images.PullImage, request, timeout_s=0.001)
+
+
+async def test_verbose_tells_the_image_s_own_words(cri_server: CriPeer, image: str, pulled: api.Image) -> None:
+    cri = cri_server.client
+    request = api.ImageStatusRequest(image=api.ImageSpec(image=image), verbose=True)
+    told = json.loads((await cri.call(cri.images.ImageStatus, request)).info["info"])
+    assert told["chainID"].startswith("sha256:")
+    assert {"Cmd", "Entrypoint", "Env"} & set(told["imageSpec"]["config"])
 
 
 @pytest.mark.deviates("containerd", "answers UNKNOWN")

@@ -113,6 +113,20 @@ async def test_seccomp(pod: Pod, fields: dict[str, object], mode: str) -> None:
     assert await _status_line(pod, "Seccomp", _linux(**fields)) == mode
 
 
+async def test_the_first_process_of_a_shared_pid_namespace(run_pod: RunPod) -> None:
+    """It is as the pod's own security context wants it."""
+    namespaces = api.NamespaceOption(pid=api.POD)
+    security = api.LinuxSandboxSecurityContext(
+        run_as_user=api.Int64Value(value=1234),
+        run_as_group=api.Int64Value(value=2345),
+        seccomp=_profile(api.SecurityProfile.RuntimeDefault),
+    )
+    async with run_pod(namespaces=namespaces, security=security) as pod:
+        lines = (await pod.output("cat", "/proc/1/status")).splitlines()
+    told = {key: value.split()[:1] for key, _, value in (line.partition(":") for line in lines)}
+    assert (told["Uid"], told["Gid"], told["Seccomp"]) == (["1234"], ["2345"], ["2"])
+
+
 async def test_a_seccomp_profile_that_is_not_there(pod: Pod) -> None:
     linux = _linux(seccomp=_profile(api.SecurityProfile.Localhost, "/no/such/profile.json"))
     with pytest.raises(PodwrightError, match="profile"):

@@ -12,6 +12,7 @@ from podwright.errors import FailedPrecondition
 from podwright.process import Command, ProcessRunner
 from podwright.runtime.container.spec import apparmor
 from podwright.runtime.model.container import ContainerSecurity
+from podwright.runtime.model.sandbox import SandboxSecurity
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,8 @@ class AppArmor:
         self._parser = parser
         self._loading = asyncio.Lock()
 
-    async def profile(self, security: ContainerSecurity) -> str:
-        """The profile for a container, which is loaded; empty for none. Raises FailedPrecondition."""
+    async def profile(self, security: ContainerSecurity | SandboxSecurity) -> str:
+        """The loaded profile for a container or a pod's first process; empty for none. Raises FailedPrecondition."""
         name = apparmor.profile_name(security, default=self._default, supported=self._supported)
         if not name or self._is_loaded(name):
             return name

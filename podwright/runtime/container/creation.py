@@ -6,11 +6,10 @@ import asyncio
 import logging
 import socket
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
-from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.errors import FailedPrecondition
 from podwright.linux.files import write_new
 from podwright.runtime.cdi import names as cdi_names
 from podwright.runtime.container import (
@@ -25,12 +24,13 @@ from podwright.runtime.container import (
     volumes,
 )
 from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.container.profiles import localhost_profile
 from podwright.runtime.container.spec import builder, signals
 from podwright.runtime.container.spec.builder import SpecInputs
 from podwright.runtime.container.spec.mounts import SandboxFiles
 from podwright.runtime.container.spec.user import resolve
 from podwright.runtime.handlers.cgroups import cgroup_directory, cgroups_path
-from podwright.runtime.model.base import NamespaceMode, ProfileType, Resources
+from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState, User
 from podwright.runtime.model.ids import ContainerId, new_id
 from podwright.runtime.model.image import Image
@@ -41,7 +41,6 @@ from podwright.runtime.sandbox.place import root_on_host
 
 log = logging.getLogger(__name__)
 
-PROFILE_LIMIT_BYTES = 4 * 1024 * 1024
 HOST_SHM = "/dev/shm"  # noqa: S108 # the host's own, for pods in its IPC namespace
 
 
@@ -54,6 +53,7 @@ async def create(
     """
     if env.sandboxes.get(sandbox.id).state is not SandboxState.READY:
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="make a new sandbox")
+    _check_handlers(env, config)
     image = env.images.runnable(config.image.image)
     resources = env.limits(env.handlers.get(sandbox.handler), config.resources)
     container_id = ContainerId(new_id())
@@ -74,6 +74,13 @@ async def create(
         raise
     log.info("container is created: id=%s name=%s sandbox=%s", container_id[:12], config.name, sandbox.id[:12])
     return container_id
+
+
+def _check_handlers(env: ContainerEnvironment, config: ContainerConfig) -> None:
+    """Those that the image specs name have to be there, as in a pull. Raises InvalidArgument."""
+    for spec in (config.image, *(mount.image for mount in config.mounts)):
+        if spec is not None and spec.runtime_handler:
+            env.handlers.get(spec.runtime_handler)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +173,8 @@ def _inputs(
         target_pid=joined.target_pid,
         private_cgroup=env.cgroups.layout == "v2",
     )
+    security = config.security
+    profile = None if security.privileged else localhost_profile(f"container {config.name}", security.seccomp)
     return SpecInputs(
         config=resolved,
         image=image.config,
@@ -179,7 +188,7 @@ def _inputs(
         host=env.host,
         resources=container.resources,
         default_profile=env.default_profile,
-        localhost_profile=_localhost_profile(config),
+        localhost_profile=profile,
         apparmor_profile=joined.apparmor_profile,
         selinux=own,
         devices=devices.resolve(config, owned_by_user=env.settings.device_ownership_from_security_context),
@@ -196,26 +205,3 @@ def _sandbox_files(env: ContainerEnvironment, sandbox: Sandbox, host_sys: str) -
         shm=paths.shm if own_ipc else HOST_SHM,
         sys=host_sys,
     )
-
-
-def _localhost_profile(config: ContainerConfig) -> dict[str, Any] | None:
-    """The seccomp profile file that the request names. Raises InvalidArgument when it cannot be used."""
-    wanted = config.security.seccomp
-    if wanted is None or wanted.kind is not ProfileType.LOCALHOST or config.security.privileged:
-        return None
-    path = wanted.localhost_ref.removeprefix("localhost/")
-    if not path.startswith("/"):
-        raise InvalidArgument(f"container {config.name}: seccomp profile {path!r} is not an absolute path")
-    return load_profile(path)
-
-
-def load_profile(path: str) -> dict[str, Any]:
-    """A seccomp profile from its file. Raises InvalidArgument."""
-    try:
-        with open(path, "rb") as file:
-            document = msgspec.json.decode(file.read(PROFILE_LIMIT_BYTES))
-    except (OSError, msgspec.DecodeError) as failure:
-        raise InvalidArgument(f"seccomp profile {path}: {failure}") from failure
-    if not isinstance(document, dict):
-        raise InvalidArgument(f"seccomp profile {path} is not a JSON object")
-    return document

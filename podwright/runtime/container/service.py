@@ -118,7 +118,11 @@ class ContainerService:
         )
 
     async def start(self, container_id: str) -> None:
-        """Run a CREATED container. Raises NotFound, FailedPrecondition, and what the OCI runtime says."""
+        """Run a CREATED container. Raises NotFound, FailedPrecondition, and what the OCI runtime says.
+
+        One that runs is left alone, and its caller told so: that may be somebody whose first answer was lost, or
+        somebody who expects a process that has not run yet. A request in flight is joined, though.
+        """
         container = self.get(container_id)
         if container.id in self._starts:
             await self._starts.join(container.id, lambda: self._runner.start(container))
@@ -127,7 +131,7 @@ class ContainerService:
             self._resumed -= {container.id}  # the repeated request of a start that a crash interrupted
             return
         if container.state is not ContainerState.CREATED or container.id in self._removes:
-            raise FailedPrecondition(f"container {container.id[:12]} cannot be started: it is {container.state}")
+            raise _starts_once(container, removing=container.id in self._removes)
         await self._starts.join(container.id, lambda: self._runner.start(container))
 
     async def stop(self, container_id: str, grace_s: float) -> None:
@@ -250,6 +254,22 @@ class ContainerService:
         await self._freezer.settle(timeout_s)
         await self._attachments.close()
         self._runner.close()
+
+
+def _starts_once(container: Container, *, removing: bool) -> FailedPrecondition:
+    """Why it is not started, and what its caller may do about it."""
+    label = f"container {container.id[:12]}"
+    if removing:
+        return FailedPrecondition(f"{label} cannot be started: it is being removed")
+    if container.state is ContainerState.RUNNING:
+        return FailedPrecondition(
+            f"{label} was started already, and runs as PID {container.pid}",
+            hint="after a lost answer there is nothing left to do: its status tells the rest",
+        )
+    return FailedPrecondition(
+        f"{label} was started already, and has ended ({container.reason}, exit code {container.exit_code})",
+        hint="create another one, with the attempt counted up",
+    )
 
 
 def _key(sandbox_id: SandboxId, config: ContainerConfig) -> tuple[str | int, ...]:

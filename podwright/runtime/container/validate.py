@@ -8,7 +8,7 @@ from podwright.errors import InvalidArgument
 from podwright.runtime.cdi import names as cdi_names
 from podwright.runtime.container import volumes
 from podwright.runtime.model import selinux
-from podwright.runtime.model.base import check_no_nul, check_path, check_profile
+from podwright.runtime.model.base import check_namespaces, check_no_nul, check_path, check_profile
 from podwright.runtime.model.container import ContainerConfig, Device, Mount, Propagation
 
 NAME_LIMIT = 253
@@ -29,6 +29,8 @@ def check(config: ContainerConfig) -> None:
         _check_mount(config.name, mount)
     for device in config.devices:
         _check_device(config.name, device)
+    _check_hidden_paths(config)
+    check_namespaces(f"container {config.name}", config.security.namespaces)
     selinux.check(f"container {config.name}", config.security.selinux)
     check_profile(f"container {config.name}: seccomp", config.security.seccomp)
     check_profile(f"container {config.name}: apparmor", config.security.apparmor)
@@ -48,6 +50,13 @@ def _check_log_path(config: ContainerConfig) -> None:
     check_path(f"container {config.name}: log_path", path)
 
 
+def _check_hidden_paths(config: ContainerConfig) -> None:
+    """Raises InvalidArgument for what OCI runtimes pass over in silence: nothing would be hidden."""
+    for path in (*config.security.masked_paths, *config.security.readonly_paths):
+        if not path.startswith("/"):
+            raise InvalidArgument(f"container {config.name}: masked or read-only path {path[:200]!r} is not absolute")
+
+
 def _check_mount(name: str, mount: Mount) -> None:
     label = f"container {name}: mount {mount.container_path[:200] or '(without path)'}"
     if not mount.container_path:
@@ -60,6 +69,8 @@ def _check_mount(name: str, mount: Mount) -> None:
         volumes.check(name, mount)
     elif not mount.host_path.startswith("/"):
         raise InvalidArgument(f"{label}: host_path {mount.host_path[:200]!r} is not absolute")
+    elif mount.image_sub_path:
+        raise InvalidArgument(f"{label}: image_sub_path goes with an image")
     if bool(mount.uid_mappings) is not bool(mount.gid_mappings):
         raise InvalidArgument(f"{label}: uidMappings and gidMappings go together")
     if mount.recursive_read_only and (not mount.readonly or mount.propagation is not Propagation.PRIVATE):

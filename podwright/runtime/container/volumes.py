@@ -33,6 +33,8 @@ def failed(name: str, wanted: Mount, why: str) -> Unknown:
 
 def check(name: str, wanted: Mount) -> None:
     """What can be said of an image volume without looking. Raises Unknown."""
+    if wanted.image is None or not wanted.image.image:
+        raise failed(name, wanted, "image.image is missing")
     if wanted.host_path:
         raise failed(name, wanted, "it has an image and a host_path, and can only be one of them")
     if not wanted.readonly:

@@ -75,6 +75,16 @@ class NamespaceOptions(Value, frozen=True, kw_only=True):
         return self.user if self.user is not None and self.user.mode is NamespaceMode.POD else None
 
 
+def check_namespaces(label: str, modes: NamespaceOptions) -> None:
+    """What holds for pods and containers. Raises InvalidArgument: a mode that nobody can give does not mean POD."""
+    for kind in ("network", "ipc"):
+        mode: NamespaceMode = getattr(modes, kind)
+        if mode not in (NamespaceMode.POD, NamespaceMode.NODE):
+            raise InvalidArgument(f"{label}: {kind} namespaces are the pod's or the node's, not of mode {mode.name}")
+    if modes.target_id and modes.pid is not NamespaceMode.TARGET:
+        raise InvalidArgument(f"{label}: target_id goes with the pid namespace mode TARGET")
+
+
 class ProfileType(IntEnum):
     """CRI's SecurityProfile.ProfileType."""
 
@@ -151,6 +161,16 @@ def check_no_nul(label: str, value: msgspec.Struct) -> None:
     """Raises InvalidArgument that names the field. The search begins only if JSON, made in C, has seen one."""
     if b"\\u0000" in msgspec.json.encode(value) and (name := field_with_nul(value)):
         raise InvalidArgument(f"{label}: a NUL in {name}")
+
+
+ID_MAX = 2**31 - 1  # OCI's spec has uint32, but -1 and the upper half are treated as errors by kernels' tools
+
+
+def check_ids(label: str, *numbers: int | None) -> None:
+    """Raises InvalidArgument for what cannot be a user's or a group's number; None is not given."""
+    for number in numbers:
+        if number is not None and not 0 <= number <= ID_MAX:
+            raise InvalidArgument(f"{label}: the id {number} is out of range (0 to {ID_MAX})")
 
 
 PATH_LIMIT_BYTES = 4095  # PATH_MAX without its NUL

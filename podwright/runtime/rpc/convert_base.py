@@ -29,6 +29,12 @@ def enum_of(kind: type[Enum], number: int, field: str) -> Enum:
         raise InvalidArgument(f"{field}: {number} is not a known value") from unknown
 
 
+def refuse_windows(message: object, label: str) -> None:
+    """Raises InvalidArgument when there is anything in the section for Windows: nothing of it could be given."""
+    if message.windows.ByteSize():  # type: ignore[attr-defined] # any of the three messages that have it
+        raise InvalidArgument(f"{label}: windows: this host runs Linux", hint="leave the section out")
+
+
 def optional_int(message: object, field: str) -> int | None:
     """CRI's Int64Value: absent and 0 differ."""
     return getattr(message, field).value if message.HasField(field) else None  # type: ignore[attr-defined] # any message

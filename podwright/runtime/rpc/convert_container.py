@@ -33,6 +33,7 @@ def config(message: api.ContainerConfig) -> ContainerConfig:
         raise InvalidArgument("container config: metadata is missing")
     if not message.HasField("image"):
         raise InvalidArgument("container config: image is missing")
+    base.refuse_windows(message, "container config")
     return ContainerConfig(
         name=message.metadata.name,
         attempt=message.metadata.attempt,
@@ -81,7 +82,7 @@ def _mount(message: api.Mount) -> Mount:
         propagation=base.enum_of(Propagation, message.propagation, "mounts.propagation"),
         uid_mappings=base.id_mappings(message.uidMappings),
         gid_mappings=base.id_mappings(message.gidMappings),
-        image=image_spec(message.image) if message.image.image else None,
+        image=image_spec(message.image) if message.HasField("image") else None,
         image_sub_path=message.image_sub_path,
         options=tuple(message.mount_options),
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
+from podwright.runtime.model.container import GroupsPolicy
 from podwright.runtime.model.sandbox import (
     DnsConfig,
     PortMapping,
@@ -29,6 +30,7 @@ def config(message: api.PodSandboxConfig) -> SandboxConfig:
     """CRI's PodSandboxConfig. Raises InvalidArgument."""
     if not message.HasField("metadata"):
         raise InvalidArgument("sandbox config: metadata is missing")
+    base.refuse_windows(message, "sandbox config")
     given = message.metadata
     linux = message.linux
     return SandboxConfig(
@@ -61,6 +63,8 @@ def _port(message: api.PortMapping) -> PortMapping:
 
 
 def _security(message: api.LinuxSandboxSecurityContext) -> SandboxSecurity:
+    # Either policy comes to the same: a pod's first process has no group file whose members could be merged.
+    base.enum_of(GroupsPolicy, message.supplemental_groups_policy, "supplemental_groups_policy")
     return SandboxSecurity(
         namespaces=base.namespaces(message.namespace_options),
         selinux=base.selinux(message),

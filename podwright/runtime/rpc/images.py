@@ -6,20 +6,20 @@ import json
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-import msgspec
-
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.runtime.image import ImageService
-from podwright.runtime.model.image import Image, RegistryAuth
+from podwright.runtime.model.image import Image, ImageConfig, RegistryAuth
 from podwright.runtime.rpc.lists import ListReplies
 
 
 class ImageRpcs:
     """The family."""
 
-    def __init__(self, images: ImageService) -> None:
+    def __init__(self, images: ImageService, check_handler: Callable[[str], object]) -> None:
+        """`check_handler` raises InvalidArgument for a runtime handler that is not configured."""
         self._images = images
+        self._check_handler = check_handler
         self._lists = ListReplies(
             images.list,
             lambda: tuple(images.list()),
@@ -27,12 +27,12 @@ class ImageRpcs:
         )
 
     async def PullImage(self, request: api.PullImageRequest, _: Any) -> api.PullImageResponse:
-        name = _name(request.image)
+        name = self._name(request.image)
         auth = _auth(request.auth) if request.HasField("auth") else None
         return api.PullImageResponse(image_ref=await self._images.pull(name, auth))
 
     async def ImageStatus(self, request: api.ImageStatusRequest, _: Any) -> api.ImageStatusResponse:
-        image = self._images.find(_name(request.image))
+        image = self._images.find(self._name(request.image))
         if image is None:
             return api.ImageStatusResponse()
         return api.ImageStatusResponse(image=image_message(image), info=_info(image) if request.verbose else {})
@@ -47,11 +47,11 @@ class ImageRpcs:
         """What the filter lets through: the image that the name means, or every image without a name."""
         if not wanted.image.image:
             return None
-        found = self._images.find(wanted.image.image)
+        found = self._images.find(self._name(wanted.image))
         return lambda image: found is not None and image.id == found.id
 
     async def RemoveImage(self, request: api.RemoveImageRequest, _: Any) -> api.RemoveImageResponse:
-        await self._images.remove(_name(request.image))
+        await self._images.remove(self._name(request.image))
         return api.RemoveImageResponse()
 
     async def ImageFsInfo(self, _request: api.ImageFsInfoRequest, _: Any) -> api.ImageFsInfoResponse:
@@ -64,11 +64,13 @@ class ImageRpcs:
         )
         return api.ImageFsInfoResponse(image_filesystems=[message], container_filesystems=[message])
 
-
-def _name(spec: api.ImageSpec) -> str:
-    if not spec.image:
-        raise InvalidArgument("image.image is missing")
-    return spec.image
+    def _name(self, spec: api.ImageSpec) -> str:
+        """Which image is meant. Every handler runs every image: the one named only has to be there."""
+        if not spec.image:
+            raise InvalidArgument("image.image is missing")
+        if spec.runtime_handler:
+            self._check_handler(spec.runtime_handler)
+        return spec.image
 
 
 def _auth(message: api.AuthConfig) -> RegistryAuth:
@@ -98,11 +100,27 @@ def image_message(image: Image) -> api.Image:
     return message
 
 
+def _oci_config(config: ImageConfig) -> dict[str, Any]:
+    """The config under the names that it has in the image's own document (OCI image-spec, config.md)."""
+    words = {
+        "User": config.user,
+        "ExposedPorts": {port: {} for port in config.exposed_ports},
+        "Env": config.env,
+        "Entrypoint": config.entrypoint,
+        "Cmd": config.cmd,
+        "Volumes": {path: {} for path in config.volumes},
+        "WorkingDir": config.working_dir,
+        "Labels": config.labels,
+        "StopSignal": config.stop_signal,
+    }
+    return {key: value for key, value in words.items() if value}
+
+
 def _info(image: Image) -> dict[str, str]:
     """What verbose shows: one JSON document under the key that the field's tools read."""
     document = {
         "chainID": image.chain_id,
-        "imageSpec": {"config": msgspec.to_builtins(image.config)},
+        "imageSpec": {"config": _oci_config(image.config)},
         "layers": list(image.layers),
     }
     return {"info": json.dumps(document)}

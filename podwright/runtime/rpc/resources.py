@@ -25,6 +25,7 @@ class ResourceRpcs:
         container = self._containers.get(request.container_id)
         if not request.HasField("linux"):
             raise InvalidArgument("linux is missing")
+        convert_base.refuse_windows(request, "resources")
         await self._containers.update(container.id, convert_base.resources(request.linux))
         return api.UpdateContainerResourcesResponse()
 

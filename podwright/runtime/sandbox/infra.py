@@ -1,7 +1,7 @@
 """The infra container of a pod that shares its PID namespace: its spec, and the directory that is its root.
 
 It is the first process of the namespace and nothing else: an empty read-only root, no capabilities, no network
-access of its own. Pods that do not share their PID namespace have none.
+access of its own; it runs as the sandbox's user, or as nobody. Pods that do not share their PID namespace have none.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import asyncio
 import json
 import logging
 import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from podwright.errors import PodwrightError
@@ -19,8 +21,8 @@ from podwright.linux.selinux import Contexts
 from podwright.runtime.handlers.cgroups import cgroup_directory, cgroups_path
 from podwright.runtime.handlers.idmaps import oci_mappings
 from podwright.runtime.handlers.registry import Handlers
-from podwright.runtime.model.base import NOBODY, UserNamespace, host_id
-from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.model.base import NOBODY, host_id
+from podwright.runtime.model.sandbox import Sandbox, SandboxSecurity
 from podwright.runtime.model.selinux import of_sandbox
 from podwright.runtime.sandbox import pause
 from podwright.runtime.sandbox.paths import SandboxPaths
@@ -38,6 +40,17 @@ DEV = {
 OCI_TYPES = {"net": "network", "ipc": "ipc", "uts": "uts", "user": "user"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confinement:
+    """The OCI seccomp section and the name of a profile of AppArmor; None and "" are none."""
+
+    seccomp: dict[str, Any] | None = None
+    apparmor_profile: str = ""
+
+
+Confine = Callable[[Sandbox], Awaitable[Confinement]]
+
+
 def spec(
     sandbox: Sandbox,
     *,
@@ -45,6 +58,7 @@ def spec(
     pins: dict[str, str],
     cgroups_path: str,
     oom_score_adj: int,
+    confinement: Confinement,
     labels: Contexts | None = None,
 ) -> dict[str, Any]:
     """The OCI spec; `pins` are the sandbox's namespaces by kind, `labels` its own on a host with SELinux."""
@@ -55,12 +69,13 @@ def spec(
     return {
         "ociVersion": "1.0.2",
         "process": {
-            "user": _user(user),
+            "user": _user(sandbox.config.security),
             "args": ["/pause"],
             "cwd": "/",
             "noNewPrivileges": True,
             "oomScoreAdj": oom_score_adj,
             **({"selinuxLabel": str(labels.process)} if labels else {}),
+            **({"apparmorProfile": confinement.apparmor_profile} if confinement.apparmor_profile else {}),
         },
         "root": {"path": root, "readonly": True},
         "mounts": [PROC, *([DEV] if user else [])],
@@ -69,6 +84,7 @@ def spec(
             "namespaces": namespaces,
             **(oci_mappings(user) if user else {}),
             **({"mountLabel": str(labels.file)} if labels else {}),
+            **({"seccomp": confinement.seccomp} if confinement.seccomp else {}),
             "resources": {"cpu": {"shares": 2}, "devices": [{"allow": False, "access": "rwm"}]},
         },
         "annotations": {
@@ -81,11 +97,15 @@ def spec(
     }
 
 
-def _user(user: UserNamespace | None) -> dict[str, int]:
-    """Nobody, where nobody is mapped; else the pod's root, who is nobody on the host."""
-    if user is None or None not in (host_id(user.uids, NOBODY), host_id(user.gids, NOBODY)):
-        return {"uid": NOBODY, "gid": NOBODY}
-    return {"uid": 0, "gid": 0}
+def _user(security: SandboxSecurity) -> dict[str, Any]:
+    """As asked for; else nobody where nobody is mapped, or the pod's root, who is nobody on the host."""
+    groups = list(security.supplemental_groups)
+    if security.run_as_user is not None:
+        return {"uid": security.run_as_user, "gid": security.run_as_group or 0, "additionalGids": groups}
+    user = security.namespaces.own_user
+    is_mapped = user is None or None not in (host_id(user.uids, NOBODY), host_id(user.gids, NOBODY))
+    number = NOBODY if is_mapped else 0
+    return {"uid": number, "gid": number, "additionalGids": groups}
 
 
 def write_bundle(paths: SandboxPaths, document: dict[str, Any]) -> None:
@@ -122,11 +142,12 @@ class InfraContainers:
         machine: str,
         oom_score_adj: int,
         systemd: bool,
+        confine: Confine,
         selinux: Contexts | None = None,
     ) -> None:
         """`root` is where the directory that they all have as root is made; `oom_score_adj` what they get.
 
-        `selinux` is what the host's policy gives containers.
+        `confine` finds a pod's profiles, and `selinux` is what the host's policy gives containers.
         """
         self._handlers = handlers
         self._cgroups = cgroups
@@ -135,9 +156,11 @@ class InfraContainers:
         self._oom_score_adj = oom_score_adj
         self._systemd = systemd
         self._selinux = selinux
+        self._confine = confine
 
     async def start(self, sandbox: Sandbox, paths: SandboxPaths, pins: dict[str, str]) -> tuple[int, int]:
         """(PID, start time) of the new namespace's first process. Raises what the handler raises."""
+        confinement = await self._confine(sandbox)
         make_root(self._root, self._machine)
         document = spec(
             sandbox,
@@ -145,6 +168,7 @@ class InfraContainers:
             pins=pins,
             cgroups_path=cgroups_path(sandbox.cgroup_parent, sandbox.id, systemd=self._systemd),
             oom_score_adj=self._oom_score_adj,
+            confinement=confinement,
             labels=of_sandbox(self._selinux, sandbox),
         )
         write_bundle(paths, document)

@@ -6,7 +6,15 @@ import re
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.model import selinux
-from podwright.runtime.model.base import NamespaceMode, NamespaceOptions, check_no_nul, check_path, check_profile
+from podwright.runtime.model.base import (
+    NamespaceMode,
+    NamespaceOptions,
+    check_ids,
+    check_namespaces,
+    check_no_nul,
+    check_path,
+    check_profile,
+)
 from podwright.runtime.model.sandbox import SandboxConfig
 
 NAME_LIMIT = 253  # of a DNS subdomain, the longest name that Kubernetes has
@@ -40,18 +48,20 @@ def check(config: SandboxConfig) -> None:
     security = config.security
     if security.run_as_group is not None and security.run_as_user is None:
         raise InvalidArgument(f"{label}: run_as_group is given without run_as_user")
+    check_ids(label, security.run_as_user, security.run_as_group, *security.supplemental_groups)
     selinux.check(label, security.selinux)
     check_profile(f"{label}: seccomp", security.seccomp)
     check_profile(f"{label}: apparmor", security.apparmor)
     _check_namespaces(label, security.namespaces)
+    _check_dns(label, config)
     _check_ports(label, config)
     _check_sysctls(label, config)
 
 
 def _check_namespaces(label: str, modes: NamespaceOptions) -> None:
-    for kind in ("network", "pid", "ipc"):
-        if getattr(modes, kind) is NamespaceMode.TARGET:
-            raise InvalidArgument(f"{label}: namespace mode TARGET is for containers, not for a sandbox's {kind}")
+    if modes.pid is NamespaceMode.TARGET:
+        raise InvalidArgument(f"{label}: the pid namespace mode TARGET is for containers, not for a sandbox")
+    check_namespaces(label, modes)
     user = modes.user
     if user is None:
         return
@@ -66,6 +76,15 @@ def _check_namespaces(label: str, modes: NamespaceOptions) -> None:
             raise InvalidArgument(f"{label}: the mapping of the user namespace leaves out id 0, the pod's root")
         if mapping.host_id + mapping.length > ID_COUNT:
             raise InvalidArgument(f"{label}: {mapping.length} ids from {mapping.host_id} on are more than there are")
+
+
+def _check_dns(label: str, config: SandboxConfig) -> None:
+    """Raises InvalidArgument for what would be other lines of resolv.conf than those asked for."""
+    if config.dns is None:
+        return
+    for entry in (*config.dns.servers, *config.dns.searches, *config.dns.options):
+        if not entry or entry.split() != [entry]:
+            raise InvalidArgument(f"{label}: dns_config: {entry[:80]!r} is not one word")
 
 
 def _check_ports(label: str, config: SandboxConfig) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from podwright.errors import FailedPrecondition
 from podwright.runtime.model.base import ProfileType
 from podwright.runtime.model.container import ContainerSecurity
+from podwright.runtime.model.sandbox import SandboxSecurity
 
 
-def profile_name(security: ContainerSecurity, *, default: str, supported: bool) -> str:
+def profile_name(security: ContainerSecurity | SandboxSecurity, *, default: str, supported: bool) -> str:
     """The profile's name; empty leaves the process unconfined.
 
     `default` is given to who asks for nothing, too. On a host without AppArmor the runtime's default is nothing, as

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from podwright.runtime.container.spec import capabilities, command, mounts, reso
 from podwright.runtime.container.spec.mounts import SandboxFiles
 from podwright.runtime.container.spec.resources import CgroupAbilities
 from podwright.runtime.handlers.idmaps import oci_mappings
-from podwright.runtime.model.base import NamespaceMode, ProfileType, Resources, UserNamespace
+from podwright.runtime.model.base import NamespaceMode, ProfileType, Resources, SecurityProfile, UserNamespace
 from podwright.runtime.model.container import ContainerConfig, User
 from podwright.runtime.model.image import ImageConfig
 from podwright.runtime.model.sandbox import Sandbox
@@ -163,22 +164,42 @@ def device_rules(inputs: SpecInputs) -> list[dict[str, Any]]:
 
 
 def seccomp_profile(inputs: SpecInputs) -> dict[str, Any] | None:
-    """The OCI seccomp section; None runs the process unconfined."""
-    wanted = inputs.config.security.seccomp
+    """The container's OCI seccomp section; None runs the process unconfined."""
+    security = inputs.config.security
+    return seccomp_section(
+        security.seccomp,
+        inputs.host,
+        capabilities.granted(security, inputs.host.capabilities),
+        default=inputs.default_profile,
+        localhost=inputs.localhost_profile,
+    )
+
+
+def seccomp_section(
+    wanted: SecurityProfile | None,
+    host: HostFacts,
+    granted: Iterable[str],
+    *,
+    default: dict[str, Any] | None,
+    localhost: dict[str, Any] | None,
+) -> dict[str, Any] | None:
+    """What `wanted` means for a process with the capabilities `granted`. Raises FailedPrecondition.
+
+    `default` and `localhost` are the profiles that the types of these names stand for.
+    """
     if wanted is None or wanted.kind is ProfileType.UNCONFINED:
         return None
-    if not inputs.host.seccomp:
+    if not host.seccomp:
         if wanted.kind is ProfileType.RUNTIME_DEFAULT:
             return None  # the kubelet sends it unasked; hosts without seccomp must still run pods
         raise FailedPrecondition("this kernel has no seccomp", hint="use an Unconfined profile")
-    profile = inputs.default_profile if wanted.kind is ProfileType.RUNTIME_DEFAULT else inputs.localhost_profile
+    profile = default if wanted.kind is ProfileType.RUNTIME_DEFAULT else localhost
     if profile is None:
         raise FailedPrecondition(
             "there is no default seccomp profile on this host",
             hint="install the package that brings seccomp.json, or set containers.seccomp_profile",
         )
-    granted = capabilities.granted(inputs.config.security, inputs.host.capabilities)
-    return seccomp.oci_seccomp(profile, machine=inputs.host.machine, capabilities=granted, kernel=inputs.host.kernel)
+    return seccomp.oci_seccomp(profile, machine=host.machine, capabilities=granted, kernel=host.kernel)
 
 
 def kubernetes_annotations(inputs: SpecInputs) -> dict[str, str]:
@@ -215,8 +236,9 @@ def namespace_paths(
         raise InvalidArgument(
             f"container {config.name} wants another user namespace than its sandbox {sandbox.id[:12]}"
         )
-    if modes.network is NamespaceMode.NODE and "network" in result:
-        raise InvalidArgument(
-            f"container {config.name} wants the host's network, but sandbox {sandbox.id[:12]} has its own"
-        )
+    for kind in ("network", "ipc"):
+        if getattr(modes, kind) is NamespaceMode.NODE and kind in result:
+            raise InvalidArgument(
+                f"container {config.name} wants the host's {kind} namespace, but sandbox {sandbox.id[:12]} has its own"
+            )
     return result

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from podwright.errors import InvalidArgument
+from podwright.runtime.model.base import check_ids
 from podwright.runtime.model.container import ContainerSecurity, GroupsPolicy, User
-
-ID_MAX = 2**31 - 1  # the OCI spec has uint32, but -1 and the upper half are treated as errors by kernels' tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +69,7 @@ def resolve(security: ContainerSecurity, image_user: str, passwd: str, group: st
     supplemental = {gid, *security.supplemental_groups}
     if security.groups_policy is GroupsPolicy.MERGE and name:
         supplemental.update(entry.gid for entry in groups if name in entry.members)
-    for number in (uid, *supplemental):
-        if not 0 <= number <= ID_MAX:
-            raise InvalidArgument(f"the id {number} is out of range (0 to {ID_MAX})")
+    check_ids("user", uid, *supplemental)
     return User(uid=uid, gid=gid, groups=tuple(sorted(supplemental)))
 
 
