@@ -58,6 +58,7 @@ NETWORK = parse(
 
 def test_environment() -> None:
     assert calls.environment("ADD", ("/opt/cni/bin", "/usr/lib/cni"), "/usr/sbin", TARGET) == {
+        "GOMAXPROCS": "1",
         "PATH": "/usr/sbin",
         "CNI_COMMAND": "ADD",
         "CNI_PATH": "/opt/cni/bin:/usr/lib/cni",
@@ -67,7 +68,12 @@ def test_environment() -> None:
         "CNI_ARGS": "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web;"
         "K8S_POD_INFRA_CONTAINER_ID=c0ffee;K8S_POD_UID=u-1",
     }
-    assert calls.environment("STATUS", ("/a",), "/b") == {"PATH": "/b", "CNI_COMMAND": "STATUS", "CNI_PATH": "/a"}
+    assert calls.environment("STATUS", ("/a",), "/b") == {
+        "GOMAXPROCS": "1",
+        "PATH": "/b",
+        "CNI_COMMAND": "STATUS",
+        "CNI_PATH": "/a",
+    }
 
 
 def test_standard_input() -> None:
