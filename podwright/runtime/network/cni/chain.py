@@ -111,15 +111,22 @@ class Chain:
         """Run a plugin, again while it says "try again later". Raises PodwrightError."""
         now = asyncio.get_running_loop().time
         delays = iter(RETRY_DELAYS_S)
+        said: Failure | None = None
         while True:
             left_s = deadline - now()
             if left_s <= 0:
                 raise DeadlineExceeded(
                     f"CNI network {invocation.network.name}: no time left for {_describe(invocation)}"
                 )
-            outcome = await self._plugins.run(invocation, left_s)
+            try:
+                outcome = await self._plugins.run(invocation, left_s)
+            except DeadlineExceeded:
+                if said is None:
+                    raise
+                raise _error(invocation, said) from None  # what it said before explains more
             if not isinstance(outcome, Failure):
                 return outcome
+            said = outcome
             delay_s = next(delays, RETRY_DELAYS_S[-1])
             if outcome.code != results.TRY_AGAIN_LATER or now() + delay_s >= deadline:
                 raise _error(invocation, outcome)
