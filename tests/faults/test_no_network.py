@@ -15,6 +15,7 @@ import pytest_asyncio
 from podwright.conformance.pods import sandbox_config
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, PodwrightError
+from tests.faults.faulty import HANDLER, FaultyRuntime
 from tests.faults.node import Node, eventually, running_node
 from tests.fixtures import FreshPodwright
 from tests.harness.cni import BIN_DIR, bridge_conf
@@ -22,6 +23,7 @@ from tests.harness.cni import BIN_DIR, bridge_conf
 pytestmark = [pytest.mark.root]
 
 HOST_NETWORK = api.NamespaceOption(network=api.NODE, pid=api.CONTAINER)
+SHARED_PID = api.NamespaceOption(pid=api.POD)
 PLUGIN = '#!/bin/sh\n[ "$CNI_COMMAND" = {command} ] || exit 0\n{deed}\n'
 REFUSAL = """echo '{"cniVersion": "0.4.0", "code": 7, "msg": "made up: no cable"}'; exit 1"""
 BROKEN_PLUGINS = {
@@ -42,6 +44,17 @@ if os.environ["CNI_COMMAND"] == "DEL":
     sys.exit(1)
 """
 
+# Ends when the pod's first process is under way.
+WAITS = f"""\
+#!{sys.executable}
+import json, os, sys, time
+request = json.load(sys.stdin)
+if os.environ["CNI_COMMAND"] == "ADD":
+    while not os.path.exists(os.path.dirname(os.environ["CNI_NETNS"]) + "/infra/config.json"):
+        time.sleep(0.01)
+    print(json.dumps(request["prevResult"]))
+"""
+
 
 @pytest.fixture
 def conf_dir(tmp_path: Path) -> Path:
@@ -53,16 +66,17 @@ def conf_dir(tmp_path: Path) -> Path:
 
 @pytest_asyncio.fixture
 async def cni_node(
-    fresh_podwright: FreshPodwright, busybox_image: str, conf_dir: Path, tmp_path: Path
+    fresh_podwright: FreshPodwright, busybox_image: str, conf_dir: Path, tmp_path: Path, faulty: FaultyRuntime
 ) -> AsyncIterator[Node]:
-    """A daemon that insists on CNI."""
+    """A daemon that insists on CNI, with a handler that fails on demand besides."""
     network = {
         "mode": "cni",
         "cni_conf_dir": str(conf_dir),
         "cni_bin_dirs": [str(tmp_path / "bin"), str(BIN_DIR)],
         "timeout_s": 2,
     }
-    async with running_node(fresh_podwright({"network": network}), busybox_image) as node:
+    settings = {"network": network, **faulty.settings(timeout_s=1.0)}
+    async with running_node(fresh_podwright(settings), busybox_image) as node:
         yield node
         bridge = ("ip", "link", "delete", node.server.part.bridge)  # which its plugin never removes
         await asyncio.to_thread(subprocess.run, bridge, capture_output=True, check=False)
@@ -123,6 +137,39 @@ async def test_broken_plugin(cni_node: Node, conf_dir: Path, tmp_path: Path, plu
     _write(conf_dir, bridge_conf(cni_node.server.part, "broken"))
     await cni_node.sandbox(cni_node.config())
     await cni_node.emptied()
+    assert _addresses(cni_node) == []
+
+
+async def test_plugins_run_while_the_first_process_starts(cni_node: Node, conf_dir: Path, tmp_path: Path) -> None:
+    _add_plugin(cni_node, conf_dir, tmp_path, "waits", WAITS)
+    pod = await cni_node.sandbox(cni_node.config(namespaces=SHARED_PID))
+    assert (await cni_node.status(pod)).network.ip
+    await cni_node.audited()
+    await cni_node.emptied()
+    assert _addresses(cni_node) == []
+
+
+@pytest.mark.parametrize("plugin", ["fails", "hangs"])
+async def test_a_first_process_without_a_network(cni_node: Node, conf_dir: Path, tmp_path: Path, plugin: str) -> None:
+    _add_plugin(cni_node, conf_dir, tmp_path, plugin, PLUGIN.format(command="ADD", deed=BROKEN_PLUGINS[plugin]))
+    with pytest.raises(PodwrightError, match=plugin):
+        await cni_node.sandbox(cni_node.config(namespaces=SHARED_PID))
+    assert await cni_node.listed() == []
+    await cni_node.audited()  # no process either
+    assert _addresses(cni_node) == []
+
+
+@pytest.mark.parametrize("fault", ["fail run", "hang after run"])
+async def test_a_network_without_a_first_process(
+    cni_node: Node, conf_dir: Path, faulty: FaultyRuntime, fault: str
+) -> None:
+    _write(conf_dir, bridge_conf(cni_node.server.part, "alone"))
+    faulty.commit(fault)
+    with pytest.raises(PodwrightError, match=r"cannot run|did not end"):
+        await cni_node.sandbox(cni_node.config(namespaces=SHARED_PID), HANDLER)
+    faulty.behave()
+    assert await cni_node.listed() == []
+    await cni_node.audited()
     assert _addresses(cni_node) == []
 
 

@@ -85,15 +85,35 @@ class Builder:
         await asyncio.to_thread(place.make, sandbox.config, paths, self.settings.containers.shm_size_bytes, label)
         if has_users:
             await self.users.make(sandbox.config, paths)
-        if sandbox.netns:
-            attachment = await self.network.attach(attach_request(sandbox))
-            sandbox = self.store.put(msgspec.structs.replace(sandbox, attachment=attachment))
-            if any(name.startswith("net") for name in sandbox.config.sysctls):
-                await asyncio.to_thread(place.apply_network_sysctls, sandbox.config, paths)
-        if sandbox.config.security.namespaces.pid is NamespaceMode.POD:
-            sandbox = await self._start_infra(sandbox)
+        sandbox = await self._populate(sandbox, paths)
         sandbox = self.store.put(msgspec.structs.replace(sandbox, state=SandboxState.READY))
         self.watch_infra(sandbox)
+
+    async def _populate(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
+        """Its network and its first process, as far as it wants them: neither needs the other, and both take long.
+
+        One that fails does not stop the other half-way: both have ended when the failure is told.
+        """
+        wants_process = sandbox.config.security.namespaces.pid is NamespaceMode.POD
+        if not sandbox.netns:
+            return await self._start_infra(sandbox) if wants_process else sandbox
+        if not wants_process:
+            return await self._plug_in(sandbox, paths)
+        plugged, started = await asyncio.gather(
+            self._plug_in(sandbox, paths), self._start_infra(sandbox), return_exceptions=True
+        )
+        if isinstance(plugged, BaseException):
+            raise plugged
+        if isinstance(started, BaseException):
+            raise started
+        return msgspec.structs.replace(started, attachment=plugged.attachment)
+
+    async def _plug_in(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
+        attachment = await self.network.attach(attach_request(sandbox))
+        sandbox = self.store.put(msgspec.structs.replace(sandbox, attachment=attachment))
+        if any(name.startswith("net") for name in sandbox.config.sysctls):
+            await asyncio.to_thread(place.apply_network_sysctls, sandbox.config, paths)
+        return sandbox
 
     async def share_pid_namespace(self, sandbox_id: SandboxId) -> int:
         """The first process of the pod's shared PID namespace, started now if no container has asked for it yet."""

@@ -23,8 +23,8 @@ async def reconcile(builder: Builder, *, rebooted: bool) -> None:
     whatever their PIDs and paths look like.
     """
     await asyncio.gather(*(_mend(builder, sandbox, rebooted=rebooted) for sandbox in builder.store))
-    await _remove_orphans(builder)
     await builder.network.reconcile([sandbox.id for sandbox in builder.store if sandbox.attachment is not None])
+    await _remove_orphans(builder)  # last: plugins find what they made by what is in the namespace
 
 
 async def _mend(builder: Builder, sandbox: Sandbox, *, rebooted: bool) -> None:
