@@ -80,6 +80,7 @@ class Services:
     async def close(self, grace_s: float) -> None:
         """Let go of what is under way, in `grace_s` for each kind of it; containers run on."""
         async with contextlib.AsyncExitStack() as stack:  # the last first; one that fails keeps none from its end
+            stack.push_async_callback(self.handlers.close)
             stack.push_async_callback(self.images.close)
             stack.push_async_callback(self.stats.close)
             stack.push_async_callback(self.network.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from podwright.conformance.pods import DEAF, SLEEP
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, InvalidArgument, Unknown
 from tests.faults.faulty import HANDLER, FaultyRuntime
-from tests.faults.node import Node, running_node
+from tests.faults.node import Node, eventually, running_node
 from tests.fixtures import FreshPodwright
 from tools.background import StartError
 
@@ -152,6 +153,31 @@ async def test_a_monitor_that_hangs_from_the_first(
         assert (await pod.status(container)).reason == "StartError"
         await node.audited()
         await node.emptied()
+
+
+async def test_programs_that_do_not_say_what_they_can(
+    fresh_podwright: FreshPodwright, busybox_image: str, tmp_path: Path
+) -> None:
+    """They are used for the little that all of their kind can do, and for more once they have answered."""
+    script = '#!/bin/sh\nwhile [ "$1" = {question} ] && [ ! -e {go} ]; do sleep 0.1; done\nexec {program} "$@"\n'
+    handler = {}
+    for key, name, question in (("path", "runc", "features"), ("conmon", "conmon", "--help")):
+        program = tmp_path / name
+        program.write_text(script.format(question=question, go=tmp_path / "go", program=shutil.which(name)))
+        program.chmod(0o755)
+        handler[key] = str(program)
+    async with running_node(fresh_podwright({"handlers": {"slow": handler}}), busybox_image) as node:
+        assert not await _has_user_namespaces(node)
+        pod = await node.pod()
+        assert await pod.output("echo", "fine") == "fine\n"
+        (tmp_path / "go").touch()
+        await eventually(lambda: _has_user_namespaces(node), "the runtime's answer is taken")
+        await node.emptied()
+
+
+async def _has_user_namespaces(node: Node) -> bool:
+    status = await node.cri.call(node.cri.runtime.Status, api.StatusRequest())
+    return all(handler.features.user_namespaces for handler in status.runtime_handlers)
 
 
 async def test_everything_hangs_but_the_daemon(faulty_node: Node, faulty: FaultyRuntime) -> None:

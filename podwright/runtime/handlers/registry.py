@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
-import json
 import logging
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.linux import selinux
 from podwright.linux.sealed import SealedProgram
-from podwright.process import Command, ProcessRunner, find_executable
+from podwright.process import ProcessRunner, find_executable
 from podwright.runtime import config as configuration
+from podwright.runtime.handlers import probing
 from podwright.runtime.handlers.oci import OciHandler, Programs
+from podwright.runtime.handlers.probing import Features
 
 log = logging.getLogger(__name__)
 
 PREFERENCE = ("crun", "runc")
-QUERY_TIMEOUT_S = 10.0
+PATIENCE_S = 2.0  # with programs that are asked what they can do; later answers are taken when they come
 COPY_THEMSELVES = frozenset({"crun", "runc"})  # see `linux.sealed`
 NO_PROGRAMS = Programs(runtime="crun", kind="", conmon="conmon", conmon_options=frozenset())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Features:
-    """What an OCI runtime can do, as far as it depends on it.
-
-    Mapped owners and recursive read-only mounts do not: see `container.staging`.
-    """
-
-    user_namespaces: bool = False  # join one that is there
 
 
 class Handlers:
@@ -41,20 +31,59 @@ class Handlers:
 
     def __init__(
         self,
-        programs: dict[str, Programs],
+        programs: Mapping[str, Programs],
         default: str,
-        features: dict[str, Features],
         make: Callable[[str, Programs], OciHandler],
         *,
         state: str,
     ) -> None:
-        """`default` is the name that an empty handler name means; below `state` the runtimes keep theirs."""
+        """`default` is the name that an empty handler name means; below `state` the runtimes keep theirs.
+
+        Until `ask`, nothing is known of the programs but where they are.
+        """
+        self._programs = dict(programs)
         self._handlers = {name: make(name, found) for name, found in programs.items()}
-        self._substitute = programs.get(default, NO_PROGRAMS)
         self._make = make
+        self._asking: set[asyncio.Task[None]] = set()
         self.default = default
         self.state = state
-        self.features = features
+        self.features = dict.fromkeys(programs, Features())
+
+    async def ask(self, runner: ProcessRunner) -> None:
+        """Find out what the programs can do. Raises FailedPrecondition for one that cannot be executed.
+
+        One that takes its time holds nobody up: it is used as one that can do little, until it has answered.
+        """
+        self._asking = {asyncio.create_task(self._learn(name, runner), name=f"ask {name}") for name in self._programs}
+        if not self._asking:
+            return
+        done, late = await asyncio.wait(self._asking, timeout=PATIENCE_S)
+        for task in done:
+            task.result()
+        if late:
+            names = ", ".join(sorted(task.get_name().removeprefix("ask ") for task in late))
+            log.warning("programs do not say what they can do, and are used without that: handlers=%s", names)
+
+    async def _learn(self, name: str, runner: ProcessRunner) -> None:
+        known = self._programs[name]
+        told = await probing.ask(known.runtime, known.conmon, runner)
+        sealed = None
+        if told.kind in COPY_THEMSELVES and not selinux.is_enabled():  # whose policy goes by the label of the file
+            copy = f"{os.path.dirname(self.state)}/programs/{name}/{os.path.basename(known.runtime)}"
+            sealed = SealedProgram(known.runtime, copy)
+        self._programs[name] = dataclasses.replace(
+            known, kind=told.kind, conmon_options=told.conmon_options, sealed=sealed
+        )
+        self._handlers[name] = self._make(name, self._programs[name])
+        self.features[name] = told.features
+
+    async def close(self) -> None:
+        """Ask no more."""
+        for task in self._asking:
+            task.cancel()
+        for outcome in await asyncio.gather(*self._asking, return_exceptions=True):
+            if isinstance(outcome, PodwrightError):
+                log.warning("a program could not be asked: %s", outcome)
 
     def get(self, name: str) -> OciHandler:
         """The handler of that name, the default for "". Raises InvalidArgument and FailedPrecondition."""
@@ -71,7 +100,7 @@ class Handlers:
 
         Then the default's programs are tried on it. What no program can delete, its owner forgets.
         """
-        return self._handlers.get(name) or self._make(name, self._substitute)
+        return self._handlers.get(name) or self._make(name, self._programs.get(self.default, NO_PROGRAMS))
 
     def names(self) -> list[str]:
         """The configured names."""
@@ -89,10 +118,7 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
     default = config.default_handler or next((name for name in PREFERENCE if name in wanted), next(iter(wanted), ""))
     if default and default not in wanted:
         raise FailedPrecondition(f"default_handler {default!r} is not among the handlers {sorted(wanted)}")
-    programs = await asyncio.gather(
-        *(_programs(name, settings, config.state, runner) for name, settings in wanted.items())
-    )
-    features = await asyncio.gather(*(_features(found, runner) for found in programs))
+    programs = {name: _programs(name, settings) for name, settings in wanted.items()}
     state = f"{config.state}/runtimes"
     os.makedirs(state, mode=0o700, exist_ok=True)
     make = functools.partial(
@@ -102,18 +128,15 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
         timeout_s=config.containers.runtime_timeout_s,
         systemd_cgroup=config.containers.cgroup_driver == "systemd",
     )
-    by_name = dict(zip(wanted, programs, strict=True))
-    return Handlers(by_name, default, dict(zip(wanted, features, strict=True)), make, state=state)
+    handlers = Handlers(programs, default, make, state=state)
+    await handlers.ask(runner)
+    return handlers
 
 
-async def _programs(name: str, settings: configuration.Handler, state: str, runner: ProcessRunner) -> Programs:
-    """The handler's programs. Raises FailedPrecondition when one is missing."""
+def _programs(name: str, settings: configuration.Handler) -> Programs:
+    """The handler's programs, of which nothing is known yet. Raises FailedPrecondition when one is missing."""
     runtime, conmon = _program(settings.path or name), _program(settings.conmon)
-    kind, options = await asyncio.gather(_kind(runtime, runner), _conmon_options(conmon, runner))
-    sealed = None
-    if kind in COPY_THEMSELVES and not selinux.is_enabled():  # whose policy goes by the label of the program's file
-        sealed = SealedProgram(runtime, f"{state}/programs/{name}/{os.path.basename(runtime)}")
-    return Programs(runtime=runtime, kind=kind, conmon=conmon, conmon_options=options, sealed=sealed)
+    return Programs(runtime=runtime, kind="", conmon=conmon, conmon_options=frozenset())
 
 
 def _program(name: str) -> str:
@@ -130,41 +153,3 @@ def _installed(name: str) -> bool:
     except FailedPrecondition:
         return False
     return True
-
-
-async def _conmon_options(conmon: str, runner: ProcessRunner) -> frozenset[str]:
-    """The long options that this conmon has; older ones lack some."""
-    help_text = await runner.run(Command(argv=(conmon, "--help"), timeout_s=QUERY_TIMEOUT_S))
-    words = help_text.stdout.decode(errors="replace").replace(",", " ").split()
-    return frozenset(word for word in words if word.startswith("--"))
-
-
-async def _kind(runtime: str, runner: ProcessRunner) -> str:
-    """What the program calls itself ("crun"), whatever its file is called; empty when it does not tell."""
-    try:
-        answer = await runner.run(Command(argv=(runtime, "--version"), timeout_s=QUERY_TIMEOUT_S))
-    except PodwrightError:
-        return ""
-    name, _, _ = answer.stdout.partition(b" version ")
-    return name.decode(errors="replace")
-
-
-async def _features(programs: Programs, runner: ProcessRunner) -> Features:
-    """What the runtime's `features` command tells; runtimes without the command have none of the extras.
-
-    crun is not asked: it has had user namespaces from the start, but the command only since 1.8.6.
-    """
-    if programs.is_crun:
-        return Features(user_namespaces=True)
-    try:
-        answer = await runner.run(Command(argv=(programs.runtime, "features"), timeout_s=QUERY_TIMEOUT_S))
-        return parse_features(json.loads(answer.stdout)) if answer.returncode == 0 else Features()
-    except (PodwrightError, ValueError) as failure:
-        log.warning("runtime does not tell its features: runtime=%s error=%s", programs.runtime, failure)
-        return Features()
-
-
-def parse_features(document: dict[str, Any]) -> Features:
-    """The features, from the runtime's own document (OCI runtime-spec, features.md)."""
-    linux = document.get("linux") or {}
-    return Features(user_namespaces="user" in (linux.get("namespaces") or ()))

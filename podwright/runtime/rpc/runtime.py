@@ -28,7 +28,7 @@ class RuntimeRpcs:
         self._users = users
         self._handlers = handlers
         self._network = network
-        self._told: tuple[tuple[Readiness, bool], bytes] | None = None  # the last state and its reply
+        self._told: tuple[object, bytes] | None = None  # the last state and its reply
 
     async def Version(self, _request: api.VersionRequest, _: Any) -> api.VersionResponse:
         return api.VersionResponse(
@@ -40,18 +40,19 @@ class RuntimeRpcs:
 
     async def Status(self, request: api.StatusRequest, _: Any) -> api.StatusResponse | bytes:
         """The reply is kept encoded: a kubelet asks again and again, and nothing changes."""
-        state = (self._network.readiness(), not await self._users.lacking())
+        network, users = self._network.readiness(), not await self._users.lacking()
         if request.verbose:
-            response = self._status(*state)
+            response = self._status(network, user_namespaces=users)
             # critest asks the file system of what containerd calls its stateDir whether it can map owners.
             places = {"stateDir": f"{self._config.root}/containers"}
             response.info["config"] = json.dumps({**msgspec.to_builtins(self._config), **places})
             return response
+        state = (network, users, dict(self._handlers.features))
         if self._told is None or self._told[0] != state:
-            self._told = (state, self._status(*state).SerializeToString())
+            self._told = (state, self._status(network, user_namespaces=users).SerializeToString())
         return self._told[1]
 
-    def _status(self, network: Readiness, user_namespaces: bool) -> api.StatusResponse:
+    def _status(self, network: Readiness, *, user_namespaces: bool) -> api.StatusResponse:
         has_runtime = bool(self._handlers.names())
         conditions = [
             api.RuntimeCondition(

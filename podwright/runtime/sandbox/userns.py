@@ -21,7 +21,8 @@ from io import FileIO
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.linux import detached, mount, namespaces
 from podwright.process import Command, Process, ProcessRunner, read_line
-from podwright.runtime.handlers.registry import Features, Handlers
+from podwright.runtime.handlers.probing import Features
+from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.model.base import IdMapping, UserNamespace
 from podwright.runtime.model.sandbox import SandboxConfig
 from podwright.runtime.sandbox import place, sysctls

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from podwright.runtime.handlers import conmon
 from podwright.runtime.handlers.conmon import CreateReply, Monitored
 from podwright.runtime.handlers.oci import plain
-from podwright.runtime.handlers.registry import Features, parse_features
+from podwright.runtime.handlers.probing import Features, parse_features
 
 
 def _argv(options: frozenset[str] = frozenset(), *, systemd: bool = False, **fields: object) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux import namespaces
 from podwright.process import PosixProcessRunner
-from podwright.runtime.handlers.registry import Features, Handlers
+from podwright.runtime.handlers.probing import Features
+from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.model.base import IdMapping, NamespaceMode, NamespaceOptions, UserNamespace
 from podwright.runtime.model.sandbox import SandboxConfig, SandboxName, SandboxSecurity
 from podwright.runtime.sandbox import place, userns
@@ -142,8 +143,8 @@ def _closed(path: Path) -> str:
 
 
 async def test_handlers_that_cannot(users: UserNamespaces) -> None:
-    features = {"able": Features(user_namespaces=True), "unable": Features()}
-    handlers = Handlers({}, "", features, lambda *_: None, state="")  # type: ignore[arg-type] # none is made
+    handlers = Handlers({}, "", lambda *_: None, state="")  # type: ignore[arg-type] # none is made
+    handlers.features |= {"able": Features(user_namespaces=True), "unable": Features()}
     with pytest.raises(FailedPrecondition, match="handler 'unable' does not support"):
         await users.check("unable", handlers)
     with pytest.raises(FailedPrecondition, match="keeps others than root out"):
