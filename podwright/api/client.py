@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from podwright.api.v1 import images_pb2_grpc, pulls_pb2_grpc
+from podwright.api.v1 import images_pb2_grpc, pulls_pb2_grpc, timeline_pb2_grpc
 from podwright.cri.client import CriClient
 
 if TYPE_CHECKING:
     from podwright.api.v1.images_pb2_grpc import ImageStoreAsyncStub
     from podwright.api.v1.pulls_pb2_grpc import PullsAsyncStub
+    from podwright.api.v1.timeline_pb2_grpc import TimelineAsyncStub
 
 
 def image_store(cri: CriClient) -> ImageStoreAsyncStub:
@@ -23,3 +24,8 @@ def image_store(cri: CriClient) -> ImageStoreAsyncStub:
 def pulls(cri: CriClient) -> PullsAsyncStub:
     """The service for people who wait for images."""
     return pulls_pb2_grpc.PullsStub(cri.channel)
+
+
+def timeline(cri: CriClient) -> TimelineAsyncStub:
+    """The service for people who wonder what takes so long."""
+    return timeline_pb2_grpc.TimelineStub(cri.channel)

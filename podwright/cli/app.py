@@ -42,6 +42,7 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
         "inspect": Lazy(module="inspect", help="Show all about a container, a pod or an image."),
         "stats": Lazy(module="stats", help="Show what containers, or pods, use."),
         "df": Lazy(module="df", help="Show what images and containers take of the disk."),
+        "timeline": Lazy(module="timeline", help="Show what the runtime does, and what took how long."),
         "logs": Lazy(module="logs", help="Show what a container wrote."),
         "version": Lazy(module="version", help="Show the versions of this program and of the runtime."),
     },

@@ -21,6 +21,7 @@ from typing import ClassVar, Protocol
 from podwright.errors import DeadlineExceeded, FailedPrecondition
 from podwright.linux import proc
 from podwright.process.pipes import OutputPipe, feed
+from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
@@ -158,6 +159,10 @@ class PosixProcessRunner:
 
     async def run(self, command: Command) -> Completed:
         """See ProcessRunner.run."""
+        with Step(os.path.basename(command.argv[0])):
+            return await self._run(command)
+
+    async def _run(self, command: Command) -> Completed:
         fds = dict(command.fds)
         outputs: list[OutputPipe] = []
         writer = -1
@@ -191,7 +196,8 @@ class PosixProcessRunner:
 
     def start(self, command: Command) -> Process:
         """See ProcessRunner.start."""
-        process = _spawn(command, dict(command.fds))
+        with Step(f"spawn {os.path.basename(command.argv[0])}"):
+            process = _spawn(command, dict(command.fds))
         log.debug("started pid=%d argv=%s", process.pid, command)
         return process
 

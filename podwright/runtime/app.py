@@ -27,7 +27,9 @@ from podwright.runtime.rpc.sandboxes import SandboxRpcs
 from podwright.runtime.rpc.server import listen, make_server
 from podwright.runtime.rpc.stats import StatsRpcs
 from podwright.runtime.rpc.streaming import StreamingRpcs
+from podwright.runtime.rpc.timeline import TimelineRpcs
 from podwright.runtime.state import Database, hold
+from podwright.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
@@ -76,21 +78,23 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     stack.callback(os.close, hold(config.state, flag="--state"))  # a second daemon would tidy the first one's pods up
     made = await services.make(config, database, PosixProcessRunner())
     stack.callback(made.lock.close)
-    edge = Edge()
-    server = make_server(_families(config, made), edge)
+    timeline = Timeline()
+    edge = Edge(timeline)
+    server = make_server(_families(config, made, timeline), edge)
     stack.callback(_unlink, await listen(server, config.listen))
     stack.push_async_callback(made.close, STOP_GRACE_S)
     stack.push_async_callback(server.stop, STOP_GRACE_S)
     stack.callback(made.end_streams)  # first, for a server waits for its streams
     await made.recover(database)
     edge.ready = True
+    stack.callback(asyncio.create_task(timeline.watch()).cancel)
 
 
-def _families(config: configuration.Config, made: services.Services) -> tuple[object, ...]:
+def _families(config: configuration.Config, made: services.Services, timeline: Timeline) -> tuple[object, ...]:
     """All RPCs: the server finds them by their names."""
     lock = made.lock
     return (
-        RuntimeRpcs(config, made.handlers, made.network, made.sandboxes.builder.users),
+        RuntimeRpcs(config, made.handlers, made.network, made.sandboxes.builder.users, timeline),
         SandboxRpcs(made.sandboxes, made.containers, lock.warm),
         ContainerRpcs(made.containers, start_comes_up=lock.warm, exec_comes_up=lock.warm_for_exec),
         StreamingRpcs(made.streaming),
@@ -101,6 +105,7 @@ def _families(config: configuration.Config, made: services.Services) -> tuple[ob
         StatsRpcs(made.stats),
         EventRpcs(made.events),
         CheckpointRpcs(made.checkpoints, made.restores),
+        TimelineRpcs(timeline),
     )
 
 

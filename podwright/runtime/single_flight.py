@@ -12,7 +12,10 @@ import logging
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
+from podwright.timeline import Step
+
 log = logging.getLogger(__name__)
+
 
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
@@ -82,9 +85,9 @@ class SingleFlight(Generic[Key, Result]):
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    @staticmethod
-    async def _run(start: Callable[[], Awaitable[Result]]) -> Result:
-        return await start()
+    async def _run(self, start: Callable[[], Awaitable[Result]]) -> Result:
+        with Step(self._label):
+            return await start()
 
     def _finished(self, key: Key, job: _Job[Result]) -> None:
         self._forget(key, job)

@@ -38,6 +38,7 @@ from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.sandbox import files
 from podwright.runtime.sandbox.infra import OCI_TYPES
 from podwright.runtime.sandbox.place import root_on_host
+from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +134,8 @@ def _make(
     paths = env.paths(container.id)
     own = labels.of_container(env.host.selinux, sandbox, container.config)
     label = str(own.file) if own is not None else ""
-    with staging.mapped_layers(paths, held, env.sandboxes.builder.pins(sandbox).get("user", "")) as layers:
+    user_namespace = env.sandboxes.builder.pins(sandbox).get("user", "")
+    with Step("root filesystem"), staging.mapped_layers(paths, held, user_namespace) as layers:
         place.make(paths, layers.root, group=root_on_host(sandbox.config)[1], label=label, kept=joined.kept)
         config = volumes.mount_all(paths, container.config, layers.volumes, label=label)
     places = image_directories.wanted(image.config.volumes, config.mounts)

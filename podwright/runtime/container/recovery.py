@@ -16,6 +16,7 @@ from podwright.runtime.container.running import Runner
 from podwright.runtime.handlers.oci import OciHandler, RuntimeStatus
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
+from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,8 @@ async def _status(handler: OciHandler, container_id: ContainerId) -> RuntimeStat
 
 async def forget(env: ContainerEnvironment, container: Container) -> None:
     """Delete a container that ended, or that was never whole, with everything it has but its log."""
-    await asyncio.to_thread(place.unmake, env.paths(container.id))
+    with Step("files"):
+        await asyncio.to_thread(place.unmake, env.paths(container.id))
     env.images.release(container.id)
     env.store.delete(container.id)
 

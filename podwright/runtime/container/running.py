@@ -27,6 +27,7 @@ from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.model.sandbox import SandboxState
+from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +52,14 @@ class Runner:
             targets.check(self._env, container)
             logs.prepare(container.log_path)
             async with staging.ready(self._env.paths(container.id), self._env.sandboxes.builder.users):
-                started = await handler.create(
-                    self._env.monitored(container),
-                    lambda monitor, when: self._note_monitor(container.id, monitor, when),
-                )
+                with Step(f"{handler.name} create"):
+                    started = await handler.create(
+                        self._env.monitored(container),
+                        lambda monitor, when: self._note_monitor(container.id, monitor, when),
+                    )
             if not container.is_restored:
-                await handler.start(container.id, self._env.paths(container.id).bundle)
+                with Step(f"{handler.name} start"):
+                    await handler.start(container.id, self._env.paths(container.id).bundle)
             record = self._env.store.put(
                 msgspec.structs.replace(
                     self._env.store.get(container.id),
@@ -177,7 +180,8 @@ class Runner:
                 await handler.delete(container.id)
         except PodwrightError as failure:
             log.warning("a container is deleted without its runtime: id=%s error=%s", container.id[:12], failure)
-        await asyncio.to_thread(self._clear_cgroup, container)
+        with Step("cgroup"):
+            await asyncio.to_thread(self._clear_cgroup, container)
         handler.forget(container.id)
 
     def _clear_cgroup(self, container: Container) -> None:

@@ -18,6 +18,7 @@ from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.running import Runner
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
+from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +66,11 @@ class Stopper:
         try:
             if job.remaining_s() > 0:
                 self._signal(container, container.stop_signal)
-                await self._wait_out_grace(ended, job)
+                with Step("grace"):
+                    await self._wait_out_grace(ended, job)
             if not ended.done():
-                await self._kill(container, ended)
+                with Step("kill"):
+                    await self._kill(container, ended)
         finally:
             ended.cancel()
 

@@ -29,6 +29,7 @@ from podwright.runtime.storage import artifacts, layout
 from podwright.runtime.storage.artifacts import File
 from podwright.runtime.storage.blobs import BlobStore
 from podwright.runtime.storage.layers import LayerStore
+from podwright.timeline import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +68,16 @@ class Puller:
         self._signatures.check_wanted(reference)
         client = Client(reference, auth, self._registry, self._logins)
         async with client:
-            resolved = Resolved(digest=reference.digest) if reference.digest else await client.resolve()
-            await self._signatures.check(client, reference, resolved.digest)
+            with Step("resolve"):
+                resolved = Resolved(digest=reference.digest) if reference.digest else await client.resolve()
+            with Step("signatures"):
+                await self._signatures.check(client, reference, resolved.digest)
             lease.blobs.add(resolved.digest)
             if resolved.data is not None:
                 await self._blobs.put(resolved.data)
             source = Source(client=client, reference=reference, used=lease.blobs)
-            documents = await self._reader.read(source, resolved.digest, resolved.media_type)
+            with Step("manifests"):
+                documents = await self._reader.read(source, resolved.digest, resolved.media_type)
             layers = await self._layers_of(client, documents, lease, progress)
         return await self._pulled(documents, layers, lease)
 
@@ -107,7 +111,8 @@ class Puller:
 
         async def bring(wanted: Wanted) -> str:
             async with slots:
-                return await self._fetcher.fetch(client, wanted)
+                with Step(f"layer {hex_of(wanted.descriptor.digest)[:12]}"):
+                    return await self._fetcher.fetch(client, wanted)
 
         with _first_failure():
             async with asyncio.TaskGroup() as group:

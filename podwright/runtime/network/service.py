@@ -20,6 +20,7 @@ from podwright.runtime.network.cni import network as cni
 from podwright.runtime.network.cni.network import CniNetwork
 from podwright.runtime.network.request import READY, AttachRequest, Readiness, not_ready
 from podwright.runtime.state import Database
+from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,8 @@ class NetworkService:
         """
         network = self._cni if self._uses_cni(present=self._cni.look().present) else self._bridge
         try:
-            return await network.attach(request)
+            with Step("network"):
+                return await network.attach(request)
         except BaseException:
             await self._undo(request)
             raise
@@ -85,6 +87,10 @@ class NetworkService:
 
         Raises PodwrightError when something of it stays; repeating the call is right then.
         """
+        with Step("network"):
+            await self._detach(request, attachment)
+
+    async def _detach(self, request: AttachRequest, attachment: Attachment | None) -> None:
         await self._bridge.detach(request.sandbox_id)
         if self._cni.holds(request.sandbox_id):
             await self._cni.detach(request.sandbox_id)

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import contextvars
 import errno
+import functools
 import itertools
 import logging
+import operator
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, NoReturn
@@ -16,6 +18,7 @@ import grpc
 
 from podwright.cri.status import code_of
 from podwright.errors import Internal, PodwrightError, ResourceExhausted, Unavailable, Unimplemented
+from podwright.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +27,16 @@ StreamMethod = Callable[[Any, Any], AsyncGenerator[Any, None]]
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
 
+IDS = ("pod_sandbox_id", "container_id", "image")  # fields of requests and responses
 DETAILS_LIMIT = 4096  # HTTP/2 carries the message in a header, and peers bound those
 
 
 class Edge:
     """Wraps the methods of the RPC families."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeline: Timeline) -> None:
         self.ready = False  # until recovery is done, everything answers UNAVAILABLE
+        self._timeline = timeline
         self._numbers = itertools.count(1)
 
     def wrap(self, name: str, method: Method) -> Method:
@@ -41,7 +46,10 @@ class Edge:
             began = self._begin(name)
             try:
                 self._admit(request)
-                response = await method(request, context)
+                with self._timeline.call(name) as call:
+                    call.ids = ids_of(request)
+                    response = await method(request, context)
+                    call.ids += ids_of(response)
             except asyncio.CancelledError:
                 log.debug("rpc cancelled: rpc=%s", name)
                 raise
@@ -108,6 +116,18 @@ class Edge:
         else:
             log.info("rpc refused: rpc=%s code=%s error=%s", name, code_of(error).name, error)
         await context.abort(code_of(error), str(error)[:DETAILS_LIMIT])
+
+
+def ids_of(message: Any) -> tuple[str, ...]:
+    """What a request or a response is about, for the timeline."""
+    return tuple(one for get in _id_getters(message.__class__) if (one := get(message)))
+
+
+@functools.cache
+def _id_getters(kind: type) -> tuple[Callable[[Any], str], ...]:
+    descriptor = getattr(kind, "DESCRIPTOR", None)  # a reply that is encoded already has none
+    fields = [descriptor.fields_by_name[name] for name in IDS if descriptor and name in descriptor.fields_by_name]
+    return tuple(operator.attrgetter("image.image" if field.message_type else field.name) for field in fields)
 
 
 def translate(failure: Exception) -> PodwrightError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import json
 from typing import Any
@@ -16,14 +17,23 @@ from podwright.runtime import config as configuration
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.network import NetworkService, Readiness
 from podwright.runtime.sandbox.userns import UserNamespaces
+from podwright.timeline import Timeline
+
+SLOW_S = 1.0  # calls under way for longer are told in the verbose status
 
 
 class RuntimeRpcs:
     """The family."""
 
     def __init__(
-        self, config: configuration.Config, handlers: Handlers, network: NetworkService, users: UserNamespaces
+        self,
+        config: configuration.Config,
+        handlers: Handlers,
+        network: NetworkService,
+        users: UserNamespaces,
+        timeline: Timeline,
     ) -> None:
+        self._timeline = timeline
         self._config = config
         self._users = users
         self._handlers = handlers
@@ -46,6 +56,8 @@ class RuntimeRpcs:
             # critest asks the file system of what containerd calls its stateDir whether it can map owners.
             places = {"stateDir": f"{self._config.root}/containers"}
             response.info["config"] = json.dumps({**msgspec.to_builtins(self._config), **places})
+            looks = self._timeline.looks(SLOW_S)
+            response.info["underWay"] = json.dumps([dataclasses.asdict(look) for look in looks])
             return response
         state = (network, users, dict(self._handlers.features))
         if self._told is None or self._told[0] != state:

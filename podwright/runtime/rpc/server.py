@@ -19,7 +19,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from podwright.api.v1 import images_pb2, pulls_pb2
+from podwright.api.v1 import images_pb2, pulls_pb2, timeline_pb2
 from podwright.cri.client import MESSAGE_LIMIT_BYTES
 from podwright.cri.endpoint import socket_path
 from podwright.cri.v1 import api_pb2
@@ -27,7 +27,9 @@ from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.runtime.rpc.edge import Edge
 
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(
-    service for file in (api_pb2, images_pb2, pulls_pb2) for service in file.DESCRIPTOR.services_by_name.values()
+    service
+    for file in (api_pb2, images_pb2, pulls_pb2, timeline_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
 )
 
 

@@ -30,6 +30,7 @@ from podwright.runtime.sandbox.paths import SandboxPaths, sandbox_paths
 from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Store
+from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,8 @@ class Builder:
             await self.users.check(sandbox.handler, self.handlers)
         labels = of_sandbox(self.settings.selinux, sandbox)
         label = str(labels.file) if labels is not None else ""
-        await asyncio.to_thread(place.make, sandbox.config, paths, self.settings.containers.shm_size_bytes, label)
+        with Step("namespaces"):
+            await asyncio.to_thread(place.make, sandbox.config, paths, self.settings.containers.shm_size_bytes, label)
         if has_users:
             await self.users.make(sandbox.config, paths)
         sandbox = await self._populate(sandbox, paths)
@@ -158,7 +160,8 @@ class Builder:
         if sandbox.netns and (sandbox.attachment is not None or sandbox.state is SandboxState.CREATING):
             await self.network.detach(attach_request(sandbox), sandbox.attachment)
         if not place.is_unpinned(paths):
-            await asyncio.to_thread(place.unpin, paths)
+            with Step("namespaces"):
+                await asyncio.to_thread(place.unpin, paths)
         current = self.store.find(sandbox.id)
         if current is None:
             return
@@ -178,7 +181,8 @@ class Builder:
 
     async def forget(self, sandbox: Sandbox) -> None:
         """Delete the files, the cgroup parent if it is ours, and the record of one that is torn down."""
-        await asyncio.to_thread(place.unmake, self.paths(sandbox.id))
+        with Step("files"):
+            await asyncio.to_thread(place.unmake, self.paths(sandbox.id))
         await self.settings.parents.remove(sandbox)
         self.store.delete(sandbox.id)
 

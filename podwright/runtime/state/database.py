@@ -20,6 +20,7 @@ from podwright.errors import FailedPrecondition, Internal, ResourceExhausted
 from podwright.runtime.state.checkpoint import Checkpoints
 from podwright.runtime.state.clock import Clock
 from podwright.runtime.state.lock import hold
+from podwright.timeline import Step
 
 FORMAT_VERSION = 1
 # SQLite starts its log anew when it has grown to 1000 pages; with so much always allocated, small changes (the end of
@@ -89,7 +90,8 @@ class Database:
     def execute(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
         """Run one statement. Raises ResourceExhausted when the disk is full and Internal for other failures."""
         try:
-            rows = self._connection.execute(statement, parameters).fetchall()
+            with Step("state"):
+                rows = self._connection.execute(statement, parameters).fetchall()
         except sqlite3.OperationalError as failure:
             if failure.sqlite_errorcode == sqlite3.SQLITE_FULL:
                 raise self._full() from failure

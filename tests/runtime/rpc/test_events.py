@@ -19,6 +19,7 @@ from podwright.runtime.model.sandbox import SandboxState
 from podwright.runtime.rpc.edge import Edge
 from podwright.runtime.rpc.events import EventRpcs
 from podwright.runtime.rpc.server import listen, make_server
+from podwright.timeline import Timeline
 from tests.runtime.events.records import Stores, container, sandbox
 
 FAR_S = 20.0
@@ -31,7 +32,7 @@ class Runtime:
         self.endpoint = f"unix://{root}/s.sock"
         self.stores = Stores(root)
         self.hub = EventHub(self.stores.sandboxes, self.stores.containers)
-        self.edge = Edge()
+        self.edge = Edge(Timeline())
         self.server = make_server([EventRpcs(self.hub)], self.edge)
 
     async def listeners(self, count: int) -> None:

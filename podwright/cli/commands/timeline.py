@@ -1,0 +1,101 @@
+"""`podwright timeline`: what the runtime does, and what took how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import click
+
+from podwright.api.client import timeline
+from podwright.api.v1 import timeline_pb2 as api
+from podwright.cli import options, own_api, table
+from podwright.cli.connection import connected, run_async
+from podwright.cli.invocation import Invocation, pass_invocation
+from podwright.cli.output import as_data, print_data
+
+BAR_WIDTH = 32
+ID_LENGTH = 64  # of a sandbox's and a container's; images go by their names
+SMALL = 0.02  # of its call's time: steps below are left out
+
+
+@click.command("timeline")
+@click.argument("about", metavar="[ID|IMAGE]", required=False, default="")
+@click.option("--last", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="How many calls.")
+@click.option("--slower", "slower_ms", type=float, default=0.0, metavar="MS", help="Only calls that took longer.")
+@click.option("--running", is_flag=True, help="Only calls that are under way.")
+@click.option("--all", "everything", is_flag=True, help="Show also steps that hardly took any time.")
+@options.output_option()
+@pass_invocation
+def command(
+    invocation: Invocation,
+    about: str,
+    last: int,
+    slower_ms: float,
+    running: bool,
+    everything: bool,
+    output: str | None,
+) -> None:
+    """Show what the runtime is doing and what took how long, of all or of one pod, container or image.
+
+    Needs podwright serve.
+    """
+    found = run_async(_calls(invocation, about))
+    wanted = [
+        call
+        for call in found.calls
+        if call.step.duration_ns >= slower_ms * 1e6 and (call.step.under_way or not running)
+    ]
+    if output is not None:
+        print_data(as_data(api.ListCallsResponse(calls=wanted[-last:])), output)
+        return
+    for call in wanted[-last:]:
+        for line in lines(call, everything=everything):
+            click.echo(line)
+
+
+async def _calls(invocation: Invocation, about: str) -> api.ListCallsResponse:
+    async with connected(invocation) as cri:
+        response: api.ListCallsResponse = await own_api.call(
+            cri, timeline(cri).ListCalls, api.ListCallsRequest(id=about)
+        )
+    return response
+
+
+def lines(call: api.Call, *, everything: bool) -> Iterator[str]:
+    """One line for the call, and one for each step: offset and duration in milliseconds, when it was, its name."""
+    began = datetime.fromtimestamp(call.began_at / 1e9).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    about = " ".join(table.short_id(one) if len(one) == ID_LENGTH else one for one in call.ids)
+    yield f"{began}  {call.step.name}  {milliseconds(call.step.duration_ns)} ms  {about}".rstrip() + _ending(call.step)
+    least_ns = 0 if everything else call.step.duration_ns * SMALL
+    for depth, step in _steps(call.step, 0):
+        if step.duration_ns >= least_ns or step.under_way or step.failure:
+            yield (
+                f"{milliseconds(step.offset_ns):>10} {milliseconds(step.duration_ns):>9}  "
+                f"{bar(step, call.step.duration_ns)}  {'  ' * depth}{step.name}{_ending(step)}"
+            )
+
+
+def _steps(step: api.Step, depth: int) -> Iterator[tuple[int, api.Step]]:
+    for inner in step.steps:
+        yield depth, inner
+        yield from _steps(inner, depth + 1)
+
+
+def _ending(step: api.Step) -> str:
+    if step.under_way:
+        return "  (under way)"
+    return f"  failed: {step.failure}" if step.failure else ""
+
+
+def bar(step: api.Step, whole_ns: int) -> str:
+    """When the step was, within its call."""
+    per_cell = max(whole_ns, 1) / BAR_WIDTH
+    begin = min(int(step.offset_ns / per_cell), BAR_WIDTH - 1)
+    end = min(max(round((step.offset_ns + step.duration_ns) / per_cell), begin + 1), BAR_WIDTH)
+    return "·" * begin + "█" * (end - begin) + "·" * (BAR_WIDTH - end)
+
+
+def milliseconds(duration_ns: int) -> str:
+    """With a digit behind the point, or none when it takes long."""
+    return f"{duration_ns / 1e6:.1f}" if duration_ns < 10_000_000_000 else f"{duration_ns / 1e6:.0f}"
