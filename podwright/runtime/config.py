@@ -64,9 +64,12 @@ class SignatureRule(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Signatures(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[signatures]: which images may be pulled, by cosign's signatures."""
+    """[signatures]: which images may be pulled and loaded, by cosign's signatures."""
 
     default: SignatureRule = SignatureRule(action="accept")  # for images without a rule
+    archives: Literal["rules", "accept"] = (
+        "rules"  # of `load`, which bring no signatures: names are as in a pull, or free
+    )
     rules: dict[str, SignatureRule] = {}
 
 

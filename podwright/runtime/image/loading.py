@@ -29,14 +29,16 @@ class Loader:
     async def load(self, chunks: AsyncIterator[bytes], name: str = "") -> list[tuple[str, list[str]]]:
         """Take in an archive as it comes; see `contents.images` for `name`. Returns ids and the names that came.
 
-        Raises FailedPrecondition (damaged, hostile, incomplete), InvalidArgument, ResourceExhausted, and what
-        `chunks` raise; then the store is as it was.
+        Raises FailedPrecondition (damaged, hostile, incomplete), InvalidArgument, ResourceExhausted, Unknown (the
+        policy lets no image of that name come from an archive), and what `chunks` raise; then the store is as it was.
         """
         catalog = self._images.catalog
         folder, limit = catalog.blobs.ingest_folder, self._settings.max_archive_bytes
         async with catalog.leased() as lease:
             async with taken_apart(self._runner, folder, chunks, limit) as members:
                 found = contents.images(members, name)
+                for reference in (each for one in found for each in one.names):
+                    self._images.puller.signatures.check_archived(reference)
                 await self._store(members, found, lease)
             brought = [await self._brought(one, lease) for one in found]
             for one, pulled in zip(found, brought, strict=True):

@@ -59,19 +59,19 @@ class Puller:
         self._logins = Logins(registry, runner)
         self._fetcher = LayerFetcher(blobs, layers, keep_blobs=images.keep_blobs)
         self._reader = DocumentReader(blobs, images.max_layers)
-        self._signatures = Signatures(signatures)
+        self.signatures = Signatures(signatures)
 
     async def pull(
         self, reference: Reference, auth: RegistryAuth | None, lease: Lease, progress: PullProgress
     ) -> Pulled:
         """Bring everything. Raises NotFound, PermissionDenied, FailedPrecondition, ResourceExhausted, Unknown ..."""
-        self._signatures.check_wanted(reference)
+        self.signatures.check_wanted(reference)
         client = Client(reference, auth, self._registry, self._logins)
         async with client:
             with Step("resolve"):
                 resolved = Resolved(digest=reference.digest) if reference.digest else await client.resolve()
             with Step("signatures"):
-                await self._signatures.check(client, reference, resolved.digest)
+                await self.signatures.check(client, reference, resolved.digest)
             lease.blobs.add(resolved.digest)
             if resolved.data is not None:
                 await self._blobs.put(resolved.data)

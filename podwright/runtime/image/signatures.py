@@ -1,4 +1,4 @@
-"""Whether an image may be pulled: fetches its signatures from its registry and has them examined.
+"""Whether an image may be pulled or loaded: fetches its signatures from its registry and has them examined.
 
 Cosign stores them under a tag made of the image's digest, or as referrers of the image (OCI 1.1). A signature proves
 itself, so any server of the registry may give it. Refusals start with the words that the kubelet knows, under the
@@ -55,12 +55,22 @@ class Signatures:
     def __init__(self, settings: config.Signatures) -> None:
         """Raises InvalidArgument for rules that cannot be followed."""
         self._policy = Policy(settings)
+        self._archives_are_free = settings.archives == "accept"
 
     def check_wanted(self, reference: Reference) -> None:
         """Raises Unknown when the image may not be pulled, whoever signed it."""
         requirement = self._policy.requirement(reference.name)
         if requirement.action == "reject":
             raise _refused(str(reference), f"{requirement.rule} rejects it")
+
+    def check_archived(self, reference: Reference) -> None:
+        """Raises Unknown when an image of an archive may not have that name: there are no signatures to look at."""
+        requirement = self._policy.requirement(reference.name)
+        if requirement.action == "accept" or self._archives_are_free:
+            return
+        why = "rejects it" if requirement.action == "reject" else "asks for a signature, and an archive brings none"
+        hint = 'give it another name, or trust all archives by signatures.archives = "accept"'
+        raise _refused(str(reference), f"{requirement.rule} {why}", hint)
 
     async def check(self, client: Client, reference: Reference, digest: str) -> None:
         """Raises Unknown unless the image has the signature that it needs, and what the client raises."""
@@ -83,8 +93,8 @@ class Signatures:
         raise _refused(name, f"{requirement.rule} asks for a signature: {why}")
 
 
-def _refused(name: str, why: str) -> PodwrightError:
-    return Unknown(f"SignatureValidationFailed: {name}: {why}")
+def _refused(name: str, why: str, hint: str = "") -> PodwrightError:
+    return Unknown(f"SignatureValidationFailed: {name}: {why}", hint=hint)
 
 
 async def _bounded(candidates: AsyncIterator[Candidate]) -> AsyncIterator[Candidate]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import subprocess
 import tarfile
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.errors import FailedPrecondition, NotFound, PodwrightError
+from podwright.errors import FailedPrecondition, NotFound, PodwrightError, Unknown
 from podwright.process import PosixProcessRunner
 from podwright.runtime import config
 from podwright.runtime.image.loading import Loader
@@ -216,3 +217,29 @@ async def test_dropped_blobs_are_fetched_for_saving(
         FailedPrecondition, match=r"1 of its blobs are not kept on this node: .* cannot be fetched again"
     ):
         await save(node, tmp_path / "b.tar", form, name)
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ({"default": {"action": "reject"}}, "signatures.default rejects it"),
+        ({"rules": {"docker.io/library": {"action": "reject"}}}, 'rules."docker.io/library" rejects it'),
+        (
+            {"rules": {"docker.io": {"action": "signed", "keys": ["/k"]}}},
+            "asks for a signature, and an archive brings none",
+        ),
+    ],
+)
+async def test_the_policy_is_asked_about_every_name(
+    make_node: MakeNode, policy: dict[str, object], words: str
+) -> None:
+    """What may be pulled only if somebody signed it does not come in by another door."""
+    archive = tar(docker_members({"elsewhere.test/x:1": IMAGE, "busybox:1": OTHER}, {LAYER.diff_id: PLAIN}))
+    node = await make_node(signatures=policy)
+    before = node.leftovers()
+    with pytest.raises(Unknown, match=f"^SignatureValidationFailed: .*{re.escape(words)}.*signatures.archives"):
+        await load(node, archive)
+    assert node.leftovers() == before
+    await node.close()
+    node = await make_node(signatures={**policy, "archives": "accept"})
+    assert len(await load(node, archive)) == 2
