@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from podwright.conformance.pods import sandbox_config
+from podwright.conformance.pods import Pod, sandbox_config
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, PodwrightError
 from tests.faults.faulty import HANDLER, FaultyRuntime
@@ -175,9 +175,12 @@ async def test_a_network_without_a_first_process(
 
 async def test_a_plugin_that_does_not_let_go(cni_node: Node, conf_dir: Path, tmp_path: Path) -> None:
     program = _add_plugin(cni_node, conf_dir, tmp_path, "keeps", KEEPS)
-    pod = await cni_node.sandbox(cni_node.config())
+    pod = await cni_node.sandbox(cni_node.config(namespaces=SHARED_PID))
+    first_process = await _first_process(cni_node, pod)
+    assert first_process.exists()
     with pytest.raises(PodwrightError, match="made up: no cable"):
         await cni_node.remove(pod)
+    assert not first_process.exists()
     assert (await cni_node.status(pod)).state == api.SANDBOX_NOTREADY
     await cni_node.again()
     with pytest.raises(PodwrightError, match="made up: no cable"):
@@ -227,6 +230,12 @@ def _add_plugin(node: Node, conf_dir: Path, tmp_path: Path, name: str, text: str
 
 def _write(conf_dir: Path, document: object) -> None:
     (conf_dir / "10-test.conflist").write_text(json.dumps(document))
+
+
+async def _first_process(node: Node, pod: Pod) -> Path:
+    request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id, verbose=True)
+    answer = await node.cri.call(node.cri.runtime.PodSandboxStatus, request)
+    return Path(f"/proc/{json.loads(answer.info['info'])['pid']}")
 
 
 def _addresses(node: Node) -> list[str]:

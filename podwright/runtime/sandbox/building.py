@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -33,6 +35,9 @@ from podwright.runtime.state import Store
 from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
+
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,22 +97,13 @@ class Builder:
         self.watch_infra(sandbox)
 
     async def _populate(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
-        """Its network and its first process, as far as it wants them: neither needs the other, and both take long.
-
-        One that fails does not stop the other half-way: both have ended when the failure is told.
-        """
+        """Its network and its first process, as far as it wants them: neither needs the other, and both take long."""
         wants_process = sandbox.config.security.namespaces.pid is NamespaceMode.POD
         if not sandbox.netns:
             return await self._start_infra(sandbox) if wants_process else sandbox
         if not wants_process:
             return await self._plug_in(sandbox, paths)
-        plugged, started = await asyncio.gather(
-            self._plug_in(sandbox, paths), self._start_infra(sandbox), return_exceptions=True
-        )
-        if isinstance(plugged, BaseException):
-            raise plugged
-        if isinstance(started, BaseException):
-            raise started
+        plugged, started = await _both(self._plug_in(sandbox, paths), self._start_infra(sandbox))
         return msgspec.structs.replace(started, attachment=plugged.attachment)
 
     async def _plug_in(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
@@ -156,9 +152,7 @@ class Builder:
         watch = self._watches.pop(sandbox.id, None)
         if watch is not None:
             watch.cancel()
-        await self.infra.delete(sandbox)
-        if sandbox.netns and (sandbox.attachment is not None or sandbox.state is SandboxState.CREATING):
-            await self.network.detach(attach_request(sandbox), sandbox.attachment)
+        await _both(self.infra.delete(sandbox), self._unplug(sandbox))
         if not place.is_unpinned(paths):
             with Step("namespaces"):
                 await asyncio.to_thread(place.unpin, paths)
@@ -168,6 +162,10 @@ class Builder:
         state = SandboxState.NOTREADY if current.state is SandboxState.STOPPING else current.state
         if current.attachment is not None or current.infra_pid or current.state is not state:
             self.store.observe(msgspec.structs.replace(current, state=state, attachment=None, infra_pid=0))
+
+    async def _unplug(self, sandbox: Sandbox) -> None:
+        if sandbox.netns and (sandbox.attachment is not None or sandbox.state is SandboxState.CREATING):
+            await self.network.detach(attach_request(sandbox), sandbox.attachment)
 
     async def undo(self, sandbox: Sandbox) -> None:
         """Take back a sandbox that did not become READY; what cannot be undone stays visible as NOTREADY."""
@@ -191,6 +189,16 @@ class Builder:
         await self._shares.settle(timeout_s)
         for watch in self._watches.values():
             watch.cancel()
+
+
+async def _both(one: Coroutine[Any, Any, One], other: Coroutine[Any, Any, Other]) -> tuple[One, Other]:
+    """Their results. One that fails does not stop the other half-way: both have ended when a failure is raised."""
+    first, second = await asyncio.gather(one, other, return_exceptions=True)
+    if isinstance(first, BaseException):
+        raise first
+    if isinstance(second, BaseException):
+        raise second
+    return first, second
 
 
 def attach_request(sandbox: Sandbox) -> AttachRequest:
