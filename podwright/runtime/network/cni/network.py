@@ -29,7 +29,7 @@ from podwright.runtime.network.cni.catalog import Catalog, Found
 from podwright.runtime.network.cni.chain import Chain
 from podwright.runtime.network.cni.config import NetworkList, parse
 from podwright.runtime.network.cni.memory import CAPABILITY, AddressMemory
-from podwright.runtime.network.cni.plugin import PluginRunner
+from podwright.runtime.network.cni.plugin import PluginFile, PluginRunner
 from podwright.runtime.network.request import INTERFACE, AttachRequest
 from podwright.runtime.network.threads import in_fresh_thread
 from podwright.runtime.state import Database, Table
@@ -52,13 +52,21 @@ class CniRecord(Value, frozen=True, kw_only=True):
     added: bool = False
 
 
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """A network as `found`, and as it is used with these plugins: in the one version that they all speak."""
+
+    found: NetworkList
+    files: tuple[PluginFile, ...]
+    network: NetworkList
+
+
 class CniNetwork:
     """The network that [network] cni_conf_dir describes."""
 
     def __init__(self, options: settings.Network, database: Database, runner: ProcessRunner) -> None:
-        plugins = PluginRunner(options.cni_bin_dirs, runner)
-        self._catalog = Catalog(options.cni_conf_dir, plugins)
-        self._chain = Chain(plugins)
+        self._plugins = PluginRunner(options.cni_bin_dirs, runner)
+        self._catalog = Catalog(options.cni_conf_dir, self._plugins)
+        self._chain = Chain(self._plugins)
         self._cache = ResultCache(options.cni_cache_dir)
         self._timeout_s = options.timeout_s
         self._table: Table[CniRecord] = Table(database, "network_cni", CniRecord)
@@ -67,7 +75,7 @@ class CniNetwork:
         self._check: asyncio.Task[None] | None = None
         self._checked = SandboxId("")
         self._detaching: set[SandboxId] = set()
-        self._settled: tuple[NetworkList, NetworkList] | None = None
+        self._settled: Settled | None = None
 
     def look(self) -> Found:
         """What the configuration directory says now."""
@@ -79,8 +87,13 @@ class CniNetwork:
 
     async def status(self) -> str:
         """What the plugins say about taking pods now; empty when nothing is wrong, or they cannot be asked."""
-        network = self.look().network
-        return await self._chain.status(network, STATUS_TIMEOUT_S) if network is not None else ""
+        if self.look().network is None:
+            return ""
+        try:
+            network = await self._network()
+        except PodwrightError as failure:
+            return str(failure)
+        return await self._chain.status(network, STATUS_TIMEOUT_S)
 
     async def attach(self, request: AttachRequest) -> Attachment:
         """ADD, with the addresses that the pod had before where a plugin can be asked for them.
@@ -187,14 +200,16 @@ class CniNetwork:
 
     async def reconcile(self, known: Collection[SandboxId]) -> None:
         """Undo what belongs to no sandbox in `known`, then let the plugins collect their garbage."""
-        for sandbox_id in [key for key in self._records if key not in known]:
-            try:
-                await self.detach(sandbox_id)
-            except PodwrightError as failure:
-                log.warning("leftover CNI attachment stays sandbox=%s: %s", sandbox_id, failure)
+        await asyncio.gather(*(self._drop(sandbox_id) for sandbox_id in self._records if sandbox_id not in known))
         network = self.look().network
         if network is not None:
             await self._chain.collect(network, self._valid_attachments(network.name), GC_TIMEOUT_S)
+
+    async def _drop(self, sandbox_id: SandboxId) -> None:
+        try:
+            await self.detach(sandbox_id)
+        except PodwrightError as failure:
+            log.warning("leftover CNI attachment stays sandbox=%s: %s", sandbox_id, failure)
 
     def _valid_attachments(self, network: str) -> list[dict[str, str]]:
         """Ours, and those that other runtimes on this host have in the common cache: theirs are not our garbage."""
@@ -203,14 +218,17 @@ class CniNetwork:
         return [{"containerID": container_id, "ifname": interface} for container_id, interface in sorted(pairs)]
 
     async def _network(self) -> NetworkList:
-        """The network to use, in a version that its plugins speak: asked once for each configuration."""
+        """The network to use, in a version that its plugins speak: asked once, until it or a plugin changes."""
         found = self.look()
         if found.network is None:
             raise FailedPrecondition(f"no usable CNI network: {found.trouble}", hint="see podwright doctor")
-        if self._settled is None or self._settled[0] is not found.network:
+        files = self._plugins.files(found.network)
+        settled = self._settled
+        if settled is None or settled.found is not found.network or settled.files != files:
             version = await self._chain.settle_version(found.network)
-            self._settled = (found.network, msgspec.structs.replace(found.network, versions=(version,)))
-        return self._settled[1]
+            network = msgspec.structs.replace(found.network, versions=(version,))
+            settled = self._settled = Settled(found=found.network, files=files, network=network)
+        return settled.network
 
     async def _delete(self, network: NetworkList, target: Target, cached: CachedAttachment | None) -> None:
         netns = target.netns if namespaces.is_pinned(target.netns) else ""

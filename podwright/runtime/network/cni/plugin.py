@@ -17,6 +17,8 @@ from podwright.runtime.network.cni.results import Failure
 
 VERSION_TIMEOUT_S = 10.0
 
+PluginFile = tuple[str, int, int, int]  # path, inode, size, time of change in ns: another program has another one
+
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """A plugin, what to do, and with what input."""
@@ -47,6 +49,18 @@ class PluginRunner:
     def missing(self, network: NetworkList) -> str:
         """Which plugin of a network is not installed; empty when all are."""
         return next((plugin.type for plugin in network.plugins if self.find(plugin.type) is None), "")
+
+    def files(self, network: NetworkList) -> tuple[PluginFile, ...]:
+        """What is installed as the network's plugins now. Raises FailedPrecondition when one is missing."""
+        found = []
+        for plugin in network.plugins:
+            path = self._path(plugin.type)
+            try:
+                status = os.stat(path)
+            except OSError as failure:
+                raise FailedPrecondition(f"the CNI plugin {path}: {failure.strerror}") from failure
+            found.append((path, status.st_ino, status.st_size, status.st_mtime_ns))
+        return tuple(found)
 
     async def run(self, invocation: Invocation, timeout_s: float) -> dict[str, Any] | Failure:
         """What the plugin printed, or why it failed.

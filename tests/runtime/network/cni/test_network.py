@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import os
+import shutil
 import stat
 import textwrap
 from pathlib import Path
@@ -80,6 +81,10 @@ class Recorded:
         """Which plugin was called for what, in order; questions that change nothing left out."""
         ordered = [path.name[4:] for path in sorted((self.folder / "calls").iterdir())]
         return [name for name in ordered if not name.endswith(("-VERSION", "-STATUS"))]
+
+    def versions_asked(self) -> int:
+        """How often a plugin had to say what it speaks."""
+        return len([path for path in (self.folder / "calls").iterdir() if path.name.endswith("-VERSION")])
 
     def call(self, name: str) -> tuple[dict[str, str], dict[str, Any]]:
         """Environment and input of the last call of that name."""
@@ -260,8 +265,32 @@ async def test_the_best_common_version_is_spoken(recorded: Recorded) -> None:
     assert recorded.call("first-ADD")[1]["cniVersion"] == "1.0.0"
 
 
+async def test_a_plugin_is_asked_once_what_it_speaks(recorded: Recorded) -> None:
+    """By the time the first pod comes; again when it is another program."""
+    assert recorded.world.service.readiness().ready
+    recorded.configure()
+    await recorded.world.service.start()
+    assert recorded.versions_asked() == 2
+    for name in ("one", "two"):
+        await recorded.world.attached(name=name)
+    assert recorded.versions_asked() == 2
+    (recorded.folder / "versions").write_text('{"supportedVersions": ["1.0.0"]}')
+    recorded.configure(cniVersions=["1.0.0", "1.1.0"])
+    await recorded.world.attached(name="three")
+    assert recorded.call("first-ADD")[1]["cniVersion"] == "1.0.0"
+    assert recorded.versions_asked() == 4
+    (recorded.folder / "versions").write_text('{"supportedVersions": ["1.0.0", "1.1.0"]}')
+    (recorded.folder / "second").rename(recorded.folder / "older")
+    shutil.copy(recorded.folder / "older", recorded.folder / "second")
+    await recorded.world.attached(name="four")
+    assert recorded.call("first-ADD")[1]["cniVersion"] == "1.1.0"
+    assert recorded.versions_asked() == 6
+
+
 async def test_a_version_that_a_plugin_lacks(recorded: Recorded) -> None:
     (recorded.folder / "versions").write_text('{"supportedVersions": ["0.4.0"]}')
+    await recorded.world.service.start()
+    assert "plugin first speaks 0.4.0" in recorded.world.service.readiness().message
     with pytest.raises(FailedPrecondition, match=r"plugin first speaks 0.4.0, the configuration wants 1.1.0"):
         await recorded.world.attached()
 
@@ -363,6 +392,16 @@ async def test_reconcile(recorded: Recorded) -> None:
     assert collected["cni.dev/valid-attachments"] == [{"containerID": kept.sandbox_id, "ifname": "eth0"}]
     assert "CNI_CONTAINERID" not in env
     assert lost.sandbox_id == recorded.call("first-DEL")[0]["CNI_CONTAINERID"]
+
+
+async def test_leftovers_are_dropped_side_by_side(recorded: Recorded) -> None:
+    """One that takes its time keeps no other waiting: here each DEL ends when the other one is under way."""
+    for name in ("one", "two"):
+        await recorded.world.attached(name=name)
+    both = 'touch "$here/$CNI_CONTAINERID.seen"; until [ "$(ls "$here" | grep -c seen)" = 2 ]; do sleep 0.01; done'
+    recorded.when("second", "DEL", both)
+    await recorded.world.restart(set())
+    assert not cache_files(recorded.world)  # nor was either killed at its deadline, which would have kept it
 
 
 async def test_attachments_are_checked_after_a_restart(recorded: Recorded, caplog: pytest.LogCaptureFixture) -> None:
