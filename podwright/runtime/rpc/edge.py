@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import grpc
 
 from podwright.cri.status import code_of
+from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Internal, PodwrightError, ResourceExhausted, Unavailable, Unimplemented
 from podwright.timeline import Timeline
 
@@ -27,7 +28,7 @@ StreamMethod = Callable[[Any, Any], AsyncGenerator[Any, None]]
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
 
-IDS = ("pod_sandbox_id", "container_id", "image")  # fields of requests and responses
+IDS = ("pod_sandbox_id", "container_id")  # fields of requests and responses
 DETAILS_LIMIT = 4096  # HTTP/2 carries the message in a header, and peers bound those
 
 
@@ -126,8 +127,11 @@ def ids_of(message: Any) -> tuple[str, ...]:
 @functools.cache
 def _id_getters(kind: type) -> tuple[Callable[[Any], str], ...]:
     descriptor = getattr(kind, "DESCRIPTOR", None)  # a reply that is encoded already has none
-    fields = [descriptor.fields_by_name[name] for name in IDS if descriptor and name in descriptor.fields_by_name]
-    return tuple(operator.attrgetter("image.image" if field.message_type else field.name) for field in fields)
+    fields = descriptor.fields_by_name if descriptor is not None else {}
+    found = [name for name in IDS if name in fields]
+    if "image" in fields and fields["image"].message_type is api.ImageSpec.DESCRIPTOR:
+        found.append("image.image")
+    return tuple(operator.attrgetter(name) for name in found)
 
 
 def translate(failure: Exception) -> PodwrightError:
