@@ -22,6 +22,7 @@ from podwright.runtime import config
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Attachment, PortMapping, Protocol
 from podwright.runtime.network import links
+from podwright.runtime.network.bandwidth import bandwidth
 from podwright.runtime.network.deletions import Deletions
 from podwright.runtime.network.firewall.backend import Firewall, choose
 from podwright.runtime.network.firewall.rules import Published, Scope
@@ -77,6 +78,7 @@ class BridgeNetwork:
     async def attach(self, request: AttachRequest) -> Attachment:
         """Plug a sandbox in. Raises PodwrightError; the caller then calls `detach`."""
         ports = wanted(request.port_mappings)
+        bandwidth(request.annotations)  # what is no limit is refused before anything is changed
         if self.holds(request.sandbox_id):
             await self.detach(request.sandbox_id)
         await self._finish_earlier(_pod(request))
@@ -185,6 +187,7 @@ class BridgeNetwork:
             interface=self._leases.pool.interface(lease.addresses[0]),
             gateway=self._spec.gateway,
             bridge=state,
+            bandwidth=bandwidth(request.annotations),
         )
         try:
             await in_fresh_thread(lambda: links.plug(plan))

@@ -15,7 +15,8 @@ import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, PodwrightError
 from podwright.linux import libc, namespaces
-from podwright.runtime.network.netlink import requests
+from podwright.runtime.network.bandwidth import Bandwidth
+from podwright.runtime.network.netlink import requests, shaping
 from podwright.runtime.network.netlink.codec import Request
 from podwright.runtime.network.netlink.connection import Connection
 from podwright.runtime.network.netlink.replies import Link, Route
@@ -50,6 +51,7 @@ class Plug(msgspec.Struct, frozen=True, kw_only=True):
     interface: IPv4Interface
     gateway: IPv4Interface
     bridge: BridgeState
+    bandwidth: Bandwidth = Bandwidth()
 
 
 def mac_for(interface: IPv4Interface) -> bytes:
@@ -140,6 +142,8 @@ def plug(plan: Plug) -> None:
                 )
             )
             host.perform(requests.set_alias(plan.veth, plan.alias), requests.set_hairpin(plan.veth))
+            if plan.bandwidth.ingress_bits_s:
+                _limit(host, plan.veth, plan.bandwidth.ingress_bits_s)
         libc.setns(fd, namespaces.CLONE_NEWNET)
     finally:
         os.close(fd)
@@ -151,6 +155,18 @@ def plug(plan: Plug) -> None:
             requests.add_address(index, plan.interface),
             requests.add_default_route(index, plan.gateway.ip),
         )
+        if plan.bandwidth.egress_bits_s:
+            _limit(pod, INTERFACE, plan.bandwidth.egress_bits_s)
+
+
+def _limit(connection: Connection, name: str, bits_s: int) -> None:
+    """What a pod receives is limited where the host sends it, what it sends at its own end."""
+    try:
+        connection.perform(shaping.limit_rate(socket.if_nametoindex(name), bits_s))
+    except FileNotFoundError as missing:  # the kernel's word for a kind of queue that it does not know
+        raise FailedPrecondition(
+            "this kernel cannot limit a pod's traffic", hint="load the kernel module sch_tbf, or drop the annotation"
+        ) from missing
 
 
 def bring_up_loopback(netns: str) -> None:

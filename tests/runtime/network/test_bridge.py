@@ -86,6 +86,24 @@ async def test_a_pod_cannot_reach_the_host_s_loopback(world: World) -> None:
         assert await _arrives(attacker, secret, target)  # so it was the guard
 
 
+async def test_a_pods_traffic_is_limited(world: World) -> None:
+    pod = world.pod()
+    limits = {"kubernetes.io/ingress-bandwidth": "10M", "kubernetes.io/egress-bandwidth": "40G"}
+    pod.attachment = await world.service.attach(pod.request(annotations=limits))
+    assert " rate 10Mbit burst 64Kb " in on_host("tc", "qdisc", "show", "dev", pod.attachment.detail["veth"])
+    assert " rate 40Gbit " in pod.run("tc", "qdisc", "show", "dev", "eth0")
+    async with serving(pod, 80, "pod"):
+        assert (await dial(HOST, pod.ip, 80)).startswith("pod")
+    await world.detach(pod)
+
+
+async def test_a_limit_that_is_none_is_refused(world: World) -> None:
+    pod = world.pod()
+    with pytest.raises(InvalidArgument, match="egress-bandwidth"):
+        await world.service.attach(pod.request(annotations={"kubernetes.io/egress-bandwidth": "fast"}))
+    assert not bridge_ports(world.part.bridge)
+
+
 async def test_detach_leaves_nothing(world: World) -> None:
     pod = await world.attached(PortMapping(container_port=80, host_port=free_port()))
     await world.detach(pod)

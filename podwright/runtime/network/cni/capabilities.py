@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from podwright.errors import InvalidArgument
-from podwright.runtime.network.cni.bandwidth import bandwidth
+from podwright.runtime.network.bandwidth import bandwidth
 from podwright.runtime.network.request import AttachRequest
 
+BURST_BITS = 2**32 - 1  # what the field's runtimes hand to the bandwidth plugin
 POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations"
 
 
@@ -26,7 +27,7 @@ def capability_arguments(request: AttachRequest) -> dict[str, Any]:
     ]
     if ports:
         found["portMappings"] = ports
-    if limits := bandwidth(request.annotations):
+    if limits := _bandwidth(request):
         found["bandwidth"] = limits
     if request.dns is not None:
         found["dns"] = {
@@ -38,6 +39,15 @@ def capability_arguments(request: AttachRequest) -> dict[str, Any]:
         found["cgroupPath"] = request.cgroup_parent
     if request.annotations:
         found[POD_ANNOTATIONS] = dict(request.annotations)
+    return found
+
+
+def _bandwidth(request: AttachRequest) -> dict[str, int]:
+    limits = bandwidth(request.annotations)
+    found: dict[str, int] = {}
+    for prefix, rate in (("ingress", limits.ingress_bits_s), ("egress", limits.egress_bits_s)):
+        if rate:
+            found |= {f"{prefix}Rate": rate, f"{prefix}Burst": BURST_BITS}
     return found
 
 

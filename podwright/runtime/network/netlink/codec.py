@@ -17,6 +17,7 @@ NLM_F_CAPPED = 0x100
 NLM_F_ACK_TLVS = 0x200
 NLM_F_DUMP = 0x300
 NLM_F_EXCL = 0x200
+NLM_F_REPLACE = 0x100  # in a request that makes something
 NLM_F_CREATE = 0x400
 
 NLA_F_NESTED = 0x8000

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import DnsConfig, PortMapping, Protocol, SandboxName
+from podwright.runtime.network.bandwidth import INGRESS
 from podwright.runtime.network.cni import calls
-from podwright.runtime.network.cni.bandwidth import EGRESS, INGRESS, bandwidth, parse_quantity
 from podwright.runtime.network.cni.capabilities import capability_arguments, cni_args
 from podwright.runtime.network.cni.config import parse
 from podwright.runtime.network.request import AttachRequest
@@ -108,56 +104,3 @@ def test_names_that_would_break_cni_args(name: str) -> None:
     request = AttachRequest(sandbox_id=SandboxId("x"), name=SandboxName(name=name, namespace="n", uid="u"), netns="/n")
     with pytest.raises(InvalidArgument, match="K8S_POD_NAME"):
         cni_args(request)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("0", 0),
-        ("12", 12),
-        ("1.5k", 1500),
-        (".5M", 500_000),
-        ("10M", 10**7),
-        ("2Gi", 2 * 1024**3),
-        ("1Ki", 1024),
-        ("3e6", 3 * 10**6),
-        ("2E3", 2000),
-        ("1E", 10**18),
-        ("500m", Decimal("0.5")),
-        ("-1k", -1000),
-    ],
-)
-def test_quantities(text: str, expected: Decimal | int) -> None:
-    assert parse_quantity(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "M", "1 M", "1MB", "0x10", "1e", "\u0661", "nan", "inf", "1_000", "--1"])
-def test_no_quantities(text: str) -> None:
-    with pytest.raises(InvalidArgument):
-        parse_quantity(text)
-
-
-@given(st.text(max_size=12))
-def test_any_text_is_a_quantity_or_refused(text: str) -> None:
-    try:
-        parse_quantity(text)
-    except InvalidArgument:
-        return
-
-
-@pytest.mark.parametrize(
-    ("annotations", "expected"),
-    [
-        ({}, {}),
-        ({EGRESS: "1k"}, {"egressRate": 1000, "egressBurst": 4294967295}),
-        ({INGRESS: "1P"}, {"ingressRate": 10**15, "ingressBurst": 4294967295}),
-    ],
-)
-def test_bandwidth(annotations: dict[str, str], expected: dict[str, Any]) -> None:
-    assert bandwidth(annotations) == expected
-
-
-@pytest.mark.parametrize("value", ["999", "2P", "-1M", "fast"])
-def test_bandwidth_refused(value: str) -> None:
-    with pytest.raises(InvalidArgument, match=EGRESS):
-        bandwidth({EGRESS: value})

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
+import msgspec
+
 from podwright.errors import InvalidArgument
 
 INGRESS = "kubernetes.io/ingress-bandwidth"
 EGRESS = "kubernetes.io/egress-bandwidth"
 LOWEST_BITS = 10**3
 HIGHEST_BITS = 10**15
-BURST_BITS = 2**32 - 1  # what the field's runtimes hand to the bandwidth plugin
 
 _QUANTITY = re.compile(
     r"([+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30}))(?:[eE]([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)", re.ASCII
@@ -26,6 +27,13 @@ _SUFFIXES = {
 }
 
 
+class Bandwidth(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of a pod's traffic, as the pod sees its directions; 0 is none."""
+
+    ingress_bits_s: int = 0
+    egress_bits_s: int = 0
+
+
 def parse_quantity(text: str) -> Decimal:
     """A number as Kubernetes writes them: 10M, 1.5Gi, 2e6. Raises InvalidArgument."""
     match = _QUANTITY.fullmatch(text.strip())
@@ -36,21 +44,18 @@ def parse_quantity(text: str) -> Decimal:
     return Decimal(number) * scale
 
 
-def bandwidth(annotations: Mapping[str, str]) -> dict[str, int]:
-    """The capability argument of the bandwidth plugin, rates in bits a second; empty without a limit.
+def bandwidth(annotations: Mapping[str, str]) -> Bandwidth:
+    """What the annotations ask for. Raises InvalidArgument for limits below 1k or above 1P, and for no quantities."""
+    return Bandwidth(ingress_bits_s=_rate(annotations, INGRESS), egress_bits_s=_rate(annotations, EGRESS))
 
-    Raises InvalidArgument for limits below 1k or above 1P, and for what is no quantity.
-    """
-    found: dict[str, int] = {}
-    for annotation, prefix in ((INGRESS, "ingress"), (EGRESS, "egress")):
-        if annotation not in annotations:
-            continue
-        try:
-            rate = parse_quantity(annotations[annotation])
-        except InvalidArgument as failure:
-            raise InvalidArgument(f"annotation {annotation}: {failure.message}", hint=failure.hint) from failure
-        if not LOWEST_BITS <= rate <= HIGHEST_BITS:
-            raise InvalidArgument(f"annotation {annotation}: {annotations[annotation]} is not within 1k and 1P")
-        found[f"{prefix}Rate"] = int(rate)
-        found[f"{prefix}Burst"] = BURST_BITS
-    return found
+
+def _rate(annotations: Mapping[str, str], name: str) -> int:
+    if name not in annotations:
+        return 0
+    try:
+        rate = parse_quantity(annotations[name])
+    except InvalidArgument as failure:
+        raise InvalidArgument(f"annotation {name}: {failure.message}", hint=failure.hint) from failure
+    if not LOWEST_BITS <= rate <= HIGHEST_BITS:
+        raise InvalidArgument(f"annotation {name}: {annotations[name]} is not within 1k and 1P")
+    return int(rate)
