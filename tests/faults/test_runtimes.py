@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from podwright.conformance.pods import DEAF, SLEEP
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import DeadlineExceeded, InvalidArgument, Unknown
+from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, Unknown
 from tests.faults.faulty import HANDLER, FaultyRuntime
 from tests.faults.node import Node, eventually, running_node
 from tests.fixtures import FreshPodwright
@@ -33,6 +34,25 @@ async def test_a_runtime_that_hangs(faulty_node: Node, faulty: FaultyRuntime, ve
     status = await pod.status(container)
     assert (status.state, status.exit_code, status.reason) == (api.CONTAINER_EXITED, 128, "StartError")
     await faulty_node.audited()
+    await faulty_node.emptied()
+
+
+async def test_what_is_being_started_is_not_removed(faulty_node: Node, faulty: FaultyRuntime) -> None:
+    pod = await faulty_node.pod(handler=HANDLER)
+    container = await pod.create()
+    faulty.commit("hang start")
+    starting = asyncio.ensure_future(pod.start(container))
+    request = api.ContainerStatusRequest(container_id=container, verbose=True)
+
+    async def is_under_way() -> bool:
+        info = (await pod.cri.call(pod.cri.runtime.ContainerStatus, request)).info
+        return bool(json.loads(info["info"])["monitorPid"])
+
+    await eventually(is_under_way, "it is being started")
+    with pytest.raises(FailedPrecondition, match="is being started"):
+        await pod.cri.call(pod.cri.runtime.RemoveContainer, api.RemoveContainerRequest(container_id=container))
+    with pytest.raises(DeadlineExceeded):
+        await starting
     await faulty_node.emptied()
 
 

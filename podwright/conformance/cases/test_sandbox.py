@@ -111,6 +111,33 @@ async def test_requests_at_once_make_one_sandbox(cri_server: CriPeer) -> None:
     await remove_pod(cri, answers[0].pod_sandbox_id)
 
 
+async def test_a_pod_is_seen_once_it_is_ready(cri_server: CriPeer) -> None:
+    """However often a client lists while pods are made, those that it sees are READY and have their addresses."""
+    cri = cri_server.client
+    configs = [sandbox_config(cri_server) for _ in range(4)]
+    own = {config.metadata.uid for config in configs}
+    runs = asyncio.gather(
+        *(cri.call(cri.runtime.RunPodSandbox, api.RunPodSandboxRequest(config=config)) for config in configs)
+    )
+    seen: list[api.PodSandboxStatus] = []
+    while not runs.done():
+        listed = await cri.call(cri.runtime.ListPodSandbox, api.ListPodSandboxRequest())
+        for item in listed.items:
+            if item.metadata.uid in own:
+                request = api.PodSandboxStatusRequest(pod_sandbox_id=item.id)
+                seen.append((await cri.call(cri.runtime.PodSandboxStatus, request)).status)
+    for made in await runs:
+        await remove_pod(cri, made.pod_sandbox_id)
+    assert all(status.state == api.SANDBOX_READY and status.network.ip for status in seen)
+
+
+async def test_a_removed_pod_s_name_is_free(run_pod: RunPod) -> None:
+    async with run_pod() as first:
+        metadata = first.config.metadata
+    async with run_pod(metadata=metadata) as second:
+        assert second.id != first.id
+
+
 @pytest.mark.deviates("containerd", "answers UNKNOWN")
 async def test_a_missing_config_is_refused(cri_server: CriPeer) -> None:
     cri = cri_server.client
