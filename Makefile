@@ -9,6 +9,8 @@ STAMP := .venv/.stamp
 # What the leak check at the end of the suite counts: `host` is everything new on this machine, `own` only what
 # can be traced to the tests (for a machine where other people start containers at the same time).
 LEAKS ?= host
+# How many processes run the suite: containers mostly wait, so that there may be more than processors.
+WORKERS ?= 3
 # Further arguments for pytest, the demo or the bench.
 ARGS ?=
 
@@ -51,7 +53,7 @@ bytecode: venv
 	@$(BIN)/python -m compileall -q podwright tools
 
 test: setup venv bytecode ## the whole suite (root; starts containers and containerd)
-	$(BIN)/python -m pytest --leaks=$(LEAKS) $(ARGS)
+	$(BIN)/python -m pytest --leaks=$(LEAKS) -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-fast: venv ## the tests that need neither root nor a peer
 	$(BIN)/python -m pytest -m "not root and not peer" $(ARGS)

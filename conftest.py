@@ -4,3 +4,4 @@ cases in podwright/conformance/, which run here on servers that the fixtures sta
 
 from tests.fixtures import *  # noqa: F403 # pytest finds fixtures and hooks by their names
 from tests.harness.quiet_gc import *  # noqa: F403 # as above
+from tests.harness.session import *  # noqa: F403 # as above

@@ -1,14 +1,14 @@
-"""Fixtures that every test may use, the conformance cases too, and the leak check that ends the session.
+"""Fixtures that every test may use, the conformance cases too.
 
 The `conftest` at the top of the repository makes them known to pytest.
 
-Servers are started on first use and live as long as the session; `fresh_podwright` makes one for a single test.
+Servers are started on first use and live as long as the session, one of each in every process that runs tests;
+`fresh_podwright` makes one for a single test.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,29 +21,11 @@ from tests.harness.containerd import Containerd
 from tests.harness.podwright import Podwright, Settings
 from tests.harness.scratch import Scratch
 from tests.harness.server import CriServer
-from tests.harness.sweep import sweep
-from tools.leaks import leaked, remove_empty_parents, report, snapshot
+from tests.harness.session import SHARE
 from tools.registry import Registry, push_samples, write_hosts
 
 NEEDS_ROOT = "needs root: run the suite as root, or `make test-fast` for what works without"
 FreshPodwright = Callable[..., Podwright]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--leaks`: what the check at the end counts."""
-    parser.addoption(
-        "--leaks",
-        choices=("own", "host"),
-        default="own",
-        help="count what can be traced to this run (own), or everything new on this machine (host)",
-    )
-
-
-def pytest_configure() -> None:
-    """What the suite starts gets signals as from a terminal: in the background (`&`, nohup) they are ignored."""
-    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
-        signal.signal(number, usual)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,20 +37,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=NEEDS_ROOT))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def scratch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    """This session's private names and directory. Set up first, so its end comes last: the leak check."""
-    own = Scratch()
-    scope = own.scope(tmp_path_factory.getbasetemp())
-    before = snapshot(scope)
-    yield own
-    remove_empty_parents(scope)
-    things = leaked(before, scope, whole_host=request.config.getoption("--leaks") == "host")
-    if things:
-        sweep(scope, settle_s=0)
-    own.close()
-    if things:
-        pytest.fail(report(things), pytrace=False)
+@pytest.fixture(scope="session")
+def scratch(request: pytest.FixtureRequest) -> Scratch:
+    """This process's private names and directory."""
+    return Scratch(request.config.stash[SHARE])
 
 
 @pytest.fixture(scope="session")

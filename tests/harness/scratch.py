@@ -1,7 +1,7 @@
 """One test session's private part of the machine: a directory, names, addresses, cgroup parents.
 
-Sessions run side by side on one host, so everything that a test makes carries the session's tag; the leak check
-tells ours from theirs by it.
+Sessions run side by side on one host, and a session in several processes, so everything that a test makes carries the
+tag of its session and its process; the leak check tells ours from theirs by it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import shutil
 import subprocess
 import tempfile
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.leaks import Scope
+
+SESSION_PREFIX, PROCESS_PREFIX = 17, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,27 +44,69 @@ class Part:
         )
 
 
-class Scratch:
-    """Hands out parts; made once per session."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one session has to itself; plain words, which can be sent to another process."""
 
-    def __init__(self) -> None:
-        """Make the directory; its path is short because socket paths end at 107 bytes."""
-        self.tag = secrets.token_hex(3)
-        self.directory = Path(tempfile.mkdtemp(prefix=f"pwt-{self.tag}-"))
-        self.directory.chmod(0o711)  # pods with users of their own must get through
-        self.cgroup_parent = f"/pwt-{self.tag}"
-        self._network = free_network()
-        self._subnets = deque(self._network.subnets(new_prefix=24))
-        self._numbers = itertools.count()
+    tag: str
+    directory: str
+    cgroup_parent: str
+    network: str
 
-    def scope(self, *more_roots: Path) -> Scope:
-        """How to recognise what this session made, in the scratch directory and in `more_roots`."""
+    def of(self, number: int) -> Share:
+        """The share of one of the session's processes. Networks come round again when there are many."""
+        networks = list(ipaddress.IPv4Network(self.network).subnets(new_prefix=PROCESS_PREFIX))
+        return Share(
+            tag=f"{self.tag}{number}",
+            directory=_open_directory(Path(self.directory, f"w{number}")),
+            cgroup_parent=f"{self.cgroup_parent}/w{number}",
+            network=str(networks[number % len(networks)]),
+        )
+
+    def scope(self, *more_roots: str) -> Scope:
+        """How to recognise what was made on this share, in its directory and in `more_roots`."""
         return Scope(
-            roots=(str(self.directory), *map(str, more_roots)),
+            roots=(self.directory, *more_roots),
             links=(f"pw{self.tag}",),
             cgroups=(self.cgroup_parent,),
-            addresses=tuple(address_prefix(subnet) for subnet in self._network.subnets(new_prefix=24)),
+            addresses=tuple(address_prefix(subnet) for subnet in _server_subnets(self.network)),
         )
+
+
+def new_share() -> Share:
+    """A new session's; makes the directory, whose path is short because socket paths end at 107 bytes."""
+    tag = secrets.token_hex(3)
+    return Share(
+        tag=tag,
+        directory=_open_directory(Path(tempfile.gettempdir(), f"pwt-{tag}")),
+        cgroup_parent=f"/pwt-{tag}",
+        network=str(free_network()),
+    )
+
+
+def _open_directory(path: Path) -> str:
+    path.mkdir()
+    path.chmod(0o711)  # pods with users of their own must get through
+    return str(path)
+
+
+def _server_subnets(network: str) -> Iterator[ipaddress.IPv4Network]:
+    return ipaddress.IPv4Network(network).subnets(new_prefix=24)
+
+
+class Scratch:
+    """Hands out parts of a share."""
+
+    def __init__(self, share: Share | None = None) -> None:
+        """Without a share, of a new one."""
+        self.share = share or new_share()
+        self.directory = Path(self.share.directory)
+        self._subnets = deque(_server_subnets(self.share.network))
+        self._numbers = itertools.count()
+
+    def scope(self) -> Scope:
+        """How to recognise what was made here."""
+        return self.share.scope()
 
     def part(self, name: str, *, keep: bool = False) -> Part:
         """A new part; its directory exists. Subnets come round again, but for those kept for the whole session."""
@@ -73,9 +118,9 @@ class Scratch:
         directory.mkdir()
         return Part(
             directory=directory,
-            bridge=f"pw{self.tag}x{number}",  # at most 15 characters: IFNAMSIZ
+            bridge=f"pw{self.share.tag}x{number}",  # at most 15 characters: IFNAMSIZ
             subnet=subnet,
-            cgroup_parent=f"{self.cgroup_parent}/{name}{number}",
+            cgroup_parent=f"{self.share.cgroup_parent}/{name}{number}",
         )
 
     def close(self) -> None:
@@ -84,11 +129,13 @@ class Scratch:
 
 
 def free_network() -> ipaddress.IPv4Network:
-    """A random /20 below 10.0.0.0/8 that no route of this machine touches."""
+    """A random network below 10.0.0.0/8, for eight processes, that no route of this machine touches."""
     routes = _routes()
     while True:
-        base = ipaddress.IPv4Address("10.0.0.0") + (random.randrange(1 << 12) << 12)
-        candidate = ipaddress.IPv4Network((base, 20))
+        base = ipaddress.IPv4Address("10.0.0.0") + (
+            random.randrange(1 << (SESSION_PREFIX - 8)) << (32 - SESSION_PREFIX)
+        )
+        candidate = ipaddress.IPv4Network((base, SESSION_PREFIX))
         if not any(candidate.overlaps(route) for route in routes):
             return candidate
 
