@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.podwright import Podwright
-from tools.leaks import snapshot
+from tools.leaks import PODS, snapshot
 
 CONTAINER = re.compile(r"/[0-9a-f]{64}$")  # cgroups above are those of whoever named them in a request
 SETTLE_S = 20.0  # links are deleted in the background, one after the other on the whole host
@@ -57,7 +57,7 @@ def _on_host(server: Podwright, known: set[str], running: set[str], attached: se
     """Mounts, links, processes and cgroups."""
     findings = []
     links = 0
-    for thing in snapshot(server.part.scope):
+    for thing in snapshot(server.part.scope, PODS):
         if not thing.ours:
             continue
         words = f"{thing.name} {thing.detail}"

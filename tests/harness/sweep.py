@@ -10,9 +10,8 @@ import signal
 import subprocess
 import time
 
-from tools.leaks import Scope, Thing, remove_empty_parents, snapshot
+from tools.leaks import PODS, Scope, Thing, remove_empty_parents, snapshot
 
-REAPED_KINDS = ("process", "mount", "link", "cgroup")
 EXIT_WAIT_S = 5.0
 POLL_S = 0.05
 
@@ -23,11 +22,8 @@ def sweep(scope: Scope, *, settle_s: float = 2.0) -> list[Thing]:
     deadline = time.monotonic() + settle_s
     while (found := _ours(scope)) and time.monotonic() < deadline:
         time.sleep(POLL_S)
-    for thing in found:
-        if thing.kind == "process":
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(thing.name.split()[0]), signal.SIGKILL)
-    _wait_for_exits(scope)
+    if any(thing.kind == "process" for thing in found):
+        _kill(scope, found)
     mounts = sorted((thing.name.partition(" #")[0] for thing in found if thing.kind == "mount"), reverse=True)
     for point in mounts:
         subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
@@ -42,13 +38,15 @@ def sweep(scope: Scope, *, settle_s: float = 2.0) -> list[Thing]:
 
 
 def _ours(scope: Scope) -> list[Thing]:
-    return sorted(
-        (thing for thing in snapshot(scope) if thing.ours and thing.kind in REAPED_KINDS),
-        key=lambda thing: (thing.kind, thing.name),
-    )
+    return sorted((thing for thing in snapshot(scope, PODS) if thing.ours), key=lambda thing: (thing.kind, thing.name))
 
 
-def _wait_for_exits(scope: Scope) -> None:
+def _kill(scope: Scope, found: list[Thing]) -> None:
+    """Kill the processes among the things, and wait until none of ours is left."""
+    for thing in found:
+        if thing.kind == "process":
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(thing.name.split()[0]), signal.SIGKILL)
     deadline = time.monotonic() + EXIT_WAIT_S
     while any(thing.kind == "process" for thing in _ours(scope)) and time.monotonic() < deadline:
         time.sleep(POLL_S)

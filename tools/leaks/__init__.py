@@ -6,7 +6,7 @@ whoever made the things.
 
 from tools.leaks.cgroups import remove_empty_parents
 from tools.leaks.report import report
-from tools.leaks.snapshot import leaked, snapshot
+from tools.leaks.snapshot import PODS, leaked, snapshot
 from tools.leaks.thing import Scope, Thing
 
-__all__ = ["Scope", "Thing", "leaked", "remove_empty_parents", "report", "snapshot"]
+__all__ = ["PODS", "Scope", "Thing", "leaked", "remove_empty_parents", "report", "snapshot"]

@@ -16,12 +16,13 @@ OUR_DEFAULT = "podwright"  # the first part of the daemon's default parent
 
 def cgroups(scope: Scope) -> Iterator[Thing]:
     """Groups below our parents or the daemon's default, and any group that is named after a container."""
+    parents = _parents(scope)
     for hierarchy in hierarchies():
         for folder, names, _ in os.walk(hierarchy):
             for name in names:
-                path = os.path.join(folder, name)
-                inside = os.path.relpath(path, hierarchy)
-                ours = any(inside == parent or inside.startswith(f"{parent}/") for parent in _parents(scope))
+                path = f"{folder}/{name}"
+                inside = path[len(hierarchy) + 1 :]
+                ours = any(inside == parent or inside.startswith(f"{parent}/") for parent in parents)
                 if ours or inside.split("/")[0] == OUR_DEFAULT or CONTAINER_ID.search(name):
                     yield Thing(kind="cgroup", name=path, ours=ours)
 

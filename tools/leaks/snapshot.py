@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Sequence
 
 from tools.leaks.cgroups import cgroups
 from tools.leaks.files import files
@@ -11,13 +12,15 @@ from tools.leaks.network import links, rules
 from tools.leaks.processes import processes
 from tools.leaks.thing import Scope, Thing
 
-SOURCES = (mounts, named_netns, links, rules, processes, cgroups, files)
+Source = Callable[[Scope], Iterator[Thing]]
+PODS: Sequence[Source] = (mounts, links, processes, cgroups)  # what there is of each pod, and can be taken away
+ALL: Sequence[Source] = (*PODS, named_netns, rules, files)
 POLL_S = 0.2
 
 
-def snapshot(scope: Scope) -> frozenset[Thing]:
-    """What is there now, in all sources."""
-    return frozenset(thing for source in SOURCES for thing in source(scope))
+def snapshot(scope: Scope, sources: Sequence[Source] = ALL) -> frozenset[Thing]:
+    """What is there now."""
+    return frozenset(thing for source in sources for thing in source(scope))
 
 
 def leaked(before: frozenset[Thing], scope: Scope, *, whole_host: bool = True, settle_s: float = 5.0) -> list[Thing]:
