@@ -8,12 +8,11 @@ import json
 import shutil
 import socket
 import subprocess
-from types import TracebackType
-from typing import Self
+from collections.abc import Sequence
 
+from tests.harness.daemon import Daemon
 from tests.harness.scratch import Part
 from tests.harness.sweep import sweep
-from tools.background import Background, StartError
 
 PROGRAM = "dockerd"
 TIMEOUT_S = 10.0
@@ -29,18 +28,18 @@ def is_installed() -> bool:
     return shutil.which(PROGRAM) is not None
 
 
-class DockerEngine:
-    """dockerd with a containerd of its own. Use as a context manager; containers must be gone before the end."""
+class DockerEngine(Daemon):
+    """dockerd with a containerd of its own."""
 
     name = "docker"
+    start_s = 60.0
+    stop_s = 30.0
 
     def __init__(self, part: Part) -> None:
-        """Take the part and write the configuration there."""
-        self.part = part
-        self.socket = part.directory / "s.sock"
+        """Write the configuration."""
+        super().__init__(part)
         self.config = part.directory / "daemon.json"
         self.config.write_text(json.dumps(self._settings(), indent=2))
-        self._process: Background | None = None
         self._chains_before = _chains()
 
     def _settings(self) -> dict[str, object]:
@@ -55,40 +54,14 @@ class DockerEngine:
             "insecure-registries": ["127.0.0.0/8"],
         }
 
-    def __enter__(self) -> Self:
-        return self
+    def argv(self) -> Sequence[str]:
+        """Foreground, our configuration only."""
+        return [PROGRAM, "--config-file", str(self.config)]
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def endpoint(self) -> str:
-        """Where it listens."""
-        return f"unix://{self.socket}"
-
-    @property
-    def process(self) -> Background:
-        """The running process. Raises RuntimeError when it was not started."""
-        if self._process is None:
-            raise RuntimeError("docker is not running")
-        return self._process
-
-    def start(self, *, timeout_s: float = 60.0) -> None:
-        """Start it and wait until it answers. Raises StartError."""
+    def start(self) -> None:
+        """As any daemon, with a bridge for it: it makes only docker0 by itself."""
         self._make_bridge()
-        self.spawn()
-        try:
-            self.process.wait_ready(self.answers, timeout_s=timeout_s)
-        except StartError:
-            self._process = None
-            raise
-
-    def spawn(self) -> None:
-        """Start it and do not wait."""
-        argv = [PROGRAM, "--config-file", str(self.config)]
-        self._process = Background(argv, log=self.part.directory / "docker.log")
+        super().start()
 
     def answers(self) -> bool:
         """Whether it answers a ping."""
@@ -111,15 +84,9 @@ class DockerEngine:
             connection.request(method, path)
             return connection.getresponse().read()
 
-    def stop(self) -> int:
-        """SIGTERM, SIGKILL after a while. Containers live on. Returns the exit code."""
-        code = self.process.stop(timeout_s=30.0)
-        self._process = None
-        return code
-
     def close(self) -> None:
         """Remove all containers, stop, and remove what it leaves on the host: its bridge, its rules, its mounts."""
-        if self._process is not None:
+        if self.runs:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 self._remove_containers()
             self.stop()
@@ -129,7 +96,6 @@ class DockerEngine:
         shutil.rmtree(self.part.directory, ignore_errors=True)
 
     def _make_bridge(self) -> None:
-        """dockerd makes only docker0 by itself."""
         gateway = f"{self.part.subnet.network_address + 1}/{self.part.subnet.prefixlen}"
         subprocess.run(["ip", "link", "add", self.part.bridge, "type", "bridge"], check=True)
         subprocess.run(["ip", "address", "add", gateway, "dev", self.part.bridge], check=True)

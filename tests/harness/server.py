@@ -1,18 +1,11 @@
-"""A CRI server under test: one life cycle for ours and for its peers.
-
-Subclasses say how to start theirs. Everything here is blocking; fixtures call it before and after the tests' event
-loop runs, and a test that calls it (restart, kill9) stands still meanwhile on purpose.
-"""
+"""A CRI server under test: one life cycle for ours and for its peers."""
 
 from __future__ import annotations
 
 import shutil
 import socket
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import grpc
 
@@ -20,9 +13,8 @@ from podwright.conformance.peer import CriPeer
 from podwright.cri.client import CHANNEL_OPTIONS, CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.cri.v1 import api_pb2_grpc
-from tests.harness.scratch import Part
+from tests.harness.daemon import Daemon
 from tests.harness.sweep import sweep
-from tools.background import Background, StartError
 from tools.leaks import report
 
 CALL_TIMEOUT_S = 60.0
@@ -32,47 +24,10 @@ class LeftBehind(AssertionError):
     """A server left things on the host after all its pods were removed and it was stopped."""
 
 
-class CriServer:
-    """A server on a part of the scratch space. Use as a context manager, or call `close`."""
+class CriServer(Daemon):
+    """A daemon that speaks CRI."""
 
-    name = ""
     leaves_bridge = False  # the CNI bridge plugin keeps its bridge when the last pod goes, so `close` deletes it
-
-    def __init__(self, part: Part) -> None:
-        """Take the part; subclasses write their configuration there."""
-        self.part = part
-        self.socket = part.directory / "s.sock"
-        self.log = part.directory / f"{self.name}.log"
-        self._process: Background | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def endpoint(self) -> str:
-        """Where it listens."""
-        return f"unix://{self.socket}"
-
-    @property
-    def directory(self) -> Path:
-        """All its files."""
-        return self.part.directory
-
-    @property
-    def process(self) -> Background:
-        """The running process. Raises RuntimeError when it was not started."""
-        if self._process is None:
-            raise RuntimeError(f"{self.name} is not running")
-        return self._process
-
-    def argv(self) -> Sequence[str]:
-        """The command line; subclasses define it."""
-        raise NotImplementedError
 
     def client(self) -> CriClient:
         """A new client; needs a running event loop."""
@@ -88,19 +43,6 @@ class CriServer:
             cgroup_parent=self.part.cgroup_parent,
         )
 
-    def start(self, *, timeout_s: float = 15.0) -> None:
-        """Start it and wait until Version answers. Raises StartError."""
-        self.spawn()
-        try:
-            self.process.wait_ready(self.answers, timeout_s=timeout_s)
-        except StartError:
-            self._process = None
-            raise
-
-    def spawn(self) -> None:
-        """Start it and do not wait."""
-        self._process = Background(self.argv(), log=self.log)
-
     def answers(self) -> bool:
         """Whether Version answers now."""
         with socket.socket(socket.AF_UNIX) as probe:
@@ -113,30 +55,19 @@ class CriServer:
             return False
         return True
 
-    def stop(self) -> int:
-        """SIGTERM, SIGKILL after ten seconds. Containers are meant to live on. Returns the exit code."""
-        code = self.process.stop(timeout_s=10.0)
-        self._process = None
-        return code
-
-    def kill9(self) -> None:
-        """SIGKILL to the server alone."""
-        self.process.kill9()
-        self._process = None
-
     def restart(self) -> None:
         """Stop if it runs, and start again on the same directories."""
-        if self._process is not None:
+        if self.runs:
             self.stop()
         self.start()
 
     def close(self) -> None:
         """Remove all pods, stop, and clean up. Raises LeftBehind when the server itself did not clean up."""
         try:
-            if self._process is not None:
+            if self.runs:
                 self.remove_pods()
         finally:
-            if self._process is not None:
+            if self.runs:
                 self.stop()
             if self.leaves_bridge:
                 subprocess.run(["ip", "link", "delete", self.part.bridge], check=False, capture_output=True)

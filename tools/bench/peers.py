@@ -12,11 +12,10 @@ from typing import Any
 from tests.harness import docker
 from tests.harness.cni import write_bridge_conf
 from tests.harness.containerd import Containerd
+from tests.harness.daemon import Daemon
 from tests.harness.docker import DockerEngine
 from tests.harness.podwright import Podwright
 from tests.harness.scratch import Part, Scratch
-
-Server = Podwright | Containerd | DockerEngine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +23,7 @@ class Peer:
     """One running server. `scheme` goes before its endpoint; `configs` are what it was started with."""
 
     name: str
-    server: Server
+    server: Daemon
     scheme: str = ""
     configs: tuple[Path, ...] = ()
 
