@@ -5,6 +5,7 @@ Used by the agent, the CLI and the bench against any CRI server; it holds no pol
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from types import TracebackType
@@ -81,10 +82,18 @@ class CriClient:
         method: grpc.aio.UnaryStreamMultiCallable[Request, Response],
         request: Request,
         timeout_s: float | None = None,
+        *,
+        begun: asyncio.Event | None = None,
     ) -> AsyncIterator[Response]:
-        """One server-streaming call. Raises a PodwrightError for every failure."""
+        """One server-streaming call. Raises a PodwrightError for every failure.
+
+        `begun` is set when the server has taken the call up, by servers that do not say so with the first response.
+        """
         call: Any = method(request, timeout=timeout_s)
         try:
+            if begun is not None:
+                await call.initial_metadata()
+                begun.set()
             async for response in call:
                 yield response
         except grpc.aio.AioRpcError as failure:

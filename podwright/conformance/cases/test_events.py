@@ -16,7 +16,7 @@ from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound, PodwrightError
 
-SUBSCRIBED_S = 0.5  # servers do not tell when a stream hears events
+BEGUN_S = 0.5  # after that, it is taken for granted: not every server tells that a stream hears events
 WAIT_S = 30.0
 CREATED, STARTED = api.CONTAINER_CREATED_EVENT, api.CONTAINER_STARTED_EVENT
 STOPPED, DELETED = api.CONTAINER_STOPPED_EVENT, api.CONTAINER_DELETED_EVENT
@@ -29,15 +29,23 @@ class Ear:
 
     def __init__(self, endpoint: str) -> None:
         self._cri = CriClient(endpoint)
+        self._begun = asyncio.Event()
         self._heard: asyncio.Queue[api.ContainerEventResponse | PodwrightError] = asyncio.Queue()
         self._listening = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
+        call = self._cri.runtime.GetContainerEvents
         try:
-            async for event in self._cri.stream(self._cri.runtime.GetContainerEvents, api.GetEventsRequest()):
+            async for event in self._cri.stream(call, api.GetEventsRequest(), begun=self._begun):
                 self._heard.put_nowait(event)
         except PodwrightError as failure:
             self._heard.put_nowait(failure)
+
+    async def begun(self) -> None:
+        """Wait until it hears."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BEGUN_S):
+                await self._begun.wait()
 
     async def events(self, pod: Pod, count: int) -> list[api.ContainerEventResponse]:
         """The next events of the pod; those of others, who may use the server too, are dropped.
@@ -75,7 +83,7 @@ async def listening(endpoint: str) -> AsyncGenerator[Ear, None]:
     """An ear that hears."""
     made = Ear(endpoint)
     try:
-        await asyncio.sleep(SUBSCRIBED_S)
+        await made.begun()
         yield made
     finally:
         await made.close()

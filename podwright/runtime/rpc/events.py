@@ -19,8 +19,9 @@ class EventRpcs:
     def __init__(self, hub: EventHub) -> None:
         self._hub = hub
 
-    async def GetContainerEvents(self, _request: api.GetEventsRequest, _: Any) -> AsyncGenerator[bytes, None]:
+    async def GetContainerEvents(self, _request: api.GetEventsRequest, context: Any) -> AsyncGenerator[bytes, None]:
         with self._hub.subscribe() as events:
+            await context.send_initial_metadata(())  # tells the client that it misses nothing from now on
             async for event in events:
                 yield encoded(event)
 
