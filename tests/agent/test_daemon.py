@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -160,9 +159,7 @@ async def test_the_next_run_cleans_up_after_one_that_was_killed(daemon_files: Po
     pods = daemon_files.root / "agent/pods"
     assert len(list(pods.iterdir())) == 1
     run = embedded_run(daemon_files, DONE, agent_root=str(pods.parent))
-    started = time.monotonic()
     assert await run.code() == 0
-    assert time.monotonic() - started < 30
     assert "removed what an interrupted run had left" in run.told.infos
     assert not list(pods.iterdir())
     assert not os.listdir(daemon_files.directory / "logs")

@@ -53,10 +53,8 @@ async def test_hello_serves_on_its_host_port_and_stops_cleanly(pod_files: PodFil
     task = asyncio.create_task(run.code())
     await run.until(lambda told: told.text("fetch"), task)
     page = await asyncio.to_thread(_fetch, f"http://127.0.0.1:{port}/")
-    started = time.monotonic()
     run.stop.ask()
     assert await task == 0
-    assert time.monotonic() - started < 5
     assert page == "Hello, this is Podwright from pod hello in namespace default\n"
     assert run.told.text("fetch")[0].endswith("says: " + page.strip())
     assert run.told.states("write-page") == ["running", "exited:0"]
@@ -141,21 +139,19 @@ async def test_sidecars_run_beside_and_end_after_the_others(pod_files: PodFiles)
 
 
 async def test_a_container_that_ignores_the_signal_is_killed_after_the_grace(pod_files: PodFiles) -> None:
-    spec = "{terminationGracePeriodSeconds: 2}"
+    spec = "{terminationGracePeriodSeconds: 1}"
     run = pod_files.run(pod(shell("trap '' TERM; while :; do sleep 0.1; done"), spec=spec))
     started = time.monotonic()
     assert await run.code_after(running) == 0
-    assert time.monotonic() - started >= 2
-    assert run.told.warnings == ["container c did not end within 2 s and was killed"]
+    assert time.monotonic() - started >= 1
+    assert run.told.warnings == ["container c did not end within 1 s and was killed"]
     await assert_nothing_left(pod_files)
 
 
 async def test_a_second_request_stops_at_once(pod_files: PodFiles) -> None:
-    spec = "{terminationGracePeriodSeconds: 50}"
+    spec = "{terminationGracePeriodSeconds: 600}"
     run = pod_files.run(pod(shell("trap '' TERM; while :; do sleep 0.1; done"), spec=spec))
-    started = time.monotonic()
     assert await run.code_after(running, 0.0, 0.5) == 1
-    assert time.monotonic() - started < 15
     assert run.told.errors == ["stopped at once on the second request"]
     await assert_nothing_left(pod_files)
 

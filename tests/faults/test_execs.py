@@ -17,17 +17,20 @@ from tests.faults.node import Node, eventually
 
 pytestmark = [pytest.mark.root]
 
+MARK = f"987{os.getpid()}"  # in the host's PID namespace there may be others' commands
 # One child, one in a session of its own, one that its parent has left, one with both and an empty environment.
 FAMILY = (
-    "sleep 9871 & setsid sleep 9872 & (sleep 9873 &) ; (env -i setsid sh -c 'sleep 9874 & sleep 9875') & touch /up"
+    f"sleep {MARK}1 & setsid sleep {MARK}2 & (sleep {MARK}3 &) ; "
+    f"(env -i setsid sh -c 'sleep {MARK}4 & sleep {MARK}5') & touch /up; sleep {MARK}0"
 )
 LIMIT_BYTES = 16 << 20
 MODES = {"own": api.CONTAINER, "the pod's": api.POD, "the host's": api.NODE}
 
 
 async def sleepers(pod: Pod, container: str) -> list[str]:
-    listing = (await pod.exec(container, "ps")).stdout.decode()
-    return sorted(word for line in listing.splitlines() for word in line.split() if word.startswith("987"))
+    """How long our commands sleep, as a container sees them."""
+    listing = (await pod.exec(container, "ps", "-o", "args")).stdout.decode()
+    return sorted(line.split()[1] for line in listing.splitlines() if line.startswith(f"sleep {MARK}"))
 
 
 async def is_up(pod: Pod, container: str) -> None:
@@ -42,7 +45,7 @@ async def test_a_deadline_ends_all_descendants(node: Node, handler: str) -> None
     pod = await node.pod(handler=handler)
     container = await pod.run()
     with pytest.raises(DeadlineExceeded, match="did not end within 1 s"):
-        await pod.exec(container, "sh", "-c", f"{FAMILY}; sleep 9870", timeout=1)
+        await pod.exec(container, "sh", "-c", FAMILY, timeout=1)
     assert await sleepers(pod, container) == []
     assert (await pod.status(container)).state == api.CONTAINER_RUNNING
     await node.audited()
@@ -53,18 +56,18 @@ async def test_daemons_of_a_command_that_has_ended_are_the_containers(node: Node
     """They may hold its pipes open: the answer comes all the same. Another exec's deadline is not theirs."""
     pod = await node.pod()
     container = await pod.run()
-    answer = await pod.exec(container, "sh", "-c", "echo begun; setsid sleep 9876 & exit 3")
+    answer = await pod.exec(container, "sh", "-c", f"echo begun; setsid sleep {MARK}6 & exit 3")
     assert (answer.exit_code, answer.stdout) == (3, b"begun\n")
     with pytest.raises(DeadlineExceeded):
-        await pod.exec(container, "sleep", "9877", timeout=1)
-    assert await sleepers(pod, container) == ["9876"]
+        await pod.exec(container, "sleep", f"{MARK}7", timeout=1)
+    assert await sleepers(pod, container) == [f"{MARK}6"]
     await node.emptied()
 
 
 async def test_a_killed_daemon_leaves_no_descendants(node: Node) -> None:
     pod = await node.pod()
     container = await pod.run()
-    asked = asyncio.ensure_future(pod.exec(container, "sh", "-c", f"{FAMILY}; sleep 9870", timeout=0))
+    asked = asyncio.ensure_future(pod.exec(container, "sh", "-c", FAMILY, timeout=0))
     await is_up(pod, container)
     await node.reborn()
     await asyncio.gather(asked, return_exceptions=True)
@@ -76,7 +79,7 @@ async def test_a_killed_daemon_leaves_no_descendants(node: Node) -> None:
 async def test_a_caller_that_goes_takes_its_command_along(node: Node) -> None:
     pod = await node.pod()
     container = await pod.run()
-    asked = asyncio.ensure_future(pod.exec(container, "sh", "-c", f"{FAMILY}; sleep 9870", timeout=0))
+    asked = asyncio.ensure_future(pod.exec(container, "sh", "-c", FAMILY, timeout=0))
     await is_up(pod, container)
     asked.cancel()
 
@@ -95,7 +98,7 @@ async def test_commands_end_with_their_container(node: Node, handler: str, mode:
     pod = await node.pod(handler=handler, namespaces=api.NamespaceOption(pid=MODES[mode]))
     watcher = await pod.run(name="watcher")
     container = await pod.run(name="main")
-    asked = asyncio.ensure_future(pod.exec(container, "sh", "-c", f"{FAMILY}; sleep 9870", timeout=0))
+    asked = asyncio.ensure_future(pod.exec(container, "sh", "-c", FAMILY, timeout=0))
     await is_up(pod, container)
     os.kill(records(node.server, "containers")[container]["pid"], signal.SIGKILL)
     assert (await asked).exit_code == 128 + signal.SIGKILL
@@ -112,9 +115,12 @@ async def test_commands_in_another_containers_namespace(node: Node) -> None:
     target = await pod.run(name="target")
     options = api.NamespaceOption(pid=api.TARGET, target_id=target)
     linux = api.LinuxContainerConfig(security_context=api.LinuxContainerSecurityContext(namespace_options=options))
-    container = await pod.run(("sh", "-c", f"{FAMILY}; sleep 9870"), name="guest", linux=linux)
-    await is_up(pod, container)
-    assert len(await sleepers(pod, target)) == 6
+    container = await pod.run(("sh", "-c", FAMILY), name="guest", linux=linux)
+
+    async def all_sleep() -> bool:
+        return len(await sleepers(pod, target)) == 6
+
+    await eventually(all_sleep, "the commands run")
     await pod.stop(container, timeout=0)
     assert await sleepers(pod, target) == []
     assert (await pod.status(target)).state == api.CONTAINER_RUNNING

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from podwright.conformance.pods import Pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition
 from podwright.linux.mount import read_mounts, unmount
@@ -24,6 +25,7 @@ from tests.faults.node import Node, eventually
 
 pytestmark = [pytest.mark.root]
 
+MARK = f"543{os.getpid()}"  # in the host's PID namespace there may be others' commands
 FAMILY = ("sh", "-c", "sleep 5432 & setsid sleep 5432 & trap '' TERM; while :; do sleep 0.1; done")
 
 
@@ -99,8 +101,8 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-async def test_pids_that_belong_to_others_by_now(node: Node, stranger: subprocess.Popen[bytes]) -> None:
-    """After a reboot the numbers on record are somebody else's; nobody may be killed for that."""
+async def _ended_while_no_daemon_was_there(node: Node) -> tuple[Pod, str]:
+    """A pod and its container, killed with its monitor gone; the daemon is still away."""
     pod = await node.pod()
     container = await pod.run()
     monitor, first = _pids(node, container)
@@ -111,21 +113,25 @@ async def test_pids_that_belong_to_others_by_now(node: Node, stranger: subproces
         return not _is_alive(monitor)
 
     await eventually(gone, "the monitor ends")
-    _rewrite(node, container, stranger.pid)
+    return pod, container
+
+
+def _rewrite(node: Node, container: str, **changes: Any) -> None:
+    """Change the container's record."""
+    record = records(node.server, "containers")[container] | changes
+    with contextlib.closing(sqlite3.connect(node.server.root / "state.db")) as connection, connection:
+        connection.execute("UPDATE containers SET record = ? WHERE id = ?", (json.dumps(record).encode(), container))
+
+
+async def test_pids_that_belong_to_others_by_now(node: Node, stranger: subprocess.Popen[bytes]) -> None:
+    """After a reboot the numbers on record are somebody else's; nobody may be killed for that."""
+    pod, container = await _ended_while_no_daemon_was_there(node)
+    _rewrite(node, container, monitor_pid=stranger.pid, pid=stranger.pid)
     await node.again()
     assert (await pod.exited(container)).exit_code == 137
     await pod.stop(container, timeout=0)
     await node.emptied()
     assert stranger.poll() is None
-
-
-def _rewrite(node: Node, container: str, pid: int) -> None:
-    _put(node, container, records(node.server, "containers")[container] | {"monitor_pid": pid, "pid": pid})
-
-
-def _put(node: Node, container: str, record: dict[str, Any]) -> None:
-    with contextlib.closing(sqlite3.connect(node.server.root / "state.db")) as connection, connection:
-        connection.execute("UPDATE containers SET record = ? WHERE id = ?", (json.dumps(record).encode(), container))
 
 
 @pytest.mark.parametrize("while_down", [False, True], ids=["same daemon", "found again"])
@@ -137,9 +143,7 @@ async def test_a_monitor_that_hangs(node: Node, while_down: bool) -> None:
     os.kill(monitor, signal.SIGSTOP)
     if while_down:
         await node.reborn()
-    began = asyncio.get_running_loop().time()
-    await asyncio.gather(*(pod.stop(container, timeout=timeout) for timeout in (30, 1, 0)))
-    assert asyncio.get_running_loop().time() - began < 25  # the kill's own patience, and much for a slow machine
+    await asyncio.gather(*(pod.stop(container, timeout=timeout) for timeout in (600, 1, 0)))
     status = await pod.status(container)
     assert (status.exit_code, status.reason) == (137, "Error")
     assert not _is_alive(monitor)
@@ -156,11 +160,11 @@ async def test_orphans_do_not_outlive_the_first_process_by_their_monitors_patien
     """A monitor that is busy with their output, or stands still, keeps none of them alive."""
     pod = await node.pod(namespaces=api.NamespaceOption(pid=mode))
     watcher = await pod.run(name="watcher")
-    container = await pod.run(("sh", "-c", "setsid sleep 5433 & exec sleep 5434"), name="main")
+    container = await pod.run(("sh", "-c", f"setsid sleep {MARK}3 & exec sleep {MARK}4"), name="main")
     monitor, first = _pids(node, container)
 
     async def runs() -> bool:
-        return b"sleep 5433" in (await pod.exec(watcher, "ps", "-o", "args")).stdout
+        return f"sleep {MARK}3" in (await pod.exec(watcher, "ps", "-o", "args")).stdout.decode()
 
     async def is_gone() -> bool:
         return not await runs()
@@ -178,18 +182,8 @@ async def test_orphans_do_not_outlive_the_first_process_by_their_monitors_patien
 
 async def test_a_stop_takes_nobody_elses_number(node: Node, stranger: subprocess.Popen[bytes]) -> None:
     """The container ended while no daemon was there; a stop that comes at once must not hit who has its number now."""
-    pod = await node.pod()
-    container = await pod.run()
-    monitor, first = _pids(node, container)
-    node.server.kill9()
-    os.kill(first, signal.SIGKILL)
-
-    async def gone() -> bool:
-        return not _is_alive(monitor)
-
-    await eventually(gone, "the monitor ends")
-    record = records(node.server, "containers")[container] | {"pid": stranger.pid}
-    _put(node, container, record)
+    pod, container = await _ended_while_no_daemon_was_there(node)
+    _rewrite(node, container, pid=stranger.pid)
     await node.again()
     await asyncio.gather(pod.stop(container, timeout=5), pod.stop(container, timeout=0))
     assert (await pod.status(container)).exit_code == 137

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import time
 from typing import Any
 
 import pytest
@@ -18,14 +17,10 @@ from tests.fixtures import FreshPodwright
 
 pytestmark = [pytest.mark.root]
 
-LIMIT_S = 9.0  # before anybody loses patience: service managers wait 90 s, the harness ten
-
 
 async def _stop(node: Node) -> None:
-    """SIGTERM, and the exit code 0 in time."""
-    began = time.monotonic()
+    """SIGTERM, and the exit code 0: the harness kills after ten seconds, service managers after 90."""
     assert await asyncio.to_thread(node.server.stop) == 0
-    assert time.monotonic() - began < LIMIT_S
 
 
 async def test_requests_that_would_never_end(node: Node) -> None:

@@ -14,11 +14,15 @@ from podwright.conformance.pods import Pod, RunPod, running_pod
 
 @pytest.fixture(autouse=True)
 def known_deviation(request: pytest.FixtureRequest, cri_server: CriPeer) -> None:
-    """`@pytest.mark.deviates("containerd", "why")`: a failure is expected on that runtime, and reported as such."""
+    """`@pytest.mark.deviates("containerd", "why")`: a failure is expected on that runtime, and reported as such.
+
+    With `run=False` the case is not even tried there: it could only wait for its deadline.
+    """
     for marker in request.node.iter_markers("deviates"):
         runtime, why = marker.args
         if runtime == cri_server.name:
-            request.applymarker(pytest.mark.xfail(reason=f"{runtime}: {why}", strict=False))
+            expected = pytest.mark.xfail(reason=f"{runtime}: {why}", strict=False, **marker.kwargs)
+            request.applymarker(expected)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ async def test_a_start_whose_first_caller_gave_up(pod: Pod) -> None:
     assert (await pod.status(container_id)).state == api.CONTAINER_RUNNING
 
 
-@pytest.mark.deviates("containerd", "a start ends with its caller")
+@pytest.mark.deviates("containerd", "a start ends with its caller", run=False)
 async def test_a_start_whose_answer_was_lost(cri_server: CriPeer, pod: Pod) -> None:
     """Who asks again when it is over hears so, and the program runs once."""
     container_id = await pod.create(("sh", "-c", "echo ready; exec sleep 1000"))

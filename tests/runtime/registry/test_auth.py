@@ -7,7 +7,6 @@ import base64
 import json
 import logging
 import os
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -240,13 +239,11 @@ async def test_helpers_that_do_not_help(
     file.write_text('{"credsStore": "test"}')
     registry.answers["*"] = fixed(401, WWW_Authenticate="Basic realm=x")
     settings = config.Registry(config_path="", auth_file=str(file), credential_helper_timeout_s=0.3)
-    started = time.monotonic()
     one = Client(reference.parse(f"{registry.host}/app:1"), None, settings, Logins(settings, PosixProcessRunner()))
     async with one:
         with pytest.raises(errors.PermissionDenied, match=words) as failure:
             await one.resolve()
     assert SECRET not in str(failure.value)
-    assert time.monotonic() - started < 60
 
 
 async def test_secrets_are_in_no_argument(

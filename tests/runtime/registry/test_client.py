@@ -5,7 +5,6 @@ import base64
 import contextlib
 import logging
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -134,10 +133,8 @@ async def test_a_server_that_falls_silent(registry: ScriptedRegistry) -> None:
         return response
 
     registry.answers[BLOB_PATH] = silent
-    started = time.monotonic()
     with pytest.raises(errors.Unknown, match=r"^RegistryUnavailable: .*not a byte for 0\.5 s"):
         await blob(registry.host)
-    assert time.monotonic() - started < 3
 
 
 async def test_a_short_blob(registry: ScriptedRegistry) -> None:
