@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tools.leaks.thing import Scope, Thing
 
+TIMEOUT_S = 60.0  # nft begins anew when somebody changes rules meanwhile
 LINK_KINDS = {"bridge", "veth"}
 RULE_MARKS = ("podwright", "CNI-")
 # The portmap plugin makes these once per host and never removes them (plugins/meta/portmap, "genMarkMasqChain").
@@ -64,5 +65,5 @@ def _standing(rule: str) -> bool:
 
 
 def _output(*argv: str) -> str:
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=TIMEOUT_S)
     return done.stdout if done.returncode == 0 else ""
