@@ -55,6 +55,13 @@ async def test_parents_come_before_what_is_below(pod: Pod, tmp_path: Path) -> No
     assert await pod.output("cat", "/m/who", "/m/a/who", "/m/a/b/who", mounts=mounts) == "topmiddlebottom"
 
 
+async def test_sub_path_of_an_image_beside_a_host_path(pod: Pod, tmp_path: Path) -> None:
+    """Of a pod with an image volume, a kubelet says it of its other volumes too: their host path is the sub-path."""
+    (tmp_path / "who").write_text("here")
+    mounts = [api.Mount(container_path="/m", host_path=str(tmp_path), image_sub_path="sub")]
+    assert await pod.output("cat", "/m/who", mounts=mounts) == "here"
+
+
 @pytest.mark.parametrize("place", ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"])
 async def test_files_of_the_request_replace_those_of_the_pod(pod: Pod, tmp_path: Path, place: str) -> None:
     (tmp_path / "own").write_text("mine\n")

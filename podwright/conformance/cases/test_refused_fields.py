@@ -88,7 +88,6 @@ WINDOWS = api.WindowsContainerConfig(security_context=api.WindowsContainerSecuri
     "fields",
     [
         {"windows": WINDOWS},
-        _mount(host_path="/usr", image_sub_path="bin"),
         _mount(host_path="/usr", image=api.ImageSpec()),
         _mount(host_path="/usr", mount_options=["exec"]),
         _container(masked_paths=["etc/passwd"]),
@@ -100,7 +99,7 @@ WINDOWS = api.WindowsContainerConfig(security_context=api.WindowsContainerSecuri
         _modes(target_id="f" * 64),
     ],
     ids=[
-        "windows", "sub-path", "no-image", "mount-option", "masked", "read-only", "hosts-ipc", "own-ipc",
+        "windows", "no-image", "mount-option", "masked", "read-only", "hosts-ipc", "own-ipc",
         "hosts-network", "targets-network", "target",
     ],
 )  # fmt: skip

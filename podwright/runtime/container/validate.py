@@ -69,8 +69,6 @@ def _check_mount(name: str, mount: Mount) -> None:
         volumes.check(name, mount)
     elif not mount.host_path.startswith("/"):
         raise InvalidArgument(f"{label}: host_path {mount.host_path[:200]!r} is not absolute")
-    elif mount.image_sub_path:
-        raise InvalidArgument(f"{label}: image_sub_path goes with an image")
     if bool(mount.uid_mappings) is not bool(mount.gid_mappings):
         raise InvalidArgument(f"{label}: uidMappings and gidMappings go together")
     if mount.recursive_read_only and (not mount.readonly or mount.propagation is not Propagation.PRIVATE):
