@@ -136,15 +136,20 @@ def _psi_data(data: PsiData) -> Fields:
 
 
 def _network(stats: SandboxStats) -> Fields | None:
-    """None for a pod on the host's network: the node's numbers are not the pod's."""
-    if stats.interfaces is None:
+    """None for a pod without interfaces, and on the host's network, where the node's numbers are not the pod's.
+
+    The default interface is never left out: a kubelet of 1.36 reads its name without a look whether there is one
+    (criInterfaceToSummary), and dies. When a pod has renamed or lost its own, the first of the others stands for it.
+    """
+    if not stats.interfaces:
         return None
     attachment = stats.sandbox.attachment
-    default = attachment.interface if attachment is not None else DEFAULT_INTERFACE
+    name = attachment.interface if attachment is not None else DEFAULT_INTERFACE
+    default = next((each for each in stats.interfaces if each.name == name), stats.interfaces[0])
     return {
         "timestamp": stats.usage.timestamp,
-        "default_interface": next((_interface(each) for each in stats.interfaces if each.name == default), None),
-        "interfaces": [_interface(each) for each in stats.interfaces if each.name != default],
+        "default_interface": _interface(default),
+        "interfaces": [_interface(each) for each in stats.interfaces if each is not default],
     }
 
 

@@ -133,9 +133,13 @@ def test_a_sandbox() -> None:
 
 
 def test_a_sandbox_without_the_default_interface() -> None:
-    network = convert_stats.sandbox(_sandbox_stats("net1")).linux.network
-    assert not network.HasField("default_interface")
-    assert len(network.interfaces) == 1
+    network = convert_stats.sandbox(_sandbox_stats("net1", "net2")).linux.network
+    assert network.default_interface.name == "net1"
+    assert [each.name for each in network.interfaces] == ["net2"]
+
+
+def test_a_sandbox_without_interfaces() -> None:
+    assert not convert_stats.sandbox(_sandbox_stats()).linux.HasField("network")
 
 
 def test_a_sandbox_on_the_hosts_network() -> None:
