@@ -52,7 +52,9 @@ class _InputPipe:
         self._fd = fd
         self._loop = asyncio.get_running_loop()
         os.set_blocking(fd, False)
-        self._loop.add_writer(fd, self._on_writable)
+        self._on_writable()  # as a rule the pipe takes all of it, and the loop is not troubled
+        if self._fd >= 0:
+            self._loop.add_writer(fd, self._on_writable)
 
     def _on_writable(self) -> None:
         try:
