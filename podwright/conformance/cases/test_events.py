@@ -204,6 +204,16 @@ async def test_every_listener_hears_everything(cri_server: CriPeer, ear: Ear, ru
         assert await ear.events(pod, 8) == await other.events(pod, 8)
 
 
+async def test_a_containers_newest_attempt_comes_first(ear: Ear, pod: Pod) -> None:
+    """A kubelet takes the first status of a name for the newest, and would make a running container once more."""
+    made = [await pod.create(name="main", attempt=attempt) for attempt in range(3)]
+    request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id)
+    asked = await pod.cri.call(pod.cri.runtime.PodSandboxStatus, request)
+    assert [status.id for status in asked.containers_statuses] == made[::-1]
+    last = (await ear.events(pod, 2 + 3))[-1]
+    assert [status.id for status in last.containers_statuses] == made[::-1]
+
+
 async def test_the_status_of_a_pod_can_be_placed_among_its_events(ear: Ear, pod: Pod) -> None:
     """A kubelet puts statuses that it asked for and those of events into one cache: the later one wins."""
     container_id = await pod.run()

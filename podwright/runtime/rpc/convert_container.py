@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
@@ -166,6 +166,15 @@ def status(container: Container) -> api.ContainerStatus:
     user.uid, user.gid = container.user.uid, container.user.gid
     user.supplemental_groups.extend(container.user.groups)
     return message
+
+
+def statuses(inside: Iterable[Container]) -> list[api.ContainerStatus]:
+    """Of a pod's containers those that clients may know of, the newest first.
+
+    A kubelet with evented PLEG takes the first one of a name in PodSandboxStatus for the newest, and sorts nothing.
+    """
+    shown = (container for container in inside if container.state is not ContainerState.CREATING)
+    return [status(each) for each in sorted(shown, key=lambda container: container.created_at, reverse=True)]
 
 
 def _mount_messages(container: Container) -> list[api.Mount]:

@@ -34,6 +34,6 @@ def encoded(event: Event) -> bytes:
         container_event_type=int(event.kind),  # type: ignore[arg-type] # enums are numbers on the wire
         created_at=event.at,
         pod_sandbox_status=convert_sandbox.status(event.sandbox),
-        containers_statuses=[convert_container.status(container) for container in event.containers],
+        containers_statuses=convert_container.statuses(event.containers),
     )
     return message.SerializeToString()

@@ -11,7 +11,6 @@ import msgspec
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from podwright.runtime.container.service import ContainerService
-from podwright.runtime.model.container import ContainerState
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.rpc import convert_container, convert_sandbox
 from podwright.runtime.rpc.lists import ListReplies
@@ -59,15 +58,10 @@ class SandboxRpcs:
 
     async def PodSandboxStatus(self, request: api.PodSandboxStatusRequest, _: Any) -> api.PodSandboxStatusResponse:
         sandbox = self._sandboxes.get(request.pod_sandbox_id)
-        inside = self._containers.in_sandbox(sandbox.id)
         return api.PodSandboxStatusResponse(
             status=convert_sandbox.status(sandbox),
             info=self._info(sandbox) if request.verbose else {},
-            containers_statuses=[
-                convert_container.status(container)
-                for container in inside
-                if container.state is not ContainerState.CREATING
-            ],
+            containers_statuses=convert_container.statuses(self._containers.in_sandbox(sandbox.id)),
             timestamp=self._sandboxes.store.now(),  # of it and an event about the pod, the later is the truer
         )
 
