@@ -50,8 +50,8 @@ async def test_monitor_killed(node: Node, while_down: bool) -> None:
     monitor, first = _pids(node, container)
     if while_down:
         node.server.kill9()
-    os.kill(monitor, signal.SIGKILL)
     before = time.time_ns()
+    os.kill(monitor, signal.SIGKILL)
     if while_down:
         await node.again()
     status = await pod.exited(container)
