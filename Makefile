@@ -53,7 +53,7 @@ bytecode: venv
 	@$(BIN)/python -m compileall -q podwright tools
 
 test: setup venv bytecode ## the whole suite (root; starts containers and containerd)
-	$(BIN)/python -m pytest --leaks=$(LEAKS) -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --leaks=$(LEAKS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: venv ## the tests that need neither root nor a peer
 	$(BIN)/python -m pytest -m "not root and not peer" $(ARGS)

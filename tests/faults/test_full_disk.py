@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +17,7 @@ from tests.faults.audit import records
 from tests.faults.disk import SmallDisk
 from tests.faults.node import Node, running_node
 from tests.fixtures import FreshPodwright
+from tests.harness.podwright import Podwright
 
 pytestmark = [pytest.mark.root]
 
@@ -35,10 +37,8 @@ async def root_node(disk: SmallDisk, fresh_podwright: FreshPodwright, busybox_im
     """A daemon whose root is on that disk."""
     server = fresh_podwright(start=False)
     server.root = disk.path / "root"
-    server.start()
-    async with running_node(server, busybox_image) as node:
+    async with _running_on(disk, server, busybox_image) as node:
         yield node
-        disk.free()
 
 
 @pytest_asyncio.fixture
@@ -46,10 +46,19 @@ async def state_node(disk: SmallDisk, fresh_podwright: FreshPodwright, busybox_i
     """A daemon whose state is on that disk."""
     server = fresh_podwright(start=False)
     server.state = disk.path / "state"
-    server.start()
-    async with running_node(server, busybox_image) as node:
+    async with _running_on(disk, server, busybox_image) as node:
         yield node
-        disk.free()
+
+
+@contextlib.asynccontextmanager
+async def _running_on(disk: SmallDisk, server: Podwright, image: str) -> AsyncIterator[Node]:
+    """Afterwards there is room again, so that the daemon can be taken down."""
+    server.start()
+    async with running_node(server, image) as node:
+        try:
+            yield node
+        finally:
+            disk.free()
 
 
 async def test_pull(root_node: Node, disk: SmallDisk) -> None:

@@ -17,7 +17,7 @@ from podwright.streams.client.dial import Transport
 from podwright.streams.errors import ProtocolError
 from podwright.streams.remote_command.resize import TerminalSize
 
-STOCK = "the stock Go server has no such WebSocket protocol"
+UNSPOKEN = pytest.mark.deviates("containerd", "the stock Go server has no such WebSocket protocol", run=False)
 BULK_BYTES = 16 * 1024 * 1024
 
 
@@ -33,7 +33,7 @@ JSON_STATUS = [
     pytest.param(spdy("v4.channel.k8s.io"), id="spdy-v4"),
     pytest.param(websocket("v4.channel.k8s.io"), id="websocket-v4"),
     pytest.param(websocket("v4.base64.channel.k8s.io"), id="websocket-v4-base64"),
-    pytest.param(websocket("v5.channel.k8s.io"), id="websocket-v5", marks=pytest.mark.deviates("containerd", STOCK, run=False)),
+    pytest.param(websocket("v5.channel.k8s.io"), id="websocket-v5", marks=UNSPOKEN),
 ]
 TEXT_STATUS = [
     pytest.param(spdy("v3.channel.k8s.io"), id="spdy-v3"),

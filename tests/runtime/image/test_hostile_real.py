@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -102,20 +102,29 @@ def signalled(own: Registry, number: signal.Signals) -> None:
     own.process.signal(number)
 
 
+@contextlib.asynccontextmanager
+async def signalled_midway(node: Node, own: Registry, number: signal.Signals) -> AsyncIterator[None]:
+    """The registry gets the signal in the middle of a layer that is pulled inside."""
+
+    async def act() -> None:
+        await downloading(node)
+        signalled(own, number)
+
+    acting = asyncio.create_task(act())
+    try:
+        yield
+        await acting
+    finally:
+        acting.cancel()
+
+
 async def test_a_registry_that_hangs_in_the_middle_of_a_layer(node: Node, own: Registry) -> None:
     """The kernel goes on accepting connections for it, but nobody answers."""
-
-    async def freeze() -> None:
-        await downloading(node)
-        signalled(own, signal.SIGSTOP)
-
-    freezing = asyncio.create_task(freeze())
     try:
-        words = rf"^RegistryUnavailable: .*app@{BIG.digest}: .*not a byte for 1 s"
-        await refused(node, own.host, errors.Unknown, words)
-        await freezing
+        async with signalled_midway(node, own, signal.SIGSTOP):
+            words = rf"^RegistryUnavailable: .*app@{BIG.digest}: .*not a byte for 1 s"
+            await refused(node, own.host, errors.Unknown, words)
     finally:
-        freezing.cancel()
         signalled(own, signal.SIGCONT)
     assert await node.service.pull(f"{own.host}/app:1") == IMAGE.image_id
 
@@ -130,17 +139,11 @@ async def test_a_registry_that_hangs_from_the_start(node: Node, own: Registry) -
 
 
 async def test_a_registry_that_dies_in_the_middle_of_a_layer(node: Node, own: Registry) -> None:
-    async def kill() -> None:
-        await downloading(node)
-        signalled(own, signal.SIGKILL)
-
-    killing = asyncio.create_task(kill())
     try:
-        words = rf"^RegistryUnavailable: .*app@{BIG.digest}: .*(refused|the connection broke)"
-        await refused(node, own.host, errors.Unknown, words)
-        await killing
+        async with signalled_midway(node, own, signal.SIGKILL):
+            words = rf"^RegistryUnavailable: .*app@{BIG.digest}: .*(refused|the connection broke)"
+            await refused(node, own.host, errors.Unknown, words)
     finally:
-        killing.cancel()
         own.stop()
         own.start()
     assert await node.service.pull(f"{own.host}/app:1") == IMAGE.image_id

@@ -17,7 +17,6 @@ from podwright.runtime.stats.model import (
     UINT64_MAX,
     ContainerDetails,
     ContainerStats,
-    InterfaceUsage,
     LayerUsage,
     MemoryUsage,
     PsiData,
@@ -26,7 +25,7 @@ from podwright.runtime.stats.model import (
     SwapUsage,
     Usage,
 )
-from tests.runtime.stats.records import CONTAINER, SANDBOX, UID, container, sandbox
+from tests.runtime.stats.records import CONTAINER, SANDBOX, UID, container, interface, sandbox
 
 numbers = st.integers(0, UINT64_MAX)
 maybe = st.none() | numbers
@@ -89,26 +88,12 @@ def test_a_container(usage: Usage, layer: LayerUsage | None) -> None:
         assert message.writable_layer.timestamp == layer.timestamp
 
 
-def _interface(name: str) -> InterfaceUsage:
-    return InterfaceUsage(
-        name=name,
-        rx_packets=1,
-        tx_packets=2,
-        rx_bytes=3,
-        tx_bytes=4,
-        rx_errors=5,
-        tx_errors=6,
-        rx_dropped=7,
-        tx_dropped=8,
-    )
-
-
 def _sandbox_stats(*interfaces: str) -> SandboxStats:
     return SandboxStats(
         sandbox=sandbox(),
         usage=Usage(timestamp=7, cpu_ns=1),
         process_count=4,
-        interfaces=tuple(_interface(name) for name in interfaces),
+        interfaces=tuple(interface(name) for name in interfaces),
         containers=(ContainerStats(container=container(), usage=Usage(timestamp=6, cpu_ns=1)),),
     )
 

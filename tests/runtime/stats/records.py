@@ -6,6 +6,7 @@ from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState, ImageSpec, User
 from podwright.runtime.model.ids import ContainerId, ImageId, SandboxId
 from podwright.runtime.model.sandbox import Attachment, Sandbox, SandboxConfig, SandboxName, SandboxState
+from podwright.runtime.stats.model import InterfaceUsage
 
 UID = "0e5b7a0c-1111-2222-3333-444455556666"
 SANDBOX = SandboxId("5" * 64)
@@ -53,4 +54,19 @@ def container(resources: Resources | None = None, *, image: str = "registry/app:
         stop_signal=15,
         cgroup=f"/podwright/{CONTAINER}",
         resources=resources or Resources(),
+    )
+
+
+def interface(name: str = "eth0") -> InterfaceUsage:
+    """With another number in each counter."""
+    return InterfaceUsage(
+        name=name,
+        rx_packets=1,
+        tx_packets=2,
+        rx_bytes=3,
+        tx_bytes=4,
+        rx_errors=5,
+        tx_errors=6,
+        rx_dropped=7,
+        tx_dropped=8,
     )

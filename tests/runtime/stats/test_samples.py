@@ -16,7 +16,6 @@ from podwright.runtime.stats.model import (
     DeviceIo,
     Filesystem,
     HugePages,
-    InterfaceUsage,
     LayerUsage,
     MemoryDetails,
     MemoryUsage,
@@ -28,7 +27,7 @@ from podwright.runtime.stats.model import (
     Usage,
 )
 from podwright.runtime.stats.samples import Sample
-from tests.runtime.stats.records import CONTAINER, SANDBOX, container, sandbox
+from tests.runtime.stats.records import CONTAINER, SANDBOX, container, interface, sandbox
 
 PSI = PsiStats(full=PsiData(total_ns=3_900_000_000), some=PsiData(total_ns=8_000_000_000))
 USAGE = Usage(
@@ -40,17 +39,6 @@ USAGE = Usage(
     ),
     memory_psi=PSI,
     io_psi=PSI,
-)
-INTERFACE = InterfaceUsage(
-    name="eth0",
-    rx_packets=1,
-    tx_packets=2,
-    rx_bytes=3,
-    tx_bytes=4,
-    rx_errors=5,
-    tx_errors=6,
-    rx_dropped=7,
-    tx_dropped=8,
 )
 SPEC = Resources(
     cpu_period=100000,
@@ -110,12 +98,12 @@ def _values(details: ContainerDetails) -> dict[tuple[str, tuple[str, ...]], int]
 
 def test_everything_that_is_described_has_a_sample() -> None:
     names = {sample.name for sample in samples.of_container(_details(), _name)}
-    names |= {sample.name for sample in samples.of_interfaces([INTERFACE])}
+    names |= {sample.name for sample in samples.of_interfaces([interface()])}
     assert names == set(DESCRIPTORS)
 
 
 def test_samples_have_as_many_labels_as_their_descriptors_have_keys() -> None:
-    for sample in [*samples.of_container(_details(), _name), *samples.of_interfaces([INTERFACE])]:
+    for sample in [*samples.of_container(_details(), _name), *samples.of_interfaces([interface()])]:
         assert len(sample.labels) == len(DESCRIPTORS[sample.name].keys)
 
 
@@ -190,7 +178,7 @@ def test_no_device_comes_twice(found: list[DeviceIo]) -> None:
 
 
 def test_labels_in_common() -> None:
-    stats = SandboxStats(sandbox=sandbox(), usage=USAGE, process_count=1, interfaces=(INTERFACE,))
+    stats = SandboxStats(sandbox=sandbox(), usage=USAGE, process_count=1, interfaces=(interface(),))
     found = metrics.of_sandbox(stats, [_details()], _name)
     assert dict(zip(BASE_KEYS, found.labels, strict=True)) == {
         "pod": "web",

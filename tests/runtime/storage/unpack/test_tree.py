@@ -170,29 +170,34 @@ async def test_holes_count(tmp_path: Path) -> None:
 LIMITS = config.Images(max_unpacked_bytes=1 << 20, max_entries=10)
 
 
-@pytest.mark.parametrize(
-    ("blob", "message"),
-    [
-        (gzip.compress(bytes(50 << 20)), "more data|unpacks to more"),
-        (gzip.compress(tar_of([file("f", bytes(50 << 20))])), "unpacks to more than|exceed"),
-        (gzip.compress(tar_of([file("f", bytes((1 << 20) - 1000)), file("g", bytes(1000))])), "more than|exceed"),
-        (gzip.compress(tar_of([file(str(number)) for number in range(11)])), "more than 10 entries"),
-        (b"<html>not found</html>" * 100, "not a tar archive"),
-        (gzip.compress(b"<html>not found</html>" * 100), "not a tar archive"),
-        (gzip.compress(os.urandom(4000))[:-20], "truncated|not a tar"),
-        (gzip.compress(tar_of([file("f", bytes(5000))]))[:-12], "truncated"),
-        (gzip.compress(tar_of([file("f", os.urandom(100_000))]))[:50_000] + bytes(1000), "damaged|truncated"),
-        (b"\x1f\x8b\x08" + b"\xff" * 50, "damaged|truncated"),
-        (b"\x28\xb5\x2f\xfd" + b"\xff" * 50, "damaged"),
-        (b"", "^$"),
-    ],
-)
+NO_TAR = b"<html>not found</html>" * 100
+NOISE = os.urandom(100_000)
+BAD: dict[str, tuple[bytes, str]] = {
+    "a bomb": (gzip.compress(bytes(8 << 20)), "more data|unpacks to more"),
+    "a large file": (gzip.compress(tar_of([file("f", bytes(8 << 20))])), "unpacks to more than|exceed"),
+    "a little too much": (
+        gzip.compress(tar_of([file("f", bytes((1 << 20) - 1000)), file("g", bytes(1000))])),
+        "more than|exceed",
+    ),
+    "many entries": (gzip.compress(tar_of([file(str(number)) for number in range(11)])), "more than 10 entries"),
+    "a page": (NO_TAR, "not a tar archive"),
+    "a compressed page": (gzip.compress(NO_TAR), "not a tar archive"),
+    "half of noise": (gzip.compress(NOISE[:4000])[:-20], "truncated|not a tar"),
+    "half of a tar": (gzip.compress(tar_of([file("f", bytes(5000))]))[:-12], "truncated"),
+    "zeros in a tar": (gzip.compress(tar_of([file("f", NOISE)]))[:50_000] + bytes(1000), "damaged|truncated"),
+    "bad gzip": (b"\x1f\x8b\x08" + b"\xff" * 50, "damaged|truncated"),
+    "bad zstd": (b"\x28\xb5\x2f\xfd" + b"\xff" * 50, "damaged"),
+}
+
+
+@pytest.mark.parametrize(("blob", "message"), BAD.values(), ids=BAD.keys())
 async def test_limits_and_damage(blob: bytes, message: str, tmp_path: Path) -> None:
-    if not blob:  # an empty blob is an empty tar
-        assert (await unpack(tmp_path / "t", blob, LIMITS)).entries == 0
-        return
     with pytest.raises(BadLayer, match=message):
         await unpack(tmp_path / "t", blob, LIMITS)
+
+
+async def test_an_empty_blob_is_an_empty_tar(tmp_path: Path) -> None:
+    assert (await unpack(tmp_path / "t", b"", LIMITS)).entries == 0
 
 
 async def test_a_full_disk(tmp_path: Path) -> None:
