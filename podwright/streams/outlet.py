@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
+from collections.abc import Callable
 
 LIMIT_BYTES = 1024 * 1024
 
@@ -20,9 +21,17 @@ Buffer = bytes | bytearray | memoryview
 class Outlet:
     """The sending half of a non-blocking stream socket; the socket stays the caller's."""
 
-    def __init__(self, connection: socket.socket, *, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        *,
+        limit_bytes: int = LIMIT_BYTES,
+        on_written: Callable[[int], None] | None = None,
+    ) -> None:
+        """`on_written` hears of all bytes that the socket has taken."""
         self._socket = connection
         self._limit_bytes = limit_bytes
+        self._on_written = on_written
         self._kept: deque[bytes] = deque()
         self._kept_bytes = 0
         self._room = asyncio.Event()
@@ -69,12 +78,18 @@ class Outlet:
 
     def _send_now(self, view: memoryview) -> memoryview:
         try:
-            return view[self._socket.send(view) :]
+            count = self._socket.send(view)
         except (BlockingIOError, InterruptedError):
             return view
         except OSError:
             self._break()
             return view[:0]
+        self._tell(count)
+        return view[count:]
+
+    def _tell(self, count_bytes: int) -> None:
+        if self._on_written is not None:
+            self._on_written(count_bytes)
 
     async def _flush(self) -> None:
         loop = asyncio.get_running_loop()
@@ -83,6 +98,7 @@ class Outlet:
                 data = self._kept.popleft()
                 await loop.sock_sendall(self._socket, data)
                 self._kept_bytes -= len(data)
+                self._tell(len(data))
                 if self._kept_bytes <= self._limit_bytes:
                     self._room.set()
         except OSError:

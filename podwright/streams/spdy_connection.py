@@ -1,6 +1,8 @@
 """A SPDY session on a wire: one task receives and hands every stream's events to the handler of that stream.
 
-The same on both sides; a server gives `on_opened`, and is asked about every stream that its client opens.
+The same on both sides; a server gives `on_opened`, and is asked about every stream that its client opens. With
+windows, a stream whose reader stands still holds up its own sender only. A peer that knows no windows is held up as a
+whole: for it, the wire is the only brake.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from podwright.streams.spdy.events import (
     StreamAccepted,
     StreamOpened,
     StreamReset,
+    WindowOpened,
 )
 from podwright.streams.spdy.frames import Buffer, ResetStatus
 from podwright.streams.spdy.session import STREAMS_LIMIT, Role, Session
@@ -56,12 +59,17 @@ class SpdyConnection:
         role: Role = Role.CLIENT,
         on_opened: OnOpened | None = None,
         streams_limit: int = STREAMS_LIMIT,
+        window_bytes: int = 0,
     ) -> None:
-        """`on_opened` gives the handler of a stream that the peer opens, or None to reset it; without it, all are."""
+        """`on_opened` gives the handler of a stream that the peer opens, or None to reset it; without it, all are.
+
+        With `window_bytes`, handlers see to it that `taken` is called.
+        """
         self._wire = wire
-        self._session = Session(role, streams_limit=streams_limit)
+        self._session = Session(role, streams_limit=streams_limit, window_bytes=window_bytes)
         self._on_opened = on_opened
         self._handlers: dict[int, StreamHandler] = {}
+        self._held_up: dict[int, asyncio.Event] = {}  # streams on which a sender waits for the peer's reader
         self._aside = Aside(wire)
         self._stopping = False
         self.ended = asyncio.Event()
@@ -71,6 +79,7 @@ class SpdyConnection:
 
         Raises ProtocolError, and what handlers raise.
         """
+        self._aside.send(self._session.announcement())
         try:
             while not self._stopping and (data := await self._next()):
                 for event in self._session.receive_data(data):
@@ -79,6 +88,7 @@ class SpdyConnection:
         finally:
             self._aside.cancel()
             self.ended.set()
+            self._let_go(0)
             for stream_id in list(self._handlers):
                 await self._end(stream_id, reset=True)
 
@@ -100,8 +110,15 @@ class SpdyConnection:
         return ids
 
     async def send(self, stream_id: int, data: Buffer) -> None:
-        """Raises Unavailable when the connection has broken, FailedPrecondition when the stream is closed."""
-        await self._send(*self._session.send_data(stream_id, data))
+        """Wait until the peer takes all of it.
+
+        Raises Unavailable when the connection has broken, FailedPrecondition when the stream is closed.
+        """
+        rest = memoryview(data)
+        while rest:
+            count = await self._sendable_bytes(stream_id)
+            await self._send(*self._session.send_data(stream_id, rest[:count]))
+            rest = rest[count:]
 
     async def send_fin(self, stream_id: int) -> None:
         """End our direction of a stream, if it has not ended. Raises Unavailable."""
@@ -120,14 +137,38 @@ class SpdyConnection:
 
         Raises as `send` does.
         """
-        header = self._session.data_header(stream_id, length_bytes)
-        buffer[: len(header)] = header
-        await self._send(buffer[: len(header) + length_bytes])
+        begin = 0
+        while begin < length_bytes:
+            count = min(length_bytes - begin, await self._sendable_bytes(stream_id))
+            header = self._session.data_header(stream_id, count)
+            frame = buffer[begin : begin + len(header) + count]
+            frame[: len(header)] = header  # over what was sent last
+            await self._send(frame)
+            begin += count
 
     def reset(self, stream_id: int) -> None:
         """End both directions of a stream soon, without a word to its handler."""
         self._handlers.pop(stream_id, None)
         self._aside.send(self._session.reset(stream_id, ResetStatus.CANCEL))
+        self._let_go(stream_id)
+
+    def taken(self, stream_id: int, count_bytes: int) -> None:
+        """So much of what came on a stream is written or dropped: the peer may send more."""
+        self._aside.send(self._session.taken(stream_id, count_bytes))
+
+    async def _sendable_bytes(self, stream_id: int) -> int:
+        """Wait until the peer takes something. Raises as `send` does."""
+        while not (count := self._session.sendable_bytes(stream_id)):
+            if self.ended.is_set():
+                raise Unavailable("the streaming connection has ended")
+            await self._held_up.setdefault(stream_id, asyncio.Event()).wait()
+        return count
+
+    def _let_go(self, stream_id: int) -> None:
+        """Let the stream's sender look again; 0: all of them."""
+        for each in [stream_id] if stream_id else list(self._held_up):
+            if (waiting := self._held_up.pop(each, None)) is not None:
+                waiting.set()
 
     async def _send(self, *parts: Buffer) -> None:
         if not any(map(len, parts)):
@@ -151,7 +192,10 @@ class SpdyConnection:
                 await handler.on_data(event.payload)
             if event.fin:
                 await self._end(event.stream_id, reset=False)
+        elif isinstance(event, WindowOpened):
+            self._let_go(event.stream_id)
         elif isinstance(event, StreamReset):
+            self._let_go(event.stream_id)
             await self._end(event.stream_id, reset=True)
         elif isinstance(event, StreamAccepted | HeadersReceived) and event.fin:
             await self._end(event.stream_id, reset=False)

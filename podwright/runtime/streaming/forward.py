@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
 from typing import Protocol
 
-from podwright.streams.outlet import Outlet
+from podwright.streams.outlet import LIMIT_BYTES, Outlet
 from podwright.streams.spdy.session import DATA_HEADER_BYTES
 
 READ_BYTES = 256 * 1024
-EARLY_LIMIT_BYTES = 64 * 1024
+WINDOW_BYTES = LIMIT_BYTES  # what is kept of a client's stream: before there is a socket, and then by its outlet
 REST_S = 1.0
 SILENCE_S = 10.0
 
@@ -39,7 +40,9 @@ class ToClient(Protocol):
 class FromClient:
     """What the client sends: kept until there is a socket, then written to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Callable[[int], None] | None = None) -> None:
+        """`taken` hears of all bytes that the pod's socket has taken, or nobody wants."""
+        self.taken = taken
         self._early = bytearray()
         self._outlet: Outlet | None = None
         self._settled = asyncio.Event()  # there is a socket, or nobody wants the data any more
@@ -50,12 +53,14 @@ class FromClient:
     async def on_data(self, payload: memoryview) -> None:
         """Some bytes, valid until this returns."""
         if self._dropped:
+            if self.taken is not None:
+                self.taken(len(payload))
             return
         if self._outlet is not None:
             await self._outlet.write(payload)
             return
         self._early += payload
-        if len(self._early) > EARLY_LIMIT_BYTES:
+        if len(self._early) > WINDOW_BYTES:
             await self._settled.wait()
 
     async def on_end(self, *, reset: bool) -> None:
@@ -84,7 +89,7 @@ class FromClient:
 
 async def forward(pod: socket.socket, client: FromClient, stream: ToClient) -> None:
     """Copy both ways until both have ended, and close the socket. Raises Unavailable when the client is gone."""
-    outlet = Outlet(pod)
+    outlet = Outlet(pod, limit_bytes=WINDOW_BYTES, on_written=client.taken)
     answers = _Answers(pod, stream)
     ended = asyncio.create_task(client.ended.wait())
     try:

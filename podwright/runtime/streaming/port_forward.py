@@ -1,20 +1,22 @@
 """A port-forward session on SPDY: pairs of streams, each pair one TCP connection to a port of the pod.
 
 The receiving task writes what arrives straight to the pods' sockets; each pair has a task that reads from its socket
-and sends. A port that cannot be had is told on the pair's error stream, both streams are reset, and the session lives
-on.
+and sends. What a pod does not read is kept, up to a window: a client that keeps windows sends no more of that
+connection, others wait with all of theirs. A port that cannot be had is told on the pair's error stream, both streams
+are reset, and the session lives on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import socket
 from collections.abc import Awaitable, Callable
 
 from podwright.errors import FailedPrecondition, PodwrightError, Unavailable
-from podwright.runtime.streaming.forward import FromClient, forward
+from podwright.runtime.streaming.forward import WINDOW_BYTES, FromClient, forward
 from podwright.streams.port_forward import Pair, Pairing, StreamRefused
 from podwright.streams.spdy.events import StreamOpened
 from podwright.streams.spdy.session import Role
@@ -39,7 +41,11 @@ class PortForwardSession:
         self._halves: dict[int, FromClient] = {}  # of pairs that are not complete
         self._forwards: set[asyncio.Task[None]] = set()
         self._connection = SpdyConnection(
-            wire, role=Role.SERVER, on_opened=self._on_opened, streams_limit=STREAMS_LIMIT
+            wire,
+            role=Role.SERVER,
+            on_opened=self._on_opened,
+            streams_limit=STREAMS_LIMIT,
+            window_bytes=WINDOW_BYTES,
         )
 
     async def run(self) -> None:
@@ -57,7 +63,8 @@ class PortForwardSession:
         except StreamRefused as refusal:
             log.info("a client opened a stream that cannot be forwarded: error=%s", refusal)
             return None
-        half = self._halves[opened.stream_id] = FromClient()
+        taken = functools.partial(self._connection.taken, opened.stream_id)
+        half = self._halves[opened.stream_id] = FromClient(taken)
         if pair is not None:
             self._start(pair)
         else:

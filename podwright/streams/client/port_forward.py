@@ -5,6 +5,9 @@ until the server has ended both streams, or both directions of the local socket 
 
     local socket -> data stream -> the pod's port
     local socket <- data stream <- the pod's port         error stream -> why the port could not be had
+
+What a local peer does not read is kept, up to a window: a server that keeps windows sends no more of that connection,
+others wait with all of them.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from podwright.errors import FailedPrecondition, Unavailable
 from podwright.streams import negotiation
 from podwright.streams.client.dial import Transport, upgrade
 from podwright.streams.errors import ProtocolError
-from podwright.streams.outlet import Outlet
+from podwright.streams.outlet import LIMIT_BYTES, Outlet
 from podwright.streams.port_forward import PROTOCOL, StreamType, stream_headers
 from podwright.streams.spdy.session import DATA_HEADER_BYTES
 from podwright.streams.spdy_connection import Opening, SpdyConnection
@@ -41,7 +44,7 @@ async def forwarding(
     Raises what `dial.upgrade` raises, and ProtocolError.
     """
     wire = await (_open_tunnel(url, tls) if transport is Transport.WEBSOCKET else _open_spdy(url, tls))
-    connection = SpdyConnection(wire)
+    connection = SpdyConnection(wire, window_bytes=LIMIT_BYTES)
     running = asyncio.create_task(connection.run(), name="port-forward")
     forwarder = Forwarder(connection)
     try:
@@ -115,7 +118,7 @@ class _Pair:
     def __init__(self, connection: SpdyConnection, local: socket.socket) -> None:
         self._connection = connection
         self._local = local
-        self._outlet = Outlet(local)
+        self._outlet = Outlet(local, on_written=self._taken)
         self._said = bytearray()  # on the error stream
         self._data_id = 0
         self._pumping = self._closing = False  # whoever of the two ends last closes the local socket
@@ -173,6 +176,9 @@ class _Pair:
         await self._outlet.write(payload)
         if self._outlet.broken:
             self._over.set()
+
+    def _taken(self, count_bytes: int) -> None:
+        self._connection.taken(self._data_id, count_bytes)
 
     def on_data_end(self, *, reset: bool) -> None:
         """The pod, or its server, is done."""

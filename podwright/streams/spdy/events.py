@@ -68,4 +68,20 @@ class GoAwayReceived:
     status: int
 
 
-Event = StreamOpened | StreamAccepted | HeadersReceived | DataReceived | StreamReset | PongReceived | GoAwayReceived
+@dataclass(frozen=True, slots=True)
+class WindowOpened:
+    """The peer takes more on a stream; 0: perhaps on all of them."""
+
+    stream_id: int
+
+
+Event = (
+    StreamOpened
+    | StreamAccepted
+    | HeadersReceived
+    | DataReceived
+    | StreamReset
+    | PongReceived
+    | GoAwayReceived
+    | WindowOpened
+)

@@ -13,14 +13,15 @@ A stream is open in each direction until FIN goes that way, or RST_STREAM either
                                        -> RST_STREAM either way ------------------------------> gone
 
 Data for a stream that is gone is dropped, since the peer could not know yet; data for one that never was ends the
-connection.
+connection. Who sends more than `sendable_bytes` may hold up the peer's other streams; who has windows of its own says
+`taken` of what its readers took.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from podwright.errors import FailedPrecondition
 from podwright.streams.spdy import frames
@@ -34,9 +35,11 @@ from podwright.streams.spdy.events import (
     StreamAccepted,
     StreamOpened,
     StreamReset,
+    WindowOpened,
 )
 from podwright.streams.spdy.frames import Buffer, ControlFrame, DataPiece, FrameType, GoAwayStatus, ResetStatus
 from podwright.streams.spdy.headers import HeaderOpener, HeaderPacker
+from podwright.streams.spdy.windows import Window, Windows
 
 STREAMS_LIMIT = 4096
 DATA_HEADER_BYTES = frames.HEADER_BYTES
@@ -50,23 +53,28 @@ class Role(enum.IntEnum):
 
 
 @dataclass(slots=True)
-class _Ends:
-    """Which directions of a stream are still open."""
+class _Stream:
+    """Which directions are still open, and the window."""
 
     local: bool
     remote: bool
+    window: Window = field(default_factory=Window)
 
 
 class Session:
     """One side of one connection."""
 
-    def __init__(self, role: Role, *, streams_limit: int = STREAMS_LIMIT) -> None:
-        """`streams_limit` bounds the streams that the peer may hold open; more are refused one by one."""
+    def __init__(self, role: Role, *, streams_limit: int = STREAMS_LIMIT, window_bytes: int = 0) -> None:
+        """`streams_limit` bounds the streams that the peer may hold open; more are refused one by one.
+
+        With `window_bytes`, the peer is asked to send no more than that on a stream ahead of what was `taken`.
+        """
         self._role = role
         self._streams_limit = streams_limit
         self._next_id: int = role
         self._last_peer_id = 0
-        self._streams: dict[int, _Ends] = {}
+        self._streams: dict[int, _Stream] = {}
+        self._windows = Windows(window_bytes)
         self._reader = frames.FrameReader()
         self._packer = HeaderPacker()
         self._opener = HeaderOpener()
@@ -78,11 +86,15 @@ class Session:
             FrameType.RST_STREAM: self._on_reset,
             FrameType.PING: self._on_ping,
             FrameType.GOAWAY: self._on_go_away,
-            FrameType.SETTINGS: _ignore,
-            FrameType.WINDOW_UPDATE: _ignore,
+            FrameType.SETTINGS: self._on_settings,
+            FrameType.WINDOW_UPDATE: self._on_window_update,
         }
 
     # -- receiving
+
+    def announcement(self) -> bytes:
+        """What to send first; may be empty."""
+        return self._windows.announcement()
 
     def receive_data(self, data: Buffer) -> Iterator[Event]:
         """The events of the next bytes, one by one; take them all before the next call.
@@ -100,6 +112,13 @@ class Session:
         self._answers.clear()
         return answers
 
+    def taken(self, stream_id: int, count_bytes: int) -> bytes:
+        """So much of what came on a stream is out of the way; may be worth a word to the peer."""
+        stream = self._streams.get(stream_id)
+        if stream is None or not stream.remote:
+            return b""
+        return self._windows.grant(stream_id, stream.window, count_bytes)
+
     # -- sending
 
     def open_stream(self, headers: Mapping[str, str], *, fin: bool = False) -> tuple[int, bytes]:
@@ -108,7 +127,7 @@ class Session:
         if stream_id > frames.STREAM_ID_MASK:
             raise FailedPrecondition("this SPDY connection has used up its stream ids", hint="open another one")
         self._next_id += 2
-        self._streams[stream_id] = _Ends(local=not fin, remote=True)
+        self._streams[stream_id] = _Stream(local=not fin, remote=True)
         return stream_id, frames.syn_stream(stream_id, self._packer.pack(headers), fin=fin)
 
     def accept(self, stream_id: int, headers: Mapping[str, str] | None = None) -> bytes:
@@ -135,12 +154,18 @@ class Session:
 
         Raises FailedPrecondition when the stream is not open for sending.
         """
-        ends = self._streams.get(stream_id)
-        if ends is None or not ends.local:
-            raise FailedPrecondition(f"SPDY stream {stream_id} is closed for sending")
+        stream = self._writable(stream_id)
         if fin:
-            self._close(stream_id, ends, local=True)
+            self._close(stream_id, stream, local=True)
+        stream.window.sent_bytes += length_bytes
         return frames.data_header(stream_id, length_bytes, fin=fin)
+
+    def sendable_bytes(self, stream_id: int) -> int:
+        """How much data the peer takes on this stream now; 0: wait for WindowOpened.
+
+        Raises FailedPrecondition when the stream is not open for sending.
+        """
+        return self._windows.sendable_bytes(self._writable(stream_id).window)
 
     def send_fin(self, stream_id: int) -> bytes:
         """End our direction of a stream; no bytes when it has ended already."""
@@ -168,8 +193,8 @@ class Session:
 
     def is_writable(self, stream_id: int) -> bool:
         """Whether we may send on the stream."""
-        ends = self._streams.get(stream_id)
-        return ends is not None and ends.local
+        stream = self._streams.get(stream_id)
+        return stream is not None and stream.local
 
     @property
     def open_streams(self) -> Sequence[int]:
@@ -179,15 +204,15 @@ class Session:
     # -- one method per frame
 
     def _on_data(self, piece: DataPiece) -> Event | None:
-        ends = self._streams.get(piece.stream_id)
-        if ends is None:
+        stream = self._streams.get(piece.stream_id)
+        if stream is None:
             self._check_known(piece.stream_id)
             return None
-        if not ends.remote:
+        if not stream.remote:
             self._answers += self.reset(piece.stream_id, ResetStatus.STREAM_ALREADY_CLOSED)
             return StreamReset(piece.stream_id, ResetStatus.STREAM_ALREADY_CLOSED)
         if piece.fin:
-            self._close(piece.stream_id, ends, remote=True)
+            self._close(piece.stream_id, stream, remote=True)
         return DataReceived(piece.stream_id, piece.payload, piece.fin)
 
     def _on_syn_stream(self, frame: ControlFrame) -> Event | None:
@@ -202,7 +227,7 @@ class Session:
             self._answers += frames.rst_stream(stream_id, ResetStatus.REFUSED_STREAM)
             return None
         fin = bool(frame.flags & frames.FLAG_FIN)
-        self._streams[stream_id] = _Ends(local=True, remote=not fin)
+        self._streams[stream_id] = _Stream(local=True, remote=not fin)
         return StreamOpened(stream_id, headers, fin)
 
     def _on_syn_reply(self, frame: ControlFrame) -> Event | None:
@@ -217,13 +242,13 @@ class Session:
         """Stream, headers and FIN of a SYN_REPLY or HEADERS; None when the stream is gone."""
         (word,), block = frames.split_ids(frame.payload, 1)
         stream_id, headers = word & frames.STREAM_ID_MASK, self._opener.open(block)
-        ends = self._streams.get(stream_id)
-        if ends is None:
+        stream = self._streams.get(stream_id)
+        if stream is None:
             self._check_known(stream_id)
             return None
         fin = bool(frame.flags & frames.FLAG_FIN)
         if fin:
-            self._close(stream_id, ends, remote=True)
+            self._close(stream_id, stream, remote=True)
         return stream_id, headers, fin
 
     def _on_reset(self, frame: ControlFrame) -> Event | None:
@@ -241,18 +266,37 @@ class Session:
         self._answers += frames.ping(ping_id)
         return None
 
+    def _on_settings(self, frame: ControlFrame) -> Event:
+        self._windows.on_settings(frame.payload)
+        return WindowOpened(0)
+
+    def _on_window_update(self, frame: ControlFrame) -> Event | None:
+        (word, count_bytes), _ = frames.split_ids(frame.payload, 2)
+        stream = self._streams.get(word & frames.STREAM_ID_MASK)
+        if stream is None:
+            return None
+        stream.window.granted_bytes += count_bytes
+        return WindowOpened(word & frames.STREAM_ID_MASK)
+
     def _on_go_away(self, frame: ControlFrame) -> Event | None:
         (last_stream_id, status), _ = frames.split_ids(frame.payload, 2)
         return GoAwayReceived(last_stream_id, status)
 
     # -- the table of streams
 
-    def _close(self, stream_id: int, ends: _Ends, *, local: bool = False, remote: bool = False) -> None:
+    def _writable(self, stream_id: int) -> _Stream:
+        """Raises FailedPrecondition."""
+        stream = self._streams.get(stream_id)
+        if stream is None or not stream.local:
+            raise FailedPrecondition(f"SPDY stream {stream_id} is closed for sending")
+        return stream
+
+    def _close(self, stream_id: int, stream: _Stream, *, local: bool = False, remote: bool = False) -> None:
         if local:
-            ends.local = False
+            stream.local = False
         if remote:
-            ends.remote = False
-        if not ends.local and not ends.remote:
+            stream.remote = False
+        if not stream.local and not stream.remote:
             del self._streams[stream_id]
 
     def _check_known(self, stream_id: int) -> None:
@@ -260,7 +304,3 @@ class Session:
         ours = stream_id % 2 == self._role % 2
         if stream_id == 0 or (stream_id >= self._next_id if ours else stream_id > self._last_peer_id):
             raise SpdyError(f"there never was a SPDY stream {stream_id}")
-
-
-def _ignore(frame: ControlFrame) -> None:  # noqa: ARG001 # settings and windows: nobody in this field acts on them
-    return None

@@ -1,0 +1,85 @@
+"""Connections of one port-forward session whose readers stand still hold up nobody else, and cost a window each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from podwright.conformance.pods import running_pod, serving
+from podwright.conformance.streams import forward_url, forwarded
+from podwright.streams.client.dial import Transport
+from podwright.streams.client.port_forward import Forwarder, forwarding
+from tests.faults.vitals import MIB, resident_bytes
+from tests.harness.podwright import Podwright
+
+pytestmark = [pytest.mark.root]
+
+ECHO, FLOOD, DEAF = 7, 19, 11
+SERVERS = serving({ECHO: "cat", FLOOD: "yes", DEAF: "sleep 1000"})
+BULK = hashlib.shake_256(b"bulk").digest(10 * MIB)
+SOCKETS_MIB = 50  # more than all sockets and windows on the way hold
+CHUNK = bytes(64 * 1024)
+STILL_S = 0.3
+WAIT_S = 60.0
+
+
+@pytest.mark.parametrize("transport", Transport)
+async def test_two_that_stand_still_and_one_that_does_not(
+    podwright_server: Podwright, busybox_image: str, transport: Transport
+) -> None:
+    """A local peer that never reads what its pod sends, and a pod that never reads what its local peer sends."""
+    async with podwright_server.client() as client, running_pod(podwright_server.peer(client), busybox_image) as pod:
+        await pod.run_ready(SERVERS)
+        before = resident_bytes(podwright_server)
+        async with (
+            forwarding(await forward_url(pod), transport=transport) as forwarder,
+            forwarded(forwarder, FLOOD) as never_read,
+            given_up(forwarder, DEAF) as never_heard,
+            forwarded(forwarder, ECHO) as connection,
+        ):
+            assert await until_nobody_takes_more(never_heard) < SOCKETS_MIB * MIB
+            assert await asyncio.get_running_loop().sock_recv(never_read, 2) == b"y\n"
+            assert await echoed(connection) == hashlib.sha256(BULK).digest()
+            assert resident_bytes(podwright_server) - before < 16 * MIB
+
+
+@contextlib.asynccontextmanager
+async def given_up(forwarder: Forwarder, port: int) -> AsyncIterator[socket.socket]:
+    """A socket that leads to a port, and is not waited for: what a pod does not read, waits as long as the session."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    forwarding = asyncio.create_task(forwarder.forward(theirs, port))
+    try:
+        yield ours
+    finally:
+        ours.close()
+        forwarding.cancel()
+        await asyncio.gather(forwarding, return_exceptions=True)
+
+
+async def until_nobody_takes_more(connection: socket.socket) -> int:
+    """Send as much as goes; how many bytes it was."""
+    sent_bytes = 0
+    with contextlib.suppress(TimeoutError):
+        while sent_bytes < SOCKETS_MIB * MIB:
+            async with asyncio.timeout(STILL_S):
+                await asyncio.get_running_loop().sock_sendall(connection, CHUNK)
+            sent_bytes += len(CHUNK)
+    return sent_bytes
+
+
+async def echoed(connection: socket.socket) -> bytes:
+    """The digest of what comes back of BULK."""
+    loop, digest, left_bytes = asyncio.get_running_loop(), hashlib.sha256(), len(BULK)
+    async with asyncio.timeout(WAIT_S), asyncio.TaskGroup() as tasks:
+        tasks.create_task(loop.sock_sendall(connection, BULK))
+        while left_bytes and (data := await loop.sock_recv(connection, 1 << 20)):
+            digest.update(data)
+            left_bytes -= len(data)
+    return digest.digest()
