@@ -1,4 +1,4 @@
-"""Byte streams under the protocols: a TCP connection, TLS on it, or a WebSocket whose messages carry a byte stream.
+"""Byte streams under the protocols: a TCP connection, or a WebSocket whose messages carry one. `tls_wire` has TLS.
 
 Built for bulk: what arrives is handed on in the wire's own buffer, and what is sent is gathered by the kernel.
 """
@@ -17,7 +17,6 @@ from podwright.streams.errors import ProtocolError
 from podwright.streams.websocket.connection import Closed, Piece, WebSocket
 
 RECEIVE_BYTES = 256 * 1024
-TLS_RECEIVE_BYTES = 64 * 1024
 ANSWERS_LIMIT_BYTES = 4 * 1024 * 1024
 
 Buffer = bytes | bytearray | memoryview
@@ -91,8 +90,10 @@ class SocketWire:
     ever. So `close` wakes them, and the last one closes the descriptor.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, *, receive_bytes: int = RECEIVE_BYTES) -> None:
+        """`receive_bytes` at most are received at once."""
         self._socket = connection
+        self._receive_bytes = receive_bytes
         self._leftover = b""
         self._buffer: memoryview | None = None
         self._sending = asyncio.Lock()
@@ -104,7 +105,7 @@ class SocketWire:
             leftover, self._leftover = self._leftover, b""
             return leftover
         if self._buffer is None:
-            self._buffer = memoryview(bytearray(RECEIVE_BYTES))
+            self._buffer = memoryview(bytearray(self._receive_bytes))
         with self._in_use():
             count = await asyncio.get_running_loop().sock_recv_into(self._socket, self._buffer)
         return self._buffer[:count]
@@ -155,38 +156,6 @@ async def send_all(connection: socket.socket, parts: tuple[Buffer, ...]) -> None
             continue
         await loop.sock_sendall(connection, memoryview(part)[sent:])
         sent = 0
-
-
-class TlsWire:
-    """TLS, by asyncio's streams."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._leftover = b""
-        self._sending = asyncio.Lock()
-
-    async def receive(self) -> Buffer:
-        if self._leftover:
-            leftover, self._leftover = self._leftover, b""
-            return leftover
-        return await self._reader.read(TLS_RECEIVE_BYTES)
-
-    def push_back(self, data: bytes) -> None:
-        self._leftover = data + self._leftover
-
-    async def send(self, *parts: Buffer) -> None:
-        async with self._sending:
-            self._writer.write(b"".join(parts))
-            await self._writer.drain()
-
-    async def finish(self) -> None:
-        return  # TLS as asyncio does it has no half-close
-
-    async def close(self) -> None:
-        self._writer.transport.abort()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
 
 
 class TunnelWire:

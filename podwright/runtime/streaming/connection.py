@@ -8,8 +8,9 @@ import socket
 import ssl
 
 from podwright.errors import FailedPrecondition
+from podwright.streams.tls_wire import TlsWire
 from podwright.streams.upgrade import Request, ServerHandshake
-from podwright.streams.wire import Buffer, SocketWire, TlsWire, Wire
+from podwright.streams.wire import Buffer, SocketWire, Wire
 
 KEEPALIVE_IDLE_S = 60  # then the kernel asks whether the client is still there
 HEAD_TIMEOUT_S = 10.0  # for the request's head, and a TLS handshake before it
@@ -73,13 +74,9 @@ async def accept(connected: socket.socket, tls: ssl.SSLContext | None) -> Connec
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
     if tls is None:
         return Connection(SocketWire(connected))
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    protocol = asyncio.StreamReaderProtocol(reader)
-    transport, _ = await loop.connect_accepted_socket(
-        lambda: protocol, connected, ssl=tls, ssl_handshake_timeout=HEAD_TIMEOUT_S
-    )
-    return Connection(TlsWire(reader, asyncio.StreamWriter(transport, protocol, reader, loop)))
+    secured = TlsWire(connected, tls)
+    await secured.handshake()
+    return Connection(secured)
 
 
 async def read_head(connection: Connection, handshake: ServerHandshake) -> Request:

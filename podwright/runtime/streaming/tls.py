@@ -23,6 +23,7 @@ def server_context(settings: configuration.Streaming) -> ssl.SSLContext | None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.num_tickets = 0  # nobody resumes; a client that closes before it has read them would reset the connection
     if not settings.tls_cert_file:
         made = certificate.make((address.host, reachable(address).host))
         with memory_file(made) as path:

@@ -11,8 +11,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from podwright.errors import DeadlineExceeded, InvalidArgument, NotFound, Unavailable
 from podwright.streams.errors import ProtocolError
+from podwright.streams.tls_wire import TlsWire
 from podwright.streams.upgrade import SWITCHING_PROTOCOLS, ClientHandshake, Headers, Response
-from podwright.streams.wire import SocketWire, TlsWire, Wire
+from podwright.streams.wire import SocketWire, Wire
 
 CONNECT_TIMEOUT_S = 30.0
 HEAD_CHUNK_BYTES = 64 * 1024
@@ -98,12 +99,10 @@ async def _connect(parts: SplitResult) -> socket.socket:
 async def _ask(
     connection: socket.socket, parts: SplitResult, method: str, headers: Headers, tls: ssl.SSLContext | None
 ) -> Upgraded:
-    wire: Wire
+    wire: Wire = SocketWire(connection)
     if parts.scheme == "https":
-        context = tls or _unverified()
-        wire = TlsWire(*await asyncio.open_connection(sock=connection, ssl=context, server_hostname=parts.hostname))
-    else:
-        wire = SocketWire(connection)
+        wire = secured = TlsWire(connection, tls or _unverified(), server_hostname=parts.hostname)
+        await secured.handshake()
     try:
         return await _handshake(wire, parts, method, headers)
     except BaseException:

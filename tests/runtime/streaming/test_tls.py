@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from podwright.conformance.streams import (
     exec_url,
     forward_url,
     forwarded,
+    read_all,
     session,
     streamed_exec,
 )
@@ -31,7 +33,7 @@ from podwright.streams.client.port_forward import forwarding
 from tests.faults.node import running_node
 from tests.fixtures import FreshPodwright
 
-ECHO = serving({7: "cat"})
+SERVERS = serving({7: "cat", 9: "wc -c"})
 BULK_BYTES = 4 * 1024 * 1024
 
 
@@ -80,7 +82,7 @@ async def test_every_kind_of_stream_over_tls(fresh_podwright: FreshPodwright, bu
     """With a certificate that the daemon made; both transports."""
     async with running_node(fresh_podwright({"streaming": {"address": "0.0.0.0:0"}}), busybox_image) as node:
         pod = await node.pod()
-        await pod.run_ready(ECHO)
+        await pod.run_ready(SERVERS)
         assert (await forward_url(pod)).startswith("https://")
         assert "0.0.0.0" not in await forward_url(pod)
         for transport in Transport:
@@ -90,7 +92,7 @@ async def test_every_kind_of_stream_over_tls(fresh_podwright: FreshPodwright, bu
 
 
 async def works(pod: Pod, transport: Transport) -> None:
-    """Exec, attach and port-forward, with enough bytes to fill buffers."""
+    """Exec, attach and port-forward, with enough bytes to fill buffers; a client's end comes before the answer."""
     speech = Speech(transport=transport)
     bulk = bytes(range(256)) * (BULK_BYTES // 256)
     done = await streamed_exec(pod, pod.containers[0], "cat", speech=speech, stdin=Given(bulk))
@@ -107,6 +109,10 @@ async def works(pod: Pod, transport: Transport) -> None:
                 back += await loop.sock_recv(local, 1 << 20)
         await sending
         assert back == bulk
+        async with forwarded(forwarder, 9) as counted:
+            await loop.sock_sendall(counted, bulk)
+            counted.shutdown(socket.SHUT_WR)
+            assert int(await read_all(counted)) == len(bulk)
 
 
 async def a_plain_request_gets_nothing(pod: Pod) -> None:

@@ -1,0 +1,129 @@
+"""TLS on a wire, in both roles, with a half-close: asyncio's TLS has none, and cuts off what a peer that has finished
+should still hear.
+
+TLS 1.3 ends each direction by itself. TLS 1.2 says that who hears the end shall end its own direction and drop what it
+has not sent, so a peer that takes this literally hears nothing after its own end. Streams are not harmed by that: SPDY
+and WebSockets say the end of a stream themselves, and the end of the connection is for all streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+
+from podwright.streams.errors import ProtocolError
+from podwright.streams.wire import Buffer, SocketWire
+
+RECEIVE_BYTES = 64 * 1024
+RECORD_LIMIT_BYTES = 32 * 1024  # more than a TLS record may have
+ANSWERS_LIMIT_BYTES = 64 * 1024
+
+
+class TlsWire:
+    """A Wire on a connected, non-blocking stream socket, which it owns. `handshake` comes first."""
+
+    def __init__(
+        self, connection: socket.socket, context: ssl.SSLContext, *, server_hostname: str | None = None
+    ) -> None:
+        """A client names its server, which has to show a certificate for that name if the context wants any."""
+        self._wire = SocketWire(connection, receive_bytes=RECEIVE_BYTES)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server_hostname is None, server_hostname=server_hostname
+        )
+        self._leftover = b""
+        self._buffer: memoryview | None = None
+        self._ended = False
+        self._sending = asyncio.Lock()
+        self._answering: asyncio.Task[None] | None = None
+
+    async def handshake(self) -> None:
+        """Raises ssl.SSLError and OSError; the caller bounds the time."""
+        try:
+            while not self._is_shaken():
+                await self._flush()
+                await self._fill()
+            await self._flush()
+        except ssl.SSLError:
+            with contextlib.suppress(OSError):
+                await self._flush()  # the alert that tells the peer why
+            raise
+
+    def _is_shaken(self) -> bool:
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+    async def receive(self) -> Buffer:
+        """Also raises ProtocolError, for a peer that asks for new keys and reads none."""
+        if self._leftover:
+            leftover, self._leftover = self._leftover, b""
+            return leftover
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(RECEIVE_BYTES + RECORD_LIMIT_BYTES))
+        while not (count := self._decrypt(self._buffer)) and not self._ended:
+            await self._fill()
+        return self._buffer[:count]
+
+    def _decrypt(self, buffer: memoryview) -> int:
+        """All that has come: `finish` must find nothing that is not decrypted."""
+        filled = 0
+        try:
+            while filled < len(buffer) and not self._ended:
+                count: int = self._tls.read(len(buffer) - filled, buffer[filled:])  # type: ignore[assignment] # typeshed knows it without a buffer only
+                self._ended = not count
+                filled += count
+        except ssl.SSLWantReadError:
+            pass
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):  # the latter without a goodbye: many clients say none
+            self._ended = True
+        self._answer()
+        return filled
+
+    async def _fill(self) -> None:
+        if data := await self._wire.receive():
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+
+    def _answer(self) -> None:
+        """Send what TLS itself has to say (new keys), without letting the receiver wait. Raises ProtocolError."""
+        if self._outgoing.pending > ANSWERS_LIMIT_BYTES and self._answering is not None:
+            raise ProtocolError("the peer does not read what it asked for")
+        if self._outgoing.pending and self._answering is None:
+            self._answering = asyncio.create_task(self._send_answers(), name="TLS answers")
+
+    async def _send_answers(self) -> None:
+        try:
+            with contextlib.suppress(OSError):  # the receiver will notice
+                async with self._sending:
+                    await self._flush()
+        finally:
+            self._answering = None
+
+    def push_back(self, data: bytes) -> None:
+        self._leftover = data + self._leftover
+
+    async def send(self, *parts: Buffer) -> None:
+        async with self._sending:
+            self._tls.write(parts[0] if len(parts) == 1 else b"".join(parts))
+            await self._flush()
+
+    async def _flush(self) -> None:
+        """Records leave in the order in which they were made: by one task at a time."""
+        while records := self._outgoing.read():
+            await self._wire.send(records)
+
+    async def finish(self) -> None:
+        async with self._sending:
+            with contextlib.suppress(ssl.SSLWantReadError):  # the peer's own end may come much later
+                self._tls.unwrap()
+            await self._flush()
+            await self._wire.finish()
+
+    async def close(self) -> None:
+        await self._wire.close()
