@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.reports import sample_report
+from tools.bench.__main__ import foreign_rules
 from tools.bench.configs import portable
 from tools.bench.publish import BEGIN, END, with_table
 from tools.bench.restarts import serve_restarts
@@ -35,6 +36,17 @@ def test_configurations_do_not_name_the_scratch_directory(tmp_path: Path) -> Non
     copy = portable(config, tmp_path, tmp_path / "out")
     assert copy.name == "config.toml"
     assert copy.read_text() == 'root = "SCRATCH/a/root"\n'
+
+
+@pytest.mark.parametrize(("rules", "told"), [(0, []), (50, []), (51, ["the host's nat table had 51 rules"])])
+def test_rules_that_slow_plugins_down_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: int, told: list[str]
+) -> None:
+    saved = "*nat\\n:CNI-1 - [0:0]\\n" + "-A CNI-1 -j ACCEPT\\n" * rules + "COMMIT\\n"
+    (tmp_path / "iptables-save").write_text(f"#!/bin/sh\nprintf -- '{saved}'\n")
+    (tmp_path / "iptables-save").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert [note.partition(":")[0] for note in foreign_rules()] == told
 
 
 class Restarted:

@@ -32,6 +32,7 @@ PODWRIGHT = Path(sys.executable).parent / "podwright"
 CRIO_IS_AWAY = (
     "CRI-O is no package of Debian 12 and takes no part: give --endpoint crio=unix:///run/crio/crio.sock to add it"
 )
+FEW_RULES = 50
 # One page of each kind, made from the JSON alone.
 PAGES = {"markdown": "benchmarks.md", "summary": "summary.md", "svg": "overview.svg"}
 
@@ -123,7 +124,16 @@ def notes() -> list[str]:
         DESCRIPTION,
         *([] if "crio" in " ".join(sys.argv) else [CRIO_IS_AWAY]),
         f"{command}, at commit {commit.stdout.strip() or 'unknown'}; Python {platform.python_version()}",
+        *foreign_rules(),
     ]
+
+
+def foreign_rules() -> list[str]:
+    """What the firewall adds to every ADD and DEL of CNI's bridge plugin, if it is much."""
+    saved = subprocess.run(["iptables-save", "-t", "nat"], capture_output=True, text=True, check=False).stdout
+    count = sum(line.startswith("-A") for line in saved.splitlines())
+    told = f"the host's nat table had {count} rules: each call of iptables reads them all, and CNI plugins make many"
+    return [told] if count > FEW_RULES else []
 
 
 if __name__ == "__main__":
