@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 
-from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
+from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux import selinux
 from podwright.linux.sealed import SealedProgram
 from podwright.process import ProcessRunner, find_executable
@@ -60,6 +60,8 @@ class Handlers:
         done, late = await asyncio.wait(self._asking, timeout=PATIENCE_S)
         for task in done:
             task.result()
+        for task in late:
+            task.add_done_callback(_tell_failure)
         if late:
             names = ", ".join(sorted(task.get_name().removeprefix("ask ") for task in late))
             log.warning("programs do not say what they can do, and are used without that: handlers=%s", names)
@@ -81,9 +83,7 @@ class Handlers:
         """Ask no more."""
         for task in self._asking:
             task.cancel()
-        for outcome in await asyncio.gather(*self._asking, return_exceptions=True):
-            if isinstance(outcome, PodwrightError):
-                log.warning("a program could not be asked: %s", outcome)
+        await asyncio.gather(*self._asking, return_exceptions=True)
 
     def get(self, name: str) -> OciHandler:
         """The handler of that name, the default for "". Raises InvalidArgument and FailedPrecondition."""
@@ -131,6 +131,11 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
     handlers = Handlers(programs, default, make, state=state)
     await handlers.ask(runner)
     return handlers
+
+
+def _tell_failure(asked: asyncio.Task[None]) -> None:
+    if not asked.cancelled() and (failure := asked.exception()) is not None:
+        log.warning("a handler's programs could not be asked: %s: %s", asked.get_name(), failure)
 
 
 def _programs(name: str, settings: configuration.Handler) -> Programs:
