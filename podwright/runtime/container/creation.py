@@ -148,6 +148,7 @@ def _make(
     inputs = _inputs(env, mounted, sandbox, image, user, joined)
     named = cdi_names.requested(container.config.cdi_devices, container.config.annotations)
     spec = env.cdi.inject(builder.build(inputs), named)
+    env.handlers.get(sandbox.handler).prepare(spec)
     write_new(paths.spec, msgspec.json.encode(spec), mode=0o600)  # it holds the environment
     return user
 

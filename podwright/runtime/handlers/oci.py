@@ -21,6 +21,7 @@ from podwright.linux.sealed import SealedProgram
 from podwright.process import Command, Completed, Process, ProcessRunner, read_line, search_path
 from podwright.runtime.handlers import conmon
 from podwright.runtime.handlers.conmon import Monitored
+from podwright.runtime.handlers.filters import CompiledFilters
 
 REPLY_LIMIT_BYTES = 65536
 RUNC_RECORD = re.compile(r'level=\w+ msg="((?:[^"\\]|\\.)*)"')
@@ -87,12 +88,18 @@ class OciHandler:
         self._systemd_cgroup = systemd_cgroup
         self._runner = runner
         self._timeout_s = timeout_s
+        self._filters = CompiledFilters()
 
     @property
     def _argv(self) -> tuple[str, ...]:
         """The runtime with its global arguments."""
         sealed = self._programs.sealed
         return (sealed.path() if sealed is not None else self._programs.runtime, *self._options)
+
+    def prepare(self, spec: dict[str, Any]) -> None:
+        """Add to a spec what spares the runtime work that it has done before."""
+        if self._programs.is_crun:
+            self._filters.annotate(spec)
 
     async def create(self, container: Monitored, spawned: Callable[[Process, int], None]) -> Started:
         """Start the monitor, which lets the runtime create the container; its process waits for `start`.
@@ -113,6 +120,8 @@ class OciHandler:
             raise
         finally:
             os.close(reader)
+        if self._programs.is_crun:
+            self._filters.learn(f"{container.directory}/config.json", f"{self._state}/{container.id}/seccomp.bpf")
         return Started(pid=reply.pid, monitor=monitor, monitor_start_time=start_time)
 
     async def _reply(self, container: Monitored, reader: int) -> conmon.CreateReply:
