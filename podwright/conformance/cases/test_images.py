@@ -70,6 +70,16 @@ async def test_every_kind_of_reference_finds_it(cri_server: CriPeer, image: str,
         assert await _status(cri_server.client, reference) == pulled, reference
 
 
+async def test_every_kind_of_reference_makes_a_container(pod: Pod, pulled: api.Image) -> None:
+    hexadecimal = pulled.id.removeprefix("sha256:")
+    references = (pulled.repo_tags[0], pulled.id, hexadecimal, hexadecimal[:12], pulled.repo_digests[0])
+    made = [await pod.create(image=api.ImageSpec(image=reference)) for reference in references]
+    told = [await pod.status(container_id) for container_id in made]
+    assert {(status.image.image, status.image_ref) for status in told} == {
+        (pulled.repo_tags[0], pulled.repo_digests[0])
+    }
+
+
 async def test_pulled_by_digest(cri_server: CriPeer, image: str, pulled: api.Image) -> None:
     cri = cri_server.client
     await _remove(cri, image)
