@@ -112,6 +112,8 @@ def ensure_bridge(spec: BridgeSpec) -> BridgeState:
             _create_bridge(host, spec, choose_mtu(spec, links, routes))
         elif bridge.kind != "bridge":
             raise FailedPrecondition(f"{spec.name} is not a bridge", hint="set [network] bridge to another name")
+        elif not bridge.alias and bridge.mac == mac_for(spec.gateway):
+            host.perform(requests.set_alias(spec.name, BRIDGE_ALIAS))  # a killed daemon had come no further
         index = socket.if_nametoindex(spec.name)
         with contextlib.suppress(FileExistsError):  # the address stands
             host.perform(requests.set_up(index), requests.add_address(index, spec.gateway))

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from ipaddress import IPv4Interface
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,9 @@ import pytest
 from podwright.errors import FailedPrecondition
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import PortMapping
+from podwright.runtime.network import links
+from podwright.runtime.network.netlink import requests
+from podwright.runtime.network.netlink.connection import Connection
 from tests.runtime.network.conftest import MakeWorld
 from tests.runtime.network.pods import HOST, World, bridge_ports, dial, free_port, has_link, on_host, rules, serving
 
@@ -89,6 +93,23 @@ async def test_stale_rules_of_a_lost_database_go(make_world: MakeWorld) -> None:
     await world.service.reconcile([])
     assert pod.ip not in rules(world.part.bridge)
     assert "masquerade" in rules(world.part.bridge)
+
+
+async def test_a_bridge_that_was_made_but_not_marked_is_ours(make_world: MakeWorld) -> None:
+    """The daemon was killed between the two; an administrator's bridge of that name stays."""
+    world = await make_world()
+    gateway = IPv4Interface(f"{world.part.subnet[1]}/{world.part.subnet.prefixlen}")
+    with Connection() as host:
+        host.perform(requests.create_bridge(world.part.bridge, mac=links.mac_for(gateway), mtu=1500))
+    await world.service.reconcile([])
+    await world.close()
+    assert not has_link(world.part.bridge)
+    on_host("ip", "link", "add", world.part.bridge, "type", "bridge")
+    await world.open()
+    await world.service.reconcile([])
+    await world.close()
+    assert has_link(world.part.bridge)
+    await world.open()
 
 
 async def _reopened(world: World) -> None:

@@ -20,6 +20,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     alias: str
     master: int
     mtu_bytes: int
+    mac: bytes = b""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +42,7 @@ def parse_link(message: Message) -> Link:
         alias=codec.string(found.get(requests.IFLA_IFALIAS, b"")),
         master=_number(found.get(requests.IFLA_MASTER)),
         mtu_bytes=_number(found.get(requests.IFLA_MTU)),
+        mac=found.get(requests.IFLA_ADDRESS, b""),
     )
 
 
