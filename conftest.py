@@ -2,6 +2,6 @@
 cases in podwright/conformance/, which run here on servers that the fixtures start.
 """
 
-from tests.fixtures import *  # noqa: F403 # pytest finds fixtures and hooks by their names
-from tests.harness.quiet_gc import *  # noqa: F403 # as above
+from podwright.conformance.quiet_gc import *  # noqa: F403 # pytest finds fixtures and hooks by their names
+from tests.fixtures import *  # noqa: F403 # as above
 from tests.harness.session import *  # noqa: F403 # as above
