@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 
@@ -16,6 +17,7 @@ from podwright.cri.v1 import api_pb2 as api
 
 COLUMNS = ("CONTAINER", "AGE", "STATE", "NAME", "ATTEMPT", "POD", "NAMESPACE", "IMAGE")
 WIDE_COLUMNS = (*COLUMNS, "POD ID", "IMAGE ID")
+IMAGE_ID = re.compile(r"(sha256:)?[0-9a-f]{64}")
 
 
 @click.command("ps")
@@ -73,7 +75,6 @@ def _row(
     container: api.Container, pods: Mapping[str, api.PodSandboxMetadata], now_ns: int, *, whole: bool
 ) -> Sequence[str]:
     pod = pods.get(container.pod_sandbox_id, api.PodSandboxMetadata(name="?", namespace="?"))
-    image = container.image.user_specified_image or container.image.image
     return (
         table.short_id(container.id, whole=whole),
         table.age(container.created_at, now_ns),
@@ -82,7 +83,16 @@ def _row(
         str(container.metadata.attempt),
         pod.name,
         pod.namespace,
-        table.short_id(image) if image.startswith("sha256:") and not whole else image,
+        image_name(container, whole=whole),
         table.short_id(container.pod_sandbox_id, whole=whole),
         table.short_id(container.image_id or container.image_ref, whole=whole),
     )
+
+
+def image_name(container: api.Container, *, whole: bool = False) -> str:
+    """The image as the Pod names it; repository and digest where the runtime tells only the id that a kubelet gave."""
+    name = container.image.user_specified_image or container.image.image
+    if not IMAGE_ID.fullmatch(name):
+        return name
+    repository, at, digest = container.image_ref.partition("@")
+    return f"{repository}@{table.short_id(digest, whole=whole)}" if at else table.short_id(name, whole=whole)
