@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from podwright.conformance.peer import CriPeer
+from tests.harness import crio
 from tests.harness.containerd import Containerd
 from tests.harness.podwright import Podwright, Settings
 from tests.harness.scratch import Scratch
@@ -25,11 +26,12 @@ from tests.harness.session import SHARE
 from tools.registry import Registry, push_samples, write_hosts
 
 NEEDS_ROOT = "needs root: run the suite as root, or `make test-fast` for what works without"
+NEEDS_CRIO = "needs crio and pinns on the PATH: Debian 12 has no package of CRI-O"
 FreshPodwright = Callable[..., Podwright]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs root when we are not; nothing else is ever skipped."""
+    """Skip what needs root when we are not; nothing else is ever skipped but for a CRI-O that is not there."""
     if os.geteuid() == 0:
         return
     for item in items:
@@ -97,6 +99,18 @@ def fresh_podwright(scratch: Scratch, certs_d: Path) -> Iterator[FreshPodwright]
 def containerd_server(scratch: Scratch, registry: Registry, certs_d: Path) -> Iterator[Containerd]:
     """Debian's containerd with runc and CNI; for tests marked `peer`."""
     with Containerd(scratch.part("ctd", keep=True), pause_image=f"{registry.host}/pause:1", certs_d=certs_d) as server:
+        server.start()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def crio_server(scratch: Scratch, registry: Registry) -> Iterator[crio.Crio]:
+    """CRI-O with runc and CNI, where somebody has installed it; for tests marked `peer`."""
+    if not crio.is_installed():
+        pytest.skip(NEEDS_CRIO)
+    with crio.Crio(
+        scratch.part("crio", keep=True), pause_image=f"{registry.host}/pause:1", registry=registry.host
+    ) as server:
         server.start()
         yield server
 

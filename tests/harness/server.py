@@ -28,6 +28,7 @@ class CriServer(Daemon):
     """A daemon that speaks CRI."""
 
     leaves_bridge = False  # the CNI bridge plugin keeps its bridge when the last pod goes, so `close` deletes it
+    leaves_cgroups = False  # likewise, of containers that did not start
 
     def client(self) -> CriClient:
         """A new client; needs a running event loop."""
@@ -71,7 +72,7 @@ class CriServer(Daemon):
                 self.stop()
             if self.leaves_bridge:
                 subprocess.run(["ip", "link", "delete", self.part.bridge], check=False, capture_output=True)
-            swept = sweep(self.part.scope)
+            swept = [it for it in sweep(self.part.scope) if not (self.leaves_cgroups and it.kind == "cgroup")]
             files = self.leftover_files()
             shutil.rmtree(self.directory, ignore_errors=bool(swept))
         if swept:
