@@ -61,11 +61,11 @@ test-fast: venv ## the tests that need neither root nor a peer
 demo: setup venv bytecode ## run examples/hello.yaml from a registry on loopback (root)
 	$(BIN)/python -m tools.demo $(ARGS)
 
-bench: setup venv bytecode ## measure Podwright, containerd and Docker; reports go to build/bench (root)
+bench: setup venv bytecode ## measure Podwright, containerd, Docker and, if it is there, CRI-O; reports go to build/bench (root)
 	@PYTHON=$(PYTHON) sh tools/setup.sh docker.io:/usr/sbin/dockerd
 	$(BIN)/python -m tools.bench $(ARGS)
 
-pull-bench: setup venv bytecode ## time pulls beside containerd, and Docker, skopeo and umoci where they are installed (root)
+pull-bench: setup venv bytecode ## time pulls beside containerd, and CRI-O, Docker, skopeo and umoci where they are installed (root)
 	$(BIN)/python -m tools.pull_bench $(ARGS)
 
 lock: venv ## resolve requirements.lock anew from pyproject.toml

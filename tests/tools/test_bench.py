@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.bench.reports import sample_report
+from tests.harness.scratch import Scratch
+from tools.bench import peers
 from tools.bench.__main__ import foreign_rules
 from tools.bench.configs import portable
 from tools.bench.publish import BEGIN, END, with_table
@@ -75,3 +78,12 @@ def test_a_command_restarts_the_server(tmp_path: Path, broken: bool) -> None:
     done = [subprocess.run(["/bin/sh", "-c", script], check=False, timeout=30).returncode for _ in range(2)]
     assert done == ([1, 1] if broken else [0, 0])
     assert server.calls == (["stop"] * 2 if broken else ["stop", "spawn"] * 2)
+
+
+def test_what_is_not_installed_is_left_out(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(peers, "IS_INSTALLED", dict.fromkeys(peers.IS_INSTALLED, lambda: False))
+    site = peers.Site(registry="127.0.0.1:5000", certs_d=scratch.directory)
+    assert peers.start_peers(scratch, ["crio", "crio-runc", "docker"], site=site, stack=ExitStack()) == []
+    assert "crio-runc is left out, for crio is not installed" in capsys.readouterr().err

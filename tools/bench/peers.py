@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.harness import docker
+from tests.harness import crio, docker
 from tests.harness.cni import write_bridge_conf
 from tests.harness.containerd import Containerd
+from tests.harness.crio import Crio
 from tests.harness.daemon import Daemon
 from tests.harness.docker import DockerEngine
 from tests.harness.podwright import Podwright
@@ -30,10 +31,15 @@ class Peer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What all servers use."""
+    """What all servers use: the registry's host and port, and the folder that sends other hosts' pulls there."""
 
-    pause_image: str
+    registry: str
     certs_d: Path
+
+    @property
+    def pause_image(self) -> str:
+        """What each sandbox of the others is started with."""
+        return f"{self.registry}/pause:1"
 
 
 def _podwright(settings: Mapping[str, Any], *, cni: bool) -> Callable[[Part, Site, str], Peer]:
@@ -56,6 +62,14 @@ def _containerd(part: Part, site: Site, name: str) -> Peer:
     return Peer(name=name, server=server, configs=(server.config, *(part.directory / "net.d").iterdir()))
 
 
+def _crio(handler: str) -> Callable[[Part, Site, str], Peer]:
+    def make(part: Part, site: Site, name: str) -> Peer:
+        server = Crio(part, pause_image=site.pause_image, registry=site.registry, handler=handler)
+        return Peer(name=name, server=server, configs=(server.config, *(part.directory / "net.d").iterdir()))
+
+    return make
+
+
 def _docker(part: Part, site: Site, name: str) -> Peer:  # noqa: ARG001 # it needs none of the site
     server = DockerEngine(part)
     return Peer(name=name, server=server, scheme="docker+", configs=(server.config,))
@@ -66,22 +80,24 @@ MAKERS: dict[str, Callable[[Part, Site, str], Peer]] = {
     "podwright-runc": _podwright({"default_handler": "runc"}, cni=False),
     "podwright-cni": _podwright({"default_handler": "crun"}, cni=True),
     "containerd": _containerd,
+    "crio": _crio("crun"),
+    "crio-runc": _crio("runc"),
     "docker": _docker,
 }
 NAMES = tuple(MAKERS)
+# Those that not every machine has, by the first part of the name.
+IS_INSTALLED = {"crio": crio.is_installed, "docker": docker.is_installed}
 
 
-def start_peers(
-    scratch: Scratch, names: list[str], *, pause_image: str, certs_d: Path, stack: ExitStack
-) -> list[Peer]:
+def start_peers(scratch: Scratch, names: list[str], *, site: Site, stack: ExitStack) -> list[Peer]:
     """Start those that were named; the stack takes them down. Exits for a name that is none."""
-    site = Site(pause_image=pause_image, certs_d=certs_d)
     peers = []
     for name in names:
         if name not in MAKERS:
             sys.exit(f"bench: there is no {name}; there are {', '.join(NAMES)}")
-        if name == "docker" and not docker.is_installed():
-            print("bench: dockerd is not installed, so Docker is left out", file=sys.stderr)
+        program = name.partition("-")[0]
+        if program in IS_INSTALLED and not IS_INSTALLED[program]():
+            print(f"bench: {name} is left out, for {program} is not installed", file=sys.stderr)
             continue
         peer = MAKERS[name](scratch.part("b"), site, name)
         stack.enter_context(peer.server)

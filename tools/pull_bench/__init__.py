@@ -1,4 +1,4 @@
-"""Pull and unpack, side by side: Podwright, Debian's containerd (CRI and ctr), Docker, skopeo with umoci.
+"""Pull and unpack, side by side: Podwright, Debian's containerd (CRI and ctr), CRI-O, Docker, skopeo with umoci.
 
     python -m tools.pull_bench [--rounds N] [--only NAME ...] [--case CASE ...] [--registry DIR] [--json FILE]
 

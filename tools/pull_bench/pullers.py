@@ -19,6 +19,7 @@ import grpc
 from podwright.cri.client import CHANNEL_OPTIONS
 from podwright.cri.v1 import api_pb2 as api
 from podwright.cri.v1 import api_pb2_grpc
+from tests.harness import crio
 from tests.harness.containerd import Containerd
 from tests.harness.podwright import Podwright
 from tests.harness.scratch import Scratch
@@ -37,6 +38,7 @@ class Puller:
 
     def __init__(self, scratch: Scratch, registry_url: str) -> None:
         self.part = scratch.part(self.name)
+        self.registry = registry_url.removeprefix("http://")
         self.certs_d = write_hosts(self.part.directory / "certs", registry_url).parent.parent
         self.stack = ExitStack()
 
@@ -134,6 +136,16 @@ class CtrPuller(ContainerdPuller):
             self.ctr("images", "rm", "--sync", image)
 
 
+class CrioPuller(CriPuller):
+    """CRI-O, where somebody has installed it."""
+
+    name = "crio"
+    needs = crio.PROGRAMS
+
+    def make_server(self) -> CriServer:
+        return crio.Crio(self.part, pause_image="none", registry=self.registry)
+
+
 class DockerPuller(Puller):
     """A private Docker daemon, without network."""
 
@@ -193,4 +205,11 @@ def _run(*argv: str) -> None:
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, timeout=TIMEOUT_S)
 
 
-PULLERS: tuple[type[Puller], ...] = (PodwrightPuller, ContainerdPuller, CtrPuller, DockerPuller, SkopeoPuller)
+PULLERS: tuple[type[Puller], ...] = (
+    PodwrightPuller,
+    ContainerdPuller,
+    CtrPuller,
+    CrioPuller,
+    DockerPuller,
+    SkopeoPuller,
+)

@@ -158,7 +158,7 @@ class CriTarget:
     def _container_config(self, name: str, command: tuple[str, ...]) -> api.ContainerConfig:
         config = api.ContainerConfig(
             metadata=api.ContainerMetadata(name=name),
-            image=api.ImageSpec(image=self._image),
+            image=api.ImageSpec(image=self._image, user_specified_image=self._image),
             command=command,
             labels={LABEL: self._run_id},
             log_path=f"{name}.log",
