@@ -12,7 +12,7 @@ from pathlib import Path
 from podwright.conformance.peer import CriPeer
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import NotFound
+from podwright.errors import NotFound, PodwrightError
 
 SLEEP = ("sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done")
 DEAF = ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
@@ -38,6 +38,11 @@ class Pod:
     image: str
     containers: list[str] = field(default_factory=list)
 
+    @property
+    def image_spec(self) -> api.ImageSpec:
+        """The image as a kubelet asks for it; CRI-O makes no container without the name that the Pod has."""
+        return api.ImageSpec(image=self.image, user_specified_image=self.image)
+
     async def create(self, command: tuple[str, ...] = SLEEP, **fields: object) -> str:
         """A container by its config's fields; its id."""
         name = str(fields.pop("name", f"c{len(self.containers)}"))
@@ -46,15 +51,15 @@ class Pod:
             metadata=api.ContainerMetadata(name=name, attempt=attempt),  # type: ignore[arg-type] # keyword of a test
             command=command,
             log_path=f"{name}.log",
-            **{"image": api.ImageSpec(image=self.image), **fields},  # type: ignore[arg-type] # as above
+            **{"image": self.image_spec, **fields},  # type: ignore[arg-type] # as above
         )
-        security = config.linux.security_context
-        if not security.HasField("namespace_options"):  # the kubelet sends the pod's to each of its containers
-            security.namespace_options.CopyFrom(self.config.linux.security_context.namespace_options)
         return await self.create_from(config)
 
     async def create_from(self, config: api.ContainerConfig) -> str:
-        """A container by its whole config."""
+        """A container by its whole config; the pod's namespace options, as a kubelet sends them, where it has none."""
+        security = config.linux.security_context
+        if not security.HasField("namespace_options"):
+            security.namespace_options.CopyFrom(self.config.linux.security_context.namespace_options)
         request = api.CreateContainerRequest(pod_sandbox_id=self.id, config=config, sandbox_config=self.config)
         container_id = (await self.cri.call(self.cri.runtime.CreateContainer, request)).container_id
         self.containers.append(container_id)
@@ -155,9 +160,13 @@ async def running_pod(peer: CriPeer, image: str, **fields: object) -> AsyncItera
     await cri.call(cri.images.PullImage, api.PullImageRequest(image=api.ImageSpec(image=image)))
     request = api.RunPodSandboxRequest(config=config, runtime_handler=handler)
     made = await cri.call(cri.runtime.RunPodSandbox, request)
+    pod = Pod(cri=cri, id=made.pod_sandbox_id, config=config, image=image)
     try:
-        yield Pod(cri=cri, id=made.pod_sandbox_id, config=config, image=image)
+        yield pod
     finally:
+        for container_id in pod.containers:  # a sandbox's stop may give each of them half a minute to end
+            with contextlib.suppress(PodwrightError):
+                await pod.stop(container_id, timeout=0)
         await remove_pod(cri, made.pod_sandbox_id)
 
 

@@ -69,6 +69,7 @@ async def test_stopping_what_is_not_there_is_a_success(cri_server: CriPeer) -> N
     await cri.call(cri.runtime.StopContainer, api.StopContainerRequest(container_id="f" * 64))
 
 
+@pytest.mark.deviates("cri-o", "answers UNKNOWN")
 async def test_unknown_container(cri_server: CriPeer) -> None:
     cri = cri_server.client
     unknown = "f" * 64
@@ -83,6 +84,7 @@ async def test_unknown_container(cri_server: CriPeer) -> None:
         await cri.call(cri.runtime.ReopenContainerLog, api.ReopenContainerLogRequest(container_id=unknown))
 
 
+@pytest.mark.deviates("cri-o", "the process that holds a shared PID namespace needs CAP_SYS_RESOURCE")
 @pytest.mark.parametrize(
     ("script", "code", "reason"),
     [("exit 0", 0, "Completed"), ("exit 7", 7, "Error"), ("kill -9 $$", 137, "Error"), ("kill -15 $$", 143, "Error")],
@@ -96,6 +98,7 @@ async def test_exit_codes(run_pod: RunPod, script: str, code: int, reason: str) 
         assert (status.exit_code, status.reason) == (code, reason)
 
 
+@pytest.mark.deviates("cri-o", "cannot create it")
 async def test_missing_program(pod: Pod) -> None:
     container_id = await pod.create(("/no/such/program",))
     with pytest.raises(PodwrightError, match="no/such/program"):
@@ -106,6 +109,7 @@ async def test_missing_program(pod: Pod) -> None:
     assert "no/such/program" in status.message
 
 
+@pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @pytest.mark.deviates("containerd", "answers UNKNOWN")
 @pytest.mark.parametrize("command", [SLEEP, ("true",)], ids=["running", "exited"])
 async def test_a_container_starts_once(pod: Pod, command: tuple[str, ...]) -> None:
@@ -136,6 +140,7 @@ async def test_a_shorter_stop_overtakes_a_longer_one(pod: Pod) -> None:
     assert (await pod.status(deaf)).exit_code == 137
 
 
+@pytest.mark.deviates("cri-o", "does not tell the signal")
 @pytest.mark.deviates("containerd", "1.6 came before the field")
 async def test_the_images_stop_signal_and_the_requests(pod: Pod) -> None:
     script = "trap 'exit 3' USR1; trap 'exit 4' TERM; echo ready; while :; do sleep 0.1; done"
@@ -165,6 +170,7 @@ def _user(**fields: object) -> dict[str, object]:
     return {"linux": api.LinuxContainerConfig(security_context=context)}
 
 
+@pytest.mark.deviates("cri-o", "answers UNKNOWN, or leaves it to the OCI runtime")
 @pytest.mark.deviates("containerd", "answers UNKNOWN, or leaves it to the OCI runtime")
 @pytest.mark.parametrize(
     "fields",
@@ -182,7 +188,7 @@ def _user(**fields: object) -> dict[str, object]:
 async def test_create_refusals(pod: Pod, fields: dict[str, object]) -> None:
     given = {
         "metadata": api.ContainerMetadata(name="x"),
-        "image": api.ImageSpec(image=pod.image),
+        "image": pod.image_spec,
         "command": ["x"],
         **fields,
     }
@@ -191,6 +197,7 @@ async def test_create_refusals(pod: Pod, fields: dict[str, object]) -> None:
     assert await _listed(pod, pod_sandbox_id=pod.id) == []
 
 
+@pytest.mark.deviates("cri-o", "answers UNKNOWN")
 async def test_create_without_image_or_sandbox(pod: Pod) -> None:
     with pytest.raises(NotFound):
         await pod.create(image=api.ImageSpec(image="localhost:1/absent:1"))
@@ -208,6 +215,7 @@ async def test_create_in_a_stopped_sandbox(pod: Pod) -> None:
         await pod.create()
 
 
+@pytest.mark.deviates("cri-o", "the stop ends what was not started")
 @pytest.mark.deviates("containerd", "answers UNKNOWN")
 async def test_start_in_a_stopped_sandbox(pod: Pod) -> None:
     container_id = await pod.create()
@@ -235,6 +243,7 @@ async def test_what_every_process_finds_in_its_environment(pod: Pod) -> None:
     assert (await pod.output("sh", "-c", "echo $TERM", tty=True)).strip() == "xterm"
 
 
+@pytest.mark.deviates("cri-o", "list and status differ in the time of creation")
 @pytest.mark.parametrize("attempt", [0, 3])
 async def test_metadata_and_times_are_told(pod: Pod, attempt: int) -> None:
     container_id = await pod.create(name="main", attempt=attempt)
@@ -252,6 +261,7 @@ async def test_a_working_directory_that_is_missing_is_made(pod: Pod) -> None:
     assert await pod.output("pwd", working_dir="/made/for/me") == "/made/for/me\n"
 
 
+@pytest.mark.deviates("cri-o", "tells where a link leads")
 async def test_mounts_are_made_and_told(pod: Pod, tmp_path: Path) -> None:
     (tmp_path / "rw").mkdir()
     (tmp_path / "ro").mkdir()
@@ -288,11 +298,12 @@ async def test_files_written_by_a_container_stay_its_own(pod: Pod) -> None:
     assert await pod.output("sh", "-c", "ls /etc/own 2>/dev/null; ls /etc/group") == "/etc/group\n"
 
 
+@pytest.mark.deviates("cri-o", "trusts the kubelet")
 @pytest.mark.deviates("containerd", "trusts the kubelet")
 async def test_a_relative_path_of_the_log_may_not_leave(pod: Pod) -> None:
     config = api.ContainerConfig(
         metadata=api.ContainerMetadata(name="x"),
-        image=api.ImageSpec(image=pod.image),
+        image=pod.image_spec,
         command=["true"],
         log_path="../../escape.log",
     )

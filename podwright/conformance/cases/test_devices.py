@@ -50,11 +50,13 @@ async def test_rights_are_those_asked_for(pod: Pod) -> None:
     assert written.endswith("Operation not permitted")
 
 
+@pytest.mark.deviates("cri-o", "goes without it")
 async def test_what_is_no_device(pod: Pod) -> None:
     with pytest.raises(PodwrightError):
         await pod.create(devices=[_device("/etc/passwd")])
 
 
+@pytest.mark.deviates("cri-o", "asks for every capability, whatever the host has")
 async def test_privileged_has_all_devices(run_pod: RunPod) -> None:
     async with run_pod(security=api.LinuxSandboxSecurityContext(privileged=True)) as pod:
         linux = api.LinuxContainerConfig(security_context=api.LinuxContainerSecurityContext(privileged=True))

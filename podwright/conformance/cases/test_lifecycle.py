@@ -58,6 +58,7 @@ async def test_a_negative_grace_is_none(pod: Pod) -> None:
     assert (await pod.status(container_id)).exit_code == 137
 
 
+@pytest.mark.deviates("cri-o", "the stop after the end changes what is told")
 async def test_what_is_told_at_the_end_stays(pod: Pod) -> None:
     """Code, reason and times are final as soon as EXITED is seen, and the log is whole."""
     container_id = await pod.run(("sh", "-c", "seq 2000; exit 3"))
@@ -70,6 +71,7 @@ async def test_what_is_told_at_the_end_stays(pod: Pod) -> None:
     assert await pod.status(container_id) == status
 
 
+@pytest.mark.deviates("cri-o", "the process that holds a shared PID namespace needs CAP_SYS_RESOURCE")
 @pytest.mark.parametrize("mode", [api.CONTAINER, api.POD, api.NODE], ids=["own", "pod", "node"])
 async def test_nothing_outlives_its_container(run_pod: RunPod, mode: api.NamespaceMode) -> None:
     """Whatever the PID namespace: what the container and commands in it have started ends with its first process."""
@@ -98,6 +100,7 @@ async def test_pid_namespace_of_a_target(pod: Pod) -> None:
     assert (await pod.status(target)).state == api.CONTAINER_RUNNING
 
 
+@pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @pytest.mark.deviates("containerd", "answers UNKNOWN, or starts it")
 async def test_pid_namespaces_that_are_no_targets(run_pod: RunPod, pod: Pod) -> None:
     def in_namespace_of(target: str) -> api.LinuxContainerConfig:
@@ -129,6 +132,7 @@ async def test_a_daemon_does_not_hold_up_the_answer(pod: Pod) -> None:
     assert (answer.exit_code, answer.stdout) == (5, b"said\n")
 
 
+@pytest.mark.deviates("cri-o", "does not know the call")
 @pytest.mark.deviates("containerd", "does not know the call")
 async def test_a_stopped_pod_starts_again(pod: Pod) -> None:
     """Under its id and with its address; its containers have ended."""

@@ -123,10 +123,11 @@ async def test_a_terminal_merges_the_streams(pod: Pod) -> None:
     assert [line.removesuffix(b"\r") for line in _lines(log)] == [b"out", b"err"]
 
 
+@pytest.mark.deviates("cri-o", "keeps it in a directory of its own")
 async def test_no_log_path_throws_the_output_away(pod: Pod) -> None:
     config = api.ContainerConfig(
         metadata=api.ContainerMetadata(name="silent"),
-        image=api.ImageSpec(image=pod.image),
+        image=pod.image_spec,
         command=["sh", "-c", "yes | head -c 1000000; sleep 1000"],
     )
     container_id = await pod.create_from(config)
@@ -140,6 +141,7 @@ async def test_only_its_owner_and_group_read_a_log(pod: Pod) -> None:
     assert stat.S_IMODE(_path(pod).stat().st_mode) & 0o137 == 0
 
 
+@pytest.mark.deviates("cri-o", "leaves it to the kubelet")
 async def test_the_start_makes_the_directory(pod: Pod) -> None:
     container_id = await pod.create(COUNT)
     shutil.rmtree(pod.config.log_directory)
@@ -147,10 +149,11 @@ async def test_the_start_makes_the_directory(pod: Pod) -> None:
     await _written(_path(pod))
 
 
+@pytest.mark.deviates("cri-o", "leaves the making of it to the kubelet")
 async def test_a_log_in_a_directory_of_its_own(pod: Pod) -> None:
     config = api.ContainerConfig(
         metadata=api.ContainerMetadata(name="main"),
-        image=api.ImageSpec(image=pod.image),
+        image=pod.image_spec,
         command=["echo", "deep"],
         log_path="main/0.log",
     )
@@ -167,6 +170,7 @@ async def test_a_dangling_link_in_its_place(pod: Pod) -> None:
     assert _lines(await _logged(pod, "echo here")) == [b"here"]
 
 
+@pytest.mark.deviates("cri-o", "writes where the link leads")
 @pytest.mark.deviates("containerd", "writes where the link leads")
 async def test_a_link_in_its_place_leads_nowhere(pod: Pod, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
@@ -176,6 +180,7 @@ async def test_a_link_in_its_place_leads_nowhere(pod: Pod, tmp_path: Path) -> No
     assert elsewhere.read_text() == "untouched"
 
 
+@pytest.mark.deviates("cri-o", "makes the log with the container")
 async def test_a_directory_in_its_place(pod: Pod) -> None:
     container_id = await pod.create(COUNT)
     _path(pod).mkdir(parents=True)
@@ -183,11 +188,12 @@ async def test_a_directory_in_its_place(pod: Pod) -> None:
         await pod.start(container_id)
 
 
+@pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @pytest.mark.deviates("containerd", "its own writer takes any name")
 async def test_a_colon_in_the_path(pod: Pod) -> None:
     config = api.ContainerConfig(
         metadata=api.ContainerMetadata(name="x"),
-        image=api.ImageSpec(image=pod.image),
+        image=pod.image_spec,
         command=["true"],
         log_path="a:b.log",
     )
@@ -226,6 +232,7 @@ async def test_no_line_is_lost_in_rotations_under_load(pod: Pod) -> None:
     assert len(lines) > ROTATIONS
 
 
+@pytest.mark.deviates("cri-o", "writes it anew")
 async def test_a_log_that_nobody_moved_is_written_on(pod: Pod) -> None:
     container_id = await pod.run_ready(COUNT)
     for _ in range(3):
@@ -247,6 +254,7 @@ async def test_rotations_by_many_at_once(pod: Pod) -> None:
     assert lines == [b"%d" % number for number in range(1, len(lines) + 1)]
 
 
+@pytest.mark.deviates("cri-o", "leaves it to the kubelet")
 async def test_the_directory_vanished_before_a_rotation(pod: Pod) -> None:
     container_id = await pod.run_ready(COUNT)
     shutil.rmtree(pod.config.log_directory)
@@ -255,6 +263,7 @@ async def test_the_directory_vanished_before_a_rotation(pod: Pod) -> None:
     assert (await pod.status(container_id)).state == api.CONTAINER_RUNNING
 
 
+@pytest.mark.deviates("cri-o", "does not come back", run=False)
 @pytest.mark.deviates("containerd", "answers UNKNOWN")
 async def test_a_rotation_that_cannot_be(pod: Pod) -> None:
     container_id = await pod.run_ready(COUNT)
@@ -272,6 +281,7 @@ async def test_a_rotation_that_cannot_be(pod: Pod) -> None:
     await _written(path)
 
 
+@pytest.mark.deviates("cri-o", "answers UNKNOWN, or opens it")
 @pytest.mark.deviates("containerd", "answers UNKNOWN")
 @pytest.mark.parametrize("started", [False, True], ids=["created", "exited"])
 async def test_only_a_running_containers_log_is_opened_anew(pod: Pod, started: bool) -> None:

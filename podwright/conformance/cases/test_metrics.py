@@ -96,6 +96,7 @@ async def pod_metrics(cri: CriClient) -> dict[str, api.PodSandboxMetrics]:
     return {each.pod_sandbox_id: each for each in response.pod_metrics}
 
 
+@pytest.mark.deviates("cri-o", "has fewer unless it is configured to, and none of pressure")
 async def test_every_metric_is_described(pod: Pod) -> None:
     found = await descriptors(pod.cri)
     assert set(found) >= EXPECTED
@@ -104,6 +105,7 @@ async def test_every_metric_is_described(pod: Pod) -> None:
         assert {"pod", "namespace", "container", "id", "image"} <= set(each.label_keys)
 
 
+@pytest.mark.deviates("cri-o", "as above")
 async def test_a_running_container_has_them_all(pod: Pod) -> None:
     container_id = await pod.run_ready(linux=api.LinuxContainerConfig(resources=LIMITS))
     described, metrics = await descriptors(pod.cri), (await pod_metrics(pod.cri))[pod.id]
@@ -132,6 +134,7 @@ async def test_no_sample_comes_twice(pod: Pod) -> None:
     assert len(seen) == len(set(seen))
 
 
+@pytest.mark.deviates("cri-o", "as above")
 async def test_values_are_the_containers(pod: Pod) -> None:
     await pod.run_ready(linux=api.LinuxContainerConfig(resources=LIMITS))
     (inside,) = (await pod_metrics(pod.cri))[pod.id].container_metrics
@@ -157,6 +160,7 @@ async def test_the_stream_tells_what_the_list_tells(pod: Pod) -> None:
     assert [inside.container_id for inside in found[pod.id].container_metrics] == [container_id]
 
 
+@pytest.mark.deviates("cri-o", "lists it, without any")
 async def test_a_stopped_pod_has_none(pod: Pod) -> None:
     assert pod.id in await pod_metrics(pod.cri)
     await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))

@@ -19,6 +19,7 @@ async def _mounted(pod: Pod, **fields: object) -> Mounted:
     return {line.split()[1]: (line.split()[2], set(line.split()[3].split(","))) for line in lines}
 
 
+@pytest.mark.deviates("cri-o", "leaves /etc/hosts to the kubelet")
 async def test_every_container_has_them(pod: Pod) -> None:
     mounted = await _mounted(pod)
     kinds = {place: mounted[place][0] for place in ("/proc", "/dev", "/dev/pts", "/dev/mqueue", "/dev/shm", "/sys")}
@@ -70,12 +71,14 @@ async def test_files_of_the_request_replace_those_of_the_pod(pod: Pod, tmp_path:
     assert await pod.output("sh", "-c", script, mounts=mounts) == "mine\n1\n"
 
 
+@pytest.mark.deviates("cri-o", "mounts the pod's too")
 async def test_shared_memory_of_the_request_replaces_the_pods(pod: Pod, tmp_path: Path) -> None:
     (tmp_path / "seen").touch()
     mounts = [api.Mount(container_path="/dev/shm", host_path=str(tmp_path))]
     assert await pod.output("ls", "/dev/shm", mounts=mounts) == "seen\n"
 
 
+@pytest.mark.deviates("cri-o", "leaves /etc/hosts to the kubelet")
 @pytest.mark.parametrize("readonly", [False, True])
 async def test_the_pods_files_are_read_only_as_the_root_is(pod: Pod, readonly: bool) -> None:
     linux = api.LinuxContainerConfig(

@@ -16,6 +16,7 @@ from podwright.errors import PodwrightError
 LINK = "readlink /proc/self/ns/{}"
 
 
+@pytest.mark.deviates("cri-o", "the process that holds a shared PID namespace needs CAP_SYS_RESOURCE")
 @pytest.mark.parametrize("mode", [api.CONTAINER, api.POD, api.NODE], ids=["own", "pod", "node"])
 async def test_children_that_write_on_end_with_the_first_process(run_pod: RunPod, mode: api.NamespaceMode) -> None:
     async with run_pod(namespaces=api.NamespaceOption(pid=mode)) as pod:
@@ -50,6 +51,7 @@ async def test_shared_memory_is_small_and_holds_no_programs(pod: Pod) -> None:
     assert mode == "1777"
 
 
+@pytest.mark.deviates("cri-o", "does so only when it is configured to")
 @pytest.mark.deviates("containerd", "1.6 does so only when it is configured to")
 async def test_low_ports_and_ping_need_no_privilege(pod: Pod) -> None:
     names = ("ip_unprivileged_port_start", "ping_group_range")
@@ -57,6 +59,7 @@ async def test_low_ports_and_ping_need_no_privilege(pod: Pod) -> None:
     assert out.split() == ["0", "0", "2147483647"]
 
 
+@pytest.mark.deviates("cri-o", "takes it for a namespace of each container's own")
 @pytest.mark.deviates("containerd", "1.6 takes it for a namespace of each container's own")
 async def test_a_target_is_for_containers_alone(cri_server: CriPeer) -> None:
     cri = cri_server.client

@@ -53,6 +53,7 @@ def _windows(config: api.PodSandboxConfig) -> None:
         "windows", "network", "ipc", "target", "user", "groups", "groups-policy", "seccomp", "dns-lines", "dns-words",
     ],
 )  # fmt: skip
+@pytest.mark.deviates("cri-o", "passes over such fields")
 async def test_for_a_pod(cri_server: CriPeer, change: Change) -> None:
     cri = cri_server.client
     config = sandbox_config(cri_server)
@@ -103,6 +104,7 @@ WINDOWS = api.WindowsContainerConfig(security_context=api.WindowsContainerSecuri
         "hosts-network", "targets-network", "target",
     ],
 )  # fmt: skip
+@pytest.mark.deviates("cri-o", "passes over such fields")
 async def test_for_a_container(pod: Pod, fields: dict[str, object]) -> None:
     with pytest.raises(PodwrightError):
         await pod.create(**fields)  # type: ignore[arg-type] # keywords
@@ -112,6 +114,7 @@ async def test_for_a_container(pod: Pod, fields: dict[str, object]) -> None:
     assert not listed.containers
 
 
+@pytest.mark.deviates("cri-o", "passes over the field")
 @pytest.mark.deviates("containerd", "1.6 came before the field")
 async def test_an_image_for_a_handler_that_is_not_there(pod: Pod, image: str) -> None:
     cri, spec = pod.cri, api.ImageSpec(image=image, runtime_handler="no-such-handler")
@@ -130,6 +133,7 @@ async def test_an_image_for_a_handler_that_is_not_there(pod: Pod, image: str) ->
     assert status.HasField("image")
 
 
+@pytest.mark.deviates("cri-o", "passes over the section")
 @pytest.mark.deviates("containerd", "passes over the section")
 async def test_limits_for_windows(pod: Pod) -> None:
     request = api.UpdateContainerResourcesRequest(

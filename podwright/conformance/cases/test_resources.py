@@ -80,6 +80,7 @@ async def test_limits_are_told(pod: Pod) -> None:
     assert (await pod.status(container_id)).resources.linux == LIMITS
 
 
+@pytest.mark.deviates("cri-o", "answers UNKNOWN, and takes some of it")
 @pytest.mark.deviates("containerd", "leaves them to the OCI runtime, which fails with UNKNOWN or not at all")
 @pytest.mark.parametrize(
     "fields",
@@ -103,6 +104,7 @@ async def test_impossible_limits(pod: Pod, fields: dict[str, object]) -> None:
         await pod.create(linux=_linux(**fields))
 
 
+@pytest.mark.deviates("cri-o", "ignores them on cgroup v1")
 async def test_files_of_v2(pod: Pod) -> None:
     asked = _linux(unified={"memory.high": str(48 * MIB)})
     if cgroup.detect().layout == "v2":
@@ -113,6 +115,7 @@ async def test_files_of_v2(pod: Pod) -> None:
             await pod.run(linux=asked)
 
 
+@pytest.mark.deviates("cri-o", "ignores them")
 @pytest.mark.deviates("containerd", "creates the container, and cannot start it")
 async def test_files_of_v2_where_there_are_none(pod: Pod) -> None:
     if cgroup.detect().layout == "v2":
@@ -121,6 +124,7 @@ async def test_files_of_v2_where_there_are_none(pod: Pod) -> None:
         await pod.create(linux=_linux(unified={"memory.high": "1"}))
 
 
+@pytest.mark.deviates("cri-o", "cannot create it")
 async def test_a_processor_that_is_not_there(pod: Pod) -> None:
     container_id = await pod.create(linux=_linux(cpuset_cpus="4000"))
     with pytest.raises(PodwrightError, match="cpuset"):

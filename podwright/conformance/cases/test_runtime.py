@@ -42,6 +42,7 @@ async def test_pod_cidr_is_taken(cri_server: CriPeer) -> None:
     await cri.call(cri.runtime.UpdateRuntimeConfig, request)
 
 
+@pytest.mark.deviates("cri-o", "does not look at it")
 @pytest.mark.deviates("containerd", "takes anything unless it makes CNI configs from a template")
 async def test_a_pod_cidr_that_is_none_is_refused(cri_server: CriPeer) -> None:
     cri = cri_server.client

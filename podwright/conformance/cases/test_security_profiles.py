@@ -46,6 +46,7 @@ def no_mkdir(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.deviates("cri-o", "does not look at the old field")
 @pytest.mark.parametrize("deprecated", [False, True])
 async def test_a_seccomp_profile_of_the_host(pod: Pod, no_mkdir: Path, deprecated: bool) -> None:
     given = _linux(seccomp=_profile(LOCALHOST, str(no_mkdir)))
@@ -61,6 +62,7 @@ async def test_the_newer_field_wins(pod: Pod, no_mkdir: Path) -> None:
     assert (await _status(pod, linux))["Seccomp"] == "0"
 
 
+@pytest.mark.deviates("cri-o", "answers UNKNOWN, and takes some of it")
 @pytest.mark.deviates("containerd", "answers UNKNOWN for what it refuses, and takes some of it")
 @pytest.mark.parametrize(
     "fields",
@@ -85,6 +87,7 @@ async def test_refused(pod: Pod, fields: dict[str, object]) -> None:
         await pod.create(linux=_linux(**fields))
 
 
+@pytest.mark.deviates("cri-o", "takes it")
 @pytest.mark.deviates("containerd", "1.6 does not look at them")
 @pytest.mark.parametrize(
     "fields",
@@ -125,6 +128,7 @@ async def test_apparmor_where_there_is_none(pod: Pod, fields: dict[str, object])
 
 
 @without_apparmor
+@pytest.mark.deviates("cri-o", "goes without on a host that has no AppArmor")
 @pytest.mark.parametrize(
     "fields",
     [{"apparmor": _profile(LOCALHOST, "localhost/mine")}, {"apparmor_profile": "localhost/mine"}],
@@ -135,6 +139,7 @@ async def test_a_profile_that_cannot_be_honoured(pod: Pod, fields: dict[str, obj
         await pod.create(linux=_linux(**fields))
 
 
+@pytest.mark.deviates("cri-o", "asks for every capability, whatever the host has")
 @pytest.mark.parametrize(
     ("add", "drop", "has", "lacks"),
     [
@@ -165,6 +170,7 @@ async def test_capabilities_of_others_than_root(pod: Pod) -> None:
     assert int(status["CapBnd"], 16) & NET_BIND_SERVICE
 
 
+@pytest.mark.deviates("cri-o", "only where it is configured to, as inheritable ones")
 @pytest.mark.deviates("containerd", "1.6 came before the field; later ones clear the set")
 async def test_ambient_capabilities(pod: Pod) -> None:
     names = ["NET_BIND_SERVICE"]
@@ -203,6 +209,7 @@ async def test_paths_that_are_not_there_are_no_error(pod: Pod) -> None:
     assert await pod.output("echo", "runs", linux=linux) == "runs\n"
 
 
+@pytest.mark.deviates("cri-o", "asks for every capability, whatever the host has")
 @pytest.mark.deviates("containerd", "1.6 leaves the /sys of privileged containers read-only")
 async def test_privileged_may_write_where_others_may_not(run_pod: RunPod) -> None:
     script = "grep ' /sys sysfs ' /proc/mounts | cut -d' ' -f4 | cut -d, -f1"
@@ -215,6 +222,7 @@ async def test_privileged_may_write_where_others_may_not(run_pod: RunPod) -> Non
         assert (await pod.output("sh", "-c", f"({write}) 2>&1", linux=_linux(**readonly))).endswith("refused\n")
 
 
+@pytest.mark.deviates("cri-o", "asks for every capability, whatever the host has")
 async def test_privileged_has_the_hosts_devices(run_pod: RunPod) -> None:
     async with run_pod(security=api.LinuxSandboxSecurityContext(privileged=True)) as pod:
         inside = set((await pod.output("ls", "/dev", linux=_linux(privileged=True))).split())

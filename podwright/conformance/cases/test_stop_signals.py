@@ -30,6 +30,7 @@ async def _end(pod: Pod, number: int, container_id: str) -> tuple[str, int]:
     return name, (await pod.status(container_id)).exit_code
 
 
+@pytest.mark.deviates("cri-o", "does not tell the signal")
 @pytest.mark.deviates("containerd", "1.6 came before the field")
 @pytest.mark.parametrize("first", range(1, len(NAMES) + 1, AT_ONCE))
 async def test_each_signal(pod: Pod, first: int) -> None:

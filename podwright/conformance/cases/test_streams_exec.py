@@ -17,7 +17,10 @@ from podwright.streams.client.dial import Transport
 from podwright.streams.errors import ProtocolError
 from podwright.streams.remote_command.resize import TerminalSize
 
-UNSPOKEN = pytest.mark.deviates("containerd", "the stock Go server has no such WebSocket protocol", run=False)
+UNSPOKEN = [
+    pytest.mark.deviates(name, "the stock Go server has no such WebSocket protocol", run=False)
+    for name in ("containerd", "cri-o")
+]
 BULK_BYTES = 16 * 1024 * 1024
 
 
@@ -76,6 +79,7 @@ async def test_a_signal_is_128_and_its_number(pod: Pod, speech: Speech) -> None:
     assert done.outcome.exit_code == 137
 
 
+@pytest.mark.deviates("cri-o", "tells runc's exit code")
 @pytest.mark.parametrize("speech", JSON_STATUS)
 async def test_a_command_that_is_not_there_is_a_failure_not_an_exit_code(pod: Pod, speech: Speech) -> None:
     container = await pod.run()
@@ -171,6 +175,7 @@ async def test_the_url_is_whole(pod: Pod) -> None:
     assert (await exec_url(pod, container, "true")).startswith("http://127.0.0.1:")
 
 
+@pytest.mark.deviates("cri-o", "the session tells, not the call")
 async def test_exec_of_what_does_not_run_is_refused_at_once(pod: Pod) -> None:
     created = await pod.create()
     with pytest.raises(PodwrightError):
