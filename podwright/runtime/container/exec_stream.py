@@ -22,6 +22,7 @@ from podwright.runtime.container.exec_stdio import ChildEnds, Stderr, both_ways
 from podwright.runtime.handlers.oci import OciHandler, plain
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.streaming import ExecRequest
+from podwright.streams.remote_command.resize import TerminalSize
 
 KILLED_TIMEOUT_S = 2.0
 STARTED_POLL_S = 0.001
@@ -118,26 +119,34 @@ class RunningCommand:
         _remove_files(self._launched.stem)
 
 
-async def start(env: ContainerEnvironment, container: Container, request: ExecRequest) -> RunningCommand:
-    """Start the command. Raises InvalidArgument, FailedPrecondition, Unknown and DeadlineExceeded."""
+async def start(
+    env: ContainerEnvironment, container: Container, request: ExecRequest, size: TerminalSize | None
+) -> RunningCommand:
+    """Start the command, on a terminal of this size if it wants one.
+
+    Raises InvalidArgument, FailedPrecondition, Unknown and DeadlineExceeded.
+    """
     executing.check(env, container, request.command)
     handler = env.handler_of(container)
     stem = executing.new_stem(env, container)
-    executing.write_process(f"{stem}.json", env.paths(container.id).spec, request.command, terminal=request.tty)
+    spec = env.paths(container.id).spec
+    executing.write_process(f"{stem}.json", spec, request.command, terminal=request.tty, size=size)
     try:
         patience_s = env.settings.runtime_timeout_s
-        return RunningCommand(await _launch(handler, request, stem, patience_s), patience_s)
+        return RunningCommand(await _launch(handler, request, stem, patience_s, size), patience_s)
     except BaseException:
         _remove_files(stem)
         raise
 
 
-async def _launch(handler: OciHandler, request: ExecRequest, stem: str, patience_s: float) -> Launched:
+async def _launch(
+    handler: OciHandler, request: ExecRequest, stem: str, patience_s: float, size: TerminalSize | None
+) -> Launched:
     if not request.tty:
         return _launch_on_pipes(handler, request, stem)
     if handler.hands_over_terminal:
-        return await _launch_on_console(handler, request, stem, patience_s)
-    return _launch_on_own_terminal(handler, request, stem)
+        return await _launch_on_console(handler, request, stem, patience_s, size)
+    return _launch_on_own_terminal(handler, request, stem, size)
 
 
 def _launch_on_pipes(handler: OciHandler, request: ExecRequest, stem: str) -> Launched:
@@ -149,7 +158,9 @@ def _launch_on_pipes(handler: OciHandler, request: ExecRequest, stem: str) -> La
     return Launched(process=process, stem=stem, stdin=stdin, stdout=stdout, errors=errors)
 
 
-async def _launch_on_console(handler: OciHandler, request: ExecRequest, stem: str, patience_s: float) -> Launched:
+async def _launch_on_console(
+    handler: OciHandler, request: ExecRequest, stem: str, patience_s: float, size: TerminalSize | None
+) -> Launched:
     with contextlib.closing(terminal.ConsoleSocket(f"{stem}.sock")) as console:
         with ChildEnds() as child:
             errors = child.output(2)
@@ -162,6 +173,8 @@ async def _launch_on_console(handler: OciHandler, request: ExecRequest, stem: st
             )
         try:
             master = await console.master(process, patience_s)
+            if size is not None:  # older crun leave that to us, newer ones do it just before
+                terminal.resize(master, size.width, size.height)
         except BaseException:
             process.kill_group()
             errors.close()
@@ -170,9 +183,13 @@ async def _launch_on_console(handler: OciHandler, request: ExecRequest, stem: st
     return Launched(process=process, stem=stem, stdin=stdin, stdout=stdout, errors=errors, tty=True)
 
 
-def _launch_on_own_terminal(handler: OciHandler, request: ExecRequest, stem: str) -> Launched:
+def _launch_on_own_terminal(
+    handler: OciHandler, request: ExecRequest, stem: str, size: TerminalSize | None
+) -> Launched:
     with ChildEnds() as child:
         stdout, stdin = child.terminal(*terminal.open_passed_through())
+        if size is not None:
+            terminal.resize(stdin.fd, size.width, size.height)
         errors = child.output(2)
         process = handler.start_exec(request.container_id, f"{stem}.json", f"{stem}.pid", fds=child.fds)
     return Launched(process=process, stem=stem, stdin=stdin, stdout=stdout, errors=errors, tty=True, copies=True)

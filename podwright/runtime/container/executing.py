@@ -19,6 +19,7 @@ from podwright.runtime.container import marking
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.handlers.oci import plain
 from podwright.runtime.model.container import Container, ContainerState
+from podwright.streams.remote_command.resize import TerminalSize
 
 KILLED_TIMEOUT_S = 2.0
 
@@ -123,14 +124,23 @@ def end_abandoned(env: ContainerEnvironment, container: Container) -> None:
         os.unlink(path)
 
 
-def write_process(path: str, spec_path: str, command: tuple[str, ...], *, terminal: bool = False) -> None:
-    """The container's own process spec with other arguments, and a terminal or none."""
+def write_process(
+    path: str,
+    spec_path: str,
+    command: tuple[str, ...],
+    *,
+    terminal: bool = False,
+    size: TerminalSize | None = None,
+) -> None:
+    """The container's own process spec with other arguments, and a terminal (of that size) or none."""
     with open(spec_path, "rb") as file:
         process: dict[str, Any] = msgspec.json.decode(file.read())["process"]
     process["args"] = list(command)
     if (mark := marking.of_path(path)) is not None:
         process["rlimits"] = [*process.get("rlimits", ()), marking.oci_limit(mark)]
     process["terminal"] = terminal
+    if size is not None:
+        process["consoleSize"] = {"width": size.width, "height": size.height}
     if terminal and not any(entry.startswith("TERM=") for entry in process["env"]):
         process["env"].append("TERM=xterm")
     write_new(path, msgspec.json.encode(process), mode=0o600)

@@ -35,6 +35,7 @@ from podwright.runtime.model.streaming import AttachRequest, ExecRequest
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database, Store
+from podwright.streams.remote_command.resize import TerminalSize
 
 
 class ContainerService:
@@ -182,9 +183,9 @@ class ContainerService:
         """Whether `exec` could start it now. Raises InvalidArgument and FailedPrecondition."""
         executing.check(self._env, container, command)
 
-    async def exec(self, request: ExecRequest) -> RunningCommand:
+    async def exec(self, request: ExecRequest, size: TerminalSize | None = None) -> RunningCommand:
         """Start a command in it whose stdio the caller holds; see `exec_stream`. Raises NotFound besides."""
-        return await exec_stream.start(self._env, self.get(request.container_id), request)
+        return await exec_stream.start(self._env, self.get(request.container_id), request, size)
 
     async def attach(self, request: AttachRequest) -> AttachedClient:
         """Join its first process' stdio; see `attaching`. Raises NotFound besides."""

@@ -19,7 +19,6 @@ from podwright.process import Process
 
 SIZE_LIMIT = 0xFFFF
 MESSAGE_BYTES = 4096  # of the name that comes with the descriptor
-POLL_S = 0.001
 
 
 class ConsoleSocket:
@@ -35,6 +34,7 @@ class ConsoleSocket:
         self._directory = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self._connection: socket.socket | None = None
+        self._news = asyncio.Event()
         self._name = os.path.basename(path)
         self._socket.bind(f"/proc/self/fd/{self._directory}/{self._name}")
         self._socket.listen(1)
@@ -49,32 +49,44 @@ class ConsoleSocket:
         return self._directory
 
     async def master(self, runtime: Process, timeout_s: float) -> int:
-        """The terminal's master; -1 when the runtime ended without sending one.
+        """The terminal's master, as soon as it is sent; -1 when the runtime ended without sending one.
 
         Raises DeadlineExceeded when it hangs.
         """
         ending = asyncio.create_task(runtime.wait())
+        ending.add_done_callback(lambda _: self._news.set())
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._socket, self._news.set)
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
                     ended = ending.done()  # looked at first: what it sent before its end is there now
+                    self._news.clear()
                     if (master := self._take()) >= 0 or ended:
                         return master
-                    await asyncio.wait({ending}, timeout=POLL_S)
+                    await self._news.wait()
         except TimeoutError as late:
             raise DeadlineExceeded("exec: the OCI runtime sends no terminal") from late
         finally:
             ending.cancel()
+            for each in (self._socket, self._connection):
+                if each is not None:
+                    loop.remove_reader(each)
 
     def _take(self) -> int:
         """The descriptor that has been sent, if one has; -1 otherwise."""
+        loop = asyncio.get_running_loop()
         try:
             if self._connection is None:
                 self._connection, _ = self._socket.accept()
                 self._connection.setblocking(False)
-            _, descriptors, _, _ = socket.recv_fds(self._connection, MESSAGE_BYTES, 1)
+                loop.remove_reader(self._socket)
+                loop.add_reader(self._connection, self._news.set)
+            name, descriptors, _, _ = socket.recv_fds(self._connection, MESSAGE_BYTES, 1)
         except BlockingIOError:
             return -1
+        if not name:  # nothing more will come, which is news once
+            loop.remove_reader(self._connection)
         return descriptors[0] if descriptors else -1
 
     def close(self) -> None:

@@ -57,6 +57,8 @@ class SpdyRemote:
     def __init__(self, wire: Wire, version: Version, wanted: frozenset[StreamType]) -> None:
         self.stdin = Inbox()
         self.sizes = Inbox()
+        if StreamType.RESIZE not in wanted:
+            self.sizes.end()
         self._version = version
         self._wanted = wanted
         self._ids: dict[StreamType, int] = {}

@@ -6,7 +6,9 @@ The client sets the pace: what it does not read stays in the process' pipe, and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -17,14 +19,48 @@ from podwright.runtime.streaming.inbox import Inbox
 from podwright.runtime.streaming.remote import Remote
 from podwright.streams.errors import ProtocolError
 from podwright.streams.remote_command.protocol import StreamType
-from podwright.streams.remote_command.resize import SizeReader
+from podwright.streams.remote_command.resize import SizeReader, TerminalSize
 from podwright.streams.remote_command.status import Outcome
 
 log = logging.getLogger(__name__)
 
+FIRST_SIZE_S = 0.05  # for a client to say how large its terminal is
 QUIET_S = 2.0  # how long output may pause after the process' end, while a child of it holds the pipes
 
 Gone = asyncio.Task[None]  # the remote's `run`: it ends when the client is gone
+
+
+class TerminalSizes:
+    """The sizes of the client's terminal."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._inbox = remote.sizes
+        self._reader = SizeReader()
+        self._read: deque[TerminalSize] = deque()
+
+    async def first(self) -> TerminalSize | None:
+        """The one to start with: clients send it with the streams, if at all; a program should see no other before."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_SIZE_S):
+                return await self._next()
+        return None
+
+    async def follow(self, resize: Callable[[int, int], None]) -> None:
+        """Until the client says no more."""
+        while (size := await self._next()) is not None:
+            resize(size.width, size.height)
+
+    async def _next(self) -> TerminalSize | None:
+        """None at the end, and from a client that sends something else."""
+        while not self._read:
+            if not (data := await self._inbox.get()):
+                return None
+            try:
+                self._read.extend(self._reader.feed(data))
+            except ProtocolError as failure:
+                log.info("a client sends sizes that are none: error=%s", failure)
+                self._inbox.abandon()
+        return self._read.popleft()
 
 
 class Source(Protocol):
@@ -60,7 +96,7 @@ class _Output:
 
 
 async def serve_exec(
-    remote: Remote, gone: Gone, command: RunningCommand, wanted: frozenset[StreamType]
+    remote: Remote, gone: Gone, command: RunningCommand, sizes: TerminalSizes, wanted: frozenset[StreamType]
 ) -> Outcome | None:
     """Until the command's end; None when the client went away before that. Raises Unknown when it did not start."""
     outputs = [
@@ -68,8 +104,8 @@ async def serve_exec(
         for source, stream_type in ((command.stdout, StreamType.STDOUT), (command.stderr, StreamType.STDERR))
         if source is not None
     ]
+    resizing = asyncio.create_task(sizes.follow(command.resize))  # first: what is typed may ask for it
     typing = asyncio.create_task(_type_into(command, remote))
-    sizes = asyncio.create_task(_follow_sizes(remote, command.resize))
     ending = asyncio.create_task(command.wait())
     try:
         await asyncio.wait({ending, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -80,7 +116,7 @@ async def serve_exec(
     finally:
         remote.stdin.abandon()
         remote.sizes.abandon()
-        await _cancelled([typing, sizes, ending, *(output.copying for output in outputs)])
+        await _cancelled([typing, resizing, ending, *(output.copying for output in outputs)])
 
 
 async def _drained(outputs: list[_Output], gone: Gone) -> None:
@@ -106,25 +142,14 @@ async def _type_into(command: RunningCommand, remote: Remote) -> None:
         remote.stdin.abandon()
 
 
-async def _follow_sizes(remote: Remote, resize: Callable[[int, int], None]) -> None:
-    reader = SizeReader()
-    try:
-        while data := await remote.sizes.get():
-            for size in reader.feed(data):
-                resize(size.width, size.height)
-    except ProtocolError as failure:
-        log.info("a client sends sizes that are none: error=%s", failure)
-        remote.sizes.abandon()
-
-
 async def serve_attach(remote: Remote, gone: Gone, client: AttachedClient, request: AttachRequest) -> Outcome | None:
     """Until the container's end, or that of the client's input when no more hangs on it; None when the client went.
 
     Raises DeadlineExceeded for a client that does not read.
     """
     copying = asyncio.create_task(_show(remote, client, request))
+    resizing = asyncio.create_task(TerminalSizes(remote).follow(client.resize))
     typing = asyncio.create_task(_type_into_attached(remote.stdin, client) if request.stdin else _never())
-    sizes = asyncio.create_task(_follow_sizes(remote, client.resize))
     try:
         await asyncio.wait({copying, typing, gone}, return_when=asyncio.FIRST_COMPLETED)
         client.close()  # what is being sent, is sent
@@ -136,7 +161,7 @@ async def serve_attach(remote: Remote, gone: Gone, client: AttachedClient, reque
     finally:
         remote.stdin.abandon()
         remote.sizes.abandon()
-        await _cancelled([copying, typing, sizes])
+        await _cancelled([copying, typing, resizing])
 
 
 async def _show(remote: Remote, client: AttachedClient, request: AttachRequest) -> None:

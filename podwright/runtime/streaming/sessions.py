@@ -21,7 +21,7 @@ from podwright.runtime.streaming.connection import Connection
 from podwright.runtime.streaming.plan import Carrier, Plan
 from podwright.runtime.streaming.port_forward import PortForwardSession
 from podwright.runtime.streaming.remote import Remote, SpdyRemote, wanted_streams
-from podwright.runtime.streaming.remote_command import Gone, serve_attach, serve_exec
+from podwright.runtime.streaming.remote_command import Gone, TerminalSizes, serve_attach, serve_exec
 from podwright.runtime.streaming.websocket_remote import WebSocketRemote
 from podwright.streams.errors import ProtocolError
 from podwright.streams.remote_command.protocol import SPDY_PROTOCOLS, Version
@@ -79,9 +79,10 @@ class Sessions:
             return Outcome(failure=str(failure))
 
     async def _exec(self, request: ExecRequest, remote: Remote, gone: Gone) -> Outcome | None:
-        command = await self._containers.exec(request)
+        sizes = TerminalSizes(remote)
+        command = await self._containers.exec(request, await sizes.first() if request.tty else None)
         try:
-            outcome = await serve_exec(remote, gone, command, wanted_streams(request, Version.V4))
+            outcome = await serve_exec(remote, gone, command, sizes, wanted_streams(request, Version.V4))
         except BaseException:
             await asyncio.shield(command.end())
             raise

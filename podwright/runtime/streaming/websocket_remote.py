@@ -20,6 +20,8 @@ class WebSocketRemote:
         self.stdin = Inbox()
         self.sizes = Inbox()
         self._wanted = wanted
+        if StreamType.RESIZE not in wanted:
+            self.sizes.end()
         self._socket = ChannelSocket(wire, protocol)
         inboxes = {StreamType.STDIN: self.stdin, StreamType.RESIZE: self.sizes}
         self._inboxes = {stream_type: inbox for stream_type, inbox in inboxes.items() if stream_type in wanted}

@@ -92,9 +92,9 @@ class _Session:
         self._said = bytearray()  # on the error stream
 
     async def run(self) -> Outcome:
-        pumps = [
-            asyncio.create_task(self._pump_stdin(), name="stdin"),
+        pumps = [  # the size first: what is typed ahead may ask for it
             asyncio.create_task(self._pump_sizes(), name="terminal sizes"),
+            asyncio.create_task(self._pump_stdin(), name="stdin"),
         ]
         receiving = asyncio.create_task(self._link.receive(self._on_output), name="output")
         running = {receiving, *pumps}
