@@ -23,7 +23,7 @@ STOPPED, DELETED = api.CONTAINER_STOPPED_EVENT, api.CONTAINER_DELETED_EVENT
 
 pytestmark = [
     pytest.mark.deviates("containerd", "1.6 came before the RPC"),
-    pytest.mark.deviates("cri-o", "tells them only when it is configured to", run=False),
+    pytest.mark.deviates("cri-o", "tells some of them, and only when it is configured to", run=False),
 ]
 
 

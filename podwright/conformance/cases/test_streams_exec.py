@@ -112,6 +112,7 @@ async def test_bulk_comes_back_unharmed(pod: Pod, speech: Speech) -> None:
     assert hashlib.sha256(done.out).digest() == hashlib.sha256(bulk).digest()
 
 
+@pytest.mark.deviates("cri-o", "may lose the last words of a terminal")
 @pytest.mark.parametrize("speech", JSON_STATUS)
 async def test_a_terminal(pod: Pod, speech: Speech) -> None:
     """One output, a window size that can change, and keys that become signals."""

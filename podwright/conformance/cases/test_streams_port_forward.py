@@ -135,6 +135,7 @@ async def test_a_url_works_once(pod: Pod) -> None:
             pass
 
 
+@pytest.mark.deviates("cri-o", "the session tells, not the call")
 async def test_port_forward_to_a_pod_that_is_not_ready_is_refused(pod: Pod) -> None:
     await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
     with pytest.raises(PodwrightError):

@@ -59,6 +59,7 @@ async def test_limits_of_a_container_that_is_not_started_yet(pod: Pod) -> None:
     assert _memory(await cgroup_of(pod, container_id)) == 96 * MIB
 
 
+@pytest.mark.deviates("cri-o", "leaves them as they are")
 @pytest.mark.deviates("containerd", "1.6 leaves huge pages unlimited")
 async def test_huge_pages(pod: Pod) -> None:
     container_id = await pod.run()
@@ -92,6 +93,7 @@ async def test_an_update_that_fails_changes_nothing(pod: Pod) -> None:
     assert files.read("memory", "memory.limit_in_bytes", "memory.max") == str(64 * MIB)
 
 
+@pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @pytest.mark.deviates("containerd", "leaves it to the kernel, which kills or refuses")
 async def test_less_memory_than_is_held(pod: Pod) -> None:
     container_id = await pod.run_ready(HOLD, linux=_linux(memory_limit_in_bytes=256 * MIB))
@@ -101,6 +103,7 @@ async def test_less_memory_than_is_held(pod: Pod) -> None:
     assert (await pod.status(container_id)).state == api.CONTAINER_RUNNING
 
 
+@pytest.mark.deviates("cri-o", "answers UNKNOWN, and takes some of it")
 @pytest.mark.deviates("containerd", "leaves them to the OCI runtime, which fails with UNKNOWN or not at all")
 @pytest.mark.parametrize(
     "fields",
@@ -119,6 +122,7 @@ async def test_impossible_limits(pod: Pod, fields: dict[str, object]) -> None:
         await _update(pod, container_id, **fields)
 
 
+@pytest.mark.deviates("cri-o", "takes some of it")
 @pytest.mark.deviates("containerd", "1.6 goes without, and answers UNKNOWN after the end")
 async def test_refusals(pod: Pod) -> None:
     running = await pod.run()
@@ -132,6 +136,7 @@ async def test_refusals(pod: Pod) -> None:
         await _update(pod, exited, cpu_shares=100)
 
 
+@pytest.mark.deviates("cri-o", "answers UNKNOWN")
 async def test_an_unknown_container(pod: Pod) -> None:
     with pytest.raises(NotFound):
         await _update(pod, "f" * 64, cpu_shares=100)
@@ -145,6 +150,7 @@ async def test_updates_at_once(pod: Pod) -> None:
     assert _memory(files) // MIB in range(40, 50)
 
 
+@pytest.mark.deviates("cri-o", "does not tell them")
 @pytest.mark.deviates("containerd", "1.6 came before the RPC")
 async def test_a_pods_resources_are_noted(cri_server: CriPeer, pod: Pod) -> None:
     cri = cri_server.client
