@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from podwright.conformance.peer import CriPeer
@@ -16,6 +17,7 @@ from tests.faults.audit import settled
 from tests.harness.podwright import Podwright
 
 POLL_S = 0.02
+UNTIL_TOLD = "until test -e /go; do usleep 5000; done"  # in a container's script
 
 
 @dataclass
@@ -102,6 +104,29 @@ async def running_node(server: Podwright, image: str) -> AsyncIterator[Node]:
         yield node
     finally:
         await node.cri.close()
+
+
+def tell(pid: int) -> None:
+    """Let the container go on that waits UNTIL_TOLD, with no daemon's help."""
+    Path(f"/proc/{pid}/root/go").touch()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it is there, and no zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+async def gone(*pids: int) -> None:
+    """Wait until these processes have ended."""
+
+    async def all_ended() -> bool:
+        return not any(map(is_alive, pids))
+
+    await eventually(all_ended, "processes end")
 
 
 async def eventually(holds: Callable[[], Coroutine[Any, Any, bool]], what: str, timeout_s: float = 10.0) -> None:

@@ -13,8 +13,9 @@ from podwright.conformance.cases.test_events import CREATED, DELETED, STARTED, S
 from podwright.conformance.pods import Pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Unavailable
+from tests.faults.audit import records
 from tests.faults.faulty import HANDLER, FaultyRuntime
-from tests.faults.node import Node, eventually
+from tests.faults.node import UNTIL_TOLD, Node, gone, tell
 
 pytestmark = [pytest.mark.root]
 
@@ -41,15 +42,12 @@ async def test_a_sandbox_that_loses_its_first_process(node: Node) -> None:
 
 async def test_the_first_listener_hears_what_happened_while_no_daemon_was_there(node: Node) -> None:
     pod = await node.pod()
-    ended = await pod.run(("sh", "-c", "sleep 0.3; exit 3"))
+    ended = await pod.run(("sh", "-c", f"{UNTIL_TOLD}; exit 3"))
     stays = await pod.run()
-    pid = int((node.server.state / "containers" / ended / "pidfile").read_text())
+    record = records(node.server, "containers")[ended]
     node.server.kill9()
-
-    async def gone() -> bool:
-        return not os.path.exists(f"/proc/{pid}")
-
-    await eventually(gone, "the container ends")
+    tell(record["pid"])
+    await gone(record["monitor_pid"])
     await node.again()
     async with listening(node.server.endpoint) as ear:
         [event] = await ear.events(pod, 1)

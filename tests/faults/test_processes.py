@@ -21,7 +21,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition
 from podwright.linux.mount import read_mounts, unmount
 from tests.faults.audit import records
-from tests.faults.node import Node, eventually
+from tests.faults.node import Node, eventually, gone, is_alive
 
 pytestmark = [pytest.mark.root]
 
@@ -33,14 +33,6 @@ def _pids(node: Node, container: str) -> tuple[int, int]:
     """(monitor, first process)."""
     record = records(node.server, "containers")[container]
     return record["monitor_pid"], record["pid"]
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rpartition(") ")[2][0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 @pytest.mark.parametrize("while_down", [False, True], ids=["daemon there", "daemon away"])
@@ -57,7 +49,7 @@ async def test_monitor_killed(node: Node, while_down: bool) -> None:
     status = await pod.exited(container)
     assert (status.exit_code, status.reason) == (255, "Unknown")
     assert before <= status.finished_at <= time.time_ns()
-    assert not _is_alive(first)
+    assert not is_alive(first)
     await node.audited()
     await node.emptied()
 
@@ -108,11 +100,7 @@ async def _ended_while_no_daemon_was_there(node: Node) -> tuple[Pod, str]:
     monitor, first = _pids(node, container)
     node.server.kill9()
     os.kill(first, signal.SIGKILL)
-
-    async def gone() -> bool:
-        return not _is_alive(monitor)
-
-    await eventually(gone, "the monitor ends")
+    await gone(monitor)
     return pod, container
 
 
@@ -146,8 +134,8 @@ async def test_a_monitor_that_hangs(node: Node, while_down: bool) -> None:
     await asyncio.gather(*(pod.stop(container, timeout=timeout) for timeout in (600, 1, 0)))
     status = await pod.status(container)
     assert (status.exit_code, status.reason) == (137, "Error")
-    assert not _is_alive(monitor)
-    assert not _is_alive(first)
+    assert not is_alive(monitor)
+    assert not is_alive(first)
     assert (await pod.output("echo", "fine", name="other")) == "fine\n"
     await node.audited()
     await node.emptied()
@@ -209,10 +197,10 @@ async def test_state_directory_lost_as_in_a_reboot(node: Node) -> None:
     """The state directory is on a tmpfs: after a reboot only the records and the containers' own files are there."""
     pod = await node.pod()
     container = await pod.run()
-    _, first = _pids(node, container)
+    monitor, first = _pids(node, container)
     node.server.kill9()
     os.kill(first, signal.SIGKILL)
-    await asyncio.sleep(0.2)
+    await gone(monitor)
     state = node.server.state
     for mount in reversed(read_mounts()):
         if mount.target.startswith(f"{state}/"):

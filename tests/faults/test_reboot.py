@@ -17,7 +17,7 @@ from podwright.errors import FailedPrecondition, NotFound
 from podwright.linux.mount import read_mounts, unmount
 from tests.faults.audit import records
 from tests.faults.faulty import HANDLER, FaultyRuntime
-from tests.faults.node import Node, eventually
+from tests.faults.node import Node, gone
 
 pytestmark = [pytest.mark.root]
 
@@ -54,13 +54,7 @@ async def reboot(node: Node, *, state_is_on_disk: bool = False) -> None:
     for pid in filter(None, pids):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-    async def gone() -> bool:
-        return not any(
-            os.path.exists(f"/proc/{pid}/root") and os.path.exists(f"/proc/{pid}/exe") for pid in pids if pid
-        )
-
-    await eventually(gone, "the processes end")
+    await gone(*filter(None, pids))
     for mount in reversed(read_mounts()):
         if mount.target.startswith((f"{server.state}/", f"{server.root}/")):
             unmount(mount.target)

@@ -12,7 +12,8 @@ import pytest
 from podwright.conformance.pods import Pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Unavailable
-from tests.faults.node import Node, eventually
+from tests.faults.audit import records
+from tests.faults.node import UNTIL_TOLD, Node, eventually, gone, tell
 
 pytestmark = [pytest.mark.root]
 
@@ -93,35 +94,32 @@ async def test_containers_that_end_meanwhile(node: Node, killed: bool) -> None:
     containers = {}
     for number, deed in enumerate(deeds):
         # PID 1 takes no signal from inside its own namespace, so the deed is done by another shell.
-        script = f"while ! test -e /go; do usleep 5000; done; sh -c '{deed}'; exit $?"
+        script = f"{UNTIL_TOLD}; sh -c '{deed}'; exit $?"
         container = await pod.run(("sh", "-c", script), name=f"end{number}")
-        await pod.exec(container, "sh", "-c", "(sleep 0.4; touch /go) >/dev/null 2>&1 &")
         containers[container] = deeds[deed]
+    made = [records(node.server, "containers")[container] for container in containers]
     await _away(node, killed=killed)
-    pids = [_pid_of(pid_file(node, container)) for container in containers]
-
-    async def gone() -> bool:
-        return not any(os.path.exists(f"/proc/{pid}") for pid in pids)
-
-    await eventually(gone, "the containers end")
-    ended_at = time.time_ns()
-    await asyncio.sleep(0.5)
+    for each in made:
+        tell(each["pid"])
+    await gone(*(each["monitor_pid"] for each in made))  # which have written down when it was
+    before = time.time_ns()
     await node.again()
     for container, end in containers.items():
         status = await pod.exited(container)
         assert (status.exit_code, status.reason) == end
-        assert status.started_at < status.finished_at < ended_at + 200_000_000
+        assert status.started_at < status.finished_at < before
     await node.audited()
     await node.emptied()
 
 
 async def test_a_container_that_runs_out_of_memory_meanwhile(node: Node) -> None:
     pod = await node.pod()
-    eat = "while ! test -e /go; do usleep 5000; done; x=x; while :; do x=$x$x$x$x; done"
+    eat = f"{UNTIL_TOLD}; x=x; while :; do x=$x$x$x$x; done"
     container = await pod.run(("sh", "-c", eat), name="main", linux=_memory(16 << 20))
-    await pod.exec(container, "sh", "-c", "(sleep 0.2; touch /go) >/dev/null 2>&1 &")
+    record = records(node.server, "containers")[container]
     node.server.kill9()
-    await asyncio.sleep(1.0)
+    tell(record["pid"])
+    await gone(record["monitor_pid"])
     await node.again()
     status = await pod.exited(container)
     assert (status.exit_code, status.reason) == (137, "OOMKilled")
