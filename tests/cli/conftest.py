@@ -24,7 +24,7 @@ from tools.registry import Registry
 
 RUN_TIMEOUT_S = 60.0
 # Both streams are read at once, so that only time keeps their lines in order.
-SCRIPT = "echo first; sleep 0.1; echo second >&2; sleep 0.1; echo third; trap 'exit 0' TERM; sleep 1000 & wait"
+SCRIPT = "trap 'exit 0' TERM; echo first; sleep 0.1; echo second >&2; sleep 0.1; echo third; sleep 1000 & wait"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

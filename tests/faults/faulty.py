@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from tests.faults.node import eventually
 from tests.harness.podwright import Podwright, Settings
 
 HANDLER = "faulty"
@@ -15,6 +16,7 @@ VERBS = "create|start|delete|exec|run|state|features|update"
 SCRIPT = """\
 #!/bin/sh
 [ "$*" = --version ] && echo faulty version 1 && exit
+hang() {{ echo "$verb" >>{folder}/hanging; sleep 1000; }}
 verb=
 for word in "$@"; do
     case "$word" in {verbs}) verb=$word; break ;; esac
@@ -23,9 +25,9 @@ fault=$(cat {folder}/fault 2>/dev/null)
 case "$fault" in
     "fail $verb") echo "made up: no $verb today" >&2; exit 7 ;;
     "garbage $verb") head -c 100000 /dev/urandom; head -c 100000 /dev/urandom >&2; exit 0 ;;
-    "hang after $verb") {crun} "$@"; sleep 1000 ;;
+    "hang after $verb") {crun} "$@"; hang ;;
     "hang after "*) exec {crun} "$@" ;;
-    "hang *"|"hang "*"$verb"*) sleep 1000 ;;
+    "hang *"|"hang "*"$verb"*) hang ;;
     "kill before $verb") rm {folder}/fault; kill -9 "$(cat {folder}/pid)"; {crun} "$@" ;;
     "kill instead of $verb") rm {folder}/fault; kill -9 "$(cat {folder}/pid)"; exit 1 ;;
     "kill after $verb") rm {folder}/fault; {crun} "$@"; code=$?; kill -9 "$(cat {folder}/pid)"; exit $code ;;
@@ -56,7 +58,16 @@ class FaultyRuntime:
 
     def commit(self, fault: str) -> None:
         """From now on: `hang VERB...`, `hang *`, `hang after VERB` (which was done), `fail VERB`, `garbage VERB`."""
+        (self._folder / "hanging").write_text("")
         (self._folder / "fault").write_text(fault)
+
+    async def hangs(self, verb: str, times: int = 1) -> None:
+        """Wait until so many calls of the verb hang."""
+
+        async def holds() -> bool:
+            return (self._folder / "hanging").read_text().split().count(verb) >= times
+
+        await eventually(holds, f"{verb} hangs {times} times")
 
     def kill(self, server: Podwright, when: str) -> None:
         """At `when` ("before create", "after start", "instead of delete"), once, the daemon gets SIGKILL."""

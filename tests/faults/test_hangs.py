@@ -38,7 +38,7 @@ async def test_a_shared_pid_namespace_that_was_made_but_never_answered(
     config = faulty_node.config(namespaces=SHARED_PID)
     faulty.commit("hang after run")
     making = asyncio.create_task(faulty_node.sandbox(config, HANDLER))
-    await asyncio.sleep(0.3)
+    await faulty.hangs("run")
     assert await faulty_node.listed() == []  # nor is it told of before it is READY
     with pytest.raises(DeadlineExceeded):
         await making
@@ -96,7 +96,7 @@ async def test_a_pod_goes_away_while_commands_hang_in_it(faulty_node: Node, faul
     container = await pod.run()
     faulty.commit("hang exec")
     asked = [asyncio.create_task(pod.exec(container, "true", timeout=0)) for _ in range(3)]
-    await asyncio.sleep(0.3)
+    await faulty.hangs("exec", 3)
     await faulty_node.remove(pod)
     for outcome in await asyncio.gather(*asked, return_exceptions=True):
         assert isinstance(outcome, DeadlineExceeded)
@@ -112,10 +112,10 @@ async def test_what_hung_when_the_daemon_died_keeps_the_next_one_waiting_once(
     faulty.commit("hang after run")
     configs = [faulty_node.config(namespaces=SHARED_PID) for _ in range(3)]
     asked = [asyncio.ensure_future(faulty_node.sandbox(config, HANDLER)) for config in configs]
-    await asyncio.sleep(0.4)
+    await faulty.hangs("run", 3)
     faulty.commit("hang after create")
     asked += [asyncio.ensure_future(pod.start(one)) for pod, one in zip(pods, containers, strict=True)]  # type: ignore[arg-type] # nobody looks at the results
-    await asyncio.sleep(0.3)
+    await faulty.hangs("create", 3)
     faulty_node.server.kill9()
     await asyncio.gather(*asked, return_exceptions=True)
     faulty.commit("hang state delete")

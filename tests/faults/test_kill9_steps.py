@@ -59,7 +59,7 @@ async def test_a_create_that_is_still_under_way_at_the_next_start(faulty_node: N
     container = await pod.create()
     faulty.commit("hang create")
     asked = asyncio.ensure_future(pod.start(container))
-    await asyncio.sleep(0.2)
+    await faulty.hangs("create")
     await faulty_node.reborn()
     await asyncio.gather(asked, return_exceptions=True)
     faulty.behave()

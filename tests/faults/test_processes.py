@@ -21,7 +21,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition
 from podwright.linux.mount import read_mounts, unmount
 from tests.faults.audit import records
-from tests.faults.node import Node, eventually, gone, is_alive
+from tests.faults.node import Node, eventually, gone
 
 pytestmark = [pytest.mark.root]
 
@@ -49,7 +49,7 @@ async def test_monitor_killed(node: Node, while_down: bool) -> None:
     status = await pod.exited(container)
     assert (status.exit_code, status.reason) == (255, "Unknown")
     assert before <= status.finished_at <= time.time_ns()
-    assert not is_alive(first)
+    await gone(first)
     await node.audited()
     await node.emptied()
 
@@ -134,8 +134,7 @@ async def test_a_monitor_that_hangs(node: Node, while_down: bool) -> None:
     await asyncio.gather(*(pod.stop(container, timeout=timeout) for timeout in (600, 1, 0)))
     status = await pod.status(container)
     assert (status.exit_code, status.reason) == (137, "Error")
-    assert not is_alive(monitor)
-    assert not is_alive(first)
+    await gone(monitor, first)
     assert (await pod.output("echo", "fine", name="other")) == "fine\n"
     await node.audited()
     await node.emptied()

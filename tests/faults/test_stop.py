@@ -58,7 +58,7 @@ async def test_a_runtime_that_hangs(faulty_node: Node, faulty: FaultyRuntime, ve
     container = await pod.create()
     faulty.commit(f"hang {verb}")
     asked = asyncio.ensure_future(pod.start(container))
-    await asyncio.sleep(0.2)
+    await faulty.hangs(verb)
     await _stop(faulty_node)
     with pytest.raises(PodwrightError):
         await asked

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import Pod, serving
 from podwright.conformance.streams import (
     Given,
     Kept,
@@ -45,7 +45,7 @@ pytestmark = [pytest.mark.root]
 
 WAIT_S = 60.0
 MARK = "/tmp/9866"  # in the arguments of commands that must end
-SERVERS = ("sh", "-c", "nc -ll -p 7 -e cat & nc -ll -p 9 -e yes & echo ready; wait")
+SERVERS = serving({7: "cat", 9: "yes"})
 V4, V5 = "v4.channel.k8s.io", "v5.channel.k8s.io"
 TRANSPORTS = [Transport.SPDY, Transport.WEBSOCKET]
 FLOOD_FRAMES = 1_500_000 // 12
