@@ -9,7 +9,7 @@ import yaml
 
 from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
-from tests.cli.conftest import Cli, DemoPod
+from tests.cli.conftest import RUN_TIMEOUT_S, Cli, DemoPod
 
 pytestmark = pytest.mark.root
 
@@ -110,16 +110,15 @@ async def test_logs(cli: Cli, demo_pod: DemoPod) -> None:
 
 async def wait_for_lines(cli: Cli, name: str) -> None:
     """Until the container has written all its lines."""
-    for _ in range(50):
-        if "third" in (await cli("logs", name)).out:
-            return
-        await asyncio.sleep(0.05)
-    pytest.fail("the container wrote nothing")
+    async with asyncio.timeout(RUN_TIMEOUT_S):
+        while "third" not in (await cli("logs", name)).out:  # noqa: ASYNC110 # nobody tells us
+            await asyncio.sleep(0.05)
 
 
 async def test_following_logs_ends_with_the_container(cli: Cli, cri_server: CriPeer, demo_pod: DemoPod) -> None:
-    following = asyncio.create_task(cli("logs", "-f", f"{demo_pod.name}/main"))
-    await asyncio.sleep(1.0)
+    name = f"{demo_pod.name}/main"
+    following = asyncio.create_task(cli("logs", "-f", name))
+    await wait_for_lines(cli, name)
     request = api.StopContainerRequest(container_id=demo_pod.container_id, timeout=10)
     await cri_server.client.call(cri_server.client.runtime.StopContainer, request)
     async with asyncio.timeout(15):
