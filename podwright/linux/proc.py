@@ -7,15 +7,19 @@ import os
 import signal
 from dataclasses import dataclass
 
+PF_EXITING = 0x4  # linux/sched.h
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stat:
     """What proc_pid_stat(5) tells of a process; `start_time` in clock ticks since boot.
 
-    `wait_status` is what its parent will read once it is a zombie (field 52).
+    `wait_status` is what its parent will read once it is a zombie (field 52). One `is_exiting` (field 9) has run its
+    last instruction, but may not be a zombie yet; it leaves its namespaces in between.
     """
 
     is_zombie: bool
+    is_exiting: bool
     parent: int
     start_time: int
     wait_status: int
@@ -26,6 +30,7 @@ def parse_stat(data: bytes) -> Stat:
     fields = data.rpartition(b")")[2].split()
     return Stat(
         is_zombie=fields[0] in (b"Z", b"X"),
+        is_exiting=bool(int(fields[6]) & PF_EXITING),
         parent=int(fields[1]),
         start_time=int(fields[19]),
         wait_status=int(fields[49]),

@@ -10,7 +10,8 @@ import pytest
 
 from podwright.conformance.pods import Pod
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import DeadlineExceeded, InvalidArgument
+from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
+from podwright.linux import proc
 from tests.faults.audit import records
 from tests.faults.faulty import HANDLER, FaultyRuntime
 from tests.faults.node import Node, eventually
@@ -106,6 +107,29 @@ async def test_commands_end_with_their_container(node: Node, handler: str, mode:
     assert (status.exit_code, status.reason) == (137, "Error")
     assert await sleepers(pod, watcher) == []
     await node.audited()
+    await node.emptied()
+
+
+async def _is_exiting(pid: int) -> bool:
+    found = proc.stat(pid)
+    return found is None or found.is_exiting
+
+
+@pytest.mark.parametrize("handler", ["crun", "runc"])
+async def test_a_container_that_has_ended_unnoticed(node: Node, handler: str) -> None:
+    """Its monitor says nothing yet; the OCI runtime fails in words of its own. Probes run into it at each end."""
+    pod = await node.pod(handler=handler)
+    container = await pod.run()
+    record = records(node.server, "containers")[container]
+    os.kill(record["monitor_pid"], signal.SIGSTOP)
+    try:
+        os.kill(record["pid"], signal.SIGKILL)
+        await eventually(lambda: _is_exiting(record["pid"]), "the first process ends")
+        with pytest.raises(FailedPrecondition, match="is not running"):
+            await pod.exec(container, "true")
+    finally:
+        os.kill(record["monitor_pid"], signal.SIGCONT)
+    await pod.exited(container)
     await node.emptied()
 
 

@@ -24,13 +24,19 @@ def test_zombies(letter: bytes, is_zombie: bool) -> None:
     assert proc.parse_stat(STAT % (b"x", letter)).is_zombie is is_zombie
 
 
+def test_a_process_may_exit_before_it_is_a_zombie() -> None:
+    exiting = proc.parse_stat(STAT.replace(b"4194304", b"4194308") % (b"x", b"R"))
+    assert (exiting.is_exiting, exiting.is_zombie) == (True, False)
+    assert not proc.parse_stat(STAT % (b"x", b"R")).is_exiting
+
+
 @pytest.mark.parametrize(("command", "code"), [("exit 3", 3), ("kill -9 $$", -9)])
 def test_a_zombie_tells_its_exit_code(command: str, code: int) -> None:
     with subprocess.Popen(["sh", "-c", command]) as child:
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         found = proc.stat(child.pid)
         assert found is not None
-        assert (found.is_zombie, found.parent) == (True, os.getpid())
+        assert (found.is_zombie, found.is_exiting, found.parent) == (True, True, os.getpid())
         assert os.waitstatus_to_exitcode(found.wait_status) == code
         assert proc.start_time(child.pid) is None
     assert proc.stat(child.pid) is None

@@ -29,8 +29,8 @@ async def exec_sync(
 ) -> Completed:
     """Run it and wait; `timeout_s` 0 waits without end.
 
-    Raises InvalidArgument, FailedPrecondition when the container does not run, DeadlineExceeded after the command
-    and its children were killed, and Unknown when the runtime could not start it.
+    Raises InvalidArgument, FailedPrecondition when the container does not run or has just ended, DeadlineExceeded
+    after the command and its children were killed, and Unknown when the runtime could not start it.
     """
     check(env, container, command)
     handler = env.handler_of(container)
@@ -50,6 +50,7 @@ async def exec_sync(
         completed = running.result()
         if completed.returncode != 0 and read_pid(pid_file) is None:
             check_space(bundle)
+            _check_alive(container)
             raise Unknown(f"exec in container {container.id[:12]}: {plain(completed.error_text())}")
         return completed
     finally:
@@ -70,6 +71,16 @@ def check(env: ContainerEnvironment, container: Container, command: tuple[str, .
         raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
     if freezer.is_frozen(env.cgroups, container.cgroup):  # the command would stand still as well
         raise FailedPrecondition(f"container {container.id[:12]} is paused", hint="unpause it first")
+
+
+def _check_alive(container: Container) -> None:
+    """Raises FailedPrecondition when the first process ends or has ended, which the record may not tell of yet.
+
+    What an OCI runtime says of it then depends on how far it has come, such as "setns: Bad file descriptor".
+    """
+    first = proc.stat(container.pid)
+    if first is None or first.is_exiting:
+        raise FailedPrecondition(f"container {container.id[:12]} is not running any more")
 
 
 async def hangs(running: asyncio.Future[Any], pid_file: str, patience_s: float) -> bool:
