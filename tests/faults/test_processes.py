@@ -179,11 +179,7 @@ async def test_a_stop_takes_nobody_elses_number(node: Node, stranger: subprocess
 
 
 async def test_namespaces_lost_as_in_a_reboot(node: Node) -> None:
-    pod = await node.pod()
-    container = await pod.run()
-    _, first = _pids(node, container)
-    node.server.kill9()
-    os.kill(first, signal.SIGKILL)
+    pod, container = await _ended_while_no_daemon_was_there(node)
     for pin in ("netns", "ipcns", "utsns", "shm"):
         unmount(f"{node.server.state}/sandboxes/{pod.id}/{pin}")
     await node.again()
@@ -194,12 +190,7 @@ async def test_namespaces_lost_as_in_a_reboot(node: Node) -> None:
 
 async def test_state_directory_lost_as_in_a_reboot(node: Node) -> None:
     """The state directory is on a tmpfs: after a reboot only the records and the containers' own files are there."""
-    pod = await node.pod()
-    container = await pod.run()
-    monitor, first = _pids(node, container)
-    node.server.kill9()
-    os.kill(first, signal.SIGKILL)
-    await gone(monitor)
+    pod, container = await _ended_while_no_daemon_was_there(node)
     state = node.server.state
     for mount in reversed(read_mounts()):
         if mount.target.startswith(f"{state}/"):
