@@ -74,7 +74,8 @@ async def test_every_kind_of_reference_finds_it(cri_server: CriPeer, image: str,
 async def test_every_kind_of_reference_makes_a_container(pod: Pod, pulled: api.Image) -> None:
     hexadecimal = pulled.id.removeprefix("sha256:")
     references = (pulled.repo_tags[0], pulled.id, hexadecimal, hexadecimal[:12], pulled.repo_digests[0])
-    made = [await pod.create(image=api.ImageSpec(image=reference)) for reference in references]
+    specs = [api.ImageSpec(image=reference, user_specified_image=pod.image) for reference in references]
+    made = [await pod.create(image=spec) for spec in specs]
     told = [await pod.status(container_id) for container_id in made]
     assert {(status.image.image, status.image_ref) for status in told} == {
         (pulled.repo_tags[0], pulled.repo_digests[0])
@@ -130,6 +131,7 @@ async def test_a_pull_ends_with_its_deadline(cri_server: CriPeer, image: str) ->
         await cri.call(cri.images.PullImage, request, timeout_s=0.001)
 
 
+@pytest.mark.deviates("cri-o", "without the layers' chain")
 async def test_verbose_tells_the_image_s_own_words(cri_server: CriPeer, image: str, pulled: api.Image) -> None:
     cri = cri_server.client
     request = api.ImageStatusRequest(image=api.ImageSpec(image=image), verbose=True)
