@@ -23,7 +23,7 @@ from podwright.bench.targets.sweeping import sweep_until_empty
 from podwright.bench.timing import timed_ms
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import Internal, NotFound
+from podwright.errors import Internal
 
 
 class CriTarget:
@@ -46,10 +46,12 @@ class CriTarget:
         )
 
     async def ensure_image(self, image: str) -> None:
-        request = api.ImageStatusRequest(image=api.ImageSpec(image=image))
-        status = await self._cri.call(self._cri.images.ImageStatus, request)
-        if not status.image.id:
+        if not await self._has_image(image):
             await self.pull(image)
+
+    async def _has_image(self, image: str) -> bool:
+        request = api.ImageStatusRequest(image=api.ImageSpec(image=image))
+        return bool((await self._cri.call(self._cri.images.ImageStatus, request)).image.id)
 
     async def start_pod(self, command: tuple[str, ...] = IDLE_COMMAND) -> StartedPod:
         config = self._sandbox_config()
@@ -115,9 +117,10 @@ class CriTarget:
         await self._cri.call(self._cri.images.PullImage, request, timeout_s=None)
 
     async def remove_image(self, image: str) -> None:
-        request = api.RemoveImageRequest(image=api.ImageSpec(image=image))
-        with contextlib.suppress(NotFound):
-            await self._cri.call(self._cri.images.RemoveImage, request)
+        if await self._has_image(image):  # CRI-O 1.29 has a failure for one that is not there
+            await self._cri.call(
+                self._cri.images.RemoveImage, api.RemoveImageRequest(image=api.ImageSpec(image=image))
+            )
 
     async def reconnect(self) -> None:
         await self._cri.close()
