@@ -55,3 +55,13 @@ def sethostname(name: bytes) -> None:
 def prctl(option: int, argument: int) -> None:
     """prctl(2) with one argument."""
     check(_libc.prctl(option, ctypes.c_ulong(argument), *[ctypes.c_ulong(0)] * 3))
+
+
+def give_back_blocks(least_bytes: int) -> None:
+    """Have blocks of this size and more returned to the kernel when they are freed (mallopt(3), M_MMAP_THRESHOLD).
+
+    glibc does so at first, but once such a block was freed it keeps the next ones. Other C libraries lack the call.
+    """
+    mallopt = getattr(_libc, "mallopt", None)
+    if mallopt is not None:
+        mallopt(-3, least_bytes)

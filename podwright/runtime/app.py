@@ -11,6 +11,7 @@ import sys
 
 import msgspec
 
+from podwright.linux import libc
 from podwright.process import PosixProcessRunner, adopt_orphans, keep_descriptors_to_ourselves
 from podwright.runtime import config as configuration
 from podwright.runtime import services
@@ -34,6 +35,7 @@ from podwright.timeline import Timeline
 log = logging.getLogger(__name__)
 
 UMASK = 0o022  # whatever it was started with: modes of files, and of what containers make, do not depend on a shell
+LARGE_BYTES = 1024 * 1024  # outputs of commands, replies of many pods: memory for them is not kept
 STOP_GRACE_S = 5.0  # for RPCs under way when the daemon is told to stop
 
 
@@ -57,6 +59,7 @@ async def serve(
     keep_descriptors_to_ourselves()
     os.umask(UMASK)
     adopt_orphans()
+    libc.give_back_blocks(LARGE_BYTES)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -186,7 +186,7 @@ async def test_too_much_output(node: Node) -> None:
 async def _is_slim(pid: int) -> bool:
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         kib = next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
-    return kib < 200 * 1024
+    return kib < 110 * 1024
 
 
 async def test_a_hanging_runtime_and_a_deadline(faulty_node: Node, faulty: FaultyRuntime) -> None:
