@@ -3,6 +3,7 @@
     targets   what is measured: a CRI endpoint, or Docker by its Engine API, doing the same work
     suites    what is done to a target, one module each; what comes out goes to a `Sheet`
     run       every suite on every target in turn, round after round, and nothing left behind
+    settling  waiting for an idle machine in between
     stats     samples to percentiles and intervals (pure)
     results   the report as data; its JSON is the format to keep
     render    the report for people: table, Markdown, SVG, one HTML page

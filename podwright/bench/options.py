@@ -58,6 +58,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     pulls: int = 2
     image_series: str = ""
     image_steps: tuple[int, ...] = (10, 50)
+    settle_s: float = 20.0  # for the machine to become idle before each suite on each target
     step_limit_s: float = 20.0  # a target that needs longer for one step is spared the larger ones
     notes: tuple[str, ...] = ()
 

@@ -18,6 +18,7 @@ from podwright.bench.options import BenchOptions, TargetOptions
 from podwright.bench.processes import listening_process
 from podwright.bench.recorder import Recorder
 from podwright.bench.results import FORMAT, Report, TargetReport
+from podwright.bench.settling import settle
 from podwright.bench.suites import density, exec, lifecycle, pull, relist, start  # noqa: A004 # CRI's word
 from podwright.bench.suites.base import Bench
 from podwright.bench.targets.base import Target
@@ -59,7 +60,9 @@ async def run_bench(
             rounds = options.rounds_of(suite)
             for number in range(1, rounds + 1):
                 for target in opened:
-                    tell(f"{suite}, round {number} of {rounds}: {target.options.name}")
+                    is_idle = await settle(options.settle_s)
+                    busy = "" if is_idle or not options.settle_s else " (the machine is busy)"
+                    tell(f"{suite}, round {number} of {rounds}: {target.options.name}{busy}")
                     await _run_suite(suite, target, recorder, options)
     return Report(
         format=FORMAT,

@@ -65,7 +65,7 @@ STREAMS = {
 TINY: dict[str, Any] = {
     "rounds": 1, "long_rounds": 1,
     "warmup": 1, "pods": 2, "concurrencies": (1, 2), "steps": (1, 3), "containers": 2, "relists": 1,
-    "execs": 3, "bursts": (2,), "pulls": 1, "image_steps": (1, 2),
+    "execs": 3, "bursts": (2,), "pulls": 1, "image_steps": (1, 2), "settle_s": 0.0,
 }  # fmt: skip
 
 
@@ -214,7 +214,20 @@ async def test_docker_does_the_same_work(engine: DockerEngine, images: dict[str,
 async def test_an_interrupted_bench_takes_its_pods_away(
     cri_server: CriPeer, busybox_image: str, number: signal.Signals, code: int
 ) -> None:
-    arguments = ("-e", f"one={cri_server.endpoint}", "--image", busybox_image, "-n", "200", "-c", "2", "--warmup", "0")
+    arguments = (
+        "-e",
+        f"one={cri_server.endpoint}",
+        "--image",
+        busybox_image,
+        "-n",
+        "200",
+        "-c",
+        "2",
+        "--settle",
+        "0",
+        "--warmup",
+        "0",
+    )
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "podwright", "bench", *arguments),
         *("--cgroup-parent", f"one={cri_server.cgroup_parent}"),
@@ -274,7 +287,7 @@ async def test_the_command_line_writes_the_files_that_were_asked_for(
 ) -> None:
     config = tmp_path / "a.toml"
     config.write_text("x = 1\n")
-    amounts = ("--rounds", "1", "-n", "2", "-c", "1", "--warmup", "0", "--image", busybox_image)
+    amounts = ("--rounds", "1", "-n", "2", "-c", "1", "--settle", "0", "--warmup", "0", "--image", busybox_image)
     target = ("-e", f"one={podwright_server.endpoint}", "--config", f"one={config}")
     files = ("--json", str(tmp_path / "r.json"), "--html", str(tmp_path / "r.html"))
     code, out = await podwright("bench", *target, *amounts, *files)

@@ -8,6 +8,7 @@ GIB = 1024**3
 
 METHOD = """\
 Every suite runs on each target in turn, round after round (A B C, A B C). Warm-up pods are not counted.
+Before each, the machine is given time to become idle (processors busy for less than 5 % of half a second).
 Latencies are those of the calls, taken by one asyncio client on the same machine, which needs CPU time as well.
 Cells show p50 / p90 / p99, or the median where there are fewer than ten samples; no outlier was left out.
 Failed tries are counted and give no sample. All samples are in the JSON.

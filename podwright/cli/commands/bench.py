@@ -48,6 +48,7 @@ AMOUNTS: tuple[tuple[str, tuple[str, ...], Any, str], ...] = (
     ("bursts", ("--bursts",), Numbers(), "lifecycle: pods started all at once."),
     ("pulls", ("--pulls",), POSITIVE, "pull: pulls of each image."),
     ("image_steps", ("--image-steps",), Numbers(), "pull: images that are there."),
+    ("settle_s", ("--settle",), float, "Seconds to wait, at most, for an idle machine before each suite."),
     ("step_limit_s", ("--step-limit",), float, "Seconds for a step of a growth; then no larger one."),
     ("image", ("--image",), str, "An image with busybox's programs."),
 )
