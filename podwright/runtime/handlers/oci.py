@@ -265,7 +265,8 @@ class OciHandler:
         command = Command(argv=(*self._argv, *arguments), timeout_s=self._timeout_s, stdin=stdin)
         completed = await self._runner.run(command)
         if completed.returncode != 0:
-            raise Unknown(f"{self.name} {' '.join(arguments)}: {plain(completed.error_text())}")
+            words = completed.error_text() or f"it ended with {completed.shell_code} and said nothing"
+            raise Unknown(f"{self.name} {' '.join(arguments)}: {plain(words)}")
         return completed
 
 
