@@ -8,6 +8,7 @@ whole: for it, the wire is the only brake.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -72,6 +73,7 @@ class SpdyConnection:
         self._held_up: dict[int, asyncio.Event] = {}  # streams on which a sender waits for the peer's reader
         self._aside = Aside(wire)
         self._stopping = False
+        self._announcement = self._session.announcement()  # the first that is sent, whoever sends first
         self.ended = asyncio.Event()
 
     async def run(self) -> None:
@@ -79,7 +81,8 @@ class SpdyConnection:
 
         Raises ProtocolError, and what handlers raise.
         """
-        self._aside.send(self._session.announcement())
+        with contextlib.suppress(Unavailable):  # what is received says so as well
+            await self._send()
         try:
             while not self._stopping and (data := await self._next()):
                 for event in self._session.receive_data(data):
@@ -171,6 +174,8 @@ class SpdyConnection:
                 waiting.set()
 
     async def _send(self, *parts: Buffer) -> None:
+        if self._announcement:
+            parts, self._announcement = (self._announcement, *parts), b""
         if not any(map(len, parts)):
             return
         try:
