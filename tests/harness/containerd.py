@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
+import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,6 +53,9 @@ oom_score = 0
 """
 
 
+SHIMS_LEAVE_S = 2.0
+
+
 class Containerd(CriServer):
     """containerd with its CRI plugin, runc, and a bridge by CNI."""
 
@@ -72,3 +80,25 @@ class Containerd(CriServer):
     def argv(self) -> Sequence[str]:
         """Foreground, our configuration only."""
         return ["containerd", "--config", str(self.config)]
+
+    def remove_pods(self) -> None:
+        """As of any server. Shims that containerd 1.6 forgets at times are ended then, and their sockets removed."""
+        super().remove_pods()
+        deadline = time.monotonic() + SHIMS_LEAVE_S
+        while (left := self._shims()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        for pid, shim_id in left.items():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            name = hashlib.sha256(f"{self.socket}/k8s.io/{shim_id}".encode()).hexdigest()
+            Path(f"/run/containerd/s/{name}").unlink(missing_ok=True)
+
+    def _shims(self) -> dict[int, str]:
+        """Those of this containerd: their PIDs, and the ids of the sandboxes that they are for."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                if "containerd-shim" in words[0] and str(self.socket) in words and "-id" in words:
+                    found[int(folder.name)] = words[words.index("-id") + 1]
+        return found
