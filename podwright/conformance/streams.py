@@ -121,8 +121,11 @@ async def streamed_exec(
 
 
 @contextlib.asynccontextmanager
-async def forwarded(forwarder: Forwarder, port: int) -> AsyncIterator[socket.socket]:
-    """A socket that leads to a port of the pod. Raises what `Forwarder.forward` does."""
+async def forwarded(forwarder: Forwarder, port: int, *, give_up: bool = False) -> AsyncIterator[socket.socket]:
+    """A socket that leads to a port of the pod. Raises what `Forwarder.forward` does, unless it is given up.
+
+    What a pod does not read waits as long as the session: `give_up` does not wait for it.
+    """
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     theirs.setblocking(False)
@@ -131,8 +134,12 @@ async def forwarded(forwarder: Forwarder, port: int) -> AsyncIterator[socket.soc
         yield ours
     finally:
         ours.close()
-        async with asyncio.timeout(WAIT_S):
-            await forwarding
+        if give_up:
+            forwarding.cancel()
+            await asyncio.gather(forwarding, return_exceptions=True)
+        else:
+            async with asyncio.timeout(WAIT_S):
+                await forwarding
 
 
 async def read_all(connection: socket.socket) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.harness.cni import BIN_DIR, write_bridge_conf
+from tests.harness.processes import command_lines
 from tests.harness.scratch import Part
 from tests.harness.server import CriServer
 
@@ -95,10 +96,9 @@ class Containerd(CriServer):
 
     def _shims(self) -> dict[int, str]:
         """Those of this containerd: their PIDs, and the ids of the sandboxes that they are for."""
-        found = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                if "containerd-shim" in words[0] and str(self.socket) in words and "-id" in words:
-                    found[int(folder.name)] = words[words.index("-id") + 1]
-        return found
+        commands = ((pid, line.split("\0")) for pid, line in command_lines().items())
+        return {
+            pid: words[words.index("-id") + 1]
+            for pid, words in commands
+            if "containerd-shim" in words[0] and str(self.socket) in words and "-id" in words
+        }

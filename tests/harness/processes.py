@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 
-def command_lines() -> list[str]:
-    """The arguments of every process, NUL between them."""
-    lines = []
+def command_lines() -> dict[int, str]:
+    """The arguments of every process by its PID, NUL between them."""
+    lines = {}
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         try:
-            lines.append(Path(f"/proc/{pid}/cmdline").read_text(errors="replace"))
+            lines[int(pid)] = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
         except OSError:  # it has ended
             continue
     return lines

@@ -66,7 +66,7 @@ async def test_nobody_is_told(fresh_podwright: FreshPodwright, guarded: Registry
 
     async def watch() -> None:
         while True:
-            arguments.extend(line for line in command_lines() if any(secret in line for secret in SECRETS))
+            arguments.extend(line for line in command_lines().values() if any(secret in line for secret in SECRETS))
             await asyncio.sleep(0.005)
 
     async with server.client() as cri:

@@ -258,7 +258,7 @@ async def test_secrets_are_in_no_argument(
     logins = Logins(settings, PosixProcessRunner())
     asked = asyncio.create_task(logins.find(registry.host, "app"))
     await asyncio.sleep(0.2)
-    assert not [line for line in command_lines() if SECRET in line]
+    assert not [line for line in command_lines().values() if SECRET in line]
     found = await asked
     assert (found.username, found.secret) == ("me", SECRET)
     assert SECRET not in repr(found)

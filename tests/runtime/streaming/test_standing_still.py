@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import hashlib
 import socket
-from collections.abc import AsyncIterator
 
 import pytest
 
 from podwright.conformance.pods import running_pod, serving
 from podwright.conformance.streams import forward_url, forwarded
 from podwright.streams.client.dial import Transport
-from podwright.streams.client.port_forward import Forwarder, forwarding
+from podwright.streams.client.port_forward import forwarding
 from tests.faults.vitals import MIB, resident_bytes
 from tests.harness.podwright import Podwright
 
@@ -39,7 +38,7 @@ async def test_two_that_stand_still_and_one_that_does_not(
         async with (
             forwarding(await forward_url(pod), transport=transport) as forwarder,
             forwarded(forwarder, FLOOD) as never_read,
-            given_up(forwarder, DEAF) as never_heard,
+            forwarded(forwarder, DEAF, give_up=True) as never_heard,
             forwarded(forwarder, ECHO) as connection,
         ):
             await windows_known(connection)
@@ -47,21 +46,6 @@ async def test_two_that_stand_still_and_one_that_does_not(
             assert await asyncio.get_running_loop().sock_recv(never_read, 2) == b"y\n"
             assert await echoed(connection) == hashlib.sha256(BULK).digest()
             assert resident_bytes(podwright_server) - before < 16 * MIB
-
-
-@contextlib.asynccontextmanager
-async def given_up(forwarder: Forwarder, port: int) -> AsyncIterator[socket.socket]:
-    """A socket that leads to a port, and is not waited for: what a pod does not read, waits as long as the session."""
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    theirs.setblocking(False)
-    forwarding = asyncio.create_task(forwarder.forward(theirs, port))
-    try:
-        yield ours
-    finally:
-        ours.close()
-        forwarding.cancel()
-        await asyncio.gather(forwarding, return_exceptions=True)
 
 
 async def windows_known(connection: socket.socket) -> None:
