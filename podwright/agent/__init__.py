@@ -1,6 +1,5 @@
 """The node agent: the kubelet's role, as a CRI client.
 
-Today it is the seed behind `podwright run`: one Pod from one file, run by any CRI server. Its rooms are those that
-a full node agent needs (manifest, pods, orchestration, volumes), so that sources, probes and status join later.
-It speaks to the runtime by CRI alone and never imports it.
+It makes the pods of this machine what its sources say, through CRI alone, and never imports the runtime. `seed` holds
+the older engine of `podwright run` until the rooms beside it replace it.
 """

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from podwright.agent.logs import LogParser
-from podwright.agent.reporter import LogLine
+from podwright.agent.seed.logs import LogParser
+from podwright.agent.seed.reporter import LogLine
 
 FIRST_WINDOW_BYTES = 64 * 1024
 

@@ -1,6 +1,6 @@
 """What `podwright run` looks like on a terminal: pull lines that move, states, and log lines in colours.
 
-Implements `podwright.agent.reporter.Reporter` with rich. What is no terminal gets the agent's plain lines instead;
+Implements `podwright.agent.seed.reporter.Reporter` with rich. What is no terminal gets plain lines instead;
 `shown_run` decides.
 """
 
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.text import Text
 
-from podwright.agent.reporter import ContainerChange, LogLine, PlainReporter, PodPhase, Reporter, describe
+from podwright.agent.seed.reporter import ContainerChange, LogLine, PlainReporter, PodPhase, Reporter, describe
 from podwright.api.pull_state import PullState
 from podwright.cli.pull_display import make_bars, move_bar, start_bar
 from podwright.cli.table import size

@@ -8,7 +8,7 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from podwright.agent.logs import LogParser
+from podwright.agent.seed.logs import LogParser
 from podwright.cli import log_tail
 from podwright.cli.log_tail import LateParser, tail_offset
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from podwright.agent.logs import follow_log
-from podwright.agent.reporter import LogLine
+from podwright.agent.seed.logs import follow_log
+from podwright.agent.seed.reporter import LogLine
 from podwright.cli import lookup
 from podwright.cli.connection import connected, run_async
 from podwright.cli.invocation import Invocation, pass_invocation

@@ -7,8 +7,8 @@ import os
 
 import click
 
-from podwright.agent.options import DEFAULT_AGENT_ROOT, DEFAULT_EMBEDDED_ROOT, DEFAULT_EMBEDDED_STATE, RunOptions
-from podwright.agent.run import run_pod
+from podwright.agent.seed.options import DEFAULT_AGENT_ROOT, DEFAULT_EMBEDDED_ROOT, DEFAULT_EMBEDDED_STATE, RunOptions
+from podwright.agent.seed.run import run_pod
 from podwright.cli.failures import Leave
 from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.run_reporter import shown_run
