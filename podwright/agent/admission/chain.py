@@ -1,0 +1,38 @@
+"""The checks that a new pod has to pass, in their order; the first refusal decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.k8s.objects import Pod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a pod cannot run here: a reason of the kubelet's, such as `OutOfcpu`, and a sentence for people."""
+
+    reason: str
+    message: str
+
+
+class Check(Protocol):
+    """One check. It may have effects that let the pod in, such as the allocation of devices."""
+
+    def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
+        """None when the pod may run beside the `others` that run or will."""
+
+
+class Admission:
+    """The chain of checks."""
+
+    def __init__(self, checks: Sequence[Check]) -> None:
+        self._checks = tuple(checks)
+
+    def refuse(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
+        """The first refusal; None when the pod is admitted."""
+        for check in self._checks:
+            if (refusal := check(pod, others)) is not None:
+                return refusal
+        return None

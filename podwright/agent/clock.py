@@ -1,0 +1,29 @@
+"""Time, as the agent reads it. Waiting is asyncio's: a test that runs on virtual time has an event loop for that."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Two clocks: one for people and files, one for deadlines."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the epoch. Jumps when somebody sets the machine's clock."""
+
+    def monotonic(self) -> float:
+        """Seconds of the event loop's clock, which never jumps; `asyncio` deadlines are on it."""
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now_ns(self) -> int:
+        """See Clock."""
+        return time.time_ns()
+
+    def monotonic(self) -> float:
+        """See Clock."""
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,1 @@
+"""Kubernetes Events: what the agent has to say about a pod or the node, for people."""

@@ -1,0 +1,283 @@
+"""The sync loop: it listens to sources, the runtime, probes and managers, and hands each message to pod workers.
+
+It never waits for a pod: handlers only note what is wanted. A loop that stands would stop all pods from being looked
+after, so `/healthz` watches when it was last entered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.agent.admission.chain import Admission
+from podwright.agent.channels import Channels
+from podwright.agent.clock import Clock
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.pleg.changes import PodEvent, PodEventKind
+from podwright.agent.pods.deadlines import has_passed_deadline, next_deadline
+from podwright.agent.pods.identity import is_mirror
+from podwright.agent.pods.phases import has_ended
+from podwright.agent.pods.registry import PodRegistry
+from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
+from podwright.agent.sources.changes import Operation, SourceChange
+from podwright.agent.workers.pool import PodWorkers
+from podwright.agent.workers.queue import WorkQueue
+from podwright.agent.workers.updates import PodUpdate, UpdateKind
+from podwright.k8s.objects import Pod, PodStatus
+
+log = logging.getLogger(__name__)
+
+HOUSEKEEPING_S = 2.0  # after a message, and
+QUIET_HOUSEKEEPING_S = 60.0  # when there was none
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  # while the runtime does not work
+CHANNEL_LIMITS = {"sources": 50, "runtime": 1000, "probes": 100, "managers": 100}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodsChanged:
+    """A manager's message: these pods must be looked at, for instance since a device of theirs is not healthy."""
+
+    uids: tuple[str, ...]
+
+
+Message = SourceChange | PodEvent | ProbeOutcome | PodsChanged
+
+
+def new_channels() -> Channels[Message]:
+    """The channels that the loop listens to."""
+    return Channels(**CHANNEL_LIMITS)
+
+
+class Statuses(Protocol):
+    """The status of pods, as far as the loop needs it: `status.manager`."""
+
+    def get(self, uid: str) -> PodStatus | None:
+        """The newest status; None for a pod that has none yet."""
+
+    def set_ready(self, uid: str, container_id: str, *, ready: bool) -> None:
+        """A readiness probe has decided."""
+
+    def set_started(self, uid: str, container_id: str, *, started: bool) -> None:
+        """A startup probe has decided."""
+
+    def refuse(self, pod: Pod, reason: str, message: str) -> None:
+        """The pod cannot run on this node: it has failed."""
+
+    def is_refused(self, uid: str) -> bool:
+        """Whether the pod was refused."""
+
+    def needs_reconcile(self, pod: Pod) -> bool:
+        """Whether what others wrote into the pod's status changes its readiness."""
+
+
+class DeadContainers(Protocol):
+    """Removes what is left of containers that have ended: `gc`."""
+
+    def pod_changed(self, uid: str) -> None:
+        """A container of the pod has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopPorts:
+    """What the loop works with."""
+
+    channels: Channels[Message]
+    registry: PodRegistry
+    workers: PodWorkers
+    queue: WorkQueue
+    statuses: Statuses
+    admission: Admission
+    dead_containers: DeadContainers
+    events: EventRecorder
+    clock: Clock
+    problem: Callable[[], str]  # why the runtime cannot be worked with; empty when it can
+    housekeeping: Callable[[], Awaitable[None]]
+
+
+class SyncLoop:
+    """See the module's text."""
+
+    def __init__(self, ports: LoopPorts, sources: Iterable[str]) -> None:
+        """`sources` are those that must have been read before anything is taken away."""
+        self._ports = ports
+        self._unread = set(sources)
+        self._entered_at: float | None = None
+        self._housekept_at = 0.0
+        self._is_dirty = True
+
+    @property
+    def all_sources_read(self) -> bool:
+        """Whether every source has sent its pods once. Until then, a pod that nobody wants may still be wanted."""
+        return not self._unread
+
+    def silent_s(self) -> float:
+        """How long ago the loop was entered last, in seconds."""
+        return 0.0 if self._entered_at is None else self._ports.clock.monotonic() - self._entered_at
+
+    async def run(self) -> None:
+        """Serve the channels without end."""
+        ports = self._ports
+        while True:
+            await self._until_runtime_works()
+            self._entered_at = ports.clock.monotonic()
+            message = await ports.channels.get(self._patience_s())
+            if message is not None:
+                self._is_dirty = True
+                self._handle(message)
+            self._sync_due()
+            if ports.clock.monotonic() >= self._housekeeping_due():
+                self._housekept_at = ports.clock.monotonic()
+                self._is_dirty = False
+                await ports.housekeeping()
+
+    async def _until_runtime_works(self) -> None:
+        pause_s, last = FIRST_PAUSE_S, ""
+        while problem := self._ports.problem():
+            if problem != last:
+                log.warning("pods are not synced: %s", problem)
+            last = problem
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        if last:
+            log.info("the runtime works again, pods are synced")
+
+    def _housekeeping_due(self) -> float:
+        return self._housekept_at + (HOUSEKEEPING_S if self._is_dirty else QUIET_HOUSEKEEPING_S)
+
+    def _patience_s(self) -> float:
+        """How long nothing is due."""
+        ports = self._ports
+        now, now_ns = ports.clock.monotonic(), ports.clock.now_ns()
+        due = [self._housekeeping_due()]
+        if (next_pod := ports.queue.next_due()) is not None:
+            due.append(next_pod)
+        if (deadline := next_deadline(ports.registry.pods(), ports.statuses.get, now_ns)) is not None:
+            due.append(now + (deadline - now_ns) / 1e9)
+        return max(0.0, min(due) - now)
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case SourceChange():
+                self._take_change(message)
+            case PodEvent():
+                self._take_event(message)
+            case ProbeOutcome():
+                self._take_outcome(message)
+            case PodsChanged():
+                for uid in message.uids:
+                    self._sync(uid)
+
+    # -- sources
+
+    def _take_change(self, change: SourceChange) -> None:
+        self._unread.discard(change.source)
+        match change.operation:
+            case Operation.ADD:
+                self._add(change.pods)
+            case Operation.UPDATE | Operation.DELETE:
+                self._update(change.pods)
+            case Operation.REMOVE:
+                self._remove(change.pods)
+            case Operation.RECONCILE:
+                self._reconcile(change.pods)
+
+    def _add(self, pods: Sequence[Pod]) -> None:
+        """Oldest first, as the API's pods were let in."""
+        ports = self._ports
+        for pod in sorted(pods, key=lambda pod: str(pod.metadata.creation_timestamp or "")):
+            others = self._active(pod)
+            ports.registry.put(pod)
+            if is_mirror(pod):
+                self._mirror_changed(pod)
+                continue
+            uid = pod.metadata.uid
+            is_new = not ports.workers.is_termination_requested(uid)
+            if is_new and not has_ended(pod):
+                refusal = ports.admission.refuse(pod, others)
+                if refusal is not None:
+                    ports.statuses.refuse(pod, refusal.reason, refusal.message)
+                    ports.events.pod(pod, "Warning", refusal.reason, refusal.message)
+                    continue
+            self._dispatch(pod, UpdateKind.CREATE)
+
+    def _active(self, but: Pod) -> list[Pod]:
+        """The pods that run, or will: the others hold none of the node's resources."""
+        ports = self._ports
+        return [
+            pod
+            for pod in ports.registry.pods()
+            if pod.metadata.uid != but.metadata.uid
+            and not ports.workers.is_known_terminated(pod.metadata.uid)
+            and not (has_ended(pod) and not ports.workers.is_known(pod.metadata.uid))
+            and not ports.statuses.is_refused(pod.metadata.uid)
+        ]
+
+    def _update(self, pods: Iterable[Pod]) -> None:
+        for pod in pods:
+            self._ports.registry.put(pod)
+            if is_mirror(pod):
+                self._mirror_changed(pod)
+            else:
+                self._dispatch(pod, UpdateKind.UPDATE)
+
+    def _remove(self, pods: Iterable[Pod]) -> None:
+        for pod in pods:
+            self._ports.registry.remove(pod)
+            if is_mirror(pod):
+                self._mirror_changed(pod)
+            elif self.all_sources_read:
+                self._dispatch(pod, UpdateKind.KILL)
+            # Otherwise housekeeping ends the pod, once every source has been read.
+
+    def _reconcile(self, pods: Iterable[Pod]) -> None:
+        for pod in pods:
+            self._ports.registry.put(pod)
+            if not is_mirror(pod) and self._ports.statuses.needs_reconcile(pod):
+                self._dispatch(pod, UpdateKind.SYNC)
+
+    def _mirror_changed(self, mirror: Pod) -> None:
+        """The API's copy of a static pod is made anew, or removed, by the static pod's worker."""
+        static = self._ports.registry.static_of(mirror)
+        if static is not None:
+            self._dispatch(static, UpdateKind.UPDATE)
+
+    # -- runtime, probes, time
+
+    def _take_event(self, event: PodEvent) -> None:
+        if event.kind not in (PodEventKind.REMOVED, PodEventKind.CHANGED):
+            self._sync(event.pod_uid)
+        if event.kind is PodEventKind.DIED:
+            self._ports.dead_containers.pod_changed(event.pod_uid)
+
+    def _take_outcome(self, outcome: ProbeOutcome) -> None:
+        statuses, good = self._ports.statuses, outcome.finding is Finding.SUCCESS
+        match outcome.kind:
+            case ProbeKind.LIVENESS:
+                if outcome.finding is not Finding.FAILURE:
+                    return
+            case ProbeKind.READINESS:
+                statuses.set_ready(outcome.pod_uid, outcome.container_id, ready=good)
+            case ProbeKind.STARTUP:
+                statuses.set_started(outcome.pod_uid, outcome.container_id, started=good)
+        self._sync(outcome.pod_uid)
+
+    def _sync_due(self) -> None:
+        ports = self._ports
+        for uid in ports.queue.take(ports.clock.monotonic()):
+            self._sync(uid)
+        now_ns = ports.clock.now_ns()
+        for pod in ports.registry.pods():
+            if has_passed_deadline(pod, ports.statuses.get(pod.metadata.uid), now_ns):
+                self._dispatch(pod, UpdateKind.SYNC)
+
+    def _sync(self, uid: str) -> None:
+        pod = self._ports.registry.get(uid)
+        if pod is not None:
+            self._dispatch(pod, UpdateKind.SYNC)
+
+    def _dispatch(self, pod: Pod, kind: UpdateKind) -> None:
+        mirror = self._ports.registry.mirror_of(pod)
+        self._ports.workers.update(PodUpdate(kind=kind, pod=pod, mirror=mirror))

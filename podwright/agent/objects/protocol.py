@@ -1,0 +1,23 @@
+"""How the agent gets at the objects that pods refer to."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from podwright.k8s.objects import ConfigMap, Pod, Secret
+
+
+class ObjectGetter(Protocol):
+    """Objects by namespace and name. Raises a PodwrightError when they cannot be had at the moment."""
+
+    async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
+        """None when there is none."""
+
+    async def secret(self, namespace: str, name: str) -> Secret | None:
+        """None when there is none."""
+
+    def register(self, pod: Pod) -> None:
+        """Keep what the pod refers to at hand, until it is unregistered. A new version replaces the one before."""
+
+    def unregister(self, pod: Pod) -> None:
+        """The pod needs nothing any more."""

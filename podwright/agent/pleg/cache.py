@@ -1,0 +1,120 @@
+"""The newest look at every pod that the runtime holds, and looks that are new enough.
+
+A worker acts only on what was seen after its last action ended. So it asks for a look that is newer than that, and
+the pod is looked at when the cache has none. Every look tells what has changed since the one before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Iterable
+
+from podwright.agent.clock import Clock
+from podwright.agent.pleg.changes import PodEvent, changes, stages
+from podwright.agent.runtime.convert import observed
+from podwright.agent.runtime.protocol import CriRuntime
+from podwright.agent.runtime.records import ContainerStatus, ObservedPod, SandboxStatus
+from podwright.errors import NotFound
+
+GONE_KEPT = 1000
+
+Deliver = Callable[[PodEvent], None]
+
+
+class StatusCache:
+    """See the module's text. `deliver` gets every event, in order."""
+
+    def __init__(self, runtime: CriRuntime, clock: Clock, deliver: Deliver) -> None:
+        self._runtime = runtime
+        self._clock = clock
+        self._deliver = deliver
+        self._pods: dict[str, ObservedPod] = {}
+        self._gone: dict[str, float] = {}  # when pods were last seen to be gone: an older look cannot bring them back
+        self._looks: dict[str, tuple[float, asyncio.Task[ObservedPod]]] = {}
+
+    def peek(self, uid: str) -> ObservedPod | None:
+        """The newest look at a pod, of whatever age; None when the runtime held nothing of it."""
+        return self._pods.get(uid)
+
+    def all(self) -> list[ObservedPod]:
+        """The newest look at every pod of which the runtime holds something."""
+        return list(self._pods.values())
+
+    async def newer_than(self, uid: str, time: float) -> ObservedPod:
+        """A look that began after `time` (`Clock.monotonic`). Raises PodwrightError when the runtime fails."""
+        known = self._pods.get(uid)
+        if known is not None and known.seen_at > time:
+            return known
+        while True:
+            under_way = self._looks.get(uid)
+            if under_way is None:
+                break
+            began, task = under_way
+            if began > time:
+                return await asyncio.shield(task)
+            await asyncio.wait({task})
+        return await self.look(uid)
+
+    async def look(self, uid: str) -> ObservedPod:
+        """Look at a pod now. Callers at the same time share one look."""
+        began = self._clock.monotonic()
+        task = asyncio.create_task(self._look(uid, began), name=f"look at pod {uid}")
+        self._looks[uid] = (began, task)
+        task.add_done_callback(lambda done: self._ended(uid, done))
+        return await asyncio.shield(task)
+
+    def _ended(self, uid: str, task: asyncio.Task[ObservedPod]) -> None:
+        if self._looks.get(uid, (0.0, None))[1] is task:
+            del self._looks[uid]
+        if not task.cancelled():
+            task.exception()  # whoever waits gets it; nobody may wait any more
+
+    async def _look(self, uid: str, began: float) -> ObservedPod:
+        summaries, container_summaries = await asyncio.gather(
+            self._runtime.pod_sandboxes(uid), self._runtime.pod_containers(uid)
+        )
+        pod = await self._details(
+            uid, [item.id for item in summaries], {item.id: item.sandbox_id for item in container_summaries}, began
+        )
+        self.put(pod)
+        return pod
+
+    async def _details(
+        self, uid: str, sandbox_ids: Iterable[str], container_ids: dict[str, str], began: float
+    ) -> ObservedPod:
+        """Everything about these; what is removed meanwhile is left out."""
+        sandboxes: list[SandboxStatus] = []
+        containers: dict[str, ContainerStatus] = {}
+        for sandbox_id in sandbox_ids:
+            try:
+                status, sent_along = await self._runtime.sandbox_status(sandbox_id)
+            except NotFound:
+                continue
+            sandboxes.append(status)
+            containers.update((each.id, each) for each in sent_along or ())
+        for container_id, sandbox_id in container_ids.items():
+            if container_id in containers:
+                continue
+            try:
+                status_of = await self._runtime.container_status(container_id)
+            except NotFound:
+                continue
+            containers[container_id] = dataclasses.replace(status_of, sandbox_id=sandbox_id)
+        return observed(uid, sandboxes, containers.values(), began)
+
+    def put(self, pod: ObservedPod) -> None:
+        """Take a look in, unless a newer one is there, and deliver what it changes."""
+        known = self._pods.get(pod.uid)
+        seen_at = known.seen_at if known is not None else self._gone.get(pod.uid, -1.0)
+        if seen_at > pod.seen_at:
+            return
+        if pod.sandboxes or pod.containers:
+            self._pods[pod.uid] = pod
+            self._gone.pop(pod.uid, None)
+        elif self._pods.pop(pod.uid, None) is not None:
+            self._gone[pod.uid] = pod.seen_at
+            if len(self._gone) > GONE_KEPT:
+                del self._gone[next(iter(self._gone))]
+        for event in changes(pod.uid, stages(known), stages(pod)):
+            self._deliver(event)

@@ -1,0 +1,86 @@
+"""What has changed between two looks at a pod. Pure.
+
+The events are the kubelet's (pkg/kubelet/pleg): a container or sandbox started, died, or was removed.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from podwright.agent.runtime.records import ContainerState, ObservedPod, SandboxState
+
+
+class PodEventKind(enum.Enum):
+    """What happened to a container or a sandbox."""
+
+    STARTED = "started"
+    DIED = "died"
+    REMOVED = "removed"
+    CHANGED = "changed"  # to a state that says nothing, such as CREATED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodEvent:
+    """Something happened to `id`, a container or a sandbox of the pod."""
+
+    pod_uid: str
+    kind: PodEventKind
+    id: str
+
+
+class Stage(enum.Enum):
+    """The states of sandboxes and containers alike, as far as they matter here."""
+
+    RUNNING = "running"
+    EXITED = "exited"
+    OTHER = "other"
+
+
+Stages = Mapping[str, Stage]
+
+_OF_CONTAINER = {ContainerState.RUNNING: Stage.RUNNING, ContainerState.EXITED: Stage.EXITED}
+
+
+def stage_of_container(state: ContainerState) -> Stage:
+    """CREATED and UNKNOWN are neither running nor exited."""
+    return _OF_CONTAINER.get(state, Stage.OTHER)
+
+
+def stage_of_sandbox(state: SandboxState) -> Stage:
+    """A sandbox that is not ready has exited."""
+    return Stage.RUNNING if state is SandboxState.READY else Stage.EXITED
+
+
+def stages(pod: ObservedPod | None) -> dict[str, Stage]:
+    """By the ids of the pod's sandboxes and containers."""
+    if pod is None:
+        return {}
+    found = {sandbox.id: stage_of_sandbox(sandbox.state) for sandbox in pod.sandboxes}
+    found.update((status.id, stage_of_container(status.state)) for status in pod.containers)
+    return found
+
+
+def changes(pod_uid: str, before: Stages, after: Stages) -> list[PodEvent]:
+    """The events that lead from one to the other."""
+    found: list[PodEvent] = []
+
+    def note(kind: PodEventKind, of: str) -> None:
+        found.append(PodEvent(pod_uid=pod_uid, kind=kind, id=of))
+
+    for key, stage in after.items():
+        if before.get(key) is stage:
+            continue
+        if stage is Stage.RUNNING:
+            note(PodEventKind.STARTED, key)
+        elif stage is Stage.EXITED:
+            note(PodEventKind.DIED, key)
+        else:
+            note(PodEventKind.CHANGED, key)
+    for key, stage in before.items():
+        if key not in after:
+            if stage is not Stage.EXITED:
+                note(PodEventKind.DIED, key)
+            note(PodEventKind.REMOVED, key)
+    return found

@@ -1,0 +1,181 @@
+"""Keeps the status cache up to date: by the runtime's events where it streams them, else by a relist each second.
+
+Events make a change visible in milliseconds and cost an idle node nothing. Whenever the stream ends, a relist finds
+what was missed, and relists go on each second until there is a stream again. Beside a stream the node is still
+listed now and then, so that no fault of a runtime's events lasts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from dataclasses import dataclass
+from typing import Literal
+
+from podwright.agent.clock import Clock
+from podwright.agent.pleg.cache import StatusCache
+from podwright.agent.pleg.relist import AT_ONCE, relist
+from podwright.agent.runtime.protocol import CriRuntime
+from podwright.agent.runtime.records import ObservedPod, RuntimeEvent
+from podwright.errors import PodwrightError, Unimplemented
+from podwright.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Periods:
+    """Seconds. The kubelet's (pkg/kubelet/kubelet.go): 1 s and 3 minutes, or 5 minutes and 10 beside events."""
+
+    relist_s: float = 1.0
+    relist_beside_events_s: float = 300.0
+    unhealthy_s: float = 180.0
+    unhealthy_beside_events_s: float = 600.0
+    reconnect_s: float = 1.0
+    reconnect_longest_s: float = 60.0
+
+
+class Generator:
+    """Runs until it is closed."""
+
+    def __init__(
+        self,
+        runtime: CriRuntime,
+        cache: StatusCache,
+        clock: Clock,
+        *,
+        evented: bool = True,
+        periods: Periods | None = None,
+    ) -> None:
+        """`evented`: whether to ask the runtime for events at all."""
+        self._runtime = runtime
+        self._cache = cache
+        self._clock = clock
+        self._evented = evented
+        self._periods = periods or Periods()
+        self._tasks = Tasks()
+        self._streaming = False
+        self._relist_now = asyncio.Event()
+        self._dirty: set[str] = set()  # pods that something happened to, and that nobody has looked at since
+        self._limit = asyncio.Semaphore(AT_ONCE)
+        self._relisted_at: float | None = None
+        self._failure = ""
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._tasks.start(self._relist_forever(), name="relist")
+        if self._evented:
+            self._tasks.start(self._follow_forever(), name="runtime events")
+
+    async def close(self) -> None:
+        """Look no more."""
+        await self._tasks.close()
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether the whole node has been listed once."""
+        return self._relisted_at is not None
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether changes come as events."""
+        return self._streaming
+
+    def problem(self) -> str:
+        """Why the cache cannot be trusted; empty when it can."""
+        if self._relisted_at is None:
+            return f"the runtime's pods were not listed yet: {self._failure}" if self._failure else "not listed yet"
+        periods = self._periods
+        longest_s = periods.unhealthy_beside_events_s if self._streaming else periods.unhealthy_s
+        silent_s = self._clock.monotonic() - self._relisted_at
+        if silent_s <= longest_s:
+            return ""
+        return f"PLEG is not healthy: the last relist was {silent_s:.0f} s ago, more than {longest_s:.0f} s"
+
+    async def _relist_forever(self) -> None:
+        while True:
+            self._relist_now.clear()
+            began = self._clock.monotonic()
+            try:
+                await relist(self._runtime, self._cache)
+                self._relisted_at, self._failure = began, ""
+            except PodwrightError as failure:
+                if str(failure) != self._failure:
+                    log.warning("cannot list the runtime's pods: %s", failure)
+                self._failure = str(failure)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        period_s = self._periods.relist_s
+        if self._streaming and not self._failure:
+            period_s = self._periods.relist_beside_events_s
+        try:
+            async with asyncio.timeout(period_s):
+                await self._relist_now.wait()
+        except TimeoutError:
+            return
+
+    async def _follow_forever(self) -> None:
+        pause_s = self._periods.reconnect_s
+        while True:
+            began = self._clock.monotonic()
+            try:
+                await self._follow()
+                reason = "the runtime ended it"
+            except Unimplemented:
+                log.info("the runtime streams no events: its pods are listed each second")
+                return
+            except PodwrightError as failure:
+                reason = str(failure)
+            self._stream_ended(reason)
+            lasted = self._clock.monotonic() - began > self._periods.reconnect_longest_s
+            pause_s = self._periods.reconnect_s if lasted else min(2 * pause_s, self._periods.reconnect_longest_s)
+            await asyncio.sleep(pause_s)
+
+    def _stream_ended(self, reason: str) -> None:
+        if self._streaming:
+            log.info("no more events from the runtime: %s", reason)
+        self._streaming = False
+        self._relist_now.set()
+
+    async def _follow(self) -> None:
+        begun = asyncio.Event()
+        waiting = self._tasks.job(begun.wait(), name="runtime events begin")
+        waiting.add_done_callback(self._stream_began)
+        try:
+            async for event in self._runtime.events(begun):
+                begun.set()
+                self._take(event)
+        finally:
+            waiting.cancel()
+
+    def _stream_began(self, waiting: asyncio.Task[Literal[True]]) -> None:
+        if not waiting.cancelled():
+            self._streaming = True
+            self._relist_now.set()  # what happened before the stream began
+
+    def _take(self, event: RuntimeEvent) -> None:
+        """An event that shows the whole pod is a look at it; after any other the pod is looked at."""
+        known = self._cache.peek(event.pod_uid)
+        if event.pod is not None and _is_whole(known, event.pod):
+            age_s = max(0.0, (self._clock.now_ns() - event.created_at_ns) / 1e9)
+            self._cache.put(dataclasses.replace(event.pod, seen_at=self._clock.monotonic() - age_s))
+        elif event.pod_uid not in self._dirty:
+            self._dirty.add(event.pod_uid)
+            self._tasks.start(self._look(event.pod_uid), name=f"look at pod {event.pod_uid} after an event")
+
+    async def _look(self, uid: str) -> None:
+        async with self._limit:
+            self._dirty.discard(uid)
+            try:
+                await self._cache.newer_than(uid, self._clock.monotonic())
+            except PodwrightError as failure:
+                log.warning("cannot look at a pod: uid=%s error=%s", uid, failure)
+                self._relist_now.set()
+
+
+def _is_whole(known: ObservedPod | None, pod: ObservedPod) -> bool:
+    """Whether an event shows all of the pod: it has one sandbox, that of the event."""
+    ours = {sandbox.id for sandbox in pod.sandboxes}
+    return known is None or {sandbox.id for sandbox in known.sandboxes} <= ours

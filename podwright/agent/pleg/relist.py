@@ -1,0 +1,41 @@
+"""One look at the whole node: two List calls, and the details of those pods that have changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+
+from podwright.agent.pleg.cache import StatusCache
+from podwright.agent.pleg.changes import Stage, stage_of_container, stage_of_sandbox, stages
+from podwright.agent.runtime.protocol import CriRuntime
+from podwright.errors import PodwrightError
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 8  # pods that are looked at side by side
+
+
+async def relist(runtime: CriRuntime, cache: StatusCache) -> None:
+    """Bring the cache up to date. Raises PodwrightError when the lists fail.
+
+    A pod whose details cannot be had is left as it was, so that the next relist tries again.
+    """
+    sandboxes, containers = await asyncio.gather(runtime.sandboxes(), runtime.containers())
+    listed: dict[str, dict[str, Stage]] = defaultdict(dict)
+    for sandbox in sandboxes:
+        listed[sandbox.pod_uid][sandbox.id] = stage_of_sandbox(sandbox.state)
+    for container in containers:
+        listed[container.pod_uid][container.id] = stage_of_container(container.state)
+    known = {pod.uid: stages(pod) for pod in cache.all()}
+    changed = [uid for uid in {**known, **listed} if known.get(uid, {}) != listed.get(uid, {})]
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def look(uid: str) -> None:
+        async with limit:
+            try:
+                await cache.look(uid)
+            except PodwrightError as failure:
+                log.warning("cannot look at a pod: uid=%s error=%s", uid, failure)
+
+    await asyncio.gather(*(look(uid) for uid in changed))

@@ -1,0 +1,30 @@
+"""activeDeadlineSeconds: how long a pod may be active. Times are nanoseconds since the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from podwright.k8s.objects import Pod, PodStatus
+
+
+def deadline_ns(pod: Pod, status: PodStatus | None) -> int | None:
+    """When the pod's time is over; None for a pod without a limit, or that has not begun."""
+    limit_s = pod.spec.active_deadline_seconds
+    start = status.start_time if status is not None else pod.status.start_time
+    if limit_s is None or start is None:
+        return None
+    return int(start.timestamp() * 1e9) + limit_s * 10**9
+
+
+def has_passed_deadline(pod: Pod, status: PodStatus | None, now_ns: int) -> bool:
+    """Whether the pod has been active for too long, and has not ended."""
+    deadline = deadline_ns(pod, status)
+    if deadline is None or now_ns < deadline:
+        return False
+    return status is None or status.reason != "DeadlineExceeded"
+
+
+def next_deadline(pods: Iterable[Pod], status_of: Callable[[str], PodStatus | None], now_ns: int) -> int | None:
+    """The earliest deadline that lies ahead."""
+    found = (deadline_ns(pod, status_of(pod.metadata.uid)) for pod in pods)
+    return min((deadline for deadline in found if deadline is not None and deadline > now_ns), default=None)

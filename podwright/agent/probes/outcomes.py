@@ -1,0 +1,33 @@
+"""What probes find out."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class ProbeKind(enum.Enum):
+    """The three probes that a container may have."""
+
+    LIVENESS = "liveness"
+    READINESS = "readiness"
+    STARTUP = "startup"
+
+
+class Finding(enum.Enum):
+    """A probe's result after its thresholds. UNKNOWN: a startup probe that has not decided yet."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeOutcome:
+    """A result that differs from the one before, of one instance of a container."""
+
+    pod_uid: str
+    container: str
+    container_id: str
+    kind: ProbeKind
+    finding: Finding

@@ -1,0 +1,273 @@
+"""What the runtime holds, as frozen values. Times are nanoseconds since the epoch, 0 for "not yet".
+
+Sandboxes and containers are recognised by the labels that the kubelet writes (`podwright.agent.pods.identity`), so
+that an agent that was restarted, and a kubelet before it, mean the same things.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+
+class SandboxState(enum.Enum):
+    """CRI's PodSandboxState."""
+
+    READY = "ready"
+    NOTREADY = "notready"
+
+
+class ContainerState(enum.Enum):
+    """CRI's ContainerState."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    EXITED = "exited"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSummary:
+    """A sandbox as ListPodSandbox shows it."""
+
+    id: str
+    pod_uid: str
+    pod_name: str
+    pod_namespace: str
+    attempt: int
+    state: SandboxState
+    created_at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSummary:
+    """A container as ListContainers shows it."""
+
+    id: str
+    pod_uid: str
+    pod_name: str
+    pod_namespace: str
+    sandbox_id: str
+    name: str
+    attempt: int
+    state: ContainerState
+    created_at_ns: int
+    image: str  # the reference in the config
+    image_id: str
+    annotations: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxStatus:
+    """A sandbox as PodSandboxStatus shows it. `ips` is empty for a pod on the host's network."""
+
+    id: str
+    pod_uid: str
+    pod_name: str
+    pod_namespace: str
+    attempt: int
+    state: SandboxState
+    created_at_ns: int
+    ips: tuple[str, ...] = ()
+    host_network: bool = False
+    runtime_handler: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountStatus:
+    """One mount of a container, as the runtime made it."""
+
+    container_path: str
+    host_path: str
+    readonly: bool = False
+    recursive_read_only: bool = False
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourcesStatus:
+    """The limits that a container has in fact; None where the runtime does not say."""
+
+    cpu_shares: int | None = None
+    cpu_quota_us: int | None = None
+    cpu_period_us: int | None = None
+    memory_limit_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserStatus:
+    """Who a container's first process runs as."""
+
+    uid: int
+    gid: int
+    supplemental_groups: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerStatus:
+    """A container as ContainerStatus shows it. `restart_count` is its attempt."""
+
+    id: str
+    name: str
+    sandbox_id: str
+    restart_count: int
+    state: ContainerState
+    created_at_ns: int
+    started_at_ns: int = 0
+    finished_at_ns: int = 0
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    image: str = ""
+    image_id: str = ""
+    image_ref: str = ""
+    log_path: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    mounts: tuple[MountStatus, ...] = ()
+    resources: ResourcesStatus | None = None
+    user: UserStatus | None = None
+    stop_signal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedPod:
+    """Everything that the runtime holds of one pod. Both lists are newest first, by attempt and then by creation.
+
+    `seen_at` is the time (`Clock.monotonic`) that the look began at: what happened before it is in here.
+    """
+
+    uid: str
+    name: str = ""
+    namespace: str = ""
+    sandboxes: tuple[SandboxStatus, ...] = ()
+    containers: tuple[ContainerStatus, ...] = ()
+    seen_at: float = 0.0
+
+    @property
+    def ips(self) -> tuple[str, ...]:
+        """The addresses of the newest sandbox while it is ready."""
+        newest = self.sandboxes[0] if self.sandboxes else None
+        return newest.ips if newest is not None and newest.state is SandboxState.READY else ()
+
+    def newest(self, name: str) -> ContainerStatus | None:
+        """The newest instance of the container of that name."""
+        return next((status for status in self.containers if status.name == name), None)
+
+    def instances(self, name: str) -> tuple[ContainerStatus, ...]:
+        """All instances of the container of that name, newest first."""
+        return tuple(status for status in self.containers if status.name == name)
+
+    def running(self) -> tuple[ContainerStatus, ...]:
+        """All instances whose state is RUNNING."""
+        return tuple(status for status in self.containers if status.state is ContainerState.RUNNING)
+
+    def ready_sandboxes(self) -> tuple[SandboxStatus, ...]:
+        """All sandboxes whose state is READY."""
+        return tuple(sandbox for sandbox in self.sandboxes if sandbox.state is SandboxState.READY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeVersion:
+    """Who answers: `containerd`, `cri-o`, `podwright` and its version."""
+
+    name: str
+    version: str
+    api_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeCondition:
+    """RuntimeReady or NetworkReady."""
+
+    status: bool
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerFeatures:
+    """What a runtime handler can do, under its name; "" is the default handler."""
+
+    name: str
+    recursive_read_only_mounts: bool = False
+    user_namespaces: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeState:
+    """The answer of Status."""
+
+    runtime: RuntimeCondition
+    network: RuntimeCondition
+    handlers: tuple[HandlerFeatures, ...] = ()
+    supplemental_groups_policy: bool = False
+
+    def handler(self, name: str) -> HandlerFeatures | None:
+        """The features of the handler of that name."""
+        return next((handler for handler in self.handlers if handler.name == name), None)
+
+
+class RuntimeEventKind(enum.Enum):
+    """CRI's ContainerEventType."""
+
+    CREATED = "created"
+    STARTED = "started"
+    STOPPED = "stopped"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeEvent:
+    """One message of GetContainerEvents: what happened to `id` (a container or a sandbox), and the pod after it.
+
+    `pod` is None when the runtime sends the event without the containers' statuses, as containerd does.
+    """
+
+    id: str
+    kind: RuntimeEventKind
+    pod_uid: str
+    created_at_ns: int
+    pod: ObservedPod | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecResult:
+    """The end of a command that ran in a container."""
+
+    exit_code: int
+    stdout: bytes = b""
+    stderr: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageStatus:
+    """An image that the runtime has. `uid` and `username` are its config's user, at most one of them set."""
+
+    id: str
+    tags: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    size_bytes: int = 0
+    uid: int | None = None
+    username: str = ""
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesystemUsage:
+    """What images (or container layers) take on one filesystem."""
+
+    mountpoint: str
+    used_bytes: int
+    inodes_used: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryCredentials:
+    """What a pull may log in with. Never printed: `repr` hides it."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    auth: str = field(default="", repr=False)
+    identity_token: str = field(default="", repr=False)
+    registry_token: str = field(default="", repr=False)

@@ -1,0 +1,174 @@
+"""Static pods from a file or a folder of manifests (staticPodPath).
+
+A folder gives one pod per regular file, in the order of names; hidden files and folders in it are passed over. A
+change is seen by inotify, and the whole folder is read again every `period_s` in case a notice was lost. A file that
+cannot be read as a pod leaves the others alone, and the pod that it held before is kept: a manifest half written must
+not end a pod.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import stat
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from asyncinotify import Inotify, Mask
+
+from podwright.agent.sources.changes import FILE
+from podwright.agent.sources.static import static_pod
+from podwright.errors import InvalidArgument, PodwrightError
+from podwright.k8s.objects import Pod
+
+log = logging.getLogger(__name__)
+
+SIZE_LIMIT_BYTES = 10 * 1024 * 1024
+SETTLE_S = 0.02  # for a burst of notices
+REARM_S = 1.0
+CHANGES = (
+    Mask.CLOSE_WRITE
+    | Mask.CREATE
+    | Mask.ATTRIB
+    | Mask.MOVED_FROM
+    | Mask.MOVED_TO
+    | Mask.DELETE
+    | Mask.DELETE_SELF
+    | Mask.MOVE_SELF
+)
+
+ReadPod = Callable[[bytes, str], Pod]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A file as it was when it was read last. `pod` is None while it has never held one."""
+
+    stamp: tuple[int, int, int]
+    pod: Pod | None
+    problem: str = ""
+
+
+class FileSource:
+    """Watches one path."""
+
+    def __init__(self, path: str, node_name: str, read_pod: ReadPod, *, period_s: float = 20.0) -> None:
+        """`read_pod` makes a pod of a file's bytes, and raises InvalidArgument; its second argument names the file."""
+        self._path = path
+        self._node_name = node_name
+        self._read_pod = read_pod
+        self._period_s = period_s
+        self._files: dict[str, _Known] = {}
+        self._problem = ""
+
+    async def sets(self) -> AsyncIterator[list[Pod]]:
+        """The complete set of pods, whenever something may have changed. Without end."""
+        while True:
+            try:
+                with Inotify() as notices:
+                    watched = self._watch(notices)
+                    yield self.read()
+                    while watched:
+                        await self._wait(notices)
+                        yield self.read()
+                        watched = not self._problem
+            except OSError as failure:  # such as no inotify instances left
+                log.warning("cannot watch manifests: path=%s error=%s", self._path, failure)
+                yield self.read()
+            await asyncio.sleep(min(REARM_S, self._period_s))
+
+    def _watch(self, notices: Inotify) -> bool:
+        """Whether there is something to watch: a path that does not exist yet is looked for each second."""
+        try:
+            notices.add_watch(self._path, CHANGES)
+        except FileNotFoundError:
+            return False
+        return True
+
+    async def _wait(self, notices: Inotify) -> None:
+        """Until a notice, and the end of its burst; or until it is time to look anyway."""
+        try:
+            async with asyncio.timeout(self._period_s):
+                await notices.get()
+        except TimeoutError:
+            return
+        try:
+            async with asyncio.timeout(SETTLE_S):
+                while True:
+                    await notices.get()
+        except TimeoutError:
+            return
+
+    def read(self) -> list[Pod]:
+        """The pods that the path holds now.
+
+        A path that was never there holds none. One that has vanished, or cannot be listed, keeps its pods: a file
+        system that is not mounted must not end what runs.
+        """
+        try:
+            paths = _files(self._path)
+        except OSError as failure:
+            self._note_problem(failure)
+        else:
+            self._problem = ""
+            found = {path: known for path in paths if (known := self._read_file(path)) is not None}
+            self._files = found
+        return [known.pod for known in self._files.values() if known.pod is not None]
+
+    def _note_problem(self, failure: OSError) -> None:
+        is_new = str(failure) != self._problem
+        self._problem = str(failure)
+        if is_new and self._files:
+            log.error("cannot read manifests, the pods that they held go on: path=%s error=%s", self._path, failure)
+        elif is_new:
+            log.warning("there are no manifests: path=%s error=%s", self._path, failure)
+
+    def _read_file(self, path: str) -> _Known | None:
+        """None for what is no file (any more)."""
+        before = self._files.get(path)
+        try:
+            with open(path, "rb", opener=_open_regular) as file:
+                status = os.fstat(file.fileno())
+                stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
+                if before is not None and before.stamp == stamp:
+                    return before
+                data = file.read(SIZE_LIMIT_BYTES + 1)
+            return _Known(stamp=stamp, pod=self._pod(path, data))
+        except FileNotFoundError:
+            return None
+        except (PodwrightError, OSError) as failure:
+            return self._kept(path, before, str(failure))
+
+    def _pod(self, path: str, data: bytes) -> Pod:
+        if len(data) > SIZE_LIMIT_BYTES:
+            raise InvalidArgument(f"{path} is larger than {SIZE_LIMIT_BYTES >> 20} MiB")
+        pod = self._read_pod(data, path)
+        return static_pod(pod, source=FILE, origin=path, node_name=self._node_name)
+
+    def _kept(self, path: str, before: _Known | None, problem: str) -> _Known:
+        if before is None or before.problem != problem:
+            kept = " (the pod that it held before goes on)" if before is not None and before.pod is not None else ""
+            log.error("cannot read a manifest: file=%s error=%s%s", path, problem, kept)
+        return _Known(stamp=(0, 0, 0), pod=before.pod if before is not None else None, problem=problem)
+
+
+def _files(path: str) -> list[str]:
+    """The path itself, or the files in it by name. Raises OSError."""
+    try:
+        names = sorted(os.listdir(path))
+    except NotADirectoryError:
+        return [path]
+    return [os.path.join(path, name) for name in names if not name.startswith(".")]
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open what is a regular file at the end of all links: a fifo would make the reader wait.
+
+    Raises FileNotFoundError for anything else that is no file.
+    """
+    fd = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise FileNotFoundError(path)
+    return fd

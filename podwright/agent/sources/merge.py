@@ -1,0 +1,116 @@
+"""From the complete sets that sources send to changes of pods.
+
+The rules are the kubelet's (pkg/kubelet/config/config.go of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+from podwright.agent.clock import Clock
+from podwright.agent.pods.identity import CONFIG_SEEN, CONFIG_SOURCE, LOCAL_ANNOTATIONS, full_name
+from podwright.agent.sources.changes import Operation, SourceChange
+from podwright.k8s.objects import Pod
+
+log = logging.getLogger(__name__)
+
+Dropped = Callable[[Pod, str], None]
+
+
+class Merger:
+    """Remembers each source's last set."""
+
+    def __init__(self, clock: Clock, dropped: Dropped) -> None:
+        """`dropped` gets each pod that is left out, and why."""
+        self._clock = clock
+        self._dropped = dropped
+        self._sets: dict[str, dict[str, Pod]] = {}
+
+    def seen(self) -> frozenset[str]:
+        """The sources that have sent a set."""
+        return frozenset(self._sets)
+
+    def merge(self, source: str, pods: Iterable[Pod]) -> list[SourceChange]:
+        """The changes that make the source's pods these, in the order in which they are to be carried out."""
+        is_first = source not in self._sets
+        known = self._sets.get(source, {})
+        found: dict[Operation, list[Pod]] = {operation: [] for operation in Operation}
+        current: dict[str, Pod] = {}
+        operation: Operation | None
+        for pod in self._unique(pods):
+            uid = pod.metadata.uid
+            before = known.get(uid)
+            if before is None:
+                kept, operation = self._adopted(pod, source), Operation.ADD  # also one that is being deleted
+            else:
+                kept, operation = _updated(before, pod)
+            if operation is not None:
+                found[operation].append(kept)
+            current[uid] = kept
+        found[Operation.REMOVE] = [pod for uid, pod in known.items() if uid not in current]
+        self._sets[source] = current
+        changes = [
+            SourceChange(operation=operation, pods=tuple(changed), source=source)
+            for operation, changed in found.items()
+            if changed
+        ]
+        if is_first and not changes:
+            changes.append(SourceChange(operation=Operation.ADD, pods=(), source=source))
+        return changes
+
+    def _unique(self, pods: Iterable[Pod]) -> Iterable[Pod]:
+        """The pods without those whose name or UID another one of the set has."""
+        names: set[str] = set()
+        uids: set[str] = set()
+        for pod in pods:
+            name, uid = full_name(pod), pod.metadata.uid
+            if name in names or uid in uids:
+                self._dropped(
+                    pod, f"another pod of this source is called {pod.metadata.namespace}/{pod.metadata.name}"
+                )
+                continue
+            names.add(name)
+            uids.add(uid)
+            yield pod
+
+    def _adopted(self, pod: Pod, source: str) -> Pod:
+        """The pod with the source and the time when it was first seen."""
+        seen = datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC).isoformat().replace("+00:00", "Z")
+        local = {CONFIG_SOURCE: source, CONFIG_SEEN: seen}
+        return _with_annotations(pod, {**pod.metadata.annotations, **local})
+
+
+def _updated(before: Pod, pod: Pod) -> tuple[Pod, Operation | None]:
+    """The pod to keep, and what it means for the pod before; None for no change.
+
+    Local annotations stay as they were, so that they make no difference.
+    """
+    kept = {key: value for key, value in before.metadata.annotations.items() if key in LOCAL_ANNOTATIONS}
+    merged = _with_annotations(pod, {**pod.metadata.annotations, **kept})
+    if not _differs(before, merged):
+        if before.status != merged.status:
+            return merged, Operation.RECONCILE
+        return before, None
+    deleting = merged.metadata.deletion_timestamp is not None
+    return merged, Operation.DELETE if deleting else Operation.UPDATE
+
+
+def _differs(before: Pod, pod: Pod) -> bool:
+    """Whether anything that the agent acts on has changed."""
+    old, new = before.metadata, pod.metadata
+    return (
+        before.spec != pod.spec
+        or old.labels != new.labels
+        or old.annotations != new.annotations
+        or old.deletion_timestamp != new.deletion_timestamp
+        or old.deletion_grace_period_seconds != new.deletion_grace_period_seconds
+    )
+
+
+def _with_annotations(pod: Pod, annotations: dict[str, str]) -> Pod:
+    metadata = msgspec.structs.replace(pod.metadata, annotations=annotations)
+    return msgspec.structs.replace(pod, metadata=metadata)

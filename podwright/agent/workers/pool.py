@@ -1,0 +1,245 @@
+"""All pod workers: what an update means for a pod's state, and what the rest of the agent may ask about it.
+
+Called by the sync loop, by eviction and by shutdown. `update` never waits: it notes what is wanted and wakes the
+worker. The rules are the kubelet's (pkg/kubelet/pod_workers.go of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from podwright.agent.clock import Clock
+from podwright.agent.pods.phases import has_ended
+from podwright.agent.workers.record import WorkerRecord, WorkState, effective_grace_s, new_record
+from podwright.agent.workers.static import StaticOrder
+from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
+from podwright.agent.workers.worker import PodWorker, WorkerPorts
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPod:
+    """A worker as housekeeping sees it. `orphan`: no source has the pod any more."""
+
+    state: WorkState
+    orphan: bool
+    static: bool
+    has_config: bool
+
+
+class PodWorkers:
+    """The workers by pod UID."""
+
+    def __init__(self, ports: WorkerPorts) -> None:
+        self._ports = ports
+        self._clock: Clock = ports.clock
+        self._records: dict[str, WorkerRecord] = {}
+        self._order = StaticOrder()
+        self._reconciled = False  # whether `reconcile` has run: before it, an unknown pod may be there all the same
+
+    # -- what is wanted
+
+    def update(self, update: PodUpdate) -> None:
+        """Hand an update to the pod's worker, and start one for a new pod."""
+        record = self._records.get(update.uid)
+        is_new = record is None
+        if record is None:
+            if update.pod is None and update.kind is not UpdateKind.KILL:
+                return
+            record = self._records[update.uid] = self._new(update)
+        if update.pod is None:
+            record.seen_in_runtime = True
+            if not is_new:  # a pod with a worker is no orphan
+                _answer(update.kill)
+                return
+        if record.finished:
+            _answer(update.kill)
+            return
+        if not is_new and record.terminating_at is not None and update.kind is UpdateKind.CREATE:
+            record.restart_requested = True
+            return
+        became_terminating = self._note_termination(record, update)
+        update, shortened = self._note_kill(record, update)
+        record.pending = update
+        self._run(record, is_new=is_new)
+        if (became_terminating or shortened) and record.sync is not None:
+            record.sync.cancel()
+
+    def _new(self, update: PodUpdate) -> WorkerRecord:
+        now = self._clock.monotonic()
+        record = new_record(update, now)
+        if update.pod is not None and has_ended(update.pod):
+            observed = self._ports.statuses.peek(record.uid)
+            if observed is not None and not observed.running() and not observed.ready_sandboxes():
+                # Both the API and the runtime say that it has ended: only the clean-up is left.
+                record.terminating_at = record.terminated_at = now
+                record.termination_started = True
+        return record
+
+    def _note_termination(self, record: WorkerRecord, update: PodUpdate) -> bool:
+        """Whether the update makes the pod terminate."""
+        if record.terminating_at is not None:
+            return False
+        pod = update.pod
+        if pod is None or (pod.metadata.deletion_timestamp is not None) or update.kind is UpdateKind.KILL:
+            if update.kill is not None and update.kill.evict:
+                record.evicted = True
+            else:
+                record.deleted = True
+        elif not has_ended(pod):
+            return False
+        record.terminating_at = self._clock.monotonic()
+        return True
+
+    def _note_kill(self, record: WorkerRecord, update: PodUpdate) -> tuple[PodUpdate, bool]:
+        """The update with the grace that counts, and whether it is shorter than before."""
+        if record.terminated_at is not None or record.terminating_at is None:
+            _answer(update.kill)
+            return dataclasses.replace(update, kill=None), False
+        kill = update.kill or KillOptions()
+        if kill.completed is not None:
+            record.waiters.append(kill.completed)
+        if kill.set_status is not None:
+            record.set_status.append(kill.set_status)
+        grace_s = effective_grace_s(record, update.pod or record.pod, kill)
+        shortened = record.grace_s not in (0, grace_s)
+        record.grace_s = grace_s
+        return dataclasses.replace(update, kill=dataclasses.replace(kill, grace_s=grace_s)), shortened
+
+    def _run(self, record: WorkerRecord, *, is_new: bool) -> None:
+        if record.task is None:
+            if is_new and record.is_static:
+                self._order.arrive(record.full_name, record.uid)
+            worker = PodWorker(record, self._ports, self._order, self._finish)
+            record.task = self._ports.tasks.start(worker.run(), name=f"pod {record.full_name}")
+        record.wake.set()
+
+    def _finish(self, record: WorkerRecord) -> None:
+        """A worker has done its last pass."""
+        record.finished = True
+        record.notify_terminated()
+        self._order.leave(record.full_name, record.uid)
+        self._ports.queue.discard(record.uid)
+
+    # -- housekeeping
+
+    def reconcile(self, desired: Collection[str]) -> dict[str, KnownPod]:
+        """Compare with the pods that the sources want: end the others, forget what has finished.
+
+        Returns the workers that are left.
+        """
+        self._reconciled = True
+        left = {}
+        for uid, record in list(self._records.items()):
+            orphan = uid not in desired
+            if (orphan or record.restart_requested) and self._forget(record, orphan=orphan):
+                continue
+            left[uid] = KnownPod(
+                state=record.state, orphan=orphan, static=record.is_static, has_config=record.pod is not None
+            )
+        return left
+
+    def _forget(self, record: WorkerRecord, *, orphan: bool) -> bool:
+        """Drop a worker that has finished. One whose pod is unwanted is made to finish."""
+        if record.finished:
+            del self._records[record.uid]
+            return True
+        if not orphan:
+            return False
+        record.deleted = True
+        if record.started_at is None and not record.seen_in_runtime:
+            self._abandon(record)
+            return True
+        if record.terminating_at is None:
+            record.terminating_at = self._clock.monotonic()
+            record.grace_s = effective_grace_s(record, record.pod, None)
+            if record.sync is not None:
+                record.sync.cancel()
+        self._repeat(record)
+        return False
+
+    def _abandon(self, record: WorkerRecord) -> None:
+        """End a worker that has not done anything."""
+        if record.task is not None:
+            record.task.cancel()
+        self._finish(record)
+        del self._records[record.uid]
+
+    def _repeat(self, record: WorkerRecord) -> None:
+        """Have the worker make another pass with what it has."""
+        if record.pending is None and record.active is not None:
+            kill = KillOptions(grace_s=record.grace_s) if record.state is WorkState.TERMINATING else None
+            record.pending = dataclasses.replace(record.active, kind=UpdateKind.SYNC, kill=kill)
+        record.wake.set()
+
+    # -- what others ask
+
+    def is_known(self, uid: str) -> bool:
+        """Whether the pod has a worker."""
+        return uid in self._records
+
+    def is_known_terminated(self, uid: str) -> bool:
+        """Whether all containers of the pod are known to have ended for good."""
+        record = self._records.get(uid)
+        return record is not None and record.terminated_at is not None
+
+    def could_have_running_containers(self, uid: str) -> bool:
+        """False only when no container of the pod runs, or will."""
+        record = self._records.get(uid)
+        return record.terminated_at is None if record is not None else not self._reconciled
+
+    def should_be_finished(self, uid: str) -> bool:
+        """Whether nothing is left to do for the pod."""
+        record = self._records.get(uid)
+        return record.finished if record is not None else self._reconciled
+
+    def is_termination_requested(self, uid: str) -> bool:
+        """Whether the pod must end, or has."""
+        record = self._records.get(uid)
+        return record is not None and record.terminating_at is not None
+
+    def should_containers_be_terminating(self, uid: str) -> bool:
+        """Whether containers of the pod must not be started any more."""
+        record = self._records.get(uid)
+        return record.termination_started if record is not None else self._reconciled
+
+    def should_runtime_be_removed(self, uid: str) -> bool:
+        """Whether the pod's sandboxes and cgroups may go."""
+        record = self._records.get(uid)
+        return record.terminated_at is not None if record is not None else self._reconciled
+
+    def should_content_be_removed(self, uid: str) -> bool:
+        """Whether dead containers and logs of the pod may go as well."""
+        record = self._records.get(uid)
+        return record.should_content_be_removed() if record is not None else self._reconciled
+
+    def is_name_terminating(self, full_name: str) -> bool:
+        """Whether a static pod of this name must end: its mirror is not made anew then."""
+        return any(
+            record.terminating_at is not None and not record.finished
+            for record in self._records.values()
+            if record.full_name == full_name
+        )
+
+    async def kill(self, update: PodUpdate, timeout_s: float) -> bool:
+        """Have a pod end, and wait until its containers have. False when that took longer than `timeout_s`."""
+        assert update.kill is not None
+        completed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.update(dataclasses.replace(update, kill=dataclasses.replace(update.kill, completed=completed)))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await completed
+                return True
+        return False
+
+
+def _answer(kill: KillOptions | None) -> None:
+    """Nothing of the pod runs any more, or ever will: whoever waits for it need not."""
+    if kill is not None and kill.completed is not None and not kill.completed.done():
+        kill.completed.set_result(None)

@@ -1,0 +1,41 @@
+"""When each pod is to be looked at again."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+SLACK = 64  # outdated entries that are not worth a clean-up
+
+
+class WorkQueue:
+    """Times by pod UID, in seconds of one clock. A pod has one time: the latest call decides."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}
+        self._heap: list[tuple[float, str]] = []
+
+    def put(self, uid: str, due: float) -> None:
+        """Look at the pod at `due`."""
+        self._due[uid] = due
+        heapq.heappush(self._heap, (due, uid))
+        if len(self._heap) > 2 * len(self._due) + SLACK:
+            self._heap = [(at, of) for of, at in self._due.items()]
+            heapq.heapify(self._heap)
+
+    def discard(self, uid: str) -> None:
+        """Forget a pod; one that is not there is fine."""
+        self._due.pop(uid, None)
+
+    def next_due(self) -> float | None:
+        """The earliest time; None when nothing waits."""
+        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def take(self, now: float) -> Iterator[str]:
+        """The UIDs whose time has come, which wait no more."""
+        while (due := self.next_due()) is not None and due <= now:
+            _, uid = heapq.heappop(self._heap)
+            del self._due[uid]
+            yield uid

@@ -1,0 +1,109 @@
+"""What is known of one pod's worker: its state, the update it works on, and the one that waits.
+
+Times are seconds of `Clock.monotonic`; None means "not yet".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from dataclasses import dataclass, field
+
+from podwright.agent.pods.identity import full_name, is_static
+from podwright.agent.workers.updates import KillOptions, PodUpdate, SetStatus
+from podwright.k8s.objects import Pod
+
+MIN_GRACE_S = 1
+
+
+class WorkState(enum.Enum):
+    """What a worker does for its pod."""
+
+    SYNC = "sync"
+    TERMINATING = "terminating"
+    TERMINATED = "terminated"
+
+
+@dataclass(slots=True, kw_only=True)
+class WorkerRecord:
+    """The state of one worker. Only `PodWorkers` changes it, on the event loop."""
+
+    uid: str
+    full_name: str
+    synced_at: float
+    pending: PodUpdate | None = None
+    active: PodUpdate | None = None
+    started_at: float | None = None
+    terminating_at: float | None = None
+    terminated_at: float | None = None
+    termination_started: bool = False  # the syncer has been asked to end the containers
+    finished: bool = False
+    deleted: bool = False  # the pod is gone from its source, or going
+    evicted: bool = False
+    restart_requested: bool = False  # the source has a new pod of the same UID
+    seen_in_runtime: bool = False
+    grace_s: int = 0  # 0: not decided
+    set_status: list[SetStatus] = field(default_factory=list)
+    waiters: list[asyncio.Future[None]] = field(default_factory=list)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    sync: asyncio.Task[bool] | None = None  # the pass under way
+
+    @property
+    def state(self) -> WorkState:
+        """What the next pass does."""
+        if self.terminated_at is not None:
+            return WorkState.TERMINATED
+        return WorkState.SYNC if self.terminating_at is None else WorkState.TERMINATING
+
+    @property
+    def pod(self) -> Pod | None:
+        """The pod as the worker has last worked on it, or is about to."""
+        for update in (self.active, self.pending):
+            if update is not None and update.pod is not None:
+                return update.pod
+        return None
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the pod comes from a file or a URL."""
+        return self.pod is not None and is_static(self.pod)
+
+    def should_content_be_removed(self) -> bool:
+        """Whether nothing of the pod is needed any more, its logs included."""
+        return self.evicted or (self.deleted and self.terminated_at is not None)
+
+    def notify_terminated(self) -> None:
+        """Tell those who wait for the end of the containers."""
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self.waiters.clear()
+
+
+def new_record(update: PodUpdate, now: float) -> WorkerRecord:
+    """The record of a pod that no worker has seen."""
+    if update.pod is not None:
+        name = full_name(update.pod)
+    else:
+        assert update.runtime_pod is not None
+        name = f"{update.runtime_pod.name}_{update.runtime_pod.namespace}"
+    return WorkerRecord(uid=update.uid, full_name=name, synced_at=now)
+
+
+def effective_grace_s(record: WorkerRecord, pod: Pod | None, kill: KillOptions | None) -> int:
+    """The grace that the containers get: it may become shorter and never longer, and is at least 1 s.
+
+    The API's own (deletionGracePeriodSeconds) and the one of the request decide; without either, the pod's spec.
+    """
+    grace_s = record.grace_s
+    wishes = (
+        pod.metadata.deletion_grace_period_seconds if pod is not None else None,
+        kill.grace_s if kill is not None else None,
+    )
+    for wish in wishes:
+        if wish is not None and (grace_s == 0 or wish < grace_s):
+            grace_s = wish
+    if grace_s == 0 and pod is not None and pod.spec.termination_grace_period_seconds is not None:
+        grace_s = pod.spec.termination_grace_period_seconds
+    return max(grace_s, MIN_GRACE_S)

@@ -1,0 +1,41 @@
+"""Static pods of one name run one after another: the next starts when the one before has ended for good."""
+
+from __future__ import annotations
+
+from collections import deque
+
+
+class StaticOrder:
+    """Who may start, by the pods' full names."""
+
+    def __init__(self) -> None:
+        self._started: dict[str, str] = {}
+        self._waiting: dict[str, deque[str]] = {}
+
+    def arrive(self, full_name: str, uid: str) -> None:
+        """A static pod has come and waits for its turn."""
+        self._waiting.setdefault(full_name, deque()).append(uid)
+
+    def may_start(self, full_name: str, uid: str) -> bool:
+        """Whether it is this pod's turn; it has started then."""
+        if full_name in self._started:
+            return self._started[full_name] == uid
+        waiting = self._waiting.get(full_name)
+        if waiting and waiting[0] != uid:
+            return False
+        if waiting:
+            waiting.popleft()
+            if not waiting:
+                del self._waiting[full_name]
+        self._started[full_name] = uid
+        return True
+
+    def leave(self, full_name: str, uid: str) -> None:
+        """A pod has ended, or does not wait any more."""
+        if self._started.get(full_name) == uid:
+            del self._started[full_name]
+        waiting = self._waiting.get(full_name)
+        if waiting is not None and uid in waiting:
+            waiting.remove(uid)
+            if not waiting:
+                del self._waiting[full_name]

@@ -1,0 +1,217 @@
+"""One pod's worker: it waits for an update, makes one pass for its pod's state, and says when to look again."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.agent.clock import Clock
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.pods.failures import BackOff, NetworkNotReady
+from podwright.agent.pods.identity import is_static
+from podwright.agent.runtime.records import ObservedPod
+from podwright.agent.workers.queue import WorkQueue
+from podwright.agent.workers.record import WorkerRecord, WorkState
+from podwright.agent.workers.static import StaticOrder
+from podwright.agent.workers.syncer import PodSyncer
+from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
+from podwright.k8s.objects import Pod, PodStatus
+from podwright.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+JITTER = 0.5  # of every wait, so that pods do not come in step
+
+
+class Statuses(Protocol):
+    """What the runtime shows of pods: `pleg.cache`."""
+
+    def peek(self, uid: str) -> ObservedPod | None:
+        """The newest look; None when there was none."""
+
+    async def newer_than(self, uid: str, time: float) -> ObservedPod:
+        """A look that began after `time`; waits for one. Raises PodwrightError when looking fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pauses:
+    """How long a pod is left alone, in seconds: after success, after a failure, and while the network is not ready."""
+
+    resync_s: float = 60.0
+    error_s: float = 10.0
+    network_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerPorts:
+    """What workers work with."""
+
+    syncer: PodSyncer
+    statuses: Statuses
+    queue: WorkQueue
+    events: EventRecorder
+    clock: Clock
+    tasks: Tasks
+    pauses: Pauses = Pauses()
+
+
+class PodWorker:
+    """Runs until its pod has ended for good."""
+
+    def __init__(
+        self, record: WorkerRecord, ports: WorkerPorts, order: StaticOrder, finish: Callable[[WorkerRecord], None]
+    ) -> None:
+        """`finish` is called once, after the last pass."""
+        self._record = record
+        self._ports = ports
+        self._order = order
+        self._finish = finish
+        self._last_pass = 0.0  # when the last pass ended: the next one wants to know what came of it
+
+    async def run(self) -> None:
+        """Make passes until the last one."""
+        record = self._record
+        while True:
+            await record.wake.wait()
+            record.wake.clear()
+            if (update := self._begin()) is None:
+                if record.finished:
+                    return
+                continue
+            state = record.state
+            failure: Exception | None = None
+            ended = False
+            try:
+                ended = await self._pass(state, update)
+            except asyncio.CancelledError:
+                if record.sync is None or not record.sync.cancelled():
+                    raise  # the worker itself is cancelled
+                log.info("the pass for pod %s was interrupted: the pod must end", record.full_name)
+            except Exception as raised:  # noqa: BLE001 # whatever a pass raises is a reason to try again, not to leave the pod alone
+                failure = raised
+                log.warning("pod %s: %s: %s", record.full_name, state.value, raised)
+            finally:
+                record.sync = None
+            if self._advance(state, update, ended=ended):
+                return
+            self._schedule(failure, advanced=ended)
+
+    def _begin(self) -> PodUpdate | None:
+        """The update to work on; None when there is none, or the pod's turn has not come."""
+        record = self._record
+        update = record.pending
+        if update is None:
+            return None
+        if record.started_at is None:
+            if update.pod is not None and is_static(update.pod):
+                if record.terminating_at is not None:  # it ends before it began
+                    record.terminated_at = record.terminating_at
+                    self._finish(record)
+                    return None
+                if not self._order.may_start(record.full_name, record.uid):
+                    self._ports.queue.put(record.uid, self._soon(self._ports.pauses.error_s))
+                    return None
+            record.started_at = self._ports.clock.monotonic()
+        record.pending = None
+        record.active = _merged(record.active, update)
+        return record.active
+
+    async def _pass(self, state: WorkState, update: PodUpdate) -> bool:
+        """One pass; true when the pod goes on to the next state."""
+        record = self._record
+        record.sync = asyncio.ensure_future(self._sync(state, update))
+        try:
+            return await record.sync
+        except asyncio.CancelledError:
+            if not record.sync.done():
+                record.sync.cancel()
+            raise
+
+    async def _sync(self, state: WorkState, update: PodUpdate) -> bool:
+        syncer, record = self._ports.syncer, self._record
+        if update.pod is None:
+            assert update.runtime_pod is not None
+            await syncer.sync_terminating_runtime_pod(update.runtime_pod)
+            return True
+        try:
+            observed = await self._ports.statuses.newer_than(record.uid, self._last_pass)
+        except Exception as failure:
+            self._ports.events.pod(update.pod, "Warning", "FailedSync", f"error determining status: {failure}")
+            raise
+        try:
+            if state is WorkState.SYNC:
+                return await syncer.sync_pod(update.kind, update.pod, update.mirror, observed)
+            if state is WorkState.TERMINATING:
+                record.termination_started = True
+                await syncer.sync_terminating_pod(update.pod, observed, record.grace_s, self._set_status)
+            else:
+                await syncer.sync_terminated_pod(update.pod, observed)
+        finally:
+            self._last_pass = self._ports.clock.monotonic()
+        return True
+
+    def _set_status(self, status: PodStatus) -> PodStatus:
+        """What those who had the pod killed want in its status."""
+        for change in self._record.set_status:
+            status = change(status)
+        return status
+
+    def _advance(self, state: WorkState, update: PodUpdate, *, ended: bool) -> bool:
+        """Go on to the next state when a pass has `ended` this one; true when that was the last."""
+        record, now = self._record, self._ports.clock.monotonic()
+        if not ended:
+            return False
+        if state is WorkState.TERMINATED or update.pod is None:
+            record.terminated_at = record.terminated_at or now
+            self._finish(record)
+            return True
+        if state is WorkState.TERMINATING:
+            record.terminated_at = now
+            record.notify_terminated()
+        elif record.terminating_at is None:
+            record.terminating_at = now
+            record.grace_s = record.grace_s or grace_of(update.pod)
+        return False
+
+    def _schedule(self, failure: Exception | None, *, advanced: bool) -> None:
+        """Say when the next pass is due."""
+        record, pauses = self._record, self._ports.pauses
+        if advanced:
+            if record.pending is None:
+                assert record.active is not None
+                record.pending = dataclasses.replace(
+                    record.active, kind=UpdateKind.SYNC, kill=KillOptions(grace_s=record.grace_s)
+                )
+            record.wake.set()
+            return
+        if record.pending is not None:
+            record.wake.set()
+        if failure is None:
+            due = self._soon(pauses.resync_s)
+        elif isinstance(failure, NetworkNotReady):
+            due = self._soon(pauses.network_s)
+        elif isinstance(failure, BackOff):
+            due = self._soon(min(failure.seconds(self._ports.clock.now_ns()), pauses.resync_s))
+        else:
+            due = self._soon(pauses.error_s)
+        self._ports.queue.put(record.uid, due)
+
+    def _soon(self, pause_s: float) -> float:
+        return self._ports.clock.monotonic() + pause_s * (1 + random.random() * JITTER)  # noqa: S311 # no secret
+
+
+def grace_of(pod: Pod) -> int:
+    """The pod's own grace, at least 1 s."""
+    return max(pod.spec.termination_grace_period_seconds or 0, 1)
+
+
+def _merged(active: PodUpdate | None, update: PodUpdate) -> PodUpdate:
+    """The update, with the pod of the one before when it brings none."""
+    if active is None or update.pod is not None:
+        return update
+    return dataclasses.replace(update, pod=active.pod, mirror=update.mirror or active.mirror)

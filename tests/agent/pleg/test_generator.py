@@ -1,0 +1,219 @@
+"""The status cache follows a runtime: by its events, by relists, and from one to the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from podwright.agent.pleg.cache import StatusCache
+from podwright.agent.pleg.changes import PodEvent, PodEventKind
+from podwright.agent.pleg.generator import Generator
+from podwright.agent.runtime.records import ContainerState
+from podwright.errors import Unavailable, Unimplemented
+from tests.agent.fakes.configs import container_config, sandbox_config
+from tests.agent.fakes.runtime import FakeRuntime, Program
+from tests.agent.fakes.time import VirtualClock, run_virtual
+
+
+class Scene:
+    """A runtime and a generator that looks at it."""
+
+    def __init__(self, *, evented: bool = True, sends_pods: bool = True) -> None:
+        self.clock = VirtualClock()
+        self.runtime = FakeRuntime(self.clock, sends_pods=sends_pods)
+        self.events: list[PodEvent] = []
+        self.cache = StatusCache(self.runtime, self.clock, self.events.append)
+        self.generator = Generator(self.runtime, self.cache, self.clock, evented=evented)
+
+    async def start_container(self, uid: str = "uid1", name: str = "main") -> str:
+        sandbox = await self.runtime.run_sandbox(sandbox_config(uid), "")
+        container = await self.runtime.create_container(sandbox, container_config(name, uid), sandbox_config(uid))
+        await self.runtime.start_container(container)
+        return container
+
+    def kinds(self, of: str) -> list[PodEventKind]:
+        return [event.kind for event in self.events if event.id == of]
+
+
+@asynccontextmanager
+async def running(scene: Scene) -> AsyncIterator[Scene]:
+    scene.generator.start()
+    await asyncio.sleep(0.01)
+    try:
+        yield scene
+    finally:
+        await scene.generator.close()
+
+
+def in_scene(check: Callable[[Scene], Awaitable[None]], *, evented: bool = True, sends_pods: bool = True) -> None:
+    async def run() -> None:
+        async with running(Scene(evented=evented, sends_pods=sends_pods)) as scene:
+            await check(scene)
+
+    run_virtual(run())
+
+
+@pytest.mark.parametrize("sends_pods", [True, False], ids=["events carry pods", "events name pods"])
+def test_a_change_is_seen_at_once_by_events(sends_pods: bool) -> None:
+    async def check(scene: Scene) -> None:
+        container = await scene.start_container()
+        await asyncio.sleep(0.01)
+        pod = scene.cache.peek("uid1")
+        assert pod is not None
+        assert [status.state for status in pod.containers] == [ContainerState.RUNNING]
+        assert pod.ips == ("10.0.0.1",)
+        assert scene.kinds(container)[-1] is PodEventKind.STARTED
+        await scene.runtime.end("main", 3)
+        await asyncio.sleep(0.01)
+        assert scene.kinds(container)[-1] is PodEventKind.DIED
+
+    in_scene(check, sends_pods=sends_pods)
+
+
+def test_a_change_is_seen_within_a_second_by_relists() -> None:
+    async def check(scene: Scene) -> None:
+        container = await scene.start_container()
+        await asyncio.sleep(1.1)
+        assert scene.kinds(container) == [PodEventKind.STARTED]
+
+    in_scene(check, evented=False)
+
+
+def test_an_idle_node_with_events_is_left_alone() -> None:
+    async def check(scene: Scene) -> None:
+        await scene.start_container()
+        await asyncio.sleep(1)
+        scene.runtime.calls.clear()
+        await asyncio.sleep(250)
+        assert scene.runtime.calls == []
+        await asyncio.sleep(100)
+        assert scene.runtime.count("sandboxes") == 1
+
+    in_scene(check)
+
+
+def test_what_happens_while_the_stream_is_broken_is_found() -> None:
+    async def check(scene: Scene) -> None:
+        container = await scene.start_container()
+        scene.runtime.failures["events"] = [Unavailable("down")] * 3
+        scene.runtime.end_streams()
+        await asyncio.sleep(0.1)
+        assert not scene.generator.is_streaming
+        await scene.runtime.end("main", 1)
+        await asyncio.sleep(1.1)
+        assert scene.kinds(container)[-1] is PodEventKind.DIED
+        await asyncio.sleep(60)
+        assert scene.generator.is_streaming
+
+    in_scene(check)
+
+
+def test_a_runtime_without_events_is_listed_each_second() -> None:
+    async def check(scene: Scene) -> None:
+        scene.runtime.failures["events"] = [Unimplemented("no events")]
+        scene.runtime.end_streams()
+        await asyncio.sleep(10)
+        scene.runtime.calls.clear()
+        await asyncio.sleep(10)
+        assert scene.runtime.count("sandboxes") == 10
+        assert scene.runtime.count("events") == 0
+
+    in_scene(check)
+
+
+def test_a_removed_pod_is_gone_from_the_cache() -> None:
+    async def check(scene: Scene) -> None:
+        container = await scene.start_container()
+        await asyncio.sleep(0.01)
+        pod = scene.cache.peek("uid1")
+        assert pod is not None
+        await scene.runtime.remove_sandbox(pod.sandboxes[0].id)
+        await asyncio.sleep(0.01)
+        assert scene.cache.peek("uid1") is None
+        assert scene.kinds(container)[-2:] == [PodEventKind.DIED, PodEventKind.REMOVED]
+
+    in_scene(check)
+
+
+def test_an_older_look_does_not_bring_a_removed_pod_back() -> None:
+    async def check(scene: Scene) -> None:
+        await scene.start_container()
+        await asyncio.sleep(0.01)
+        old = scene.cache.peek("uid1")
+        assert old is not None
+        await scene.runtime.remove_sandbox(old.sandboxes[0].id)
+        await asyncio.sleep(0.01)
+        scene.cache.put(old)
+        assert scene.cache.peek("uid1") is None
+
+    in_scene(check)
+
+
+def test_a_look_that_is_new_enough_is_not_repeated() -> None:
+    async def check(scene: Scene) -> None:
+        before = scene.clock.monotonic()
+        await scene.start_container()
+        await asyncio.sleep(0.01)
+        scene.runtime.calls.clear()
+        await scene.cache.newer_than("uid1", before)
+        assert scene.runtime.calls == []
+        await scene.cache.newer_than("uid1", scene.clock.monotonic())
+        assert scene.runtime.count("pod_sandboxes") == 1
+
+    in_scene(check)
+
+
+def test_callers_at_the_same_time_share_a_look() -> None:
+    async def check(scene: Scene) -> None:
+        await scene.start_container()
+        await asyncio.sleep(0.01)
+        scene.runtime.calls.clear()
+        now = scene.clock.monotonic()
+        await asyncio.gather(*(scene.cache.newer_than("uid1", now) for _ in range(20)))
+        assert scene.runtime.count("pod_sandboxes") == 1
+
+    in_scene(check)
+
+
+def test_a_look_that_fails_is_the_caller_s_failure_and_the_next_one_works() -> None:
+    async def check(scene: Scene) -> None:
+        await scene.start_container()
+        scene.runtime.failures["pod_sandboxes"] = [Unavailable("busy")]
+        with pytest.raises(Unavailable):
+            await scene.cache.newer_than("uid1", scene.clock.monotonic())
+        pod = await scene.cache.newer_than("uid1", scene.clock.monotonic())
+        assert len(pod.containers) == 1
+
+    in_scene(check)
+
+
+def test_a_runtime_that_is_silent_makes_the_generator_unhealthy() -> None:
+    async def check(scene: Scene) -> None:
+        assert scene.generator.problem() == ""
+        scene.runtime.down = Unavailable("no answer")
+        scene.runtime.end_streams()
+        await asyncio.sleep(170)
+        assert scene.generator.problem() == ""
+        await asyncio.sleep(20)
+        assert "PLEG is not healthy" in scene.generator.problem()
+        scene.runtime.down = None
+        await asyncio.sleep(2)
+        assert scene.generator.problem() == ""
+
+    in_scene(check)
+
+
+def test_containers_that_crash_between_two_relists_are_seen() -> None:
+    async def check(scene: Scene) -> None:
+        scene.runtime.programs["main"] = [Program(runs_s=0.1, exit_code=7)]
+        container = await scene.start_container()
+        await asyncio.sleep(2)
+        assert scene.kinds(container) == [PodEventKind.DIED]
+        pod = scene.cache.peek("uid1")
+        assert pod is not None
+        assert pod.containers[0].exit_code == 7
+
+    in_scene(check, evented=False)
