@@ -108,7 +108,7 @@ class PodWorkers:
         if kill.set_status is not None:
             record.set_status.append(kill.set_status)
         grace_s = effective_grace_s(record, update.pod or record.pod, kill)
-        shortened = record.grace_s not in (0, grace_s)
+        shortened = record.grace_s not in (None, grace_s)
         record.grace_s = grace_s
         return dataclasses.replace(update, kill=dataclasses.replace(kill, grace_s=grace_s)), shortened
 

@@ -42,7 +42,7 @@ class WorkerRecord:
     evicted: bool = False
     restart_requested: bool = False  # the source has a new pod of the same UID
     seen_in_runtime: bool = False
-    grace_s: int = 0  # 0: not decided
+    grace_s: int | None = None  # what the containers get to end; None while nobody has asked
     set_status: list[SetStatus] = field(default_factory=list)
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -102,8 +102,8 @@ def effective_grace_s(record: WorkerRecord, pod: Pod | None, kill: KillOptions |
         kill.grace_s if kill is not None else None,
     )
     for wish in wishes:
-        if wish is not None and (grace_s == 0 or wish < grace_s):
+        if wish is not None and (grace_s is None or wish < grace_s):
             grace_s = wish
-    if grace_s == 0 and pod is not None and pod.spec.termination_grace_period_seconds is not None:
+    if grace_s is None and pod is not None:
         grace_s = pod.spec.termination_grace_period_seconds
-    return max(grace_s, MIN_GRACE_S)
+    return max(grace_s or 0, MIN_GRACE_S)

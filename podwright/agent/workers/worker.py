@@ -16,7 +16,7 @@ from podwright.agent.pods.failures import BackOff, NetworkNotReady
 from podwright.agent.pods.identity import is_static
 from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.workers.queue import WorkQueue
-from podwright.agent.workers.record import WorkerRecord, WorkState
+from podwright.agent.workers.record import MIN_GRACE_S, WorkerRecord, WorkState, effective_grace_s
 from podwright.agent.workers.static import StaticOrder
 from podwright.agent.workers.syncer import PodSyncer
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
@@ -148,7 +148,9 @@ class PodWorker:
                 return await syncer.sync_pod(update.kind, update.pod, update.mirror, observed)
             if state is WorkState.TERMINATING:
                 record.termination_started = True
-                await syncer.sync_terminating_pod(update.pod, observed, record.grace_s, self._set_status)
+                await syncer.sync_terminating_pod(
+                    update.pod, observed, record.grace_s or MIN_GRACE_S, self._set_status
+                )
             else:
                 await syncer.sync_terminated_pod(update.pod, observed)
         finally:
@@ -175,7 +177,7 @@ class PodWorker:
             record.notify_terminated()
         elif record.terminating_at is None:
             record.terminating_at = now
-            record.grace_s = record.grace_s or grace_of(update.pod)
+            record.grace_s = effective_grace_s(record, update.pod, None)
         return False
 
     def _schedule(self, failure: Exception | None, *, advanced: bool) -> None:
@@ -203,11 +205,6 @@ class PodWorker:
 
     def _soon(self, pause_s: float) -> float:
         return self._ports.clock.monotonic() + pause_s * (1 + random.random() * JITTER)  # noqa: S311 # no secret
-
-
-def grace_of(pod: Pod) -> int:
-    """The pod's own grace, at least 1 s."""
-    return max(pod.spec.termination_grace_period_seconds or 0, 1)
 
 
 def _merged(active: PodUpdate | None, update: PodUpdate) -> PodUpdate:

@@ -1,0 +1,23 @@
+"""An `EventRecorder` that remembers."""
+
+from __future__ import annotations
+
+from podwright.agent.events.recorder import EventType
+from podwright.k8s.objects import Pod
+
+
+class RecordedEvents:
+    """`seen` holds (pod's name, reason, message) in order; the node's events have an empty name."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str, str]] = []
+
+    def pod(self, pod: Pod, type: EventType, reason: str, message: str, *, container: str = "") -> None:  # noqa: A002
+        self.seen.append((pod.metadata.name, reason, message))
+
+    def node(self, type: EventType, reason: str, message: str) -> None:  # noqa: A002
+        self.seen.append(("", reason, message))
+
+    def reasons(self, name: str = "") -> list[str]:
+        """The reasons of one pod's events, or of all."""
+        return [reason for of, reason, _ in self.seen if name in ("", of)]
