@@ -20,7 +20,7 @@ from podwright.agent.workers.record import MIN_GRACE_S, WorkerRecord, WorkState,
 from podwright.agent.workers.static import StaticOrder
 from podwright.agent.workers.syncer import PodSyncer
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
-from podwright.k8s.objects import Pod, PodStatus
+from podwright.k8s.objects import PodStatus
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
