@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Further arguments for pytest, the demo or the bench.
 ARGS ?=
 
-.PHONY: help setup venv bytecode proto check format test test-fast demo bench pull-bench lock clean
+.PHONY: help setup venv bytecode proto objects check format test test-fast demo bench pull-bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,12 +37,16 @@ $(STAMP): requirements.lock pyproject.toml
 proto: venv ## regenerate the stubs below podwright/{cri,api}/v1
 	$(BIN)/python -m tools.proto
 
-check: venv ## format, lint, types, import contracts, drift of generated stubs
+objects: venv ## regenerate the typed objects below podwright/k8s/objects
+	$(BIN)/python -m tools.k8s_objects
+
+check: venv ## format, lint, types, import contracts, drift of what is generated
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy -p podwright -p tests -p tools
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.proto --check
+	$(BIN)/python -m tools.k8s_objects --check
 
 format: venv ## rewrite the sources as the format check wants them
 	$(BIN)/ruff check --fix

@@ -1,0 +1,1 @@
+"""The Kubernetes API as a node needs it: typed objects, reading, defaults, validation. Does no I/O."""
