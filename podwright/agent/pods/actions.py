@@ -1,0 +1,268 @@
+"""What has to be done so that the runtime has what a pod's spec wants. Pure.
+
+The rules are the kubelet's (computePodActions of Kubernetes 1.36, pkg/kubelet/kuberuntime).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from podwright.agent.pods.hashes import has_changed
+from podwright.agent.pods.identity import is_sidecar
+from podwright.agent.pods.restarts import (
+    ALWAYS,
+    NEVER,
+    policy_of,
+    restarts_on_failure,
+    should_start,
+    wants_all_restarted,
+)
+from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.agent.runtime.records import ContainerState, ContainerStatus, ObservedPod, SandboxState
+from podwright.k8s.objects import Container, Pod
+
+FindingOf = Callable[[str, ProbeKind], Finding | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """A running container that has to be ended. `probe` is the one that failed, whose own grace then counts."""
+
+    status: ContainerStatus
+    message: str
+    probe: ProbeKind | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodActions:
+    """Carried out in this order: kill, create the sandbox, start. Containers are named; the order is the spec's."""
+
+    kill_pod: bool = False
+    create_sandbox: bool = False
+    sandbox_id: str = ""  # of the sandbox to start containers in; empty when there is none
+    attempt: int = 0  # of that sandbox, or the one to create
+    start_ephemeral: tuple[str, ...] = ()
+    start_init: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    kill: tuple[Kill, ...] = ()
+    restart_all: str = ""  # the container whose exit has all containers removed and started again
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether the pod is as its spec wants it."""
+        return self == PodActions(sandbox_id=self.sandbox_id, attempt=self.attempt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sandbox:
+    """The sandbox to use, and whether it has to be made."""
+
+    create: bool
+    attempt: int
+    id: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Plan:
+    """The decisions about containers, as they are made."""
+
+    start_init: list[str] = field(default_factory=list)
+    start: list[str] = field(default_factory=list)
+    kill: list[Kill] = field(default_factory=list)
+    kill_pod: bool = False
+
+
+def choose_sandbox(pod: Pod, observed: ObservedPod) -> Sandbox:
+    """The newest sandbox if it can be used, else a new one with the next attempt."""
+    if not observed.sandboxes:
+        return Sandbox(create=True, attempt=0)
+    newest = observed.sandboxes[0]
+    is_single = len(observed.ready_sandboxes()) <= 1
+    is_ready = newest.state is SandboxState.READY
+    fits_network = newest.host_network == pod.spec.host_network
+    has_address = pod.spec.host_network or bool(newest.ips)
+    if is_single and is_ready and fits_network and has_address:
+        return Sandbox(create=False, attempt=newest.attempt, id=newest.id)
+    return Sandbox(create=True, attempt=newest.attempt + 1, id=newest.id)
+
+
+def compute_pod_actions(pod: Pod, observed: ObservedPod, finding_of: FindingOf) -> PodActions:
+    """What to do next. `finding_of` says what the probes of a container instance have found."""
+    sandbox = choose_sandbox(pod, observed)
+    if sandbox.create:
+        return _recreate(pod, observed, sandbox)
+    if culprit := wants_all_restarted(pod, observed):
+        return PodActions(sandbox_id=sandbox.id, attempt=sandbox.attempt, restart_all=culprit)
+    ephemeral = tuple(
+        container.name for container in pod.spec.ephemeral_containers if observed.newest(container.name) is None
+    )
+    plan = _Plan()
+    if _plan_init(pod, observed, finding_of, plan) and not plan.kill_pod:
+        _plan_regular(pod, observed, finding_of, plan)
+    order = [container.name for container in pod.spec.init_containers]
+    return PodActions(
+        kill_pod=plan.kill_pod,
+        sandbox_id=sandbox.id,
+        attempt=sandbox.attempt,
+        start_ephemeral=() if plan.kill_pod else ephemeral,
+        start_init=tuple(sorted(set(plan.start_init), key=order.index)),
+        start=tuple(plan.start),
+        kill=tuple(plan.kill),
+    )
+
+
+def _recreate(pod: Pod, observed: ObservedPod, sandbox: Sandbox) -> PodActions:
+    """Everything starts again in a new sandbox, unless nothing would run in it."""
+    only_kill = PodActions(kill_pod=True, sandbox_id=sandbox.id, attempt=sandbox.attempt)
+    if _never_restarts(pod) and sandbox.attempt != 0 and observed.containers:
+        return only_kill
+    start = tuple(container.name for container in pod.spec.containers if not _has_succeeded(pod, container, observed))
+    if not start and (not pod.spec.init_containers or _was_initialized(pod, observed)):
+        return only_kill
+    return PodActions(
+        kill_pod=True,
+        create_sandbox=True,
+        sandbox_id=sandbox.id,
+        attempt=sandbox.attempt,
+        start_init=tuple(container.name for container in pod.spec.init_containers[:1]),
+        start=() if pod.spec.init_containers else start,
+    )
+
+
+def _never_restarts(pod: Pod) -> bool:
+    return all(policy_of(pod, container) == NEVER for container in pod.spec.containers)
+
+
+def _has_succeeded(pod: Pod, container: Container, observed: ObservedPod) -> bool:
+    """Whether a container has done its work, so that a new sandbox is no reason to run it again."""
+    status = observed.newest(container.name)
+    if status is None or status.state is not ContainerState.EXITED or status.exit_code != 0:
+        return False
+    return policy_of(pod, container) != ALWAYS
+
+
+def _was_initialized(pod: Pod, observed: ObservedPod) -> bool:
+    return any(observed.newest(container.name) is not None for container in pod.spec.containers)
+
+
+def _plan_init(pod: Pod, observed: ObservedPod, finding_of: FindingOf, plan: _Plan) -> bool:
+    """Whether the pod is initialized. From the last init container to the first: old ones may have been removed."""
+    if not pod.spec.init_containers:
+        return True
+    initialized = any(
+        status is not None and status.state in (ContainerState.CREATED, ContainerState.RUNNING)
+        for status in (observed.newest(container.name) for container in pod.spec.containers)
+    )
+    passed = initialized  # whether a later container has been reached, so that this one was initialized before
+    last = len(pod.spec.init_containers) - 1
+    for index in range(last, -1, -1):
+        container = pod.spec.init_containers[index]
+        status = observed.newest(container.name)
+        if status is None:
+            if passed and is_sidecar(container):
+                plan.start_init.append(container.name)
+            continue
+        if passed and not is_sidecar(container):
+            continue
+        is_done = _plan_one_init(pod, container, status, finding_of, plan)
+        if plan.kill_pod:
+            plan.start_init.clear()
+            return False
+        if is_done and index == last:
+            initialized = True
+        elif is_done and not passed:
+            plan.start_init.append(pod.spec.init_containers[index + 1].name)
+        passed = True
+    if not passed:
+        plan.start_init.append(pod.spec.init_containers[0].name)
+    return initialized
+
+
+def _plan_one_init(
+    pod: Pod, container: Container, status: ContainerStatus, finding_of: FindingOf, plan: _Plan
+) -> bool:
+    """Whether this init container lets the next one start: it has succeeded, or it is a sidecar that has started."""
+    if status.state is ContainerState.RUNNING:
+        return is_sidecar(container) and _plan_running_sidecar(container, status, finding_of, plan)
+    if status.state is ContainerState.EXITED and not is_sidecar(container):
+        if status.exit_code == 0:
+            return True
+        restart = should_start(pod, container, status)
+    else:  # a sidecar that has ended, or one that the runtime has failed to start, or to keep track of
+        restart = is_sidecar(container) or restarts_on_failure(pod, container)
+    if not restart:
+        plan.kill_pod = True
+        return False
+    if status.state is ContainerState.UNKNOWN:
+        plan.kill.append(_unknown(status))
+    plan.start_init.append(container.name)
+    return False
+
+
+def _plan_running_sidecar(container: Container, status: ContainerStatus, finding_of: FindingOf, plan: _Plan) -> bool:
+    """Whether it has started. A sidecar that has failed a probe, or that has changed, is killed and started again."""
+    if container.startup_probe is not None:
+        startup = finding_of(status.id, ProbeKind.STARTUP)
+        if startup is Finding.FAILURE:
+            _restart_sidecar(container, status, "failed startup probe", plan, ProbeKind.STARTUP)
+        if startup is not Finding.SUCCESS:
+            return False
+    if has_changed(container, status):
+        _restart_sidecar(container, status, "definition changed", plan)
+    elif finding_of(status.id, ProbeKind.LIVENESS) is Finding.FAILURE:
+        _restart_sidecar(container, status, "failed liveness probe", plan, ProbeKind.LIVENESS)
+    return True
+
+
+def _restart_sidecar(
+    container: Container, status: ContainerStatus, reason: str, plan: _Plan, probe: ProbeKind | None = None
+) -> None:
+    message = f"Init container {container.name} {reason}, will be restarted"
+    plan.kill.append(Kill(status=status, message=message, probe=probe))
+    plan.start_init.append(container.name)
+
+
+def _plan_regular(pod: Pod, observed: ObservedPod, finding_of: FindingOf, plan: _Plan) -> None:
+    kept = 0
+    for container in pod.spec.containers:
+        status = observed.newest(container.name)
+        if status is None or status.state is not ContainerState.RUNNING:
+            if should_start(pod, container, status):
+                plan.start.append(container.name)
+                if status is not None and status.state is ContainerState.UNKNOWN:
+                    plan.kill.append(_unknown(status))
+            continue
+        kill, restart = _reason_to_kill(pod, container, status, finding_of)
+        if kill is None:
+            kept += 1
+            continue
+        plan.kill.append(kill)
+        if restart:
+            plan.start.append(container.name)
+    if not kept and not plan.start:
+        plan.kill_pod = True
+        plan.start_init.clear()  # sidecars do not keep a pod alive
+
+
+def _reason_to_kill(
+    pod: Pod, container: Container, status: ContainerStatus, finding_of: FindingOf
+) -> tuple[Kill | None, bool]:
+    """Why a running container has to be ended, if it has, and whether it runs again then."""
+    restart = restarts_on_failure(pod, container) and pod.metadata.deletion_timestamp is None
+    probe = None
+    if has_changed(container, status):
+        reason, restart = "definition changed", True  # whatever the policy: the pod wants another container
+    elif finding_of(status.id, ProbeKind.LIVENESS) is Finding.FAILURE:
+        reason, probe = "failed liveness probe", ProbeKind.LIVENESS
+    elif finding_of(status.id, ProbeKind.STARTUP) is Finding.FAILURE:
+        reason, probe = "failed startup probe", ProbeKind.STARTUP
+    else:
+        return None, False
+    message = f"Container {container.name} {reason}{', will be restarted' if restart else ''}"
+    return Kill(status=status, message=message, probe=probe), restart
+
+
+def _unknown(status: ContainerStatus) -> Kill:
+    """Perhaps it runs: two instances at once would be worse than one that is killed."""
+    return Kill(status=status, message="Container is in unknown state, try killing it before restart")

@@ -1,0 +1,53 @@
+"""Waits that grow with each failure: of containers that crash, and of images that cannot be pulled.
+
+As the kubelet's (client-go's flowcontrol.Backoff): a first wait, doubled each time up to a longest one; a key that was
+quiet for twice the longest wait starts over. Times are nanoseconds since the epoch, since a container's end is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SECOND_NS = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    wait_s: float
+    updated_ns: int
+
+
+class Backoff:
+    """The waits by key."""
+
+    def __init__(self, first_s: float = 10.0, longest_s: float = 300.0) -> None:
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._entries: dict[str, _Entry] = {}
+
+    def until_ns(self, key: str, since_ns: int) -> int:
+        """When the wait that began at `since_ns` (the last failure) is over; in the past when there is none."""
+        entry = self._entries.get(key)
+        if entry is None or self._has_expired(entry, since_ns):
+            return since_ns
+        return since_ns + int(entry.wait_s * SECOND_NS)
+
+    def next(self, key: str, since_ns: int, now_ns: int) -> None:
+        """A try begins after the failure at `since_ns`: the next wait is longer."""
+        entry = self._entries.get(key)
+        if entry is None or self._has_expired(entry, since_ns):
+            wait_s = self._first_s
+        else:
+            wait_s = min(2 * entry.wait_s, self._longest_s)
+        self._entries[key] = _Entry(wait_s, now_ns)
+
+    def forget(self, key: str) -> None:
+        """The key has succeeded."""
+        self._entries.pop(key, None)
+
+    def prune(self, now_ns: int) -> None:
+        """Drop the keys that would start over anyway."""
+        self._entries = {key: entry for key, entry in self._entries.items() if not self._has_expired(entry, now_ns)}
+
+    def _has_expired(self, entry: _Entry, now_ns: int) -> bool:
+        return now_ns - entry.updated_ns > 2 * self._longest_s * SECOND_NS

@@ -1,0 +1,29 @@
+"""The hash that tells whether a container must be made anew: of its name and image alone.
+
+It is written on every container, so that an agent that was restarted, or upgraded, restarts nothing.
+"""
+
+from __future__ import annotations
+
+import json
+
+from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.pods.identity import CONTAINER_HASH
+from podwright.agent.runtime.records import ContainerStatus
+
+FNV_OFFSET_32 = 0x811C9DC5
+FNV_PRIME_32 = 0x01000193
+
+
+def container_hash(container: AnyContainer) -> str:
+    """32-bit FNV-1a in hexadecimal, as the kubelet computes it."""
+    value = FNV_OFFSET_32
+    for byte in json.dumps({"name": container.name, "image": container.image}, separators=(",", ":")).encode():
+        value = (value ^ byte) * FNV_PRIME_32 & 0xFFFFFFFF
+    return f"{value:x}"
+
+
+def has_changed(container: AnyContainer, status: ContainerStatus) -> bool:
+    """Whether the container was made of another definition. One without a hash was made by somebody else: no."""
+    written = status.annotations.get(CONTAINER_HASH)
+    return written is not None and written != container_hash(container)
