@@ -1,0 +1,116 @@
+"""Ending containers and whole pods: the hook, the order of sidecars, the grace, then the runtime's stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Sequence
+
+from podwright.agent.clock import Clock
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.pods.containers import find_container
+from podwright.agent.pods.termination import MIN_STOP_S, TerminationOrder, termination_grace_s
+from podwright.agent.probes.outcomes import ProbeKind
+from podwright.agent.runtime.protocol import CriRuntime
+from podwright.agent.runtime.records import ContainerStatus, ObservedPod
+from podwright.agent.workers.hooks import Hooks
+from podwright.errors import Internal, PodwrightError
+from podwright.k8s.objects import Container, Pod
+
+log = logging.getLogger(__name__)
+
+
+class Killer:
+    """Ends what runs. It reports what it does as events of the pod."""
+
+    def __init__(self, runtime: CriRuntime, hooks: Hooks, events: EventRecorder, clock: Clock) -> None:
+        self._runtime = runtime
+        self._hooks = hooks
+        self._events = events
+        self._clock = clock
+
+    async def kill_pod(self, pod: Pod, observed: ObservedPod, grace_s: int | None) -> None:
+        """End all containers, then stop all sandboxes in any state: that gives addresses and ports back.
+
+        `grace_s` replaces the containers' own grace. Raises Internal, after everything was tried, when something
+        could not be ended.
+        """
+        await self.kill_containers(pod, observed, observed.running(), grace_s)
+        await self.stop_sandboxes(observed)
+
+    async def stop_sandboxes(self, observed: ObservedPod) -> None:
+        """Stop every sandbox of the pod. Raises Internal."""
+        stops = (self._runtime.stop_sandbox(sandbox.id) for sandbox in observed.sandboxes)
+        _raise_failures("stop the sandboxes", await asyncio.gather(*stops, return_exceptions=True))
+
+    async def kill_containers(
+        self, pod: Pod, observed: ObservedPod, statuses: Sequence[ContainerStatus], grace_s: int | None
+    ) -> None:
+        """End these containers side by side, sidecars after the regular ones. Raises Internal."""
+        if not statuses:
+            return
+        order = TerminationOrder(pod, [status.name for status in statuses])
+        kills = (self._kill_in_turn(pod, observed, status, grace_s, order) for status in statuses)
+        _raise_failures("stop the containers", await asyncio.gather(*kills, return_exceptions=True))
+
+    async def _kill_in_turn(
+        self, pod: Pod, observed: ObservedPod, status: ContainerStatus, grace_s: int | None, order: TerminationOrder
+    ) -> None:
+        try:
+            await self.kill(pod, observed, status, grace_s=grace_s, order=order)
+        finally:
+            order.has_ended(status.name)
+
+    async def kill(
+        self,
+        pod: Pod,
+        observed: ObservedPod,
+        status: ContainerStatus,
+        *,
+        message: str = "",
+        probe: ProbeKind | None = None,
+        grace_s: int | None = None,
+        order: TerminationOrder | None = None,
+    ) -> None:
+        """End one container. Its preStop hook, and the wait for its turn, count against the grace.
+
+        Raises PodwrightError when the runtime cannot end it.
+        """
+        left_s = float(termination_grace_s(pod, status.name, probe) if grace_s is None else grace_s)
+        text = message or f"Stopping container {status.name}"
+        self._events.pod(pod, "Normal", "Killing", text, container=status.name)
+        began = self._clock.monotonic()
+        container = find_container(pod, status.name)
+        if isinstance(container, Container) and left_s > 0:
+            await self._pre_stop(pod, observed, container, status, left_s)
+        if order is not None and left_s > 0:
+            await order.turn(status.name, left_s - (self._clock.monotonic() - began))
+        left_s -= math.floor(self._clock.monotonic() - began)
+        await self._runtime.stop_container(status.id, max(int(left_s), MIN_STOP_S))
+
+    async def _pre_stop(
+        self, pod: Pod, observed: ObservedPod, container: Container, status: ContainerStatus, limit_s: float
+    ) -> None:
+        handler = container.lifecycle.pre_stop if container.lifecycle is not None else None
+        if handler is None:
+            return
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._hooks.run(handler, container, status.id, lambda: observed.ips[0] if observed.ips else "")
+        except TimeoutError:
+            log.info("a preStop hook takes longer than the grace: pod=%s container=%s", pod.metadata.name, status.name)
+        except PodwrightError as failure:
+            self._events.pod(
+                pod, "Warning", "FailedPreStopHook", f"PreStopHook failed: {failure}", container=status.name
+            )
+
+
+def _raise_failures(what: str, outcomes: Sequence[object]) -> None:
+    """Raise Internal with everything that went wrong."""
+    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    for failure in failures:
+        if isinstance(failure, asyncio.CancelledError):
+            raise failure
+    if failures:
+        raise Internal(f"cannot {what}: " + "; ".join(str(failure) for failure in failures)) from failures[0]
