@@ -150,10 +150,7 @@ def _plan_init(pod: Pod, observed: ObservedPod, finding_of: FindingOf, plan: _Pl
     """Whether the pod is initialized. From the last init container to the first: old ones may have been removed."""
     if not pod.spec.init_containers:
         return True
-    initialized = any(
-        status is not None and status.state in (ContainerState.CREATED, ContainerState.RUNNING)
-        for status in (observed.newest(container.name) for container in pod.spec.containers)
-    )
+    initialized = _is_initialized(pod, observed)
     passed = initialized  # whether a later container has been reached, so that this one was initialized before
     last = len(pod.spec.init_containers) - 1
     for index in range(last, -1, -1):
@@ -177,6 +174,16 @@ def _plan_init(pod: Pod, observed: ObservedPod, finding_of: FindingOf, plan: _Pl
     if not passed:
         plan.start_init.append(pod.spec.init_containers[0].name)
     return initialized
+
+
+def _is_initialized(pod: Pod, observed: ObservedPod) -> bool:
+    """Whether a regular container has been made in the newest sandbox. Those of older ones say nothing of it."""
+    current = observed.sandboxes[0].id
+    return any(
+        status.sandbox_id == current and status.state is not ContainerState.UNKNOWN
+        for status in (observed.newest(container.name) for container in pod.spec.containers)
+        if status is not None
+    )
 
 
 def _plan_one_init(
