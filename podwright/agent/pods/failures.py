@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from podwright.errors import PodwrightError
+from collections.abc import Sequence
+
+from podwright.agent.pods.reasons import ContainerFailure
+from podwright.errors import Internal, PodwrightError
 
 
 class NetworkNotReady(PodwrightError):
@@ -19,3 +22,10 @@ class BackOff(PodwrightError):
     def seconds(self, now_ns: int) -> float:
         """What is left to wait."""
         return max(0.0, (self.until_ns - now_ns) / 1e9)
+
+
+def combined(failures: Sequence[ContainerFailure]) -> PodwrightError:
+    """One failure of a pass for those of its containers: a BackOff until the first wait ends, if one waits."""
+    text = "; ".join(f"container {failure.container}: {failure.reason}: {failure.message}" for failure in failures)
+    waits = [failure.until_ns for failure in failures if failure.until_ns is not None]
+    return BackOff(text, until_ns=min(waits)) if waits else Internal(text)

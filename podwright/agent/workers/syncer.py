@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from podwright.agent.runtime.records import ObservedPod
-from podwright.agent.workers.updates import SetStatus, UpdateKind
+from podwright.agent.workers.updates import SetStatus
 from podwright.k8s.objects import Pod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncResult:
+    """What came of a pass. `acted`: the runtime was changed, so that the next pass has to look again."""
+
+    is_terminal: bool = False
+    acted: bool = False
 
 
 class PodSyncer(Protocol):
     """One pass for one pod. A pass that raises is repeated after a back-off; each must be safe to repeat."""
 
-    async def sync_pod(self, kind: UpdateKind, pod: Pod, mirror: Pod | None, observed: ObservedPod) -> bool:
-        """Bring the pod nearer to its spec; true when it has reached a terminal phase. Cancelled when it must end."""
+    async def sync_pod(self, pod: Pod, mirror: Pod | None, observed: ObservedPod) -> SyncResult:
+        """Bring the pod nearer to its spec. Cancelled when the pod must end."""
 
     async def sync_terminating_pod(
         self, pod: Pod, observed: ObservedPod, grace_s: int, set_status: SetStatus | None

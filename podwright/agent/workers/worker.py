@@ -71,7 +71,7 @@ class PodWorker:
         self._ports = ports
         self._order = order
         self._finish = finish
-        self._last_pass = 0.0  # when the last pass ended: the next one wants to know what came of it
+        self._acted_at = 0.0  # when the last pass that changed something ended: the next one looks at what came of it
 
     async def run(self) -> None:
         """Make passes until the last one."""
@@ -139,13 +139,16 @@ class PodWorker:
             await syncer.sync_terminating_runtime_pod(update.runtime_pod)
             return True
         try:
-            observed = await self._ports.statuses.newer_than(record.uid, self._last_pass)
+            observed = await self._ports.statuses.newer_than(record.uid, self._acted_at)
         except Exception as failure:
             self._ports.events.pod(update.pod, "Warning", "FailedSync", f"error determining status: {failure}")
             raise
+        acted = True
         try:
             if state is WorkState.SYNC:
-                return await syncer.sync_pod(update.kind, update.pod, update.mirror, observed)
+                result = await syncer.sync_pod(update.pod, update.mirror, observed)
+                acted = result.acted
+                return result.is_terminal
             if state is WorkState.TERMINATING:
                 record.termination_started = True
                 await syncer.sync_terminating_pod(
@@ -154,7 +157,8 @@ class PodWorker:
             else:
                 await syncer.sync_terminated_pod(update.pod, observed)
         finally:
-            self._last_pass = self._ports.clock.monotonic()
+            if acted:
+                self._acted_at = self._ports.clock.monotonic()
         return True
 
     def _set_status(self, status: PodStatus) -> PodStatus:

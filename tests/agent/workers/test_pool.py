@@ -14,6 +14,7 @@ from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.queue import WorkQueue
 from podwright.agent.workers.record import WorkState
+from podwright.agent.workers.syncer import SyncResult
 from podwright.agent.workers.updates import KillOptions, PodUpdate, SetStatus, UpdateKind
 from podwright.agent.workers.worker import WorkerPorts
 from podwright.errors import Internal
@@ -33,9 +34,9 @@ class Syncer:
         self.terminal = False
         self.failures: list[Exception] = []
 
-    async def sync_pod(self, kind: UpdateKind, pod: Pod, mirror: Pod | None, observed: ObservedPod) -> bool:
+    async def sync_pod(self, pod: Pod, mirror: Pod | None, observed: ObservedPod) -> SyncResult:
         await self._note("sync", pod.metadata.uid)
-        return self.terminal
+        return SyncResult(is_terminal=self.terminal, acted=True)
 
     async def sync_terminating_pod(
         self, pod: Pod, observed: ObservedPod, grace_s: int, set_status: SetStatus | None

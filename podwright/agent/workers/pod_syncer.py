@@ -1,0 +1,232 @@
+"""The passes of a pod worker: from a spec and what the runtime holds to what is missing, and to the end."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.pods.actions import PodActions, compute_pod_actions
+from podwright.agent.pods.containers import AnyContainer, all_containers, find_container, is_init
+from podwright.agent.pods.failures import NetworkNotReady, combined
+from podwright.agent.pods.identity import is_sidecar, is_static
+from podwright.agent.pods.phases import TERMINAL
+from podwright.agent.pods.reasons import ContainerFailure
+from podwright.agent.pods.termination import MIN_STOP_S
+from podwright.agent.runtime.protocol import CriRuntime
+from podwright.agent.runtime.records import ObservedPod
+from podwright.agent.workers.directories import make_log_directory, make_pod_directories
+from podwright.agent.workers.killing import Killer
+from podwright.agent.workers.ports import (
+    Cgroups,
+    Configs,
+    Images,
+    Mirrors,
+    Objects,
+    Probes,
+    StatusKeeper,
+    Volumes,
+)
+from podwright.agent.workers.restarts import Restarts
+from podwright.agent.workers.starting import Place, Starter
+from podwright.agent.workers.syncer import SyncResult
+from podwright.agent.workers.updates import SetStatus
+from podwright.errors import Internal, PodwrightError
+from podwright.k8s.objects import Container, Pod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncerPorts:
+    """What the passes work with."""
+
+    runtime: CriRuntime
+    statuses: StatusKeeper
+    starter: Starter
+    killer: Killer
+    configs: Configs
+    images: Images
+    volumes: Volumes
+    cgroups: Cgroups
+    probes: Probes
+    objects: Objects
+    mirrors: Mirrors
+    events: EventRecorder
+    network_problem: Callable[[], str]  # why pods get no network; empty when they do
+    look: Callable[[str], Awaitable[ObservedPod]]  # at the pod with this UID, now
+    handler_of: Callable[[Pod], str]  # the runtime handler that the pod's RuntimeClass means
+    root: str
+
+
+class PodSyncer:
+    """See `workers.syncer`. One object serves all pods."""
+
+    def __init__(self, ports: SyncerPorts, restarts: Restarts) -> None:
+        self._ports = ports
+        self._restarts = restarts
+
+    async def sync_pod(self, pod: Pod, mirror: Pod | None, observed: ObservedPod) -> SyncResult:
+        """See `workers.syncer`."""
+        ports = self._ports
+        status = ports.statuses.set(pod, ports.statuses.build(pod, observed))
+        if status.phase in TERMINAL:
+            return SyncResult(is_terminal=True)
+        self._check_network(pod)
+        ports.objects.register(pod)
+        await self._prepare_cgroup(pod, observed)
+        if is_static(pod):
+            await ports.mirrors.reconcile(pod, mirror)
+        make_pod_directories(ports.root, pod.metadata.uid)
+        try:
+            await ports.volumes.wait_mounted(pod)
+        except PodwrightError as failure:
+            ports.events.pod(pod, "Warning", "FailedMount", str(failure))
+            raise
+        ports.probes.add(pod)
+        return SyncResult(acted=await self._act(pod, observed))
+
+    def _check_network(self, pod: Pod) -> None:
+        problem = "" if pod.spec.host_network else self._ports.network_problem()
+        if problem:
+            message = f"network is not ready: {problem}"
+            self._ports.events.pod(pod, "Warning", "NetworkNotReady", message)
+            raise NetworkNotReady(message)
+
+    async def _prepare_cgroup(self, pod: Pod, observed: ObservedPod) -> None:
+        """A pod whose cgroup has gone is started anew: its limits would not hold any more."""
+        ports = self._ports
+        if not ports.cgroups.exists(pod):
+            if observed.running():
+                await ports.killer.kill_pod(pod, observed, None)
+            try:
+                await ports.cgroups.ensure(pod)
+            except PodwrightError as failure:
+                message = f"unable to ensure pod container exists: {failure}"
+                ports.events.pod(pod, "Warning", "FailedCreatePodContainer", message)
+                raise
+
+    async def _act(self, pod: Pod, observed: ObservedPod) -> bool:
+        """Do what is to be done next; whether anything was. Raises BackOff and Internal for containers' failures."""
+        ports = self._ports
+        actions = compute_pod_actions(pod, observed, ports.probes.finding_of)
+        if actions.is_nothing:
+            return False
+        await self._end_what_must(pod, observed, actions)
+        if actions.kill_pod and not actions.create_sandbox:
+            return True
+        place, observed = await self._place(pod, observed, actions)
+        failures = await self._start_all(pod, observed, actions, place)
+        if failures:
+            ports.statuses.set(pod, ports.statuses.build(pod, await ports.look(pod.metadata.uid)))
+            raise combined(failures)
+        return True
+
+    async def _end_what_must(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> None:
+        ports = self._ports
+        if actions.kill_pod:
+            if actions.create_sandbox and observed.sandboxes:
+                message = "Pod sandbox changed, it will be killed and re-created."
+                ports.events.pod(pod, "Normal", "SandboxChanged", message)
+            await ports.killer.kill_pod(pod, observed, None)
+            if actions.create_sandbox:
+                await self._remove(observed, [container.name for container in pod.spec.init_containers])
+        elif actions.restart_all:
+            await ports.killer.kill_containers(pod, observed, observed.running(), 0)
+            await self._remove(observed, [container.name for container in all_containers(pod)])
+        for kill in actions.kill:
+            await ports.killer.kill(pod, observed, kill.status, message=kill.message, probe=kill.probe)
+
+    async def _remove(self, observed: ObservedPod, names: Collection[str]) -> None:
+        """Forget all instances of these containers, so that they start from the first one."""
+        for status in observed.containers:
+            if status.name in names:
+                await self._ports.runtime.remove_container(status.id)
+
+    async def _place(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> tuple[Place, ObservedPod]:
+        """The sandbox to start containers in, made if need be, and the pod with it."""
+        ports = self._ports
+        config = ports.configs.sandbox(pod, actions.attempt)
+        handler = ports.handler_of(pod)
+        if not actions.create_sandbox:
+            return Place(id=actions.sandbox_id, config=config, handler=handler), observed
+        try:
+            make_log_directory(config.log_directory)
+            sandbox_id = await ports.runtime.run_sandbox(config, handler)
+        except (PodwrightError, OSError) as failure:
+            message = f"Failed to create pod sandbox: {failure}"
+            ports.events.pod(pod, "Warning", "FailedCreatePodSandBox", message)
+            raise Internal(message) from failure
+        try:
+            status, _ = await ports.runtime.sandbox_status(sandbox_id)
+        except PodwrightError as failure:
+            message = f"Unable to get pod sandbox status: {failure}"
+            ports.events.pod(pod, "Warning", "FailedPodSandBoxStatus", message)
+            raise
+        now = dataclasses.replace(observed, sandboxes=(status, *observed.sandboxes))
+        return Place(id=sandbox_id, config=config, handler=handler), now
+
+    async def _start_all(
+        self, pod: Pod, observed: ObservedPod, actions: PodActions, place: Place
+    ) -> list[ContainerFailure]:
+        """Start the containers in their order; the failures of those that could not be started."""
+        failures: list[ContainerFailure] = []
+        await self._ports.images.ensure_volumes(pod, place.config, place.handler)
+        for name in (*actions.start_ephemeral, *actions.start_init, *actions.start):
+            container = find_container(pod, name)
+            if container is None:
+                continue
+            failure = await self._start(pod, container, place, observed)
+            if failure is None:
+                continue
+            failures.append(failure)
+            if is_init(pod, name) and isinstance(container, Container) and not is_sidecar(container):
+                break  # nothing starts before an init container has succeeded
+        return failures
+
+    async def _start(
+        self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod
+    ) -> ContainerFailure | None:
+        ports = self._ports
+        try:
+            self._restarts.check(pod, container, observed)
+            await ports.starter.start(pod, container, place, observed)
+        except ContainerFailure as failure:
+            ports.statuses.note_failure(pod, failure)
+            return failure
+        ports.statuses.note_success(pod, container.name)
+        return None
+
+    async def sync_terminating_pod(
+        self, pod: Pod, observed: ObservedPod, grace_s: int, set_status: SetStatus | None
+    ) -> None:
+        """See `workers.syncer`. Raises Internal while something still runs."""
+        ports, uid = self._ports, pod.metadata.uid
+        status = ports.statuses.build(pod, observed)
+        ports.statuses.set(pod, set_status(status) if set_status is not None else status)
+        ports.probes.stop_liveness_and_startup(uid)
+        await ports.killer.kill_pod(pod, observed, grace_s)
+        ports.probes.remove(uid)
+        seen = await ports.look(uid)
+        if running := [status.name for status in seen.running()]:
+            raise Internal(f"containers still run after they were stopped: {', '.join(running)}")
+        status = ports.statuses.build(pod, seen, is_terminal=True)
+        ports.statuses.set(pod, set_status(status) if set_status is not None else status)
+
+    async def sync_terminating_runtime_pod(self, observed: ObservedPod) -> None:
+        """See `workers.syncer`. Without a spec there are no hooks, and little grace."""
+        ports = self._ports
+        stops = (ports.runtime.stop_container(status.id, MIN_STOP_S) for status in observed.running())
+        for outcome in await asyncio.gather(*stops, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        await ports.killer.stop_sandboxes(observed)
+
+    async def sync_terminated_pod(self, pod: Pod, observed: ObservedPod) -> None:
+        """See `workers.syncer`."""
+        ports = self._ports
+        ports.statuses.set(pod, ports.statuses.build(pod, observed, is_terminal=True))
+        await ports.volumes.release(pod)
+        ports.objects.unregister(pod)
+        await ports.cgroups.remove(pod.metadata.uid)
+        ports.statuses.terminate(pod)

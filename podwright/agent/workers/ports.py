@@ -1,0 +1,131 @@
+"""What a pass for a pod needs of other rooms, by need."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.agent.pods.actions import FindingOf
+from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.pods.reasons import ContainerFailure
+from podwright.agent.runtime.records import ImageStatus, ObservedPod
+from podwright.cri.v1 import api_pb2 as api
+from podwright.k8s.objects import Pod, PodStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnsuredImage:
+    """An image that is there. `reference` is what the container is made of."""
+
+    reference: str
+    image: ImageStatus
+
+
+class Images(Protocol):
+    """Images that pods run: `images.manager`."""
+
+    async def ensure(
+        self, pod: Pod, container: AnyContainer, sandbox_config: api.PodSandboxConfig, handler: str
+    ) -> EnsuredImage:
+        """Have the container's image at the runtime, as its pull policy says. Raises ContainerFailure."""
+
+    async def ensure_volumes(self, pod: Pod, sandbox_config: api.PodSandboxConfig, handler: str) -> None:
+        """Have the images of the pod's image volumes at the runtime. Raises PodwrightError."""
+
+
+class Volumes(Protocol):
+    """The volumes of pods: `volumes.manager`."""
+
+    async def wait_mounted(self, pod: Pod) -> None:
+        """Until every volume that the pod's containers mount is there. Raises PodwrightError."""
+
+    async def release(self, pod: Pod) -> None:
+        """Unmount and remove what the pod has. Returns when nothing is left. Raises PodwrightError."""
+
+
+class Cgroups(Protocol):
+    """The cgroups of pods: `resources.cgroups`."""
+
+    def parent_of(self, pod: Pod) -> str:
+        """What CRI calls the cgroup parent; empty when pods have no cgroup of ours."""
+
+    def exists(self, pod: Pod) -> bool:
+        """Whether the pod's cgroup is there."""
+
+    async def ensure(self, pod: Pod) -> None:
+        """Make the pod's cgroup with its limits. Raises PodwrightError."""
+
+    async def remove(self, uid: str) -> None:
+        """Remove the pod's cgroup with what is left in it; one that is not there is fine."""
+
+
+class Probes(Protocol):
+    """The probes of pods: `probes.manager`."""
+
+    def add(self, pod: Pod) -> None:
+        """Probe the pod's containers from now on."""
+
+    def remove(self, uid: str) -> None:
+        """Probe them no more."""
+
+    def stop_liveness_and_startup(self, uid: str) -> None:
+        """The pod is to end: only readiness still matters."""
+
+    @property
+    def finding_of(self) -> FindingOf:
+        """What probes have found of a container instance."""
+
+
+class Configs(Protocol):
+    """CRI's messages of a pod: `configs`."""
+
+    def sandbox(self, pod: Pod, attempt: int) -> api.PodSandboxConfig:
+        """What the sandbox is made of. Raises PodwrightError."""
+
+    def log_directory(self, pod: Pod) -> str:
+        """Where the logs of the pod's containers are."""
+
+    async def container(
+        self, pod: Pod, container: AnyContainer, image: EnsuredImage, observed: ObservedPod, attempt: int
+    ) -> tuple[api.ContainerConfig, Callable[[], Awaitable[None]]]:
+        """What a container is made of, and the undoing of what was made ready for it.
+
+        Raises ContainerFailure with reason CreateContainerConfigError.
+        """
+
+
+class StatusKeeper(Protocol):
+    """The status of pods: `status.manager`, with its builder."""
+
+    def build(self, pod: Pod, observed: ObservedPod, *, is_terminal: bool = False) -> PodStatus:
+        """The status that follows from what the runtime holds. `is_terminal`: no container runs, or ever will."""
+
+    def set(self, pod: Pod, status: PodStatus) -> PodStatus:
+        """Publish it; what was published, since a status must not go back."""
+
+    def note_failure(self, pod: Pod, failure: ContainerFailure) -> None:
+        """A container could not be started: its status says so until it has been."""
+
+    def note_success(self, pod: Pod, container: str) -> None:
+        """A container has been started."""
+
+    def terminate(self, pod: Pod) -> None:
+        """Nothing of the pod is left: no status may say that something runs."""
+
+
+class Objects(Protocol):
+    """The objects that pods refer to: `objects`."""
+
+    def register(self, pod: Pod) -> None:
+        """Keep them at hand."""
+
+    def unregister(self, pod: Pod) -> None:
+        """The pod needs them no more."""
+
+
+class Mirrors(Protocol):
+    """What the API shows of static pods: nothing does without an API."""
+
+    async def reconcile(self, pod: Pod, mirror: Pod | None) -> None:
+        """Make the mirror what the static pod is. Raises nothing that would stop the pod."""

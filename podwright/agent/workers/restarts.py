@@ -1,0 +1,53 @@
+"""The crash-loop back-off: a container that has ended waits before it starts again, longer each time."""
+
+from __future__ import annotations
+
+import msgspec
+
+from podwright.agent.clock import Clock
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.pods.hashes import container_hash
+from podwright.agent.pods.identity import full_name
+from podwright.agent.pods.reasons import CRASH_LOOP_BACK_OFF, ContainerFailure
+from podwright.agent.runtime.records import ContainerState, ObservedPod
+from podwright.k8s.objects import Pod
+
+
+class Restarts:
+    """The waits of all containers."""
+
+    def __init__(self, backoff: Backoff, events: EventRecorder, clock: Clock) -> None:
+        self._backoff = backoff
+        self._events = events
+        self._clock = clock
+
+    def check(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> None:
+        """Whether the container may start now; the next wait is longer then. Raises ContainerFailure."""
+        ended = next(
+            (each for each in observed.instances(container.name) if each.state is ContainerState.EXITED), None
+        )
+        if ended is None:
+            return
+        key, now_ns = _key(pod, container), self._clock.now_ns()
+        until_ns = self._backoff.until_ns(key, ended.finished_at_ns)
+        if now_ns >= until_ns:
+            self._backoff.next(key, ended.finished_at_ns, now_ns)
+            return
+        wait_s = round((until_ns - ended.finished_at_ns) / 1e9)
+        where = f"pod {pod.metadata.name}_{pod.metadata.namespace}({pod.metadata.uid})"
+        text = f"Back-off restarting failed container {container.name} in {where}"
+        self._events.pod(pod, "Warning", "BackOff", text, container=container.name)
+        message = f"back-off {wait_s}s restarting failed container={container.name} pod={full_name(pod)}"
+        raise ContainerFailure(container.name, CRASH_LOOP_BACK_OFF, message, until_ns=until_ns)
+
+    def prune(self) -> None:
+        """Drop what would start over anyway."""
+        self._backoff.prune(self._clock.now_ns())
+
+
+def _key(pod: Pod, container: AnyContainer) -> str:
+    """A container of another image, or with other resources, starts without a wait."""
+    resources = msgspec.json.encode(container.resources, order="sorted").decode()
+    return f"{pod.metadata.uid}/{container.name}/{container_hash(container)}/{resources}"

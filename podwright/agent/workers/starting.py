@@ -1,0 +1,143 @@
+"""Starting one container: its image, its config, create, start, the log's link, the postStart hook."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+from dataclasses import dataclass
+
+from podwright.agent.clock import Clock
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.pods import reasons
+from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.pods.reasons import ContainerFailure
+from podwright.agent.runtime.protocol import CriRuntime
+from podwright.agent.runtime.records import ObservedPod
+from podwright.agent.workers.hooks import Hooks
+from podwright.agent.workers.killing import Killer
+from podwright.agent.workers.ports import Configs, Images
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import PodwrightError
+from podwright.k8s.objects import Container, Pod
+
+log = logging.getLogger(__name__)
+
+LINK_NAME_MAX = 255
+LOG_FILE = re.compile(r"(\d+)\.log")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The sandbox that containers are started in."""
+
+    id: str
+    config: api.PodSandboxConfig
+    handler: str = ""
+
+
+class Starter:
+    """Starts containers; what they need beside the runtime comes by ports."""
+
+    def __init__(
+        self,
+        runtime: CriRuntime,
+        images: Images,
+        configs: Configs,
+        hooks: Hooks,
+        killer: Killer,
+        events: EventRecorder,
+        clock: Clock,
+        *,
+        links_directory: str,
+    ) -> None:
+        """In `links_directory` each container's log has a link that names its pod (/var/log/containers)."""
+        self._runtime = runtime
+        self._images = images
+        self._configs = configs
+        self._hooks = hooks
+        self._killer = killer
+        self._events = events
+        self._clock = clock
+        self._links_directory = links_directory
+
+    async def start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> None:
+        """Start a new instance. Raises ContainerFailure, whose reason the API shows."""
+        image = await self._images.ensure(pod, container, place.config, place.handler)
+        attempt = self._next_attempt(pod, container, observed)
+        config, undo = await self._configs.container(pod, container, image, observed, attempt)
+        try:
+            container_id = await self._runtime.create_container(place.id, config, place.config)
+        except BaseException as failure:
+            await undo()
+            if isinstance(failure, PodwrightError):
+                raise self._failed(pod, container, reasons.CREATE_CONTAINER_ERROR, failure) from failure
+            raise
+        self._note(pod, container, "Created", f"Container created: {container.name}")
+        try:
+            await self._runtime.start_container(container_id)
+        except PodwrightError as failure:
+            raise self._failed(pod, container, reasons.RUN_CONTAINER_ERROR, failure) from failure
+        self._note(pod, container, "Started", f"Container started: {container.name}")
+        self._link_log(pod, container.name, container_id, config.log_path)
+        if isinstance(container, Container):
+            await self._post_start(pod, container, container_id, observed)
+
+    def _note(self, pod: Pod, container: AnyContainer, reason: str, message: str) -> None:
+        self._events.pod(pod, "Normal", reason, message, container=container.name)
+
+    def _failed(self, pod: Pod, container: AnyContainer, reason: str, failure: PodwrightError) -> ContainerFailure:
+        self._events.pod(pod, "Warning", "Failed", f"Error: {failure}", container=container.name)
+        return ContainerFailure(container.name, reason, str(failure))
+
+    def _next_attempt(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> int:
+        """One more than the newest instance; when none is left, one more than the newest log."""
+        newest = observed.newest(container.name)
+        if newest is not None:
+            return newest.restart_count + 1
+        directory = f"{self._configs.log_directory(pod)}/{container.name}"
+        with contextlib.suppress(OSError):
+            found = (LOG_FILE.match(name) for name in os.listdir(directory))
+            return max((int(match[1]) for match in found if match), default=-1) + 1
+        return 0
+
+    def _link_log(self, pod: Pod, name: str, container_id: str, log_path: str) -> None:
+        """Log collectors look here (legacy, and in use everywhere)."""
+        path = f"{self._configs.log_directory(pod)}/{log_path}"
+        if not os.path.exists(path):
+            return
+        link = f"{self._links_directory}/{link_name(pod, name, container_id)}"
+        try:
+            os.makedirs(self._links_directory, mode=0o755, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(link)
+            os.symlink(path, link)
+        except OSError as failure:
+            log.warning("cannot link a container's log: link=%s error=%s", link, failure)
+
+    async def _post_start(self, pod: Pod, container: Container, container_id: str, observed: ObservedPod) -> None:
+        """The hook has to succeed before the next container starts; a container whose hook fails is ended."""
+        handler = container.lifecycle.post_start if container.lifecycle is not None else None
+        if handler is None:
+            return
+        try:
+            await self._hooks.run(handler, container, container_id, lambda: observed.ips[0] if observed.ips else "")
+        except PodwrightError as failure:
+            message = f"PostStartHook failed: {failure}"
+            self._events.pod(pod, "Warning", "FailedPostStartHook", message, container=container.name)
+            status = await self._runtime.container_status(container_id)
+            with contextlib.suppress(PodwrightError):
+                await self._killer.kill(pod, observed, status, message="FailedPostStartHook")
+            raise ContainerFailure(container.name, reasons.POST_START_HOOK_ERROR, message) from failure
+        except asyncio.CancelledError:
+            log.info("a postStart hook is interrupted, the pod must end: pod=%s", pod.metadata.name)
+            raise
+
+
+def link_name(pod: Pod, container: str, container_id: str) -> str:
+    """`<pod>_<namespace>_<container>-<id>.log`, the first part cut so that it is a file's name at most."""
+    end = f"-{container_id}.log"
+    start = f"{pod.metadata.name}_{pod.metadata.namespace}_{container}"
+    return start[: LINK_NAME_MAX - len(end)] + end
