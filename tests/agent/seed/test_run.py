@@ -302,6 +302,36 @@ volumes: [{name: m, emptyDir: {medium: Memory, sizeLimit: 1Mi}}, {name: d, empty
     ]
 
 
+VOLUMES_OF_OBJECTS = """
+restartPolicy: Never
+volumes:
+- {name: m, configMap: {name: o}}
+- {name: s, secret: {secretName: o}}
+- {name: d, downwardAPI: {items: [{path: key, fieldRef: {fieldPath: metadata.name}}]}}
+- {name: p, projected: {sources: [{configMap: {name: o}}]}}
+"""
+OBJECTS = """
+{apiVersion: v1, kind: ConfigMap, metadata: {name: o}, data: {key: value}}
+---
+{apiVersion: v1, kind: Secret, metadata: {name: o}, stringData: {key: value}}
+"""
+
+
+async def test_volumes_that_hold_objects_cannot_be_changed_by_a_container(pod_files: PodFiles) -> None:
+    script = (
+        "for path in /m/key /s/key /d/key /p/key /sub-m /sub-s /sub-d /sub-p; do "
+        "(echo changed > $path) 2>/dev/null && echo $path; [ -s $path ] || echo $path is empty; done; "
+        "for folder in /m /s /d /p; do rm -f $folder/..data 2>/dev/null && echo $folder; done; echo done"
+    )
+    whole = [{"name": name, "mountPath": f"/{name}", "readOnly": False} for name in "msdp"]
+    parts = [{"name": name, "mountPath": f"/sub-{name}", "subPath": "key"} for name in "msdp"]
+    manifest = pod(shell(script, volumeMounts=whole + parts), spec=VOLUMES_OF_OBJECTS)
+    run = pod_files.run(f"{manifest}---{OBJECTS}")
+    assert await run.code() == 0
+    assert run.told.text("c") == ["done"]
+    await assert_nothing_left(pod_files)
+
+
 async def test_containers_share_what_the_pod_says(pod_files: PodFiles) -> None:
     mount = {"name": "v", "mountPath": "/v"}
     until = "while [ ! -e {} ]; do sleep 0.05; done"

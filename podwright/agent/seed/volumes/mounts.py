@@ -39,7 +39,7 @@ class SubpathBind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MountsPlan:
-    """What CreateContainer is told, and what must be bound before."""
+    """The mounts for CreateContainer, and the binds that must be made before it."""
 
     mounts: tuple[api.Mount, ...]
     binds: tuple[SubpathBind, ...]
@@ -55,17 +55,18 @@ def plan_mounts(
     """Mounts in the manifest's order. Raises InvalidArgument for a subPathExpr that leads out or names nothing."""
     mounts, binds = [], []
     for index, item in enumerate(container.volume_mounts):
-        host_path = volumes[item.name].path
+        volume = volumes[item.name]
+        host_path = volume.path
         subpath = _subpath(container, item, variables)
         if subpath:
             target = os.path.join(context.directory, "volume-subpaths", item.name, container.name, str(index))
-            binds.append(SubpathBind(volume=host_path, subpath=subpath, target=target))
+            binds.append(SubpathBind(volume=volume.path, subpath=subpath, target=target))
             host_path = target
         mounts.append(
             api.Mount(
                 container_path=posixpath.join("/", item.mount_path),
                 host_path=host_path,
-                readonly=item.read_only,
+                readonly=item.read_only or volume.read_only,
                 propagation=PROPAGATIONS[item.mount_propagation],
             )
         )

@@ -1,4 +1,8 @@
-"""Which volume becomes what on this machine. Pure: the result is data that `prepare` carries out."""
+"""Which volume becomes what on this machine. Pure: the result is data that `prepare` carries out.
+
+A plan's `read_only` is what its volume demands of every mount, whatever the mount itself asks for: a kubelet calls it
+the ReadOnly attribute of a volume's plug-in and joins the two when it makes a container's mounts.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +35,7 @@ class DirectoryPlan:
 
     path: str
     group: int | None = None
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +45,18 @@ class TmpfsPlan:
     path: str
     size_bytes: int
     group: int | None = None
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesPlan:
-    """Files that the agent writes. `in_memory` keeps them off the disk."""
+    """Files that the agent writes, and containers only read. `in_memory` keeps them off the disk."""
 
     path: str
     files: tuple[PayloadFile, ...]
     in_memory: bool
     group: int | None = None
+    read_only: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,7 @@ class HostPathPlan:
 
     path: str
     type: HostPathType = ""
+    read_only: bool = False
 
 
 VolumePlan = DirectoryPlan | TmpfsPlan | FilesPlan | HostPathPlan

@@ -94,6 +94,32 @@ def test_mounts_in_order_with_the_pods_own_files() -> None:
     assert plan.mounts[1].propagation == api.PROPAGATION_BIDIRECTIONAL
 
 
+@pytest.mark.parametrize("sub_path", ["", ", subPath: one", ", subPathExpr: one"], ids=["whole", "path", "expression"])
+@pytest.mark.parametrize(
+    ("source", "read_only"),
+    [
+        ("configMap: {name: m}", True),
+        ("secret: {secretName: s}", True),
+        ("downwardAPI: {items: [{path: one, fieldRef: {fieldPath: metadata.name}}]}", True),
+        (PROJECTED, True),
+        ("emptyDir: {}", False),
+        ("emptyDir: {medium: Memory}", False),
+        ("hostPath: {path: /srv}", False),
+    ],
+    ids=["configMap", "secret", "downwardAPI", "projected", "emptyDir", "memory", "hostPath"],
+)
+def test_what_a_volume_demands_counts_beside_what_its_mount_asks_for(
+    source: str, sub_path: str, read_only: bool
+) -> None:
+    pod = context(
+        f"volumes: [{{name: v, {source}}}]",
+        container=f"volumeMounts: [{{name: v, mountPath: /v{sub_path}}}, {{name: v, mountPath: /r, readOnly: true}}]",
+        objects=OBJECTS,
+    )
+    plan = plan_mounts(pod, pod.pod.spec.containers[0], plan_volumes(pod), {}, 0)
+    assert [mount.readonly for mount in plan.mounts[:2]] == [read_only, True]
+
+
 def test_a_container_may_bring_its_own_hosts_and_no_message_file() -> None:
     _, plan = mounts("terminationMessagePath: /etc/../etc/hosts, volumeMounts: [{name: h, mountPath: /etc/hosts}]")
     assert [item.container_path for item in plan.mounts] == ["/etc/hosts"]
