@@ -65,3 +65,18 @@ def give_back_blocks(least_bytes: int) -> None:
     mallopt = getattr(_libc, "mallopt", None)
     if mallopt is not None:
         mallopt(-3, least_bytes)
+
+
+def inotify_init() -> int:
+    """inotify_init1(2): a descriptor that does not block and is not inherited."""
+    return check(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+
+
+def inotify_add_watch(descriptor: int, path: str, mask: int) -> int:
+    """inotify_add_watch(2)."""
+    return check(_libc.inotify_add_watch(descriptor, os.fsencode(path), mask), path)
+
+
+def inotify_rm_watch(descriptor: int, watch: int) -> None:
+    """inotify_rm_watch(2). A watch that the kernel has ended already is passed over."""
+    _libc.inotify_rm_watch(descriptor, watch)

@@ -1,0 +1,73 @@
+"""inotify(7): being told when a file or a directory changes, on the running event loop.
+
+One instance serves any number of watches: the kernel gives each user only some instances (128, often).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import struct
+from collections.abc import Callable
+
+from podwright.linux import libc
+
+IN_MODIFY = 0x2
+IN_MOVED_TO = 0x80
+IN_CREATE = 0x100
+IN_Q_OVERFLOW = 0x4000
+
+_EVENT = struct.Struct("iIII")  # watch, mask, cookie, length of the name that follows
+_READ_BYTES = 64 * 1024
+
+Wake = Callable[[], None]
+
+
+class Inotify:
+    """Calls the `wake` of each watch whose file has changed; changes that come together may be one call."""
+
+    def __init__(self) -> None:
+        """Raises OSError when the kernel gives no more instances."""
+        self._descriptor = libc.inotify_init()
+        self._wakes: dict[int, list[Wake]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._descriptor, self._read)
+
+    def add(self, path: str, mask: int, wake: Wake) -> int:
+        """Watch the inode at `path` from now on; the watch's number. Raises OSError.
+
+        The same inode has the same number each time, and the mask of the last call.
+        """
+        watch = libc.inotify_add_watch(self._descriptor, path, mask)
+        self._wakes.setdefault(watch, []).append(wake)
+        return watch
+
+    def remove(self, watch: int, wake: Wake) -> None:
+        """Undo one `add`. What is not watched any more is passed over."""
+        wakes = self._wakes.get(watch, [])
+        if wake in wakes:
+            wakes.remove(wake)
+        if not wakes and self._wakes.pop(watch, None) is not None:
+            libc.inotify_rm_watch(self._descriptor, watch)
+
+    def close(self) -> None:
+        """End all watches."""
+        self._loop.remove_reader(self._descriptor)
+        os.close(self._descriptor)
+        self._wakes.clear()
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._descriptor, _READ_BYTES)
+        except BlockingIOError:
+            return
+        changed: dict[int, None] = {}
+        position = 0
+        while position < len(data):
+            watch, mask, _, name_bytes = _EVENT.unpack_from(data, position)
+            position += _EVENT.size + name_bytes
+            # After an overflow nobody knows what changed, so that all look.
+            changed.update(dict.fromkeys(self._wakes) if mask & IN_Q_OVERFLOW else {watch: None})
+        for watch in changed:
+            for wake in tuple(self._wakes.get(watch, ())):
+                wake()
