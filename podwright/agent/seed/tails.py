@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from podwright.agent.seed.logs import LogParser, follow_log
 from podwright.agent.seed.orchestration.container import log_path
 from podwright.agent.seed.reporter import LogLine
+from podwright.crilog.follow import LogFollower, LogWatch
+from podwright.crilog.lines import Line, LineParser
 
 log = logging.getLogger(__name__)
 
@@ -18,47 +18,53 @@ FINISH_TIMEOUT_S = 10.0
 
 
 class LogTails:
-    """Follows every instance that it is told of."""
+    """Follows every instance that `follow` names, from its first line on."""
 
     def __init__(self, log_directory: str, emit: Callable[[LogLine], None]) -> None:
         self._directory = log_directory
         self._emit = emit
-        self._tasks: dict[tuple[str, int], tuple[asyncio.Task[None], asyncio.Event]] = {}
+        self._watch: LogWatch | None = None
+        self._tasks: dict[tuple[str, int], tuple[asyncio.Task[None], LogFollower]] = {}
 
     def follow(self, container: str, attempt: int) -> None:
         """Begin, unless it is followed already."""
         if (container, attempt) in self._tasks:
             return
-        ended = asyncio.Event()
+        if self._watch is None:
+            self._watch = LogWatch()
         path = os.path.join(self._directory, log_path(container, attempt))
-        task = asyncio.create_task(
-            follow_log(path, LogParser(container), self._emit, ended), name=f"log {container}/{attempt}"
-        )
-        self._tasks[container, attempt] = (task, ended)
+        follower = LogFollower(path, LineParser(), lambda line: self._emit(_for_people(container, line)), self._watch)
+        task = asyncio.create_task(follower.run(), name=f"log {container}/{attempt}")
+        self._tasks[container, attempt] = (task, follower)
 
     async def finish(self, container: str, attempt: int) -> None:
         """Return once everything that the instance wrote has been emitted."""
         self.follow(container, attempt)
-        task, ended = self._tasks[container, attempt]
-        ended.set()
+        task, follower = self._tasks[container, attempt]
+        follower.finish()
         await self._settle(task)
 
     async def close(self) -> None:
         """Read all to the end, then stop."""
-        for _, ended in self._tasks.values():
-            ended.set()
+        for _, follower in self._tasks.values():
+            follower.finish()
         for task, _ in self._tasks.values():
             await self._settle(task)
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
 
     async def _settle(self, task: asyncio.Task[None]) -> None:
-        await _quietly(asyncio.wait_for(asyncio.shield(task), FINISH_TIMEOUT_S))
+        """Wait for its end, but not for ever. A log that cannot be read must not fail the pod."""
+        await asyncio.wait((task,), timeout=FINISH_TIMEOUT_S)
         task.cancel()
+        (result,) = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(result, OSError):
+            log.warning("log cannot be followed task=%s error=%s", task.get_name(), result)
+        elif isinstance(result, Exception):
+            raise result
 
 
-async def _quietly(work: Awaitable[None]) -> None:
-    """A log that cannot be read must not fail the pod."""
-    with contextlib.suppress(TimeoutError):
-        try:
-            await work
-        except OSError as failure:
-            log.warning("log cannot be followed error=%s", failure)
+def _for_people(container: str, line: Line) -> LogLine:
+    text = line.text.decode(errors="replace")
+    return LogLine(container=container, stream=line.stream, time=line.time, text=text)

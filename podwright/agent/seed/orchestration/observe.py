@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from podwright.agent.seed.logs import tail_text
 from podwright.agent.seed.manifest.container import Container
 from podwright.agent.seed.orchestration.container import log_path, termination_file
 from podwright.agent.seed.orchestration.context import PodContext
@@ -13,6 +12,7 @@ from podwright.agent.seed.orchestration.identity import POD_UID
 from podwright.agent.seed.pods.status import ContainerRecord, ContainerState, PodStatus, SandboxRecord, newest_first
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
+from podwright.crilog.tail import tail_text
 from podwright.errors import NotFound
 
 # The kubelet's limits for termination messages.

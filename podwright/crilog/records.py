@@ -1,0 +1,40 @@
+"""One record of a log: what a runtime writes for one line, or for a part of a long one. Pure.
+
+    2026-01-02T03:04:05.678901234Z stdout F the text
+
+The tags stand between the stream and the text, joined by colons. Only the first has a meaning so far: P for a part of
+a line that goes on, F for a line's end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Stream = Literal["stdout", "stderr"]
+
+STREAMS: dict[bytes, Stream] = {b"stdout": "stdout", b"stderr": "stderr"}
+PARTIAL = b"P"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """`time` is RFC 3339 as the runtime wrote it; `partial` says that the line goes on in the stream's next record."""
+
+    time: bytes
+    stream: Stream
+    partial: bool
+    text: bytes
+
+
+def parse_record(data: bytes) -> Record | None:
+    """The record in `data`, which has no newline; None when it is in another format.
+
+    The text may be missing together with the space before it: some runtimes write empty lines so.
+    """
+    fields = data.split(b" ", 3)
+    stream = STREAMS.get(fields[1]) if len(fields) >= 3 else None
+    if stream is None:
+        return None
+    partial = fields[2].split(b":", 1)[0] == PARTIAL
+    return Record(time=fields[0], stream=stream, partial=partial, text=fields[3] if len(fields) == 4 else b"")

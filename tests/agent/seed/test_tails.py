@@ -1,0 +1,52 @@
+"""The log followers of a pod: every line of every instance, and no failure of a log is one of the pod."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from unittest.mock import patch
+
+from podwright.agent.seed import tails
+from podwright.agent.seed.reporter import LogLine
+from podwright.agent.seed.tails import LogTails
+
+TIME = "2026-01-02T03:04:05Z"
+
+
+def write(directory: Path, name: str, text: str) -> None:
+    path = directory / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"{TIME} stdout F {text}\n", encoding="utf-8")
+
+
+async def test_what_an_instance_wrote_is_there_when_it_has_ended(tmp_path: Path) -> None:
+    lines: list[LogLine] = []
+    followed = LogTails(str(tmp_path), lines.append)
+    followed.follow("a", 0)
+    write(tmp_path, "a/0.log", "ü")
+    await followed.finish("a", 0)
+    await followed.finish("a", 0)
+    assert lines == [LogLine(container="a", stream="stdout", time=TIME, text="ü")]
+    write(tmp_path, "a/1.log", "again")
+    followed.follow("a", 1)
+    await followed.close()
+    assert [line.text for line in lines] == ["ü", "again"]
+
+
+async def test_a_log_that_cannot_be_read_fails_nothing(tmp_path: Path) -> None:
+    os.makedirs(tmp_path / "a/0.log")
+    followed = LogTails(str(tmp_path), lambda line: None)
+    await followed.finish("a", 0)
+    await followed.close()
+
+
+async def test_a_log_that_does_not_end_is_given_up_once_and_for_all(tmp_path: Path) -> None:
+    write(tmp_path, "a/0.log", "text")
+    followed = LogTails(str(tmp_path), lambda line: None)
+    with (
+        patch.object(tails.LogFollower, "finish", lambda self: None),
+        patch.object(tails, "FINISH_TIMEOUT_S", 0.05),
+    ):
+        await followed.finish("a", 0)
+        await followed.finish("a", 0)
+        await followed.close()
