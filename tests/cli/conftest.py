@@ -43,6 +43,23 @@ class Outcome:
 Cli = Callable[..., Coroutine[Any, Any, Outcome]]
 
 
+@contextlib.asynccontextmanager
+async def begun_cli(*arguments: str, endpoint: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`podwright ARGUMENTS` at work; ended with the block."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "podwright", "-e", endpoint, *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(RUN_TIMEOUT_S):
+            yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
 async def run_cli(*arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> Outcome:
     """`podwright ARGUMENTS` to its end."""
     environ = {key: value for key, value in os.environ.items() if key != "CONTAINER_RUNTIME_ENDPOINT"}

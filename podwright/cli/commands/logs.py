@@ -3,122 +3,139 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import sys
-from collections.abc import Callable
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
-from podwright.agent.seed.logs import follow_log
-from podwright.agent.seed.reporter import LogLine
 from podwright.cli import lookup
 from podwright.cli.connection import connected, run_async
 from podwright.cli.invocation import Invocation, pass_invocation
-from podwright.cli.log_tail import LateParser, tail_offset
+from podwright.cli.log_source import is_over, log_before, log_of
+from podwright.cli.log_writer import LimitReached, LogWriter
+from podwright.cli.since import parse_since
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import FailedPrecondition, NotFound
+from podwright.crilog.follow import LogFollower, LogWatch
+from podwright.crilog.records import Stream
+from podwright.crilog.tail import Tail, find_tail
 
 if TYPE_CHECKING:
     from podwright.cri.client import CriClient
 
 STATUS_POLL_S = 0.5
+ALL_LINES = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which log of a container, and what of it."""
+
+    follow: bool
+    previous: bool
+    reopen: bool
+    tail: int
+    stream: Stream | None
 
 
 @click.command("logs")
 @click.option("--follow", "-f", is_flag=True, help="Go on until the container ends.")
-@click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines.")
-@click.option("--timestamps", is_flag=True, help="Begin each line with its time.")
+@click.option(
+    "--tail",
+    type=click.IntRange(min=ALL_LINES),
+    default=ALL_LINES,
+    metavar="N",
+    help="Only the last N lines; -1: all.",
+)
+@click.option("--since", metavar="TIME", help="Only lines from TIME on: 42m (before now), RFC 3339, or epoch seconds.")
+@click.option("--timestamps", "-t", is_flag=True, help="Begin each line with its time.")
 @click.option("--previous", "-p", is_flag=True, help="Of the attempt before this one.")
+@click.option("--stream", "-s", type=click.Choice(("stdout", "stderr")), help="Only what was written to this stream.")
+@click.option("--limit-bytes", type=click.IntRange(min=0), metavar="N", help="End after N bytes.")
+@click.option("--reopen", "-r", is_flag=True, help="First have the runtime open the log anew, as after a rotation.")
 @click.argument("container")
 @pass_invocation
-def command(
-    invocation: Invocation, follow: bool, tail: int | None, timestamps: bool, previous: bool, container: str
+def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
+    invocation: Invocation,
+    follow: bool,
+    tail: int,
+    since: str | None,
+    timestamps: bool,
+    previous: bool,
+    stream: Stream | None,
+    limit_bytes: int | None,
+    reopen: bool,
+    container: str,
 ) -> None:
     """Show what CONTAINER (an id, the start of one, or a name) wrote to stdout and stderr.
 
     The log is a file of this machine; an endpoint on another one cannot be read.
     """
+    writer = LogWriter(
+        out=sys.stdout.buffer,
+        err=sys.stderr.buffer,
+        timestamps=timestamps,
+        since_ns=parse_since(since, time.time_ns()) if since is not None else None,
+        stream=stream,
+        limit_bytes=limit_bytes,
+        at_once=follow,
+    )
+    wanted = Wanted(follow=follow, previous=previous, reopen=reopen, tail=tail, stream=stream)
+    run_async(_show(invocation, container, wanted, writer))
 
-    def emit(line: LogLine) -> None:
-        stream = sys.stdout if line.stream == "stdout" else sys.stderr
-        stream.write(f"{line.time} {line.text}\n" if timestamps and line.time else f"{line.text}\n")
-        if follow:
-            stream.flush()
 
-    run_async(_show(invocation, container, emit=emit, follow=follow, tail=tail, previous=previous))
-
-
-async def _show(
-    invocation: Invocation,
-    word: str,
-    *,
-    emit: Callable[[LogLine], None],
-    follow: bool,
-    tail: int | None,
-    previous: bool,
-) -> None:
+async def _show(invocation: Invocation, word: str, wanted: Wanted, writer: LogWriter) -> None:
     async with connected(invocation) as cri:
         container_id = await lookup.find_container(cri, word)
-        if previous:
-            container_id = await _attempt_before(cri, container_id)
-        path = await _log_path(cri, container_id)
-        skip = 0 if tail is None else tail_offset(path, tail)
-        ended = asyncio.Event()
-        watching = asyncio.create_task(_watch(cri, container_id, ended)) if follow else None
-        if not follow:
-            ended.set()
-        try:
-            await follow_log(path, LateParser(word, skip_bytes=skip), emit, ended)
-            if watching is not None:
-                await watching
-        finally:
-            if watching is not None:
-                watching.cancel()
+        if wanted.reopen:
+            request = api.ReopenContainerLogRequest(container_id=container_id)
+            await cri.call(cri.runtime.ReopenContainerLog, request)
+        if wanted.previous:
+            path = await log_before(cri, container_id)
+        else:
+            path = await log_of(cri, container_id, may_come=wanted.follow)
+        watch = LogWatch()
+        with contextlib.closing(watch), contextlib.suppress(LimitReached):
+            follower = LogFollower(path, _tail_of(path, wanted).parser(), writer.write, watch)
+            # An attempt that has a successor writes no more.
+            if wanted.follow and not wanted.previous:
+                await _follow(cri, container_id, follower)
+            else:
+                follower.finish()
+                await follower.run()
+        writer.flush()
 
 
-async def _log_path(cri: CriClient, container_id: str) -> str:
-    """Raises FailedPrecondition when the container has no log, NotFound when it is not here."""
-    request = api.ContainerStatusRequest(container_id=container_id)
-    path = (await cri.call(cri.runtime.ContainerStatus, request)).status.log_path
-    if not path:
-        raise FailedPrecondition(f"container {container_id[:13]} has no log", hint="its pod named no log directory")
+def _tail_of(path: str, wanted: Wanted) -> Tail:
+    """Where to begin. Raises OSError."""
+    if wanted.tail == ALL_LINES:
+        return Tail()
     try:
-        with open(path, "rb"):
-            return path
-    except FileNotFoundError as failure:
-        raise NotFound(
-            f"the log {path} does not exist", hint="has the container started, on this machine?"
-        ) from failure
-
-
-async def _attempt_before(cri: CriClient, container_id: str) -> str:
-    """The container that the given one replaced. Raises NotFound."""
-    listed = await cri.call(cri.runtime.ListContainers, api.ListContainersRequest())
-    this = next((each for each in listed.containers if each.id == container_id), None)
-    if this is None:
-        raise NotFound(f"container {container_id[:13]} is gone")
-    earlier = [
-        each
-        for each in listed.containers
-        if each.pod_sandbox_id == this.pod_sandbox_id
-        and each.metadata.name == this.metadata.name
-        and each.metadata.attempt < this.metadata.attempt
-    ]
-    if not earlier:
-        raise NotFound(f"container {this.metadata.name} has no attempt before this one (it was removed, or never was)")
-    return max(earlier, key=lambda each: each.metadata.attempt).id
-
-
-async def _watch(cri: CriClient, container_id: str, ended: asyncio.Event) -> None:
-    """Set `ended` when the container no longer runs and will not start, or when the runtime cannot be asked."""
-    request = api.ContainerStatusRequest(container_id=container_id)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return Tail()  # all of what comes is the tail of what was there
     try:
-        while True:
-            response = await cri.call(cri.runtime.ContainerStatus, request)
-            if response.status.state in (api.CONTAINER_EXITED, api.CONTAINER_UNKNOWN):
-                return
-            await asyncio.sleep(STATUS_POLL_S)
-    except NotFound:
-        return  # removed: as ended as can be
+        return find_tail(descriptor, wanted.tail, wanted.stream)
     finally:
-        ended.set()
+        os.close(descriptor)
+
+
+async def _follow(cri: CriClient, container_id: str, follower: LogFollower) -> None:
+    """Show the log until the container has ended; also when the runtime cannot be asked, which is raised then."""
+
+    async def until_over() -> None:
+        try:
+            while not await is_over(cri, container_id):  # noqa: ASYNC110 # not every runtime streams events
+                await asyncio.sleep(STATUS_POLL_S)
+        finally:
+            follower.finish()
+
+    watching = asyncio.create_task(until_over(), name=f"watch {container_id[:13]}")
+    try:
+        await follower.run()
+        await watching
+    finally:
+        watching.cancel()
