@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TextIO
 
+from podwright.agent.seed.excerpt import excerpt
 from podwright.api.pull_state import PullState, Seldom, describe_pull
 
 PLAIN_INTERVAL_S = 10.0  # between two lines about a pull that goes on
@@ -140,4 +141,5 @@ def describe(change: ContainerChange) -> str:
         text += f" ({change.reason})"
     if change.attempt:
         text += f", restart {change.attempt}"
-    return text + (f": {change.message.strip()}" if change.message.strip() else "")
+    message = excerpt(change.message)
+    return text + (f": {message}" if message else "")

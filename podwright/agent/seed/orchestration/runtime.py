@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Mapping
 
+from podwright.agent.seed.excerpt import excerpt
 from podwright.agent.seed.manifest.container import Container, LifecycleHandler
 from podwright.agent.seed.orchestration.container import (
     ContainerInputs,
@@ -129,7 +130,7 @@ class PodRuntime:
         call = self._cri.call(self._cri.runtime.ExecSync, request, timeout_s=timeout_s + DEFAULT_TIMEOUT_S)
         response = await call
         if response.exit_code != 0:
-            output = (response.stderr or response.stdout).decode(errors="replace").strip()[-500:]
+            output = excerpt((response.stderr or response.stdout).decode(errors="replace"))
             raise Internal(f"hook {' '.join(hook.exec.command)} ended with code {response.exit_code}: {output}")
 
     async def stop_container(self, container_id: str, grace_s: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from podwright.agent.seed.excerpt import excerpt
 from podwright.agent.seed.manifest.pod import Pod
 from podwright.agent.seed.pods.status import ContainerRecord, PodStatus
 
@@ -20,8 +21,8 @@ class FailedContainer:
     def __str__(self) -> str:
         code = f" exited with code {self.exit_code}" if self.exit_code is not None else " failed"
         reason = f" ({self.reason})" if self.reason else ""
-        message = f": {self.message.strip()}" if self.message.strip() else ""
-        return f"container {self.name}{code}{reason}{message}"
+        message = excerpt(self.message)
+        return f"container {self.name}{code}{reason}" + (f": {message}" if message else "")
 
 
 def is_pod_running(pod: Pod, status: PodStatus) -> bool:
