@@ -6,13 +6,13 @@ import sys
 
 import click
 
-from podwright.api.pulls import followed
 from podwright.cli import options, table
 from podwright.cli.connection import connected, run_async
-from podwright.cli.credentials import CREDENTIALS_VARIABLE, Credentials, find_login, parse_pair
+from podwright.cli.credentials import CREDENTIALS_VARIABLE, Credentials, parse_pair
+from podwright.cli.image_pull import pull
 from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.output import as_data, print_data
-from podwright.cli.pull_display import shown_pull, timed
+from podwright.cli.pull_display import timed
 from podwright.cri.v1 import api_pb2 as api
 
 STDIN_LIMIT_CHARACTERS = 64 * 1024
@@ -28,10 +28,7 @@ STDIN_LIMIT_CHARACTERS = 64 * 1024
 @pass_invocation
 def command(invocation: Invocation, creds_stdin: bool, output: str | None, quiet: bool, reference: str) -> None:
     """Bring the image REFERENCE from its registry."""
-    if creds_stdin:
-        login: Credentials | None = parse_pair(sys.stdin.read(STDIN_LIMIT_CHARACTERS), "standard input")
-    else:
-        login = find_login(reference)
+    login = parse_pair(sys.stdin.read(STDIN_LIMIT_CHARACTERS), "standard input") if creds_stdin else None
     with timed() as taken:
         response, image = run_async(_pull(invocation, reference, login, silent=quiet))
     if output is not None:
@@ -47,18 +44,8 @@ async def _pull(
     invocation: Invocation, reference: str, login: Credentials | None, *, silent: bool
 ) -> tuple[api.PullImageResponse, api.Image]:
     """The response, and the image as the runtime describes it now."""
-    request = api.PullImageRequest(image=api.ImageSpec(image=reference, user_specified_image=reference))
-    if login is not None:
-        request.auth.username = login.username
-        request.auth.password = login.password
-        request.auth.identity_token = login.identity_token
     async with connected(invocation) as cri:
-        if silent:
-            response = await cri.call(cri.images.PullImage, request, timeout_s=None)
-        else:
-            with shown_pull(reference, sys.stderr) as tell:
-                async with followed(cri, reference, tell):
-                    response = await cri.call(cri.images.PullImage, request, timeout_s=None)
+        response = await pull(cri, reference, login=login, shown_on=None if silent else sys.stderr)
         spec = api.ImageSpec(image=response.image_ref)
         status = await cri.call(cri.images.ImageStatus, api.ImageStatusRequest(image=spec))
     return response, status.image
