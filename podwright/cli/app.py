@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import click
+from click.shell_completion import CompletionItem
 
 from podwright import __version__
 from podwright.cli.failures import exit_code_of, report
@@ -32,6 +33,9 @@ class Lazy:
 SECTIONS: dict[str, dict[str, Lazy]] = {
     "Run": {
         "run": Lazy(module="run", help="Run a Pod from a YAML file and show what happens."),
+        "runp": Lazy(module="runp", help="Run a pod sandbox from a CRI config."),
+        "create": Lazy(module="create", help="Create a container in a pod from a CRI config."),
+        "start": Lazy(module="start", help="Start created containers."),
         "serve": Lazy(module="serve", help="Run the CRI server."),
     },
     "Look": {
@@ -41,9 +45,14 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
         "pulls": Lazy(module="pulls", help="Show what is being pulled now, by anyone."),
         "inspect": Lazy(module="inspect", help="Show all about a container, a pod or an image."),
         "stats": Lazy(module="stats", help="Show what containers, or pods, use."),
+        "metrics": Lazy(module="metrics", help="Show the metrics of pods and containers."),
+        "events": Lazy(module="events", help="Show what happens to containers and pods, as it happens."),
         "df": Lazy(module="df", help="Show what images and containers take of the disk."),
+        "imagefsinfo": Lazy(module="imagefsinfo", help="Show the file systems that hold images and containers."),
         "timeline": Lazy(module="timeline", help="Show what the runtime does, and what took how long."),
         "logs": Lazy(module="logs", help="Show what a container wrote."),
+        "info": Lazy(module="info", help="Show whether the runtime is ready, and what it says of itself."),
+        "runtime-config": Lazy(module="runtime_config", help="Show the cgroup driver of the runtime."),
         "version": Lazy(module="version", help="Show the versions of this program and of the runtime."),
     },
     "Change": {
@@ -56,19 +65,38 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
         "exec": Lazy(module="exec", help="Run a command in a container."),
         "attach": Lazy(module="attach", help="Show what a container writes, and pass on what is typed."),
         "port-forward": Lazy(module="port_forward", help="Listen here, and lead connections to a port of a pod."),
+        "update": Lazy(module="update", help="Change the limits of running containers."),
+        "checkpoint": Lazy(module="checkpoint", help="Write a running container into an archive."),
         "stop": Lazy(module="stop", help="Stop containers or pods."),
         "rm": Lazy(module="rm", help="Remove containers or pods."),
+        "update-runtime-config": Lazy(
+            module="update_runtime_config", help="Tell the runtime which addresses pods shall have."
+        ),
     },
     "This machine": {
         "doctor": Lazy(module="doctor", help="Check what this machine lacks to run pods."),
         "conformance": Lazy(module="conformance", help="Check that an endpoint does what a CRI server must."),
         "bench": Lazy(module="bench", help="Measure how fast an endpoint starts pods."),
         "config": Lazy(module="config", help="Print the daemon's effective configuration."),
+        "completion": Lazy(module="completion", help="Print a script with which a shell completes commands."),
     },
 }
 COMMANDS = {name: lazy for section in SECTIONS.values() for name, lazy in section.items()}
+# What crictl has commands of their own for: `stop`, `rm`, `inspect` and `stats` take containers and pods alike.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "inspectp": ("inspect", "--type", "pod"),
+    "inspecti": ("inspect", "--type", "image"),
+    "stopp": ("stop", "--type", "pod"),
+    "rmp": ("rm", "--type", "pod"),
+    "statsp": ("stats", "--pods"),
+    "metricsp": ("metrics", "-o", "json"),
+    "metricdescs": ("metrics", "--descriptors", "-o", "json"),
+}
 
-EPILOG = """Exit codes: 0 success; 1 failure; 2 bad usage or bad input; 130 interrupted. `exec` passes the
+EPILOG = """crictl's other names work too: inspectp, inspecti, stopp, rmp, statsp, metricsp, metricdescs.
+
+\b
+Exit codes: 0 success; 1 failure; 2 bad usage or bad input; 130 interrupted. `exec` passes the
 command's exit code on, and answers 125 when it could not be run; `run` answers 124 when its timeout passed."""
 
 
@@ -89,11 +117,19 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args and args[0] in ALIASES:
+            args = [*ALIASES[args[0]], *args[1:]]
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(args[0], [*COMMANDS, *ALIASES], n=1)
             hint = f"did you mean {near[0]}?" if near else "see podwright --help"
             raise InvalidArgument(f"there is no command {args[0]!r}", hint=hint)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The table's names and help: no command is imported for a key press."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name, help=lazy.help) for name, lazy in COMMANDS.items() if name.startswith(incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 # click's
         for title, commands in SECTIONS.items():

@@ -120,8 +120,12 @@ async def find_image(cri: CriClient, word: str) -> str:
     return _choose_of_kind(word, await image_candidates(cri), "image").id
 
 
-async def find_container_or_pod(cri: CriClient, word: str) -> Candidate:
-    """The container or the sandbox that is meant. Raises NotFound and InvalidArgument."""
+async def find_container_or_pod(cri: CriClient, word: str, kind: Kind | None = None) -> Candidate:
+    """The container or the sandbox that is meant, or that of the given kind. Raises NotFound and InvalidArgument."""
+    if kind == "container":
+        return _choose_of_kind(word, await container_candidates(cri), "container")
+    if kind == "pod":
+        return _choose_of_kind(word, await pod_candidates(cri), "pod")
     candidates = await container_candidates(cri) + await pod_candidates(cri)
     try:
         return choose(word, candidates)

@@ -25,6 +25,11 @@ def quiet_option(what: str) -> Callable[[Function], Function]:
     return click.option("--quiet", "-q", is_flag=True, help=f"Print only the ids of the {what}.")
 
 
+def kind_option(*kinds: str) -> Callable[[Function], Function]:
+    """`--type`, where an ID may name objects of several kinds; None means whatever matches."""
+    return click.option("--type", "kind", type=click.Choice(kinds), help="What ID names; otherwise whatever matches.")
+
+
 whole_ids_option = click.option("--no-trunc", is_flag=True, help="Do not shorten ids.")
 label_option = click.option(
     "--label", "-l", "labels", multiple=True, metavar="KEY=VALUE", help="Only those with this label; may be repeated."

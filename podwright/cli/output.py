@@ -32,15 +32,22 @@ def as_inspection(status: Message, info: Mapping[str, str]) -> dict[str, Any]:
             data[name] = rfc3339(int(data[name]))
     if "stopSignal" in data:
         data["stopSignal"] = data["stopSignal"].removeprefix("SIGNAL_")  # as Go programs name the enum's values
+    return {"info": open_info(info), "status": data}
+
+
+def open_info(info: Mapping[str, str]) -> dict[str, Any]:
+    """A verbose answer's details with their JSON texts opened.
+
+    containerd and CRI-O put everything under one key, "info"; crictl shows its contents, not the key.
+    """
     opened: dict[str, Any] = {}
     for key, text in info.items():
         value = _opened(text)
-        # containerd and CRI-O put everything under one key, "info"; crictl shows its contents, not the key.
         if key == "info" and isinstance(value, dict):
             opened.update(value)
         else:
             opened[key] = value
-    return {"info": opened, "status": data}
+    return opened
 
 
 def print_data(data: object, form: str) -> None:

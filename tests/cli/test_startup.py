@@ -11,7 +11,7 @@ import pytest
 
 from podwright import __version__
 from podwright.cli.app import COMMANDS
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, run_cli
 
 # What --help must not wait for: it answers in well under 200 ms then.
 HEAVY = ("grpc", "aiohttp", "rich", "google.protobuf", "pyroute2", "asyncio")
@@ -53,6 +53,14 @@ async def test_version_option(podwright: Cli) -> None:
         pytest.param(["attach", "--detach-keys", "ctrl-1", "some"], "'ctrl-1' is no key", id="no key"),
         pytest.param(["port-forward", "some", "80:99999"], "'99999', which is no port", id="no port"),
         pytest.param(["rm"], "--all", id="nothing to remove"),
+        pytest.param(["update", "x"], "at least one limit", id="no limit"),
+        pytest.param(["update", "--oom-score-adj", "1001", "x"], "1001", id="no OOM score"),
+        pytest.param(["create", "x", "-", "-"], "standard input", id="one standard input for two"),
+        pytest.param(["runp", "/dev/null"], "PodSandboxConfig", id="no config"),
+        pytest.param(["checkpoint", "x"], "--export", id="no archive"),
+        pytest.param(["stopq"], "did you mean stop", id="unknown alias"),
+        pytest.param(["logs", "--tail", "-2", "x"], "-2", id="no number of lines"),
+        pytest.param(["logs", "--since", "soon", "x"], "no point in time", id="no time"),
         pytest.param(["rm", "--all", "x"], "--all", id="both to remove"),
         pytest.param(["stop", "-t", "-1", "x"], "-1", id="negative timeout"),
         pytest.param(["--endpoint", "tcp://1.2.3.4:5", "ps"], "not a unix socket", id="not a unix socket"),
@@ -84,6 +92,34 @@ async def test_no_daemon_is_one_line_with_a_hint(podwright: Cli, tmp_path: Path,
 
 async def test_exec_without_a_daemon_is_told_from_a_failing_command(podwright: Cli, tmp_path: Path) -> None:
     assert (await podwright("-e", str(tmp_path / "s"), "exec", "a", "--", "true")).code == 125
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("podwright runt", "runtime-config"), ("podwright logs --ta", "--tail"), ("podwright nosuch --ta", "")],
+)
+async def test_what_a_shell_completes(typed: str, offered: str) -> None:
+    env = {"_PODWRIGHT_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    done = await run_cli(env=env)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.strip() == (f"plain,{offered}" if offered else "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+async def test_the_completion_script_asks_this_program(podwright: Cli, shell: str) -> None:
+    done = await podwright("completion", shell)
+    assert f"_PODWRIGHT_COMPLETE={shell}_complete" in done.out
+
+
+def test_completing_a_command_imports_nothing_heavy() -> None:
+    script = (
+        "import os, sys\nfrom podwright.cli.app import run\n"
+        "os.environ.update(_PODWRIGHT_COMPLETE='bash_complete', COMP_WORDS='podwright p', COMP_CWORD='1')\n"
+        f"code = run([])\nprint('loaded:', *(name for name in {HEAVY!r} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=30)
+    assert "plain,pods" in done.stdout
+    assert done.stdout.splitlines()[-1] == "loaded:"
 
 
 async def test_debug_shows_the_traceback(podwright: Cli, tmp_path: Path) -> None:

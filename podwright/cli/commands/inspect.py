@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from podwright.cli import lookup
+from podwright.cli import lookup, options
 from podwright.cli.connection import connected, run_async
 from podwright.cli.invocation import Invocation, pass_invocation
-from podwright.cli.options import PROGRAM_FORMS
 from podwright.cli.output import as_inspection, print_data
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound
@@ -22,8 +21,8 @@ KINDS = ("container", "pod", "image")
 
 @click.command("inspect")
 @click.argument("words", metavar="ID...", nargs=-1, required=True)
-@click.option("--type", "kind", type=click.Choice(KINDS), help="What ID names; otherwise whatever matches.")
-@click.option("--output", "-o", type=click.Choice(PROGRAM_FORMS), default="json", show_default=True)
+@options.kind_option(*KINDS)
+@click.option("--output", "-o", type=click.Choice(options.PROGRAM_FORMS), default="json", show_default=True)
 @pass_invocation
 def command(invocation: Invocation, words: tuple[str, ...], kind: str | None, output: str) -> None:
     """Show all about a container, a pod or an image.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from podwright.cli import lookup
+from podwright.cli import lookup, options
 from podwright.cli.commands.stop import GRACE_S, stop_container, stop_pod
 from podwright.cli.connection import connected, run_async
 from podwright.cli.each import for_each
@@ -21,25 +21,30 @@ if TYPE_CHECKING:
 @click.command("rm")
 @click.option("--force", "-f", is_flag=True, help="Stop what still runs first.")
 @click.option("--all", "-a", "every", is_flag=True, help="Remove every pod with its containers.")
+@options.kind_option("container", "pod")
 @click.argument("words", metavar="ID...", nargs=-1)
 @pass_invocation
-def command(invocation: Invocation, force: bool, every: bool, words: tuple[str, ...]) -> None:
+def command(
+    invocation: Invocation, force: bool, every: bool, kind: lookup.Kind | None, words: tuple[str, ...]
+) -> None:
     """Remove containers or pods (a pod with its containers) and print their ids.
 
     What still runs is not removed without -f.
     """
     if every == bool(words):
         raise click.UsageError("give either ids or --all")
-    run_async(_remove(invocation, words, every=every, force=force))
+    run_async(_remove(invocation, words, every=every, force=force, kind=kind))
 
 
-async def _remove(invocation: Invocation, words: tuple[str, ...], *, every: bool, force: bool) -> None:
+async def _remove(
+    invocation: Invocation, words: tuple[str, ...], *, every: bool, force: bool, kind: lookup.Kind | None
+) -> None:
     async with connected(invocation) as cri:
         if every:
             words = tuple(pod.id for pod in await lookup.pod_candidates(cri))
 
         async def remove_one(word: str) -> str:
-            found = await lookup.find_container_or_pod(cri, word)
+            found = await lookup.find_container_or_pod(cri, word, kind)
             if found.kind == "pod":
                 await _remove_pod(cri, found.id, force=force)
             else:

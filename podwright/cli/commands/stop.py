@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from podwright.cli import lookup
+from podwright.cli import lookup, options
 from podwright.cli.connection import connected, run_async
 from podwright.cli.each import for_each
 from podwright.cli.invocation import Invocation, pass_invocation
@@ -25,21 +25,22 @@ GRACE_S = 10  # what docker and podman give
     "--timeout", "-t", "grace_s", type=click.IntRange(min=0), default=GRACE_S, show_default=True,
     help="Seconds between the stop signal and SIGKILL.",
 )  # fmt: skip
+@options.kind_option("container", "pod")
 @click.argument("words", metavar="ID...", nargs=-1, required=True)
 @pass_invocation
-def command(invocation: Invocation, grace_s: int, words: tuple[str, ...]) -> None:
+def command(invocation: Invocation, grace_s: int, kind: lookup.Kind | None, words: tuple[str, ...]) -> None:
     """Stop containers or pods and print their ids.
 
     A pod's containers are stopped together, each with the grace period; then the pod itself.
     """
-    run_async(_stop(invocation, words, grace_s))
+    run_async(_stop(invocation, words, grace_s, kind))
 
 
-async def _stop(invocation: Invocation, words: tuple[str, ...], grace_s: int) -> None:
+async def _stop(invocation: Invocation, words: tuple[str, ...], grace_s: int, kind: lookup.Kind | None) -> None:
     async with connected(invocation) as cri:
 
         async def stop_one(word: str) -> str:
-            found = await lookup.find_container_or_pod(cri, word)
+            found = await lookup.find_container_or_pod(cri, word, kind)
             if found.kind == "pod":
                 await stop_pod(cri, found.id, grace_s)
             else:

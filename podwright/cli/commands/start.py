@@ -1,0 +1,30 @@
+"""`podwright start`: containers that were created."""
+
+from __future__ import annotations
+
+import click
+
+from podwright.cli import lookup
+from podwright.cli.connection import connected, run_async
+from podwright.cli.each import for_each
+from podwright.cli.invocation import Invocation, pass_invocation
+from podwright.cri.v1 import api_pb2 as api
+
+
+@click.command("start")
+@click.argument("words", metavar="CONTAINER...", nargs=-1, required=True)
+@pass_invocation
+def command(invocation: Invocation, words: tuple[str, ...]) -> None:
+    """Start created containers and print their ids. One that has ended cannot be started again."""
+    run_async(_start(invocation, words))
+
+
+async def _start(invocation: Invocation, words: tuple[str, ...]) -> None:
+    async with connected(invocation) as cri:
+
+        async def start_one(word: str) -> str:
+            container_id = await lookup.find_container(cri, word)
+            await cri.call(cri.runtime.StartContainer, api.StartContainerRequest(container_id=container_id))
+            return container_id
+
+        await for_each(words, start_one)
