@@ -13,11 +13,17 @@ import queue
 import select
 import threading
 from collections.abc import Callable
+from typing import BinaryIO, TextIO
 
 READ_BYTES = 64 * 1024
 KEPT_LIMIT_BYTES = 1024 * 1024
 
 Buffer = bytes | bytearray | memoryview
+
+
+def binary_output(stream: TextIO | None) -> BinaryIO:
+    """Where to write bytes for `sys.stdout` or `sys.stderr`, which is None when our caller has closed it."""
+    return stream.buffer if stream is not None else open(os.devnull, "wb")  # open until we end
 
 
 class FdSource:

@@ -29,7 +29,10 @@ KINDS: dict[int, str] = {
 @options.output_option()
 @pass_invocation
 def command(invocation: Invocation, pod: str | None, as_json: bool, output: str | None) -> None:
-    """Show events of containers and pods as they come, until Ctrl-C."""
+    """Show events of containers and pods as they come, until Ctrl-C.
+
+    containerd 1.7 gives each event to one listener only: a kubelet on it misses what is shown here.
+    """
     form = "json" if as_json else output
     show: Callable[[api.ContainerEventResponse], None] = (
         Lines().show if form is None else lambda event: print_event(event, form)

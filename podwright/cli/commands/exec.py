@@ -11,6 +11,7 @@ from podwright.cli.connection import connected, run_async
 from podwright.cli.failures import CouldNotRun, Leave
 from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.remote_session import Wishes, run_session
+from podwright.cli.stdio import binary_output
 from podwright.cli.terminal import check_terminal
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
@@ -80,8 +81,8 @@ async def _exec_sync(invocation: Invocation, container: str, cmd: tuple[str, ...
             response = await cri.call(cri.runtime.ExecSync, request, timeout_s=timeout_s + REPLY_MARGIN_S)
     except PodwrightError as failure:
         raise CouldNotRun(failure.message, hint=failure.hint) from failure
-    sys.stdout.buffer.write(response.stdout)
-    sys.stdout.buffer.flush()
-    sys.stderr.buffer.write(response.stderr)
-    sys.stderr.buffer.flush()
+    for stream, data in ((sys.stdout, response.stdout), (sys.stderr, response.stderr)):
+        output = binary_output(stream)
+        output.write(data)
+        output.flush()
     return response.exit_code

@@ -18,6 +18,7 @@ from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.log_source import is_over, log_before, log_of
 from podwright.cli.log_writer import LimitReached, LogWriter
 from podwright.cli.since import parse_since
+from podwright.cli.stdio import binary_output
 from podwright.cri.v1 import api_pb2 as api
 from podwright.crilog.follow import LogFollower, LogWatch
 from podwright.crilog.records import Stream
@@ -75,8 +76,8 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
     The log is a file of this machine; an endpoint on another one cannot be read.
     """
     writer = LogWriter(
-        out=sys.stdout.buffer,
-        err=sys.stderr.buffer,
+        out=binary_output(sys.stdout),
+        err=binary_output(sys.stderr),
         timestamps=timestamps,
         since_ns=parse_since(since, time.time_ns()) if since is not None else None,
         stream=stream,
@@ -128,7 +129,8 @@ async def _follow(cri: CriClient, container_id: str, follower: LogFollower) -> N
 
     async def until_over() -> None:
         try:
-            while not await is_over(cri, container_id):  # noqa: ASYNC110 # not every runtime streams events
+            # Not by GetContainerEvents: containerd 1.7 gives each event to one listener, and a kubelet would miss it.
+            while not await is_over(cri, container_id):  # noqa: ASYNC110 # as the line above says
                 await asyncio.sleep(STATUS_POLL_S)
         finally:
             follower.finish()

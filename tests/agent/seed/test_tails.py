@@ -9,6 +9,7 @@ from unittest.mock import patch
 from podwright.agent.seed import tails
 from podwright.agent.seed.reporter import LogLine
 from podwright.agent.seed.tails import LogTails
+from podwright.crilog.follow import LogFollower
 
 TIME = "2026-01-02T03:04:05Z"
 
@@ -44,7 +45,7 @@ async def test_a_log_that_does_not_end_is_given_up_once_and_for_all(tmp_path: Pa
     write(tmp_path, "a/0.log", "text")
     followed = LogTails(str(tmp_path), lambda line: None)
     with (
-        patch.object(tails.LogFollower, "finish", lambda self: None),
+        patch.object(LogFollower, "finish", lambda self: None),
         patch.object(tails, "FINISH_TIMEOUT_S", 0.05),
     ):
         await followed.finish("a", 0)
