@@ -55,14 +55,16 @@ class LineParser:
         """Lines that `data` completes."""
         *records, self._rest = (self._rest + data).split(b"\n")
         for record in records:
-            yield from self._take(record, newline=True)
+            if (line := self._take(record, newline=True)) is not None:
+                yield line
         if len(self._rest) > 2 * LINE_LIMIT_BYTES:  # no runtime writes such records
             yield from self.end_file()
 
     def end_file(self) -> Iterator[Line]:
         """The file ends here and another goes on: a record without its newline stays without it."""
         record, self._rest = self._rest, b""
-        yield from self._take(record, newline=False)
+        if (line := self._take(record, newline=False)) is not None:
+            yield line
 
     def flush(self) -> Iterator[Line]:
         """What is left at the end: lines that never got their end."""
@@ -71,16 +73,15 @@ class LineParser:
         for stream, line in begun.items():
             yield Line(time=line.time, stream=stream, text=b"".join(line.parts), ended=False)
 
-    def _take(self, data: bytes, *, newline: bool) -> Iterator[Line]:
+    def _take(self, data: bytes, *, newline: bool) -> Line | None:
         begin = self.position
         self.position += len(data) + newline
         record = parse_record(data)
         if not data or begin < self.shown_from.get(record.stream if record else None, 0):
-            return
+            return None
         if record is None:
-            yield Line(time="", stream="stderr", text=data, ended=newline)
-        elif (line := self._join(record)) is not None:
-            yield line
+            return Line(time="", stream="stderr", text=data, ended=newline)
+        return self._join(record)
 
     def _join(self, record: Record) -> Line | None:
         begun = self._begun.pop(record.stream, None) or _Begun(record.time.decode(errors="replace"), [], 0)
