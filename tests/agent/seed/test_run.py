@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from podwright.agent.seed.orchestration.identity import POD_UID
+from podwright.agent.seed.reporter import describe
 from podwright.cri.v1 import api_pb2 as api
 from tests.agent.seed.conftest import PodFiles
 from tests.agent.seed.recording import RecordingReporter
@@ -95,6 +96,16 @@ async def test_a_failing_container_is_named(pod_files: PodFiles) -> None:
     assert run.told.errors == ["container bad exited with code 3 (Error): the disk of dreams is full"]
     assert run.told.states("good") == ["running", "exited:0"]
     await assert_nothing_left(pod_files)
+
+
+async def test_a_long_termination_message_does_not_fill_the_screen(pod_files: PodFiles) -> None:
+    run = pod_files.run(pod(shell("yes no | head -n 1365 > /dev/termination-log; exit 3")))
+    assert await run.code() == 1
+    (ended,) = [change for change in run.told.changes if change.exit_code == 3]
+    assert len(ended.message.splitlines()) > 1000
+    shown = [describe(ended), *run.told.errors]
+    assert len(shown) > 1
+    assert all("no\n[" in text and len(text.splitlines()) <= 10 for text in shown)
 
 
 async def test_a_failing_init_container_ends_the_pod(pod_files: PodFiles) -> None:
