@@ -13,8 +13,14 @@ from collections.abc import Callable
 from podwright.linux import libc
 
 IN_MODIFY = 0x2
+IN_ATTRIB = 0x4
+IN_CLOSE_WRITE = 0x8
+IN_MOVED_FROM = 0x40
 IN_MOVED_TO = 0x80
 IN_CREATE = 0x100
+IN_DELETE = 0x200
+IN_DELETE_SELF = 0x400
+IN_MOVE_SELF = 0x800
 IN_Q_OVERFLOW = 0x4000
 
 _EVENT = struct.Struct("iIII")  # watch, mask, cookie, length of the name that follows

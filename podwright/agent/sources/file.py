@@ -9,18 +9,19 @@ not end a pod.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import stat
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from asyncinotify import Inotify, Mask
-
 from podwright.agent.sources.changes import FILE
 from podwright.agent.sources.static import static_pod
 from podwright.errors import InvalidArgument, PodwrightError
 from podwright.k8s.objects import Pod
+from podwright.linux import inotify
+from podwright.linux.inotify import Inotify
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +29,14 @@ SIZE_LIMIT_BYTES = 10 * 1024 * 1024
 SETTLE_S = 0.02  # for a burst of notices
 REARM_S = 1.0
 CHANGES = (
-    Mask.CLOSE_WRITE
-    | Mask.CREATE
-    | Mask.ATTRIB
-    | Mask.MOVED_FROM
-    | Mask.MOVED_TO
-    | Mask.DELETE
-    | Mask.DELETE_SELF
-    | Mask.MOVE_SELF
+    inotify.IN_CLOSE_WRITE
+    | inotify.IN_CREATE
+    | inotify.IN_ATTRIB
+    | inotify.IN_MOVED_FROM
+    | inotify.IN_MOVED_TO
+    | inotify.IN_DELETE
+    | inotify.IN_DELETE_SELF
+    | inotify.IN_MOVE_SELF
 )
 
 ReadPod = Callable[[bytes, str], Pod]
@@ -64,13 +65,14 @@ class FileSource:
 
     async def sets(self) -> AsyncIterator[list[Pod]]:
         """The complete set of pods, whenever something may have changed. Without end."""
+        changed = asyncio.Event()
         while True:
             try:
-                with Inotify() as notices:
-                    watched = self._watch(notices)
+                with contextlib.closing(Inotify()) as notices:
+                    watched = self._watch(notices, changed)
                     yield self.read()
                     while watched:
-                        await self._wait(notices)
+                        await self._wait(changed)
                         yield self.read()
                         watched = not self._problem
             except OSError as failure:  # such as no inotify instances left
@@ -78,27 +80,23 @@ class FileSource:
                 yield self.read()
             await asyncio.sleep(min(REARM_S, self._period_s))
 
-    def _watch(self, notices: Inotify) -> bool:
+    def _watch(self, notices: Inotify, changed: asyncio.Event) -> bool:
         """Whether there is something to watch: a path that does not exist yet is looked for each second."""
         try:
-            notices.add_watch(self._path, CHANGES)
+            notices.add(self._path, CHANGES, changed.set)
         except FileNotFoundError:
             return False
         return True
 
-    async def _wait(self, notices: Inotify) -> None:
-        """Until a notice, and the end of its burst; or until it is time to look anyway."""
+    async def _wait(self, changed: asyncio.Event) -> None:
+        """Until a notice, and a moment more for those that come with it; or until it is time to look anyway."""
         try:
             async with asyncio.timeout(self._period_s):
-                await notices.get()
+                await changed.wait()
         except TimeoutError:
             return
-        try:
-            async with asyncio.timeout(SETTLE_S):
-                while True:
-                    await notices.get()
-        except TimeoutError:
-            return
+        await asyncio.sleep(SETTLE_S)
+        changed.clear()
 
     def read(self) -> list[Pod]:
         """The pods that the path holds now.

@@ -227,7 +227,7 @@ def test_grace(fields: dict[str, int], kill_s: int | None, expected: int) -> Non
         pytest.param(None, 60, 90, id="success"),
         pytest.param(NetworkNotReady("no network"), 1, 1.5, id="network not ready"),
         pytest.param(Internal("broken"), 10, 15, id="any failure"),
-        pytest.param(BackOff("crashed", until_ns=START_NS + 21 * 10**9), 20, 31, id="a back-off"),
+        pytest.param(BackOff("crashed", until_ns=START_NS + 21 * 10**9), 20, 32, id="a back-off"),
         pytest.param(BackOff("crashed", until_ns=START_NS + 10**13), 60, 90, id="a long back-off"),
         pytest.param(ValueError("a bug"), 10, 15, id="a bug"),
     ],
