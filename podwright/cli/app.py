@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
     "Run": {
         "run": Lazy(module="run", help="Run a Pod from a YAML file and show what happens."),
         "serve": Lazy(module="serve", help="Run the CRI server."),
+        "agent": Lazy(module="agent", help="Run the node agent, with a kubelet's flags and files."),
     },
     "Look": {
         "pods": Lazy(module="pods", help="List pod sandboxes."),
