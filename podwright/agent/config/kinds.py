@@ -96,12 +96,15 @@ def _list_of(item: Decoder) -> Decoder:
     return decode
 
 
-def _map_of(item: Decoder) -> Decoder:
+def _map_of(item: Decoder, zero: Any) -> Decoder:
+    """An entry that is null gets Go's zero value, or in a drop-in removes the entry."""
+
     def decode(raw: Any, path: str, reading: Reading) -> Any:
         if not isinstance(raw, dict):
             reading.wrong_kind(path, "a mapping", raw)
             return None
-        return {key: item(entry, f"{path}[{key}]", reading) for key, entry in raw.items()}
+        given = {key: entry for key, entry in raw.items() if entry is not None}
+        return dict.fromkeys(raw, zero) | {key: item(entry, f"{path}[{key}]", reading) for key, entry in given.items()}
 
     return decode
 
@@ -129,8 +132,8 @@ def _list_kind(name: str, item: Decoder, flag: FlagSyntax, encode: Callable[[Any
     return Kind(name=name, zero=None, decode=_list_of(item), flag=flag, encode=encode)
 
 
-def _map_kind(name: str, item: Decoder, flag: FlagSyntax) -> Kind:
-    return Kind(name=name, zero=None, decode=_map_of(item), flag=flag, encode=dict)
+def _map_kind(name: str, item: Decoder, zero: Any, flag: FlagSyntax) -> Kind:
+    return Kind(name=name, zero=None, decode=_map_of(item, zero), flag=flag, encode=dict)
 
 
 def _records_kind(name: str, flag: FlagSyntax = flag_syntax.text, **members: Kind) -> Kind:
@@ -181,16 +184,16 @@ ADDRESS = replace(TEXT, name="address", flag=flag_syntax.address)
 VERSION = replace(TEXT, name="true|false|raw", bare="true")
 TEXTS = _list_kind("list", _TEXT, flag_syntax.listed)
 NUMBERS = _list_kind("list of numbers", INT32.decode, flag_syntax.listed)
-TEXT_MAP = _map_kind("key=value,...", _TEXT, flag_syntax.mapping)
-SINGLE_PAIRS = _map_kind("key=value", _TEXT, flag_syntax.single_pair)
-THRESHOLDS = _map_kind("signal<value,...", _TEXT, flag_syntax.thresholds)
-LABELS = _map_kind("key=value,...", _TEXT, flag_syntax.labels)
-GATES = _map_kind("Gate=true|false,...", BOOLEAN.decode, flag_syntax.gates)
+TEXT_MAP = _map_kind("key=value,...", _TEXT, "", flag_syntax.mapping)
+SINGLE_PAIRS = _map_kind("key=value", _TEXT, "", flag_syntax.single_pair)
+THRESHOLDS = _map_kind("signal<value,...", _TEXT, "", flag_syntax.thresholds)
+LABELS = _map_kind("key=value,...", _TEXT, "", flag_syntax.labels)
+GATES = _map_kind("Gate=true|false,...", BOOLEAN.decode, False, flag_syntax.gates)
 HEADERS = replace(
-    _map_kind("name:value,...", TEXTS.decode, flag_syntax.headers),
+    _map_kind("name:value,...", TEXTS.decode, (), flag_syntax.headers),
     encode=lambda headers: {name: list(values) for name, values in headers.items()},
 )
-QUANTITY_MAP = _map_kind("key=quantity,...", _quantity, flag_syntax.mapping)
+QUANTITY_MAP = _map_kind("key=quantity,...", _quantity, "0", flag_syntax.mapping)
 VERBOSITIES = _records_kind("pattern=N,...", flag_syntax.verbosities, filePattern=TEXT, verbosity=UINT32)
 TAINTS = _records_kind("key=value:Effect,...", flag_syntax.taints, key=TEXT, value=TEXT, effect=TEXT, timeAdded=TEXT)
 RESERVATIONS = _records_kind("node:type=size,...", flag_syntax.reservations, numaNode=INT32, limits=QUANTITY_MAP)

@@ -108,7 +108,8 @@ def load(occurrences: Sequence[Occurrence], *, unified_cgroups: bool) -> Loaded:
     if folder:
         values = loader.merged(values, folder, flag_gates)
     chosen = (values["featureGates"] or {}) | flag_gates
-    values = apply(values, occurrences) | {"featureGates": chosen or None}
+    if path or folder:
+        values = apply(values, occurrences) | {"featureGates": chosen or None}
     _refuse("featureGates", gates.problems(chosen))
     _refuse("configuration", validation.problems(values, gates.enabled(chosen), unified_cgroups=unified_cgroups))
     config = build(AgentConfig, values)
