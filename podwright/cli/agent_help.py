@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import click
 
 from podwright.agent.config.setting import Setting
@@ -80,4 +82,13 @@ def write_help(formatter: click.HelpFormatter) -> None:
         ("Fields that are accepted and not honoured", [field.key for field in FIELDS if not field.honoured]),
     ):
         with formatter.section(title):
-            formatter.write_text(", ".join(names))
+            formatter.write(f"{_wrapped(names, formatter)}\n")
+
+
+def _wrapped(names: list[str], formatter: click.HelpFormatter) -> str:
+    """A paragraph that breaks no name; click would break them at their hyphens."""
+    indent = " " * formatter.current_indent
+    text = ", ".join(names)
+    return textwrap.fill(
+        text, formatter.width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )

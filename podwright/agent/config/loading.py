@@ -77,7 +77,7 @@ class _Loader:
         given |= {
             setting.key: os.path.normpath(os.path.join(folder, given[setting.key]))
             for setting in FIELDS
-            if setting.path and given.get(setting.key)
+            if setting.path and given.get(setting.key) and not given[setting.key].startswith("/")
         }
         return with_file_eviction(_complete(given, flag_gates))
 

@@ -76,11 +76,15 @@ def test_feature_gates_of_files_and_flags_add_up_and_flags_win(write: Write) -> 
 
 
 def test_relative_paths_are_relative_to_the_file_but_not_in_drop_ins(write: Write, tmp_path: Path) -> None:
-    file = write("kubelet.yaml", "staticPodPath: ../pods\nresolvConf: ''\npodLogsDir: /var/log/pods\n")
+    file = write(
+        "kubelet.yaml",
+        "staticPodPath: ../pods\nresolvConf: ''\nvolumePluginDir: /plugins/\npodLogsDir: /var/log/pods\n",
+    )
     write("d/1.conf", "tlsCertFile: cert.pem\n")
     config = _load("--config", file, "--config-dir", str(tmp_path / "d")).config
     assert config.sources.static_pod_path == str(tmp_path.parent / "pods")
     assert config.network.resolver_config == ""
+    assert config.volumes.plugin_dir == "/plugins/"
     assert config.security.tls_cert_file == "cert.pem"
 
 
