@@ -2,9 +2,9 @@
 
 python -m tools.kubelet_facts SOURCES    write tests/agent/config/kubelet.tsv and podwright/agent/config/known_gates.py
 
-SOURCES is a checkout of kubernetes/kubernetes. The first file holds the fields and flags that a test compares with
-`podwright.agent.config.settings`; the second is the feature gates. Names, types and defaults are facts and are all
-that is taken.
+SOURCES is a checkout of kubernetes/kubernetes; run `make format` afterwards. The first file holds the fields and flags
+that a test compares with `podwright.agent.config.settings`; the second is the feature gates. Only facts are taken:
+names, types and defaults.
 """
 
 from __future__ import annotations

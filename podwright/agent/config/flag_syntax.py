@@ -12,9 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from podwright.agent.config.api_shapes import is_label_key, is_label_value, parse_nano
 from podwright.agent.config.go_duration import parse_duration
-from podwright.agent.manifest.names import is_label_key, is_label_value
-from podwright.agent.manifest.quantity import parse_nano
 from podwright.errors import InvalidArgument
 
 FlagSyntax = Callable[[str, Any, bool], Any]

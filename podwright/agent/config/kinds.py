@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from podwright.agent.config import flag_syntax
+from podwright.agent.config.api_shapes import parse_nano
 from podwright.agent.config.flag_syntax import FlagSyntax
 from podwright.agent.config.go_duration import format_duration, parse_duration
 from podwright.agent.config.reading import Reading
-from podwright.agent.manifest.quantity import parse_nano
 from podwright.errors import InvalidArgument
 
 Decoder = Callable[[Any, str, Reading], Any]

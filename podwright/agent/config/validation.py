@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from podwright.agent.config import validation_images, validation_managers, validation_node
+from podwright.agent.config.api_shapes import parse_nano
 from podwright.agent.config.go_duration import SECOND_NS, format_duration
 from podwright.agent.config.settings import BY_KEY
 from podwright.agent.config.values import Values
-from podwright.agent.manifest.quantity import parse_nano
 
 Gates = Mapping[str, bool]
 
@@ -54,7 +54,10 @@ _CHOICES = {
     "memoryReservationPolicy": ("None", "TieredReservation"),
     "memorySwap.swapBehavior": ("", "NoSwap", "LimitedSwap"),
     "logging.format": ("text", "json"),
-    # The kubelet refuses other values of these three when it starts, not when it validates.
+    # The kubelet refuses other values of these when it starts, not when it validates.
+    "cpuManagerPolicy": ("none", "static"),
+    "memoryManagerPolicy": ("None", "Static"),
+    "configMapAndSecretChangeDetectionStrategy": ("Get", "Cache", "Watch"),
     "cgroupDriver": ("cgroupfs", "systemd"),
     "authorization.mode": ("AlwaysAllow", "Webhook"),
     "tlsMinVersion": ("", "VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from podwright.agent.config.api_shapes import is_label_key, is_label_value
 from podwright.agent.config.flag_syntax import TAINT_EFFECTS
 from podwright.agent.config.values import Values
-from podwright.agent.manifest.names import is_label_key, is_label_value
 
 IDS_UNIT = 65536
 # Labels of Kubernetes' own name space that a node may give itself (k8s.io/kubelet/pkg/apis/well_known_labels.go).
@@ -30,6 +30,8 @@ def problems(values: Values, *, unified_cgroups: bool) -> list[str]:
     """What is wrong with the node's own settings on a host with or without cgroup v2."""
     found = [*_host(values, unified_cgroups=unified_cgroups), *_user_namespaces(values)]
     found += [problem for key, value in (values["--node-labels"] or {}).items() for problem in _label(key, value)]
+    if values["--exit-on-lock-contention"] and not values["--lock-file"]:
+        found.append("--exit-on-lock-contention needs --lock-file")
     return found + _taints(values)
 
 

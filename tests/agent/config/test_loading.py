@@ -228,7 +228,15 @@ def test_gates_are_checked_wherever_they_stand(write: Write) -> None:
         _load("--config", write("kubelet.yaml", "featureGates: {NodeSwap: false}\n"))
 
 
-def test_all_problems_of_the_whole_are_told_at_once() -> None:
+def test_a_gate_of_the_file_may_need_one_of_the_flags(write: Write) -> None:
+    file = write("kubelet.yaml", "featureGates: {WorkloadAwarePreemption: true}\n")
+    loaded = _load("--config", file, "--feature-gates=GangScheduling=true,GenericWorkload=true")
+    assert loaded.config.feature_gates["WorkloadAwarePreemption"]
+    with pytest.raises(InvalidArgument, match="needs GangScheduling"):
+        _load("--config", file)
+
+
+def test_all_problems_of_the_whole_are_named_at_once() -> None:
     with pytest.raises(InvalidArgument, match=r"configuration: .*maxPods.*; port"):
         _load("--max-pods=-1", "--port=0")
 
