@@ -42,6 +42,7 @@ class _Loader:
 
     lenient: bool
     warnings: list[str] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
 
     def file(self, path: str, *, drop_in: bool) -> tuple[Document, Values]:
         """A file's document and its fields. Raises ConfigError."""
@@ -64,11 +65,12 @@ class _Loader:
         return document, values
 
     def note_ignored(self, source: str, settings: Iterable[Setting], *, by_flag: bool = False) -> None:
-        """Name what is set but not honoured, once per source."""
-        idle = (setting for setting in settings if not setting.honoured)
-        ignored = dict.fromkeys(f"--{setting.flag}" if by_flag else setting.key for setting in idle)
-        if ignored:
-            self.warnings.append(f"{source}: not honoured: {', '.join(ignored)}")
+        """Name what is set but not honoured, if no source before this one set it."""
+        idle = [setting for setting in settings if not setting.honoured and setting.key not in self.named]
+        self.named |= {setting.key for setting in idle}
+        names = dict.fromkeys(f"--{setting.flag}" if by_flag else setting.key for setting in idle)
+        if names:
+            self.warnings.append(f"{source}: not honoured: {', '.join(names)}")
 
     def base(self, path: str, flag_gates: dict[str, bool]) -> Values:
         """The file of --config, complete."""
