@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
         "create": Lazy(module="create", help="Create a container in a pod from a CRI config."),
         "start": Lazy(module="start", help="Start created containers."),
         "serve": Lazy(module="serve", help="Run the CRI server."),
+        "agent": Lazy(module="agent", help="Run the node agent, with a kubelet's flags and files."),
     },
     "Look": {
         "pods": Lazy(module="pods", help="List pod sandboxes."),

@@ -1,0 +1,78 @@
+"""A command line in the kubelet's spelling, which is pflag's: `--name=value`, `--name value`, `--boolean`, `-v 4`.
+
+Underscores in names count as hyphens (component-base's WordSepNormalizeFunc). Nothing but flags is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from podwright.agent.config.reading import nearest
+from podwright.agent.config.setting import Setting
+from podwright.agent.config.settings import BY_FLAG
+from podwright.agent.config.values import Values
+from podwright.errors import InvalidArgument
+
+SHORTHANDS = {"v": "v", "h": "help"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occurrence:
+    """One flag as it was given."""
+
+    setting: Setting
+    text: str
+
+
+def parse_command_line(arguments: Sequence[str]) -> tuple[Occurrence, ...]:
+    """The flags in their order. Raises InvalidArgument for one that does not exist and for anything else."""
+    found = []
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if word == "--" and not rest:
+            break
+        if word in {"", "-", "--"} or not word.startswith("-"):
+            raise InvalidArgument(f"unexpected argument {(rest[0] if word == '--' else word)!r}", hint="flags only")
+        setting, text = _long(word) if word.startswith("--") else _short(word)
+        if text is None:
+            text = setting.kind.bare
+        if text is None:
+            if not rest:
+                raise InvalidArgument(f"flag --{setting.flag} needs a value: {setting.kind.name}")
+            text = rest.pop(0)
+        found.append(Occurrence(setting=setting, text=text))
+    return tuple(found)
+
+
+def _long(word: str) -> tuple[Setting, str | None]:
+    name, equals, text = word[2:].partition("=")
+    setting = BY_FLAG.get(name.replace("_", "-"))
+    if setting is None:
+        near = nearest(name.replace("_", "-"), BY_FLAG)
+        raise InvalidArgument(f"there is no flag --{name}", hint=f"did you mean --{near}?" if near else "see --help")
+    return setting, text if equals else None
+
+
+def _short(word: str) -> tuple[Setting, str | None]:
+    name = SHORTHANDS.get(word[1])
+    if name is None:
+        near = nearest(word[1:].partition("=")[0].replace("_", "-"), BY_FLAG)
+        raise InvalidArgument(f"there is no flag {word}", hint=f"did you mean --{near}?" if near else "see --help")
+    return BY_FLAG[name], word[2:].removeprefix("=") or None
+
+
+def apply(values: Values, occurrences: Iterable[Occurrence]) -> Values:
+    """`values` with what the flags say. Raises InvalidArgument for a value that a flag does not take."""
+    changed = dict(values)
+    seen: set[str] = set()
+    for occurrence in occurrences:
+        setting = occurrence.setting
+        try:
+            value = setting.kind.flag(occurrence.text, changed.get(setting.key), setting.key not in seen)
+            changed[setting.key] = setting.kind.check_limits(value)
+        except InvalidArgument as failure:
+            raise InvalidArgument(f"flag --{setting.flag}: {failure.message}", hint=failure.hint) from failure
+        seen.add(setting.key)
+    return changed

@@ -1,0 +1,108 @@
+"""The parts of AgentConfig that divide the machine's resources, and say what happens when they run out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from podwright.agent.config.structure import mapping, nano_mapping, nano_quantities, plain, seconds, source, texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryReservation:
+    """Memory of a NUMA node that pods do not get, in billionths of a byte by resource."""
+
+    numa_node: int
+    limits_nano: Mapping[str, int]
+
+
+def _reservations(entries: tuple[dict[str, Any], ...] | None) -> tuple[MemoryReservation, ...]:
+    return tuple(
+        MemoryReservation(numa_node=entry.get("numaNode", 0), limits_nano=nano_quantities(entry.get("limits")))
+        for entry in entries or ()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cgroups:
+    """The tree of cgroups, and what is enforced in it."""
+
+    driver: str = plain("cgroupDriver")
+    root: str = plain("cgroupRoot")
+    per_qos: bool = plain("cgroupsPerQOS")
+    kubelet: str = plain("kubeletCgroups")
+    system: str = plain("systemCgroups")
+    fail_on_v1: bool = plain("failCgroupV1")
+    cpu_cfs_quota: bool = plain("cpuCFSQuota")
+    cpu_cfs_quota_period_s: float = seconds("cpuCFSQuotaPeriod")
+    single_process_oom_kill: bool | None = plain("singleProcessOOMKill")
+    memory_throttling_factor: float = plain("memoryThrottlingFactor")
+    memory_reservation_policy: str = plain("memoryReservationPolicy")
+    swap_behavior: str = plain("memorySwap.swapBehavior")
+    fail_swap_on: bool = plain("failSwapOn")
+    qos_reserved: Mapping[str, str] = mapping("qosReserved")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """What pods do not get; quantities in billionths of their unit."""
+
+    system_nano: Mapping[str, int] = nano_mapping("systemReserved")
+    kube_nano: Mapping[str, int] = nano_mapping("kubeReserved")
+    system_cgroup: str = plain("systemReservedCgroup")
+    kube_cgroup: str = plain("kubeReservedCgroup")
+    cpus: str = plain("reservedSystemCPUs")
+    memory: tuple[MemoryReservation, ...] = source("reservedMemory", convert=_reservations)
+    enforced: tuple[str, ...] = texts("enforceNodeAllocatable")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Managers:
+    """The CPU, memory and topology managers."""
+
+    cpu_policy: str = plain("cpuManagerPolicy")
+    cpu_policy_options: Mapping[str, str] = mapping("cpuManagerPolicyOptions")
+    cpu_reconcile_period_s: float = seconds("cpuManagerReconcilePeriod")
+    memory_policy: str = plain("memoryManagerPolicy")
+    topology_policy: str = plain("topologyManagerPolicy")
+    topology_scope: str = plain("topologyManagerScope")
+    topology_policy_options: Mapping[str, str] = mapping("topologyManagerPolicyOptions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eviction:
+    """When pods have to go; thresholds as they are written, by signal."""
+
+    hard: Mapping[str, str] = mapping("evictionHard")
+    soft: Mapping[str, str] = mapping("evictionSoft")
+    soft_grace_period: Mapping[str, str] = mapping("evictionSoftGracePeriod")
+    minimum_reclaim: Mapping[str, str] = mapping("evictionMinimumReclaim")
+    pressure_transition_period_s: float = seconds("evictionPressureTransitionPeriod")
+    max_pod_grace_period_s: int = plain("evictionMaxPodGracePeriod")
+    kernel_memcg_notification: bool = plain("kernelMemcgNotification")
+    local_storage_isolation: bool = plain("localStorageCapacityIsolation")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriorityGrace:
+    """How long pods of this priority and above have when the node shuts down."""
+
+    priority: int
+    grace_s: int
+
+
+def _graces(entries: tuple[dict[str, Any], ...] | None) -> tuple[PriorityGrace, ...]:
+    return tuple(
+        PriorityGrace(priority=entry.get("priority", 0), grace_s=entry.get("shutdownGracePeriodSeconds", 0))
+        for entry in entries or ()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shutdown:
+    """What pods get when the node shuts down."""
+
+    grace_s: float = seconds("shutdownGracePeriod")
+    critical_grace_s: float = seconds("shutdownGracePeriodCriticalPods")
+    grace_by_priority: tuple[PriorityGrace, ...] = source("shutdownGracePeriodByPodPriority", convert=_graces)

@@ -1,0 +1,127 @@
+"""The parts of AgentConfig that face the cluster: the node, the API, the servers, the process itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from podwright.agent.config.structure import addresses, mapping, plain, seconds, source, texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taint:
+    """A taint that the node registers with."""
+
+    key: str
+    value: str
+    effect: str
+
+
+def _taints(entries: tuple[dict[str, Any], ...] | None) -> tuple[Taint, ...]:
+    keys = ("key", "value", "effect")
+    return tuple(Taint(**{key: entry.get(key, "") for key in keys}) for entry in entries or ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileVerbosity:
+    """A log level of its own for files whose names fit a pattern."""
+
+    pattern: str
+    level: int
+
+
+def _verbosities(entries: tuple[dict[str, Any], ...] | None) -> tuple[FileVerbosity, ...]:
+    return tuple(
+        FileVerbosity(pattern=entry.get("filePattern", ""), level=entry.get("verbosity", 0)) for entry in entries or ()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """This node, as it registers and reports. An empty `hostname_override` is the host's own name."""
+
+    hostname_override: str = plain("--hostname-override")
+    ips: tuple[str, ...] = source("--node-ip", convert=addresses)
+    labels: Mapping[str, str] = mapping("--node-labels")
+    taints: tuple[Taint, ...] = source("registerWithTaints", convert=_taints)
+    register: bool = plain("registerNode")
+    provider_id: str = plain("providerID")
+    cloud_provider: str = plain("--cloud-provider")
+    status_update_frequency_s: float = seconds("nodeStatusUpdateFrequency")
+    status_report_frequency_s: float = seconds("nodeStatusReportFrequency")
+    lease_duration_s: int = plain("nodeLeaseDurationSeconds")
+    status_max_images: int = plain("nodeStatusMaxImages")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """The API server. Without a `kubeconfig` the agent stands alone."""
+
+    kubeconfig: str = plain("--kubeconfig")
+    bootstrap_kubeconfig: str = plain("--bootstrap-kubeconfig")
+    content_type: str = plain("contentType")
+    qps: int = plain("kubeAPIQPS")
+    burst: int = plain("kubeAPIBurst")
+    event_qps: int = plain("eventRecordQPS")
+    event_burst: int = plain("eventBurst")
+    change_detection: str = plain("configMapAndSecretChangeDetectionStrategy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """The servers: the authenticated one, the read-only one, and /healthz; a port of 0 is off."""
+
+    enabled: bool = plain("enableServer")
+    address: str = plain("address")
+    port: int = plain("port")
+    read_only_port: int = plain("readOnlyPort")
+    healthz_address: str = plain("healthzBindAddress")
+    healthz_port: int = plain("healthzPort")
+    streaming_idle_timeout_s: float = seconds("streamingConnectionIdleTimeout")
+    debugging_handlers: bool = plain("enableDebuggingHandlers")
+    profiling_handler: bool = plain("enableProfilingHandler")
+    debug_flags_handler: bool = plain("enableDebugFlagsHandler")
+    system_log_handler: bool = plain("enableSystemLogHandler")
+    system_log_query: bool = plain("enableSystemLogQuery")
+    contention_profiling: bool = plain("enableContentionProfiling")
+    show_hidden_metrics_for_version: str = plain("showHiddenMetricsForVersion")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """Certificates of the server, and who may use it."""
+
+    cert_dir: str = plain("--cert-dir")
+    tls_cert_file: str = plain("tlsCertFile")
+    tls_key_file: str = plain("tlsPrivateKeyFile")
+    tls_cipher_suites: tuple[str, ...] = texts("tlsCipherSuites")
+    tls_curve_ids: tuple[int, ...] = texts("tlsCurvePreferences")
+    tls_min_version: str = plain("tlsMinVersion")
+    rotate_client_certificate: bool = plain("rotateCertificates")
+    server_tls_bootstrap: bool = plain("serverTLSBootstrap")
+    client_ca_file: str = plain("authentication.x509.clientCAFile")
+    anonymous: bool = plain("authentication.anonymous.enabled")
+    token_webhook: bool = plain("authentication.webhook.enabled")
+    token_cache_ttl_s: float = seconds("authentication.webhook.cacheTTL")
+    authorization_mode: str = plain("authorization.mode")
+    authorized_cache_ttl_s: float = seconds("authorization.webhook.cacheAuthorizedTTL")
+    unauthorized_cache_ttl_s: float = seconds("authorization.webhook.cacheUnauthorizedTTL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """The agent's own process: its files, its log, its place on the host."""
+
+    root_dir: str = plain("--root-dir")
+    lock_file: str = plain("--lock-file")
+    exit_on_lock_contention: bool = plain("--exit-on-lock-contention")
+    oom_score_adj: int = plain("oomScoreAdj")
+    max_open_files: int = plain("maxOpenFiles")
+    protect_kernel_defaults: bool = plain("protectKernelDefaults")
+    verbosity: int = plain("logging.verbosity")
+    file_verbosities: tuple[FileVerbosity, ...] = source("logging.vmodule", convert=_verbosities)
+    log_format: str = plain("logging.format")
+    log_flush_period_s: float = seconds("logging.flushFrequency")
+    tracing_endpoint: str | None = plain("tracing.endpoint")
+    tracing_sampling_per_million: int | None = plain("tracing.samplingRatePerMillion")

@@ -1,0 +1,106 @@
+"""The parts of AgentConfig that say how pods come, run and look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from podwright.agent.config.structure import either, mapping, plain, seconds, size_bytes, texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where pods come from, besides the API."""
+
+    static_pod_path: str = plain("staticPodPath")
+    static_pod_url: str = plain("staticPodURL")
+    static_pod_url_headers: Mapping[str, tuple[str, ...]] = mapping("staticPodURLHeader")
+    file_check_frequency_s: float = seconds("fileCheckFrequency")
+    http_check_frequency_s: float = seconds("httpCheckFrequency")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """The CRI server. `embedded` starts one of our own; an empty `image_endpoint` is the same as `endpoint`."""
+
+    endpoint: str = plain("containerRuntimeEndpoint")
+    image_endpoint: str = plain("imageServiceEndpoint")
+    request_timeout_s: float = seconds("runtimeRequestTimeout")
+    cgroups: str = plain("--runtime-cgroups")
+    embedded: bool = plain("--embedded")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pods:
+    """The loop, and what holds for every pod. `max_pid_count` is -1 for no limit."""
+
+    sync_frequency_s: float = seconds("syncFrequency")
+    max_pods: int = plain("maxPods")
+    pods_per_core: int = plain("podsPerCore")
+    max_pid_count: int = plain("podPidsLimit")
+    max_restart_back_off_s: float | None = seconds("crashLoopBackOff.maxContainerRestartPeriod")
+    seccomp_default: bool = either("seccompDefault", "--seccomp-default")
+    allowed_unsafe_sysctls: tuple[str, ...] = texts("allowedUnsafeSysctls")
+    user_namespace_ids: int | None = plain("userNamespaces.idsPerPod")
+    run_once: bool = plain("runOnce")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadContainers:
+    """What is kept of containers that ended; `total` is -1 for no limit."""
+
+    per_container: int = plain("--maximum-dead-containers-per-container")
+    total: int = plain("--maximum-dead-containers")
+    min_age_s: float = seconds("--minimum-container-ttl-duration")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """Pulling images, and removing them. `pull_qps` and `max_age_s` of 0, `max_parallel_pulls` of None: no limit."""
+
+    pull_qps: int = plain("registryPullQPS")
+    pull_burst: int = plain("registryBurst")
+    serialize_pulls: bool = plain("serializeImagePulls")
+    max_parallel_pulls: int | None = plain("maxParallelImagePulls")
+    min_age_s: float = seconds("imageMinimumGCAge")
+    max_age_s: float = seconds("imageMaximumGCAge")
+    gc_high_threshold_percent: int = plain("imageGCHighThresholdPercent")
+    gc_low_threshold_percent: int = plain("imageGCLowThresholdPercent")
+    credential_provider_config: str = plain("--image-credential-provider-config")
+    credential_provider_bin_dir: str = plain("--image-credential-provider-bin-dir")
+    credentials_verification: str = plain("imagePullCredentialsVerificationPolicy")
+    preloaded_allowlist: tuple[str, ...] = texts("preloadedImagesVerificationAllowlist")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerLogs:
+    """Where containers' logs are, and their rotation."""
+
+    root: str = plain("podLogsDir")
+    max_size_bytes: int = size_bytes("containerLogMaxSize")
+    max_files: int = plain("containerLogMaxFiles")
+    max_workers: int = plain("containerLogMaxWorkers")
+    check_period_s: float = seconds("containerLogMonitorInterval")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Names and addresses inside pods."""
+
+    cluster_domain: str = plain("clusterDomain")
+    cluster_dns: tuple[str, ...] = texts("clusterDNS")
+    resolver_config: str = plain("resolvConf")
+    pod_cidr: str = plain("podCIDR")
+    hairpin_mode: str = plain("hairpinMode")
+    make_iptables_chains: bool = plain("makeIPTablesUtilChains")
+    iptables_masquerade_bit: int = plain("iptablesMasqueradeBit")
+    iptables_drop_bit: int = plain("iptablesDropBit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volumes:
+    """Volumes and their plug-ins."""
+
+    plugin_dir: str = plain("volumePluginDir")
+    stats_period_s: float = seconds("volumeStatsAggPeriod")
+    controller_attaches: bool = plain("enableControllerAttachDetach")

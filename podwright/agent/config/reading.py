@@ -1,0 +1,57 @@
+"""What was wrong with a file or a command line: collected with paths, raised as one error."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from podwright.errors import InvalidArgument
+
+_KINDS = {dict: "a mapping", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+
+
+@dataclass(slots=True)
+class Reading:
+    """What reading one file has found.
+
+    `faults` are values that no kubelet reads. `strict` are fields that do not exist and keys given twice: errors of
+    a strict reading, warnings of a lenient one.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    strict: list[str] = field(default_factory=list)
+
+    def wrong_kind(self, path: str, expected: str, raw: object) -> None:
+        """Note a value of another kind than `expected`."""
+        quoting = expected == "a string" and isinstance(raw, bool | int | float)
+        hint = f'; quote it: "{str(raw).lower() if isinstance(raw, bool) else raw}"' if quoting else ""
+        self.faults.append(f"{path}: expected {expected}, got {shown(raw)}{hint}")
+
+    def unknown(self, path: str, key: str, known: Iterable[str]) -> None:
+        """Note a field that does not exist."""
+        near = nearest(key, known)
+        self.strict.append(f"{path}: no such field" + (f", did you mean {near}?" if near else ""))
+
+
+class ConfigError(InvalidArgument):
+    """The configuration cannot be used; `problems` are all that was found."""
+
+    def __init__(self, source: str, problems: Iterable[str], *, hint: str = "") -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"{source}: {'; '.join(self.problems)}", hint=hint)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known name that `word` was most likely meant to be; empty when none is near."""
+    lowered = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[found[0]] if found else ""
+
+
+def shown(raw: Any) -> str:
+    """A value in a message: its kind for what is long, the value itself for what is short."""
+    if isinstance(raw, str | bool | int | float) and len(str(raw)) <= 60:
+        return repr(raw) if isinstance(raw, str) else str(raw).lower()
+    return _KINDS.get(type(raw), "nothing" if raw is None else type(raw).__name__)

@@ -1,0 +1,80 @@
+"""Raw data to values by key, and back.
+
+`Values` hold, by the key of its setting, what is known of a configuration: only what was given after `decode`,
+everything after `defaults.complete`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from podwright.agent.config.reading import Reading
+from podwright.agent.config.setting import Setting
+from podwright.agent.config.settings import API_VERSION, BY_KEY, FIELDS, KIND
+
+Values = dict[str, Any]
+
+# Objects that hold fields. Those that Go keeps behind a pointer are not shown when they are empty.
+GROUPS = frozenset(setting.key[:end] for setting in FIELDS for end, letter in enumerate(setting.key) if letter == ".")
+_POINTERS = frozenset({"tracing", "userNamespaces"})
+_HEAD = frozenset({"apiVersion", "kind"})
+
+
+def decode(content: dict[str, Any], reading: Reading) -> Values:
+    """The fields that are given and not null. Faults are noted in `reading`; unknown fields are left out."""
+    return _decode_group({key: value for key, value in content.items() if key not in _HEAD}, "", reading)
+
+
+def _decode_group(content: dict[str, Any], prefix: str, reading: Reading) -> Values:
+    values: Values = {}
+    for key, raw in content.items():
+        path = prefix + key
+        setting = BY_KEY.get(path)
+        if setting is None and path not in GROUPS:
+            reading.unknown(path, key, _children(prefix))
+        elif raw is None:
+            continue
+        elif setting is not None:
+            values[path] = setting.kind.decode(raw, path, reading)
+        elif isinstance(raw, dict):
+            values |= _decode_group(raw, f"{path}.", reading)
+        else:
+            reading.wrong_kind(path, "a mapping of fields", raw)
+    return values
+
+
+def known_part(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`content` without fields that do not exist; nulls stay."""
+    kept = {}
+    for key, raw in content.items():
+        if prefix + key in GROUPS and isinstance(raw, dict):
+            kept[key] = known_part(raw, f"{prefix}{key}.")
+        elif prefix + key in GROUPS or prefix + key in BY_KEY:
+            kept[key] = raw
+    return kept
+
+
+def _children(prefix: str) -> set[str]:
+    names = {setting.key for setting in FIELDS} | GROUPS
+    return {name[len(prefix) :].partition(".")[0] for name in names if name.startswith(prefix)}
+
+
+def encode(values: Values) -> dict[str, Any]:
+    """A complete KubeletConfiguration as Go's encoder writes it; what is only a flag is left out."""
+    document: dict[str, Any] = {"apiVersion": API_VERSION, "kind": KIND}
+    for group in sorted(GROUPS - _POINTERS):
+        _parent(document, f"{group}.")
+    for setting in FIELDS:
+        if setting.is_shown(values[setting.key]):
+            _parent(document, setting.key)[_leaf(setting)] = setting.kind.encode(values[setting.key])
+    return document
+
+
+def _parent(document: dict[str, Any], path: str) -> dict[str, Any]:
+    for word in path.split(".")[:-1]:
+        document = document.setdefault(word, {})
+    return document
+
+
+def _leaf(setting: Setting) -> str:
+    return setting.key.rpartition(".")[2]

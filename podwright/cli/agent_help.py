@@ -1,0 +1,94 @@
+"""What `podwright agent --help` says: the flags and fields that are honoured, and the names of all others."""
+
+from __future__ import annotations
+
+import textwrap
+
+import click
+
+from podwright.agent.config.setting import Setting
+from podwright.agent.config.settings import BY_FLAG, FIELDS, FLAGS
+
+ABOUT = {
+    "allowed-unsafe-sysctls": "Sysctls beyond the safe ones that pods may set; a * ends a pattern.",
+    "cgroup-driver": "cgroupfs or systemd.",
+    "cgroup-root": "The cgroup above those of all pods.",
+    "cgroups-per-qos": "Keep a cgroup per quality-of-service class and per pod.",
+    "cluster-dns": "DNS servers of pods whose dnsPolicy is ClusterFirst.",
+    "cluster-domain": "The domain that pods search besides the host's.",
+    "config": "A file with a KubeletConfiguration.",
+    "config-dir": "A folder of drop-ins: all *.conf below it, merged in the order of their names.",
+    "container-log-max-files": "How many log files a container keeps, at least 2.",
+    "container-log-max-size": "The size at which a container's log is rotated.",
+    "container-runtime-endpoint": "The CRI server.",
+    "cpu-cfs-quota": "Enforce CPU limits.",
+    "cpu-cfs-quota-period": "The period in which CPU limits are enforced, from 1ms to 1s.",
+    "embedded": "Start a CRI server of our own instead of waiting for one.",
+    "fail-cgroupv1": "Refuse to run on a host with cgroup v1.",
+    "feature-gates": "Switch features; the gates of files and of this flag add up.",
+    "file-check-frequency": "How often static pod files are read again.",
+    "healthz-bind-address": "The address of /healthz.",
+    "healthz-port": "The port of /healthz; 0 is off.",
+    "help": "Show this.",
+    "hostname-override": "The node's name, instead of the host's.",
+    "http-check-frequency": "How often --manifest-url is read again.",
+    "image-credential-provider-bin-dir": "The folder of the programs that give registry credentials.",
+    "image-credential-provider-config": "Which of these programs gives credentials for which images.",
+    "image-gc-high-threshold": "The disk usage, in percent, that makes unused images go.",
+    "image-gc-low-threshold": "The disk usage, in percent, at which no more images go.",
+    "image-service-endpoint": "The CRI image service, when it is another server.",
+    "lenient-config": "Warn of unknown fields and of keys given twice, as a kubelet does, instead of refusing them.",
+    "manifest-url": "A URL with pods to run.",
+    "manifest-url-header": "HTTP headers for --manifest-url; may be repeated.",
+    "max-pods": "How many pods may run here.",
+    "maximum-dead-containers": "How many ended containers are kept on this node; negative: any number.",
+    "maximum-dead-containers-per-container": "How many ended instances of a container are kept.",
+    "minimum-container-ttl-duration": "How long an ended container is kept at least.",
+    "minimum-image-ttl-duration": "How long an unused image is kept at least.",
+    "node-ip": "The node's address, or two of them for two IP families.",
+    "node-labels": "Labels that the node registers with.",
+    "pod-manifest-path": "The folder of static pods, or a single file.",
+    "pod-max-pids": "How many processes a pod may have; -1: no limit of its own.",
+    "print-config": "Print the effective KubeletConfiguration as YAML and end.",
+    "registry-burst": "How many pulls may come at once above --registry-qps.",
+    "registry-qps": "How many pulls may start in a second; 0: any number.",
+    "resolv-conf": "The resolver configuration that pods get parts of.",
+    "root-dir": "The folder of pods' volumes and of the agent's own state.",
+    "runtime-request-timeout": "How long the CRI server may take for a request.",
+    "seccomp-default": "Use the seccomp profile RuntimeDefault where a pod names none.",
+    "serialize-image-pulls": "Pull one image at a time.",
+    "sync-frequency": "How long a pod goes at most without being looked at.",
+    "v": "Log level, 0 to 10.",
+    "version": "Show the version of Kubernetes whose kubelet this replaces, and end.",
+}
+
+
+def spelling(setting: Setting) -> str:
+    """`-v, --v number`."""
+    short = "-v, " if setting.flag == "v" else "-h, " if setting.flag == "help" else ""
+    return f"{short}--{setting.flag}" + ("" if setting.kind.bare else f" {setting.kind.name}")
+
+
+def write_help(formatter: click.HelpFormatter) -> None:
+    """The sections below the usage."""
+    flags = [BY_FLAG[name] for name in sorted(BY_FLAG)]
+    with formatter.section("Flags"):
+        formatter.write_dl([(spelling(flag), ABOUT[flag.flag]) for flag in flags if flag.honoured and not flag.ours])
+    with formatter.section("Flags that a kubelet does not have"):
+        formatter.write_dl([(spelling(flag), ABOUT[flag.flag]) for flag in FLAGS if flag.ours])
+    for title, names in (
+        ("Flags that are accepted and not honoured", [f"--{flag.flag}" for flag in flags if not flag.honoured]),
+        ("Fields of KubeletConfiguration that are honoured", [field.key for field in FIELDS if field.honoured]),
+        ("Fields that are accepted and not honoured", [field.key for field in FIELDS if not field.honoured]),
+    ):
+        with formatter.section(title):
+            formatter.write(f"{_wrapped(names, formatter)}\n")
+
+
+def _wrapped(names: list[str], formatter: click.HelpFormatter) -> str:
+    """A paragraph that breaks no name; click would break them at their hyphens."""
+    indent = " " * formatter.current_indent
+    text = ", ".join(names)
+    return textwrap.fill(
+        text, formatter.width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )

@@ -1,0 +1,67 @@
+"""`podwright agent`: the node agent, with a kubelet's flags and files."""
+
+from __future__ import annotations
+
+import click
+
+from podwright import __version__
+from podwright.agent.config.command_line import Occurrence, parse_command_line
+from podwright.agent.config.loading import load
+from podwright.agent.config.settings import BY_FLAG, KUBERNETES_VERSION
+from podwright.cli.agent_help import write_help
+from podwright.cli.invocation import Invocation, pass_invocation
+from podwright.cli.output import print_data
+from podwright.errors import Unimplemented
+from podwright.linux.cgroup import detect
+
+
+class KubeletCommand(click.Command):
+    """A command whose flags are spelled as a kubelet's, which click's parser does not read."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.params["arguments"] = tuple(args)
+        ctx.args = []
+        return []
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
+        return ["[FLAGS]"]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 # click's signature
+        write_help(formatter)
+
+
+@click.command("agent", cls=KubeletCommand, add_help_option=False)
+@pass_invocation
+@click.pass_context
+def command(context: click.Context, invocation: Invocation, arguments: tuple[str, ...]) -> None:
+    """Run the node agent: make this machine's pods what its sources say, as a kubelet does.
+
+    It takes a kubelet's flags and KubeletConfiguration. Flags win over files.
+    """
+    flags = parse_command_line(arguments)
+    if _says(flags, "help"):
+        click.echo(context.get_help())
+        return
+    if _says(flags, "version"):
+        click.echo(f"Kubernetes {KUBERNETES_VERSION} (podwright {__version__})")
+        return
+    printing = _says(flags, "print-config")
+    endpoint = _given("container-runtime-endpoint", invocation.endpoint)
+    # Whether this host can run the agent does not matter to what is printed.
+    loaded = load((*endpoint, *flags), unified_cgroups=printing or detect().layout == "v2")
+    for warning in loaded.warnings:
+        click.echo(f"podwright: warning: {warning}", err=True)
+    if printing:
+        print_data(loaded.document, "yaml")
+        return
+    raise Unimplemented("the agent cannot run pods yet", hint="--print-config shows its configuration")
+
+
+def _given(flag: str, text: str | None) -> tuple[Occurrence, ...]:
+    return (Occurrence(setting=BY_FLAG[flag], text=text),) if text else ()
+
+
+def _says(flags: tuple[Occurrence, ...], name: str) -> bool:
+    """Whether the last occurrence of a flag switches it on."""
+    texts = [flag.text for flag in flags if flag.setting.flag == name]
+    return bool(texts) and texts[-1] not in {"false", "0", "f", "F", "FALSE", "False"}
