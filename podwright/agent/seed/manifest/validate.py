@@ -10,9 +10,9 @@ from podwright.agent.seed.manifest.container import Container, ContainerPort
 from podwright.agent.seed.manifest.names import is_env_name, is_label, is_label_key, is_label_value, is_subdomain
 from podwright.agent.seed.manifest.pod import Pod
 from podwright.agent.seed.manifest.problems import Problem
-from podwright.agent.seed.manifest.quantity import parse_nano
 from podwright.agent.seed.manifest.validate_volumes import validate_mounts, validate_volumes
 from podwright.errors import InvalidArgument
+from podwright.k8s.quantity import parse_nano
 
 PORT_MAX = 65535
 ID_MAX = 2**31 - 1

@@ -13,7 +13,6 @@ from podwright.agent.seed.manifest.container import Container, EnvVarSource
 from podwright.agent.seed.manifest.node import names
 from podwright.agent.seed.manifest.pod import Pod
 from podwright.agent.seed.manifest.problems import Problem
-from podwright.agent.seed.manifest.quantity import parse_nano
 from podwright.agent.seed.manifest.volume import (
     DownwardApiFile,
     KeyToPath,
@@ -22,6 +21,7 @@ from podwright.agent.seed.manifest.volume import (
     Volume,
 )
 from podwright.errors import InvalidArgument
+from podwright.k8s.quantity import parse_nano
 
 Keys = Mapping[str, frozenset[str]]
 

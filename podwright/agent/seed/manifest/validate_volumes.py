@@ -8,9 +8,9 @@ from podwright.agent.seed.manifest.container import Container
 from podwright.agent.seed.manifest.names import is_inner_path, is_label
 from podwright.agent.seed.manifest.pod import Pod
 from podwright.agent.seed.manifest.problems import Problem
-from podwright.agent.seed.manifest.quantity import parse_nano
 from podwright.agent.seed.manifest.volume import DownwardApiFile, KeyToPath, Volume, VolumeProjection
 from podwright.errors import InvalidArgument
+from podwright.k8s.quantity import parse_nano
 
 MODE_MAX = 0o777
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from podwright.agent.seed.manifest.container import Container
-from podwright.agent.seed.manifest.quantity import NANO, parse_nano, whole_units
 from podwright.agent.seed.manifest.volume import ObjectFieldSelector, ResourceFieldSelector
 from podwright.agent.seed.orchestration.context import PodContext
+from podwright.k8s.quantity import NANO, parse_nano, whole_units
 
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 

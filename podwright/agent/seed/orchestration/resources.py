@@ -6,8 +6,8 @@ from typing import Literal
 
 from podwright.agent.seed.manifest.container import Container
 from podwright.agent.seed.manifest.pod import Pod
-from podwright.agent.seed.manifest.quantity import milli, whole
 from podwright.cri.v1 import api_pb2 as api
+from podwright.k8s.quantity import milli, whole
 
 QosClass = Literal["Guaranteed", "Burstable", "BestEffort"]
 

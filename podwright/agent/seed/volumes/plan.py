@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from podwright.agent.seed.manifest.bundle import PayloadObject
-from podwright.agent.seed.manifest.quantity import whole
 from podwright.agent.seed.manifest.volume import DownwardApiFile, HostPathType, KeyToPath, ProjectedVolume, Volume
 from podwright.agent.seed.orchestration.context import PodContext
 from podwright.agent.seed.orchestration.downward import field_text, resource_text
 from podwright.agent.seed.orchestration.resources import container_resources
+from podwright.k8s.quantity import whole
 
 EMPTY_DIR_MODE = 0o777
 
