@@ -34,8 +34,13 @@ def decode(data: bytes | str, cls: type[T]) -> T:
 
 def from_document(document: Any, cls: type[T]) -> T:
     """One object from what a JSON or YAML reader gave: dicts, lists and scalars. Raises InvalidArgument."""
+    return convert(mend(document, StructShape(cls=cls)), cls)
+
+
+def convert(document: Any, cls: type[T]) -> T:
+    """One object from a document of msgspec's form. Raises InvalidArgument."""
     try:
-        return msgspec.convert(mend(document, StructShape(cls=cls)), cls, dec_hook=_decode_extension)
+        return msgspec.convert(document, cls, dec_hook=_decode_extension)
     except msgspec.ValidationError as failure:
         message, _, where = str(failure).replace("`", "").partition(" - at ")
         path = where.removeprefix("$").removeprefix(".") or cls.__name__
@@ -67,6 +72,8 @@ def _decoder(cls: type[T]) -> msgspec.json.Decoder[T]:
 def _decode_extension(kind: type, raw: Any) -> Any:
     if kind is MicroTime and isinstance(raw, str):
         return MicroTime.fromisoformat(raw)
+    if kind is MicroTime and isinstance(raw, MicroTime):
+        return raw
     raise NotImplementedError(f"no type {kind} on the wire")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from podwright.k8s.shapes import LeafShape, ListShape, MapShape, Shape, StructShape, fields_of
 
-_ZERO_LEAVES: dict[object, Any] = {str: "", int: 0, bool: False, bytes: b"", float: 0.0}
+_ZERO_LEAVES: dict[object, Any] = {str: "", int: 0, bool: False, bytes: b"", int | str: 0}
 
 
 def mend(raw: Any, shape: Shape) -> Any:

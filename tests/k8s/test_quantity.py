@@ -105,8 +105,8 @@ def test_integers_with_suffixes_are_exact(number: int, suffix: str) -> None:
     factor = {"": Fraction(1), "m": Fraction(1, 1000), "k": Fraction(1000)}
     binary = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
     scale = factor.get(suffix) or Fraction(binary[suffix])
-    value = number * scale
-    assert parse_nano(f"{number}{suffix}") == (min(value, 2**63 - 1) if suffix in binary else value) * NANO
+    value: Fraction = number * scale
+    assert parse_nano(f"{number}{suffix}") == (min(value, Fraction(2**63 - 1)) if suffix in binary else value) * NANO
 
 
 @given(st.text(max_size=20))

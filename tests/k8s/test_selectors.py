@@ -65,7 +65,7 @@ def test_the_structured_form() -> None:
     selector = from_label_selector(LabelSelector(match_labels={"app": "web"}, match_expressions=(expression,)))
     assert selector.matches(LABELS)
     assert not selector.matches({**LABELS, "tier": "x"})
-    assert str(selector) == "app=web,tier in (back,front)"
+    assert str(selector) == "app=web,tier in (front,back)"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""A document as a tree of values that remember their text and line. Built by `yaml` and `json`, walked by `strict`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scalar:
+    """A string, number, boolean or null; `text` is what was written. `line` counts from 1, 0 is unknown."""
+
+    value: str | int | float | bool | None
+    text: str
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequence:
+    """A list."""
+
+    items: tuple[Node, ...]
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A key of a mapping with its value, and the line of the key."""
+
+    value: Node
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """A mapping."""
+
+    entries: Mapping[str, Entry]
+    line: int = 0
+
+
+Node: TypeAlias = Scalar | Sequence | Fields
+
+
+def plain(node: Node) -> Any:
+    """The tree as dicts, lists and scalars."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Sequence):
+        return [plain(item) for item in node.items]
+    return {key: plain(entry.value) for key, entry in node.entries.items()}
