@@ -12,9 +12,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from podwright.agent.config.api_shapes import is_label_key, is_label_value, parse_nano
 from podwright.agent.config.go_duration import parse_duration
 from podwright.errors import InvalidArgument
+from podwright.k8s.names import label_value_faults, qualified_name_faults
+from podwright.k8s.quantity import parse_nano
 
 FlagSyntax = Callable[[str, Any, bool], Any]
 
@@ -164,7 +165,7 @@ def taints(value: str, _current: object, _first: bool) -> tuple[dict[str, Any], 
 def _taint(entry: str) -> tuple[str, str, dict[str, Any]]:
     pair, _, effect = entry.partition(":")
     key, _, value = pair.partition("=")
-    if not is_label_key(key) or not is_label_value(value) or effect not in {"", *TAINT_EFFECTS}:
+    if any(qualified_name_faults(key)) or any(label_value_faults(value)) or effect not in {"", *TAINT_EFFECTS}:
         effects = ", ".join(TAINT_EFFECTS)
         raise InvalidArgument(f"{entry!r} is not a taint", hint=f"KEY=VALUE:EFFECT, with EFFECT one of {effects}")
     return key, effect, {"key": key, "effect": effect} | ({"value": value} if value else {})

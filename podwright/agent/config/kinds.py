@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from podwright.agent.config import flag_syntax
-from podwright.agent.config.api_shapes import parse_nano
 from podwright.agent.config.flag_syntax import FlagSyntax
 from podwright.agent.config.go_duration import format_duration, parse_duration
 from podwright.agent.config.reading import Reading
 from podwright.errors import InvalidArgument
+from podwright.k8s.quantity import parse_nano
 
 Decoder = Callable[[Any, str, Reading], Any]
 

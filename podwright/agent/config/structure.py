@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from podwright.agent.config import gates
-from podwright.agent.config.api_shapes import parse_nano, whole
 from podwright.agent.config.defaults import complete
 from podwright.agent.config.go_duration import SECOND_NS
 from podwright.agent.config.values import Values
 from podwright.errors import InvalidArgument
+from podwright.k8s.quantity import parse_nano, whole
 
 Section = TypeVar("Section")
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from podwright.agent.config import validation_images, validation_managers, validation_node
-from podwright.agent.config.api_shapes import parse_nano
 from podwright.agent.config.go_duration import SECOND_NS, format_duration
 from podwright.agent.config.settings import BY_KEY
 from podwright.agent.config.values import Values
+from podwright.k8s.quantity import parse_nano
 
 Gates = Mapping[str, bool]
 

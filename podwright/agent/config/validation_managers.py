@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from podwright.agent.config.api_shapes import parse_nano
 from podwright.agent.config.values import Values
+from podwright.k8s.quantity import parse_nano
 
 _ENFORCEMENTS = (
     "pods",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from podwright.agent.config.api_shapes import is_label_key, is_label_value
 from podwright.agent.config.flag_syntax import TAINT_EFFECTS
 from podwright.agent.config.values import Values
+from podwright.k8s.names import label_value_faults, qualified_name_faults
 
 IDS_UNIT = 65536
 # Labels of Kubernetes' own name space that a node may give itself (k8s.io/kubelet/pkg/apis/well_known_labels.go).
@@ -54,7 +54,7 @@ def _user_namespaces(values: Values) -> list[str]:
 
 def _label(key: str, value: str) -> list[str]:
     found = []
-    if not is_label_key(key) or not is_label_value(value):
+    if any(qualified_name_faults(key)) or any(label_value_faults(value)):
         found.append(f"--node-labels: {key}={value} is not a label")
     domain = key.partition("/")[0] if "/" in key else ""
     reserved = _is_below(domain, ("kubernetes.io", "k8s.io"))
@@ -73,7 +73,7 @@ def _taints(values: Values) -> list[str]:
     for index, taint in enumerate(values["registerWithTaints"] or ()):
         place = f"registerWithTaints[{index}]"
         # CheckTaintValidation of pkg/util/taints
-        if not is_label_key(taint.get("key", "")) or not is_label_value(taint.get("value", "")):
+        if any(qualified_name_faults(taint.get("key", ""))) or any(label_value_faults(taint.get("value", ""))):
             found.append(
                 f"{place}: {taint.get('key', '')}={taint.get('value', '')} is not a key and a value of a label"
             )
