@@ -85,13 +85,3 @@ def test_what_go_takes_is_taken() -> None:
         containers=()
     )
     assert read_object(read_documents("{spec: {containers: [~]}}")[0], Pod).spec.containers == (Container(name=""),)
-
-
-def test_aliases_of_aliases_have_an_end() -> None:
-    lines = ["a0: &a0 {name: a}"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40)]
-    document = read_documents("\n".join([*lines, "spec: {containers: *a39}"]))[0]
-    with pytest.raises(ManifestError):
-        read_object(document, Pod)
-    wide = "x: &x {name: a}\nspec: {containers: [" + "*x, " * 200_000 + "]}"
-    (fault,) = faults(wide)
-    assert "holds more than 200000 values" in fault

@@ -46,9 +46,9 @@ class DnsConfig(Node, frozen=True, kw_only=True):
 
 
 class LocalReference(Node, frozen=True, kw_only=True):
-    """The name of an object in the pod's namespace."""
+    """The name of an object in the pod's namespace; the API takes an empty one."""
 
-    name: str
+    name: str = ""
 
 
 class OperatingSystem(Node, frozen=True, kw_only=True):

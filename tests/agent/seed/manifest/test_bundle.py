@@ -313,7 +313,8 @@ def test_aliases_cannot_make_a_small_file_huge() -> None:
     variables = ", ".join(f"{{name: V{number}}}" for number in range(1000))
     containers = "".join("  - {name: d, image: i, env: *all}\n" for _ in range(300))
     text = pod_with(f"env: &all [{variables}]", where="container").rstrip() + "\n" + containers
-    assert problems(text) == ["holds more than 200000 values"]
+    [problem] = problems(text)
+    assert problem.endswith("not usable YAML: it holds more than 200000 values")
 
 
 @pytest.mark.parametrize(
