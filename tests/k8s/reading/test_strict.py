@@ -8,7 +8,7 @@ from podwright.k8s.codec import decode
 from podwright.k8s.objects import ConfigMap, Container, Deployment, Pod, PodSpec, Secret
 from podwright.k8s.problems import ManifestError
 from podwright.k8s.reading.documents import read_documents
-from podwright.k8s.reading.strict import read_object
+from podwright.k8s.reading.strict import PROBLEMS_LIMIT, read_object
 from tests.k8s.samples import POD_JSON
 
 
@@ -59,6 +59,10 @@ def test_faults_name_path_line_and_what_was_written(text: str, expected: str) ->
 
 def test_every_fault_is_found() -> None:
     assert len(faults("a: 1\nspec: {b: 1, containers: [{c: 1, name: 1}]}")) == 4
+
+
+def test_a_file_of_faults_is_not_read_to_its_end() -> None:
+    assert len(faults("spec:\n" + "".join(f"  k{number}: 1\n" for number in range(50_000)))) == PROBLEMS_LIMIT
 
 
 def test_secrets_are_not_shown() -> None:
