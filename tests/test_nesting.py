@@ -19,7 +19,7 @@ def test_what_nests_deeper(text: str) -> None:
 
 def test_what_nests_too_deep_for_libyaml_is_no_yaml_to_it() -> None:
     """Since PyYAML 6.0.4 libyaml itself has a limit, and looks ahead: it may see the end before we see the depth."""
-    with pytest.raises((ValueError, yaml.YAMLError), match="more than 3 deep|maximum nesting depth"):
+    with pytest.raises((ValueError, yaml.YAMLError), match=r"more than 3 deep|maximum nesting depth"):
         check_nesting("[" * 10**5, 3)
 
 
