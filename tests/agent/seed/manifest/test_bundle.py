@@ -331,3 +331,51 @@ def test_nesting_has_an_end(text: str) -> None:
 def test_a_secret_is_not_shown_in_messages() -> None:
     found = problems(f"{POD}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\ndata: {{a: hunter2!}}\n")
     assert "hunter2" not in found[0]
+
+
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [
+        ("container", "securityContext: {seccompProfile: {type: Localhost}}"),
+        ("container", "securityContext: {seccompProfile: {type: Localhost, localhostProfile: a/../../b}}"),
+        ("spec", "securityContext: {seccompProfile: {type: Localhost, localhostProfile: /etc/a.json}}"),
+        ("container", "securityContext: {seccompProfile: {type: RuntimeDefault, localhostProfile: a.json}}"),
+        ("container", "lifecycle: {postStart: {}}"),
+        ("container", "lifecycle: {preStop: {exec: {command: [a]}, sleep: {seconds: 1}}}"),
+        ("container", "livenessProbe: {exec: {command: [a]}, tcpSocket: {port: 1}}"),
+        ("container", "ports: [{containerPort: 80, name: an-endless-port-name}]"),
+        ("container", "ports: [{containerPort: 80, name: a}, {containerPort: 81, name: a}]"),
+        ("spec", "dnsConfig: {nameservers: [192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4]}"),
+        (
+            "spec",
+            (
+                "volumes: [{name: v, projected: {sources: [{downwardAPI: {items: ["
+                "{path: a, fieldRef: {fieldPath: metadata.name}}, {path: a, fieldRef: {fieldPath: metadata.uid}}]}}]}}]"
+            ),
+        ),
+    ],
+)
+def test_what_the_api_refuses_is_refused(where: str, line: str) -> None:
+    assert problems(pod_with(line, where=where))
+
+
+def test_host_ports_of_different_addresses_are_taken() -> None:
+    ports = "[{containerPort: 80, hostPort: 80}, {containerPort: 80, hostPort: 80, hostIP: 127.0.0.1}]"
+    load_bundle(pod_with(f"ports: {ports}", where="container"))
+
+
+def test_scalars_are_what_kubernetes_own_reader_makes_of_them() -> None:
+    text = pod_with(
+        """\
+        args: [22:22, 10:30:00, =, ~, 2026-03-01]
+        env:
+        - &base {name: A, value: x}
+        - <<: *base
+          name: B
+        """,
+        where="container",
+    )
+    pod = load_bundle(text + "  terminationGracePeriodSeconds: 0o440\n").pod
+    assert pod.spec.containers[0].args == ("22:22", "10:30:00", "=", "", "2026-03-01")
+    assert [(item.name, item.value) for item in pod.spec.containers[0].env] == [("A", "x"), ("B", "x")]
+    assert pod.spec.termination_grace_period_seconds == 288
