@@ -350,7 +350,7 @@ def test_a_secret_is_not_shown_in_messages() -> None:
             "spec",
             (
                 "volumes: [{name: v, projected: {sources: [{downwardAPI: {items: ["
-                "{path: a, fieldRef: {fieldPath: metadata.name}}, {path: a, fieldRef: {fieldPath: metadata.uid}}]}}]}}]"
+                "{path: a, fieldRef: &f {fieldPath: metadata.name}}, {path: a, fieldRef: *f}]}}]}}]"
             ),
         ),
     ],
