@@ -69,11 +69,11 @@ class Housekeeping:
     def __init__(self, ports: HousekeepingPorts) -> None:
         self._ports = ports
 
-    async def run(self) -> None:
-        """One round. What fails is logged and done in the next one."""
+    async def run(self) -> bool:
+        """One round. False when there is more to do soon: a pod that nobody wants is still ending."""
         ports = self._ports
         if not ports.all_sources_read():
-            return
+            return False
         pods = {pod.metadata.uid: pod for pod in ports.registry.pods()}
         known = ports.workers.reconcile(pods)
         self._start_missing(pods)
@@ -83,7 +83,8 @@ class Housekeeping:
         ports.probes.retain([uid for uid, each in known.items() if each.state is not WorkState.TERMINATED])
         ports.statuses.retain(in_use)
         ports.restarts.prune()
-        await self._clean(in_use, {*known, *held})
+        is_clean = await self._clean(in_use, {*known, *held})
+        return is_clean and not any(each.orphan for each in known.values())
 
     def _start_missing(self, pods: dict[str, Pod]) -> None:
         """A pod that was wanted again while the one of its UID ended, or that ended before the agent came."""
@@ -103,8 +104,9 @@ class Housekeeping:
                 log.info("a pod that no source wants is ended: pod=%s/%s", observed.namespace, observed.name)
                 self._ports.workers.update(PodUpdate(kind=UpdateKind.KILL, runtime_pod=observed))
 
-    async def _clean(self, in_use: Collection[str], with_cgroup: Collection[str]) -> None:
-        ports = self._ports
+    async def _clean(self, in_use: Collection[str], with_cgroup: Collection[str]) -> bool:
+        """Whether nothing is left of other pods. What fails is logged, and done in the next round."""
+        ports, is_clean = self._ports, True
         steps = (
             ports.volumes.retain(in_use),
             ports.cgroups.retain(with_cgroup),
@@ -113,5 +115,7 @@ class Housekeeping:
         for outcome in await asyncio.gather(*steps, return_exceptions=True):
             if isinstance(outcome, PodwrightError | OSError):
                 log.warning("housekeeping: %s", outcome)
+                is_clean = False
             elif isinstance(outcome, BaseException):
                 raise outcome
+        return is_clean

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from podwright.agent.pods.actions import FindingOf
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.hashes import container_hash
 from podwright.agent.pods.identity import CONTAINER_HASH, CONTAINER_NAME, identity_labels
 from podwright.agent.pods.reasons import ContainerFailure
+from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.runtime.records import ImageStatus, ObservedPod
 from podwright.agent.workers.ports import EnsuredImage
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import PodwrightError
+from podwright.errors import PodwrightError, Unavailable
 from podwright.k8s.objects import Pod, PodStatus
 
 
@@ -40,13 +41,19 @@ class FakeVolumes:
     def __init__(self) -> None:
         self.failure: PodwrightError | None = None
         self.released: list[str] = []
+        self.mounted: set[str] = set()
 
     async def wait_mounted(self, pod: Pod) -> None:
         if self.failure is not None:
             raise self.failure
+        self.mounted.add(pod.metadata.uid)
+
+    async def retain(self, uids: Collection[str]) -> None:
+        self.mounted &= set(uids)
 
     async def release(self, pod: Pod) -> None:
         self.released.append(pod.metadata.uid)
+        self.mounted.discard(pod.metadata.uid)
 
 
 class FakeCgroups:
@@ -70,6 +77,9 @@ class FakeCgroups:
     async def remove(self, uid: str) -> None:
         self.made.discard(uid)
 
+    async def retain(self, uids: Collection[str]) -> None:
+        self.made &= set(uids)
+
 
 class FakeProbes:
     """Findings that a test gives, by container id."""
@@ -86,6 +96,9 @@ class FakeProbes:
 
     def stop_liveness_and_startup(self, uid: str) -> None:
         return None
+
+    def retain(self, uids: Collection[str]) -> None:
+        self.added &= set(uids)
 
     @property
     def finding_of(self) -> FindingOf:
@@ -139,12 +152,15 @@ class FakeStatuses:
         self.published: list[PodStatus] = []
         self.phase = ""
         self.terminated: list[str] = []
+        self.refused: set[str] = set()
+        self.newest: dict[str, PodStatus] = {}
 
     def build(self, pod: Pod, observed: ObservedPod, *, is_terminal: bool = False) -> PodStatus:
         return PodStatus(phase=self.phase or ("Succeeded" if is_terminal else "Running"))
 
     def set(self, pod: Pod, status: PodStatus) -> PodStatus:
         self.published.append(status)
+        self.newest[pod.metadata.uid] = status
         return status
 
     def note_failure(self, pod: Pod, failure: ContainerFailure) -> None:
@@ -155,6 +171,28 @@ class FakeStatuses:
 
     def terminate(self, pod: Pod) -> None:
         self.terminated.append(pod.metadata.uid)
+
+    def get(self, uid: str) -> PodStatus | None:
+        return self.newest.get(uid)
+
+    def set_ready(self, uid: str, container_id: str, *, ready: bool) -> None:
+        return None
+
+    def set_started(self, uid: str, container_id: str, *, started: bool) -> None:
+        return None
+
+    def refuse(self, pod: Pod, reason: str, message: str) -> None:
+        self.refused.add(pod.metadata.uid)
+
+    def is_refused(self, uid: str) -> bool:
+        return uid in self.refused
+
+    def needs_reconcile(self, pod: Pod) -> bool:
+        return False
+
+    def retain(self, uids: Collection[str]) -> None:
+        self.refused &= set(uids)
+        self.newest = {uid: status for uid, status in self.newest.items() if uid in uids}
 
 
 class NoObjects:
@@ -172,3 +210,20 @@ class NoMirrors:
 
     async def reconcile(self, pod: Pod, mirror: Pod | None) -> None:
         return None
+
+    async def remove_orphans(self, registry: PodRegistry) -> None:
+        return None
+
+
+class KeptDead:
+    """Dead containers stay."""
+
+    def pod_changed(self, uid: str) -> None:
+        return None
+
+
+class NoHttp:
+    """Nobody answers."""
+
+    async def get(self, url: str, headers: dict[str, str]) -> None:
+        raise Unavailable(f"{url} does not answer")

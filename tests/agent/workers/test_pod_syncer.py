@@ -22,7 +22,7 @@ from podwright.agent.workers.pod_syncer import PodSyncer, SyncerPorts
 from podwright.agent.workers.restarts import Restarts
 from podwright.agent.workers.starting import Starter, link_name
 from podwright.agent.workers.syncer import SyncResult
-from podwright.errors import Internal, PodwrightError, Unavailable
+from podwright.errors import Internal, PodwrightError
 from podwright.k8s.objects import (
     Container,
     ContainerRestartRule,
@@ -42,16 +42,12 @@ from tests.agent.fakes.ports import (
     FakeProbes,
     FakeStatuses,
     FakeVolumes,
+    NoHttp,
     NoMirrors,
     NoObjects,
 )
 from tests.agent.fakes.runtime import FakeRuntime, Program
 from tests.agent.fakes.time import VirtualClock, run_virtual
-
-
-class Http:
-    async def get(self, url: str, headers: dict[str, str]) -> None:
-        raise Unavailable(f"{url} does not answer")
 
 
 class Scene:
@@ -68,7 +64,7 @@ class Scene:
         self.cache = StatusCache(self.runtime, self.clock, lambda _: None)
         self.network_problem = ""
         self.links = directory / "links"
-        hooks = Hooks(self.runtime, Http())
+        hooks = Hooks(self.runtime, NoHttp())
         killer = Killer(self.runtime, hooks, self.events, self.clock)
         starter = Starter(
             self.runtime, self.images, self.configs, hooks, killer, self.events, links_directory=str(self.links)
