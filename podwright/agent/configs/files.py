@@ -36,7 +36,9 @@ def write_hosts(path: str, contents: bytes) -> None:
 
 def make_termination_file(pod_directory: str, container: str) -> str:
     """A new empty file for one instance of the container; its path. Raises OSError."""
-    directory = f"{pod_directory}/containers/{container}"
+    directory = f"{pod_directory}/containers"
+    os.makedirs(directory, mode=CONTAINER_MODE, exist_ok=True)  # makedirs gives the mode to the last one alone
+    directory = f"{directory}/{container}"
     os.makedirs(directory, mode=CONTAINER_MODE, exist_ok=True)
     path = f"{directory}/{secrets.token_hex(4)}"
     write_new(path, b"", mode=TERMINATION_MODE)

@@ -123,6 +123,8 @@ async def test_files_are_made_and_mounted(tmp_path: Path) -> None:
     assert termination.container_path == "/dev/termination-log"
     assert Path(termination.host_path).parent == bench.pod_directory / "containers" / "main"
     assert len(Path(termination.host_path).name) == 8
+    for directory in (bench.pod_directory / "containers", bench.pod_directory / "containers" / "main"):
+        assert os.stat(directory).st_mode & 0o7777 == 0o750
     assert os.stat(termination.host_path).st_mode & 0o7777 == 0o666
     assert (tmp_path / "logs" / "default_web_uid-web" / "main").is_dir()
     assert [(env.key, env.value) for env in config.envs] == [("IP", b"10.0.0.1")]

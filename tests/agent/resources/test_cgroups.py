@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -196,6 +197,66 @@ async def test_a_uid_never_leads_elsewhere(root: str) -> None:
     with pytest.raises(InvalidArgument):
         await tree.port.remove("x/../../..")
     assert os.path.isdir(tree.host.directories(root)[0])
+
+
+@pytest.mark.root
+async def test_a_shorter_period_needs_its_quota_first(root: str) -> None:
+    tree = Tree(root)
+    driver, child = CgroupfsDriver(tree.host), f"{root}/child"
+    await driver.make(root, CgroupLimits(cpu_quota_us=100_000, cpu_period_us=100_000))
+    await driver.make(child, CgroupLimits(cpu_quota_us=50_000, cpu_period_us=100_000))
+    await driver.limit(child, CgroupLimits(cpu_quota_us=5_000, cpu_period_us=10_000))
+    if "cpu" not in tree.host.controllers:  # v2 takes both in one write, and allows more than the parent has
+        assert tree.value(child, "cpu", "", "cpu.max") == "5000 10000"
+        return
+    assert tree.value(child, "cpu", "cpu.cfs_period_us", "") == "10000"
+    assert tree.value(child, "cpu", "cpu.cfs_quota_us", "") == "5000"
+    with pytest.raises(OSError, match=r"cpu\.cfs_quota_us"):  # more than its parent has
+        await driver.limit(child, CgroupLimits(cpu_quota_us=50_000, cpu_period_us=10_000))
+
+
+@pytest.mark.root
+async def test_v2_alone(scratch: Scratch) -> None:
+    """On a hybrid host, its v2 hierarchy serves as one without controllers."""
+    found = cgroup.detect()
+    if found.unified is None:
+        pytest.fail("this host has no v2 hierarchy: mount cgroup2 at /sys/fs/cgroup/unified")
+    tree = Tree(scratch.part("v2").cgroup_parent, CgroupLimits())
+    tree.host = CgroupHost(layout="v2", unified=found.unified, unified_controllers=found.unified_controllers)
+    tree.cgroups = CgroupTree(
+        tree.host, CgroupfsDriver(tree.host), tree.names, LimitRules(), CgroupLimits(), RecordedEvents()
+    )
+    cgroupfs.make(tree.host, tree.names.top, CgroupLimits())
+    try:
+        of = pod()
+        path = tree.cgroups.parent_of(of)
+        assert not tree.cgroups.exists(of)
+        cgroupfs.make(tree.host, path, CgroupLimits())
+        assert tree.cgroups.exists(of)
+        assert tree.cgroups.found() == {"uid-web"}
+        async with sleeping_in(tree, f"{path}/container") as killed:
+            await tree.cgroups.remove("uid-web")
+            assert await killed == -9
+        assert tree.cgroups.found() == frozenset()
+    finally:
+        cgroupfs.remove(tree.host, tree.names.top)
+
+
+def test_v2_passes_controllers_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With files in the place of the kernel's: no host of ours has controllers on v2."""
+    for directory in (tmp_path, tmp_path / "a", tmp_path / "a" / "b"):
+        directory.mkdir(exist_ok=True)
+        (directory / "cgroup.controllers").write_text("cpuset cpu io memory pids rdma")
+        (directory / "cgroup.subtree_control").write_text("cpu")
+    put: list[str] = []
+    monkeypatch.setattr(cgroupfs, "_put", lambda path, text: put.append(f"{os.path.relpath(path, tmp_path)} {text}"))
+    host = CgroupHost(layout="v2", unified=str(tmp_path), unified_controllers=frozenset({"cpu", "memory"}))
+    cgroupfs.make(host, "/a/b", CgroupLimits(memory_bytes=1))
+    wanted = [f"cgroup.subtree_control +{name}" for name in ("cpuset", "memory", "pids", "io")]
+    assert put == [*wanted, *(f"a/{text}" for text in wanted), "a/b/memory.max 1"]
+    assert cgroupfs.exists(host, "/a/b")
+    (tmp_path / "a" / "b" / "cgroup.controllers").write_text("cpu")
+    assert not cgroupfs.exists(host, "/a/b")
 
 
 async def test_without_cgroups_per_qos() -> None:
