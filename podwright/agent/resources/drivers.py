@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from podwright.agent.resources import cgroupfs, slices
 from podwright.agent.resources.limits import CgroupLimits
@@ -37,15 +37,15 @@ class CgroupfsDriver:
 
     async def make(self, path: str, limits: CgroupLimits) -> None:
         """See CgroupDriver."""
-        await asyncio.to_thread(cgroupfs.make, self._host, path, limits)
+        await _to_the_end(cgroupfs.make, self._host, path, limits)
 
     async def limit(self, path: str, limits: CgroupLimits) -> None:
         """See CgroupDriver."""
-        await asyncio.to_thread(cgroupfs.set_limits, self._host, path, limits)
+        await _to_the_end(cgroupfs.set_limits, self._host, path, limits)
 
     async def remove(self, path: str) -> None:
         """See CgroupDriver."""
-        await asyncio.to_thread(cgroupfs.remove, self._host, path)
+        await _to_the_end(cgroupfs.remove, self._host, path)
 
 
 class SystemdDriver:
@@ -78,6 +78,18 @@ class SystemdDriver:
                 raise Internal(
                     f"{' '.join(argv)}: {completed.error_text()}", hint="set cgroupDriver to cgroupfs without systemd"
                 )
+
+
+async def _to_the_end(function: Callable[..., None], *args: Any) -> None:
+    """Run it in a thread. A caller that is cancelled waits too: its undoing must not meet a cgroup in the making."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, *args))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()  # the caller has gone: nobody asks for the failure
+        raise
 
 
 def _as_set(limits: CgroupLimits) -> CgroupLimits:

@@ -154,6 +154,22 @@ async def test_a_pod_whose_limits_cannot_be_set_has_no_cgroup(root: str) -> None
 
 
 @pytest.mark.root
+@pytest.mark.parametrize("after_s", [0, 0.0005, 0.001, 0.002, 0.005])
+async def test_a_pass_that_is_cancelled_leaves_all_or_nothing(root: str, after_s: float) -> None:
+    tree = Tree(root)
+    await tree.cgroups.ensure_root()
+    of = burstable()
+    making = asyncio.create_task(tree.port.ensure(of))
+    await asyncio.sleep(after_s)
+    making.cancel()
+    await asyncio.wait([making])
+    if making.cancelled():
+        assert tree.cgroups.found() == frozenset()
+    else:
+        assert tree.memory(tree.port.parent_of(of)) == str(64 * MIB)
+
+
+@pytest.mark.root
 async def test_leftovers_are_killed_and_nothing_else(root: str) -> None:
     tree = Tree(root)
     await tree.cgroups.ensure_root()
