@@ -6,15 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
 from podwright.agent.configs.node import NodeSettings, look
 from podwright.agent.resources import cgroupfs
 from podwright.agent.resources.cgroup_names import names_of
 from podwright.agent.resources.cgroups import CgroupTree
 from podwright.agent.resources.drivers import CgroupfsDriver
+from podwright.agent.resources.id_range import IdRange
 from podwright.agent.resources.limits import CgroupLimits, LimitRules
+from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
-from podwright.agent.runtime.records import HandlerFeatures, ObservedPod
+from podwright.agent.runtime.records import HandlerFeatures, ObservedPod, SandboxStatus
 from podwright.agent.workers.ports import EnsuredImage
 from podwright.cri.client import CriClient
 from podwright.k8s.objects import (
@@ -36,9 +40,11 @@ from tests.agent.configs.test_builder import Fakes
 from tests.agent.configs.test_objects import Stored
 from tests.agent.fakes.events import RecordedEvents
 from tests.agent.fakes.pods import container, pod
+from tests.harness.podwright import Podwright
 from tests.harness.scratch import Scratch
 from tests.harness.server import CriServer
 
+IDS = IdRange(first=65536 * 100, count=65536 * 10)
 SCRIPT = r"""
 echo "env $GREETING $LIMIT $ADDRESS"
 echo "host $(hostname)"
@@ -99,16 +105,17 @@ async def tree_below(root: str) -> AsyncIterator[CgroupTree]:
         cgroupfs.remove(host, root)
 
 
-def builder(directory: Path, tree: CgroupTree) -> ConfigBuilder:
+def builder(directory: Path, tree: CgroupTree, *, user_namespaces: bool = False) -> ConfigBuilder:
     (directory / "data").mkdir()
     (directory / "data" / "file").write_text("from the volume\n")
-    fakes = Fakes({"data": Mounted(path=str(directory / "data"))}, HandlerFeatures(name=""))
+    features = HandlerFeatures(name="", user_namespaces=user_namespaces)
+    fakes = Fakes({"data": Mounted(path=str(directory / "data"))}, features)
     ports = BuilderPorts(
         volumes=fakes,
         subpaths=fakes,
         objects=Stored(),
         cgroups=tree,
-        users=fakes,
+        users=UserNamespaceAllocator(f"{directory}/pods", IDS, 10),
         handlers=fakes,
         events=RecordedEvents(),
     )
@@ -120,11 +127,57 @@ async def test_a_pod_is_what_it_says(any_server: CriServer, scratch: Scratch, im
     part = scratch.part("configs")
     async with any_server.client() as client, tree_below(part.cgroup_parent) as tree:
         await ImagesClient(client).pull(image, None, None)
-        await _check(client, tree, builder(part.directory, tree), described(image), part.directory)
+        of, configs = described(image), builder(part.directory, tree)
+        async with started(client, tree, configs, of, part.directory) as (container_id, sandbox):
+            result = await RuntimeClient(client).exec_sync(container_id, ["sh", "-c", SCRIPT], 30)
+            lines = result.stdout.decode().splitlines()
+            assert lines[:5] == [
+                f"env hello-configured 64 {sandbox.ips[0]}",
+                "host own-name",
+                "192.0.2.77\talias.example",
+                "search search.example",
+                "from the volume",
+            ]
+            assert "uid=1000" in lines[5]
+            assert "4321" in lines[5]
+            assert lines[6] == "999"
+            assert lines[7].split() == ["NoNewPrivs:", "1"]
+            # The container is in the pod's cgroup, not beside it.
+            assert cgroup.processes(cgroup.detect(), tree.parent_of(of))
+            (message,) = (part.directory / "pods" / of.metadata.uid / "containers" / "main").iterdir()
+            assert message.read_text() == "last words\n"
 
 
-async def _check(client: CriClient, tree: CgroupTree, configs: ConfigBuilder, of: Pod, directory: Path) -> None:
-    runtime, uid = RuntimeClient(client), of.metadata.uid
+@pytest.mark.root
+async def test_users_of_its_own(podwright_server: Podwright, scratch: Scratch, image: str) -> None:
+    """Debian's containerd is too old for them."""
+    part = scratch.part("configs")
+    main = container(image=image, command=("sleep", "60"), termination_message_path="/dev/termination-log")
+    of = pod("userns", containers=(main,), host_users=False)
+    async with podwright_server.client() as client, tree_below(part.cgroup_parent) as tree:
+        handler = (await RuntimeClient(client).state()).handler("")
+        assert handler is not None
+        configs = builder(part.directory, tree, user_namespaces=handler.user_namespaces)
+        await ImagesClient(client).pull(image, None, None)
+        async with started(client, tree, configs, of, part.directory) as (container_id, _):
+            script = (
+                "cat /proc/self/uid_map; tail -n 1 /etc/hosts; stat -c %u /etc/hosts; echo x > /dev/termination-log"
+            )
+            result = await RuntimeClient(client).exec_sync(container_id, ["sh", "-c", script], 30)
+            lines = result.stdout.decode().splitlines()
+            assert lines[0].split() == ["0", str(IDS.first), "65536"]
+            assert lines[1].endswith("\tuserns")
+            assert lines[2] == "0"  # the mount is id-mapped: root's file is the pod's root's
+            (message,) = (part.directory / "pods" / "uid-userns" / "containers" / "main").iterdir()
+            assert message.read_text() == "x\n"
+
+
+@asynccontextmanager
+async def started(
+    client: CriClient, tree: CgroupTree, configs: ConfigBuilder, of: Pod, directory: Path
+) -> AsyncIterator[tuple[str, SandboxStatus]]:
+    """The pod's one container, running; nothing of the pod is left afterwards."""
+    runtime, uid, main = RuntimeClient(client), of.metadata.uid, of.spec.containers[0]
     (directory / "pods" / uid).mkdir(parents=True)
     await tree.ensure(of)
     sandbox_config = configs.sandbox(of, 0)
@@ -133,27 +186,12 @@ async def _check(client: CriClient, tree: CgroupTree, configs: ConfigBuilder, of
     try:
         status, _ = await runtime.sandbox_status(sandbox_id)
         seen = ObservedPod(uid=uid, sandboxes=(status,))
-        main = of.spec.containers[0]
         found = await ImagesClient(client).image(main.image)
         assert found is not None
         config, _ = await configs.container(of, main, EnsuredImage(reference=main.image, image=found), seen, 0)
         container_id = await runtime.create_container(sandbox_id, config, sandbox_config)
         await runtime.start_container(container_id)
-        result = await runtime.exec_sync(container_id, ["sh", "-c", SCRIPT, "sh"], 30)
-        lines = result.stdout.decode().splitlines()
-        assert lines[0] == f"env hello-configured 64 {status.ips[0]}"
-        assert lines[1] == "host own-name"
-        assert lines[2] == "192.0.2.77\talias.example"
-        assert lines[3] == "search search.example"
-        assert lines[4] == "from the volume"
-        assert "uid=1000" in lines[5]
-        assert "4321" in lines[5]
-        assert lines[6] == "999"
-        assert lines[7].split() == ["NoNewPrivs:", "1"]
-        processes = cgroup.processes(cgroup.detect(), tree.parent_of(of))
-        assert processes  # the container is in the pod's cgroup, not beside it
-        (message,) = (directory / "pods" / uid / "containers" / "main").iterdir()
-        assert message.read_text() == "last words\n"
+        yield container_id, status
     finally:
         await runtime.stop_sandbox(sandbox_id)
         await runtime.remove_sandbox(sandbox_id)
