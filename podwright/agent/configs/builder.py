@@ -73,7 +73,7 @@ class ConfigBuilder:
         return pod_log_directory(self._settings.log_root, pod)
 
     def sandbox(self, pod: Pod, attempt: int) -> api.PodSandboxConfig:
-        """What the sandbox is made of; events tell what had to be left out. Raises PodwrightError."""
+        """What the sandbox is made of. Events say what had to be left out. Raises PodwrightError."""
         inputs = SandboxInputs(
             attempt=attempt,
             facts=self._facts,

@@ -62,12 +62,12 @@ def container_config(pod: Pod, container: AnyContainer, inputs: ContainerInputs)
     )
 
 
-def _expanded(what: str, words: tuple[str, ...], environment: Mapping[str, str]) -> list[str]:
+def _expanded(what: str, texts: tuple[str, ...], environment: Mapping[str, str]) -> list[str]:
     """Commands travel as text, so that a variable in them must be UTF-8."""
-    expanded = [expand(word, environment) for word in words]
-    for word in expanded:
+    expanded = [expand(text, environment) for text in texts]
+    for text in expanded:
         try:
-            word.encode()
+            text.encode()
         except UnicodeEncodeError as failure:
             raise InvalidArgument(
                 f"{what}: a variable in it holds bytes that are not UTF-8", hint="read the variable in the container"

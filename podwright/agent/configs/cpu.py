@@ -9,12 +9,12 @@ QUOTA_MIN_US = 1000  # the kernel takes no less (kernel/sched/core.c)
 
 
 def cpu_shares(milli_cpu: int) -> int:
-    """cgroup v1's cpu.shares of a request; of none, the least."""
+    """The cpu.shares of cgroup v1 for a CPU request. No request gets the least."""
     return max(SHARES_MIN, min(SHARES_MAX, milli_cpu * 1024 // 1000))
 
 
 def cpu_quota_us(milli_cpu: int, period_us: int = PERIOD_US) -> int:
-    """Microseconds of CPU per period for a limit; 0 is no limit."""
+    """Microseconds of CPU per period for a CPU limit. 0 means no limit."""
     return max(QUOTA_MIN_US, milli_cpu * period_us // 1000) if milli_cpu else 0
 
 

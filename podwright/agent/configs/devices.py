@@ -12,7 +12,7 @@ from podwright.errors import InvalidArgument, NotFound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostDevice:
-    """A device node; `permissions` are letters of r, w, m."""
+    """A device node. `permissions` are letters of r, w, m."""
 
     host_path: str
     container_path: str

@@ -16,7 +16,7 @@ from podwright.k8s.objects import Pod, PodDNSConfigOption
 NAMESERVERS_MAX = 3  # resolv.conf(5): MAXNS
 SEARCHES_MAX = 32
 SEARCH_LINE_MAX = 2048
-SEARCH_MAX = 253  # of one name; older glibc aborts on longer ones
+SEARCH_MAX = 253  # of one name, since older glibc aborts on longer ones
 CLUSTER_OPTIONS = ("ndots:5",)
 
 
@@ -74,7 +74,7 @@ def _missing_cluster_dns(pod: Pod) -> tuple[DnsWarning, ...]:
 
 
 def _of_host(settings: NodeSettings, facts: NodeFacts, host: Resolver) -> Resolver:
-    """The node's servers; a node without a resolv.conf for pods means that only loopback may be asked."""
+    """The node's servers. Without a resolv.conf for pods, pods may ask only loopback."""
     if settings.resolver_config:
         return host
     loopback = tuple("::1" if ":" in address else "127.0.0.1" for address in facts.addresses)

@@ -22,7 +22,7 @@ COMPUTE = ("cpu", "memory", "ephemeral-storage")
 
 
 def field_text(pod: Pod, reference: ObjectFieldSelector, facts: NodeFacts, addresses: tuple[str, ...]) -> str:
-    """The value of a fieldRef; a label or annotation that is absent is empty. `addresses` are the pod's.
+    """The value of a fieldRef. An absent label or annotation is empty. `addresses` are the pod's.
 
     Raises InvalidArgument for a path that the API does not know.
     """

@@ -1,6 +1,6 @@
 """Files of variables (fileKeyRef): lines of NAME='value', a strict part of a shell's syntax. Pure.
 
-A value may have several lines, has no escapes, and must be in single quotes; text after `#` is a comment.
+A value may have several lines, has no escapes, and must be in single quotes. Text after `#` is a comment.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ BLANKS = " \t"
 
 
 def find_variable(text: str, key: str) -> str:
-    """The first value of the name; empty when the file does not have it. Raises InvalidArgument with the line."""
+    """The first value of the name, empty when the file does not have it. Raises InvalidArgument with the line."""
     return next((value for name, value in _variables(text) if name == key), "")
 
 

@@ -42,7 +42,7 @@ class Sources:
 
 
 def container_environment(pod: Pod, container: AnyContainer, sources: Sources) -> Environment:
-    """envFrom, then env, each in order, then links to services; a later value of a name replaces an earlier one.
+    """envFrom, then env, each in order, then links to services. A later value of a name replaces an earlier one.
 
     Raises NotFound for objects and keys that are missing and not optional, and other PodwrightErrors.
     """
@@ -78,7 +78,7 @@ def _all_of(source: EnvFromSource, objects: PodObjects) -> Iterator[tuple[str, s
 
 
 def _resolve(pod: Pod, container: AnyContainer, source: EnvVarSource, sources: Sources) -> str | None:
-    """The value of a reference; None for an optional one that leads nowhere."""
+    """The value of a reference, or None for an optional one whose object or key does not exist."""
     if source.field_ref is not None:
         return field_text(pod, source.field_ref, sources.facts, sources.addresses)
     if source.resource_field_ref is not None:

@@ -8,7 +8,7 @@ from podwright.errors import NotFound
 
 
 def expand(text: str, *scopes: Mapping[str, str]) -> str:
-    """Replace references by what the first scope that has the name says; others stay as they are. `$$` is one `$`."""
+    """Replace each reference by its value in the first scope that has the name. Others stay. `$$` is one `$`."""
 
     def value(name: str) -> str:
         return next((scope[name] for scope in scopes if name in scope), f"$({name})")

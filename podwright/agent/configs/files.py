@@ -35,7 +35,7 @@ def write_hosts(path: str, contents: bytes) -> None:
 
 
 def make_termination_file(pod_directory: str, container: str) -> str:
-    """A new empty file for one instance of the container; its path. Raises OSError."""
+    """Make a new empty file for one instance of the container. Returns its path. Raises OSError."""
     directory = f"{pod_directory}/containers"
     os.makedirs(directory, mode=CONTAINER_MODE, exist_ok=True)  # makedirs gives the mode to the last one alone
     directory = f"{directory}/{container}"
@@ -63,7 +63,7 @@ def read_bytes(path: str, limit_bytes: int) -> bytes:
 
 
 def read_variable(volume: str, path: str, key: str) -> str:
-    """The value of `key` in a file of a volume; links stay inside the volume. Raises NotFound, InvalidArgument."""
+    """The value of `key` in a file of a volume. Links stay inside the volume. Raises NotFound, InvalidArgument."""
     try:
         data = read_in_root(volume, path, LIMIT_BYTES + 1)
     except OSError as failure:

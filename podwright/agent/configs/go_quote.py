@@ -16,7 +16,7 @@ _ESCAPES = {
 
 
 def quoted(text: str) -> str:
-    """The text in double quotes; what cannot be printed is escaped by its number."""
+    """The text in double quotes. Characters that cannot be printed are escaped by their numbers."""
     return '"' + "".join(_ESCAPES.get(character) or _printable(character) for character in text) + '"'
 
 

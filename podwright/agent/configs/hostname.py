@@ -9,7 +9,7 @@ from podwright.errors import InvalidArgument
 from podwright.k8s.names import label_faults, subdomain_faults
 from podwright.k8s.objects import Pod
 
-HOST_NAME_MAX = 63  # sethostname(2) takes 64 bytes; one is kept for the closing zero byte of some readers
+HOST_NAME_MAX = 63  # sethostname(2) takes 64 bytes, and some readers want a zero byte at the end
 FQDN_MAX = 64
 
 

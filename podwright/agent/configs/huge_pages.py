@@ -17,7 +17,7 @@ def page_size(resource: str) -> str:
 
 
 def page_sizes(folder: str = FOLDER) -> tuple[str, ...]:
-    """The sizes that this kernel has; none when it was built without huge pages."""
+    """The sizes that this kernel has, or none when it was built without huge pages."""
     try:
         names = sorted(os.listdir(folder))
     except FileNotFoundError:

@@ -17,14 +17,17 @@ def sandbox_labels(pod: Pod) -> dict[str, str]:
 
 
 def container_labels(pod: Pod, container: AnyContainer) -> dict[str, str]:
-    """The identity and the container's name; the pod's own labels are on its sandbox alone."""
+    """The identity and the container's name. Only the sandbox has the pod's own labels."""
     return {**identity.identity_labels(pod), identity.CONTAINER_NAME: container.name}
 
 
 def container_annotations(
     pod: Pod, container: AnyContainer, attempt: int, allotted: Mapping[str, str]
 ) -> dict[str, str]:
-    """What is needed to tell, and to end, the container; `allotted` are annotations of device plugins."""
+    """What an agent without the pod needs to recognise and end the container.
+
+    `allotted` are annotations of device plugins.
+    """
     annotations = {
         **allotted,
         identity.CONTAINER_HASH: container_hash(container),

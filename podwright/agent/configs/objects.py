@@ -35,11 +35,11 @@ class PodObjects:
     services: tuple[Service, ...] | None = ()
 
     def config_map(self, name: str, *, optional: bool | None) -> ConfigMap | None:
-        """The ConfigMap; None for an optional one that does not exist. Raises NotFound."""
+        """The ConfigMap, or None for an optional one that does not exist. Raises NotFound."""
         return _found(self.config_maps.get(name), "configmap", name, optional)
 
     def secret(self, name: str, *, optional: bool | None) -> Secret | None:
-        """The Secret; None for an optional one that does not exist. Raises NotFound."""
+        """The Secret, or None for an optional one that does not exist. Raises NotFound."""
         return _found(self.secrets.get(name), "secret", name, optional)
 
 

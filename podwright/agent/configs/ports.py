@@ -24,7 +24,7 @@ class SubPaths(Protocol):
     """Binding parts of volumes: `volumes.manager`, which unbinds them with the volumes."""
 
     async def bind_subpath(self, pod: Pod, volume: str, subpath: str, *, container: str, index: int) -> str:
-        """Bind a subPath for the container's volume mount number `index`; the path to mount in its place.
+        """Bind a subPath for the container's volume mount number `index`. Returns the path to mount instead.
 
         A restarted container gets the same one. Raises PodwrightError without details of this machine's files.
         """
@@ -34,7 +34,7 @@ class CgroupParents(Protocol):
     """The cgroups of pods: `resources.cgroups`."""
 
     def parent_of(self, pod: Pod) -> str:
-        """What CRI calls the cgroup parent; empty when pods have no cgroup of ours."""
+        """The pod's cgroup parent for CRI, empty when the agent makes no cgroups."""
 
 
 class UserNamespaces(Protocol):
@@ -48,14 +48,14 @@ class Handlers(Protocol):
     """What the runtime handlers can do."""
 
     def features_of(self, pod: Pod) -> HandlerFeatures | None:
-        """Those of the handler that the pod's RuntimeClass means; None when the runtime does not say."""
+        """The features of the pod's runtime handler, or None when the runtime does not report any."""
 
 
 class Services(Protocol):
     """The services of the cluster."""
 
     def listed(self) -> tuple[Service, ...] | None:
-        """All of them; None until they have been listed once."""
+        """All services, or None until they have been listed once."""
 
 
 class Allocations(Protocol):

@@ -72,7 +72,7 @@ async def make_environment(instance: Instance, objects: ObjectGetter, services: 
 async def make_mounts(
     instance: Instance, environment: Environment, subpaths: SubPaths, made: AsyncExitStack
 ) -> tuple[api.Mount, ...]:
-    """The container's mounts; `made` undoes what was made for them alone. Raises PodwrightError and OSError."""
+    """The container's mounts. `made` undoes what is made for this instance alone. Raises PodwrightError, OSError."""
     container = instance.container
     inputs = MountInputs(
         volumes=instance.volumes,
@@ -100,7 +100,7 @@ def _file_value(reference: FileKeySelector, volumes: Volumes) -> str:
 
 
 def _make_hosts(instance: Instance) -> str:
-    """The pod's /etc/hosts with its present addresses; its path, or nothing for a container that gets none."""
+    """Write the pod's /etc/hosts. Returns its path, or an empty text for a container that does not mount it."""
     pod = instance.pod
     if not wants_hosts_file(pod, instance.container, instance.addresses):
         return ""

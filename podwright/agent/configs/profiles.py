@@ -53,7 +53,7 @@ def apparmor_profile(pod: Pod, container: AnyContainer) -> tuple[api.SecurityPro
 
 
 def _apparmor(pod: Pod, container: AnyContainer) -> AppArmorProfile | None:
-    """A static pod may still have the old annotation; it counts for more than the pod's field."""
+    """A static pod may still have the old annotation, which takes precedence over the pod's field."""
     own, pods = container.security_context, pod.spec.security_context
     if own is not None and own.app_armor_profile is not None:
         return own.app_armor_profile

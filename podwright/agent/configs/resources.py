@@ -28,7 +28,7 @@ def container_resources(
     *,
     has_own_cpus: bool = False,
 ) -> api.LinuxContainerResources:
-    """What one container gets. A limit that it does not have is the pod's; `has_own_cpus` lifts the CPU quota."""
+    """What one container gets. Missing limits are the pod's. `has_own_cpus` lifts the CPU quota."""
     requests, limits = container.resources.requests, container.resources.limits
     fallback = pod_level_limits(pod.spec)
     resources = _compute(
@@ -55,7 +55,7 @@ def sandbox_resources(pod: Pod, facts: NodeFacts, settings: NodeSettings) -> api
 
 
 def sandbox_overhead(pod: Pod, facts: NodeFacts, settings: NodeSettings) -> api.LinuxContainerResources:
-    """What the sandbox itself takes; request and limit are the same here."""
+    """What the sandbox itself takes. Request and limit are the same."""
     if not pod.spec.overhead:
         return api.LinuxContainerResources()
     cpu, memory = (parse(pod.spec.overhead.get(name, "0")) for name in ("cpu", "memory"))
@@ -108,7 +108,7 @@ def _limit_swap(
 
 
 def _may_swap(pod: Pod, container: AnyContainer) -> bool:
-    """Burstable containers with a memory limit that is not their request; critical pods never swap."""
+    """Burstable containers whose memory limit is not their request, but for critical pods."""
     request = parse(container.resources.requests.get("memory", "0"))
     limit = parse(container.resources.limits.get("memory", "0"))
     return not is_critical(pod) and qos_class(pod) == "Burstable" and request != limit

@@ -53,7 +53,7 @@ def image_user(image: ImageStatus) -> ImageUser:
 def sandbox_security(
     pod: Pod, users: UserNamespace | None, extra_groups: Iterable[int]
 ) -> api.LinuxSandboxSecurityContext:
-    """The sandbox's own context; its seccomp profile is always the runtime's default. Raises InvalidArgument."""
+    """The sandbox's own context. Its seccomp profile is always the runtime's default. Raises InvalidArgument."""
     context = pod.spec.security_context or NOTHING_OF_POD
     return api.LinuxSandboxSecurityContext(
         namespace_options=namespace_options(pod, users),

@@ -1,4 +1,4 @@
-"""Variables that tell a container where services are. Pure.
+"""Variables that say where services are. Pure.
 
 See https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables.
 """

@@ -10,7 +10,7 @@ class MountedVolume(Protocol):
 
     @property
     def path(self) -> str:
-        """Its directory or file on this machine; empty for an image volume."""
+        """Its directory or file on this machine, empty for an image volume."""
 
     @property
     def read_only(self) -> bool:
@@ -22,7 +22,7 @@ class MountedVolume(Protocol):
 
     @property
     def image(self) -> str:
-        """The reference of an image volume; empty for any other."""
+        """The reference of an image volume, empty for any other."""
 
     @property
     def gid(self) -> int | None:

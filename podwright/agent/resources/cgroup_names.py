@@ -50,7 +50,7 @@ class CgroupNames:
         return self._path((*self._class_parts(qos), f"{POD}{uid}"))
 
     def uid_of(self, parent: str, name: str) -> str:
-        """The UID of the pod whose cgroup is the directory `name` in the cgroup `parent`; empty for any other."""
+        """The UID of the pod whose cgroup is `name` in the cgroup `parent`, empty for any other cgroup."""
         if self.driver == "systemd":
             stem = parent.rpartition("/")[2].removesuffix(SLICE)
             prefix = f"{stem}-{POD}"

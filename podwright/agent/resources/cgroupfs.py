@@ -32,7 +32,7 @@ def exists(host: CgroupHost, path: str) -> bool:
 
 
 def make(host: CgroupHost, path: str, limits: CgroupLimits) -> None:
-    """Make the cgroup, and those above it, in every hierarchy, and limit it; one that exists is limited anew.
+    """Make the cgroup, and those above it, in every hierarchy, and limit it. An existing one gets the limits too.
 
     Raises OSError.
     """
@@ -57,7 +57,7 @@ def set_limits(host: CgroupHost, path: str, limits: CgroupLimits) -> None:
 
 
 def remove(host: CgroupHost, path: str, timeout_s: float = REMOVE_TIMEOUT_S) -> None:
-    """Kill what is left in the cgroup and remove it; an absent one is fine. Raises OSError, DeadlineExceeded."""
+    """Kill what is left in the cgroup and remove it. An absent one is fine. Raises OSError, DeadlineExceeded."""
     deadline = time.monotonic() + timeout_s
     while True:
         if not cgroup.kill_all(host, path, timeout_s=max(deadline - time.monotonic(), POLL_S)):

@@ -97,7 +97,7 @@ class CgroupTree:
         return cgroupfs.exists(self._host, self.parent_of(pod))
 
     async def ensure(self, pod: Pod) -> None:
-        """Make the pod's cgroup with its limits; one that exists keeps the limits it has. Raises PodwrightError."""
+        """Make the pod's cgroup with its limits. An existing one keeps the limits it has. Raises PodwrightError."""
         if self.exists(pod):
             return
         path = self.parent_of(pod)
@@ -110,7 +110,7 @@ class CgroupTree:
             raise
 
     async def remove(self, uid: str) -> None:
-        """Remove the pod's cgroup with what is left in it; one that is not there is fine. Raises PodwrightError."""
+        """Kill what is left in the pod's cgroup and remove it. An absent one is fine. Raises PodwrightError."""
         for path in self._paths_of(uid):
             try:
                 await self._driver.remove(path)

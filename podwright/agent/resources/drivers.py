@@ -20,13 +20,13 @@ class CgroupDriver(Protocol):
     """Makes, limits and removes the cgroup at a path. All raise PodwrightError and OSError."""
 
     async def make(self, path: str, limits: CgroupLimits) -> None:
-        """With those above it; one that exists is limited anew."""
+        """Make it and those above it. An existing one gets the limits too."""
 
     async def limit(self, path: str, limits: CgroupLimits) -> None:
         """Change the limits of one that exists."""
 
     async def remove(self, path: str) -> None:
-        """With what is left in it; an absent one is fine."""
+        """Kill what is left in it and remove it. An absent one is fine."""
 
 
 class CgroupfsDriver:

@@ -19,7 +19,7 @@ PIDS = "pid"  # the kubelet's own name of this resource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgroupLimits:
-    """What a cgroup is given; None leaves a value as it is.
+    """The limits of a cgroup. None leaves a value as it is.
 
     `cpu_quota_us` of 0 or -1 is no limit. `huge_pages` are bytes by size (2MB). `cpus` is a list such as 0-3.
     """

@@ -44,7 +44,7 @@ def properties(limits: CgroupLimits, *, is_v2: bool) -> tuple[str, ...]:
     if limits.cpu_quota_us is not None:
         period = limits.cpu_period_us or PERIOD_US
         found.append(f"CPUQuotaPeriodSec={period}us")
-        # Whole percents, rounded up, so that containers can be given what the pod has; empty is no limit.
+        # Whole percents, rounded up, so that containers can have all that the pod has. Empty means no limit.
         percent = -(-limits.cpu_quota_us * 100 // period)
         found.append(f"CPUQuota={percent}%" if limits.cpu_quota_us > 0 else "CPUQuota=")
     if limits.memory_bytes:
