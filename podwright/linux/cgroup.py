@@ -157,13 +157,27 @@ def kill_all(host: CgroupHost, path: str, timeout_s: float = 2.0) -> bool:
             file.write("1")
     deadline = time.monotonic() + timeout_s
     while pids := processes(host, path):
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill(host, path, pids)
         if time.monotonic() > deadline:
             return False
         time.sleep(0.005)
     return True
+
+
+def _kill(host: CgroupHost, path: str, pids: set[int]) -> None:
+    """SIGKILL those that are still in the cgroup when a pidfd of them is held.
+
+    A number may meanwhile mean a process elsewhere; that one is never signalled.
+    """
+    with contextlib.ExitStack() as held:
+        pidfds = {}
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                pidfds[pid] = os.pidfd_open(pid)
+                held.callback(os.close, pidfds[pid])
+        for pid in processes(host, path) & pidfds.keys():
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfds[pid], signal.SIGKILL)
 
 
 def remove(host: CgroupHost, path: str) -> None:

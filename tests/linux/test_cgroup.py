@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.linux import cgroup
+from podwright.linux import cgroup, proc
 from podwright.linux.cgroup import CgroupHost, judge_layout
 from podwright.linux.mount import MountPoint
 from podwright.process import Command, PosixProcessRunner
@@ -83,6 +83,22 @@ async def test_kill_and_remove_a_real_one() -> None:
         cgroup.remove(host, os.path.dirname(path))
     assert not any(os.path.exists(directory) for directory in host.directories(os.path.dirname(path)))
     cgroup.remove(host, path)
+
+
+@pytest.mark.root
+async def test_a_number_that_now_means_another_process_is_spared(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = PosixProcessRunner().start(Command(argv=("sleep", "100"), timeout_s=None))
+    seen = iter([{process.pid}])  # the cgroup's file when it was read, a moment ago
+    monkeypatch.setattr(cgroup, "processes", lambda host, path: next(seen, set()))
+    try:
+        assert cgroup.kill_all(CgroupHost(layout="none"), "/x")
+        stat = proc.stat(process.pid)
+        assert stat is not None
+        assert not stat.is_zombie
+        assert not stat.is_exiting
+    finally:
+        process.kill_group()
+        await process.wait()
 
 
 def test_readers_take_missing_and_odd_files() -> None:

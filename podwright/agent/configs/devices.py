@@ -1,0 +1,74 @@
+"""What device and CPU managers add to a container, as a value: nothing, as long as there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from podwright.agent.pods.containers import AnyContainer
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import InvalidArgument, NotFound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostDevice:
+    """A device node. `permissions` are letters of r, w, m."""
+
+    host_path: str
+    container_path: str
+    permissions: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostMount:
+    """A mount that a device needs."""
+
+    host_path: str
+    container_path: str
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """What has been allotted to one container.
+
+    `cpus` and `memory_nodes` are lists such as `0-3,8`, empty for all. `block_volumes` are the host's paths of raw
+    volumes by name, of which those in `read_only_volumes` must not be written to.
+    """
+
+    devices: tuple[HostDevice, ...] = ()
+    block_volumes: Mapping[str, str] = field(default_factory=dict)
+    read_only_volumes: frozenset[str] = frozenset()
+    cdi_devices: tuple[str, ...] = ()
+    mounts: tuple[HostMount, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    cpus: str = ""
+    memory_nodes: str = ""
+    has_own_cpus: bool = False
+
+
+NOTHING = Allocation()
+
+
+def container_devices(container: AnyContainer, allocation: Allocation) -> list[api.Device]:
+    """Device nodes: those allotted, then the container's raw block volumes. Raises InvalidArgument, NotFound."""
+    devices = [
+        api.Device(host_path=device.host_path, container_path=device.container_path, permissions=device.permissions)
+        for device in allocation.devices
+    ]
+    for wanted in container.volume_devices:
+        if not wanted.device_path.startswith("/"):
+            raise InvalidArgument(f"error DevicePath `{wanted.device_path}` must be an absolute path")
+        host_path = allocation.block_volumes.get(wanted.name)
+        if host_path is None:
+            raise NotFound(f'cannot find volume "{wanted.name}" to pass into container "{container.name}"')
+        permissions = "r" if wanted.name in allocation.read_only_volumes else "mrw"
+        device = api.Device(host_path=host_path, container_path=wanted.device_path, permissions=permissions)
+        devices.append(device)
+    return devices
+
+
+def cdi_devices(allocation: Allocation) -> list[api.CDIDevice]:
+    """Devices by their CDI names, which the runtime resolves."""
+    return [api.CDIDevice(name=name) for name in allocation.cdi_devices]

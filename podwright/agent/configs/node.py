@@ -1,0 +1,106 @@
+"""What the messages depend on beside the pod: facts about this machine, and settings of the node."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.configs.huge_pages import page_sizes
+from podwright.linux import cgroup, selinux
+from podwright.linux.cgroup import CgroupHost
+
+THROTTLE_PATHS = "/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFacts:
+    """This machine, as long as the agent runs.
+
+    `addresses` are the node's, its own family first. `allocatable` are quantities by resource. `huge_page_sizes` are
+    written as CRI wants them (2MB). `throttle_paths` exist only on processors that report throttling.
+    """
+
+    node_name: str
+    addresses: tuple[str, ...] = ()
+    memory_bytes: int
+    swap_bytes: int = 0
+    allocatable: Mapping[str, str] = field(default_factory=dict)
+    huge_page_sizes: tuple[str, ...] = ()
+    throttle_paths: tuple[str, ...] = ()
+    is_cgroup_v2: bool = False
+    has_swap_control: bool = False
+    has_selinux: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSettings:
+    """The settings of the node that show in the messages.
+
+    `cpu_period_us` None means that CPU limits are not enforced. `resolver_config` is the path of the resolv.conf that
+    pods get their servers from; empty for none.
+    """
+
+    cluster_domain: str = ""
+    cluster_dns: tuple[str, ...] = ()
+    resolver_config: str = "/etc/resolv.conf"
+    cpu_period_us: int | None = 100_000
+    kill_whole_container: bool = True
+    swap_behavior: str = ""
+    seccomp_default: bool = False
+    seccomp_root: str = "/var/lib/kubelet/seccomp"
+    log_root: str = "/var/log/pods"
+    root: str = "/var/lib/kubelet"
+
+
+def settings_of(config: AgentConfig) -> NodeSettings:
+    """The settings from the agent's configuration. `singleProcessOOMKill` is false on cgroup v2 unless it is set."""
+    cgroups, network, root = config.cgroups, config.network, config.process.root_dir
+    return NodeSettings(
+        cluster_domain=network.cluster_domain,
+        cluster_dns=network.cluster_dns,
+        resolver_config=network.resolver_config,
+        cpu_period_us=round(cgroups.cpu_cfs_quota_period_s * 1e6) if cgroups.cpu_cfs_quota else None,
+        kill_whole_container=not cgroups.single_process_oom_kill,
+        swap_behavior=cgroups.swap_behavior,
+        seccomp_default=config.pods.seccomp_default,
+        seccomp_root=os.path.join(root, "seccomp"),
+        log_root=config.container_logs.root,
+        root=root,
+    )
+
+
+def look(node_name: str, addresses: tuple[str, ...], allocatable: Mapping[str, str]) -> NodeFacts:
+    """Look at this machine. Raises OSError."""
+    host = cgroup.detect()
+    memory = _memory_info()
+    return NodeFacts(
+        node_name=node_name,
+        addresses=addresses,
+        memory_bytes=memory["MemTotal"],
+        swap_bytes=memory.get("SwapTotal", 0),
+        allocatable=allocatable,
+        huge_page_sizes=page_sizes(),
+        throttle_paths=tuple(sorted(glob.glob(THROTTLE_PATHS))),
+        is_cgroup_v2=host.layout == "v2",
+        has_swap_control=_has_swap_control(host),
+        has_selinux=selinux.is_enabled(),
+    )
+
+
+def _memory_info() -> dict[str, int]:
+    """The table of proc_meminfo(5), in bytes."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        rows = [line.split() for line in file]
+    return {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows if row[-1] == "kB"}
+
+
+def _has_swap_control(host: CgroupHost) -> bool:
+    """Whether swap can be limited: v1 has no such file when the kernel was started with swapaccount=0."""
+    if host.layout != "v2":
+        return os.path.exists(f"{host.controllers.get('memory')}/memory.memsw.limit_in_bytes")
+    with open("/proc/self/cgroup", encoding="ascii") as file:
+        own = file.read().strip().rpartition("::")[2]
+    return os.path.exists(f"{host.unified}{own.rstrip('/')}/memory.swap.max")

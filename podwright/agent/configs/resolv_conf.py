@@ -1,0 +1,40 @@
+"""Reading a resolv.conf (resolv.conf(5)), as far as it is passed on to pods. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from podwright.errors import InvalidArgument
+
+LIMIT_BYTES = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolver:
+    """The contents of a resolv.conf."""
+
+    servers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+def parse_resolv_conf(text: str) -> Resolver:
+    """Servers add up, the last `search` line wins, an option replaces an earlier one of its name.
+
+    A final dot of a search domain goes, so that the same domain is not there twice. Raises InvalidArgument for a
+    `nameserver` line without an address.
+    """
+    servers: list[str] = []
+    searches: list[str] = []
+    options: dict[str, str] = {}
+    for line in text.split("\n"):
+        keyword, *values = line.split() or ["#"]
+        if keyword == "nameserver":
+            if not values:
+                raise InvalidArgument("nameserver list is empty")
+            servers.append(values[0])
+        elif keyword == "search":
+            searches = [value.removesuffix(".") for value in values if value != "."]
+        elif keyword == "options":
+            options.update({value.partition(":")[0]: value for value in values})
+    return Resolver(servers=tuple(servers), searches=tuple(searches), options=tuple(options.values()))

@@ -1,0 +1,29 @@
+"""What the messages need to know of a pod's mounted volumes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class MountedVolume(Protocol):
+    """A volume that is ready for the pod's containers: `volumes.plans.MountedVolume`."""
+
+    @property
+    def path(self) -> str:
+        """Its directory or file on this machine, empty for an image volume."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every mount of it must be read-only."""
+
+    @property
+    def selinux_relabel(self) -> bool:
+        """Whether the runtime is to give it the pod's SELinux label."""
+
+    @property
+    def image(self) -> str:
+        """The reference of an image volume, empty for any other."""
+
+    @property
+    def gid(self) -> int | None:
+        """The group that its users need."""

@@ -1,0 +1,120 @@
+"""Making cgroups as directories, and removing them. Blocking calls."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Iterable
+
+from podwright.agent.resources.cgroup_writes import Write, writes
+from podwright.agent.resources.limits import CgroupLimits
+from podwright.errors import DeadlineExceeded
+from podwright.linux import cgroup
+from podwright.linux.cgroup import CgroupHost
+
+CONTROLLERS = ("cpu", "cpuset", "memory", "hugetlb", "pids", "io")
+NEEDED = ("cpu", "cpuacct", "cpuset", "memory", "pids", "hugetlb", "name=systemd")
+NEEDED_V2 = frozenset({"cpu", "cpuset", "memory", "hugetlb", "pids"})
+REMOVE_TIMEOUT_S = 5.0
+POLL_S = 0.01
+
+
+def exists(host: CgroupHost, path: str) -> bool:
+    """Whether the cgroup is there in every hierarchy whose limits count."""
+    if host.layout == "v2":
+        try:
+            return set(_words(f"{host.unified}{path}/cgroup.controllers")) >= NEEDED_V2 & host.unified_controllers
+        except OSError:
+            return False
+    needed = (host.controllers[name] for name in NEEDED if name in host.controllers)
+    return all(os.path.isdir(f"{mount}{path}") for mount in needed)
+
+
+def make(host: CgroupHost, path: str, limits: CgroupLimits) -> None:
+    """Make the cgroup, and those above it, in every hierarchy, and limit it. An existing one gets the limits too.
+
+    Raises OSError.
+    """
+    for mount in host.directories("/"):
+        directory = mount.rstrip("/")
+        for part in path.strip("/").split("/"):
+            if directory == (host.unified or "").rstrip("/") or directory.startswith(f"{host.unified}/"):
+                _pass_controllers_on(directory)
+            parent, directory = directory, f"{directory}/{part}"
+            os.makedirs(directory, mode=0o755, exist_ok=True)
+            _inherit_cpuset(parent, directory)
+    set_limits(host, path, limits)
+
+
+def set_limits(host: CgroupHost, path: str, limits: CgroupLimits) -> None:
+    """Write the limits. Raises OSError, which names the file."""
+    refused = _write(writes(limits, host, path))
+    if refused:  # some must not pass one another: a period may only be short with the quota that belongs to it
+        remaining = _write(write for write, _ in refused)
+        if remaining:
+            raise remaining[0][1]
+
+
+def remove(host: CgroupHost, path: str, timeout_s: float = REMOVE_TIMEOUT_S) -> None:
+    """Kill what is left in the cgroup and remove it. An absent one is fine. Raises OSError, DeadlineExceeded."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        if not cgroup.kill_all(host, path, timeout_s=max(deadline - time.monotonic(), POLL_S)):
+            raise DeadlineExceeded(
+                f"processes in cgroup {path} do not end within {timeout_s:g} s", hint="one may hang in the kernel"
+            )
+        try:
+            cgroup.remove(host, path)
+        except OSError as failure:
+            # A process that has ended stays for a moment, and a new one may have been started meanwhile.
+            if failure.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_S)
+        else:
+            return
+
+
+def _pass_controllers_on(directory: str) -> None:
+    """v2: a cgroup has the controllers that its parent passes on. One that cannot be passed on is left out."""
+    available = _words(f"{directory}/cgroup.controllers")
+    passed_on = _words(f"{directory}/cgroup.subtree_control")
+    for name in CONTROLLERS:
+        if name in available and name not in passed_on:
+            _write([Write(path=f"{directory}/cgroup.subtree_control", text=f"+{name}")])
+
+
+def _inherit_cpuset(parent: str, directory: str) -> None:
+    """v1: a new cpuset is empty, and no process can join it. v2 has the parent's by itself."""
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        own = f"{directory}/{name}"
+        if os.path.exists(own) and not os.path.exists(f"{directory}/cgroup.controllers") and not _words(own):
+            _put(own, " ".join(_words(f"{parent}/{name}")))
+
+
+def _words(path: str) -> list[str]:
+    with open(path, encoding="ascii") as file:
+        return file.read().split()
+
+
+def _write(wanted: Iterable[Write]) -> list[tuple[Write, OSError]]:
+    """What was refused, and why."""
+    refused: list[tuple[Write, OSError]] = []
+    for write in wanted:
+        try:
+            _put(write.path, write.text)
+        except FileNotFoundError as failure:
+            if not write.optional:
+                refused.append((write, failure))
+        except OSError as failure:
+            failure.filename = write.path  # a failed write does not know it
+            refused.append((write, failure))
+    return refused
+
+
+def _put(path: str, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)

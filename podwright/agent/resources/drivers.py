@@ -1,0 +1,96 @@
+"""The two ways to make cgroups: as directories (cgroupfs), or by systemd as slices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Protocol
+
+from podwright.agent.resources import cgroupfs, slices
+from podwright.agent.resources.limits import CgroupLimits
+from podwright.errors import Internal
+from podwright.linux.cgroup import CgroupHost
+from podwright.process import Command, ProcessRunner
+
+COMMAND_TIMEOUT_S = 20.0
+
+
+class CgroupDriver(Protocol):
+    """Makes, limits and removes the cgroup at a path. All raise PodwrightError and OSError."""
+
+    async def make(self, path: str, limits: CgroupLimits) -> None:
+        """Make it and those above it. An existing one gets the limits too."""
+
+    async def limit(self, path: str, limits: CgroupLimits) -> None:
+        """Change the limits of one that exists."""
+
+    async def remove(self, path: str) -> None:
+        """Kill what is left in it and remove it. An absent one is fine."""
+
+
+class CgroupfsDriver:
+    """See CgroupDriver."""
+
+    def __init__(self, host: CgroupHost) -> None:
+        self._host = host
+
+    async def make(self, path: str, limits: CgroupLimits) -> None:
+        """See CgroupDriver."""
+        await _to_the_end(cgroupfs.make, self._host, path, limits)
+
+    async def limit(self, path: str, limits: CgroupLimits) -> None:
+        """See CgroupDriver."""
+        await _to_the_end(cgroupfs.set_limits, self._host, path, limits)
+
+    async def remove(self, path: str) -> None:
+        """See CgroupDriver."""
+        await _to_the_end(cgroupfs.remove, self._host, path)
+
+
+class SystemdDriver:
+    """See CgroupDriver. systemd would take back directories that it does not know of."""
+
+    def __init__(self, host: CgroupHost, runner: ProcessRunner) -> None:
+        self._is_v2 = host.layout == "v2"
+        self._runner = runner
+        self._files = CgroupfsDriver(host)
+
+    async def make(self, path: str, limits: CgroupLimits) -> None:
+        """See CgroupDriver."""
+        await self._run(slices.make_commands(path, limits, is_v2=self._is_v2))
+        await self._files.make(path, _as_set(limits))
+
+    async def limit(self, path: str, limits: CgroupLimits) -> None:
+        """See CgroupDriver."""
+        await self._run(slices.update_commands(path, limits, is_v2=self._is_v2))
+        await self._files.limit(path, _as_set(limits))
+
+    async def remove(self, path: str) -> None:
+        """See CgroupDriver. Containers' scopes in the slice are stopped with it."""
+        await self._run(slices.remove_commands(path))
+        await self._files.remove(path)
+
+    async def _run(self, commands: Iterable[tuple[str, ...]]) -> None:
+        for argv in commands:
+            completed = await self._runner.run(Command(argv=argv, timeout_s=COMMAND_TIMEOUT_S))
+            if completed.returncode != 0:
+                raise Internal(
+                    f"{' '.join(argv)}: {completed.error_text()}", hint="set cgroupDriver to cgroupfs without systemd"
+                )
+
+
+async def _to_the_end(function: Callable[..., None], *args: Any) -> None:
+    """Run it in a thread. A caller that is cancelled waits too: its undoing must not meet a cgroup in the making."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, *args))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()  # the caller has gone: nobody asks for the failure
+        raise
+
+
+def _as_set(limits: CgroupLimits) -> CgroupLimits:
+    return replace(limits, cpu_quota_us=slices.rounded(limits))

@@ -1,0 +1,97 @@
+"""The limits of the cgroups of pods, classes, and all pods together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from podwright.agent.configs.cpu import PERIOD_US, SHARES_MIN, cpu_quota_us, cpu_shares
+from podwright.agent.configs.huge_pages import page_size
+from podwright.agent.pods.qos import QosClass, qos_class
+from podwright.agent.pods.resources import ZERO, pod_level_limits, pod_limits, pod_requests
+from podwright.k8s.objects import Pod
+from podwright.k8s.pod_resources import Amounts, is_huge_pages
+from podwright.k8s.quantity import parse
+
+UNBOUNDED = 1 << 62
+PIDS = "pid"  # the kubelet's own name of this resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CgroupLimits:
+    """The limits of a cgroup. None leaves a value as it is.
+
+    `cpu_quota_us` of 0 or -1 is no limit. `huge_pages` are bytes by size (2MB). `cpus` is a list such as 0-3.
+    """
+
+    memory_bytes: int | None = None
+    cpu_shares: int | None = None
+    cpu_quota_us: int | None = None
+    cpu_period_us: int | None = None
+    pids: int | None = None
+    huge_pages: Mapping[str, int] | None = None
+    cpus: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRules:
+    """The node's settings about limits. `max_pids` of 0 or less is no limit for a pod."""
+
+    enforces_cpu: bool = True
+    cpu_period_us: int = PERIOD_US
+    max_pids: int = -1
+    huge_page_sizes: tuple[str, ...] = ()
+
+
+def limits_of_pod(pod: Pod, rules: LimitRules) -> CgroupLimits:
+    """By QoS class: all limits for guaranteed pods, those that every container has for burstable ones, else none."""
+    qos, requests, limits = qos_class(pod), pod_requests(pod.spec), pod_limits(pod.spec)
+    quota = cpu_quota_us(limits.get("cpu", ZERO).milli, rules.cpu_period_us) if rules.enforces_cpu else -1
+    limits_cpu = qos == "Guaranteed" or (qos == "Burstable" and _is_limited(pod, "cpu"))
+    limits_memory = qos == "Guaranteed" or (qos == "Burstable" and _is_limited(pod, "memory"))
+    return CgroupLimits(
+        cpu_shares=SHARES_MIN if qos == "BestEffort" else cpu_shares(requests.get("cpu", ZERO).milli),
+        cpu_quota_us=quota if limits_cpu else None,
+        cpu_period_us=rules.cpu_period_us if limits_cpu else None,
+        memory_bytes=limits.get("memory", ZERO).whole if limits_memory else None,
+        pids=rules.max_pids if rules.max_pids > 0 else None,
+        huge_pages=_huge_pages(requests, rules),
+    )
+
+
+def limits_of_root(capacity: Amounts, reserved: Iterable[Amounts], rules: LimitRules, cpus: str = "") -> CgroupLimits:
+    """What all pods get together: the machine's capacity without what is `reserved`."""
+    rest = dict(capacity)
+    for part in reserved:
+        rest = {name: max(amount - part.get(name, ZERO), ZERO) for name, amount in rest.items()}
+    return CgroupLimits(
+        memory_bytes=rest["memory"].whole if "memory" in rest else None,
+        cpu_shares=cpu_shares(rest["cpu"].milli) if "cpu" in rest else None,
+        pids=rest[PIDS].whole if PIDS in rest else None,
+        huge_pages=_huge_pages(rest, rules),
+        cpus=cpus or None,
+    )
+
+
+def limits_of_classes(pods: Iterable[Pod], rules: LimitRules) -> dict[QosClass, CgroupLimits]:
+    """Burstable pods weigh what they request together, best-effort ones as little as can be."""
+    requested = sum(pod_requests(pod.spec).get("cpu", ZERO).milli for pod in pods if qos_class(pod) == "Burstable")
+    huge_pages = dict.fromkeys(rules.huge_page_sizes, UNBOUNDED)
+    return {
+        "Burstable": CgroupLimits(cpu_shares=cpu_shares(requested), huge_pages=huge_pages),
+        "BestEffort": CgroupLimits(cpu_shares=SHARES_MIN, huge_pages=huge_pages),
+    }
+
+
+def _is_limited(pod: Pod, name: str) -> bool:
+    """Whether the pod itself, or each of its containers, has a limit."""
+    if pod_level_limits(pod.spec).get(name, ZERO).nano:
+        return True
+    containers = (*pod.spec.containers, *pod.spec.init_containers)
+    return all(parse(container.resources.limits.get(name, "0")).nano for container in containers)
+
+
+def _huge_pages(amounts: Amounts, rules: LimitRules) -> dict[str, int]:
+    """Bytes by size: 0 for sizes of the machine that are not named."""
+    named = {page_size(name): amount.whole for name, amount in amounts.items() if is_huge_pages(name)}
+    return {**dict.fromkeys(rules.huge_page_sizes, 0), **named}

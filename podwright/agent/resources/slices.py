@@ -1,0 +1,64 @@
+"""Cgroups as slices of systemd, as commands of systemctl. Pure.
+
+A slice needs no unit file: `start` makes it, `set-property --runtime` limits it by a drop-in below /run, and `revert`
+removes the drop-in. What systemd does not know (huge pages) is written into the cgroup's files.
+"""
+
+from __future__ import annotations
+
+from podwright.agent.configs.cpu import PERIOD_US, cpu_weight
+from podwright.agent.resources.limits import CgroupLimits
+
+
+def slice_of(path: str) -> str:
+    """The slice whose cgroup is at the path."""
+    return path.rpartition("/")[2]
+
+
+def make_commands(path: str, limits: CgroupLimits, *, is_v2: bool) -> tuple[tuple[str, ...], ...]:
+    """Limit the slice, and start it with these limits."""
+    name = slice_of(path)
+    accounting = ("CPU", "Memory", "Tasks", "IO" if is_v2 else "BlockIO")
+    settings = (*(f"{what}Accounting=yes" for what in accounting), *properties(limits, is_v2=is_v2))
+    return ("systemctl", "set-property", "--runtime", name, *settings), ("systemctl", "start", name)
+
+
+def update_commands(path: str, limits: CgroupLimits, *, is_v2: bool) -> tuple[tuple[str, ...], ...]:
+    """Change the limits of a slice that is there."""
+    settings = properties(limits, is_v2=is_v2)
+    return (("systemctl", "set-property", "--runtime", slice_of(path), *settings),) if settings else ()
+
+
+def remove_commands(path: str) -> tuple[tuple[str, ...], ...]:
+    """Stop the slice with what is in it, and forget its limits."""
+    name = slice_of(path)
+    return ("systemctl", "stop", name), ("systemctl", "revert", name)
+
+
+def properties(limits: CgroupLimits, *, is_v2: bool) -> tuple[str, ...]:
+    """Settings of systemd.resource-control(5)."""
+    found = []
+    if limits.cpu_shares is not None:
+        shares = limits.cpu_shares
+        found.append(f"CPUWeight={cpu_weight(shares)}" if is_v2 else f"CPUShares={shares}")
+    if limits.cpu_quota_us is not None:
+        period = limits.cpu_period_us or PERIOD_US
+        found.append(f"CPUQuotaPeriodSec={period}us")
+        # Whole percents, rounded up, so that containers can have all that the pod has. Empty means no limit.
+        percent = -(-limits.cpu_quota_us * 100 // period)
+        found.append(f"CPUQuota={percent}%" if limits.cpu_quota_us > 0 else "CPUQuota=")
+    if limits.memory_bytes:
+        found.append(f"{'MemoryMax' if is_v2 else 'MemoryLimit'}={limits.memory_bytes}")
+    if limits.pids is not None:
+        found.append(f"TasksMax={limits.pids if limits.pids > 0 else 'infinity'}")
+    if limits.cpus is not None and is_v2:
+        found.append(f"AllowedCPUs={limits.cpus}")
+    return tuple(found)
+
+
+def rounded(limits: CgroupLimits) -> int | None:
+    """The CPU quota that systemd sets for these limits, in microseconds of a period."""
+    quota, period = limits.cpu_quota_us, limits.cpu_period_us or PERIOD_US
+    if quota is None or quota <= 0:
+        return quota
+    return -(-quota * 100 // period) * period // 100

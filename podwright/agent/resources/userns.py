@@ -1,0 +1,168 @@
+"""Ranges of user ids for pods with `hostUsers: false`: one for each pod, no two the same.
+
+A pod's range is on disk, in the kubelet's file and format (`<root>/pods/<UID>/userns`), before a sandbox has it.
+Blocking calls, but short.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Collection
+
+import msgspec
+
+from podwright.agent.configs.namespaces import UserNamespace
+from podwright.agent.resources.id_range import IdRange, check_range
+from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, ResourceExhausted
+from podwright.k8s.objects import Pod
+
+log = logging.getLogger(__name__)
+
+FILE_NAME = "userns"
+TEMPORARY = ".userns"
+LIMIT_BYTES = 64 * 1024
+POD_MODE = 0o750
+
+
+class _Mapping(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One mapping in the file."""
+
+    host_id: int
+    container_id: int
+    length: int
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True):
+    """The file."""
+
+    uids: tuple[_Mapping, ...] = msgspec.field(name="uidMappings")
+    gids: tuple[_Mapping, ...] = msgspec.field(name="gidMappings")
+
+
+def encode(users: UserNamespace) -> bytes:
+    """The file's contents."""
+    mappings = (_Mapping(host_id=users.first_id, container_id=0, length=users.length),)
+    return msgspec.json.encode(_Record(uids=mappings, gids=mappings))
+
+
+def decode(data: bytes) -> UserNamespace:
+    """From the file's contents. Raises InvalidArgument for what no kubelet has written."""
+    try:
+        record = msgspec.json.decode(data, type=_Record)
+    except msgspec.DecodeError as failure:
+        raise InvalidArgument(f"invalid user namespace mappings file: {failure}") from failure
+    if len(record.uids) != 1 or record.uids != record.gids or record.uids[0].container_id != 0:
+        raise InvalidArgument("invalid user namespace mappings file: it must map id 0, once, for users as for groups")
+    return UserNamespace(first_id=record.uids[0].host_id, length=record.uids[0].length)
+
+
+class UserNamespaceAllocator:
+    """Fulfils `UserNamespaces` of `configs.ports`. `recover` comes first."""
+
+    def __init__(self, pods_directory: str, ids: IdRange, max_pods: int) -> None:
+        """`pods_directory` is `<root>/pods`. Raises FailedPrecondition for a range that is not fit for pods."""
+        check_range(ids, max_pods)
+        self._directory = pods_directory
+        self._ids = ids
+        self._first_ids: dict[str, int] = {}
+
+    def recover(self) -> None:
+        """Take over what is on disk. Raises FailedPrecondition: with a range lost, two pods could get the same."""
+        for uid in self._pods_on_disk():
+            try:
+                users = self._read(uid)
+                if users is not None:
+                    self._take(uid, users)
+            except (PodwrightError, OSError) as failure:
+                raise FailedPrecondition(
+                    f'record pod mappings for existing pod "{uid}": {failure}',
+                    hint=f"when the pod does not run, remove {self._path(uid)}",
+                ) from failure
+
+    def of(self, pod: Pod) -> UserNamespace:
+        """The pod's range, allotted when it has none yet. Raises PodwrightError."""
+        uid = pod.metadata.uid
+        known = self._first_ids.get(uid)
+        if known is not None:
+            return UserNamespace(first_id=known, length=self._ids.per_pod)
+        try:
+            users = self._read(uid)
+            if users is not None:
+                self._take(uid, users)
+                return users
+            users = self._free_range()
+            self._write(uid, users)
+        except OSError as failure:
+            raise FailedPrecondition(f"user namespace of pod {uid}: {failure}", hint="check the disk") from failure
+        self._first_ids[uid] = users.first_id
+        return users
+
+    def release(self, uid: str) -> None:
+        """The pod has ended, and its range may go to another one. Raises OSError."""
+        if uid not in self._first_ids:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path(uid))
+        del self._first_ids[uid]
+
+    def retain(self, uids: Collection[str]) -> None:
+        """Release the ranges of all other pods. Raises OSError."""
+        for uid in self._first_ids.keys() - set(uids):
+            self.release(uid)
+
+    def _take(self, uid: str, users: UserNamespace) -> None:
+        ids = self._ids
+        if users.length != ids.per_pod or users.first_id % ids.per_pod:
+            raise InvalidArgument(f"ids {users.first_id}+{users.length} are not a piece of {ids.per_pod}")
+        if not ids.first <= users.first_id < ids.first + ids.count:
+            raise InvalidArgument(f"id {users.first_id} is out of range {ids.first}+{ids.count}")
+        if users.first_id in self._first_ids.values():
+            raise InvalidArgument(f'range picked for pod "{uid}" already taken')
+        self._first_ids[uid] = users.first_id
+
+    def _free_range(self) -> UserNamespace:
+        ids, used = self._ids, set(self._first_ids.values())
+        for first_id in range(ids.first, ids.first + ids.count, ids.per_pod):
+            if first_id not in used:
+                return UserNamespace(first_id=first_id, length=ids.per_pod)
+        raise ResourceExhausted(
+            "could not find an empty slot to allocate a user namespace", hint="give the node more subordinate ids"
+        )
+
+    def _pods_on_disk(self) -> list[str]:
+        try:
+            return sorted(os.listdir(self._directory))
+        except FileNotFoundError:
+            return []
+
+    def _path(self, uid: str) -> str:
+        if not uid or "/" in uid or uid in (".", ".."):
+            raise InvalidArgument(f"pod UID {uid!r} cannot name a directory", hint="use a UUID")
+        return f"{self._directory}/{uid}/{FILE_NAME}"
+
+    def _read(self, uid: str) -> UserNamespace | None:
+        try:
+            fd = os.open(self._path(uid), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        with os.fdopen(fd, "rb") as file:
+            data = file.read(LIMIT_BYTES)
+        return decode(data) if data else None
+
+    def _write(self, uid: str, users: UserNamespace) -> None:
+        """Atomically, and on disk when it returns: the pod's files get these owners."""
+        directory = os.path.dirname(self._path(uid))
+        os.makedirs(directory, mode=POD_MODE, exist_ok=True)
+        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(TEMPORARY, flags, 0o600, dir_fd=folder), "wb") as file:
+                file.write(encode(users))
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(TEMPORARY, FILE_NAME, src_dir_fd=folder, dst_dir_fd=folder)
+            os.fsync(folder)
+        finally:
+            os.close(folder)
