@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -161,6 +162,17 @@ def check_no_nul(label: str, value: msgspec.Struct) -> None:
     """Raises InvalidArgument that names the field. The search begins only if JSON, made in C, has seen one."""
     if b"\\u0000" in msgspec.json.encode(value) and (name := field_with_nul(value)):
         raise InvalidArgument(f"{label}: a NUL in {name}")
+
+
+ID_TEXT = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+def id_of_text(text: str) -> int | None:
+    """The number of a user or group that is written in an image's config, passwd or group file; None for a name.
+
+    What is a number is never looked up as a name, since an image's passwd may call root "1000".
+    """
+    return int(text) if ID_TEXT.fullmatch(text) else None
 
 
 ID_MAX = 2**31 - 1  # OCI's spec has uint32, but -1 and the upper half are treated as errors by kernels' tools
