@@ -83,6 +83,19 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def set_oom_score_adj(pid: int, value: int) -> None:
+    """Give a process and its descendants this oom_score_adj; nothing happens to those that have ended.
+
+    Each is looked at for children only after it has the value: a child made later inherits it. What the kernel does
+    not allow (a value below ours, without CAP_SYS_RESOURCE) stays as it is.
+    """
+    family = [pid]
+    for member in family:
+        with contextlib.suppress(OSError), open(f"/proc/{member}/oom_score_adj", "wb", buffering=0) as file:
+            file.write(b"%d" % value)
+        family += children(member)
+
+
 def kill_tree(pid: int) -> None:
     """SIGKILL a process and all its descendants. Each is stopped first, so that it cannot fork away."""
     family = [pid]

@@ -12,6 +12,7 @@ from podwright.process.runner import (
     ProcessRunner,
     find_executable,
     keep_descriptors_to_ourselves,
+    new_pipe,
     search_path,
 )
 
@@ -27,6 +28,7 @@ __all__ = [
     "adopt_orphans",
     "find_executable",
     "keep_descriptors_to_ourselves",
+    "new_pipe",
     "read_line",
     "search_path",
 ]

@@ -119,6 +119,27 @@ async def test_child_gets_no_other_descriptors() -> None:
     assert {int(word) for word in done.stdout.split()} <= {0, 1, 2, 3}
 
 
+async def test_a_child_has_no_input_unless_it_is_given_some() -> None:
+    """And the host's /dev/null is not what it reads: a runtime may give its stdio to somebody else."""
+    done = await RUNNER.run(_sh("stat -Lc %F /proc/self/fd/0; cat; echo end"))
+    assert done.stdout == b"fifo\nend\n"
+
+
+@pytest.mark.root
+async def test_pipes_belong_to_who_is_to_open_them_by_name() -> None:
+    script = "stat -Lc %u:%g /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2"
+    done = await RUNNER.run(_sh(script, owner=(4321, 8765), stdin=b"x"))
+    assert done.stdout == b"4321:8765\n" * 3
+
+
+@pytest.mark.root
+async def test_a_score_for_the_oom_killer_is_inherited() -> None:
+    done = await RUNNER.run(
+        _sh("sleep 0.3; cat /proc/self/oom_score_adj; (cat /proc/self/oom_score_adj)", oom_score_adj=345)
+    )
+    assert done.stdout == b"345\n345\n"
+
+
 async def test_adopting_tells_a_process_from_a_later_one() -> None:
     process = RUNNER.start(Command(argv=("sleep", "0.3"), timeout_s=5))
     start = proc.start_time(process.pid)
