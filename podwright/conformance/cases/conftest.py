@@ -36,3 +36,12 @@ async def pod(run_pod: RunPod) -> AsyncIterator[Pod]:
     """A plain pod."""
     async with run_pod() as plain:
         yield plain
+
+
+@pytest_asyncio.fixture
+async def able(cri_server: CriPeer) -> list[str]:
+    """The handlers that have user namespaces; "" stands for the default. Others are said to have none: no case."""
+    names = await cri_server.handlers(own_users=True)
+    if "" not in names:
+        pytest.skip("the default handler tells that it has no user namespaces")
+    return names

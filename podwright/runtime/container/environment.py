@@ -59,6 +59,12 @@ class ContainerEnvironment:
         """As `handler_of`, for taking the container down: the handler may be configured no more."""
         return self.handlers.of_record(self.sandboxes.store.get(container.sandbox_id).handler)
 
+    def user_on_host(self, container: Container) -> tuple[int, int]:
+        """The user and the group, on the host, that the container's processes run as."""
+        uid, gid = container.user.uid, container.user.gid
+        own = self.sandboxes.store.get(container.sandbox_id).config.security.namespaces.own_user
+        return own.on_host(uid, gid) if own is not None else (uid, gid)
+
     def limits(self, handler: OciHandler, wanted: Resources) -> Resources:
         """What a container of that handler gets. Raises InvalidArgument and FailedPrecondition."""
         resources.check_floor(wanted, handler.memory_floor_bytes, handler.name)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import glob
 import os
-import secrets
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from podwright.linux.files import check_space, write_new
 from podwright.process import Completed
 from podwright.runtime.container import marking
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.handlers.oci import plain
+from podwright.runtime.handlers.oci import Exec, plain
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.streams.remote_command.resize import TerminalSize
 
@@ -35,28 +34,25 @@ async def exec_sync(
     check(env, container, command)
     handler = env.handler_of(container)
     bundle = env.paths(container.id).bundle
-    stem = new_stem(env, container)
-    process_file, pid_file = f"{stem}.json", f"{stem}.pid"
-    write_process(process_file, env.paths(container.id).spec, command)
-    limit = env.settings.exec_output_limit_bytes
-    running = asyncio.create_task(handler.exec(container.id, process_file, pid_file, limit))
+    prepared = prepare(env, container, command)
+    running = asyncio.create_task(handler.exec(prepared, env.settings.exec_output_limit_bytes))
     try:
         async with asyncio.timeout(timeout_s or None):
-            if await hangs(running, pid_file, env.settings.runtime_timeout_s):
+            if await hangs(running, prepared.pid_file, env.settings.runtime_timeout_s):
                 raise DeadlineExceeded(f"{handler.name} exec {container.id[:12]} hangs")
     except TimeoutError as late:
         raise DeadlineExceeded(f"exec in container {container.id[:12]} did not end within {timeout_s:g} s") from late
     else:
         completed = running.result()
-        if completed.returncode != 0 and read_pid(pid_file) is None:
+        if completed.returncode != 0 and read_pid(prepared.pid_file) is None:
             check_space(bundle)
             _check_alive(container)
             raise Unknown(f"exec in container {container.id[:12]}: {plain(completed.error_text())}")
         return completed
     finally:
         if not running.done():
-            await asyncio.shield(_end(env, container, running, stem))
-        for path in (process_file, pid_file):
+            await asyncio.shield(_end(env, container, running, prepared.stem))
+        for path in (prepared.process_file, prepared.pid_file):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
 
@@ -99,9 +95,26 @@ async def hangs(running: asyncio.Future[Any], pid_file: str, patience_s: float) 
     return False
 
 
-def new_stem(env: ContainerEnvironment, container: Container) -> str:
-    """What the paths of one exec's files start with; `end_abandoned` knows them by it."""
-    return f"{env.paths(container.id).bundle}/exec-{secrets.token_hex(8)}"
+def prepare(
+    env: ContainerEnvironment,
+    container: Container,
+    command: tuple[str, ...],
+    *,
+    terminal: bool = False,
+    size: TerminalSize | None = None,
+) -> Exec:
+    """What the handler needs to start the command, its process file written. Raises OSError."""
+    paths = env.paths(container.id)
+    stem = f"{paths.bundle}/{marking.new_token()}"  # `end_abandoned` knows an exec's files by it
+    wanted = Exec(
+        container_id=container.id,
+        stem=stem,
+        owner=env.user_on_host(container),
+        oom_score_adj=container.resources.oom_score_adj,
+        mark=marking.of_path(stem),
+    )
+    write_process(wanted.process_file, paths.spec, command, terminal=terminal, size=size)
+    return wanted
 
 
 async def _end(env: ContainerEnvironment, container: Container, running: asyncio.Task[Completed], stem: str) -> None:
@@ -147,8 +160,6 @@ def write_process(
     with open(spec_path, "rb") as file:
         process: dict[str, Any] = msgspec.json.decode(file.read())["process"]
     process["args"] = list(command)
-    if (mark := marking.of_path(path)) is not None:
-        process["rlimits"] = [*process.get("rlimits", ()), marking.oci_limit(mark)]
     process["terminal"] = terminal
     if size is not None:
         process["consoleSize"] = {"width": size.width, "height": size.height}

@@ -20,7 +20,7 @@ from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightErro
 from podwright.linux import cgroup, proc
 from podwright.linux.files import check_space
 from podwright.process import Process
-from podwright.runtime.container import exits, logs, staging, targets
+from podwright.runtime.container import exits, first_process, logs, staging, targets
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.handlers import conmon
 from podwright.runtime.model.base import NamespaceMode
@@ -57,6 +57,7 @@ class Runner:
                         self._env.monitored(container),
                         lambda monitor, when: self._note_monitor(container.id, monitor, when),
                     )
+            first_process.set_up(self._env, container, started.pid)
             if not container.is_restored:
                 with Step(f"{handler.name} start"):
                     await handler.start(container.id, self._env.paths(container.id).bundle)

@@ -42,7 +42,10 @@ class CreateReply:
 def command_line(
     conmon: str, runtime: tuple[str, ...], container: Monitored, *, options: frozenset[str], systemd_cgroup: bool
 ) -> tuple[str, ...]:
-    """conmon's argv. `runtime` is the OCI runtime with its global arguments; `options` what this conmon knows."""
+    """conmon's argv. `runtime` is the launcher and the OCI runtime with its global arguments.
+
+    `options` are those that this conmon knows.
+    """
     binary, *arguments = runtime
     argv = [
         conmon,
@@ -59,7 +62,7 @@ def command_line(
         *("--persist-dir", container.directory),
         "--full-attach",
         *("--log-level", "error"),
-        *("--log-path", f"k8s-file:{container.log_path or '/dev/null'}"),
+        *("--log-path", f"k8s-file:{container.log_path}" if container.log_path else "none"),
     ]
     if systemd_cgroup:
         argv.append("--systemd-cgroup")
