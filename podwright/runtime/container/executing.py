@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import glob
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -128,10 +129,10 @@ async def _end(env: ContainerEnvironment, container: Container, running: asyncio
 
 def kill_command(env: ContainerEnvironment, container: Container, stem: str) -> None:
     """SIGKILL the command of an exec and all its descendants, also those that became daemons. Blocks."""
+    marks = _marks([stem])
     if (pid := read_pid(f"{stem}.pid")) is not None:
         proc.kill_tree(pid)
-    if (mark := marking.of_path(stem)) is not None:
-        marking.kill_marked(env.cgroups, container.cgroup, frozenset({mark}))
+    marking.kill_marked(env.cgroups, container.cgroup, marks)
 
 
 def end_abandoned(env: ContainerEnvironment, container: Container) -> None:
@@ -140,12 +141,22 @@ def end_abandoned(env: ContainerEnvironment, container: Container) -> None:
     paths = glob.glob(stem)
     if paths:
         abandoned = {read_pid(path) for path in paths if path.endswith(".pid")}
+        marks = _marks({os.path.splitext(path)[0] for path in paths})
         for pid in cgroup.processes(env.cgroups, container.cgroup) & abandoned:
             proc.kill_tree(pid)
-        marks = frozenset(mark for path in paths if (mark := marking.of_path(path)) is not None)
         marking.kill_marked(env.cgroups, container.cgroup, marks)
     for path in paths:
         os.unlink(path)
+
+
+def _marks(stems: Iterable[str]) -> dict[int, int]:
+    """The marks of execs, each with the start of its command; 0 when that has ended, or has not begun."""
+    found = {}
+    for stem in stems:
+        pid = read_pid(f"{stem}.pid")
+        if (mark := marking.of_path(stem)) is not None:
+            found[mark] = (proc.start_time(pid) if pid is not None else None) or 0
+    return found
 
 
 def write_process(

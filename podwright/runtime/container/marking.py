@@ -7,7 +7,8 @@ less cannot be felt, and as a number of its own it is a mark that no program has
 OCI runtime (`process.Command`), and all that the runtime starts has it.
 
 What does not hold: a process may set another slack (prctl(2), PR_SET_TIMERSLACK), which few do. `proc.kill_tree` is
-used besides.
+used besides. And there are 39,600 marks only: what an exec has left behind may have the same one as a much later exec,
+so a mark counts only on processes that are no older than the exec.
 """
 
 from __future__ import annotations
@@ -19,19 +20,23 @@ import re
 import secrets
 import signal
 import time
+from collections.abc import Mapping
 
-from podwright.linux import cgroup
+from podwright.linux import cgroup, proc
 from podwright.linux.cgroup import CgroupHost
 
 LEAST_NS, USUAL_NS = 10_000, 50_000
 POLL_S = 0.002
 TOKEN = re.compile(r"exec-([0-9a-f]{4})-")
-_marks = itertools.count(secrets.randbelow(USUAL_NS - LEAST_NS))
+BLOCK_NS = 100  # no multiple of it is a mark: people choose such
+MARKS = (USUAL_NS - LEAST_NS) // BLOCK_NS * (BLOCK_NS - 1)
+_numbers = itertools.count(secrets.randbelow(MARKS))
 
 
 def new_token() -> str:
-    """What the names of a new exec's files begin with; its mark is none of the last 40,000 execs'."""
-    mark = LEAST_NS + next(_marks) % (USUAL_NS - LEAST_NS)
+    """What the names of a new exec's files begin with. All marks are used before one is used again."""
+    blocks, rest = divmod(next(_numbers) % MARKS, BLOCK_NS - 1)
+    mark = LEAST_NS + blocks * BLOCK_NS + 1 + rest
     return f"exec-{mark:04x}-{secrets.token_hex(8)}"
 
 
@@ -48,16 +53,17 @@ def mark_of(pid: int) -> int | None:
             slack_ns = int(file.read())
     except (OSError, ValueError):
         return None
-    return slack_ns if LEAST_NS <= slack_ns < USUAL_NS else None
+    return slack_ns if LEAST_NS < slack_ns < USUAL_NS and slack_ns % BLOCK_NS else None
 
 
-def kill_marked(host: CgroupHost, path: str, marks: frozenset[int], timeout_s: float = 1.0) -> bool:
+def kill_marked(host: CgroupHost, path: str, marks: Mapping[int, int], timeout_s: float = 1.0) -> bool:
     """SIGKILL every process in a container's cgroup that has one of the marks, until there is none.
 
-    False when `timeout_s` was not enough. Blocks.
+    `marks` has for each when its exec's command started, as `linux.proc` tells it, or 0: processes older than that
+    are another's. False when `timeout_s` was not enough. Blocks.
     """
     deadline = time.monotonic() + timeout_s
-    while found := [pid for pid in cgroup.processes(host, path) if mark_of(pid) in marks]:
+    while found := [pid for pid in cgroup.processes(host, path) if _belongs(pid, marks)]:
         for number in (signal.SIGSTOP, signal.SIGKILL):  # all stand still before the first one dies
             for pid in found:
                 with contextlib.suppress(ProcessLookupError):
@@ -66,3 +72,8 @@ def kill_marked(host: CgroupHost, path: str, marks: frozenset[int], timeout_s: f
             return False
         time.sleep(POLL_S)
     return True
+
+
+def _belongs(pid: int, marks: Mapping[int, int]) -> bool:
+    mark = mark_of(pid)
+    return mark is not None and mark in marks and (proc.start_time(pid) or 0) >= marks[mark]

@@ -38,6 +38,19 @@ def test_options(argv: tuple[str, ...], option: str) -> None:
     assert option in argv
 
 
+def test_output_that_nobody_wants_has_no_file() -> None:
+    """The host's /dev/null would be one: conmon puts a new file in its place when it is to begin a new log."""
+    argv = _argv()
+    assert argv[argv.index("--log-path") + 1] == "none"
+
+
+def test_the_launcher_comes_before_the_runtime() -> None:
+    container = Monitored(id="i" * 64, name="n", directory="/b")
+    argv = conmon.command_line("/conmon", ("/l", "/crun", "-x"), container, options=frozenset(), systemd_cgroup=False)
+    assert argv[argv.index("--runtime") + 1] == "/l"
+    assert [word for word in argv if word.startswith("--runtime-arg")] == ["--runtime-arg=/crun", "--runtime-arg=-x"]
+
+
 def test_stdin_once_closes_with_the_first_client() -> None:
     assert "--leave-stdin-open" not in _argv(stdin=True, stdin_once=True)
 
