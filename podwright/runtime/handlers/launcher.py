@@ -11,7 +11,7 @@ acts on the devices that crun before 1.14 makes. So the launcher
  - executes its first argument with the others.
 
 It is put together here, as `sandbox.pause` is, because it is on the way of every container's start: it takes 0.2 ms.
-Machines without code here use `launching`, the same in Python.
+Machines without code here, and disks that nothing is executed from, use `launching`, the same in Python.
 """
 
 from __future__ import annotations
@@ -102,10 +102,11 @@ MACHINES: dict[str, tuple[int, Callable[[int], bytes]]] = {
 
 def install(path: str, *, umask: int, machine: str) -> tuple[str, ...]:
     """What stands before the runtime in an argv. `path` is where the program is to be. Raises OSError."""
-    if machine not in MACHINES:
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o711, exist_ok=True)
+    if machine not in MACHINES or os.statvfs(folder).f_flag & os.ST_NOEXEC:
         return (sys.executable, "-I", "-S", str(launching.__file__), f"{umask:o}")
     number, code = MACHINES[machine]
-    os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
     temporary = f"{path}.new"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)

@@ -1,4 +1,4 @@
-"""The launcher for machines that `launcher` has no code for: `launching.py UMASK RUNTIME ARGUMENTS...`.
+"""The launcher where the small program of `launcher` does not run: `launching.py UMASK RUNTIME ARGUMENTS...`.
 
 A program with the standard library alone, executed by its path.
 """

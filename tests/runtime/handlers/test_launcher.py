@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from pathlib import Path
 
 import pytest
 
 from podwright.linux import elf
+from podwright.linux.libc import mount, umount2
 from podwright.process import Command, PosixProcessRunner, keep_descriptors_to_ourselves
 from podwright.runtime.handlers import launcher
 
+MS_NOEXEC = 8
 RUNNER = PosixProcessRunner()
 KINDS = 'for n in 0 1 2; do stat -Lc %F /proc/self/fd/$n; done >&2; umask >&2; echo "$0 $*" >&2; echo $WORD >&2'
 
@@ -59,6 +62,16 @@ async def test_no_other_descriptors_are_left(prefix: tuple[str, ...]) -> None:
 async def test_a_runtime_that_is_not_there_is_a_failure(prefix: tuple[str, ...]) -> None:
     code, _ = await _launch(prefix, "/not/there", fds={})
     assert code != 0
+
+
+@pytest.mark.root
+def test_a_disk_that_nothing_is_executed_from(tmp_path: Path) -> None:
+    mount("none", str(tmp_path), "tmpfs", MS_NOEXEC, None)
+    try:
+        prefix = launcher.install(str(tmp_path / "launcher"), umask=0, machine=os.uname().machine)
+    finally:
+        umount2(str(tmp_path), 0)
+    assert prefix[0] == sys.executable
 
 
 @pytest.mark.parametrize("machine", launcher.MACHINES)
