@@ -91,8 +91,12 @@ def set_oom_score_adj(pid: int, value: int) -> None:
     """
     family = [pid]
     for member in family:
-        with contextlib.suppress(OSError), open(f"/proc/{member}/oom_score_adj", "wb", buffering=0) as file:
-            file.write(b"%d" % value)
+        with contextlib.suppress(OSError):
+            fd = os.open(f"/proc/{member}/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.write(fd, b"%d" % value)
+            finally:
+                os.close(fd)
         family += children(member)
 
 
