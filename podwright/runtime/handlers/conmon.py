@@ -10,6 +10,9 @@ import json
 from dataclasses import dataclass
 
 SYNC_FD = 3
+# GLib refuses an argument that is not text in the locale. Names and paths are UTF-8 (RFC 3629, as protobuf demands).
+LOCALE = "C.UTF-8"
+COMPLAINT_LIMIT = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,10 @@ class Monitored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateReply:
-    """What conmon says after the runtime's create: the container's PID, or why there is none."""
+    """What conmon says after the runtime's create: the container's PID, or why there is none.
+
+    `message` is empty when conmon gives no reason, or ends without an answer.
+    """
 
     pid: int
     message: str = ""
@@ -92,7 +98,14 @@ def parse_reply(line: bytes) -> CreateReply:
         reply = json.loads(line)
         return CreateReply(pid=int(reply.get("data", reply.get("pid", -1))), message=str(reply.get("message", "")))
     except (ValueError, TypeError, AttributeError):
-        return CreateReply(pid=-1, message=line.decode(errors="replace").strip() or "the monitor ended without a word")
+        return CreateReply(pid=-1, message=line.decode(errors="replace").strip())
+
+
+def complaint(stderr: bytes | bytearray) -> str:
+    """What conmon wrote to stderr, as the end of an error's message; empty when it wrote nothing."""
+    text = stderr.decode(errors="replace")[:COMPLAINT_LIMIT]
+    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return f" (conmon: {line})" if line else ""
 
 
 def parse_exit_file(text: str) -> int:

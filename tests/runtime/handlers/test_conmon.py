@@ -48,7 +48,7 @@ def test_stdin_once_closes_with_the_first_client() -> None:
         (b'{"data": 42}', CreateReply(pid=42)),
         (b'{"pid": 42}', CreateReply(pid=42)),
         (b'{"data": -1, "message": "no"}', CreateReply(pid=-1, message="no")),
-        (b"", CreateReply(pid=-1, message="the monitor ended without a word")),
+        (b"", CreateReply(pid=-1)),
         (b"nonsense", CreateReply(pid=-1, message="nonsense")),
     ],
 )
@@ -59,6 +59,19 @@ def test_replies(line: bytes, reply: CreateReply) -> None:
 @given(st.binary())
 def test_any_reply_is_an_answer(line: bytes) -> None:
     conmon.parse_reply(line)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "told"),
+    [
+        (b"", ""),
+        (b"\n", ""),
+        (b"[conmon:e]: no log\n[conmon:e]: no\tpath\n", " (conmon: [conmon:e]: no log [conmon:e]: no path)"),
+        (b"\xff", " (conmon: \ufffd)"),
+    ],
+)
+def test_complaints(stderr: bytes, told: str) -> None:
+    assert conmon.complaint(stderr) == told
 
 
 @pytest.mark.parametrize(("text", "code"), [("0", 0), ("137\n", 137), ("", 255), ("x", 255)])
