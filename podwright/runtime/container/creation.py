@@ -166,6 +166,7 @@ def _inputs(
     own = labels.of_container(env.host.selinux, sandbox, config)
     found = sources.resolve(config, ours=(env.root, env.state))
     labels.relabel(config.name, found, own)
+    image_directories.make_mount_points(paths.rootfs, found, root_on_host(sandbox.config))
     mounts = staging.prepare(paths, found, sandbox, env.sandboxes.builder.pins(sandbox).get("user", ""))
     resolved = msgspec.structs.replace(config, mounts=mounts)
     pins = {OCI_TYPES[kind]: path for kind, path in env.sandboxes.builder.pins(sandbox).items()}
