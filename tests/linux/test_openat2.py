@@ -97,9 +97,8 @@ def test_directories_are_made_at_the_ends_of_links(root: Path, links: dict[str, 
 )
 def test_links_that_lead_to_no_directory(root: Path, target: str, error: int) -> None:
     (root / "x").symlink_to(target)
-    with pytest.raises(OSError, match=".") as failed:
+    with pytest.raises(OSError, match=os.strerror(error)):
         _make(root, "/x")
-    assert failed.value.errno == error
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(TARGETS)), max_size=5), st.sampled_from(PATHS))

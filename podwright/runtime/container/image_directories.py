@@ -56,19 +56,21 @@ def make(rootfs: str, paths: tuple[str, ...], owner: tuple[int, int]) -> tuple[M
 
 
 def make_mount_points(rootfs: str, mounts: tuple[Mount, ...], owner: tuple[int, int]) -> None:
-    """Make the directories that other directories will be mounted on through links of the image to nothing. Blocks.
+    """Make the directories that mounts need at the ends of links of the image to nothing. Blocks.
 
-    crun follows such a link for a file, and fails for a directory (1.8). All other mount points are the runtime's to
-    make: some of them lie on other mounts. Raises InvalidArgument when the link's end cannot be a directory.
+    crun follows such a link to make a file, but no directory (1.8). All other mount points are the runtime's to make:
+    some of them lie on other mounts. Raises InvalidArgument when a link's end cannot be a directory.
     """
     places = [posixpath.normpath(mount.container_path) for mount in mounts]
     with openat2.opened_root(rootfs) as root:
         for mount, place in zip(mounts, places, strict=True):
-            hidden = _is_kernels(place) or any(place.startswith(f"{other}/") for other in places)
-            if hidden or not os.path.isdir(mount.host_path) or not _is_dangling(root, place):
+            if _is_kernels(place) or any(place.startswith(f"{other}/") for other in places):
+                continue
+            directory = place if os.path.isdir(mount.host_path) else posixpath.dirname(place)
+            if not _is_dangling(root, directory):
                 continue
             try:
-                openat2.make_directories_in_root(root, place, owner)
+                openat2.make_directories_in_root(root, directory, owner)
             except OSError as failure:
                 if failure.errno not in NO_DIRECTORY:
                     raise

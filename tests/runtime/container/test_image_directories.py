@@ -73,7 +73,7 @@ def image(registry: Registry) -> str:
             Entry("data", 0o1777, "dir"),
             Entry("data/seed", 0o644, "file", b"of the image\n"),
             Entry("passwords", 0o777, "symlink", "/etc"),
-            Entry("dangling", 0o777, "symlink", "/at/the/end"),
+            Entry("dangling", 0o777, "symlink", "/at/end"),
         ]
     )
     declared: dict[str, object] = {"/data": {}, "/not/there": {}, "/passwords": {}, "/dangling": {}, "/proc/sys": {}}
@@ -81,7 +81,9 @@ def image(registry: Registry) -> str:
     return f"{registry.host}/volumes/declared:1"
 
 
-SCRIPT = "cat /data/seed; for d in /data /not/there /at/the/end /etc /root; do touch $d/new 2>/dev/null && echo $d; done; true"
+SCRIPT = (
+    "cat /data/seed; for d in /data /not/there /at/end /etc /root; do touch $d/new 2>/dev/null && echo $d; done; true"
+)
 MAPPING = api.IDMapping(host_id=70000, container_id=0, length=65536)
 
 
@@ -99,7 +101,7 @@ async def test_containers_write_to_them_below_a_read_only_root(
         )
         for _ in range(2):  # nothing of one is in the next
             assert await pod.output("sh", "-c", f"ls /data; {SCRIPT}", linux=linux) == (
-                "seed\nof the image\n/data\n/not/there\n/at/the/end\n/etc\n"
+                "seed\nof the image\n/data\n/not/there\n/at/end\n/etc\n"
             )
         await _written_with_a_writable_root(node, tmp_path)
         await node.emptied()
@@ -110,7 +112,7 @@ async def _written_with_a_writable_root(node: Node, tmp_path: Path) -> None:
     pod = node.pods[0]
     container = await pod.run(("sh", "-c", SCRIPT), name="writable")
     status = await pod.exited(container)
-    assert pod.text(container, status) == "of the image\n/data\n/not/there\n/at/the/end\n/etc\n/root\n"
+    assert pod.text(container, status) == "of the image\n/data\n/not/there\n/at/end\n/etc\n/root\n"
     assert not status.mounts
     (tmp_path / "seed").write_text("of the host\n")
     tmp_path.chmod(0o755)
