@@ -85,7 +85,7 @@ async def test_limits_are_told(pod: Pod) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"memory_limit_in_bytes": -1},
+        {"memory_limit_in_bytes": -2},
         {"memory_limit_in_bytes": 1},
         {"cpu_shares": -1},
         {"cpu_period": 5},
