@@ -17,7 +17,7 @@ import time
 import msgspec
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unknown
-from podwright.linux import cgroup, proc
+from podwright.linux import cgroup, memory_kills, proc
 from podwright.linux.files import check_space
 from podwright.process import Process
 from podwright.runtime.container import exits, logs, staging, targets
@@ -112,23 +112,29 @@ class Runner:
             await self._end_orphans(container, monitor)
         if monitor is not None:
             await monitor.wait()
-        monitored = env.monitored(container)
-        kills = cgroup.oom_kills(env.cgroups, container.cgroup)
-        oom_killed = exits.had_oom_kill(kills, conmon.oom_file(monitored))
-        end = exits.read(conmon.exit_file(monitored), oom_killed=oom_killed, now=env.store.now())
+        end = exits.read(conmon.exit_file(env.monitored(container)), now=env.store.now())
+        end = exits.judge(end, container.pid, await self._memory_kills(container))
         if end.reason == exits.UNKNOWN:  # without its monitor, even the first process may have gone on
             await asyncio.to_thread(cgroup.kill_all, env.cgroups, container.cgroup)
         env.store.observe(
             msgspec.structs.replace(
-                env.store.get(container_id),
+                env.store.get(container_id),  # its limits may have changed since
                 state=ContainerState.EXITED,
                 finished_at=max(end.finished_at, container.started_at),
                 exit_code=end.code,
                 reason=end.reason,
+                message=end.message,
             )
         )
         self._watches.pop(container_id, None)
         log.info("container has exited: id=%s code=%d reason=%s", container_id[:12], end.code, end.reason)
+
+    async def _memory_kills(self, container: Container) -> exits.MemoryKills:
+        """The kernel's log is read only when there was a kill, or nobody counts them any more."""
+        counters = memory_kills.counters(self._env.cgroups, container.cgroup)
+        looks = counters is None or counters.processes
+        victims = await asyncio.to_thread(memory_kills.victims, container.cgroup) if looks else ()
+        return exits.memory_kills(counters, victims, conmon.oom_file(self._env.monitored(container)))
 
     async def _end_orphans(self, container: Container, monitor: Process | None) -> None:
         """Without a PID namespace of its own, processes outlive the first one: they go as soon as that has ended.

@@ -34,8 +34,9 @@ class CgroupAbilities:
 def granted(wanted: Resources, abilities: CgroupAbilities, *, lowest_oom_score_adj: int = -1000) -> Resources:
     """What a container that asks for `wanted` gets here, which is also what its status tells.
 
-    A memory limit without a swap limit means no swap on top of it; no limit (-1) means none for swap either. Limits of swap and huge pages are left out where
-    the host does not account for them, since a kubelet sends them unasked; v2's own files are not, since it does not.
+    A memory limit without a swap limit means no swap on top of it; no limit (-1) means none for swap either. Limits
+    of swap and huge pages are left out where the host does not account for them, since a kubelet sends them unasked;
+    v2's own files are not, since it does not.
     Raises InvalidArgument for values that contradict each other, and FailedPrecondition.
     """
     check(wanted)
