@@ -23,6 +23,7 @@ from podwright.process import Process
 from podwright.runtime.container import exits, logs, staging, targets
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.handlers import conmon
+from podwright.runtime.insisting import insist
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
@@ -102,12 +103,19 @@ class Runner:
     def watch(self, container: Container, monitor: Process | None) -> None:
         """See to it that the end of a RUNNING container is recorded; None: the monitor has ended already."""
         self._watches[container.id] = asyncio.create_task(
-            self._record_exit(container.id, monitor), name=f"watch {container.id[:12]}"
+            self._watch(container.id, monitor), name=f"watch {container.id[:12]}"
         )
+
+    async def _watch(self, container_id: ContainerId, monitor: Process | None) -> None:
+        what = f"recording the end of container {container_id[:12]}"
+        await insist(lambda: self._record_exit(container_id, monitor), what)
+        self._watches.pop(container_id, None)
 
     async def _record_exit(self, container_id: ContainerId, monitor: Process | None) -> None:
         env = self._env
-        container = env.store.get(container_id)
+        container = env.store.find(container_id)
+        if container is None:
+            return
         if container.config.security.namespaces.pid in SHARED_PID_MODES:
             await self._end_orphans(container, monitor)
         if monitor is not None:
@@ -126,7 +134,6 @@ class Runner:
                 message=end.message,
             )
         )
-        self._watches.pop(container_id, None)
         log.info("container has exited: id=%s code=%d reason=%s", container_id[:12], end.code, end.reason)
 
     async def _memory_kills(self, container: Container) -> exits.MemoryKills:
