@@ -267,7 +267,12 @@ def _spawn(command: Command, fds: dict[int, int]) -> Process:
         )
     except OSError as failure:
         raise FailedPrecondition(f"cannot run {path}: {os.strerror(failure.errno or errno.EIO)}") from failure
-    return Process(pid, os.pidfd_open(pid))
+    try:
+        return Process(pid, os.pidfd_open(pid))
+    except OSError as failure:  # EMFILE: nobody would see its end
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise FailedPrecondition(f"cannot watch {path}: {os.strerror(failure.errno or errno.EIO)}") from failure
 
 
 def search_path(directory: str = "") -> str:
