@@ -71,6 +71,7 @@ class ContainerEnvironment:
             id=container.id,
             name=container.config.name,
             directory=paths.bundle,
+            exits=paths.exits,
             log_path=container.log_path,
             terminal=container.config.tty,
             stdin=container.config.stdin,

@@ -17,7 +17,9 @@ COMPLAINT_LIMIT = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitored:
-    """A container for conmon to create: `directory` is the bundle, where its exit file, fifos and socket go too.
+    """A container for conmon to create: `directory` is the bundle, where its fifos and socket go too.
+
+    `exits` is the directory for its exit file, and for what tells of memory kills.
 
     An empty `log_path` throws the output away. With `images` of CRIU, it goes on where they were made, at once;
     `criu_directory` is where the runtime looks for CRIU first.
@@ -26,6 +28,7 @@ class Monitored:
     id: str
     name: str
     directory: str
+    exits: str
     log_path: str = ""
     terminal: bool = False
     stdin: bool = False
@@ -61,8 +64,8 @@ def command_line(
         *(f"--runtime-arg={argument}" for argument in arguments),
         *("--bundle", container.directory),
         *("--container-pidfile", f"{container.directory}/pidfile"),
-        *("--exit-dir", container.directory),
-        *("--persist-dir", container.directory),
+        *("--exit-dir", container.exits),
+        *("--persist-dir", container.exits),
         "--full-attach",
         *("--log-level", "error"),
         *("--log-path", f"k8s-file:{container.log_path or '/dev/null'}"),
@@ -84,12 +87,12 @@ def command_line(
 
 def exit_file(container: Monitored) -> str:
     """Where conmon leaves the exit code."""
-    return f"{container.directory}/{container.id}"
+    return f"{container.exits}/{container.id}"
 
 
 def oom_file(container: Monitored) -> str:
     """What conmon leaves when the kernel tells it of a memory kill."""
-    return f"{container.directory}/oom"
+    return f"{container.exits}/oom"
 
 
 def parse_reply(line: bytes) -> CreateReply:

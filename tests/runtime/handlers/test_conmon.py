@@ -13,7 +13,7 @@ from podwright.runtime.handlers.probing import Features, parse_features
 
 
 def _argv(options: frozenset[str] = frozenset(), *, systemd: bool = False, **fields: object) -> tuple[str, ...]:
-    container = Monitored(id="i" * 64, name="n", directory="/b", **fields)  # type: ignore[arg-type] # mixed keywords
+    container = Monitored(id="i" * 64, name="n", directory="/b", exits="/e", **fields)  # type: ignore[arg-type] # mixed keywords
     return conmon.command_line("/conmon", ("/crun", "--root=/r"), container, options=options, systemd_cgroup=systemd)
 
 

@@ -70,4 +70,6 @@ async def test_what_conmon_says_on_stderr_is_in_the_error(
     programs = Programs(runtime="/crun", kind="crun", conmon=str(monitor), conmon_options=frozenset())
     handler = OciHandler("crun", programs, state=str(tmp_path), runner=PosixProcessRunner(), timeout_s=1.0)
     with pytest.raises(error, match=message):
-        await handler.create(Monitored(id="i" * 64, name="n", directory=str(tmp_path)), lambda *_: None)
+        await handler.create(
+            Monitored(id="i" * 64, name="n", directory=str(tmp_path), exits=str(tmp_path)), lambda *_: None
+        )
