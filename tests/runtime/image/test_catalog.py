@@ -14,6 +14,8 @@ from podwright.runtime.state import Database
 from podwright.runtime.storage.blobs import BlobStore
 from podwright.runtime.storage.layers import LayerStore
 
+BLOB = f"sha256:{'0' * 64}"
+
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
@@ -29,6 +31,6 @@ async def test_a_lease_ends_with_its_own_work(catalog: Catalog) -> None:
     async with catalog.leased() as first:
         async with catalog.leased() as second:
             assert first.blobs == second.blobs
-        first.blobs.add("sha256:1")
-        assert catalog.needed_blobs() == {"sha256:1"}
+        first.blobs.add(BLOB)
+        assert catalog.needed_blobs() == {BLOB}
     assert catalog.needed_blobs() == set()
