@@ -87,11 +87,11 @@ def spec(
             **({"seccomp": confinement.seccomp} if confinement.seccomp else {}),
             "resources": {"cpu": {"shares": 2}, "devices": [{"allow": False, "access": "rwm"}]},
         },
-        "annotations": annotations(sandbox),
+        "annotations": pod_annotations(sandbox),
     }
 
 
-def annotations(sandbox: Sandbox) -> dict[str, str]:
+def pod_annotations(sandbox: Sandbox) -> dict[str, str]:
     """The annotations that tools beside us read: whose pod this is."""
     name = sandbox.config.name
     return {

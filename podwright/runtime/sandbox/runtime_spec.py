@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from podwright.runtime.model.sandbox import Sandbox
-from podwright.runtime.sandbox.infra import OCI_TYPES, OCI_VERSION, annotations
+from podwright.runtime.sandbox.infra import OCI_TYPES, OCI_VERSION, pod_annotations
 
 
 def runtime_spec(sandbox: Sandbox, pins: dict[str, str]) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def runtime_spec(sandbox: Sandbox, pins: dict[str, str]) -> dict[str, Any]:
     return {
         "ociVersion": OCI_VERSION,
         "hostname": sandbox.config.hostname,
-        "annotations": annotations(sandbox),
+        "annotations": pod_annotations(sandbox),
         "linux": {
             "sysctl": dict(sandbox.config.sysctls),
             "cgroupsPath": sandbox.cgroup_parent,
