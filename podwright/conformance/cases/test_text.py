@@ -34,6 +34,17 @@ async def test_the_names_of_a_pod_and_its_log_directory(cri_server: CriPeer, run
         assert (listed.id, listed.metadata) == (pod.id, metadata)
 
 
+async def test_a_colon_in_the_log_directory(cri_server: CriPeer, run_pod: RunPod) -> None:
+    async with run_pod(log_directory=str(cri_server.logs / "a:b" / "logs")) as pod:
+        container_id = await pod.run_ready()
+        path = Path((await pod.status(container_id)).log_path)
+        path.rename(path.with_name("old"))
+        request = api.ReopenContainerLogRequest(container_id=container_id)
+        await pod.cri.call(pod.cri.runtime.ReopenContainerLog, request)
+        assert path.exists()
+        assert await pod.output("echo", "hi") == "hi\n"
+
+
 @pytest.mark.parametrize("text", TEXTS)
 async def test_paths_on_the_host_and_in_the_container(pod: Pod, tmp_path: Path, text: str) -> None:
     (tmp_path / text).mkdir()

@@ -8,6 +8,7 @@ from typing import Any
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime import config as configuration
 from podwright.runtime.cdi import Cdi
+from podwright.runtime.container import logs
 from podwright.runtime.container.apparmor import AppArmor
 from podwright.runtime.container.paths import ContainerPaths, container_paths
 from podwright.runtime.container.spec import resources
@@ -72,7 +73,7 @@ class ContainerEnvironment:
             name=container.config.name,
             directory=paths.bundle,
             exits=paths.exits,
-            log_path=container.log_path,
+            log_path=logs.conmon_path(paths.bundle, container.log_path),
             terminal=container.config.tty,
             stdin=container.config.stdin,
             stdin_once=container.config.stdin_once,

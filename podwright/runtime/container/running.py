@@ -51,7 +51,7 @@ class Runner:
         handler = self._env.handler_of(container)
         try:
             targets.check(self._env, container)
-            logs.prepare(container.log_path)
+            logs.prepare(self._env.paths(container.id).bundle, container.log_path)
             async with staging.ready(self._env.paths(container.id), self._env.sandboxes.builder.users):
                 with Step(f"{handler.name} create"):
                     started = await handler.create(
