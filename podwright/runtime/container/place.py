@@ -6,12 +6,11 @@ Blocking calls: the service runs them in a thread. `unmake` undoes any part of `
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from dataclasses import dataclass
 
 from podwright.linux import mount, openat2
-from podwright.linux.files import make_private
+from podwright.linux.files import make_private, remove_tree
 from podwright.runtime.container import staging
 from podwright.runtime.container.paths import ContainerPaths
 
@@ -64,7 +63,7 @@ def unmake(paths: ContainerPaths) -> None:
         mount.unmount(target)
     for directory in (paths.bundle, paths.storage, paths.exits):
         if os.path.isdir(directory):
-            shutil.rmtree(directory)
+            remove_tree(directory)
 
 
 def _volumes(paths: ContainerPaths) -> list[str]:
