@@ -2,7 +2,7 @@
 
 from podwright.process.descriptors import FdReader, FdWriter
 from podwright.process.orphans import adopt_orphans
-from podwright.process.pipes import read_line
+from podwright.process.pipes import OutputPipe, read_line
 from podwright.process.runner import (
     SAFE_PATH,
     Command,
@@ -22,6 +22,7 @@ __all__ = [
     "Completed",
     "FdReader",
     "FdWriter",
+    "OutputPipe",
     "PosixProcessRunner",
     "Process",
     "ProcessRunner",

@@ -284,9 +284,14 @@ def _spawn(command: Command, fds: dict[int, int]) -> Process:
             )
     except OSError as failure:
         raise FailedPrecondition(f"cannot run {path}: {os.strerror(failure.errno or errno.EIO)}") from failure
-    if command.oom_score_adj is not None:
-        proc.set_oom_score_adj(pid, command.oom_score_adj)
-    return Process(pid, os.pidfd_open(pid))
+    try:
+        if command.oom_score_adj is not None:
+            proc.set_oom_score_adj(pid, command.oom_score_adj)
+        return Process(pid, os.pidfd_open(pid))
+    except OSError as failure:  # EMFILE: nobody would see its end
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise FailedPrecondition(f"cannot watch {path}: {os.strerror(failure.errno or errno.EIO)}") from failure
 
 
 @contextlib.contextmanager

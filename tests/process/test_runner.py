@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -85,6 +87,23 @@ async def test_missing_program_says_its_name() -> None:
         await RUNNER.run(Command(argv=("no-such-program",), timeout_s=1))
     with pytest.raises(FailedPrecondition, match="/no/such/path"):
         await RUNNER.run(Command(argv=("/no/such/path",), timeout_s=1))
+
+
+async def test_a_child_that_cannot_be_watched_is_not_left_alone() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC))
+        with pytest.raises(FailedPrecondition, match=r"cannot watch \S*/sh: Too many open files"):
+            RUNNER.start(_sh(NAP))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for fd in taken:
+            os.close(fd)
+    await _until(running=False, text=NAP)
 
 
 async def test_environment_is_clean() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime import config as configuration
 from podwright.runtime.cdi import Cdi
+from podwright.runtime.container import logs
 from podwright.runtime.container.apparmor import AppArmor
 from podwright.runtime.container.paths import ContainerPaths, container_paths
 from podwright.runtime.container.spec import resources
@@ -77,7 +78,8 @@ class ContainerEnvironment:
             id=container.id,
             name=container.config.name,
             directory=paths.bundle,
-            log_path=container.log_path,
+            exits=paths.exits,
+            log_path=logs.conmon_path(paths.bundle, container.log_path),
             terminal=container.config.tty,
             stdin=container.config.stdin,
             stdin_once=container.config.stdin_once,

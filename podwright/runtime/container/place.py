@@ -6,12 +6,11 @@ Blocking calls: the service runs them in a thread. `unmake` undoes any part of `
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from dataclasses import dataclass
 
 from podwright.linux import mount, openat2
-from podwright.linux.files import make_private
+from podwright.linux.files import make_private, remove_tree
 from podwright.runtime.container import staging
 from podwright.runtime.container.paths import ContainerPaths
 
@@ -36,6 +35,7 @@ def make(
     make_private(paths.bundle, group=group)
     os.mkdir(paths.rootfs, 0o711)
     os.makedirs(paths.storage, mode=0o711)
+    os.makedirs(paths.exits, mode=0o700)
     if kept is not None:
         os.rename(kept.upper, paths.upper)
         os.rename(kept.images, paths.checkpoint)
@@ -61,9 +61,9 @@ def unmake(paths: ContainerPaths) -> None:
     staging.clear(paths)
     for target in (paths.rootfs, *_volumes(paths)):
         mount.unmount(target)
-    for directory in (paths.bundle, paths.storage):
+    for directory in (paths.bundle, paths.storage, paths.exits):
         if os.path.isdir(directory):
-            shutil.rmtree(directory)
+            remove_tree(directory)
 
 
 def _volumes(paths: ContainerPaths) -> list[str]:

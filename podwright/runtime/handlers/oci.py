@@ -7,6 +7,7 @@ the daemon is in the bundle directory, in the runtime's own state, and in the ca
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import os
@@ -19,12 +20,13 @@ from typing import Any
 from podwright.errors import DeadlineExceeded, Unknown
 from podwright.linux import proc
 from podwright.linux.sealed import SealedProgram
-from podwright.process import Command, Completed, Process, ProcessRunner, read_line, search_path
+from podwright.process import Command, Completed, OutputPipe, Process, ProcessRunner, read_line, search_path
 from podwright.runtime.handlers import conmon
 from podwright.runtime.handlers.conmon import Monitored
 from podwright.runtime.handlers.filters import CompiledFilters
 
 REPLY_LIMIT_BYTES = 65536
+CONMON_END_S = 2.0  # from its answer to its end, when it could not create
 RUNC_RECORD = re.compile(r'level=\w+ msg="((?:[^"\\]|\\.)*)"')
 # Below these no container starts: measured with crun 1.8 (256 KiB is enough, 128 is not) and runc 1.1 (4 MiB, 2).
 CRUN_FLOOR_BYTES, OTHER_FLOOR_BYTES = 256 * 1024, 4 * 1024 * 1024
@@ -138,32 +140,39 @@ class OciHandler:
         happens. Raises Unknown with the runtime's words when it refuses (a missing program among them), and
         DeadlineExceeded when it hangs; the monitor is gone then.
         """
-        monitor, reader = self._spawn_monitor(container)
+        monitor, reader, errors = self._spawn_monitor(container)
         try:
             start_time = proc.start_time(monitor.pid) or 0
             spawned(monitor, start_time)
-            reply = await self._reply(container, reader)
+            reply = await self._reply(container, reader, errors)
         except BaseException:
             monitor.kill_group()
             raise
         finally:
             os.close(reader)
+            errors.close()  # conmon ignores SIGPIPE, and runs on
         if self._programs.is_crun:
             self._filters.learn(f"{container.directory}/config.json", f"{self._state}/{container.id}/seccomp.bpf")
         return Started(pid=reply.pid, monitor=monitor, monitor_start_time=start_time)
 
-    async def _reply(self, container: Monitored, reader: int) -> conmon.CreateReply:
+    async def _reply(self, container: Monitored, reader: int, errors: OutputPipe) -> conmon.CreateReply:
         try:
             async with asyncio.timeout(self._timeout_s):
                 reply = conmon.parse_reply(await read_line(reader, REPLY_LIMIT_BYTES))
         except TimeoutError as late:
-            raise DeadlineExceeded(f"{self.name} create {container.id[:12]} hangs") from late
-        if reply.pid <= 0:
-            raise Unknown(f"{self.name} cannot create container {container.id[:12]}: {plain(reply.message)}")
-        return reply
+            raise DeadlineExceeded(
+                f"{self.name} create {container.id[:12]} hangs{conmon.complaint(errors.data)}"
+            ) from late
+        if reply.pid > 0:
+            return reply
+        await errors.ended(CONMON_END_S)
+        reason = plain(reply.message) if reply.message else "conmon gave no reason"
+        raise Unknown(
+            f"{self.name} cannot create container {container.id[:12]}: {reason}{conmon.complaint(errors.data)}"
+        )
 
-    def _spawn_monitor(self, container: Monitored) -> tuple[Process, int]:
-        """The monitor, and the pipe on which it will answer."""
+    def _spawn_monitor(self, container: Monitored) -> tuple[Process, int, OutputPipe]:
+        """The monitor, the pipe on which it will answer, and its stderr."""
         argv = conmon.command_line(
             self._programs.conmon,
             (*self._programs.launcher, *self._argv),
@@ -172,16 +181,15 @@ class OciHandler:
             systemd_cgroup=self._systemd_cgroup,
         )
         path = search_path(container.criu_directory)
-        env = {"PATH": path, "TZ": "UTC0", "_OCI_SYNCPIPE": str(conmon.SYNC_FD)}  # TZ: of the log's times
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        try:
-            command = Command(argv=argv, timeout_s=self._timeout_s, env=env, fds={conmon.SYNC_FD: writer})
-            return self._runner.start(command), reader
-        except BaseException:
-            os.close(reader)
-            raise
-        finally:
-            os.close(writer)
+        # TZ is for the times in the log.
+        env = {"PATH": path, "TZ": "UTC0", "LC_ALL": conmon.LOCALE, "_OCI_SYNCPIPE": str(conmon.SYNC_FD)}
+        with contextlib.ExitStack() as undo, contextlib.ExitStack() as child_ends:
+            reader, reply_end = _pipe(undo, child_ends)
+            errors_reader, errors_end = _pipe(undo, child_ends)
+            fds = {2: errors_end, conmon.SYNC_FD: reply_end}
+            monitor = self._runner.start(Command(argv=argv, timeout_s=self._timeout_s, env=env, fds=fds))
+            undo.pop_all()
+        return monitor, reader, OutputPipe(errors_reader, 2, REPLY_LIMIT_BYTES)
 
     async def run_detached(self, container_id: str, bundle: str) -> int:
         """Run a container without a monitor; its PID. Raises Unknown with the runtime's words.
@@ -304,6 +312,14 @@ class OciHandler:
             words = completed.error_text() or f"it ended with {completed.shell_code} and said nothing"
             raise Unknown(f"{self.name} {' '.join(arguments)}: {plain(words)}")
         return completed
+
+
+def _pipe(undo: contextlib.ExitStack, child_ends: contextlib.ExitStack) -> tuple[int, int]:
+    """A pipe from a child: (our end, which `undo` closes; the child's end)."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    undo.callback(os.close, reader)
+    child_ends.callback(os.close, writer)
+    return reader, writer
 
 
 def release_from_fifo(path: str) -> bool:

@@ -23,9 +23,12 @@ from podwright.runtime.storage.layers import LayerStore
 from podwright.runtime.storage.layout import Listed
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Lease:
-    """What work in progress uses: digests of blobs, ids of layers. Registered before it is used."""
+    """What work in progress uses: digests of blobs, ids of layers. Registered before it is used.
+
+    Two that name the same are still two: each ends with its own work.
+    """
 
     blobs: set[str] = field(default_factory=set)
     layers: set[str] = field(default_factory=set)

@@ -135,27 +135,38 @@ class Resources(Value, frozen=True, kw_only=True):
     unified: dict[str, str] = {}
 
 
+KEY_LIMIT = 80  # characters of a key in a message
 FREE_TEXT = frozenset({"labels", "annotations"})  # passed on as they are, never given to the kernel
 
 
 def field_with_nul(value: object, name: str = "") -> str:
-    """The name of the first field that holds a NUL, as `mounts.host_path`; empty when none does.
+    """The name of the first field that holds a NUL, as `mounts.host_path` or `envs[KEY]`; empty when none does.
 
     A NUL ends a string for the kernel: what follows it would be lost without a word.
     """
     if isinstance(value, str):
         return name if "\0" in value else ""
-    inner: Iterable[tuple[str, object]] = ()
+    inner = _inside(value, name)
+    return next((found for field, part in inner if (found := field_with_nul(part, field))), "")
+
+
+def _inside(value: object, name: str) -> Iterable[tuple[str, object]]:
+    """The parts of a value with their names; those of a mapping, or of pairs like one, are named by their keys."""
     if isinstance(value, msgspec.Struct):
         prefix = f"{name}." if name else ""
-        inner = (
-            (prefix + field, getattr(value, field)) for field in value.__struct_fields__ if field not in FREE_TEXT
-        )
-    elif isinstance(value, dict):
-        inner = ((name, part) for item in value.items() for part in item)
-    elif isinstance(value, tuple):
-        inner = ((name, part) for part in value)
-    return next((found for field, part in inner if (found := field_with_nul(part, field))), "")
+        return [(prefix + field, getattr(value, field)) for field in value.__struct_fields__ if field not in FREE_TEXT]
+    if isinstance(value, dict):
+        return [(f"{name}[{_shown(item[0])}]", part) for item in value.items() for part in item]
+    if not isinstance(value, tuple):
+        return []
+    if value and all(isinstance(part, tuple) and isinstance(part[0], str) for part in value):  # such as `envs`
+        return [(f"{name}[{_shown(pair[0])}]", part) for pair in value for part in pair]
+    return [(name, part) for part in value]
+
+
+def _shown(key: object) -> str:
+    """A key as a message shows it: a NUL in it as \\x00."""
+    return repr(str(key)[:KEY_LIMIT])[1:-1]
 
 
 def check_no_nul(label: str, value: msgspec.Struct) -> None:
