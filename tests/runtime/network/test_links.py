@@ -6,7 +6,7 @@ from ipaddress import IPv4Interface, IPv4Network
 
 import pytest
 
-from podwright.runtime.network.links import BridgeSpec, find_overlap
+from podwright.runtime.network.bridge_link import BridgeSpec, find_overlap
 from podwright.runtime.network.netlink.replies import Link, Route
 
 SPEC = BridgeSpec(name="pw0", gateway=IPv4Interface("10.88.0.1/24"), mtu_bytes=0)
