@@ -26,7 +26,7 @@ from podwright.runtime.model.sandbox import Attachment, PortMapping, Protocol
 from podwright.runtime.network import bridge_link, links
 from podwright.runtime.network.bandwidth import bandwidth
 from podwright.runtime.network.deletions import Deletions
-from podwright.runtime.network.firewall.rules import Published
+from podwright.runtime.network.firewall.rules import Published, Scope, scope_of
 from podwright.runtime.network.hostports import PortClaims, wanted
 from podwright.runtime.network.ipam import Lease, Leases, gateway_of
 from podwright.runtime.network.netlink import conntrack
@@ -54,7 +54,7 @@ class BridgeNetwork:
         self._subnets = Subnets(parse_subnet(settings.subnet), database)
         self._leases = Leases(self._subnets.current, database)
         self._keep_gateways()
-        self._upkeep = Upkeep(settings.bridge, runner, self._wanted)
+        self._upkeep = Upkeep(settings.bridge, runner, wanted=self._wanted, scope=self._scope)
         self._ports = PortClaims()
         self._touched = False  # whether there may be a bridge or rules to remove
         self._deletions = Deletions()
@@ -142,12 +142,9 @@ class BridgeNetwork:
                 log.warning("leftover of a sandbox stays: %s", outcome)
             elif isinstance(outcome, BaseException):
                 raise outcome
-        state = await self._upkeep.inspect()
-        if state is None:
-            await self._retire_subnets()
-            return
-        await self._ready()
-        running = {key: lease for key, lease in leases.items() if key not in stale and lease.veth in state.ports}
+        running = {key: lease for key, lease in leases.items() if key not in stale and links.index_of(lease.veth)}
+        if running or links.index_of(self._bridge):
+            await self._ready()
         for key, lease in running.items():
             await self._ports.restore(key, lease.pod, lease.ports)
         await self._publish(list(running.values()))
@@ -168,6 +165,10 @@ class BridgeNetwork:
     def _wanted(self) -> bridge_link.BridgeSpec:
         """The bridge as the pods need it."""
         return self._spec(gateway_of(self._subnets.current))
+
+    def _scope(self) -> Scope:
+        """What the rules are about: pods in any subnet that is on the bridge."""
+        return scope_of(self._bridge, (self._subnets.current, *self._subnets.kept))
 
     def _spec(self, gateway: IPv4Interface) -> bridge_link.BridgeSpec:
         plugged = frozenset(lease.veth for lease in self._leases.all().values() if not lease.releasing)

@@ -19,7 +19,7 @@ from podwright.process import ProcessRunner
 from podwright.runtime.network import bridge_link, links
 from podwright.runtime.network.bridge_link import BridgeSpec, BridgeState
 from podwright.runtime.network.firewall.backend import Firewall, choose
-from podwright.runtime.network.firewall.rules import Published, Scope, scope_of
+from podwright.runtime.network.firewall.rules import Published, Scope
 from podwright.runtime.network.ipam import veth_address
 from podwright.runtime.network.netlink.changes import Changes
 from podwright.runtime.network.netlink.notices import Concern
@@ -40,11 +40,14 @@ ATTEMPTS = 2  # to put something back before it counts as taken away again and a
 class Upkeep:
     """One bridge. All calls are made on one event loop, in the network namespace of the host."""
 
-    def __init__(self, name: str, runner: ProcessRunner, wanted: Callable[[], BridgeSpec]) -> None:
-        """`wanted` says what the bridge has to be now; its name never changes. Touches nothing."""
+    def __init__(
+        self, name: str, runner: ProcessRunner, *, wanted: Callable[[], BridgeSpec], scope: Callable[[], Scope]
+    ) -> None:
+        """`wanted` says what the bridge has to be now, `scope` what its rules are about. Touches nothing."""
         self._name = name
         self._runner = runner
         self._wanted = wanted
+        self._scope = scope
         self._published: dict[str, Published] = {}
         self._firewall: Firewall | None = None
         self._state: BridgeState | None = None
@@ -71,7 +74,7 @@ class Upkeep:
         async with self._looking:
             if self._state is None:
                 self._state = await self._make()
-            elif self._is_in_doubt(self._state):
+            elif self._is_disturbed(self._state, Concern.NOW) or not self._is_notified:
                 self._state = await self._restore(self._state)
             return self._state
 
@@ -85,7 +88,7 @@ class Upkeep:
 
     async def settle(self) -> None:
         """Have a change that was noticed looked at; `fault` has the outcome. Returns at once when there is none."""
-        if not self.fault and (self._state is None or not self._is_in_doubt(self._state)):
+        if not self.fault and (self._state is None or not self._is_disturbed(self._state, Concern.LATER)):
             return
         if self._state is None or not self._wanted().veths:
             self.fault = ""
@@ -125,11 +128,6 @@ class Upkeep:
                 gone = [interface for interface in dropped if interface not in spec.addresses]
                 await in_kernel("change the bridge", lambda: bridge_link.drop_addresses(self._name, gone))
 
-    async def inspect(self) -> BridgeState | None:
-        """The bridge as it is now; None when it is not there. Raises PodwrightError."""
-        spec = self._wanted()
-        return bridge_link.state_of(spec, await in_kernel("look at the bridge", lambda: bridge_link.look(spec)))
-
     async def remove(self) -> None:
         """Remove the bridge and its rules unless something is plugged in. Raises PodwrightError."""
         if await in_kernel("delete the bridge", lambda: bridge_link.delete_bridge_if_unused(self._name)):
@@ -143,16 +141,19 @@ class Upkeep:
         if self._changes is not None:
             self._changes.close()
 
-    def _is_in_doubt(self, state: BridgeState) -> bool:
-        """Whether anything may be missing that the next pod needs. Takes microseconds."""
+    def _is_disturbed(self, state: BridgeState, least: Concern) -> bool:
+        """Whether something of at least this concern was changed. Takes microseconds."""
         return (
             self._suspect
-            or self._changes is None
-            or not (self._firewall and self._firewall.tables)
-            or self._changes.look() >= Concern.NOW
+            or (self._changes is not None and self._changes.look() >= least)
             or links.index_of(self._name) != state.index
             or not bridge_link.is_on(f"conf/{self._name}/route_localnet")
         )
+
+    @property
+    def _is_notified(self) -> bool:
+        """Whether the kernel says when rules are changed."""
+        return self._changes is not None and self._firewall is not None and bool(self._firewall.tables)
 
     async def _make(self) -> BridgeState:
         """Make what is not there, and withdraw host ports that lead nowhere."""
@@ -230,13 +231,15 @@ class Upkeep:
     async def _keep(self) -> None:
         """Look after each change, and now and then without one."""
         while True:
-            await self._next_reason()
-            await self._check_quietly()
+            try:
+                await self._next_reason()
+                await self._check_quietly()
+            except Exception:  # the next look may go well, and without one nothing is put back any more
+                log.exception("looking after bridge %s failed", self._name)
             await asyncio.sleep(PAUSE_S)
 
     async def _next_reason(self) -> None:
-        notified = self._changes is not None and self._firewall is not None and self._firewall.tables
-        wait_s = RETRY_S if self.fault else POLL_S if notified else POLL_UNNOTIFIED_S
+        wait_s = RETRY_S if self.fault else POLL_S if self._is_notified else POLL_UNNOTIFIED_S
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await (self._changes.wait() if self._changes is not None else asyncio.Event().wait())
@@ -244,9 +247,6 @@ class Upkeep:
     async def _check_quietly(self) -> None:
         with contextlib.suppress(PodwrightError):  # `fault` has it
             await self.check()
-
-    def _scope(self) -> Scope:
-        return scope_of(self._name, (interface.network for interface in self._wanted().addresses))
 
     async def _rules(self) -> Firewall:
         if self._firewall is None:

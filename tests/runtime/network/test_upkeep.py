@@ -128,6 +128,7 @@ async def test_the_next_pod_and_then_all_have_it_at_once(
 async def test_ready_is_true_when_it_is_said(web: tuple[World, Pod], own_host: Pod, line: str) -> None:
     """A Status right after the change waits until all is there again."""
     world, pod = web
+    assert (await world.service.readiness()).ready  # what the daemon itself changed was looked at
     breaking(world, pod, "nft", line)
     async with serving(own_host, 80, "outside"), serving(pod, 80, "web"):
         if (await world.service.readiness()).ready:
@@ -153,6 +154,17 @@ async def test_what_nothing_notifies_of_is_there_for_the_next_pod(world: World) 
     on_host("sysctl", "-qw", f"net.ipv4.conf.{world.part.bridge}.route_localnet=0")
     await world.attached()
     assert on_host("sysctl", "-n", f"net.ipv4.conf.{world.part.bridge}.route_localnet") == "1\n"
+
+
+async def test_what_was_taken_away_while_no_daemon_ran(web: tuple[World, Pod], own_host: Pod) -> None:
+    world, pod = web
+    await world.close()
+    on_host("nft", "flush", "ruleset")
+    on_host("ip", "link", "delete", world.part.bridge)
+    await world.open()
+    await world.service.reconcile({pod.sandbox_id})
+    async with serving(own_host, 80, "outside"), serving(pod, 80, "web"):
+        assert await serves_and_gets_out(pod)
 
 
 async def test_not_ready_says_why(web: tuple[World, Pod], own_host: Pod) -> None:

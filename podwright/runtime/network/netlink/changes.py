@@ -8,7 +8,6 @@ change. What is done about a change is `upkeep`'s matter.
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 from collections.abc import Callable, Collection
 
@@ -98,15 +97,13 @@ class Changes:
         asyncio.get_running_loop().add_reader(sock, self._readable, sock)
 
     def _read(self, sock: socket.socket) -> None:
-        """Empty the queue. An overflow means that anything may have changed."""
+        """Empty the queue. After an overflow (ENOBUFS), or another failure, anything may have changed."""
         for _ in range(READS_LIMIT):
             try:
                 datagram = sock.recv(DATAGRAM_BYTES)
             except BlockingIOError:
                 return
-            except OSError as failure:
-                if failure.errno != errno.ENOBUFS:
-                    raise
+            except OSError:
                 self._note(Concern.NOW)
                 continue
             if self._concern < Concern.NOW:
