@@ -53,6 +53,7 @@ class Upkeep:
         self._state: BridgeState | None = None
         self._changes: Changes | None = None
         self._suspect = False  # a look began and did not come to its end
+        self._lost: tuple[str, ...] = ()  # what the last look missed, so that a retry does not log it again
         self._looking = asyncio.Lock()
         self._rules_turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -172,9 +173,11 @@ class Upkeep:
         with self._noting_faults():
             for _ in range(ATTEMPTS):
                 lost = await self._find_lost()
+                if lost and lost != self._lost:
+                    log.warning("another program changed the network of pods, which is put right: %s", ", ".join(lost))
+                self._lost = lost
                 if not lost:
                     return state
-                log.warning("another program changed the network of pods, which is put right: %s", ", ".join(lost))
                 state = await self._put_in_place()
             lost = await self._find_lost()
             if lost:

@@ -63,11 +63,11 @@ async def network_ready(cri: CriPeer) -> api.RuntimeCondition:
     return next(condition for condition in status.status.conditions if condition.type == "NetworkReady")
 
 
-async def works(pod: Pod) -> bool:
+async def works(pod: Pod, timeout_s: float = 5.0) -> bool:
     """The way out, and the way in through the host port."""
     try:
-        out = await dial(pod, OUTSIDE_ADDRESS, 80, timeout_s=0.5)
-        answer = await dial(HOST, "127.0.0.1", HOST_PORT, timeout_s=0.5)
+        out = await dial(pod, OUTSIDE_ADDRESS, 80, timeout_s=timeout_s)
+        answer = await dial(HOST, "127.0.0.1", HOST_PORT, timeout_s=timeout_s)
     except OSError:
         return False
     return out.startswith("outside ") and answer.startswith("web ")
@@ -80,7 +80,7 @@ async def test_a_flushed_ruleset_comes_back(daemon: Podwright, cri: CriPeer, own
             assert await works(pod)
             on_host("nft", "flush", "ruleset")
             async with asyncio.timeout(DEADLINE_S):
-                while not await works(pod):  # noqa: ASYNC110 # packets do not tell
+                while not await works(pod, 0.5):  # noqa: ASYNC110 # packets do not tell
                     await asyncio.sleep(0.1)
             on_host("nft", "flush", "ruleset")
             async with sandbox(cri) as fresh:

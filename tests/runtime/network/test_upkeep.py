@@ -74,11 +74,11 @@ def breaking(world: World, pod: Pod, program: str, line: str) -> None:
     on_host(*line.split())
 
 
-async def serves_and_gets_out(pod: Pod) -> bool:
+async def serves_and_gets_out(pod: Pod, timeout_s: float = 5.0) -> bool:
     """Whether the pod reaches the machine outside, and its host port leads to it."""
     try:
-        out = await dial(pod, OUTSIDE_ADDRESS, 80, timeout_s=0.5)
-        answer = await dial(HOST, "127.0.0.1", HOST_PORT, timeout_s=0.5)
+        out = await dial(pod, OUTSIDE_ADDRESS, 80, timeout_s=timeout_s)
+        answer = await dial(HOST, "127.0.0.1", HOST_PORT, timeout_s=timeout_s)
     except OSError:
         return False
     return out == "outside 198.51.100.1" and answer.startswith("web ")
@@ -86,7 +86,7 @@ async def serves_and_gets_out(pod: Pod) -> bool:
 
 async def eventually(pod: Pod) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while not await serves_and_gets_out(pod):  # noqa: ASYNC110 # packets do not tell
+        while not await serves_and_gets_out(pod, 0.5):  # noqa: ASYNC110 # packets do not tell
             await asyncio.sleep(0.1)
 
 

@@ -105,7 +105,7 @@ class Changes:
                 return
             except OSError:
                 self._note(Concern.NOW)
-                continue
+                return
             if self._concern < Concern.NOW:
                 for message in codec.decode(datagram):
                     self._note(self._decisions[sock](message))
