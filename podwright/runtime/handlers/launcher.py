@@ -17,6 +17,7 @@ Machines without code here, and disks that nothing is executed from, use `launch
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import struct
 import sys
@@ -25,6 +26,8 @@ from collections.abc import Callable
 from podwright.linux import elf
 from podwright.linux.files import write_new
 from podwright.runtime.handlers import launching
+
+log = logging.getLogger(__name__)
 
 F_GETPIPE_SZ = 1032  # fcntl(2): fails for what is no pipe
 NOT_EXECUTED = 127
@@ -101,15 +104,33 @@ MACHINES: dict[str, tuple[int, Callable[[int], bytes]]] = {
 
 
 def install(path: str, *, umask: int, machine: str) -> tuple[str, ...]:
-    """What stands before the runtime in an argv. `path` is where the program is to be. Raises OSError."""
+    """What stands before the runtime in an argv. `path` is where the program is to be.
+
+    Where it cannot be put there, as on a full disk, the one in Python serves.
+    """
+    in_python = (sys.executable, "-I", "-S", str(launching.__file__), f"{umask:o}")
     folder = os.path.dirname(path)
-    os.makedirs(folder, mode=0o711, exist_ok=True)
-    if machine not in MACHINES or os.statvfs(folder).f_flag & os.ST_NOEXEC:
-        return (sys.executable, "-I", "-S", str(launching.__file__), f"{umask:o}")
+    if machine not in MACHINES:
+        return in_python
     number, code = MACHINES[machine]
+    try:
+        os.makedirs(folder, mode=0o711, exist_ok=True)
+        if os.statvfs(folder).f_flag & os.ST_NOEXEC:
+            return in_python
+        _put(path, elf.executable(number, code(umask)))
+    except OSError as failure:
+        log.warning("containers start by a slower launcher: cannot write %s: %s", path, failure)
+        return in_python
+    return (path,)
+
+
+def _put(path: str, program: bytes) -> None:
+    """Have the program at `path`; one that is there already is left alone. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        if file.read(len(program) + 1) == program:
+            return
     temporary = f"{path}.new"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
-    write_new(temporary, elf.executable(number, code(umask)), mode=0o755)
+    write_new(temporary, program, mode=0o755)
     os.rename(temporary, path)
-    return (path,)
