@@ -136,7 +136,9 @@ class ImageService:
     def hold(self, holder_id: str, *image_ids: str) -> tuple[tuple[str, ...], ...]:
         """Keep the layers of images for a holder, in the place of what it held, whatever happens to the images.
 
-        Returns for each image the trees of its layers, top first, as an overlay wants them. Raises NotFound.
+        Returns for each image the trees of its layers, top first, as an overlay wants them. A layer that the image
+        has several times is there once: overlayfs refuses one directory twice, and the topmost shows all that the
+        others could. Raises NotFound.
         """
         held = []
         for image_id in image_ids:
@@ -146,7 +148,7 @@ class ImageService:
             held.append(record.image.layers)
         layers_held = tuple(dict.fromkeys(layer for layers in held for layer in layers))
         self.catalog.put_hold(holder_id, Hold(layers=layers_held, images=tuple(dict.fromkeys(image_ids))))
-        return tuple(tuple(map(self._layers.path, reversed(layers or (EMPTY,)))) for layers in held)
+        return tuple(tuple(map(self._layers.path, dict.fromkeys(reversed(layers or (EMPTY,))))) for layers in held)
 
     def release(self, holder_id: str) -> None:
         """End a hold; an unknown one is fine. Layers that nobody needs any more are deleted in the background."""

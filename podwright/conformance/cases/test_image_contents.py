@@ -1,0 +1,78 @@
+"""What containers see of an image's layers, whatever is in them."""
+
+from __future__ import annotations
+
+import pytest
+
+from podwright.conformance.images import ImageRegistry, Layer, file, folder, layer
+from podwright.conformance.pods import Pod
+from podwright.cri.v1 import api_pb2 as api
+
+pytestmark = pytest.mark.deviates("cri-o", "pulls over plain HTTP only from registries that its configuration names")
+
+
+async def pull(pod: Pod, name: str) -> str:
+    """PullImage; the image's id."""
+    request = api.PullImageRequest(image=api.ImageSpec(image=name))
+    return (await pod.cri.call(pod.cri.images.PullImage, request)).image_ref
+
+
+async def output(pod: Pod, name: str, *command: str, **fields: object) -> str:
+    """What a command prints in a container of that image."""
+    await pull(pod, name)
+    return await pod.output(*command, image=api.ImageSpec(image=name, user_specified_image=name), **fields)
+
+
+EMPTY = layer()
+LOWER = layer(folder("t"), folder("t/d"), file("t/d/old", "lower"), file("t/x", "lower"), file("t/gone", "lower"))
+SAME = layer(folder("t"), folder("t/d"), file("t/d/f", "same"), file("t/d/g", "same"), file("t/x", "same"))
+HIDES_PARTS = layer(folder("t"), folder("t/d"), file("t/d/.wh.f"), file("t/.wh.x"), file("t/d/h", "between"))
+HIDES_ALL = layer(folder("t"), file("t/.wh.d"), file("t/n", "between"))
+# Whiteouts of its own: they hide what lies between as well, when the layer comes again.
+CLEARING = layer(folder("t"), folder("t/d"), file("t/d/.wh..wh..opq"), file("t/d/c", "clearing"), file("t/.wh.gone"))
+BETWEEN = layer(folder("t"), folder("t/d"), file("t/d/m", "between"), file("t/gone", "between"))
+BARE = layer(file("t/d/f", "bare"))  # without the directories, which keep what the layers below made of them
+CLOSED = layer(folder("t"), folder("t/d", 0o700, (7, 8)))
+
+REPEATED: dict[str, tuple[tuple[Layer, ...], str]] = {
+    "empty": ((LOWER, EMPTY, EMPTY), "d d/old=lower gone=lower x=lower"),
+    "at once": ((SAME, SAME), "d d/f=same d/g=same x=same"),
+    "hidden in parts": ((SAME, HIDES_PARTS, SAME), "d d/f=same d/g=same d/h=between x=same"),
+    "hidden whole": ((SAME, HIDES_ALL, SAME), "d d/f=same d/g=same n=between x=same"),
+    "hidden at last": ((SAME, HIDES_PARTS, SAME, HIDES_PARTS), "d d/g=same d/h=between"),
+    "clears": ((LOWER, CLEARING, BETWEEN, CLEARING), "d d/c=clearing x=lower"),
+    "clears once": ((LOWER, CLEARING, BETWEEN), "d d/c=clearing d/m=between gone=between x=lower"),
+    "three times": (
+        (SAME, HIDES_ALL, SAME, BETWEEN, SAME),
+        "d d/f=same d/g=same d/m=between gone=between n=between x=same",
+    ),
+    "undescribed": ((CLOSED, BARE, HIDES_ALL, CLOSED, BARE), "d d/f=bare n=between"),
+}
+LISTING = (
+    'cd /t; for p in $(find . -mindepth 1 | sort); do [ -f $p ] && echo "${p#./}=$(cat $p)" || echo ${p#./}; done'
+)
+
+
+@pytest.mark.parametrize(("layers", "seen"), REPEATED.values(), ids=REPEATED)
+async def test_the_same_layer_again(layers: tuple[Layer, ...], seen: str, pod: Pod, images: ImageRegistry) -> None:
+    name = images.push(*layers)
+    assert (await output(pod, name, "sh", "-c", LISTING)).split() == seen.split()
+
+
+@pytest.mark.deviates("containerd", "1.6 came before image volumes")
+@pytest.mark.parametrize(("layers", "seen"), REPEATED.values(), ids=REPEATED)
+async def test_the_same_layer_again_in_a_volume(
+    layers: tuple[Layer, ...], seen: str, pod: Pod, images: ImageRegistry
+) -> None:
+    name = images.push(*layers)
+    await pull(pod, name)
+    volume = api.Mount(container_path="/v", readonly=True, image=api.ImageSpec(image=name, user_specified_image=name))
+    listing = LISTING.replace("/t", "/v/t", 1)
+    assert (await pod.output("sh", "-c", listing, mounts=[volume])).split() == seen.split()
+
+
+async def test_directories_of_a_repeated_layer(pod: Pod, images: ImageRegistry) -> None:
+    name = images.push(CLOSED, BARE, HIDES_PARTS, BARE)
+    assert await output(pod, name, "stat", "-c", "%a %u:%g", "/t/d") == "755 0:0\n"
+    name = images.push(HIDES_PARTS, CLOSED, BARE, EMPTY, BARE)
+    assert await output(pod, name, "stat", "-c", "%a %u:%g", "/t/d") == "700 7:8\n"
