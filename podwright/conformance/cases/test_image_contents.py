@@ -76,3 +76,34 @@ async def test_directories_of_a_repeated_layer(pod: Pod, images: ImageRegistry) 
     assert await output(pod, name, "stat", "-c", "%a %u:%g", "/t/d") == "755 0:0\n"
     name = images.push(HIDES_PARTS, CLOSED, BARE, EMPTY, BARE)
     assert await output(pod, name, "stat", "-c", "%a %u:%g", "/t/d") == "700 7:8\n"
+
+
+PLAIN = layer(file("plain"))
+ROOT = layer(folder("./", 0o711, (7, 8)), file("first"))
+HIGHER_ROOT = layer(folder("./", 0o700, (1000, 1000)), file("second"))
+ROOTS = {
+    "nobody says": ((PLAIN,), "755 0:0"),
+    "one says": ((ROOT,), "711 7:8"),
+    "a layer without it above": ((ROOT, PLAIN), "711 7:8"),
+    "said twice": ((ROOT, HIGHER_ROOT, PLAIN), "711 7:8"),
+    "above a layer without it": ((PLAIN, HIGHER_ROOT), "700 1000:1000"),
+}
+
+
+@pytest.mark.deviates("containerd", "passes over entries for the root")
+@pytest.mark.parametrize(("layers", "root"), ROOTS.values(), ids=ROOTS)
+async def test_mode_and_owner_of_the_root(
+    layers: tuple[Layer, ...], root: str, pod: Pod, images: ImageRegistry
+) -> None:
+    assert await output(pod, images.push(*layers), "stat", "-c", "%a %u:%g", "/") == f"{root}\n"
+
+
+@pytest.mark.deviates("containerd", "1.6 came before image volumes")
+@pytest.mark.parametrize(("layers", "root"), ROOTS.values(), ids=ROOTS)
+async def test_mode_and_owner_of_a_volume_s_root(
+    layers: tuple[Layer, ...], root: str, pod: Pod, images: ImageRegistry
+) -> None:
+    name = images.push(*layers)
+    await pull(pod, name)
+    volume = api.Mount(container_path="/v", readonly=True, image=api.ImageSpec(image=name, user_specified_image=name))
+    assert await pod.output("stat", "-c", "%a %u:%g", "/v", mounts=[volume]) == f"{root}\n"

@@ -68,7 +68,7 @@ async def test_skopeo_writes_and_we_read(
     assert (image_id, names) == (busybox_image().image_id, ["example.io/x/box:7"])
     image = node.service.get("example.io/x/box:7")
     assert (image.id, image.repo_digests, image.config.cmd) == (image_id, (), ("sh",))
-    (tree,) = node.service.hold("h", image_id)[0]
+    (tree,) = node.service.hold("h", image_id)[0].layers
     assert Path(tree, "bin/busybox").stat().st_nlink > 100
     await node.restart()
     assert node.service.get(image_id) == image

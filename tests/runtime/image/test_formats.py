@@ -33,7 +33,7 @@ CONTENT = [Entry("d", 0o755, "dir"), Entry("d/f", 0o640, "file", b"content" * 10
 
 def tree(node: Node, image_id: str) -> Path:
     """The one layer of an image."""
-    [[found]] = node.service.hold("test", image_id)
+    [((found,), _)] = node.service.hold("test", image_id)
     return Path(found)
 
 

@@ -99,7 +99,7 @@ async def test_a_layer_that_an_image_has_twice(node: Node, liar: ScriptedRegistr
     liar.serve("app:1", image(again, between, again))
     found = node.service.get(await node.service.pull(f"{liar.host}/app:1"))
     assert unpacked == {again.diff_id: 1, between.diff_id: 1}
-    [lower] = node.service.hold("holder", found.id)
+    [(lower, _)] = node.service.hold("holder", found.id)
     assert lower == tuple(
         node.service.catalog.layers.path(one.diff_id.removeprefix("sha256:")) for one in (again, between)
     )

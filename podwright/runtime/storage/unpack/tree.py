@@ -82,6 +82,11 @@ class Tree:
             raise UnpackError("bad", "the layer's root is not a directory")
         maker(path, entry)
 
+    @property
+    def describes_root(self) -> bool:
+        """Whether the archive says what mode and owner `/` has."""
+        return b"" in self._explicit
+
     def finish(self) -> None:
         """Attributes of directories, deepest last made first: writing inside would have changed them."""
         for path, entry in reversed(self._explicit.items()):
