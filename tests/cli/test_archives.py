@@ -13,6 +13,7 @@ import pytest_asyncio
 from tests.cli.conftest import Cli, Outcome, run_cli
 from tests.harness.containerd import Containerd
 from tests.harness.podwright import Podwright
+from tests.runtime.archive.archives import oci_members, tar
 from tools.images import busybox_image
 from tools.registry import Registry
 
@@ -49,6 +50,25 @@ async def test_there_and_back_through_files_and_pipes(form: str, cli: Cli, name:
     assert (loaded.code, loaded.out) == (0, f"{name}: {IMAGE.image_id}\n")
     renamed = await cli("load", "--name", "cli/renamed:2", str(tmp_path / "a.tar"))
     assert renamed.out == f"docker.io/cli/renamed:2: {IMAGE.image_id}\n"
+
+
+def skopeo_copy(source: str, target: str) -> None:
+    subprocess.run(["skopeo", "copy", "-q", "--src-tls-verify=false", source, target], check=True, timeout=60)
+
+
+async def test_an_archive_of_skopeo_with_a_bare_word(cli: Cli, name: str, tmp_path: Path) -> None:
+    skopeo_copy(f"docker://{name}", f"oci-archive:{tmp_path}/a.tar:v1")
+    loaded = await cli("load", str(tmp_path / "a.tar"))
+    assert (loaded.code, loaded.out) == (0, f"localhost/v1:latest: {IMAGE.image_id}\n")
+
+
+async def test_one_name_for_two_images(cli: Cli, tmp_path: Path) -> None:
+    other = busybox_image(Labels={"of": "cli-archives, too"})
+    (tmp_path / "a.tar").write_bytes(tar(oci_members({"first:1": IMAGE, "second:1": other})))
+    done = await cli("load", "--name", "cli/one:1", str(tmp_path / "a.tar"))
+    assert (done.code, done.out) == (2, "")
+    assert "'first:1'" in done.err
+    assert "'second:1'" in done.err
 
 
 async def test_a_failed_save_leaves_no_file(cli: Cli, tmp_path: Path) -> None:

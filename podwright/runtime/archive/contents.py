@@ -5,7 +5,7 @@ An archive with both (Docker since 25) is read as OCI, whose manifests keep thei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,7 +25,9 @@ NAME = "io.containerd.image.name"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 MAGICS = {b"\x1f\x8b": "+gzip", b"\x28\xb5": "+zstd"}
-NAMELESS = "the archive names an image in no way that a node could call it by"
+NAME_HINT = "say what it shall be called: --name NAME"
+BARE_HOST = "localhost"  # where podman puts images whose archive has a bare word for a name
+SHOWN = 5
 Kind = TypeVar("Kind")
 
 
@@ -36,6 +38,18 @@ class Found:
     names: tuple[Reference, ...]
     digest: str
     document: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """One image of the archive, with its names as they are written there. See Found."""
+
+    names: tuple[str, ...]
+    digest: str
+    document: bytes = b""
+
+    def __str__(self) -> str:
+        return " ".join([*map(shown, self.names[:SHOWN]), self.digest])
 
 
 class _Index(msgspec.Struct, frozen=True, rename="camel"):
@@ -55,21 +69,20 @@ def images(members: Members, name: str = "") -> list[Found]:
     """
     _check_blobs(members)
     if "index.json" in members:
-        found = _oci(members, named=bool(name))
+        listed = _oci(members)
     elif "manifest.json" in members:
-        found = _docker(members, named=bool(name))
+        listed = _docker(members)
     else:
         raise FailedPrecondition("not an image archive: it has neither index.json nor manifest.json")
-    if len(found) > IMAGES_LIMIT:
+    if len(listed) > IMAGES_LIMIT:
         raise FailedPrecondition(f"the archive has more than {IMAGES_LIMIT} images")
-    if not found:
+    if not listed:
         raise FailedPrecondition("the archive has no images")
-    if not name:
-        return found
-    wanted = _tagged(name)
-    if len({one.digest for one in found}) > 1:
-        raise InvalidArgument(f"the archive has {len(found)} images, which cannot all be called {name}")
-    return [Found(names=(wanted,), digest=found[0].digest, document=found[0].document)]
+    if name:
+        return [_called(name, listed)]
+    found = [Found(names=_own_names(one), digest=one.digest, document=one.document) for one in listed]
+    _check_names(found)
+    return found
 
 
 def blobs(members: Members) -> dict[str, Member]:
@@ -86,39 +99,87 @@ def _check_blobs(members: Members) -> None:
             raise FailedPrecondition(f"the archive's {shown(member.name)} has the digest {member.digest}")
 
 
-def _oci(members: Members, *, named: bool) -> list[Found]:
-    """Entries with one name are one image for several platforms."""
+def _called(name: str, listed: Sequence[_Listed]) -> Found:
+    """The archive's only image, by a name of the caller's."""
+    wanted = _tagged(name)
+    by_digest = {one.digest: one for one in listed}
+    if len(by_digest) > 1:
+        every = _enumerated(by_digest.values())
+        raise InvalidArgument(
+            f"the archive has {len(by_digest)} images, {every}: they cannot all be called {name}",
+            hint="load it without --name, or write an archive of one image",
+        )
+    return Found(names=(wanted,), digest=listed[0].digest, document=listed[0].document)
+
+
+def _own_names(image: _Listed) -> tuple[Reference, ...]:
+    """The names of an image, of which it has to have one."""
+    if not image.names:
+        raise FailedPrecondition(f"the archive has no name for its image {image.digest}", hint=NAME_HINT)
+    try:
+        return tuple(map(_tagged, image.names))
+    except InvalidArgument as failure:
+        raise InvalidArgument(
+            f"the archive calls an image by a name that it cannot have: {failure.message}", hint=NAME_HINT
+        ) from failure
+
+
+def _check_names(found: Iterable[Found]) -> None:
+    """No name may mean two images: one of them would be lost."""
+    meant: dict[Reference, str] = {}
+    for one in found:
+        for name in one.names:
+            if meant.setdefault(name, one.digest) != one.digest:
+                raise FailedPrecondition(f"the archive has two images called {name}: {meant[name]} and {one.digest}")
+
+
+def _enumerated(images: Iterable[_Listed]) -> str:
+    every = list(map(str, images))
+    return " and ".join(every[:SHOWN]) + (f" and {len(every) - SHOWN} more" if len(every) > SHOWN else "")
+
+
+def _oci(members: Members) -> list[_Listed]:
+    """Entries with one name, or with none, are one image for several platforms, or several images."""
     by_name: dict[str, list[Descriptor]] = {}
     for entry in _decoded(members, "index.json", _Index).manifests:
         if manifest.ATTESTATION not in (entry.annotations or {}):
             by_name.setdefault(_oci_name(entry), []).append(entry)
-    names: dict[str, list[Reference]] = {}
+    names: dict[str, list[str]] = {}
     for name, entries in by_name.items():
-        if not name and not named:
-            raise FailedPrecondition(NAMELESS, hint="say what it shall be called: --name NAME")
-        chosen = next(iter(manifest.ranked(entries, platforms.host_platforms(), name or "the archive's image")))
-        hex_of(chosen.digest)
-        members.find(BLOBS + hex_of(chosen.digest))
-        names.setdefault(chosen.digest, []).extend([_tagged(name)] if name else [])
-    return [Found(names=tuple(refs), digest=digest) for digest, refs in names.items()]
+        for chosen in _chosen(entries, name):
+            members.find(BLOBS + hex_of(chosen.digest))
+            names.setdefault(chosen.digest, []).extend([name] if name else [])
+    return [_Listed(names=tuple(own), digest=digest) for digest, own in names.items()]
+
+
+def _chosen(entries: Sequence[Descriptor], name: str) -> list[Descriptor]:
+    """The entry for this machine, and those that do not say that they are for another. Raises NotFound."""
+    fitting = manifest.ranked(entries, platforms.host_platforms(), name or "the archive's image")
+    return [one for one in fitting if _platform(one) in (_platform(fitting[0]), None)]
+
+
+def _platform(entry: Descriptor) -> platforms.Platform | None:
+    return entry.platform and platforms.normalised(entry.platform)
 
 
 def _oci_name(entry: Descriptor) -> str:
-    """The whole name, by containerd's annotation or the standard's; tools often write a bare tag into the latter."""
+    """The name by containerd's annotation or the standard's.
+
+    skopeo and others write a bare word into the latter: what stood behind the file's name. podman takes it for an
+    image of this host, and so do we: of docker.io, as other short names, it surely is not.
+    """
     annotations = entry.annotations or {}
     name = annotations.get(NAME) or annotations.get(layout.REF_NAME, "")
-    return name if ":" in name or "/" in name else ""
+    return name if not name or ":" in name or "/" in name else f"{BARE_HOST}/{name}"
 
 
-def _docker(members: Members, *, named: bool) -> list[Found]:
-    found = []
+def _docker(members: Members) -> list[_Listed]:
+    listed = []
     for image in _decoded(members, "manifest.json", tuple[_DockerImage, ...]):
-        if not image.repo_tags and not named:
-            raise FailedPrecondition(NAMELESS, hint="say what it shall be called: --name NAME")
         document = _manifest(members, image)
-        names = tuple(_tagged(tag) for tag in image.repo_tags or ())
-        found.append(Found(names=names, digest=layout.digest_of(document), document=document))
-    return found
+        names = image.repo_tags or ()
+        listed.append(_Listed(names=names, digest=layout.digest_of(document), document=document))
+    return listed
 
 
 def _manifest(members: Members, image: _DockerImage) -> bytes:
