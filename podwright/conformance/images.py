@@ -149,6 +149,14 @@ class ImageRegistry:
         image_config = config_of(whole, **config)
         return self.push_documents(manifest_of(image_config, whole, layer_type), image_config, whole)
 
+    def push_index(self, *others: object, **fields: object) -> str:
+        """Serve an image of the base in an index, behind `others`; `fields` are of its entry. Returns its name."""
+        config = config_of([self.base])
+        manifest = manifest_of(config, [self.base])
+        self.push_documents(manifest, config, [self.base])
+        entry = {**descriptor(MANIFEST_TYPE, encoded(manifest)), **fields}
+        return self.tag({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [*others, entry]})
+
     def push_documents(
         self, manifest: Mapping[str, object], config: Mapping[str, object], layers: Sequence[Layer]
     ) -> str:

@@ -15,7 +15,8 @@ from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.runtime.archive.members import Member, Members, shown
 from podwright.runtime.model.image import hex_of
 from podwright.runtime.registry import manifest, platforms, reference
-from podwright.runtime.registry.manifest import Descriptor
+from podwright.runtime.registry.manifest import Descriptor, Index
+from podwright.runtime.registry.nulls import NotJson, Nullable, NullsAsDefaults, decode
 from podwright.runtime.registry.reference import Reference
 from podwright.runtime.storage import layout
 
@@ -52,14 +53,10 @@ class _Listed:
         return " ".join([*map(shown, self.names[:SHOWN]), self.digest])
 
 
-class _Index(msgspec.Struct, frozen=True, rename="camel"):
-    manifests: tuple[Descriptor, ...]
-
-
-class _DockerImage(msgspec.Struct, frozen=True, rename="pascal"):
-    config: str
-    layers: tuple[str, ...] | None = None
-    repo_tags: tuple[str, ...] | None = None
+class _DockerImage(NullsAsDefaults, frozen=True, kw_only=True, rename="pascal"):
+    config: Nullable[str] = ""
+    layers: Nullable[tuple[str, ...]] = ()
+    repo_tags: Nullable[tuple[str, ...]] = ()
 
 
 def images(members: Members, name: str = "") -> list[Found]:
@@ -141,12 +138,13 @@ def _enumerated(images: Iterable[_Listed]) -> str:
 def _oci(members: Members) -> list[_Listed]:
     """Entries with one name, or with none, are one image for several platforms, or several images."""
     by_name: dict[str, list[Descriptor]] = {}
-    for entry in _decoded(members, "index.json", _Index).manifests:
+    for entry in _decoded(members, "index.json", Index).manifests:
         if manifest.ATTESTATION not in (entry.annotations or {}):
             by_name.setdefault(_oci_name(entry), []).append(entry)
     names: dict[str, list[str]] = {}
     for name, entries in by_name.items():
         for chosen in _chosen(entries, name):
+            manifest.check(chosen, f"the archive's {shown(name) if name else 'image'}")
             members.find(BLOBS + hex_of(chosen.digest))
             names.setdefault(chosen.digest, []).extend([name] if name else [])
     return [_Listed(names=tuple(own), digest=digest) for digest, own in names.items()]
@@ -177,15 +175,14 @@ def _docker(members: Members) -> list[_Listed]:
     listed = []
     for image in _decoded(members, "manifest.json", tuple[_DockerImage, ...]):
         document = _manifest(members, image)
-        names = image.repo_tags or ()
-        listed.append(_Listed(names=names, digest=layout.digest_of(document), document=document))
+        listed.append(_Listed(names=image.repo_tags, digest=layout.digest_of(document), document=document))
     return listed
 
 
 def _manifest(members: Members, image: _DockerImage) -> bytes:
     """docker-archive has no manifests; this is always the same one for the same image."""
     config = members.find(image.config)
-    layers = [members.find(name) for name in image.layers or ()]
+    layers = [members.find(name) for name in image.layers]
     document: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": layout.OCI_MANIFEST,
@@ -208,8 +205,8 @@ def _tagged(name: str) -> Reference:
 
 def _decoded(members: Members, name: str, kind: type[Kind]) -> Kind:
     try:
-        return msgspec.json.decode(members.read(name), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
+        return decode(members.read(name), kind)
+    except NotJson as failure:
         raise FailedPrecondition(f"the archive's {name} is not what it should be: {failure}") from failure
 
 

@@ -56,7 +56,7 @@ def oci_manifest(manifest: bytes) -> bytes:
         return manifest
     document["mediaType"] = OCI_MANIFEST
     document["config"] = _translated(document["config"])
-    document["layers"] = [_translated(layer) for layer in document["layers"]]
+    document["layers"] = [_translated(layer) for layer in document.get("layers") or ()]
     return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
 
 
@@ -66,5 +66,5 @@ def digest_of(data: bytes) -> str:
 
 
 def _translated(descriptor: Mapping[str, Any]) -> dict[str, Any]:
-    kind = descriptor["mediaType"]
-    return {**descriptor, "mediaType": FROM_DOCKER.get(kind, kind)}
+    kind = descriptor.get("mediaType")
+    return {**descriptor, "mediaType": FROM_DOCKER.get(kind or "", kind)}
