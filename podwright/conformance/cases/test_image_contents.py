@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tarfile
+
 import pytest
 
-from podwright.conformance.images import ImageRegistry, Layer, file, folder, layer
+from podwright.conformance.images import ImageRegistry, Layer, device, file, folder, layer
 from podwright.conformance.pods import Pod
 from podwright.cri.v1 import api_pb2 as api
 
@@ -107,3 +109,23 @@ async def test_mode_and_owner_of_a_volume_s_root(
     await pull(pod, name)
     volume = api.Mount(container_path="/v", readonly=True, image=api.ImageSpec(image=name, user_specified_image=name))
     assert await pod.output("stat", "-c", "%a %u:%g", "/v", mounts=[volume]) == f"{root}\n"
+
+
+async def test_device_nodes_are_there_and_of_no_use(pod: Pod, images: ImageRegistry) -> None:
+    """Old base images carry them in /dev, which a container does not see; elsewhere its device cgroup refuses."""
+    nodes = layer(device("mem", tarfile.CHRTYPE, (1, 1)), device("disk", tarfile.BLKTYPE, (8, 0)))
+    script = "stat -c '%F %t:%T' /mem /disk; cat /mem || echo refused; cat /disk || echo refused"
+    assert (await output(pod, images.push(nodes), "sh", "-c", f"({script}) 2>/dev/null")).splitlines() == [
+        "character special file 1:1",
+        "block special file 8:0",
+        "refused",
+        "refused",
+    ]
+
+
+async def test_empty_pax_values(pod: Pod, images: ImageRegistry) -> None:
+    written = file("written", "content")
+    written.info.uid = 5
+    written.info.pax_headers = {"path": "", "uid": "", "mtime": "", "size": ""}
+    name = images.push(layer(written))
+    assert await output(pod, name, "stat", "-c", "%n %u %s", "/written") == "/written 5 7\n"
