@@ -1,6 +1,6 @@
 """What images an archive holds, by docker-archive's manifest.json or oci-archive's index.json.
 
-An archive with both (Docker since 25) is read as OCI, whose manifests keep their digests.
+An archive with both (Docker since 25) is read as OCI, whose manifests keep their digests, if that names any image.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from podwright.runtime.storage import layout
 
 IMAGES_LIMIT = 1000
 BLOBS = "blobs/sha256/"
+INDEX, DOCKER_INDEX = "index.json", "manifest.json"
 NAME = "io.containerd.image.name"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
@@ -65,12 +66,11 @@ def images(members: Members, name: str = "") -> list[Found]:
     Raises FailedPrecondition for what is no archive or contradicts itself, InvalidArgument for `name`.
     """
     _check_blobs(members)
-    if "index.json" in members:
-        listed = _oci(members)
-    elif "manifest.json" in members:
-        listed = _docker(members)
-    else:
+    if not {INDEX, DOCKER_INDEX} & {member.name for member in members}:
         raise FailedPrecondition("not an image archive: it has neither index.json nor manifest.json")
+    listed = _oci(members) if INDEX in members else []
+    if not listed and DOCKER_INDEX in members:  # some tools write an empty index.json beside it
+        listed = _docker(members)
     if len(listed) > IMAGES_LIMIT:
         raise FailedPrecondition(f"the archive has more than {IMAGES_LIMIT} images")
     if not listed:
@@ -138,7 +138,7 @@ def _enumerated(images: Iterable[_Listed]) -> str:
 def _oci(members: Members) -> list[_Listed]:
     """Entries with one name, or with none, are one image for several platforms, or several images."""
     by_name: dict[str, list[Descriptor]] = {}
-    for entry in _decoded(members, "index.json", Index).manifests:
+    for entry in _decoded(members, INDEX, Index).manifests:
         if manifest.ATTESTATION not in (entry.annotations or {}):
             by_name.setdefault(_oci_name(entry), []).append(entry)
     names: dict[str, list[str]] = {}
@@ -173,7 +173,7 @@ def _oci_name(entry: Descriptor) -> str:
 
 def _docker(members: Members) -> list[_Listed]:
     listed = []
-    for image in _decoded(members, "manifest.json", tuple[_DockerImage, ...]):
+    for image in _decoded(members, DOCKER_INDEX, tuple[_DockerImage, ...]):
         document = _manifest(members, image)
         listed.append(_Listed(names=image.repo_tags, digest=layout.digest_of(document), document=document))
     return listed

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import gzip
 import json
+import lzma
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound
-from podwright.runtime.archive import contents
+from podwright.runtime.archive import contents, decompress
 from podwright.runtime.archive.intake import program
 from podwright.runtime.archive.members import Member, Members
 from podwright.runtime.archive.stream import StreamSource
-from podwright.runtime.storage.unpack import decode
 from podwright.runtime.storage.unpack.failure import UnpackError
 from tests.runtime.archive.archives import Content, docker_members, entry, index, oci_members, tar
 from tools.images import HOST_ARCHITECTURE, Entry, Image, Layer, digest_of, image_of, layer_of_tar, tar_of
@@ -42,7 +45,7 @@ def take_in(archive: bytes, folder: Path) -> Members:
     fd = os.open("archive", os.O_RDONLY)
     try:
         source = StreamSource(fd)
-        members = program.take_in(decode.opened(source), source, "m", LIMIT)
+        members = program.take_in(decompress.opened(source), source, "m", LIMIT)
     finally:
         os.close(fd)
         os.chdir(before)
@@ -62,11 +65,49 @@ def test_an_oci_archive(tmp_path: Path) -> None:
     assert found(OCI, tmp_path) == [(["example.io/a:1"], IMAGE.digest)]
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, lambda data: data], ids=["gzip", "plain"])
-def test_compression(compress: object, tmp_path: Path) -> None:
-    assert callable(compress)
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "plain": bytes,
+    "zstd": zstandard.compress,
+    "xz": lzma.compress,
+    "bzip2": bz2.compress,
+}
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS.values(), ids=COMPRESSIONS)
+def test_compression(compress: Callable[[bytes], bytes], tmp_path: Path) -> None:
     (one,) = contents.images(take_in(compress(tar(OCI)), tmp_path))
     assert one.digest == IMAGE.digest
+
+
+@pytest.mark.parametrize("name", ["xz", "bzip2"])
+def test_streams_one_behind_the_other(name: str, tmp_path: Path) -> None:
+    """What `cat` and parallel compressors make; between streams of xz there may be zeros."""
+    compress, whole = COMPRESSIONS[name], tar(OCI)
+    parts = [compress(whole[:700]), compress(b""), compress(whole[700:])]
+    (one,) = contents.images(take_in((bytes(4) if name == "xz" else b"").join(parts) + bytes(4), tmp_path))
+    assert one.digest == IMAGE.digest
+
+
+@pytest.mark.parametrize("name", ["xz", "bzip2"])
+def test_damaged_streams(name: str, tmp_path: Path) -> None:
+    packed = COMPRESSIONS[name](tar(OCI))
+    damaged = packed[:100] + bytes(20) + packed[120:]
+    for number, bad in enumerate((packed[:-10], packed[:200], damaged, packed + b"more")):
+        with pytest.raises(UnpackError, match=f"the {name} stream is (truncated|damaged)"):
+            take_in(bad, made(tmp_path / str(number)))
+
+
+def test_more_memory_than_an_archive_may_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decompress, "XZ_MEMORY_BYTES", 1 << 20)
+    with pytest.raises(UnpackError, match="the xz stream is damaged: Memory usage limit"):
+        take_in(lzma.compress(tar(OCI), preset=9), tmp_path)
+
+
+@pytest.mark.parametrize("listed", [None, []])
+def test_an_empty_index_beside_docker_s(listed: object, tmp_path: Path) -> None:
+    members = DOCKER | {"index.json": json.dumps({"schemaVersion": 2, "manifests": listed}).encode()}
+    assert [names for names, _ in found(members, tmp_path)] == [["example.io/a:1"]]
 
 
 def test_names_by_containerds_annotation(tmp_path: Path) -> None:
