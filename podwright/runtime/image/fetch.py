@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from podwright.errors import FailedPrecondition, ResourceExhausted
+from podwright.errors import FailedPrecondition, NotFound, ResourceExhausted
 from podwright.runtime.image.progress import LayerProgress
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.manifest import Descriptor
@@ -97,6 +97,14 @@ class LayerFetcher:
         try:
             async with lock:
                 yield
+        except NotFound as failure:
+            if not descriptor.is_foreign:
+                raise
+            raise FailedPrecondition(
+                f"{image}: layer {descriptor.digest} is of the type {descriptor.media_type}, which registries need not"
+                f" hold: {failure.message}",
+                hint="get the image from a registry that holds it, or push it with its layers to one of your own",
+            ) from failure
         except (FailedPrecondition, ResourceExhausted) as failure:
             message = f"{image}: layer {descriptor.digest}: {failure.message}"
             raise type(failure)(message, hint=failure.hint) from failure

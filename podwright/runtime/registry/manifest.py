@@ -31,7 +31,8 @@ LAYER_TYPE = re.compile(
     r"application/vnd\.(?:oci\.image\.layer\.v1\.tar|docker\.image\.rootfs\.diff\.tar)(?:[+.](?:gzip|zstd))?"
 )
 FOREIGN_TYPE = re.compile(
-    r"application/vnd\.(?:oci\.image\.layer\.nondistributable|docker\.image\.rootfs\.foreign)\..*"
+    r"application/vnd\.(?:oci\.image\.layer\.nondistributable\.v1\.tar|docker\.image\.rootfs\.foreign\.diff\.tar)"
+    r"(?:[+.](?:gzip|zstd))?"
 )
 ATTESTATION = "vnd.docker.reference.type"
 TITLE = "org.opencontainers.image.title"
@@ -50,6 +51,11 @@ class Descriptor(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
     size: Nullable[int] = 0
     platform: Platform | None = None
     annotations: dict[str, Nullable[str]] | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is a layer that registries need not hold: they may leave it to its vendor."""
+        return FOREIGN_TYPE.fullmatch(self.media_type) is not None
 
 
 class Manifest(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
@@ -181,12 +187,7 @@ def _decoded(data: bytes, kind: type[Document], name: str) -> Document:
 
 def _check_layer_types(layers: Sequence[Descriptor], name: str) -> None:
     for layer in layers:
-        if FOREIGN_TYPE.fullmatch(layer.media_type):
-            raise FailedPrecondition(
-                f"{name}: layer {layer.digest} is of the type {layer.media_type}, which registries do not distribute",
-                hint="such layers have to be fetched from their vendor, and are for other systems than Linux",
-            )
-        if LAYER_TYPE.fullmatch(layer.media_type) is None:
+        if LAYER_TYPE.fullmatch(layer.media_type) is None and not layer.is_foreign:
             raise FailedPrecondition(
                 f"{name}: layer {layer.digest} is of the type {layer.media_type[:200]!r}, which cannot be unpacked"
             )

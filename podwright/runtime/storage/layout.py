@@ -21,9 +21,12 @@ FROM_DOCKER = {
     "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
     "application/vnd.docker.image.rootfs.diff.tar.gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
     "application/vnd.docker.image.rootfs.diff.tar.zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
-    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip": (
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
-    ),
+    **{
+        f"application/vnd.docker.image.rootfs.foreign.diff.tar{packed}": (
+            f"application/vnd.oci.image.layer.nondistributable.v1.tar{packed.replace('.', '+')}"
+        )
+        for packed in ("", ".gzip", ".zstd")
+    },
 }
 
 

@@ -69,10 +69,10 @@ def test_any_bytes(data: bytes) -> None:
         manifest.parse(data, "", "x")
 
 
-@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"x":' * 100_000, b'{"schemaVersion":2,"x":' + b"[" * 100_000])
-def test_deep_nesting(data: bytes) -> None:
+@pytest.mark.parametrize("start", [b"[", b'{"x":', b'{"schemaVersion":2,"x":', b'{"layers":', b'{"config":'])
+def test_deep_nesting(start: bytes) -> None:
     with pytest.raises(FailedPrecondition):
-        manifest.parse(data, "", "x")
+        manifest.parse(start + (b"[" if start.startswith(b"{") else start) * 100_000, "", "x")
 
 
 def test_null_is_as_good_as_nothing() -> None:
@@ -175,6 +175,9 @@ def with_layer(media_type: str, config_type: str = manifest.CONFIG_TYPES[0]) -> 
         "application/vnd.docker.image.rootfs.diff.tar",
         "application/vnd.docker.image.rootfs.diff.tar.gzip",
         "application/vnd.docker.image.rootfs.diff.tar.zstd",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
     ],
 )
 def test_layers_that_can_be_unpacked(media_type: str) -> None:
@@ -184,9 +187,7 @@ def test_layers_that_can_be_unpacked(media_type: str) -> None:
 @pytest.mark.parametrize(
     ("media_type", "words"),
     [
-        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "registries do not distribute"),
-        ("application/vnd.oci.image.layer.nondistributable.v1.tar", "registries do not distribute"),
-        ("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", "registries do not distribute"),
+        ("application/vnd.docker.image.rootfs.foreign.diff.zip", "cannot be unpacked"),
         ("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", "cannot be unpacked"),
         ("application/vnd.in-toto+json", "cannot be unpacked"),
         ("", "cannot be unpacked"),
