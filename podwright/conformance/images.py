@@ -100,13 +100,13 @@ def config_of(layers: Sequence[Layer], **config: object) -> Json:
     }
 
 
-def manifest_of(config: Mapping[str, object], layers: Sequence[Layer], layer_type: str = LAYER_TYPE) -> Json:
+def manifest_of(config: Mapping[str, object], layers: Sequence[Layer]) -> Json:
     """A manifest."""
     return {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
         "config": descriptor(CONFIG_TYPE, encoded(config)),
-        "layers": [descriptor(layer_type, one.blob) for one in layers],
+        "layers": [descriptor(LAYER_TYPE, one.blob) for one in layers],
     }
 
 
@@ -127,10 +127,14 @@ def digest_of(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the registry answers to GET and HEAD."""
+    """What the registry answers to GET and HEAD.
+
+    `compressed`: the body of GET is sent as by a CDN that compresses, under Content-Encoding (RFC 9110, 8.4).
+    """
 
     data: bytes
     headers: Mapping[str, str]
+    compressed: bool = False
 
 
 class ImageRegistry:
@@ -143,11 +147,11 @@ class ImageRegistry:
         self._answers = answers
         self._repository = f"conformance/{uuid.uuid4().hex[:12]}"
 
-    def push(self, *layers: Layer, layer_type: str = LAYER_TYPE, **config: object) -> str:
+    def push(self, *layers: Layer, **config: object) -> str:
         """Serve an image of the base and these layers. Returns its name."""
         whole = (self.base, *layers)
         image_config = config_of(whole, **config)
-        return self.push_documents(manifest_of(image_config, whole, layer_type), image_config, whole)
+        return self.push_documents(manifest_of(image_config, whole), image_config, whole)
 
     def push_index(self, *others: object, **fields: object) -> str:
         """Serve an image of the base in an index, behind `others`; `fields` are of its entry. Returns its name."""
@@ -162,15 +166,13 @@ class ImageRegistry:
     ) -> str:
         """Serve an image by its documents as they are. Returns its name."""
         for blob in (encoded(config), *(one.blob for one in layers)):
-            self._serve(f"blobs/{digest_of(blob)}", blob, "application/octet-stream")
+            headers = {"Content-Type": "application/octet-stream"}
+            self._serve(f"blobs/{digest_of(blob)}", Answer(data=blob, headers=headers))
         self._serve_document(digest_of(encoded(manifest)), manifest)
         return self.tag(manifest)
 
     def tag(self, document: Mapping[str, object], *, compressed: bool = False) -> str:
-        """Serve a manifest or index under a new tag, and by its digest. Returns its name.
-
-        `compressed` sends it as a CDN that compresses does: Content-Encoding says gzip (RFC 9110, 8.4).
-        """
+        """Serve a manifest or index under a new tag, and by its digest; see Answer. Returns its name."""
         name = f"{self.host}/{self._repository}:{len(self.names)}"
         for reference in (name.rpartition(":")[2], digest_of(encoded(document))):
             self._serve_document(reference, document, compressed=compressed)
@@ -179,12 +181,11 @@ class ImageRegistry:
 
     def _serve_document(self, reference: str, document: Mapping[str, object], *, compressed: bool = False) -> None:
         data = encoded(document)
-        headers = {"Docker-Content-Digest": digest_of(data)} | ({"Content-Encoding": "gzip"} if compressed else {})
         media_type = str(document.get("mediaType") or MANIFEST_TYPE)
-        self._serve(f"manifests/{reference}", gzip.compress(data) if compressed else data, media_type, headers)
+        headers = {"Content-Type": media_type, "Docker-Content-Digest": digest_of(data)}
+        self._serve(f"manifests/{reference}", Answer(data=data, headers=headers, compressed=compressed))
 
-    def _serve(self, path: str, data: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> None:
-        answer = Answer(data=data, headers={"Content-Type": media_type, **(headers or {})})
+    def _serve(self, path: str, answer: Answer) -> None:
         self._answers[f"/v2/{self._repository}/{path}"] = answer
 
 
@@ -206,13 +207,15 @@ def image_registry(busybox: bytes) -> Iterator[ImageRegistry]:
 
         def _answer(self, *, body: bool) -> None:
             found = answers.get(self.path.partition("?")[0])
+            data, headers = (found.data, dict(found.headers)) if found else (b"", {})
+            if found and found.compressed and body:
+                data, headers["Content-Encoding"] = gzip.compress(data), "gzip"
             self.send_response(200 if found else 404)
-            for key, value in (found.headers if found else {}).items():
+            for key, value in (headers | {"Content-Length": str(len(data))}).items():
                 self.send_header(key, value)
-            self.send_header("Content-Length", str(len(found.data) if found else 0))
             self.end_headers()
-            if found and body:
-                self.wfile.write(found.data)
+            if body:
+                self.wfile.write(data)
 
         def log_message(self, *_: object) -> None:
             """Nothing: the cases' output is for the cases."""

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from podwright.conformance.cases.test_image_contents import output, pull
-from podwright.conformance.images import ARCHITECTURE, ImageRegistry, config_of, manifest_of
+from podwright.conformance.images import (
+    ARCHITECTURE,
+    INDEX_TYPE,
+    MANIFEST_TYPE,
+    ImageRegistry,
+    config_of,
+    descriptor,
+    encoded,
+    file,
+    layer,
+    manifest_of,
+)
 from podwright.conformance.pods import Pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
@@ -57,3 +68,33 @@ async def test_an_image_without_layers(pod: Pod, images: ImageRegistry) -> None:
     image_id = await pull(pod, name)
     request = api.ImageStatusRequest(image=api.ImageSpec(image=name))
     assert (await pod.cri.call(pod.cri.images.ImageStatus, request)).image.id == image_id
+
+
+@pytest.mark.parametrize("what", ["manifest", "index"])
+async def test_documents_that_were_compressed_on_their_way(what: str, pod: Pod, images: ImageRegistry) -> None:
+    """Content-Encoding, by a CDN that compresses whatever it is asked for; the digest is that of the document."""
+    config = config_of([images.base])
+    document = manifest_of(config, [images.base])
+    images.push_documents(document, config, [images.base])
+    if what == "index":
+        entry = {**descriptor(MANIFEST_TYPE, encoded(document)), "platform": OURS}
+        document = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]}
+    name = images.tag(document, compressed=True)
+    assert await output(pod, name, "ls", "/bin/busybox") == "/bin/busybox\n"
+
+
+FOREIGN_TYPES = [
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+]
+
+
+@pytest.mark.deviates("containerd", "asks the vendor first, and nobody else when that fails")
+@pytest.mark.parametrize("layer_type", FOREIGN_TYPES)
+async def test_foreign_layers_that_the_registry_holds(layer_type: str, pod: Pod, images: ImageRegistry) -> None:
+    layers = [images.base, layer(file("foreign", "here"))]
+    config = config_of(layers)
+    manifest = manifest_of(config, layers)
+    manifest["layers"][1] |= {"mediaType": layer_type, "urls": ["http://127.0.0.1:1/layer"]}
+    name = images.push_documents(manifest, config, layers)
+    assert await output(pod, name, "cat", "/foreign") == "here"

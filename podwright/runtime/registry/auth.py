@@ -145,7 +145,7 @@ class Authorizer:
         scheme, name = urlsplit(request.url).scheme, place_of(request.url)
         host = self._host if name == self._host.name else Host(url=f"{scheme}://{name}", origin=False)
         async with self._transport.request(host, *request) as response:
-            body = await self._transport.body(host, response, TOKEN_LIMIT_BYTES)
+            body = await self._transport.content(host, response, TOKEN_LIMIT_BYTES)
             if response.status in NO_POST or response.status == 403:
                 return None
             if response.status != 200:

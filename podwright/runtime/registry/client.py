@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.runtime import config
 from podwright.runtime.model.image import DIGEST, RegistryAuth
-from podwright.runtime.registry import challenge, hosts, manifest, patience, ranges
+from podwright.runtime.registry import challenge, hosts, manifest, patience, ranges, transport
 from podwright.runtime.registry.challenge import Credentials
 from podwright.runtime.registry.download import Download, Sink
 from podwright.runtime.registry.failure import HostFailure, Rank, summary
@@ -117,10 +117,9 @@ class Client:
             if failure.status not in NO_HEAD:
                 raise
         async with server.request("GET", path, accept, patient) as response:
-            data = await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
+            data = await self._transport.content(server.host, response, DOCUMENT_LIMIT_BYTES)
             _check_json(server, response, data)
-            digest = "sha256:" + hashlib.sha256(data).hexdigest()
-            return Resolved(digest=digest, media_type=response.headers.get("Content-Type", ""), data=data)
+            return Resolved(digest=_digest_of(data), media_type=response.headers.get("Content-Type", ""), data=data)
 
     async def manifest(self, digest: str) -> tuple[bytes, str]:
         """(content, media type) of a manifest or index by digest. Raises as `resolve` does."""
@@ -134,7 +133,9 @@ class Client:
         async def ask(server: Server, patient: Patience) -> tuple[bytes, str]:
             async with server.request("GET", path, headers, patient) as response:
                 data = await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
-                if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
+                if _digest_of(data) != digest:  # a blob of gzip may be called gzip: first as it is
+                    data = transport.decoded(server.host, response, data, DOCUMENT_LIMIT_BYTES)
+                if _digest_of(data) != digest:
                     _check_json(server, response, data)
                     raise HostFailure(Rank.GARBAGE, f"{server.name} sends something else than {digest}")
                 return data, response.headers.get("Content-Type", "")
@@ -158,7 +159,7 @@ class Client:
         async def ask(server: Server, patient: Patience) -> bytes:
             try:
                 async with server.request("GET", path, {"Accept": manifest.ACCEPT}, patient) as response:
-                    return await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
+                    return await self._transport.content(server.host, response, DOCUMENT_LIMIT_BYTES)
             except HostFailure as failure:
                 if failure.status in NOT_SPOKEN:
                     raise HostFailure(Rank.MISSING, failure.message, status=failure.status) from failure
@@ -247,6 +248,10 @@ def _credentials(auth: RegistryAuth | None, host: Host, reference: Reference) ->
 def _place(host: Host, reference: Reference) -> tuple[str, str]:
     """What to look a login up by: mirrors have their own."""
     return (reference.host if host.origin else host.name), reference.repository
+
+
+def _digest_of(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def _check_json(server: Server, response: aiohttp.ClientResponse, data: bytes) -> None:

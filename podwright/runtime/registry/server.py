@@ -134,7 +134,7 @@ class Server:
         return url if self.host.origin else f"{url}{'&' if '?' in url else '?'}ns={quote(self._reference.host)}"
 
     async def _refusal(self, method: str, path: str, response: aiohttp.ClientResponse) -> HostFailure:
-        body = b"" if method == "HEAD" else await self._transport.body(self.host, response, ERROR_LIMIT_BYTES)
+        body = b"" if method == "HEAD" else await self._transport.content(self.host, response, ERROR_LIMIT_BYTES)
         said, target = _message(body), path.partition("/")[2]
         what = {
             Rank.DENIED: f"denies access to {self._reference.repository}",
