@@ -122,22 +122,21 @@ class LayerFetcher:
         return there
 
     async def _until_right(
-        self, client: Client | None, descriptor: Descriptor, bring: Callable[[Client, list[str]], Awaitable[Result]]
+        self, client: Client | None, descriptor: Descriptor, bring: Callable[[Client], Awaitable[Result]]
     ) -> Result:
         """What `bring` returns, from other servers as long as the bytes are wrong."""
         if client is None:
             raise FailedPrecondition("its blob is not in the store")
-        used: list[str] = []
         while True:
             try:
-                return await bring(client, used)
+                return await bring(client)
             except DigestMismatch:
-                if not client.distrust(descriptor.digest, used):
+                if not client.distrust(descriptor.digest):
                     raise
 
-    async def _store(self, descriptor: Descriptor, progress: LayerProgress, client: Client, used: list[str]) -> None:
+    async def _store(self, descriptor: Descriptor, progress: LayerProgress, client: Client) -> None:
         with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
-            await self._download(client, descriptor, _Sink(ingest, marks, progress), used)
+            await self._download(client, descriptor, _Sink(ingest, marks, progress))
 
     async def _unpack_stored(self, wanted: Wanted) -> str:
         descriptor = wanted.descriptor
@@ -146,11 +145,11 @@ class LayerFetcher:
             async with self._layers.unpacked(fd, marks, descriptor.size, wanted.diff_id) as unpacked:
                 return await self._keep(unpacked, wanted)
 
-    async def _download_and_unpack(self, wanted: Wanted, client: Client, used: list[str]) -> str:
+    async def _download_and_unpack(self, wanted: Wanted, client: Client) -> str:
         descriptor = wanted.descriptor
         with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
             sink = _Sink(ingest, marks, wanted.progress)
-            download = asyncio.create_task(self._download(client, descriptor, sink, used))
+            download = asyncio.create_task(self._download(client, descriptor, sink))
             try:
                 async with self._layers.unpacked(ingest.fd, marks, descriptor.size, wanted.diff_id) as unpacked:
                     await download
@@ -161,9 +160,9 @@ class LayerFetcher:
             finally:
                 await _ended(download)
 
-    async def _download(self, client: Client, descriptor: Descriptor, sink: _Sink, used: list[str]) -> None:
+    async def _download(self, client: Client, descriptor: Descriptor, sink: _Sink) -> None:
         try:
-            await client.blob(descriptor, sink, used)
+            await client.blob(descriptor, sink)
         finally:
             sink.end()
         await sink.commit()

@@ -67,6 +67,7 @@ class Client:
         self._transport = Transport(
             connect_timeout_s=settings.connect_timeout_s, stall_timeout_s=settings.stall_timeout_s
         )
+        self._givers: dict[str, set[str]] = {}  # by blob, the keys of the servers that sent some of it
         self._distrusted: dict[str, set[str]] = {}
         self._undivided: set[str] = set()  # servers that failed while they were asked for segments
         self._connections = ranges.Connections(settings.concurrent_downloads)
@@ -170,8 +171,8 @@ class Client:
         except NotFound:
             return None
 
-    async def blob(self, descriptor: Descriptor, sink: Sink, used: list[str]) -> None:
-        """Bring a blob into `sink`; the servers that it came from are added to `used`, for `distrust`.
+    async def blob(self, descriptor: Descriptor, sink: Sink) -> None:
+        """Bring a blob into `sink`. Which servers it came from is remembered for `distrust`.
 
         When a server fails or is slow, the next goes on where it stopped; it ends when a whole round brought nothing.
         Raises as `resolve` does, and what the sink raises.
@@ -182,16 +183,7 @@ class Client:
             before = sink.written_bytes
             for server, patient in self._in_turn("pull", descriptor.digest, failed):
                 try:
-                    await Download(
-                        transport=self._transport,
-                        server=server,
-                        patience=patient,
-                        connections=self._connections,
-                        descriptor=descriptor,
-                        sink=sink,
-                        used=used,
-                        undivided=self._undivided,
-                    ).bring()
+                    await self._bring(server, patient, descriptor, sink)
                 except HostFailure as failure:
                     failures.append(failure)
                     failed.add(server.key)
@@ -201,12 +193,33 @@ class Client:
             if sink.written_bytes == before:
                 raise self._summary(f"{self._reference.name}@{descriptor.digest}", failures)
 
-    def distrust(self, digest: str, keys: Collection[str]) -> bool:
-        """Take no more of this blob from these servers. Returns whether any is left.
+    async def _bring(self, server: Server, patient: Patience, descriptor: Descriptor, sink: Sink) -> None:
+        download = Download(
+            transport=self._transport,
+            server=server,
+            patience=patient,
+            connections=self._connections,
+            descriptor=descriptor,
+            sink=sink,
+            undivided=self._undivided,
+        )
+        before, gave = sink.written_bytes, True  # even if nothing is written: the sink may refuse the first bytes
+        try:
+            await download.bring()
+        except HostFailure:
+            gave = sink.written_bytes > before
+            raise
+        finally:
+            if gave:
+                self._givers.setdefault(descriptor.digest, set()).add(server.key)
+
+    def distrust(self, digest: str) -> bool:
+        """Take no more of this blob from the servers that it came from. Returns whether any is left.
 
         When several had a part in it, the last of them, which may have gone on with what was wrong, is asked again.
         """
-        guilty = [one.key for one in self._serving("pull", digest) if one.key in keys]
+        givers = self._givers.pop(digest, set())
+        guilty = [one.key for one in self._serving("pull", digest) if one.key in givers]
         self._distrusted.setdefault(digest, set()).update(guilty[:-1] or guilty)
         return any(self._serving("pull", digest))
 

@@ -167,7 +167,7 @@ async def test_an_anonymous_token_is_fetched_once(registry: ScriptedRegistry) ->
     async with client(registry.host) as one:
         sinks = [Memory() for _ in range(5)]
         await one.resolve()
-        await asyncio.gather(*(one.blob(DESCRIPTOR, sink, []) for sink in sinks))
+        await asyncio.gather(*(one.blob(DESCRIPTOR, sink) for sink in sinks))
     (asked,) = [seen for seen in registry.requests if seen.path == "/token"]
     assert (asked.method, asked.query) == ("GET", {"service": "reg", "scope": "repository:app:pull"})
     assert "Authorization" not in asked.headers
