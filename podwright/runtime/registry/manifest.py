@@ -136,8 +136,9 @@ def parse(data: bytes, media_type: str, name: str) -> Manifest | Index:
         return _decoded(data, Index, name)
     if is_manifest and media_type not in INDEX_TYPES:
         manifest = _decoded(data, Manifest, name)
-        for descriptor in (manifest.config, *manifest.layers):
-            check(descriptor, name)
+        check(manifest.config, f"{name}: config")
+        for layer in manifest.layers:
+            check(layer, f"{name}: layer")
         if not manifest.artifact:
             _check_layer_types(manifest.layers, name)
         return manifest
