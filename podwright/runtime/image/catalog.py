@@ -155,7 +155,9 @@ class Catalog:
         """What the image takes here, compressed and unpacked: the kubelet reckons with it when it makes room."""
         blobs = {blob for target in targets.values() for blob in self._kept(target)}
         sizes = self.layers.disk_bytes()
-        return sum(self.blobs.size(blob) or 0 for blob in blobs) + sum(sizes.get(layer, 0) for layer in image.layers)
+        return sum(self.blobs.size(blob) or 0 for blob in blobs) + sum(
+            sizes.get(layer, 0) for layer in set(image.layers)
+        )
 
     def _kept(self, target: Target) -> tuple[str, ...]:
         return target.blobs if self._settings.keep_blobs else target.documents
