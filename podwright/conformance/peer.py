@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from podwright.cri.client import CriClient
+from podwright.cri.v1 import api_pb2 as api
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,3 +22,12 @@ class CriPeer:
     client: CriClient
     logs: Path
     cgroup_parent: str
+
+    async def handlers(self, *, own_users: bool = False) -> list[str]:
+        """The runtime handlers, or those that have user namespaces; "" is the default.
+
+        Older servers do not tell theirs, and none of them that has user namespaces: the default is all that is known.
+        """
+        status = await self.client.call(self.client.runtime.Status, api.StatusRequest())
+        told = [each.name for each in status.runtime_handlers if each.features.user_namespaces or not own_users]
+        return told if own_users or told else [""]

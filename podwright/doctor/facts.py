@@ -22,12 +22,16 @@ class Program(Frozen, frozen=True, kw_only=True):
 
 
 class Host(Frozen, frozen=True, kw_only=True):
-    """`distribution` has the ID and ID_LIKE words of os-release(5). `in_user_namespace` is about this process."""
+    """`distribution` has the ID and ID_LIKE words of os-release(5). `in_user_namespace` is about this process.
+
+    `dev_null` is the owner, the group and the mode of /dev/null.
+    """
 
     architecture: str = "x86_64"
     distribution: frozenset[str] = frozenset()
     has_systemd: bool = False
     uid: int = 0
+    dev_null: tuple[int, int, int] = (0, 0, 0o666)
     in_user_namespace: bool = False
     capabilities: frozenset[str] = frozenset()
 

@@ -19,6 +19,9 @@ from podwright.linux.mount import MountPoint, read_mounts
 Layout = Literal["v1", "v2", "hybrid", "none"]
 
 CGROUP_ROOT = "/sys/fs/cgroup"
+# A cgroup that goes while its file is open gives ENODEV, one for threads alone gives EOPNOTSUPP for cgroup.procs.
+# All else, such as EMFILE, says nothing about the cgroup.
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.EOPNOTSUPP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,33 +95,34 @@ def detect() -> CgroupHost:
     return judge_layout(mounts, held, names)
 
 
-def read_number(path: str) -> int | None:
-    """The number in a one-value file; None when it is missing, unreadable or "max"."""
+def read_file(path: str) -> str | None:
+    """A small file of a cgroup; None when it, or its cgroup, is not there. Raises OSError."""
     try:
         with open(path, encoding="ascii") as file:
-            return int(file.read().strip())
-    except (OSError, ValueError):
+            return file.read()
+    except OSError as failure:
+        if failure.errno not in ABSENT:
+            raise
+        return None
+
+
+def read_number(path: str) -> int | None:
+    """The number in a one-value file; None when it is missing or "max". Raises OSError."""
+    text = read_file(path)
+    try:
+        return None if text is None else int(text)
+    except ValueError:
         return None
 
 
 def read_table(path: str) -> dict[str, int]:
-    """A flat "key number" file such as memory.stat; empty when it is missing."""
+    """A flat "key number" file such as memory.stat; empty when it is missing. Raises OSError."""
     table: dict[str, int] = {}
-    with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
-        for line in file:
-            key, _, value = line.partition(" ")
-            with contextlib.suppress(ValueError):
-                table[key] = int(value)
+    for line in (read_file(path) or "").splitlines():
+        key, _, value = line.partition(" ")
+        with contextlib.suppress(ValueError):
+            table[key] = int(value)
     return table
-
-
-def oom_kills(host: CgroupHost, path: str) -> int | None:
-    """How many processes of the cgroup the kernel has killed for memory; None when the cgroup is gone."""
-    directory = host.directory(path, "memory")
-    if directory is None:
-        return None
-    name = "memory.oom_control" if "memory" in host.controllers else "memory.events"
-    return read_table(f"{directory}/{name}").get("oom_kill")
 
 
 def memory_held_bytes(host: CgroupHost, path: str) -> int | None:
@@ -133,18 +137,27 @@ def memory_held_bytes(host: CgroupHost, path: str) -> int | None:
 
 
 def processes(host: CgroupHost, path: str) -> set[int]:
-    """The processes in the cgroup and below it, in any hierarchy, but for those of PID namespaces unknown to us."""
+    """The processes in the cgroup and below it, in any hierarchy, but for those of PID namespaces unknown to us.
+
+    Raises OSError.
+    """
     found: set[int] = set()
     for directory in host.directories(path):
-        for folder, _, _ in os.walk(directory):
-            with contextlib.suppress(OSError), open(f"{folder}/cgroup.procs", encoding="ascii") as file:
-                found.update(pid for line in file if (pid := int(line)))  # unknown ones are all 0
+        for folder, _, _ in os.walk(directory, onerror=_unless_absent):
+            lines = (read_file(f"{folder}/cgroup.procs") or "").split()
+            found.update(pid for line in lines if (pid := int(line)))  # unknown ones are all 0
     return found
+
+
+def _unless_absent(failure: OSError) -> None:
+    if failure.errno not in ABSENT:
+        raise failure
 
 
 def kill_all(host: CgroupHost, path: str, timeout_s: float = 2.0) -> bool:
     """SIGKILL everything in the cgroup, until it is empty; False when `timeout_s` was not enough. Blocks.
 
+    Raises OSError when it cannot be seen what is in it.
     Frozen processes go too: v2 lets them die as they are, v1 must thaw them.
     """
     for folder, _, files in os.walk(f"{host.controllers.get('freezer')}/{path.strip('/')}"):
@@ -183,7 +196,7 @@ def _kill(host: CgroupHost, path: str, pids: set[int]) -> None:
 def remove(host: CgroupHost, path: str) -> None:
     """Remove the cgroup and those below it, in every hierarchy; absent ones are fine. Raises OSError when busy."""
     for directory in host.directories(path):
-        for folder, _, _ in os.walk(directory, topdown=False):
+        for folder, _, _ in os.walk(directory, topdown=False, onerror=_unless_absent):
             try:
                 os.rmdir(folder)
             except OSError as failure:

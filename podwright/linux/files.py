@@ -1,11 +1,14 @@
-"""Small files that are written once, and room for them."""
+"""Small files that are written once, room for them, and trees that are deleted."""
 
 from __future__ import annotations
 
 import errno
+import itertools
 import os
+import secrets
 
 LITTLE_BYTES = 64 * 1024
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def check_space(folder: str) -> None:
@@ -43,3 +46,36 @@ def write_new(path: str, data: bytes, *, mode: int) -> None:
         os.unlink(path)
         failure.filename = path  # a failed write does not know it, and a full disk must be named
         raise
+
+
+def remove_tree(path: str) -> None:
+    """Delete a directory with all that is in it. Raises OSError.
+
+    It may be of any depth, which a container chooses: neither the stack nor the length of a path nor the number of
+    descriptors sets a limit. Directories are moved up to the top until they have none in them. A mounted one is busy.
+    """
+    root = os.open(path, DIRECTORY)
+    moved = (f".{secrets.token_hex(8)}-{number}" for number in itertools.count())
+    try:
+        while folders := _delete_files(root):
+            for name in folders:
+                folder = os.open(name, DIRECTORY, dir_fd=root)
+                try:
+                    for inner in _delete_files(folder):
+                        os.rename(inner, next(moved), src_dir_fd=folder, dst_dir_fd=root)
+                finally:
+                    os.close(folder)
+                os.rmdir(name, dir_fd=root)
+    finally:
+        os.close(root)
+    os.rmdir(path)
+
+
+def _delete_files(folder: int) -> list[str]:
+    """Delete all in a directory but its directories, whose names are returned. Raises OSError."""
+    with os.scandir(folder) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_directory in found:
+        if not is_directory:
+            os.unlink(name, dir_fd=folder)
+    return [name for name, is_directory in found if is_directory]

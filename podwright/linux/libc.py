@@ -57,6 +57,14 @@ def prctl(option: int, argument: int) -> None:
     check(_libc.prctl(option, ctypes.c_ulong(argument), *[ctypes.c_ulong(0)] * 3))
 
 
+def kernel_log(limit_bytes: int) -> bytes:
+    """The last lines of the kernel's log, by syslog(2). Raises PermissionError without CAP_SYSLOG."""
+    buffer = ctypes.create_string_buffer(limit_bytes)
+    read_all = 3  # SYSLOG_ACTION_READ_ALL
+    length = check(_libc.klogctl(read_all, buffer, limit_bytes))
+    return buffer.raw[:length]
+
+
 def give_back_blocks(least_bytes: int) -> None:
     """Have blocks of this size and more returned to the kernel when they are freed (mallopt(3), M_MMAP_THRESHOLD).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ SYS_OPENAT2 = 437
 RESOLVE_NO_MAGICLINKS = 0x02
 RESOLVE_IN_ROOT = 0x10
 CONFINED = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
+LINKS_LIMIT = 40  # as many as the kernel follows in one path (path_resolution(7))
+DEPTH_LIMIT = 256  # of directories that are made because a path says so
 
 
 def open_in_root(root_fd: int, path: str, flags: int, mode: int = 0) -> int:
@@ -53,3 +56,60 @@ def path_in_root(root: str, path: str) -> str:
             return os.readlink(f"/proc/self/fd/{fd}")
         finally:
             os.close(fd)
+
+
+def make_directories_in_root(root_fd: int, path: str, owner: tuple[int, int], *, links: int = LINKS_LIMIT) -> None:
+    """Make `path` a directory inside the root, with those above it; what is missing belongs to `owner` (uid, gid).
+
+    A link that leads nowhere is followed, `links` of them at most: the directory is made at its end. Raises
+    FileExistsError and NotADirectoryError for something else in its place, and other OSErrors.
+    """
+    names = path.split("/")
+    if len(names) > DEPTH_LIMIT:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
+    above = ""
+    for name in names:
+        here = f"{above}/{name}"
+        if name not in ("", ".", "..") and not _is_there(root_fd, here, os.O_DIRECTORY):
+            folder = open_in_root(root_fd, above or "/", os.O_PATH | os.O_DIRECTORY)
+            try:
+                target = _make_or_read_link(folder, name, owner)
+            finally:
+                os.close(folder)
+            if target is not None:
+                if not links:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+                make_directories_in_root(root_fd, os.path.join(above, target), owner, links=links - 1)
+        above = here
+
+
+def has_dangling_link(root_fd: int, path: str) -> bool:
+    """Whether `path`, or a directory on its way, is a link to what is not there. Raises OSError."""
+    here = ""
+    for name in path.split("/"):
+        here = f"{here}/{name}"
+        if not _is_there(root_fd, here):
+            return _is_there(root_fd, here, os.O_NOFOLLOW)
+    return False
+
+
+def _make_or_read_link(folder: int, name: str, owner: tuple[int, int]) -> str | None:
+    """Make a directory; if a link is in its place, return where that leads. Raises FileExistsError and OSError."""
+    try:
+        os.mkdir(name, 0o755, dir_fd=folder)
+    except FileExistsError as taken:
+        try:
+            return os.readlink(name, dir_fd=folder)
+        except OSError:
+            raise taken from None
+    os.chown(name, *owner, dir_fd=folder, follow_symlinks=False)
+    return None
+
+
+def _is_there(root_fd: int, path: str, flags: int = 0) -> bool:
+    """Whether a path leads to anything. Raises OSError."""
+    try:
+        os.close(open_in_root(root_fd, path, os.O_PATH | flags))
+    except FileNotFoundError:
+        return False
+    return True

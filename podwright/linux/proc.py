@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 from dataclasses import dataclass
 
 PF_EXITING = 0x4  # linux/sched.h
+NO_PROCESS = frozenset({errno.ESRCH, errno.EINVAL})  # EINVAL: a number that is none of a process, such as 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +40,11 @@ def parse_stat(data: bytes) -> Stat:
 
 
 def stat(pid: int) -> Stat | None:
-    """What is known of a process; None when there is none."""
+    """What is known of a process; None when there is none. Raises OSError when it cannot be seen (EMFILE)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return parse_stat(file.read())
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
 
 
@@ -53,12 +55,19 @@ def start_time(pid: int) -> int | None:
 
 
 def open_pidfd(pid: int, expected_start_time: int) -> int | None:
-    """A pidfd of exactly that process; None when it has ended, whoever has the number now."""
+    """A pidfd of exactly that process; None when it has ended, whoever has the number now. Raises OSError."""
     try:
         fd = os.pidfd_open(pid)
-    except OSError:
+    except OSError as failure:
+        if failure.errno not in NO_PROCESS:
+            raise
         return None
-    if start_time(pid) == expected_start_time:
+    try:
+        is_same = start_time(pid) == expected_start_time
+    except BaseException:
+        os.close(fd)
+        raise
+    if is_same:
         return fd
     os.close(fd)
     return None
@@ -81,6 +90,23 @@ def children(pid: int) -> list[int]:
             with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
                 found += [int(word) for word in file.read().split()]
     return found
+
+
+def set_oom_score_adj(pid: int, value: int) -> None:
+    """Give a process and its descendants this oom_score_adj; nothing happens to those that have ended.
+
+    Each is looked at for children only after it has the value: a child made later inherits it. What the kernel does
+    not allow (a value below ours, without CAP_SYS_RESOURCE) stays as it is.
+    """
+    family = [pid]
+    for member in family:
+        with contextlib.suppress(OSError):
+            fd = os.open(f"/proc/{member}/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.write(fd, b"%d" % value)
+            finally:
+                os.close(fd)
+        family += children(member)
 
 
 def kill_tree(pid: int) -> None:

@@ -2,7 +2,7 @@
 
 from podwright.process.descriptors import FdReader, FdWriter
 from podwright.process.orphans import adopt_orphans
-from podwright.process.pipes import read_line
+from podwright.process.pipes import OutputPipe, read_line
 from podwright.process.runner import (
     SAFE_PATH,
     Command,
@@ -12,6 +12,7 @@ from podwright.process.runner import (
     ProcessRunner,
     find_executable,
     keep_descriptors_to_ourselves,
+    new_pipe,
     search_path,
 )
 
@@ -21,12 +22,14 @@ __all__ = [
     "Completed",
     "FdReader",
     "FdWriter",
+    "OutputPipe",
     "PosixProcessRunner",
     "Process",
     "ProcessRunner",
     "adopt_orphans",
     "find_executable",
     "keep_descriptors_to_ourselves",
+    "new_pipe",
     "read_line",
     "search_path",
 ]

@@ -34,6 +34,10 @@ class OutputPipe:
         else:
             self.close()
 
+    async def ended(self, timeout_s: float) -> None:
+        """Return at the end of the output, or after `timeout_s`."""
+        await asyncio.wait({self.finished}, timeout=timeout_s)
+
     def close(self) -> None:
         """Stop reading; may be called more than once."""
         if self._fd >= 0:

@@ -14,12 +14,12 @@ import logging
 import os
 import shlex
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition
-from podwright.linux import proc
+from podwright.linux import libc, proc
 from podwright.process.pipes import OutputPipe, feed
 from podwright.timeline import Step
 
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024
 KILLED_REAP_S = 5.0
+PR_SET_TIMERSLACK = 29
 # What Python or a parent shell may have set to "ignore" would otherwise be inherited by every container.
 RESET_SIGNALS = (
     signal.SIGPIPE,
@@ -44,10 +45,13 @@ class Command:
     """What to run.
 
     `argv[0]` is an absolute path or a name looked up in SAFE_PATH. `env` replaces the environment (None: PATH
-    alone). `fds` maps a descriptor number in the child to an open one here; 0-2 may be given, otherwise stdin is
-    `stdin` (empty: /dev/null) and output is collected up to `output_limit_bytes` a stream, the rest discarded.
+    alone). `fds` maps a descriptor number in the child to an open one here; 0-2 may be given, otherwise stdin is a
+    pipe that brings `stdin`, and output is collected up to `output_limit_bytes` a stream, the rest discarded. These
+    pipes belong to `owner`, a user and a group of this host (None: to us).
     After the process has ended, output is read until end of file or for `drain_s` at most, since a daemonised
     grandchild may hold the pipes open.
+    The process and all that descend from it begin with `timer_slack_ns` (prctl(2), PR_SET_TIMERSLACK) and
+    `oom_score_adj`; None leaves ours.
     """
 
     argv: tuple[str, ...]
@@ -57,6 +61,9 @@ class Command:
     fds: Mapping[int, int] = field(default_factory=dict)
     output_limit_bytes: int = DEFAULT_OUTPUT_LIMIT_BYTES
     drain_s: float = 2.0
+    owner: tuple[int, int] | None = None
+    timer_slack_ns: int | None = None
+    oom_score_adj: int | None = None
 
     def __str__(self) -> str:
         """The command as one could paste it in a shell."""
@@ -148,9 +155,10 @@ class ProcessRunner(Protocol):
         """Run to the end. Raises DeadlineExceeded (the process group is killed) and FailedPrecondition."""
 
     def start(self, command: Command) -> Process:
-        """Start and return at once; `timeout_s`, `stdin` and output collection do not apply.
+        """Start and return at once; `timeout_s`, `stdin`, output collection and `owner` do not apply.
 
-        Descriptors 0-2 that `fds` does not give are /dev/null. Raises FailedPrecondition.
+        Descriptors 0-2 that `fds` does not give are the host's /dev/null, so whoever starts a program that may change
+        its stdio's owner or mode, or pass it on to a container, gives all three. Raises FailedPrecondition.
         """
 
 
@@ -168,8 +176,8 @@ class PosixProcessRunner:
         writer = -1
         with contextlib.ExitStack() as child_ends:
             try:
-                if 0 not in fds and command.stdin:
-                    fds[0], writer = _pipe(child_ends)
+                if 0 not in fds:
+                    fds[0], writer = _pipe(child_ends, command.owner)
                 outputs = [_output(child_ends, fds, number, command) for number in (1, 2) if number not in fds]
                 process = _spawn(command, fds)
             except BaseException:
@@ -202,15 +210,23 @@ class PosixProcessRunner:
         return process
 
 
-def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
-    """(read end for the child, write end for us); the child's end is closed with the stack."""
+def new_pipe(owner: tuple[int, int] | None = None) -> tuple[int, int]:
+    """(read end, write end) of a pipe that belongs to a user and a group: those may open it again by /proc/self/fd."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
+    if owner is not None:
+        os.fchown(reader, *owner)
+    return reader, writer
+
+
+def _pipe(stack: contextlib.ExitStack, owner: tuple[int, int] | None) -> tuple[int, int]:
+    """(read end for the child, write end for us); the child's end is closed with the stack."""
+    reader, writer = new_pipe(owner)
     stack.callback(os.close, reader)
     return reader, writer
 
 
 def _output(stack: contextlib.ExitStack, fds: dict[int, int], number: int, command: Command) -> OutputPipe:
-    reader, writer = os.pipe2(os.O_CLOEXEC)
+    reader, writer = new_pipe(command.owner)
     stack.callback(os.close, writer)
     fds[number] = writer
     return OutputPipe(reader, number, command.output_limit_bytes)
@@ -256,18 +272,39 @@ def _spawn(command: Command, fds: dict[int, int]) -> Process:
     env = {"PATH": SAFE_PATH} if command.env is None else dict(command.env)
     path = find_executable(command.argv[0])
     try:
-        pid = os.posix_spawn(
-            path,
-            command.argv,
-            env,
-            file_actions=actions,
-            setsid=True,
-            setsigmask=(),
-            setsigdef=RESET_SIGNALS,
-        )
+        with _timer_slack(command.timer_slack_ns):
+            pid = os.posix_spawn(
+                path,
+                command.argv,
+                env,
+                file_actions=actions,
+                setsid=True,
+                setsigmask=(),
+                setsigdef=RESET_SIGNALS,
+            )
     except OSError as failure:
         raise FailedPrecondition(f"cannot run {path}: {os.strerror(failure.errno or errno.EIO)}") from failure
-    return Process(pid, os.pidfd_open(pid))
+    try:
+        if command.oom_score_adj is not None:
+            proc.set_oom_score_adj(pid, command.oom_score_adj)
+        return Process(pid, os.pidfd_open(pid))
+    except OSError as failure:  # EMFILE: nobody would see its end
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise FailedPrecondition(f"cannot watch {path}: {os.strerror(failure.errno or errno.EIO)}") from failure
+
+
+@contextlib.contextmanager
+def _timer_slack(slack_ns: int | None) -> Iterator[None]:
+    """Children that this thread makes in the context begin with it: it is a thread's own, and inherited."""
+    if slack_ns is None:
+        yield
+        return
+    libc.prctl(PR_SET_TIMERSLACK, slack_ns)
+    try:
+        yield
+    finally:
+        libc.prctl(PR_SET_TIMERSLACK, 0)  # what the thread began with
 
 
 def search_path(directory: str = "") -> str:

@@ -34,7 +34,9 @@ from podwright.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
-UMASK = 0o022  # whatever it was started with: modes of files, and of what containers make, do not depend on a shell
+# Whatever the daemon was started with: the modes of its files do not depend on a shell. It does not act on what crun
+# makes: see `handlers.registry`.
+UMASK = 0o022
 LARGE_BYTES = 1024 * 1024  # outputs of commands, replies of many pods: memory for them is not kept
 STOP_GRACE_S = 5.0  # for RPCs under way when the daemon is told to stop
 

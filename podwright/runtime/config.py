@@ -81,7 +81,7 @@ class Network(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cni_cache_dir: str = "/var/lib/cni"
     mode: Literal["auto", "cni", "bridge"] = "auto"  # auto: see above; cni: NotReady without a configuration
     bridge: str = "podwright0"
-    subnet: str = "10.88.0.0/16"
+    subnet: str = "10.88.0.0/16"  # a kubelet's pod CIDR takes its place, until it is changed here
     mtu: int = 0  # 0: that of the default route's interface
     timeout_s: float = 60.0  # for one ADD or DEL
 

@@ -13,6 +13,7 @@ import pytest_asyncio
 from tests.cli.conftest import Cli, Outcome, run_cli
 from tests.harness.containerd import Containerd
 from tests.harness.podwright import Podwright
+from tests.runtime.archive.archives import oci_members, tar
 from tools.images import busybox_image
 from tools.registry import Registry
 
@@ -51,6 +52,39 @@ async def test_there_and_back_through_files_and_pipes(form: str, cli: Cli, name:
     assert renamed.out == f"docker.io/cli/renamed:2: {IMAGE.image_id}\n"
 
 
+def skopeo_copy(source: str, target: str) -> None:
+    subprocess.run(["skopeo", "copy", "-q", "--src-tls-verify=false", source, target], check=True, timeout=60)
+
+
+async def test_an_archive_of_skopeo_with_a_bare_word(cli: Cli, name: str, tmp_path: Path) -> None:
+    skopeo_copy(f"docker://{name}", f"oci-archive:{tmp_path}/a.tar:v1")
+    loaded = await cli("load", str(tmp_path / "a.tar"))
+    assert (loaded.code, loaded.out) == (0, f"localhost/v1:latest: {IMAGE.image_id}\n")
+
+
+async def test_a_layout_directory(cli: Cli, name: str, tmp_path: Path) -> None:
+    skopeo_copy(f"docker://{name}", f"oci:{tmp_path}/layout:example.test/laid/out:1")
+    loaded = await cli("load", f"{tmp_path}/layout")
+    assert (loaded.code, loaded.out, loaded.err) == (0, f"example.test/laid/out:1: {IMAGE.image_id}\n", "")
+    (tmp_path / "layout/blobs/sha256/more").mkdir()
+    [blob] = [path for path in (tmp_path / "layout/blobs/sha256").iterdir() if path.name == IMAGE.digest[7:]]
+    blob.rename(tmp_path / "elsewhere")
+    blob.symlink_to(tmp_path / "elsewhere")  # as where several layouts share their blobs
+    renamed = await cli("load", "--name", "cli/laid:2", f"{tmp_path}/layout")
+    assert renamed.out == f"docker.io/cli/laid:2: {IMAGE.image_id}\n"
+    blob.unlink()
+    assert "which it should have" in (await cli("load", f"{tmp_path}/layout")).err
+
+
+async def test_one_name_for_two_images(cli: Cli, tmp_path: Path) -> None:
+    other = busybox_image(Labels={"of": "cli-archives, too"})
+    (tmp_path / "a.tar").write_bytes(tar(oci_members({"first:1": IMAGE, "second:1": other})))
+    done = await cli("load", "--name", "cli/one:1", str(tmp_path / "a.tar"))
+    assert (done.code, done.out) == (2, "")
+    assert "'first:1'" in done.err
+    assert "'second:1'" in done.err
+
+
 async def test_a_failed_save_leaves_no_file(cli: Cli, tmp_path: Path) -> None:
     done = await cli("save", "-o", str(tmp_path / "a.tar"), "nobody/knows:1")
     assert (done.code, list(tmp_path.iterdir())) == (1, [])
@@ -75,7 +109,7 @@ async def test_bad_archives(content: bytes, words: str, cli: Cli, tmp_path: Path
 
 
 async def test_files_that_cannot_be_read(cli: Cli, tmp_path: Path) -> None:
-    assert "Is a directory" in (await cli("load", str(tmp_path))).err
+    assert "no OCI layout: it has no oci-layout" in (await cli("load", str(tmp_path))).err
     assert "No such file" in (await cli("load", str(tmp_path / "nope"))).err
 
 

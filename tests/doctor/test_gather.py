@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from podwright.doctor.gather.everything import gather
-from podwright.doctor.gather.host import distribution
+from podwright.doctor.gather.host import distribution, owner_and_mode
 from podwright.doctor.gather.kernel import numbers
 from podwright.doctor.gather.link_trial import new_link_message, reply_errno, try_links
 from podwright.doctor.gather.network import first_config, plugin_types
@@ -46,6 +46,11 @@ def test_numbers(text: str, found: tuple[int, ...]) -> None:
 )
 def test_versions(line: str, version: str) -> None:
     assert version_of(line) == version
+
+
+def test_owners_and_modes(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1750)
+    assert owner_and_mode(str(tmp_path)) == (os.geteuid(), tmp_path.stat().st_gid, 0o1750)
 
 
 def test_distributions() -> None:

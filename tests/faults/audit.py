@@ -43,6 +43,7 @@ def audit(server: Podwright) -> list[str]:
     findings += _unknown("lease", records(server, "network_leases"), attached)
     findings += _unknown("image hold", records(server, "image_holds"), containers)
     findings += _unknown("sandbox directory", _names(server.state / "sandboxes"), sandboxes)
+    findings += _unknown("exit directory", _names(server.state / "exits"), containers)
     findings += _unknown("bundle", _names(server.state / "containers"), containers)
     findings += _unknown("container storage", _names(server.root / "containers"), containers)
     for handler in _names(server.state / "runtimes"):
@@ -61,6 +62,8 @@ def _on_host(server: Podwright, known: set[str], running: set[str], attached: se
         if not thing.ours:
             continue
         words = f"{thing.name} {thing.detail}"
+        if thing.kind == "mount" and thing.name.startswith(f"{server.state}/exits #"):
+            continue  # of all containers
         if thing.kind == "mount" and not any(key in thing.name for key in known):
             findings.append(f"mount {words}")
         elif thing.kind == "cgroup" and CONTAINER.search(thing.name) and not any(key in thing.name for key in known):

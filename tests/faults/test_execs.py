@@ -11,7 +11,8 @@ import pytest
 from podwright.conformance.pods import Pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
-from podwright.linux import proc
+from podwright.linux import cgroup, proc
+from podwright.runtime.container import marking
 from tests.faults.audit import records
 from tests.faults.faulty import HANDLER, FaultyRuntime
 from tests.faults.node import Node, eventually
@@ -51,6 +52,23 @@ async def test_a_deadline_ends_all_descendants(node: Node, handler: str) -> None
     assert (await pod.status(container)).state == api.CONTAINER_RUNNING
     await node.audited()
     await node.emptied()
+
+
+async def test_what_is_older_than_an_exec_is_not_its_own(node: Node) -> None:
+    """There are fewer marks than execs: what one has left behind may have the mark of a later one."""
+    pod = await node.pod()
+    container = await pod.run()
+    await pod.exec(container, "sh", "-c", f"setsid sleep {MARK}7 > /dev/null 2>&1 &")
+    group, host = f"{pod.config.linux.cgroup_parent}/{container}", cgroup.detect()
+    ((daemon, mark),) = (
+        (pid, mark) for pid in cgroup.processes(host, group) if (mark := marking.mark_of(pid)) is not None
+    )
+    started = proc.start_time(daemon)
+    assert started is not None
+    marking.kill_marked(host, group, {mark: started + 1})
+    assert daemon in cgroup.processes(host, group)
+    marking.kill_marked(host, group, {mark: started})
+    assert daemon not in cgroup.processes(host, group)
 
 
 async def test_daemons_of_a_command_that_has_ended_are_the_containers(node: Node) -> None:

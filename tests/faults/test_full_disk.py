@@ -15,7 +15,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import ResourceExhausted, Unknown
 from tests.faults.audit import records
 from tests.faults.disk import SmallDisk
-from tests.faults.node import Node, running_node
+from tests.faults.node import Node, gone, running_node
 from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
 
@@ -153,4 +153,26 @@ async def test_state_directory(state_node: Node, disk: SmallDisk) -> None:
     disk.free()
     assert (await pod.exec(container, "true")).exit_code == 0
     await pod.start(created)
+    await state_node.emptied()
+
+
+ENDS_WITH_3 = ("sh", "-c", "trap 'exit 3' TERM; echo ready; while :; do sleep 0.1; done")
+
+
+@pytest.mark.parametrize("while_down", [False, True], ids=["seen by the daemon", "while it was down"])
+async def test_exit_codes_are_not_lost(state_node: Node, disk: SmallDisk, while_down: bool) -> None:
+    pod = await state_node.pod()
+    ending, stopped = await pod.run_ready(ENDS_WITH_3), await pod.run_ready(ENDS_WITH_3)
+    record = records(state_node.server, "containers")[ending]
+    disk.fill()
+    if while_down:
+        state_node.server.kill9()
+    os.kill(record["pid"], signal.SIGTERM)
+    await gone(record["pid"], record["monitor_pid"])
+    if while_down:
+        await state_node.again()
+    status = await pod.exited(ending)
+    assert (status.exit_code, status.reason) == (3, "Error")
+    await pod.stop(stopped)
+    assert (await pod.status(stopped)).exit_code == 3
     await state_node.emptied()

@@ -17,6 +17,7 @@ from podwright.cri.client import CHANNEL_OPTIONS, MESSAGE_LIMIT_BYTES
 from podwright.cri.v1 import api_pb2 as api
 from podwright.cri.v1 import api_pb2_grpc
 from tests.faults.audit import settled
+from tests.faults.node import Node
 from tests.faults.spoiled import TEXTS, Spoiler
 from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
@@ -316,3 +317,11 @@ def test_a_megabyte_in_every_text(target: Target) -> None:
         refusal(refused.value, frozenset({Code.INVALID_ARGUMENT}))
     config.annotations["large"] = large
     target.remove(target.run(config))
+
+
+async def test_a_tree_that_is_deeper_than_a_stack(node: Node) -> None:
+    """A container may make one, and is removed like others."""
+    pod = await node.pod()
+    script = "i=0; while [ $i -lt 1500 ]; do mkdir d && cd d || exit 1; i=$((i+1)); done"
+    assert (await pod.exited(await pod.run(("sh", "-c", script)))).exit_code == 0
+    await node.emptied()

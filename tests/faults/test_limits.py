@@ -153,3 +153,14 @@ async def test_pauses_and_stops_at_once(node: Node) -> None:
         await asyncio.gather(*pauses, return_exceptions=True)
         assert (await pod.status(container)).exit_code == 5
     await node.emptied()
+
+
+@pytest.mark.parametrize("handler", ["crun", "runc"])
+async def test_every_runtime_lifts_the_memory_limit(node: Node, handler: str) -> None:
+    pod = await node.pod(handler=handler)
+    container = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB, memory_swap_limit_in_bytes=80 * MIB))
+    await _update(pod, container, memory_limit_in_bytes=-1)
+    files = await cgroup_of(pod, container)
+    text = files.read("memory", "memory.limit_in_bytes", "memory.max")
+    assert text == "max" or int(text) > 2**62
+    await node.emptied()

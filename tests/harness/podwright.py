@@ -50,7 +50,7 @@ class Podwright(CriServer):
 
     def leftover_files(self) -> list[Path]:
         """Directories of sandboxes and containers."""
-        places = (self.state / "sandboxes", self.state / "containers", self.root / "containers")
+        places = (self.state / "sandboxes", self.state / "containers", self.state / "exits", self.root / "containers")
         return [entry for place in places for entry in sorted(place.glob("*"))]
 
 

@@ -12,6 +12,7 @@ from podwright.linux import cgroup, proc
 from podwright.linux.cgroup import CgroupHost, judge_layout
 from podwright.linux.mount import MountPoint
 from podwright.process import Command, PosixProcessRunner
+from tests.linux.exhausted import no_descriptors
 
 V1 = frozenset({"cpu", "cpuacct", "memory", "pids"})
 
@@ -76,7 +77,6 @@ async def test_kill_and_remove_a_real_one() -> None:
         assert cgroup.processes(host, os.path.dirname(path)) == {process.pid}
         assert await asyncio.to_thread(cgroup.kill_all, host, path)
         assert await process.wait() == -9
-        assert not cgroup.oom_kills(host, path)
     finally:
         process.kill_group()
         await process.wait()
@@ -104,17 +104,23 @@ async def test_a_number_that_now_means_another_process_is_spared(monkeypatch: py
 def test_readers_take_missing_and_odd_files() -> None:
     assert cgroup.read_number("/no/such/file") is None
     assert cgroup.read_table("/no/such/file") == {}
-    assert cgroup.oom_kills(CgroupHost(layout="none"), "/x") is None
     assert cgroup.memory_held_bytes(CgroupHost(layout="none"), "/x") is None
 
 
+def test_what_cannot_be_seen_is_not_taken_for_absent(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "cgroup.procs").write_text("7\n")
+    host = CgroupHost(layout="v2", unified=str(tmp_path), unified_controllers=frozenset({"memory"}))
+    for look in (cgroup.processes, cgroup.kill_all, cgroup.remove, cgroup.memory_held_bytes):
+        with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
+            look(host, "/c")
+
+
 V1_FILES = {
-    "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
     "memory.usage_in_bytes": "1000\n",
     "memory.stat": "inactive_file 1\ntotal_inactive_file 300\n",
 }
 V2_FILES = {
-    "memory.events": "low 0\nhigh 0\nmax 8\noom 3\noom_kill 2\noom_group_kill 0\n",
     "memory.current": "1000\n",
     "memory.stat": "anon 5\ninactive_file 300\n",
 }
@@ -128,9 +134,7 @@ def test_memory_files(tmp_path: Path, files: dict[str, str]) -> None:
     v1 = CgroupHost(layout="v1", controllers={"memory": str(tmp_path)})
     v2 = CgroupHost(layout="v2", unified=str(tmp_path), unified_controllers=frozenset({"memory"}))
     host = v1 if files is V1_FILES else v2
-    assert cgroup.oom_kills(host, "/c") == 2
     assert cgroup.memory_held_bytes(host, "/c") == 700
-    assert cgroup.oom_kills(host, "/gone") is None
 
 
 def test_processes_that_nobody_here_can_name(tmp_path: Path) -> None:

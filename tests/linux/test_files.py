@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.linux.files import write_new
+from podwright.linux.files import remove_tree, write_new
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
@@ -27,3 +27,35 @@ def test_no_file_is_replaced(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         write_new(str(tmp_path / "f"), b"new", mode=0o600)
     assert (tmp_path / "f").read_text() == "old"
+
+
+def test_a_tree_of_any_depth_is_deleted(tmp_path: Path) -> None:
+    """Deeper than Python's stack, than a path may be long, and than a process may have descriptors."""
+    tree, outside = tmp_path / "tree", tmp_path / "outside"
+    tree.mkdir()
+    outside.mkdir()
+    (outside / "kept").touch()
+    fd = os.open(tree, os.O_RDONLY)
+    for number in range(1200):
+        os.mkdir("d" * 20, dir_fd=fd)
+        os.symlink(str(outside), "link", dir_fd=fd)
+        os.mkdir("empty", mode=0, dir_fd=fd)
+        inner = os.open("d" * 20, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = inner
+        if number % 100 == 0:
+            os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+    os.close(fd)
+    remove_tree(str(tree))
+    assert os.listdir(tmp_path) == ["outside"]
+    assert (outside / "kept").exists()
+
+
+def test_only_a_directory_is_deleted(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there")
+    (tmp_path / "file").touch()
+    for name in ("link", "file", "absent"):
+        with pytest.raises(OSError, match=name):
+            remove_tree(str(tmp_path / name))
+    assert sorted(os.listdir(tmp_path)) == ["file", "link", "there"]

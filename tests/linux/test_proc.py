@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from podwright.linux import proc
+from tests.linux.exhausted import no_descriptors
 
 STAT = b"4711 (%s) %s 12 4711 4711 0 -1 4194304 " + b" ".join(b"%d" % number for number in range(10, 53))
 
@@ -40,6 +41,21 @@ def test_a_zombie_tells_its_exit_code(command: str, code: int) -> None:
         assert os.waitstatus_to_exitcode(found.wait_status) == code
         assert proc.start_time(child.pid) is None
     assert proc.stat(child.pid) is None
+
+
+def test_what_cannot_be_seen_is_not_taken_for_gone() -> None:
+    began = proc.start_time(os.getpid())
+    assert began is not None
+    with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
+        proc.stat(os.getpid())
+    with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
+        proc.open_pidfd(os.getpid(), began)
+
+
+@pytest.mark.parametrize("pid", [0, -1, 2**22 + 1])
+def test_numbers_of_no_process(pid: int) -> None:
+    assert proc.stat(pid) is None
+    assert proc.open_pidfd(pid, 0) is None
 
 
 def test_kill_takes_nobody_elses_number() -> None:

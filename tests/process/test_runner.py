@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -87,6 +89,23 @@ async def test_missing_program_says_its_name() -> None:
         await RUNNER.run(Command(argv=("/no/such/path",), timeout_s=1))
 
 
+async def test_a_child_that_cannot_be_watched_is_not_left_alone() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC))
+        with pytest.raises(FailedPrecondition, match=r"cannot watch \S*/sh: Too many open files"):
+            RUNNER.start(_sh(NAP))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for fd in taken:
+            os.close(fd)
+    await _until(running=False, text=NAP)
+
+
 async def test_environment_is_clean() -> None:
     os.environ["PODWRIGHT_TEST_SECRET"] = "x"
     try:
@@ -117,6 +136,27 @@ async def test_child_gets_no_other_descriptors() -> None:
     os.close(reader)
     os.close(writer)
     assert {int(word) for word in done.stdout.split()} <= {0, 1, 2, 3}
+
+
+async def test_a_child_has_no_input_unless_it_is_given_some() -> None:
+    """And the host's /dev/null is not what it reads: a runtime may give its stdio to somebody else."""
+    done = await RUNNER.run(_sh("stat -Lc %F /proc/self/fd/0; cat; echo end"))
+    assert done.stdout == b"fifo\nend\n"
+
+
+@pytest.mark.root
+async def test_pipes_belong_to_who_is_to_open_them_by_name() -> None:
+    script = "stat -Lc %u:%g /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2"
+    done = await RUNNER.run(_sh(script, owner=(4321, 8765), stdin=b"x"))
+    assert done.stdout == b"4321:8765\n" * 3
+
+
+@pytest.mark.root
+async def test_a_score_for_the_oom_killer_is_inherited() -> None:
+    done = await RUNNER.run(
+        _sh("sleep 0.3; cat /proc/self/oom_score_adj; (cat /proc/self/oom_score_adj)", oom_score_adj=345)
+    )
+    assert done.stdout == b"345\n345\n"
 
 
 async def test_adopting_tells_a_process_from_a_later_one() -> None:

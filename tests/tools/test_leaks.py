@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from tests.harness.scratch import Part, Scratch
 from tests.harness.sweep import sweep
 from tools.leaks import Scope, Thing, leaked, report, snapshot
 from tools.leaks.cgroups import hierarchies
+from tools.leaks.devices import devices
 
 
 @pytest.fixture
@@ -42,6 +45,19 @@ def test_mounts_links_cgroups_and_processes_are_found_and_swept(part: Part) -> N
         assert {thing.kind for thing in sweep(part.scope, settle_s=0)} == kinds(found)
         assert sleeper.wait(5) == -9
     assert leaked(before, part.scope, whole_host=False, settle_s=0) == []
+
+
+@pytest.mark.root
+def test_a_device_node_that_was_given_away_is_found(tmp_path: Path) -> None:
+    node = tmp_path / "null"
+    os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    node.chmod(0o666)
+    source = functools.partial(devices, nodes=(str(node), str(tmp_path / "absent")))
+    before = snapshot(Scope(), (source,))
+    assert snapshot(Scope(), (source,)) == before
+    os.chown(node, 4321, 4321)
+    (changed,) = snapshot(Scope(), (source,)) - before
+    assert changed.name == f"{node} belongs to 4321:4321 and has mode 0666"
 
 
 @pytest.mark.root

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from tools.leaks.cgroups import cgroups
+from tools.leaks.devices import devices
 from tools.leaks.files import files
 from tools.leaks.mounts import mounts, named_netns
 from tools.leaks.network import links, rules
@@ -14,7 +15,7 @@ from tools.leaks.thing import Scope, Thing
 
 Source = Callable[[Scope], Iterator[Thing]]
 PODS: Sequence[Source] = (mounts, links, processes, cgroups)  # what there is of each pod, and can be taken away
-ALL: Sequence[Source] = (*PODS, named_netns, rules, files)
+ALL: Sequence[Source] = (*PODS, named_netns, rules, files, devices)
 POLL_S = 0.2
 
 

@@ -1,17 +1,20 @@
-"""`podwright load`: images from an archive."""
+"""`podwright load`: images from an archive, or from an OCI layout directory, which is sent as one."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
+import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import BinaryIO
 
 import click
 
 from podwright.api.client import image_store
 from podwright.api.v1 import images_pb2 as api
-from podwright.cli import own_api
+from podwright.cli import oci_layout, own_api
 from podwright.cli.connection import connected, run_async
 from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.errors import InvalidArgument
@@ -21,10 +24,13 @@ CHUNK_BYTES = 1 << 20
 
 @click.command("load")
 @click.option("--name", default="", metavar="NAME", help="What to call the archive's only image.")
-@click.argument("file", metavar="FILE|-")
+@click.argument("file", metavar="FILE|DIRECTORY|-")
 @pass_invocation
 def command(invocation: Invocation, name: str, file: str) -> None:
-    """Bring the images of FILE (- is standard input): a docker-archive or an oci-archive, also compressed."""
+    """Bring the images of FILE (- is standard input): a docker-archive or an oci-archive.
+
+    It may be compressed by gzip, zstd, xz or bzip2. DIRECTORY is an OCI image layout.
+    """
     response = run_async(_load(invocation, file, name))
     for image in response.images:
         for tag in image.names:
@@ -32,16 +38,27 @@ def command(invocation: Invocation, name: str, file: str) -> None:
 
 
 async def _load(invocation: Invocation, file: str, name: str) -> api.LoadImageResponse:
-    with _opened(file) as archive:
+    with _pieces(file) as pieces:
         async with connected(invocation) as cri:
             response: api.LoadImageResponse = await own_api.upload(
-                cri, image_store(cri).LoadImage, _requests(archive, name)
+                cri, image_store(cri).LoadImage, _requests(pieces, name)
             )
     return response
 
 
+@contextlib.contextmanager
+def _pieces(file: str) -> Iterator[Iterator[bytes]]:
+    """The archive's bytes, to be read in threads. Raises InvalidArgument and OSError."""
+    if os.path.isdir(file):
+        oci_layout.check(file)
+        with contextlib.closing(oci_layout.archived(file)) as pieces:
+            yield pieces
+        return
+    with _opened(file) as archive:
+        yield iter(functools.partial(archive.read, CHUNK_BYTES), b"")
+
+
 def _opened(file: str) -> BinaryIO:
-    """Raises InvalidArgument and OSError."""
     if file == "-":
         if sys.stdin.isatty():
             raise InvalidArgument("standard input is a terminal", hint="give a file, or lead an archive in")
@@ -49,7 +66,7 @@ def _opened(file: str) -> BinaryIO:
     return open(file, "rb", buffering=0)
 
 
-async def _requests(archive: BinaryIO, name: str) -> AsyncIterator[api.LoadImageRequest]:
+async def _requests(pieces: Iterator[bytes], name: str) -> AsyncIterator[api.LoadImageRequest]:
     yield api.LoadImageRequest(name=name)
-    while chunk := await asyncio.to_thread(archive.read, CHUNK_BYTES):
-        yield api.LoadImageRequest(data=chunk)
+    while piece := await asyncio.to_thread(next, pieces, b""):
+        yield api.LoadImageRequest(data=piece)

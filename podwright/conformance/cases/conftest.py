@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.images import ImageRegistry, image_registry
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import Pod, RunPod, running_pod
+from podwright.cri.v1 import api_pb2 as api
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +38,27 @@ async def pod(run_pod: RunPod) -> AsyncIterator[Pod]:
     """A plain pod."""
     async with run_pod() as plain:
         yield plain
+
+
+@pytest_asyncio.fixture
+async def able(cri_server: CriPeer) -> list[str]:
+    """The handlers that have user namespaces; "" stands for the default. Others are said to have none: no case."""
+    names = await cri_server.handlers(own_users=True)
+    if "" not in names:
+        pytest.skip("the default handler tells that it has no user namespaces")
+    return names
+
+
+PROGRAMS: dict[str, bytes] = {}  # busybox, by the image that it was taken from
+
+
+@pytest_asyncio.fixture
+async def images(pod: Pod) -> AsyncIterator[ImageRegistry]:
+    """A registry for images of the case's own, whose base has the busybox of `image`. They are removed at the end."""
+    if pod.image not in PROGRAMS:
+        container = await pod.run_ready()
+        PROGRAMS[pod.image] = (await pod.exec(container, "cat", "/bin/busybox")).stdout
+    with image_registry(PROGRAMS[pod.image]) as registry:
+        yield registry
+        for name in registry.names:
+            await pod.cri.call(pod.cri.images.RemoveImage, api.RemoveImageRequest(image=api.ImageSpec(image=name)))

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.peer import CriPeer
+from podwright.conformance.pods import Pod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, PodwrightError
 
@@ -25,6 +26,21 @@ async def test_signals_count_from_128(pod: Pod) -> None:
 async def test_the_commands_environment_is_the_containers(pod: Pod) -> None:
     container_id = await pod.run(envs=[api.KeyValue(key="A", value=b"b")], working_dir="/tmp")
     assert (await pod.exec(container_id, "sh", "-c", "echo $A; pwd")).stdout == b"b\n/tmp\n"
+
+
+@pytest.mark.parametrize("score", [0, 700])
+async def test_the_command_has_what_the_container_was_given(cri_server: CriPeer, run_pod: RunPod, score: int) -> None:
+    """Its score for the OOM killer and its resource limits: otherwise a probe outlives what it looks at."""
+    script = "for n in 1 self; do cat /proc/$n/oom_score_adj /proc/$n/limits; echo --; done; umask"
+    for handler in await cri_server.handlers():
+        async with run_pod(runtime_handler=handler) as pod:
+            linux = api.LinuxContainerConfig(resources=api.LinuxContainerResources(oom_score_adj=score))
+            container_id = await pod.run(linux=linux)
+            answer = (await pod.exec(container_id, "sh", "-c", script)).stdout.decode()
+            first, command, umask = answer.split("--\n")
+            assert first.startswith(f"{score}\n"), handler
+            assert command == first, handler
+            assert umask == "0022\n", handler
 
 
 @pytest.mark.deviates("cri-o", "its input stays open")

@@ -143,3 +143,13 @@ async def test_limits_for_windows(pod: Pod) -> None:
     )
     with pytest.raises(InvalidArgument):
         await pod.cri.call(pod.cri.runtime.UpdateContainerResources, request)
+
+
+@pytest.mark.deviates("cri-o", "creates the container, and cannot start it")
+@pytest.mark.deviates("containerd", "creates the container, and cannot start it")
+async def test_a_nul_in_a_variable_is_refused_by_the_variables_name(pod: Pod) -> None:
+    """Its value may be a secret, and is not told."""
+    envs = [api.KeyValue(key="PLAIN", value=b"x"), api.KeyValue(key="SECRET", value=b"pass\0word")]
+    with pytest.raises(InvalidArgument, match="SECRET") as refused:
+        await pod.create(envs=envs)
+    assert "pass" not in str(refused.value)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Interface, IPv4Network
+
 import pytest
 
 from podwright.conformance.peer import CriPeer
+from podwright.conformance.pods import Pod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 
@@ -35,21 +38,41 @@ async def test_cgroup_driver(cri_server: CriPeer) -> None:
     assert response.linux.cgroup_driver in (api.SYSTEMD, api.CGROUPFS)
 
 
-async def test_pod_cidr_is_taken(cri_server: CriPeer) -> None:
-    cri = cri_server.client
-    network = api.NetworkConfig(pod_cidr="10.0.0.0/24,fd00::/64")
-    request = api.UpdateRuntimeConfigRequest(runtime_config=api.RuntimeConfig(network_config=network))
-    await cri.call(cri.runtime.UpdateRuntimeConfig, request)
+async def test_the_pod_cidr_in_use_is_taken_again(cri_server: CriPeer, pod: Pod, run_pod: RunPod) -> None:
+    """With an IPv6 network beside it. No other one is asked for, since a node keeps what it is given."""
+    before = await network_of(pod)
+    await set_pod_cidr(cri_server, f"{before},fd00::/64")
+    async with run_pod() as later:
+        assert await network_of(later) == before
+    await pod.exec(await pod.run(), "ping", "-c", "1", "-W", "10", str(before[1]))
+
+
+async def test_no_pod_cidr_changes_nothing(cri_server: CriPeer, pod: Pod, run_pod: RunPod) -> None:
+    await set_pod_cidr(cri_server, "")
+    async with run_pod() as later:
+        assert await network_of(later) == await network_of(pod)
 
 
 @pytest.mark.deviates("cri-o", "does not look at it")
 @pytest.mark.deviates("containerd", "takes anything unless it makes CNI configs from a template")
-async def test_a_pod_cidr_that_is_none_is_refused(cri_server: CriPeer) -> None:
-    cri = cri_server.client
-    network = api.NetworkConfig(pod_cidr="10.0.0.0/99")
-    request = api.UpdateRuntimeConfigRequest(runtime_config=api.RuntimeConfig(network_config=network))
+@pytest.mark.parametrize("pod_cidr", ["10.0.0.0/99", "10.0.0.0", "10.0.0.0/24,", "fd00::/200", "nonsense"])
+async def test_a_pod_cidr_that_is_none_is_refused(cri_server: CriPeer, pod_cidr: str) -> None:
     with pytest.raises(InvalidArgument):
-        await cri.call(cri.runtime.UpdateRuntimeConfig, request)
+        await set_pod_cidr(cri_server, pod_cidr)
+
+
+async def set_pod_cidr(cri_server: CriPeer, text: str) -> None:
+    cri = cri_server.client
+    network = api.NetworkConfig(pod_cidr=text)
+    request = api.UpdateRuntimeConfigRequest(runtime_config=api.RuntimeConfig(network_config=network))
+    await cri.call(cri.runtime.UpdateRuntimeConfig, request)
+
+
+async def network_of(pod: Pod) -> IPv4Network:
+    """The network of the pod's eth0, as the pod sees it."""
+    shown = await pod.exec(await pod.run(), "ip", "-4", "address", "show", "eth0")
+    words = shown.stdout.decode().split()
+    return IPv4Interface(words[words.index("inet") + 1]).network
 
 
 @pytest.mark.deviates("containerd", "1.6 came before the field")

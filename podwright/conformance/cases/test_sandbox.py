@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -227,6 +228,27 @@ async def test_verbose_tells_a_pid_and_the_config(pod: Pod) -> None:
     told = json.loads(info["info"])
     assert isinstance(told["pid"], int)
     assert pod.config.metadata.uid in json.dumps(told["config"])
+
+
+async def _verbose(pod: Pod) -> dict[str, Any]:
+    request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id, verbose=True)
+    info = (await pod.cri.call(pod.cri.runtime.PodSandboxStatus, request)).info
+    told: dict[str, Any] = json.loads(info["info"])
+    return told
+
+
+async def test_verbose_tells_the_path_of_the_network_namespace(pod: Pod) -> None:
+    """Where scripts look for it: jq '.info.runtimeSpec.linux.namespaces[] | select(.type == "network") | .path'."""
+    namespaces = (await _verbose(pod))["runtimeSpec"]["linux"]["namespaces"]
+    (path,) = (each["path"] for each in namespaces if each["type"] == "network")
+    inside = await pod.output("readlink", "/proc/self/ns/net")
+    assert inside == f"net:[{Path(path).stat().st_ino}]\n"
+
+
+async def test_verbose_tells_no_network_namespace_of_a_pod_on_the_hosts_network(run_pod: RunPod) -> None:
+    async with run_pod(namespaces=api.NamespaceOption(network=api.NODE, pid=api.CONTAINER)) as pod:
+        namespaces = (await _verbose(pod))["runtimeSpec"]["linux"]["namespaces"]
+        assert not [each for each in namespaces if each["type"] == "network"]
 
 
 async def test_newer_sandboxes_have_later_times(run_pod: RunPod) -> None:

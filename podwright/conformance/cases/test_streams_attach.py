@@ -18,6 +18,9 @@ from podwright.streams.remote_command.status import Outcome
 
 TRANSPORTS = [pytest.param(Speech(), id="spdy"), pytest.param(Speech(transport=Transport.WEBSOCKET), id="websocket")]
 
+# The container's end and its output take different ways through containerd: on a busy machine the end may win.
+LAST_BYTES = pytest.mark.deviates("containerd", "an attach may lose what a container writes right before its end")
+
 
 class Attached:
     """A session that is under way."""
@@ -60,6 +63,7 @@ async def attached(
         await client.close()
 
 
+@LAST_BYTES
 @pytest.mark.parametrize("speech", TRANSPORTS)
 async def test_a_shell_reads_what_is_sent_once(pod: Pod, speech: Speech) -> None:
     """Not one byte more than the shell wrote, and the shell ends with its stdin."""
@@ -70,6 +74,7 @@ async def test_a_shell_reads_what_is_sent_once(pod: Pod, speech: Speech) -> None
     assert (await pod.exited(container)).exit_code == 0
 
 
+@LAST_BYTES
 async def test_the_end_of_stdin_reaches_the_container_when_it_is_to_come_once(pod: Pod) -> None:
     container = await pod.run(("cat",), stdin=True, stdin_once=True)
     url = await attach_url(pod, container, stdin=True)
@@ -137,6 +142,7 @@ async def seen(pod: Pod, container: str, size: bytes) -> None:
             await asyncio.sleep(0.02)
 
 
+@LAST_BYTES
 async def test_the_session_ends_with_the_container(pod: Pod) -> None:
     container = await pod.run(("sh", "-c", "read x; echo bye; exit 4"), stdin=True)
     async with attached(pod, container) as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 
 import pytest
@@ -14,6 +15,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, PodwrightError
 
 MIB = 1024 * 1024
+V1_UNLIMITED = 2**62  # v1 shows "no limit" as a number near 2**63
 HOLD = ("sh", "-c", "x=$(yes | head -c 24000000); echo ready; while :; do sleep 1; done")  # a shell of 24 MB
 
 
@@ -33,6 +35,14 @@ async def _told(pod: Pod, container_id: str) -> api.LinuxContainerResources:
 
 def _memory(files: ContainerCgroup) -> int:
     return int(files.read("memory", "memory.limit_in_bytes", "memory.max"))
+
+
+def _is_unlimited(files: ContainerCgroup) -> bool:
+    """Of memory and, where the host accounts for it, of swap."""
+    texts = [files.read("memory", "memory.limit_in_bytes", "memory.max")]
+    with contextlib.suppress(FileNotFoundError):
+        texts.append(files.read("memory", "memory.memsw.limit_in_bytes", "memory.swap.max"))
+    return all(text == "max" or int(text) > V1_UNLIMITED for text in texts)
 
 
 async def test_limits_of_a_running_container(pod: Pod) -> None:
@@ -57,6 +67,30 @@ async def test_limits_of_a_container_that_is_not_started_yet(pod: Pod) -> None:
     assert (await _told(pod, container_id)).memory_limit_in_bytes == 96 * MIB
     await pod.start(container_id)
     assert _memory(await cgroup_of(pod, container_id)) == 96 * MIB
+
+
+@pytest.mark.parametrize("swap", [{}, {"memory_swap_limit_in_bytes": -1}], ids=["", "and swap"])
+async def test_minus_one_lifts_the_memory_limit(pod: Pod, swap: dict[str, int]) -> None:
+    """As it lifts quota and swap; OCI's runtime-spec says so of memory.limit."""
+    container_id = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB))
+    files = await cgroup_of(pod, container_id)
+    assert not _is_unlimited(files)
+    await _update(pod, container_id, memory_limit_in_bytes=-1, **swap)
+    assert _is_unlimited(files)
+    await _update(pod, container_id, memory_limit_in_bytes=48 * MIB)
+    assert _memory(files) == 48 * MIB
+    assert (await _told(pod, container_id)).memory_limit_in_bytes == 48 * MIB
+
+
+async def test_minus_one_lifts_it_before_the_start(pod: Pod) -> None:
+    container_id = await pod.create(linux=_linux(memory_limit_in_bytes=64 * MIB))
+    await _update(pod, container_id, memory_limit_in_bytes=-1)
+    await pod.start(container_id)
+    assert _is_unlimited(await cgroup_of(pod, container_id))
+
+
+async def test_minus_one_from_the_start(pod: Pod) -> None:
+    assert _is_unlimited(await cgroup_of(pod, await pod.run(linux=_linux(memory_limit_in_bytes=-1))))
 
 
 @pytest.mark.deviates("cri-o", "leaves them as they are")

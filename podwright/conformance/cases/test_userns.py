@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import Pod, RunPod, sandbox_config
@@ -31,16 +30,6 @@ def _volume(path: Path, **fields: object) -> api.Mount:
     given = {"container_path": "/volume", "host_path": str(path)}
     mappings = {"uidMappings": [_mapping()], "gidMappings": [_mapping()]}
     return api.Mount(**{**given, **mappings, **fields})  # type: ignore[arg-type] # keywords of a case
-
-
-@pytest_asyncio.fixture
-async def able(cri_server: CriPeer) -> list[str]:
-    """The handlers that have user namespaces; "" stands for the default. Others are said to have none: no case."""
-    status = await cri_server.client.call(cri_server.client.runtime.Status, api.StatusRequest())
-    names = [handler.name for handler in status.runtime_handlers if handler.features.user_namespaces]
-    if "" not in names:
-        pytest.skip("the default handler tells that it has no user namespaces")
-    return names
 
 
 async def _told(pod: Pod, *script: str, **fields: object) -> list[str]:
@@ -71,6 +60,16 @@ async def test_what_the_pod_is_given_belongs_to_its_root(able: list[str], run_po
         files = "/etc/hosts /etc/hostname /etc/resolv.conf /dev/shm /dev/pts"
         words = await _told(pod, f"stat -c %u:%g {files}", "touch /dev/shm/new /etc/hosts")
         assert words == ["0:0"] * 5
+
+
+async def test_devices_keep_their_modes(able: list[str], run_pod: RunPod) -> None:
+    """Also those that the runtime makes: no umask acts on them."""
+    devices = [
+        api.Device(container_path=path, host_path="/dev/zero", permissions="rwm") for path in ("/opt/zero", "/dev/nil")
+    ]
+    async with run_pod(namespaces=_mapped()) as pod:
+        words = await _told(pod, "stat -c %a /opt/zero /dev/nil /dev/null", "umask", devices=devices)
+        assert words == ["666"] * 3 + ["0022"]
 
 
 @pytest.mark.parametrize("uid", [0, 1000])

@@ -6,6 +6,7 @@ import ctypes
 import os
 import platform
 import resource
+import stat
 import time
 
 from podwright.doctor.facts import Cgroups, Host, Limits
@@ -27,9 +28,16 @@ def gather_host() -> Host:
         distribution=distribution(read_text("/etc/os-release")),
         has_systemd=os.path.isdir("/run/systemd/system"),  # sd_booted(3)
         uid=os.geteuid(),
+        dev_null=owner_and_mode("/dev/null"),
         in_user_namespace=read_text("/proc/self/uid_map").split() not in ([], INITIAL_UID_MAP),
         capabilities=held_by_this_process(),
     )
+
+
+def owner_and_mode(path: str) -> tuple[int, int, int]:
+    """The user, the group and the permissions of a file. Raises OSError."""
+    facts = os.stat(path)
+    return facts.st_uid, facts.st_gid, stat.S_IMODE(facts.st_mode)
 
 
 def distribution(os_release: str) -> frozenset[str]:

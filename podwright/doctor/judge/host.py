@@ -23,6 +23,19 @@ NEEDED_CONTROLLERS = {"cpu": "CPU limits", "memory": "memory limits and OOM dete
 GOOD_CONTROLLERS = {"cpuset": "CPU pinning", "hugetlb": "huge page limits", "io": "I/O statistics and limits"}
 
 
+def dev_null(facts: Facts) -> Finding:
+    """Root's, and open to all. Runtimes that give their stdio to a container's user leave it otherwise."""
+    uid, gid, mode = facts.host.dev_null
+    if (uid, gid, mode) == (0, 0, 0o666):
+        return ok("root's, and open to all")
+    cost = "programs of other users fail" if mode & 0o666 != 0o666 else "its owner may close it to all others"
+    return warning(
+        f"it belongs to {uid}:{gid} and has mode {mode:04o}",
+        cost=cost,
+        remedy="chown root:root /dev/null; chmod 666 /dev/null",
+    )
+
+
 def capabilities(facts: Facts) -> Finding:
     """Of this process; the daemon started from here would have the same."""
     held = facts.host.capabilities

@@ -9,6 +9,8 @@ from podwright.doctor.remedy import CONMON, CRIU, CRUN, install
 OLDEST_CONMON = (2, 0, 18)  # --full-attach, --sync
 # NEWS of crun: the check of ociVersion was dropped in 1.14.2.
 CRUN_WITHOUT_VERSION_CHECK = (1, 14, 2)
+# NEWS of crun: "chown std streams" came with 1.3, "never chown devices" (its issue 1845) with 1.24.
+CRUN_GIVES_STDIO_AWAY, CRUN_LEAVES_DEVICES = (1, 3), (1, 24)
 
 
 def runtimes(facts: Facts) -> Finding:
@@ -56,6 +58,20 @@ def crun_oci_version(facts: Facts) -> Finding:
             cost="nothing here: Podwright writes the lowest version that a container needs; other tools may fail",
         )
     return ok("any version is taken")
+
+
+def crun_stdio(facts: Facts) -> Finding:
+    """Some cruns give what they have as standard streams to the container's user, the host's /dev/null too."""
+    crun = _named(facts, "crun")
+    if crun is None:
+        return ok("crun is not installed")
+    if CRUN_GIVES_STDIO_AWAY <= crun.program.numbers < CRUN_LEAVES_DEVICES:
+        return note(
+            f"crun {crun.program.version} changes the owner of a device that is its standard input or output",
+            cost="nothing here: Podwright gives it pipes; other tools that use it may leave /dev/null to a container",
+            remedy="crun 1.24 leaves devices alone",
+        )
+    return ok("devices keep their owner")
 
 
 def runtime_features(facts: Facts) -> Finding:

@@ -1,11 +1,11 @@
 """What images an archive holds, by docker-archive's manifest.json or oci-archive's index.json.
 
-An archive with both (Docker since 25) is read as OCI, whose manifests keep their digests.
+An archive with both (Docker since 25) is read as OCI, whose manifests keep their digests, if that names any image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,17 +15,21 @@ from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.runtime.archive.members import Member, Members, shown
 from podwright.runtime.model.image import hex_of
 from podwright.runtime.registry import manifest, platforms, reference
-from podwright.runtime.registry.manifest import Descriptor
+from podwright.runtime.registry.manifest import Descriptor, Index
+from podwright.runtime.registry.nulls import NotJson, Nullable, NullsAsDefaults, decode
 from podwright.runtime.registry.reference import Reference
 from podwright.runtime.storage import layout
 
 IMAGES_LIMIT = 1000
 BLOBS = "blobs/sha256/"
+INDEX, DOCKER_INDEX = "index.json", "manifest.json"
 NAME = "io.containerd.image.name"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 MAGICS = {b"\x1f\x8b": "+gzip", b"\x28\xb5": "+zstd"}
-NAMELESS = "the archive names an image in no way that a node could call it by"
+NAME_HINT = "say what it shall be called: --name NAME"
+BARE_HOST = "localhost"  # where podman puts images whose archive has a bare word for a name
+SHOWN = 5
 Kind = TypeVar("Kind")
 
 
@@ -38,14 +42,22 @@ class Found:
     document: bytes = b""
 
 
-class _Index(msgspec.Struct, frozen=True, rename="camel"):
-    manifests: tuple[Descriptor, ...]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """One image of the archive, with its names as they are written there. See Found."""
+
+    names: tuple[str, ...]
+    digest: str
+    document: bytes = b""
+
+    def __str__(self) -> str:
+        return " ".join([*map(shown, self.names[:SHOWN]), self.digest])
 
 
-class _DockerImage(msgspec.Struct, frozen=True, rename="pascal"):
-    config: str
-    layers: tuple[str, ...] | None = None
-    repo_tags: tuple[str, ...] | None = None
+class _DockerImage(NullsAsDefaults, frozen=True, kw_only=True, rename="pascal"):
+    config: Nullable[str] = ""
+    layers: Nullable[tuple[str, ...]] = ()
+    repo_tags: Nullable[tuple[str, ...]] = ()
 
 
 def images(members: Members, name: str = "") -> list[Found]:
@@ -54,22 +66,20 @@ def images(members: Members, name: str = "") -> list[Found]:
     Raises FailedPrecondition for what is no archive or contradicts itself, InvalidArgument for `name`.
     """
     _check_blobs(members)
-    if "index.json" in members:
-        found = _oci(members, named=bool(name))
-    elif "manifest.json" in members:
-        found = _docker(members, named=bool(name))
-    else:
+    if not {INDEX, DOCKER_INDEX} & {member.name for member in members}:
         raise FailedPrecondition("not an image archive: it has neither index.json nor manifest.json")
-    if len(found) > IMAGES_LIMIT:
+    listed = _oci(members) if INDEX in members else []
+    if not listed and DOCKER_INDEX in members:  # some tools write an empty index.json beside it
+        listed = _docker(members)
+    if len(listed) > IMAGES_LIMIT:
         raise FailedPrecondition(f"the archive has more than {IMAGES_LIMIT} images")
-    if not found:
+    if not listed:
         raise FailedPrecondition("the archive has no images")
-    if not name:
-        return found
-    wanted = _tagged(name)
-    if len({one.digest for one in found}) > 1:
-        raise InvalidArgument(f"the archive has {len(found)} images, which cannot all be called {name}")
-    return [Found(names=(wanted,), digest=found[0].digest, document=found[0].document)]
+    if name:
+        return [_called(name, listed)]
+    found = [Found(names=_own_names(one), digest=one.digest, document=one.document) for one in listed]
+    _check_names(found)
+    return found
 
 
 def blobs(members: Members) -> dict[str, Member]:
@@ -86,45 +96,93 @@ def _check_blobs(members: Members) -> None:
             raise FailedPrecondition(f"the archive's {shown(member.name)} has the digest {member.digest}")
 
 
-def _oci(members: Members, *, named: bool) -> list[Found]:
-    """Entries with one name are one image for several platforms."""
+def _called(name: str, listed: Sequence[_Listed]) -> Found:
+    """The archive's only image, by a name of the caller's."""
+    wanted = _tagged(name)
+    by_digest = {one.digest: one for one in listed}
+    if len(by_digest) > 1:
+        every = _enumerated(by_digest.values())
+        raise InvalidArgument(
+            f"the archive has {len(by_digest)} images, {every}: they cannot all be called {name}",
+            hint="load it without --name, or write an archive of one image",
+        )
+    return Found(names=(wanted,), digest=listed[0].digest, document=listed[0].document)
+
+
+def _own_names(image: _Listed) -> tuple[Reference, ...]:
+    """The names of an image, of which it has to have one."""
+    if not image.names:
+        raise FailedPrecondition(f"the archive has no name for its image {image.digest}", hint=NAME_HINT)
+    try:
+        return tuple(map(_tagged, image.names))
+    except InvalidArgument as failure:
+        raise InvalidArgument(
+            f"the archive calls an image by a name that it cannot have: {failure.message}", hint=NAME_HINT
+        ) from failure
+
+
+def _check_names(found: Iterable[Found]) -> None:
+    """No name may mean two images: one of them would be lost."""
+    meant: dict[Reference, str] = {}
+    for one in found:
+        for name in one.names:
+            if meant.setdefault(name, one.digest) != one.digest:
+                raise FailedPrecondition(f"the archive has two images called {name}: {meant[name]} and {one.digest}")
+
+
+def _enumerated(images: Iterable[_Listed]) -> str:
+    every = list(map(str, images))
+    return " and ".join(every[:SHOWN]) + (f" and {len(every) - SHOWN} more" if len(every) > SHOWN else "")
+
+
+def _oci(members: Members) -> list[_Listed]:
+    """Entries with one name, or with none, are one image for several platforms, or several images."""
     by_name: dict[str, list[Descriptor]] = {}
-    for entry in _decoded(members, "index.json", _Index).manifests:
+    for entry in _decoded(members, INDEX, Index).manifests:
         if manifest.ATTESTATION not in (entry.annotations or {}):
             by_name.setdefault(_oci_name(entry), []).append(entry)
-    names: dict[str, list[Reference]] = {}
+    names: dict[str, list[str]] = {}
     for name, entries in by_name.items():
-        if not name and not named:
-            raise FailedPrecondition(NAMELESS, hint="say what it shall be called: --name NAME")
-        chosen = next(iter(manifest.ranked(entries, platforms.host_platforms(), name or "the archive's image")))
-        hex_of(chosen.digest)
-        members.find(BLOBS + hex_of(chosen.digest))
-        names.setdefault(chosen.digest, []).extend([_tagged(name)] if name else [])
-    return [Found(names=tuple(refs), digest=digest) for digest, refs in names.items()]
+        for chosen in _chosen(entries, name):
+            manifest.check(chosen, f"the archive's {shown(name) if name else 'image'}")
+            members.find(BLOBS + hex_of(chosen.digest))
+            names.setdefault(chosen.digest, []).extend([name] if name else [])
+    return [_Listed(names=tuple(own), digest=digest) for digest, own in names.items()]
+
+
+def _chosen(entries: Sequence[Descriptor], name: str) -> list[Descriptor]:
+    """The entry for this machine, and those that do not say that they are for another. Raises NotFound."""
+    fitting = manifest.ranked(entries, platforms.host_platforms(), name or "the archive's image")
+    return [one for one in fitting if _platform(one) in (_platform(fitting[0]), None)]
+
+
+def _platform(entry: Descriptor) -> platforms.Platform | None:
+    return entry.platform and platforms.normalised(entry.platform)
 
 
 def _oci_name(entry: Descriptor) -> str:
-    """The whole name, by containerd's annotation or the standard's; tools often write a bare tag into the latter."""
+    """The name by containerd's annotation or the standard's.
+
+    skopeo and others write a bare word into the latter: what stood behind the file's name. podman takes it for an
+    image of this host, and so do we: of docker.io, as other short names, it surely is not.
+    """
     annotations = entry.annotations or {}
     name = annotations.get(NAME) or annotations.get(layout.REF_NAME, "")
-    return name if ":" in name or "/" in name else ""
+    return name if not name or ":" in name or "/" in name else f"{BARE_HOST}/{name}"
 
 
-def _docker(members: Members, *, named: bool) -> list[Found]:
-    found = []
-    for image in _decoded(members, "manifest.json", tuple[_DockerImage, ...]):
-        if not image.repo_tags and not named:
-            raise FailedPrecondition(NAMELESS, hint="say what it shall be called: --name NAME")
+def _docker(members: Members) -> list[_Listed]:
+    listed = []
+    for image in _decoded(members, DOCKER_INDEX, tuple[_DockerImage, ...]):
         document = _manifest(members, image)
-        names = tuple(_tagged(tag) for tag in image.repo_tags or ())
-        found.append(Found(names=names, digest=layout.digest_of(document), document=document))
-    return found
+        listed.append(_Listed(names=image.repo_tags, digest=layout.digest_of(document), document=document))
+    return listed
 
 
 def _manifest(members: Members, image: _DockerImage) -> bytes:
     """docker-archive has no manifests; this is always the same one for the same image."""
     config = members.find(image.config)
-    layers = [members.find(name) for name in image.layers or ()]
+    layers = [members.find(name) for name in image.layers]
     document: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": layout.OCI_MANIFEST,
@@ -147,8 +205,8 @@ def _tagged(name: str) -> Reference:
 
 def _decoded(members: Members, name: str, kind: type[Kind]) -> Kind:
     try:
-        return msgspec.json.decode(members.read(name), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
+        return decode(members.read(name), kind)
+    except NotJson as failure:
         raise FailedPrecondition(f"the archive's {name} is not what it should be: {failure}") from failure
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
 from podwright.runtime.cdi import names as cdi_names
 from podwright.runtime.container import (
@@ -116,10 +116,22 @@ def _record(
         volume_images=volumes.find(env.images, config),
         log_path=logs.path_of(sandbox.config.log_directory, config.log_path),
         user=User(uid=0, gid=0),
-        stop_signal=signals.stop_signal(config.stop_signal, image.config.stop_signal),
+        stop_signal=_stop_signal(config, image),
         cgroup=cgroup_directory(sandbox.cgroup_parent, container_id, systemd=env.systemd),
         resources=resources,
     )
+
+
+def _stop_signal(config: ContainerConfig, image: Image) -> int:
+    """The kernel's number. Raises InvalidArgument, which names whose signal it is."""
+    try:
+        return signals.stop_signal(config.stop_signal, image.config.stop_signal)
+    except InvalidArgument as failure:
+        name = config.image.user_specified_image or config.image.image
+        raise InvalidArgument(
+            f"container {config.name} of image {name}: {failure.message}",
+            hint="mend the image's STOPSIGNAL, or give the container a stop signal",
+        ) from failure
 
 
 def _make(
@@ -166,6 +178,7 @@ def _inputs(
     own = labels.of_container(env.host.selinux, sandbox, config)
     found = sources.resolve(config, ours=(env.root, env.state))
     labels.relabel(config.name, found, own)
+    image_directories.make_mount_points(paths.rootfs, found, root_on_host(sandbox.config))
     mounts = staging.prepare(paths, found, sandbox, env.sandboxes.builder.pins(sandbox).get("user", ""))
     resolved = msgspec.structs.replace(config, mounts=mounts)
     pins = {OCI_TYPES[kind]: path for kind, path in env.sandboxes.builder.pins(sandbox).items()}

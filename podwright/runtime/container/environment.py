@@ -8,6 +8,7 @@ from typing import Any
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime import config as configuration
 from podwright.runtime.cdi import Cdi
+from podwright.runtime.container import logs
 from podwright.runtime.container.apparmor import AppArmor
 from podwright.runtime.container.paths import ContainerPaths, container_paths
 from podwright.runtime.container.spec import resources
@@ -59,6 +60,12 @@ class ContainerEnvironment:
         """As `handler_of`, for taking the container down: the handler may be configured no more."""
         return self.handlers.of_record(self.sandboxes.store.get(container.sandbox_id).handler)
 
+    def user_on_host(self, container: Container) -> tuple[int, int]:
+        """The user and the group, on the host, that the container's processes run as."""
+        uid, gid = container.user.uid, container.user.gid
+        own = self.sandboxes.store.get(container.sandbox_id).config.security.namespaces.own_user
+        return own.on_host(uid, gid) if own is not None else (uid, gid)
+
     def limits(self, handler: OciHandler, wanted: Resources) -> Resources:
         """What a container of that handler gets. Raises InvalidArgument and FailedPrecondition."""
         resources.check_floor(wanted, handler.memory_floor_bytes, handler.name)
@@ -71,7 +78,8 @@ class ContainerEnvironment:
             id=container.id,
             name=container.config.name,
             directory=paths.bundle,
-            log_path=container.log_path,
+            exits=paths.exits,
+            log_path=logs.conmon_path(paths.bundle, container.log_path),
             terminal=container.config.tty,
             stdin=container.config.stdin,
             stdin_once=container.config.stdin_once,

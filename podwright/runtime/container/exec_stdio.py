@@ -1,5 +1,8 @@
 """The stdio of an exec: pipes or a terminal, our ends ready for coroutines, the child's ends to be given away.
 
+Every descriptor that is given away was made for this command alone. The host's /dev/null is never among them: older
+cruns give it to the command's user, and the command itself may change its mode.
+
 Made by `exec_stream` for one command. The runtime's own words, when it cannot start the command, come on the same
 descriptor as the command's stderr: `Stderr` tells them apart.
 """
@@ -12,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self, TypeVar
 
-from podwright.process import FdReader, FdWriter
+from podwright.process import FdReader, FdWriter, new_pipe
 
 End = TypeVar("End", FdReader, FdWriter)
 
@@ -20,7 +23,9 @@ End = TypeVar("End", FdReader, FdWriter)
 class ChildEnds:
     """The descriptors that a child gets, by their numbers there; here they are closed with the block."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: tuple[int, int]) -> None:
+        """`owner` is the user and the group, on the host, that the pipes belong to."""
+        self._owner = owner
         self.fds: dict[int, int] = {}
         self._ours: list[FdReader | FdWriter] = []
 
@@ -38,13 +43,18 @@ class ChildEnds:
 
     def output(self, number: int) -> FdReader:
         """A pipe that the child writes to."""
-        reader, self.fds[number] = os.pipe2(os.O_CLOEXEC)
+        reader, self.fds[number] = new_pipe(self._owner)
         return self._kept(FdReader(reader))
 
     def input(self, number: int) -> FdWriter:
         """A pipe that the child reads from."""
-        self.fds[number], writer = os.pipe2(os.O_CLOEXEC)
+        self.fds[number], writer = new_pipe(self._owner)
         return self._kept(FdWriter(writer))
+
+    def no_input(self, number: int) -> None:
+        """A pipe whose end has come."""
+        self.fds[number], writer = new_pipe(self._owner)
+        os.close(writer)
 
     def terminal(self, master: int, slave: int) -> tuple[FdReader, FdWriter]:
         """A terminal for the child's 0 and 1."""

@@ -19,7 +19,7 @@ from podwright.process import FdReader, FdWriter, Process
 from podwright.runtime.container import executing, terminal
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.exec_stdio import ChildEnds, Stderr, both_ways
-from podwright.runtime.handlers.oci import OciHandler, plain
+from podwright.runtime.handlers.oci import Exec, OciHandler, plain
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.streaming import ExecRequest
 from podwright.streams.remote_command.resize import TerminalSize
@@ -128,47 +128,47 @@ async def start(
     """
     executing.check(env, container, request.command)
     handler = env.handler_of(container)
-    stem = executing.new_stem(env, container)
-    spec = env.paths(container.id).spec
-    executing.write_process(f"{stem}.json", spec, request.command, terminal=request.tty, size=size)
+    prepared = executing.prepare(env, container, request.command, terminal=request.tty, size=size)
     try:
         patience_s = env.settings.runtime_timeout_s
-        return RunningCommand(await _launch(handler, request, stem, patience_s, size), patience_s)
+        return RunningCommand(await _launch(handler, request, prepared, patience_s, size), patience_s)
     except BaseException:
-        _remove_files(stem)
+        _remove_files(prepared.stem)
         raise
 
 
 async def _launch(
-    handler: OciHandler, request: ExecRequest, stem: str, patience_s: float, size: TerminalSize | None
+    handler: OciHandler, request: ExecRequest, prepared: Exec, patience_s: float, size: TerminalSize | None
 ) -> Launched:
     if not request.tty:
-        return _launch_on_pipes(handler, request, stem)
+        return _launch_on_pipes(handler, prepared, has_stdin=request.stdin)
     if handler.hands_over_terminal:
-        return await _launch_on_console(handler, request, stem, patience_s, size)
-    return _launch_on_own_terminal(handler, request, stem, size)
+        return await _launch_on_console(handler, prepared, patience_s, size)
+    return _launch_on_own_terminal(handler, prepared, size)
 
 
-def _launch_on_pipes(handler: OciHandler, request: ExecRequest, stem: str) -> Launched:
-    with ChildEnds() as child:
-        stdin = child.input(0) if request.stdin else None
-        stdout = child.output(1) if request.stdout else None
-        errors = child.output(2)
-        process = handler.start_exec(request.container_id, f"{stem}.json", f"{stem}.pid", fds=child.fds)
-    return Launched(process=process, stem=stem, stdin=stdin, stdout=stdout, errors=errors)
+def _launch_on_pipes(handler: OciHandler, prepared: Exec, *, has_stdin: bool) -> Launched:
+    """The command has both outputs, also when nobody wants one: whoever serves the streams throws that away."""
+    with ChildEnds(prepared.owner) as child:
+        stdin = child.input(0) if has_stdin else None
+        if stdin is None:
+            child.no_input(0)
+        stdout, errors = child.output(1), child.output(2)
+        process = handler.start_exec(prepared, fds=child.fds)
+    return Launched(process=process, stem=prepared.stem, stdin=stdin, stdout=stdout, errors=errors)
 
 
 async def _launch_on_console(
-    handler: OciHandler, request: ExecRequest, stem: str, patience_s: float, size: TerminalSize | None
+    handler: OciHandler, prepared: Exec, patience_s: float, size: TerminalSize | None
 ) -> Launched:
+    stem = prepared.stem
     with contextlib.closing(terminal.ConsoleSocket(f"{stem}.sock")) as console:
-        with ChildEnds() as child:
+        with ChildEnds(prepared.owner) as child:
+            child.no_input(0)
             errors = child.output(2)
             process = handler.start_exec(
-                request.container_id,
-                f"{stem}.json",
-                f"{stem}.pid",
-                fds={**child.fds, DIRECTORY_FD: console.directory},
+                prepared,
+                fds={**child.fds, 1: child.fds[2], DIRECTORY_FD: console.directory},
                 console=console.address(DIRECTORY_FD),
             )
         try:
@@ -183,16 +183,16 @@ async def _launch_on_console(
     return Launched(process=process, stem=stem, stdin=stdin, stdout=stdout, errors=errors, tty=True)
 
 
-def _launch_on_own_terminal(
-    handler: OciHandler, request: ExecRequest, stem: str, size: TerminalSize | None
-) -> Launched:
-    with ChildEnds() as child:
+def _launch_on_own_terminal(handler: OciHandler, prepared: Exec, size: TerminalSize | None) -> Launched:
+    with ChildEnds(prepared.owner) as child:
         stdout, stdin = child.terminal(*terminal.open_passed_through())
         if size is not None:
             terminal.resize(stdin.fd, size.width, size.height)
         errors = child.output(2)
-        process = handler.start_exec(request.container_id, f"{stem}.json", f"{stem}.pid", fds=child.fds)
-    return Launched(process=process, stem=stem, stdin=stdin, stdout=stdout, errors=errors, tty=True, copies=True)
+        process = handler.start_exec(prepared, fds=child.fds)
+    return Launched(
+        process=process, stem=prepared.stem, stdin=stdin, stdout=stdout, errors=errors, tty=True, copies=True
+    )
 
 
 def _remove_files(stem: str) -> None:

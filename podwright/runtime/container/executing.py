@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import glob
 import os
-import secrets
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from podwright.linux.files import check_space, write_new
 from podwright.process import Completed
 from podwright.runtime.container import marking
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.handlers.oci import plain
+from podwright.runtime.handlers.oci import Exec, plain
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.streams.remote_command.resize import TerminalSize
 
@@ -35,28 +35,25 @@ async def exec_sync(
     check(env, container, command)
     handler = env.handler_of(container)
     bundle = env.paths(container.id).bundle
-    stem = new_stem(env, container)
-    process_file, pid_file = f"{stem}.json", f"{stem}.pid"
-    write_process(process_file, env.paths(container.id).spec, command)
-    limit = env.settings.exec_output_limit_bytes
-    running = asyncio.create_task(handler.exec(container.id, process_file, pid_file, limit))
+    prepared = prepare(env, container, command)
+    running = asyncio.create_task(handler.exec(prepared, env.settings.exec_output_limit_bytes))
     try:
         async with asyncio.timeout(timeout_s or None):
-            if await hangs(running, pid_file, env.settings.runtime_timeout_s):
+            if await hangs(running, prepared.pid_file, env.settings.runtime_timeout_s):
                 raise DeadlineExceeded(f"{handler.name} exec {container.id[:12]} hangs")
     except TimeoutError as late:
         raise DeadlineExceeded(f"exec in container {container.id[:12]} did not end within {timeout_s:g} s") from late
     else:
         completed = running.result()
-        if completed.returncode != 0 and read_pid(pid_file) is None:
+        if completed.returncode != 0 and read_pid(prepared.pid_file) is None:
             check_space(bundle)
             _check_alive(container)
             raise Unknown(f"exec in container {container.id[:12]}: {plain(completed.error_text())}")
         return completed
     finally:
         if not running.done():
-            await asyncio.shield(_end(env, container, running, stem))
-        for path in (process_file, pid_file):
+            await asyncio.shield(_end(env, container, running, prepared.stem))
+        for path in (prepared.process_file, prepared.pid_file):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
 
@@ -99,9 +96,26 @@ async def hangs(running: asyncio.Future[Any], pid_file: str, patience_s: float) 
     return False
 
 
-def new_stem(env: ContainerEnvironment, container: Container) -> str:
-    """What the paths of one exec's files start with; `end_abandoned` knows them by it."""
-    return f"{env.paths(container.id).bundle}/exec-{secrets.token_hex(8)}"
+def prepare(
+    env: ContainerEnvironment,
+    container: Container,
+    command: tuple[str, ...],
+    *,
+    terminal: bool = False,
+    size: TerminalSize | None = None,
+) -> Exec:
+    """What the handler needs to start the command, its process file written. Raises OSError."""
+    paths = env.paths(container.id)
+    stem = f"{paths.bundle}/{marking.new_token()}"  # `end_abandoned` knows an exec's files by it
+    wanted = Exec(
+        container_id=container.id,
+        stem=stem,
+        owner=env.user_on_host(container),
+        oom_score_adj=container.resources.oom_score_adj,
+        mark=marking.of_path(stem),
+    )
+    write_process(wanted.process_file, paths.spec, command, terminal=terminal, size=size)
+    return wanted
 
 
 async def _end(env: ContainerEnvironment, container: Container, running: asyncio.Task[Completed], stem: str) -> None:
@@ -115,10 +129,10 @@ async def _end(env: ContainerEnvironment, container: Container, running: asyncio
 
 def kill_command(env: ContainerEnvironment, container: Container, stem: str) -> None:
     """SIGKILL the command of an exec and all its descendants, also those that became daemons. Blocks."""
+    marks = _marks([stem])
     if (pid := read_pid(f"{stem}.pid")) is not None:
         proc.kill_tree(pid)
-    if (mark := marking.of_path(stem)) is not None:
-        marking.kill_marked(env.cgroups, container.cgroup, frozenset({mark}))
+    marking.kill_marked(env.cgroups, container.cgroup, marks)
 
 
 def end_abandoned(env: ContainerEnvironment, container: Container) -> None:
@@ -127,12 +141,22 @@ def end_abandoned(env: ContainerEnvironment, container: Container) -> None:
     paths = glob.glob(stem)
     if paths:
         abandoned = {read_pid(path) for path in paths if path.endswith(".pid")}
+        marks = _marks({os.path.splitext(path)[0] for path in paths})
         for pid in cgroup.processes(env.cgroups, container.cgroup) & abandoned:
             proc.kill_tree(pid)
-        marks = frozenset(mark for path in paths if (mark := marking.of_path(path)) is not None)
         marking.kill_marked(env.cgroups, container.cgroup, marks)
     for path in paths:
         os.unlink(path)
+
+
+def _marks(stems: Iterable[str]) -> dict[int, int]:
+    """The marks of execs, each with the start of its command; 0 when that has ended, or has not begun."""
+    found = {}
+    for stem in stems:
+        pid = read_pid(f"{stem}.pid")
+        if (mark := marking.of_path(stem)) is not None:
+            found[mark] = (proc.start_time(pid) if pid is not None else None) or 0
+    return found
 
 
 def write_process(
@@ -147,8 +171,6 @@ def write_process(
     with open(spec_path, "rb") as file:
         process: dict[str, Any] = msgspec.json.decode(file.read())["process"]
     process["args"] = list(command)
-    if (mark := marking.of_path(path)) is not None:
-        process["rlimits"] = [*process.get("rlimits", ()), marking.oci_limit(mark)]
     process["terminal"] = terminal
     if size is not None:
         process["consoleSize"] = {"width": size.width, "height": size.height}

@@ -1,6 +1,7 @@
-"""The VOLUMEs of an image's config: directories that a container may write to, even when its root is read-only.
+"""Directories that are made in a container's root before anything runs there.
 
-They are directories of the container's own root, with what the image has there, and go with it. One that the image
+Most are the VOLUMEs of the image's config: a container may write to them even when its root is read-only. They are
+directories of the container's own root, with what the image has there, and go with it. One that the image
 lacks is made; below a read-only root each is bound over itself, writable. A mount of the request takes its place.
 
 Called by `creation`, with a root that nothing runs in yet. Paths come from the image: they are followed inside the
@@ -9,6 +10,7 @@ root alone.
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 
@@ -17,6 +19,8 @@ from podwright.linux import openat2
 from podwright.runtime.model.container import Mount
 
 LIMIT = 1000
+# Of a path through something else, through links in a circle, and through links that make it too long.
+NO_DIRECTORY = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 KERNELS = ("/proc", "/sys", "/dev")  # what is mounted there in every container is not an image's to replace
 
 
@@ -42,24 +46,44 @@ def make(rootfs: str, paths: tuple[str, ...], owner: tuple[int, int]) -> tuple[M
     with openat2.opened_root(rootfs) as root:
         for path in paths:
             try:
-                _make(root, path, owner)
+                openat2.make_directories_in_root(root, path, owner)
                 mounts.append(Mount(container_path=path, host_path=openat2.path_in_root(rootfs, path)))
-            except (FileExistsError, NotADirectoryError) as failure:
+            except OSError as failure:
+                if failure.errno not in NO_DIRECTORY:
+                    raise
                 raise InvalidArgument(f"the image's volume {path[:200]} is no directory in it") from failure
     return tuple(mounts)
 
 
-def _make(root: int, path: str, owner: tuple[int, int]) -> None:
-    """One directory with those above it. Raises OSError."""
-    flags = os.O_PATH | os.O_DIRECTORY
+def make_mount_points(rootfs: str, mounts: tuple[Mount, ...], owner: tuple[int, int]) -> None:
+    """Make the directories that mounts need at the ends of links of the image to nothing. Blocks.
+
+    crun follows such a link to make a file, but no directory (1.8). All other mount points are the runtime's to make:
+    some of them lie on other mounts. Raises InvalidArgument when a link's end cannot be a directory.
+    """
+    places = [posixpath.normpath(mount.container_path) for mount in mounts]
+    with openat2.opened_root(rootfs) as root:
+        for mount, place in zip(mounts, places, strict=True):
+            if _is_kernels(place) or any(place.startswith(f"{other}/") for other in places):
+                continue
+            directory = place if os.path.isdir(mount.host_path) else posixpath.dirname(place)
+            if not _is_dangling(root, directory):
+                continue
+            try:
+                openat2.make_directories_in_root(root, directory, owner)
+            except OSError as failure:
+                if failure.errno not in NO_DIRECTORY:
+                    raise
+                raise InvalidArgument(
+                    f"mount {place[:200]}: the image has a link there, and no directory can be made at its end"
+                ) from failure
+
+
+def _is_dangling(root: int, path: str) -> bool:
+    """No for what is no directory either: the runtime says so."""
     try:
-        os.close(openat2.open_in_root(root, path, flags))
-    except FileNotFoundError:
-        above, name = posixpath.split(path)
-        _make(root, above, owner)
-        folder = openat2.open_in_root(root, above, flags)
-        try:
-            os.mkdir(name, 0o755, dir_fd=folder)
-            os.chown(name, *owner, dir_fd=folder, follow_symlinks=False)
-        finally:
-            os.close(folder)
+        return openat2.has_dangling_link(root, path)
+    except OSError as failure:
+        if failure.errno not in NO_DIRECTORY:
+            raise
+        return False

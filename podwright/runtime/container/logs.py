@@ -33,18 +33,36 @@ def path_of(directory: str, log_path: str) -> str:
     if not directory or not log_path:
         return ""
     path = f"{directory.rstrip('/')}/{log_path}"
-    if ":" in path:
-        raise InvalidArgument(f"log_path {path[:200]!r} holds a colon, at which the monitor would cut it off")
+    if ":" in os.path.basename(path):
+        raise InvalidArgument(f"log_path {path[:200]!r}: the file's name holds a colon, at which conmon cuts it off")
     return path
 
 
-def prepare(log_path: str) -> None:
+def conmon_path(bundle: str, log_path: str) -> str:
+    """The path of a log as conmon gets it, which cuts paths off at a colon: through `prepare`'s link, if need be."""
+    return f"{bundle}/log/{os.path.basename(log_path)}" if ":" in log_path else log_path
+
+
+def prepare(bundle: str, log_path: str) -> None:
+    """Make the file with its directories before conmon starts, and the link to the directory that `conmon_path` needs.
+
+    Raises as `make` does.
+    """
+    if not log_path:
+        return
+    make(log_path)
+    if conmon_path(bundle, log_path) != log_path:
+        link = f"{bundle}/log"
+        with contextlib.suppress(FileNotFoundError):  # of a start that a crash interrupted
+            os.unlink(link)
+        os.symlink(os.path.dirname(log_path), link)
+
+
+def make(log_path: str) -> None:
     """Make the file with its directories; a link in its place is removed, wherever it leads.
 
     Raises FailedPrecondition, and OSError when the disk is full.
     """
-    if not log_path:
-        return
     try:
         os.makedirs(os.path.dirname(log_path), mode=0o755, exist_ok=True)
         if os.path.islink(log_path):
@@ -71,7 +89,7 @@ async def reopen(bundle: str, container: Container) -> None:
         return
     if os.path.isdir(path):
         raise FailedPrecondition(f"log {path} is not a file")
-    prepare(f"{path}.tmp")
+    make(f"{path}.tmp")
     try:
         control = os.open(f"{bundle}/ctl", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as failure:

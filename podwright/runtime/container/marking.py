@@ -1,67 +1,69 @@
 """Knowing the processes of one exec among all in its container, whatever they do to get away from their parents.
 
 setsid and double forks leave neither session nor ancestry to go by, environments can be emptied, and a cgroup for
-each exec would cost as much as the exec. But every process inherits its resource limits, and one of them does nothing
-where nobody has real-time scheduling with a limit: RLIMIT_RTTIME, unlimited as a rule. A number of microseconds that
-no process lives to see (146,000 years and more) is as good as unlimited, and as a number of its own it is a mark that
-an unprivileged process cannot take off. Both crun and runc set the limits of an exec's process spec.
+each exec would cost as much as the exec. But every process inherits its timer slack, the number of nanoseconds by
+which the kernel may delay its timers to join them with others: 50,000 unless somebody sets another. Some thousands
+less cannot be felt, and as a number of its own it is a mark that no program has by chance: the daemon sets it on the
+OCI runtime (`process.Command`), and all that the runtime starts has it.
 
-What does not hold: a process may lower the limit further, which nobody does. An OCI runtime that ignores limits is
-why `proc.kill_tree` is used besides.
+What does not hold: a process may set another slack (prctl(2), PR_SET_TIMERSLACK), which few do. `proc.kill_tree` is
+used besides. And there are 39,600 marks only: what an exec has left behind may have the same one as a much later exec,
+so a mark counts only on processes that are no older than the exec.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
+import secrets
 import signal
 import time
-from typing import Any
+from collections.abc import Mapping
 
-from podwright.linux import cgroup
+from podwright.linux import cgroup, proc
 from podwright.linux.cgroup import CgroupHost
 
-BASE_US = 1 << 62
-TOKEN = re.compile(r"exec-([0-9a-f]{15})")
-LIMIT_LINE = b"Max realtime timeout "
+LEAST_NS, USUAL_NS = 10_000, 50_000
 POLL_S = 0.002
+TOKEN = re.compile(r"exec-([0-9a-f]{4})-")
+BLOCK_NS = 100  # no multiple of it is a mark: people choose such
+MARKS = (USUAL_NS - LEAST_NS) // BLOCK_NS * (BLOCK_NS - 1)
+_numbers = itertools.count(secrets.randbelow(MARKS))
+
+
+def new_token() -> str:
+    """What the names of a new exec's files begin with. All marks are used before one is used again."""
+    blocks, rest = divmod(next(_numbers) % MARKS, BLOCK_NS - 1)
+    mark = LEAST_NS + blocks * BLOCK_NS + 1 + rest
+    return f"exec-{mark:04x}-{secrets.token_hex(8)}"
 
 
 def of_path(path: str) -> int | None:
     """The mark of the exec whose file this is, by the token in its name; None when it is no exec's file."""
     found = TOKEN.match(os.path.basename(path))
-    return BASE_US + int(found[1], 16) if found else None
-
-
-def oci_limit(mark: int) -> dict[str, Any]:
-    """The mark as an entry of an OCI process's `rlimits`."""
-    return {"type": "RLIMIT_RTTIME", "soft": mark, "hard": mark}
-
-
-def mark_in(limits: bytes) -> int | None:
-    """The mark in the text of a /proc/PID/limits; None for processes of no exec."""
-    line = limits.partition(LIMIT_LINE)[2].partition(b"\n")[0].split()
-    value = int(line[0]) if line and line[0].isdigit() else 0
-    return value if value >= BASE_US else None
+    return int(found[1], 16) if found else None
 
 
 def mark_of(pid: int) -> int | None:
     """The mark of a process; None when it has none or is gone."""
     try:
-        with open(f"/proc/{pid}/limits", "rb") as file:
-            return mark_in(file.read())
-    except OSError:
+        with open(f"/proc/{pid}/timerslack_ns", "rb") as file:
+            slack_ns = int(file.read())
+    except (OSError, ValueError):
         return None
+    return slack_ns if LEAST_NS < slack_ns < USUAL_NS and slack_ns % BLOCK_NS else None
 
 
-def kill_marked(host: CgroupHost, path: str, marks: frozenset[int], timeout_s: float = 1.0) -> bool:
+def kill_marked(host: CgroupHost, path: str, marks: Mapping[int, int], timeout_s: float = 1.0) -> bool:
     """SIGKILL every process in a container's cgroup that has one of the marks, until there is none.
 
-    False when `timeout_s` was not enough. Blocks.
+    `marks` has for each when its exec's command started, as `linux.proc` tells it, or 0: processes older than that
+    are another's. False when `timeout_s` was not enough. Blocks.
     """
     deadline = time.monotonic() + timeout_s
-    while found := [pid for pid in cgroup.processes(host, path) if mark_of(pid) in marks]:
+    while found := [pid for pid in cgroup.processes(host, path) if _belongs(pid, marks)]:
         for number in (signal.SIGSTOP, signal.SIGKILL):  # all stand still before the first one dies
             for pid in found:
                 with contextlib.suppress(ProcessLookupError):
@@ -70,3 +72,8 @@ def kill_marked(host: CgroupHost, path: str, marks: frozenset[int], timeout_s: f
             return False
         time.sleep(POLL_S)
     return True
+
+
+def _belongs(pid: int, marks: Mapping[int, int]) -> bool:
+    mark = mark_of(pid)
+    return mark is not None and mark in marks and (proc.start_time(pid) or 0) >= marks[mark]

@@ -6,14 +6,13 @@ Blocking calls: the service runs them in a thread. `unmake` undoes any part of `
 from __future__ import annotations
 
 import os
-import shutil
-import stat
 from dataclasses import dataclass
 
 from podwright.linux import mount, openat2
-from podwright.linux.files import make_private
-from podwright.runtime.container import staging
+from podwright.linux.files import make_private, remove_tree
+from podwright.runtime.container import image_mounts, staging
 from podwright.runtime.container.paths import ContainerPaths
+from podwright.runtime.image.trees import ImageTree
 
 PASSWD_LIMIT_BYTES = 4 * 1024 * 1024
 
@@ -27,28 +26,23 @@ class Kept:
 
 
 def make(
-    paths: ContainerPaths, lower: tuple[str, ...], *, group: int = 0, label: str = "", kept: Kept | None = None
+    paths: ContainerPaths, image: ImageTree, *, group: int = 0, label: str = "", kept: Kept | None = None
 ) -> None:
-    """Create the directories and mount the root over the image's layers (top first). Raises OSError.
+    """Create the directories and mount the root over the image's layers. Raises OSError.
 
     `group` is the host's id of the pod's root group, `label` what SELinux sees on the root's files.
     """
     make_private(paths.bundle, group=group)
     os.mkdir(paths.rootfs, 0o711)
     os.makedirs(paths.storage, mode=0o711)
+    os.makedirs(paths.exits, mode=0o700)
     if kept is not None:
         os.rename(kept.upper, paths.upper)
         os.rename(kept.images, paths.checkpoint)
     else:
         os.mkdir(paths.upper, 0o711)
     os.mkdir(paths.work, 0o700)
-    # The merged root has the upper directory's owner and mode: they must be the image's.
-    top = os.stat(lower[0])
-    os.chown(paths.upper, top.st_uid, top.st_gid)
-    os.chmod(paths.upper, stat.S_IMODE(top.st_mode))
-    mount.mount_overlay(
-        mount.Overlay(target=paths.rootfs, lower=lower, upper=paths.upper, work=paths.work, label=label)
-    )
+    image_mounts.mount_writable(image, paths.rootfs, upper=paths.upper, work=paths.work, label=label)
 
 
 def is_whole(paths: ContainerPaths) -> bool:
@@ -61,9 +55,9 @@ def unmake(paths: ContainerPaths) -> None:
     staging.clear(paths)
     for target in (paths.rootfs, *_volumes(paths)):
         mount.unmount(target)
-    for directory in (paths.bundle, paths.storage):
+    for directory in (paths.bundle, paths.storage, paths.exits):
         if os.path.isdir(directory):
-            shutil.rmtree(directory)
+            remove_tree(directory)
 
 
 def _volumes(paths: ContainerPaths) -> list[str]:

@@ -10,7 +10,7 @@ import msgspec
 
 from podwright.errors import DeadlineExceeded, PodwrightError
 from podwright.process import Process
-from podwright.runtime.container import executing, exits, place, staging
+from podwright.runtime.container import executing, exit_directories, exits, place, staging
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.running import Runner
 from podwright.runtime.handlers.oci import OciHandler, RuntimeStatus
@@ -132,3 +132,6 @@ async def _remove_orphans(env: ContainerEnvironment) -> None:
             if env.store.find(name) is None:
                 log.warning("removing an unknown container's directory: id=%s", name[:12])
                 await asyncio.to_thread(place.unmake, env.paths(ContainerId(name)))
+    for name in exit_directories.names(env.state):
+        if env.store.find(name) is None:
+            await asyncio.to_thread(place.unmake, env.paths(ContainerId(name)))

@@ -17,12 +17,13 @@ import time
 import msgspec
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unknown
-from podwright.linux import cgroup, proc
+from podwright.linux import cgroup, memory_kills, proc
 from podwright.linux.files import check_space
 from podwright.process import Process
-from podwright.runtime.container import exits, logs, staging, targets
+from podwright.runtime.container import exits, first_process, logs, staging, targets
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.handlers import conmon
+from podwright.runtime.insisting import insist
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
@@ -50,13 +51,14 @@ class Runner:
         handler = self._env.handler_of(container)
         try:
             targets.check(self._env, container)
-            logs.prepare(container.log_path)
+            logs.prepare(self._env.paths(container.id).bundle, container.log_path)
             async with staging.ready(self._env.paths(container.id), self._env.sandboxes.builder.users):
                 with Step(f"{handler.name} create"):
                     started = await handler.create(
                         self._env.monitored(container),
                         lambda monitor, when: self._note_monitor(container.id, monitor, when),
                     )
+            first_process.set_up(self._env, container, started.pid)
             if not container.is_restored:
                 with Step(f"{handler.name} start"):
                     await handler.start(container.id, self._env.paths(container.id).bundle)
@@ -102,33 +104,45 @@ class Runner:
     def watch(self, container: Container, monitor: Process | None) -> None:
         """See to it that the end of a RUNNING container is recorded; None: the monitor has ended already."""
         self._watches[container.id] = asyncio.create_task(
-            self._record_exit(container.id, monitor), name=f"watch {container.id[:12]}"
+            self._watch(container.id, monitor), name=f"watch {container.id[:12]}"
         )
+
+    async def _watch(self, container_id: ContainerId, monitor: Process | None) -> None:
+        what = f"recording the end of container {container_id[:12]}"
+        await insist(lambda: self._record_exit(container_id, monitor), what)
+        self._watches.pop(container_id, None)
 
     async def _record_exit(self, container_id: ContainerId, monitor: Process | None) -> None:
         env = self._env
-        container = env.store.get(container_id)
+        container = env.store.find(container_id)
+        if container is None:
+            return
         if container.config.security.namespaces.pid in SHARED_PID_MODES:
             await self._end_orphans(container, monitor)
         if monitor is not None:
             await monitor.wait()
-        monitored = env.monitored(container)
-        kills = cgroup.oom_kills(env.cgroups, container.cgroup)
-        oom_killed = exits.had_oom_kill(kills, conmon.oom_file(monitored))
-        end = exits.read(conmon.exit_file(monitored), oom_killed=oom_killed, now=env.store.now())
+        end = exits.read(conmon.exit_file(env.monitored(container)), now=env.store.now())
+        end = exits.judge(end, container.pid, await self._memory_kills(container))
         if end.reason == exits.UNKNOWN:  # without its monitor, even the first process may have gone on
             await asyncio.to_thread(cgroup.kill_all, env.cgroups, container.cgroup)
         env.store.observe(
             msgspec.structs.replace(
-                env.store.get(container_id),
+                env.store.get(container_id),  # its limits may have changed since
                 state=ContainerState.EXITED,
                 finished_at=max(end.finished_at, container.started_at),
                 exit_code=end.code,
                 reason=end.reason,
+                message=end.message,
             )
         )
-        self._watches.pop(container_id, None)
         log.info("container has exited: id=%s code=%d reason=%s", container_id[:12], end.code, end.reason)
+
+    async def _memory_kills(self, container: Container) -> exits.MemoryKills:
+        """The kernel's log is read only when there was a kill, or nobody counts them any more."""
+        counters = memory_kills.counters(self._env.cgroups, container.cgroup)
+        looks = counters is None or counters.processes
+        victims = await asyncio.to_thread(memory_kills.victims, container.cgroup) if looks else ()
+        return exits.memory_kills(counters, victims, conmon.oom_file(self._env.monitored(container)))
 
     async def _end_orphans(self, container: Container, monitor: Process | None) -> None:
         """Without a PID namespace of its own, processes outlive the first one: they go as soon as that has ended.

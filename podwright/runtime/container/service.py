@@ -14,7 +14,7 @@ from podwright.linux.cgroup import CgroupHost
 from podwright.process import Completed
 from podwright.runtime import config as configuration
 from podwright.runtime.cdi import Cdi
-from podwright.runtime.container import creation, exec_stream, executing, logs, recovery, validate
+from podwright.runtime.container import creation, exec_stream, executing, exit_directories, logs, recovery, validate
 from podwright.runtime.container.attaching import AttachedClient, Attachments
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.exec_stream import RunningCommand
@@ -244,7 +244,8 @@ class ContainerService:
         await _all(self.remove(container.id) for container in self.in_sandbox(sandbox_id))
 
     async def reconcile(self, *, rebooted: bool = False) -> None:
-        """At start, after the sandboxes: see `recovery`."""
+        """At start, after the sandboxes: see `recovery`. Raises OSError."""
+        exit_directories.open_place(self._env.state)
         self._resumed = await recovery.reconcile(self._env, self._runner, rebooted=rebooted)
 
     async def close(self, timeout_s: float) -> None:
@@ -255,6 +256,7 @@ class ContainerService:
         await self._freezer.settle(timeout_s)
         await self._attachments.close()
         self._runner.close()
+        exit_directories.close_place(self._env.state)
 
 
 def _starts_once(container: Container, *, removing: bool) -> FailedPrecondition:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import itertools
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -25,6 +24,7 @@ from podwright.linux import detached, mount
 from podwright.linux.files import make_private, write_new
 from podwright.runtime.container.paths import ContainerPaths
 from podwright.runtime.container.volumes import Held
+from podwright.runtime.image.trees import ImageTree
 from podwright.runtime.model.base import NamespaceMode, UserNamespace, Value
 from podwright.runtime.model.container import Mount, Propagation
 from podwright.runtime.model.sandbox import Sandbox
@@ -140,20 +140,21 @@ def mapped_layers(paths: ContainerPaths, held: Held, user_namespace: str) -> Ite
     if not user_namespace:
         yield held
         return
-    below = os.path.commonpath([*held.root, *itertools.chain.from_iterable(held.volumes)])
+    below = os.path.commonpath([layer for image in (held.root, *held.volumes) for layer in image.layers])
     target = f"{paths.staging}/layers"
     _make_folder(paths)
     os.mkdir(target, 0o700)
 
-    def moved(layers: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(target + layer.removeprefix(below) for layer in layers)
+    def moved(image: ImageTree) -> ImageTree:
+        there = [target + layer.removeprefix(below) for layer in (image.root, *image.layers)]
+        return ImageTree(root=there[0], layers=tuple(there[1:]))
 
     try:
         with contextlib.ExitStack() as stack:
             tree = stack.enter_context(detached.cloned(below, recursive=False))
             detached.map_ids(tree, _opened(stack, user_namespace))
             detached.attach(tree, target)
-        yield Held(moved(held.root), tuple(moved(layers) for layers in held.volumes))
+        yield Held(moved(held.root), tuple(map(moved, held.volumes)))
     finally:
         clear(paths)
 

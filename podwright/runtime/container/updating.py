@@ -127,7 +127,7 @@ def _replace(path: str, document: bytes) -> None:
 def _check_memory(env: ContainerEnvironment, container: Container, limits: Resources) -> None:
     """Raises FailedPrecondition: the kernel would kill to come below a new limit, which nobody who resizes wants."""
     limit, current = limits.memory_limit_bytes, container.resources.memory_limit_bytes
-    if not limit or (current and limit >= current):
+    if limit <= 0 or 0 < current <= limit:
         return
     held = cgroup.memory_held_bytes(env.cgroups, container.cgroup)
     if held is not None and held > limit:

@@ -17,13 +17,13 @@ from typing import NamedTuple
 import msgspec
 
 from podwright.errors import PodwrightError, Unknown
-from podwright.linux import mount, openat2
+from podwright.linux import openat2
+from podwright.runtime.container import image_mounts
 from podwright.runtime.container.paths import ContainerPaths
 from podwright.runtime.image import ImageService
+from podwright.runtime.image.trees import ImageTree
 from podwright.runtime.model.container import Container, ContainerConfig, Mount, Propagation
 from podwright.runtime.model.ids import ImageId
-
-Layers = tuple[str, ...]  # directories, top first, as an overlay wants them
 
 
 def failed(name: str, wanted: Mount, why: str) -> Unknown:
@@ -61,10 +61,10 @@ def find(images: ImageService, config: ContainerConfig) -> tuple[ImageId, ...]:
 
 
 class Held(NamedTuple):
-    """The layers that a container keeps: those of its root, and those of each image volume."""
+    """The image trees that a container keeps: that of its root, and that of each image volume."""
 
-    root: Layers
-    volumes: tuple[Layers, ...]
+    root: ImageTree
+    volumes: tuple[ImageTree, ...]
 
 
 def hold(images: ImageService, container: Container) -> Held:
@@ -74,7 +74,7 @@ def hold(images: ImageService, container: Container) -> Held:
 
 
 def mount_all(
-    paths: ContainerPaths, config: ContainerConfig, held: Iterable[Layers], *, label: str = ""
+    paths: ContainerPaths, config: ContainerConfig, held: Iterable[ImageTree], *, label: str = ""
 ) -> ContainerConfig:
     """Mount the image volumes; the config with the place of each as a host path. Blocks. Raises Unknown.
 
@@ -87,9 +87,9 @@ def mount_all(
         if wanted.image is None:
             mounts.append(wanted)
             continue
-        number, layers = next(volumes)
+        number, image = next(volumes)
         try:
-            target = _mount(paths, number, layers, label)
+            target = _mount(paths, number, image, label)
             source = _inside(target, wanted.image_sub_path)
         except OSError as failure:
             raise failed(config.name, wanted, _reason(wanted, failure)) from failure
@@ -97,13 +97,11 @@ def mount_all(
     return msgspec.structs.replace(config, mounts=tuple(mounts))
 
 
-def _mount(paths: ContainerPaths, number: int, layers: Layers, label: str) -> str:
-    target, nothing = f"{paths.volumes}/{number}", f"{paths.volumes}/nothing"
-    for folder in (target, nothing):
+def _mount(paths: ContainerPaths, number: int, image: ImageTree, label: str) -> str:
+    target, top = f"{paths.volumes}/{number}", f"{paths.volumes}/root{number}"
+    for folder in (target, top):
         os.makedirs(folder, mode=0o711, exist_ok=True)
-    # Without an upper directory, overlayfs wants two lower ones.
-    lower = layers if len(layers) > 1 else (*layers, nothing)
-    mount.mount_overlay(mount.Overlay(target=target, lower=lower, label=label))
+    image_mounts.mount_readonly(image, target, top=top, label=label)
     return target
 
 

@@ -10,11 +10,16 @@ import json
 from dataclasses import dataclass
 
 SYNC_FD = 3
+# GLib refuses an argument that is not text in the locale. Names and paths are UTF-8 (RFC 3629, as protobuf demands).
+LOCALE = "C.UTF-8"
+COMPLAINT_LIMIT = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitored:
-    """A container for conmon to create: `directory` is the bundle, where its exit file, fifos and socket go too.
+    """A container for conmon to create: `directory` is the bundle, where its fifos and socket go too.
+
+    `exits` is the directory for its exit file, and for what tells of memory kills.
 
     An empty `log_path` throws the output away. With `images` of CRIU, it goes on where they were made, at once;
     `criu_directory` is where the runtime looks for CRIU first.
@@ -23,6 +28,7 @@ class Monitored:
     id: str
     name: str
     directory: str
+    exits: str
     log_path: str = ""
     terminal: bool = False
     stdin: bool = False
@@ -33,7 +39,10 @@ class Monitored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateReply:
-    """What conmon says after the runtime's create: the container's PID, or why there is none."""
+    """What conmon says after the runtime's create: the container's PID, or why there is none.
+
+    `message` is empty when conmon gives no reason, or ends without an answer.
+    """
 
     pid: int
     message: str = ""
@@ -42,7 +51,10 @@ class CreateReply:
 def command_line(
     conmon: str, runtime: tuple[str, ...], container: Monitored, *, options: frozenset[str], systemd_cgroup: bool
 ) -> tuple[str, ...]:
-    """conmon's argv. `runtime` is the OCI runtime with its global arguments; `options` what this conmon knows."""
+    """conmon's argv. `runtime` is the launcher and the OCI runtime with its global arguments.
+
+    `options` are those that this conmon knows.
+    """
     binary, *arguments = runtime
     argv = [
         conmon,
@@ -55,11 +67,11 @@ def command_line(
         *(f"--runtime-arg={argument}" for argument in arguments),
         *("--bundle", container.directory),
         *("--container-pidfile", f"{container.directory}/pidfile"),
-        *("--exit-dir", container.directory),
-        *("--persist-dir", container.directory),
+        *("--exit-dir", container.exits),
+        *("--persist-dir", container.exits),
         "--full-attach",
         *("--log-level", "error"),
-        *("--log-path", f"k8s-file:{container.log_path or '/dev/null'}"),
+        *("--log-path", f"k8s-file:{container.log_path}" if container.log_path else "none"),
     ]
     if systemd_cgroup:
         argv.append("--systemd-cgroup")
@@ -78,12 +90,12 @@ def command_line(
 
 def exit_file(container: Monitored) -> str:
     """Where conmon leaves the exit code."""
-    return f"{container.directory}/{container.id}"
+    return f"{container.exits}/{container.id}"
 
 
 def oom_file(container: Monitored) -> str:
     """What conmon leaves when the kernel tells it of a memory kill."""
-    return f"{container.directory}/oom"
+    return f"{container.exits}/oom"
 
 
 def parse_reply(line: bytes) -> CreateReply:
@@ -92,7 +104,14 @@ def parse_reply(line: bytes) -> CreateReply:
         reply = json.loads(line)
         return CreateReply(pid=int(reply.get("data", reply.get("pid", -1))), message=str(reply.get("message", "")))
     except (ValueError, TypeError, AttributeError):
-        return CreateReply(pid=-1, message=line.decode(errors="replace").strip() or "the monitor ended without a word")
+        return CreateReply(pid=-1, message=line.decode(errors="replace").strip())
+
+
+def complaint(stderr: bytes | bytearray) -> str:
+    """What conmon wrote to stderr, as the end of an error's message; empty when it wrote nothing."""
+    text = stderr.decode(errors="replace")[:COMPLAINT_LIMIT]
+    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return f" (conmon: {line})" if line else ""
 
 
 def parse_exit_file(text: str) -> int:

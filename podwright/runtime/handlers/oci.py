@@ -7,6 +7,8 @@ the daemon is in the bundle directory, in the runtime's own state, and in the ca
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -18,12 +20,13 @@ from typing import Any
 from podwright.errors import DeadlineExceeded, Unknown
 from podwright.linux import proc
 from podwright.linux.sealed import SealedProgram
-from podwright.process import Command, Completed, Process, ProcessRunner, read_line, search_path
+from podwright.process import Command, Completed, OutputPipe, Process, ProcessRunner, read_line, search_path
 from podwright.runtime.handlers import conmon
 from podwright.runtime.handlers.conmon import Monitored
 from podwright.runtime.handlers.filters import CompiledFilters
 
 REPLY_LIMIT_BYTES = 65536
+CONMON_END_S = 2.0  # from its answer to its end, when it could not create
 RUNC_RECORD = re.compile(r'level=\w+ msg="((?:[^"\\]|\\.)*)"')
 # Below these no container starts: measured with crun 1.8 (256 KiB is enough, 128 is not) and runc 1.1 (4 MiB, 2).
 CRUN_FLOOR_BYTES, OTHER_FLOOR_BYTES = 256 * 1024, 4 * 1024 * 1024
@@ -49,6 +52,32 @@ class RuntimeStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exec:
+    """A process to be started in a container that runs.
+
+    `stem` is what the paths of its two files start with. `owner` is the user and the group, on the host, that it runs
+    as. `oom_score_adj` is the container's: crun leaves an exec with what crun itself has. All that descends from it
+    has `mark` as its timer slack: see `container.marking`.
+    """
+
+    container_id: str
+    stem: str
+    owner: tuple[int, int]
+    oom_score_adj: int
+    mark: int | None
+
+    @property
+    def process_file(self) -> str:
+        """Where its OCI process spec is."""
+        return f"{self.stem}.json"
+
+    @property
+    def pid_file(self) -> str:
+        """Where the runtime writes its PID when it runs; it stays until the exec's files are removed."""
+        return f"{self.stem}.pid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Programs:
     """What a handler runs: absolute paths, and what is known of the programs there."""
 
@@ -57,6 +86,7 @@ class Programs:
     conmon: str
     conmon_options: frozenset[str]  # the long options that this conmon has
     sealed: SealedProgram | None = None  # the runtime, if it is to be run from a sealed copy
+    launcher: tuple[str, ...] = ()  # what stands before the runtime in the argv that conmon executes
 
     @property
     def is_crun(self) -> bool:
@@ -110,62 +140,68 @@ class OciHandler:
         happens. Raises Unknown with the runtime's words when it refuses (a missing program among them), and
         DeadlineExceeded when it hangs; the monitor is gone then.
         """
-        monitor, reader = self._spawn_monitor(container)
+        monitor, reader, errors = self._spawn_monitor(container)
         try:
             start_time = proc.start_time(monitor.pid) or 0
             spawned(monitor, start_time)
-            reply = await self._reply(container, reader)
+            reply = await self._reply(container, reader, errors)
         except BaseException:
             monitor.kill_group()
             raise
         finally:
             os.close(reader)
+            errors.close()  # conmon ignores SIGPIPE, and runs on
         if self._programs.is_crun:
             self._filters.learn(f"{container.directory}/config.json", f"{self._state}/{container.id}/seccomp.bpf")
         return Started(pid=reply.pid, monitor=monitor, monitor_start_time=start_time)
 
-    async def _reply(self, container: Monitored, reader: int) -> conmon.CreateReply:
+    async def _reply(self, container: Monitored, reader: int, errors: OutputPipe) -> conmon.CreateReply:
         try:
             async with asyncio.timeout(self._timeout_s):
                 reply = conmon.parse_reply(await read_line(reader, REPLY_LIMIT_BYTES))
         except TimeoutError as late:
-            raise DeadlineExceeded(f"{self.name} create {container.id[:12]} hangs") from late
-        if reply.pid <= 0:
-            raise Unknown(f"{self.name} cannot create container {container.id[:12]}: {plain(reply.message)}")
-        return reply
+            raise DeadlineExceeded(
+                f"{self.name} create {container.id[:12]} hangs{conmon.complaint(errors.data)}"
+            ) from late
+        if reply.pid > 0:
+            return reply
+        await errors.ended(CONMON_END_S)
+        reason = plain(reply.message) if reply.message else "conmon gave no reason"
+        raise Unknown(
+            f"{self.name} cannot create container {container.id[:12]}: {reason}{conmon.complaint(errors.data)}"
+        )
 
-    def _spawn_monitor(self, container: Monitored) -> tuple[Process, int]:
-        """The monitor, and the pipe on which it will answer."""
+    def _spawn_monitor(self, container: Monitored) -> tuple[Process, int, OutputPipe]:
+        """The monitor, the pipe on which it will answer, and its stderr."""
         argv = conmon.command_line(
             self._programs.conmon,
-            self._argv,
+            (*self._programs.launcher, *self._argv),
             container,
             options=self._programs.conmon_options,
             systemd_cgroup=self._systemd_cgroup,
         )
         path = search_path(container.criu_directory)
-        env = {"PATH": path, "TZ": "UTC0", "_OCI_SYNCPIPE": str(conmon.SYNC_FD)}  # TZ: of the log's times
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        try:
-            command = Command(argv=argv, timeout_s=self._timeout_s, env=env, fds={conmon.SYNC_FD: writer})
-            return self._runner.start(command), reader
-        except BaseException:
-            os.close(reader)
-            raise
-        finally:
-            os.close(writer)
+        # TZ is for the times in the log.
+        env = {"PATH": path, "TZ": "UTC0", "LC_ALL": conmon.LOCALE, "_OCI_SYNCPIPE": str(conmon.SYNC_FD)}
+        with contextlib.ExitStack() as undo, contextlib.ExitStack() as child_ends:
+            reader, reply_end = _pipe(undo, child_ends)
+            errors_reader, errors_end = _pipe(undo, child_ends)
+            fds = {2: errors_end, conmon.SYNC_FD: reply_end}
+            monitor = self._runner.start(Command(argv=argv, timeout_s=self._timeout_s, env=env, fds=fds))
+            undo.pop_all()
+        return monitor, reader, OutputPipe(errors_reader, 2, REPLY_LIMIT_BYTES)
 
     async def run_detached(self, container_id: str, bundle: str) -> int:
-        """Run a container without a monitor or stdio; its PID. Raises Unknown with the runtime's words."""
+        """Run a container without a monitor; its PID. Raises Unknown with the runtime's words.
+
+        Its stdio are pipes that nobody has the other ends of once the runtime has ended.
+        """
         pid_file, log_file = f"{bundle}/pidfile", f"{bundle}/log"
         argv = (*self._argv, f"--log={log_file}", "run", "--detach", f"--pid-file={pid_file}")
-        # Given no pipe of ours, the container cannot hold one open.
-        with open("/dev/null", "r+b", buffering=0) as null:
-            fds = {0: null.fileno(), 1: null.fileno(), 2: null.fileno()}
-            command = Command(argv=(*argv, f"--bundle={bundle}", container_id), timeout_s=self._timeout_s, fds=fds)
-            completed = await self._runner.run(command)
+        argv = (*argv, f"--bundle={bundle}", container_id)
+        completed = await self._runner.run(Command(argv=argv, timeout_s=self._timeout_s, drain_s=0.0))
         if completed.returncode != 0:
-            words = read_text(log_file, REPLY_LIMIT_BYTES)
+            words = read_text(log_file, REPLY_LIMIT_BYTES) or completed.error_text()
             raise Unknown(f"{self.name} cannot run {container_id[:12]}: {plain(words)}")
         try:
             return int(read_text(pid_file, REPLY_LIMIT_BYTES))
@@ -198,26 +234,34 @@ class OciHandler:
         """Drop the runtime's state of a container that it cannot delete; processes and cgroup are the caller's."""
         shutil.rmtree(f"{self._state}/{container_id}", ignore_errors=True)
 
-    async def exec(self, container_id: str, process_file: str, pid_file: str, output_limit_bytes: int) -> Completed:
+    async def exec(self, wanted: Exec, output_limit_bytes: int) -> Completed:
         """Run a process in the container, its output collected; the caller bounds the time.
 
-        The return code is the process's. Its PID is in `pid_file` while it runs.
+        The return code is the process's. Its PID is in its file while it runs.
         """
-        argv = (*self._argv, "exec", f"--process={process_file}", f"--pid-file={pid_file}", container_id)
-        return await self._runner.run(Command(argv=argv, timeout_s=None, output_limit_bytes=output_limit_bytes))
+        command = self._exec_command(wanted)
+        return await self._runner.run(dataclasses.replace(command, output_limit_bytes=output_limit_bytes))
 
-    def start_exec(
-        self, container_id: str, process_file: str, pid_file: str, *, fds: Mapping[int, int], console: str = ""
-    ) -> Process:
-        """Start a process in the container with `fds` for stdio; its exit code is the runtime's, 128 + n for signals.
+    def start_exec(self, wanted: Exec, *, fds: Mapping[int, int], console: str = "") -> Process:
+        """Start a process in the container; its exit code is the runtime's, 128 + n for signals.
 
-        The PID is in `pid_file` from when the program runs; an end without it is a failure, told on descriptor 2.
+        `fds` has 0, 1 and 2, which no other process has or will have.
+        The PID is in its file from when the program runs; an end without it is a failure, told on descriptor 2.
         For a process with a terminal, `console` is the socket that the terminal's master is sent to; without it the
         runtime copies to and from a terminal of its caller's, which 0 and 1 have to be.
         """
         socket = (f"--console-socket={console}",) if console else ()
-        argv = (*self._argv, "exec", f"--process={process_file}", f"--pid-file={pid_file}", *socket, container_id)
-        return self._runner.start(Command(argv=argv, timeout_s=None, fds=fds))
+        return self._runner.start(dataclasses.replace(self._exec_command(wanted, *socket), fds=fds))
+
+    def _exec_command(self, wanted: Exec, *options: str) -> Command:
+        files = (f"--process={wanted.process_file}", f"--pid-file={wanted.pid_file}")
+        return Command(
+            argv=(*self._argv, "exec", *files, *options, wanted.container_id),
+            timeout_s=None,
+            owner=wanted.owner,
+            oom_score_adj=wanted.oom_score_adj,
+            timer_slack_ns=wanted.mark,
+        )
 
     @property
     def hands_over_terminal(self) -> bool:
@@ -268,6 +312,14 @@ class OciHandler:
             words = completed.error_text() or f"it ended with {completed.shell_code} and said nothing"
             raise Unknown(f"{self.name} {' '.join(arguments)}: {plain(words)}")
         return completed
+
+
+def _pipe(undo: contextlib.ExitStack, child_ends: contextlib.ExitStack) -> tuple[int, int]:
+    """A pipe from a child: (our end, which `undo` closes; the child's end)."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    undo.callback(os.close, reader)
+    child_ends.callback(os.close, writer)
+    return reader, writer
 
 
 def release_from_fifo(path: str) -> bool:

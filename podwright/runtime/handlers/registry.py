@@ -14,13 +14,16 @@ from podwright.linux import selinux
 from podwright.linux.sealed import SealedProgram
 from podwright.process import ProcessRunner, find_executable
 from podwright.runtime import config as configuration
-from podwright.runtime.handlers import probing
+from podwright.runtime.handlers import launcher, probing
 from podwright.runtime.handlers.oci import OciHandler, Programs
 from podwright.runtime.handlers.probing import Features
 
 log = logging.getLogger(__name__)
 
 PREFERENCE = ("crun", "runc")
+# The devices that a runtime makes have the modes that the spec says only without a umask. crun takes none by itself
+# since 1.14; with any, containers begin with 022. runc sees to its devices, and makes files that want a umask.
+OWN_UMASK, NO_UMASK = 0o022, 0
 PATIENCE_S = 2.0  # with programs that are asked what they can do; later answers are taken when they come
 COPY_THEMSELVES = frozenset({"crun", "runc"})  # see `linux.sealed`
 NO_PROGRAMS = Programs(runtime="crun", kind="", conmon="conmon", conmon_options=frozenset())
@@ -36,8 +39,11 @@ class Handlers:
         make: Callable[[str, Programs], OciHandler],
         *,
         state: str,
+        crun_launcher: tuple[str, ...] = (),
     ) -> None:
         """`default` is the name that an empty handler name means; below `state` the runtimes keep theirs.
+
+        `crun_launcher` takes the place of the launcher of those that turn out to be crun.
 
         Until `ask`, nothing is known of the programs but where they are.
         """
@@ -47,6 +53,7 @@ class Handlers:
         self._asking: set[asyncio.Task[None]] = set()
         self.default = default
         self.state = state
+        self._crun_launcher = crun_launcher
         self.features = dict.fromkeys(programs, Features())
 
     async def ask(self, runner: ProcessRunner) -> None:
@@ -74,7 +81,11 @@ class Handlers:
             copy = f"{os.path.dirname(self.state)}/programs/{name}/{os.path.basename(known.runtime)}"
             sealed = SealedProgram(known.runtime, copy)
         self._programs[name] = dataclasses.replace(
-            known, kind=told.kind, conmon_options=told.conmon_options, sealed=sealed
+            known,
+            kind=told.kind,
+            conmon_options=told.conmon_options,
+            sealed=sealed,
+            launcher=self._crun_launcher if told.kind == "crun" else known.launcher,
         )
         self._handlers[name] = self._make(name, self._programs[name])
         self.features[name] = told.features
@@ -118,7 +129,8 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
     default = config.default_handler or next((name for name in PREFERENCE if name in wanted), next(iter(wanted), ""))
     if default and default not in wanted:
         raise FailedPrecondition(f"default_handler {default!r} is not among the handlers {sorted(wanted)}")
-    programs = {name: _programs(name, settings) for name, settings in wanted.items()}
+    launchers = _launchers(f"{config.root}/launchers")
+    programs = {name: _programs(name, settings, launchers[OWN_UMASK]) for name, settings in wanted.items()}
     state = f"{config.state}/runtimes"
     os.makedirs(state, mode=0o700, exist_ok=True)
     make = functools.partial(
@@ -128,7 +140,7 @@ async def find_handlers(config: configuration.Config, runner: ProcessRunner) -> 
         timeout_s=config.containers.runtime_timeout_s,
         systemd_cgroup=config.containers.cgroup_driver == "systemd",
     )
-    handlers = Handlers(programs, default, make, state=state)
+    handlers = Handlers(programs, default, make, state=state, crun_launcher=launchers[NO_UMASK])
     await handlers.ask(runner)
     return handlers
 
@@ -138,10 +150,17 @@ def _tell_failure(asked: asyncio.Task[None]) -> None:
         log.warning("a handler's programs could not be asked: %s: %s", asked.get_name(), failure)
 
 
-def _programs(name: str, settings: configuration.Handler) -> Programs:
+def _launchers(folder: str) -> dict[int, tuple[str, ...]]:
+    """The launcher for each umask. Raises OSError."""
+    machine = os.uname().machine
+    masks = (OWN_UMASK, NO_UMASK)
+    return {mask: launcher.install(f"{folder}/{mask:03o}", umask=mask, machine=machine) for mask in masks}
+
+
+def _programs(name: str, settings: configuration.Handler, prefix: tuple[str, ...]) -> Programs:
     """The handler's programs, of which nothing is known yet. Raises FailedPrecondition when one is missing."""
     runtime, conmon = _program(settings.path or name), _program(settings.conmon)
-    return Programs(runtime=runtime, kind="", conmon=conmon, conmon_options=frozenset())
+    return Programs(runtime=runtime, kind="", conmon=conmon, conmon_options=frozenset(), launcher=prefix)
 
 
 def _program(name: str) -> str:

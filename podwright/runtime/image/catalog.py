@@ -23,9 +23,12 @@ from podwright.runtime.storage.layers import LayerStore
 from podwright.runtime.storage.layout import Listed
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Lease:
-    """What work in progress uses: digests of blobs, ids of layers. Registered before it is used."""
+    """What work in progress uses: digests of blobs, ids of layers. Registered before it is used.
+
+    Two that name the same are still two: each ends with its own work.
+    """
 
     blobs: set[str] = field(default_factory=set)
     layers: set[str] = field(default_factory=set)
@@ -152,7 +155,9 @@ class Catalog:
         """What the image takes here, compressed and unpacked: the kubelet reckons with it when it makes room."""
         blobs = {blob for target in targets.values() for blob in self._kept(target)}
         sizes = self.layers.disk_bytes()
-        return sum(self.blobs.size(blob) or 0 for blob in blobs) + sum(sizes.get(layer, 0) for layer in image.layers)
+        return sum(self.blobs.size(blob) or 0 for blob in blobs) + sum(
+            sizes.get(layer, 0) for layer in set(image.layers)
+        )
 
     def _kept(self, target: Target) -> tuple[str, ...]:
         return target.blobs if self._settings.keep_blobs else target.documents

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from podwright.errors import FailedPrecondition
+from podwright.runtime.model.base import id_of_text
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import Image, ImageConfig, hex_of
 from podwright.runtime.registry.manifest import TITLE, Descriptor, ImageDocument, Manifest, RunConfig
@@ -37,14 +38,14 @@ def image(manifest: Manifest, manifest_bytes: int, document: ImageDocument, laye
     """The image without its names. `layers` are the ids of the unpacked layers, from the base up."""
     run = config(document.config or RunConfig())
     user = run.user.partition(":")[0]
-    numeric = user.isascii() and user.isdigit()
+    uid = id_of_text(user)
     chain = chain_ids(document.rootfs.diff_ids or ())
     return Image(
         id=ImageId(manifest.config.digest),
         size_bytes=manifest_bytes + manifest.config.size + sum(layer.size for layer in manifest.layers),
         config=run,
-        uid=int(user) if numeric else None,
-        username="" if numeric else user,
+        uid=uid,
+        username=user if uid is None else "",
         layers=tuple(layers),
         chain_id=chain[-1] if chain else "",
         annotations=dict(manifest.annotations or {}),

@@ -97,13 +97,14 @@ class DocumentReader:
             return _Found((digest,), top, data)
         if not depth:
             raise FailedPrecondition(f"{name}: more than {NESTED_LIMIT} indexes inside an index")
-        below = await self._best_of(source, manifest.ranked(top.manifests, self._platforms, name), depth)
+        below = await self._best_of(source, name, manifest.ranked(top.manifests, self._platforms, name), depth)
         return _Found((digest, *below.path), below.manifest, below.data)
 
-    async def _best_of(self, source: Source, candidates: Iterable[Descriptor], depth: int) -> _Found:
-        """The first candidate, but for indexes in which nothing fits."""
+    async def _best_of(self, source: Source, name: str, candidates: Iterable[Descriptor], depth: int) -> _Found:
+        """The first candidate of the index called `name`, but for indexes in which nothing fits."""
         misses: list[NoPlatform] = []
         for entry in candidates:
+            manifest.check(entry, name)
             data, media_type = await self._stored(source, entry.digest) or await self._fetched(source, entry.digest)
             _check_size(entry, data, source.name(entry.digest))
             try:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from podwright.errors import FailedPrecondition, ResourceExhausted
+from podwright.errors import FailedPrecondition, NotFound, ResourceExhausted
 from podwright.runtime.image.progress import LayerProgress
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.manifest import Descriptor
@@ -97,6 +97,14 @@ class LayerFetcher:
         try:
             async with lock:
                 yield
+        except NotFound as failure:
+            if not descriptor.is_foreign:
+                raise
+            raise FailedPrecondition(
+                f"{image}: layer {descriptor.digest} is of the type {descriptor.media_type}, which registries need not"
+                f" hold: {failure.message}",
+                hint="get the image from a registry that holds it, or push it with its layers to one of your own",
+            ) from failure
         except (FailedPrecondition, ResourceExhausted) as failure:
             message = f"{image}: layer {descriptor.digest}: {failure.message}"
             raise type(failure)(message, hint=failure.hint) from failure
@@ -114,22 +122,21 @@ class LayerFetcher:
         return there
 
     async def _until_right(
-        self, client: Client | None, descriptor: Descriptor, bring: Callable[[Client, list[str]], Awaitable[Result]]
+        self, client: Client | None, descriptor: Descriptor, bring: Callable[[Client], Awaitable[Result]]
     ) -> Result:
         """What `bring` returns, from other servers as long as the bytes are wrong."""
         if client is None:
             raise FailedPrecondition("its blob is not in the store")
-        used: list[str] = []
         while True:
             try:
-                return await bring(client, used)
+                return await bring(client)
             except DigestMismatch:
-                if not client.distrust(descriptor.digest, used):
+                if not client.distrust(descriptor.digest):
                     raise
 
-    async def _store(self, descriptor: Descriptor, progress: LayerProgress, client: Client, used: list[str]) -> None:
+    async def _store(self, descriptor: Descriptor, progress: LayerProgress, client: Client) -> None:
         with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
-            await self._download(client, descriptor, _Sink(ingest, marks, progress), used)
+            await self._download(client, descriptor, _Sink(ingest, marks, progress))
 
     async def _unpack_stored(self, wanted: Wanted) -> str:
         descriptor = wanted.descriptor
@@ -138,11 +145,11 @@ class LayerFetcher:
             async with self._layers.unpacked(fd, marks, descriptor.size, wanted.diff_id) as unpacked:
                 return await self._keep(unpacked, wanted)
 
-    async def _download_and_unpack(self, wanted: Wanted, client: Client, used: list[str]) -> str:
+    async def _download_and_unpack(self, wanted: Wanted, client: Client) -> str:
         descriptor = wanted.descriptor
         with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
             sink = _Sink(ingest, marks, wanted.progress)
-            download = asyncio.create_task(self._download(client, descriptor, sink, used))
+            download = asyncio.create_task(self._download(client, descriptor, sink))
             try:
                 async with self._layers.unpacked(ingest.fd, marks, descriptor.size, wanted.diff_id) as unpacked:
                     await download
@@ -153,9 +160,9 @@ class LayerFetcher:
             finally:
                 await _ended(download)
 
-    async def _download(self, client: Client, descriptor: Descriptor, sink: _Sink, used: list[str]) -> None:
+    async def _download(self, client: Client, descriptor: Descriptor, sink: _Sink) -> None:
         try:
-            await client.blob(descriptor, sink, used)
+            await client.blob(descriptor, sink)
         finally:
             sink.end()
         await sink.commit()

@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, Unavailable
 from podwright.process import ProcessRunner
 from podwright.runtime import config
@@ -24,6 +22,7 @@ from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.failure import HostFailure, Rank
 from podwright.runtime.registry.logins import Logins
 from podwright.runtime.registry.manifest import OCI_MANIFEST, Descriptor, Manifest
+from podwright.runtime.registry.nulls import Nullable, NullsAsDefaults, decode
 from podwright.runtime.registry.reference import Reference
 from podwright.runtime.registry.upload import Came, Uploader
 from podwright.runtime.storage.blobs import open_blob, read_at
@@ -45,8 +44,8 @@ class Pushed:
     present_blobs: int
 
 
-class _Kind(msgspec.Struct, rename="camel"):
-    media_type: str = OCI_MANIFEST
+class _Kind(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
+    media_type: Nullable[str] = OCI_MANIFEST
 
 
 class Pusher:
@@ -99,7 +98,7 @@ class Pusher:
             raise several.exceptions[0] from None
         came = {digest: job.result() for digest, job in jobs.items()}
         data = self._catalog.blobs.read(target.manifest) or b""
-        media_type = msgspec.json.decode(data, type=_Kind).media_type
+        media_type = decode(data, _Kind).media_type
         await uploader.manifest(place.tag, data, media_type, target.manifest)
         count = Counter(came.values())
         return Pushed(

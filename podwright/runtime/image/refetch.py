@@ -48,13 +48,12 @@ class Refetcher:
         raise FailedPrecondition(f"{descriptor.digest} cannot be fetched again: {why}")
 
     async def _download(self, client: Client, descriptor: Descriptor) -> None:
-        used: list[str] = []
         while True:
             try:
                 with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest:
-                    await client.blob(descriptor, ingest, used)
+                    await client.blob(descriptor, ingest)
                     await ingest.commit()
                     return
             except DigestMismatch:
-                if not client.distrust(descriptor.digest, used):
+                if not client.distrust(descriptor.digest):
                     raise

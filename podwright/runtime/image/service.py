@@ -15,11 +15,12 @@ from typing import Any
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.process import ProcessRunner
 from podwright.runtime import config
-from podwright.runtime.image import lookup
+from podwright.runtime.image import lookup, trees
 from podwright.runtime.image.catalog import Catalog, Lease
 from podwright.runtime.image.progress import PullSnapshot, PullTracker
 from podwright.runtime.image.pull import Puller
 from podwright.runtime.image.records import Hold, ImageRecord
+from podwright.runtime.image.trees import ImageTree
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import FsUsage, Image, RegistryAuth
 from podwright.runtime.registry import reference
@@ -133,10 +134,10 @@ class ImageService:
         await self.catalog.collect(blobs_of(record), record.image.layers)
         self.catalog.publish()  # last: on a full disk the index finds room only now
 
-    def hold(self, holder_id: str, *image_ids: str) -> tuple[tuple[str, ...], ...]:
+    def hold(self, holder_id: str, *image_ids: str) -> tuple[ImageTree, ...]:
         """Keep the layers of images for a holder, in the place of what it held, whatever happens to the images.
 
-        Returns for each image the trees of its layers, top first, as an overlay wants them. Raises NotFound.
+        Returns the tree of each image. Raises NotFound.
         """
         held = []
         for image_id in image_ids:
@@ -146,7 +147,8 @@ class ImageService:
             held.append(record.image.layers)
         layers_held = tuple(dict.fromkeys(layer for layers in held for layer in layers))
         self.catalog.put_hold(holder_id, Hold(layers=layers_held, images=tuple(dict.fromkeys(image_ids))))
-        return tuple(tuple(map(self._layers.path, reversed(layers or (EMPTY,)))) for layers in held)
+        store = self._layers
+        return tuple(trees.of_layers(layers or (EMPTY,), store.path, store.describes_root) for layers in held)
 
     def release(self, holder_id: str) -> None:
         """End a hold; an unknown one is fine. Layers that nobody needs any more are deleted in the background."""

@@ -23,6 +23,7 @@ from podwright.runtime.image.simple_signing import Candidate
 from podwright.runtime.model.image import hex_of
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.manifest import Descriptor
+from podwright.runtime.registry.nulls import NotJson, Nullable, NullsAsDefaults, decode
 from podwright.runtime.registry.reference import Reference
 
 log = logging.getLogger(__name__)
@@ -37,16 +38,16 @@ REASONS_SHOWN = 5
 Found = TypeVar("Found", bound=msgspec.Struct)
 
 
-class _Signatures(msgspec.Struct):
-    layers: tuple[Descriptor, ...] = ()
+class _Signatures(NullsAsDefaults, frozen=True, kw_only=True):
+    layers: Nullable[tuple[Nullable[Descriptor], ...]] = ()
 
 
 class _Referrer(Descriptor, frozen=True, kw_only=True, rename="camel"):
-    artifact_type: str = ""
+    artifact_type: Nullable[str] = ""
 
 
-class _Referrers(msgspec.Struct):
-    manifests: tuple[_Referrer, ...] = ()
+class _Referrers(NullsAsDefaults, frozen=True, kw_only=True):
+    manifests: Nullable[tuple[Nullable[_Referrer], ...]] = ()
 
 
 class Signatures:
@@ -141,6 +142,6 @@ def _checked(digest: str) -> str:
 
 def _decoded(data: bytes, kind: type[Found]) -> Found:
     try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
+        return decode(data, kind)
+    except NotJson as failure:
         raise FailedPrecondition(f"its signatures cannot be read: {failure}") from failure

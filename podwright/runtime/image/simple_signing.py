@@ -16,6 +16,7 @@ import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.runtime.registry import reference
+from podwright.runtime.registry.nulls import NotJson, decode
 
 PAYLOAD_TYPE = "cosign container image signature"
 KEY_LIMIT_BYTES = 64 << 10
@@ -105,8 +106,8 @@ def _fits(check: Check, signature: bytes, payload: bytes) -> bool:
 
 def _misnamed(payload: bytes, identity: str, digest: str) -> str:
     try:
-        critical = msgspec.json.decode(payload, type=_Payload).critical
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        critical = decode(payload, _Payload).critical
+    except NotJson:
         return "a payload is not that of a signature"
     if critical.type != PAYLOAD_TYPE:
         return f"a payload's type is {critical.type[:100]!r}"

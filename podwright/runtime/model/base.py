@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -134,33 +135,55 @@ class Resources(Value, frozen=True, kw_only=True):
     unified: dict[str, str] = {}
 
 
+KEY_LIMIT = 80  # characters of a key in a message
 FREE_TEXT = frozenset({"labels", "annotations"})  # passed on as they are, never given to the kernel
 
 
 def field_with_nul(value: object, name: str = "") -> str:
-    """The name of the first field that holds a NUL, as `mounts.host_path`; empty when none does.
+    """The name of the first field that holds a NUL, as `mounts.host_path` or `envs[KEY]`; empty when none does.
 
     A NUL ends a string for the kernel: what follows it would be lost without a word.
     """
     if isinstance(value, str):
         return name if "\0" in value else ""
-    inner: Iterable[tuple[str, object]] = ()
+    inner = _inside(value, name)
+    return next((found for field, part in inner if (found := field_with_nul(part, field))), "")
+
+
+def _inside(value: object, name: str) -> Iterable[tuple[str, object]]:
+    """The parts of a value with their names; those of a mapping, or of pairs like one, are named by their keys."""
     if isinstance(value, msgspec.Struct):
         prefix = f"{name}." if name else ""
-        inner = (
-            (prefix + field, getattr(value, field)) for field in value.__struct_fields__ if field not in FREE_TEXT
-        )
-    elif isinstance(value, dict):
-        inner = ((name, part) for item in value.items() for part in item)
-    elif isinstance(value, tuple):
-        inner = ((name, part) for part in value)
-    return next((found for field, part in inner if (found := field_with_nul(part, field))), "")
+        return [(prefix + field, getattr(value, field)) for field in value.__struct_fields__ if field not in FREE_TEXT]
+    if isinstance(value, dict):
+        return [(f"{name}[{_shown(item[0])}]", part) for item in value.items() for part in item]
+    if not isinstance(value, tuple):
+        return []
+    if value and all(isinstance(part, tuple) and isinstance(part[0], str) for part in value):  # such as `envs`
+        return [(f"{name}[{_shown(pair[0])}]", part) for pair in value for part in pair]
+    return [(name, part) for part in value]
+
+
+def _shown(key: object) -> str:
+    """A key as a message shows it: a NUL in it as \\x00."""
+    return repr(str(key)[:KEY_LIMIT])[1:-1]
 
 
 def check_no_nul(label: str, value: msgspec.Struct) -> None:
     """Raises InvalidArgument that names the field. The search begins only if JSON, made in C, has seen one."""
     if b"\\u0000" in msgspec.json.encode(value) and (name := field_with_nul(value)):
         raise InvalidArgument(f"{label}: a NUL in {name}")
+
+
+ID_TEXT = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+def id_of_text(text: str) -> int | None:
+    """The number of a user or group that is written in an image's config, passwd or group file; None for a name.
+
+    What is a number is never looked up as a name, since an image's passwd may call root "1000".
+    """
+    return int(text) if ID_TEXT.fullmatch(text) else None
 
 
 ID_MAX = 2**31 - 1  # OCI's spec has uint32, but -1 and the upper half are treated as errors by kernels' tools

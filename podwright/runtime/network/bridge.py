@@ -1,5 +1,7 @@
 """The built-in network: one bridge, an address per pod, masquerading and host ports. Called by `service`.
 
+The bridge itself and its rules are `upkeep`'s.
+
 Life of a pod here: lease written -> veth made in one message -> rules for its host ports; back: rules away -> link
 down (the pod is off the network, detach returns) -> link deleted (see `deletions`) -> lease deleted. Whatever was
 going on when the daemon died, the lease says what may be left, and `reconcile` undoes it.
@@ -13,30 +15,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable
-from typing import TypeVar
+from collections.abc import Collection, Iterable
+from ipaddress import IPv4Interface, IPv4Network
 
 from podwright.errors import FailedPrecondition, Internal, InvalidArgument, PodwrightError, ResourceExhausted
 from podwright.process import ProcessRunner
 from podwright.runtime import config
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Attachment, PortMapping, Protocol
-from podwright.runtime.network import links
+from podwright.runtime.network import bridge_link, links
 from podwright.runtime.network.bandwidth import bandwidth
 from podwright.runtime.network.deletions import Deletions
-from podwright.runtime.network.firewall.backend import Firewall, choose
-from podwright.runtime.network.firewall.rules import Published, Scope
+from podwright.runtime.network.firewall.rules import Published, Scope, scope_of
 from podwright.runtime.network.hostports import PortClaims, wanted
-from podwright.runtime.network.ipam import Lease, Leases, parse_subnet, veth_address
+from podwright.runtime.network.ipam import Lease, Leases, gateway_of
 from podwright.runtime.network.netlink import conntrack
 from podwright.runtime.network.request import INTERFACE, AttachRequest
+from podwright.runtime.network.subnets import Subnets, parse_subnet
 from podwright.runtime.network.threads import in_fresh_thread
+from podwright.runtime.network.upkeep import Upkeep, in_kernel
 from podwright.runtime.state import Database
 
 log = logging.getLogger(__name__)
 
 BACKEND = "bridge"
-Result = TypeVar("Result")
 FOREIGN_ADDRESSES_LIMIT = 64  # tries to find an address that no other daemon has on the same bridge
 
 
@@ -45,31 +47,50 @@ class BridgeNetwork:
 
     def __init__(self, settings: config.Network, database: Database, runner: ProcessRunner) -> None:
         """Reads its leases; touches nothing. Raises InvalidArgument for settings that cannot be."""
-        subnet = parse_subnet(settings.subnet)
         if not _is_link_name(settings.bridge):
             raise InvalidArgument(f"[network] bridge: {settings.bridge!r} is not a name for a link")
-        self._leases = Leases(subnet, database)
-        self._spec = links.BridgeSpec(name=settings.bridge, gateway=self._leases.pool.gateway, mtu_bytes=settings.mtu)
-        self._scope = Scope(bridge=settings.bridge, subnet=str(subnet))
-        self._runner = runner
+        self._bridge = settings.bridge
+        self._mtu_bytes = settings.mtu
+        self._subnets = Subnets(parse_subnet(settings.subnet), database)
+        self._leases = Leases(self._subnets.current, database)
+        self._keep_gateways()
+        self._upkeep = Upkeep(settings.bridge, runner, wanted=self._wanted, scope=self._scope)
         self._ports = PortClaims()
-        self._firewall: Firewall | None = None
-        self._state: links.BridgeState | None = None
         self._touched = False  # whether there may be a bridge or rules to remove
-        self._preparing = asyncio.Lock()
         self._deletions = Deletions()
 
     async def trouble(self) -> str:
         """Why pods could not be plugged in now; empty when they could."""
-        try:
-            await in_fresh_thread(lambda: links.check_overlap(self._spec))
-            if self._firewall is None:
-                choose(self._scope, self._runner)
-        except PodwrightError as failure:
-            return str(failure)
-        except OSError as failure:
-            return str(links.explain(failure, "look at the host's network"))
-        return ""
+        return await self._upkeep.trouble()
+
+    async def fault(self) -> str:
+        """What pods that run lack and could not be given back; empty when they lack nothing."""
+        await self._upkeep.settle()
+        return self._upkeep.fault
+
+    async def move(self, subnet: IPv4Network) -> None:
+        """Give new pods addresses of this subnet, also after a restart; pods that run keep theirs and are reached.
+
+        Raises FailedPrecondition when the subnet is used by somebody else.
+        """
+        if subnet == self._subnets.current:
+            return
+        gateway = gateway_of(subnet)
+        spec = self._spec(gateway)
+        await in_kernel("look at the host's routes", lambda: bridge_link.check_overlap(spec))
+        for lease in self._leases.all().values():
+            if str(gateway.ip) in lease.addresses:
+                raise FailedPrecondition(
+                    f"{gateway.ip}, the bridge's address in {subnet}, is the address of pod {lease.pod}",
+                    hint="remove that pod first",
+                )
+        before = self._subnets.current
+        self._subnets.move(subnet)
+        self._leases.move(subnet)
+        self._keep_gateways()
+        log.info("new pods get addresses of %s, no longer of %s", subnet, before)
+        await self._upkeep.follow()
+        await self._retire_subnets()
 
     def holds(self, sandbox_id: SandboxId) -> bool:
         """Whether the sandbox has anything of this network, whole or in parts."""
@@ -90,7 +111,7 @@ class BridgeNetwork:
             backend=BACKEND,
             ips=lease.addresses,
             interface=INTERFACE,
-            detail={"bridge": self._spec.name, "veth": lease.veth, "gateway": str(self._spec.gateway.ip)},
+            detail={"bridge": self._bridge, "veth": lease.veth, "gateway": str(gateway_of(lease.network).ip)},
         )
 
     async def detach(self, sandbox_id: SandboxId) -> None:
@@ -105,7 +126,7 @@ class BridgeNetwork:
         if not lease.releasing:
             if lease.ports:
                 await self._withdraw(lease)
-            await self._in_kernel("unplug the pod", lambda: links.cut(lease.veth))
+            await in_kernel("unplug the pod", lambda: links.cut(lease.veth))
             if self._leases.get(sandbox_id) is not lease:  # another call was faster
                 return
             self._leases.mark_releasing(sandbox_id, lease)
@@ -121,47 +142,76 @@ class BridgeNetwork:
                 log.warning("leftover of a sandbox stays: %s", outcome)
             elif isinstance(outcome, BaseException):
                 raise outcome
-        state = await self._in_kernel("look at the bridge", lambda: links.inspect_bridge(self._spec))
-        if state is None:
-            return
-        await self._ready()
-        running = {key: lease for key, lease in leases.items() if key not in stale and lease.veth in state.ports}
+        running = {key: lease for key, lease in leases.items() if key not in stale and links.index_of(lease.veth)}
+        if running or links.index_of(self._bridge):
+            await self._ready()
         for key, lease in running.items():
             await self._ports.restore(key, lease.pod, lease.ports)
         await self._publish(list(running.values()))
+        await self._retire_subnets()
 
     async def close(self) -> None:
         """Finish deletions; remove bridge and rules when no pod is left on them."""
         await self._deletions.finish()
+        await self._upkeep.close()
         self._ports.close()
         if not self._touched or self._leases.all():
             return
         try:
-            if await self._in_kernel("delete the bridge", lambda: links.delete_bridge_if_unused(self._spec)):
-                await self._rules().remove()
+            await self._upkeep.remove()
         except PodwrightError as failure:
             log.warning("the bridge stays: %s", failure)
 
-    async def _ready(self) -> links.BridgeState:
-        """The bridge with its rules: made once, and again when somebody deleted it; purges rules that lead nowhere."""
-        async with self._preparing:
-            if self._state is None or not links.is_still(self._spec.name, self._state.index):
-                self._touched = True
-                state = await self._in_kernel("make the bridge", lambda: links.ensure_bridge(self._spec))
-                rules = self._rules()
-                await rules.prepare()
-                await rules.purge({name: address for name in state.ports if (address := veth_address(name))})
-                self._state = state
-            return self._state
+    def _wanted(self) -> bridge_link.BridgeSpec:
+        """The bridge as the pods need it."""
+        return self._spec(gateway_of(self._subnets.current))
 
-    async def _plug(self, request: AttachRequest, ports: tuple[PortMapping, ...], state: links.BridgeState) -> Lease:
+    def _scope(self) -> Scope:
+        """What the rules are about: pods in any subnet that is on the bridge."""
+        return scope_of(self._bridge, (self._subnets.current, *self._subnets.kept))
+
+    def _spec(self, gateway: IPv4Interface) -> bridge_link.BridgeSpec:
+        plugged = frozenset(lease.veth for lease in self._leases.all().values() if not lease.releasing)
+        return bridge_link.BridgeSpec(
+            name=self._bridge,
+            gateway=gateway,
+            kept=tuple(gateway_of(subnet) for subnet in self._subnets.kept),
+            veths=plugged,
+            mtu_bytes=self._mtu_bytes,
+        )
+
+    def _keep_gateways(self) -> None:
+        """The bridge's addresses in other subnets are no pod's."""
+        for subnet in self._subnets.kept:
+            self._leases.pool.occupy(str(gateway_of(subnet).ip))
+
+    async def _retire_subnets(self) -> None:
+        """Take subnets off the bridge that no pod has an address of any more."""
+        for subnet in self._subnets.without_pods(self._leases.subnets()):
+            gateway = gateway_of(subnet)
+            self._subnets.give_up(subnet)
+            self._leases.pool.release(str(gateway.ip))
+            try:
+                await self._upkeep.follow(dropped=[gateway])
+                self._subnets.forget(subnet)
+            except PodwrightError as failure:
+                log.warning("subnet %s stays on the bridge until the next start: %s", subnet, failure)
+
+    async def _ready(self) -> bridge_link.BridgeState:
+        self._touched = True
+        self._subnets.use()
+        return await self._upkeep.ready()
+
+    async def _plug(
+        self, request: AttachRequest, ports: tuple[PortMapping, ...], state: bridge_link.BridgeState
+    ) -> Lease:
         """Lease an address and make the veth that claims it; an address that another daemon has stays taken."""
         for _ in range(FOREIGN_ADDRESSES_LIMIT):
             lease = await self._lease(request, ports)
             if await self._try_plug(request, lease, state):
                 return lease
             self._leases.drop(request.sandbox_id, keep_addresses=True)
-        raise Internal(f"the addresses tried on {self._spec.name} all belong to other daemons' pods")
+        raise Internal(f"the addresses tried on {self._bridge} all belong to other daemons' pods")
 
     async def _finish_earlier(self, pod: str) -> None:
         """A pod that comes back, in the same sandbox or the next, has its address again when it is free."""
@@ -178,15 +228,16 @@ class BridgeNetwork:
         await self._deletions.finish()  # their addresses are free then
         return self._leases.take(request.sandbox_id, _pod(request), ports)
 
-    async def _try_plug(self, request: AttachRequest, lease: Lease, state: links.BridgeState) -> bool:
+    async def _try_plug(self, request: AttachRequest, lease: Lease, state: bridge_link.BridgeState) -> bool:
         """False when the host has a veth of this name, which means that somebody has the address."""
         plan = links.Plug(
             netns=request.netns,
             veth=lease.veth,
             alias=f"podwright {request.sandbox_id}",
-            interface=self._leases.pool.interface(lease.addresses[0]),
-            gateway=self._spec.gateway,
-            bridge=state,
+            interface=lease.interface,
+            gateway=gateway_of(lease.network),
+            bridge_index=state.index,
+            mtu_bytes=state.mtu_bytes,
             bandwidth=bandwidth(request.annotations),
         )
         try:
@@ -202,11 +253,11 @@ class BridgeNetwork:
     async def _publish(self, leases: Iterable[Lease]) -> None:
         leases = [lease for lease in leases if lease.ports]
         if leases:
-            await self._rules().publish([_published(lease) for lease in leases])
+            await self._upkeep.publish([_published(lease) for lease in leases])
             await self._forget_udp(leases)
 
     async def _withdraw(self, lease: Lease) -> None:
-        await self._rules().withdraw(_published(lease))
+        await self._upkeep.withdraw(_published(lease))
         await self._forget_udp([lease])
 
     async def _forget_udp(self, leases: Iterable[Lease]) -> None:
@@ -221,21 +272,12 @@ class BridgeNetwork:
     async def _delete(self, sandbox_id: SandboxId, lease: Lease) -> None:
         """Delete the link, then the lease; when that fails, the next detach or start tries again."""
         try:
-            await self._in_kernel("delete the pod's link", lambda: links.delete(lease.veth))
+            await in_kernel("delete the pod's link", lambda: links.delete(lease.veth))
             self._leases.drop(sandbox_id)
         except PodwrightError as failure:
             log.warning("a link stays sandbox=%s veth=%s: %s", sandbox_id, lease.veth, failure)
-
-    def _rules(self) -> Firewall:
-        if self._firewall is None:
-            self._firewall = choose(self._scope, self._runner)
-        return self._firewall
-
-    async def _in_kernel(self, doing: str, work: Callable[[], Result]) -> Result:
-        try:
-            return await in_fresh_thread(work)
-        except OSError as failure:
-            raise links.explain(failure, doing) from failure
+            return
+        await self._retire_subnets()
 
 
 def _pod(request: AttachRequest) -> str:

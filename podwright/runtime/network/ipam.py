@@ -12,31 +12,47 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import msgspec
 
-from podwright.errors import InvalidArgument, ResourceExhausted
+from podwright.errors import ResourceExhausted
 from podwright.runtime.model.base import Value
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import PortMapping
 from podwright.runtime.state import Database, Table
 
 REMEMBERED_PODS = 4096
-SMALLEST_SUBNET = 30  # prefix length: the network, the bridge, one pod, the broadcast address
 
 
 class Lease(Value, frozen=True, kw_only=True):
     """What a sandbox has of the bridge; written before the kernel is asked, deleted after it has let go.
 
-    `addresses`: primary first, one per family. `releasing`: the pod is cut off, its link is being deleted.
+    `addresses`: primary first, one per family. `subnet`: the one that the primary is of. `releasing`: the pod is cut
+    off, its link is being deleted.
     """
 
     addresses: tuple[str, ...]
     pod: str  # namespace/name
     ports: tuple[PortMapping, ...] = ()
     releasing: bool = False
+    subnet: str = ""  # only in records of versions without pod CIDRs, for the configured one
 
     @property
     def veth(self) -> str:
         """The host's end: named after the primary address."""
         return veth_name(self.addresses[0])
+
+    @property
+    def network(self) -> IPv4Network:
+        """`subnet` as one."""
+        return IPv4Network(self.subnet)
+
+    @property
+    def interface(self) -> IPv4Interface:
+        """The primary address with the subnet's prefix length."""
+        return IPv4Interface((self.addresses[0], self.network.prefixlen))
+
+
+def gateway_of(subnet: IPv4Network) -> IPv4Interface:
+    """The bridge's own address in a subnet: the first."""
+    return IPv4Interface((subnet.network_address + 1, subnet.prefixlen))
 
 
 def veth_name(address: str) -> str:
@@ -69,7 +85,6 @@ class AddressPool:
 
     def __init__(self, subnet: IPv4Network) -> None:
         self.subnet = subnet
-        self.gateway = IPv4Interface((subnet.network_address + 1, subnet.prefixlen))
         self._first = int(subnet.network_address) + 2
         self._count = int(subnet.broadcast_address) - self._first
         self._used: set[int] = set()
@@ -109,10 +124,6 @@ class AddressPool:
         """The pod that an address is kept for; empty when it is nobody's."""
         return self._pod_of.get(int(IPv4Address(address)) - self._first, "")
 
-    def interface(self, address: str) -> IPv4Interface:
-        """An address with the subnet's prefix length."""
-        return IPv4Interface((address, self.subnet.prefixlen))
-
     def take(self, pod: str) -> str:
         """A free address, the one that `pod` had last if possible. Raises ResourceExhausted."""
         offset = self._offset_of.get(pod, -1)
@@ -145,16 +156,34 @@ class Leases:
     """The pool, and the records of who holds what of it and who had what."""
 
     def __init__(self, subnet: IPv4Network, database: Database) -> None:
-        self.pool = AddressPool(subnet)
         self._database = database
         self._table: Table[Lease] = Table(database, "network_leases", Lease)
         self._memory: Table[Remembered] = Table(database, "network_addresses", Remembered)
         self._records = {SandboxId(key): lease for key, lease in self._table.load().items()}
+        for sandbox_id, lease in self._records.items():
+            if not lease.subnet:
+                self._put(sandbox_id, msgspec.structs.replace(lease, subnet=str(subnet)))
+        self.pool = self._pool_of(subnet)
+
+    def move(self, subnet: IPv4Network) -> None:
+        """Take addresses from another subnet from now on. Leases stay as they are."""
+        self.pool = self._pool_of(subnet)
+
+    def _pool_of(self, subnet: IPv4Network) -> AddressPool:
+        pool = AddressPool(subnet)
         for address, last in sorted(self._memory.load().items(), key=lambda item: item[1].since):
-            self.pool.remember(address, last.pod)
+            if IPv4Address(address) in subnet:
+                pool.remember(address, last.pod)
+            else:
+                self._memory.delete(address)
         for lease in self._records.values():
             for address in lease.addresses:
-                self.pool.occupy(address)
+                pool.occupy(address)
+        return pool
+
+    def subnets(self) -> frozenset[IPv4Network]:
+        """Those that sandboxes have addresses of."""
+        return frozenset(lease.network for lease in self._records.values())
 
     def get(self, sandbox_id: SandboxId) -> Lease | None:
         """What the sandbox holds."""
@@ -166,7 +195,7 @@ class Leases:
 
     def take(self, sandbox_id: SandboxId, pod: str, ports: tuple[PortMapping, ...]) -> Lease:
         """Lease an address. Raises ResourceExhausted: no address, or no disk to write it down."""
-        lease = Lease(addresses=(self.pool.take(pod),), pod=pod, ports=ports)
+        lease = Lease(addresses=(self.pool.take(pod),), subnet=str(self.pool.subnet), pod=pod, ports=ports)
         try:
             with self._database.transaction():
                 self._put(sandbox_id, lease)
@@ -202,16 +231,3 @@ class Leases:
     def _put(self, sandbox_id: SandboxId, lease: Lease) -> None:
         self._table.put(sandbox_id, lease)
         self._records[sandbox_id] = lease
-
-
-def parse_subnet(text: str) -> IPv4Network:
-    """The subnet of the configuration. Raises InvalidArgument."""
-    try:
-        subnet = IPv4Network(text)
-    except ValueError as failure:
-        raise InvalidArgument(
-            f"[network] subnet: {failure}", hint='an IPv4 network such as "10.88.0.0/16"'
-        ) from failure
-    if subnet.prefixlen > SMALLEST_SUBNET:
-        raise InvalidArgument(f"[network] subnet: {subnet} has no room for a pod", hint="use /30 or larger")
-    return subnet

@@ -1,11 +1,11 @@
-"""The kernel's side of the built-in bridge: making it, plugging a pod, unplugging. Data in, system calls, OSError out.
+"""The kernel's side of a pod on the built-in bridge: plugging it in, unplugging. Data in, system calls, OSError out.
 
-Everything blocks and runs in a thread of its own (`threads`). `bridge` decides when; this file knows how.
+Everything blocks and runs in a thread of its own (`threads`). `bridge` decides when; this file knows how. The bridge
+itself is `bridge_link`'s.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import socket
@@ -19,27 +19,7 @@ from podwright.runtime.network.bandwidth import Bandwidth
 from podwright.runtime.network.netlink import requests, shaping
 from podwright.runtime.network.netlink.codec import Request
 from podwright.runtime.network.netlink.connection import Connection
-from podwright.runtime.network.netlink.replies import Link, Route
 from podwright.runtime.network.request import INTERFACE
-
-BRIDGE_ALIAS = "made by podwright"  # tells a bridge that we may delete from an administrator's
-DEFAULT_MTU_BYTES = 1500
-
-
-class BridgeSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """The bridge as configured; `gateway` is its own address, `mtu_bytes` 0 means that of the default route."""
-
-    name: str
-    gateway: IPv4Interface
-    mtu_bytes: int
-
-
-class BridgeState(msgspec.Struct, frozen=True, kw_only=True):
-    """The bridge as it is: its number, what new pods get, and the names of the links that are plugged in."""
-
-    index: int
-    mtu_bytes: int
-    ports: frozenset[str]
 
 
 class Plug(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,79 +30,14 @@ class Plug(msgspec.Struct, frozen=True, kw_only=True):
     alias: str
     interface: IPv4Interface
     gateway: IPv4Interface
-    bridge: BridgeState
+    bridge_index: int
+    mtu_bytes: int
     bandwidth: Bandwidth = Bandwidth()
 
 
 def mac_for(interface: IPv4Interface) -> bytes:
     """A MAC made from the address, so that neighbours' caches stay right when an address is used again."""
     return b"\x0a\x58" + interface.ip.packed
-
-
-def find_overlap(spec: BridgeSpec, links: list[Link], routes: list[Route]) -> str:
-    """The route that already leads to (part of) the bridge's subnet, in words; empty when there is none. Pure.
-
-    The links have to be read after the routes: then a route by a link that is not listed went away with that link,
-    while a bridge that another daemon is just making is listed under its name.
-    """
-    names = {link.index: link.name for link in links}
-    for route in routes:
-        own = names.get(route.link) == spec.name
-        gone = route.link > 0 and route.link not in names
-        if own or gone or route.destination.prefixlen == 0:
-            continue
-        if route.destination.overlaps(spec.gateway.network):
-            return f"{route.destination} dev {names.get(route.link, '?')}"
-    return ""
-
-
-def choose_mtu(spec: BridgeSpec, links: list[Link], routes: list[Route]) -> int:
-    """The configured MTU, or that of the default route's link, or Ethernet's. Pure."""
-    default = next((route.link for route in routes if route.destination.prefixlen == 0), 0)
-    found = next((link.mtu_bytes for link in links if link.index == default), 0)
-    return spec.mtu_bytes or found or DEFAULT_MTU_BYTES
-
-
-def check_overlap(spec: BridgeSpec) -> None:
-    """Raise FailedPrecondition when the subnet is somebody else's already."""
-    with Connection() as host:
-        routes, links = host.routes(), host.links()
-    _refuse_overlap(spec, links, routes)
-
-
-def inspect_bridge(spec: BridgeSpec) -> BridgeState | None:
-    """The bridge as it is now; None when it is not there."""
-    with Connection() as host:
-        links = host.links()
-        routes = host.routes()
-    bridge = next((link for link in links if link.name == spec.name), None)
-    if bridge is None:
-        return None
-    ports = frozenset(link.name for link in links if link.master == bridge.index)
-    return BridgeState(index=bridge.index, mtu_bytes=choose_mtu(spec, links, routes), ports=ports)
-
-
-def ensure_bridge(spec: BridgeSpec) -> BridgeState:
-    """Make the bridge, or mend it: address, up, forwarding. Raises FailedPrecondition for a foreign subnet or name."""
-    with Connection() as host:
-        routes, links = host.routes(), host.links()
-        _refuse_overlap(spec, links, routes)
-        bridge = next((link for link in links if link.name == spec.name), None)
-        if bridge is None:
-            _create_bridge(host, spec, choose_mtu(spec, links, routes))
-        elif bridge.kind != "bridge":
-            raise FailedPrecondition(f"{spec.name} is not a bridge", hint="set [network] bridge to another name")
-        elif not bridge.alias and bridge.mac == mac_for(spec.gateway):
-            host.perform(requests.set_alias(spec.name, BRIDGE_ALIAS))  # a killed daemon had come no further
-        index = socket.if_nametoindex(spec.name)
-        with contextlib.suppress(FileExistsError):  # the address stands
-            host.perform(requests.set_up(index), requests.add_address(index, spec.gateway))
-    _set_sysctl("ip_forward")
-    _set_sysctl(f"conf/{spec.name}/route_localnet")
-    state = inspect_bridge(spec)
-    if state is None:
-        raise Internal(f"the bridge {spec.name} vanished while it was made")
-    return state
 
 
 def plug(plan: Plug) -> None:
@@ -136,8 +51,8 @@ def plug(plan: Plug) -> None:
             host.perform(
                 requests.create_veth(
                     plan.veth,
-                    bridge_index=plan.bridge.index,
-                    mtu=plan.bridge.mtu_bytes,
+                    bridge_index=plan.bridge_index,
+                    mtu=plan.mtu_bytes,
                     peer=INTERFACE,
                     peer_mac=mac_for(plan.interface),
                     netns_fd=fd,
@@ -190,34 +105,16 @@ def index_of(name: str) -> int:
         return 0
 
 
-def is_still(name: str, index: int) -> bool:
-    """Whether a link was not deleted and made anew since its number was seen."""
-    return index_of(name) == index
-
-
 def cut(veth: str) -> None:
     """Silence a pod at once (deleting takes 20 ms); no such link is fine."""
     with Connection() as host:
-        _unless_gone(host, requests.set_down(veth))
+        unless_gone(host, requests.set_down(veth))
 
 
 def delete(name: str) -> None:
     """Delete a link; none there is fine."""
     with Connection() as host:
-        _unless_gone(host, requests.delete_link(name))
-
-
-def delete_bridge_if_unused(spec: BridgeSpec) -> bool:
-    """Delete the bridge if it is ours and nothing is plugged in; whether it is gone now."""
-    with Connection() as host:
-        links = host.links()
-        bridge = next((link for link in links if link.name == spec.name), None)
-        if bridge is None:
-            return True
-        if bridge.alias != BRIDGE_ALIAS or any(link.master == bridge.index for link in links):
-            return False
-        _unless_gone(host, requests.delete_link(spec.name))
-    return True
+        unless_gone(host, requests.delete_link(name))
 
 
 def explain(failure: OSError, doing: str) -> PodwrightError:
@@ -236,34 +133,8 @@ def explain(failure: OSError, doing: str) -> PodwrightError:
     return Internal(message)
 
 
-def _create_bridge(host: Connection, spec: BridgeSpec, mtu_bytes: int) -> None:
-    try:
-        host.perform(requests.create_bridge(spec.name, mac=mac_for(spec.gateway), mtu=mtu_bytes))
-    except FileExistsError:
-        return  # another daemon was faster
-    host.perform(requests.set_alias(spec.name, BRIDGE_ALIAS))
-
-
-def _refuse_overlap(spec: BridgeSpec, links: list[Link], routes: list[Route]) -> None:
-    overlap = find_overlap(spec, links, routes)
-    if overlap:
-        raise FailedPrecondition(
-            f"the subnet {spec.gateway.network} of the built-in bridge overlaps the host's route {overlap}",
-            hint="set [network] subnet to one that is free",
-        )
-
-
-def _set_sysctl(name: str) -> None:
-    """1 into a boolean sysctl below net.ipv4, unless it is there (the file may be read-only and right)."""
-    path = f"/proc/sys/net/ipv4/{name}"
-    with open(path, encoding="ascii") as file:
-        if file.read().strip() == "1":
-            return
-    with open(path, "w", encoding="ascii") as file:
-        file.write("1")
-
-
-def _unless_gone(host: Connection, request: Request) -> None:
+def unless_gone(host: Connection, request: Request) -> None:
+    """Perform a request; that its link is not there is fine."""
     try:
         host.perform(request)
     except OSError as failure:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from ipaddress import IPv4Network
 
 from podwright.errors import PodwrightError
 from podwright.process import ProcessRunner
@@ -19,6 +20,7 @@ from podwright.runtime.network.bridge import BridgeNetwork
 from podwright.runtime.network.cni import network as cni
 from podwright.runtime.network.cni.network import CniNetwork
 from podwright.runtime.network.request import READY, AttachRequest, Readiness, not_ready
+from podwright.runtime.network.subnets import check_room, parse_pod_cidrs
 from podwright.runtime.state import Database
 from podwright.timeline import Step
 
@@ -58,15 +60,37 @@ class NetworkService:
                 log.warning("network leftovers stay: %s", failure)
         self._checking = asyncio.create_task(self._cni.check_all(), name="CNI CHECK")
 
-    def readiness(self) -> Readiness:
-        """CRI's NetworkReady condition. Answers from what is known, and looks again in the background now and then."""
+    async def readiness(self) -> Readiness:
+        """CRI's NetworkReady condition. Answers from what is known, and looks again in the background now and then.
+
+        After another program changed what pods on the built-in bridge need, it waits a moment until that is put right.
+        """
         found = self._cni.look()
         if self._uses_cni(present=found.present) and found.network is None:
             return not_ready(found.trouble)
         now = asyncio.get_running_loop().time()
         if now - self._looked_at >= LOOK_AGAIN_AFTER_S and (self._looking is None or self._looking.done()):
             self._looking = asyncio.create_task(self._look(), name="network readiness")
-        return not_ready(self._trouble) if self._trouble else READY
+        trouble = self._trouble
+        if not trouble and not self._uses_cni(present=found.present):
+            trouble = await self._bridge.fault()
+        return not_ready(trouble) if trouble else READY
+
+    async def set_pod_cidr(self, text: str) -> None:
+        """Give new pods addresses of CRI's `pod_cidr`, where the built-in bridge is used; empty changes nothing.
+
+        Raises InvalidArgument for what is no pod CIDR, FailedPrecondition for one that is somebody else's.
+        """
+        networks = parse_pod_cidrs(text)
+        if networks and self._uses_cni(present=self._cni.look().present):
+            log.info("pod_cidr %s is passed over: a CNI configuration gives pods their addresses", text)
+            return
+        for network in networks:
+            if isinstance(network, IPv4Network):
+                check_room(network)
+                await self._bridge.move(network)
+            else:
+                log.info("pod_cidr %s is passed over: the built-in bridge has no IPv6", network)
 
     async def attach(self, request: AttachRequest) -> Attachment:
         """Plug a sandbox in. On any failure, or when cancelled, it is undone before the error goes on.

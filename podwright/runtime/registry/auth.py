@@ -18,6 +18,7 @@ from podwright.runtime.registry import challenge
 from podwright.runtime.registry.challenge import Challenge, Credentials
 from podwright.runtime.registry.failure import HostFailure, Rank
 from podwright.runtime.registry.hosts import Host, place_of
+from podwright.runtime.registry.nulls import NotJson, decode
 from podwright.runtime.registry.patience import LAST, Patience, pause, retry_after_s
 from podwright.runtime.registry.transport import Transport
 
@@ -144,7 +145,7 @@ class Authorizer:
         scheme, name = urlsplit(request.url).scheme, place_of(request.url)
         host = self._host if name == self._host.name else Host(url=f"{scheme}://{name}", origin=False)
         async with self._transport.request(host, *request) as response:
-            body = await self._transport.body(host, response, TOKEN_LIMIT_BYTES)
+            body = await self._transport.content(host, response, TOKEN_LIMIT_BYTES)
             if response.status in NO_POST or response.status == 403:
                 return None
             if response.status != 200:
@@ -155,8 +156,8 @@ class Authorizer:
                     retry_after_s=retry_after_s(response.headers.get("Retry-After")),
                 )
         try:
-            answer = msgspec.json.decode(body, type=_Token)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            answer = decode(body, _Token)
+        except NotJson:
             answer = _Token()
         token = answer.access_token or answer.token
         if not token or not token.isprintable():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -98,7 +97,7 @@ def credentials_for(auth: RegistryAuth | None, registry_host: str) -> Credential
     if auth.auth:
         try:
             decoded = base64.b64decode(auth.auth, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as failure:
+        except ValueError as failure:  # not base64, or text that is no ASCII, or no UTF-8 inside
             raise InvalidArgument("the registry credentials' `auth` is not base64 of user:password") from failure
         username, colon, password = decoded.partition(":")
         if not colon:

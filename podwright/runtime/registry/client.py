@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.runtime import config
 from podwright.runtime.model.image import DIGEST, RegistryAuth
-from podwright.runtime.registry import challenge, hosts, manifest, patience, ranges
+from podwright.runtime.registry import challenge, hosts, manifest, patience, ranges, transport
 from podwright.runtime.registry.challenge import Credentials
 from podwright.runtime.registry.download import Download, Sink
 from podwright.runtime.registry.failure import HostFailure, Rank, summary
@@ -67,6 +67,7 @@ class Client:
         self._transport = Transport(
             connect_timeout_s=settings.connect_timeout_s, stall_timeout_s=settings.stall_timeout_s
         )
+        self._givers: dict[str, set[str]] = {}  # by blob, the keys of the servers that sent some of it
         self._distrusted: dict[str, set[str]] = {}
         self._undivided: set[str] = set()  # servers that failed while they were asked for segments
         self._connections = ranges.Connections(settings.concurrent_downloads)
@@ -117,10 +118,9 @@ class Client:
             if failure.status not in NO_HEAD:
                 raise
         async with server.request("GET", path, accept, patient) as response:
-            data = await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
+            data = await self._transport.content(server.host, response, DOCUMENT_LIMIT_BYTES)
             _check_json(server, response, data)
-            digest = "sha256:" + hashlib.sha256(data).hexdigest()
-            return Resolved(digest=digest, media_type=response.headers.get("Content-Type", ""), data=data)
+            return Resolved(digest=_digest_of(data), media_type=response.headers.get("Content-Type", ""), data=data)
 
     async def manifest(self, digest: str) -> tuple[bytes, str]:
         """(content, media type) of a manifest or index by digest. Raises as `resolve` does."""
@@ -134,7 +134,9 @@ class Client:
         async def ask(server: Server, patient: Patience) -> tuple[bytes, str]:
             async with server.request("GET", path, headers, patient) as response:
                 data = await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
-                if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
+                if _digest_of(data) != digest:  # a blob of gzip may be called gzip: first as it is
+                    data = transport.decoded(server.host, response, data, DOCUMENT_LIMIT_BYTES)
+                if _digest_of(data) != digest:
                     _check_json(server, response, data)
                     raise HostFailure(Rank.GARBAGE, f"{server.name} sends something else than {digest}")
                 return data, response.headers.get("Content-Type", "")
@@ -158,7 +160,7 @@ class Client:
         async def ask(server: Server, patient: Patience) -> bytes:
             try:
                 async with server.request("GET", path, {"Accept": manifest.ACCEPT}, patient) as response:
-                    return await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
+                    return await self._transport.content(server.host, response, DOCUMENT_LIMIT_BYTES)
             except HostFailure as failure:
                 if failure.status in NOT_SPOKEN:
                     raise HostFailure(Rank.MISSING, failure.message, status=failure.status) from failure
@@ -169,8 +171,8 @@ class Client:
         except NotFound:
             return None
 
-    async def blob(self, descriptor: Descriptor, sink: Sink, used: list[str]) -> None:
-        """Bring a blob into `sink`; the servers that it came from are added to `used`, for `distrust`.
+    async def blob(self, descriptor: Descriptor, sink: Sink) -> None:
+        """Bring a blob into `sink`. Which servers it came from is remembered for `distrust`.
 
         When a server fails or is slow, the next goes on where it stopped; it ends when a whole round brought nothing.
         Raises as `resolve` does, and what the sink raises.
@@ -181,16 +183,7 @@ class Client:
             before = sink.written_bytes
             for server, patient in self._in_turn("pull", descriptor.digest, failed):
                 try:
-                    await Download(
-                        transport=self._transport,
-                        server=server,
-                        patience=patient,
-                        connections=self._connections,
-                        descriptor=descriptor,
-                        sink=sink,
-                        used=used,
-                        undivided=self._undivided,
-                    ).bring()
+                    await self._bring(server, patient, descriptor, sink)
                 except HostFailure as failure:
                     failures.append(failure)
                     failed.add(server.key)
@@ -200,12 +193,33 @@ class Client:
             if sink.written_bytes == before:
                 raise self._summary(f"{self._reference.name}@{descriptor.digest}", failures)
 
-    def distrust(self, digest: str, keys: Collection[str]) -> bool:
-        """Take no more of this blob from these servers. Returns whether any is left.
+    async def _bring(self, server: Server, patient: Patience, descriptor: Descriptor, sink: Sink) -> None:
+        download = Download(
+            transport=self._transport,
+            server=server,
+            patience=patient,
+            connections=self._connections,
+            descriptor=descriptor,
+            sink=sink,
+            undivided=self._undivided,
+        )
+        before, gave = sink.written_bytes, True  # even if nothing is written: the sink may refuse the first bytes
+        try:
+            await download.bring()
+        except HostFailure:
+            gave = sink.written_bytes > before
+            raise
+        finally:
+            if gave:
+                self._givers.setdefault(descriptor.digest, set()).add(server.key)
+
+    def distrust(self, digest: str) -> bool:
+        """Take no more of this blob from the servers that it came from. Returns whether any is left.
 
         When several had a part in it, the last of them, which may have gone on with what was wrong, is asked again.
         """
-        guilty = [one.key for one in self._serving("pull", digest) if one.key in keys]
+        givers = self._givers.pop(digest, set())
+        guilty = [one.key for one in self._serving("pull", digest) if one.key in givers]
         self._distrusted.setdefault(digest, set()).update(guilty[:-1] or guilty)
         return any(self._serving("pull", digest))
 
@@ -247,6 +261,10 @@ def _credentials(auth: RegistryAuth | None, host: Host, reference: Reference) ->
 def _place(host: Host, reference: Reference) -> tuple[str, str]:
     """What to look a login up by: mirrors have their own."""
     return (reference.host if host.origin else host.name), reference.repository
+
+
+def _digest_of(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def _check_json(server: Server, response: aiohttp.ClientResponse, data: bytes) -> None:

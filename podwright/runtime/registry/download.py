@@ -36,7 +36,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """Brings `descriptor` from `server` into `sink`. The server's key is added to `used` as soon as it sends some.
+    """Brings `descriptor` from `server` into `sink`.
 
     `undivided` are the servers, by key, that failed while they were asked for segments of some blob.
     """
@@ -47,7 +47,6 @@ class Download:
     connections: ranges.Connections
     descriptor: Descriptor
     sink: Sink
-    used: list[str]
     undivided: set[str]
 
     async def bring(self) -> None:
@@ -105,7 +104,6 @@ class Download:
             partial = response.status == HTTPStatus.PARTIAL_CONTENT
             if partial and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 raise self._garbage("sends another range of")
-            self.used.append(self.server.key)
             surplus = 0 if partial else start  # a server without ranges starts again
             pending = bytearray()
             try:

@@ -11,6 +11,7 @@ import msgspec
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.runtime.model.image import hex_of
 from podwright.runtime.registry.failure import shown
+from podwright.runtime.registry.nulls import NotJson, Nullable, NullsAsDefaults, decode
 from podwright.runtime.registry.platforms import Platform, normalised
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -30,7 +31,8 @@ LAYER_TYPE = re.compile(
     r"application/vnd\.(?:oci\.image\.layer\.v1\.tar|docker\.image\.rootfs\.diff\.tar)(?:[+.](?:gzip|zstd))?"
 )
 FOREIGN_TYPE = re.compile(
-    r"application/vnd\.(?:oci\.image\.layer\.nondistributable|docker\.image\.rootfs\.foreign)\..*"
+    r"application/vnd\.(?:oci\.image\.layer\.nondistributable\.v1\.tar|docker\.image\.rootfs\.foreign\.diff\.tar)"
+    r"(?:[+.](?:gzip|zstd))?"
 )
 ATTESTATION = "vnd.docker.reference.type"
 TITLE = "org.opencontainers.image.title"
@@ -41,23 +43,28 @@ class NoPlatform(NotFound):
     """An index has nothing for this machine."""
 
 
-class Descriptor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A pointer to a blob or manifest of `size` bytes."""
+class Descriptor(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
+    """A pointer to a blob or manifest of `size` bytes. Nothing is checked before it is used: see `check`."""
 
-    media_type: str
-    digest: str
-    size: int
+    media_type: Nullable[str] = ""
+    digest: Nullable[str] = ""
+    size: Nullable[int] = 0
     platform: Platform | None = None
-    annotations: dict[str, str] | None = None
+    annotations: dict[str, Nullable[str]] | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is a layer that registries need not hold: they may leave it to its vendor."""
+        return FOREIGN_TYPE.fullmatch(self.media_type) is not None
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Manifest(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
     """One image for one platform, or an artifact: files of any kind (OCI image-spec, manifest.md)."""
 
-    config: Descriptor
-    layers: tuple[Descriptor, ...]
-    annotations: dict[str, str] | None = None
-    artifact_type: str = ""
+    config: Nullable[Descriptor] = Descriptor()
+    layers: Nullable[tuple[Descriptor, ...]] = ()
+    annotations: dict[str, Nullable[str]] | None = None
+    artifact_type: Nullable[str] = ""
 
     @property
     def artifact(self) -> str:
@@ -65,10 +72,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return "" if self.config.media_type in CONFIG_TYPES else self.artifact_type or self.config.media_type
 
 
-class Index(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The same image for several platforms."""
+class Index(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
+    """The same image for several platforms. Entries are as they are written: most of them are of no use here."""
 
-    manifests: tuple[Descriptor, ...]
+    manifests: Nullable[tuple[Nullable[Descriptor], ...]] = ()
 
 
 class RootFs(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +84,7 @@ class RootFs(msgspec.Struct, frozen=True, kw_only=True):
     diff_ids: tuple[str, ...] | None = None
 
 
-class RunConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+class RunConfig(NullsAsDefaults, frozen=True, kw_only=True, rename="pascal"):
     """The `config` of an image config; every key may be null."""
 
     entrypoint: tuple[str, ...] | None = None
@@ -88,26 +95,29 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     volumes: dict[str, object] | None = None
     exposed_ports: dict[str, object] | None = None
     stop_signal: str | None = None
-    labels: dict[str, str] | None = None
+    labels: dict[str, Nullable[str]] | None = None
 
 
-class ImageDocument(msgspec.Struct, frozen=True, kw_only=True):
+class ImageDocument(NullsAsDefaults, frozen=True, kw_only=True):
     """An image config: the blob whose digest is the image's id."""
 
-    rootfs: RootFs
+    rootfs: Nullable[RootFs] = RootFs()
     config: RunConfig | None = None
 
 
-class _Kind(msgspec.Struct, rename="camel"):
-    schema_version: int = 0
-    media_type: str = ""
+class _Kind(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
+    schema_version: Nullable[int] = 0
+    media_type: Nullable[str] = ""
     manifests: object = None
     layers: object = None
     config: object = None
 
 
 def parse(data: bytes, media_type: str, name: str) -> Manifest | Index:
-    """The manifest or index in `data`; `media_type` is the server's word. Raises FailedPrecondition."""
+    """The manifest or index in `data`; `media_type` is the server's word. Raises FailedPrecondition.
+
+    A manifest's descriptors are checked, since all of them are used; of an index' entries, whoever uses one checks it.
+    """
     kind = _decoded(data, _Kind, name)
     if kind.schema_version != 2:
         if kind.schema_version == 1:
@@ -119,13 +129,16 @@ def parse(data: bytes, media_type: str, name: str) -> Manifest | Index:
     if kind.manifests is not None and (kind.layers is not None or kind.config is not None):
         raise FailedPrecondition(f"{name} could be read both as an index and as a manifest")  # CVE-2021-41190
     media_type = kind.media_type or media_type.partition(";")[0].strip()
-    if kind.manifests is not None and media_type not in MANIFEST_TYPES:
-        index = _decoded(data, Index, name)
-        _check_descriptors(index.manifests, name)
-        return index
-    if kind.layers is not None and media_type not in INDEX_TYPES:
+    is_manifest = kind.layers is not None or kind.config is not None
+    if (kind.manifests is not None and media_type not in MANIFEST_TYPES) or (
+        media_type in INDEX_TYPES and not is_manifest
+    ):
+        return _decoded(data, Index, name)
+    if is_manifest and media_type not in INDEX_TYPES:
         manifest = _decoded(data, Manifest, name)
-        _check_descriptors((manifest.config, *manifest.layers), name)
+        check(manifest.config, f"{name}: config")
+        for layer in manifest.layers:
+            check(layer, f"{name}: layer")
         if not manifest.artifact:
             _check_layer_types(manifest.layers, name)
         return manifest
@@ -136,8 +149,15 @@ def parse_config(data: bytes, name: str) -> ImageDocument:
     """The image config in `data`. Raises FailedPrecondition."""
     document = _decoded(data, ImageDocument, name)
     for digest in document.rootfs.diff_ids or ():
-        _checked(digest, name)
+        _check_digest(digest, name)
     return document
+
+
+def check(descriptor: Descriptor, name: str) -> None:
+    """Before a descriptor is used. Raises FailedPrecondition, which calls the document that it is in `name`."""
+    _check_digest(descriptor.digest, name)
+    if descriptor.size < 0:
+        raise FailedPrecondition(f"{name}: {descriptor.digest} has the size {descriptor.size}")
 
 
 def ranked(manifests: Sequence[Descriptor], wanted: Sequence[Platform], name: str) -> list[Descriptor]:
@@ -161,32 +181,20 @@ def _is_image(entry: Descriptor) -> bool:
 
 def _decoded(data: bytes, kind: type[Document], name: str) -> Document:
     try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
+        return decode(data, kind)
+    except NotJson as failure:
         raise FailedPrecondition(f"{name}: not the JSON of an image: {failure}") from failure
-
-
-def _check_descriptors(descriptors: Sequence[Descriptor], name: str) -> None:
-    for descriptor in descriptors:
-        _checked(descriptor.digest, name)
-        if descriptor.size < 0:
-            raise FailedPrecondition(f"{name}: {descriptor.digest} has the size {descriptor.size}")
 
 
 def _check_layer_types(layers: Sequence[Descriptor], name: str) -> None:
     for layer in layers:
-        if FOREIGN_TYPE.fullmatch(layer.media_type):
-            raise FailedPrecondition(
-                f"{name}: layer {layer.digest} is of the type {layer.media_type}, which registries do not distribute",
-                hint="such layers have to be fetched from their vendor, and are for other systems than Linux",
-            )
-        if LAYER_TYPE.fullmatch(layer.media_type) is None:
+        if LAYER_TYPE.fullmatch(layer.media_type) is None and not layer.is_foreign:
             raise FailedPrecondition(
                 f"{name}: layer {layer.digest} is of the type {layer.media_type[:200]!r}, which cannot be unpacked"
             )
 
 
-def _checked(digest: str, name: str) -> None:
+def _check_digest(digest: str, name: str) -> None:
     try:
         hex_of(digest)
     except PodwrightError as failure:

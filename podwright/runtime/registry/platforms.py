@@ -8,7 +8,7 @@ import platform
 import re
 from collections.abc import Sequence
 
-import msgspec
+from podwright.runtime.registry.nulls import Nullable, NullsAsDefaults
 
 ARCHITECTURES = {
     "x86_64": "amd64",
@@ -43,12 +43,12 @@ VARIANTS = {
 }
 
 
-class Platform(msgspec.Struct, frozen=True, kw_only=True):
+class Platform(NullsAsDefaults, frozen=True, kw_only=True):
     """What an image runs on."""
 
-    architecture: str
-    os: str
-    variant: str = ""
+    architecture: Nullable[str] = ""
+    os: Nullable[str] = ""
+    variant: Nullable[str] = ""
 
     def __str__(self) -> str:
         return "/".join(filter(None, (self.os, self.architecture, self.variant)))

@@ -9,12 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-import msgspec
-
 from podwright.runtime.registry.auth import Authorizer
 from podwright.runtime.registry.challenge import Credentials
 from podwright.runtime.registry.failure import HostFailure, Rank
 from podwright.runtime.registry.hosts import Host
+from podwright.runtime.registry.nulls import NotJson, Nullable, NullsAsDefaults, decode
 from podwright.runtime.registry.patience import LAST, PAUSES_S, Patience, pause, retry_after_s
 from podwright.runtime.registry.reference import Reference
 from podwright.runtime.registry.transport import Transport
@@ -28,13 +27,13 @@ AUTH_ROUNDS = 2  # a token may have expired since, hence more than one
 RANKS = {401: Rank.DENIED, 403: Rank.DENIED, 404: Rank.MISSING, 400: Rank.GARBAGE}
 
 
-class _Error(msgspec.Struct):
-    code: str = ""
-    message: str = ""
+class _Error(NullsAsDefaults, frozen=True, kw_only=True):
+    code: Nullable[str] = ""
+    message: Nullable[str] = ""
 
 
-class _Errors(msgspec.Struct):
-    errors: list[_Error] | None = None
+class _Errors(NullsAsDefaults, frozen=True, kw_only=True):
+    errors: Nullable[tuple[Nullable[_Error], ...]] = ()
 
 
 class Server:
@@ -135,7 +134,7 @@ class Server:
         return url if self.host.origin else f"{url}{'&' if '?' in url else '?'}ns={quote(self._reference.host)}"
 
     async def _refusal(self, method: str, path: str, response: aiohttp.ClientResponse) -> HostFailure:
-        body = b"" if method == "HEAD" else await self._transport.body(self.host, response, ERROR_LIMIT_BYTES)
+        body = b"" if method == "HEAD" else await self._transport.content(self.host, response, ERROR_LIMIT_BYTES)
         said, target = _message(body), path.partition("/")[2]
         what = {
             Rank.DENIED: f"denies access to {self._reference.repository}",
@@ -156,7 +155,7 @@ def _same_place(url: str, other: str) -> bool:
 def _message(body: bytes) -> str:
     """The words of a registry's error body, if it is one."""
     try:
-        listed = msgspec.json.decode(body, type=_Errors).errors or []
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        listed = decode(body, _Errors).errors
+    except NotJson:
         return ""
     return "; ".join(filter(None, (error.message or error.code for error in listed)))[:ERROR_SHOWN]

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from podwright import __version__
 from podwright.errors import FailedPrecondition
-from podwright.runtime.registry import proxies
+from podwright.runtime.registry import encodings, proxies
 from podwright.runtime.registry.failure import HostFailure, Rank
 from podwright.runtime.registry.hosts import Host, place_of
 from podwright.runtime.registry.patience import Pace
@@ -137,8 +137,12 @@ class Transport:
             if piece:
                 yield piece
 
+    async def content(self, host: Host, response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
+        """As `body`, decompressed if it was compressed on its way."""
+        return decoded(host, response, await self.body(host, response, limit_bytes), limit_bytes)
+
     async def body(self, host: Host, response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
-        """The whole body. Raises HostFailure, also when it is longer than `limit_bytes`."""
+        """The whole body as it is sent. Raises HostFailure, also when it is longer than `limit_bytes`."""
         collected = bytearray()
         async for piece in self.pieces(host, response):
             collected += piece
@@ -187,6 +191,14 @@ class Transport:
         if key not in self._contexts:
             self._contexts[key] = await asyncio.to_thread(_context, host if own else None)
         return self._contexts[key]
+
+
+def decoded(host: Host, response: aiohttp.ClientResponse, body: bytes, limit_bytes: int) -> bytes:
+    """The content of a response's body. Raises HostFailure."""
+    try:
+        return encodings.decoded(body, response.headers.get("Content-Encoding", ""), limit_bytes)
+    except ValueError as failure:
+        raise HostFailure(Rank.GARBAGE, f"{host.name} sends {failure}") from failure
 
 
 def _headers(host: Host, own: Mapping[str, str]) -> dict[str, str]:

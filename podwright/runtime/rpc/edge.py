@@ -111,9 +111,11 @@ class Edge:
 
     @staticmethod
     async def _abort(name: str, failure: Exception, context: grpc.aio.ServicerContext[Any, Any]) -> NoReturn:
+        """Answer with the failure's code. Only what nobody foresaw has its traceback in the log."""
         error = translate(failure)
         if isinstance(error, Internal):
-            log.error("rpc failed: rpc=%s", name, exc_info=failure)
+            unforeseen = None if isinstance(failure, PodwrightError) else failure
+            log.error("rpc failed: rpc=%s error=%s", name, error, exc_info=unforeseen)
         else:
             log.info("rpc refused: rpc=%s code=%s error=%s", name, code_of(error).name, error)
         await context.abort(code_of(error), str(error)[:DETAILS_LIMIT])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import json
 from typing import Any
 
@@ -11,7 +10,6 @@ import msgspec
 
 from podwright import __version__
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import InvalidArgument
 from podwright.linux import detached
 from podwright.runtime import config as configuration
 from podwright.runtime.handlers.registry import Handlers
@@ -50,7 +48,7 @@ class RuntimeRpcs:
 
     async def Status(self, request: api.StatusRequest, _: Any) -> api.StatusResponse | bytes:
         """The reply is kept encoded: a kubelet asks again and again, and nothing changes."""
-        network, users = self._network.readiness(), not await self._users.lacking()
+        network, users = await self._network.readiness(), not await self._users.lacking()
         if request.verbose:
             response = self._status(network, user_namespaces=users)
             # critest asks the file system of what containerd calls its stateDir whether it can map owners.
@@ -110,9 +108,5 @@ class RuntimeRpcs:
     async def UpdateRuntimeConfig(
         self, request: api.UpdateRuntimeConfigRequest, _: Any
     ) -> api.UpdateRuntimeConfigResponse:
-        for cidr in filter(None, request.runtime_config.network_config.pod_cidr.split(",")):
-            try:
-                ipaddress.ip_network(cidr.strip(), strict=False)
-            except ValueError as malformed:
-                raise InvalidArgument(f"pod_cidr {cidr!r}: {malformed}") from malformed
+        await self._network.set_pod_cidr(request.runtime_config.network_config.pod_cidr)
         return api.UpdateRuntimeConfigResponse()

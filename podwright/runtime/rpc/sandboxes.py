@@ -15,6 +15,7 @@ from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.rpc import convert_container, convert_sandbox
 from podwright.runtime.rpc.lists import ListReplies
 from podwright.runtime.sandbox import resources
+from podwright.runtime.sandbox.runtime_spec import runtime_spec
 from podwright.runtime.sandbox.service import SandboxService
 
 
@@ -73,14 +74,16 @@ class SandboxRpcs:
 
     def _info(self, sandbox: Sandbox) -> dict[str, str]:
         """What verbose shows: one JSON document under the key that the field's tools read."""
+        pins = self._sandboxes.builder.pins(sandbox)
         document = {
             "pid": sandbox.infra_pid,
             "handler": sandbox.handler,
             "netns": sandbox.netns,
-            "namespaces": self._sandboxes.builder.pins(sandbox),
+            "namespaces": pins,
             "network": dict(sandbox.attachment.detail) if sandbox.attachment else {},
             "cgroupParent": sandbox.cgroup_parent,
             "config": msgspec.to_builtins(sandbox.config),
+            "runtimeSpec": runtime_spec(sandbox, pins),
             **resources.told(sandbox),
         }
         return {"info": json.dumps(document)}

@@ -20,6 +20,7 @@ from podwright.linux.selinux import Contexts
 from podwright.process import Process
 from podwright.runtime import config as configuration
 from podwright.runtime.handlers.registry import Handlers
+from podwright.runtime.insisting import insist
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
@@ -135,15 +136,17 @@ class Builder:
         """See the end of the process that holds a shared PID namespace: the sandbox is NOTREADY then."""
         if not sandbox.infra_pid:
             return
-        process = Process.adopt(sandbox.infra_pid, sandbox.infra_start_time)
-        self._watches[sandbox.id] = asyncio.create_task(self._on_infra_exit(sandbox.id, process))
+        what = f"watching the first process of sandbox {sandbox.id[:12]}"
+        watch = insist(lambda: self._record_infra_exit(sandbox), what)
+        self._watches[sandbox.id] = asyncio.create_task(watch, name=what)
 
-    async def _on_infra_exit(self, sandbox_id: SandboxId, process: Process | None) -> None:
+    async def _record_infra_exit(self, watched: Sandbox) -> None:
+        process = Process.adopt(watched.infra_pid, watched.infra_start_time)
         if process is not None:
             await process.wait()
-        sandbox = self.store.find(sandbox_id)
+        sandbox = self.store.find(watched.id)
         if sandbox is not None and sandbox.state is SandboxState.READY:
-            log.warning("sandbox lost its first process: id=%s", sandbox_id[:12])
+            log.warning("sandbox lost its first process: id=%s", sandbox.id[:12])
             self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
 
     async def tear_down(self, sandbox: Sandbox) -> None:

@@ -29,6 +29,7 @@ from podwright.runtime.sandbox.paths import SandboxPaths
 
 log = logging.getLogger(__name__)
 
+OCI_VERSION = "1.0.2"  # the lowest that has what we write: crun 1.8 refuses newer ones
 PROC = {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}
 # Runtimes put devices in the root's /dev; that of the root that is shared does not belong to a pod's own users.
 DEV = {
@@ -64,10 +65,9 @@ def spec(
     """The OCI spec; `pins` are the sandbox's namespaces by kind, `labels` its own on a host with SELinux."""
     namespaces = [{"type": "mount"}, {"type": "pid"}]
     namespaces += [{"type": OCI_TYPES[kind], "path": path} for kind, path in sorted(pins.items())]
-    name = sandbox.config.name
     user = sandbox.config.security.namespaces.own_user
     return {
-        "ociVersion": "1.0.2",
+        "ociVersion": OCI_VERSION,
         "process": {
             "user": _user(sandbox.config.security),
             "args": ["/pause"],
@@ -87,13 +87,19 @@ def spec(
             **({"seccomp": confinement.seccomp} if confinement.seccomp else {}),
             "resources": {"cpu": {"shares": 2}, "devices": [{"allow": False, "access": "rwm"}]},
         },
-        "annotations": {
-            "io.kubernetes.cri.container-type": "sandbox",
-            "io.kubernetes.cri.sandbox-id": sandbox.id,
-            "io.kubernetes.cri.sandbox-name": name.name,
-            "io.kubernetes.cri.sandbox-namespace": name.namespace,
-            "io.kubernetes.cri.sandbox-uid": name.uid,
-        },
+        "annotations": pod_annotations(sandbox),
+    }
+
+
+def pod_annotations(sandbox: Sandbox) -> dict[str, str]:
+    """The annotations that tools beside us read: whose pod this is."""
+    name = sandbox.config.name
+    return {
+        "io.kubernetes.cri.container-type": "sandbox",
+        "io.kubernetes.cri.sandbox-id": sandbox.id,
+        "io.kubernetes.cri.sandbox-name": name.name,
+        "io.kubernetes.cri.sandbox-namespace": name.namespace,
+        "io.kubernetes.cri.sandbox-uid": name.uid,
     }
 
 

@@ -10,10 +10,8 @@ import struct
 from collections.abc import Callable
 
 from podwright.errors import FailedPrecondition
+from podwright.linux import elf
 
-LOAD_ADDRESS = 0x400000
-ELF_HEADER_BYTES = 64
-PROGRAM_HEADER_BYTES = 56
 # struct kernel_sigaction with SIG_IGN as handler; no flags, restorer or mask.
 IGNORE_ACTION = struct.pack("<QQQQ", 1, 0, 0, 0)
 
@@ -50,7 +48,10 @@ def _aarch64() -> bytes:
 
 
 # uname's machine -> (ELF machine number, code)
-MACHINES: dict[str, tuple[int, Callable[[], bytes]]] = {"x86_64": (62, _x86_64), "aarch64": (183, _aarch64)}
+MACHINES: dict[str, tuple[int, Callable[[], bytes]]] = {
+    "x86_64": (elf.X86_64, _x86_64),
+    "aarch64": (elf.AARCH64, _aarch64),
+}
 
 
 def executable(machine: str) -> bytes:
@@ -60,14 +61,4 @@ def executable(machine: str) -> bytes:
             f"pods that share a PID namespace are not supported on {machine}", hint="use pid namespace mode CONTAINER"
         )
     number, code = MACHINES[machine]
-    text = code()
-    start = ELF_HEADER_BYTES + PROGRAM_HEADER_BYTES
-    size = start + len(text)
-    identity = b"\x7fELF" + bytes((2, 1, 1)) + bytes(9)  # 64 bits, little-endian
-    header = struct.pack(
-        "<16sHHIQQQIHHHHHH",
-        *(identity, 2, number, 1, LOAD_ADDRESS + start, ELF_HEADER_BYTES, 0, 0),
-        *(ELF_HEADER_BYTES, PROGRAM_HEADER_BYTES, 1, 0, 0, 0),
-    )
-    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, LOAD_ADDRESS, LOAD_ADDRESS, size, size, 0x1000)  # PT_LOAD, r-x
-    return header + segment + text
+    return elf.executable(number, code())

@@ -37,7 +37,11 @@ EMPTY = "empty"  # the lower directory of images without layers
 
 
 class LayerRecord(Value, frozen=True, kw_only=True):
-    """The record of an unpacked layer. `boot_id` is the kernel's at the time of unpacking."""
+    """The record of an unpacked layer.
+
+    `boot_id` is the kernel's at the time of unpacking. `describes_root`: the archive says what mode and owner `/` has;
+    layers unpacked by a version without the field count as saying nothing.
+    """
 
     id: str
     diff_id: str
@@ -46,6 +50,7 @@ class LayerRecord(Value, frozen=True, kw_only=True):
     implicit: tuple[str, ...] = ()
     boot_id: str = ""
     synced: bool = False
+    describes_root: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +90,11 @@ class LayerStore:
             return alone.id
         placed = self._records.get(hex_of(chain_id))
         return placed.id if placed is not None and placed.diff_id == diff_id else None
+
+    def describes_root(self, layer_id: str) -> bool:
+        """Whether the layer says what mode and owner `/` has."""
+        record = self._records.get(layer_id)
+        return record is not None and record.describes_root
 
     @contextlib.asynccontextmanager
     async def unpacked(
@@ -140,6 +150,7 @@ class LayerStore:
             inodes=report.inodes + 2,
             implicit=report.implicit,
             boot_id=self._boot_id,
+            describes_root=report.describes_root,
         )
         self._table.put(layer_id, record)
         self._records[layer_id] = record

@@ -21,9 +21,12 @@ FROM_DOCKER = {
     "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
     "application/vnd.docker.image.rootfs.diff.tar.gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
     "application/vnd.docker.image.rootfs.diff.tar.zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
-    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip": (
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
-    ),
+    **{
+        f"application/vnd.docker.image.rootfs.foreign.diff.tar{packed}": (
+            f"application/vnd.oci.image.layer.nondistributable.v1.tar{packed.replace('.', '+')}"
+        )
+        for packed in ("", ".gzip", ".zstd")
+    },
 }
 
 
@@ -56,7 +59,7 @@ def oci_manifest(manifest: bytes) -> bytes:
         return manifest
     document["mediaType"] = OCI_MANIFEST
     document["config"] = _translated(document["config"])
-    document["layers"] = [_translated(layer) for layer in document["layers"]]
+    document["layers"] = [_translated(layer) for layer in document.get("layers") or ()]
     return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
 
 
@@ -66,5 +69,5 @@ def digest_of(data: bytes) -> str:
 
 
 def _translated(descriptor: Mapping[str, Any]) -> dict[str, Any]:
-    kind = descriptor["mediaType"]
-    return {**descriptor, "mediaType": FROM_DOCKER.get(kind, kind)}
+    kind = descriptor.get("mediaType")
+    return {**descriptor, "mediaType": FROM_DOCKER.get(kind or "", kind)}

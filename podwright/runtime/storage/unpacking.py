@@ -32,7 +32,11 @@ class DownloadEnded(FailedPrecondition):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What the program found. `implicit` are directories that the layer uses but does not describe (latin-1)."""
+    """What the program found.
+
+    `implicit` are directories that the layer uses but does not describe (latin-1); `describes_root` is whether it has
+    an entry for `/`.
+    """
 
     diff_id: str
     plain_bytes: int
@@ -41,6 +45,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     entries: int
     lost_xattrs: int
     implicit: tuple[str, ...] = ()
+    describes_root: bool = False
 
 
 class _Failure(msgspec.Struct, frozen=True):

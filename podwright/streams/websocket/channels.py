@@ -7,7 +7,6 @@ channel in its sender's direction.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -108,5 +107,5 @@ def _open_base64(message: bytes) -> ChannelData:
         raise ProtocolError(f"a base64 WebSocket message starts with {message[:1]!r}, not with a channel's digit")
     try:
         return ChannelData(channel, base64.b64decode(message[1:], validate=True))
-    except binascii.Error as failure:
+    except ValueError as failure:
         raise ProtocolError(f"a WebSocket message is no base64: {failure}") from failure

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import gzip
 import json
+import lzma
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound
-from podwright.runtime.archive import contents
+from podwright.runtime.archive import contents, decompress
 from podwright.runtime.archive.intake import program
 from podwright.runtime.archive.members import Member, Members
 from podwright.runtime.archive.stream import StreamSource
-from podwright.runtime.storage.unpack import decode
 from podwright.runtime.storage.unpack.failure import UnpackError
-from tests.runtime.archive.archives import Content, docker_members, oci_members, tar
-from tools.images import Entry, Image, Layer, digest_of, image_of, layer_of_tar, tar_of
+from tests.runtime.archive.archives import Content, docker_members, entry, index, oci_members, tar
+from tools.images import HOST_ARCHITECTURE, Entry, Image, Layer, digest_of, image_of, layer_of_tar, tar_of
 
 PLAIN = tar_of([Entry("a", 0o644, "file", b"a")])
 LAYER = layer_of_tar(PLAIN)
@@ -42,11 +45,16 @@ def take_in(archive: bytes, folder: Path) -> Members:
     fd = os.open("archive", os.O_RDONLY)
     try:
         source = StreamSource(fd)
-        members = program.take_in(decode.opened(source), source, "m", LIMIT)
+        members = program.take_in(decompress.opened(source), source, "m", LIMIT)
     finally:
         os.close(fd)
         os.chdir(before)
     return Members(str(folder), msgspec.convert(members, list[Member]))
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def found(members: dict[str, Content], folder: Path, name: str = "") -> list[tuple[list[str], str]]:
@@ -57,11 +65,49 @@ def test_an_oci_archive(tmp_path: Path) -> None:
     assert found(OCI, tmp_path) == [(["example.io/a:1"], IMAGE.digest)]
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, lambda data: data], ids=["gzip", "plain"])
-def test_compression(compress: object, tmp_path: Path) -> None:
-    assert callable(compress)
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "plain": bytes,
+    "zstd": zstandard.compress,
+    "xz": lzma.compress,
+    "bzip2": bz2.compress,
+}
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS.values(), ids=COMPRESSIONS)
+def test_compression(compress: Callable[[bytes], bytes], tmp_path: Path) -> None:
     (one,) = contents.images(take_in(compress(tar(OCI)), tmp_path))
     assert one.digest == IMAGE.digest
+
+
+@pytest.mark.parametrize("name", ["xz", "bzip2"])
+def test_streams_one_behind_the_other(name: str, tmp_path: Path) -> None:
+    """What `cat` and parallel compressors make; between streams of xz there may be zeros."""
+    compress, whole = COMPRESSIONS[name], tar(OCI)
+    parts = [compress(whole[:700]), compress(b""), compress(whole[700:])]
+    (one,) = contents.images(take_in((bytes(4) if name == "xz" else b"").join(parts) + bytes(4), tmp_path))
+    assert one.digest == IMAGE.digest
+
+
+@pytest.mark.parametrize("name", ["xz", "bzip2"])
+def test_damaged_streams(name: str, tmp_path: Path) -> None:
+    packed = COMPRESSIONS[name](tar(OCI))
+    damaged = packed[:100] + bytes(20) + packed[120:]
+    for number, bad in enumerate((packed[:-10], packed[:200], damaged, packed + b"more")):
+        with pytest.raises(UnpackError, match=f"the {name} stream is (truncated|damaged)"):
+            take_in(bad, made(tmp_path / str(number)))
+
+
+def test_more_memory_than_an_archive_may_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decompress, "XZ_MEMORY_BYTES", 1 << 20)
+    with pytest.raises(UnpackError, match="the xz stream is damaged: Memory usage limit"):
+        take_in(lzma.compress(tar(OCI), preset=9), tmp_path)
+
+
+@pytest.mark.parametrize("listed", [None, []])
+def test_an_empty_index_beside_docker_s(listed: object, tmp_path: Path) -> None:
+    members = DOCKER | {"index.json": json.dumps({"schemaVersion": 2, "manifests": listed}).encode()}
+    assert [names for names, _ in found(members, tmp_path)] == [["example.io/a:1"]]
 
 
 def test_names_by_containerds_annotation(tmp_path: Path) -> None:
@@ -77,18 +123,79 @@ def test_two_names_of_one_and_two_images(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["", "latest"])
-def test_an_image_without_a_usable_name(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "refusal"),
+    [
+        ("", f"has no name for its image {IMAGE.digest}"),
+        ("V1", "by a name that it cannot have: 'localhost/V1'"),
+        ("a/B:1", "by a name that it cannot have: 'a/B:1'"),
+    ],
+)
+def test_an_image_without_a_usable_name(name: str, refusal: str, tmp_path: Path) -> None:
     members = oci_members({name: IMAGE})
-    with pytest.raises(FailedPrecondition, match="names an image in no way"):
+    with pytest.raises((FailedPrecondition, InvalidArgument), match=refusal) as failure:
         found(members, tmp_path)
+    assert "--name" in failure.value.hint
     (again := tmp_path / "again").mkdir()
     assert found(members, again, "b:2") == [(["docker.io/library/b:2"], IMAGE.digest)]
 
 
-def test_one_name_for_two_images(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgument, match="2 images"):
-        found(oci_members({"a:1": IMAGE, "c:1": OTHER}), tmp_path, "b:2")
+@pytest.mark.parametrize(("name", "whole"), [("v1", "localhost/v1:latest"), ("1.0", "localhost/1.0:latest")])
+def test_bare_words_are_names(name: str, whole: str, tmp_path: Path) -> None:
+    """What skopeo writes for `oci-archive:FILE:v1`; podman loads it as localhost/v1:latest."""
+    assert found(oci_members({name: IMAGE}), tmp_path) == [([whole], IMAGE.digest)]
+
+
+def indexed(*entries: dict[str, object]) -> dict[str, Content]:
+    """Two images, listed as told."""
+    return oci_members({"a:1": IMAGE, "c:1": OTHER}) | {"index.json": index(entries)}
+
+
+FIRST, SECOND = (entry(image.manifest, image.media_type, {}) for image in (IMAGE, OTHER))
+OURS = {"platform": {"os": "linux", "architecture": HOST_ARCHITECTURE}}
+THEIRS = {"platform": {"os": "linux", "architecture": "s390x"}}
+CALLED = {"annotations": {"org.opencontainers.image.ref.name": "a:1"}}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        oci_members({"a:1": IMAGE, "c:1": OTHER}),
+        oci_members({"v1": IMAGE, "v2": OTHER}),
+        oci_members({"a:1": IMAGE, "v2": OTHER}),
+        indexed(FIRST, SECOND),
+        indexed(FIRST | OURS, SECOND | OURS),
+        indexed(FIRST | OURS, SECOND),
+        indexed(FIRST | CALLED, SECOND | CALLED),
+        docker_members({"a:1": IMAGE, "c:1": OTHER}, {LAYER.diff_id: PLAIN}),
+    ],
+    ids=["names", "bare", "mixed", "nameless", "one-platform", "one-without-platform", "one-name", "docker"],
+)
+def test_one_name_for_two_images(members: dict[str, Content], tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match=r"has 2 images, .* and .*: they cannot all be called b:2") as failure:
+        found(members, tmp_path, "b:2")
+    listed = contents.images(take_in(tar(members), made(tmp_path / "again"))) if "manifest.json" in members else []
+    for digest in [one.digest for one in listed] or [IMAGE.digest, OTHER.digest]:
+        assert digest in str(failure.value)
+
+
+def test_one_image_for_several_platforms(tmp_path: Path) -> None:
+    members = indexed(SECOND | THEIRS, FIRST | OURS, FIRST | OURS)
+    assert found(members, tmp_path, "b:2") == [(["docker.io/library/b:2"], IMAGE.digest)]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        indexed(FIRST | CALLED, SECOND | CALLED),
+        oci_members({"docker.io/library/a:1": IMAGE, "a:1": OTHER}),
+        docker_members({"docker.io/library/a:1": IMAGE, "a:1": OTHER}, {LAYER.diff_id: PLAIN}),
+    ],
+    ids=["written-alike", "the-same-name", "docker"],
+)
+def test_two_images_with_one_name(members: dict[str, Content], tmp_path: Path) -> None:
+    with pytest.raises(FailedPrecondition, match=r"two images called docker.io/library/a:1: sha256:.* and sha256:"):
+        found(members, tmp_path)
 
 
 def test_a_docker_archive(tmp_path: Path) -> None:

@@ -2,51 +2,38 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 
 import pytest
 
+from podwright.process import Command, PosixProcessRunner
 from podwright.runtime.container import marking
 
-LIMITS = b"""\
-Limit                     Soft Limit           Hard Limit           Units
-Max realtime priority     0                    0
-Max realtime timeout      %s            %s            us
-"""
+
+def test_marks_are_in_the_names_of_files_and_soon_not_given_again() -> None:
+    tokens = [marking.new_token() for _ in range(marking.MARKS)]
+    marks = [marking.of_path(f"/run/x/{token}.pid") for token in tokens]
+    assert None not in marks
+    assert len(set(marks)) == len(marks)
+    assert all(mark and marking.LEAST_NS < mark < marking.USUAL_NS and mark % 100 for mark in marks)
 
 
 @pytest.mark.parametrize(
-    ("path", "offset"),
-    [
-        ("/run/x/exec-0123456789abcdef", 0x0123456789ABCDE),
-        ("/run/x/exec-ffffffffffffffff.pid", 0xFFFFFFFFFFFFFFF),
-        ("exec-0000000000000000.json", 0),
-    ],
+    "path", ["", "/run/exec-2710-0123456789abcdef/config.json", "exec-1", "exec-ABCD-0123456789abcdef"]
 )
-def test_marks_of_files(path: str, offset: int) -> None:
-    mark = marking.of_path(path)
-    assert mark == marking.BASE_US + offset
-    assert mark < 1 << 63  # a number for every JSON parser, and finite for the kernel
-
-
-@pytest.mark.parametrize("path", ["", "/run/exec-0123456789abcdef/config.json", "exec-1", "exec-ABCDEF0123456789"])
 def test_other_files_have_none(path: str) -> None:
     assert marking.of_path(path) is None
 
 
-@pytest.mark.parametrize("value", [b"unlimited", b"0", b"1000000", b"", b"x"])
-def test_limits_that_are_no_marks(value: bytes) -> None:
-    assert marking.mark_in(LIMITS % (value, value)) is None
-
-
-def test_no_limits_at_all() -> None:
-    assert marking.mark_in(b"") is None
+def test_processes_of_no_exec_have_none() -> None:
+    assert marking.mark_of(os.getpid()) is None
     assert marking.mark_of(1 << 22) is None
 
 
-def test_a_mark_is_inherited() -> None:
-    mark = marking.BASE_US + 12345
-    command = "import os; os.setsid(); os.fork() and os._exit(0); print(open('/proc/self/limits').read())"
-    limited = ["prlimit", f"--rttime={mark}:{mark}", "python3", "-c", command]
-    done = subprocess.run(limited, check=True, capture_output=True)
-    assert marking.mark_in(done.stdout) == mark
+async def test_a_mark_is_inherited_and_our_own_slack_stays() -> None:
+    mark = marking.LEAST_NS + 12345
+    fork = "import os; os.fork() and os._exit(0); os.setsid(); print(open('/proc/self/timerslack_ns').read())"
+    command = Command(argv=("python3", "-c", fork), timeout_s=20, timer_slack_ns=mark)
+    done = await PosixProcessRunner().run(command)
+    assert int(done.stdout) == mark
+    assert marking.mark_of(os.getpid()) is None

@@ -13,6 +13,7 @@ from podwright.process import PosixProcessRunner
 from podwright.runtime.container import staging
 from podwright.runtime.container.paths import ContainerPaths, container_paths
 from podwright.runtime.container.volumes import Held
+from podwright.runtime.image.trees import ImageTree
 from podwright.runtime.model.base import IdMapping, NamespaceMode, NamespaceOptions, UserNamespace
 from podwright.runtime.model.container import Mount, Propagation
 from podwright.runtime.model.ids import ContainerId, SandboxId
@@ -22,7 +23,7 @@ from tests.linux.userns import child_in_user_namespace
 
 IDS = (IdMapping(container_id=0, host_id=70000, length=1000),)
 USER = UserNamespace(uids=IDS, gids=IDS)
-PATHS = ContainerPaths(bundle="/b", storage="/s", staging="/st")
+PATHS = ContainerPaths(bundle="/b", storage="/s", staging="/st", exits="/e")
 
 
 def _sandbox(user: UserNamespace | None = None, network: NamespaceMode = NamespaceMode.POD) -> Sandbox:
@@ -157,13 +158,14 @@ def test_layers_with_their_owners_mapped(paths: ContainerPaths, tmp_path: Path) 
         layers.append(str(tmp_path / "layers" / name / "fs"))
     merged = tmp_path / "merged"
     merged.mkdir()
-    held = Held(tuple(layers), (tuple(layers[:1]),))
+    held = Held(ImageTree(tuple(layers), layers[1]), (ImageTree((layers[0],), layers[0]),))
     with (
         child_in_user_namespace("0 70000 1000") as pid,
         staging.mapped_layers(paths, held, f"/proc/{pid}/ns/user") as mapped,
     ):
-        assert mapped.volumes[0] == mapped.root[:1]
-        mount.mount_overlay(mount.Overlay(target=str(merged), lower=mapped.root))
+        assert mapped.root.root == mapped.root.layers[1]
+        assert mapped.volumes[0].layers == mapped.root.layers[:1]
+        mount.mount_overlay(mount.Overlay(target=str(merged), lower=mapped.root.layers))
     try:
         assert not os.path.exists(paths.staging)
         assert [os.stat(merged / name).st_uid for name in ("one", "two")] == [70000, 70000]

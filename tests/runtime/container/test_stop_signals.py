@@ -6,6 +6,7 @@ import pytest
 
 from podwright.conformance.pods import running_pod
 from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import InvalidArgument
 from tests.harness.podwright import Podwright
 from tools.images import busybox_image, image_of
 from tools.registry import Registry
@@ -34,3 +35,14 @@ async def test_the_image_s_unless_the_request_has_one(
         await client.call(
             client.images.RemoveImage, api.RemoveImageRequest(image=api.ImageSpec(image=f"{registry.host}/{name}"))
         )
+
+
+@pytest.mark.root
+async def test_one_that_nobody_knows(podwright_server: Podwright, registry: Registry) -> None:
+    name = f"{registry.host}/stops-by-nonsense:1"
+    registry.push("stops-by-nonsense:1", image_of(busybox_image().layers, {"StopSignal": "SIGFOO"}))
+    async with podwright_server.client() as client, running_pod(podwright_server.peer(client), name) as pod:
+        message = f"container main of image {name}: unknown stop signal 'SIGFOO'"
+        with pytest.raises(InvalidArgument, match=message):
+            await pod.create(name="main")
+        await pod.run_ready(stop_signal=api.SIGNAL_SIGTERM)

@@ -13,7 +13,7 @@ from podwright.runtime.handlers.probing import Features, parse_features
 
 
 def _argv(options: frozenset[str] = frozenset(), *, systemd: bool = False, **fields: object) -> tuple[str, ...]:
-    container = Monitored(id="i" * 64, name="n", directory="/b", **fields)  # type: ignore[arg-type] # mixed keywords
+    container = Monitored(id="i" * 64, name="n", directory="/b", exits="/e", **fields)  # type: ignore[arg-type] # mixed keywords
     return conmon.command_line("/conmon", ("/crun", "--root=/r"), container, options=options, systemd_cgroup=systemd)
 
 
@@ -38,6 +38,19 @@ def test_options(argv: tuple[str, ...], option: str) -> None:
     assert option in argv
 
 
+def test_output_that_nobody_wants_has_no_file() -> None:
+    """The host's /dev/null would be one: conmon puts a new file in its place when it is to begin a new log."""
+    argv = _argv()
+    assert argv[argv.index("--log-path") + 1] == "none"
+
+
+def test_the_launcher_comes_before_the_runtime() -> None:
+    container = Monitored(id="i" * 64, name="n", directory="/b", exits="/e")
+    argv = conmon.command_line("/conmon", ("/l", "/crun", "-x"), container, options=frozenset(), systemd_cgroup=False)
+    assert argv[argv.index("--runtime") + 1] == "/l"
+    assert [word for word in argv if word.startswith("--runtime-arg")] == ["--runtime-arg=/crun", "--runtime-arg=-x"]
+
+
 def test_stdin_once_closes_with_the_first_client() -> None:
     assert "--leave-stdin-open" not in _argv(stdin=True, stdin_once=True)
 
@@ -48,7 +61,7 @@ def test_stdin_once_closes_with_the_first_client() -> None:
         (b'{"data": 42}', CreateReply(pid=42)),
         (b'{"pid": 42}', CreateReply(pid=42)),
         (b'{"data": -1, "message": "no"}', CreateReply(pid=-1, message="no")),
-        (b"", CreateReply(pid=-1, message="the monitor ended without a word")),
+        (b"", CreateReply(pid=-1)),
         (b"nonsense", CreateReply(pid=-1, message="nonsense")),
     ],
 )
@@ -59,6 +72,19 @@ def test_replies(line: bytes, reply: CreateReply) -> None:
 @given(st.binary())
 def test_any_reply_is_an_answer(line: bytes) -> None:
     conmon.parse_reply(line)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "told"),
+    [
+        (b"", ""),
+        (b"\n", ""),
+        (b"[conmon:e]: no log\n[conmon:e]: no\tpath\n", " (conmon: [conmon:e]: no log [conmon:e]: no path)"),
+        (b"\xff", " (conmon: \ufffd)"),
+    ],
+)
+def test_complaints(stderr: bytes, told: str) -> None:
+    assert conmon.complaint(stderr) == told
 
 
 @pytest.mark.parametrize(("text", "code"), [("0", 0), ("137\n", 137), ("", 255), ("x", 255)])

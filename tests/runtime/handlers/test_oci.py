@@ -1,4 +1,4 @@
-"""What can be told of a bundle without its runtime."""
+"""What a bundle shows without its runtime, and what an error says when conmon fails."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from podwright.errors import DeadlineExceeded, Unknown
 from podwright.process import PosixProcessRunner
+from podwright.runtime.handlers.conmon import Monitored
 from podwright.runtime.handlers.oci import OciHandler, Programs, may_have
 
 SPEC = {"process": {"args": ["sh"]}, "linux": {"namespaces": []}}
@@ -47,3 +49,27 @@ def test_a_word_of_the_request_counts_as_a_part(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({**SPEC, "annotations": {"poststart": ""}}))
     assert may_have(str(tmp_path), "poststart")
     assert not may_have(str(tmp_path), "poststop")
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "message"),
+    [
+        ("echo '[conmon:e]: made up' >&2", Unknown, "conmon gave no reason \\(conmon: .*made up\\)$"),
+        ("exit 1", Unknown, "conmon gave no reason$"),
+        ("echo '[conmon:e]: made up' >&2; exec sleep 60", DeadlineExceeded, "hangs \\(conmon: .*made up\\)$"),
+        ("echo made up >&2; head -c 1000000 /dev/zero >&2; echo '{\"data\": -1}' >&3", Unknown, "made up\\)$"),
+    ],
+    ids=["says why", "says nothing", "hangs", "says too much"],
+)
+async def test_what_conmon_says_on_stderr_is_in_the_error(
+    tmp_path: Path, script: str, error: type[Exception], message: str
+) -> None:
+    monitor = tmp_path / "conmon"
+    monitor.write_text(f"#!/bin/sh\n{script}\n")
+    monitor.chmod(0o755)
+    programs = Programs(runtime="/crun", kind="crun", conmon=str(monitor), conmon_options=frozenset())
+    handler = OciHandler("crun", programs, state=str(tmp_path), runner=PosixProcessRunner(), timeout_s=1.0)
+    with pytest.raises(error, match=message):
+        await handler.create(
+            Monitored(id="i" * 64, name="n", directory=str(tmp_path), exits=str(tmp_path)), lambda *_: None
+        )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import bz2
 import gzip
 import json
+import lzma
 import re
 import subprocess
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,7 @@ PLAIN = tar_of([Entry("a", 0o644, "file", b"a")])
 LAYER = layer_of_tar(PLAIN)
 IMAGE = image_of([LAYER], {"Cmd": ["a"]})
 OTHER = image_of([LAYER], {"Cmd": ["b"]})
+COMPRESSIONS = ["plain", "gzip", "xz", "bzip2"]
 FORMS: tuple[ArchiveFormat, ...] = ("oci-archive", "docker-archive")
 
 
@@ -56,19 +59,19 @@ def skopeo(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("compressed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress, bz2.compress], ids=COMPRESSIONS)
 async def test_skopeo_writes_and_we_read(
-    form: str, compressed: bool, node: Node, registry: Registry, tmp_path: Path
+    form: str, compress: Callable[[bytes], bytes], node: Node, registry: Registry, tmp_path: Path
 ) -> None:
     file = tmp_path / "a.tar"
     source = f"docker://{registry.host}/busybox:1"
     skopeo("copy", "-q", "--src-tls-verify=false", source, f"{form}:{file}:example.io/x/box:7")
     data = file.read_bytes()
-    ((image_id, names),) = await load(node, gzip.compress(data) if compressed else data)
+    ((image_id, names),) = await load(node, compress(data))
     assert (image_id, names) == (busybox_image().image_id, ["example.io/x/box:7"])
     image = node.service.get("example.io/x/box:7")
     assert (image.id, image.repo_digests, image.config.cmd) == (image_id, (), ("sh",))
-    (tree,) = node.service.hold("h", image_id)[0]
+    (tree,) = node.service.hold("h", image_id)[0].layers
     assert Path(tree, "bin/busybox").stat().st_nlink > 100
     await node.restart()
     assert node.service.get(image_id) == image

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from podwright import errors
+from tests.harness.scripted_registry import ScriptedRegistry, fixed
 from tests.runtime.image.node import Node
 from tools.images import (
     HOST_ARCHITECTURE,
@@ -28,12 +31,16 @@ from tools.registry import Registry
 
 pytestmark = pytest.mark.root
 
+FOREIGN_TYPES: dict[Format, str] = {
+    "docker": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    "oci": "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+}
 CONTENT = [Entry("d", 0o755, "dir"), Entry("d/f", 0o640, "file", b"content" * 1000)]
 
 
 def tree(node: Node, image_id: str) -> Path:
     """The one layer of an image."""
-    [[found]] = node.service.hold("test", image_id)
+    [((found,), _)] = node.service.hold("test", image_id)
     return Path(found)
 
 
@@ -137,20 +144,23 @@ async def test_annotations_are_kept(node: Node, registry: Registry) -> None:
     assert node.service.get(image_id).annotations == kept
 
 
-@pytest.mark.parametrize(
-    "media_type",
-    [
-        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-    ],
-)
-async def test_foreign_layers(media_type: str, node: Node, registry: Registry) -> None:
-    plain = layer_of(CONTENT)
-    foreign = image_of([Layer(blob=plain.blob, diff_id=plain.diff_id, media_type=media_type)], {})
-    refused = rf"{registry.host}/formats:1@{foreign.digest}: layer {plain.digest} is of the type {media_type}"
-    with pytest.raises(errors.FailedPrecondition, match=refused.replace("+", r"\+")):
-        await pulled(node, registry, foreign)
+@pytest.mark.parametrize("style", ["docker", "oci"])
+async def test_foreign_layers(style: Format, node: Node, liar: ScriptedRegistry) -> None:
+    """Pulled from a registry that holds them; their `urls` are not asked."""
+    plain, media_type = layer_of(CONTENT), FOREIGN_TYPES[style]
+    foreign = image_of([Layer(blob=plain.blob, diff_id=plain.diff_id, media_type=media_type)], {}, style=style)
+    liar.serve("formats:1", foreign)
+    liar.answers[f"/v2/formats/blobs/{plain.digest}"] = fixed(404)
+    refused = rf"{liar.host}/formats:1: layer {plain.digest} is of the type {re.escape(media_type)}, which registries"
+    with pytest.raises(errors.FailedPrecondition, match=refused):
+        await node.service.pull(f"{liar.host}/formats:1")
     assert node.leftovers() == []
+    liar.answers.clear()
+    image_id = await node.service.pull(f"{liar.host}/formats:1")
+    assert (tree(node, image_id) / "d/f").exists()
+    index = json.loads((node.root / "images/index.json").read_bytes())
+    listed = json.loads(node.service.catalog.blobs.read(index["manifests"][0]["digest"]) or b"")
+    assert [layer["mediaType"] for layer in listed["layers"]] == [FOREIGN_TYPES["oci"]]
 
 
 # Artifacts

@@ -48,7 +48,7 @@ async def test_a_lost_layer_is_unpacked_again(node: Node, name: str) -> None:
     shutil.rmtree(node.layers_dir / image.layers[1])
     await node.restart()
     assert node.service.get(image_id) == image
-    assert Path(node.service.hold("h", image_id)[0][0], "x").read_bytes() == b"x"
+    assert Path(node.service.hold("h", image_id)[0].layers[0], "x").read_bytes() == b"x"
 
 
 async def test_layers_not_synced_before_a_reboot_are_not_trusted(node: Node, name: str) -> None:

@@ -173,7 +173,7 @@ async def test_layers_are_shared_and_held(node: Node, registry: Registry) -> Non
     base = await node.service.pull(f"{registry.host}/base:1")
     derived = await node.service.pull(f"{registry.host}/derived:1")
     assert len(node.layers()) == 2
-    [lower] = node.service.hold("container", derived)
+    [(lower, _)] = node.service.hold("container", derived)
     assert [Path(tree, "top").exists() for tree in lower] == [True, False]
 
     await node.service.remove(base)
@@ -191,7 +191,7 @@ async def test_layers_are_shared_and_held(node: Node, registry: Registry) -> Non
 
 async def test_an_image_without_layers(node: Node, registry: Registry) -> None:
     registry.push("scratch:1", image_of([], {"Cmd": ["x"]}))
-    [(tree,)] = node.service.hold("holder", await node.service.pull(f"{registry.host}/scratch:1"))
+    [((tree,), _)] = node.service.hold("holder", await node.service.pull(f"{registry.host}/scratch:1"))
     assert list(Path(tree).iterdir()) == []
 
 
@@ -206,7 +206,7 @@ async def test_undescribed_directories_keep_what_they_were_below(
     registry.push("alone:1", image_of([top], {}))
     modes = {}
     for name in ("alone", "open", "closed"):
-        [lower] = node.service.hold(name, await node.service.pull(f"{registry.host}/{name}:1"))
+        [(lower, _)] = node.service.hold(name, await node.service.pull(f"{registry.host}/{name}:1"))
         merged = tmp_path / name
         merged.mkdir()
         if len(lower) > 1:
@@ -228,7 +228,7 @@ async def test_undescribed_directories_keep_what_they_were_below(
 async def test_whiteouts_hide_what_is_below(node: Node, registry: Registry, tmp_path: Path) -> None:
     top = layer_of([Entry("etc/.wh.group", 0o644), Entry("var", 0o755, "dir"), Entry("var/.wh..wh..opq", 0o644)])
     registry.push("hiding:1", busybox_image(top))
-    [lower] = node.service.hold("holder", await node.service.pull(f"{registry.host}/hiding:1"))
+    [(lower, _)] = node.service.hold("holder", await node.service.pull(f"{registry.host}/hiding:1"))
     (tmp_path / "m").mkdir()
     mount.mount_overlay(mount.Overlay(target=str(tmp_path / "m"), lower=lower))
     try:

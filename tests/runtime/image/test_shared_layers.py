@@ -11,6 +11,11 @@ import pytest
 from aiohttp import web
 
 from podwright import errors
+from podwright.process import PosixProcessRunner
+from podwright.runtime import config
+from podwright.runtime.image.accounts import Accountant
+from podwright.runtime.image.refetch import Refetcher
+from podwright.runtime.image.verifying import Summary, Verifier
 from podwright.runtime.registry import ranges
 from podwright.runtime.storage import unpacking
 from tests.harness.scripted_registry import ScriptedRegistry, fixed
@@ -86,6 +91,25 @@ async def test_a_second_image_costs_its_own_layer(node: Node, liar: ScriptedRegi
         blob_path(layer(21, 4096), "next"),
         f"/v2/next/blobs/{second}",
     }
+
+
+async def test_a_layer_that_an_image_has_twice(node: Node, liar: ScriptedRegistry, unpacked: Counter[str]) -> None:
+    """It comes once, is unpacked once, counts once, and is passed to overlayfs once: as the topmost."""
+    again, between = layer(1), layer(2)
+    liar.serve("app:1", image(again, between, again))
+    found = node.service.get(await node.service.pull(f"{liar.host}/app:1"))
+    assert unpacked == {again.diff_id: 1, between.diff_id: 1}
+    [(lower, _)] = node.service.hold("holder", found.id)
+    assert lower == tuple(
+        node.service.catalog.layers.path(one.diff_id.removeprefix("sha256:")) for one in (again, between)
+    )
+    [account] = (await Accountant(node.service.catalog).accounts()).images
+    assert found.size_bytes == pytest.approx(account.size_bytes, rel=0.02)
+    refetcher = Refetcher(node.service.catalog.blobs, config.Registry(), PosixProcessRunner())
+    verifier = Verifier(node.service.catalog, refetcher, keep_blobs=True)
+    [summary] = [one async for one in verifier.verify([], repair=False)]
+    assert isinstance(summary, Summary)
+    assert (summary.layers, summary.damaged, summary.unchecked_layers) == (2, 0, 0)
 
 
 @pytest.mark.usefixtures("segments")

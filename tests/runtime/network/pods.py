@@ -74,6 +74,7 @@ class Pod:
         return found
 
 
+OUTSIDE_ADDRESS = "198.51.100.2"
 HOST = Pod(netns="", name="host")
 
 

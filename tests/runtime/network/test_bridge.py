@@ -74,6 +74,7 @@ async def test_outside_sees_the_host_s_address(world: World, scratch: Scratch) -
             assert await dial(pod, there, 80) == f"outside {here}"
 
 
+@pytest.mark.usefixtures("own_host")  # a kubelet's KUBE-FIREWALL, which stays on a host, does the guard's work
 async def test_a_pod_cannot_reach_the_host_s_loopback(world: World) -> None:
     """route_localnet, which 127.0.0.1:hostPort needs, must not open what listens on 127.0.0.1 to pods."""
     pod = await world.attached()
@@ -82,6 +83,7 @@ async def test_a_pod_cannot_reach_the_host_s_loopback(world: World) -> None:
         secret.bind(("127.0.0.1", 0))
         target = secret.getsockname()
         assert not await _arrives(attacker, secret, target)
+        await world.service.close()  # which would put the guard back
         on_host("nft", "flush", "chain", "ip", world.part.bridge, "guard")
         assert await _arrives(attacker, secret, target)  # so it was the guard
 
@@ -257,7 +259,7 @@ async def test_a_subnet_that_overlaps_is_refused(world: World, make_world: MakeW
     await world.attached()
     half = next(world.part.subnet.subnets())
     second = await make_world(subnet=str(half))
-    readiness = second.service.readiness()
+    readiness = await second.service.readiness()
     assert (readiness.ready, readiness.reason) == (False, "NetworkPluginNotReady")
     assert readiness.message.startswith("Network plugin returns error: ")
     assert f"{world.part.subnet} dev {world.part.bridge}" in readiness.message

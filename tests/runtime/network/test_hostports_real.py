@@ -9,10 +9,7 @@ import socket
 import pytest
 
 from podwright.errors import FailedPrecondition, InvalidArgument
-from podwright.process import ProcessRunner
 from podwright.runtime.model.sandbox import PortMapping, Protocol
-from podwright.runtime.network.firewall.backend import Firewall, IptablesFirewall, NftFirewall
-from podwright.runtime.network.firewall.rules import Scope
 from tests.runtime.network.conftest import MakeWorld
 from tests.runtime.network.pods import (
     HOST,
@@ -30,19 +27,6 @@ from tests.runtime.network.pods import (
 )
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture(params=["nft", "iptables"])
-def firewall(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each program in turn; a host without nft is played by choosing for it."""
-    kinds: dict[str, type[NftFirewall | IptablesFirewall]] = {"nft": NftFirewall, "iptables": IptablesFirewall}
-    kind = kinds[request.param]
-
-    def choose(scope: Scope, runner: ProcessRunner) -> Firewall:
-        return kind(scope, runner)
-
-    monkeypatch.setattr("podwright.runtime.network.bridge.choose", choose)
-    return str(request.param)
 
 
 def tcp(host_port: int, container_port: int = 80, host_ip: str = "") -> PortMapping:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from podwright.errors import ResourceExhausted
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import PortMapping
-from podwright.runtime.network.ipam import AddressPool, Lease, Leases, veth_address, veth_name
+from podwright.runtime.network.ipam import AddressPool, Lease, Leases, gateway_of, veth_address, veth_name
 from podwright.runtime.state import Database
 from tests.harness.scratch import Scratch
 
@@ -64,7 +64,7 @@ def test_a_pod_that_moves_leaves_nothing_behind() -> None:
 
 def test_the_smallest_subnet_has_one_pod() -> None:
     pool = AddressPool(IPv4Network("10.0.0.0/30"))
-    assert str(pool.gateway) == "10.0.0.1/30"
+    assert str(gateway_of(pool.subnet)) == "10.0.0.1/30"
     assert pool.take("a") == "10.0.0.2"
     with pytest.raises(ResourceExhausted):
         pool.take("b")
@@ -117,7 +117,9 @@ def test_leases_survive(scratch: Scratch) -> None:
 
     database = Database(root)
     leases = Leases(SUBNET, database)
-    assert leases.all() == {one: Lease(addresses=("10.199.0.2",), pod="ns/a", ports=(port,), releasing=True)}
+    assert leases.all() == {
+        one: Lease(addresses=("10.199.0.2",), pod="ns/a", ports=(port,), releasing=True, subnet=str(SUBNET))
+    }
     assert leases.take(two, "ns/b", ()).addresses == ("10.199.0.3",)
     leases.drop(one)
     assert leases.get(one) is None

@@ -48,7 +48,7 @@ async def resolve(host: str, auth: RegistryAuth | None = None, certs_d: Path | N
 async def blob(host: str, auth: RegistryAuth | None = None, certs_d: Path | None = None) -> bytes:
     sink = Memory()
     async with client(host, auth, certs_d) as one:
-        await one.blob(DESCRIPTOR, sink, [])
+        await one.blob(DESCRIPTOR, sink)
     return bytes(sink.data)
 
 

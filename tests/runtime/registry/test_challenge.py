@@ -89,7 +89,7 @@ def test_docker_hub_has_many_names() -> None:
     assert challenge.credentials_for(auth, "docker.io").username == "me"
 
 
-@pytest.mark.parametrize("auth", ["not base64!", base64.b64encode(b"nocolon").decode()])
+@pytest.mark.parametrize("auth", ["not base64!", "ü", base64.b64encode(b"nocolon").decode()])
 def test_unreadable_credentials_are_not_shown(auth: str) -> None:
     with pytest.raises(InvalidArgument) as failure:
         challenge.credentials_for(RegistryAuth(auth=auth), "reg.example")

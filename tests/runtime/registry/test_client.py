@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gzip
 import logging
 import socket
 from pathlib import Path
@@ -13,6 +14,7 @@ from aiohttp import web
 from podwright import errors
 from podwright.runtime.model.image import RegistryAuth
 from podwright.runtime.registry.client import Resolved
+from podwright.runtime.registry.manifest import Descriptor
 from tests.harness.scripted_registry import ScriptedRegistry, breaking_off, fixed
 from tests.runtime.registry.asking import (
     AUTH,
@@ -27,7 +29,7 @@ from tests.runtime.registry.asking import (
     hosts_toml,
     resolve,
 )
-from tools.images import Image
+from tools.images import Image, digest_of
 from tools.registry import free_port
 
 
@@ -165,7 +167,7 @@ async def test_an_anonymous_token_is_fetched_once(registry: ScriptedRegistry) ->
     async with client(registry.host) as one:
         sinks = [Memory() for _ in range(5)]
         await one.resolve()
-        await asyncio.gather(*(one.blob(DESCRIPTOR, sink, []) for sink in sinks))
+        await asyncio.gather(*(one.blob(DESCRIPTOR, sink) for sink in sinks))
     (asked,) = [seen for seen in registry.requests if seen.path == "/token"]
     assert (asked.method, asked.query) == ("GET", {"service": "reg", "scope": "repository:app:pull"})
     assert "Authorization" not in asked.headers
@@ -375,3 +377,41 @@ async def test_a_mirror_that_does_not_take_calls(registry: ScriptedRegistry, ima
         certs_d = hosts_toml(tmp_path, f'[host."{url}"]\ndial_timeout = "200ms"')
         async with client(registry.host, None, certs_d, connect_timeout_s=3600.0) as one:
             assert (await one.resolve()).digest == image.digest
+
+
+def compressed(registry: ScriptedRegistry, path: str, status: int = 200) -> None:
+    registry.answers[path] = fixed(status, gzip.compress(registry.document(path)), Content_Encoding="gzip")
+
+
+async def test_what_was_compressed_on_its_way(registry: ScriptedRegistry, image: Image) -> None:
+    """Manifests by tag and by digest, configs, and errors."""
+    for path in (TAG_PATH, f"/v2/app/manifests/{image.digest}", f"/v2/app/blobs/{image.image_id}"):
+        compressed(registry, path)
+    descriptor = Descriptor(media_type="x", digest=image.image_id, size=len(image.config))
+    async with client(registry.host) as one:
+        resolved = await one.resolve()
+        assert (resolved.digest, resolved.data) == (image.digest, image.manifest)
+        assert (await one.manifest(image.digest))[0] == image.manifest
+        assert await one.config(descriptor) == image.config
+        path = f"/v2/app/manifests/{DIGEST}"
+        registry.put(path, b'{"errors": [{"code": "DENIED", "message": "not for you"}]}')
+        compressed(registry, path, 403)
+        with pytest.raises(errors.PermissionDenied, match="not for you"):
+            await one.manifest(DIGEST)
+
+
+async def test_a_blob_of_gzip_that_is_called_so(registry: ScriptedRegistry) -> None:
+    """Some stores keep the header of the upload: the digest is that of the compressed bytes."""
+    packed = gzip.compress(b"{}")
+    descriptor = Descriptor(media_type="x", digest=digest_of(packed), size=len(packed))
+    registry.answers[f"/v2/app/blobs/{descriptor.digest}"] = fixed(200, packed, Content_Encoding="gzip")
+    async with client(registry.host) as one:
+        assert await one.config(descriptor) == packed
+
+
+async def test_errors_with_nulls(registry: ScriptedRegistry) -> None:
+    body = b'{"errors": [null, {"code": "DENIED", "message": null, "detail": null}]}'
+    registry.answers["*"] = fixed(403, body)
+    async with client(registry.host) as one:
+        with pytest.raises(errors.PermissionDenied, match="DENIED"):
+            await one.manifest(DIGEST)

@@ -50,11 +50,11 @@ def test_real_ones(style: Any) -> None:
         ({"schemaVersion": 2, "manifests": [], "layers": []}, FailedPrecondition),
         ({"schemaVersion": 2, "manifests": [], "mediaType": manifest.OCI_MANIFEST}, FailedPrecondition),
         ({"schemaVersion": 2, "layers": [], "mediaType": manifest.OCI_INDEX}, FailedPrecondition),
-        (
-            {"schemaVersion": 2, "manifests": [{"mediaType": "x", "digest": "../../etc", "size": 1}]},
-            FailedPrecondition,
-        ),
-        ({"schemaVersion": 2, "manifests": [{"mediaType": "x", "digest": DIGEST, "size": -1}]}, FailedPrecondition),
+        ({"schemaVersion": 2, "config": {"digest": "../../etc"}, "layers": []}, FailedPrecondition),
+        ({"schemaVersion": 2, "config": {"digest": DIGEST, "size": -1}, "layers": []}, FailedPrecondition),
+        ({"schemaVersion": 2, "config": {"digest": DIGEST}, "layers": [{"digest": "sha512:0"}]}, FailedPrecondition),
+        ({"schemaVersion": 2, "config": None, "layers": None}, FailedPrecondition),
+        ({"schemaVersion": 2, "manifests": "none"}, FailedPrecondition),
         ([], FailedPrecondition),
     ],
 )
@@ -69,9 +69,67 @@ def test_any_bytes(data: bytes) -> None:
         manifest.parse(data, "", "x")
 
 
+@pytest.mark.parametrize("start", [b"[", b'{"x":', b'{"schemaVersion":2,"x":', b'{"layers":', b'{"config":'])
+def test_deep_nesting(start: bytes) -> None:
+    with pytest.raises(FailedPrecondition):
+        manifest.parse(start + (b"[" if start.startswith(b"{") else start) * 100_000, "", "x")
+
+
 def test_null_is_as_good_as_nothing() -> None:
-    document = {"rootfs": {"type": "layers", "diff_ids": None}, "config": {"Cmd": None, "Env": None}}
-    assert manifest.parse_config(json.dumps(document).encode(), "x").rootfs.diff_ids is None
+    document: dict[str, Any] = {"rootfs": {"diff_ids": None}, "config": {"Cmd": None, "Labels": {"a": None, "b": "c"}}}
+    parsed = manifest.parse_config(json.dumps(document).encode(), "x")
+    assert parsed.rootfs.diff_ids is None
+    assert parsed.config is not None
+    assert parsed.config.labels == {"a": "", "b": "c"}
+    for config in ({"rootfs": None, "config": None}, {}):
+        assert manifest.parse_config(json.dumps(config).encode(), "x").rootfs.diff_ids is None
+
+
+def test_nulls_in_a_manifest() -> None:
+    config = {
+        "digest": DIGEST,
+        "size": 1,
+        "mediaType": manifest.CONFIG_TYPES[0],
+        "platform": None,
+        "annotations": None,
+    }
+    document = {"schemaVersion": 2, "mediaType": None, "config": config, "layers": None, "artifactType": None}
+    parsed = manifest.parse(json.dumps(document | {"annotations": {"a": None}}).encode(), "", "x")
+    assert isinstance(parsed, Manifest)
+    assert (parsed.layers, parsed.artifact, parsed.annotations) == ((), "", {"a": ""})
+    parsed = manifest.parse(json.dumps({"schemaVersion": 2, "manifests": None}).encode(), manifest.OCI_INDEX, "x")
+    assert isinstance(parsed, Index)
+    assert parsed.manifests == ()
+
+
+OURS = {"digest": DIGEST, "size": 1, "platform": {"os": "linux", "architecture": "amd64", "variant": None}}
+OTHERS: list[object] = [
+    None,
+    {},
+    {"digest": "sha512:" + "0" * 128, "size": 1, "platform": {"os": "linux", "architecture": "arm64"}},
+    {"digest": "../../etc", "size": -1, "platform": {"os": "windows", "architecture": "amd64", "os.version": None}},
+    {"digest": None, "size": None, "mediaType": None, "platform": {"os": "linux"}},
+    {"digest": DIGEST, "size": 1, "platform": {}, "annotations": None},
+    {"digest": DIGEST, "size": 1, "platform": {"os": None, "architecture": None, "variant": None}},
+]
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_entries_that_are_not_used_may_be_odd(other: object) -> None:
+    document = {"schemaVersion": 2, "manifests": [other, OURS], "annotations": None}
+    parsed = manifest.parse(json.dumps(document).encode(), "", "x")
+    assert isinstance(parsed, Index)
+    chosen = manifest.ranked(parsed.manifests, [AMD64], "x")[0]
+    manifest.check(chosen, "x")
+    assert (chosen.digest, chosen.platform) == (DIGEST, AMD64)
+
+
+def test_an_entry_that_is_used_is_checked() -> None:
+    for wrong in ({"digest": "sha512:0"}, {"digest": None}, {"size": -1}):
+        parsed = manifest.parse(json.dumps({"schemaVersion": 2, "manifests": [OURS | wrong]}).encode(), "", "x")
+        assert isinstance(parsed, Index)
+        with pytest.raises(FailedPrecondition, match="reg/x:1"):
+            manifest.check(manifest.ranked(parsed.manifests, [AMD64], "x")[0], "reg/x:1")
 
 
 def test_choice_by_platform() -> None:
@@ -117,6 +175,9 @@ def with_layer(media_type: str, config_type: str = manifest.CONFIG_TYPES[0]) -> 
         "application/vnd.docker.image.rootfs.diff.tar",
         "application/vnd.docker.image.rootfs.diff.tar.gzip",
         "application/vnd.docker.image.rootfs.diff.tar.zstd",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
     ],
 )
 def test_layers_that_can_be_unpacked(media_type: str) -> None:
@@ -126,9 +187,7 @@ def test_layers_that_can_be_unpacked(media_type: str) -> None:
 @pytest.mark.parametrize(
     ("media_type", "words"),
     [
-        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "registries do not distribute"),
-        ("application/vnd.oci.image.layer.nondistributable.v1.tar", "registries do not distribute"),
-        ("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", "registries do not distribute"),
+        ("application/vnd.docker.image.rootfs.foreign.diff.zip", "cannot be unpacked"),
         ("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", "cannot be unpacked"),
         ("application/vnd.in-toto+json", "cannot be unpacked"),
         ("", "cannot be unpacked"),

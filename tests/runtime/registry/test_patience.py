@@ -119,7 +119,7 @@ async def test_a_mirror_that_never_answers(
     async with client(registry.host, certs_d=certs_d, stall_timeout_s=60.0, mirror_timeout_s=0.2) as one:
         assert (await one.resolve()).digest == image.digest
         sink = Memory()
-        await one.blob(DESCRIPTOR, sink, [])
+        await one.blob(DESCRIPTOR, sink)
     assert sink.data == BLOB
 
 
@@ -155,7 +155,7 @@ async def test_a_mirror_that_falls_silent_is_left(
     sink = Memory()
     certs_d = hosts_toml(tmp_path, f'[host."{mirror.url}"]')
     async with client(registry.host, certs_d=certs_d, stall_timeout_s=3600.0) as one:
-        await one.blob(DESCRIPTOR, sink, [])
+        await one.blob(DESCRIPTOR, sink)
     assert sink.data == BLOB
 
 
@@ -169,7 +169,7 @@ async def test_slow_is_better_than_nothing(
     certs_d = hosts_toml(tmp_path, f'[host."{mirror.url}"]')
     sink = Memory()
     async with client(registry.host, certs_d=certs_d, mirror_min_rate_bytes_s=1 << 30) as one:
-        await one.blob(DESCRIPTOR, sink, [])
+        await one.blob(DESCRIPTOR, sink)
     assert sink.data == BLOB
     assert len(registry.requests) == 1
 

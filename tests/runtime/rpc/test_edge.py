@@ -1,14 +1,20 @@
-"""What a request or a response is about, of every message that the services have."""
+"""What a request or a response is about, of every message of the services, and what failures leave in the log."""
 
 from __future__ import annotations
 
+import errno
+import logging
+
+import grpc
 import pytest
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from podwright.cri.v1 import api_pb2 as api
-from podwright.runtime.rpc.edge import ids_of
+from podwright.errors import FailedPrecondition, Internal
+from podwright.runtime.rpc.edge import Edge, ids_of
 from podwright.runtime.rpc.server import SERVICES
+from podwright.timeline import Timeline
 
 MESSAGES = [
     GetMessageClass(kind)
@@ -37,3 +43,36 @@ def test_every_message_can_be_asked(kind: type[Message]) -> None:
 )
 def test_ids(message: object, ids: tuple[str, ...]) -> None:
     assert ids_of(message) == ids
+
+
+class _Context:
+    """As much of gRPC's context as a failure needs."""
+
+    async def abort(self, code: grpc.StatusCode, details: str) -> None:
+        raise grpc.aio.AbortError(f"{code.name}: {details}")
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "has_traceback"),
+    [
+        pytest.param(Internal("CNI network n, ADD: plugin p (code 999): no"), "INTERNAL", False, id="foreseen"),
+        pytest.param(FailedPrecondition("no"), "FAILED_PRECONDITION", False, id="refused"),
+        pytest.param(ValueError("no"), "INTERNAL", True, id="a mistake of ours"),
+        pytest.param(OSError(errno.EIO, "no", "/f"), "INTERNAL", True, id="of the host"),
+        pytest.param(OSError(errno.ENOSPC, "no", "/f"), "RESOURCE_EXHAUSTED", False, id="a full disk"),
+    ],
+)
+async def test_only_what_nobody_foresaw_has_a_traceback_in_the_log(
+    caplog: pytest.LogCaptureFixture, failure: Exception, code: str, has_traceback: bool
+) -> None:
+    async def method(_request: object, _context: object) -> None:
+        raise failure
+
+    edge = Edge(Timeline())
+    edge.ready = True
+    caplog.set_level(logging.INFO)
+    with pytest.raises(grpc.aio.AbortError, match=f"^{code}: "):
+        await edge.wrap("Method", method)(api.VersionRequest(), _Context())
+    (record,) = (record for record in caplog.records if record.name == "podwright.runtime.rpc.edge")
+    assert bool(record.exc_info) is has_traceback
+    assert "no" in record.getMessage() or has_traceback

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from podwright.errors import FailedPrecondition, InvalidArgument
-from podwright.linux import mount, namespaces
+from podwright.linux import elf, mount, namespaces
 from podwright.process import Command, PosixProcessRunner
 from podwright.runtime.model.base import NamespaceMode, NamespaceOptions
 from podwright.runtime.model.sandbox import DnsConfig, SandboxConfig, SandboxName, SandboxSecurity
@@ -74,7 +74,7 @@ def test_pause_is_one_small_executable(machine: str, number: int) -> None:
     assert program[:4] == b"\x7fELF"
     assert struct.unpack_from("<H", program, 18) == (number,)
     (entry,) = struct.unpack_from("<Q", program, 24)
-    assert pause.LOAD_ADDRESS < entry < pause.LOAD_ADDRESS + len(program) < pause.LOAD_ADDRESS + 4096
+    assert elf.LOAD_ADDRESS < entry < elf.LOAD_ADDRESS + len(program) < elf.LOAD_ADDRESS + 4096
 
 
 def test_pause_says_where_it_cannot_run() -> None:

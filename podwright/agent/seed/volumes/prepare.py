@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 from collections.abc import Mapping
 
@@ -23,6 +22,7 @@ from podwright.agent.seed.volumes.plan import (
 )
 from podwright.errors import FailedPrecondition, Internal
 from podwright.linux import mount
+from podwright.linux.files import remove_tree
 
 # A payload volume holds at most a few objects of 1 MiB each; twice that leaves room for an update.
 PAYLOAD_TMPFS_BYTES = 16 * 1024 * 1024
@@ -102,7 +102,7 @@ def remove_pod_directory(directory: str) -> None:
     if left:
         raise Internal(f"{left[0]} is still mounted, so {directory} was kept")
     if os.path.isdir(directory):
-        shutil.rmtree(directory)
+        remove_tree(directory)
 
 
 def _mounts_below(directory: str) -> list[str]:

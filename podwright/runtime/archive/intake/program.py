@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from podwright.runtime.archive import decompress
 from podwright.runtime.archive.stream import StreamSource
 from podwright.runtime.storage.unpack import decode
 from podwright.runtime.storage.unpack.archive import REGULAR, Archive, Entry
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     os.umask(0o077)
     source = StreamSource(ARCHIVE_FD)
     try:
-        reader = decode.opened(source)
+        reader = decompress.opened(source)
         os.chroot(folder)
         os.chdir("/")
         report: dict[str, Any] = {"members": take_in(reader, source, prefix, int(limit))}

@@ -34,8 +34,9 @@ class CgroupAbilities:
 def granted(wanted: Resources, abilities: CgroupAbilities, *, lowest_oom_score_adj: int = -1000) -> Resources:
     """What a container that asks for `wanted` gets here, which is also what its status tells.
 
-    A memory limit without a swap limit means no swap on top of it. Limits of swap and huge pages are left out where
-    the host does not account for them, since a kubelet sends them unasked; v2's own files are not, since it does not.
+    A memory limit without a swap limit means no swap on top of it; no limit (-1) means none for swap either. Limits
+    of swap and huge pages are left out where the host does not account for them, since a kubelet sends them unasked;
+    v2's own files are not, since it does not.
     Raises InvalidArgument for values that contradict each other, and FailedPrecondition.
     """
     check(wanted)
@@ -91,7 +92,7 @@ def without_quota(oci: dict[str, Any]) -> dict[str, Any]:
 
 def check(resources: Resources) -> None:
     """Raises InvalidArgument for what no host could give."""
-    for name in ("cpu_period", "cpu_shares", "memory_limit_bytes"):
+    for name in ("cpu_period", "cpu_shares"):
         if getattr(resources, name) < 0:
             raise InvalidArgument(f"resources: {name} is negative")
     _check_cpu(resources)
@@ -129,9 +130,10 @@ def _check_cpu(resources: Resources) -> None:
 
 def _check_memory(resources: Resources) -> None:
     limit, swap = resources.memory_limit_bytes, resources.memory_swap_limit_bytes
-    if swap < UNLIMITED:
-        raise InvalidArgument(f"resources: memory_swap_limit {swap} is negative", hint="-1 is no limit")
-    if swap and not limit:
+    for name, value in (("memory_limit", limit), ("memory_swap_limit", swap)):
+        if value < UNLIMITED:
+            raise InvalidArgument(f"resources: {name}_in_bytes {value} is negative", hint="-1 is no limit")
+    if (swap and not limit) or (swap > 0 and limit == UNLIMITED):
         raise InvalidArgument("resources: a limit of memory and swap needs a limit of memory")
     if 0 < swap < limit:
         raise InvalidArgument(f"resources: the memory and swap limit {swap} is below the memory limit {limit}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from podwright.errors import InvalidArgument
-from podwright.runtime.model.base import check_ids
+from podwright.runtime.model.base import check_ids, id_of_text
 from podwright.runtime.model.container import ContainerSecurity, GroupsPolicy, User
 
 
@@ -32,8 +32,9 @@ def parse_passwd(text: str) -> list[PasswdEntry]:
     entries = []
     for line in text.splitlines():
         fields = line.split(":")
-        if len(fields) >= 4 and fields[2].isdecimal() and fields[3].isdecimal():
-            entries.append(PasswdEntry(name=fields[0], uid=int(fields[2]), gid=int(fields[3])))
+        uid, gid = (id_of_text(field) for field in fields[2:4]) if len(fields) >= 4 else (None, None)
+        if uid is not None and gid is not None:
+            entries.append(PasswdEntry(name=fields[0], uid=uid, gid=gid))
     return entries
 
 
@@ -42,9 +43,10 @@ def parse_group(text: str) -> list[GroupEntry]:
     entries = []
     for line in text.splitlines():
         fields = line.split(":")
-        if len(fields) >= 3 and fields[2].isdecimal():
+        gid = id_of_text(fields[2]) if len(fields) >= 3 else None
+        if gid is not None:
             members = tuple(name for name in fields[3].split(",") if name) if len(fields) > 3 else ()
-            entries.append(GroupEntry(name=fields[0], gid=int(fields[2]), members=members))
+            entries.append(GroupEntry(name=fields[0], gid=gid, members=members))
     return entries
 
 
@@ -59,13 +61,10 @@ def resolve(security: ContainerSecurity, image_user: str, passwd: str, group: st
     users, groups = parse_passwd(passwd), parse_group(group)
     if security.run_as_group is not None and security.run_as_user is None and not security.run_as_username:
         raise InvalidArgument("run_as_group is given without run_as_user or run_as_username")
-    wanted = security.run_as_username or ("" if security.run_as_user is None else str(security.run_as_user))
-    wanted_group = "" if security.run_as_group is None else str(security.run_as_group)
-    if not wanted:
-        wanted, _, wanted_group = image_user.partition(":")
-    uid, gid, name = _user_of(wanted or "0", users)
-    if wanted_group:
-        gid = _group_of(wanted_group, groups)
+    user, wanted_group = _wanted(security, image_user)
+    uid, gid, name = _user_of(user, users)
+    if wanted_group is not None:
+        gid = wanted_group if isinstance(wanted_group, int) else _group_named(wanted_group, groups)
     supplemental = {gid, *security.supplemental_groups}
     if security.groups_policy is GroupsPolicy.MERGE and name:
         supplemental.update(entry.gid for entry in groups if name in entry.members)
@@ -73,20 +72,33 @@ def resolve(security: ContainerSecurity, image_user: str, passwd: str, group: st
     return User(uid=uid, gid=gid, groups=tuple(sorted(supplemental)))
 
 
-def _user_of(wanted: str, users: list[PasswdEntry]) -> tuple[int, int, str]:
-    """(uid, gid, name) of a name or a number."""
+def _wanted(security: ContainerSecurity, image_user: str) -> tuple[int | str, int | str | None]:
+    """Who is asked for, each as a number or a name: the user, and the group if one is."""
+    if security.run_as_username:
+        return _number_or_name(security.run_as_username), security.run_as_group
+    if security.run_as_user is not None:
+        return security.run_as_user, security.run_as_group
+    user, _, group = image_user.partition(":")
+    return _number_or_name(user or "0"), _number_or_name(group) if group else None
+
+
+def _number_or_name(text: str) -> int | str:
+    number = id_of_text(text)
+    return text if number is None else number
+
+
+def _user_of(wanted: int | str, users: list[PasswdEntry]) -> tuple[int, int, str]:
+    """(uid, gid, name). A number need not be in the passwd file."""
     for entry in users:
-        if entry.name == wanted or (wanted.isdecimal() and entry.uid == int(wanted)):
+        if wanted == (entry.uid if isinstance(wanted, int) else entry.name):
             return entry.uid, entry.gid, entry.name
-    if wanted.lstrip("-").isdecimal():
-        return int(wanted), 0, ""
+    if isinstance(wanted, int):
+        return wanted, 0, ""
     raise InvalidArgument(f"the image has no user {wanted!r}", hint="use a numeric id, or a name in its /etc/passwd")
 
 
-def _group_of(wanted: str, groups: list[GroupEntry]) -> int:
+def _group_named(wanted: str, groups: list[GroupEntry]) -> int:
     for entry in groups:
         if entry.name == wanted:
             return entry.gid
-    if wanted.lstrip("-").isdecimal():
-        return int(wanted)
     raise InvalidArgument(f"the image has no group {wanted!r}", hint="use a numeric id, or a name in its /etc/group")

@@ -1,7 +1,8 @@
 """The same rules for hosts without nft, in the language of iptables-restore(8). Pure text.
 
 Names are short because the kernel allows 28 characters: chains `PW-<bridge>-D` (host ports), `-M` (masquerading) and
-`-G` (guard), and two for each pod that has host ports, named after its veth.
+`-G` (guard), and two for each pod that has host ports, named after its veth. Rules are written exactly as
+`iptables -S` lists them, so that a rule that is gone is a line that is not listed.
 """
 
 from __future__ import annotations
@@ -9,91 +10,150 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import msgspec
+
 from podwright.runtime.network.firewall.rules import Published, Scope, protocol_name
 
+TABLES = ("nat", "raw")
 
-def hooks(scope: Scope) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """(table, rule without its -A/-C/-D) for each rule that stands in one of the kernel's own chains."""
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is: `iptables -t TABLE -S`, as lines."""
+
+    nat: frozenset[str]
+    raw: frozenset[str]
+
+
+def setup(scope: Scope, listing: Listing, pods: Iterable[Published]) -> str:
+    """Make our chains, or put them right, with the host ports of `pods`; other daemons' pods keep theirs."""
+    pods = tuple(pods)
     ports, masquerade, guard = _chains(scope)
-    local = ("-m", "addrtype", "--dst-type", "LOCAL", "-j", ports)
-    return (
-        ("nat", ("PREROUTING", *local)),
-        ("nat", ("OUTPUT", *local)),
-        ("nat", ("POSTROUTING", "-j", masquerade)),
-        ("raw", ("PREROUTING", "-i", scope.bridge, "-d", "127.0.0.0/8", "-j", guard)),
-    )
+    others = published_veths(scope, listing) - {pod.veth for pod in pods}
+    nat = [*_masquerading(scope), *sorted(_jumps_of_pods(scope, listing, others))]
+    nat += [rule for rule in _hooks(scope, "nat") if rule not in listing.nat]
+    raw = [f"-A {guard} -j DROP", *(rule for rule in _hooks(scope, "raw") if rule not in listing.raw)]
+    return _restored("nat", (ports, masquerade), nat) + _restored("raw", (guard,), raw) + publish(scope, pods)
 
 
-def setup(scope: Scope) -> str:
-    """Make our chains; they must not exist. The reasons of the rules stand in `nft`."""
-    ports, masquerade, guard = _chains(scope)
-    bridge, subnet = scope.bridge, scope.subnet
-    jumps = "".join(f"-A {' '.join(rule)}\n" for table, rule in hooks(scope) if table == "nat")
-    raw_jumps = "".join(f"-A {' '.join(rule)}\n" for table, rule in hooks(scope) if table == "raw")
-    return (
-        f"*nat\n:{ports} - [0:0]\n:{masquerade} - [0:0]\n"
-        f"-A {masquerade} -o {bridge} -s 127.0.0.0/8 -m conntrack --ctstate DNAT -j MASQUERADE\n"
-        f"-A {masquerade} ! -o {bridge} -s {subnet} -d {subnet} -j RETURN\n"
-        f"-A {masquerade} ! -o {bridge} -s {subnet} -d 224.0.0.0/4 -j RETURN\n"
-        f"-A {masquerade} ! -o {bridge} -s {subnet} -j MASQUERADE\n"
-        f"{jumps}COMMIT\n"
-        f"*raw\n:{guard} - [0:0]\n-A {guard} -j DROP\n{raw_jumps}COMMIT\n"
-    )
+def lost(scope: Scope, listing: Listing, pods: Iterable[Published]) -> tuple[str, ...]:
+    """What `setup` and `publish` made and is not there any more, in a person's terms."""
+    _, _, guard = _chains(scope)
+    nat = [*_masquerading(scope), *_hooks(scope, "nat")]
+    raw = [f"-A {guard} -j DROP", *_hooks(scope, "raw")]
+    found = [f"the rule {rule!r}" for rule in nat if rule not in listing.nat]
+    found += [f"the rule {rule!r}" for rule in raw if rule not in listing.raw]
+    for pod in pods:
+        if pod.ports and not listing.nat.issuperset(_jumps(scope, pod.veth) + _rules_of_pod(scope, pod)):
+            found.append(f"host ports of {pod.address}")
+    return tuple(found)
 
 
 def publish(scope: Scope, pods: Iterable[Published]) -> str:
     """Add the host ports of `pods`, in place of what their chains held; empty when they have none."""
-    ports, masquerade, _ = _chains(scope)
-    declared, rules = "", ""
+    chains: list[str] = []
+    rules: list[str] = []
     for pod in pods:
-        if not pod.ports:
-            continue
-        to_pod, from_pods = _pod_chains(pod.veth)
-        declared += f":{to_pod} - [0:0]\n:{from_pods} - [0:0]\n"
-        # Ports on one address come before those on all; each goes in at the head of the common chain.
-        for port in sorted(pod.ports, key=lambda port: not port.host_ip):
-            protocol = protocol_name(port.protocol)
-            at = f" -d {port.host_ip}" if port.host_ip else ""
-            target = f"{pod.address}:{port.container_port}"
-            rules += f"-A {to_pod}{at} -p {protocol} --dport {port.host_port} -j DNAT --to-destination {target}\n"
-            rules += (
-                f"-A {from_pods} -s {scope.subnet} -d {pod.address} -p {protocol} --dport {port.container_port}"
-                " -m conntrack --ctstate DNAT -j MASQUERADE\n"
-            )
-        bound = any(port.host_ip for port in pod.ports)
-        rules += f"-{'I' if bound else 'A'} {ports} -j {to_pod}\n-A {masquerade} -o {scope.bridge} -j {from_pods}\n"
-    return f"*nat\n{declared}{rules}COMMIT\n" if rules else ""
+        if pod.ports:
+            chains += _pod_chains(pod.veth)
+            rules += _rules_of_pod(scope, pod)
+            first = any(port.host_ip for port in pod.ports)
+            to_pod, from_pods = _jumps(scope, pod.veth)
+            rules += [_at_the_head(to_pod) if first else to_pod, from_pods]
+    return _restored("nat", chains, rules)
 
 
-def withdraw(scope: Scope, veths: Iterable[str]) -> str:
-    """Take away the chains of pods; iptables fails, and does nothing, when one is not there."""
-    ports, masquerade, _ = _chains(scope)
-    rules = ""
-    for veth in veths:
-        to_pod, from_pods = _pod_chains(veth)
-        rules += f"-D {ports} -j {to_pod}\n-D {masquerade} -o {scope.bridge} -j {from_pods}\n"
-        rules += f"-F {to_pod}\n-F {from_pods}\n-X {to_pod}\n-X {from_pods}\n"
-    return f"*nat\n{rules}COMMIT\n" if rules else ""
+def withdraw(scope: Scope, listing: Listing, veths: Iterable[str]) -> str:
+    """Take away what is listed of the chains of pods; empty when nothing is."""
+    rules: list[str] = []
+    for veth in sorted(veths):
+        rules += _removed(listing.nat, _jumps(scope, veth), _pod_chains(veth))
+    return _restored("nat", (), rules)
 
 
-def published_veths(scope: Scope, listing: str) -> frozenset[str]:
-    """The pods that have chains; `listing` is `iptables -t nat -S`."""
-    ports, _, _ = _chains(scope)
-    return frozenset(re.findall(rf"^-A {re.escape(ports)} -j PW-(\S+)-D$", listing, re.MULTILINE))
-
-
-def exists(scope: Scope, listing: str) -> bool:
-    """Whether `setup` was done; `listing` is `iptables -t nat -S`."""
-    return f"-N {_chains(scope)[1]}" in listing.splitlines()
-
-
-def remove(scope: Scope) -> str:
-    """Remove our chains, which must exist and have no pods."""
+def remove(scope: Scope, listing: Listing) -> str:
+    """Remove those of our chains that are listed; they must have no pods. Empty when none is."""
     ports, masquerade, guard = _chains(scope)
-    jumps = "".join(f"-D {' '.join(rule)}\n" for table, rule in hooks(scope) if table == "nat")
-    raw_jumps = "".join(f"-D {' '.join(rule)}\n" for table, rule in hooks(scope) if table == "raw")
-    chains = "".join(f"-F {name}\n-X {name}\n" for name in (ports, masquerade))
-    return f"*nat\n{jumps}{chains}COMMIT\n*raw\n{raw_jumps}-F {guard}\n-X {guard}\nCOMMIT\n"
+    nat = _removed(listing.nat, _hooks(scope, "nat"), (ports, masquerade))
+    raw = _removed(listing.raw, _hooks(scope, "raw"), (guard,))
+    return _restored("nat", (), nat) + _restored("raw", (), raw)
+
+
+def published_veths(scope: Scope, listing: Listing) -> frozenset[str]:
+    """The pods whose chains are jumped to."""
+    jump = re.compile(rf"-A {re.escape(_chains(scope)[0])} -j PW-(\S+)-D")
+    return frozenset(found[1] for line in listing.nat if (found := jump.fullmatch(line)))
+
+
+def _hooks(scope: Scope, table: str) -> list[str]:
+    """The rules that stand in the kernel's own chains."""
+    ports, masquerade, guard = _chains(scope)
+    if table == "raw":
+        return [f"-A PREROUTING -d 127.0.0.0/8 -i {scope.bridge} -j {guard}"]
+    local = f"-m addrtype --dst-type LOCAL -j {ports}"
+    return [f"-A PREROUTING {local}", f"-A OUTPUT {local}", f"-A POSTROUTING -j {masquerade}"]
+
+
+def _masquerading(scope: Scope) -> list[str]:
+    """The reasons of these rules stand in `nft`."""
+    bridge, (_, chain, _) = scope.bridge, _chains(scope)
+    rules = [f"-A {chain} -s 127.0.0.0/8 -o {bridge} -m conntrack --ctstate DNAT -j MASQUERADE"]
+    for subnet in scope.subnets:
+        rules += [f"-A {chain} -s {subnet} -d {other} ! -o {bridge} -j RETURN" for other in scope.subnets]
+        rules.append(f"-A {chain} -s {subnet} -d 224.0.0.0/4 ! -o {bridge} -j RETURN")
+        rules.append(f"-A {chain} -s {subnet} ! -o {bridge} -j MASQUERADE")
+    return rules
+
+
+def _rules_of_pod(scope: Scope, pod: Published) -> list[str]:
+    """What stands in a pod's two chains. Ports on one address come before those on all."""
+    to_pod, from_pods = _pod_chains(pod.veth)
+    rules = []
+    for port in sorted(pod.ports, key=lambda port: not port.host_ip):
+        protocol = protocol_name(port.protocol)
+        at = f" -d {port.host_ip}/32" if port.host_ip else ""
+        match = f"-p {protocol} -m {protocol} --dport"
+        target = f"{pod.address}:{port.container_port}"
+        rules.append(f"-A {to_pod}{at} {match} {port.host_port} -j DNAT --to-destination {target}")
+        rules += [
+            f"-A {from_pods} -s {subnet} -d {pod.address}/32 {match} {port.container_port}"
+            " -m conntrack --ctstate DNAT -j MASQUERADE"
+            for subnet in scope.subnets
+        ]
+    return list(dict.fromkeys(rules))  # two host ports may lead to one port of the pod
+
+
+def _jumps(scope: Scope, veth: str) -> list[str]:
+    """From the common chains to those of a pod."""
+    ports, masquerade, _ = _chains(scope)
+    to_pod, from_pods = _pod_chains(veth)
+    return [f"-A {ports} -j {to_pod}", f"-A {masquerade} -o {scope.bridge} -j {from_pods}"]
+
+
+def _jumps_of_pods(scope: Scope, listing: Listing, veths: Iterable[str]) -> list[str]:
+    """The jumps to pods whose chains are there."""
+    return [
+        jump
+        for veth in veths
+        for jump, chain in zip(_jumps(scope, veth), _pod_chains(veth), strict=True)
+        if f"-N {chain}" in listing.nat
+    ]
+
+
+def _removed(listed: frozenset[str], jumps: Iterable[str], chains: Iterable[str]) -> list[str]:
+    """What takes away those of the jumps and chains that are listed: iptables fails for others, and does nothing."""
+    present = [chain for chain in chains if f"-N {chain}" in listed]
+    deletions = [rule.replace("-A", "-D", 1) for rule in jumps if rule in listed]
+    return [*deletions, *(f"-F {chain}" for chain in present), *(f"-X {chain}" for chain in present)]
+
+
+def _at_the_head(rule: str) -> str:
+    return rule.replace("-A", "-I", 1)
+
+
+def _restored(table: str, chains: Iterable[str], rules: Iterable[str]) -> str:
+    """Input of iptables-restore: `chains` are made, or emptied. Empty when there is nothing to do."""
+    lines = [*(f":{chain} - [0:0]" for chain in chains), *rules]
+    return "".join(f"{line}\n" for line in (f"*{table}", *lines, "COMMIT")) if lines else ""
 
 
 def _chains(scope: Scope) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ pod costs one run of nft and touches no other pod. Every statement may be repeat
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,7 +19,7 @@ add map ip {t} host_ports {{ type inet_proto . inet_service : ipv4_addr . inet_s
 add map ip {t} host_ports_at {{ type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }}
 add set ip {t} targets {{ type ipv4_addr . inet_proto . inet_service; }}
 add set ip {t} subnets {{ type ipv4_addr; flags interval; }}
-add element ip {t} subnets {{ {subnet} }}
+add element ip {t} subnets {{ {subnets} }}
 add chain ip {t} to_pods
 add chain ip {t} prerouting {{ type nat hook prerouting priority -100; }}
 add chain ip {t} output {{ type nat hook output priority -100; }}
@@ -44,9 +45,33 @@ add rule ip {t} postrouting oifname != "{bridge}" ip saddr @subnets ip daddr != 
 """
 
 
+_RULES_OF_CHAIN = Counter(line.split()[4] for line in _RULES.splitlines())
+_BASE_CHAINS = frozenset(_RULES_OF_CHAIN) - {"to_pods"}
+_MAPS = ("host_ports", "host_ports_at", "targets")
+
+Listed = list[tuple[str, Any]]  # kinds and bodies of `nft -j list table`'s entries
+
+
 def setup(scope: Scope) -> str:
     """Make the table, or bring its rules up to date; the elements of its maps stay."""
-    return (_OBJECTS + _RULES).format(t=scope.bridge, bridge=scope.bridge, subnet=scope.subnet)
+    return (_OBJECTS + _RULES).format(t=scope.bridge, bridge=scope.bridge, subnets=_subnets(scope))
+
+
+def replace_subnets(scope: Scope) -> str:
+    """Masquerade these subnets and no others. An interval cannot be added over a part of it."""
+    return f"flush set ip {scope.bridge} subnets\nadd element ip {scope.bridge} subnets {{ {_subnets(scope)} }}\n"
+
+
+def lost(scope: Scope, listing: str, pods: Iterable[Published]) -> tuple[str, ...]:
+    """What `setup` and `publish` made and is not there any more, in a person's terms.
+
+    `listing` is `nft -j list table`. Raises ValueError for one that is not what nft writes.
+    """
+    entries = _entries(listing)
+    try:
+        return (*_lost_rules(scope, entries), *_lost_elements(scope, entries, pods))
+    except (KeyError, TypeError, AttributeError, IndexError) as failure:
+        raise _no_listing(failure) from failure
 
 
 def publish(scope: Scope, pods: Iterable[Published]) -> str:
@@ -68,8 +93,7 @@ def withdraw_where(scope: Scope, listing: str, gone: Callable[[str], bool]) -> s
     for name, element in _listed(listing):
         key, address = (element, element["concat"][0]) if name == "targets" else (element[0], element[1]["concat"][0])
         if gone(address):
-            words = " . ".join(str(word) for word in key["concat"])
-            lines.append(f"delete element ip {scope.bridge} {name} {{ {words} }}\n")
+            lines.append(f"delete element ip {scope.bridge} {name} {{ {_joined(key['concat'])} }}\n")
     return "".join(lines)
 
 
@@ -78,34 +102,94 @@ def remove(scope: Scope) -> str:
     return f"add table ip {scope.bridge}\ndelete table ip {scope.bridge}\n"
 
 
-def _elements(verb: str, scope: Scope, pods: Iterable[Published], *, with_values: bool) -> str:
-    found: dict[str, set[str]] = {"host_ports": set(), "host_ports_at": set(), "targets": set()}
+def _lost_rules(scope: Scope, entries: Listed) -> list[str]:
+    found = [f"table {scope.bridge} is dormant" for kind, body in entries if kind == "table" and "flags" in body]
+    rules = Counter(body["chain"] for kind, body in entries if kind == "rule")
+    hooked = {body["name"] for kind, body in entries if kind == "chain" and "hook" in body}
+    for chain, count in _RULES_OF_CHAIN.items():
+        if rules[chain] < count or (chain in _BASE_CHAINS and chain not in hooked):
+            found.append(f"rules of chain {chain}")
+    return found
+
+
+def _lost_elements(scope: Scope, entries: Listed, pods: Iterable[Published]) -> list[str]:
+    found = []
+    sets = {body["name"]: body.get("elem", ()) for kind, body in entries if kind in ("map", "set")}
+    masqueraded = {_prefix(element) for element in sets.get("subnets", ())}
+    found += [f"masquerading of {subnet}" for subnet in scope.subnets if str(subnet) not in masqueraded]
+    present = {name: {_element(name, element) for element in sets.get(name, ())} for name in _MAPS}
     for pod in pods:
-        for port in pod.ports:
-            protocol = protocol_name(port.protocol)
-            value = f" : {pod.address} . {port.container_port}" if with_values else ""
-            key = f"{protocol} . {port.host_port}{value}"
-            if port.host_ip:
-                found["host_ports_at"].add(f"{port.host_ip} . {key}")
-            else:
-                found["host_ports"].add(key)
-            found["targets"].add(f"{pod.address} . {protocol} . {port.container_port}")
+        if any(not wanted <= present[name] for name, wanted in _wanted([pod]).items()):
+            found.append(f"host ports of {pod.address}")
+    return found
+
+
+def _prefix(element: Any) -> str:
+    return f"{element['prefix']['addr']}/{element['prefix']['len']}" if "prefix" in element else ""
+
+
+def _element(name: str, element: Any) -> str:
+    """An element of a listing as `publish` writes it."""
+    if name == "targets":
+        return _joined(element["concat"])
+    key, value = element
+    return f"{_joined(key['concat'])} : {_joined(value['concat'])}"
+
+
+def _joined(parts: Iterable[Any]) -> str:
+    return " . ".join(str(part) for part in parts)
+
+
+def _subnets(scope: Scope) -> str:
+    return ", ".join(map(str, scope.subnets))
+
+
+def _elements(verb: str, scope: Scope, pods: Iterable[Published], *, with_values: bool) -> str:
     return "".join(
-        f"{verb} element ip {scope.bridge} {name} {{ {', '.join(sorted(elements))} }}\n"
-        for name, elements in found.items()
+        f"{verb} element ip {scope.bridge} {name} {{ {', '.join(sorted(_shown(elements, with_values)))} }}\n"
+        for name, elements in _wanted(pods).items()
         if elements
     )
 
 
-def _listed(listing: str) -> list[tuple[str, Any]]:
+def _shown(elements: Iterable[str], with_values: bool) -> set[str]:
+    return {element if with_values else element.partition(" : ")[0] for element in elements}
+
+
+def _wanted(pods: Iterable[Published]) -> dict[str, set[str]]:
+    """The elements of each map that lead to these pods."""
+    found: dict[str, set[str]] = {name: set() for name in _MAPS}
+    for pod in pods:
+        for port in pod.ports:
+            protocol = protocol_name(port.protocol)
+            element = f"{protocol} . {port.host_port} : {pod.address} . {port.container_port}"
+            if port.host_ip:
+                found["host_ports_at"].add(f"{port.host_ip} . {element}")
+            else:
+                found["host_ports"].add(element)
+            found["targets"].add(f"{pod.address} . {protocol} . {port.container_port}")
+    return found
+
+
+def _entries(listing: str) -> Listed:
     try:
-        entries = json.loads(listing)["nftables"]
+        return [pair for entry in json.loads(listing)["nftables"] for pair in entry.items()]
+    except (KeyError, TypeError, AttributeError) as failure:
+        raise _no_listing(failure) from failure
+
+
+def _listed(listing: str) -> Listed:
+    """The elements of all maps, each with its map's name."""
+    try:
         return [
             (body["name"], element)
-            for entry in entries
-            for kind, body in entry.items()
-            if kind in ("map", "set") and body["name"] in ("host_ports", "host_ports_at", "targets")
+            for kind, body in _entries(listing)
+            if kind in ("map", "set") and body["name"] in _MAPS
             for element in body.get("elem", ())
         ]
     except (KeyError, TypeError, AttributeError) as failure:
-        raise ValueError(f"not a listing of nft: {failure!r}") from failure
+        raise _no_listing(failure) from failure
+
+
+def _no_listing(failure: Exception) -> ValueError:
+    return ValueError(f"not a listing of nft: {failure!r}")

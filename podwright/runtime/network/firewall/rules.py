@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from ipaddress import IPv4Network, collapse_addresses
+
 import msgspec
 
 from podwright.runtime.model.sandbox import PortMapping, Protocol
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose rules: the bridge's name names the table and the chains, `subnet` (a.b.c.d/n) is what is masqueraded."""
+    """Whose rules: the bridge's name names the table and the chains; `subnets` are masqueraded, and do not overlap."""
 
     bridge: str
-    subnet: str
+    subnets: tuple[IPv4Network, ...]
+
+
+def scope_of(bridge: str, subnets: Iterable[IPv4Network]) -> Scope:
+    """The scope of subnets, which may overlap."""
+    return Scope(bridge=bridge, subnets=tuple(collapse_addresses(subnets)))
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,15 @@ import socket
 
 from podwright.runtime.network.netlink import codec
 from podwright.runtime.network.netlink.codec import NLMSG_DONE, NLMSG_ERROR, Message, Request
-from podwright.runtime.network.netlink.replies import Link, Route, parse_link, parse_route
-from podwright.runtime.network.netlink.requests import dump_links, dump_routes
+from podwright.runtime.network.netlink.replies import (
+    Address,
+    Link,
+    Route,
+    parse_address,
+    parse_link,
+    parse_route,
+)
+from podwright.runtime.network.netlink.requests import dump_addresses, dump_links, dump_routes
 
 SOL_NETLINK = 270
 NETLINK_CAP_ACK = 10
@@ -78,6 +85,10 @@ class Connection:
     def links(self) -> list[Link]:
         """Every network interface."""
         return [parse_link(message) for message in self.dump(dump_links())]
+
+    def addresses(self) -> list[Address]:
+        """Every IPv4 address."""
+        return [found for message in self.dump(dump_addresses()) if (found := parse_address(message)) is not None]
 
     def routes(self) -> list[Route]:
         """Every IPv4 unicast route of the main table."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import struct
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import msgspec
 
@@ -21,6 +22,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     master: int
     mtu_bytes: int
     mac: bytes = b""
+    up: bool = True
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,9 +32,16 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     link: int
 
 
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """An IPv4 address with its prefix length; `link` is the index of its interface."""
+
+    interface: IPv4Interface
+    link: int
+
+
 def parse_link(message: Message) -> Link:
     """A link from an RTM_NEWLINK message."""
-    (index,) = struct.unpack_from("=i", message.body, 4)
+    index, flags = struct.unpack_from("=iI", message.body, 4)
     found = codec.attributes(message.body[16:])
     info = codec.attributes(found.get(requests.IFLA_LINKINFO, b""))
     return Link(
@@ -43,7 +52,18 @@ def parse_link(message: Message) -> Link:
         master=_number(found.get(requests.IFLA_MASTER)),
         mtu_bytes=_number(found.get(requests.IFLA_MTU)),
         mac=found.get(requests.IFLA_ADDRESS, b""),
+        up=bool(flags & requests.IFF_UP),
     )
+
+
+def parse_address(message: Message) -> Address | None:
+    """An address from an RTM_NEWADDR message; None for one that is not IPv4."""
+    family, prefix_length = message.body[:2]
+    (index,) = struct.unpack_from("=I", message.body, 4)
+    local = codec.attributes(message.body[8:]).get(requests.IFA_LOCAL, b"")
+    if family != socket.AF_INET or len(local) != 4:
+        return None
+    return Address(interface=IPv4Interface((IPv4Address(local), prefix_length)), link=index)
 
 
 def parse_route(message: Message) -> Route | None:

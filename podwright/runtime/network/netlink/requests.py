@@ -10,7 +10,7 @@ from podwright.runtime.network.netlink import codec
 from podwright.runtime.network.netlink.codec import NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, Request
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
-RTM_NEWADDR = 20
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 
 IFF_UP = 1
@@ -21,7 +21,10 @@ IFLA_BRPORT_MODE = 4  # "hairpin" in the words of bridge(8)
 VETH_INFO_PEER = 1
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_TABLE = 1, 4, 5, 15
-RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST = 254, 3, 0, 1
+RTA_PREFSRC = 7
+RT_TABLE_MAIN, RTN_UNICAST = 254, 1
+RTPROT_KERNEL, RTPROT_BOOT = 2, 3
+RT_SCOPE_UNIVERSE, RT_SCOPE_LINK = 0, 253
 
 LOOPBACK_INDEX = 1
 
@@ -78,6 +81,12 @@ def set_up(index: int) -> Request:
     return Request(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"bring up link {index}")
 
 
+def set_master(name: str, bridge_index: int) -> Request:
+    """Plug a link into a bridge."""
+    body = _ifinfo() + codec.text(IFLA_IFNAME, name) + codec.number(IFLA_MASTER, bridge_index)
+    return Request(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"plug {name} into the bridge")
+
+
 def set_down(name: str) -> Request:
     """Take a link down."""
     body = _ifinfo(change=IFF_UP) + codec.text(IFLA_IFNAME, name)
@@ -101,6 +110,38 @@ def add_address(index: int, interface: IPv4Interface) -> Request:
     return Request(kind=RTM_NEWADDR, flags=_CREATE, body=body, label=f"add address {interface}")
 
 
+def delete_address(index: int, interface: IPv4Interface) -> Request:
+    """Take an address away, and with it the route to its subnet."""
+    body = struct.pack("=BBBBI", socket.AF_INET, interface.network.prefixlen, 0, 0, index) + codec.attribute(
+        IFA_LOCAL, interface.ip.packed
+    )
+    return Request(kind=RTM_DELADDR, flags=NLM_F_ACK, body=body, label=f"delete address {interface}")
+
+
+def add_subnet_route(index: int, interface: IPv4Interface) -> Request:
+    """The route to an address's subnet, as the kernel makes it when the address is added."""
+    network = interface.network
+    kind = struct.pack(
+        "=BBBBBBBBI",
+        socket.AF_INET,
+        network.prefixlen,
+        0,
+        0,
+        RT_TABLE_MAIN,
+        RTPROT_KERNEL,
+        RT_SCOPE_LINK,
+        RTN_UNICAST,
+        0,
+    )
+    body = (
+        kind
+        + codec.attribute(RTA_DST, network.network_address.packed)
+        + codec.attribute(RTA_PREFSRC, interface.ip.packed)
+        + codec.number(RTA_OIF, index)
+    )
+    return Request(kind=RTM_NEWROUTE, flags=_CREATE, body=body, label=f"add route to {network}")
+
+
 def add_default_route(index: int, gateway: IPv4Address) -> Request:
     """The default route."""
     kind = struct.pack(
@@ -113,6 +154,12 @@ def add_default_route(index: int, gateway: IPv4Address) -> Request:
 def dump_links() -> Request:
     """All links."""
     return Request(kind=RTM_GETLINK, flags=NLM_F_DUMP, body=_ifinfo(), label="list links")
+
+
+def dump_addresses() -> Request:
+    """All IPv4 addresses."""
+    body = struct.pack("=BBBBI", socket.AF_INET, 0, 0, 0, 0)
+    return Request(kind=RTM_GETADDR, flags=NLM_F_DUMP, body=body, label="list addresses")
 
 
 def dump_routes() -> Request:

@@ -14,6 +14,9 @@ from podwright.runtime.storage.unpack.header import BLOCK, Header
 META_LIMIT_BYTES = 1 << 20  # of one PAX header or long name
 SPARSE_LIMIT_PIECES = 1 << 20
 TRAILER_LIMIT_BYTES = 16 << 20  # padding after the end of the archive
+ID_LIMIT = (1 << 32) - 1  # chown(2) takes the number itself for "leave it as it is"
+TIME_LIMIT_NS = (1 << 63) * pax.NS  # of time_t; filesystems round what they cannot keep
+NO_DATA = b"123456"  # types without data, whatever their size says: some write sizes for links
 REGULAR = b"0"
 KINDS = {b"\0": REGULAR, b"7": REGULAR, b"D": b"5", b"S": REGULAR}
 
@@ -68,6 +71,7 @@ class Entry:
 
     __slots__ = (
         "consumed",
+        "dataless",
         "gid",
         "kind",
         "linkname",
@@ -90,7 +94,8 @@ class Entry:
         self.uid = head.uid
         self.gid = head.gid
         self.size = head.size  # of the file, holes included
-        self.stored = 0 if head.kind in b"123456" else head.size  # in the archive; some write sizes for links
+        self.dataless = head.kind in NO_DATA
+        self.stored = 0 if self.dataless else head.size  # in the archive
         self.consumed = False
         self.mtime_ns = head.mtime * pax.NS
         self.linkname = head.linkname
@@ -110,7 +115,8 @@ class Archive:
     def __iter__(self) -> Iterator[Entry]:
         """Raises UnpackError for anything that is not a well-formed archive."""
         while (block := self._block()) is not None:
-            records, longname, longlink = self._globals, b"", b""
+            own: dict[bytes, bytes] = {}
+            longname = longlink = b""
             while (head := header.parse(block)) is not None and head.kind in b"xgXLK":
                 extension = self._extension(head)
                 if head.kind == b"L":
@@ -118,18 +124,18 @@ class Archive:
                 elif head.kind == b"K":
                     longlink = extension.partition(b"\0")[0]
                 elif head.kind == b"g":
-                    self._globals = self._globals | pax.records(extension)
-                    records = self._globals | records
+                    self._globals |= pax.records(extension)
                 else:
-                    records = records | pax.records(extension)
+                    own |= pax.records(extension)
                 block = self.data.take(BLOCK)
             if head is None:
                 break
             entry = Entry(head)
             entry.name = longname or entry.name
             entry.linkname = longlink or entry.linkname
-            if records:
-                self._apply(entry, records)
+            if own or self._globals:
+                self._apply(entry, pax.valid(self._globals | own))
+            _check_numbers(entry)
             if head.kind == b"S":
                 self._read_gnu_map(entry, block)
             if entry.kind == REGULAR and entry.name.endswith(b"/") and entry.pieces is None:
@@ -161,7 +167,8 @@ class Archive:
             elif key == b"mtime":
                 entry.mtime_ns = pax.nanoseconds(value)
             elif key == b"size":
-                entry.size = entry.stored = pax.decimal(value)
+                entry.size = pax.decimal(value)
+                entry.stored = 0 if entry.dataless else entry.size
             elif key == b"uid":
                 entry.uid = pax.decimal(value)
             elif key == b"gid":
@@ -193,6 +200,8 @@ class Archive:
             entry.stored -= BLOCK
             *complete, buffer = buffer.split(b"\n")
             lines += complete
+            if len(buffer) > BLOCK:
+                raise UnpackError("bad", f"the map of the sparse file {shown(entry.name)} is malformed")
             if lines and wanted == 1:
                 wanted = 1 + 2 * pax.decimal(lines[0])
                 if wanted > 2 * SPARSE_LIMIT_PIECES:
@@ -210,3 +219,13 @@ class Archive:
                 raise UnpackError("limit", f"the sparse file {shown(entry.name)} has too many pieces")
         # A file that ends in a hole has a last piece of no length at its end.
         entry.pieces = pax.checked_pieces(pieces, entry.stored, entry.size, entry.name)
+
+
+def _check_numbers(entry: Entry) -> None:
+    """What chown(2) and utimensat(2) can be given. Raises UnpackError."""
+    if not (0 <= entry.uid < ID_LIMIT and 0 <= entry.gid < ID_LIMIT):
+        raise UnpackError(
+            "bad", f"{shown(entry.name)} has the owner {entry.uid}:{entry.gid}, which the system cannot have"
+        )
+    if not -TIME_LIMIT_NS <= entry.mtime_ns < TIME_LIMIT_NS:
+        raise UnpackError("bad", f"{shown(entry.name)} was changed at {entry.mtime_ns // pax.NS} s, which is no time")

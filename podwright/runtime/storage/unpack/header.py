@@ -49,10 +49,14 @@ def number(field: bytes) -> int:
         value = int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
         return value - (1 << (8 * len(field) - 1)) if field[0] & 0x40 else value
     text = field.partition(b"\0")[0].strip()
+    if not text:
+        return 0
     try:
-        return int(text, 8) if text else 0
-    except ValueError as failure:
-        raise UnpackError("bad", f"a tar header has {field!r} where a number belongs") from failure
+        if text.isdigit():  # int alone takes signs, prefixes and underscores as well
+            return int(text, 8)
+    except ValueError:
+        pass
+    raise UnpackError("bad", f"a tar header has {field!r} where a number belongs")
 
 
 def parse(block: bytes) -> Header | None:

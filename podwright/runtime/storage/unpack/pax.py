@@ -8,6 +8,7 @@ XATTR_PREFIX = b"SCHILY.xattr."
 NS = 10**9
 SPARSE_OFFSET, SPARSE_LENGTH = b"GNU.sparse.offset", b"GNU.sparse.numbytes"
 SPARSE_MAP = b"GNU.sparse.map"
+XATTR_NAME_LIMIT_BYTES, XATTR_VALUE_LIMIT_BYTES = 255, 1 << 16  # XATTR_NAME_MAX, XATTR_SIZE_MAX
 Piece = tuple[int, int]
 
 
@@ -36,6 +37,15 @@ def records(data: bytes) -> dict[bytes, bytes]:
     return found
 
 
+def valid(found: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """The records without those that are empty.
+
+    An empty value deletes what a global header said (pax(1), "Extended Header"). The header block's own field stays as
+    it stands, as in Go's library and hence containerd. An extended attribute may well be empty: tar writes it so.
+    """
+    return {key: value for key, value in found.items() if value or key.startswith(XATTR_PREFIX)}
+
+
 def decimal(text: bytes) -> int:
     """A non-negative decimal number. Raises UnpackError."""
     if not text.isdigit() or len(text) > 20:
@@ -53,9 +63,13 @@ def nanoseconds(text: bytes) -> int:
 def xattrs(found: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
     """Extended attributes among the records.
 
-    Overlay's own are left out: they would redirect lookups from inside the image.
+    Overlay's own are left out: they would redirect lookups from inside the image. Raises UnpackError for what no
+    filesystem could keep.
     """
     named = [(key[len(XATTR_PREFIX) :], value) for key, value in found.items() if key.startswith(XATTR_PREFIX)]
+    for name, value in named:
+        if not 0 < len(name) <= XATTR_NAME_LIMIT_BYTES or b"\0" in name or len(value) > XATTR_VALUE_LIMIT_BYTES:
+            raise UnpackError("bad", f"an extended attribute has a name or value that none can have: {shown(name)}")
     return [item for item in named if not item[0].startswith((b"trusted.overlay.", b"user.overlay."))]
 
 

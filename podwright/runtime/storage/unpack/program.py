@@ -69,12 +69,15 @@ def unpack(tree_path: str, source: Source, max_bytes: int, max_entries: int) -> 
         "inodes": totals.inodes,
         "entries": totals.entries,
         "lost_xattrs": totals.lost_xattrs,
+        "describes_root": tree.describes_root,
         "implicit": sorted(name.decode("latin-1") for name in totals.implicit),
     }
 
 
 def as_json(value: Report | int | str | list[str]) -> bytes:
     """What json.dumps would give; that module alone takes longer to import than a small layer to unpack."""
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
     if isinstance(value, int):
         return b"%d" % value
     if isinstance(value, str):

@@ -25,9 +25,9 @@ DISK_BLOCK_BYTES = 4096
 SPACE_CHECK_BYTES = 16 << 20  # files from this size on are refused before they fill the disk
 IMPLICIT_LIMIT = 100_000
 SET_ID_BITS = stat.S_ISUID | stat.S_ISGID
-# Block devices that old debootstraps left in images and that hold nothing: RAM disks and loops.
-HARMLESS_BLOCK_MAJORS = (1, 7)
-MEMORY_DEVICES = tuple(os.makedev(1, minor) for minor in (1, 2, 4))  # mem, kmem, port
+# What the kernel's dev_t holds (include/linux/kdev_t.h). Whether a container may open a device is its cgroup's matter.
+MAJOR_LIMIT, MINOR_LIMIT = 1 << 12, 1 << 20
+SYMLINK_LIMIT_BYTES = 4095  # PATH_MAX without its NUL
 
 
 class Totals:
@@ -81,6 +81,11 @@ class Tree:
         if not path and entry.kind != b"5":
             raise UnpackError("bad", "the layer's root is not a directory")
         maker(path, entry)
+
+    @property
+    def describes_root(self) -> bool:
+        """Whether the archive says what mode and owner `/` has."""
+        return b"" in self._explicit
 
     def finish(self) -> None:
         """Attributes of directories, deepest last made first: writing inside would have changed them."""
@@ -139,7 +144,7 @@ class Tree:
         self._explicit[path] = entry
 
     def _make_symbolic_link(self, path: bytes, entry: Entry) -> None:
-        if not entry.linkname or b"\0" in entry.linkname:
+        if not 0 < len(entry.linkname) <= SYMLINK_LIMIT_BYTES or b"\0" in entry.linkname:
             raise UnpackError("bad", f"the symbolic link {shown(path)} has no usable target")
         self._place(path, lambda: os.symlink(entry.linkname, path))
         self._own(path, entry)
@@ -160,7 +165,7 @@ class Tree:
 
     def _make_node(self, path: bytes, entry: Entry) -> None:
         kind = {b"3": stat.S_IFCHR, b"4": stat.S_IFBLK, b"6": stat.S_IFIFO}[entry.kind]
-        device = 0 if kind == stat.S_IFIFO else _device(kind, entry, path)
+        device = 0 if kind == stat.S_IFIFO else _device(entry, path)
         self._place(path, lambda: os.mknod(path, kind | entry.mode, device))
         self._own(path, entry)
         if entry.mode & SET_ID_BITS:
@@ -298,13 +303,8 @@ def _check_space(size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _device(kind: int, entry: Entry, path: bytes) -> int:
-    """The device number, unless it would give a reader of the layer the host's disks or memory."""
+def _device(entry: Entry, path: bytes) -> int:
     major, minor = header.number(entry.major), header.number(entry.minor)
-    device = os.makedev(major, minor)
-    if (kind == stat.S_IFBLK and major not in HARMLESS_BLOCK_MAJORS) or (
-        kind == stat.S_IFCHR and device in MEMORY_DEVICES
-    ):
-        letter = "b" if kind == stat.S_IFBLK else "c"
-        raise UnpackError("bad", f"the layer brings a device of the host: {shown(path)} ({letter} {major}:{minor})")
-    return device
+    if not (0 <= major < MAJOR_LIMIT and 0 <= minor < MINOR_LIMIT):
+        raise UnpackError("bad", f"{shown(path)} has the device number {major}:{minor}, which no device has")
+    return os.makedev(major, minor)

@@ -35,6 +35,9 @@ BARE = CgroupAbilities(swap=False)
         ),
         ({"memory_limit_bytes": 100, "memory_swap_limit_bytes": -1}, ALL, {"memory": {"limit": 100, "swap": -1}}),
         ({"memory_limit_bytes": 100, "memory_swap_limit_bytes": 200}, BARE, {"memory": {"limit": 100}}),
+        ({"memory_limit_bytes": -1}, ALL, {"memory": {"limit": -1, "swap": -1}}),
+        ({"memory_limit_bytes": -1, "memory_swap_limit_bytes": -1}, ALL, {"memory": {"limit": -1, "swap": -1}}),
+        ({"memory_limit_bytes": -1}, BARE, {"memory": {"limit": -1}}),
         ({"hugepage_limits": (("2MB", 4),)}, ALL, {"hugepageLimits": [{"pageSize": "2MB", "limit": 4}]}),
         ({"hugepage_limits": (("2MB", 0),)}, ALL, {"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]}),
         ({"hugepage_limits": (("64KB", 0),)}, ALL, {}),
@@ -49,7 +52,8 @@ def test_granted_in_ocis_words(wanted: dict[str, Any], abilities: CgroupAbilitie
 @pytest.mark.parametrize(
     "wanted",
     [
-        {"memory_limit_bytes": -1},
+        {"memory_limit_bytes": -2},
+        {"memory_limit_bytes": -1, "memory_swap_limit_bytes": 200},
         {"cpu_shares": -1},
         {"cpu_period": -1},
         {"cpu_period": 999},

@@ -12,8 +12,12 @@ from podwright.errors import InvalidArgument
 from podwright.runtime.container.spec.user import parse_group, parse_passwd, resolve
 from podwright.runtime.model.container import ContainerSecurity, GroupsPolicy, User
 
-PASSWD = "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34::/:\n# comment\nbroken\nme:x:1000:1000::/:\n"
-GROUP = "root:x:0:\nweb:x:34:\nme:x:1000:\nextra:x:50000:me,other\nbad:x:abc:me\n"
+# 2000 and 4000 are names as well: whoever asks for these numbers is not to become root.
+PASSWD = (
+    "2000:x:0:0::/root:/bin/sh\nroot:x:0:0:root:/root:/bin/sh\nweb:x:33:34::/:\n# comment\nbroken\n"
+    "me:x:1000:1000::/:\n\u0665\u0665:x:\u0665:\u0665::/:\n"
+)
+GROUP = "4000:x:42:other\nroot:x:0:\nweb:x:34:\nme:x:1000:\nextra:x:50000:me,other\nbad:x:abc:me\n"
 
 
 @pytest.mark.parametrize(
@@ -31,6 +35,13 @@ GROUP = "root:x:0:\nweb:x:34:\nme:x:1000:\nextra:x:50000:me,other\nbad:x:abc:me\
         ({"run_as_username": "me"}, "web", User(uid=1000, gid=1000, groups=(1000, 50000))),
         ({"run_as_username": "me", "run_as_user": 33}, "", User(uid=1000, gid=1000, groups=(1000, 50000))),
         ({"run_as_username": "me", "run_as_group": 5}, "", User(uid=1000, gid=5, groups=(5, 50000))),
+        ({"run_as_user": 2000}, "", User(uid=2000, gid=0, groups=(0,))),
+        ({"run_as_user": 2000, "run_as_group": 4000}, "", User(uid=2000, gid=4000, groups=(4000,))),
+        ({"run_as_user": 33, "run_as_group": 4000}, "", User(uid=33, gid=4000, groups=(4000,))),
+        ({"run_as_username": "2000"}, "", User(uid=2000, gid=0, groups=(0,))),
+        ({}, "2000", User(uid=2000, gid=0, groups=(0,))),
+        ({}, "+2000:4000", User(uid=2000, gid=4000, groups=(4000,))),
+        ({}, "web:4000", User(uid=33, gid=4000, groups=(4000,))),
         ({"supplemental_groups": (1234,)}, "1000", User(uid=1000, gid=1000, groups=(1000, 1234, 50000))),
         (
             {"supplemental_groups": (1234,), "groups_policy": GroupsPolicy.STRICT},
@@ -53,6 +64,9 @@ def test_numbers_need_no_files() -> None:
         ({"run_as_group": 1}, "", "run_as_group"),
         ({"run_as_username": "ghost"}, "", "no user 'ghost'"),
         ({}, "ghost", "no user 'ghost'"),
+        ({}, "\u0665", "no user"),
+        ({}, "9" * 5000, "no user"),
+        ({}, "-1", "out of range"),
         ({}, "web:ghosts", "no group 'ghosts'"),
         ({"run_as_user": 2**31}, "", "out of range"),
         ({"run_as_user": -1}, "", "out of range"),

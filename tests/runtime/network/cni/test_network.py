@@ -132,7 +132,7 @@ def forget_firewall_plugin() -> None:
 
 
 async def test_real_plugins(real: World) -> None:
-    assert real.service.readiness().ready
+    assert (await real.service.readiness()).ready
     port = free_port()
     one, two = (
         await real.attached(PortMapping(container_port=80, host_port=port), name="one"),
@@ -267,7 +267,7 @@ async def test_the_best_common_version_is_spoken(recorded: Recorded) -> None:
 
 async def test_a_plugin_is_asked_once_what_it_speaks(recorded: Recorded) -> None:
     """By the time the first pod comes; again when it is another program."""
-    assert recorded.world.service.readiness().ready
+    assert (await recorded.world.service.readiness()).ready
     recorded.configure()
     await recorded.world.service.start()
     assert recorded.versions_asked() == 2
@@ -290,7 +290,7 @@ async def test_a_plugin_is_asked_once_what_it_speaks(recorded: Recorded) -> None
 async def test_a_version_that_a_plugin_lacks(recorded: Recorded) -> None:
     (recorded.folder / "versions").write_text('{"supportedVersions": ["0.4.0"]}')
     await recorded.world.service.start()
-    assert "plugin first speaks 0.4.0" in recorded.world.service.readiness().message
+    assert "plugin first speaks 0.4.0" in (await recorded.world.service.readiness()).message
     with pytest.raises(FailedPrecondition, match=r"plugin first speaks 0.4.0, the configuration wants 1.1.0"):
         await recorded.world.attached()
 
@@ -481,25 +481,25 @@ async def test_status_makes_readiness(recorded: Recorded) -> None:
     service = recorded.world.service
     recorded.when("second", "STATUS", 'echo \'{"code": 50, "msg": "no agent"}\'; exit 1')
     await service.start()
-    readiness = service.readiness()
+    readiness = await service.readiness()
     assert (readiness.ready, readiness.reason) == (False, "NetworkPluginNotReady")
     assert readiness.message == "Network plugin returns error: plugin second: no agent (CNI error 50)"
     env, _ = recorded.call("second-STATUS")
     assert "CNI_CONTAINERID" not in env
     (recorded.folder / "second.STATUS").unlink()
     await service.start()
-    assert service.readiness().ready
+    assert (await service.readiness()).ready
 
 
 async def test_readiness_follows_the_directory(make_world: MakeWorld) -> None:
     world = await make_world(mode="cni")
-    readiness = world.service.readiness()
+    readiness = await world.service.readiness()
     assert (readiness.ready, readiness.reason) == (False, "NetworkPluginNotReady")
     assert readiness.message.startswith("Network plugin returns error: no CNI configuration in ")
     with pytest.raises(FailedPrecondition, match="no usable CNI network"):
         await world.attached()
     configure_real(world)
-    assert world.service.readiness().ready
+    assert (await world.service.readiness()).ready
 
 
 async def test_auto_prefers_cni_and_never_mixes(make_world: MakeWorld) -> None:
@@ -510,7 +510,7 @@ async def test_auto_prefers_cni_and_never_mixes(make_world: MakeWorld) -> None:
     (world.conf_dir / "10-broken.conflist").write_text(
         json.dumps({"name": "n", "plugins": [{"type": "not-installed"}]})
     )
-    assert "not-installed is not installed" in world.service.readiness().message
+    assert "not-installed is not installed" in (await world.service.readiness()).message
     with pytest.raises(FailedPrecondition, match="not-installed"):
         await world.attached()
     await world.detach(on_bridge)

@@ -15,7 +15,7 @@ from podwright.linux import mount
 from podwright.runtime import config
 from podwright.runtime.storage.unpacking import BadLayer
 from tests.runtime.storage.unpack.trees import described, unpack
-from tools.images import Entry, tar_of
+from tools.images import Entry, Kind, tar_of
 
 pytestmark = pytest.mark.root
 
@@ -114,8 +114,6 @@ ESCAPES = {
     "whiteout-by-link": [Entry("l", 0o777, "symlink", "{outside}"), file("l/.wh.secret", b"")],
     "below-a-file": [file("f"), file("f/inside")],
     "below-a-whiteout": [Entry("l", 0o777, "symlink", "l"), file("l/f")],
-    "disk": [Entry("dev/sda", 0o666, "block", (8, 0))],
-    "memory": [Entry("mem", 0o666, "char", (1, 1))],
     "empty-link": [Entry("l", 0o777, "symlink", "")],
     "root-is-a-file": [file("./")._replace(kind="symlink", payload="/etc")],
     "over-long": [file("n" * 300)],
@@ -216,3 +214,15 @@ async def test_deeper_than_a_path_can_say(tmp_path: Path) -> None:
     entries += [Entry("l", 0o777, "symlink", deep), file(f"l/{deep}/f")]
     report = await unpack(tmp_path / "t", tar_of(entries))
     assert len(report.implicit) == 100
+
+
+DEVICES = [("block", 8, 0), ("block", 1, 0), ("char", 1, 1), ("char", 1, 2), ("char", 1, 4), ("char", 5, 1)]
+
+
+@pytest.mark.parametrize(("kind", "major", "minor"), DEVICES)
+async def test_device_nodes(kind: Kind, major: int, minor: int, tmp_path: Path) -> None:
+    """Old base images carry disks and memory. Whether a container may open them is its cgroup's matter."""
+    await unpack(tmp_path / "t", tar_of([directory("dev"), Entry("dev/node", 0o640, kind, (major, minor))]))
+    found = (tmp_path / "t/dev/node").stat()
+    assert stat.S_IFMT(found.st_mode) == (stat.S_IFBLK if kind == "block" else stat.S_IFCHR)
+    assert (stat.S_IMODE(found.st_mode), found.st_rdev) == (0o640, os.makedev(major, minor))

@@ -1,0 +1,260 @@
+"""The link, addresses, routes and kernel settings of the built-in bridge: what there is, what is missing, making it.
+
+Everything that is not pure blocks and runs in a thread of its own (`threads`). `upkeep` decides when.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Collection
+from ipaddress import IPv4Interface
+
+import msgspec
+
+from podwright.errors import FailedPrecondition, Internal
+from podwright.runtime.network.links import index_of, mac_for, unless_gone
+from podwright.runtime.network.netlink import requests
+from podwright.runtime.network.netlink.codec import Request
+from podwright.runtime.network.netlink.connection import Connection
+from podwright.runtime.network.netlink.replies import Address, Link, Route
+
+BRIDGE_ALIAS = "made by podwright"  # tells a bridge that we may delete from an administrator's
+DEFAULT_MTU_BYTES = 1500
+
+
+class BridgeSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """The bridge as it has to be.
+
+    `gateway` is its address for new pods, `kept` are those of subnets that only older pods are in. `veths` are the
+    links of the pods that are plugged in. `mtu_bytes` 0 means that of the default route.
+    """
+
+    name: str
+    gateway: IPv4Interface
+    kept: tuple[IPv4Interface, ...] = ()
+    veths: frozenset[str] = frozenset()
+    mtu_bytes: int
+
+    @property
+    def addresses(self) -> tuple[IPv4Interface, ...]:
+        """All that the bridge has to have."""
+        return (self.gateway, *self.kept)
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What the kernel has. `off` are the settings below /proc/sys/net/ipv4 that have to be 1 and are not."""
+
+    links: list[Link]
+    routes: list[Route]
+    addresses: list[Address]
+    off: tuple[str, ...]
+
+
+class BridgeState(msgspec.Struct, frozen=True, kw_only=True):
+    """The bridge as it is: its number, what new pods get, and the names of the links that are plugged in."""
+
+    index: int
+    mtu_bytes: int
+    ports: frozenset[str]
+
+
+class Missing(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bridge lacks."""
+
+    link: bool = False
+    up: bool = False
+    addresses: tuple[IPv4Interface, ...] = ()
+    routes: tuple[IPv4Interface, ...] = ()
+    veths: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+
+    def described(self, name: str) -> tuple[str, ...]:
+        """In a person's terms."""
+        if self.link:
+            return (f"bridge {name}",)
+        return (
+            *((f"bridge {name} is down",) if self.up else ()),
+            *(f"address {interface} of {name}" for interface in self.addresses),
+            *(f"route to {interface.network} by {name}" for interface in self.routes),
+            *(f"{veth} on {name}" for veth in self.veths),
+            *(f"net.ipv4.{setting.replace('/', '.')} is off" for setting in self.settings),
+        )
+
+
+def find_overlap(spec: BridgeSpec, links: list[Link], routes: list[Route]) -> str:
+    """The route that already leads to (part of) the bridge's subnet, in words; empty when there is none. Pure.
+
+    The links have to be read after the routes: then a route by a link that is not listed went away with that link,
+    while a bridge that another daemon is just making is listed under its name.
+    """
+    names = {link.index: link.name for link in links}
+    for route in routes:
+        own = names.get(route.link) == spec.name
+        gone = route.link > 0 and route.link not in names
+        if own or gone or route.destination.prefixlen == 0:
+            continue
+        if route.destination.overlaps(spec.gateway.network):
+            return f"{route.destination} dev {names.get(route.link, '?')}"
+    return ""
+
+
+def find_missing(spec: BridgeSpec, found: Found) -> Missing:
+    """What has to be made. Pure."""
+    bridge = _bridge(spec, found)
+    if bridge is None:
+        return Missing(link=True)
+    addresses = {address.interface for address in found.addresses if address.link == bridge.index}
+    routes = {route.destination for route in found.routes if route.link == bridge.index}
+    # The kernel takes routes away with the address or when the link goes down, and brings them back with it.
+    return Missing(
+        up=not bridge.up,
+        addresses=tuple(interface for interface in spec.addresses if interface not in addresses),
+        routes=tuple(
+            interface
+            for interface in spec.addresses
+            if bridge.up and interface in addresses and interface.network not in routes
+        ),
+        veths=tuple(link.name for link in found.links if link.name in spec.veths and link.master != bridge.index),
+        settings=found.off,
+    )
+
+
+def choose_mtu(spec: BridgeSpec, found: Found) -> int:
+    """The configured MTU, or that of the default route's link, or Ethernet's. Pure."""
+    default = next((route.link for route in found.routes if route.destination.prefixlen == 0), 0)
+    mtu_bytes = next((link.mtu_bytes for link in found.links if link.index == default), 0)
+    return spec.mtu_bytes or mtu_bytes or DEFAULT_MTU_BYTES
+
+
+def look(spec: BridgeSpec) -> Found:
+    """What there is now. Raises OSError."""
+    with Connection() as host:
+        routes, addresses, links = host.routes(), host.addresses(), host.links()
+    off = tuple(setting for setting in _settings(spec) if not is_on(setting))
+    return Found(links=links, routes=routes, addresses=addresses, off=off)
+
+
+def check_overlap(spec: BridgeSpec) -> None:
+    """Raise FailedPrecondition when the subnet is somebody else's already."""
+    with Connection() as host:
+        routes, links = host.routes(), host.links()
+    _refuse_overlap(spec, links, routes)
+
+
+def state_of(spec: BridgeSpec, found: Found) -> BridgeState | None:
+    """The bridge as it was found; None when it was not there. Pure."""
+    bridge = _bridge(spec, found)
+    if bridge is None:
+        return None
+    ports = frozenset(link.name for link in found.links if link.master == bridge.index)
+    return BridgeState(index=bridge.index, mtu_bytes=choose_mtu(spec, found), ports=ports)
+
+
+def ensure_bridge(spec: BridgeSpec) -> BridgeState:
+    """Make the bridge, or put it right. Raises FailedPrecondition for a foreign subnet or name, and OSError."""
+    found = look(spec)
+    _refuse_overlap(spec, found.links, found.routes)
+    with Connection() as host:
+        bridge = _bridge(spec, found)
+        if bridge is None:
+            _create_bridge(host, spec, choose_mtu(spec, found))
+        elif bridge.kind != "bridge":
+            raise FailedPrecondition(f"{spec.name} is not a bridge", hint="set [network] bridge to another name")
+        elif not bridge.alias and bridge.mac == mac_for(spec.gateway):
+            host.perform(requests.set_alias(spec.name, BRIDGE_ALIAS))  # a killed daemon had come no further
+        index = socket.if_nametoindex(spec.name)
+        host.perform(requests.set_up(index))
+        found = look(spec)  # with the link up, the kernel has made the routes of the addresses that stayed
+        _add(host, index, find_missing(spec, found))
+    for setting in _settings(spec):
+        turn_on(setting)
+    state = state_of(spec, look(spec))
+    if state is None:
+        raise Internal(f"the bridge {spec.name} vanished while it was made")
+    return state
+
+
+def drop_addresses(name: str, interfaces: Collection[IPv4Interface]) -> None:
+    """Take addresses off the bridge; none there is fine. Raises OSError."""
+    index = index_of(name)
+    with Connection() as host:
+        for address in host.addresses() if interfaces else ():
+            if address.link == index and address.interface in interfaces:
+                unless_gone(host, requests.delete_address(index, address.interface))
+
+
+def delete_bridge_if_unused(name: str) -> bool:
+    """Delete the bridge if it is ours and nothing is plugged in; whether it is gone now."""
+    with Connection() as host:
+        links = host.links()
+        bridge = next((link for link in links if link.name == name), None)
+        if bridge is None:
+            return True
+        if bridge.alias != BRIDGE_ALIAS or any(link.master == bridge.index for link in links):
+            return False
+        unless_gone(host, requests.delete_link(name))
+    return True
+
+
+def is_on(setting: str) -> bool:
+    """Whether a boolean setting below net.ipv4 is 1: three quick system calls. Raises OSError."""
+    try:
+        fd = os.open(f"/proc/sys/net/ipv4/{setting}", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:  # of a bridge that is not there
+        return False
+    try:
+        return os.read(fd, 16).strip() == b"1"
+    finally:
+        os.close(fd)
+
+
+def turn_on(setting: str) -> None:
+    """1 into a boolean setting below net.ipv4, unless it is there: the file may be read-only and right."""
+    if not is_on(setting):
+        with open(f"/proc/sys/net/ipv4/{setting}", "w", encoding="ascii") as file:
+            file.write("1")
+
+
+def _settings(spec: BridgeSpec) -> tuple[str, ...]:
+    """Without forwarding pods have no way out; without route_localnet the host's 127.0.0.1 has no host ports."""
+    return ("ip_forward", f"conf/{spec.name}/forwarding", f"conf/{spec.name}/route_localnet")
+
+
+def _bridge(spec: BridgeSpec, found: Found) -> Link | None:
+    return next((link for link in found.links if link.name == spec.name), None)
+
+
+def _create_bridge(host: Connection, spec: BridgeSpec, mtu_bytes: int) -> None:
+    try:
+        host.perform(requests.create_bridge(spec.name, mac=mac_for(spec.gateway), mtu=mtu_bytes))
+    except FileExistsError:
+        return  # another daemon was faster
+    host.perform(requests.set_alias(spec.name, BRIDGE_ALIAS))
+
+
+def _add(host: Connection, index: int, missing: Missing) -> None:
+    for interface in missing.addresses:
+        _unless_there(host, requests.add_address(index, interface))
+    for interface in missing.routes:
+        _unless_there(host, requests.add_subnet_route(index, interface))
+    for veth in missing.veths:
+        unless_gone(host, requests.set_master(veth, index))
+        unless_gone(host, requests.set_hairpin(veth))
+
+
+def _unless_there(host: Connection, request: Request) -> None:
+    """Another daemon on the same bridge may be faster."""
+    try:
+        host.perform(request)
+    except FileExistsError:
+        return
+
+
+def _refuse_overlap(spec: BridgeSpec, links: list[Link], routes: list[Route]) -> None:
+    overlap = find_overlap(spec, links, routes)
+    if overlap:
+        raise FailedPrecondition(
+            f"the subnet {spec.gateway.network} of the built-in bridge overlaps the host's route {overlap}",
+            hint="set [network] subnet to one that is free",
+        )

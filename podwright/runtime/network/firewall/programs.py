@@ -1,0 +1,26 @@
+"""Running nft and iptables."""
+
+from __future__ import annotations
+
+from podwright.errors import FailedPrecondition
+from podwright.process import Command, ProcessRunner
+from podwright.process.runner import find_executable
+
+TIMEOUT_S = 15.0
+
+
+def has_program(name: str) -> bool:
+    """Whether a program is installed."""
+    try:
+        find_executable(name)
+    except FailedPrecondition:
+        return False
+    return True
+
+
+async def run(runner: ProcessRunner, argv: tuple[str, ...], stdin: str) -> str:
+    """The output. Raises FailedPrecondition when the program fails, DeadlineExceeded when it hangs."""
+    done = await runner.run(Command(argv=argv, timeout_s=TIMEOUT_S, stdin=stdin.encode()))
+    if done.returncode != 0:
+        raise FailedPrecondition(f"{argv[0]}: {done.error_text()}")
+    return done.stdout.decode(errors="replace")

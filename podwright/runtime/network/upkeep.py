@@ -1,0 +1,265 @@
+"""The host's side of the built-in bridge: made with the first pod, and kept as it has to be while there are pods.
+
+Other programs change what the kernel holds: `nft flush ruleset` when nftables restarts, `ip address flush`, a sysctl.
+The kernel notifies of most of that (`netlink.changes`), a slow poll finds the rest, and what is missing is put back.
+Nothing is taken for granted: a pod is plugged in, and a Status answered, when all changes up to then were looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Iterator
+from ipaddress import IPv4Interface
+from typing import TypeVar
+
+from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.process import ProcessRunner
+from podwright.runtime.network import bridge_link, links
+from podwright.runtime.network.bridge_link import BridgeSpec, BridgeState
+from podwright.runtime.network.firewall.backend import Firewall, choose
+from podwright.runtime.network.firewall.rules import Published, Scope
+from podwright.runtime.network.ipam import veth_address
+from podwright.runtime.network.netlink.changes import Changes
+from podwright.runtime.network.netlink.notices import Concern
+from podwright.runtime.network.threads import in_fresh_thread
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+POLL_S = 60.0  # for what the kernel does not notify of
+POLL_UNNOTIFIED_S = 10.0  # where it notifies of no rules at all: the legacy iptables
+RETRY_S = 5.0  # after a failure
+PAUSE_S = 1.0  # between looks, however many changes there are
+SETTLE_TIMEOUT_S = 2.0  # for a Status to wait for a look
+ATTEMPTS = 2  # to put something back before it counts as taken away again and again
+
+
+class Upkeep:
+    """One bridge. All calls are made on one event loop, in the network namespace of the host."""
+
+    def __init__(
+        self, name: str, runner: ProcessRunner, *, wanted: Callable[[], BridgeSpec], scope: Callable[[], Scope]
+    ) -> None:
+        """`wanted` says what the bridge has to be now, `scope` what its rules are about. Touches nothing."""
+        self._name = name
+        self._runner = runner
+        self._wanted = wanted
+        self._scope = scope
+        self._published: dict[str, Published] = {}
+        self._firewall: Firewall | None = None
+        self._state: BridgeState | None = None
+        self._changes: Changes | None = None
+        self._suspect = False  # a look began and did not come to its end
+        self._lost: tuple[str, ...] = ()  # what the last look missed, so that a retry does not log it again
+        self._looking = asyncio.Lock()
+        self._rules_turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._keeping = False
+        self.fault = ""  # why something is missing that could not be put back; empty when all is there
+
+    async def trouble(self) -> str:
+        """Why the first pod could not be plugged in; empty when it could."""
+        spec = self._wanted()
+        try:
+            await in_kernel("look at the host's network", lambda: bridge_link.check_overlap(spec))
+            await self._rules()
+        except PodwrightError as failure:
+            return str(failure)
+        return ""
+
+    async def ready(self) -> BridgeState:
+        """The bridge with its rules, whatever others did to them before this call. Raises PodwrightError."""
+        async with self._looking:
+            if self._state is None:
+                self._state = await self._make()
+            elif self._is_disturbed(self._state, Concern.NOW) or not self._is_notified:
+                self._state = await self._restore(self._state)
+            return self._state
+
+    async def check(self) -> None:
+        """Put back what is missing, when there are pods that need it. Raises PodwrightError."""
+        async with self._looking:
+            if self._state is not None and self._wanted().veths:
+                self._state = await self._restore(self._state)
+            else:
+                self.fault = ""
+
+    async def settle(self) -> None:
+        """Have a change that was noticed looked at; `fault` has the outcome. Returns at once when there is none."""
+        if not self.fault and (self._state is None or not self._is_disturbed(self._state, Concern.LATER)):
+            return
+        if self._state is None or not self._wanted().veths:
+            self.fault = ""
+            return
+        task = asyncio.create_task(self._check_quietly(), name=f"check {self._name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.wait([task], timeout=SETTLE_TIMEOUT_S)
+        if not task.done():
+            self.fault = self.fault or f"bridge {self._name} is being checked after another program changed something"
+
+    async def publish(self, pods: Collection[Published]) -> None:
+        """Let host ports lead to pods. Raises PodwrightError."""
+        async with self._rules_turn:
+            await (await self._rules()).publish(self._scope(), pods)
+            self._published.update({pod.veth: pod for pod in pods})
+
+    async def withdraw(self, pod: Published) -> None:
+        """Stop that. Raises PodwrightError."""
+        async with self._rules_turn:
+            self._published.pop(pod.veth, None)
+            await (await self._rules()).withdraw(self._scope(), pod)
+
+    async def follow(self, *, dropped: Collection[IPv4Interface] = ()) -> None:
+        """Put a change of what is wanted into effect; the bridge loses the addresses `dropped`.
+
+        Raises PodwrightError.
+        """
+        async with self._looking:
+            if self._state is None:
+                return
+            with self._noting_faults():
+                spec = self._wanted()
+                self._state = await in_kernel("change the bridge", lambda: bridge_link.ensure_bridge(spec))
+                async with self._rules_turn:
+                    await (await self._rules()).narrow(self._scope(), tuple(self._published.values()))
+                gone = [interface for interface in dropped if interface not in spec.addresses]
+                await in_kernel("change the bridge", lambda: bridge_link.drop_addresses(self._name, gone))
+
+    async def remove(self) -> None:
+        """Remove the bridge and its rules unless something is plugged in. Raises PodwrightError."""
+        if await in_kernel("delete the bridge", lambda: bridge_link.delete_bridge_if_unused(self._name)):
+            await (await self._rules()).remove(self._scope())
+
+    async def close(self) -> None:
+        """Stop watching."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._changes is not None:
+            self._changes.close()
+
+    def _is_disturbed(self, state: BridgeState, least: Concern) -> bool:
+        """Whether something of at least this concern was changed. Takes microseconds."""
+        return (
+            self._suspect
+            or (self._changes is not None and self._changes.look() >= least)
+            or links.index_of(self._name) != state.index
+            or not bridge_link.is_on(f"conf/{self._name}/route_localnet")
+        )
+
+    @property
+    def _is_notified(self) -> bool:
+        """Whether the kernel says when rules are changed."""
+        return self._changes is not None and self._firewall is not None and bool(self._firewall.tables)
+
+    async def _make(self) -> BridgeState:
+        """Make what is not there, and withdraw host ports that lead nowhere."""
+        with self._noting_faults():
+            state = await self._put_in_place()
+            live = {name: address for name in state.ports if (address := veth_address(name))}
+            async with self._rules_turn:
+                await (await self._rules()).purge(self._scope(), live)
+        if not self._keeping:
+            self._keeping = True
+            self._tasks.add(asyncio.create_task(self._keep(), name=f"keep {self._name}"))
+        return state
+
+    async def _restore(self, state: BridgeState) -> BridgeState:
+        """Put back what others took away; looks again afterwards."""
+        with self._noting_faults():
+            for _ in range(ATTEMPTS):
+                lost = await self._find_lost()
+                if lost and lost != self._lost:
+                    log.warning("another program changed the network of pods, which is put right: %s", ", ".join(lost))
+                self._lost = lost
+                if not lost:
+                    return state
+                state = await self._put_in_place()
+            lost = await self._find_lost()
+            if lost:
+                raise FailedPrecondition(
+                    f"another program takes away what pods need as soon as it is put back: {', '.join(lost)}",
+                    hint="let that program leave the built-in bridge alone",
+                )
+            return state
+
+    @contextlib.contextmanager
+    def _noting_faults(self) -> Iterator[None]:
+        self._suspect = True
+        try:
+            yield
+        except PodwrightError as failure:
+            if str(failure) != self.fault:
+                log.warning("the network of pods is not as it has to be: %s", failure)
+            self.fault = str(failure)
+            raise
+        self._suspect = False
+        self.fault = ""
+
+    async def _find_lost(self) -> tuple[str, ...]:
+        if self._changes is not None:
+            self._changes.take()
+        spec = self._wanted()
+        found = await in_kernel("look at the bridge", lambda: bridge_link.look(spec))
+        lost = bridge_link.find_missing(spec, found).described(spec.name)
+        async with self._rules_turn:
+            pods = tuple(self._published.values())
+            return lost + await (await self._rules()).lost(self._scope(), pods)
+
+    async def _put_in_place(self) -> BridgeState:
+        spec = self._wanted()
+        state = await in_kernel("make the bridge", lambda: bridge_link.ensure_bridge(spec))
+        await self._listen(state.index)
+        async with self._rules_turn:
+            await (await self._rules()).prepare(self._scope(), tuple(self._published.values()))
+        return state
+
+    async def _listen(self, index: int) -> None:
+        """Be notified of what happens from now on; a kernel that does not notify is polled."""
+        firewall = await self._rules()
+        if self._changes is not None:
+            if self._changes.index == index:
+                return
+            self._changes.close()
+            self._changes = None
+        try:
+            self._changes = Changes(index, firewall.tables)
+        except OSError as failure:
+            log.warning("the kernel does not notify of changes, so they are looked for: %s", failure)
+
+    async def _keep(self) -> None:
+        """Look after each change, and now and then without one."""
+        while True:
+            try:
+                await self._next_reason()
+                await self._check_quietly()
+            except Exception:  # the next look may go well, and without one nothing is put back any more
+                log.exception("looking after bridge %s failed", self._name)
+            await asyncio.sleep(PAUSE_S)
+
+    async def _next_reason(self) -> None:
+        wait_s = RETRY_S if self.fault else POLL_S if self._is_notified else POLL_UNNOTIFIED_S
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await (self._changes.wait() if self._changes is not None else asyncio.Event().wait())
+
+    async def _check_quietly(self) -> None:
+        with contextlib.suppress(PodwrightError):  # `fault` has it
+            await self.check()
+
+    async def _rules(self) -> Firewall:
+        if self._firewall is None:
+            self._firewall = await choose(self._name, self._runner)
+        return self._firewall
+
+
+async def in_kernel(doing: str, work: Callable[[], Result]) -> Result:
+    """Run blocking system calls in a thread; their OSError becomes a PodwrightError."""
+    try:
+        return await in_fresh_thread(work)
+    except OSError as failure:
+        raise links.explain(failure, doing) from failure

@@ -1,0 +1,30 @@
+"""What a verbose PodSandboxStatus shows as `runtimeSpec`. Pure.
+
+containerd and CRI-O show the OCI spec of the pod's pause container there, and scripts look for the path of the network
+namespace in it: `.info.runtimeSpec.linux.namespaces[] | select(.type == "network") | .path`. Most of our pods have no
+such container; these are the parts of its spec that hold for the pod.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.sandbox.infra import OCI_TYPES, OCI_VERSION, pod_annotations
+
+
+def runtime_spec(sandbox: Sandbox, pins: dict[str, str]) -> dict[str, Any]:
+    """The document; `pins` are the sandbox's namespaces by kind. Those of the host are left out, as in OCI's specs."""
+    namespaces = [{"type": OCI_TYPES[kind], "path": path} for kind, path in sorted(pins.items())]
+    if sandbox.infra_pid:
+        namespaces.append({"type": "pid", "path": f"/proc/{sandbox.infra_pid}/ns/pid"})
+    return {
+        "ociVersion": OCI_VERSION,
+        "hostname": sandbox.config.hostname,
+        "annotations": pod_annotations(sandbox),
+        "linux": {
+            "sysctl": dict(sandbox.config.sysctls),
+            "cgroupsPath": sandbox.cgroup_parent,
+            "namespaces": namespaces,
+        },
+    }
