@@ -1,0 +1,54 @@
+"""The quality-of-service class of a pod: what it may use, and how readily the kernel takes memory from it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from podwright.k8s.objects import Pod, PodSpec, ResourceRequirements
+from podwright.k8s.quantity import parse_nano
+
+QosClass = Literal["Guaranteed", "Burstable", "BestEffort"]
+
+GUARANTEED: QosClass = "Guaranteed"
+BURSTABLE: QosClass = "Burstable"
+BEST_EFFORT: QosClass = "BestEffort"
+_CLASSES: dict[str, QosClass] = {name: name for name in (GUARANTEED, BURSTABLE, BEST_EFFORT)}
+_COMPUTE = ("cpu", "memory")
+
+
+def qos_class(pod: Pod) -> QosClass:
+    """The class that the API has written into the pod's status; else it is computed."""
+    return _CLASSES.get(pod.status.qos_class) or compute_qos_class(pod.spec)
+
+
+def compute_qos_class(spec: PodSpec) -> QosClass:
+    """The class by CPU and memory (ComputePodQOS of pkg/apis/core/v1/helper/qos).
+
+    Resources of the pod as a whole count alone where it has them. Ephemeral containers have none.
+    """
+    parts = _parts(spec)
+    requests, limits = _sums(part.requests for part in parts), _sums(part.limits for part in parts)
+    if not requests and not limits:
+        return BEST_EFFORT
+    is_limited = all(_nano(part.limits, name) > 0 for part in parts for name in _COMPUTE)
+    return GUARANTEED if is_limited and requests == limits else BURSTABLE
+
+
+def _parts(spec: PodSpec) -> list[ResourceRequirements]:
+    if spec.resources is not None:
+        return [spec.resources]
+    return [container.resources for container in (*spec.containers, *spec.init_containers)]
+
+
+def _sums(lists: Iterable[dict[str, str]]) -> dict[str, int]:
+    """Billionths by resource; what is zero in all is left out."""
+    sums = dict.fromkeys(_COMPUTE, 0)
+    for quantities in lists:
+        for name in _COMPUTE:
+            sums[name] += max(0, _nano(quantities, name))
+    return {name: nano for name, nano in sums.items() if nano}
+
+
+def _nano(quantities: dict[str, str], name: str) -> int:
+    return parse_nano(quantities.get(name, "0"))
