@@ -88,11 +88,17 @@ def _rule_holders(pod: Pod) -> tuple[Container, ...]:
 
 
 def _restarts_all(pod: Pod, observed: ObservedPod, previous: PodStatus) -> bool:
-    """From the exit that asks for it until every container has been removed: ShouldAllContainersRestart."""
-    if any(each.type == ALL_CONTAINERS_RESTARTING and each.status == "True" for each in previous.conditions):
-        return True
+    """From the exit that asks for it until every container has been removed: ShouldAllContainersRestart.
+
+    It is over as well when every container is there and none asks: an agent that was killed meanwhile has not shown
+    the end of it.
+    """
+    if not may_restart_all(pod):
+        return False
     if wants_all_restarted(pod, observed):
         return True
+    if any(each.type == ALL_CONTAINERS_RESTARTING and each.status == "True" for each in previous.conditions):
+        return any(observed.newest(container.name) is None for container in pod.spec.containers)
     shown = {status.name: status for status in (*previous.init_container_statuses, *previous.container_statuses)}
     return any(_asks_for_all(container, shown.get) for container in _rule_holders(pod))
 

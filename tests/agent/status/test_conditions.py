@@ -240,11 +240,7 @@ ONGOING = PodStatus(conditions=(condition("AllContainersRestarting"),))
             None,
             ("True", "RestartAllContainersStarted", "container exited with restart policy rule"),
         ),
-        (
-            (running("main", 1),),
-            ONGOING,
-            ("True", "RestartAllContainersStarted", "container exited with restart policy rule"),
-        ),
+        ((running("main", 1),), ONGOING, ("False", "", "")),
         ((), ONGOING, ("False", "", "")),
         ((exited(exit_code=0),), None, ("False", "PodCompleted", "")),
         ((exited(exit_code=1),), None, ("False", "PodFailed", "")),
@@ -255,6 +251,16 @@ def test_all_containers_restarting(
 ) -> None:
     of = pod(containers=(ALL,), restart_policy="Never")
     assert verdict(built(of, observed(*instances), before), "AllContainersRestarting") == expected
+
+
+def test_it_goes_on_until_the_last_container_is_removed() -> None:
+    of = pod(containers=(ALL, container("other")), restart_policy="Never")
+    assert verdict(built(of, observed(running("other")), ONGOING), "AllContainersRestarting")[0] == "True"
+    assert verdict(built(of, observed(), ONGOING), "AllContainersRestarting")[0] == "False"
+    assert (
+        verdict(built(of, observed(running("main", 1), running("other", 1)), ONGOING), "AllContainersRestarting")[0]
+        == "False"
+    )
 
 
 def test_a_pod_without_such_a_rule_has_no_such_condition() -> None:
