@@ -6,25 +6,36 @@ The containers' resources together, replaced by the pod's own where it has them,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from podwright.k8s.objects import PodSpec
 from podwright.k8s.pod_resources import Amounts, aggregate_limits, aggregate_requests, is_pod_level
 from podwright.k8s.quantity import Amount, parse
 
-
-def pod_requests(spec: PodSpec) -> Amounts:
-    """The requests of the pod, overhead included."""
-    own = spec.resources.requests if spec.resources is not None else {}
-    requests = _replaced(aggregate_requests(spec), own)
-    for name, text in spec.overhead.items():
-        requests[name] = requests.get(name, Amount(0)) + parse(text)
-    return requests
+ZERO = Amount(0)
 
 
-def pod_limits(spec: PodSpec) -> Amounts:
+def pod_requests(spec: PodSpec, *, overhead: bool = True) -> Amounts:
+    """The requests of the pod."""
+    requests = {**aggregate_requests(spec), **pod_level_requests(spec)}
+    return _sum(requests, _amounts(spec.overhead)) if overhead else requests
+
+
+def pod_limits(spec: PodSpec, *, overhead: bool = True) -> Amounts:
     """The limits of the pod. Overhead is added where there is a limit: where there is none, nothing is limited."""
-    own = spec.resources.limits if spec.resources is not None else {}
-    limits = _replaced(aggregate_limits(spec), own)
-    return {name: amount + parse(spec.overhead.get(name, "0")) for name, amount in limits.items()}
+    limits = {**aggregate_limits(spec), **pod_level_limits(spec)}
+    extra = {name: amount for name, amount in _amounts(spec.overhead).items() if limits.get(name, ZERO).nano}
+    return _sum(limits, extra) if overhead else limits
+
+
+def pod_level_requests(spec: PodSpec) -> Amounts:
+    """The requests in `spec.resources`."""
+    return _pod_level(spec.resources.requests) if spec.resources is not None else {}
+
+
+def pod_level_limits(spec: PodSpec) -> Amounts:
+    """The limits in `spec.resources`."""
+    return _pod_level(spec.resources.limits) if spec.resources is not None else {}
 
 
 def texts(amounts: Amounts) -> dict[str, str]:
@@ -32,5 +43,13 @@ def texts(amounts: Amounts) -> dict[str, str]:
     return {name: str(amount) for name, amount in amounts.items()}
 
 
-def _replaced(amounts: Amounts, own: dict[str, str]) -> Amounts:
-    return {**amounts, **{name: parse(text) for name, text in own.items() if is_pod_level(name)}}
+def _pod_level(quantities: Mapping[str, str]) -> Amounts:
+    return {name: amount for name, amount in _amounts(quantities).items() if is_pod_level(name)}
+
+
+def _amounts(quantities: Mapping[str, str]) -> Amounts:
+    return {name: parse(text) for name, text in quantities.items()}
+
+
+def _sum(left: Amounts, right: Amounts) -> Amounts:
+    return {name: left.get(name, ZERO) + right.get(name, ZERO) for name in {**left, **right}}
