@@ -30,8 +30,8 @@ from podwright.k8s.objects import Pod, PodStatus
 
 log = logging.getLogger(__name__)
 
-HOUSEKEEPING_S = 2.0  # after a message, and
-QUIET_HOUSEKEEPING_S = 60.0  # when there was none
+HOUSEKEEPING_S = 2.0  # after a message, and while something is still ending
+QUIET_HOUSEKEEPING_S = 60.0  # otherwise
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  # while the runtime does not work
 CHANNEL_LIMITS = {"sources": 50, "runtime": 1000, "probes": 100, "managers": 100}
 
@@ -94,7 +94,7 @@ class LoopPorts:
     events: EventRecorder
     clock: Clock
     problem: Callable[[], str]  # why the runtime cannot be worked with; empty when it can
-    housekeeping: Callable[[], Awaitable[None]]
+    housekeeping: Callable[[], Awaitable[bool]]  # false when there is more to do soon
 
 
 class SyncLoop:
@@ -131,7 +131,8 @@ class SyncLoop:
             if ports.clock.monotonic() >= self._housekeeping_due():
                 self._housekept_at = ports.clock.monotonic()
                 self._is_dirty = False
-                await ports.housekeeping()
+                if not await ports.housekeeping():
+                    self._is_dirty = True
 
     async def _until_runtime_works(self) -> None:
         pause_s, last = FIRST_PAUSE_S, ""

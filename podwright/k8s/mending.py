@@ -7,7 +7,7 @@ field that the API always writes is its zero value too, base64 may have line bre
 from __future__ import annotations
 
 import base64
-import binascii
+import contextlib
 from typing import Any
 
 from podwright.k8s.shapes import LeafShape, ListShape, MapShape, Shape, StructShape, fields_of
@@ -52,8 +52,11 @@ def _leaf(raw: Any, shape: LeafShape) -> Any:
     if shape.quantity and isinstance(raw, int | float) and not isinstance(raw, bool):
         return str(raw)
     if shape.type is bytes and isinstance(raw, str):
-        try:
-            return base64.b64decode(raw.replace("\n", "").replace("\r", ""), validate=True)
-        except binascii.Error:
-            return raw
+        with contextlib.suppress(ValueError):
+            return decode_base64(raw)
     return raw
+
+
+def decode_base64(text: str) -> bytes:
+    """Bytes of base64 that may have line breaks, and nothing else between. Raises ValueError."""
+    return base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)

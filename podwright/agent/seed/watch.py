@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from podwright.agent.seed.manifest.documents import MANIFEST_LIMIT_BYTES
 from podwright.errors import InvalidArgument
+from podwright.k8s.reading.documents import MANIFEST_LIMIT_BYTES
 
 POLL_S = 0.3
 

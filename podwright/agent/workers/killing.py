@@ -36,8 +36,14 @@ class Killer:
         `grace_s` replaces the containers' own grace. Raises Internal, after everything was tried, when something
         could not be ended.
         """
-        await self.kill_containers(pod, observed, observed.running(), grace_s)
-        await self.stop_sandboxes(observed)
+        failures = []
+        for step in (self.kill_containers(pod, observed, observed.running(), grace_s), self.stop_sandboxes(observed)):
+            try:
+                await step
+            except PodwrightError as failure:
+                failures.append(failure)
+        if failures:
+            raise Internal("; ".join(str(failure) for failure in failures)) from failures[0]
 
     async def stop_sandboxes(self, observed: ObservedPod) -> None:
         """Stop every sandbox of the pod. Raises Internal."""

@@ -33,6 +33,17 @@ class KnownPod:
     has_config: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What a pod's worker does, for people. Times are seconds from now, or ago."""
+
+    state: WorkState
+    finished: bool
+    busy_s: float | None  # how long the pass under way has taken; None: there is none
+    next_pass_s: float | None  # when the next one is due; None: when something happens
+    failure: str  # of the last pass
+
+
 class PodWorkers:
     """The workers by pod UID."""
 
@@ -218,6 +229,20 @@ class PodWorkers:
         """Whether dead containers and logs of the pod may go as well."""
         record = self._records.get(uid)
         return record.should_content_be_removed() if record is not None else self._reconciled
+
+    def activity(self, uid: str) -> Activity | None:
+        """What the pod's worker does; None for a pod without one."""
+        record = self._records.get(uid)
+        if record is None:
+            return None
+        now, due = self._clock.monotonic(), self._ports.queue.due(uid)
+        return Activity(
+            state=record.state,
+            finished=record.finished,
+            busy_s=now - record.sync_began_at if record.sync is not None else None,
+            next_pass_s=max(due - now, 0.0) if due is not None else None,
+            failure=record.failure,
+        )
 
     def is_name_terminating(self, full_name: str) -> bool:
         """Whether a static pod of this name must end: its mirror is not made anew then."""

@@ -48,6 +48,8 @@ class WorkerRecord:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     sync: asyncio.Task[bool] | None = None  # the pass under way
+    sync_began_at: float = 0.0
+    failure: str = ""  # of the last pass
 
     @property
     def state(self) -> WorkState:

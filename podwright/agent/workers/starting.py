@@ -9,7 +9,6 @@ import os
 import re
 from dataclasses import dataclass
 
-from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.pods import reasons
 from podwright.agent.pods.containers import AnyContainer
@@ -49,7 +48,6 @@ class Starter:
         hooks: Hooks,
         killer: Killer,
         events: EventRecorder,
-        clock: Clock,
         *,
         links_directory: str,
     ) -> None:
@@ -60,7 +58,6 @@ class Starter:
         self._hooks = hooks
         self._killer = killer
         self._events = events
-        self._clock = clock
         self._links_directory = links_directory
 
     async def start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> None:

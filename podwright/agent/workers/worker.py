@@ -97,6 +97,7 @@ class PodWorker:
                 log.warning("pod %s: %s: %s", record.full_name, state.value, raised)
             finally:
                 record.sync = None
+            record.failure = str(failure) if failure is not None else ""
             if self._advance(state, update, ended=ended):
                 return
             self._schedule(failure, advanced=ended)
@@ -124,6 +125,7 @@ class PodWorker:
     async def _pass(self, state: WorkState, update: PodUpdate) -> bool:
         """One pass; true when the pod goes on to the next state."""
         record = self._record
+        record.sync_began_at = self._ports.clock.monotonic()
         record.sync = asyncio.ensure_future(self._sync(state, update))
         try:
             return await record.sync

@@ -9,15 +9,19 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from podwright.errors import InvalidArgument
-from podwright.k8s.defaults.core import RULES as CORE_RULES
-from podwright.k8s.defaults.workloads import RULES as WORKLOAD_RULES
+from podwright.k8s.defaults import core, services, storage, workloads
 from podwright.k8s.objects.base import ApiObject
 from podwright.k8s.quantity import NANO, Amount, parse
 from podwright.k8s.shapes import LeafShape, ListShape, MapShape, Shape, StructShape, fields_of
 
 T = TypeVar("T", bound=ApiObject)
 _MILLI = NANO // 1000
-_RULES: dict[type[ApiObject], Callable[[Any], Any]] = {**CORE_RULES, **WORKLOAD_RULES}
+_RULES: dict[type[ApiObject], Callable[[Any], Any]] = {
+    **core.RULES,
+    **storage.RULES,
+    **services.RULES,
+    **workloads.RULES,
+}
 
 
 def with_defaults(value: T) -> T:

@@ -1,4 +1,4 @@
-"""Defaults of pods, what they hold, and the objects beside them. One function a type, named for what it is about."""
+"""Defaults of pods, their containers and Secrets. One function a type, named for what it is about."""
 
 from __future__ import annotations
 
@@ -9,28 +9,15 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from podwright.errors import InvalidArgument
+from podwright.k8s.defaults.images import default_pull_policy
 from podwright.k8s.objects.base import ApiObject
 from podwright.k8s.objects.config import Secret
 from podwright.k8s.objects.container import Container, ContainerPort, EphemeralContainer, ResourceRequirements
-from podwright.k8s.objects.disks import HostPathVolumeSource, ISCSIVolumeSource
 from podwright.k8s.objects.environment import FileKeySelector
 from podwright.k8s.objects.handlers import GRPCAction, HTTPGetAction, Probe
-from podwright.k8s.objects.persistent_volume import PersistentVolume, PersistentVolumeSpec
-from podwright.k8s.objects.persistent_volume_claim import PersistentVolumeClaim, PersistentVolumeClaimSpec
 from podwright.k8s.objects.pod import Pod, PodSpec
 from podwright.k8s.objects.references import ObjectFieldSelector
 from podwright.k8s.objects.security import PodSecurityContext
-from podwright.k8s.objects.service import ClientIPConfig, Service, ServicePort, ServiceSpec, SessionAffinityConfig
-from podwright.k8s.objects.volume import (
-    ConfigMapVolumeSource,
-    DownwardAPIVolumeSource,
-    EmptyDirVolumeSource,
-    ImageVolumeSource,
-    ProjectedVolumeSource,
-    SecretVolumeSource,
-    ServiceAccountTokenProjection,
-    Volume,
-)
 from podwright.k8s.pod_resources import (
     aggregate_limits,
     aggregate_requests,
@@ -39,21 +26,7 @@ from podwright.k8s.pod_resources import (
     is_pod_level,
 )
 
-FILE_MODE = 0o644
-TOKEN_SECONDS = 3600
-CLIENT_IP_SECONDS = 10800
-
 AnyContainer = TypeVar("AnyContainer", Container, EphemeralContainer)
-FileSource = TypeVar(
-    "FileSource", ConfigMapVolumeSource, SecretVolumeSource, DownwardAPIVolumeSource, ProjectedVolumeSource
-)
-
-
-def default_pull_policy(image: str) -> str:
-    """Always for the tag `latest` and for neither tag nor digest, else IfNotPresent."""
-    name, _, digest = image.partition("@")
-    tag = name.rpartition("/")[2].partition(":")[2]
-    return "Always" if tag == "latest" or not (tag or digest) else "IfNotPresent"
 
 
 def _pod(pod: Pod) -> Pod:
@@ -161,95 +134,10 @@ def _file_key(selector: FileKeySelector) -> FileKeySelector:
     return selector if selector.optional is not None else replace(selector, optional=False)
 
 
-def _volume(volume: Volume) -> Volume:
-    if sources_of(volume):
-        return volume
-    return replace(volume, empty_dir=EmptyDirVolumeSource())
-
-
-def sources_of(volume: Volume) -> dict[str, Any]:
-    """The sources that a volume has, by attribute; a right one has exactly one."""
-    given = ((name, getattr(volume, name)) for name in volume.__struct_fields__ if name != "name")
-    return {name: source for name, source in given if source is not None}
-
-
-def _image_volume(source: ImageVolumeSource) -> ImageVolumeSource:
-    return replace(source, pull_policy=source.pull_policy or default_pull_policy(source.reference))
-
-
-def _files(source: FileSource) -> FileSource:
-    return source if source.default_mode is not None else replace(source, default_mode=FILE_MODE)
-
-
-def _token(projection: ServiceAccountTokenProjection) -> ServiceAccountTokenProjection:
-    return projection if projection.expiration_seconds is not None else replace(projection, expiration_seconds=3600)
-
-
-def _host_path(source: HostPathVolumeSource) -> HostPathVolumeSource:
-    return source if source.type is not None else replace(source, type="")
-
-
-def _iscsi(source: ISCSIVolumeSource) -> ISCSIVolumeSource:
-    return source if source.iscsi_interface else replace(source, iscsi_interface="default")
-
-
 def _secret(secret: Secret) -> Secret:
     """stringData is for writing only: the API keeps it as data."""
     data = {**secret.data, **{key: value.encode() for key, value in secret.string_data.items()}}
     return replace(secret, type=secret.type or "Opaque", data=data, string_data={})
-
-
-def _claim(claim: PersistentVolumeClaim) -> PersistentVolumeClaim:
-    return claim if claim.status.phase else replace(claim, status=replace(claim.status, phase="Pending"))
-
-
-def _claim_spec(spec: PersistentVolumeClaimSpec) -> PersistentVolumeClaimSpec:
-    return spec if spec.volume_mode is not None else replace(spec, volume_mode="Filesystem")
-
-
-def _persistent_volume(volume: PersistentVolume) -> PersistentVolume:
-    return volume if volume.status.phase else replace(volume, status=replace(volume.status, phase="Pending"))
-
-
-def _persistent_volume_spec(spec: PersistentVolumeSpec) -> PersistentVolumeSpec:
-    return replace(
-        spec,
-        persistent_volume_reclaim_policy=spec.persistent_volume_reclaim_policy or "Retain",
-        volume_mode=spec.volume_mode or "Filesystem",
-    )
-
-
-def _service(service: Service) -> Service:
-    spec = service.spec
-    kind = spec.type or "ClusterIP"
-    external = kind in ("NodePort", "LoadBalancer") or bool(spec.external_ips and kind == "ClusterIP")
-    return replace(
-        service,
-        spec=replace(
-            _with_affinity(spec),
-            type=kind,
-            external_traffic_policy=spec.external_traffic_policy or ("Cluster" if external else ""),
-            internal_traffic_policy=spec.internal_traffic_policy or (None if kind == "ExternalName" else "Cluster"),
-            allocate_load_balancer_node_ports=(
-                True
-                if kind == "LoadBalancer" and spec.allocate_load_balancer_node_ports is None
-                else spec.allocate_load_balancer_node_ports
-            ),
-        ),
-    )
-
-
-def _with_affinity(spec: ServiceSpec) -> ServiceSpec:
-    affinity = spec.session_affinity or "None"
-    config = spec.session_affinity_config if affinity != "None" else None
-    timeout = config and config.client_ip and config.client_ip.timeout_seconds
-    if affinity == "ClientIP" and timeout is None:
-        config = SessionAffinityConfig(client_ip=ClientIPConfig(timeout_seconds=CLIENT_IP_SECONDS))
-    return replace(spec, session_affinity=affinity, session_affinity_config=config)
-
-
-def _service_port(port: ServicePort) -> ServicePort:
-    return replace(port, protocol=port.protocol or "TCP", target_port=port.target_port or port.port)
 
 
 RULES: dict[type[ApiObject], Callable[[Any], Any]] = {
@@ -263,20 +151,5 @@ RULES: dict[type[ApiObject], Callable[[Any], Any]] = {
     GRPCAction: _grpc,
     ObjectFieldSelector: _field_selector,
     FileKeySelector: _file_key,
-    Volume: _volume,
-    ImageVolumeSource: _image_volume,
-    ConfigMapVolumeSource: _files,
-    SecretVolumeSource: _files,
-    DownwardAPIVolumeSource: _files,
-    ProjectedVolumeSource: _files,
-    ServiceAccountTokenProjection: _token,
-    HostPathVolumeSource: _host_path,
-    ISCSIVolumeSource: _iscsi,
     Secret: _secret,
-    PersistentVolumeClaim: _claim,
-    PersistentVolumeClaimSpec: _claim_spec,
-    PersistentVolume: _persistent_volume,
-    PersistentVolumeSpec: _persistent_volume_spec,
-    Service: _service,
-    ServicePort: _service_port,
 }

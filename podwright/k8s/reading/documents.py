@@ -10,6 +10,7 @@ from podwright.k8s.reading.json import parse_json
 from podwright.k8s.reading.tree import Fields, Node, Scalar, Sequence
 from podwright.k8s.reading.yaml import parse_yaml
 
+LIST = "List"
 MANIFEST_LIMIT_BYTES = 10 * 1024 * 1024  # the kubelet's limit for a static pod file
 
 
@@ -20,16 +21,18 @@ class Document:
     number: int
     root: Fields
     file: str = ""
+    item_kind: str = ""  # what an item of a typed list is, which need not say it
+    item_version: str = ""
 
     @property
     def kind(self) -> str:
         """What it says it is; empty when it does not say."""
-        return _text(self.root, "kind")
+        return _text(self.root, "kind") or self.item_kind
 
     @property
     def api_version(self) -> str:
         """Its group and version."""
-        return _text(self.root, "apiVersion")
+        return _text(self.root, "apiVersion") or self.item_version
 
     @property
     def name(self) -> str:
@@ -79,9 +82,9 @@ def _roots(text: str) -> list[Node]:
 
 
 def _expanded(document: Document) -> Iterator[Document]:
-    """The document, or the items of a List."""
+    """The document, or the items of a List, or of a typed one such as a PodList."""
     items = document.root.entries.get("items")
-    if document.kind != "List" or items is None:
+    if not document.kind.endswith(LIST) or items is None:
         yield document
         return
     if not isinstance(items.value, Sequence):
@@ -90,7 +93,13 @@ def _expanded(document: Document) -> Iterator[Document]:
         if not isinstance(item, Fields):
             message = "is not a mapping of fields"
             raise ManifestError([Problem(path=f"{document.label()}: items", message=message, line=item.line)])
-        yield Document(number=document.number, root=item, file=document.file)
+        yield Document(
+            number=document.number,
+            root=item,
+            file=document.file,
+            item_kind=document.kind.removesuffix(LIST),
+            item_version=document.api_version if document.kind != LIST else "",
+        )
 
 
 def _text(root: Fields, key: str) -> str:

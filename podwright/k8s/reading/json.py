@@ -33,11 +33,11 @@ def _skip_space(text: str, position: int) -> int:
 
 
 def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _refuse(f"key {twice!r} is given twice")
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise _refuse(f"key {name!r} is given twice")
+        fields[name] = value
     return fields
 
 

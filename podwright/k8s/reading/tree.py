@@ -1,4 +1,8 @@
-"""A document as a tree of values that remember their text and line. Built by `yaml` and `json`, walked by `strict`."""
+"""A document as a tree of values that remember their text and line. Built by `yaml` and `json`, walked by `strict`.
+
+Aliases make trees share nodes, so that a small text means a huge tree. `size` counts the values of a node as if
+nothing were shared: who walks a tree of a bounded size needs no bound of its own.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,7 @@ class Sequence:
 
     items: tuple[Node, ...]
     line: int = 0
+    size: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +43,15 @@ class Fields:
 
     entries: Mapping[str, Entry]
     line: int = 0
+    size: int = 1
 
 
 Node: TypeAlias = Scalar | Sequence | Fields
+
+
+def size_of(node: Node) -> int:
+    """How many values a walk meets."""
+    return 1 if isinstance(node, Scalar) else node.size
 
 
 def plain(node: Node) -> Any:

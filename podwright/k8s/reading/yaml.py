@@ -15,9 +15,11 @@ import yaml
 
 from podwright.k8s.problems import ManifestError, Problem
 from podwright.k8s.reading.scalars import key_text, resolve
-from podwright.k8s.reading.tree import Entry, Fields, Node, Scalar, Sequence
+from podwright.k8s.reading.tree import Entry, Fields, Node, Scalar, Sequence, size_of
 
 DEPTH_LIMIT = 100  # no Kubernetes object comes near it
+# Of one document, aliases counted as often as they are used; no object comes near it.
+VALUES_LIMIT = 200_000
 # A merge (`<<`) copies keys, so that merges of merges can grow without end.
 MERGED_LIMIT = 100_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -55,10 +57,13 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent):
             node: Node = _scalar(event)
         elif isinstance(event, yaml.SequenceStartEvent):
-            node = Sequence(items=tuple(self._items()), line=_line(event))
+            items = tuple(self._items())
+            node = Sequence(items=items, line=_line(event), size=1 + sum(size_of(item) for item in items))
         else:
             node = self._mapping(event)
         self._depth -= 1
+        if size_of(node) > VALUES_LIMIT:
+            raise _refuse(event, f"it holds more than {VALUES_LIMIT} values")
         if event.anchor:
             self._anchors[event.anchor] = node
         return node
@@ -87,7 +92,9 @@ class _Composer:
             if name in entries:
                 raise _refuse(event, f"key {name!r} is given twice, first in line {entries[name].line}")
             entries[name] = Entry(value=value, line=_line(event))
-        return Fields(entries={**merged, **entries} if merged else entries, line=_line(start))
+        entries = {**merged, **entries}
+        size = 1 + sum(size_of(entry.value) for entry in entries.values())
+        return Fields(entries=entries, line=_line(start), size=size)
 
     def _merge(self, event: Any, value: Node) -> dict[str, Entry]:
         sources = value.items if isinstance(value, Sequence) else (value,)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from podwright.errors import InvalidArgument
-from podwright.k8s.names import label_value_faults, qualified_name_faults
+from podwright.k8s.names import label_faults, label_value_faults, qualified_name_faults
 from podwright.k8s.objects.meta import LabelSelector
 from podwright.k8s.objects.pod import PodSpec
 from podwright.k8s.objects.scheduling import NodeSelectorTerm, PodAffinityTerm, Toleration, TopologySpreadConstraint
@@ -57,13 +56,12 @@ def _toleration(path: str, toleration: Toleration) -> Iterator[Problem]:
     if toleration.toleration_seconds is not None and toleration.effect != "NoExecute":
         message = "effect must be 'NoExecute' when `tolerationSeconds` is set"
         yield invalid(f"{path}.effect", toleration.effect, message)
-    yield from one_of(f"{path}.operator", operator, ("Equal", "Exists", "Gt", "Lt"))
+    # Lt and Gt stand behind a feature gate that is off (TaintTolerationComparisonOperators).
+    yield from one_of(f"{path}.operator", operator, ("Equal", "Exists"))
     if operator == "Equal":
         yield from (invalid(f"{path}.operator", value, fault) for fault in label_value_faults(value))
     elif operator == "Exists" and value:
         yield invalid(f"{path}.operator", value, "value must be empty when `operator` is 'Exists'")
-    elif operator in ("Gt", "Lt") and not re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
-        yield invalid(f"{path}.value", value, "must be a decimal integer")
     yield from one_of(f"{path}.effect", toleration.effect, EFFECTS, needed=False)
 
 
@@ -131,6 +129,16 @@ def _pod_term(path: str, term: PodAffinityTerm) -> Iterator[Problem]:
     yield from named(f"{path}.topologyKey", term.topology_key, qualified_name_faults)
     yield from _selector(f"{path}.labelSelector", term.label_selector)
     yield from _selector(f"{path}.namespaceSelector", term.namespace_selector)
+    for namespace in term.namespaces:
+        yield from named(f"{path}.namespace", namespace, label_faults)
+    yield from _label_keys(f"{path}.matchLabelKeys", term.match_label_keys, term.label_selector)
+    yield from _label_keys(f"{path}.mismatchLabelKeys", term.mismatch_label_keys, term.label_selector)
+    for index, key in enumerate(term.match_label_keys):
+        where = f"{path}.matchLabelKeys[{index}]"
+        if key in term.mismatch_label_keys:
+            yield invalid(where, key, "exists in both matchLabelKeys and mismatchLabelKeys")
+        if key in _keys_of(term.label_selector):
+            yield invalid(where, key, "exists in both matchLabelKeys and labelSelector")
 
 
 def _spread(path: str, constraint: TopologySpreadConstraint) -> Iterator[Problem]:
@@ -151,6 +159,24 @@ def _spread(path: str, constraint: TopologySpreadConstraint) -> Iterator[Problem
         if policy is not None:
             yield from one_of(f"{path}.{wire}", policy, ("Honor", "Ignore"))
     yield from _selector(f"{path}.labelSelector", constraint.label_selector)
+    yield from _label_keys(f"{path}.matchLabelKeys", constraint.match_label_keys, constraint.label_selector)
+    for index, key in enumerate(constraint.match_label_keys):
+        if key in _keys_of(constraint.label_selector):
+            where = f"{path}.matchLabelKeys[{index}]"
+            yield invalid(where, key, "exists in both matchLabelKeys and labelSelector")
+
+
+def _label_keys(path: str, keys: Sequence[str], selector: LabelSelector | None) -> Iterator[Problem]:
+    if keys and selector is None:
+        yield forbidden(path, "must not be specified when labelSelector is not set")
+    for index, key in enumerate(keys):
+        yield from (invalid(f"{path}[{index}]", key, fault) for fault in qualified_name_faults(key))
+
+
+def _keys_of(selector: LabelSelector | None) -> frozenset[str]:
+    if selector is None:
+        return frozenset()
+    return frozenset(selector.match_labels) | {item.key for item in selector.match_expressions}
 
 
 def _selector(path: str, selector: LabelSelector | None) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from podwright.k8s.defaults.core import sources_of
+from podwright.k8s.defaults.storage import sources_of
 from podwright.k8s.names import backstep_faults, label_faults, subdomain_faults
 from podwright.k8s.objects.disks import HostPathVolumeSource
 from podwright.k8s.objects.pod import Pod

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -273,7 +274,7 @@ class FakeRuntime:
             image_ref=config.image.image,
             labels=dict(config.labels),
             annotations=dict(config.annotations),
-            log_path=f"{sandbox_config.log_directory}/{config.log_path}",
+            log_path=f"{sandbox_config.log_directory}/{config.log_path}" if config.log_path else "",
             mounts=tuple(
                 MountStatus(container_path=mount.container_path, host_path=mount.host_path, readonly=mount.readonly)
                 for mount in config.mounts
@@ -298,6 +299,9 @@ class FakeRuntime:
             )
             raise each.program.start_error
         each.status = replace(each.status, state=ContainerState.RUNNING, started_at_ns=self.clock.now_ns())
+        if each.status.log_path and os.path.isdir(os.path.dirname(each.status.log_path)):
+            with open(each.status.log_path, "a", encoding="utf-8"):
+                pass
         each.life = asyncio.create_task(self._live(each), name=f"container {each.status.name}")
         self._emit(container_id, RuntimeEventKind.STARTED, each.status.sandbox_id)
 

@@ -6,7 +6,7 @@ import pytest
 
 from podwright.k8s.codec import decode, to_document
 from podwright.k8s.defaults.apply import with_defaults
-from podwright.k8s.defaults.core import default_pull_policy
+from podwright.k8s.defaults.images import default_pull_policy
 from podwright.k8s.objects import CronJob, DaemonSet, Deployment, Job, Pod, Secret, Service, StatefulSet
 from tests.k8s.build import pod, read
 from tests.k8s.samples import POD_JSON
@@ -140,3 +140,15 @@ def test_services() -> None:
     assert spec.session_affinity_config.client_ip is not None
     assert spec.session_affinity_config.client_ip.timeout_seconds == 10800
     assert read("{spec: {type: ExternalName}}", Service).spec.internal_traffic_policy is None
+
+
+def test_disks_that_need_a_driver() -> None:
+    text = (
+        "volumes: [{name: a, rbd: {monitors: [m], image: i}}, "
+        "{name: b, azureDisk: {diskName: d, diskURI: u}}, {name: c, iscsi: {targetPortal: p, iqn: q, lun: 0}}]"
+    )
+    rbd, azure, iscsi = (to_document(volume) for volume in pod(text).spec.volumes)
+    assert rbd["rbd"].items() >= {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"}.items()
+    assert azure["azureDisk"].items() >= {"cachingMode": "ReadWrite", "fsType": "ext4", "kind": "Shared"}.items()
+    assert azure["azureDisk"]["readOnly"] is False
+    assert iscsi["iscsi"]["iscsiInterface"] == "default"

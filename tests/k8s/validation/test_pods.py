@@ -12,6 +12,7 @@ from tests.k8s.samples import POD_JSON
 
 PORT = "containerPort: 80"
 ITEM = "items: [{key: k, path: p}]"
+NEAR = "affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{"
 PROJECTED = "volumes: [{name: v, projected: {sources: "
 
 
@@ -317,6 +318,24 @@ def test_containers_that_are_refused(container: str, expected: str) -> None:
         ),
         # Scheduling.
         ("tolerations: [{key: a, operator: Like}]", "", "operator: Unsupported value"),
+        ("tolerations: [{key: a, operator: Gt, value: '1'}]", "", 'Unsupported value: "Gt"'),
+        (
+            f"{NEAR} topologyKey: a, namespaces: [A.b]}}]}}}}",
+            "",
+            "podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].namespace",
+        ),
+        (f"{NEAR} topologyKey: ''}}]}}}}", "", "topologyKey: Required value"),
+        (f"{NEAR} topologyKey: a, matchLabelKeys: [b]}}]}}}}", "", "when labelSelector is not set"),
+        (
+            f"{NEAR} topologyKey: a, labelSelector: {{}}, matchLabelKeys: [/b], mismatchLabelKeys: [/b]}}]}}}}",
+            "",
+            "exists in both matchLabelKeys and mismatchLabelKeys",
+        ),
+        (
+            f"{NEAR} topologyKey: a, labelSelector: {{matchLabels: {{b: c}}}}, matchLabelKeys: [b]}}]}}}}",
+            "",
+            "exists in both matchLabelKeys and labelSelector",
+        ),
         ("tolerations: [{value: a}]", "", "operator must be Exists when `key` is empty"),
         ("tolerations: [{key: a, effect: Never}]", "", "effect: Unsupported value"),
         ("tolerations: [{key: a, tolerationSeconds: 1}]", "", "effect must be 'NoExecute'"),

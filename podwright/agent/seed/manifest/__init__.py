@@ -1,4 +1,5 @@
-"""Manifests: YAML text to typed, defaulted, validated objects. Pure; `bundle.load_bundle` is the way in.
+"""A file's Pod as `podwright run` sees it. Pure; `bundle.load_bundle` is the way in.
 
-The structs hold exactly the fields that this agent honours; `strict` names the others.
+`podwright.k8s` reads, defaults and validates. The structs hold exactly the fields that this agent honours, and
+`honoured` names the others.
 """

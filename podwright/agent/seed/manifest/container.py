@@ -68,7 +68,6 @@ class ContainerPort(Node, frozen=True, kw_only=True):
 class Resources(Node, frozen=True, kw_only=True):
     """Requests and limits: resource name to quantity."""
 
-    WARNED: ClassVar = names("claims")
     limits: Quantities = field(default_factory=dict)
     requests: Quantities = field(default_factory=dict)
 
@@ -88,7 +87,6 @@ class SleepAction(Node, frozen=True, kw_only=True):
 class LifecycleHandler(Node, frozen=True, kw_only=True):
     """What a hook does."""
 
-    WARNED: ClassVar = names("httpGet tcpSocket")
     exec: ExecAction | None = None
     sleep: SleepAction | None = None
 
@@ -104,7 +102,6 @@ class Lifecycle(Node, frozen=True, kw_only=True):
 class Container(Node, frozen=True, kw_only=True):
     """One container; init containers are of the same type."""
 
-    WARNED: ClassVar = names("livenessProbe readinessProbe startupProbe resizePolicy restartPolicyRules volumeDevices")
     name: str
     image: str
     command: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The base of all manifest structs: which fields a struct honours, and which it knows but does not."""
+"""The base of all manifest structs, whose fields are those that the agent honours."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import msgspec
 class Node(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """An object of a manifest.
 
-    The struct's own fields are those that the agent honours. `WARNED` are fields of the Kubernetes API that it
-    does not honour: each is named in a warning. `REFUSED` are those without which the pod cannot mean what it
-    says: each is an error. Every other name is a spelling mistake. `QUIET` gives values of warned fields that
-    change nothing here, so that nothing needs to be said.
+    The struct's own fields are those that the agent honours; other fields of the Kubernetes API are named in a
+    warning. `REFUSED` are those without which the pod cannot mean what it says: each is an error. `QUIET` gives
+    values of the others that change nothing here, so that nothing needs to be said.
     """
 
-    WARNED: ClassVar[frozenset[str]] = frozenset()
     REFUSED: ClassVar[frozenset[str]] = frozenset()
     QUIET: ClassVar[dict[str, tuple[object, ...]]] = {}
 

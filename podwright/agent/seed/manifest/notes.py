@@ -26,5 +26,3 @@ def values_not_honoured(pod: Pod, secret_types: Mapping[str, str]) -> Iterator[s
     for index, reference in enumerate(spec.image_pull_secrets):
         if secret_types.get(reference.name) not in PULL_SECRET_TYPES:
             yield f"spec.imagePullSecrets[{index}]"
-    if spec.dns_policy in ("ClusterFirst", "ClusterFirstWithHostNet"):
-        yield "spec.dnsPolicy"

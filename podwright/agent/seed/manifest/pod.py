@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from msgspec import field
 
 from podwright.agent.seed.manifest.container import Container, RestartPolicy
-from podwright.agent.seed.manifest.node import Node, names
+from podwright.agent.seed.manifest.node import Node
 from podwright.agent.seed.manifest.security import PodSecurityContext
 from podwright.agent.seed.manifest.volume import Volume
 
@@ -16,10 +16,6 @@ from podwright.agent.seed.manifest.volume import Volume
 class PodMetadata(Node, frozen=True, kw_only=True):
     """Names and labels."""
 
-    WARNED: ClassVar = names(
-        "generateName selfLink resourceVersion generation creationTimestamp deletionTimestamp "
-        "deletionGracePeriodSeconds ownerReferences finalizers managedFields"
-    )
     name: str
     namespace: str = "default"
     uid: str = ""
@@ -50,9 +46,9 @@ class DnsConfig(Node, frozen=True, kw_only=True):
 
 
 class LocalReference(Node, frozen=True, kw_only=True):
-    """The name of an object in the pod's namespace."""
+    """The name of an object in the pod's namespace; the API takes an empty one."""
 
-    name: str
+    name: str = ""
 
 
 class OperatingSystem(Node, frozen=True, kw_only=True):
@@ -64,12 +60,6 @@ class OperatingSystem(Node, frozen=True, kw_only=True):
 class PodSpec(Node, frozen=True, kw_only=True):
     """What shall run. Defaults are those of the API server; `defaults` fills in the ones that depend on others."""
 
-    WARNED: ClassVar = names(
-        "ephemeralContainers activeDeadlineSeconds nodeSelector serviceAccountName serviceAccount "
-        "automountServiceAccountToken nodeName affinity schedulerName tolerations priorityClassName priority "
-        "readinessGates enableServiceLinks preemptionPolicy overhead topologySpreadConstraints setHostnameAsFQDN "
-        "hostUsers schedulingGates resourceClaims resources hostnameOverride schedulingGroup evictionResponders"
-    )
     QUIET: ClassVar = {
         "automountServiceAccountToken": (False,),
         "enableServiceLinks": (False,),
@@ -102,7 +92,6 @@ class PodSpec(Node, frozen=True, kw_only=True):
 class Pod(Node, frozen=True, kw_only=True):
     """A pod."""
 
-    WARNED: ClassVar = names("status")
     api_version: Literal["v1"]
     kind: Literal["Pod"]
     metadata: PodMetadata

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from podwright.agent.seed.manifest.node import Node, names
+from podwright.agent.seed.manifest.node import Node
 
 ProfileType = Literal["RuntimeDefault", "Unconfined", "Localhost"]
 
@@ -42,7 +42,6 @@ class Sysctl(Node, frozen=True, kw_only=True):
 class PodSecurityContext(Node, frozen=True, kw_only=True):
     """What holds for all containers that do not say otherwise."""
 
-    WARNED: ClassVar = names("windowsOptions fsGroupChangePolicy seLinuxChangePolicy")
     se_linux_options: SeLinuxOptions | None = None
     run_as_user: int | None = None
     run_as_group: int | None = None
@@ -58,7 +57,6 @@ class PodSecurityContext(Node, frozen=True, kw_only=True):
 class SecurityContext(Node, frozen=True, kw_only=True):
     """What holds for one container."""
 
-    WARNED: ClassVar = names("windowsOptions")
     capabilities: Capabilities = Capabilities()
     privileged: bool = False
     se_linux_options: SeLinuxOptions | None = None

@@ -31,7 +31,6 @@ class ResourceFieldSelector(Node, frozen=True, kw_only=True):
 class EmptyDir(Node, frozen=True, kw_only=True):
     """A directory that lives and dies with the pod."""
 
-    WARNED: ClassVar = names("mode")
     medium: Literal["", "Memory"] = ""
     size_limit: str | int | float | None = None
 
@@ -46,7 +45,6 @@ class HostPath(Node, frozen=True, kw_only=True):
 class KeyToPath(Node, frozen=True, kw_only=True):
     """One key of an object as one file."""
 
-    WARNED: ClassVar = names("user")
     key: str
     path: str
     mode: int | None = None
@@ -55,7 +53,6 @@ class KeyToPath(Node, frozen=True, kw_only=True):
 class ConfigMapVolume(Node, frozen=True, kw_only=True):
     """A ConfigMap as files."""
 
-    WARNED: ClassVar = names("defaultUser")
     name: str
     items: tuple[KeyToPath, ...] = ()
     default_mode: int = 0o644
@@ -65,7 +62,6 @@ class ConfigMapVolume(Node, frozen=True, kw_only=True):
 class SecretVolume(Node, frozen=True, kw_only=True):
     """A Secret as files."""
 
-    WARNED: ClassVar = names("defaultUser")
     secret_name: str
     items: tuple[KeyToPath, ...] = ()
     default_mode: int = 0o644
@@ -75,7 +71,6 @@ class SecretVolume(Node, frozen=True, kw_only=True):
 class DownwardApiFile(Node, frozen=True, kw_only=True):
     """One field of the pod as one file."""
 
-    WARNED: ClassVar = names("user")
     path: str
     field_ref: ObjectFieldSelector | None = None
     resource_field_ref: ResourceFieldSelector | None = None
@@ -85,7 +80,6 @@ class DownwardApiFile(Node, frozen=True, kw_only=True):
 class DownwardApiVolume(Node, frozen=True, kw_only=True):
     """Fields of the pod as files."""
 
-    WARNED: ClassVar = names("defaultUser")
     items: tuple[DownwardApiFile, ...] = ()
     default_mode: int = 0o644
 
@@ -116,7 +110,6 @@ class VolumeProjection(Node, frozen=True, kw_only=True):
 class ProjectedVolume(Node, frozen=True, kw_only=True):
     """Several sources in one directory; later ones overwrite equal paths."""
 
-    WARNED: ClassVar = names("defaultUser")
     sources: tuple[VolumeProjection, ...] = ()
     default_mode: int = 0o644
 
@@ -142,7 +135,6 @@ class Volume(Node, frozen=True, kw_only=True):
 class VolumeMount(Node, frozen=True, kw_only=True):
     """Where a container sees a volume."""
 
-    WARNED: ClassVar = names("recursiveReadOnly bindMountOptions")
     QUIET: ClassVar = {"recursiveReadOnly": ("Disabled",)}
     name: str
     mount_path: str

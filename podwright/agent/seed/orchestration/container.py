@@ -61,5 +61,13 @@ def container_config(context: PodContext, container: Container, inputs: Containe
             resources=container_resources(pod, container, context.host.memory_bytes),
             security_context=container_security(pod, container, inputs.image_user),
         ),
-        stop_signal=getattr(api, f"SIGNAL_{stop_signal}") if stop_signal else api.SIGNAL_RUNTIME_DEFAULT,
+        stop_signal=_signal(stop_signal),
     )
+
+
+def _signal(name: str) -> api.Signal:
+    """CRI's value for the API's name: SIGRTMIN+1 is SIGNAL_SIGRTMINPLUS1."""
+    if not name:
+        return api.SIGNAL_RUNTIME_DEFAULT
+    signal: api.Signal = getattr(api, f"SIGNAL_{name.replace('+', 'PLUS').replace('-', 'MINUS')}")
+    return signal

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from podwright.agent.seed.manifest.bundle import PayloadObject
 from podwright.agent.seed.manifest.container import Container, EnvVarSource, KeySelector
+from podwright.agent.seed.manifest.payload import PayloadObject
 from podwright.agent.seed.orchestration.context import PodContext
 from podwright.agent.seed.orchestration.downward import field_text, resource_text
 
@@ -43,8 +43,8 @@ def container_environment(
         reference = source.config_map_ref or source.secret_ref
         objects = context.bundle.config_maps if source.config_map_ref else context.bundle.secrets
         if reference is not None and reference.name in objects:
-            payload = objects[reference.name].payload
-            variables.update({source.prefix + key: value for key, value in payload.items()})
+            found = objects[reference.name].variables()
+            variables.update({source.prefix + key: value for key, value in found.items()})
     for variable in container.env:
         value: str | bytes | None
         if variable.value_from is None:
@@ -71,4 +71,4 @@ def _resolve(
 
 
 def _key(objects: Mapping[str, PayloadObject], selector: KeySelector) -> bytes | None:
-    return objects[selector.name].payload.get(selector.key) if selector.name in objects else None
+    return objects[selector.name].variables().get(selector.key) if selector.name in objects else None

@@ -77,7 +77,9 @@ def container_security(pod: Pod, container: Container, image_user: ImageUser) ->
     _check_non_root(pod, container, user, image_user)
     username = ""
     if user is None:
-        user, username = image_user.uid, image_user.username if image_user.uid is None else ""
+        # As the kubelet: an image that says nothing runs as root, and runAsGroup needs a user beside it.
+        user = 0 if image_user.uid is None and not image_user.username else image_user.uid
+        username = image_user.username if user is None else ""
     shown = own.privileged or own.proc_mount == "Unmasked"
     return api.LinuxContainerSecurityContext(
         capabilities=api.Capability(add_capabilities=own.capabilities.add, drop_capabilities=own.capabilities.drop),

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from podwright.agent.seed.manifest.container import Container
-from podwright.agent.seed.manifest.names import is_inner_path
 from podwright.agent.seed.manifest.volume import VolumeMount
 from podwright.agent.seed.orchestration.container import termination_file
 from podwright.agent.seed.orchestration.context import PodContext
@@ -19,6 +18,7 @@ from podwright.agent.seed.orchestration.environment import expand
 from podwright.agent.seed.volumes.plan import VolumePlan
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
+from podwright.k8s.names import is_inner_path
 
 ETC_HOSTS = "/etc/hosts"
 PROPAGATIONS = {

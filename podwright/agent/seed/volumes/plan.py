@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from podwright.agent.seed.manifest.bundle import PayloadObject
+from podwright.agent.seed.manifest.payload import PayloadObject
 from podwright.agent.seed.manifest.volume import DownwardApiFile, HostPathType, KeyToPath, ProjectedVolume, Volume
 from podwright.agent.seed.orchestration.context import PodContext
 from podwright.agent.seed.orchestration.downward import field_text, resource_text

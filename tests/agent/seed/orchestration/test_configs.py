@@ -49,19 +49,23 @@ def test_ports_of_plain_init_containers_are_not_mapped_those_of_sidecars_are() -
     assert [port.host_port for port in sandbox_config(context(inits), 0).port_mappings] == [2]
 
 
-def test_container_config() -> None:
+@pytest.mark.parametrize(
+    ("name", "signal"), [("SIGUSR1", api.SIGNAL_SIGUSR1), ("SIGRTMIN+3", api.SIGNAL_SIGRTMINPLUS3)]
+)
+def test_container_config(name: str, signal: api.Signal) -> None:
     pod = context(
-        container="command: [a, $(N)], args: ['$(N)x'], env: [{name: N, value: n}], workingDir: /w, tty: true, "
-        "ports: [{containerPort: 80}], lifecycle: {stopSignal: SIGUSR1, preStop: {exec: {command: [x]}}}"
+        "os: {name: linux}",
+        container="command: [a, $(V)], args: ['$(V)x'], env: [{name: V, value: v}], workingDir: /w, tty: true, "
+        f"ports: [{{containerPort: 80}}], lifecycle: {{stopSignal: {name}, preStop: {{exec: {{command: [x]}}}}}}",
     )
     inputs = ContainerInputs(attempt=3, image_ref="sha256:1", image_user=ImageUser(), pod_ips=("10.0.0.5",), mounts=())
     config = container_config(pod, pod.pod.spec.containers[0], inputs)
-    assert (list(config.command), list(config.args)) == (["a", "n"], ["nx"])
-    assert [(item.key, item.value) for item in config.envs] == [("N", b"n")]
+    assert (list(config.command), list(config.args)) == (["a", "v"], ["vx"])
+    assert [(item.key, item.value) for item in config.envs] == [("V", b"v")]
     assert config.metadata == api.ContainerMetadata(name="c", attempt=3)
     assert (config.image.image, config.image.user_specified_image) == ("sha256:1", "busybox:1")
     assert (config.log_path, config.working_dir, config.tty) == ("c/3.log", "/w", True)
-    assert config.stop_signal == api.SIGNAL_SIGUSR1
+    assert config.stop_signal == signal
     assert config.labels["io.kubernetes.container.name"] == "c"
     assert config.annotations["io.kubernetes.container.restartCount"] == "3"
     assert config.annotations["io.kubernetes.pod.terminationGracePeriod"] == "30"

@@ -116,3 +116,13 @@ def test_resources(reference: str, value: str) -> None:
         f"env: [{{name: R, valueFrom: {{resourceFieldRef: {reference}}}}}]"
     )
     assert environment(container) == {"R": value}
+
+
+def test_binary_data_never_becomes_a_variable() -> None:
+    binary = "{apiVersion: v1, kind: ConfigMap, metadata: {name: b}, data: {text: a}, binaryData: {raw: AAE=}}"
+    pod = context(
+        container="envFrom: [{configMapRef: {name: b}}], "
+        "env: [{name: A, valueFrom: {configMapKeyRef: {name: b, key: raw, optional: true}}}]",
+        objects=binary,
+    )
+    assert container_environment(pod, pod.pod.spec.containers[0], ()) == {"text": b"a"}

@@ -31,7 +31,6 @@ def test_defaults_mask_paths_and_leave_seccomp_unconfined() -> None:
     assert "/proc/sys" in made.readonly_paths
     assert made.seccomp.profile_type == api.SecurityProfile.Unconfined
     assert not made.HasField("apparmor")
-    assert not made.HasField("run_as_user")
     assert not made.no_new_privs
 
 
@@ -40,6 +39,7 @@ def test_defaults_mask_paths_and_leave_seccomp_unconfined() -> None:
     [
         ("", "", NUMBER, 1002, ""),
         ("", "", NAME, None, "www-data"),
+        ("", "", ROOT, 0, ""),
         ("", "runAsUser: 5", NUMBER, 5, ""),
         ("runAsUser: 0", "runAsUser: 5", NAME, 0, ""),
     ],
@@ -69,9 +69,17 @@ def test_run_as_non_root(container: str, pod: str, image_user: ImageUser, refuse
         secured(container, pod, image_user)
 
 
+@pytest.mark.parametrize(("container", "pod"), [("runAsGroup: 5", ""), ("", "runAsGroup: 5")])
+def test_a_group_alone_stands_beside_root_as_with_a_kubelet(container: str, pod: str) -> None:
+    """CRI refuses run_as_group without run_as_user; an image that names no user runs as root."""
+    made = secured(container, pod)
+    assert made.HasField("run_as_user")
+    assert (made.run_as_user.value, made.run_as_group.value) == (0, 5)
+
+
 @pytest.mark.parametrize("container", ["privileged: true", "procMount: Unmasked"])
 def test_nothing_is_masked_when_all_is_to_be_seen(container: str) -> None:
-    made = secured(container)
+    made = secured(container, spec="hostUsers: false")
     assert not made.masked_paths
     assert not made.readonly_paths
 

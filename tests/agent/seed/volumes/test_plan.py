@@ -16,7 +16,7 @@ OBJECTS = """\
 """
 PROJECTED = (
     "projected: {sources: [{configMap: {name: m}}, {secret: {name: s, items: [{key: key, path: two}]}}, "
-    "{downwardAPI: {items: [{path: n, fieldRef: {fieldPath: metadata.name}}]}}]}"
+    "{downwardAPI: {items: [{path: name, fieldRef: {fieldPath: metadata.name}}]}}]}"
 )
 ROOT = "/agent/pods/u-1/volumes"
 
@@ -61,7 +61,7 @@ def test_memory_is_bounded_by_the_containers_limits() -> None:
         ),
         (
             PROJECTED,
-            [("one", b"1", 0o644), ("two", b"hush", 0o644), ("n", b"p", 0o644)],
+            [("one", b"1", 0o644), ("two", b"hush", 0o644), ("name", b"p", 0o644)],
             True,
         ),
     ],

@@ -10,17 +10,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from podwright.agent.seed.manifest import container, pod, security, volume
 from podwright.agent.seed.manifest.bundle import load_bundle
-from podwright.agent.seed.manifest.node import Node
-from podwright.agent.seed.manifest.problems import ManifestError
+from podwright.k8s import objects
+from podwright.k8s.objects.base import ApiObject
+from podwright.k8s.problems import ManifestError
 
-STRUCTS = [
-    item
-    for module in (container, pod, security, volume)
-    for item in vars(module).values()
-    if isinstance(item, type) and issubclass(item, Node) and item is not Node
-]
+STRUCTS = [item for item in vars(objects).values() if isinstance(item, type) and issubclass(item, ApiObject)]
 KEYS = sorted({spec.encode_name for cls in STRUCTS for spec in msgspec.structs.fields(cls)})
 WORDS = ["", "a", "busybox:1", "Always", "1Gi", "-1", "v1", "$(A)", "..", "/x", "metadata.name", "\x00", "é"]
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(WORDS)
@@ -33,9 +28,11 @@ TREES = st.recursive(
 
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=300, deadline=None)
 @given(
-    spec=st.dictionaries(st.sampled_from([spec.encode_name for spec in msgspec.structs.fields(pod.PodSpec)]), TREES),
+    spec=st.dictionaries(
+        st.sampled_from([spec.encode_name for spec in msgspec.structs.fields(objects.PodSpec)]), TREES
+    ),
     fields=st.dictionaries(
-        st.sampled_from([spec.encode_name for spec in msgspec.structs.fields(container.Container)]), TREES
+        st.sampled_from([spec.encode_name for spec in msgspec.structs.fields(objects.Container)]), TREES
     ),
 )
 def test_any_spec(spec: dict[str, object], fields: dict[str, object]) -> None:

@@ -1,0 +1,227 @@
+"""The engine: sources, PLEG, loop, workers and housekeeping, tied together around the rooms that they work with.
+
+`app` builds it for `podwright agent`, `run` for `podwright run`, tests around a runtime in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from podwright.agent.admission.chain import Admission, Check
+from podwright.agent.clock import Clock
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.housekeeping import Cleaned, Housekeeping, HousekeepingPorts, Kept
+from podwright.agent.housekeeping import Mirrors as OrphanMirrors
+from podwright.agent.loop import DeadContainers, LoopPorts, Statuses, SyncLoop, new_channels
+from podwright.agent.pleg.cache import StatusCache
+from podwright.agent.pleg.changes import PodEvent
+from podwright.agent.pleg.generator import Generator
+from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.registry import PodRegistry
+from podwright.agent.probes.outcomes import ProbeOutcome
+from podwright.agent.runtime.protocol import CriRuntime
+from podwright.agent.sources.merge import Merger
+from podwright.agent.workers.hooks import Hooks, HttpGetter
+from podwright.agent.workers.killing import Killer
+from podwright.agent.workers.pod_syncer import PodSyncer, SyncerPorts
+from podwright.agent.workers.pool import PodWorkers
+from podwright.agent.workers.ports import Cgroups, Configs, Images, Mirrors, Objects, Probes, StatusKeeper, Volumes
+from podwright.agent.workers.queue import WorkQueue
+from podwright.agent.workers.restarts import Restarts
+from podwright.agent.workers.starting import Starter
+from podwright.agent.workers.worker import Pauses, WorkerPorts
+from podwright.k8s.objects import Pod
+from podwright.tasks import Tasks
+
+
+class Source(Protocol):
+    """Where pods come from."""
+
+    def sets(self) -> AsyncIterator[list[Pod]]:
+        """The complete set of pods, whenever it may have changed. Without end."""
+
+
+class StatusRoom(StatusKeeper, Statuses, Kept, Protocol):
+    """`status.manager`, as workers, loop and housekeeping need it."""
+
+
+class ProbeRoom(Probes, Kept, Protocol):
+    """`probes.manager`."""
+
+
+class VolumeRoom(Volumes, Cleaned, Protocol):
+    """`volumes.manager`."""
+
+
+class CgroupRoom(Cgroups, Cleaned, Protocol):
+    """`resources.cgroups`."""
+
+
+class MirrorRoom(Mirrors, OrphanMirrors, Protocol):
+    """What the API shows of static pods."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the engine is told of the configuration. Times are seconds."""
+
+    root: str
+    links_directory: str  # see `workers.starting`
+    pauses: Pauses = field(default_factory=Pauses)
+    longest_restart_wait_s: float = 300.0
+    evented: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """What the engine works with."""
+
+    runtime: CriRuntime
+    statuses: StatusRoom
+    probes: ProbeRoom
+    images: Images
+    configs: Configs
+    volumes: VolumeRoom
+    cgroups: CgroupRoom
+    objects: Objects
+    mirrors: MirrorRoom
+    http: HttpGetter
+    dead_containers: DeadContainers
+    events: EventRecorder
+    clock: Clock
+    runtime_problem: Callable[[], str]
+    network_problem: Callable[[], str]
+    handler_of: Callable[[Pod], str]
+    admission: Sequence[Check] = ()
+
+
+class Engine:
+    """Runs until it is closed."""
+
+    def __init__(self, settings: Settings, rooms: Rooms, sources: Mapping[str, Source]) -> None:
+        """`sources` by name: see `sources.changes`."""
+        self._rooms = rooms
+        self._sources = sources
+        self._tasks = Tasks()
+        self._worker_tasks = Tasks()
+        self.channels = new_channels()
+        self.registry = PodRegistry()
+        self.queue = WorkQueue()
+        self.cache = StatusCache(rooms.runtime, rooms.clock, self._runtime_changed)
+        self.generator = Generator(rooms.runtime, self.cache, rooms.clock, evented=settings.evented)
+        restarts = Restarts(Backoff(longest_s=settings.longest_restart_wait_s), rooms.events, rooms.clock)
+        self.workers = PodWorkers(
+            WorkerPorts(
+                syncer=self._syncer(settings, restarts),
+                statuses=self.cache,
+                queue=self.queue,
+                events=rooms.events,
+                clock=rooms.clock,
+                tasks=self._worker_tasks,
+                pauses=settings.pauses,
+            )
+        )
+        self._merger = Merger(rooms.clock, self._dropped)
+        self.loop = SyncLoop(self._loop_ports(self._housekeeping(restarts)), sources)
+
+    def _syncer(self, settings: Settings, restarts: Restarts) -> PodSyncer:
+        rooms = self._rooms
+        hooks = Hooks(rooms.runtime, rooms.http)
+        killer = Killer(rooms.runtime, hooks, rooms.events, rooms.clock)
+        starter = Starter(
+            rooms.runtime,
+            rooms.images,
+            rooms.configs,
+            hooks,
+            killer,
+            rooms.events,
+            links_directory=settings.links_directory,
+        )
+        ports = SyncerPorts(
+            runtime=rooms.runtime,
+            statuses=rooms.statuses,
+            starter=starter,
+            killer=killer,
+            configs=rooms.configs,
+            images=rooms.images,
+            volumes=rooms.volumes,
+            cgroups=rooms.cgroups,
+            probes=rooms.probes,
+            objects=rooms.objects,
+            mirrors=rooms.mirrors,
+            events=rooms.events,
+            network_problem=rooms.network_problem,
+            look=self.cache.look,
+            handler_of=rooms.handler_of,
+            root=settings.root,
+        )
+        return PodSyncer(ports, restarts)
+
+    def _housekeeping(self, restarts: Restarts) -> Housekeeping:
+        rooms = self._rooms
+        return Housekeeping(
+            HousekeepingPorts(
+                registry=self.registry,
+                workers=self.workers,
+                cache=self.cache,
+                restarts=restarts,
+                probes=rooms.probes,
+                statuses=rooms.statuses,
+                volumes=rooms.volumes,
+                cgroups=rooms.cgroups,
+                mirrors=rooms.mirrors,
+                all_sources_read=lambda: self.loop.all_sources_read,
+                is_refused=rooms.statuses.is_refused,
+            )
+        )
+
+    def _loop_ports(self, housekeeping: Housekeeping) -> LoopPorts:
+        rooms = self._rooms
+        return LoopPorts(
+            channels=self.channels,
+            registry=self.registry,
+            workers=self.workers,
+            queue=self.queue,
+            statuses=rooms.statuses,
+            admission=Admission(rooms.admission),
+            dead_containers=rooms.dead_containers,
+            events=rooms.events,
+            clock=rooms.clock,
+            problem=self.problem,
+            housekeeping=housekeeping.run,
+        )
+
+    def problem(self) -> str:
+        """Why pods are not synced; empty when they are."""
+        return self._rooms.runtime_problem() or self.generator.problem()
+
+    def start(self) -> None:
+        """Begin: look at the runtime, read the sources, sync pods."""
+        self.generator.start()
+        for name, source in self._sources.items():
+            self._tasks.start(self._read(name, source), name=f"source {name}")
+        self._tasks.start(self.loop.run(), name="sync loop")
+
+    async def close(self) -> None:
+        """Leave the pods as they are, and look after them no more."""
+        await self._tasks.close()
+        await self._worker_tasks.close()
+        await self.generator.close()
+
+    def probe_decided(self, outcome: ProbeOutcome) -> None:
+        """For the probes: what one of them has found."""
+        self.channels.offer("probes", outcome)
+
+    async def _read(self, name: str, source: Source) -> None:
+        async for pods in source.sets():
+            for change in self._merger.merge(name, pods):
+                await self.channels.put("sources", change)
+
+    def _runtime_changed(self, event: PodEvent) -> None:
+        # A full channel loses the event; the pod's next pass, and the next relist, see what it said.
+        self.channels.offer("runtime", event)
+
+    def _dropped(self, pod: Pod, reason: str) -> None:
+        self._rooms.events.pod(pod, "Warning", "FailedValidation", f"Error validating pod: {reason}, ignoring")

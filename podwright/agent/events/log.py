@@ -1,0 +1,96 @@
+"""Events kept in memory and written to the log, for people on this machine: `podwright describe` shows them.
+
+Similar events are counted rather than repeated, as an API server's are.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from podwright.agent.clock import Clock
+from podwright.agent.events.recorder import EventType
+from podwright.agent.pods.containers import field_path
+from podwright.k8s.objects import Pod
+
+log = logging.getLogger(__name__)
+
+KEPT = 1000
+MESSAGE_LIMIT = 1024  # characters: what the API takes (pkg/apis/core/validation/events.go)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an event is about: a pod, one of its containers by its path in the spec, or, without a UID, the node."""
+
+    uid: str
+    namespace: str
+    name: str
+    field_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedEvent:
+    """An event and how often it was seen. Times are nanoseconds since the epoch."""
+
+    subject: Subject
+    type: EventType
+    reason: str
+    message: str
+    first_ns: int
+    last_ns: int
+    count: int = 1
+
+
+Listener = Callable[[RecordedEvent], None]
+
+
+class EventLog:
+    """An `EventRecorder`. Listeners get every event, also one that was counted."""
+
+    def __init__(self, clock: Clock, node_name: str) -> None:
+        self._clock = clock
+        self._node_name = node_name
+        self._events: OrderedDict[tuple[Subject, str, str, str], RecordedEvent] = OrderedDict()
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` with each event from now on."""
+        self._listeners.append(listener)
+
+    def pod(self, pod: Pod, type: EventType, reason: str, message: str, *, container: str = "") -> None:  # noqa: A002 # the API's word
+        """See EventRecorder."""
+        metadata = pod.metadata
+        path = field_path(pod, container) if container else ""
+        level = logging.WARNING if type == "Warning" else logging.INFO
+        log.log(level, "%s: %s: pod=%s/%s %s", reason, message, metadata.namespace, metadata.name, path)
+        self._record(Subject(metadata.uid, metadata.namespace, metadata.name, path), type, reason, message)
+
+    def node(self, type: EventType, reason: str, message: str) -> None:  # noqa: A002 # the API's word
+        """See EventRecorder."""
+        log.log(logging.WARNING if type == "Warning" else logging.INFO, "%s: %s", reason, message)
+        self._record(Subject("", "", self._node_name, ""), type, reason, message)
+
+    def of_pod(self, uid: str) -> list[RecordedEvent]:
+        """The events of one pod, oldest first."""
+        found = [event for event in self._events.values() if event.subject.uid == uid]
+        return sorted(found, key=lambda event: event.last_ns)
+
+    def _record(self, subject: Subject, type: EventType, reason: str, message: str) -> None:  # noqa: A002 # as above
+        message = message[:MESSAGE_LIMIT]
+        now_ns = self._clock.now_ns()
+        key = (subject, type, reason, message)
+        known = self._events.pop(key, None)
+        if known is not None:
+            event = replace(known, last_ns=now_ns, count=known.count + 1)
+        else:
+            event = RecordedEvent(
+                subject=subject, type=type, reason=reason, message=message, first_ns=now_ns, last_ns=now_ns
+            )
+        self._events[key] = event
+        if len(self._events) > KEPT:
+            self._events.popitem(last=False)
+        for listener in self._listeners:
+            listener(event)

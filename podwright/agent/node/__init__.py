@@ -1,0 +1,1 @@
+"""The node: what this machine is and has, and what the API is told of it."""

@@ -1,0 +1,110 @@
+"""What this machine is and has, read once when the agent starts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# systemd-resolved's stub listens on the host's loopback, which a pod cannot reach; this file has the real servers.
+RESOLVED_STUB = "127.0.0.53"
+RESOLVED_UPLINKS = "/run/systemd/resolve/resolv.conf"
+FILE_LIMIT_BYTES = 1024 * 1024
+HUGE_PAGES = "/sys/kernel/mm/hugepages"
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}  # Go's words (GOARCH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Sizes are bytes. `huge_pages` is the memory in pages of each size, by the size."""
+
+    hostname: str
+    addresses: tuple[str, ...]  # of the default routes, IPv4 first
+    cpu_count: int
+    memory_bytes: int
+    swap_bytes: int = 0
+    huge_pages: Mapping[int, int] = field(default_factory=dict)
+    machine_id: str = ""
+    system_uuid: str = ""
+    boot_id: str = ""
+    kernel_version: str = ""
+    os_image: str = ""
+    architecture: str = ""
+
+
+def read_machine(root: str = "/") -> Machine:
+    """Look at the machine whose files are below `root`; what cannot be read is left empty."""
+    memory = _meminfo(_text(f"{root}/proc/meminfo"))
+    machine_id = _text(f"{root}/etc/machine-id").strip() or _text(f"{root}/var/lib/dbus/machine-id").strip()
+    return Machine(
+        hostname=socket.gethostname(),
+        addresses=default_addresses(),
+        cpu_count=len(os.sched_getaffinity(0)) or os.cpu_count() or 1,
+        memory_bytes=memory.get("MemTotal", 0),
+        swap_bytes=memory.get("SwapTotal", 0),
+        huge_pages=_huge_pages(f"{root}{HUGE_PAGES}"),
+        machine_id=machine_id,
+        system_uuid=_text(f"{root}/sys/class/dmi/id/product_uuid").strip() or machine_id,
+        boot_id=_text(f"{root}/proc/sys/kernel/random/boot_id").strip(),
+        kernel_version=platform.release(),
+        os_image=_os_image(_text(f"{root}/etc/os-release")),
+        architecture=ARCHITECTURES.get(platform.machine(), platform.machine()),
+    )
+
+
+def node_name(machine: Machine, override: str) -> str:
+    """What the node is called: the override, or the hostname. Both in lower case, as the kubelet does it."""
+    return (override or machine.hostname).strip().lower()
+
+
+def resolver_text(path: str) -> str:
+    """The resolv.conf that pods inherit; empty when `path` is, or cannot be read."""
+    text = _text(path) if path else ""
+    if RESOLVED_STUB in text and os.path.exists(RESOLVED_UPLINKS):
+        return _text(RESOLVED_UPLINKS)
+    return text
+
+
+def default_addresses() -> tuple[str, ...]:
+    """The source addresses that the default routes would use; connecting a datagram socket sends nothing."""
+    found = []
+    for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((target, 9))
+            found.append(str(probe.getsockname()[0]))
+    return tuple(found) or ("127.0.0.1",)
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(FILE_LIMIT_BYTES)
+    except OSError:
+        return ""
+
+
+def _meminfo(text: str) -> dict[str, int]:
+    """Lines such as `MemTotal:  16384 kB` (proc_meminfo(5)), as bytes."""
+    return {match[1]: int(match[2]) * 1024 for match in re.finditer(r"^(\w+):\s+(\d+) kB$", text, re.MULTILINE)}
+
+
+def _huge_pages(folder: str) -> dict[int, int]:
+    found = {}
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            size_kib = re.fullmatch(r"hugepages-(\d+)kB", name)
+            count = _text(f"{folder}/{name}/nr_hugepages").strip()
+            if size_kib and count.isdigit():
+                size_bytes = int(size_kib[1]) * 1024
+                found[size_bytes] = size_bytes * int(count)
+    return found
+
+
+def _os_image(text: str) -> str:
+    """PRETTY_NAME of os-release(5)."""
+    match = re.search(r'^PRETTY_NAME=(?:"([^"]*)"|\'([^\']*)\'|(.*))$', text, re.MULTILINE)
+    return next((part for part in match.groups() if part), "") if match else ""

@@ -1,0 +1,106 @@
+"""Whether the runtime and its network can be worked with: asked every few seconds, and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from podwright.agent.clock import Clock
+from podwright.agent.runtime.protocol import CriRuntime
+from podwright.agent.runtime.records import RuntimeCondition, RuntimeState, RuntimeVersion
+from podwright.errors import PodwrightError
+from podwright.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+PERIOD_S = 5.0
+SILENT_S = 30.0  # a runtime that has not answered for so long is down (the kubelet's runtimeState)
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # between tries while nothing answers at the start
+NOT_ASKED = RuntimeCondition(status=False, reason="NotAsked", message="the runtime was not asked yet")
+
+
+class RuntimeWatch:
+    """The newest answer of RPC Status."""
+
+    def __init__(self, runtime: CriRuntime, clock: Clock) -> None:
+        self._runtime = runtime
+        self._clock = clock
+        self._tasks = Tasks()
+        self._state = RuntimeState(runtime=NOT_ASKED, network=NOT_ASKED)
+        self._answered_at: float | None = None
+        self._failure = ""
+        self.version = RuntimeVersion(name="", version="", api_version="")
+
+    @property
+    def state(self) -> RuntimeState:
+        """The conditions and features as they were last told."""
+        return self._state
+
+    async def first_answer(self, endpoint: str) -> None:
+        """Wait until the runtime answers, however long that takes; the log says that we wait."""
+        pause_s, told = FIRST_PAUSE_S, ""
+        while True:
+            try:
+                self.version = await self._runtime.version()
+                await self.ask()
+            except PodwrightError as failure:
+                self._failure = str(failure)
+            else:
+                log.info("the runtime answers: endpoint=%s name=%s version=%s", endpoint, *self._name())
+                return
+            if told != self._failure:
+                log.warning("waiting for a runtime: endpoint=%s error=%s", endpoint, self._failure)
+                told = self._failure
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _name(self) -> tuple[str, str]:
+        return self.version.name, self.version.version
+
+    def start(self) -> None:
+        """Ask from now on."""
+        self._tasks.start(self._ask_forever(), name="runtime status")
+
+    async def close(self) -> None:
+        """Ask no more."""
+        await self._tasks.close()
+
+    async def _ask_forever(self) -> None:
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            try:
+                await self.ask()
+            except PodwrightError as failure:
+                if str(failure) != self._failure:
+                    log.warning("the runtime does not tell its status: %s", failure)
+                self._failure = str(failure)
+
+    async def ask(self) -> None:
+        """Ask now. Raises PodwrightError when there is no answer."""
+        before = self._state
+        self._state = await self._runtime.state()
+        self._answered_at = self._clock.monotonic()
+        self._failure = ""
+        for name, old, new in (
+            ("runtime", before.runtime, self._state.runtime),
+            ("network", before.network, self._state.network),
+        ):
+            if old.status and not new.status:
+                log.warning("the %s is not ready: %s %s", name, new.reason, new.message)
+            elif new.status and not old.status and old is not NOT_ASKED:
+                log.info("the %s is ready", name)
+
+    def problem(self) -> str:
+        """Why no pod can be synced; empty when pods can."""
+        if self._answered_at is None:
+            return f"the runtime has not answered yet: {self._failure}" if self._failure else NOT_ASKED.message
+        silent_s = self._clock.monotonic() - self._answered_at
+        if silent_s > SILENT_S:
+            return f"the runtime has not answered for {silent_s:.0f} s: {self._failure}"
+        condition = self._state.runtime
+        return "" if condition.status else f"the runtime is not ready: {condition.reason} {condition.message}".strip()
+
+    def network_problem(self) -> str:
+        """Why pods get no network; empty when they do."""
+        condition = self._state.network
+        return "" if condition.status else f"{condition.reason}: {condition.message}"

@@ -1,0 +1,85 @@
+"""Static pods from a URL (staticPodURL): a Pod or a list of pods, asked for every `period_s`.
+
+An answer that fails, or that cannot be read, leaves the pods of the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Mapping
+
+import aiohttp
+
+from podwright.agent.sources.changes import HTTP
+from podwright.agent.sources.manifest import read_pods
+from podwright.agent.sources.static import static_pod
+from podwright.errors import InvalidArgument, PodwrightError, Unavailable
+from podwright.k8s.objects import Pod
+
+log = logging.getLogger(__name__)
+
+ANSWER_LIMIT_BYTES = 10 * 1024 * 1024
+TIMEOUT_S = 10.0
+
+
+class HttpSource:
+    """Asks one URL."""
+
+    def __init__(
+        self, url: str, headers: Mapping[str, tuple[str, ...]], node_name: str, *, period_s: float = 20.0
+    ) -> None:
+        self._url = url
+        self._headers = [(name, value) for name, values in headers.items() for value in values]
+        self._node_name = node_name
+        self._period_s = period_s
+        self._digest = b""
+        self._problem = ""
+
+    async def sets(self) -> AsyncIterator[list[Pod]]:
+        """The complete set of pods, whenever the answer is another one. Without end."""
+        while True:
+            try:
+                pods = await self._ask()
+                self._problem = ""
+                if pods is not None:
+                    yield pods
+            except PodwrightError as failure:
+                if str(failure) != self._problem:
+                    log.error("cannot read pods: %s", failure)  # noqa: TRY400 # one line says it
+                self._problem = str(failure)
+            await asyncio.sleep(self._period_s)
+
+    async def _ask(self) -> list[Pod] | None:
+        """The pods; None when the answer is the same as before. Raises PodwrightError."""
+        data = await self._get()
+        digest = hashlib.sha256(data).digest()
+        if digest == self._digest:
+            return None
+        if not data.strip():
+            raise InvalidArgument(f"{self._url} gave an empty answer")
+        pods = [
+            static_pod(pod, source=HTTP, origin=self._url, node_name=self._node_name)
+            for pod in read_pods(data, self._url)
+        ]
+        self._digest = digest
+        return pods
+
+    async def _get(self) -> bytes:
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+                session.get(self._url, headers=self._headers) as answer,
+            ):
+                if answer.status != 200:
+                    raise Unavailable(f"{self._url} answered {answer.status} {answer.reason}")
+                data = await answer.content.read(ANSWER_LIMIT_BYTES + 1)
+                while not answer.content.at_eof() and len(data) <= ANSWER_LIMIT_BYTES:
+                    data += await answer.content.read(ANSWER_LIMIT_BYTES + 1 - len(data))
+        except (aiohttp.ClientError, TimeoutError, ValueError) as failure:
+            raise Unavailable(f"{self._url} does not answer: {failure or type(failure).__name__}") from failure
+        if len(data) > ANSWER_LIMIT_BYTES:
+            raise InvalidArgument(f"{self._url} gave more than {ANSWER_LIMIT_BYTES >> 20} MiB")
+        return data

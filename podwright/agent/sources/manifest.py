@@ -1,0 +1,55 @@
+"""Bytes of a manifest to pods: read, given the API's defaults, and validated as the API server does it."""
+
+from __future__ import annotations
+
+import logging
+
+from podwright.errors import InvalidArgument
+from podwright.k8s import codec
+from podwright.k8s.defaults.apply import with_defaults
+from podwright.k8s.objects import Pod
+from podwright.k8s.problems import ManifestError
+from podwright.k8s.reading.documents import Document, read_documents
+from podwright.k8s.reading.strict import read_object
+from podwright.k8s.reading.tree import plain
+from podwright.k8s.validation.pods import validate_pod
+
+log = logging.getLogger(__name__)
+
+
+def read_pod(data: bytes, origin: str) -> Pod:
+    """The one pod of a file. Raises InvalidArgument, which names `origin`."""
+    pods = read_pods(data, origin)
+    if len(pods) != 1:
+        raise InvalidArgument(f"{origin} holds {len(pods)} pods", hint="write one pod into each file")
+    return pods[0]
+
+
+def read_pods(data: bytes, origin: str) -> list[Pod]:
+    """The pods of a document, or of a PodList. Raises InvalidArgument, which names `origin`."""
+    try:
+        return [_read(document, origin) for document in read_documents(data)]
+    except InvalidArgument as failure:
+        raise InvalidArgument(f"{origin}: {failure.message}", hint=failure.hint) from failure
+
+
+def _read(document: Document, origin: str) -> Pod:
+    if (document.api_version, document.kind) != ("v1", "Pod"):
+        raise InvalidArgument(
+            f"{document.label()} is {document.api_version or '?'}/{document.kind or '?'}, not a v1/Pod"
+        )
+    pod = with_defaults(_typed(document, origin))
+    if problems := list(validate_pod(pod)):
+        raise ManifestError(problems)
+    return pod
+
+
+def _typed(document: Document, origin: str) -> Pod:
+    """Unknown fields and the like are named; what a kubelet would take all the same is taken."""
+    try:
+        return read_object(document, Pod)
+    except ManifestError as strict:
+        pod = codec.from_document(plain(document.root), Pod)
+        for problem in strict.problems:
+            log.warning("a manifest is not as it should be: file=%s problem=%s", origin, problem)
+        return pod

@@ -1,0 +1,35 @@
+"""Kinds by the names that documents carry: apiVersion and kind to the type."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from podwright.errors import InvalidArgument
+from podwright.k8s import objects
+from podwright.k8s.codec import from_document
+from podwright.k8s.objects.base import Kind
+from podwright.k8s.objects.generic import List
+
+
+def find_kind(api_version: str, kind: str) -> type[Kind] | None:
+    """The type of an object that stands by itself, or None for one that is not known here."""
+    return _kinds().get((api_version, kind))
+
+
+def from_any(document: Any) -> Kind:
+    """The object that a document says it is. Raises InvalidArgument."""
+    fields = document if isinstance(document, dict) else {}
+    api_version, kind = str(fields.get("apiVersion") or ""), str(fields.get("kind") or "")
+    cls = find_kind(api_version, kind)
+    if cls is None:
+        raise InvalidArgument(f"no kind {kind or '(none)'} in apiVersion {api_version or '(none)'} is known")
+    return from_document(document, cls)
+
+
+@cache
+def _kinds() -> dict[tuple[str, str], type[Kind]]:
+    """All types with an apiVersion: the base classes have none."""
+    found = [item for item in vars(objects).values() if isinstance(item, type) and issubclass(item, Kind)]
+    kinds: list[type[Kind]] = [*found, List]
+    return {(cls.API_VERSION, cls.__name__): cls for cls in kinds if cls.API_VERSION}

@@ -1,0 +1,229 @@
+"""The ports of a pod syncer, each doing the least."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+
+from podwright.agent.pods.actions import FindingOf
+from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.pods.hashes import container_hash
+from podwright.agent.pods.identity import CONTAINER_HASH, CONTAINER_NAME, identity_labels
+from podwright.agent.pods.reasons import ContainerFailure
+from podwright.agent.pods.registry import PodRegistry
+from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.agent.runtime.records import ImageStatus, ObservedPod
+from podwright.agent.workers.ports import EnsuredImage
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import PodwrightError, Unavailable
+from podwright.k8s.objects import Pod, PodStatus
+
+
+class FakeImages:
+    """Every image is there, but for the containers in `failures`."""
+
+    def __init__(self) -> None:
+        self.failures: dict[str, ContainerFailure] = {}
+
+    async def ensure(
+        self, pod: Pod, container: AnyContainer, sandbox_config: api.PodSandboxConfig, handler: str
+    ) -> EnsuredImage:
+        if container.name in self.failures:
+            raise self.failures[container.name]
+        return EnsuredImage(reference=container.image, image=ImageStatus(id=container.image))
+
+    async def ensure_volumes(self, pod: Pod, sandbox_config: api.PodSandboxConfig, handler: str) -> None:
+        return None
+
+
+class FakeVolumes:
+    """Every volume is there, unless `failure` says otherwise."""
+
+    def __init__(self) -> None:
+        self.failure: PodwrightError | None = None
+        self.released: list[str] = []
+        self.mounted: set[str] = set()
+
+    async def wait_mounted(self, pod: Pod) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.mounted.add(pod.metadata.uid)
+
+    async def retain(self, uids: Collection[str]) -> None:
+        self.mounted &= set(uids)
+
+    async def release(self, pod: Pod) -> None:
+        self.released.append(pod.metadata.uid)
+        self.mounted.discard(pod.metadata.uid)
+
+
+class FakeCgroups:
+    """Cgroups as names."""
+
+    def __init__(self) -> None:
+        self.made: set[str] = set()
+        self.failure: PodwrightError | None = None
+
+    def parent_of(self, pod: Pod) -> str:
+        return f"/kubepods/pod{pod.metadata.uid}"
+
+    def exists(self, pod: Pod) -> bool:
+        return pod.metadata.uid in self.made
+
+    async def ensure(self, pod: Pod) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.made.add(pod.metadata.uid)
+
+    async def remove(self, uid: str) -> None:
+        self.made.discard(uid)
+
+    async def retain(self, uids: Collection[str]) -> None:
+        self.made &= set(uids)
+
+
+class FakeProbes:
+    """Findings that a test gives, by container id."""
+
+    def __init__(self) -> None:
+        self.findings: dict[tuple[str, ProbeKind], Finding] = {}
+        self.added: set[str] = set()
+
+    def add(self, pod: Pod) -> None:
+        self.added.add(pod.metadata.uid)
+
+    def remove(self, uid: str) -> None:
+        self.added.discard(uid)
+
+    def stop_liveness_and_startup(self, uid: str) -> None:
+        return None
+
+    def retain(self, uids: Collection[str]) -> None:
+        self.added &= set(uids)
+
+    @property
+    def finding_of(self) -> FindingOf:
+        return lambda container_id, kind: self.findings.get((container_id, kind))
+
+
+class FakeConfigs:
+    """Configs with names, labels and hashes."""
+
+    def __init__(self, logs: str) -> None:
+        self.logs = logs
+
+    def sandbox(self, pod: Pod, attempt: int) -> api.PodSandboxConfig:
+        network = api.NODE if pod.spec.host_network else api.POD
+        options = api.NamespaceOption(network=network)
+        return api.PodSandboxConfig(
+            metadata=api.PodSandboxMetadata(
+                name=pod.metadata.name, namespace=pod.metadata.namespace, uid=pod.metadata.uid, attempt=attempt
+            ),
+            labels=identity_labels(pod),
+            log_directory=self.log_directory(pod),
+            linux=api.LinuxPodSandboxConfig(
+                security_context=api.LinuxSandboxSecurityContext(namespace_options=options)
+            ),
+        )
+
+    def log_directory(self, pod: Pod) -> str:
+        return f"{self.logs}/{pod.metadata.namespace}_{pod.metadata.name}_{pod.metadata.uid}"
+
+    async def container(
+        self, pod: Pod, container: AnyContainer, image: EnsuredImage, observed: ObservedPod, attempt: int
+    ) -> tuple[api.ContainerConfig, Callable[[], Awaitable[None]]]:
+        async def undo() -> None:
+            return None
+
+        config = api.ContainerConfig(
+            metadata=api.ContainerMetadata(name=container.name, attempt=attempt),
+            image=api.ImageSpec(image=image.reference),
+            labels={**identity_labels(pod), CONTAINER_NAME: container.name},
+            annotations={CONTAINER_HASH: container_hash(container)},
+            log_path=f"{container.name}/{attempt}.log",
+        )
+        return config, undo
+
+
+class FakeStatuses:
+    """The phase alone: Running, or what `phase` says once the pod is terminal."""
+
+    def __init__(self) -> None:
+        self.failures: dict[str, ContainerFailure] = {}
+        self.published: list[PodStatus] = []
+        self.phase = ""
+        self.terminated: list[str] = []
+        self.refused: set[str] = set()
+        self.newest: dict[str, PodStatus] = {}
+
+    async def build(self, pod: Pod, observed: ObservedPod, *, is_terminal: bool = False) -> PodStatus:
+        return PodStatus(phase=self.phase or ("Succeeded" if is_terminal else "Running"))
+
+    def set(self, pod: Pod, status: PodStatus) -> PodStatus:
+        self.published.append(status)
+        self.newest[pod.metadata.uid] = status
+        return status
+
+    def note_failure(self, pod: Pod, failure: ContainerFailure) -> None:
+        self.failures[failure.container] = failure
+
+    def note_success(self, pod: Pod, container: str) -> None:
+        self.failures.pop(container, None)
+
+    def terminate(self, pod: Pod) -> None:
+        self.terminated.append(pod.metadata.uid)
+
+    def get(self, uid: str) -> PodStatus | None:
+        return self.newest.get(uid)
+
+    def set_ready(self, uid: str, container_id: str, *, ready: bool) -> None:
+        return None
+
+    def set_started(self, uid: str, container_id: str, *, started: bool) -> None:
+        return None
+
+    def refuse(self, pod: Pod, reason: str, message: str) -> None:
+        self.refused.add(pod.metadata.uid)
+
+    def is_refused(self, uid: str) -> bool:
+        return uid in self.refused
+
+    def needs_reconcile(self, pod: Pod) -> bool:
+        return False
+
+    def retain(self, uids: Collection[str]) -> None:
+        self.refused &= set(uids)
+        self.newest = {uid: status for uid, status in self.newest.items() if uid in uids}
+
+
+class NoObjects:
+    """Pods refer to nothing."""
+
+    def register(self, pod: Pod) -> None:
+        return None
+
+    def unregister(self, pod: Pod) -> None:
+        return None
+
+
+class NoMirrors:
+    """There is no API."""
+
+    async def reconcile(self, pod: Pod, mirror: Pod | None) -> None:
+        return None
+
+    async def remove_orphans(self, registry: PodRegistry) -> None:
+        return None
+
+
+class KeptDead:
+    """Dead containers stay."""
+
+    def pod_changed(self, uid: str) -> None:
+        return None
+
+
+class NoHttp:
+    """Nobody answers."""
+
+    async def get(self, url: str, headers: dict[str, str]) -> None:
+        raise Unavailable(f"{url} does not answer")

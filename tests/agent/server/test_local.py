@@ -1,0 +1,143 @@
+"""The agent's own answers: health, pods, descriptions."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from podwright.agent.events.log import EventLog
+from podwright.agent.pods.registry import PodRegistry
+from podwright.agent.server.health import Health, loop_check
+from podwright.agent.server.local import LocalServers
+from podwright.agent.server.view import View
+from podwright.agent.workers.pool import PodWorkers
+from podwright.agent.workers.queue import WorkQueue
+from podwright.agent.workers.worker import WorkerPorts
+from podwright.errors import FailedPrecondition
+from podwright.k8s.objects import PodStatus
+from podwright.tasks import Tasks
+from tests.agent.fakes.pods import pod
+from tests.agent.fakes.time import VirtualClock
+from tests.agent.workers.test_pool import Looks, Syncer
+
+
+class Scene:
+    """Servers over one pod."""
+
+    def __init__(self, directory: Path) -> None:
+        clock = VirtualClock()
+        self.registry, self.events = PodRegistry(), EventLog(clock, "node1")
+        self.statuses: dict[str, PodStatus] = {}
+        self.problems: dict[str, str] = {"ping": "", "syncloop": ""}
+        ports = WorkerPorts(
+            syncer=Syncer(),
+            statuses=Looks(clock),
+            queue=WorkQueue(),
+            events=self.events,
+            clock=clock,
+            tasks=Tasks(),
+        )
+        self.workers = PodWorkers(ports)
+        view = View(registry=self.registry, workers=self.workers, status_of=self.statuses.get, events=self.events)
+        checks = Health({name: lambda name=name: self.problems[name] for name in self.problems})  # type: ignore[misc]
+        self.servers = LocalServers(view, checks, lambda: b"metric 1\n")
+        self.socket = str(directory / "run" / "agent.sock")
+
+
+@pytest_asyncio.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    made = Scene(tmp_path)
+    await made.servers.serve_socket(made.socket)
+    yield made
+    await made.servers.close()
+    assert not os.path.exists(made.socket)
+
+
+async def get(scene: Scene, path: str) -> tuple[int, bytes]:
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(scene.socket)) as session,
+        session.get(f"http://agent{path}") as answer,
+    ):
+        return answer.status, await answer.read()
+
+
+async def test_the_socket_is_root_s(scene: Scene) -> None:
+    assert stat.S_IMODE(os.stat(scene.socket).st_mode) == 0o600
+
+
+async def test_health(scene: Scene) -> None:
+    assert await get(scene, "/healthz") == (200, b"ok")
+    scene.problems["syncloop"] = "it stands"
+    status, text = await get(scene, "/healthz")
+    assert (status, text) == (500, b"[+]ping ok\n[-]syncloop failed: it stands\nhealthz check failed\n")
+    assert await get(scene, "/healthz/ping") == (200, b"ok")
+    assert await get(scene, "/healthz/syncloop") == (500, b"it stands")
+    assert (await get(scene, "/healthz/other"))[0] == 404
+
+
+async def test_pods_have_the_agent_s_status(scene: Scene) -> None:
+    scene.registry.put(pod())
+    scene.statuses["uid-web"] = PodStatus(phase="Running", pod_ip="10.0.0.7")
+    status, body = await get(scene, "/pods")
+    document = json.loads(body)
+    assert status == 200
+    assert document["kind"] == "PodList"
+    (item,) = document["items"]
+    assert item["metadata"]["name"] == "web"
+    assert item["status"] == {"phase": "Running", "podIP": "10.0.0.7"}
+
+
+async def test_a_description(scene: Scene) -> None:
+    scene.registry.put(pod())
+    scene.events.pod(pod(), "Warning", "BackOff", "it crashes", container="main")
+    scene.events.pod(pod(), "Warning", "BackOff", "it crashes", container="main")
+    status, body = await get(scene, "/describe/default/we")
+    document = json.loads(body)
+    assert status == 200
+    assert document["pod"]["metadata"]["name"] == "web"
+    (event,) = document["events"]
+    assert (event["reason"], event["count"], event["fieldPath"]) == ("BackOff", 2, "spec.containers{main}")
+
+
+async def test_a_description_of_nothing(scene: Scene) -> None:
+    scene.registry.put(pod("web-1"))
+    scene.registry.put(pod("web-2"))
+    status, body = await get(scene, "/describe/default/web")
+    assert status == 404
+    assert "2 pods begin with" in json.loads(body)["error"]
+    status, body = await get(scene, "/describe/default/db")
+    assert json.loads(body)["hint"] == "pods in default: web-1, web-2"
+
+
+async def test_metrics_and_health_on_loopback(scene: Scene) -> None:
+    port = await scene.servers.serve_reader("127.0.0.1", 0)
+    health = await scene.servers.serve_health("127.0.0.1", 0)
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+            assert await answer.read() == b"metric 1\n"
+        async with session.get(f"http://127.0.0.1:{health}/healthz") as answer:
+            assert await answer.read() == b"ok"
+        async with session.get(f"http://127.0.0.1:{health}/pods") as answer:
+            assert answer.status == 404
+
+
+async def test_a_port_that_is_taken_is_named(scene: Scene) -> None:
+    port = await scene.servers.serve_health("127.0.0.1", 0)
+    with pytest.raises(FailedPrecondition, match=f"127.0.0.1:{port}"):
+        await scene.servers.serve_health("127.0.0.1", port)
+
+
+def test_a_loop_that_stands_is_not_well() -> None:
+    silent = 0.0
+    check = loop_check(lambda: silent, 60.0)
+    silent = 299
+    assert check() == ""
+    silent = 301
+    assert check() == "the sync loop was last entered 301 s ago"

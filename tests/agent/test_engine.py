@@ -1,0 +1,351 @@
+"""The whole engine on a runtime in memory: pods come, change, crash and go; the agent and the runtime die."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from podwright.agent.admission.chain import Check, Refusal
+from podwright.agent.engine import Engine, Rooms, Settings
+from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
+from podwright.agent.workers.record import WorkState
+from podwright.errors import Unavailable
+from podwright.k8s.objects import Pod
+from tests.agent.fakes.configs import container_config, sandbox_config
+from tests.agent.fakes.events import RecordedEvents
+from tests.agent.fakes.pods import container, pod
+from tests.agent.fakes.ports import (
+    FakeCgroups,
+    FakeConfigs,
+    FakeImages,
+    FakeProbes,
+    FakeStatuses,
+    FakeVolumes,
+    KeptDead,
+    NoHttp,
+    NoMirrors,
+    NoObjects,
+)
+from tests.agent.fakes.runtime import FakeRuntime, Program
+from tests.agent.fakes.time import VirtualClock, run_virtual
+
+
+class ListSource:
+    """Sends the sets that a test gives."""
+
+    def __init__(self) -> None:
+        self._sets: asyncio.Queue[list[Pod]] = asyncio.Queue()
+
+    def put(self, *pods: Pod) -> None:
+        self._sets.put_nowait(list(pods))
+
+    async def sets(self) -> AsyncIterator[list[Pod]]:
+        while True:
+            yield await self._sets.get()
+
+
+class Scene:
+    """An engine; `restart` kills it and starts another one beside the same runtime."""
+
+    def __init__(self, directory: Path, *, sources: tuple[str, ...] = ("file",), evented: bool = True) -> None:
+        self.clock = VirtualClock()
+        self.runtime = FakeRuntime(self.clock)
+        self.events = RecordedEvents()
+        self.cgroups, self.volumes = FakeCgroups(), FakeVolumes()
+        self.images = FakeImages()
+        self.checks: list[Check] = []
+        self.problem = ""
+        self._directory = directory
+        self._names = sources
+        self._evented = evented
+        self._begin()
+
+    def _begin(self) -> None:
+        self.statuses, self.probes = FakeStatuses(), FakeProbes()
+        self.sources = {name: ListSource() for name in self._names}
+        rooms = Rooms(
+            runtime=self.runtime,
+            statuses=self.statuses,
+            probes=self.probes,
+            images=self.images,
+            configs=FakeConfigs(str(self._directory / "logs")),
+            volumes=self.volumes,
+            cgroups=self.cgroups,
+            objects=NoObjects(),
+            mirrors=NoMirrors(),
+            http=NoHttp(),
+            dead_containers=KeptDead(),
+            events=self.events,
+            clock=self.clock,
+            runtime_problem=lambda: self.problem,
+            network_problem=lambda: "",
+            handler_of=lambda _: "",
+            admission=self.checks,
+        )
+        settings = Settings(
+            root=str(self._directory / "root"), links_directory=str(self._directory / "links"), evented=self._evented
+        )
+        self.engine = Engine(settings, rooms, self.sources)
+        self.engine.start()
+
+    @property
+    def file(self) -> ListSource:
+        return self.sources["file"]
+
+    async def restart(self) -> None:
+        await self.engine.close()
+        self._begin()
+
+    def states(self) -> dict[str, WorkState]:
+        uids = [observed.uid for observed in self.engine.cache.all()]
+        activities = {uid: self.engine.workers.activity(uid) for uid in uids}
+        return {uid: activity.state for uid, activity in activities.items() if activity is not None}
+
+
+InScene = Callable[..., None]
+
+
+@pytest.fixture
+def in_scene(tmp_path: Path) -> InScene:
+    def run(check: Callable[[Scene], Awaitable[None]], **options: object) -> None:
+        async def within() -> None:
+            scene = Scene(tmp_path, **options)  # type: ignore[arg-type] # the scene's own options
+            try:
+                await check(scene)
+            finally:
+                await scene.engine.close()
+
+        run_virtual(within())
+
+    return run
+
+
+def static(name: str, *, uid: str = "", **spec: object) -> Pod:
+    return pod(name, uid=uid, source="file", **spec)  # type: ignore[arg-type] # fields of a PodSpec
+
+
+@pytest.mark.parametrize("evented", [True, False], ids=["events", "relists"])
+def test_pods_come_and_go(in_scene: InScene, evented: bool) -> None:
+    async def check(scene: Scene) -> None:
+        scene.file.put(static("a"), static("b", containers=(container("x"), container("y"))))
+        await asyncio.sleep(5)
+        assert scene.runtime.running_names() == ["main", "x", "y"]
+        scene.file.put(static("a"))
+        await asyncio.sleep(10)
+        assert scene.runtime.running_names() == ["main"]
+        assert scene.volumes.mounted == {"uid-a"}
+        assert scene.cgroups.made == {"uid-a"}
+        assert not scene.engine.workers.is_known("uid-b")
+
+    in_scene(check, evented=evented)
+
+
+def test_a_start_takes_no_time_of_the_agent_s(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        await asyncio.sleep(3)
+        scene.file.put(*(static(f"p{number}") for number in range(50)))
+        await asyncio.sleep(0.01)
+        assert len(scene.runtime.running_names()) == 50
+
+    in_scene(check)
+
+
+def test_an_idle_node_is_left_alone(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.file.put(*(static(f"p{number}") for number in range(20)))
+        await asyncio.sleep(200)
+        scene.runtime.calls.clear()
+        await asyncio.sleep(280)
+        assert len(scene.runtime.calls) <= 4  # one relist, no pod is looked at
+
+    in_scene(check)
+
+
+def test_a_changed_manifest_waits_for_the_old_pod(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.runtime.programs["main"] = [Program(stops_s=8)]
+        scene.file.put(static("web", uid="old"))
+        await asyncio.sleep(3)
+        scene.file.put(static("web", uid="new"))
+        await asyncio.sleep(5)
+        assert scene.runtime.container("main").labels["io.kubernetes.pod.uid"] == "old"
+        await asyncio.sleep(30)
+        assert scene.runtime.container("main").labels["io.kubernetes.pod.uid"] == "new"
+        assert scene.runtime.running_names() == ["main"]
+
+    in_scene(check)
+
+
+def test_a_crash_is_seen_at_once(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.file.put(static("web"))
+        await asyncio.sleep(3)
+        await scene.runtime.end("main", 1)
+        await asyncio.sleep(0.05)
+        assert scene.runtime.container("main").restart_count == 1
+        await scene.runtime.end("main", 1)
+        await asyncio.sleep(9)
+        assert scene.runtime.running_names() == []
+        assert "BackOff" in scene.events.reasons("web")
+        await asyncio.sleep(7)
+        assert scene.runtime.container("main").restart_count == 2
+
+    in_scene(check)
+
+
+def test_a_restart_of_the_agent_changes_nothing(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.file.put(static("a"), static("b"))
+        await asyncio.sleep(3)
+        await scene.restart()
+        scene.runtime.calls.clear()
+        scene.file.put(static("a"), static("b"))
+        await asyncio.sleep(200)
+        changing = {"run_sandbox", "create_container", "start_container", "stop_container", "stop_sandbox"}
+        assert not changing & {method for method, _ in scene.runtime.calls}
+        assert scene.runtime.running_names() == ["main", "main"]
+
+    in_scene(check)
+
+
+def test_a_pod_that_went_while_no_agent_ran_is_ended(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.file.put(static("a"), static("b"))
+        await asyncio.sleep(3)
+        await scene.restart()
+        scene.file.put(static("a"))
+        await asyncio.sleep(10)
+        assert [observed.uid for observed in scene.engine.cache.all() if observed.running()] == ["uid-a"]
+
+    in_scene(check)
+
+
+def test_nothing_is_ended_before_every_source_was_read(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.sources["file"].put(static("a"))
+        scene.sources["api"].put(pod("b"))
+        await asyncio.sleep(3)
+        await scene.restart()
+        scene.sources["file"].put(static("a"))
+        await asyncio.sleep(600)
+        assert scene.runtime.running_names() == ["main", "main"]
+        scene.sources["api"].put()
+        await asyncio.sleep(10)
+        assert scene.runtime.running_names() == ["main"]
+
+    in_scene(check, sources=("file", "api"))
+
+
+def test_a_foreign_pod_is_ended(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        sandbox = await scene.runtime.run_sandbox(sandbox_config("lost"), "")
+        made = await scene.runtime.create_container(sandbox, container_config("main", "lost"), sandbox_config("lost"))
+        await scene.runtime.start_container(made)
+        scene.file.put()
+        await asyncio.sleep(10)
+        assert scene.runtime.running_names() == []
+
+    in_scene(check)
+
+
+def test_a_pod_that_is_not_admitted_never_starts(in_scene: InScene) -> None:
+    def refuse(pod: Pod, others: Sequence[Pod]) -> Refusal | None:
+        return Refusal(reason="OutOfcpu", message="too large") if pod.metadata.name == "big" else None
+
+    async def check(scene: Scene) -> None:
+        scene.checks.append(refuse)
+        await scene.restart()
+        scene.file.put(static("big"), static("small"))
+        await asyncio.sleep(100)
+        assert [observed.uid for observed in scene.engine.cache.all()] == ["uid-small"]
+        assert scene.events.reasons("big") == ["OutOfcpu"]
+
+    in_scene(check)
+
+
+def test_a_deleted_pod_of_the_api_ends_with_its_grace(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.runtime.programs["main"] = [Program(stops_s=None)]
+        api = scene.sources["api"]
+        api.put(pod())
+        await asyncio.sleep(3)
+        api.put(pod(deleted=datetime(2026, 1, 1, tzinfo=UTC), grace_s=7))
+        await asyncio.sleep(6)
+        assert scene.runtime.running_names() == ["main"]
+        await asyncio.sleep(3)
+        assert scene.runtime.running_names() == []
+        assert scene.states() == {"uid-web": WorkState.TERMINATED}
+        api.put()
+        await asyncio.sleep(5)
+        assert scene.states() == {}
+
+    in_scene(check, sources=("api",))
+
+
+def test_a_runtime_that_dies_and_comes_back(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.file.put(static("a"))
+        await asyncio.sleep(3)
+        scene.runtime.down = Unavailable("gone")
+        scene.problem = "the runtime does not answer"
+        scene.runtime.end_streams()
+        scene.file.put(static("a"), static("b"))
+        await asyncio.sleep(600)
+        scene.runtime.down = None
+        scene.problem = ""
+        await asyncio.sleep(70)
+        assert scene.runtime.running_names() == ["main", "main"]
+        assert scene.runtime.count("run_sandbox") == 2
+
+    in_scene(check)
+
+
+def test_a_runtime_that_hangs_holds_up_only_its_pod(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.runtime.hangs.add("run_sandbox")
+        scene.file.put(static("stuck"))
+        await asyncio.sleep(3)
+        scene.runtime.hangs.clear()
+        scene.file.put(static("stuck"), static("other"))
+        await asyncio.sleep(3)
+        assert scene.runtime.running_names() == ["main"]
+        scene.file.put(static("other"))  # the one that hangs can still be taken away
+        await asyncio.sleep(10)
+        assert not scene.engine.workers.is_known("uid-stuck")
+
+    in_scene(check)
+
+
+def test_a_failed_liveness_probe_restarts_the_container(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.file.put(static("web"))
+        await asyncio.sleep(3)
+        alive = scene.runtime.container("main").id
+        scene.probes.findings[alive, ProbeKind.LIVENESS] = Finding.FAILURE
+        scene.engine.probe_decided(
+            ProbeOutcome(
+                pod_uid="uid-web",
+                container="main",
+                container_id=alive,
+                kind=ProbeKind.LIVENESS,
+                finding=Finding.FAILURE,
+            )
+        )
+        await asyncio.sleep(0.1)
+        assert scene.runtime.container("main").restart_count == 1
+
+    in_scene(check)
+
+
+def test_a_flood_of_changes_leaves_the_last_set(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        for number in range(300):
+            scene.file.put(*(static(f"p{number % 7}", uid=f"u{number}-{index}") for index in range(1)))
+        await asyncio.sleep(200)
+        assert [observed.uid for observed in scene.engine.cache.all() if observed.running()] == ["u299-0"]
+
+    in_scene(check)

@@ -1,0 +1,71 @@
+"""Whether the runtime can be worked with, as time goes by."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.errors import Unavailable
+from tests.agent.fakes.runtime import FakeRuntime
+from tests.agent.fakes.time import VirtualClock, run_virtual
+
+
+def watched(check: Callable[[FakeRuntime, RuntimeWatch], Awaitable[None]]) -> None:
+    async def run() -> None:
+        clock = VirtualClock()
+        runtime = FakeRuntime(clock)
+        watch = RuntimeWatch(runtime, clock)
+        try:
+            await check(runtime, watch)
+        finally:
+            await watch.close()
+
+    run_virtual(run())
+
+
+def test_a_runtime_that_comes_late_is_waited_for() -> None:
+    async def check(runtime: FakeRuntime, watch: RuntimeWatch) -> None:
+        runtime.down = Unavailable("connection refused")
+        waiting = asyncio.create_task(watch.first_answer("unix:///run/x.sock"))
+        await asyncio.sleep(3600)
+        assert not waiting.done()
+        assert "connection refused" in watch.problem()
+        runtime.down = None
+        await asyncio.sleep(3)
+        assert waiting.done()
+        assert watch.problem() == ""
+        assert watch.version.name == "fake"
+
+    watched(check)
+
+
+def test_a_runtime_that_falls_silent_is_down_after_half_a_minute() -> None:
+    async def check(runtime: FakeRuntime, watch: RuntimeWatch) -> None:
+        await watch.first_answer("x")
+        watch.start()
+        await asyncio.sleep(12)
+        runtime.down = Unavailable("gone")
+        await asyncio.sleep(20)
+        assert watch.problem() == ""
+        await asyncio.sleep(12)
+        assert "has not answered for" in watch.problem()
+        runtime.down = None
+        await asyncio.sleep(6)
+        assert watch.problem() == ""
+
+    watched(check)
+
+
+def test_the_network_is_a_matter_of_its_own() -> None:
+    async def check(runtime: FakeRuntime, watch: RuntimeWatch) -> None:
+        runtime.network_ready = False
+        await watch.first_answer("x")
+        watch.start()
+        assert watch.problem() == ""
+        assert watch.network_problem().startswith("NoNetwork")
+        runtime.network_ready = True
+        await asyncio.sleep(6)
+        assert watch.network_problem() == ""
+
+    watched(check)
