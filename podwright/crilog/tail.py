@@ -111,18 +111,27 @@ def _spans_backwards(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def tail_text(path: str, *, lines: int, limit_bytes: int) -> str:
-    """The last lines of a log as the container wrote them, at most `limit_bytes`; empty when it cannot be read."""
+    """The last lines of a log as the container wrote them, at most `limit_bytes`; empty when it cannot be read.
+
+    A newline at the end is left out.
+    """
     try:
         with open(path, "rb") as file:
-            tail = find_tail(file.fileno(), lines)
-            size = os.fstat(file.fileno()).st_size
-            begin = max(tail.offset, size - limit_bytes * RECORD_OVERHEAD_BYTES)
-            file.seek(begin)
-            if begin > tail.offset:
-                begin += len(file.readline(LINE_LIMIT_BYTES))  # the rest of a record that was cut
-            data = file.read(size - begin)
+            data = read_tail(file.fileno(), lines=lines, limit_bytes=limit_bytes + 1)
     except OSError:
         return ""
+    return data.removesuffix(b"\n")[-limit_bytes:].decode(errors="ignore")
+
+
+def read_tail(descriptor: int, *, lines: int, limit_bytes: int) -> bytes:
+    """The last lines of an open log as the container wrote them, at most `limit_bytes`. Raises OSError."""
+    tail = find_tail(descriptor, lines)
+    size = os.fstat(descriptor).st_size
+    begin = max(tail.offset, size - limit_bytes * RECORD_OVERHEAD_BYTES)
+    data = os.pread(descriptor, size - begin, begin)
+    if begin > tail.offset:  # drop the rest of a record that was cut
+        cut = data.find(b"\n") + 1
+        begin, data = begin + cut, data[cut:]
     parser = LineParser(position=begin, shown_from=tail.shown_from)
-    text = b"\n".join(line.text for line in (*parser.feed(data), *parser.flush()))
-    return text[-limit_bytes:].decode(errors="ignore")
+    found = (*parser.feed(data), *parser.flush())
+    return b"".join(line.text + b"\n" if line.ended else line.text for line in found)[-limit_bytes:]

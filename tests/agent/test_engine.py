@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.admission.chain import Check, Refusal
-from podwright.agent.engine import Engine, Rooms, Settings
+from podwright.agent.engine import Engine, Rooms, Settings, StatusRoom
 from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
 from podwright.agent.workers.record import WorkState
 from podwright.errors import Unavailable
@@ -69,7 +69,7 @@ class Scene:
         self.sources = {name: ListSource() for name in self._names}
         rooms = Rooms(
             runtime=self.runtime,
-            statuses=self.statuses,
+            statuses=self._status_room(),
             probes=self.probes,
             images=self.images,
             configs=FakeConfigs(str(self._directory / "logs")),
@@ -91,6 +91,9 @@ class Scene:
         )
         self.engine = Engine(settings, rooms, self.sources)
         self.engine.start()
+
+    def _status_room(self) -> StatusRoom:
+        return self.statuses
 
     @property
     def file(self) -> ListSource:

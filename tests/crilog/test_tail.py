@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from podwright.crilog import tail
 from podwright.crilog.lines import Line
 from podwright.crilog.records import Stream
-from podwright.crilog.tail import find_tail, tail_text
+from podwright.crilog.tail import find_tail, read_tail, tail_text
 from tests.crilog.build import RECORDS, Parts, lines_of, parsed, record, unfinished_last
 
 
@@ -90,3 +90,18 @@ def test_the_text_of_a_log_of_single_bytes_and_of_huge_lines(tmp_path: Path) -> 
     assert tail_text(str(path), lines=2, limit_bytes=2048) == "x" * 2048
     path.write_bytes(record("stdout", b"P", b"y" * 16384) * 100 + record("stdout", b"F", b"end"))
     assert tail_text(str(path), lines=80, limit_bytes=2048) == "y" * 2045 + "end"
+
+
+def test_the_bytes_of_the_last_lines_keep_their_newlines(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    ended = record("stdout", b"F", b"a") + record("stderr", b"F", b"b")
+    for data, expected in (
+        (ended, b"a\nb\n"),
+        (ended + record("stdout", b"P", b"c"), b"b\nc"),
+        (ended[:-1], b"a\nb\n"),
+        (b"", b""),
+    ):
+        path.write_bytes(data)
+        with open(path, "rb") as file:
+            assert read_tail(file.fileno(), lines=2, limit_bytes=2048) == expected
+            assert read_tail(file.fileno(), lines=2, limit_bytes=2) == expected[-2:]

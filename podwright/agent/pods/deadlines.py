@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from podwright.agent.pods.phases import TERMINAL
 from podwright.k8s.objects import Pod, PodStatus
+
+DEADLINE_EXCEEDED = "DeadlineExceeded"
+DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
 
 
 def deadline_ns(pod: Pod, status: PodStatus | None) -> int | None:
@@ -19,9 +23,8 @@ def deadline_ns(pod: Pod, status: PodStatus | None) -> int | None:
 def has_passed_deadline(pod: Pod, status: PodStatus | None, now_ns: int) -> bool:
     """Whether the pod has been active for too long, and has not ended."""
     deadline = deadline_ns(pod, status)
-    if deadline is None or now_ns < deadline:
-        return False
-    return status is None or status.reason != "DeadlineExceeded"
+    phase = status.phase if status is not None else pod.status.phase
+    return deadline is not None and now_ns >= deadline and phase not in TERMINAL
 
 
 def next_deadline(pods: Iterable[Pod], status_of: Callable[[str], PodStatus | None], now_ns: int) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.runtime.records import ContainerState, ContainerStatus, ObservedPod
-from podwright.k8s.objects import Container, ContainerRestartRule, Pod
+from podwright.k8s.objects import ContainerRestartRule, Pod
 
 ALWAYS, ON_FAILURE, NEVER = "Always", "OnFailure", "Never"
 RESTART, RESTART_ALL = "Restart", "RestartAllContainers"
@@ -44,7 +44,7 @@ def restarts_after(pod: Pod, container: AnyContainer, exit_code: int) -> bool:
     return policy == ALWAYS or (policy == ON_FAILURE and exit_code != 0)
 
 
-def should_start(pod: Pod, container: Container, status: ContainerStatus | None) -> bool:
+def should_start(pod: Pod, container: AnyContainer, status: ContainerStatus | None) -> bool:
     """Whether a container whose newest instance this is has to be started now. A deleted pod starts nothing."""
     if pod.metadata.deletion_timestamp is not None:
         return False

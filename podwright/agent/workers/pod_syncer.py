@@ -69,7 +69,7 @@ class PodSyncer:
     async def sync_pod(self, pod: Pod, mirror: Pod | None, observed: ObservedPod) -> SyncResult:
         """See `workers.syncer`."""
         ports = self._ports
-        status = ports.statuses.set(pod, ports.statuses.build(pod, observed))
+        status = ports.statuses.set(pod, await ports.statuses.build(pod, observed))
         if status.phase in TERMINAL:
             return SyncResult(is_terminal=True)
         self._check_network(pod)
@@ -118,7 +118,7 @@ class PodSyncer:
         place, observed = await self._place(pod, observed, actions)
         failures = await self._start_all(pod, observed, actions, place)
         if failures:
-            ports.statuses.set(pod, ports.statuses.build(pod, await ports.look(pod.metadata.uid)))
+            ports.statuses.set(pod, await ports.statuses.build(pod, await ports.look(pod.metadata.uid)))
             raise combined(failures)
         return True
 
@@ -202,7 +202,7 @@ class PodSyncer:
     ) -> None:
         """See `workers.syncer`. Raises Internal while something still runs."""
         ports, uid = self._ports, pod.metadata.uid
-        status = ports.statuses.build(pod, observed)
+        status = await ports.statuses.build(pod, observed)
         ports.statuses.set(pod, set_status(status) if set_status is not None else status)
         ports.probes.stop_liveness_and_startup(uid)
         await ports.killer.kill_pod(pod, observed, grace_s)
@@ -210,7 +210,7 @@ class PodSyncer:
         seen = await ports.look(uid)
         if running := [status.name for status in seen.running()]:
             raise Internal(f"containers still run after they were stopped: {', '.join(running)}")
-        status = ports.statuses.build(pod, seen, is_terminal=True)
+        status = await ports.statuses.build(pod, seen, is_terminal=True)
         ports.statuses.set(pod, set_status(status) if set_status is not None else status)
 
     async def sync_terminating_runtime_pod(self, observed: ObservedPod) -> None:
@@ -225,7 +225,7 @@ class PodSyncer:
     async def sync_terminated_pod(self, pod: Pod, observed: ObservedPod) -> None:
         """See `workers.syncer`."""
         ports = self._ports
-        ports.statuses.set(pod, ports.statuses.build(pod, observed, is_terminal=True))
+        ports.statuses.set(pod, await ports.statuses.build(pod, observed, is_terminal=True))
         await ports.volumes.release(pod)
         ports.objects.unregister(pod)
         await ports.cgroups.remove(pod.metadata.uid)

@@ -98,8 +98,11 @@ class Configs(Protocol):
 class StatusKeeper(Protocol):
     """The status of pods: `status.manager`, with its builder."""
 
-    def build(self, pod: Pod, observed: ObservedPod, *, is_terminal: bool = False) -> PodStatus:
-        """The status that follows from what the runtime holds. `is_terminal`: no container runs, or ever will."""
+    async def build(self, pod: Pod, observed: ObservedPod, *, is_terminal: bool = False) -> PodStatus:
+        """The status that follows from what the runtime holds. `is_terminal`: no container runs, or ever will.
+
+        Waits only for termination messages of containers that have ended since.
+        """
 
     def set(self, pod: Pod, status: PodStatus) -> PodStatus:
         """Publish it; what was published, since a status must not go back."""

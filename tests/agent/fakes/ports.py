@@ -155,7 +155,7 @@ class FakeStatuses:
         self.refused: set[str] = set()
         self.newest: dict[str, PodStatus] = {}
 
-    def build(self, pod: Pod, observed: ObservedPod, *, is_terminal: bool = False) -> PodStatus:
+    async def build(self, pod: Pod, observed: ObservedPod, *, is_terminal: bool = False) -> PodStatus:
         return PodStatus(phase=self.phase or ("Succeeded" if is_terminal else "Running"))
 
     def set(self, pod: Pod, status: PodStatus) -> PodStatus:

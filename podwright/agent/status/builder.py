@@ -1,0 +1,110 @@
+"""What the API shows of a pod, built from the pod, what the runtime holds of it, and frozen inputs. Pure.
+
+As generateAPIPodStatus of Kubernetes 1.36 (pkg/kubelet/kubelet_pods.go). The manager then makes sure that the new
+status may follow the one before (`transitions`).
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from podwright.agent.pods.deadlines import DEADLINE_EXCEEDED, DEADLINE_MESSAGE, has_passed_deadline
+from podwright.agent.pods.phases import FAILED, TERMINAL
+from podwright.agent.pods.qos import qos_class
+from podwright.agent.runtime.records import ObservedPod
+from podwright.agent.status.addresses import pod_ips
+from podwright.agent.status.conditions import (
+    DISRUPTION_TARGET,
+    OWN,
+    all_restarting,
+    containers_ready,
+    find,
+    initialized,
+    ready,
+    ready_to_start,
+    scheduled,
+    statuses_by_name,
+)
+from podwright.agent.status.containers import ephemeral_statuses, init_statuses, regular_statuses
+from podwright.agent.status.inputs import Situation, StatusInputs, may_restart_all
+from podwright.agent.status.phase import has_begun, phase_of
+from podwright.agent.status.resources import pod_resources
+from podwright.k8s.objects import HostIP, Pod, PodCondition, PodStatus
+
+
+def build_status(pod: Pod, observed: ObservedPod, inputs: StatusInputs) -> PodStatus:
+    """The status that follows from these. Times of transition and the start time are `transitions.next_status`'s."""
+    situation = Situation.of(pod, observed, inputs)
+    status = _with_phase(situation, _facts(situation))
+    status = replace(status, conditions=_others_conditions(pod, inputs.previous))
+    return replace(status, conditions=(*status.conditions, *_own_conditions(situation, status)))
+
+
+def _facts(situation: Situation) -> PodStatus:
+    """Everything that needs no other part of the status."""
+    pod, inputs = situation.pod, situation.inputs
+    ips = pod_ips(pod, situation.observed, inputs.previous, inputs.node_ips)
+    resources = pod_resources(pod) if inputs.gates.pod_resources else None
+    return PodStatus(
+        container_statuses=regular_statuses(situation),
+        init_container_statuses=init_statuses(situation),
+        ephemeral_container_statuses=ephemeral_statuses(situation),
+        qos_class=inputs.previous.qos_class or qos_class(pod),  # it never changes
+        pod_ip=ips[0].ip if ips else "",
+        pod_ips=ips,
+        host_ip=inputs.node_ips[0] if inputs.node_ips else "",
+        host_ips=tuple(HostIP(ip=ip) for ip in inputs.node_ips),
+        allocated_resources=resources.requests if resources is not None else {},
+        resources=resources,
+        start_time=inputs.previous.start_time,
+        observed_generation=pod.metadata.generation,
+        nominated_node_name=pod.status.nominated_node_name,
+        resource_claim_statuses=pod.status.resource_claim_statuses,
+        extended_resource_claim_status=pod.status.extended_resource_claim_status,
+        node_allocatable_resource_claim_statuses=pod.status.node_allocatable_resource_claim_statuses,
+    )
+
+
+def _with_phase(situation: Situation, status: PodStatus) -> PodStatus:
+    """A pod that has ended has ended for good. Reason and message stay while the phase does."""
+    pod, previous = situation.pod, situation.inputs.previous
+    phase = phase_of(
+        pod,
+        statuses_by_name(status),
+        is_terminal=situation.inputs.is_terminal,
+        has_begun=has_begun(pod, situation.observed),
+    )
+    phase = next((known for known in (pod.status.phase, previous.phase) if known in TERMINAL), phase)
+    now_ns = int(situation.inputs.now.timestamp()) * 10**9
+    if phase not in TERMINAL and has_passed_deadline(pod, previous, now_ns):
+        return replace(status, phase=FAILED, reason=DEADLINE_EXCEEDED, message=DEADLINE_MESSAGE)
+    if phase != previous.phase:
+        return replace(status, phase=phase)
+    reason, message = previous.reason or pod.status.reason, previous.message or pod.status.message
+    return replace(status, phase=phase, reason=reason, message=message)
+
+
+def _others_conditions(pod: Pod, previous: PodStatus) -> tuple[PodCondition, ...]:
+    """What others have written, and why the agent itself ends the pod if it does: that happens once."""
+    disruption = find(previous.conditions, DISRUPTION_TARGET)
+    kept = [each for each in pod.status.conditions if each.type not in OWN]
+    if disruption is None:
+        return tuple(kept)
+    return (*(each for each in kept if each.type != DISRUPTION_TARGET), disruption)
+
+
+def _own_conditions(situation: Situation, status: PodStatus) -> list[PodCondition]:
+    """In the kubelet's order. `status` holds the conditions of others."""
+    pod, previous = situation.pod, situation.inputs.previous
+    containers = containers_ready(pod, status)
+    conditions = [
+        initialized(pod, status, previous),
+        ready(pod, status, containers),
+        containers,
+        scheduled(pod),
+    ]
+    if situation.inputs.gates.ready_to_start:
+        conditions.insert(0, ready_to_start(pod, situation.observed))
+    if may_restart_all(pod):
+        conditions.append(all_restarting(situation, status.phase))
+    return conditions

@@ -1,0 +1,111 @@
+"""What a status is built from, beside the pod and what the runtime holds: frozen values and lookups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from podwright.agent.pods.actions import FindingOf
+from podwright.agent.pods.restarts import RESTART_ALL, rule_for, wants_all_restarted
+from podwright.agent.runtime.records import ObservedPod
+from podwright.k8s.objects import Container, ContainerStatus, Pod, PodStatus
+
+ALL_CONTAINERS_RESTARTING = "AllContainersRestarting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartFailure:
+    """Why the last try to start a container failed, as ContainerStateWaiting shows it."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusGates:
+    """The feature gates that change a status, with their defaults in Kubernetes 1.36."""
+
+    stop_signals: bool = False
+    ready_to_start: bool = True
+    pod_resources: bool = True
+
+    @classmethod
+    def of(cls, states: Mapping[str, bool]) -> StatusGates:
+        """The gates out of every gate's state (`config.gates.enabled`)."""
+        return cls(
+            stop_signals=states["ContainerStopSignals"],
+            ready_to_start=states["PodReadyToStartContainersCondition"],
+            pod_resources=states["InPlacePodLevelResourcesVerticalScaling"],
+        )
+
+
+def _nothing_found(*_: object) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusInputs:
+    """See the module's text."""
+
+    previous: PodStatus  # the newest status of this agent, else what the API has
+    now: datetime
+    runtime_name: str = "containerd"  # the scheme of container IDs
+    node_ips: tuple[str, ...] = ()  # the node's addresses, at most one of a family, the primary one first
+    failures: Mapping[str, StartFailure] = field(default_factory=dict)  # by container
+    finding_of: FindingOf = _nothing_found
+    messages: Mapping[str, str] = field(default_factory=dict)  # termination messages by the runtime's container id
+    is_terminal: bool = False  # no container runs, or ever will
+    recursive_read_only: bool = False  # whether the pod's runtime handler can mount so
+    gates: StatusGates = field(default_factory=StatusGates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """A pod, what the runtime holds of it, and the rest."""
+
+    pod: Pod
+    observed: ObservedPod
+    inputs: StatusInputs
+    restarts_all: bool  # a container's exit has all containers removed and started again
+
+    @classmethod
+    def of(cls, pod: Pod, observed: ObservedPod, inputs: StatusInputs) -> Situation:
+        """The situation in which `build_status` builds."""
+        restarts_all = _restarts_all(pod, observed, inputs.previous)
+        return cls(pod=pod, observed=observed, inputs=inputs, restarts_all=restarts_all)
+
+
+def may_restart_all(pod: Pod) -> bool:
+    """Whether a container has a rule that restarts all of them."""
+    return any(
+        rule.action == RESTART_ALL for container in _rule_holders(pod) for rule in container.restart_policy_rules
+    )
+
+
+def _rule_holders(pod: Pod) -> tuple[Container, ...]:
+    return (*pod.spec.init_containers, *pod.spec.containers)
+
+
+def _restarts_all(pod: Pod, observed: ObservedPod, previous: PodStatus) -> bool:
+    """From the exit that asks for it until every container has been removed: ShouldAllContainersRestart.
+
+    It is over as well when every container is there and none asks: an agent that was killed meanwhile has not shown
+    the end of it.
+    """
+    if not may_restart_all(pod):
+        return False
+    if wants_all_restarted(pod, observed):
+        return True
+    if any(each.type == ALL_CONTAINERS_RESTARTING and each.status == "True" for each in previous.conditions):
+        return any(observed.newest(container.name) is None for container in pod.spec.containers)
+    shown = {status.name: status for status in (*previous.init_container_statuses, *previous.container_statuses)}
+    return any(_asks_for_all(container, shown.get) for container in _rule_holders(pod))
+
+
+def _asks_for_all(container: Container, shown: Callable[[str], ContainerStatus | None]) -> bool:
+    status = shown(container.name)
+    if status is None or status.state.terminated is None:
+        return False
+    rule = rule_for(container, status.state.terminated.exit_code)
+    return rule is not None and rule.action == RESTART_ALL
