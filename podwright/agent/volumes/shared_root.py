@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from podwright.linux import libc, mount
+from podwright.linux import detached, libc, mount
 
 
 def make_shared(root: str) -> bool:
@@ -20,3 +20,14 @@ def make_shared(root: str) -> bool:
         mount.bind(path, path, recursive=True)
     libc.mount("none", path, None, mount.MS_REC | mount.MS_SHARED, None)
     return True
+
+
+def undo_shared(root: str) -> None:
+    """Unmount `root` from itself, for an agent that leaves nothing behind. Raises OSError. Blocking.
+
+    What is mounted below would become invisible, and must be gone.
+    """
+    path = os.path.realpath(root)
+    around = mount.enclosing_mount(mount.read_mounts(), path)
+    if around is not None and around.target == path:
+        detached.detach(path)

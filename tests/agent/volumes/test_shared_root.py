@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.agent.volumes.shared_root import make_shared
+from podwright.agent.volumes.shared_root import make_shared, undo_shared
 from podwright.linux.mount import MountPoint, read_mounts
 
 pytestmark = pytest.mark.root
@@ -44,3 +44,15 @@ def test_a_root_on_a_shared_mount_stays_as_it_is(root: Path) -> None:
     (root / "inner").mkdir()
     assert not make_shared(str(root / "inner"))
     assert at(root / "inner") == []
+
+
+def test_it_can_be_undone(root: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", root], check=True)
+    subprocess.run(["mount", "--make-private", root], check=True)
+    (root / "inner").mkdir()
+    (root / "inner/kept").write_text("x")
+    make_shared(str(root / "inner"))
+    undo_shared(str(root / "inner"))
+    undo_shared(str(root / "inner"))
+    assert at(root / "inner") == []
+    assert (root / "inner/kept").read_text() == "x"
