@@ -1,4 +1,4 @@
-"""Blocking work of volumes, each piece in a thread of its own.
+"""Blocking work of volumes, in threads of its own.
 
 A file system that does not answer (a hostPath on a dead network file system) holds its thread forever, and nothing
 can end it. So the threads are not those of `asyncio.to_thread`, which others need, and the process does not wait for
@@ -12,11 +12,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 Result = TypeVar("Result")
 
 THREADS_MAX = 32
+IDLE_S = 30.0
 
 
 class Work(Protocol):
@@ -64,13 +66,21 @@ class Threads:
 
 
 class _DaemonThreads(Executor):
-    """A thread for each call, which does not keep the process alive."""
+    """As many threads as there are calls at a time. One that was idle for IDLE_S ends.
+
+    Threads are used again since to start one holds the event loop for up to a millisecond. A ThreadPoolExecutor would
+    keep the process alive while one of its threads hangs.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._idle = threading.Semaphore(0)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """See Executor."""
         future: Future[Any] = Future()
 
-        def work() -> None:
+        def call() -> None:
             if not future.set_running_or_notify_cancel():
                 return
             try:
@@ -80,5 +90,19 @@ class _DaemonThreads(Executor):
             else:
                 future.set_result(result)
 
-        threading.Thread(target=work, name="volumes", daemon=True).start()
+        self._calls.put(call)
+        if not self._idle.acquire(blocking=False):
+            threading.Thread(target=self._work, name="volumes", daemon=True).start()
         return future
+
+    def _work(self) -> None:
+        while True:
+            try:
+                call = self._calls.get(timeout=IDLE_S)
+            except Empty:
+                if self._idle.acquire(blocking=False):
+                    return
+                continue  # a call counts on this thread
+            call()
+            del call  # with what it holds
+            self._idle.release()
