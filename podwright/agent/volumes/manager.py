@@ -179,7 +179,8 @@ def _problem(volumes: PodVolumes, problem: str) -> str:
 
 
 def _recover(root: str) -> set[str]:
-    os.makedirs(places.pods_directory(root), mode=ROOT_MODE, exist_ok=True)
+    for path in (root, places.pods_directory(root)):
+        os.makedirs(path, mode=ROOT_MODE, exist_ok=True)
     make_shared(root)
     return {uid for uid in _pods_on_disk(root) if has_volumes(places.pod_directory(root, uid))}
 

@@ -26,7 +26,7 @@ from podwright.agent.volumes.plans import (
 from podwright.errors import FailedPrecondition
 from podwright.linux import libc
 
-POD_MODE, MARKER_DIRECTORY_MODE, MARKER_MODE, MOUNT_POINT_MODE = 0o750, 0o750, 0o640, 0o755
+POD_MODE, MARKER_DIRECTORY_MODE, MARKER_MODE, MOUNT_POINT_MODE = 0o750, 0o750, 0o644, 0o755
 
 
 def set_up(plan: Plan, now_ns: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from podwright.agent.clock import Clock, SystemClock
@@ -104,9 +104,10 @@ class InlineWork:
         pass
 
 
-def config_map(name: str, *, immutable: bool = False, **data: str) -> ConfigMap:
+def config_map(name: str, data: Mapping[str, str] | None = None, *, immutable: bool = False, **more: str) -> ConfigMap:
     """A ConfigMap with these keys."""
-    return ConfigMap(metadata=ObjectMeta(name=name, namespace="default"), data=data, immutable=immutable)
+    metadata = ObjectMeta(name=name, namespace="default")
+    return ConfigMap(metadata=metadata, data={**(data or {}), **more}, immutable=immutable)
 
 
 def secret(name: str, *, immutable: bool = False, **data: bytes) -> Secret:

@@ -13,6 +13,7 @@ import pytest
 
 from podwright.agent.volumes.manager import VolumeManager
 from podwright.agent.volumes.references import Reference
+from podwright.agent.workers.ports import Volumes
 from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unimplemented
 from podwright.k8s.objects import (
     ConfigMapVolumeSource,
@@ -47,6 +48,7 @@ class Bench:
         self.work = InlineWork()
         clock = VirtualClock()
         self.manager = VolumeManager(ports(self.objects, self.events, clock), str(root), self.work)
+        self.port: Volumes = self.manager  # a pod's worker sees it so
 
     def file(self, name: str, volume: str = "settings", plugin: str = "configmap") -> Path:
         return self.root / f"pods/{UID}/volumes/kubernetes.io~{plugin}/{volume}/{name}"
@@ -261,7 +263,7 @@ def test_files_that_cannot_be_are_a_failure_like_any(tmp_path: Path, content: di
         with pytest.raises(DeadlineExceeded, match=r"settings: (invalid path|a cannot be a file)"):
             await bench.manager.wait_mounted(pod_with(SETTINGS))
 
-    run(tmp_path, test, config_map("cm", **content))
+    run(tmp_path, test, config_map("cm", content))
 
 
 def test_a_path_with_a_nul_is_a_failure_like_any(tmp_path: Path) -> None:

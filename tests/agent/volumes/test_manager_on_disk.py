@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from podwright.agent.volumes import host_paths, keeper
+from podwright.agent.volumes import host_paths
 from podwright.agent.volumes.manager import VolumeManager
 from podwright.agent.volumes.plans import Plan
+from podwright.agent.volumes.setup import set_up
 from podwright.k8s.objects import HostPathVolumeSource, Volume
 from podwright.linux.mount import read_mounts
 from tests.agent.fakes.events import RecordedEvents
@@ -121,14 +122,13 @@ async def test_release_waits_for_what_is_being_set_up(
     root: Path, new_manager: NewManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, began = threading.Event(), threading.Event()
-    real = keeper.set_up
 
     def slow(plan: Plan, now_ns: int) -> None:
         began.set()
         assert go_on.wait(30)
-        real(plan, now_ns)
+        set_up(plan, now_ns)
 
-    monkeypatch.setattr(keeper, "set_up", slow)
+    monkeypatch.setattr("podwright.agent.volumes.keeper.set_up", slow)
     manager = new_manager()
     manager.set_pod(the_pod())
     await asyncio.to_thread(began.wait, 30)

@@ -51,7 +51,7 @@ def the_pod() -> Pod:
 def objects(version: str) -> MemoryObjects:
     """What the pod's volumes are made of. The second version has one key more, and one less."""
     extra = {"new": "x"} if version == "2" else {"old": "x"}
-    return MemoryObjects(config_map("settings", version=version, **extra), secret("keys", version=version.encode()))
+    return MemoryObjects(config_map("settings", extra, version=version), secret("keys", version=version.encode()))
 
 
 async def set_up(manager: VolumeManager, getter: MemoryObjects) -> None:
