@@ -188,10 +188,10 @@ def parse_mountinfo(text: str) -> list[MountPoint]:
     return mounts
 
 
-def read_mounts() -> list[MountPoint]:
-    """The mounts of this process."""
+def read_mounts(*, containing: str = "") -> list[MountPoint]:
+    """The mounts of this process, or those whose line contains a text: to parse them all takes milliseconds."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        return parse_mountinfo(file.read())
+        return parse_mountinfo("".join(line for line in file if containing in line))
 
 
 def enclosing_mount(mounts: list[MountPoint], path: str) -> MountPoint | None:

@@ -11,9 +11,14 @@ from collections.abc import Iterator
 from podwright.linux import libc
 
 SYS_OPENAT2 = 437
+RESOLVE_NO_XDEV = 0x01
 RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_NO_SYMLINKS = 0x04
+RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
 CONFINED = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
+INSIDE = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS
+SAME_TREE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV
 LINKS_LIMIT = 40  # as many as the kernel follows in one path (path_resolution(7))
 DEPTH_LIMIT = 256  # of directories that are made because a path says so
 
@@ -23,7 +28,24 @@ def open_in_root(root_fd: int, path: str, flags: int, mode: int = 0) -> int:
 
     Symbolic links, absolute ones and `..` included, stay inside the root; magic links are refused.
     """
-    how = struct.pack("QQQ", flags | os.O_CLOEXEC, mode, CONFINED)
+    return _open(root_fd, path, flags, mode, CONFINED)
+
+
+def open_inside(root_fd: int, path: str, flags: int) -> int:
+    """A descriptor for `path` below `root_fd`. Raises OSError: EXDEV when a link or `..` leads out of the root."""
+    return _open(root_fd, path, flags, 0, INSIDE)
+
+
+def open_directory_here(parent_fd: int, name: str) -> int:
+    """A descriptor of the directory `name` in `parent_fd`, for reading.
+
+    Raises OSError: ELOOP for a symbolic link, EXDEV when something is mounted on it.
+    """
+    return _open(parent_fd, name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, 0, SAME_TREE)
+
+
+def _open(root_fd: int, path: str, flags: int, mode: int, resolve: int) -> int:
+    how = struct.pack("QQQ", flags | os.O_CLOEXEC, mode, resolve)
     return libc.check(libc.syscall(SYS_OPENAT2, root_fd, os.fsencode(path), how, len(how)), path)
 
 

@@ -1,0 +1,1 @@
+"""The volumes of pods: plug-ins plan them, `manager` keeps them as the pods want them, `teardown` removes them."""

@@ -1,0 +1,53 @@
+"""What a hostPath must be, and making what is missing.
+
+Blocking: a network file system that does not answer can hold a caller forever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Mapping
+
+from podwright.agent.volumes.plans import HostPathPlan
+from podwright.errors import FailedPrecondition
+
+DIRECTORY_MODE, FILE_MODE = 0o755, 0o644
+_Check = tuple[Callable[[int], bool], str]
+_DIRECTORY: _Check = (stat.S_ISDIR, "a directory")
+_FILE: _Check = (stat.S_ISREG, "a file")
+# None: no check.
+TYPES: Mapping[str, _Check | None] = {
+    "": None,
+    "DirectoryOrCreate": _DIRECTORY,
+    "Directory": _DIRECTORY,
+    "FileOrCreate": _FILE,
+    "File": _FILE,
+    "Socket": (stat.S_ISSOCK, "a socket file"),
+    "CharDevice": (stat.S_ISCHR, "a character device"),
+    "BlockDevice": (stat.S_ISBLK, "a block device"),
+}
+
+
+def check_host_path(plan: HostPathPlan) -> None:
+    """Make what its type lets be made, and check it. Raises FailedPrecondition and OSError.
+
+    The directory above a file is not made, as with the kubelet.
+    """
+    check = TYPES[plan.type]
+    if check is None:
+        return
+    if plan.type == "DirectoryOrCreate":
+        with contextlib.suppress(FileExistsError):
+            os.makedirs(plan.path, mode=DIRECTORY_MODE)
+    elif plan.type == "FileOrCreate":
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(plan.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE))
+    is_right, wanted = check
+    try:
+        mode = os.stat(plan.path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = 0
+    if not is_right(mode):
+        raise FailedPrecondition(f"hostPath type check failed: {plan.path} is not {wanted}")

@@ -1,0 +1,87 @@
+"""Setting up volumes, a task for each: at once when one is due, again with growing pauses after a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from functools import partial
+
+from podwright.agent.volumes import places
+from podwright.agent.volumes.messages import set_up_failed
+from podwright.agent.volumes.plans import FilesPlan
+from podwright.agent.volumes.plugins.protocol import Request
+from podwright.agent.volumes.ports import VolumePorts
+from podwright.agent.volumes.remover import Remover
+from podwright.agent.volumes.setup import is_there, set_up
+from podwright.agent.volumes.state import PodVolumes, VolumeState
+from podwright.agent.volumes.threads import Work
+from podwright.errors import PodwrightError
+from podwright.tasks import Tasks
+
+
+class Keeper:
+    """Keeps volumes what their plug-ins say. `root` is the agent's root directory."""
+
+    def __init__(self, ports: VolumePorts, root: str, work: Work, remover: Remover) -> None:
+        self._ports = ports
+        self._root = root
+        self._work = work
+        self._remover = remover
+        self._tasks = Tasks()
+
+    def look_at(self, volumes: PodVolumes, state: VolumeState, *, hurry: bool) -> None:
+        """Have a volume looked at. `hurry`: there is news, so that a pause after a failure ends."""
+        state.due = True
+        if hurry:
+            state.hurry.set()
+        if state.task is None:
+            name = f"volume {state.volume.name} of pod {volumes.pod.metadata.name}"
+            state.task = self._tasks.start(self._keep(volumes, state), name=name)
+
+    async def stop(self, volumes: PodVolumes) -> None:
+        """Look at the pod's volumes no more. A thread that sets one up may still run: see Work.settled."""
+        volumes.is_over = True
+        tasks = [state.task for state in volumes.states.values() if state.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await volumes.notify()
+
+    async def close(self) -> None:
+        """Look at no volume any more; what is mounted stays."""
+        await self._tasks.close()
+
+    async def _keep(self, volumes: PodVolumes, state: VolumeState) -> None:
+        """Set the volume up until nothing is due."""
+        try:
+            while state.due:
+                state.due = False
+                state.hurry.clear()
+                try:
+                    await self._set_up(volumes, state)
+                except (PodwrightError, OSError, ValueError) as failure:  # ValueError: a NUL in a path
+                    message = set_up_failed(state.volume.name, str(failure))
+                    self._ports.events.pod(volumes.pod, "Warning", "FailedMount", message)
+                    await _pause(state, state.failed(str(failure)))
+                else:
+                    await volumes.notify()
+        finally:
+            state.task = None
+
+    async def _set_up(self, volumes: PodVolumes, state: VolumeState) -> None:
+        uid = volumes.pod.metadata.uid
+        directory = places.pod_directory(self._root, uid)
+        plan = await state.plugin.plan(Request(pod=volumes.pod, volume=state.volume, directory=directory))
+        files = plan if isinstance(plan, FilesPlan) else None
+        digest = files.digest() if files is not None else b""
+        if state.mounted is None or digest != state.digest or not is_there(plan):
+            await self._remover.finished(uid)
+            await self._work.run(uid, partial(set_up, plan, self._ports.clock.now_ns()))
+        state.succeeded(plan.mounted, digest, is_final=files is not None and files.is_final)
+
+
+async def _pause(state: VolumeState, pause_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(pause_s):
+            await state.hurry.wait()

@@ -1,0 +1,193 @@
+"""The volume manager: sees to it that the volumes of each pod are what the pod and its objects say.
+
+Nothing is polled. A new pod, a changed one and a changed object make the volumes that they concern due; a task per
+volume sets it up, and tries again after a failure with pauses that grow. Who needs the volumes waits for that.
+
+    set_pod, objects_changed -> due -> plugin.plan -> setup (a thread) -> mounted -> wait_mounted returns
+                                 ^                        | failure: event FailedMount, pause
+                                 +------------------------+
+    release, retain -> tasks end -> teardown (a thread) -> nothing is left
+
+What a restarted agent finds on disk counts as present but not as mounted: it is verified when its pod is set, which
+changes nothing that is as it should be, and removed when `retain` does not name its pod.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Collection, Mapping
+from functools import partial
+
+from podwright.agent.volumes import places
+from podwright.agent.volumes.keeper import Keeper
+from podwright.agent.volumes.messages import not_mounted
+from podwright.agent.volumes.plans import MountedVolume
+from podwright.agent.volumes.plugins.registry import Plugins
+from podwright.agent.volumes.ports import VolumePorts
+from podwright.agent.volumes.references import Reference, references_of
+from podwright.agent.volumes.remover import Remover
+from podwright.agent.volumes.shared_root import make_shared
+from podwright.agent.volumes.state import PodVolumes, VolumeState
+from podwright.agent.volumes.subpaths import bind_subpath
+from podwright.agent.volumes.teardown import has_volumes, remove_pod, remove_volumes
+from podwright.agent.volumes.threads import Threads, Work
+from podwright.agent.volumes.used import used_volumes
+from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unimplemented
+from podwright.k8s.objects import Pod
+
+log = logging.getLogger(__name__)
+
+# The kubelet's own limit: an odd number, so that it is recognised in logs.
+WAIT_LIMIT_S = 123.0
+ORPHAN_LIMIT_S = 10.0  # `retain` is called again soon
+ROOT_MODE = 0o750
+
+
+class VolumeManager:
+    """See `workers.ports.Volumes`."""
+
+    def __init__(self, ports: VolumePorts, root: str, work: Work | None = None) -> None:
+        """`root` is the agent's root directory. `work` runs what blocks; by default threads do."""
+        self._root = os.path.realpath(root)
+        self._work = work or Threads()
+        self._plugins = Plugins(ports)
+        self._remover = Remover(self._root, self._work)
+        self._keeper = Keeper(ports, self._root, self._work, self._remover)
+        self._pods: dict[str, PodVolumes] = {}
+        self._on_disk: set[str] = set()  # pods that have, or may have, something on disk
+
+    async def recover(self) -> None:
+        """Make the root directory ready, and find the pods that have volumes on disk. Raises OSError."""
+        self._on_disk |= await self._work.run("", partial(_recover, self._root))
+
+    async def close(self) -> None:
+        """Stop working on volumes; those that are mounted stay mounted."""
+        await self._keeper.close()
+
+    def set_pod(self, pod: Pod) -> None:
+        """Have the volumes of this version of the pod, and keep them so until it is released."""
+        uid = pod.metadata.uid
+        volumes = self._pods.setdefault(uid, PodVolumes(pod))
+        is_new = volumes.pod is not pod
+        volumes.pod = pod
+        volumes.refused = {}
+        for volume in used_volumes(pod):
+            try:
+                fresh = VolumeState(volume=volume, plugin=self._plugins.of(volume))
+            except Unimplemented as failure:
+                volumes.refused[volume.name] = str(failure)
+                continue
+            state = volumes.states.setdefault(volume.name, fresh)
+            if state.may_change:
+                self._on_disk.add(uid)
+                self._keeper.look_at(volumes, state, hurry=is_new)
+
+    def objects_changed(self, changed: Collection[Reference]) -> None:
+        """ConfigMaps and Secrets have appeared, changed or gone: bring the volumes up to date that use them."""
+        for volumes in self._pods.values():
+            namespace = volumes.pod.metadata.namespace
+            for state in volumes.states.values():
+                if state.may_change and not references_of(state.volume, namespace).isdisjoint(changed):
+                    self._keeper.look_at(volumes, state, hurry=True)
+
+    async def wait_mounted(self, pod: Pod) -> None:
+        """Set the pod, and wait until its containers' volumes are there.
+
+        Raises DeadlineExceeded, which names those that are missing and why, after WAIT_LIMIT_S; Unimplemented at once
+        for a kind of volume that this agent cannot do; FailedPrecondition when the pod is released meanwhile.
+        """
+        self.set_pod(pod)
+        volumes = self._pods[pod.metadata.uid]
+        if volumes.refused:
+            raise Unimplemented(_problem(volumes, "no volume plugin matched"))
+        try:
+            async with asyncio.timeout(WAIT_LIMIT_S):
+                await volumes.until(lambda: volumes.is_over or not volumes.missing())
+        except TimeoutError:
+            raise DeadlineExceeded(_problem(volumes, "context deadline exceeded")) from None
+        if volumes.is_over:
+            raise FailedPrecondition(f"the volumes of pod {pod.metadata.name} are being removed", hint="the pod ends")
+
+    def mounted(self, uid: str) -> Mapping[str, MountedVolume]:
+        """The volumes of a pod that are there, by name."""
+        volumes = self._pods.get(uid)
+        return volumes.mounted if volumes is not None else {}
+
+    def has_volumes(self, uid: str) -> bool:
+        """Whether a pod has volumes, or may have some on disk."""
+        return uid in self._on_disk
+
+    async def bind_subpath(self, pod: Pod, volume: str, subpath: str, *, container: str, index: int) -> str:
+        """Bind a subPath for the container's volume mount number `index`; the path to mount in its place.
+
+        Raises InvalidArgument for an absolute path or one with `..`, and FailedPrecondition without details, which
+        could tell a pod about this machine's files. The log has them.
+        """
+        uid = pod.metadata.uid
+        mounted = self.mounted(uid).get(volume)
+        if mounted is None or mounted.image:
+            message = f'cannot find volume "{volume}" to mount into container "{container}"'
+            raise FailedPrecondition(message, hint="wait until the pod's volumes are mounted")
+        target = places.subpath_target(places.pod_directory(self._root, uid), volume, container, index)
+        try:
+            await self._work.run(uid, partial(bind_subpath, mounted.path, subpath, target))
+        except OSError as failure:
+            log.warning(
+                "a subPath cannot be used: pod=%s volume=%s subpath=%r error=%s", uid, volume, subpath, failure
+            )
+            message = f'failed to prepare subPath for volumeMount "{volume}" of container "{container}"'
+            raise FailedPrecondition(message, hint="the agent's log has the reason") from failure
+        return target
+
+    async def release(self, pod: Pod) -> None:
+        """Unmount and remove the pod's volumes; its other files stay until `retain` removes its directory.
+
+        Returns when nothing is left. Raises DeadlineExceeded, which says what is left, after WAIT_LIMIT_S.
+        """
+        uid = pod.metadata.uid
+        if (volumes := self._pods.pop(uid, None)) is not None:
+            await self._keeper.stop(volumes)
+        await self._remover.remove(uid, remove_volumes, WAIT_LIMIT_S)
+        self._on_disk.discard(uid)
+
+    async def retain(self, uids: Collection[str]) -> None:
+        """Remove the directories and volumes of all pods but these, and those that are set.
+
+        To be called once every source of pods has been read, and again as pods go. A pod whose volumes cannot be
+        removed in ORPHAN_LIMIT_S is named in the log, and stays for the next call. Raises OSError when the directory
+        of all pods cannot be read.
+        """
+        found = await self._work.run("", partial(_pods_on_disk, self._root))
+        gone = [uid for uid in found if uid not in uids]
+        await asyncio.gather(*(self._remove_orphan(uid) for uid in gone))
+
+    async def _remove_orphan(self, uid: str) -> None:
+        if uid in self._pods or self._remover.is_removing(uid):
+            return
+        try:
+            await self._remover.remove(uid, remove_pod, ORPHAN_LIMIT_S)
+        except PodwrightError as failure:
+            log.warning("the directory of a pod that is gone stays: uid=%s error=%s", uid, failure)
+        else:
+            self._on_disk.discard(uid)
+
+
+def _problem(volumes: PodVolumes, problem: str) -> str:
+    return not_mounted(volumes.missing(), volumes.refused, volumes.why(), problem)
+
+
+def _recover(root: str) -> set[str]:
+    for path in (root, places.pods_directory(root)):
+        os.makedirs(path, mode=ROOT_MODE, exist_ok=True)
+    make_shared(root)
+    return {uid for uid in _pods_on_disk(root) if has_volumes(places.pod_directory(root, uid))}
+
+
+def _pods_on_disk(root: str) -> list[str]:
+    try:
+        with os.scandir(places.pods_directory(root)) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []

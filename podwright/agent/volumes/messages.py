@@ -1,0 +1,25 @@
+"""What a person reads when volumes are missing. Pure. The wording is the kubelet's, with the reasons added."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+
+def set_up_failed(volume: str, problem: str) -> str:
+    """The message of a FailedMount event."""
+    return f'MountVolume.SetUp failed for volume "{volume}" : {problem}'
+
+
+def not_mounted(missing: Sequence[str], refused: Collection[str], why: Mapping[str, str], problem: str) -> str:
+    """Why a pod cannot start: the volumes that are missing, those of kinds that cannot be done, and the reasons."""
+    text = (
+        f"Unable to attach or mount volumes: unmounted volumes={_listed(missing)}, unattached volumes=[], "
+        f"failed to process volumes={_listed(sorted(refused))}: {problem}"
+    )
+    reasons = "; ".join(f"{name}: {why.get(name, 'it is still being set up')}" for name in missing)
+    return f"{text}: {reasons}" if reasons else text
+
+
+def _listed(names: Sequence[str]) -> str:
+    """As Go prints a list of strings."""
+    return f"[{' '.join(names)}]"

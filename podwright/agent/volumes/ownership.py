@@ -1,0 +1,95 @@
+"""The pod's fsGroup on the files of a volume: the group, and the modes that let it in.
+
+The rules are the kubelet's (pkg/volume/volume_linux.go). No link is followed, since a container may be putting links
+in the place of files meanwhile. Blocking: a volume may hold millions of files.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+
+from podwright.agent.volumes import trees
+
+READ_WRITE, READ_ONLY, PASS_THROUGH = 0o660, 0o440, 0o110
+ON_ROOT_MISMATCH = "OnRootMismatch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupChange:
+    """The group that a volume is to have. `policy` is the pod's fsGroupChangePolicy; empty means Always."""
+
+    group: int
+    read_only: bool = False
+    policy: str = ""
+
+
+def wanted_mode(mode: int, *, is_directory: bool, read_only: bool) -> int:
+    """The permission bits that let the group in: a directory hands its group on to what is made in it."""
+    bits = READ_ONLY if read_only else READ_WRITE
+    if is_directory:
+        bits |= PASS_THROUGH | stat.S_ISGID
+    return stat.S_IMODE(mode) | bits
+
+
+def fits(root: os.stat_result, change: GroupChange) -> bool:
+    """Whether the volume's root directory has the group and the modes already."""
+    is_directory = stat.S_ISDIR(root.st_mode)
+    wanted = wanted_mode(root.st_mode, is_directory=True, read_only=change.read_only)
+    return is_directory and root.st_gid == change.group and wanted == stat.S_IMODE(root.st_mode)
+
+
+def change_group(path: str, change: GroupChange) -> int:
+    """Give the volume at `path` to the group; how many files were looked at. Raises OSError.
+
+    With the policy OnRootMismatch nothing is done when the root fits. The root comes last, so that it fits only when
+    everything below does.
+    """
+    root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if change.policy == ON_ROOT_MISMATCH and fits(os.fstat(root), change):
+            return 0
+        count = 1
+        for parent, name in trees.walk(root):
+            _give(parent, name, change)
+            count += 1
+        _give(root, ".", change)
+        return count
+    finally:
+        os.close(root)
+
+
+def set_owner(parent: int, name: str, *, group: int | None, mode: int) -> None:
+    """Set the group and exactly that mode of what `name` in the directory `parent` is, no link. Raises OSError."""
+    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        if group is not None:
+            os.chown(_path_of(fd), -1, group)
+        os.chmod(_path_of(fd), mode)
+    finally:
+        os.close(fd)
+
+
+def _give(parent: int, name: str, change: GroupChange) -> None:
+    try:
+        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    except FileNotFoundError:  # it went meanwhile
+        return
+    try:
+        found = os.fstat(fd)
+        if stat.S_ISLNK(found.st_mode):
+            os.chown(name, -1, change.group, dir_fd=parent, follow_symlinks=False)
+            return
+        mode = wanted_mode(found.st_mode, is_directory=stat.S_ISDIR(found.st_mode), read_only=change.read_only)
+        if found.st_gid != change.group:
+            os.chown(_path_of(fd), -1, change.group)
+        if mode != stat.S_IMODE(found.st_mode) or found.st_gid != change.group:  # chown clears bits
+            os.chmod(_path_of(fd), mode)
+    finally:
+        os.close(fd)
+
+
+def _path_of(fd: int) -> str:
+    """A path that leads to exactly what was opened; there is no fchmod for O_PATH descriptors."""
+    return f"/proc/self/fd/{fd}"

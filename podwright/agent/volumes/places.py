@@ -1,0 +1,63 @@
+"""Where the volumes of a pod are on disk. The layout is the kubelet's, since CSI drivers and other tools know it.
+
+<root>/pods/<UID>/volumes/kubernetes.io~empty-dir/<volume>
+<root>/pods/<UID>/plugins/kubernetes.io~empty-dir/<volume>/ready           (wrapped_<volume> for files)
+<root>/pods/<UID>/volume-subpaths/<volume>/<container>/<index>
+"""
+
+from __future__ import annotations
+
+from podwright.errors import InvalidArgument
+
+EMPTY_DIR = "kubernetes.io/empty-dir"
+CONFIG_MAP = "kubernetes.io/configmap"
+SECRET = "kubernetes.io/secret"  # noqa: S105 # a plug-in's name
+DOWNWARD_API = "kubernetes.io/downward-api"
+PROJECTED = "kubernetes.io/projected"
+HOST_PATH = "kubernetes.io/host-path"
+IMAGE = "kubernetes.io/image"
+
+VOLUMES, PLUGINS, SUBPATHS, DEVICES = "volumes", "plugins", "volume-subpaths", "volumeDevices"
+READY = "ready"
+NAME_MAX = 255
+
+
+def pods_directory(root: str) -> str:
+    """Where the directories of all pods are."""
+    return f"{root}/pods"
+
+
+def pod_directory(root: str, uid: str) -> str:
+    """The directory of one pod. Raises InvalidArgument for a UID that is no file name."""
+    return f"{pods_directory(root)}/{file_name(uid)}"
+
+
+def volume_directory(pod: str, plugin: str, volume: str) -> str:
+    """The directory of a volume in the pod's directory. Raises InvalidArgument for a name that is no file name."""
+    return f"{pod}/{VOLUMES}/{escaped(plugin)}/{file_name(volume)}"
+
+
+def ready_directory(pod: str, volume: str, *, is_wrapped: bool) -> str:
+    """Where the marker of a volume that is ready stands. Raises InvalidArgument.
+
+    Volumes of files lie in an emptyDir of the agent's own, whose name is that of the volume with a prefix.
+    """
+    name = f"wrapped_{volume}" if is_wrapped else volume
+    return f"{pod}/{PLUGINS}/{escaped(EMPTY_DIR)}/{file_name(name)}"
+
+
+def subpath_target(pod: str, volume: str, container: str, index: int) -> str:
+    """Where a subPath of the container's volume mount number `index` is bound. Raises InvalidArgument."""
+    return f"{pod}/{SUBPATHS}/{file_name(volume)}/{file_name(container)}/{index}"
+
+
+def escaped(plugin: str) -> str:
+    """A plug-in's name as the name of a directory."""
+    return plugin.replace("/", "~")
+
+
+def file_name(text: str) -> str:
+    """`text`, when it can be the name of one file. Raises InvalidArgument."""
+    if not text or text in (".", "..") or "/" in text or "\0" in text or len(text.encode()) > NAME_MAX:
+        raise InvalidArgument(f"{text!r} cannot be a part of a path", hint="names of volumes are DNS labels")
+    return text

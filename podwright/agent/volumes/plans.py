@@ -1,0 +1,124 @@
+"""What a volume is to become on this machine. Pure data: plug-ins make plans, `setup` carries them out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+DIRECTORY_MODE = 0o777
+# The kernel's own mode of a new tmpfs, which the kubelet leaves as it is.
+MEMORY_MODE = 0o1777
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountedVolume:
+    """What the mounts of containers are made of.
+
+    `path` is on this machine, and empty for a volume whose content is the image `image`. `read_only` is what the
+    volume demands of every mount. `selinux_relabel` is set for volumes that belong to the pod alone. `gid` is the
+    group that a persistent volume demands of the pod's processes.
+    """
+
+    path: str
+    read_only: bool = False
+    selinux_relabel: bool = False
+    image: str = ""
+    gid: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """A tmpfs of `size_bytes` at most; 0 leaves the limit to the kernel (half of the memory)."""
+
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HugePages:
+    """A hugetlbfs with pages of `page_bytes`."""
+
+    page_bytes: int
+
+
+Medium = Memory | HugePages | None  # None: the disk that the agent's root is on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmptyDirPlan:
+    """An empty directory. `ready` is the directory of its marker, `group` the pod's fsGroup."""
+
+    path: str
+    ready: str
+    medium: Medium = None
+    group: int | None = None
+
+    @property
+    def mounted(self) -> MountedVolume:
+        """What containers mount."""
+        return MountedVolume(path=self.path, selinux_relabel=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadFile:
+    """A file of a volume; `path` is relative to it. `user` is its owner, None for root."""
+
+    path: str
+    data: bytes
+    mode: int
+    user: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesPlan:
+    """Files that the agent writes into a directory of its own, and that containers only read.
+
+    `mount_points` are directories in it on which containers mount other volumes. `is_final`: the files never change,
+    since all objects that they come from are immutable.
+    """
+
+    directory: EmptyDirPlan
+    files: tuple[PayloadFile, ...]
+    mount_points: tuple[str, ...] = ()
+    is_final: bool = False
+
+    @property
+    def mounted(self) -> MountedVolume:
+        """What containers mount."""
+        return MountedVolume(path=self.directory.path, read_only=True, selinux_relabel=True)
+
+    def digest(self) -> bytes:
+        """The same for plans that lead to the same files."""
+        digest = hashlib.blake2b(digest_size=16)
+        for file in sorted(self.files, key=lambda file: file.path):
+            digest.update(f"{file.path}\0{file.mode}\0{file.user}\0{len(file.data)}\0".encode())
+            digest.update(file.data)
+        digest.update("\0".join(self.mount_points).encode())
+        return digest.digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPathPlan:
+    """A path of this machine. `type` says what it must be, or be made: hostPath's types of the API."""
+
+    path: str
+    type: str = ""
+
+    @property
+    def mounted(self) -> MountedVolume:
+        """What containers mount."""
+        return MountedVolume(path=self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePlan:
+    """The content of an image. The runtime mounts it, so that nothing is to be done here."""
+
+    reference: str
+
+    @property
+    def mounted(self) -> MountedVolume:
+        """What containers mount."""
+        return MountedVolume(path="", read_only=True, image=self.reference)
+
+
+Plan = EmptyDirPlan | FilesPlan | HostPathPlan | ImagePlan

@@ -1,0 +1,1 @@
+"""The kinds of volumes, a plug-in each. `registry` knows them all."""

@@ -1,0 +1,17 @@
+"""image: the content of an image, which the runtime mounts. Nothing is kept on disk here."""
+
+from __future__ import annotations
+
+from podwright.agent.volumes.plans import ImagePlan
+from podwright.agent.volumes.plugins.protocol import Request
+
+
+class Image:
+    """See Plugin. Whether the image is there is for the image manager to see to."""
+
+    follows_changes = False
+
+    async def plan(self, request: Request) -> ImagePlan:
+        """See Plugin."""
+        source = request.volume.image
+        return ImagePlan(reference=source.reference if source is not None else "")

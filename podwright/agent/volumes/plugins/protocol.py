@@ -1,0 +1,56 @@
+"""What a plug-in is given, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.agent.volumes import places
+from podwright.agent.volumes.groups import fs_group
+from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, Medium, PayloadFile, Plan
+from podwright.agent.volumes.used import nested_mount_points
+from podwright.k8s.objects import Pod, Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A volume of a pod. `directory` is the pod's."""
+
+    pod: Pod
+    volume: Volume
+    directory: str
+
+
+class Plugin(Protocol):
+    """Plans volumes of one kind."""
+
+    @property
+    def follows_changes(self) -> bool:
+        """Whether the content follows the pod and its objects while the pod runs."""
+
+    async def plan(self, request: Request) -> Plan:
+        """What the volume is to become now. Raises PodwrightError when that cannot be known, or not be done."""
+
+
+def files_plan(
+    request: Request,
+    plugin: str,
+    files: Mapping[str, PayloadFile],
+    medium: Medium,
+    *,
+    is_final: bool = False,
+) -> FilesPlan:
+    """A volume of files in an emptyDir of the agent's own."""
+    name = request.volume.name
+    return FilesPlan(
+        directory=EmptyDirPlan(
+            path=places.volume_directory(request.directory, plugin, name),
+            ready=places.ready_directory(request.directory, name, is_wrapped=True),
+            medium=medium,
+            group=fs_group(request.pod),
+        ),
+        files=tuple(files.values()),
+        mount_points=nested_mount_points(request.pod, name),
+        is_final=is_final,
+    )

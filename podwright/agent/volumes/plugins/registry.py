@@ -1,0 +1,52 @@
+"""The plug-in of a volume, by its kind: the one field of a Volume that is set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from podwright.agent.volumes.plugins.config_map import ConfigMapVolume
+from podwright.agent.volumes.plugins.downward_api import DownwardApiVolume
+from podwright.agent.volumes.plugins.empty_dir import EmptyDir
+from podwright.agent.volumes.plugins.host_path import HostPath
+from podwright.agent.volumes.plugins.image import Image
+from podwright.agent.volumes.plugins.projected import Projected
+from podwright.agent.volumes.plugins.protocol import Plugin
+from podwright.agent.volumes.plugins.secret import SecretVolume
+from podwright.agent.volumes.ports import VolumePorts
+from podwright.errors import Unimplemented
+from podwright.k8s.objects import Volume
+
+DEFAULT_KIND = "emptyDir"
+KINDS = tuple(field for field in msgspec.structs.fields(Volume) if field.name != "name")
+
+
+def kind_of(volume: Volume) -> str:
+    """The kind as the API writes it (configMap); a volume without a source is an emptyDir."""
+    return next((field.encode_name for field in KINDS if getattr(volume, field.name) is not None), DEFAULT_KIND)
+
+
+class Plugins:
+    """All plug-ins of this agent."""
+
+    def __init__(self, ports: VolumePorts) -> None:
+        memory = ports.allocatable_bytes
+        self._plugins: Mapping[str, Plugin] = {
+            "emptyDir": EmptyDir(memory),
+            "hostPath": HostPath(),
+            "configMap": ConfigMapVolume(ports.objects),
+            "secret": SecretVolume(ports.objects, memory),
+            "downwardAPI": DownwardApiVolume(ports.downward, memory),
+            "projected": Projected(ports.objects, ports.downward, ports.cluster, memory),
+            "image": Image(),
+        }
+
+    def of(self, volume: Volume) -> Plugin:
+        """The plug-in for the volume. Raises Unimplemented for a kind that has none."""
+        kind = kind_of(volume)
+        if kind not in self._plugins:
+            known = ", ".join(sorted(self._plugins))
+            message = f'no volume plugin matched: volume "{volume.name}" is of kind {kind}'
+            raise Unimplemented(message, hint=f"this agent knows {known}")
+        return self._plugins[kind]

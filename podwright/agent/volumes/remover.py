@@ -1,0 +1,64 @@
+"""Removing what pods have on disk, one pod at a time each: never while a thread still sets something up there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from podwright.agent.volumes import places
+from podwright.agent.volumes.state import FIRST_PAUSE_S, LONGEST_PAUSE_S
+from podwright.agent.volumes.threads import Work
+from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError
+
+
+class Remover:
+    """Runs the functions of `teardown`. `root` is the agent's root directory."""
+
+    def __init__(self, root: str, work: Work) -> None:
+        self._root = root
+        self._work = work
+        self._going: set[str] = set()
+
+    async def remove(self, uid: str, remove: Callable[[str], None], limit_s: float) -> None:
+        """Have `remove` clear the pod's directory, again and again until it succeeds.
+
+        Nothing may set up volumes of the pod any more but threads that run already. Raises DeadlineExceeded with the
+        last problem after `limit_s`, FailedPrecondition when it is being removed already.
+        """
+        directory = places.pod_directory(self._root, uid)
+        if uid in self._going:
+            raise FailedPrecondition(f"the volumes of pod {uid} are being removed already", hint="wait for that")
+        self._going.add(uid)
+        problem, pause_s = "an earlier step has not ended", FIRST_PAUSE_S
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._work.settled(uid)
+                await self._work.settled(_removal(uid))
+                while True:
+                    try:
+                        await self._work.run(_removal(uid), partial(remove, directory))
+                    except (PodwrightError, OSError) as failure:
+                        problem = str(failure)
+                    else:
+                        return
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        except TimeoutError:
+            raise DeadlineExceeded(f"the volumes of pod {uid} cannot be removed: {problem}") from None
+        finally:
+            self._going.discard(uid)
+
+    def is_removing(self, uid: str) -> bool:
+        """Whether `remove` is at work for the pod."""
+        return uid in self._going
+
+    async def finished(self, uid: str) -> None:
+        """Return when nothing of the pod is being removed. Raises FailedPrecondition while it is tried."""
+        if uid in self._going:
+            raise FailedPrecondition(f"the volumes of pod {uid} are being removed", hint="they are set up afterwards")
+        await self._work.settled(_removal(uid))  # given up, but its thread still runs
+
+
+def _removal(uid: str) -> str:
+    return f"removal of {uid}"

@@ -1,0 +1,85 @@
+"""What the volume manager knows of the volumes of one pod: what is wanted, what is there, what failed last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from podwright.agent.volumes.plans import MountedVolume
+from podwright.agent.volumes.plugins.protocol import Plugin
+from podwright.k8s.objects import Pod, Volume
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 122.0
+
+
+@dataclass(slots=True, kw_only=True)
+class VolumeState:
+    """One volume.
+
+    `mounted` is None until it has been set up, or verified after a restart of the agent. `digest` tells what its
+    files were made of. `due` says that it is to be looked at, and `hurry` ends the pause after a failure.
+    """
+
+    volume: Volume
+    plugin: Plugin
+    mounted: MountedVolume | None = None
+    digest: bytes = b""
+    is_final: bool = False
+    failure: str = ""
+    due: bool = False
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    pause_s: float = 0.0
+
+    @property
+    def may_change(self) -> bool:
+        """Whether it is to be looked at again when the pod or an object has changed."""
+        return self.mounted is None or (self.plugin.follows_changes and not self.is_final)
+
+    def failed(self, message: str) -> float:
+        """Note a failure; how many seconds to wait before the next try."""
+        self.failure = message
+        self.due = True
+        self.pause_s = min(2 * self.pause_s, LONGEST_PAUSE_S) if self.pause_s else FIRST_PAUSE_S
+        return self.pause_s
+
+    def succeeded(self, mounted: MountedVolume, digest: bytes, *, is_final: bool) -> None:
+        """Note what is there now."""
+        self.mounted, self.digest, self.is_final = mounted, digest, is_final
+        self.failure, self.pause_s = "", 0.0
+
+
+class PodVolumes:
+    """The volumes that the containers of one pod use. `pod` is its newest version."""
+
+    def __init__(self, pod: Pod) -> None:
+        self.pod = pod
+        self.states: dict[str, VolumeState] = {}
+        self.refused: dict[str, str] = {}  # kinds that this agent cannot do: volume to message
+        self.is_over = False
+        self._news = asyncio.Condition()
+
+    @property
+    def mounted(self) -> Mapping[str, MountedVolume]:
+        """What is there, by name."""
+        return {name: state.mounted for name, state in self.states.items() if state.mounted is not None}
+
+    def missing(self) -> list[str]:
+        """The names of the volumes that are not there, sorted."""
+        return sorted([*self.refused, *(name for name, state in self.states.items() if state.mounted is None)])
+
+    def why(self) -> Mapping[str, str]:
+        """The last failure of each missing volume that has failed."""
+        failures = {name: state.failure for name, state in self.states.items() if state.mounted is None}
+        return {**self.refused, **{name: failure for name, failure in failures.items() if failure}}
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until a condition on this pod's volumes holds."""
+        async with self._news:
+            await self._news.wait_for(holds)
+
+    async def notify(self) -> None:
+        """Something has changed: wake those who wait."""
+        async with self._news:
+            self._news.notify_all()

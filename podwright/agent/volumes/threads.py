@@ -1,0 +1,108 @@
+"""Blocking work of volumes, in threads of its own.
+
+A file system that does not answer (a hostPath on a dead network file system) holds its thread forever, and nothing
+can end it. So the threads are not those of `asyncio.to_thread`, which others need, and the process does not wait for
+them when it ends. Who stops waiting for a piece of work can still learn when it has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol, TypeVar
+
+Result = TypeVar("Result")
+
+THREADS_MAX = 32
+IDLE_S = 30.0
+
+
+class Work(Protocol):
+    """Runs blocking functions. `key` says whose work it is."""
+
+    async def run(self, key: str, function: Callable[[], Result]) -> Result:
+        """What the function returns or raises. Cancelling the caller does not stop the function."""
+
+    async def settled(self, key: str) -> None:
+        """Return when none of the functions of this key runs."""
+
+
+class Threads:
+    """See Work. At most THREADS_MAX functions run at once; the others wait."""
+
+    def __init__(self) -> None:
+        self._executor = _DaemonThreads()
+        self._free = asyncio.Semaphore(THREADS_MAX)
+        self._running: Counter[str] = Counter()
+        self._waiting: dict[str, asyncio.Event] = {}
+
+    async def run(self, key: str, function: Callable[[], Result]) -> Result:
+        """See Work."""
+        await self._free.acquire()
+        self._running[key] += 1
+        future = asyncio.get_running_loop().run_in_executor(self._executor, function)
+        future.add_done_callback(lambda done: self._ended(key, done))
+        return await asyncio.shield(future)
+
+    async def settled(self, key: str) -> None:
+        """See Work."""
+        while self._running[key]:
+            await self._waiting.setdefault(key, asyncio.Event()).wait()
+        del self._running[key]
+
+    def _ended(self, key: str, future: asyncio.Future[Any]) -> None:
+        if not future.cancelled():
+            future.exception()  # the caller may have gone: asyncio would log a failure that nobody looked at
+        self._free.release()
+        self._running[key] -= 1
+        if not self._running[key]:
+            del self._running[key]
+            if (waiting := self._waiting.pop(key, None)) is not None:
+                waiting.set()
+
+
+class _DaemonThreads(Executor):
+    """As many threads as there are calls at a time. One that was idle for IDLE_S ends.
+
+    Threads are used again since to start one holds the event loop for up to a millisecond. A ThreadPoolExecutor would
+    keep the process alive while one of its threads hangs.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._idle = threading.Semaphore(0)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """See Executor."""
+        future: Future[Any] = Future()
+
+        def call() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as failure:  # noqa: BLE001 # the caller's to judge
+                future.set_exception(failure)
+            else:
+                future.set_result(result)
+
+        self._calls.put(call)
+        if not self._idle.acquire(blocking=False):
+            threading.Thread(target=self._work, name="volumes", daemon=True).start()
+        return future
+
+    def _work(self) -> None:
+        while True:
+            try:
+                call = self._calls.get(timeout=IDLE_S)
+            except Empty:
+                if self._idle.acquire(blocking=False):
+                    return
+                continue  # a call counts on this thread
+            call()
+            del call  # with what it holds
+            self._idle.release()

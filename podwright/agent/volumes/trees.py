@@ -1,0 +1,139 @@
+"""Walking and deleting trees that containers have filled: of any depth and size, with links and mounts in them.
+
+No link is followed, no mount is entered (the kernel refuses: openat2's RESOLVE_NO_XDEV), and what is remembered does
+not grow with the number of files. Blocking.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+
+from podwright.linux import openat2
+
+# Each level of a walk keeps two descriptors. A path of the kernel's longest length has few more levels.
+DEPTH_MAX = 256
+
+
+def delete(parent: int, name: str) -> None:
+    """Delete what `name` in the directory `parent` (a descriptor) is, with all below it; nothing there is fine.
+
+    Raises OSError: EXDEV or EBUSY when something is mounted on it or below. What is mounted is never touched.
+    """
+    try:
+        os.unlink(name, dir_fd=parent)
+    except FileNotFoundError:
+        return
+    except IsADirectoryError:
+        _delete_directory(parent, name)
+
+
+def _delete_directory(parent: int, name: str) -> None:
+    """One directory is open at a time: down by name, up by `..`, which must be where we came from."""
+    here = openat2.open_directory_here(parent, name)
+    way: list[tuple[str, tuple[int, int]]] = []  # names of the directories below, and who their parents are
+    try:
+        while True:
+            full = _empty(here)
+            if full is not None:
+                below = openat2.open_directory_here(here, full)
+                way.append((full, _identity(here)))
+                os.close(here)
+                here = below
+                continue
+            if not way:
+                break
+            done, origin = way.pop()
+            above = os.open("..", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=here)
+            os.close(here)
+            here = above
+            if _identity(here) != origin:
+                raise OSError(errno.ESTALE, "the directory was moved while it was being deleted", done)
+            os.rmdir(done, dir_fd=here)
+    finally:
+        os.close(here)
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(name, dir_fd=parent)
+
+
+def _empty(directory: int) -> str | None:
+    """Delete the files and empty directories in it; the name of the first directory that is not empty."""
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    os.rmdir(entry.name, dir_fd=directory)
+                else:
+                    os.unlink(entry.name, dir_fd=directory)
+            except FileNotFoundError:
+                continue
+            except OSError as failure:
+                if failure.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                    return entry.name
+                raise
+    return None
+
+
+def _identity(directory: int) -> tuple[int, int]:
+    found = os.fstat(directory)
+    return found.st_dev, found.st_ino
+
+
+def walk(directory: int) -> Iterator[tuple[int, str]]:
+    """Everything below a directory (a descriptor), children first: (descriptor of its directory, name).
+
+    What is mounted below is left out. Raises OSError: ELOOP for a tree of more than DEPTH_MAX levels.
+    """
+    levels: list[_Level] = []
+    try:
+        levels.append(_Level(os.dup(directory), ""))
+        while levels:
+            level = levels[-1]
+            entry = level.next()
+            if entry is None:
+                levels.pop().close()
+                if levels:
+                    yield levels[-1].fd, level.name
+            elif not entry.is_dir(follow_symlinks=False):
+                yield level.fd, entry.name
+            elif len(levels) < DEPTH_MAX:
+                below = _open_own(level.fd, entry.name)
+                if below is not None:
+                    levels.append(_Level(below, entry.name))
+            else:
+                raise OSError(errno.ELOOP, f"the tree has more than {DEPTH_MAX} levels", entry.name)
+    finally:
+        for level in levels:
+            level.close()
+
+
+class _Level:
+    """An open directory of a walk. Closes `fd`, also when it cannot be read."""
+
+    def __init__(self, fd: int, name: str) -> None:
+        self.fd = fd
+        self.name = name
+        try:
+            self._entries = os.scandir(fd)
+        except OSError:
+            os.close(fd)
+            raise
+
+    def next(self) -> os.DirEntry[str] | None:
+        return next(self._entries, None)
+
+    def close(self) -> None:
+        self._entries.close()
+        os.close(self.fd)
+
+
+def _open_own(parent: int, name: str) -> int | None:
+    """A directory of the same mount; None for a mount, a link that was put in its place, and what is gone."""
+    try:
+        return openat2.open_directory_here(parent, name)
+    except OSError as failure:
+        if failure.errno in (errno.EXDEV, errno.ELOOP, errno.ENOENT, errno.ENOTDIR):
+            return None
+        raise
