@@ -106,7 +106,7 @@ class ImageGc:
         return images, candidates(images, self._ages, names)
 
     async def _details(self, containers: Sequence[ContainerSummary]) -> list[ContainerStatus]:
-        """The containers' statuses, which alone name the images of their volumes. What nobody has seen is asked for."""
+        """The containers' statuses, which alone name the images of their volumes. Unseen ones are asked."""
         known = {status.id: status for pod in self._ports.observed() for status in pod.containers}
         found = []
         for each in containers:
