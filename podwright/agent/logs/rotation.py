@@ -104,8 +104,8 @@ class LogRotator:
         path = status.log_path
         await asyncio.to_thread(clean, path, self._limits.max_files)
         rotated = rotated_name(path, self._clock.now_ns())
-        if os.path.exists(rotated):
-            return  # it was rotated in this very second
+        if os.path.exists(rotated) or os.path.exists(rotated + COMPRESSED):
+            return  # it was rotated in this very second: the next round finds another name
         os.rename(path, rotated)
         try:
             await self._runtime.reopen_log(status.id)

@@ -102,6 +102,20 @@ def test_logs_are_rotated_and_then_compressed_and_then_removed(tmp_path: Path) -
     with_scene(tmp_path, check)
 
 
+def test_two_rotations_in_one_second_lose_nothing(tmp_path: Path) -> None:
+    async def check(scene: Scene) -> None:
+        for text in "abc":
+            with scene.log.open("a") as file:
+                file.write(text * 100)
+            await scene.rotator.rotate_all()
+        await asyncio.sleep(11)
+        (older, newer) = scene.parts()
+        assert gzip.decompress((scene.log.parent / older).read_bytes()) == b"a" * 100
+        assert (scene.log.parent / newer).read_text() == "b" * 100 + "c" * 100
+
+    with_scene(tmp_path, check)
+
+
 def test_small_logs_cost_no_call(tmp_path: Path) -> None:
     async def check(scene: Scene) -> None:
         scene.grow("a", 99)
