@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.pods.actions import FindingOf
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.reasons import ContainerFailure
-from podwright.agent.runtime.records import ImageStatus, ObservedPod
+from podwright.agent.runtime.records import ObservedPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.k8s.objects import Pod, PodStatus
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnsuredImage:
-    """An image that is there. `reference` is what the container is made of."""
-
-    reference: str
-    image: ImageStatus
 
 
 class Images(Protocol):

@@ -276,7 +276,12 @@ class FakeRuntime:
             annotations=dict(config.annotations),
             log_path=f"{sandbox_config.log_directory}/{config.log_path}" if config.log_path else "",
             mounts=tuple(
-                MountStatus(container_path=mount.container_path, host_path=mount.host_path, readonly=mount.readonly)
+                MountStatus(
+                    container_path=mount.container_path,
+                    host_path=mount.host_path,
+                    readonly=mount.readonly,
+                    image=mount.image.image,
+                )
                 for mount in config.mounts
             ),
         )

@@ -1,0 +1,195 @@
+"""Removes dead containers, sandboxes and logs.
+
+An ended container has the older instances of its pod removed at once. Everything else is looked at a minute after the
+last end, and as long as pods are ending: a node on which nothing ends has nothing to look for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.agent.clock import Clock
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.gc.dead import KeptDead, dead_containers, dead_instances, dead_sandboxes
+from podwright.agent.gc.log_files import dangling_links, remove_log_directories, remove_logs
+from podwright.agent.pods.termination import MIN_STOP_S
+from podwright.agent.runtime.protocol import CriRuntime
+from podwright.agent.runtime.records import (
+    ContainerState,
+    ContainerSummary,
+    ObservedPod,
+    SandboxState,
+    SandboxSummary,
+)
+from podwright.errors import NotFound, PodwrightError
+
+log = logging.getLogger(__name__)
+
+PERIOD_S = 60.0
+
+
+class PodStates(Protocol):
+    """What pod workers know: `workers.pool`."""
+
+    def should_content_be_removed(self, uid: str) -> bool:
+        """Whether nothing of the pod is needed any more."""
+
+    def should_runtime_be_removed(self, uid: str) -> bool:
+        """Whether no container of the pod will run again."""
+
+    def is_termination_requested(self, uid: str) -> bool:
+        """Whether the pod ends, or has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerGcPorts:
+    """What the collector works with."""
+
+    runtime: CriRuntime
+    pods: PodStates
+    look: Callable[[str], ObservedPod | None]  # the newest look at a pod
+    all_sources_read: Callable[[], bool]
+    events: EventRecorder
+    clock: Clock
+    log_root: str
+    links_directory: str
+
+
+class ContainerGc:
+    """See the module's text; the `DeadContainers` of the sync loop."""
+
+    def __init__(self, ports: ContainerGcPorts, kept: KeptDead) -> None:
+        self._ports = ports
+        self._kept = kept
+        self._changed: set[str] = set()
+        self._due_at: float | None = 0.0  # of the next look at everything: at once, as nobody knows what was before
+        self._news = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._failure = ""
+
+    def pod_changed(self, uid: str) -> None:
+        """See DeadContainers."""
+        self._changed.add(uid)
+        self._arm(PERIOD_S)
+
+    def _arm(self, wait_s: float) -> None:
+        due_at = self._ports.clock.monotonic() + wait_s
+        self._due_at = due_at if self._due_at is None else min(self._due_at, due_at)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Collect when there is something to collect. Without end."""
+        while True:
+            self._news.clear()
+            while self._changed:
+                await self._collect_pod(self._changed.pop())
+            wait_s = None if self._due_at is None else self._due_at - self._ports.clock.monotonic()
+            if wait_s is not None and wait_s <= 0:
+                await self._collect_logged()
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._news.wait()
+
+    async def _collect_pod(self, uid: str) -> None:
+        """Remove the older instances of one pod's containers."""
+        observed = self._ports.look(uid)
+        if observed is None:
+            return
+        per_container = 0 if self._is_removable(uid) else self._kept.per_container
+        async with self._turn:
+            for status in dead_instances(observed.containers, per_container):
+                await self._remove_logged(status.id)
+
+    async def _collect_logged(self) -> None:
+        self._due_at = None
+        try:
+            is_more_to_come = await self.collect()
+            self._failure = ""
+        except (PodwrightError, OSError) as failure:
+            is_more_to_come = True
+            if str(failure) != self._failure:
+                log.warning("dead containers cannot be removed: %s", failure)
+                self._ports.events.node("Warning", "ContainerGCFailed", str(failure))
+            self._failure = str(failure)
+        if is_more_to_come:
+            self._arm(PERIOD_S)
+
+    async def collect(self, *, everything: bool = False) -> bool:
+        """Look at everything; whether there is something that may be removed later.
+
+        `everything`: also what is left of pods that have ended and still exist, as when the disk is full.
+        Raises PodwrightError and OSError.
+        """
+        ports = self._ports
+        async with self._turn:
+            sandboxes, containers = await asyncio.gather(ports.runtime.sandboxes(), ports.runtime.containers())
+            is_removable = self._is_ended if everything else self._is_removable
+            for chosen in dead_containers(containers, self._kept, ports.clock.now_ns(), is_removable):
+                if await self._remove_logged(chosen.id, is_unknown=chosen.state is ContainerState.UNKNOWN):
+                    containers.remove(chosen)
+            for sandbox in dead_sandboxes(sandboxes, {each.sandbox_id for each in containers}, is_removable):
+                if await self._remove_sandbox(sandbox.id):
+                    sandboxes.remove(sandbox)
+            if ports.all_sources_read():
+                await asyncio.to_thread(remove_log_directories, ports.log_root, self._is_removable)
+            await self._sweep_links()
+        return not ports.all_sources_read() or self._is_more_to_come(sandboxes, containers)
+
+    def _is_removable(self, uid: str) -> bool:
+        return self._ports.all_sources_read() and self._ports.pods.should_content_be_removed(uid)
+
+    def _is_ended(self, uid: str) -> bool:
+        return self._is_removable(uid) or (
+            self._ports.all_sources_read() and self._ports.pods.should_runtime_be_removed(uid)
+        )
+
+    def _is_more_to_come(self, sandboxes: Iterable[SandboxSummary], containers: Iterable[ContainerSummary]) -> bool:
+        dead = {each.pod_uid for each in sandboxes if each.state is not SandboxState.READY}
+        dead |= {each.pod_uid for each in containers if each.state is not ContainerState.RUNNING}
+        pods = self._ports.pods
+        return any(pods.is_termination_requested(uid) or pods.should_content_be_removed(uid) for uid in dead)
+
+    async def _remove_logged(self, container_id: str, *, is_unknown: bool = False) -> bool:
+        """Whether a container is gone. Its logs go first: they could not be found without it."""
+        ports = self._ports
+        try:
+            status = await ports.runtime.container_status(container_id)
+            if is_unknown:  # perhaps it runs
+                await ports.runtime.stop_container(container_id, MIN_STOP_S)
+            await asyncio.to_thread(remove_logs, ports.log_root, status.log_path)
+            await ports.runtime.remove_container(container_id)
+        except NotFound:
+            return True
+        except (PodwrightError, OSError) as failure:
+            log.warning("cannot remove a dead container: id=%s error=%s", container_id, failure)
+            return False
+        return True
+
+    async def _remove_sandbox(self, sandbox_id: str) -> bool:
+        """Whether a sandbox is gone. It is stopped first: only that gives its addresses and ports back."""
+        try:
+            await self._ports.runtime.stop_sandbox(sandbox_id)
+            await self._ports.runtime.remove_sandbox(sandbox_id)
+        except PodwrightError as failure:
+            log.warning("cannot remove a dead sandbox: id=%s error=%s", sandbox_id, failure)
+            return False
+        return True
+
+    async def _sweep_links(self) -> None:
+        """Remove links whose logs are gone; that of a running container is only being rotated."""
+        for path, container_id in await asyncio.to_thread(lambda: list(dangling_links(self._ports.links_directory))):
+            try:
+                status = await self._ports.runtime.container_status(container_id)
+                is_dead = status.state is ContainerState.EXITED
+            except NotFound:
+                is_dead = True
+            if is_dead:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)

@@ -1,0 +1,92 @@
+"""Which dead containers and sandboxes may go. Pure; the rules are the kubelet's (pkg/kubelet/kuberuntime)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from podwright.agent.runtime.records import (
+    ContainerState,
+    ContainerStatus,
+    ContainerSummary,
+    SandboxState,
+    SandboxSummary,
+)
+
+IsRemovable = Callable[[str], bool]  # whether nothing of the pod with this UID is needed any more
+LOG_DIRECTORY_PARTS = 3  # namespace, name and UID: none of them has an underscore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptDead:
+    """How much of the past stays. Negative numbers: no limit."""
+
+    per_container: int = 1
+    total: int = -1
+    min_age_s: float = 0.0
+
+
+def dead_containers(
+    containers: Iterable[ContainerSummary], kept: KeptDead, now_ns: int, is_removable: IsRemovable
+) -> list[ContainerSummary]:
+    """Those to remove: all of pods that are gone, and the oldest of the others."""
+    units: dict[tuple[str, str], list[ContainerSummary]] = defaultdict(list)
+    gone: list[ContainerSummary] = []
+    for each in sorted(containers, key=lambda each: each.created_at_ns, reverse=True):
+        is_old = now_ns - each.created_at_ns >= kept.min_age_s * 1e9
+        if each.state is ContainerState.RUNNING or not is_old:
+            continue
+        if is_removable(each.pod_uid):
+            gone.append(each)
+        else:
+            units[each.pod_uid, each.name].append(each)
+    return gone + _beyond(units, kept.per_container) + _beyond_total(units, kept.total)
+
+
+def _beyond(units: dict[tuple[str, str], list[ContainerSummary]], limit: int) -> list[ContainerSummary]:
+    """Take what is older than the newest `limit` out of each unit."""
+    taken: list[ContainerSummary] = []
+    for unit in units.values() if limit >= 0 else ():
+        taken += unit[limit:]
+        del unit[limit:]
+    return taken
+
+
+def _beyond_total(units: dict[tuple[str, str], list[ContainerSummary]], total: int) -> list[ContainerSummary]:
+    """An equal share for each unit, at least one, and of what is left the newest."""
+    count = sum(map(len, units.values()))
+    if total < 0 or count <= total:
+        return []
+    shares = _beyond(units, max(total // len(units), 1))
+    left = sorted((each for unit in units.values() for each in unit), key=lambda each: -each.created_at_ns)
+    return shares + left[total:]
+
+
+def dead_instances(statuses: Sequence[ContainerStatus], per_container: int) -> list[ContainerStatus]:
+    """Of one pod, the ended instances beyond the newest of each container (newest first in `statuses`)."""
+    seen: dict[str, int] = defaultdict(int)
+    found = []
+    for status in statuses:
+        if status.state is ContainerState.EXITED:
+            seen[status.name] += 1
+            if 0 <= per_container < seen[status.name]:
+                found.append(status)
+    return found
+
+
+def dead_sandboxes(
+    sandboxes: Iterable[SandboxSummary], in_use: Collection[str], is_removable: IsRemovable
+) -> list[SandboxSummary]:
+    """Those that are not ready and hold no container (`in_use`: ids of those that do), but for a pod's newest one."""
+    pods: dict[str, list[SandboxSummary]] = defaultdict(list)
+    for each in sorted(sandboxes, key=lambda each: each.created_at_ns, reverse=True):
+        pods[each.pod_uid].append(each)
+    candidates = [each for uid, of in pods.items() for each in (of if is_removable(uid) else of[1:])]
+    return [each for each in candidates if each.state is not SandboxState.READY and each.id not in in_use]
+
+
+def uid_of_log_directory(name: str) -> str:
+    """The pod's UID in `<namespace>_<name>_<UID>`; empty for a folder of somebody else."""
+    parts = name.split("_")
+    return parts[-1] if len(parts) == LOG_DIRECTORY_PARTS and all(parts) else ""

@@ -1,0 +1,56 @@
+"""Files of logs that nobody needs: those of removed containers, folders of removed pods, links that lead nowhere.
+
+Calls block: run them in a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+from podwright.agent.gc.dead import uid_of_log_directory
+
+log = logging.getLogger(__name__)
+
+LINK_ENDING = ".log"
+
+
+def remove_logs(root: str, log_path: str) -> None:
+    """Remove a container's log and its rotated parts. A path that is not below `root` is left alone."""
+    directory, _, name = log_path.rpartition("/")
+    if not name or not os.path.realpath(directory).startswith(f"{os.path.realpath(root)}/"):
+        return
+    with contextlib.suppress(FileNotFoundError):
+        for each in os.listdir(directory):
+            if each == name or each.startswith(f"{name}."):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(f"{directory}/{each}")
+
+
+def remove_log_directories(root: str, is_removable: Callable[[str], bool]) -> None:
+    """Remove the folders of pods that are gone."""
+    for name in _names(root):
+        uid = uid_of_log_directory(name)
+        if uid and is_removable(uid):
+            try:
+                shutil.rmtree(f"{root}/{name}")
+            except OSError as failure:
+                log.warning("cannot remove the logs of a pod: path=%s/%s error=%s", root, name, failure)
+
+
+def dangling_links(directory: str) -> Iterator[tuple[str, str]]:
+    """(path, container id) of each link to a log that is not there."""
+    for name in _names(directory):
+        path = f"{directory}/{name}"
+        if name.endswith(LINK_ENDING) and os.path.islink(path) and not os.path.exists(path):
+            yield path, name.removesuffix(LINK_ENDING).rpartition("-")[2]
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,123 @@
+"""Which images may go, and in which order. Pure; the rules are the kubelet's (pkg/kubelet/images).
+
+Times are seconds of `Clock.monotonic`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from podwright.agent.runtime.records import ContainerStatus, ContainerSummary, ImageStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePolicy:
+    """When images go. `max_age_s` of 0: never by age."""
+
+    high_percent: int = 85
+    low_percent: int = 80
+    min_age_s: float = 120.0
+    max_age_s: float = 0.0
+
+    @property
+    def is_off(self) -> bool:
+        """Whether images stay for ever."""
+        return self.high_percent >= 100 and not self.max_age_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """The filesystem that holds images."""
+
+    capacity_bytes: int
+    available_bytes: int
+
+    @property
+    def used_percent(self) -> int:
+        """From 0 to 100, rounded up."""
+        return 100 - min(self.available_bytes, self.capacity_bytes) * 100 // self.capacity_bytes
+
+    def bytes_to_free(self, policy: ImagePolicy) -> int:
+        """What has to go: 0 below the high threshold, else down to the low one."""
+        if self.used_percent < policy.high_percent:
+            return 0
+        return max(self.capacity_bytes * (100 - policy.low_percent) // 100 - self.available_bytes, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageAge:
+    """Since when an image is known, and when it was last in use; None: never."""
+
+    first_seen_at: float
+    used_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unused:
+    """An image that no container uses."""
+
+    image: ImageStatus
+    age: ImageAge
+
+    @property
+    def idle_since(self) -> float:
+        """When it was last good for something: used, or pulled for a container that may come."""
+        return self.age.first_seen_at if self.age.used_at is None else self.age.used_at
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """The least goes first: never used, then used longest ago."""
+        return (float("-inf") if self.age.used_at is None else self.age.used_at, self.age.first_seen_at)
+
+
+def used_names(containers: Iterable[ContainerSummary], details: Iterable[ContainerStatus]) -> set[str]:
+    """All names by which containers, dead ones too, know their images and the images of their volumes."""
+    names = {name for each in containers for name in (each.image, each.image_id)}
+    for status in details:
+        names |= {status.image, status.image_id, status.image_ref}
+        names |= {mount.image for mount in status.mounts}
+    return names - {""}
+
+
+def is_used(image: ImageStatus, names: Collection[str]) -> bool:
+    """Whether one of an image's names is among them: runtimes differ in which one they give."""
+    return any(name in names for name in (image.id, *image.tags, *image.digests))
+
+
+def ages_now(
+    known: dict[str, ImageAge], images: Iterable[ImageStatus], names: Collection[str], now: float
+) -> dict[str, ImageAge]:
+    """The ages of the images that are there, by id."""
+    ages = {}
+    for image in images:
+        age = known.get(image.id) or ImageAge(first_seen_at=now)
+        ages[image.id] = ImageAge(first_seen_at=age.first_seen_at, used_at=now) if is_used(image, names) else age
+    return ages
+
+
+def candidates(images: Iterable[ImageStatus], ages: dict[str, ImageAge], names: Collection[str]) -> list[Unused]:
+    """The unused images in the order in which they go. Pinned ones stay."""
+    unused = [image for image in images if not image.pinned and not is_used(image, names)]
+    return sorted((Unused(image=image, age=ages[image.id]) for image in unused), key=lambda each: each.rank)
+
+
+def too_old(unused: Iterable[Unused], policy: ImagePolicy, now: float, began_at: float) -> list[Unused]:
+    """Those not used for the maximum age. An agent that has run for less cannot know."""
+    if not policy.max_age_s or now - began_at <= policy.max_age_s:
+        return []
+    return [each for each in unused if now - each.idle_since > policy.max_age_s]
+
+
+def old_enough(unused: Iterable[Unused], policy: ImagePolicy, now: float) -> list[Unused]:
+    """Those that may go for space: a younger one was perhaps pulled for a container that starts now."""
+    return [each for each in unused if now - each.age.first_seen_at >= policy.min_age_s]
+
+
+def size_text(size_bytes: float) -> str:
+    """`1.5 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size_bytes < 1024:
+            return f"{int(size_bytes)} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1024
+    return f"{size_bytes:.1f} TiB"

@@ -1,0 +1,168 @@
+"""Which credentials an image may be pulled with: the pod's imagePullSecrets, the node's files, the node's programs.
+
+All that fit are tried in this order, within one source the most specific first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.images.references import ImageName
+from podwright.agent.objects.protocol import ObjectGetter
+from podwright.agent.runtime.records import RegistryCredentials
+from podwright.errors import PodwrightError
+from podwright.k8s.objects import Pod, Secret
+from podwright.logins import docker_config
+from podwright.logins.docker_config import Credential, image_repository
+
+log = logging.getLogger(__name__)
+
+SECRET_KEYS = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}
+FILE_LIMIT_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretSource:
+    """The Secret that credentials are from, and the SHA-256 of them as the kubelet hashes them."""
+
+    uid: str
+    namespace: str
+    name: str
+    credential_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Credentials to try. Without a `secret` they are the node's, so that every pod has them."""
+
+    credentials: RegistryCredentials
+    secret: SecretSource | None = None
+
+
+class NodeLogins(Protocol):
+    """Credentials that every pod on the node has."""
+
+    async def find(self, image: ImageName) -> list[Credential]:
+        """Those for an image, the most specific first. Failures are logged, not raised."""
+
+
+class Logins:
+    """Finds the credentials for a pod's image."""
+
+    def __init__(self, objects: ObjectGetter, sources: Sequence[NodeLogins], events: EventRecorder) -> None:
+        self._objects = objects
+        self._sources = sources
+        self._events = events
+
+    async def find(self, pod: Pod, image: ImageName) -> list[Login]:
+        """All candidates in the order to try them; none means an anonymous pull."""
+        entries = [(credential, secret) for secret in await self._secrets(pod) for credential in entries_of(secret)]
+        by_credential = {id(credential): secret for credential, secret in entries}
+        host, repository = image_repository(image.name)
+        fitting = docker_config.matching([credential for credential, _ in entries], host, repository)
+        found = [_login(credential, by_credential[id(credential)]) for credential in fitting]
+        for source in self._sources:
+            found += [_login(credential, None) for credential in await source.find(image)]
+        return found
+
+    async def _secrets(self, pod: Pod) -> list[Secret]:
+        """A pod may run without a secret that cannot be had: its image may be public, or there already."""
+        found, missing = [], []
+        for reference in pod.spec.image_pull_secrets:
+            if not reference.name:
+                continue
+            try:
+                secret = await self._objects.secret(pod.metadata.namespace, reference.name)
+            except PodwrightError as failure:
+                log.warning("cannot get a pull secret: secret=%s error=%s", reference.name, failure)
+                secret = None
+            if secret is None:
+                missing.append(reference.name)
+            else:
+                found.append(secret)
+        if missing:
+            names = ", ".join(missing)
+            text = (
+                f"Unable to retrieve some image pull secrets ({names}); attempting to pull the image may not succeed."
+            )
+            self._events.pod(pod, "Warning", "FailedToRetrieveImagePullSecret", text)
+        return found
+
+
+class LoginFiles:
+    """Files on the node: the first that can be read of the kubelet's paths counts."""
+
+    def __init__(self, root: str, *, home: str | None = None, working_directory: str = "") -> None:
+        """`root` is the agent's own directory."""
+        self._root = root
+        self._home = os.path.expanduser("~") if home is None else home
+        self._working_directory = working_directory or os.getcwd()
+
+    async def find(self, image: ImageName) -> list[Credential]:
+        """See NodeLogins. The file is read anew for each pull, since it may be renewed at any time."""
+        host, repository = image_repository(image.name)
+        return docker_config.matching(self._read(), host, repository)
+
+    def _read(self) -> Sequence[Credential]:
+        places = (self._root, self._working_directory)
+        paths = [f"{place}/config.json" for place in (*places, f"{self._home}/.docker", "/.docker")]
+        paths += [f"{place}/.dockercfg" for place in (*places, self._home, "")]
+        for path in paths:
+            try:
+                with open(path, "rb") as file:
+                    data = file.read(FILE_LIMIT_BYTES + 1)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as failure:
+                log.warning("cannot read registry credentials: path=%s error=%s", path, failure)
+                continue
+            parsed = docker_config.parse(data) if len(data) <= FILE_LIMIT_BYTES else None
+            if parsed is not None:
+                return parsed.credentials
+            log.warning("not a file of registry credentials: path=%s", path)
+        return ()
+
+
+def entries_of(secret: Secret) -> Sequence[Credential]:
+    """What a Secret of one of the two types grants; nothing for other Secrets and for broken ones."""
+    data = secret.data.get(SECRET_KEYS.get(secret.type, ""), b"")
+    parsed = docker_config.parse(data) if data else None
+    if data and parsed is None:
+        log.warning("a pull secret cannot be read: secret=%s/%s", secret.metadata.namespace, secret.metadata.name)
+    return parsed.credentials if parsed is not None else ()
+
+
+def _login(credential: Credential, secret: Secret | None) -> Login:
+    source = None
+    if secret is not None:
+        source = SecretSource(
+            uid=secret.metadata.uid,
+            namespace=secret.metadata.namespace,
+            name=secret.metadata.name,
+            credential_hash=credential_hash(credential),
+        )
+    return Login(
+        credentials=RegistryCredentials(
+            username=credential.username, password=credential.password, identity_token=credential.identity_token
+        ),
+        secret=source,
+    )
+
+
+def credential_hash(credential: Credential) -> str:
+    """SHA-256 of the JSON that Go makes of the credentials, which escapes what HTML would."""
+    fields = {"username": credential.username, "password": credential.password}
+    fields["identitytoken"] = credential.identity_token
+    text = json.dumps(
+        {key: value for key, value in fields.items() if value}, separators=(",", ":"), ensure_ascii=False
+    )
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()

@@ -1,0 +1,219 @@
+"""The images of pods' containers and image volumes: there already, or pulled as the pull policy says.
+
+Events and reasons are the kubelet's (pkg/kubelet/images/image_manager.go of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from podwright.agent.clock import Clock
+from podwright.agent.config.go_duration import format_duration
+from podwright.agent.events.recorder import EventRecorder, EventType
+from podwright.agent.images.credentials import Login, Logins
+from podwright.agent.images.ensured import EnsuredImage
+from podwright.agent.images.pulling import Puller, reason_of
+from podwright.agent.images.records import PullRecords
+from podwright.agent.images.references import ImageName, parse_image
+from podwright.agent.pods import reasons
+from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.pods.failures import combined
+from podwright.agent.pods.reasons import ContainerFailure
+from podwright.agent.runtime.protocol import CriImages
+from podwright.agent.runtime.records import ImageStatus
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import InvalidArgument, PodwrightError
+from podwright.k8s.objects import Pod
+
+ALWAYS, NEVER, IF_NOT_PRESENT = "Always", "Never", "IfNotPresent"
+MILLISECOND_NS = 10**6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """Who wants which image: a container, or a volume when `container` is empty."""
+
+    pod: Pod
+    container: str
+    requested: str
+    name: ImageName
+    policy: str
+    sandbox_config: api.PodSandboxConfig
+    logins: Callable[[], Awaitable[Sequence[Login]]]
+
+    @property
+    def key(self) -> str:
+        """Whose failures count for the back-off."""
+        return f"{self.pod.metadata.uid}_{self.requested}"
+
+
+class ImageManager:
+    """See the module's text."""
+
+    def __init__(
+        self,
+        images: CriImages,
+        puller: Puller,
+        logins: Logins,
+        records: PullRecords | None,
+        events: EventRecorder,
+        clock: Clock,
+    ) -> None:
+        """`records` as the puller has them."""
+        self._images = images
+        self._puller = puller
+        self._logins = logins
+        self._records = records
+        self._events = events
+        self._clock = clock
+
+    async def ensure(
+        self,
+        pod: Pod,
+        container: AnyContainer,
+        sandbox_config: api.PodSandboxConfig,
+        handler: str,  # noqa: ARG002 # runtimes keep one image for all their handlers
+    ) -> EnsuredImage:
+        """Have a container's image. Raises ContainerFailure."""
+        return await self._ensure(pod, container.name, container.image, container.image_pull_policy, sandbox_config)
+
+    async def ensure_volumes(
+        self,
+        pod: Pod,
+        sandbox_config: api.PodSandboxConfig,
+        handler: str,  # noqa: ARG002 # as above
+    ) -> None:
+        """Have the images of a pod's image volumes. Raises BackOff and Internal, after all were tried."""
+        failures = []
+        for volume in pod.spec.volumes:
+            if volume.image is None:
+                continue
+            try:
+                await self._ensure(pod, "", volume.image.reference, volume.image.pull_policy, sandbox_config)
+            except ContainerFailure as failure:
+                text = f"volume {volume.name}: {failure.message}"
+                failures.append(ContainerFailure(volume.name, failure.reason, text, until_ns=failure.until_ns))
+        if failures:
+            raise combined(failures)
+
+    async def _ensure(
+        self, pod: Pod, container: str, requested: str, policy: str, sandbox_config: api.PodSandboxConfig
+    ) -> EnsuredImage:
+        try:
+            name = parse_image(requested)
+        except InvalidArgument as failure:
+            text = f'Failed to apply default image tag "{requested}": {failure}'
+            self._events.pod(pod, "Warning", "InspectFailed", text, container=container)
+            raise self._failure(pod, container, reasons.INVALID_IMAGE_NAME, text) from failure
+        wanted = _Wanted(
+            pod=pod,
+            container=container,
+            requested=requested,
+            name=name,
+            policy=policy or _default_policy(name),
+            sandbox_config=sandbox_config,
+            logins=_once(functools.partial(self._logins.find, pod, name)),
+        )
+        present = await self._present(wanted)
+        if present is not None and not await self._must_pull(wanted, present):
+            return EnsuredImage(reference=present.id, image=present)
+        if wanted.policy == NEVER:  # also for an image that is there and not for this pod: it shall not learn of it
+            text = f'Container image "{requested}" is not present with pull policy of Never'
+            self._note(wanted, "Warning", "ErrImageNeverPull", text)
+            raise self._failure(pod, container, reasons.ERR_IMAGE_NEVER_PULL, text)
+        return await self._pull(wanted)
+
+    async def _present(self, wanted: _Wanted) -> ImageStatus | None:
+        if wanted.policy == ALWAYS:
+            return None
+        try:
+            return await self._images.image(wanted.name.pulled, annotations=wanted.pod.metadata.annotations)
+        except PodwrightError as failure:
+            text = f'Failed to inspect image "{wanted.requested}": {failure}'
+            self._note(wanted, "Warning", "InspectFailed", text)
+            raise self._failure(wanted.pod, wanted.container, reasons.IMAGE_INSPECT_ERROR, text) from failure
+
+    async def _must_pull(self, wanted: _Wanted, present: ImageStatus) -> bool:
+        """Whether the pod has to show that it may use what is there."""
+        if self._records is None:
+            self._note(wanted, "Normal", "Pulled", f'Container image "{wanted.requested}" already present on machine')
+            return False
+        if await self._records.must_pull(wanted.requested, present.id, wanted.logins):
+            return True
+        text = f'Container image "{wanted.requested}" already present on machine and can be accessed by the pod'
+        self._note(wanted, "Normal", "Pulled", text)
+        return False
+
+    async def _pull(self, wanted: _Wanted) -> EnsuredImage:
+        self._check_wait(wanted)
+        logins = await wanted.logins()
+        self._note(wanted, "Normal", "Pulling", f'Pulling image "{wanted.requested}"')
+        try:
+            pulled = await self._puller.pull(wanted.requested, wanted.name.pulled, logins, wanted.sandbox_config)
+        except PodwrightError as failure:
+            text = f'Failed to pull image "{wanted.requested}": {failure}'
+            self._note(wanted, "Warning", "Failed", text)
+            reason, message = reason_of(wanted.requested, failure)
+            until_ns = self._puller.note_failure(wanted.key, f"{reason}: {message}")
+            raise self._failure(wanted.pod, wanted.container, reason, message, until_ns) from failure
+        image = await self._pulled_image(wanted, pulled.reference)
+        took, waited = _milliseconds(pulled.took_s), _milliseconds(pulled.waited_s)
+        text = f'Successfully pulled image "{wanted.requested}" in {took} ({waited} including waiting).'
+        self._note(wanted, "Normal", "Pulled", f"{text} Image size: {image.size_bytes} bytes.")
+        return EnsuredImage(reference=pulled.reference, image=image)
+
+    def _check_wait(self, wanted: _Wanted) -> None:
+        """Raises ContainerFailure while the last failure is too new."""
+        waits = self._puller.waits_until(wanted.key)
+        if waits is None:
+            return
+        until_ns, cause = waits
+        text = f'Back-off pulling image "{wanted.requested}"'
+        self._note(wanted, "Normal", "BackOff", text)
+        message = f"{text}: {cause}"
+        raise self._failure(wanted.pod, wanted.container, reasons.IMAGE_PULL_BACK_OFF, message, until_ns)
+
+    async def _pulled_image(self, wanted: _Wanted, reference: str) -> ImageStatus:
+        try:
+            image = await self._images.image(reference) or await self._images.image(wanted.name.pulled)
+        except PodwrightError as failure:
+            text = f'Failed to inspect image "{wanted.requested}": {failure}'
+            raise self._failure(wanted.pod, wanted.container, reasons.IMAGE_INSPECT_ERROR, text) from failure
+        if image is None:
+            text = f'Image "{wanted.requested}" was pulled, and the runtime does not have it'
+            raise self._failure(wanted.pod, wanted.container, reasons.IMAGE_INSPECT_ERROR, text)
+        return image
+
+    def _note(self, wanted: _Wanted, type: EventType, reason: str, message: str) -> None:  # noqa: A002 # the API's word
+        self._events.pod(wanted.pod, type, reason, message, container=wanted.container)
+
+    def _failure(
+        self, pod: Pod, container: str, reason: str, message: str, until_ns: int | None = None
+    ) -> ContainerFailure:
+        """A container that cannot start has an event for that, besides the one about the image."""
+        if container:
+            self._events.pod(pod, "Warning", "Failed", f"Error: {reason}", container=container)
+        return ContainerFailure(container, reason, message, until_ns=until_ns)
+
+
+def _default_policy(name: ImageName) -> str:
+    """The API's default, for a pod that has not been defaulted."""
+    return ALWAYS if not name.digest and name.tag in ("", "latest") else IF_NOT_PRESENT
+
+
+def _milliseconds(seconds: float) -> str:
+    return format_duration(int(seconds * 1000) * MILLISECOND_NS)
+
+
+def _once(find: Callable[[], Awaitable[Sequence[Login]]]) -> Callable[[], Awaitable[Sequence[Login]]]:
+    """Look credentials up when they are needed, and once."""
+    found: list[Sequence[Login]] = []
+
+    async def look_up() -> Sequence[Login]:
+        if not found:
+            found.append(await find())
+        return found[0]
+
+    return look_up

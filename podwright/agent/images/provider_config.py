@@ -1,0 +1,127 @@
+"""The file that names credential providers (CredentialProviderConfig of kubelet.config.k8s.io)."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import yaml
+
+from podwright.agent.config.go_duration import SECOND_NS, parse_duration
+from podwright.errors import InvalidArgument, PodwrightError
+from podwright.nesting import check_nesting
+
+log = logging.getLogger(__name__)
+
+KIND = "CredentialProviderConfig"
+FILE_VERSIONS = tuple(f"kubelet.config.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
+PROVIDER_VERSIONS = tuple(f"credentialprovider.kubelet.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
+FILE_LIMIT_BYTES = 1 << 20
+NESTING_LIMIT = 20
+FILE_ENDINGS = (".json", ".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One program, and the images that it is asked for."""
+
+    name: str
+    api_version: str
+    match_images: tuple[str, ...]
+    default_cache_s: float
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+class _Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    value: str = ""
+
+
+class _TokenAttributes(msgspec.Struct, frozen=True, rename="camel"):
+    require_service_account: bool | None = None
+
+
+class _Entry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    name: str
+    api_version: str
+    match_images: tuple[str, ...]
+    default_cache_duration: str
+    args: tuple[str, ...] = ()
+    env: tuple[_Variable, ...] = ()
+    token_attributes: _TokenAttributes | None = None
+
+
+class _File(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    kind: str
+    api_version: str
+    providers: tuple[_Entry, ...] = ()
+
+
+def read_providers(path: str, directory: str) -> list[Provider]:
+    """The providers of a file, or of all files of a folder in the order of their names.
+
+    Raises InvalidArgument, naming the file: an agent does not start with providers that cannot work.
+    """
+    paths = [path]
+    if os.path.isdir(path):
+        paths = [f"{path}/{name}" for name in sorted(os.listdir(path)) if name.endswith(FILE_ENDINGS)]
+    found: dict[str, Provider] = {}
+    for each in paths:
+        for provider in _providers_of(each):
+            if provider.name in found:
+                raise InvalidArgument(f"{each}: credential provider {provider.name!r} is named twice")
+            if not os.access(f"{directory}/{provider.name}", os.X_OK):
+                raise InvalidArgument(f"{each}: {directory}/{provider.name} is not there, or cannot be executed")
+            found[provider.name] = provider
+    return list(found.values())
+
+
+def _providers_of(path: str) -> Iterator[Provider]:
+    try:
+        file = msgspec.convert(_load(path), type=_File)
+    except (OSError, ValueError, yaml.YAMLError, msgspec.ValidationError, PodwrightError) as failure:
+        raise InvalidArgument(f"cannot read credential providers from {path}: {failure}") from failure
+    if file.kind != KIND or file.api_version not in FILE_VERSIONS:
+        raise InvalidArgument(f"{path}: {file.kind} of {file.api_version!r} is no {KIND} of {FILE_VERSIONS[0]}")
+    for entry in file.providers:
+        if faults := list(_faults(entry)):
+            raise InvalidArgument(f"{path}: credential provider {entry.name!r}: {'; '.join(faults)}")
+        if entry.token_attributes is not None and entry.token_attributes.require_service_account:
+            log.warning("a credential provider needs tokens of service accounts, it is not asked: name=%s", entry.name)
+            continue
+        yield Provider(
+            name=entry.name,
+            api_version=entry.api_version,
+            match_images=entry.match_images,
+            default_cache_s=parse_duration(entry.default_cache_duration) / SECOND_NS,
+            args=entry.args,
+            env={variable.name: variable.value for variable in entry.env},
+        )
+
+
+def _load(path: str) -> Any:
+    with open(path, "rb") as file:
+        data = file.read(FILE_LIMIT_BYTES + 1)
+    if len(data) > FILE_LIMIT_BYTES:
+        raise InvalidArgument(f"it is larger than {FILE_LIMIT_BYTES >> 20} MiB")
+    check_nesting(data, NESTING_LIMIT, aliases=False)
+    return yaml.safe_load(data)
+
+
+def _faults(entry: _Entry) -> Iterator[str]:
+    if not entry.name or "/" in entry.name or " " in entry.name or entry.name in (".", ".."):
+        yield "its name must be a file's name without spaces"
+    if entry.api_version not in PROVIDER_VERSIONS:
+        yield f"apiVersion {entry.api_version!r} is none of {', '.join(PROVIDER_VERSIONS)}"
+    if not entry.match_images:
+        yield "matchImages is empty"
+    try:
+        if parse_duration(entry.default_cache_duration) < 0:
+            yield "defaultCacheDuration is negative"
+    except PodwrightError as failure:
+        yield f"defaultCacheDuration: {failure}"

@@ -1,0 +1,128 @@
+"""One pull: its turn, the node's rate, each of the credentials, and the back-off after failures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from podwright.agent.clock import Clock
+from podwright.agent.images.credentials import Login
+from podwright.agent.images.limits import PullLimits
+from podwright.agent.images.records import PullRecords
+from podwright.agent.pods import reasons
+from podwright.agent.pods.backoff import Backoff
+from podwright.agent.runtime.protocol import CriImages
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import Internal, PodwrightError
+
+log = logging.getLogger(__name__)
+
+SENTINELS = {  # a runtime's message begins with one of these (cri-api/pkg/errors); what they mean
+    reasons.REGISTRY_UNAVAILABLE: "the registry is unavailable",
+    reasons.SIGNATURE_VALIDATION_FAILED: "the signature validation failed",
+}
+
+
+FORGOTTEN_NS = 3600 * 10**9  # when a failure is of no interest any more, whatever the longest wait is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """`reference` is what the runtime gave; `took_s` the pull itself, `waited_s` with the wait for its turn."""
+
+    reference: str
+    took_s: float
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    at_ns: int
+    text: str
+
+
+class Puller:
+    """Pulls for all pods of the node."""
+
+    def __init__(
+        self, images: CriImages, limits: PullLimits, records: PullRecords | None, clock: Clock, backoff: Backoff
+    ) -> None:
+        """Without `records`, every pod may use what is there."""
+        self._images = images
+        self._limits = limits
+        self._records = records
+        self._clock = clock
+        self._backoff = backoff
+        self._failures: dict[str, _Failure] = {}
+
+    def waits_until(self, key: str) -> tuple[int, str] | None:
+        """Until when a pull has to wait, and what its last failure was; None when it may begin."""
+        failure = self._failures.get(key)
+        if failure is None:
+            return None
+        until_ns = self._backoff.until_ns(key, failure.at_ns)
+        return (until_ns, failure.text) if self._clock.now_ns() < until_ns else None
+
+    def note_failure(self, key: str, text: str) -> int:
+        """The pull has failed; until when the next one has to wait."""
+        now_ns = self._clock.now_ns()
+        self._backoff.prune(now_ns)
+        self._failures = {each: old for each, old in self._failures.items() if now_ns - old.at_ns < FORGOTTEN_NS}
+        self._backoff.next(key, now_ns, now_ns)
+        self._failures[key] = _Failure(now_ns, text)
+        return self._backoff.until_ns(key, now_ns)
+
+    async def pull(
+        self, requested: str, image: str, logins: Sequence[Login], sandbox_config: api.PodSandboxConfig
+    ) -> Pulled:
+        """Pull `image`, which a spec names `requested`. Raises PodwrightError."""
+        began = self._clock.monotonic()
+        self._begin(requested)
+        used: tuple[str, Login | None] | None = None
+        try:
+            async with self._limits.turn():
+                turn_began = self._clock.monotonic()
+                self._limits.begin()
+                used = await self._try_each(image, logins, sandbox_config)
+        finally:
+            if self._records is not None and used is None:
+                self._records.failed(requested)
+        reference, login = used
+        if self._records is not None:
+            self._records.succeeded(requested, reference, login)
+        now = self._clock.monotonic()
+        return Pulled(reference=reference, took_s=now - turn_began, waited_s=now - began)
+
+    def _begin(self, requested: str) -> None:
+        if self._records is None:
+            return
+        try:
+            self._records.begin(requested)
+        except OSError as failure:
+            raise Internal(f"failed to record image pull intent: {failure}") from failure
+
+    async def _try_each(
+        self, image: str, logins: Sequence[Login], sandbox_config: api.PodSandboxConfig
+    ) -> tuple[str, Login | None]:
+        if not logins:
+            return await self._images.pull(image, None, sandbox_config), None
+        failures: list[PodwrightError] = []
+        for login in logins:
+            try:
+                return await self._images.pull(image, login.credentials, sandbox_config), login
+            except PodwrightError as failure:
+                log.info("a pull has failed with one of its credentials: image=%s error=%s", image, failure)
+                failures.append(failure)
+        if len({str(failure) for failure in failures}) == 1:
+            raise failures[0]
+        raise Internal(f"[{', '.join(str(failure) for failure in failures)}]") from failures[0]
+
+
+def reason_of(image: str, failure: PodwrightError) -> tuple[str, str]:
+    """(the waiting reason, the message) of a failed pull."""
+    text = str(failure)
+    for sentinel, meaning in SENTINELS.items():
+        if text.startswith(sentinel):
+            return sentinel, f"image pull failed for {image} because {meaning}{text.removeprefix(sentinel)}"
+    return reasons.ERR_IMAGE_PULL, text

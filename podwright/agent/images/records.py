@@ -1,0 +1,184 @@
+"""Whether a pod may use an image that is there (KEP 2535, KubeletEnsureSecretPulledImages).
+
+An image that was pulled with a pod's secret is not for pods without it: they have to show the registry that they may
+have it. The records of who pulled what outlive the agent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+import msgspec
+
+from podwright.agent.clock import Clock
+from podwright.agent.images.credentials import Login
+from podwright.agent.images.record_files import PullCredentials, PulledRecord, PullSecret, RecordFiles
+from podwright.agent.images.references import parse_image
+from podwright.agent.runtime.records import ImageStatus
+from podwright.errors import PodwrightError
+
+log = logging.getLogger(__name__)
+
+NEVER = "NeverVerify"
+PRELOADED = "NeverVerifyPreloadedImages"
+ALLOWLISTED = "NeverVerifyAllowlistedImages"
+ALWAYS = "AlwaysVerify"
+SECRETS_LIMIT = 100  # of one record, while its entries are only renewed
+
+FindLogins = Callable[[], Awaitable[Sequence[Login]]]
+
+
+def must_verify(policy: str, allowlist: Sequence[str], image: str, *, was_pulled_here: bool) -> bool:
+    """Whether a pod has to have credentials for an image that is there (imagePullCredentialsVerificationPolicy)."""
+    if policy == NEVER:
+        return False
+    if policy == ALWAYS:
+        return True
+    if policy == ALLOWLISTED:
+        name = parse_image(image).name
+        return not any(
+            name.startswith(pattern.removesuffix("*")) if pattern.endswith("/*") else name == pattern
+            for pattern in allowlist
+        )
+    return was_pulled_here
+
+
+class PullRecords:
+    """See the module's text. A disk that refuses is logged: the image is then verified when in doubt."""
+
+    def __init__(
+        self, files: RecordFiles, clock: Clock, *, policy: str = PRELOADED, allowlist: Sequence[str] = ()
+    ) -> None:
+        self._files = files
+        self._clock = clock
+        self._policy = policy or PRELOADED
+        self._allowlist = allowlist
+        self._under_way: Counter[str] = Counter()
+
+    def recover(self, images: Iterable[ImageStatus]) -> None:
+        """Pulls of an earlier agent that have succeeded: it is unknown with what credentials."""
+        intents = set(self._files.intents())
+        for status in images if intents else ():
+            for image in intents & {*status.tags, *status.digests}:
+                self._record(image, status.id, None)
+                self._files.delete_intent(image)
+
+    def begin(self, image: str) -> None:
+        """A pull begins. Raises OSError: an image whose pull left no trace could be used by everybody later."""
+        self._files.write_intent(image)
+        self._under_way[image] += 1
+
+    def succeeded(self, image: str, image_ref: str, login: Login | None) -> None:
+        """A pull has succeeded with these credentials; None: anonymously."""
+        if self._record(image, image_ref, _as_credentials(login)):
+            self._end(image)
+
+    def failed(self, image: str) -> None:
+        """A pull has failed."""
+        self._end(image)
+
+    def _end(self, image: str) -> None:
+        self._under_way[image] -= 1
+        if self._under_way[image] > 0:
+            return
+        del self._under_way[image]
+        try:
+            self._files.delete_intent(image)
+        except OSError as failure:
+            log.warning("cannot remove the record of a pull: image=%s error=%s", image, failure)
+
+    async def must_pull(self, image: str, image_ref: str, find_logins: FindLogins) -> bool:
+        """Whether a pod has to pull an image that is there. Raises PodwrightError when its credentials fail."""
+        try:
+            record = self._files.pulled(image_ref)
+            was_pulled_here = record is not None or image in self._under_way or self._files.has_intent(image)
+        except (OSError, PodwrightError) as failure:
+            log.warning("the records of pulls cannot be read: image=%s error=%s", image, failure)
+            return True
+        if not must_verify(self._policy, self._allowlist, image, was_pulled_here=was_pulled_here):
+            return False
+        known = record.credential_mapping.get(parse_image(image).name) if record is not None else None
+        if known is None:
+            return True
+        if known.node_pods_accessible:
+            return False
+        if not known.kubernetes_secrets:
+            return True
+        secrets = [secret for login in await find_logins() if (secret := _secret(login)) is not None]
+        return not self._is_known(image, image_ref, known, secrets)
+
+    def _is_known(self, image: str, image_ref: str, known: PullCredentials, secrets: Sequence[PullSecret]) -> bool:
+        """Whether one of the secrets, or one with the same credentials, has pulled the image before."""
+        has_room = len(known.kubernetes_secrets) < SECRETS_LIMIT
+        for secret in secrets:
+            for each in known.kubernetes_secrets:
+                has_same_hash = bool(each.credential_hash) and each.credential_hash == secret.credential_hash
+                is_same = _coordinates(each) == _coordinates(secret)
+                if has_same_hash or (is_same and has_room):
+                    if has_room and has_same_hash is not is_same:
+                        self._record(image, image_ref, PullCredentials(kubernetes_secrets=(secret,)))
+                    return True
+        return False
+
+    def _record(self, image: str, image_ref: str, credentials: PullCredentials | None) -> bool:
+        """Add to an image's record; whether that succeeded. None: pulled with nobody knows what."""
+        try:
+            record = self._files.pulled(image_ref)
+        except (OSError, PodwrightError):
+            record = None
+        mapping = merged(record, parse_image(image).name, credentials)
+        if mapping is None:
+            return True
+        try:
+            self._files.write_pulled(image_ref, mapping, self._clock.now_ns())
+        except OSError as failure:
+            log.warning("cannot record a pull: image=%s error=%s", image, failure)
+            return False
+        return True
+
+    def prune(self, image_refs: Iterable[str], before_ns: int) -> None:
+        """Forget the images that are gone. `before_ns`: when the list was begun."""
+        try:
+            self._files.prune(set(image_refs), before_ns)
+        except OSError as failure:
+            log.warning("cannot remove the records of pulls: error=%s", failure)
+
+
+def merged(
+    record: PulledRecord | None, name: str, credentials: PullCredentials | None
+) -> dict[str, PullCredentials] | None:
+    """A record's mapping with more credentials; None when nothing changes."""
+    if record is None:
+        return {name: credentials} if credentials is not None else {}
+    known = record.credential_mapping.get(name)
+    if credentials is None or credentials == PullCredentials() or (known and known.node_pods_accessible):
+        return None
+    if known is None or credentials.node_pods_accessible:
+        return {**record.credential_mapping, name: credentials}
+    secrets = {_coordinates(each): each for each in (*known.kubernetes_secrets, *credentials.kubernetes_secrets)}
+    ordered = tuple(secrets[key] for key in sorted(secrets))
+    if ordered == known.kubernetes_secrets:
+        return None
+    return {**record.credential_mapping, name: msgspec.structs.replace(known, kubernetes_secrets=ordered)}
+
+
+def _coordinates(secret: PullSecret) -> tuple[str, str, str]:
+    return secret.namespace, secret.name, secret.uid
+
+
+def _secret(login: Login) -> PullSecret | None:
+    source = login.secret
+    if source is None:
+        return None
+    return PullSecret(
+        uid=source.uid, namespace=source.namespace, name=source.name, credential_hash=source.credential_hash
+    )
+
+
+def _as_credentials(login: Login | None) -> PullCredentials:
+    secret = _secret(login) if login is not None else None
+    if secret is None:
+        return PullCredentials(node_pods_accessible=True)
+    return PullCredentials(kubernetes_secrets=(secret,))

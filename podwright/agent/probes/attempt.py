@@ -1,0 +1,58 @@
+"""One attempt of a probe: what it is sent to, and what came of it."""
+
+from __future__ import annotations
+
+import enum
+import errno
+import os
+from dataclasses import dataclass
+
+from podwright.k8s.objects import Container, Pod
+
+OUTPUT_LIMIT_BYTES = 10 * 1024  # of a command's output, or of a body
+
+
+class Verdict(enum.Enum):
+    """The outcome of one attempt. WARNING counts as a success that an event reports."""
+
+    SUCCESS = "success"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """`output` is what an event shows: the kubelet's texts (pkg/probe)."""
+
+    verdict: Verdict
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One instance of a container. `ip` is its pod's address, or the node's for a pod on the host's network."""
+
+    pod: Pod
+    container: Container
+    container_id: str
+    ip: str
+
+
+def failure(output: str) -> Attempt:
+    """The container did not pass."""
+    return Attempt(verdict=Verdict.FAILURE, output=output)
+
+
+def joined(host: str, port: int) -> str:
+    """`host:port`, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def connect_failure(address: str, error: OSError) -> str:
+    """Why a connection could not be made, as Go's net package says it: people search logs for these texts."""
+    if isinstance(error, TimeoutError):
+        return f"dial tcp {address}: i/o timeout"
+    number = error.errno
+    if number is None or number not in errno.errorcode:
+        return f"dial tcp {address}: {error}"
+    return f"dial tcp {address}: connect: {os.strerror(number).lower()}"

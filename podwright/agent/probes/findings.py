@@ -1,0 +1,27 @@
+"""What probes have found of each instance of a container."""
+
+from __future__ import annotations
+
+from podwright.agent.probes.outcomes import Finding, ProbeKind
+
+
+class Findings:
+    """The findings by container id and kind."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, ProbeKind], Finding] = {}
+
+    def get(self, container_id: str, kind: ProbeKind) -> Finding | None:
+        """None when there is no such probe, or when nothing is known of an instance that is older than the agent."""
+        return self._found.get((container_id, kind))
+
+    def set(self, container_id: str, kind: ProbeKind, finding: Finding) -> bool:
+        """Whether that is another finding than before."""
+        key = (container_id, kind)
+        changed = self._found.get(key) is not finding
+        self._found[key] = finding
+        return changed
+
+    def forget(self, container_id: str, kind: ProbeKind) -> None:
+        """The instance is not probed any more."""
+        self._found.pop((container_id, kind), None)

@@ -1,0 +1,116 @@
+"""The four ways to ask a container how it is: a command, an HTTP request, a connection, a gRPC health check.
+
+Each raises a PodwrightError when the container could not be asked at all, which says nothing about the container.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from podwright.agent.config.go_duration import SECOND_NS, format_duration
+from podwright.agent.pods.ports import find_port
+from podwright.agent.probes.attempt import (
+    OUTPUT_LIMIT_BYTES,
+    Attempt,
+    Target,
+    Verdict,
+    connect_failure,
+    failure,
+    joined,
+)
+from podwright.agent.probes.grpc_health import check_health
+from podwright.agent.probes.http_client import HttpClient, action_url, request_headers
+from podwright.agent.runtime.protocol import CriRuntime
+from podwright.errors import DeadlineExceeded, FailedPrecondition, Unavailable
+from podwright.k8s.objects import ExecAction, HTTPGetAction, Probe, TCPSocketAction
+
+Expand = Callable[[str, Mapping[str, str]], str]
+
+
+class Probers:
+    """Makes one attempt of any probe."""
+
+    def __init__(self, runtime: CriRuntime, http: HttpClient, expand: Expand) -> None:
+        """`expand` replaces `$(NAME)` in a command by the container's variables (`configs.expansion.expand`)."""
+        self._runtime = runtime
+        self._http = http
+        self._expand = expand
+
+    async def attempt(self, probe: Probe, target: Target) -> Attempt:
+        """Raises PodwrightError when the container could not be asked."""
+        timeout_s = max(probe.timeout_seconds, 1)
+        if probe.exec is not None:
+            return await self._exec(probe.exec, target, timeout_s)
+        if probe.http_get is not None:
+            return await self._http_get(probe.http_get, target, timeout_s)
+        if probe.tcp_socket is not None:
+            return await self._tcp(probe.tcp_socket, target, timeout_s)
+        if probe.grpc is not None:
+            return await check_health(joined(target.ip, probe.grpc.port), probe.grpc.service or "", timeout_s)
+        raise FailedPrecondition(f"missing probe handler for {target.pod.metadata.name}:{target.container.name}")
+
+    async def _exec(self, action: ExecAction, target: Target, timeout_s: int) -> Attempt:
+        # Only what the spec itself says: the rest of the environment is known inside the container alone.
+        scope = {variable.name: variable.value for variable in target.container.env}
+        command = [self._expand(word, scope) for word in action.command]
+        try:
+            result = await self._runtime.exec_sync(target.container_id, command, timeout_s)
+        except DeadlineExceeded:
+            limit = format_duration(timeout_s * SECOND_NS)
+            return failure(f'command timed out: "{" ".join(command)}" timed out after {limit}')
+        output = (result.stdout + result.stderr)[:OUTPUT_LIMIT_BYTES].decode(errors="replace")
+        return Attempt(verdict=Verdict.FAILURE if result.exit_code else Verdict.SUCCESS, output=output)
+
+    async def _http_get(self, action: HTTPGetAction, target: Target, timeout_s: int) -> Attempt:
+        url = action_url(action, target.container, target.ip)
+        headers = request_headers([(header.name, header.value) for header in action.http_headers], "probe")
+        try:
+            answer = await self._http.get(url, headers, timeout_s)
+        except (Unavailable, DeadlineExceeded) as failed:
+            return failure(failed.message)
+        body = answer.body.decode(errors="replace")
+        if 200 <= answer.status < 300:
+            return Attempt(verdict=Verdict.SUCCESS, output=body)
+        if 300 <= answer.status < 400:
+            return Attempt(verdict=Verdict.WARNING, output=f"Probe terminated redirects, Response body: {body}")
+        return failure(f"HTTP probe failed with statuscode: {answer.status}")  # bodies may hold secrets
+
+    async def _tcp(self, action: TCPSocketAction, target: Target, timeout_s: int) -> Attempt:
+        host, port = action.host or target.ip, find_port(target.container, action.port)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await _connect(host, port)
+        except OSError as failed:
+            return failure(connect_failure(joined(host, port), failed))
+        return Attempt(verdict=Verdict.SUCCESS)
+
+
+async def _connect(host: str, port: int) -> None:
+    """Open a connection and close it. Raises OSError: that of the last address."""
+    last: OSError = OSError(f"lookup {host}: no such host")
+    for family, address in await _addresses(host, port):
+        with contextlib.closing(socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)) as connection:
+            try:
+                await asyncio.get_running_loop().sock_connect(connection, address)
+            except TimeoutError:
+                raise
+            except OSError as failed:
+                last = failed
+                continue
+            return
+    raise last
+
+
+async def _addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
+    """(family, address) of each address of the host. One that is an address costs no thread for the resolver."""
+    try:
+        version = ipaddress.ip_address(host).version
+    except ValueError:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [(family, address) for family, _, _, _, address in found]
+    return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]

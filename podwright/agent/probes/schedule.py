@@ -1,0 +1,76 @@
+"""When a probe runs, and what a series of results means. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.k8s.objects import Container, Probe
+
+RESTART_GRACE_NS = 10 * 10**9  # a container that started so long before the agent was watched by an earlier one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A probe's numbers. Zeros of a spec without the API's defaults become those defaults."""
+
+    delay_s: int
+    period_s: int
+    failures: int
+    successes: int
+
+    @classmethod
+    def of(cls, probe: Probe) -> Schedule:
+        """The numbers of a spec."""
+        return cls(
+            delay_s=probe.initial_delay_seconds,
+            period_s=probe.period_seconds or 10,
+            failures=probe.failure_threshold or 3,
+            successes=probe.success_threshold or 1,
+        )
+
+    def first_wait_s(self, started_at_ns: int, now_ns: int) -> float:
+        """How long after `now_ns` the first run of a container that started at `started_at_ns` is due.
+
+        Never longer than the delay, even when the machine's clock was set back since the start.
+        """
+        return min(self.delay_s, max(0.0, self.delay_s - (now_ns - started_at_ns) / 1e9))
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Results of one instance of a container, as far as they are equal."""
+
+    finding: Finding | None = None
+    count: int = 0
+
+    def then(self, finding: Finding) -> Series:
+        """The series with one more result."""
+        return Series(finding, self.count + 1 if finding is self.finding else 1)
+
+    def decides(self, schedule: Schedule) -> bool:
+        """Whether there are enough equal results to believe them."""
+        needed = schedule.successes if self.finding is Finding.SUCCESS else schedule.failures
+        return self.count >= needed
+
+
+def probe_of(container: Container, kind: ProbeKind) -> Probe | None:
+    """The container's probe of a kind."""
+    match kind:
+        case ProbeKind.LIVENESS:
+            return container.liveness_probe
+        case ProbeKind.READINESS:
+            return container.readiness_probe
+        case ProbeKind.STARTUP:
+            return container.startup_probe
+
+
+def initial_finding(kind: ProbeKind) -> Finding:
+    """What counts of a new container until its probe has decided."""
+    match kind:
+        case ProbeKind.LIVENESS:
+            return Finding.SUCCESS
+        case ProbeKind.READINESS:
+            return Finding.FAILURE
+        case ProbeKind.STARTUP:
+            return Finding.UNKNOWN

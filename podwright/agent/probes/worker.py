@@ -1,0 +1,163 @@
+"""The worker of one probe of one container: it runs while a run is due, and waits for news otherwise.
+
+    no instance, or not running --running--> waiting for `started` --> due every period --decided--> on hold
+         ^------------------------- a new container id resets everything ----------------------------'
+
+A worker is on hold after a liveness failure and after any result of a startup probe: the container is about to be
+ended, or needs no startup probe any more. Only a new container id ends the hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.agent.clock import Clock
+from podwright.agent.probes.attempt import Target
+from podwright.agent.probes.findings import Findings
+from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
+from podwright.agent.probes.schedule import RESTART_GRACE_NS, Schedule, Series, initial_finding
+from podwright.agent.runtime.records import ContainerState, ContainerStatus
+from podwright.k8s.objects import Container, Pod, Probe
+
+log = logging.getLogger(__name__)
+
+Deliver = Callable[[ProbeOutcome], Awaitable[None]]
+
+
+class Runner(Protocol):
+    """Runs a probe once: `prober.Prober`."""
+
+    async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> Finding | None:
+        """SUCCESS or FAILURE; None when nothing was learnt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerPorts:
+    """What all workers share."""
+
+    prober: Runner
+    findings: Findings
+    deliver: Deliver
+    refresh: Callable[[str], None]  # show the workers of the pod with this UID what the runtime holds now
+    clock: Clock
+    agent_started_at_ns: int
+    random: Callable[[], float]  # from 0 to 1
+
+
+class Worker:
+    """See the module's text."""
+
+    def __init__(self, ports: WorkerPorts, pod: Pod, container: Container, kind: ProbeKind, probe: Probe) -> None:
+        self.pod = pod  # the newest version
+        self.container = container
+        self.kind = kind
+        self._ports = ports
+        self._probe = probe
+        self._schedule = Schedule.of(probe)
+        self._instance: ContainerStatus | None = None
+        self._ip = ""
+        self._series = Series()
+        self._is_on_hold = False
+        self._due_at: float | None = None  # by Clock.monotonic; None: nothing is due
+        self._news = asyncio.Event()
+
+    def see(self, status: ContainerStatus | None, ip: str, *, was_good: bool) -> None:
+        """Take in what the runtime holds. `was_good`: an earlier agent found this instance ready, or started."""
+        self._ip = ip
+        before, due_before = self._instance, self._due_at
+        if status is None or before is None or before.id != status.id:
+            if before is not None:
+                self._ports.findings.forget(before.id, self.kind)
+            self._series, self._is_on_hold, self._due_at = Series(), False, None
+            if status is not None:
+                self._begin(status, was_good=was_good)
+        self._instance = status
+        if not self._may_run():
+            self._due_at = None
+        elif self._due_at is None:
+            self._due_at = self._ports.clock.monotonic() + self._first_wait_s()
+        if status is not None and status.state is ContainerState.EXITED:
+            self._ports.findings.set(status.id, self.kind, Finding.FAILURE)
+        if self._due_at != due_before:
+            self._news.set()
+
+    def _begin(self, status: ContainerStatus, *, was_good: bool) -> None:
+        """A new instance. What an earlier agent knew of it stands until the probe decides."""
+        if not self._outlived_an_agent(status):
+            self._ports.findings.set(status.id, self.kind, initial_finding(self.kind))
+        elif was_good:
+            self._ports.findings.set(status.id, self.kind, Finding.SUCCESS)
+
+    def _outlived_an_agent(self, status: ContainerStatus) -> bool:
+        began_ns = self._ports.agent_started_at_ns - RESTART_GRACE_NS
+        return status.state is ContainerState.RUNNING and 0 < status.started_at_ns < began_ns
+
+    def _may_run(self) -> bool:
+        status = self._instance
+        if status is None or status.state is not ContainerState.RUNNING or self._is_on_hold:
+            return False
+        if self.container.startup_probe is None:
+            return True
+        has_started = self._ports.findings.get(status.id, ProbeKind.STARTUP) is Finding.SUCCESS
+        return has_started is not (self.kind is ProbeKind.STARTUP)
+
+    def _first_wait_s(self) -> float:
+        """After a start of the agent, the probes of the containers that it finds are spread over their periods."""
+        started_at_ns = self._instance.started_at_ns if self._instance is not None else 0
+        now_ns, period_s = self._ports.clock.now_ns(), self._schedule.period_s
+        wait_s = self._schedule.first_wait_s(started_at_ns, now_ns)
+        began_ns = self._ports.agent_started_at_ns
+        if started_at_ns < began_ns and now_ns - began_ns < period_s * 1e9:
+            wait_s = max(wait_s, self._ports.random() * period_s)
+        return wait_s
+
+    async def work(self) -> None:
+        """Run the probe whenever it is due. Without end."""
+        while True:
+            self._news.clear()
+            wait_s = None if self._due_at is None else self._due_at - self._ports.clock.monotonic()
+            if wait_s is not None and wait_s <= 0:
+                await self._run_due()
+                continue
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._news.wait()
+            except TimeoutError:
+                self._ports.refresh(self.pod.metadata.uid)
+
+    async def _run_due(self) -> None:
+        instance, due_at = self._instance, self._due_at
+        if instance is None or due_at is None:
+            return
+        target = Target(pod=self.pod, container=self.container, container_id=instance.id, ip=self._ip)
+        try:
+            finding = await self._ports.prober.run(self.kind, self._probe, target)
+        except Exception:  # whatever it is, the container's next probe is not to be lost to it
+            log.exception("a probe failed: container=%s kind=%s", self.container.name, self.kind.value)
+            finding = None
+        if self._instance is None or self._instance.id != instance.id or self._due_at is None:
+            return  # the answer of an instance that has ended meanwhile
+        self._due_at = max(due_at + self._schedule.period_s, self._ports.clock.monotonic())
+        if finding is not None:
+            await self._take(instance.id, finding)
+
+    async def _take(self, container_id: str, finding: Finding) -> None:
+        self._series = self._series.then(finding)
+        if not self._series.decides(self._schedule):
+            return
+        is_liveness_failure = self.kind is ProbeKind.LIVENESS and finding is Finding.FAILURE
+        if is_liveness_failure or self.kind is ProbeKind.STARTUP:
+            self._is_on_hold, self._due_at = True, None
+        uid = self.pod.metadata.uid
+        if not self._ports.findings.set(container_id, self.kind, finding):
+            return
+        if self.kind is ProbeKind.STARTUP:
+            self._ports.refresh(uid)  # the other probes of the container may run now
+        name = self.container.name
+        await self._ports.deliver(
+            ProbeOutcome(pod_uid=uid, container=name, container_id=container_id, kind=self.kind, finding=finding)
+        )

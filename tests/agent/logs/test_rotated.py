@@ -1,0 +1,35 @@
+"""Which parts of a log are removed, and which are compressed."""
+
+from __future__ import annotations
+
+import pytest
+
+from podwright.agent.logs.rotated import cleaning
+
+
+@pytest.mark.parametrize(
+    ("parts", "max_files", "remove", "compress"),
+    [
+        ([], 5, [], []),
+        (["l.1"], 5, [], ["l.1"]),
+        (["l.1.gz", "l.2"], 5, [], ["l.2"]),
+        (["l.4", "l.1.gz", "l.3.gz", "l.2.gz"], 5, ["l.1.gz"], ["l.4"]),
+        (["l.1", "l.2"], 2, ["l.1", "l.2"], []),
+        (["l.1", "l.2"], 1, ["l.1", "l.2"], []),
+        (["l.1", "l.1.tmp"], 5, ["l.1.tmp"], ["l.1"]),
+        (["l.1", "l.1.gz", "l.2"], 5, ["l.1"], ["l.2"]),
+    ],
+    ids=[
+        "none",
+        "one",
+        "the older one is compressed",
+        "too many",
+        "no parts at all",
+        "less than a log",
+        "half of a compressed file",
+        "compressed and not removed",
+    ],
+)
+def test_cleaning(parts: list[str], max_files: int, remove: list[str], compress: list[str]) -> None:
+    plan = cleaning(parts, max_files)
+    assert (sorted(plan.remove), list(plan.compress)) == (remove, compress)
