@@ -27,7 +27,17 @@ from podwright.agent.workers.hooks import Hooks, HttpGetter
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.pod_syncer import PodSyncer, SyncerPorts
 from podwright.agent.workers.pool import PodWorkers
-from podwright.agent.workers.ports import Cgroups, Configs, Images, Mirrors, Objects, Probes, StatusKeeper, Volumes
+from podwright.agent.workers.ports import (
+    Cgroups,
+    Configs,
+    Images,
+    Mirrors,
+    Objects,
+    Probes,
+    StatusKeeper,
+    UserRanges,
+    Volumes,
+)
 from podwright.agent.workers.queue import WorkQueue
 from podwright.agent.workers.restarts import Restarts
 from podwright.agent.workers.starting import Starter
@@ -53,6 +63,10 @@ class ProbeRoom(Probes, Kept, Protocol):
 
 class VolumeRoom(Volumes, Cleaned, Protocol):
     """`volumes.manager`."""
+
+
+class UserRoom(UserRanges, Kept, Protocol):
+    """`resources.userns`."""
 
 
 class CgroupRoom(Cgroups, Cleaned, Protocol):
@@ -86,6 +100,7 @@ class Rooms:
     volumes: VolumeRoom
     cgroups: CgroupRoom
     objects: Objects
+    users: UserRoom
     mirrors: MirrorRoom
     http: HttpGetter
     dead_containers: DeadContainers
@@ -97,19 +112,34 @@ class Rooms:
     admission: Sequence[Check] = ()
 
 
+class Base:
+    """What the engine and its rooms share: the pods that are wanted, what the runtime shows of them, the channels."""
+
+    def __init__(self, runtime: CriRuntime, clock: Clock) -> None:
+        self.channels = new_channels()
+        self.registry = PodRegistry()
+        self.cache = StatusCache(runtime, clock, self._runtime_changed)
+
+    def _runtime_changed(self, event: PodEvent) -> None:
+        # A full channel loses the event; the pod's next pass, and the next relist, see what it said.
+        self.channels.offer("runtime", event)
+
+    async def probe_decided(self, outcome: ProbeOutcome) -> None:
+        """For the probes: what one of them has found."""
+        await self.channels.put("probes", outcome)
+
+
 class Engine:
     """Runs until it is closed."""
 
-    def __init__(self, settings: Settings, rooms: Rooms, sources: Mapping[str, Source]) -> None:
+    def __init__(self, settings: Settings, base: Base, rooms: Rooms, sources: Mapping[str, Source]) -> None:
         """`sources` by name: see `sources.changes`."""
         self._rooms = rooms
         self._sources = sources
         self._tasks = Tasks()
         self._worker_tasks = Tasks()
-        self.channels = new_channels()
-        self.registry = PodRegistry()
+        self.channels, self.registry, self.cache = base.channels, base.registry, base.cache
         self.queue = WorkQueue()
-        self.cache = StatusCache(rooms.runtime, rooms.clock, self._runtime_changed)
         self.generator = Generator(rooms.runtime, self.cache, rooms.clock, evented=settings.evented)
         restarts = Restarts(Backoff(longest_s=settings.longest_restart_wait_s), rooms.events, rooms.clock)
         self.workers = PodWorkers(
@@ -150,6 +180,7 @@ class Engine:
             cgroups=rooms.cgroups,
             probes=rooms.probes,
             objects=rooms.objects,
+            users=rooms.users,
             mirrors=rooms.mirrors,
             events=rooms.events,
             network_problem=rooms.network_problem,
@@ -169,6 +200,7 @@ class Engine:
                 restarts=restarts,
                 probes=rooms.probes,
                 statuses=rooms.statuses,
+                users=rooms.users,
                 volumes=rooms.volumes,
                 cgroups=rooms.cgroups,
                 mirrors=rooms.mirrors,
@@ -193,6 +225,10 @@ class Engine:
             housekeeping=housekeeping.run,
         )
 
+    def active_pods(self) -> list[Pod]:
+        """The pods that run, or will."""
+        return self.loop.active()
+
     def problem(self) -> str:
         """Why pods are not synced; empty when they are."""
         return self._rooms.runtime_problem() or self.generator.problem()
@@ -210,18 +246,10 @@ class Engine:
         await self._worker_tasks.close()
         await self.generator.close()
 
-    def probe_decided(self, outcome: ProbeOutcome) -> None:
-        """For the probes: what one of them has found."""
-        self.channels.offer("probes", outcome)
-
     async def _read(self, name: str, source: Source) -> None:
         async for pods in source.sets():
             for change in self._merger.merge(name, pods):
                 await self.channels.put("sources", change)
-
-    def _runtime_changed(self, event: PodEvent) -> None:
-        # A full channel loses the event; the pod's next pass, and the next relist, see what it said.
-        self.channels.offer("runtime", event)
 
     def _dropped(self, pod: Pod, reason: str) -> None:
         self._rooms.events.pod(pod, "Warning", "FailedValidation", f"Error validating pod: {reason}, ignoring")

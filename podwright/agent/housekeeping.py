@@ -56,6 +56,7 @@ class HousekeepingPorts:
     restarts: Restarts
     probes: Kept
     statuses: Kept
+    users: Kept
     volumes: Cleaned
     cgroups: Cleaned
     mirrors: Mirrors
@@ -82,6 +83,7 @@ class Housekeeping:
         in_use = {*pods, *known, *held}
         ports.probes.retain([uid for uid, each in known.items() if each.state is not WorkState.TERMINATED])
         ports.statuses.retain(in_use)
+        ports.users.retain(in_use)
         ports.restarts.prune()
         is_clean = await self._clean(in_use, {*known, *held})
         return is_clean and not any(each.orphan for each in known.values())

@@ -189,7 +189,7 @@ class SyncLoop:
         """Oldest first, as the API's pods were let in."""
         ports = self._ports
         for pod in sorted(pods, key=lambda pod: str(pod.metadata.creation_timestamp or "")):
-            others = self._active(pod)
+            others = [other for other in self.active() if other.metadata.uid != pod.metadata.uid]
             ports.registry.put(pod)
             if is_mirror(pod):
                 self._mirror_changed(pod)
@@ -204,14 +204,13 @@ class SyncLoop:
                     continue
             self._dispatch(pod, UpdateKind.CREATE)
 
-    def _active(self, but: Pod) -> list[Pod]:
+    def active(self) -> list[Pod]:
         """The pods that run, or will: the others hold none of the node's resources."""
         ports = self._ports
         return [
             pod
             for pod in ports.registry.pods()
-            if pod.metadata.uid != but.metadata.uid
-            and not ports.workers.is_known_terminated(pod.metadata.uid)
+            if not ports.workers.is_known_terminated(pod.metadata.uid)
             and not (has_ended(pod) and not ports.workers.is_known(pod.metadata.uid))
             and not ports.statuses.is_refused(pod.metadata.uid)
         ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.admission.chain import Check, Refusal
-from podwright.agent.engine import Engine, Rooms, Settings, StatusRoom
+from podwright.agent.engine import Base, Engine, Rooms, Settings, StatusRoom
 from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
 from podwright.agent.workers.record import WorkState
 from podwright.errors import Unavailable
@@ -29,6 +29,7 @@ from tests.agent.fakes.ports import (
     NoHttp,
     NoMirrors,
     NoObjects,
+    NoUsers,
 )
 from tests.agent.fakes.runtime import FakeRuntime, Program
 from tests.agent.fakes.time import VirtualClock, run_virtual
@@ -76,6 +77,7 @@ class Scene:
             volumes=self.volumes,
             cgroups=self.cgroups,
             objects=NoObjects(),
+            users=NoUsers(),
             mirrors=NoMirrors(),
             http=NoHttp(),
             dead_containers=KeptDead(),
@@ -89,7 +91,8 @@ class Scene:
         settings = Settings(
             root=str(self._directory / "root"), links_directory=str(self._directory / "links"), evented=self._evented
         )
-        self.engine = Engine(settings, rooms, self.sources)
+        self.base = Base(self.runtime, self.clock)
+        self.engine = Engine(settings, self.base, rooms, self.sources)
         self.engine.start()
 
     def _status_room(self) -> StatusRoom:
@@ -329,7 +332,7 @@ def test_a_failed_liveness_probe_restarts_the_container(in_scene: InScene) -> No
         await asyncio.sleep(3)
         alive = scene.runtime.container("main").id
         scene.probes.findings[alive, ProbeKind.LIVENESS] = Finding.FAILURE
-        scene.engine.probe_decided(
+        await scene.base.probe_decided(
             ProbeOutcome(
                 pod_uid="uid-web",
                 container="main",

@@ -27,6 +27,7 @@ from podwright.agent.workers.ports import (
     Objects,
     Probes,
     StatusKeeper,
+    UserRanges,
     Volumes,
 )
 from podwright.agent.workers.restarts import Restarts
@@ -51,6 +52,7 @@ class SyncerPorts:
     cgroups: Cgroups
     probes: Probes
     objects: Objects
+    users: UserRanges
     mirrors: Mirrors
     events: EventRecorder
     network_problem: Callable[[], str]  # why pods get no network; empty when they do
@@ -229,4 +231,5 @@ class PodSyncer:
         await ports.volumes.release(pod)
         ports.objects.unregister(pod)
         await ports.cgroups.remove(pod.metadata.uid)
+        ports.users.release(pod.metadata.uid)
         ports.statuses.terminate(pod)

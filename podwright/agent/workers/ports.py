@@ -109,6 +109,13 @@ class StatusKeeper(Protocol):
         """Nothing of the pod is left: no status may say that something runs."""
 
 
+class UserRanges(Protocol):
+    """Ranges of ids for pods with users of their own: `resources.userns`."""
+
+    def release(self, uid: str) -> None:
+        """The pod needs its range no more. Raises OSError."""
+
+
 class Objects(Protocol):
     """The objects that pods refer to: `objects`."""
 

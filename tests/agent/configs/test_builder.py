@@ -13,9 +13,10 @@ from podwright.agent.configs import files
 from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
 from podwright.agent.configs.namespaces import UserNamespace
 from podwright.agent.configs.volumes import MountedVolume
+from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.pods.reasons import CREATE_CONTAINER_CONFIG_ERROR, ContainerFailure
 from podwright.agent.runtime.records import HandlerFeatures, ImageStatus
-from podwright.agent.workers.ports import Configs, EnsuredImage
+from podwright.agent.workers.ports import Configs
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound
 from podwright.k8s.objects import (

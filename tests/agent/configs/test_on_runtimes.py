@@ -10,6 +10,7 @@ import pytest
 
 from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
 from podwright.agent.configs.node import NodeSettings, look
+from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.resources import cgroupfs
 from podwright.agent.resources.cgroup_names import names_of
 from podwright.agent.resources.cgroups import CgroupTree
@@ -19,7 +20,6 @@ from podwright.agent.resources.limits import CgroupLimits, LimitRules
 from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.agent.runtime.records import HandlerFeatures, ObservedPod, SandboxStatus
-from podwright.agent.workers.ports import EnsuredImage
 from podwright.cri.client import CriClient
 from podwright.k8s.objects import (
     EnvVar,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
 
+from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.pods.actions import FindingOf
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.hashes import container_hash
@@ -12,7 +13,6 @@ from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.runtime.records import ImageStatus, ObservedPod
-from podwright.agent.workers.ports import EnsuredImage
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError, Unavailable
 from podwright.k8s.objects import Pod, PodStatus
@@ -193,6 +193,16 @@ class FakeStatuses:
     def retain(self, uids: Collection[str]) -> None:
         self.refused &= set(uids)
         self.newest = {uid: status for uid, status in self.newest.items() if uid in uids}
+
+
+class NoUsers:
+    """No pod has users of its own."""
+
+    def release(self, uid: str) -> None:
+        return None
+
+    def retain(self, uids: Collection[str]) -> None:
+        return None
 
 
 class NoObjects:

@@ -45,6 +45,7 @@ from tests.agent.fakes.ports import (
     NoHttp,
     NoMirrors,
     NoObjects,
+    NoUsers,
 )
 from tests.agent.fakes.runtime import FakeRuntime, Program
 from tests.agent.fakes.time import VirtualClock, run_virtual
@@ -81,6 +82,7 @@ class Scene:
                 cgroups=self.cgroups,
                 probes=self.probes,
                 objects=NoObjects(),
+                users=NoUsers(),
                 mirrors=NoMirrors(),
                 events=self.events,
                 network_problem=lambda: self.network_problem,

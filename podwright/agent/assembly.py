@@ -1,0 +1,355 @@
+"""The rooms of the agent, made of its configuration and of this machine, around one engine.
+
+`app` starts what is assembled here, and `run` assembles the same for the pods of a file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from podwright.agent.clock import Clock
+from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
+from podwright.agent.configs.downward import DownwardApi
+from podwright.agent.configs.expansion import expand
+from podwright.agent.configs.node import look, settings_of
+from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
+from podwright.agent.events.log import EventLog
+from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
+from podwright.agent.gc.dead import KeptDead
+from podwright.agent.gc.images import ImageGc, ImageGcPorts
+from podwright.agent.gc.unused_images import ImagePolicy
+from podwright.agent.images.credentials import LoginFiles, Logins, NodeLogins
+from podwright.agent.images.limits import PullLimits
+from podwright.agent.images.manager import ImageManager
+from podwright.agent.images.provider_config import read_providers
+from podwright.agent.images.providers import CredentialProviders
+from podwright.agent.images.pulling import Puller
+from podwright.agent.images.record_files import RecordFiles
+from podwright.agent.images.records import PullRecords
+from podwright.agent.logs.rotation import LogLimits, LogRotator
+from podwright.agent.mirrors import NoMirrors
+from podwright.agent.node.capacity import allocatable, capacity, texts
+from podwright.agent.node.machine import Machine
+from podwright.agent.objects.protocol import ObjectGetter
+from podwright.agent.pods.backoff import Backoff
+from podwright.agent.probes.http_client import HookGetter, HttpClient
+from podwright.agent.probes.manager import ProbeManager
+from podwright.agent.probes.prober import Prober
+from podwright.agent.probes.probers import Probers
+from podwright.agent.resources.cgroup_names import CgroupNames
+from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
+from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, SystemdDriver
+from podwright.agent.resources.id_range import IdRange, find_range
+from podwright.agent.resources.keeping import KeptCgroups
+from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_root
+from podwright.agent.resources.userns import UserNamespaceAllocator
+from podwright.agent.runtime.handlers import RuntimeHandlers
+from podwright.agent.runtime.protocol import CriImages, CriRuntime
+from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.agent.status.inputs import StatusGates
+from podwright.agent.status.manager import StatusManager, StatusPorts
+from podwright.agent.status.termination_messages import TerminationMessages
+from podwright.agent.volumes.manager import VolumeManager
+from podwright.agent.volumes.ports import NoApiServer, VolumePorts
+from podwright.agent.workers.pool import PodWorkers
+from podwright.agent.workers.worker import Pauses
+from podwright.k8s.objects import Pod
+from podwright.k8s.quantity import Amount
+from podwright.linux import cgroup
+from podwright.process import ProcessRunner
+from podwright.tasks import Tasks
+
+LINKS_DIRECTORY = "/var/log/containers"
+IDS_PER_POD = 65536  # unless the configuration says otherwise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What the agent stands on. `watch` has had its first answer."""
+
+    runtime: CriRuntime
+    images: CriImages
+    watch: RuntimeWatch
+    machine: Machine
+    node_name: str
+    clock: Clock
+    runner: ProcessRunner
+    objects: ObjectGetter
+    cgroup_driver: str  # `cgroupfs` or `systemd`
+    links_directory: str = LINKS_DIRECTORY
+
+
+class Agent:
+    """The assembled agent: made by `assemble`, and not running yet."""
+
+    def __init__(self, config: AgentConfig, outside: Outside, sources: Mapping[str, Source], ids: IdRange) -> None:
+        """`ids` are for pods with users of their own. Raises PodwrightError and OSError."""
+        root = config.process.root_dir
+        self.config = config
+        self.outside = outside
+        self.base = Base(outside.runtime, outside.clock)
+        self.events = EventLog(outside.clock, outside.node_name)
+        self.capacity = capacity(outside.machine, config, root)
+        self.allocatable = allocatable(self.capacity, config)
+        self.facts = look(outside.node_name, _addresses(config, outside.machine), texts(self.allocatable))
+        self.handlers = RuntimeHandlers(outside.watch)
+        self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
+        self.volumes = VolumeManager(self._volume_ports(), root)
+        self._http = HttpClient()
+        self.probes = self._make_probes()
+        self.statuses = self._make_statuses()
+        self.cgroups = self._make_cgroups()
+        self._records = self._make_records()
+        self._container_gc = self._make_container_gc()
+        self.engine = Engine(self._settings(), self.base, self._rooms(), sources)
+        self._image_gc = self._make_image_gc()
+        self._rotator = self._make_rotator()
+        self._tasks = Tasks()
+
+    async def start(self) -> None:
+        """Recover what an agent before this one has left, then look after pods. Raises PodwrightError and OSError."""
+        self.users.recover()
+        await self.volumes.recover()
+        await self.cgroups.start()
+        if self._records is not None:
+            self._records.recover(await self.outside.images.images())
+        self.outside.watch.start()
+        self.engine.start()
+        self._tasks.start(self._container_gc.run(), name="container garbage")
+        self._tasks.start(self._image_gc.run(), name="image garbage")
+        self._tasks.start(self._rotator.run(), name="log rotation")
+
+    async def close(self) -> None:
+        """Look after pods no more; they run on."""
+        await self._tasks.close()
+        await self.engine.close()
+        await self.probes.close()
+        await self.volumes.close()
+        await self.cgroups.close()
+        await self.outside.watch.close()
+        await self._http.close()
+
+    # -- what rooms ask of the engine, which is made after them
+
+    def _may_run(self, uid: str) -> bool:
+        return self.engine.workers.could_have_running_containers(uid)
+
+    def _active_pods(self) -> list[Pod]:
+        return self.engine.active_pods()
+
+    def _all_sources_read(self) -> bool:
+        return self.engine.loop.all_sources_read
+
+    # -- rooms
+
+    def _settings(self) -> Settings:
+        pods = self.config.pods
+        return Settings(
+            root=self.config.process.root_dir,
+            links_directory=self.outside.links_directory,
+            pauses=Pauses(resync_s=pods.sync_frequency_s),
+            longest_restart_wait_s=pods.max_restart_back_off_s or 300.0,
+        )
+
+    def _rooms(self) -> Rooms:
+        outside = self.outside
+        return Rooms(
+            runtime=outside.runtime,
+            statuses=self.statuses,
+            probes=self.probes,
+            images=self._make_images(),
+            configs=self._make_configs(),
+            volumes=self.volumes,
+            cgroups=self.cgroups,
+            objects=outside.objects,
+            users=self.users,
+            mirrors=NoMirrors(),
+            http=HookGetter(self._http),
+            dead_containers=self._container_gc,
+            events=self.events,
+            clock=outside.clock,
+            runtime_problem=outside.watch.problem,
+            network_problem=outside.watch.network_problem,
+            handler_of=self.handlers.name_for,
+        )
+
+    def _make_configs(self) -> ConfigBuilder:
+        ports = BuilderPorts(
+            volumes=self.volumes,
+            subpaths=self.volumes,
+            objects=self.outside.objects,
+            cgroups=self.cgroups,
+            users=self.users,
+            handlers=self.handlers,
+            events=self.events,
+        )
+        return ConfigBuilder(ports, self.facts, settings_of(self.config))
+
+    def _volume_ports(self) -> VolumePorts:
+        memory = self.allocatable["memory"].whole
+        return VolumePorts(
+            objects=self.outside.objects,
+            downward=DownwardApi(self.facts),
+            events=self.events,
+            clock=self.outside.clock,
+            allocatable_bytes=lambda: memory,
+            cluster=NoApiServer(),
+        )
+
+    def _make_probes(self) -> ProbeManager:
+        probers = Probers(self.outside.runtime, self._http, expand)
+        return ProbeManager(
+            Prober(probers, self.events),
+            self.base.probe_decided,
+            self.outside.clock,
+            look=self.base.cache.peek,
+            host_ip=lambda: self.facts.addresses[0],
+        )
+
+    def _make_statuses(self) -> StatusManager:
+        return StatusManager(
+            StatusPorts(
+                clock=self.outside.clock,
+                messages=TerminationMessages(self.config.process.root_dir, self.config.container_logs.root),
+                pod_of=self.base.registry.get,
+                mirror_of=self.base.registry.mirror_of,
+                may_run=self._may_run,
+                finding_of=self.probes.finding_of,
+                node_ips=lambda: self.facts.addresses,
+                runtime_name=lambda: self.outside.watch.version.name,
+                supports_recursive=self.handlers.supports_recursive_read_only,
+                gates=StatusGates.of(self.config.feature_gates),
+            )
+        )
+
+    def _make_cgroups(self) -> KeptCgroups:
+        tree = self._make_tree() if self.config.cgroups.per_qos else NoCgroups()
+        return KeptCgroups(tree, self._active_pods, self.volumes.has_volumes)
+
+    def _make_tree(self) -> CgroupTree:
+        config, host = self.config.cgroups, cgroup.detect()
+        is_systemd = self.outside.cgroup_driver == "systemd"
+        driver: CgroupDriver = SystemdDriver(host, self.outside.runner) if is_systemd else CgroupfsDriver(host)
+        rules = LimitRules(
+            enforces_cpu=config.cpu_cfs_quota,
+            cpu_period_us=round(config.cpu_cfs_quota_period_s * 1e6),
+            max_pids=self.config.pods.max_pid_count,
+            huge_page_sizes=self.facts.huge_page_sizes,
+        )
+        root = tuple(part for part in config.root.split("/") if part)
+        names = CgroupNames(driver="systemd" if is_systemd else "cgroupfs", root=root)
+        return CgroupTree(host, driver, names, rules, self._root_limits(rules), self.events)
+
+    def _root_limits(self, rules: LimitRules) -> CgroupLimits:
+        """What all pods get together, when that is enforced: the capacity without what is reserved."""
+        reserved = self.config.reserved
+        if "pods" not in reserved.enforced:
+            return CgroupLimits()
+        parts = [
+            {name: Amount(nano) for name, nano in each.items()} for each in (reserved.system_nano, reserved.kube_nano)
+        ]
+        return limits_of_root(self.capacity, parts, rules)
+
+    def _make_images(self) -> ImageManager:
+        outside, images = self.outside, self.config.images
+        parallel = 1 if images.serialize_pulls else images.max_parallel_pulls
+        limits = PullLimits(outside.clock, parallel=parallel, qps=images.pull_qps, burst=images.pull_burst)
+        puller = Puller(outside.images, limits, self._records, outside.clock, Backoff())
+        logins = Logins(outside.objects, self._login_sources(), self.events)
+        return ImageManager(outside.images, puller, logins, self._records, self.events, outside.clock)
+
+    def _login_sources(self) -> Sequence[NodeLogins]:
+        config, found = self.config.images, [LoginFiles(self.config.process.root_dir)]
+        sources: list[NodeLogins] = [*found]
+        if config.credential_provider_config:
+            directory = config.credential_provider_bin_dir
+            providers = read_providers(config.credential_provider_config, directory)
+            sources.append(CredentialProviders(providers, directory, self.outside.runner, self.outside.clock))
+        return sources
+
+    def _make_records(self) -> PullRecords | None:
+        if not self.config.feature_gates["KubeletEnsureSecretPulledImages"]:
+            return None
+        images = self.config.images
+        return PullRecords(
+            RecordFiles(self.config.process.root_dir),
+            self.outside.clock,
+            policy=images.credentials_verification,
+            allowlist=images.preloaded_allowlist,
+        )
+
+    def _make_container_gc(self) -> ContainerGc:
+        kept = self.config.dead_containers
+        return ContainerGc(
+            ContainerGcPorts(
+                runtime=self.outside.runtime,
+                pods=_PodStates(lambda: self.engine.workers),
+                look=self.base.cache.peek,
+                all_sources_read=self._all_sources_read,
+                events=self.events,
+                clock=self.outside.clock,
+                log_root=self.config.container_logs.root,
+                links_directory=self.outside.links_directory,
+            ),
+            KeptDead(per_container=kept.per_container, total=kept.total, min_age_s=kept.min_age_s),
+        )
+
+    def _make_image_gc(self) -> ImageGc:
+        images, records = self.config.images, self._records
+        return ImageGc(
+            ImageGcPorts(
+                images=self.outside.images,
+                runtime=self.outside.runtime,
+                observed=self.base.cache.all,
+                events=self.events,
+                clock=self.outside.clock,
+                on_removed=records.prune if records is not None else lambda *_: None,
+            ),
+            ImagePolicy(
+                high_percent=images.gc_high_threshold_percent,
+                low_percent=images.gc_low_threshold_percent,
+                min_age_s=images.min_age_s,
+                max_age_s=images.max_age_s,
+            ),
+        )
+
+    def _make_rotator(self) -> LogRotator:
+        logs = self.config.container_logs
+        limits = LogLimits(
+            max_size_bytes=logs.max_size_bytes,
+            max_files=logs.max_files,
+            workers=logs.max_workers,
+            period_s=logs.check_period_s,
+        )
+        return LogRotator(self.outside.runtime, self.base.cache.all, self.outside.clock, limits)
+
+
+class _PodStates:
+    """What the collector of containers asks the pod workers, which are made after it."""
+
+    def __init__(self, workers: Callable[[], PodWorkers]) -> None:
+        self._workers = workers
+
+    def should_content_be_removed(self, uid: str) -> bool:
+        return self._workers().should_content_be_removed(uid)
+
+    def should_runtime_be_removed(self, uid: str) -> bool:
+        return self._workers().should_runtime_be_removed(uid)
+
+    def is_termination_requested(self, uid: str) -> bool:
+        return self._workers().is_termination_requested(uid)
+
+
+def _addresses(config: AgentConfig, machine: Machine) -> tuple[str, ...]:
+    """The node's own: those that are configured, else those of the default routes."""
+    return config.node.ips or machine.addresses
+
+
+async def assemble(config: AgentConfig, outside: Outside, sources: Mapping[str, Source]) -> Agent:
+    """Make the agent and the directory that it keeps its things in. Raises PodwrightError and OSError."""
+    os.makedirs(config.process.root_dir, mode=0o750, exist_ok=True)
+    ids = await find_range(outside.runner, config.pods.user_namespace_ids or IDS_PER_POD)
+    return Agent(config, outside, sources, ids)

@@ -1,0 +1,67 @@
+"""What the node has, and what of it pods may use (Node Allocatable). Pure but for the size of a disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.node.machine import Machine
+from podwright.k8s.quantity import NANO, Amount, Format, parse
+
+CPU, MEMORY, STORAGE, PODS = "cpu", "memory", "ephemeral-storage", "pods"
+Amounts = dict[str, Amount]
+
+
+def capacity(machine: Machine, config: AgentConfig, root: str) -> Amounts:
+    """CPU, memory, huge pages, pods, and the space of the filesystem at `root`. Raises OSError."""
+    disk = os.statvfs(root)
+    pods = config.pods.max_pods
+    if config.pods.pods_per_core:
+        pods = min(pods, config.pods.pods_per_core * machine.cpu_count)
+    found = {
+        CPU: _whole(machine.cpu_count),
+        MEMORY: _bytes(machine.memory_bytes),
+        STORAGE: _bytes(disk.f_blocks * disk.f_frsize),
+        PODS: _whole(pods),
+    }
+    for size_bytes, total_bytes in sorted(machine.huge_pages.items()):
+        found[f"hugepages-{_bytes(size_bytes)}"] = _bytes(total_bytes)
+    return found
+
+
+def allocatable(total: Amounts, config: AgentConfig) -> Amounts:
+    """What is left for pods: not what is reserved, nor what hard eviction keeps free, nor memory in huge pages."""
+    rest = dict(total)
+    for reserved in (config.reserved.system_nano, config.reserved.kube_nano):
+        for name, nano in reserved.items():
+            if name in rest:
+                rest[name] = rest[name] - Amount(nano)
+    for signal, name in (("memory.available", MEMORY), ("nodefs.available", STORAGE)):
+        if name in rest:
+            rest[name] = rest[name] - _threshold(config.eviction.hard.get(signal, ""), total[name])
+    huge = sum(amount.nano for name, amount in total.items() if name.startswith("hugepages-"))
+    rest[MEMORY] = rest[MEMORY] - Amount(huge)
+    return {name: amount if amount.nano > 0 else Amount(0, amount.format) for name, amount in rest.items()}
+
+
+def texts(amounts: Mapping[str, Amount]) -> dict[str, str]:
+    """As the API writes them."""
+    return {name: str(amount) for name, amount in amounts.items()}
+
+
+def _threshold(text: str, total: Amount) -> Amount:
+    """`100Mi`, or `10%` of the whole."""
+    if not text:
+        return Amount(0)
+    if text.endswith("%"):
+        return Amount(int(total.nano * float(text[:-1]) / 100), total.format)
+    return parse(text)
+
+
+def _whole(count: int) -> Amount:
+    return Amount(count * NANO)
+
+
+def _bytes(count: int) -> Amount:
+    return Amount(count * NANO, Format.BINARY)

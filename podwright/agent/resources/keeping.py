@@ -1,0 +1,112 @@
+"""Keeps the cgroup tree in step with the pods: the classes' weights as pods come and go, and no leftovers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
+
+from podwright.errors import PodwrightError
+from podwright.k8s.objects import Pod
+from podwright.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+PERIOD_S = 60.0
+SETTLE_S = 0.5  # pods that come together are one change of the classes' weights
+
+
+class Tree(Protocol):
+    """`resources.cgroups`."""
+
+    async def ensure_root(self) -> None:
+        """Make the cgroups of all pods and of the classes. Raises PodwrightError."""
+
+    async def update_qos(self, pods: Sequence[Pod]) -> None:
+        """Give the classes what their pods request together."""
+
+    def parent_of(self, pod: Pod) -> str:
+        """What CRI calls the cgroup parent."""
+
+    def exists(self, pod: Pod) -> bool:
+        """Whether the pod's cgroup is there."""
+
+    async def ensure(self, pod: Pod) -> None:
+        """Make the pod's cgroup."""
+
+    async def remove(self, uid: str) -> None:
+        """Remove the pod's cgroup."""
+
+    async def reduce_cpu(self, uid: str) -> None:
+        """Give a pod that ends as little as can be."""
+
+    def found(self) -> frozenset[str]:
+        """The UIDs of the pods that have a cgroup."""
+
+
+class KeptCgroups:
+    """The `CgroupRoom` of the engine."""
+
+    def __init__(self, tree: Tree, pods: Callable[[], list[Pod]], has_volumes: Callable[[str], bool]) -> None:
+        """`pods` are those that run or will. A pod that still has volumes keeps its cgroup, with little CPU."""
+        self._tree = tree
+        self._pods = pods
+        self._has_volumes = has_volumes
+        self._tasks = Tasks()
+        self._changed = asyncio.Event()
+
+    async def start(self) -> None:
+        """Make the root. Raises PodwrightError."""
+        await self._tree.ensure_root()
+        self._changed.set()
+        self._tasks.start(self._update_forever(), name="cgroups of QoS classes")
+
+    async def close(self) -> None:
+        """Keep nothing in step any more; cgroups stay."""
+        await self._tasks.close()
+
+    def parent_of(self, pod: Pod) -> str:
+        """See Tree."""
+        return self._tree.parent_of(pod)
+
+    def exists(self, pod: Pod) -> bool:
+        """See Tree."""
+        return self._tree.exists(pod)
+
+    async def ensure(self, pod: Pod) -> None:
+        """See Tree."""
+        await self._tree.ensure(pod)
+        self._changed.set()
+
+    async def remove(self, uid: str) -> None:
+        """See Tree."""
+        await self._tree.remove(uid)
+        self._changed.set()
+
+    async def retain(self, uids: Collection[str]) -> None:
+        """Remove the cgroups of all other pods."""
+        for uid in self._tree.found() - set(uids):
+            if self._has_volumes(uid):
+                await self._tree.reduce_cpu(uid)
+                continue
+            log.info("removing the cgroup of a pod that is gone: uid=%s", uid)
+            await self._tree.remove(uid)
+
+    async def _update_forever(self) -> None:
+        failure = ""
+        while True:
+            try:
+                async with asyncio.timeout(PERIOD_S):
+                    await self._changed.wait()
+                await asyncio.sleep(SETTLE_S)
+            except TimeoutError:
+                pass
+            self._changed.clear()
+            try:
+                await self._tree.update_qos(self._pods())
+                failure = ""
+            except (PodwrightError, OSError) as problem:
+                if str(problem) != failure:
+                    log.warning("the cgroups of QoS classes cannot be updated: %s", problem)
+                failure = str(problem)
