@@ -13,6 +13,7 @@ import pytest
 
 from podwright.agent.volumes import host_paths
 from podwright.agent.volumes.manager import VolumeManager
+from podwright.agent.volumes.ownership import Progress
 from podwright.agent.volumes.plans import Plan
 from podwright.agent.volumes.setup import set_up
 from podwright.k8s.objects import HostPathVolumeSource, Volume
@@ -123,10 +124,10 @@ async def test_release_waits_for_what_is_being_set_up(
 ) -> None:
     go_on, began = threading.Event(), threading.Event()
 
-    def slow(plan: Plan, now_ns: int) -> None:
+    def slow(plan: Plan, now_ns: int, progress: Progress) -> None:
         began.set()
         assert go_on.wait(30)
-        set_up(plan, now_ns)
+        set_up(plan, now_ns, progress)
 
     monkeypatch.setattr("podwright.agent.volumes.keeper.set_up", slow)
     manager = new_manager()
