@@ -9,7 +9,7 @@ from functools import partial
 from podwright.agent.volumes import places
 from podwright.agent.volumes.messages import set_up_failed
 from podwright.agent.volumes.ownership import Progress
-from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, Plan
+from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, HostPathPlan, Plan
 from podwright.agent.volumes.plugins.protocol import Request
 from podwright.agent.volumes.ports import VolumePorts
 from podwright.agent.volumes.remover import Remover
@@ -84,12 +84,14 @@ class Keeper:
         state.succeeded(plan.mounted, digest, is_final=files is not None and files.is_final)
 
     async def _carry_out(self, pod: Pod, plan: Plan) -> None:
-        progress = Progress()
+        uid, progress = pod.metadata.uid, Progress()
+        # A hostPath that does not answer holds its thread, and must not hold the removal of the pod as well.
+        key = f"host paths of {uid}" if isinstance(plan, HostPathPlan) else uid
         work = partial(set_up, plan, self._ports.clock.now_ns(), progress)
         with contextlib.ExitStack() as stack:
             if isinstance(plan, EmptyDirPlan) and plan.group is not None:
                 stack.enter_context(reported(self._ports.events, pod, plan.path, progress))
-            await self._work.run(pod.metadata.uid, work)
+            await self._work.run(key, work)
 
 
 async def _pause(state: VolumeState, pause_s: float) -> None:

@@ -159,13 +159,16 @@ async def test_a_path_that_does_not_answer_holds_nobody_else(
     monkeypatch.setattr(host_paths, "os", Os)
     dead = Volume(name="dead", host_path=HostPathVolumeSource(path="/dead", type="Directory"))
     manager = new_manager()
-    for number in range(20):
-        manager.set_pod(pod_with(dead, name=f"stuck{number}"))
-    await manager.wait_mounted(the_pod())
-    assert manager.mounted("uid-stuck1") == {}
-    await manager.release(the_pod())
-    await manager.close()
-    go_on.set()
+    stuck_pods = [pod_with(dead, name=f"stuck{number}") for number in range(20)]
+    try:
+        for each in stuck_pods:
+            manager.set_pod(each)
+        await manager.wait_mounted(the_pod())
+        assert manager.mounted("uid-stuck1") == {}
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(manager.release(each) for each in (the_pod(), *stuck_pods)))
+    finally:
+        go_on.set()
 
 
 async def test_a_full_disk_is_named_and_running_pods_keep_their_files(
