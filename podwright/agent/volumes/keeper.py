@@ -8,14 +8,17 @@ from functools import partial
 
 from podwright.agent.volumes import places
 from podwright.agent.volumes.messages import set_up_failed
-from podwright.agent.volumes.plans import FilesPlan
+from podwright.agent.volumes.ownership import Progress
+from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, HostPathPlan, Plan
 from podwright.agent.volumes.plugins.protocol import Request
 from podwright.agent.volumes.ports import VolumePorts
 from podwright.agent.volumes.remover import Remover
 from podwright.agent.volumes.setup import is_there, set_up
+from podwright.agent.volumes.slow_groups import reported
 from podwright.agent.volumes.state import PodVolumes, VolumeState
 from podwright.agent.volumes.threads import Work
 from podwright.errors import PodwrightError
+from podwright.k8s.objects import Pod
 from podwright.tasks import Tasks
 
 
@@ -77,8 +80,18 @@ class Keeper:
         digest = files.digest() if files is not None else b""
         if state.mounted is None or digest != state.digest or not is_there(plan):
             await self._remover.finished(uid)
-            await self._work.run(uid, partial(set_up, plan, self._ports.clock.now_ns()))
+            await self._carry_out(volumes.pod, plan)
         state.succeeded(plan.mounted, digest, is_final=files is not None and files.is_final)
+
+    async def _carry_out(self, pod: Pod, plan: Plan) -> None:
+        uid, progress = pod.metadata.uid, Progress()
+        # A hostPath that does not answer holds its thread, and must not hold the removal of the pod as well.
+        key = f"host paths of {uid}" if isinstance(plan, HostPathPlan) else uid
+        work = partial(set_up, plan, self._ports.clock.now_ns(), progress)
+        with contextlib.ExitStack() as stack:
+            if isinstance(plan, EmptyDirPlan) and plan.group is not None:
+                stack.enter_context(reported(self._ports.events, pod, plan.path, progress))
+            await self._work.run(key, work)
 
 
 async def _pause(state: VolumeState, pause_s: float) -> None:

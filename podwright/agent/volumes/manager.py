@@ -74,12 +74,13 @@ class VolumeManager:
         volumes.pod = pod
         volumes.refused = {}
         for volume in used_volumes(pod):
-            try:
-                fresh = VolumeState(volume=volume, plugin=self._plugins.of(volume))
-            except Unimplemented as failure:
-                volumes.refused[volume.name] = str(failure)
-                continue
-            state = volumes.states.setdefault(volume.name, fresh)
+            if volume.name not in volumes.states:
+                try:
+                    volumes.states[volume.name] = VolumeState(volume=volume, plugin=self._plugins.of(volume))
+                except Unimplemented as failure:
+                    volumes.refused[volume.name] = str(failure)
+                    continue
+            state = volumes.states[volume.name]
             if state.may_change:
                 self._on_disk.add(uid)
                 self._keeper.look_at(volumes, state, hurry=is_new)

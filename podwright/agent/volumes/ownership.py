@@ -25,6 +25,13 @@ class GroupChange:
     policy: str = ""
 
 
+@dataclass(slots=True)
+class Progress:
+    """How many files a change of group has done. One thread counts, others only read."""
+
+    files: int = 0
+
+
 def wanted_mode(mode: int, *, is_directory: bool, read_only: bool) -> int:
     """The permission bits that let the group in: a directory hands its group on to what is made in it."""
     bits = READ_ONLY if read_only else READ_WRITE
@@ -40,8 +47,8 @@ def fits(root: os.stat_result, change: GroupChange) -> bool:
     return is_directory and root.st_gid == change.group and wanted == stat.S_IMODE(root.st_mode)
 
 
-def change_group(path: str, change: GroupChange) -> int:
-    """Give the volume at `path` to the group; how many files were looked at. Raises OSError.
+def change_group(path: str, change: GroupChange, progress: Progress) -> None:
+    """Give the volume at `path` to the group, counting in `progress` what was looked at. Raises OSError.
 
     With the policy OnRootMismatch nothing is done when the root fits. The root comes last, so that it fits only when
     everything below does.
@@ -49,13 +56,12 @@ def change_group(path: str, change: GroupChange) -> int:
     root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if change.policy == ON_ROOT_MISMATCH and fits(os.fstat(root), change):
-            return 0
-        count = 1
+            return
         for parent, name in trees.walk(root):
             _give(parent, name, change)
-            count += 1
+            progress.files += 1
         _give(root, ".", change)
-        return count
+        progress.files += 1
     finally:
         os.close(root)
 

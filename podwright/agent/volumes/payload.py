@@ -18,6 +18,7 @@ import os
 import posixpath
 import re
 import secrets
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -91,9 +92,15 @@ def _files_below(top: int) -> Iterator[str]:
 
 
 def _has_content(top: int, path: str, data: bytes) -> bool:
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=top)
-    with os.fdopen(fd, "rb") as file:
-        return os.fstat(fd).st_size == len(data) and file.read(len(data) + 1) == data
+    """False as well for what cannot be read: it is written again."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=top)
+        with os.fdopen(fd, "rb") as file:
+            status = os.fstat(fd)
+            is_fit = stat.S_ISREG(status.st_mode) and status.st_size == len(data)
+            return is_fit and file.read(len(data) + 1) == data
+    except OSError:
+        return False
 
 
 def _write_generation(root: int, payload: Mapping[str, PayloadFile], group: int | None, now_ns: int) -> str:

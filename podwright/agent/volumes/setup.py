@@ -11,7 +11,7 @@ import os
 
 from podwright.agent.volumes import places
 from podwright.agent.volumes.host_paths import check_host_path
-from podwright.agent.volumes.ownership import GroupChange, change_group
+from podwright.agent.volumes.ownership import GroupChange, Progress, change_group
 from podwright.agent.volumes.payload import write_payload
 from podwright.agent.volumes.plans import (
     DIRECTORY_MODE,
@@ -29,15 +29,15 @@ from podwright.linux import libc
 POD_MODE, MARKER_DIRECTORY_MODE, MARKER_MODE, MOUNT_POINT_MODE = 0o750, 0o750, 0o644, 0o755
 
 
-def set_up(plan: Plan, now_ns: int) -> None:
-    """Make the volume what its plan says. `now_ns` is the time since the epoch.
+def set_up(plan: Plan, now_ns: int, progress: Progress) -> None:
+    """Make the volume what its plan says. `now_ns` is the time since the epoch, `progress` that of a change of group.
 
     Raises FailedPrecondition for what this machine does not have, InvalidArgument for files that cannot be, OSError.
     """
     if isinstance(plan, EmptyDirPlan):
-        _set_up_directory(plan)
+        _set_up_directory(plan, progress)
     elif isinstance(plan, FilesPlan):
-        _set_up_directory(plan.directory)
+        _set_up_directory(plan.directory, progress)
         for point in plan.mount_points:
             os.makedirs(os.path.join(plan.directory.path, point), mode=MOUNT_POINT_MODE, exist_ok=True)
         write_payload(plan.directory.path, plan.files, group=plan.directory.group, now_ns=now_ns)
@@ -62,7 +62,7 @@ def is_mount_point(path: str) -> bool:
         return False
 
 
-def _set_up_directory(plan: EmptyDirPlan) -> None:
+def _set_up_directory(plan: EmptyDirPlan, progress: Progress) -> None:
     marker = os.path.join(plan.ready, places.READY)
     if os.path.exists(marker):
         if is_there(plan):
@@ -76,7 +76,7 @@ def _set_up_directory(plan: EmptyDirPlan) -> None:
     elif not is_mount_point(plan.path):
         _mount(plan.path, plan.medium)
     if plan.group is not None:
-        change_group(plan.path, GroupChange(group=plan.group))
+        change_group(plan.path, GroupChange(group=plan.group), progress)
     os.makedirs(plan.ready, mode=MARKER_DIRECTORY_MODE, exist_ok=True)
     os.close(os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, MARKER_MODE))
 

@@ -380,3 +380,20 @@ def test_a_subpath_needs_a_volume_that_is_there(tmp_path: Path) -> None:
         assert "/etc" not in str(caught.value)
 
     run(tmp_path, test)
+
+
+def test_a_change_of_group_that_takes_long_is_told_of(tmp_path: Path) -> None:
+    async def test(bench: Bench) -> None:
+        bench.work.takes_s = 100
+        await bench.manager.wait_mounted(pod_with(DISK, SETTINGS, group=os.getgid()))
+        await asyncio.sleep(500)
+        path = f"{UID}/volumes/kubernetes.io~empty-dir/disk"
+        expected = [
+            f"Setting volume ownership for {path} is taking",
+            f"Setting volume ownership for {path}, processed 0",
+        ]
+        assert bench.events.reasons() == ["VolumePermissionChangeInProgress"] * 2
+        for (_, _, message), start in zip(bench.events.seen, expected, strict=True):
+            assert message.startswith(start)
+
+    run(tmp_path, test, config_map("cm", a="1"))

@@ -13,6 +13,7 @@ import pytest
 
 from podwright.agent.volumes import host_paths
 from podwright.agent.volumes.manager import VolumeManager
+from podwright.agent.volumes.ownership import Progress
 from podwright.agent.volumes.plans import Plan
 from podwright.agent.volumes.setup import set_up
 from podwright.k8s.objects import HostPathVolumeSource, Volume
@@ -123,10 +124,10 @@ async def test_release_waits_for_what_is_being_set_up(
 ) -> None:
     go_on, began = threading.Event(), threading.Event()
 
-    def slow(plan: Plan, now_ns: int) -> None:
+    def slow(plan: Plan, now_ns: int, progress: Progress) -> None:
         began.set()
         assert go_on.wait(30)
-        set_up(plan, now_ns)
+        set_up(plan, now_ns, progress)
 
     monkeypatch.setattr("podwright.agent.volumes.keeper.set_up", slow)
     manager = new_manager()
@@ -158,13 +159,16 @@ async def test_a_path_that_does_not_answer_holds_nobody_else(
     monkeypatch.setattr(host_paths, "os", Os)
     dead = Volume(name="dead", host_path=HostPathVolumeSource(path="/dead", type="Directory"))
     manager = new_manager()
-    for number in range(20):
-        manager.set_pod(pod_with(dead, name=f"stuck{number}"))
-    await manager.wait_mounted(the_pod())
-    assert manager.mounted("uid-stuck1") == {}
-    await manager.release(the_pod())
-    await manager.close()
-    go_on.set()
+    stuck_pods = [pod_with(dead, name=f"stuck{number}") for number in range(20)]
+    try:
+        for each in stuck_pods:
+            manager.set_pod(each)
+        await manager.wait_mounted(the_pod())
+        assert manager.mounted("uid-stuck1") == {}
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(manager.release(each) for each in (the_pod(), *stuck_pods)))
+    finally:
+        go_on.set()
 
 
 async def test_a_full_disk_is_named_and_running_pods_keep_their_files(
