@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -137,6 +138,7 @@ class Engine:
         self._rooms = rooms
         self._sources = sources
         self._tasks = Tasks()
+        self._loop_task: asyncio.Task[None] | None = None
         self._worker_tasks = Tasks()
         self.channels, self.registry, self.cache = base.channels, base.registry, base.cache
         self.queue = WorkQueue()
@@ -238,7 +240,12 @@ class Engine:
         self.generator.start()
         for name, source in self._sources.items():
             self._tasks.start(self._read(name, source), name=f"source {name}")
-        self._tasks.start(self.loop.run(), name="sync loop")
+        self._loop_task = self._tasks.start(self.loop.run(), name="sync loop")
+
+    async def failed(self) -> None:
+        """Wait until the loop has ended, which it never should."""
+        if self._loop_task is not None:
+            await asyncio.wait({self._loop_task})
 
     async def close(self) -> None:
         """Leave the pods as they are, and look after them no more."""

@@ -114,6 +114,7 @@ class Process:
     """The agent's own process: its files, its log, its place on the host."""
 
     root_dir: str = plain("--root-dir")
+    socket: str = plain("--agent-socket")
     lock_file: str = plain("--lock-file")
     exit_on_lock_contention: bool = plain("--exit-on-lock-contention")
     oom_score_adj: int = plain("oomScoreAdj")

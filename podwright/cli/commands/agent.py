@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import click
 
 from podwright import __version__
@@ -9,9 +11,9 @@ from podwright.agent.config.command_line import Occurrence, parse_command_line
 from podwright.agent.config.loading import load
 from podwright.agent.config.settings import BY_FLAG, KUBERNETES_VERSION
 from podwright.cli.agent_help import write_help
+from podwright.cli.failures import Leave
 from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.output import print_data
-from podwright.errors import Unimplemented
 from podwright.linux.cgroup import detect
 
 
@@ -54,7 +56,11 @@ def command(context: click.Context, invocation: Invocation, arguments: tuple[str
     if printing:
         print_data(loaded.document, "yaml")
         return
-    raise Unimplemented("the agent cannot run pods yet", hint="--print-config shows its configuration")
+    from podwright.agent.app import run  # noqa: PLC0415 # the agent's modules are for the agent
+
+    code = asyncio.run(run(loaded.config))
+    if code:
+        raise Leave(code)
 
 
 def _given(flag: str, text: str | None) -> tuple[Occurrence, ...]:

@@ -1,0 +1,168 @@
+"""`podwright agent`: from its configuration to a running node agent, and to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+
+from podwright.agent.assembly import Agent, Outside, assemble
+from podwright.agent.clock import SystemClock
+from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.embedded import EmbeddedRuntime
+from podwright.agent.engine import Source
+from podwright.agent.node.machine import Machine, node_name, read_machine
+from podwright.agent.objects.none import NoObjects
+from podwright.agent.runtime.client import ImagesClient, RuntimeClient
+from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.agent.server.health import Health, loop_check
+from podwright.agent.server.local import LocalServers
+from podwright.agent.server.metrics import exposition
+from podwright.agent.server.view import View
+from podwright.agent.sources.changes import FILE, HTTP
+from podwright.agent.sources.file import FileSource
+from podwright.agent.sources.http import HttpSource
+from podwright.agent.sources.manifest import read_pod
+from podwright.cri.client import CriClient
+from podwright.cri.endpoint import normalise
+from podwright.errors import FailedPrecondition
+from podwright.linux import libc
+from podwright.process import PosixProcessRunner, ProcessRunner, keep_descriptors_to_ourselves
+
+log = logging.getLogger(__name__)
+
+UMASK = 0o022
+LARGE_BYTES = 1024 * 1024  # memory for larger blocks is given back at once
+
+
+async def run(config: AgentConfig) -> int:
+    """Run the agent until SIGTERM or SIGINT; the exit code. Raises a PodwrightError when it cannot start."""
+    set_up_logging(config.process.verbosity)
+    keep_descriptors_to_ourselves()
+    os.umask(UMASK)
+    libc.give_back_blocks(LARGE_BYTES)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with contextlib.AsyncExitStack() as stack:
+        starting = asyncio.create_task(start(config, stack), name="start")
+        await _first(starting, stopping)
+        if stopping.is_set():
+            starting.cancel()
+            await asyncio.wait({starting})
+            return 0
+        agent = await starting
+        await _first(asyncio.create_task(agent.engine.failed(), name="engine"), stopping)
+        if not stopping.is_set():
+            raise FailedPrecondition("the agent's sync loop has ended", hint="the log says why; start the agent again")
+        log.info("podwright agent stops; pods run on")
+    return 0
+
+
+async def start(config: AgentConfig, stack: contextlib.AsyncExitStack) -> Agent:
+    """Connect, assemble, serve, begin. What `stack` holds undoes it in reverse."""
+    clock, runner, machine = SystemClock(), PosixProcessRunner(), read_machine()
+    name = node_name(machine, config.node.hostname_override)
+    endpoint = await _endpoint(config, runner, stack)
+    cri = await stack.enter_async_context(CriClient(endpoint))
+    images = cri
+    if config.runtime.image_endpoint and normalise(config.runtime.image_endpoint) != endpoint:
+        images = await stack.enter_async_context(CriClient(config.runtime.image_endpoint))
+    runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
+    watch = RuntimeWatch(runtime, clock)
+    await watch.first_answer(endpoint)
+    outside = Outside(
+        runtime=runtime,
+        images=ImagesClient(images, config.runtime.request_timeout_s),
+        watch=watch,
+        machine=machine,
+        node_name=name,
+        clock=clock,
+        runner=runner,
+        objects=NoObjects(),
+        cgroup_driver=await runtime.cgroup_driver() or config.cgroups.driver,
+    )
+    agent = await assemble(config, outside, make_sources(config, name))
+    stack.push_async_callback(agent.close)
+    await agent.start()
+    await _serve(config, agent, stack)
+    _log_start(agent, endpoint, machine)
+    return agent
+
+
+def make_sources(config: AgentConfig, name: str) -> dict[str, Source]:
+    """The sources of pods that are configured."""
+    sources, found = config.sources, dict[str, Source]()
+    if sources.static_pod_path:
+        found[FILE] = FileSource(sources.static_pod_path, name, read_pod, period_s=sources.file_check_frequency_s)
+    if sources.static_pod_url:
+        found[HTTP] = HttpSource(
+            sources.static_pod_url,
+            sources.static_pod_url_headers,
+            name,
+            period_s=sources.http_check_frequency_s,
+        )
+    return found
+
+
+async def _endpoint(config: AgentConfig, runner: ProcessRunner, stack: contextlib.AsyncExitStack) -> str:
+    if not config.runtime.embedded:
+        return normalise(config.runtime.endpoint)
+    runtime = EmbeddedRuntime(config.process.root_dir, f"{os.path.dirname(config.process.socket)}/embedded", runner)
+    stack.push_async_callback(runtime.close)
+    await runtime.start()
+    return runtime.endpoint
+
+
+async def _serve(config: AgentConfig, agent: Agent, stack: contextlib.AsyncExitStack) -> None:
+    engine = agent.engine
+    view = View(registry=engine.registry, workers=engine.workers, status_of=agent.statuses.get, events=agent.events)
+    health = Health(
+        {
+            "ping": lambda: "",
+            "syncloop": loop_check(engine.loop.silent_s, config.pods.sync_frequency_s),
+        }
+    )
+    servers = LocalServers(view, health, lambda: exposition(engine.cache.all(), engine.registry.pods()))
+    stack.push_async_callback(servers.close)
+    await servers.serve_socket(config.process.socket)
+    server = config.server
+    if server.healthz_port:
+        await servers.serve_health(server.healthz_address, server.healthz_port)
+    if server.read_only_port:
+        await servers.serve_reader(server.address, server.read_only_port)
+
+
+def _log_start(agent: Agent, endpoint: str, machine: Machine) -> None:
+    log.info(
+        "podwright agent runs: node=%s endpoint=%s root=%s cpus=%d memory_mib=%d",
+        agent.outside.node_name,
+        endpoint,
+        agent.config.process.root_dir,
+        machine.cpu_count,
+        machine.memory_bytes >> 20,
+    )
+    if not make_sources(agent.config, agent.outside.node_name):
+        log.warning("no source of pods is configured: set staticPodPath or staticPodURL")
+
+
+async def _first(task: asyncio.Task[object], stopping: asyncio.Event) -> None:
+    """Until the task ends, or the agent is to stop."""
+    stop = asyncio.create_task(stopping.wait(), name="wait for a signal")
+    try:
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.cancel()
+
+
+def set_up_logging(verbosity: int) -> None:
+    """One line per event on stderr. From verbosity 4 on, debug lines too, as in the kubelet."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if verbosity >= 4 else logging.INFO, handlers=[handler], force=True)
+    for noisy in ("asyncio", "grpc", "aiohttp.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
