@@ -6,14 +6,11 @@ Each raises a PodwrightError when the container could not be asked at all, which
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ipaddress
-import socket
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from podwright.agent.config.go_duration import SECOND_NS, format_duration
 from podwright.agent.pods.ports import find_port
+from podwright.agent.probes import http_client
 from podwright.agent.probes.attempt import (
     OUTPUT_LIMIT_BYTES,
     Attempt,
@@ -23,8 +20,9 @@ from podwright.agent.probes.attempt import (
     failure,
     joined,
 )
+from podwright.agent.probes.connections import connect
 from podwright.agent.probes.grpc_health import check_health
-from podwright.agent.probes.http_client import HttpClient, action_url, request_headers
+from podwright.agent.probes.http_client import action_url, request_headers
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.errors import DeadlineExceeded, FailedPrecondition, Unavailable
 from podwright.k8s.objects import ExecAction, HTTPGetAction, Probe, TCPSocketAction
@@ -35,10 +33,9 @@ Expand = Callable[[str, Mapping[str, str]], str]
 class Probers:
     """Makes one attempt of any probe."""
 
-    def __init__(self, runtime: CriRuntime, http: HttpClient, expand: Expand) -> None:
+    def __init__(self, runtime: CriRuntime, expand: Expand) -> None:
         """`expand` replaces `$(NAME)` in a command by the container's variables (`configs.expansion.expand`)."""
         self._runtime = runtime
-        self._http = http
         self._expand = expand
 
     async def attempt(self, probe: Probe, target: Target) -> Attempt:
@@ -70,7 +67,7 @@ class Probers:
         url = action_url(action, target.container, target.ip)
         headers = request_headers([(header.name, header.value) for header in action.http_headers], "probe")
         try:
-            answer = await self._http.get(url, headers, timeout_s)
+            answer = await http_client.get(url, headers, timeout_s)
         except (Unavailable, DeadlineExceeded) as failed:
             return failure(failed.message)
         body = answer.body.decode(errors="replace")
@@ -84,33 +81,7 @@ class Probers:
         host, port = action.host or target.ip, find_port(target.container, action.port)
         try:
             async with asyncio.timeout(timeout_s):
-                await _connect(host, port)
+                (await connect(host, port)).close()
         except OSError as failed:
             return failure(connect_failure(joined(host, port), failed))
         return Attempt(verdict=Verdict.SUCCESS)
-
-
-async def _connect(host: str, port: int) -> None:
-    """Open a connection and close it. Raises OSError: that of the last address."""
-    last: OSError = OSError(f"lookup {host}: no such host")
-    for family, address in await _addresses(host, port):
-        with contextlib.closing(socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)) as connection:
-            try:
-                await asyncio.get_running_loop().sock_connect(connection, address)
-            except TimeoutError:
-                raise
-            except OSError as failed:
-                last = failed
-                continue
-            return
-    raise last
-
-
-async def _addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
-    """(family, address) of each address of the host. One that is an address costs no thread for the resolver."""
-    try:
-        version = ipaddress.ip_address(host).version
-    except ValueError:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return [(family, address) for family, _, _, _, address in found]
-    return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]
