@@ -14,6 +14,7 @@ from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.probes.attempt import Target
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
+from podwright.agent.workers.ports import Probes
 from podwright.k8s.objects import Container, ContainerStatus, ExecAction, Pod, PodStatus, Probe
 from tests.agent.fakes.configs import container_config, sandbox_config
 from tests.agent.fakes.pods import container, pod
@@ -55,6 +56,11 @@ class Scene:
             self, self.deliver, self.clock, look=self.cache.peek, host_ip=lambda: "192.0.2.1", spread=lambda: 0.5
         )
 
+    @property
+    def port(self) -> Probes:
+        """As the passes for pods have it."""
+        return self.manager
+
     async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> Finding | None:
         self.runs.append((round(self.clock.monotonic() - self.started_at), kind))
         self.targets.append(target)
@@ -78,11 +84,11 @@ class Scene:
     async def pass_over(self) -> None:
         """What a pod worker's pass does."""
         await self.cache.look(UID)
-        self.manager.add(self.pod)
+        self.port.add(self.pod)
         await asyncio.sleep(0)
 
     def found(self, container_id: str, kind: ProbeKind) -> Finding | None:
-        return self.manager.finding_of(container_id, kind)
+        return self.port.finding_of(container_id, kind)
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.runtime.records import ExecResult
 from podwright.agent.seed.orchestration.environment import expand
+from podwright.agent.workers.hooks import HttpGetter
 from podwright.errors import DeadlineExceeded, InvalidArgument, Unavailable
 from podwright.k8s.objects import (
     ContainerPort,
@@ -375,8 +376,9 @@ async def test_a_warning_is_a_success_with_an_event(scene: Scene) -> None:
 
 async def test_hooks_take_any_answer(scene: Scene) -> None:
     port = await scene.serve(answering(500))
-    await HookGetter().get(f"http://127.0.0.1:{port}/stop", {"X-A": "1"})
+    getter: HttpGetter = HookGetter()
+    await getter.get(f"http://127.0.0.1:{port}/stop", {"X-A": "1"})
     assert scene.requests[0].headers["User-Agent"] == "kube-lifecycle/1.36"
     assert scene.requests[0].headers["X-A"] == "1"
     with pytest.raises(Unavailable, match="connection refused"):
-        await HookGetter().get(f"http://127.0.0.1:{free_port()}/", {})
+        await getter.get(f"http://127.0.0.1:{free_port()}/", {})
