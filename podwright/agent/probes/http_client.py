@@ -72,7 +72,7 @@ async def _get_one(url: str, headers: Headers) -> Answer:
     parts = urlsplit(url)
     client = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT_BYTES)
     try:
-        request = client.send(_request(parts, headers))
+        request = (client.send(_request(parts, headers)) or b"") + (client.send(h11.EndOfMessage()) or b"")
         connection = await _connected(parts)
     except (h11.LocalProtocolError, ValueError) as failure:
         raise InvalidArgument(f'Get "{url}": {failure}') from failure
@@ -80,7 +80,7 @@ async def _get_one(url: str, headers: Headers) -> Answer:
         address = joined(parts.hostname or "", _port(parts))
         raise Unavailable(f'Get "{url}": {connect_failure(address, failure)}') from failure
     try:
-        await connection.send(request + (client.send(h11.EndOfMessage()) or b""))
+        await connection.send(request)
         return await _answer(client, connection)
     except (h11.RemoteProtocolError, OSError) as failure:
         raise Unavailable(f'Get "{url}": {failure or type(failure).__name__}') from failure

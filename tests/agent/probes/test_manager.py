@@ -298,8 +298,9 @@ def test_a_new_agent_keeps_what_the_one_before_found(was_good: bool) -> None:
         assert scene.found(started, STARTUP) is GOOD
         assert scene.found(started, READINESS) is (GOOD if was_good else None)
         await asyncio.sleep(26)
-        # Spread over the period at first (here by half of it), no startup probe, and three failures count again.
-        assert scene.runs == [(5, READINESS), (15, READINESS), (25, READINESS)]
+        # Spread over the period when it is known to be good (here by half of it), else at once. No startup probe.
+        first = 5 if was_good else 0
+        assert scene.runs == [(first, READINESS), (first + 10, READINESS), (first + 20, READINESS)]
         assert scene.outcomes == [(READINESS, BAD)]
 
     with_scene(check, readiness_probe=probe(), startup_probe=probe())

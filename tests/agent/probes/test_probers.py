@@ -230,6 +230,11 @@ async def test_a_header_that_cannot_be_sent_says_nothing_about_the_container(sce
         await scene.get(await scene.serve(answering(200)), http_headers=(HTTPHeader(name="X-A", value="a\r\nb"),))
 
 
+async def test_a_header_that_promises_a_body_is_no_request(scene: Scene) -> None:
+    with pytest.raises(InvalidArgument):
+        await scene.get(free_port(), http_headers=(HTTPHeader(name="Content-Length", value="5"),))
+
+
 async def test_nobody_listens(scene: Scene) -> None:
     port = free_port()
     attempt = await scene.get(port)
