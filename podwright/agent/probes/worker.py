@@ -122,7 +122,7 @@ class Worker:
         return wait_s
 
     async def work(self) -> None:
-        """Run the probe whenever it is due. Without end."""
+        """Run the probe whenever it is due. Does not return."""
         while True:
             self._news.clear()
             wait_s = None if self._due_at is None else self._due_at - self._ports.clock.monotonic()
