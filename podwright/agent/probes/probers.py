@@ -24,8 +24,8 @@ from podwright.agent.probes.connections import connect
 from podwright.agent.probes.grpc_health import check_health
 from podwright.agent.probes.http_client import action_url, request_headers
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.errors import DeadlineExceeded, FailedPrecondition, Unavailable
-from podwright.k8s.objects import ExecAction, HTTPGetAction, Probe, TCPSocketAction
+from podwright.errors import DeadlineExceeded, FailedPrecondition, Unavailable, Unimplemented
+from podwright.k8s.objects import ExecAction, GRPCAction, HTTPGetAction, Probe, TCPSocketAction
 
 Expand = Callable[[str, Mapping[str, str]], str]
 
@@ -48,7 +48,7 @@ class Probers:
         if probe.tcp_socket is not None:
             return await self._tcp(probe.tcp_socket, target, timeout_s)
         if probe.grpc is not None:
-            return await check_health(joined(target.ip, probe.grpc.port), probe.grpc.service or "", timeout_s)
+            return await self._grpc(probe.grpc, target, timeout_s)
         raise FailedPrecondition(f"missing probe handler for {target.pod.metadata.name}:{target.container.name}")
 
     async def _exec(self, action: ExecAction, target: Target, timeout_s: int) -> Attempt:
@@ -63,7 +63,14 @@ class Probers:
         output = (result.stdout + result.stderr)[:OUTPUT_LIMIT_BYTES].decode(errors="replace")
         return Attempt(verdict=Verdict.FAILURE if result.exit_code else Verdict.SUCCESS, output=output)
 
+    async def _grpc(self, action: GRPCAction, target: Target, timeout_s: int) -> Attempt:
+        if action.mode not in ("", "Plaintext"):
+            raise _of_a_later_release("grpc.mode", action.mode)
+        return await check_health(joined(target.ip, action.port), action.service or "", timeout_s)
+
     async def _http_get(self, action: HTTPGetAction, target: Target, timeout_s: int) -> Attempt:
+        if action.protocol and not action.protocol.upper().startswith(("HTTP/1", "HTTP1")):
+            raise _of_a_later_release("httpGet.protocol", action.protocol)
         url = action_url(action, target.container, target.ip)
         headers = request_headers([(header.name, header.value) for header in action.http_headers], "probe")
         try:
@@ -85,3 +92,10 @@ class Probers:
         except OSError as failed:
             return failure(connect_failure(joined(host, port), failed))
         return Attempt(verdict=Verdict.SUCCESS)
+
+
+def _of_a_later_release(field: str, value: str) -> Unimplemented:
+    """Asking in another way than the pod wants would say that a healthy container has failed."""
+    return Unimplemented(
+        f"{field} {value!r} is not supported", hint="fields newer than Kubernetes 1.36 are not honoured"
+    )

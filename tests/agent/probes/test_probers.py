@@ -23,7 +23,7 @@ from podwright.agent.probes.probers import Probers
 from podwright.agent.runtime.records import ExecResult
 from podwright.agent.seed.orchestration.environment import expand
 from podwright.agent.workers.hooks import HttpGetter
-from podwright.errors import DeadlineExceeded, InvalidArgument, Unavailable
+from podwright.errors import DeadlineExceeded, InvalidArgument, Unavailable, Unimplemented
 from podwright.k8s.objects import (
     ContainerPort,
     EnvVar,
@@ -322,6 +322,15 @@ async def test_grpc_without_health_or_without_a_server(scene: Scene) -> None:
     nobody = await scene.ask(grpc=GRPCAction(port=free_port()), timeout_seconds=1)
     assert nobody.verdict is BAD
     assert nobody.output.startswith('timeout: failed to connect service "127.0.0.1:')
+
+
+async def test_ways_of_a_later_release_are_no_failure_of_the_container(scene: Scene) -> None:
+    port = await scene.serve(answering(200))
+    assert (await scene.get(port, protocol="HTTP/1.1")).verdict is GOOD
+    with pytest.raises(Unimplemented, match="HTTP2"):
+        await scene.get(port, protocol="HTTP2")
+    with pytest.raises(Unimplemented, match="TLS"):
+        await scene.ask(grpc=GRPCAction(port=port, mode="TLS"))
 
 
 async def started(scene: Scene) -> Target:
