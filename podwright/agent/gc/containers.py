@@ -84,7 +84,7 @@ class ContainerGc:
         self._news.set()
 
     async def run(self) -> None:
-        """Collect when there is something to collect. Without end."""
+        """Collect whenever there may be something to collect. Does not return."""
         while True:
             self._news.clear()
             while self._changed:

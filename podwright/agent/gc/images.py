@@ -62,7 +62,7 @@ class ImageGc:
         self._has_failed = False
 
     async def run(self) -> None:
-        """Look every five minutes, also to know when images were used. Without end."""
+        """Check every five minutes, also to learn what is in use. Does not return, unless collection is off."""
         while not self._policy.is_off:
             try:
                 await self.collect()
@@ -106,7 +106,7 @@ class ImageGc:
         return images, candidates(images, self._ages, names)
 
     async def _details(self, containers: Sequence[ContainerSummary]) -> list[ContainerStatus]:
-        """The containers' statuses, which alone name the images of their volumes. Unseen ones are asked."""
+        """The containers' statuses, which alone name the images of their volumes. Missing ones are fetched."""
         known = {status.id: status for pod in self._ports.observed() for status in pod.containers}
         found = []
         for each in containers:

@@ -99,11 +99,11 @@ class Logins:
 class LoginFiles:
     """Files on the node: the first that can be read of the kubelet's paths counts."""
 
-    def __init__(self, root: str, *, home: str | None = None, working_directory: str = "") -> None:
+    def __init__(self, root: str, *, home: str | None = None, working_directory: str = ".") -> None:
         """`root` is the agent's own directory."""
         self._root = root
         self._home = os.path.expanduser("~") if home is None else home
-        self._working_directory = working_directory or os.getcwd()
+        self._working_directory = working_directory
 
     async def find(self, image: ImageName) -> list[Credential]:
         """See NodeLogins. The file is read anew for each pull, since it may be renewed at any time."""

@@ -23,7 +23,7 @@ class PullLimits:
         self._counted_at: float | None = None
 
     def turn(self) -> AbstractAsyncContextManager[object]:
-        """A pull's turn, first come first served."""
+        """A pull's turn, first come first served. (The kubelet's queue of 10 makes the eleventh wait as well.)"""
         return self._turns if self._turns is not None else contextlib.nullcontext()
 
     def begin(self) -> None:

@@ -119,7 +119,8 @@ class ImageManager:
         present = await self._present(wanted)
         if present is not None and not await self._must_pull(wanted, present):
             return EnsuredImage(reference=present.id, image=present)
-        if wanted.policy == NEVER:  # also for an image that is there and not for this pod: it shall not learn of it
+        if wanted.policy == NEVER:
+            # The same answer for an image that is there but that this pod may not use: the pod must not learn of it.
             text = f'Container image "{requested}" is not present with pull policy of Never'
             self._note(wanted, "Warning", "ErrImageNeverPull", text)
             raise self._failure(pod, container, reasons.ERR_IMAGE_NEVER_PULL, text)

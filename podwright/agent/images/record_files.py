@@ -126,8 +126,8 @@ class RecordFiles:
             raise Internal(f"{path} is no record of a pulled image", hint="remove it: the image is then pulled again")
         return record if record.image_ref == image_ref else None
 
-    def prune(self, image_refs: set[str], before_ns: int) -> None:
-        """Delete the records of images that are gone, unless they were written since `before_ns`."""
+    def retain(self, image_refs: set[str], before_ns: int) -> None:
+        """Delete the records of all images but these, unless they were written since `before_ns`."""
         for path in _paths(self._pulled):
             with contextlib.suppress(FileNotFoundError):
                 record = _decode(path, PulledRecord)

@@ -138,10 +138,10 @@ class PullRecords:
             return False
         return True
 
-    def prune(self, image_refs: Iterable[str], before_ns: int) -> None:
-        """Forget the images that are gone. `before_ns`: when the list was begun."""
+    def retain(self, image_refs: Iterable[str], before_ns: int) -> None:
+        """Forget all images but these. `before_ns`: when the list was begun; what was pulled since stays."""
         try:
-            self._files.prune(set(image_refs), before_ns)
+            self._files.retain(set(image_refs), before_ns)
         except OSError as failure:
             log.warning("cannot remove the records of pulls: error=%s", failure)
 

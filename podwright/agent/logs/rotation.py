@@ -56,7 +56,7 @@ class LogRotator:
         self._failures: dict[str, str] = {}  # by container: a failure is logged once until it changes
 
     async def run(self) -> None:
-        """Look now and then. Without end."""
+        """Check the logs every `period_s`. Does not return, unless rotation is off."""
         while self._limits.max_size_bytes > 0:
             await self.rotate_all()
             await asyncio.sleep(self._limits.period_s)

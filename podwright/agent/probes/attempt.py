@@ -5,11 +5,13 @@ from __future__ import annotations
 import enum
 import errno
 import os
+import ssl
 from dataclasses import dataclass
 
 from podwright.k8s.objects import Container, Pod
 
 OUTPUT_LIMIT_BYTES = 10 * 1024  # of a command's output, or of a body
+PLAIN_ANSWERS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})  # OpenSSL's, of TLS
 
 
 class Verdict(enum.Enum):
@@ -52,6 +54,9 @@ def connect_failure(address: str, error: OSError) -> str:
     """Why a connection could not be made, as Go's net package says it: people search logs for these texts."""
     if isinstance(error, TimeoutError):
         return f"dial tcp {address}: i/o timeout"
+    if isinstance(error, ssl.SSLError):  # whose errno is none of the kernel's
+        is_plain = error.reason in PLAIN_ANSWERS
+        return "http: server gave HTTP response to HTTPS client" if is_plain else f"tls: {error.reason or error}"
     number = error.errno
     if number is None or number not in errno.errorcode:
         return f"dial tcp {address}: {error}"

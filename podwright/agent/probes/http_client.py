@@ -1,7 +1,7 @@
 """HTTP GET for probes and hooks, with the rules of the kubelet's clients (pkg/probe/http, pkg/kubelet/lifecycle).
 
 A connection serves one request, certificates are not verified, and proxies are not used: a container is asked, and
-nothing between it and the node.
+nothing between it and the node. On h11 and bare sockets a request costs less than half of what it does on aiohttp.
 """
 
 from __future__ import annotations
@@ -9,21 +9,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-import aiohttp
+import h11
 
 from podwright.agent.config.settings import KUBERNETES_VERSION
 from podwright.agent.pods.ports import find_port
 from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, connect_failure, joined
+from podwright.agent.probes.connections import Connection, connect, connect_tls
 from podwright.errors import DeadlineExceeded, InvalidArgument, Unavailable
 from podwright.k8s.objects import Container, HTTPGetAction
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 REDIRECT_LIMIT = 10
+HEAD_LIMIT_BYTES = 256 * 1024
 OMITTED_WHEN_EMPTY = frozenset({"accept", "host", "user-agent"})
 HOOK_TIMEOUT_S = 600.0  # a hook's caller has its own limit, but for postStart, which a kubelet does not limit at all
 VERSION = ".".join(KUBERNETES_VERSION.removeprefix("v").split(".")[:2])
+URL_CHARACTERS = "/?:@!$&'()*+,;=%~-._[]"  # what stays as it is in a path or a query
 
 Headers = list[tuple[str, str]]
 
@@ -34,91 +37,101 @@ class Answer:
 
     status: int
     body: bytes
+    location: str = ""
 
 
-class HttpClient:
-    """One for all probes and hooks. Made on first use, so that it belongs to the running loop."""
+async def get(url: str, headers: Headers, timeout_s: float) -> Answer:
+    """Follow redirects on the same host; one to another host is the answer.
 
-    def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
+    Raises DeadlineExceeded, Unavailable and InvalidArgument.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _follow(url, headers)
+    except TimeoutError:
+        text = f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
+        raise DeadlineExceeded(text) from None
 
-    async def get(self, url: str, headers: Headers, timeout_s: float) -> Answer:
-        """Follow redirects on the same host; one to another host is the answer.
 
-        Raises DeadlineExceeded, Unavailable and InvalidArgument.
-        """
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._follow(url, headers)
-        except TimeoutError:
-            text = f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
-            raise DeadlineExceeded(text) from None
+async def _follow(url: str, headers: Headers) -> Answer:
+    host = urlsplit(url).hostname
+    for _ in range(REDIRECT_LIMIT):
+        answer = await _get_one(url, headers)
+        if answer.status not in REDIRECTS or not answer.location:
+            return answer
+        following = urljoin(url, answer.location)
+        if urlsplit(following).hostname != host:
+            return answer
+        if urlsplit(answer.location).netloc:  # the header is for the first URL alone (as in Go's net/http)
+            headers = [(name, value) for name, value in headers if name.lower() != "host"]
+        url = following
+    raise Unavailable(f'Get "{url}": stopped after {REDIRECT_LIMIT} redirects')
 
-    async def close(self) -> None:
-        """End the connections that are open."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
 
-    async def _follow(self, url: str, headers: Headers) -> Answer:
-        host = urlsplit(url).hostname
-        for _ in range(REDIRECT_LIMIT):
-            answer, location = await self._get_one(url, headers)
-            if answer.status not in REDIRECTS or not location:
-                return answer
-            following = urljoin(url, location)
-            if urlsplit(following).hostname != host:
-                return answer
-            if urlsplit(location).netloc:  # the header names the host of the first URL alone (as in Go's net/http)
-                headers = [(name, value) for name, value in headers if name.lower() != "host"]
-            url = following
-        raise Unavailable(f'Get "{url}": stopped after {REDIRECT_LIMIT} redirects')
+async def _get_one(url: str, headers: Headers) -> Answer:
+    parts = urlsplit(url)
+    client = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT_BYTES)
+    try:
+        request = (client.send(_request(parts, headers)) or b"") + (client.send(h11.EndOfMessage()) or b"")
+        connection = await _connected(parts)
+    except (h11.LocalProtocolError, ValueError) as failure:
+        raise InvalidArgument(f'Get "{url}": {failure}') from failure
+    except OSError as failure:
+        address = joined(parts.hostname or "", _port(parts))
+        raise Unavailable(f'Get "{url}": {connect_failure(address, failure)}') from failure
+    try:
+        await connection.send(request)
+        return await _answer(client, connection)
+    except (h11.RemoteProtocolError, OSError) as failure:
+        raise Unavailable(f'Get "{url}": {failure or type(failure).__name__}') from failure
+    finally:
+        connection.close()
 
-    async def _get_one(self, url: str, headers: Headers) -> tuple[Answer, str]:
-        try:
-            async with self._opened().get(url, headers=headers, allow_redirects=False) as response:
-                body = await _start_of(response)
-                response.close()
-        except aiohttp.ClientConnectorError as failure:
-            address = joined(failure.host, failure.port or 0)
-            raise Unavailable(f'Get "{url}": {connect_failure(address, failure.os_error)}') from failure
-        except (aiohttp.ClientError, OSError) as failure:
-            raise Unavailable(f'Get "{url}": {failure or type(failure).__name__}') from failure
-        except ValueError as failure:  # a header or a URL that cannot be sent
-            raise InvalidArgument(f'Get "{url}": {failure}') from failure
-        return Answer(status=response.status, body=body), response.headers.get("Location", "")
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=False, force_close=True, limit=0, use_dns_cache=False),
-                timeout=aiohttp.ClientTimeout(total=None),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
-            )
-        return self._session
+def _request(parts: SplitResult, headers: Headers) -> h11.Request:
+    target = quote(parts.path or "/", URL_CHARACTERS) + (
+        f"?{quote(parts.query, URL_CHARACTERS)}" if parts.query else ""
+    )
+    if not any(name.lower() == "host" for name, _ in headers):
+        headers = [("Host", parts.netloc), *headers]
+    return h11.Request(method="GET", target=target, headers=[*headers, ("Connection", "close")])
+
+
+async def _connected(parts: SplitResult) -> Connection:
+    open_one = connect_tls if parts.scheme == "https" else connect
+    return await open_one(parts.hostname or "", _port(parts))
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+async def _answer(client: h11.Connection, connection: Connection) -> Answer:
+    """The answer once its body has ended, or as much of it as is of interest. Raises RemoteProtocolError, OSError."""
+    status, location, body = 0, "", bytearray()
+    while len(body) < OUTPUT_LIMIT_BYTES:
+        event = client.next_event()
+        if event is h11.NEED_DATA:
+            data = await connection.receive()
+            if not data and not status:
+                raise h11.RemoteProtocolError("EOF")
+            client.receive_data(data)
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+            location = next((value.decode("latin-1") for name, value in event.headers if name == b"location"), "")
+        elif isinstance(event, h11.Data):
+            body += event.data
+        elif not isinstance(event, h11.InformationalResponse):
+            break
+    return Answer(status=status, body=bytes(body[:OUTPUT_LIMIT_BYTES]), location=location)
 
 
 class HookGetter:
     """The `HttpGetter` of life cycle hooks: any answer is a success."""
 
-    def __init__(self, client: HttpClient) -> None:
-        self._client = client
-
     async def get(self, url: str, headers: dict[str, str]) -> None:
         """Send one request. Raises PodwrightError when no answer comes."""
-        await self._client.get(url, request_headers(headers.items(), "lifecycle"), HOOK_TIMEOUT_S)
-
-
-async def _start_of(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    while len(body) < OUTPUT_LIMIT_BYTES:
-        chunk = await response.content.read(OUTPUT_LIMIT_BYTES - len(body))
-        if not chunk:
-            break
-        body += chunk
-    return bytes(body)
+        await get(url, request_headers(headers.items(), "lifecycle"), HOOK_TIMEOUT_S)
 
 
 def request_headers(given: Iterable[tuple[str, str]], purpose: str) -> Headers:
@@ -137,7 +150,6 @@ def request_headers(given: Iterable[tuple[str, str]], purpose: str) -> Headers:
 def action_url(action: HTTPGetAction, container: Container, ip: str) -> str:
     """Where an httpGet action goes. Raises InvalidArgument for a port that does not exist."""
     scheme = (action.scheme or "http").lower()
-    parts = urlsplit(action.path)
-    path = parts.path if parts.path.startswith("/") else f"/{parts.path}"
-    query = f"?{parts.query}" if parts.query else ""
-    return f"{scheme}://{joined(action.host or ip, find_port(container, action.port))}{path}{query}"
+    path, mark, query = action.path.partition("#")[0].partition("?")
+    path = path if path.startswith("/") else f"/{path}"
+    return f"{scheme}://{joined(action.host or ip, find_port(container, action.port))}{path}{mark}{query}"

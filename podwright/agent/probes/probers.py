@@ -6,14 +6,11 @@ Each raises a PodwrightError when the container could not be asked at all, which
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ipaddress
-import socket
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from podwright.agent.config.go_duration import SECOND_NS, format_duration
 from podwright.agent.pods.ports import find_port
+from podwright.agent.probes import http_client
 from podwright.agent.probes.attempt import (
     OUTPUT_LIMIT_BYTES,
     Attempt,
@@ -23,11 +20,12 @@ from podwright.agent.probes.attempt import (
     failure,
     joined,
 )
+from podwright.agent.probes.connections import connect
 from podwright.agent.probes.grpc_health import check_health
-from podwright.agent.probes.http_client import HttpClient, action_url, request_headers
+from podwright.agent.probes.http_client import action_url, request_headers
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.errors import DeadlineExceeded, FailedPrecondition, Unavailable
-from podwright.k8s.objects import ExecAction, HTTPGetAction, Probe, TCPSocketAction
+from podwright.errors import DeadlineExceeded, FailedPrecondition, Unavailable, Unimplemented
+from podwright.k8s.objects import ExecAction, GRPCAction, HTTPGetAction, Probe, TCPSocketAction
 
 Expand = Callable[[str, Mapping[str, str]], str]
 
@@ -35,10 +33,9 @@ Expand = Callable[[str, Mapping[str, str]], str]
 class Probers:
     """Makes one attempt of any probe."""
 
-    def __init__(self, runtime: CriRuntime, http: HttpClient, expand: Expand) -> None:
+    def __init__(self, runtime: CriRuntime, expand: Expand) -> None:
         """`expand` replaces `$(NAME)` in a command by the container's variables (`configs.expansion.expand`)."""
         self._runtime = runtime
-        self._http = http
         self._expand = expand
 
     async def attempt(self, probe: Probe, target: Target) -> Attempt:
@@ -51,7 +48,7 @@ class Probers:
         if probe.tcp_socket is not None:
             return await self._tcp(probe.tcp_socket, target, timeout_s)
         if probe.grpc is not None:
-            return await check_health(joined(target.ip, probe.grpc.port), probe.grpc.service or "", timeout_s)
+            return await self._grpc(probe.grpc, target, timeout_s)
         raise FailedPrecondition(f"missing probe handler for {target.pod.metadata.name}:{target.container.name}")
 
     async def _exec(self, action: ExecAction, target: Target, timeout_s: int) -> Attempt:
@@ -66,11 +63,18 @@ class Probers:
         output = (result.stdout + result.stderr)[:OUTPUT_LIMIT_BYTES].decode(errors="replace")
         return Attempt(verdict=Verdict.FAILURE if result.exit_code else Verdict.SUCCESS, output=output)
 
+    async def _grpc(self, action: GRPCAction, target: Target, timeout_s: int) -> Attempt:
+        if action.mode not in ("", "Plaintext"):
+            raise _of_a_later_release("grpc.mode", action.mode)
+        return await check_health(joined(target.ip, action.port), action.service or "", timeout_s)
+
     async def _http_get(self, action: HTTPGetAction, target: Target, timeout_s: int) -> Attempt:
+        if action.protocol and not action.protocol.upper().startswith(("HTTP/1", "HTTP1")):
+            raise _of_a_later_release("httpGet.protocol", action.protocol)
         url = action_url(action, target.container, target.ip)
         headers = request_headers([(header.name, header.value) for header in action.http_headers], "probe")
         try:
-            answer = await self._http.get(url, headers, timeout_s)
+            answer = await http_client.get(url, headers, timeout_s)
         except (Unavailable, DeadlineExceeded) as failed:
             return failure(failed.message)
         body = answer.body.decode(errors="replace")
@@ -84,33 +88,14 @@ class Probers:
         host, port = action.host or target.ip, find_port(target.container, action.port)
         try:
             async with asyncio.timeout(timeout_s):
-                await _connect(host, port)
+                (await connect(host, port)).close()
         except OSError as failed:
             return failure(connect_failure(joined(host, port), failed))
         return Attempt(verdict=Verdict.SUCCESS)
 
 
-async def _connect(host: str, port: int) -> None:
-    """Open a connection and close it. Raises OSError: that of the last address."""
-    last: OSError = OSError(f"lookup {host}: no such host")
-    for family, address in await _addresses(host, port):
-        with contextlib.closing(socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)) as connection:
-            try:
-                await asyncio.get_running_loop().sock_connect(connection, address)
-            except TimeoutError:
-                raise
-            except OSError as failed:
-                last = failed
-                continue
-            return
-    raise last
-
-
-async def _addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
-    """(family, address) of each address of the host. One that is an address costs no thread for the resolver."""
-    try:
-        version = ipaddress.ip_address(host).version
-    except ValueError:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return [(family, address) for family, _, _, _, address in found]
-    return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]
+def _of_a_later_release(field: str, value: str) -> Unimplemented:
+    """Asking in another way than the pod wants would say that a healthy container has failed."""
+    return Unimplemented(
+        f"{field} {value!r} is not supported", hint="fields newer than Kubernetes 1.36 are not honoured"
+    )

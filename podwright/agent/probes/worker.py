@@ -106,17 +106,23 @@ class Worker:
         return has_started is not (self.kind is ProbeKind.STARTUP)
 
     def _first_wait_s(self) -> float:
-        """After a start of the agent, the probes of the containers that it finds are spread over their periods."""
-        started_at_ns = self._instance.started_at_ns if self._instance is not None else 0
+        """After a start of the agent, the probes of the containers that it finds are spread over their periods.
+
+        Not those whose result nobody knows: until then, the pod does not count as ready.
+        """
+        status = self._instance
+        if status is None:
+            return 0.0
         now_ns, period_s = self._ports.clock.now_ns(), self._schedule.period_s
-        wait_s = self._schedule.first_wait_s(started_at_ns, now_ns)
+        wait_s = self._schedule.first_wait_s(status.started_at_ns, now_ns)
         began_ns = self._ports.agent_started_at_ns
-        if started_at_ns < began_ns and now_ns - began_ns < period_s * 1e9:
+        is_known = self.kind is ProbeKind.LIVENESS or self._ports.findings.get(status.id, self.kind) is Finding.SUCCESS
+        if is_known and status.started_at_ns < began_ns and now_ns - began_ns < period_s * 1e9:
             wait_s = max(wait_s, self._ports.random() * period_s)
         return wait_s
 
     async def work(self) -> None:
-        """Run the probe whenever it is due. Without end."""
+        """Run the probe whenever it is due. Does not return."""
         while True:
             self._news.clear()
             wait_s = None if self._due_at is None else self._due_at - self._ports.clock.monotonic()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
 from podwright.agent.gc.dead import KeptDead
+from podwright.agent.loop import DeadContainers
 from podwright.agent.pleg.cache import StatusCache
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Unavailable
@@ -58,6 +59,11 @@ class Scene:
         config.log_directory = str(self.logs / f"default_{uid}_{uid}")
         return config
 
+    def pod_changed(self, uid: str) -> None:
+        """As the sync loop says it."""
+        dead: DeadContainers = self.gc
+        dead.pod_changed(uid)
+
     async def sandbox(self, uid: str) -> str:
         return await self.runtime.run_sandbox(self.config(uid), "")
 
@@ -101,7 +107,7 @@ def test_the_end_of_a_container_removes_the_instances_before_it(tmp_path: Path) 
     async def check(scene: Scene) -> None:
         sandbox = await scene.sandbox("uid1")
         *_, third = [await scene.instance(sandbox, "uid1", attempt) for attempt in range(3)]
-        scene.gc.pod_changed("uid1")
+        scene.pod_changed("uid1")
         await asyncio.sleep(1)
         assert await scene.left() == [third]
         assert scene.log_files() == ["2.log", "2.log.20260101-000000.gz"]
@@ -129,7 +135,7 @@ def test_a_pod_that_is_gone_leaves_nothing(tmp_path: Path) -> None:
         other = await scene.sandbox("uid2")
         kept = await scene.instance(other, "uid2", 0, ends=False)
         scene.ending.add("uid1")
-        scene.gc.pod_changed("uid1")
+        scene.pod_changed("uid1")
         await asyncio.sleep(300)
         assert len(await scene.left()) == 2  # it exists still
         await scene.runtime.stop_sandbox(sandbox)
@@ -150,7 +156,7 @@ def test_nothing_of_unknown_pods_is_removed_before_all_sources_were_read(tmp_pat
         await scene.instance(sandbox, "uid1", 0)
         await scene.runtime.stop_sandbox(sandbox)
         scene.gone.add("uid1")
-        scene.gc.pod_changed("uid1")
+        scene.pod_changed("uid1")
         await asyncio.sleep(120)
         assert len(await scene.left()) == 1
         assert scene.log_files() != []
@@ -169,12 +175,12 @@ def test_old_sandboxes_of_a_pod_go_when_they_are_empty(tmp_path: Path) -> None:
         await scene.runtime.stop_sandbox(old)
         new = await scene.sandbox("uid1")
         await scene.instance(new, "uid1", 1, ends=False)
-        scene.gc.pod_changed("uid1")
+        scene.pod_changed("uid1")
         await asyncio.sleep(61)
         assert len(await scene.runtime.sandboxes()) == 2  # the dead instance is in it, and is the newest dead one
         await scene.runtime.end("main", 1)
         await scene.cache.look("uid1")
-        scene.gc.pod_changed("uid1")
+        scene.pod_changed("uid1")
         await asyncio.sleep(61)
         assert [each.id for each in await scene.runtime.sandboxes()] == [new]
 
@@ -220,7 +226,7 @@ def test_a_runtime_that_fails_is_reported_once_and_tried_again(tmp_path: Path) -
         await scene.runtime.stop_sandbox(sandbox)
         scene.gone.add("uid1")
         scene.runtime.down = Unavailable("away")
-        scene.gc.pod_changed("uid1")
+        scene.pod_changed("uid1")
         await asyncio.sleep(200)
         assert scene.events.seen == [("", "ContainerGCFailed", "away")]
         scene.runtime.down = None

@@ -18,6 +18,7 @@ from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.failures import BackOff
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.runtime.records import ImageStatus, RegistryCredentials
+from podwright.agent.workers.ports import Images
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PermissionDenied, PodwrightError, Unavailable, Unknown
 from podwright.k8s.objects import ImageVolumeSource, LocalObjectReference, Pod, Volume
@@ -67,7 +68,7 @@ class Scene:
         limits = PullLimits(self.clock, parallel=parallel, qps=qps)
         self.puller = Puller(self.runtime, limits, self.records, self.clock, Backoff())
         logins = Logins(self.objects, [], self.events)
-        self.manager = ImageManager(self.runtime, self.puller, logins, self.records, self.events, self.clock)
+        self.manager: Images = ImageManager(self.runtime, self.puller, logins, self.records, self.events, self.clock)
 
     async def ensure(self, policy: str = "IfNotPresent", *, image: str = IMAGE, of: Pod | None = None) -> str:
         wanted = container(image=image, image_pull_policy=policy)

@@ -164,11 +164,11 @@ def test_records_of_images_that_are_gone_are_removed(tmp_path: Path) -> None:
         kept = records(tmp_path)
         pull(kept, login())
         later = 2 * START_NS
-        kept.prune([REF], later)
+        kept.retain([REF], later)
         assert len(list((tmp_path / "image_manager/pulled").iterdir())) == 1
-        kept.prune([], 0)
+        kept.retain([], 0)
         assert len(list((tmp_path / "image_manager/pulled").iterdir())) == 1
-        kept.prune([], later)
+        kept.retain([], later)
         assert list((tmp_path / "image_manager/pulled").iterdir()) == []
 
     run_virtual(run())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from podwright.agent.images.references import parse_image
 from podwright.errors import InvalidArgument
@@ -48,3 +50,14 @@ def test_names(image: str, pulled: str, repository: str) -> None:
 def test_what_is_no_name(image: str) -> None:
     with pytest.raises(InvalidArgument, match="couldn't parse image name"):
         parse_image(image)
+
+
+@given(st.text("aA0.-_/:@[] ", max_size=40))
+def test_what_is_pulled_means_the_same_image(image: str) -> None:
+    try:
+        name = parse_image(image)
+    except InvalidArgument:
+        return
+    again = parse_image(name.pulled)
+    assert (again.name, again.pulled, again.repository) == (name.name, name.pulled, name.repository)
+    assert name.pulled.startswith(image)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from podwright.agent.logs.rotated import cleaning
 
@@ -33,3 +35,17 @@ from podwright.agent.logs.rotated import cleaning
 def test_cleaning(parts: list[str], max_files: int, remove: list[str], compress: list[str]) -> None:
     plan = cleaning(parts, max_files)
     assert (sorted(plan.remove), list(plan.compress)) == (remove, compress)
+
+
+STAMPS = st.integers(1, 9).map(lambda number: f"l.{number}")
+PARTS = st.sets(st.builds(str.__add__, STAMPS, st.sampled_from(["", ".gz", ".tmp", ".gz.tmp"])))
+
+
+@given(PARTS, st.integers(1, 6))
+def test_what_stays_is_whole_and_the_newest(parts: set[str], max_files: int) -> None:
+    plan = cleaning(parts, max_files)
+    kept = parts - set(plan.remove)
+    assert set(plan.compress) == {name for name in kept if not name.endswith(".gz")}
+    whole = {name.removesuffix(".gz") for name in parts if not name.endswith(".tmp")}
+    assert {name.removesuffix(".gz") for name in kept} == set(sorted(whole)[len(whole) - len(kept) :])
+    assert len(kept) == min(len(whole), max(max_files - 2, 0))

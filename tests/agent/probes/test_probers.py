@@ -16,13 +16,14 @@ import pytest_asyncio
 from aiohttp import web
 
 from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, Attempt, Target, Verdict
-from podwright.agent.probes.http_client import HookGetter, HttpClient
+from podwright.agent.probes.http_client import HookGetter
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.runtime.records import ExecResult
 from podwright.agent.seed.orchestration.environment import expand
-from podwright.errors import DeadlineExceeded, InvalidArgument, Unavailable
+from podwright.agent.workers.hooks import HttpGetter
+from podwright.errors import DeadlineExceeded, InvalidArgument, Unavailable, Unimplemented
 from podwright.k8s.objects import (
     ContainerPort,
     EnvVar,
@@ -52,8 +53,7 @@ class Scene:
     def __init__(self) -> None:
         self.clock = VirtualClock()
         self.runtime = FakeRuntime(self.clock)
-        self.http = HttpClient()
-        self.probers = Probers(self.runtime, self.http, expand)
+        self.probers = Probers(self.runtime, expand)
         self.events = RecordedEvents()
         self.requests: list[web.Request] = []
         self.runners: list[web.AppRunner] = []
@@ -89,7 +89,6 @@ class Scene:
 async def scene() -> AsyncIterator[Scene]:
     made = Scene()
     yield made
-    await made.http.close()
     for runner in made.runners:
         await runner.cleanup()
 
@@ -212,6 +211,28 @@ async def test_https_without_verification(scene: Scene, tmp_path: Path) -> None:
     port = await scene.serve(answering(200, "secret"), tls=await own_certificate(tmp_path))
     assert (await scene.get(port, scheme="HTTPS")).verdict is GOOD
     assert (await scene.get(port, scheme="HTTP")).verdict is BAD
+    plain = await scene.serve(answering(200))
+    attempt = await scene.get(plain, scheme="HTTPS")
+    assert attempt.verdict is BAD
+    assert attempt.output.endswith("http: server gave HTTP response to HTTPS client")
+
+
+async def test_a_path_is_sent_as_it_is_and_what_no_request_can_hold_is_quoted(scene: Scene) -> None:
+    port = await scene.serve(answering(200))
+    for path in ("/a%2Fb?x=%20", "/é b#fragment", "/a?b=c?d&e", "?x"):
+        await scene.get(port, path)
+    raw = [request.raw_path for request in scene.requests]
+    assert raw == ["/a%2Fb?x=%20", "/%C3%A9%20b", "/a?b=c?d&e", "/?x"]
+
+
+async def test_a_header_that_cannot_be_sent_says_nothing_about_the_container(scene: Scene) -> None:
+    with pytest.raises(InvalidArgument, match="Illegal header value"):
+        await scene.get(await scene.serve(answering(200)), http_headers=(HTTPHeader(name="X-A", value="a\r\nb"),))
+
+
+async def test_a_header_that_promises_a_body_is_no_request(scene: Scene) -> None:
+    with pytest.raises(InvalidArgument):
+        await scene.get(free_port(), http_headers=(HTTPHeader(name="Content-Length", value="5"),))
 
 
 async def test_nobody_listens(scene: Scene) -> None:
@@ -303,6 +324,15 @@ async def test_grpc_without_health_or_without_a_server(scene: Scene) -> None:
     assert nobody.output.startswith('timeout: failed to connect service "127.0.0.1:')
 
 
+async def test_ways_of_a_later_release_are_no_failure_of_the_container(scene: Scene) -> None:
+    port = await scene.serve(answering(200))
+    assert (await scene.get(port, protocol="HTTP/1.1")).verdict is GOOD
+    with pytest.raises(Unimplemented, match="HTTP2"):
+        await scene.get(port, protocol="HTTP2")
+    with pytest.raises(Unimplemented, match="TLS"):
+        await scene.ask(grpc=GRPCAction(port=port, mode="TLS"))
+
+
 async def started(scene: Scene) -> Target:
     sandbox = await scene.runtime.run_sandbox(sandbox_config(), "")
     made = await scene.runtime.create_container(sandbox, container_config(), sandbox_config())
@@ -360,8 +390,9 @@ async def test_a_warning_is_a_success_with_an_event(scene: Scene) -> None:
 
 async def test_hooks_take_any_answer(scene: Scene) -> None:
     port = await scene.serve(answering(500))
-    await HookGetter(scene.http).get(f"http://127.0.0.1:{port}/stop", {"X-A": "1"})
+    getter: HttpGetter = HookGetter()
+    await getter.get(f"http://127.0.0.1:{port}/stop", {"X-A": "1"})
     assert scene.requests[0].headers["User-Agent"] == "kube-lifecycle/1.36"
     assert scene.requests[0].headers["X-A"] == "1"
     with pytest.raises(Unavailable, match="connection refused"):
-        await HookGetter(scene.http).get(f"http://127.0.0.1:{free_port()}/", {})
+        await getter.get(f"http://127.0.0.1:{free_port()}/", {})
