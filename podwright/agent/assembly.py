@@ -35,7 +35,7 @@ from podwright.agent.node.capacity import allocatable, capacity, texts
 from podwright.agent.node.machine import Machine
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.backoff import Backoff
-from podwright.agent.probes.http_client import HookGetter, HttpClient
+from podwright.agent.probes.http_client import HookGetter
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
@@ -98,7 +98,6 @@ class Agent:
         self.handlers = RuntimeHandlers(outside.watch)
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
         self.volumes = VolumeManager(self._volume_ports(), root)
-        self._http = HttpClient()
         self.probes = self._make_probes()
         self.statuses = self._make_statuses()
         self.cgroups = self._make_cgroups()
@@ -130,7 +129,6 @@ class Agent:
         await self.volumes.close()
         await self.cgroups.close()
         await self.outside.watch.close()
-        await self._http.close()
 
     # -- what rooms ask of the engine, which is made after them
 
@@ -167,7 +165,7 @@ class Agent:
             objects=outside.objects,
             users=self.users,
             mirrors=NoMirrors(),
-            http=HookGetter(self._http),
+            http=HookGetter(),
             dead_containers=self._container_gc,
             events=self.events,
             clock=outside.clock,
@@ -200,7 +198,7 @@ class Agent:
         )
 
     def _make_probes(self) -> ProbeManager:
-        probers = Probers(self.outside.runtime, self._http, expand)
+        probers = Probers(self.outside.runtime, expand)
         return ProbeManager(
             Prober(probers, self.events),
             self.base.probe_decided,
@@ -306,7 +304,7 @@ class Agent:
                 observed=self.base.cache.all,
                 events=self.events,
                 clock=self.outside.clock,
-                on_removed=records.prune if records is not None else lambda *_: None,
+                on_removed=records.retain if records is not None else lambda *_: None,
             ),
             ImagePolicy(
                 high_percent=images.gc_high_threshold_percent,

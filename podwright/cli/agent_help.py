@@ -10,6 +10,8 @@ from podwright.agent.config.setting import Setting
 from podwright.agent.config.settings import BY_FLAG, FIELDS, FLAGS
 
 ABOUT = {
+    "address": "The address of the read-only port.",
+    "agent-socket": "Where people ask this agent: podwright pods, podwright describe.",
     "allowed-unsafe-sysctls": "Sysctls beyond the safe ones that pods may set; a * ends a pattern.",
     "cgroup-driver": "cgroupfs or systemd.",
     "cgroup-root": "The cgroup above those of all pods.",
@@ -24,6 +26,7 @@ ABOUT = {
     "cpu-cfs-quota": "Enforce CPU limits.",
     "cpu-cfs-quota-period": "The period in which CPU limits are enforced, from 1ms to 1s.",
     "embedded": "Start a CRI server of our own instead of waiting for one.",
+    "enforce-node-allocatable": "Whether all pods together are limited to what is not reserved (pods, none).",
     "fail-cgroupv1": "Refuse to run on a host with cgroup v1.",
     "feature-gates": "Switch features; the gates of files and of this flag add up.",
     "file-check-frequency": "How often static pod files are read again.",
@@ -37,6 +40,7 @@ ABOUT = {
     "image-gc-high-threshold": "The disk usage, in percent, that makes unused images go.",
     "image-gc-low-threshold": "The disk usage, in percent, at which no more images go.",
     "image-service-endpoint": "The CRI image service, when it is another server.",
+    "kube-reserved": "What the node keeps for Kubernetes' own programs, such as cpu=100m,memory=200Mi.",
     "lenient-config": "Warn of unknown fields and of keys given twice, as a kubelet does, instead of refusing them.",
     "manifest-url": "A URL with pods to run.",
     "manifest-url-header": "HTTP headers for --manifest-url; may be repeated.",
@@ -50,6 +54,7 @@ ABOUT = {
     "pod-manifest-path": "The folder of static pods, or a single file.",
     "pod-max-pids": "How many processes a pod may have; -1: no limit of its own.",
     "print-config": "Print the effective KubeletConfiguration as YAML and end.",
+    "read-only-port": "The port of /pods, /healthz and /metrics for everybody; 0 is off.",
     "registry-burst": "How many pulls may come at once above --registry-qps.",
     "registry-qps": "How many pulls may start in a second; 0: any number.",
     "resolv-conf": "The resolver configuration that pods get parts of.",
@@ -58,6 +63,7 @@ ABOUT = {
     "seccomp-default": "Use the seccomp profile RuntimeDefault where a pod names none.",
     "serialize-image-pulls": "Pull one image at a time.",
     "sync-frequency": "How long a pod goes at most without being looked at.",
+    "system-reserved": "What the node keeps for the system's programs.",
     "v": "Log level, 0 to 10.",
     "version": "Show the version of Kubernetes whose kubelet this replaces, and end.",
 }

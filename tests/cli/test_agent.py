@@ -83,11 +83,5 @@ async def test_wrong_command_lines_are_bad_usage(podwright: Cli, arguments: list
     assert done.out == ""
 
 
-async def test_the_loop_is_not_there_yet(podwright: Cli) -> None:
-    done = await podwright("agent", "--fail-cgroupv1=false")
-    assert done.code == 1
-    assert "the agent cannot run pods yet (--print-config shows its configuration)" in done.err
-
-
 def test_no_flag_of_ours_has_a_field() -> None:
     assert [setting.key for setting in BY_KEY.values() if setting.ours and setting.is_field] == []

@@ -14,8 +14,12 @@ HONOURED = frozenset(
     {
         "AllAlpha",
         "AllBeta",
+        "ContainerStopSignals",
         "CustomCPUCFSQuotaPeriod",
+        "InPlacePodLevelResourcesVerticalScaling",
         "KubeletCrashLoopBackOffMax",
+        "KubeletEnsureSecretPulledImages",
+        "PodReadyToStartContainersCondition",
     }
 )
 _FOR_ALL_OF = {"AllAlpha": "Alpha", "AllBeta": "Beta"}

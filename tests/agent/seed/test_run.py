@@ -21,7 +21,7 @@ from tools.registry import free_port
 
 pytestmark = pytest.mark.root
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 TRAP = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
 
 
