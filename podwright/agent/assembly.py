@@ -62,7 +62,7 @@ from podwright.linux import cgroup
 from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
 
-LINKS_DIRECTORY = "/var/log/containers"
+LINKS = "containers"  # beside the folder of pods' logs: log collectors look in /var/log/containers
 IDS_PER_POD = 65536  # unless the configuration says otherwise
 
 
@@ -79,7 +79,6 @@ class Outside:
     runner: ProcessRunner
     objects: ObjectGetter
     cgroup_driver: str  # `cgroupfs` or `systemd`
-    links_directory: str = LINKS_DIRECTORY
 
 
 class Agent:
@@ -141,13 +140,16 @@ class Agent:
     def _all_sources_read(self) -> bool:
         return self.engine.loop.all_sources_read
 
+    def _links_directory(self) -> str:
+        return os.path.join(os.path.dirname(self.config.container_logs.root.rstrip("/")), LINKS)
+
     # -- rooms
 
     def _settings(self) -> Settings:
         pods = self.config.pods
         return Settings(
             root=self.config.process.root_dir,
-            links_directory=self.outside.links_directory,
+            links_directory=self._links_directory(),
             pauses=Pauses(resync_s=pods.sync_frequency_s),
             longest_restart_wait_s=pods.max_restart_back_off_s or 300.0,
         )
@@ -290,7 +292,7 @@ class Agent:
                 events=self.events,
                 clock=self.outside.clock,
                 log_root=self.config.container_logs.root,
-                links_directory=self.outside.links_directory,
+                links_directory=self._links_directory(),
             ),
             KeptDead(per_container=kept.per_container, total=kept.total, min_age_s=kept.min_age_s),
         )

@@ -56,6 +56,7 @@ class Generator:
         self._periods = periods or Periods()
         self._tasks = Tasks()
         self._streaming = False
+        self._beginning: asyncio.Task[Literal[True]] | None = None
         self._relist_now = asyncio.Event()
         self._dirty: set[str] = set()  # pods that something happened to, and that nobody has looked at since
         self._limit = asyncio.Semaphore(AT_ONCE)
@@ -124,6 +125,7 @@ class Generator:
                 await self._follow()
                 reason = "the runtime ended it"
             except Unimplemented:
+                self._stream_ended("there are none")
                 log.info("the runtime streams no events: its pods are listed each second")
                 return
             except PodwrightError as failure:
@@ -143,15 +145,17 @@ class Generator:
         begun = asyncio.Event()
         waiting = self._tasks.job(begun.wait(), name="runtime events begin")
         waiting.add_done_callback(self._stream_began)
+        self._beginning = waiting
         try:
             async for event in self._runtime.events(begun):
                 begun.set()
                 self._take(event)
         finally:
+            self._beginning = None
             waiting.cancel()
 
     def _stream_began(self, waiting: asyncio.Task[Literal[True]]) -> None:
-        if not waiting.cancelled():
+        if waiting is self._beginning:  # and not a stream that has ended meanwhile
             self._streaming = True
             self._relist_now.set()  # what happened before the stream began
 

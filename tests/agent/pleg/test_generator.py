@@ -11,7 +11,7 @@ import pytest
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pleg.changes import PodEvent, PodEventKind
 from podwright.agent.pleg.generator import Generator
-from podwright.agent.runtime.records import ContainerState
+from podwright.agent.runtime.records import ContainerState, RuntimeEvent, RuntimeEventKind
 from podwright.errors import Unavailable, Unimplemented
 from tests.agent.fakes.configs import container_config, sandbox_config
 from tests.agent.fakes.runtime import FakeRuntime, Program
@@ -122,6 +122,28 @@ def test_a_runtime_without_events_is_listed_each_second() -> None:
         assert scene.runtime.count("events") == 0
 
     in_scene(check)
+
+
+def test_a_runtime_that_begins_a_stream_only_to_refuse_it_is_listed() -> None:
+    class Refusing(FakeRuntime):
+        async def events(self, begun: asyncio.Event) -> AsyncIterator[RuntimeEvent]:
+            begun.set()
+            await asyncio.sleep(0)
+            if self.network_ready:  # always: an async generator needs a yield after the failure
+                raise Unimplemented("no events")
+            yield RuntimeEvent(id="", kind=RuntimeEventKind.CREATED, pod_uid="", created_at_ns=0)
+
+    async def run() -> None:
+        scene = Scene()
+        scene.runtime = Refusing(scene.clock)
+        scene.cache = StatusCache(scene.runtime, scene.clock, scene.events.append)
+        scene.generator = Generator(scene.runtime, scene.cache, scene.clock)
+        async with running(scene):
+            container = await scene.start_container()
+            await asyncio.sleep(1.1)
+            assert scene.kinds(container) == [PodEventKind.STARTED]
+
+    run_virtual(run())
 
 
 def test_a_removed_pod_is_gone_from_the_cache() -> None:

@@ -1,0 +1,142 @@
+"""`podwright agent` from this tree on private directories, with a folder of manifests."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+
+from podwright.agent.resources import cgroupfs
+from podwright.agent.resources.limits import CgroupLimits
+from podwright.agent.volumes.shared_root import undo_shared
+from podwright.linux import cgroup
+from tests.harness.scratch import Part
+from tools.background import Background
+
+READY_TIMEOUT_S = 60.0
+POLL_S = 0.05
+
+
+class AgentProcess:
+    """An agent at one CRI server. Use as a context manager: at the end the manifests go, then the pods, then it."""
+
+    def __init__(self, part: Part, endpoint: str, config: dict[str, Any] | None = None) -> None:
+        """`config` is laid over a KubeletConfiguration of the harness's own."""
+        self.part = part
+        self.endpoint = endpoint
+        self.manifests = part.directory / "manifests"
+        self.root = part.directory / "root"
+        self.socket = part.directory / "agent.sock"
+        self.logs = part.directory / "logs"
+        self.log = part.directory / "agent.log"
+        self._config = part.directory / "kubelet.yaml"
+        self._process: Background | None = None
+        self.manifests.mkdir()
+        document = {
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "staticPodPath": str(self.manifests),
+            "failCgroupV1": False,
+            "failSwapOn": False,
+            "cgroupRoot": part.cgroup_parent,
+            "podLogsDir": str(self.logs),
+            "healthzPort": 0,
+            "resolvConf": "",
+            **(config or {}),
+        }
+        self._config.write_text(yaml.safe_dump(document))
+
+    def __enter__(self) -> Self:
+        cgroupfs.make(cgroup.detect(), self.part.cgroup_parent, CgroupLimits())
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._process is None or self._process.returncode is not None:
+                self.start()
+            for path in self.manifests.iterdir():
+                path.unlink()
+            self.until(lambda: not self.pods(), "the pods are gone")
+        finally:
+            self.stop()
+            undo_shared(str(self.root))
+            cgroupfs.remove(cgroup.detect(), self.part.cgroup_parent)
+
+    def start(self) -> None:
+        """Start it; returns when it answers."""
+        argv = [
+            *(sys.executable, "-m", "podwright", "agent", f"--config={self._config}", f"--root-dir={self.root}"),
+            *(f"--agent-socket={self.socket}", f"--container-runtime-endpoint={self.endpoint}", "--v=4"),
+        ]
+        self._process = Background(argv, log=self.log)
+        self._process.wait_ready(self._answers, timeout_s=READY_TIMEOUT_S)
+
+    def stop(self) -> None:
+        """SIGTERM: pods run on."""
+        if self._process is not None:
+            self._process.stop()
+
+    def kill9(self) -> None:
+        """SIGKILL."""
+        assert self._process is not None
+        self._process.kill9()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def write(self, name: str, text: str) -> None:
+        """Put a manifest into the folder, whole."""
+        temporary = self.manifests / f".{name}"
+        temporary.write_text(text)
+        os.rename(temporary, self.manifests / name)
+
+    def remove(self, name: str) -> None:
+        """Take a manifest away."""
+        (self.manifests / name).unlink()
+
+    def get(self, path: str) -> bytes:
+        """What it answers on its socket."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.socket))
+            asked = http.client.HTTPConnection("agent")
+            asked.sock = connection
+            asked.request("GET", path)
+            return asked.getresponse().read()
+
+    def pods(self) -> dict[str, Any]:
+        """Its pods by name, as the API's documents."""
+        items = json.loads(self.get("/pods")).get("items") or []
+        return {item["metadata"]["name"]: item for item in items}
+
+    def describe(self, name: str) -> Any:
+        """What it says of one pod to people."""
+        return json.loads(self.get(f"/describe/default/{name}"))
+
+    def until(self, condition: Callable[[], object], what: str, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Wait until something holds."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline:
+                assert self._process is not None
+                raise AssertionError(f"not within {timeout_s:g} s: {what}\n{self._process.log_tail(8192)}")
+            time.sleep(POLL_S)
+
+    def _answers(self) -> bool:
+        try:
+            return self.get("/healthz") == b"ok"
+        except (OSError, http.client.HTTPException):
+            return False
