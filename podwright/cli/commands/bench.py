@@ -111,7 +111,7 @@ def command(
     for target in targets:
         check_listening(target.endpoint)
     amount = {name: value for name, value in rest.items() if value is not None}
-    options = BenchOptions(suites=_chosen(suites, targets), **amount)
+    options = BenchOptions(suites=chosen_suites(suites, targets), **amount)
     _run(options, targets, json_file, html_file)
 
 
@@ -137,7 +137,7 @@ def _run(
         raise Leave(1)
 
 
-def _chosen(suites: tuple[str, ...], targets: tuple[TargetOptions, ...]) -> tuple[str, ...]:
+def chosen_suites(suites: tuple[str, ...], targets: tuple[TargetOptions, ...]) -> tuple[str, ...]:
     """The suites that were named, each once. `all` has `agent` in it when any target has an agent."""
     if "all" not in suites:
         return tuple(dict.fromkeys(suites))
