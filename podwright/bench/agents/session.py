@@ -28,9 +28,10 @@ CALM_S = 2.0
 END_LIMIT_S = 20.0
 END_POLL_S = 0.05
 LOG_LINKS = "/var/log/containers"  # a kubelet puts links to log files there, whatever it is configured to
-# A kubelet makes these whatever it is configured to. Deepest first.
-FIXED_FOLDERS = ("/var/lib/kubelet/device-plugins", "/var/lib/kubelet", LOG_LINKS)
-FIXED_FILES = ("/var/lib/kubelet/device-plugins/kubelet.sock", "/var/lib/kubelet/device-plugins/DEPRECATION")
+# A kubelet makes this folder whatever it is configured to. The folder above it stays, and so does that of the links:
+# others may use them by now, if only as a place to mount on.
+DEVICE_PLUGINS = "/var/lib/kubelet/device-plugins"
+DEVICE_PLUGIN_FILES = ("kubelet.sock", "DEPRECATION")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ async def open_session(target: Target, runtime: RuntimeView, *, image: str) -> A
         folder = stack.enter_context(
             tempfile.TemporaryDirectory(prefix="podwright-agent-", ignore_cleanup_errors=True)
         )
-        stack.callback(_remove_traces, folder, [path for path in FIXED_FOLDERS if not os.path.exists(path)])
+        stack.callback(_remove_traces, folder, had_device_plugins=os.path.exists(DEVICE_PLUGINS))
         site = site_of(target.options, folder, target.run_id)
         _prepare(site, stack)
         manifests = Manifests(site.manifests, f"{folder}/staging", image=image, run_id=target.run_id)
@@ -121,7 +122,7 @@ def _remove_cgroup(host: CgroupHost, made: list[str]) -> None:
         raise FailedPrecondition(f"cannot remove the cgroup {made[-1]} of a node agent: {failure}") from failure
 
 
-def _remove_traces(folder: str, new_folders: list[str]) -> None:
+def _remove_traces(folder: str, *, had_device_plugins: bool) -> None:
     """Unmount what is mounted below the folder, and remove what an agent left in places that are not its own.
 
     Raises FailedPrecondition.
@@ -130,20 +131,23 @@ def _remove_traces(folder: str, new_folders: list[str]) -> None:
     try:
         for path in reversed(below):
             unmount(path)
-        _remove_fixed(folder, new_folders)
+        _remove_log_links(folder)
+        if not had_device_plugins:
+            _remove_device_plugins()
     except OSError as failure:
         raise FailedPrecondition(f"cannot clean up after a node agent: {failure}") from failure
 
 
-def _remove_fixed(folder: str, new_folders: list[str]) -> None:
+def _remove_log_links(folder: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         for link in os.scandir(LOG_LINKS):
             if link.is_symlink() and os.readlink(link.path).startswith(f"{folder}/"):
                 os.unlink(link.path)
-    if FIXED_FOLDERS[0] in new_folders:
-        for path in FIXED_FILES:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-    for path in new_folders:
-        with contextlib.suppress(OSError):  # somebody else uses it by now
-            os.rmdir(path)
+
+
+def _remove_device_plugins() -> None:
+    for name in DEVICE_PLUGIN_FILES:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(f"{DEVICE_PLUGINS}/{name}")
+    with contextlib.suppress(OSError):  # it was not made, or somebody else uses it by now
+        os.rmdir(DEVICE_PLUGINS)
