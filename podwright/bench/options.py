@@ -13,8 +13,8 @@ from podwright.cri.endpoint import normalise, socket_path
 from podwright.errors import InvalidArgument
 
 MAX_PODS = 1000
-SUITES = ("start", "density", "relist", "exec", "pull", "lifecycle")
-LONG_SUITES = frozenset(("density", "relist", "pull", "lifecycle"))
+SUITES = ("start", "density", "relist", "exec", "pull", "lifecycle", "agent")
+LONG_SUITES = frozenset(("density", "relist", "pull", "lifecycle", "agent"))
 DOCKER_SCHEME = "docker+"  # docker+unix:///run/docker.sock
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
 
@@ -23,7 +23,8 @@ class TargetOptions(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to measure. `handler` is CRI's runtime handler, or Docker's `Runtime`; empty: the default.
 
     `cgroup_parent` empty leaves the pods to the target's own default. `restart` is a command that restarts the
-    daemon and may return before it answers. `files` (name to content) describe how it was configured.
+    daemon and may return before it answers. `agent` is the command of a node agent, which makes the pods of the suite
+    `agent` (see `agents.command`). `files` (name to content) describe how it was configured.
     """
 
     name: str
@@ -32,6 +33,7 @@ class TargetOptions(msgspec.Struct, frozen=True, kw_only=True):
     handler: str = ""
     cgroup_parent: str = ""
     restart: tuple[str, ...] = ()
+    agent: tuple[str, ...] = ()
     files: dict[str, str] = {}
 
 
@@ -44,7 +46,7 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     suites: tuple[str, ...] = SUITES
     rounds: int = 2
-    long_rounds: int = 1  # of the suites that take minutes: density, relist, pull, lifecycle
+    long_rounds: int = 1  # of the suites that take minutes: all but start and exec
     image: str = "busybox:latest"
     warmup: int = 2  # pods before each suite, not counted
     pods: int = 20  # for each of `concurrencies`
@@ -58,6 +60,8 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     pulls: int = 2
     image_series: str = ""
     image_steps: tuple[int, ...] = (10, 50)
+    agent_pods: tuple[int, ...] = (50, 100)  # that a node agent has
+    idle_s: float = 30.0  # of looking at an idle node agent
     settle_s: float = 20.0  # for the machine to become idle before each suite on each target
     step_limit_s: float = 20.0  # a target that needs longer for one step is spared the larger ones
     notes: tuple[str, ...] = ()
@@ -76,17 +80,19 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("rounds", "long_rounds", "pods", "containers", "relists", "execs", "pulls"):
             if getattr(self, name) < 1:
                 raise InvalidArgument(f"{name} must be at least 1")
-        for name in ("concurrencies", "steps", "bursts", "image_steps"):
+        for name in ("concurrencies", "steps", "bursts", "image_steps", "agent_pods"):
             values = getattr(self, name)
             if not values or min(values) < 1:
                 raise InvalidArgument(f"{name} must be at least 1")
-        if max(self.pods, *self.steps, *self.bursts) > MAX_PODS:
+        if max(self.pods, *self.steps, *self.bursts, *self.agent_pods) > MAX_PODS:
             raise InvalidArgument(f"the number of pods must be between 1 and {MAX_PODS}")
-        for name in ("steps", "image_steps"):
+        for name in ("steps", "image_steps", "agent_pods"):
             if any(later <= earlier for earlier, later in pairwise(getattr(self, name))):
                 raise InvalidArgument(f"{name} must grow")
         if self.warmup < 0:
             raise InvalidArgument("the number of warm-up pods cannot be negative")
+        if self.idle_s <= 0:
+            raise InvalidArgument("idle_s must be more than 0")
 
 
 def parse_targets(

@@ -13,6 +13,7 @@ from podwright.errors import PodwrightError
 MS = "ms"
 PER_SECOND = "1/s"
 BYTES = "bytes"
+PERCENT_OF_CORE = "% of a core"
 At = Mapping[str, int]  # the conditions of a sample, such as {"pods": 100}
 NOWHERE: At = MappingProxyType({})
 Key = tuple[str, str, str, str, tuple[tuple[str, int], ...]]

@@ -35,7 +35,10 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured: what it calls itself, and how it was configured (`files`: name to content)."""
+    """What was measured: what it calls itself, and how it was configured (`files`: name to content).
+
+    `agent` is the node agent that made the pods of the suite `agent`, with its version; empty: none.
+    """
 
     name: str
     kind: str
@@ -46,6 +49,7 @@ class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
     api_version: str
     daemon_pid: int | None
     files: dict[str, str]
+    agent: str = ""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

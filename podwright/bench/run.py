@@ -13,13 +13,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
 from podwright import __version__
+from podwright.bench.agents.program import describe_agent
 from podwright.bench.machine import describe_machine
 from podwright.bench.options import BenchOptions, TargetOptions
 from podwright.bench.processes import listening_process
 from podwright.bench.recorder import Recorder
 from podwright.bench.results import FORMAT, Report, TargetReport
 from podwright.bench.settling import settle
-from podwright.bench.suites import density, exec, lifecycle, pull, relist, start  # noqa: A004 # CRI's word
+from podwright.bench.suites import agent, density, exec, lifecycle, pull, relist, start  # noqa: A004 # CRI's word
 from podwright.bench.suites.base import Bench
 from podwright.bench.targets.base import Target
 from podwright.errors import PodwrightError, Unavailable
@@ -33,6 +34,7 @@ SUITES = {
     "exec": exec.measure,
     "pull": pull.measure,
     "lifecycle": lifecycle.measure,
+    "agent": agent.measure,
 }
 
 
@@ -122,6 +124,7 @@ async def _introduced(target: Target, options: BenchOptions, tell: Tell) -> Targ
         api_version=version.api_version,
         daemon_pid=_daemon(mine.endpoint),
         files=mine.files,
+        agent=await describe_agent(mine.agent) if mine.agent and "agent" in options.suites else "",
     )
 
 

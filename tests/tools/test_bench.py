@@ -11,7 +11,7 @@ import pytest
 from tests.bench.reports import sample_report
 from tests.harness.scratch import Scratch
 from tools.bench import peers
-from tools.bench.__main__ import foreign_rules
+from tools.bench.__main__ import agent_arguments, columns, foreign_rules
 from tools.bench.configs import portable
 from tools.bench.publish import BEGIN, END, with_table
 from tools.bench.restarts import serve_restarts
@@ -50,6 +50,25 @@ def test_rules_that_slow_plugins_down_are_told(
     (tmp_path / "iptables-save").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert [note.partition(":")[0] for note in foreign_rules()] == told
+
+
+@pytest.mark.parametrize(
+    ("agents", "expected"),
+    [
+        ([], [("peer", [])]),
+        (["kubelet"], [("kubelet-on-peer", ["--agent", "kubelet-on-peer=kubelet"])]),
+        (
+            ["/a/kubelet --v=2", "podwright agent --v=2"],
+            [
+                ("kubelet-on-peer", ["--agent", "kubelet-on-peer=/a/kubelet --v=2"]),
+                ("podwright-agent-on-peer", ["--agent", "podwright-agent-on-peer=podwright agent --v=2"]),
+            ],
+        ),
+    ],
+    ids=str,
+)
+def test_each_node_agent_is_a_column_of_each_peer(agents: list[str], expected: list[tuple[str, list[str]]]) -> None:
+    assert [(name, agent_arguments(name, agent)) for name, agent in columns("peer", agents)] == expected
 
 
 class Restarted:

@@ -1,12 +1,15 @@
 """`make bench`: Podwright and its peers on private directories, measured by `podwright bench`.
 
-    python -m tools.bench [--only NAME,NAME...] [--out FOLDER] [arguments of podwright bench]
+    python -m tools.bench [--only NAME,NAME...] [--agent COMMAND]... [--out FOLDER] [arguments of podwright bench]
 
 Writes results.json, report.html, benchmarks.md, summary.md and overview.svg to FOLDER (build/bench). Without --suite
 it runs all of them. The servers come from the tests' harness, with the distribution's packages; CRI-O, which Debian 12
 does not have, takes part where crio and pinns are on the PATH (crio for crun, crio-runc for runc: a crun that is
 older than CRI-O's OCI specification refuses its containers). Another server that runs already takes part by a further
 `--endpoint NAME=unix:///path`.
+
+With `--agent kubelet --agent 'podwright agent' --suite agent`, each node agent is measured on each server, all in one
+report.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from tools.bench.configs import portable
 from tools.bench.images import DESCRIPTION, SERIES, push_pull_images, push_series
 from tools.bench.peers import NAMES, Peer, Site, start_peers
 from tools.bench.restarts import serve_restarts
+from tools.leaks import remove_empty_parents
 from tools.pull_bench.disk import private_disk
 from tools.registry import Registry, push_samples, write_hosts
 
@@ -42,6 +46,7 @@ def main() -> int:
     """Start what is measured, run the bench, take everything down. Returns the bench's exit code."""
     parser = argparse.ArgumentParser(prog="tools.bench", allow_abbrev=False, add_help=False)
     parser.add_argument("--only", default=",".join(NAMES), help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--agent", action="append", default=[], help="a node agent, on each of them; repeat")
     parser.add_argument("--out", type=Path, default=TREE / "build/bench")
     if {"-h", "--help"} & set(sys.argv):
         print(__doc__)
@@ -58,12 +63,15 @@ def main() -> int:
         pipes = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pwr-")))
         tempfile.tempdir = str(stack.enter_context(private_disk()))
         scratch = Scratch()
+        stack.callback(remove_empty_parents, scratch.scope())
         stack.callback(scratch.close)
         registry = stack.enter_context(Registry(scratch.part("registry").directory))
         arguments = push_images(registry, with_pulls=wants_pulls(rest))
         for peer in start_all(scratch, registry, own.only.split(","), stack):
             configs = [portable(file, scratch.directory, scratch.part("configs").directory) for file in peer.configs]
-            arguments += arguments_of(peer, serve_restarts(peer.server, pipes / peer.name), configs)
+            restart = serve_restarts(peer.server, pipes / peer.name)
+            for name, agent in columns(peer.name, own.agent):
+                arguments += [*arguments_of(name, peer, restart, configs), *agent_arguments(name, agent)]
         arguments += (word for note in notes() for word in ("--note", note))
         suites = [] if "--suite" in rest else ["--suite", "all"]
         files = ["--json", str(results), "--html", str(own.out / "report.html")]
@@ -106,9 +114,25 @@ def start_all(scratch: Scratch, registry: Registry, names: list[str], stack: Exi
     return start_peers(scratch, names, site=Site(registry=registry.host, certs_d=certs_d), stack=stack)
 
 
-def arguments_of(peer: Peer, restart: str, configs: list[Path]) -> list[str]:
-    """How `podwright bench` is told of one peer."""
-    name = peer.name
+def columns(peer: str, agents: list[str]) -> list[tuple[str, str]]:
+    """What is measured of one peer: a name and a node agent, for each agent; the peer alone when there is none."""
+    return [(f"{agent_name(agent)}-on-{peer}", agent) for agent in agents] or [(peer, "")]
+
+
+def agent_name(command: str) -> str:
+    """`kubelet` for `/path/kubelet --v=2`, and `podwright-agent` for `podwright agent`."""
+    program, *arguments = shlex.split(command)
+    subcommands = [word for word in arguments[:1] if word.isalnum()]
+    return "-".join([Path(program).name, *subcommands])
+
+
+def agent_arguments(name: str, agent: str) -> list[str]:
+    """The option that gives a column its node agent, if it has one."""
+    return ["--agent", f"{name}={agent}"] if agent else []
+
+
+def arguments_of(name: str, peer: Peer, restart: str, configs: list[Path]) -> list[str]:
+    """The options of `podwright bench` for one column of the report."""
     return [
         *("--endpoint", f"{name}={peer.scheme}{peer.server.endpoint}"),
         *("--cgroup-parent", f"{name}={peer.server.part.cgroup_parent}"),

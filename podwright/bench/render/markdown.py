@@ -22,6 +22,7 @@ EXPLAIN = {
     "relist": "The kubelet's lists, once a second.",
     "exec": "Commands in a running container; port-forward with the same client on every target.",
     "pull": "Images pulled and unpacked from a registry on loopback, each time from nothing.",
+    "agent": "Pods that a node agent makes of manifests: how fast, and what that costs the agent.",
     "lifecycle": "Pods started all at once, a daemon restarted under them, pods ended all at once.",
 }
 

@@ -46,6 +46,22 @@ LINES = (
     Line(label="pull and unpack, image 1", suite="pull", name="pull", conditions={"image": 1}),
     Line(label="pull and unpack, image 2", suite="pull", name="pull", conditions={"image": 2}),
     Line(label="daemon restart", suite="lifecycle", name="daemon restart", conditions={"pods": LARGEST}),
+    Line(label="manifest to container start", suite="agent", name="manifest to container start"),
+    Line(label="added by the node agent", suite="agent", name="added by the agent"),
+    Line(
+        label="manifests to all running in /pods", suite="agent", name="all running in /pods",
+        conditions={"at_once": LARGEST},
+    ),
+    Line(
+        label="node agent, CPU per pod start", suite="agent", name="agent CPU per pod start",
+        conditions={"at_once": LARGEST},
+    ),
+    Line(label="idle node agent, CPU", suite="agent", name="idle agent CPU", conditions={"pods": LARGEST}),
+    Line(label="node agent, PSS", suite="agent", name="agent PSS", conditions={"pods": LARGEST}),
+    Line(
+        label="node agent killed to /pods right again", suite="agent", name="agent killed to /pods right again",
+        conditions={"pods": LARGEST},
+    ),
 )  # fmt: skip
 
 

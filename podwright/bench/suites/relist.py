@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from podwright.bench import processes
+from podwright.bench.recorder import PERCENT_OF_CORE
 from podwright.bench.suites import growth
 from podwright.bench.suites.base import Bench
 from podwright.bench.targets.base import StartedPod
@@ -16,7 +17,6 @@ PERIOD_S = 1.0
 SETTLE_S = 0.5  # what the starts left behind in the daemon is not the list's cost
 RELIST = "relist"
 CPU = "CPU of a relist each second"
-PERCENT = "% of a core"
 
 
 async def measure(bench: Bench) -> None:
@@ -36,7 +36,7 @@ async def probe(bench: Bench, pods: Sequence[StartedPod]) -> None:
         sheet.add(RELIST, taken_ms, at={"pods": len(pods)})
         if bench.daemon is not None:
             used_s = max(0, _running_ns(bench.daemon) - before_ns) / 1e9
-            sheet.add(CPU, 100 * used_s / (time.perf_counter() - began), PERCENT, at={"pods": len(pods)})
+            sheet.add(CPU, 100 * used_s / (time.perf_counter() - began), PERCENT_OF_CORE, at={"pods": len(pods)})
 
 
 def _running_ns(daemon: int | None) -> int:

@@ -73,6 +73,7 @@ class Target(Protocol):
     """One target. Every pod that it makes carries its `run_id` as a label, and `sweep` removes them all."""
 
     options: TargetOptions
+    run_id: str
 
     async def version(self) -> RuntimeVersion:
         """Ask it."""

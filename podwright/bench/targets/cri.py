@@ -34,7 +34,7 @@ class CriTarget:
         self._cri = CriClient(options.endpoint)
         self._image = image
         self._log_root = log_root
-        self._run_id = new_run_id()
+        self.run_id = new_run_id()
         self._made = 0
 
     async def version(self) -> RuntimeVersion:
@@ -107,7 +107,7 @@ class CriTarget:
         runtime = self._cri.runtime
         pods = await self._cri.call(runtime.ListPodSandbox, api.ListPodSandboxRequest())
         await self._cri.call(runtime.ListContainers, api.ListContainersRequest())
-        return sum(pod.labels.get(LABEL) == self._run_id for pod in pods.items)
+        return sum(pod.labels.get(LABEL) == self.run_id for pod in pods.items)
 
     async def list_images(self) -> int:
         return len((await self._cri.call(self._cri.images.ListImages, api.ListImagesRequest())).images)
@@ -133,7 +133,7 @@ class CriTarget:
         await self._cri.close()
 
     async def _our_sandboxes(self) -> list[str]:
-        selector = api.PodSandboxFilter(label_selector={LABEL: self._run_id})
+        selector = api.PodSandboxFilter(label_selector={LABEL: self.run_id})
         request = api.ListPodSandboxRequest(filter=selector)
         return [pod.id for pod in (await self._cri.call(self._cri.runtime.ListPodSandbox, request)).items]
 
@@ -145,14 +145,14 @@ class CriTarget:
     def _sandbox_config(self) -> api.PodSandboxConfig:
         """A pod as the kubelet makes it: own network, PID namespace per container."""
         self._made += 1
-        name = f"bench-{self._run_id}-{self._made}"
+        name = f"bench-{self.run_id}-{self._made}"
         log_directory = f"{self._log_root}/{name}"
         os.makedirs(log_directory)
         config = api.PodSandboxConfig(
             metadata=api.PodSandboxMetadata(name=name, namespace=NAMESPACE, uid=name),
             hostname=name,
             log_directory=log_directory,
-            labels={LABEL: self._run_id},
+            labels={LABEL: self.run_id},
         )
         config.linux.cgroup_parent = self.options.cgroup_parent
         config.linux.security_context.namespace_options.pid = api.CONTAINER
@@ -163,7 +163,7 @@ class CriTarget:
             metadata=api.ContainerMetadata(name=name),
             image=api.ImageSpec(image=self._image, user_specified_image=self._image),
             command=command,
-            labels={LABEL: self._run_id},
+            labels={LABEL: self.run_id},
             log_path=f"{name}.log",
         )
         config.linux.security_context.namespace_options.pid = api.CONTAINER

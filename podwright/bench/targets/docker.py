@@ -43,7 +43,7 @@ class DockerTarget:
         self.options = options
         self._api = DockerApi(options.endpoint)
         self._image = image
-        self._run_id = new_run_id()
+        self.run_id = new_run_id()
 
     async def version(self) -> RuntimeVersion:
         said = await self._api.call("GET", "/version")
@@ -128,7 +128,7 @@ class DockerTarget:
     async def relist(self) -> int:
         pods = await self._list(TYPE_LABEL, SANDBOX)
         await self._list(TYPE_LABEL, CONTAINER)
-        return sum(each["Labels"].get(LABEL) == self._run_id for each in pods)
+        return sum(each["Labels"].get(LABEL) == self.run_id for each in pods)
 
     async def list_images(self) -> int:
         return len(await self._api.call("GET", "/images/json"))
@@ -159,7 +159,7 @@ class DockerTarget:
             "Image": self._image,
             "Entrypoint": [],
             "Cmd": command,
-            "Labels": {LABEL: self._run_id, TYPE_LABEL: kind},
+            "Labels": {LABEL: self.run_id, TYPE_LABEL: kind},
             "HostConfig": {
                 **host_config,
                 "CgroupParent": self.options.cgroup_parent,
@@ -177,7 +177,7 @@ class DockerTarget:
         return listed
 
     async def _ours(self) -> list[str]:
-        return [each["Id"] for each in await self._list(LABEL, self._run_id)]
+        return [each["Id"] for each in await self._list(LABEL, self.run_id)]
 
     async def _discard(self, container: str) -> None:
         with contextlib.suppress(NotFound):

@@ -48,6 +48,8 @@ AMOUNTS: tuple[tuple[str, tuple[str, ...], Any, str], ...] = (
     ("bursts", ("--bursts",), Numbers(), "lifecycle: pods started all at once."),
     ("pulls", ("--pulls",), POSITIVE, "pull: pulls of each image."),
     ("image_steps", ("--image-steps",), Numbers(), "pull: images that are there."),
+    ("agent_pods", ("--agent-pods",), Numbers(), "agent: pods that it has."),
+    ("idle_s", ("--idle",), click.FloatRange(min=0, min_open=True), "agent: seconds of looking at an idle one."),
     ("settle_s", ("--settle",), float, "Seconds to wait, at most, for an idle machine before each suite."),
     ("step_limit_s", ("--step-limit",), float, "Seconds for a step of a growth; then no larger one."),
     ("image", ("--image",), str, "An image with busybox's programs."),
@@ -75,6 +77,11 @@ def amounts(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--handler", "handlers", multiple=True, metavar="NAME=HANDLER", help="A target's runtime handler.")
 @click.option("--cgroup-parent", "parents", multiple=True, metavar="NAME=PATH", help="A target's cgroup parent.")
 @click.option("--restart", "restarts", multiple=True, metavar="NAME=COMMAND", help="Restarts a target's daemon.")
+@click.option(
+    "--agent", "agents", multiple=True, metavar="NAME=COMMAND",
+    help="agent: what makes a target's pods, such as kubelet or 'podwright agent'. It gets a kubelet's flags, unless "
+    "the command says {manifests}, {config}, {root}, {logs}, {cgroup}, {endpoint}, {node} or {port} (of /pods).",
+)  # fmt: skip
 @click.option("--config", "configs", multiple=True, metavar="NAME=FILE", help="A file to report a target with.")
 @click.option("--pull-image", "pull_images", multiple=True, metavar="IMAGE", help="pull: an image; repeat.")
 @click.option("--image-series", metavar="REPOSITORY", help="pull: has the tags 0, 1, 2 ...")
@@ -104,7 +111,7 @@ def command(
     for target in targets:
         check_listening(target.endpoint)
     amount = {name: value for name, value in rest.items() if value is not None}
-    options = BenchOptions(suites=SUITES if "all" in suites else tuple(dict.fromkeys(suites)), **amount)
+    options = BenchOptions(suites=chosen_suites(suites, targets), **amount)
     _run(options, targets, json_file, html_file)
 
 
@@ -130,19 +137,34 @@ def _run(
         raise Leave(1)
 
 
+def chosen_suites(suites: tuple[str, ...], targets: tuple[TargetOptions, ...]) -> tuple[str, ...]:
+    """The suites that were named, each once. `all` has `agent` in it when any target has an agent."""
+    if "all" not in suites:
+        return tuple(dict.fromkeys(suites))
+    return tuple(suite for suite in SUITES if suite != "agent" or any(target.agent for target in targets))
+
+
 def _per_target(rest: dict[str, Any]) -> dict[str, dict[str, object]]:
     """The options that say NAME=VALUE, as fields of each target."""
     fields: dict[str, dict[str, object]] = {}
     for option, field in (("handlers", "handler"), ("parents", "cgroup_parent")):
         for name, value in map(_named, rest.pop(option)):
             fields.setdefault(name, {})[field] = value
-    for name, value in map(_named, rest.pop("restarts")):
-        fields.setdefault(name, {})["restart"] = tuple(shlex.split(value))
+    for option, field in (("restarts", "restart"), ("agents", "agent")):
+        for name, value in map(_named, rest.pop(option)):
+            fields.setdefault(name, {})[field] = _words(value)
     for name, value in map(_named, rest.pop("configs")):
         files = fields.setdefault(name, {}).setdefault("files", {})
         assert isinstance(files, dict)
         files[Path(value).name] = _read(value)
     return fields
+
+
+def _words(command: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as failure:
+        raise InvalidArgument(f"{command!r} is not a command: {failure}") from failure
 
 
 def _named(text: str) -> tuple[str, str]:
