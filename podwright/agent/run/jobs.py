@@ -18,6 +18,7 @@ from podwright.agent.run.naming import suffix
 from podwright.agent.run.pods import Owner, PodMaker, owner_of
 from podwright.agent.run.statuses import Statuses, finished_at, is_terminal, restarts
 from podwright.agent.run.workloads import State, Verdict
+from podwright.k8s.defaults.apply import with_defaults
 from podwright.k8s.objects import (
     Container,
     CronJob,
@@ -278,7 +279,7 @@ def expand_cron_job(cron_job: CronJob, maker: PodMaker) -> JobRun:
         namespace=cron_job.metadata.namespace,
         annotations={**template.metadata.annotations, **INSTANTIATED},
     )
-    return expand_job(Job(metadata=metadata, spec=template.spec), maker)
+    return expand_job(with_defaults(Job(metadata=metadata, spec=template.spec)), maker)
 
 
 def _indexed(spec: PodSpec, hostname: str) -> PodSpec:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from podwright.agent.run.replicas import with_claims
 from podwright.errors import InvalidArgument
+from podwright.k8s.defaults.apply import with_defaults
 from podwright.k8s.names import label_faults, subdomain_faults
 from podwright.k8s.objects import (
     ConfigMap,
@@ -59,7 +60,7 @@ def faults_of(value: Kind) -> Iterator[Problem]:
             yield from validate_metadata(value.metadata)
             if not value.spec.schedule:
                 yield required("spec.schedule")
-            job = Job(metadata=value.metadata, spec=value.spec.job_template.spec)
+            job = with_defaults(Job(metadata=value.metadata, spec=value.spec.job_template.spec))
             yield from _job(job, "spec.jobTemplate.spec")
         case Service():
             yield from _service(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,11 +31,8 @@ def test_documents_of_several_files_and_lists_are_read() -> None:
 
 
 def test_a_typed_list_and_json_are_read() -> None:
-    objects = load(
-        '{"apiVersion": "v1", "kind": "PodList", "items": ['
-        + '{"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}'
-        + "]}"
-    )
+    pod = {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    objects = load(json.dumps({"apiVersion": "v1", "kind": "PodList", "items": [pod]}))
     assert [pod.metadata.name for pod in objects.of(Pod)] == ["a"]
 
 
