@@ -22,8 +22,8 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import podwright
+from podwright.agent.run.stop import StopRequest
 from podwright.agent.seed.options import RunOptions
-from podwright.agent.seed.stop import StopRequest
 from podwright.cri.client import CriClient
 from podwright.cri.endpoint import DEFAULT_ENDPOINT, normalise, socket_path
 from podwright.cri.v1 import api_pb2 as api
