@@ -22,7 +22,7 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 class UnitRequest:
     """What the unit is to run. `paths` are absolute; `options` stand before them on the command line."""
 
-    program: str
+    program: tuple[str, ...]
     paths: tuple[str, ...]
     options: tuple[str, ...] = ()
     endpoint: str | None = None
@@ -32,7 +32,7 @@ def make_unit(plan: RunPlan, request: UnitRequest) -> str:
     """The unit's text."""
     owners = [workload.owner for workload in plan.workloads]
     shown = ", ".join(owners[:3]) + (f" and {len(owners) - 3} more" if len(owners) > 3 else "")
-    base = (request.program, *(("--endpoint", request.endpoint) if request.endpoint else ()), "run")
+    base = (*request.program, *(("--endpoint", request.endpoint) if request.endpoint else ()), "run")
     sections = {
         "Unit": [
             f"Description={_escaped(f'Podwright: {shown}')}",

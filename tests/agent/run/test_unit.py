@@ -11,7 +11,7 @@ import pytest
 from podwright.agent.run.unit import UnitRequest, make_unit, quoted
 from tests.agent.run.build import job_text, plan, pod_text, workload
 
-REQUEST = UnitRequest(program="/usr/bin/podwright", paths=("/etc/podwright/web.yaml",))
+REQUEST = UnitRequest(program=("/usr/bin/podwright",), paths=("/etc/podwright/web.yaml",))
 UNIT = """\
 [Unit]
 Description=Podwright: Pod default/web
@@ -66,7 +66,7 @@ def test_pods_have_their_grace_to_end() -> None:
 
 def test_an_endpoint_that_was_named_must_be_there() -> None:
     request = UnitRequest(
-        program="/p", paths=("/a.yaml", "/b.yaml"), options=("--now",), endpoint="unix:///run/containerd/c.sock"
+        program=("/p",), paths=("/a.yaml", "/b.yaml"), options=("--now",), endpoint="unix:///run/containerd/c.sock"
     )
     text = make_unit(plan(pod_text()), request)
     assert line(text, "AssertPathExists") == "/run/containerd/c.sock"
@@ -99,7 +99,7 @@ def test_arguments_are_quoted_for_systemd(argument: str, expected: str) -> None:
 def test_systemd_reads_the_unit(tmp_path: Path) -> None:
     file = tmp_path / "web.yaml"
     file.write_text("")
-    request = UnitRequest(program="/bin/true", paths=(str(file),))
+    request = UnitRequest(program=("/bin/true",), paths=(str(file),))
     unit = tmp_path / "web.service"
     unit.write_text(make_unit(plan(pod_text()), request))
     done = subprocess.run(
