@@ -61,18 +61,21 @@ class Backends:
         return replace(pod, spec=replace(pod.spec, host_aliases=(*pod.spec.host_aliases, *aliases)))
 
     def is_awaited(self, pod: Pod) -> bool:
-        """Whether a pod should wait: a service of its namespace leads to other pods, none of which has an address."""
-        services = [each for each in self.services if each.metadata.namespace == pod.metadata.namespace]
-        if any(self._matches(service, pod) for service in services):
-            return False
-        return any(self._is_coming(service) for service in services)
+        """Whether a pod should wait: a service that it may use leads to pods of which none has an address yet.
 
-    def _is_coming(self, service: Service) -> bool:
-        members = [pod for pod in self.of(service) if not self._is_over(pod)]
-        return bool(members) and not any(self._address(pod) for pod in members)
-
-    def _matches(self, service: Service, pod: Pod) -> bool:
-        return any(pod.metadata.uid == member.metadata.uid for member in self.of(service))
+        A pod that belongs to a service may use those that stand before it in the files, so that no two pods wait for
+        each other. Any other pod may use all of its namespace.
+        """
+        for service in self.services:
+            if service.metadata.namespace != pod.metadata.namespace:
+                continue
+            members = self.of(service)
+            if any(member.metadata.uid == pod.metadata.uid for member in members):
+                return False
+            coming = [member for member in members if not self._is_over(member)]
+            if coming and not any(self._address(member) for member in coming):
+                return True
+        return False
 
     def _led(self) -> Iterator[tuple[Service, Pod]]:
         for service in self.services:

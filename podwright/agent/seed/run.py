@@ -11,11 +11,11 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
+from podwright.agent.run.daemon import Server, server_for
 from podwright.agent.run.reporter import PlainReporter, Reporter
 from podwright.agent.run.runs import RunPod, RunRecord, claimed
 from podwright.agent.run.stop import StopRequest, StopRequested
 from podwright.agent.seed import leftovers, places
-from podwright.agent.seed.daemon import Server, server_for
 from podwright.agent.seed.manifest.bundle import PodBundle, load_bundle
 from podwright.agent.seed.options import RunOptions
 from podwright.agent.seed.session import make_context, run_session

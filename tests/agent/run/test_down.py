@@ -97,7 +97,7 @@ def takedown(failure: Unavailable | None = None) -> tuple[FakeRuntime, list[str]
 
 def test_a_pod_is_stopped_removed_and_released() -> None:
     runtime, released, gone, problems = takedown()
-    assert (released, gone, problems) == (["web"], {"uid-web"}, [])
+    assert (released, gone, problems) == (["web"], frozenset({"uid-web"}), [])
     methods = [method for method, _ in runtime.calls]
     assert methods.index("stop_container") < methods.index("stop_sandbox") < methods.index("remove_sandbox")
 

@@ -93,6 +93,17 @@ def test_who_may_use_a_service_waits_for_its_address(statuses: dict[str, PodStat
     assert not found.is_awaited(web)
 
 
+def test_pods_of_services_wait_in_the_order_of_the_files() -> None:
+    database = pod_text("db", metadata="labels: {app: db}")
+    services = (service_text("db", selector="app: db"), service_text())
+    found = backends(WEB, database, *services)
+    assert [found.is_awaited(pod) for pod in found.pods] == [True, False]
+    found = backends(WEB, database, *services, db=running("10.0.0.8"))
+    assert [found.is_awaited(pod) for pod in found.pods] == [False, False]
+    found = backends(WEB, database, *reversed(services))
+    assert [found.is_awaited(pod) for pod in found.pods] == [False, True]
+
+
 def test_nobody_waits_for_a_service_without_pods_or_of_another_namespace() -> None:
     other = service_text("other", selector="app: none")
     assert not backends(CLIENT, other).is_awaited(plan(CLIENT).all_pods()[0])
