@@ -32,11 +32,16 @@ class ClaimFolders:
     """Where claims are: below `root`, or where the PersistentVolume that a claim is bound to says."""
 
     root: str
-    bound: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    bound: Mapping[tuple[str, str], HostPathVolumeSource] = field(default_factory=dict)
 
-    def path_of(self, namespace: str, name: str) -> str:
-        """The claim's folder."""
-        return self.bound.get((namespace, name)) or f"{self.root}/{namespace}/{name}"
+    def source_of(self, namespace: str, name: str) -> HostPathVolumeSource:
+        """The claim's folder as a volume."""
+        own = HostPathVolumeSource(path=f"{self.root}/{namespace}/{name}", type="Directory")
+        return self.bound.get((namespace, name), own)
+
+    def to_make(self, claims: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+        """The folders below `root` that these claims need."""
+        return tuple(self.source_of(*claim).path for claim in claims if claim not in self.bound)
 
     def resolve(self, pod: Pod) -> PodSpec:
         """The pod's spec, with folders instead of claims. An ephemeral claim lives and ends with its pod."""
@@ -49,20 +54,15 @@ class ClaimFolders:
     def _resolve(self, volume: Volume, namespace: str) -> Volume:
         claim = volume.persistent_volume_claim
         if claim is not None:
-            source = HostPathVolumeSource(path=self.path_of(namespace, claim.claim_name), type="Directory")
-            return Volume(name=volume.name, host_path=source)
+            return Volume(name=volume.name, host_path=self.source_of(namespace, claim.claim_name))
         if volume.ephemeral is not None:
             return Volume(name=volume.name, empty_dir=EmptyDirVolumeSource())
         return volume
 
-    def needed(self, pod: Pod) -> Iterable[tuple[str, str]]:
-        """The claims that a pod mounts, as (namespace, name), before they are resolved."""
-        for volume in pod.spec.volumes:
-            if volume.persistent_volume_claim is not None:
-                yield pod.metadata.namespace, volume.persistent_volume_claim.claim_name
 
-
-def bind(claims: Iterable[PersistentVolumeClaim], volumes: Iterable[PersistentVolume]) -> dict[tuple[str, str], str]:
+def bind(
+    claims: Iterable[PersistentVolumeClaim], volumes: Iterable[PersistentVolume]
+) -> dict[tuple[str, str], HostPathVolumeSource]:
     """The folders of claims that a PersistentVolume of the files is for: named by one side, or the other."""
     by_name = {volume.metadata.name: volume for volume in volumes}
     bound = {}
@@ -75,16 +75,15 @@ def bind(claims: Iterable[PersistentVolumeClaim], volumes: Iterable[PersistentVo
 
 
 def make_folders(paths: Iterable[str], root: str) -> None:
-    """Make the folders of claims; those that exist stay as they are. Raises FailedPrecondition.
+    """Make the folders of claims below `root`; those that exist stay as they are. Raises FailedPrecondition.
 
     `root` belongs to root alone, so that the folders, which are open to all, are reached by pods only.
     """
     for path in sorted(set(paths)):
         try:
-            if path.startswith(f"{root}/"):
-                os.makedirs(root, mode=0o700, exist_ok=True)
+            os.makedirs(root, mode=0o700, exist_ok=True)
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             with contextlib.suppress(FileExistsError):
-                os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
                 os.mkdir(path)
                 os.chmod(path, FOLDER_MODE)  # mkdir's mode is less the umask
             if not os.path.isdir(path):
@@ -101,10 +100,11 @@ def _reserved(volumes: Iterable[PersistentVolume], key: tuple[str, str]) -> Pers
     return None
 
 
-def _folder_of(volume: PersistentVolume) -> str:
-    source = volume.spec.host_path or volume.spec.local
-    assert source is not None  # `rules` names volumes of other kinds
-    return source.path.rstrip("/") or "/"
+def _folder_of(volume: PersistentVolume) -> HostPathVolumeSource:
+    if volume.spec.host_path is not None:
+        return volume.spec.host_path
+    assert volume.spec.local is not None  # `rules` names volumes of other kinds
+    return HostPathVolumeSource(path=volume.spec.local.path, type="Directory")
 
 
 def _is_read_only(volume: Volume) -> bool:

@@ -7,7 +7,7 @@ service that has an address now) becomes the next set of the source.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -33,9 +33,10 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """A run at one moment. `due` is when to look again even if nothing happens."""
+    """A run at one moment. `due` is when to look again even if nothing happens, `owners` has each pod's workload."""
 
     pods: tuple[Pod, ...]
+    owners: Mapping[str, str]
     services: tuple[Service, ...]
     endings: tuple[Ending, ...]
     due: datetime | None
@@ -56,7 +57,8 @@ def look(plan: RunPlan, statuses: Statuses, now: datetime, began: datetime) -> L
         for workload, verdict in verdicts
         if verdict.state is not State.RUNNING
     )
-    wanted = tuple(pod for workload in plan.workloads for pod in workload.pods(statuses, now))
+    by_owner = {workload.owner: workload.pods(statuses, now) for workload in plan.workloads}
+    wanted = tuple(pod for pods in by_owner.values() for pod in pods)
     backends = Backends(services=plan.services, pods=wanted, statuses=statuses)
     wait_ends = began + timedelta(seconds=SERVICE_WAIT_S)
     held = frozenset(pod.metadata.uid for pod in wanted if _is_held(pod, backends, now < wait_ends))
@@ -65,6 +67,7 @@ def look(plan: RunPlan, statuses: Statuses, now: datetime, began: datetime) -> L
     has_failed = any(each.state is State.FAILED for each in endings)
     return Look(
         pods=pods,
+        owners={pod.metadata.uid: owner for owner, members in by_owner.items() for pod in members},
         services=backends.listed(),
         endings=endings,
         due=min([*times, *([wait_ends] if held else [])], default=None),

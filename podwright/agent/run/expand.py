@@ -52,7 +52,7 @@ def expand(objects: Objects, situation: Situation) -> RunPlan:
         services=tuple(objects.of(Service)),
         config_maps=tuple(objects.of(ConfigMap)),
         secrets=tuple(objects.of(Secret)),
-        folders=tuple(folders.path_of(*claim) for claim in claims_of(runnable)),
+        folders=folders.to_make(claims_of(runnable)),
         warnings=tuple(warnings_of(objects, now=situation.now)),
     )
     if faults := [*missing_objects(objects, runnable), *twin_pods(plan), *host_port_faults(plan.all_pods())]:

@@ -24,7 +24,7 @@ class Situation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
-    """`folders` are the paths of claims, `warnings` say what is not honoured."""
+    """`folders` are those that have to be made for claims, `warnings` say what is not honoured."""
 
     workloads: tuple[Workload, ...]
     services: tuple[Service, ...] = ()

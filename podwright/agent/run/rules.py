@@ -38,7 +38,6 @@ from podwright.k8s.validation.metadata import validate_metadata
 from podwright.k8s.validation.pods import validate_pod
 
 _UID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9]{0,62}")
-_HOSTABLE = ("host_path", "local")  # sources of PersistentVolumes that are folders of this machine
 REPLICAS_MAX = 500  # more pods than any machine runs: a slip of the hand must not make thousands of objects
 
 
@@ -70,8 +69,7 @@ def faults_of(value: Kind) -> Iterator[Problem]:
         case PersistentVolume():
             yield from validate_metadata(value.metadata)
             yield from _volume_mode(value.spec.volume_mode)
-            if not any(getattr(value.spec, source) for source in _HOSTABLE):
-                yield Problem(path="spec", message="only hostPath and local volumes can be had here")
+            yield from _host_volume(value)
 
 
 def _pod(pod: Pod) -> Iterator[Problem]:
@@ -184,6 +182,16 @@ def _service(service: Service) -> Iterator[Problem]:
         if each.name in names:
             yield duplicate(f"{path}.name", each.name)
         names.add(each.name)
+
+
+def _host_volume(volume: PersistentVolume) -> Iterator[Problem]:
+    sources = {"hostPath": volume.spec.host_path, "local": volume.spec.local}
+    given = {wire: source.path for wire, source in sources.items() if source is not None}
+    if len(given) != 1:
+        yield Problem(path="spec", message="only volumes of hostPath or local can be had here")
+    for wire, path in given.items():
+        if not path.startswith("/") or ".." in path.split("/"):
+            yield invalid(f"spec.{wire}.path", path, "must be an absolute path without '..'")
 
 
 def _volume_mode(mode: str | None) -> Iterator[Problem]:

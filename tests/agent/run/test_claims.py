@@ -30,4 +30,4 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FailedPrecondition, match="x is no folder"):
         make_folders([str(tmp_path / "x")], str(tmp_path))
     with pytest.raises(FailedPrecondition, match="cannot make the folder"):
-        make_folders(["/proc/claims/x"], str(tmp_path))
+        make_folders([str(tmp_path / "x" / "y")], str(tmp_path))

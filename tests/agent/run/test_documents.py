@@ -112,8 +112,13 @@ def test_objects_have_their_defaults() -> None:
         ),
         pytest.param(
             "{apiVersion: v1, kind: PersistentVolume, metadata: {name: v}, spec: {nfs: {server: s, path: /x}}}",
-            "a.yaml:1: PersistentVolume v: spec: only hostPath and local volumes can be had here",
+            "a.yaml:1: PersistentVolume v: spec: only volumes of hostPath or local can be had here",
             id="a volume of a server",
+        ),
+        pytest.param(
+            "{apiVersion: v1, kind: PersistentVolume, metadata: {name: v}, spec: {local: {path: /srv/../etc}}}",
+            "a.yaml:1: PersistentVolume v: spec.local.path: Invalid value",
+            id="a volume that leads elsewhere",
         ),
     ],
 )

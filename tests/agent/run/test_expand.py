@@ -324,21 +324,23 @@ def test_claims_are_folders_and_read_only_ones_are_mounted_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("claim", "volume", "path"),
+    ("claim", "volume", "path", "made"),
     [
-        pytest.param("volumeName: v", "hostPath: {path: /srv/x/}", "/srv/x", id="the claim names the volume"),
-        pytest.param("{}", "local: {path: /srv/y}, claimRef: {name: data}", "/srv/y", id="the volume names the claim"),
-        pytest.param("{}", "hostPath: {path: /srv/z}", "/claims/default/data", id="neither"),
+        pytest.param("volumeName: v", "hostPath: {path: /srv/x}", "/srv/x", False, id="the claim names the volume"),
+        pytest.param("", "local: {path: /srv/y}, claimRef: {name: data}", "/srv/y", False, id="the other way round"),
+        pytest.param("", "hostPath: {path: /srv/z}", "/claims/default/data", True, id="neither"),
     ],
 )
-def test_a_claim_is_bound_to_the_volume_that_is_meant_for_it(claim: str, volume: str, path: str) -> None:
-    inner = claim if claim == "{}" else f"{{{claim}}}"
-    made = plan(
+def test_a_claim_is_bound_to_the_volume_that_is_meant_for_it(claim: str, volume: str, path: str, made: bool) -> None:
+    found = plan(
         pod_text(spec="volumes: [{name: v, persistentVolumeClaim: {claimName: data}}]"),
-        f"{{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {{name: data}}, spec: {inner}}}",
+        f"{{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {{name: data}}, spec: {{{claim}}}}}",
         f"{{apiVersion: v1, kind: PersistentVolume, metadata: {{name: v}}, spec: {{{volume}}}}}",
     )
-    assert made.folders == (path,)
+    source = found.all_pods()[0].spec.volumes[0].host_path
+    assert source is not None
+    assert source.path == path
+    assert found.folders == ((path,) if made else ())
 
 
 def test_an_ephemeral_claim_is_an_empty_directory() -> None:
