@@ -33,6 +33,7 @@ class Lazy:
 SECTIONS: dict[str, dict[str, Lazy]] = {
     "Run": {
         "run": Lazy(module="run", help="Run a Pod from a YAML file and show what happens."),
+        "generate": Lazy(module="generate", help="Print a systemd unit that runs the pods of YAML files."),
         "runp": Lazy(module="runp", help="Run a pod sandbox from a CRI config."),
         "create": Lazy(module="create", help="Create a container in a pod from a CRI config."),
         "start": Lazy(module="start", help="Start created containers."),
@@ -40,10 +41,11 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
         "agent": Lazy(module="agent", help="Run the node agent, with a kubelet's flags and files."),
     },
     "Look": {
-        "pods": Lazy(module="pods", help="List pod sandboxes."),
+        "pods": Lazy(module="pods", help="List the agent's pods, or pod sandboxes."),
         "ps": Lazy(module="ps", help="List containers."),
         "images": Lazy(module="images", help="List images."),
         "pulls": Lazy(module="pulls", help="Show what is being pulled now, by anyone."),
+        "describe": Lazy(module="describe", help="Show all about a pod of the agent, with its events."),
         "inspect": Lazy(module="inspect", help="Show all about a container, a pod or an image."),
         "stats": Lazy(module="stats", help="Show what containers, or pods, use."),
         "metrics": Lazy(module="metrics", help="Show the metrics of pods and containers."),

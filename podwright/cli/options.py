@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from podwright.cli import agent_socket
 from podwright.errors import InvalidArgument
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -33,6 +34,14 @@ def kind_option(*kinds: str) -> Callable[[Function], Function]:
 whole_ids_option = click.option("--no-trunc", is_flag=True, help="Do not shorten ids.")
 label_option = click.option(
     "--label", "-l", "labels", multiple=True, metavar="KEY=VALUE", help="Only those with this label; may be repeated."
+)
+
+agent_socket_option = click.option(
+    "--agent-socket",
+    metavar="PATH",
+    default=agent_socket.DEFAULT_PATH,
+    show_default=True,
+    help="Where this machine's agent answers.",
 )
 
 

@@ -1,6 +1,6 @@
 """What `podwright run` looks like on a terminal: pull lines that move, states, and log lines in colours.
 
-Implements `podwright.agent.seed.reporter.Reporter` with rich. What is no terminal gets plain lines instead;
+Implements `podwright.agent.run.reporter.Reporter` with rich. What is no terminal gets plain lines instead;
 `shown_run` decides.
 """
 
@@ -15,13 +15,20 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.text import Text
 
-from podwright.agent.seed.reporter import ContainerChange, LogLine, PlainReporter, PodPhase, Reporter, describe
+from podwright.agent.run.reporter import ContainerChange, LogLine, PlainReporter, PodPhase, Reporter, describe
 from podwright.api.pull_state import PullState
 from podwright.cli.pull_display import make_bars, move_bar, start_bar
 from podwright.cli.table import size
 
 COLOURS = ("cyan", "magenta", "yellow", "blue", "green", "bright_red")
-PHASE_STYLES = {"waiting": "dim", "created": "dim", "running": "green", "exited": "bold"}
+PHASE_STYLES = {
+    "waiting": "dim",
+    "created": "dim",
+    "running": "green",
+    "ready": "green",
+    "not ready": "yellow",
+    "exited": "bold",
+}
 BAD_POD_PHASES = ("Failed",)
 
 
@@ -38,7 +45,7 @@ class TerminalReporter:
         self._console.print(text, soft_wrap=True, highlight=False)
 
     def _style(self, container: str) -> str:
-        """The container's colour: each new one takes the next."""
+        """The colour of a container's label: each new one takes the next."""
         return self._styles.setdefault(container, COLOURS[len(self._styles) % len(COLOURS)])
 
     def info(self, message: str) -> None:
@@ -89,12 +96,12 @@ class TerminalReporter:
         """See Reporter."""
         failed = change.phase == "exited" and change.exit_code != 0
         line = Text(describe(change), style="red" if failed else PHASE_STYLES.get(change.phase, ""))
-        line.highlight_words([change.container], style=self._style(change.container))
+        line.highlight_words([change.label], style=self._style(change.label))
         self._print(line)
 
     def log(self, line: LogLine) -> None:
         """See Reporter."""
-        prefix = (f"{line.container} │ ", self._style(line.container))
+        prefix = (f"{line.label} │ ", self._style(line.label))
         # The text goes out as the container wrote it, its own colours included; markup in it means nothing.
         body = Text.from_ansi(line.text) if "\x1b" in line.text else Text(line.text)
         self._print(Text.assemble(prefix, body))

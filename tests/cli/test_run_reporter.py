@@ -7,7 +7,7 @@ import time
 
 from rich.console import Console
 
-from podwright.agent.seed.reporter import ContainerChange, LogLine, PlainReporter
+from podwright.agent.run.reporter import ContainerChange, LogLine, PlainReporter
 from podwright.api.pull_state import PullState
 from podwright.cli.run_reporter import TerminalReporter, choose_reporter
 

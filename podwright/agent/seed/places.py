@@ -68,7 +68,7 @@ def sweep(agent_root: str, endpoint: str, known_uids: frozenset[str]) -> list[st
         if uid in known_uids:
             continue
         directory = os.path.join(pods_root(agent_root), uid)
-        place = _abandoned(directory)
+        place = abandoned(directory)
         if place is None or place.endpoint != endpoint:
             continue
         try:
@@ -86,8 +86,8 @@ def _entries(root: str) -> list[str]:
         return []
 
 
-def _abandoned(directory: str) -> PodPlace | None:
-    """What the run wrote, when no run holds the directory."""
+def abandoned(directory: str) -> PodPlace | None:
+    """What the run wrote, if no run holds the directory (any more)."""
     try:
         descriptor = os.open(os.path.join(directory, LOCK_NAME), os.O_RDWR | os.O_CLOEXEC)
     except OSError:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
+from podwright.agent.run.daemon import Server, server_for
+from podwright.agent.run.reporter import PlainReporter, Reporter
+from podwright.agent.run.runs import RunPod, RunRecord, claimed
+from podwright.agent.run.stop import StopRequest, StopRequested
 from podwright.agent.seed import leftovers, places
-from podwright.agent.seed.daemon import Server, server_for
 from podwright.agent.seed.manifest.bundle import PodBundle, load_bundle
 from podwright.agent.seed.options import RunOptions
-from podwright.agent.seed.reporter import PlainReporter, Reporter
 from podwright.agent.seed.session import make_context, run_session
-from podwright.agent.seed.stop import StopRequest, StopRequested
 from podwright.agent.seed.watch import changed_text, read_text
 from podwright.agent.seed.worker import PodResult
 from podwright.cri.client import CriClient
@@ -139,10 +141,21 @@ async def _run_once(
     context = make_context(bundle, options)
     result = await run_session(cri, context, options, reporter, stop)
     if result.detached:
+        _record(cri.endpoint, options, bundle, context.uid)
         reporter.pod(bundle.pod.full_name, "Detached", context.uid)
         if bundle.pod.spec.restart_policy != "Never":
             reporter.warning("nobody restarts the containers of a detached pod")
     return result
+
+
+def _record(endpoint: str, options: RunOptions, bundle: PodBundle, uid: str) -> None:
+    """Let --kube-down find the pod."""
+    metadata, grace_s = bundle.pod.metadata, bundle.pod.spec.termination_grace_period_seconds
+    owner = f"Pod {bundle.pod.full_name}"
+    pod = RunPod(namespace=metadata.namespace, name=metadata.name, uid=uid, owner=owner, grace_s=grace_s)
+    run_id = uuid.uuid4().hex
+    with claimed(options.agent_root, run_id) as record:
+        record.write(RunRecord(run_id=run_id, endpoint=endpoint, pods=(pod,), detached=True))
 
 
 def _exit_code(result: PodResult, stop: StopRequest, reporter: Reporter) -> int:

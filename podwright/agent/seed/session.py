@@ -12,6 +12,8 @@ import os
 import uuid
 from collections.abc import AsyncIterator
 
+from podwright.agent.run.reporter import Reporter
+from podwright.agent.run.stop import StopRequest
 from podwright.agent.seed import places
 from podwright.agent.seed.manifest.bundle import PodBundle
 from podwright.agent.seed.options import RunOptions
@@ -20,8 +22,6 @@ from podwright.agent.seed.orchestration.context import PodContext
 from podwright.agent.seed.orchestration.images import Images, pull_credentials
 from podwright.agent.seed.orchestration.observe import Observer
 from podwright.agent.seed.orchestration.runtime import PodRuntime
-from podwright.agent.seed.reporter import Reporter
-from podwright.agent.seed.stop import StopRequest
 from podwright.agent.seed.volumes.plan import plan_volumes
 from podwright.agent.seed.volumes.prepare import prepare_volumes
 from podwright.agent.seed.worker import PodResult, PodWorker

@@ -7,8 +7,8 @@ import logging
 import os
 from collections.abc import Callable
 
+from podwright.agent.run.reporter import LogLine
 from podwright.agent.seed.orchestration.container import log_path
-from podwright.agent.seed.reporter import LogLine
 from podwright.crilog.follow import LogFollower, LogWatch
 from podwright.crilog.lines import Line, LineParser
 

@@ -10,10 +10,10 @@ import logging
 import time
 from collections.abc import Sequence
 
+from podwright.agent.run.reporter import Reporter
 from podwright.agent.seed.manifest.pod import Pod
 from podwright.agent.seed.orchestration.runtime import MIN_GRACE_S, PodRuntime, run_pre_stop
 from podwright.agent.seed.pods.status import ContainerRecord, PodStatus
-from podwright.agent.seed.reporter import Reporter
 
 log = logging.getLogger(__name__)
 

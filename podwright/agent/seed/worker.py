@@ -12,6 +12,8 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from podwright.agent.run.reporter import ContainerChange, Reporter
+from podwright.agent.run.stop import StopRequest, StopRequested
 from podwright.agent.seed.manifest.container import Container
 from podwright.agent.seed.orchestration.context import PodContext
 from podwright.agent.seed.orchestration.failure import ContainerStartFailure
@@ -23,8 +25,6 @@ from podwright.agent.seed.pods.backoff import Backoff
 from podwright.agent.seed.pods.changes import changes
 from podwright.agent.seed.pods.outcome import FailedContainer, failures, is_pod_running
 from podwright.agent.seed.pods.status import ContainerRecord, PodStatus
-from podwright.agent.seed.reporter import ContainerChange, Reporter
-from podwright.agent.seed.stop import StopRequest, StopRequested
 from podwright.agent.seed.tails import LogTails
 from podwright.agent.seed.termination import Termination
 from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unavailable

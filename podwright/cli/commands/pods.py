@@ -1,4 +1,4 @@
-"""`podwright pods`: the sandboxes."""
+"""`podwright pods`: the pods of this machine's agent, or a runtime's sandboxes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from podwright.cli import options, table
+from podwright.cli.agent_socket import is_there
 from podwright.cli.connection import connected, run_async
 from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.output import as_data, print_data
@@ -19,6 +20,8 @@ WIDE_COLUMNS = (*COLUMNS, "RUNTIME", "UID")
 
 
 @click.command("pods")
+@options.agent_socket_option
+@click.option("--sandboxes", is_flag=True, help="List the runtime's sandboxes, also where an agent is.")
 @click.option("--name", help="Only pods of this name.")
 @click.option("--namespace", help="Only pods of this namespace.")
 @click.option("--state", type=click.Choice(list(POD_STATES)), help="Only pods in this state.")
@@ -27,8 +30,10 @@ WIDE_COLUMNS = (*COLUMNS, "RUNTIME", "UID")
 @options.quiet_option("pods")
 @options.whole_ids_option
 @pass_invocation
-def command(
+def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
     invocation: Invocation,
+    agent_socket: str,
+    sandboxes: bool,
     name: str | None,
     namespace: str | None,
     state: str | None,
@@ -37,7 +42,18 @@ def command(
     quiet: bool,
     no_trunc: bool,
 ) -> None:
-    """List pod sandboxes, newest first."""
+    """List the pods of this machine's agent, or pod sandboxes, newest first.
+
+    The agent's pods are listed where it has its socket. Sandboxes are listed otherwise, and with --sandboxes, with
+    --endpoint, and with the options that speak of sandboxes: --state, --quiet and --no-trunc.
+    """
+    speaks_of_sandboxes = sandboxes or state is not None or quiet or no_trunc or invocation.endpoint is not None
+    if not speaks_of_sandboxes and is_there(agent_socket):
+        from podwright.cli.agent_pods import Wanted, show_pods  # noqa: PLC0415 # 100 ms to import the API's types
+
+        wanted = Wanted(name=name, namespace=namespace, labels=options.parse_labels(labels))
+        show_pods(agent_socket, wanted, output)
+        return
     selector = api.PodSandboxFilter(label_selector=options.parse_labels(labels))
     if state is not None:
         selector.state.state = POD_STATES[state]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from podwright.agent.run.stop import StopRequest
 from podwright.agent.seed.options import RunOptions
 from podwright.agent.seed.run import run_pod
-from podwright.agent.seed.stop import StopRequest
 from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
 from tests.agent.seed.recording import RecordingReporter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from podwright.agent.seed.reporter import ContainerChange, LogLine, PodPhase
+from podwright.agent.run.reporter import ContainerChange, LogLine, PodPhase
 from podwright.api.pull_state import PullState
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.agent.seed.daemon import Slot, held_slot, probe, serve_command
+from podwright.agent.run.daemon import Slot, held_slot, probe, serve_command
 from podwright.agent.seed.options import RunOptions
 from tests.agent.seed.conftest import Run
 from tests.fixtures import FreshPodwright

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from podwright.agent.run.reporter import describe
 from podwright.agent.seed.orchestration.identity import POD_UID
-from podwright.agent.seed.reporter import describe
 from podwright.cri.v1 import api_pb2 as api
 from tests.agent.seed.conftest import PodFiles
 from tests.agent.seed.recording import RecordingReporter

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from unittest.mock import patch
 
+from podwright.agent.run.reporter import LogLine
 from podwright.agent.seed import tails
-from podwright.agent.seed.reporter import LogLine
 from podwright.agent.seed.tails import LogTails
 from podwright.crilog.follow import LogFollower
 

@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from podwright.agent.run.reporter import Reporter
 from podwright.agent.seed.manifest.container import Container
 from podwright.agent.seed.orchestration.context import PodContext
 from podwright.agent.seed.orchestration.failure import ContainerStartFailure
 from podwright.agent.seed.orchestration.security import ImageUser
-from podwright.agent.seed.reporter import Reporter
 from podwright.api.pulls import followed
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Mapping
 
-from podwright.agent.seed.excerpt import excerpt
+from podwright.agent.run.excerpt import excerpt
 from podwright.agent.seed.manifest.container import Container, LifecycleHandler
 from podwright.agent.seed.orchestration.container import (
     ContainerInputs,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from podwright.agent.run.reporter import ContainerChange
 from podwright.agent.seed.manifest.pod import Pod
 from podwright.agent.seed.pods.status import ContainerRecord, PodStatus
-from podwright.agent.seed.reporter import ContainerChange
 
 
 def changes(pod: Pod, before: PodStatus, now: PodStatus) -> Iterator[tuple[ContainerRecord, ContainerChange]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from podwright.agent.seed.excerpt import excerpt
+from podwright.agent.run.excerpt import excerpt
 from podwright.agent.seed.manifest.pod import Pod
 from podwright.agent.seed.pods.status import ContainerRecord, PodStatus
 

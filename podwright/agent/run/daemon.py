@@ -20,10 +20,10 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import podwright
-from podwright.agent.seed.options import RunOptions
-from podwright.agent.seed.stop import StopRequest
+from podwright.agent.run.stop import StopRequest
 from podwright.cri.client import CriClient
 from podwright.cri.endpoint import DEFAULT_ENDPOINT, normalise, socket_path
 from podwright.cri.v1 import api_pb2 as api
@@ -39,6 +39,30 @@ KILL_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 5.0
 POLL_S = 0.02
 LOG_TAIL_BYTES = 2000
+
+
+class ServerOptions(Protocol):
+    """What a run says about its server: see `RunOptions`."""
+
+    @property
+    def endpoint(self) -> str | None:
+        """Where to look for one; None means our daemon's default socket."""
+
+    @property
+    def detach(self) -> bool:
+        """Whether the pods outlive the run, and need a server that does."""
+
+    @property
+    def config_file(self) -> str | None:
+        """The embedded daemon's `--config`."""
+
+    @property
+    def embedded_root(self) -> str:
+        """What embedded daemons keep."""
+
+    @property
+    def embedded_state(self) -> str:
+        """What embedded daemons keep until the machine's next start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +94,7 @@ class Slot:
 
 
 @contextlib.asynccontextmanager
-async def server_for(options: RunOptions, stop: StopRequest) -> AsyncIterator[Server]:
+async def server_for(options: ServerOptions, stop: StopRequest) -> AsyncIterator[Server]:
     """The server that this run uses. Raises FailedPrecondition (detach without a daemon), Unavailable."""
     endpoint = normalise(options.endpoint or DEFAULT_ENDPOINT)
     found = await probe(endpoint)
@@ -110,7 +134,7 @@ def _listens(path: str) -> bool:
 
 
 @contextlib.contextmanager
-def held_slot(options: RunOptions) -> Iterator[Slot]:
+def held_slot(options: ServerOptions) -> Iterator[Slot]:
     """The first slot that nobody holds. Raises FailedPrecondition."""
     for number in range(SLOTS_MAX):
         slot = Slot(

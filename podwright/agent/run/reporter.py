@@ -1,7 +1,7 @@
-"""What a run tells the person in front of it, and the plain way of telling it.
+"""What a run shows to the person in front of it, and the plain way of showing it.
 
-The agent calls a `Reporter` and prints nothing itself; the CLI brings one with colours and bars. Calls come from
-the event loop's thread, must not block for long and must not raise.
+A run calls a `Reporter` and prints nothing itself; the CLI brings one with colours and bars. Calls come from the event
+loop's thread, must not block for long and must not raise.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import sys
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TextIO
 
-from podwright.agent.seed.excerpt import excerpt
+from podwright.agent.run.excerpt import excerpt
 from podwright.api.pull_state import PullState, Seldom, describe_pull
 
 PLAIN_INTERVAL_S = 10.0  # between two lines about a pull that goes on
 
-ContainerPhase = Literal["waiting", "created", "running", "exited"]
+ContainerPhase = Literal["waiting", "created", "running", "ready", "not ready", "exited"]
 PodPhase = Literal["Pending", "Running", "Stopping", "Succeeded", "Failed", "Stopped", "Detached"]
 
 
@@ -24,16 +24,23 @@ class ContainerChange:
     """A container came into another state.
 
     `attempt` counts from 0; `reason` is the runtime's or the agent's word (Completed, Error, OOMKilled,
-    CrashLoopBackOff); `exit_code` is set for "exited"; `message` may be long and have several lines.
+    CrashLoopBackOff); `exit_code` is set for "exited"; `message` may be long and have several lines. `pod` is its
+    pod's name in a run of several pods, and empty in a run of one.
     """
 
     container: str
     phase: ContainerPhase
+    pod: str = ""
     attempt: int = 0
     init: bool = False
     reason: str = ""
     exit_code: int | None = None
     message: str = ""
+
+    @property
+    def label(self) -> str:
+        """How people read which container it is."""
+        return container_label(self.pod, self.container)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +51,21 @@ class LogLine:
     stream: Literal["stdout", "stderr"]
     time: str
     text: str
+    pod: str = ""  # as in ContainerChange
+
+    @property
+    def label(self) -> str:
+        """What stands before the line."""
+        return container_label(self.pod, self.container)
+
+
+def container_label(pod: str, container: str) -> str:
+    """`POD/CONTAINER`, or the container alone where there is one pod only."""
+    return f"{pod}/{container}" if pod else container
 
 
 class Reporter(Protocol):
-    """What the agent tells."""
+    """What a run shows."""
 
     def info(self, message: str) -> None:
         """Something worth a line: which endpoint, which pod, which address."""
@@ -62,7 +80,7 @@ class Reporter(Protocol):
         """Show something that moves until `pull_finished` of the same image."""
 
     def pull_progress(self, image: str, state: PullState) -> None:
-        """How far it is, some times a second; no other runtime than our own tells."""
+        """How far it is, some times a second; only Podwright's own runtime says it."""
 
     def pull_finished(self, image: str, *, elapsed_s: float, size_bytes: int, error: str = "") -> None:
         """The pull ended; `size_bytes` 0 means unknown; `error` is empty when it succeeded."""
@@ -127,14 +145,14 @@ class PlainReporter:
 
     def log(self, line: LogLine) -> None:
         """See Reporter."""
-        self.out.write(f"[{line.container}] {line.text}\n")
+        self.out.write(f"[{line.label}] {line.text}\n")
         self.out.flush()
 
 
 def describe(change: ContainerChange) -> str:
     """One line about a change, for people."""
     kind = "init container" if change.init else "container"
-    text = f"{kind} {change.container}: {change.phase}"
+    text = f"{kind} {change.label}: {change.phase}"
     if change.exit_code is not None:
         text += f" with code {change.exit_code}"
     if change.reason:

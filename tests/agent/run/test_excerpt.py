@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.agent.seed.excerpt import excerpt
+from podwright.agent.run.excerpt import excerpt
+from podwright.agent.run.reporter import ContainerChange, describe
 from podwright.agent.seed.pods.outcome import FailedContainer
-from podwright.agent.seed.reporter import ContainerChange, describe
 
 SHORT = "\n".join("abcdefgh")
 

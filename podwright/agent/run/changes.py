@@ -1,0 +1,96 @@
+"""What is new between two statuses of a pod, in the order in which it happened. Pure.
+
+A look may come late: an instance that started and ended between two looks is shown with both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from podwright.agent.pods.identity import is_sidecar
+from podwright.agent.run.reporter import ContainerChange, PodPhase
+from podwright.agent.run.statuses import all_statuses
+from podwright.k8s.objects import Container, ContainerStateTerminated, ContainerStatus, Pod, PodStatus
+
+# Reasons that every container goes through: nobody needs a line of them.
+USUAL_WAITS = frozenset({"", "ContainerCreating", "PodInitializing"})
+PHASES: dict[str, PodPhase] = {"Running": "Running", "Succeeded": "Succeeded", "Failed": "Failed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodChange:
+    """The pod came into another phase."""
+
+    phase: PodPhase
+    message: str = ""
+
+
+def changes(pod: Pod, before: PodStatus, now: PodStatus, *, label: str = "") -> Iterator[ContainerChange | PodChange]:
+    """Everything that is new. `label` is the pod's name where containers are shown with it."""
+    old = {status.name: status for status in all_statuses(before)}
+    for status in all_statuses(now):
+        yield from _container_changes(pod, old.get(status.name), status, label)
+    if now.phase != before.phase and now.phase in PHASES:
+        yield PodChange(phase=PHASES[now.phase], message=": ".join(part for part in (now.reason, now.message) if part))
+
+
+def _container_changes(
+    pod: Pod, before: ContainerStatus | None, now: ContainerStatus, label: str
+) -> Iterator[ContainerChange]:
+    is_init = any(container.name == now.name for container in pod.spec.init_containers)
+
+    def changed(phase: str, attempt: int, **more: object) -> ContainerChange:
+        fields: dict[str, object] = {"container": now.name, "phase": phase, "pod": label, "init": is_init}
+        return ContainerChange(**{**fields, "attempt": attempt, **more})  # type: ignore[arg-type]
+
+    started = _running_id(before)
+    for attempt, end in _new_ends(before, now):
+        if end.started_at is not None and end.container_id != started:
+            yield changed("running", attempt)
+        yield changed("exited", attempt, exit_code=end.exit_code, reason=end.reason, message=end.message)
+    if now.state.running is not None and _running_id(now) != started:
+        yield changed("running", now.restart_count)
+    waiting = now.state.waiting
+    if waiting is not None and waiting.reason not in USUAL_WAITS and waiting.reason != _waiting_reason(before):
+        yield changed("waiting", now.restart_count, reason=waiting.reason, message=waiting.message)
+    if now.state.running is not None and _is_probed(pod, now.name):
+        was_ready = before is not None and before.ready and _running_id(before) == _running_id(now)
+        if now.ready != was_ready:
+            yield changed("ready" if now.ready else "not ready", now.restart_count)
+
+
+def _new_ends(before: ContainerStatus | None, now: ContainerStatus) -> Iterator[tuple[int, ContainerStateTerminated]]:
+    """(attempt, end) of each instance whose end was not shown before, oldest first."""
+    known = {end for _, end in _ends(before)} if before is not None else set()
+    known_ids = {end.container_id for end in known if end.container_id}
+    for attempt, end in _ends(now):
+        if end not in known and end.container_id not in known_ids:
+            yield attempt, end
+
+
+def _ends(status: ContainerStatus) -> Iterator[tuple[int, ContainerStateTerminated]]:
+    last = status.last_state.terminated
+    if last is not None:
+        # A container that waits for its next start has its newest instance as the last one.
+        is_newest = last.container_id == status.container_id
+        yield status.restart_count - (0 if is_newest else 1), last
+    if status.state.terminated is not None:
+        yield status.restart_count, status.state.terminated
+
+
+def _running_id(status: ContainerStatus | None) -> str | None:
+    if status is None or status.state.running is None:
+        return None
+    return status.container_id
+
+
+def _waiting_reason(status: ContainerStatus | None) -> str:
+    return status.state.waiting.reason if status is not None and status.state.waiting is not None else ""
+
+
+def _is_probed(pod: Pod, name: str) -> bool:
+    """Whether readiness says more than that the container runs."""
+    lasting: list[Container] = [each for each in pod.spec.init_containers if is_sidecar(each)]
+    container = next((each for each in (*lasting, *pod.spec.containers) if each.name == name), None)
+    return container is not None and (container.readiness_probe is not None or container.startup_probe is not None)

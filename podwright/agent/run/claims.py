@@ -1,0 +1,127 @@
+"""PersistentVolumeClaims as folders of this machine. `ClaimFolders` is pure, `make_folders` makes them.
+
+A claim's folder is `ROOT/NAMESPACE/NAME`. It outlives the run, so that the next run of the same files finds its data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from podwright.errors import FailedPrecondition
+from podwright.k8s.objects import (
+    Container,
+    EmptyDirVolumeSource,
+    HostPathVolumeSource,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    PodSpec,
+    Volume,
+)
+
+FOLDER_MODE = 0o777  # as provisioners of local folders make it: any user of a pod may write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimFolders:
+    """Where claims are: below `root`, or where the PersistentVolume that a claim is bound to says."""
+
+    root: str
+    bound: Mapping[tuple[str, str], HostPathVolumeSource] = field(default_factory=dict)
+
+    def source_of(self, namespace: str, name: str) -> HostPathVolumeSource:
+        """The claim's folder as a volume."""
+        own = HostPathVolumeSource(path=f"{self.root}/{namespace}/{name}", type="Directory")
+        return self.bound.get((namespace, name), own)
+
+    def to_make(self, claims: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+        """The folders below `root` that these claims need."""
+        return tuple(self.source_of(*claim).path for claim in claims if claim not in self.bound)
+
+    def resolve(self, pod: Pod) -> PodSpec:
+        """The pod's spec, with folders instead of claims. An ephemeral claim lives and ends with its pod."""
+        namespace = pod.metadata.namespace
+        volumes = tuple(self._resolve(volume, namespace) for volume in pod.spec.volumes)
+        spec = replace(pod.spec, volumes=volumes)
+        read_only = {volume.name for volume in pod.spec.volumes if _is_read_only(volume)}
+        return _with_read_only(spec, read_only) if read_only else spec
+
+    def _resolve(self, volume: Volume, namespace: str) -> Volume:
+        claim = volume.persistent_volume_claim
+        if claim is not None:
+            return Volume(name=volume.name, host_path=self.source_of(namespace, claim.claim_name))
+        if volume.ephemeral is not None:
+            return Volume(name=volume.name, empty_dir=EmptyDirVolumeSource())
+        return volume
+
+
+def bind(
+    claims: Iterable[PersistentVolumeClaim], volumes: Iterable[PersistentVolume]
+) -> dict[tuple[str, str], HostPathVolumeSource]:
+    """The folders of claims that a PersistentVolume of the files is for: named by one side, or the other."""
+    by_name = {volume.metadata.name: volume for volume in volumes}
+    bound = {}
+    for claim in claims:
+        key = (claim.metadata.namespace, claim.metadata.name)
+        volume = by_name.get(claim.spec.volume_name) or _reserved(by_name.values(), key)
+        if volume is not None:
+            bound[key] = _folder_of(volume)
+    return bound
+
+
+def make_folders(paths: Iterable[str], root: str) -> None:
+    """Make the folders of claims below `root`; those that exist stay as they are. Raises FailedPrecondition.
+
+    `root` belongs to root alone, so that the folders, which are open to all, are reached by pods only.
+    """
+    for path in sorted(set(paths)):
+        try:
+            os.makedirs(root, mode=0o700, exist_ok=True)
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path)
+                os.chmod(path, FOLDER_MODE)  # mkdir's mode is less the umask
+            if not os.path.isdir(path):
+                raise FailedPrecondition(f"{path} is no folder", hint="a claim needs one: move the file away")
+        except OSError as failure:
+            raise FailedPrecondition(f"cannot make the folder {path} of a claim: {failure.strerror}") from failure
+
+
+def _reserved(volumes: Iterable[PersistentVolume], key: tuple[str, str]) -> PersistentVolume | None:
+    for volume in volumes:
+        reference = volume.spec.claim_ref
+        if reference is not None and (reference.namespace or "default", reference.name) == key:
+            return volume
+    return None
+
+
+def _folder_of(volume: PersistentVolume) -> HostPathVolumeSource:
+    if volume.spec.host_path is not None:
+        return volume.spec.host_path
+    assert volume.spec.local is not None  # `rules` names volumes of other kinds
+    return HostPathVolumeSource(path=volume.spec.local.path, type="Directory")
+
+
+def _is_read_only(volume: Volume) -> bool:
+    return volume.persistent_volume_claim is not None and volume.persistent_volume_claim.read_only
+
+
+def _with_read_only(spec: PodSpec, volumes: set[str]) -> PodSpec:
+    """hostPath volumes cannot be read-only as a whole: every mount is made so instead."""
+    return replace(
+        spec,
+        init_containers=tuple(_mounts_read_only(each, volumes) for each in spec.init_containers),
+        containers=tuple(_mounts_read_only(each, volumes) for each in spec.containers),
+    )
+
+
+def _mounts_read_only(container: Container, volumes: set[str]) -> Container:
+    mounts = tuple(
+        replace(mount, read_only=True) if mount.name in volumes else mount for mount in container.volume_mounts
+    )
+    return replace(container, volume_mounts=mounts)

@@ -1,0 +1,153 @@
+"""Which pods a run wants now, and whether it is over. `look` is pure, `Control` brings it to the agent's source.
+
+The agent reports statuses to `note`. Whatever they change (the next pod of a StatefulSet, another attempt of a job, a
+service that has an address now) becomes the next set of the source.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from podwright.agent.clock import Clock
+from podwright.agent.run.plan import RunPlan
+from podwright.agent.run.services import Backends
+from podwright.agent.run.statuses import Statuses, is_ready, is_terminal
+from podwright.agent.run.workloads import State
+from podwright.agent.sources.memory import MemorySource
+from podwright.k8s.objects import Pod, PodStatus, Service
+
+SERVICE_WAIT_S = 30.0  # for the address of a service's first pod, before pods that may use it start without it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """A workload that is over. `reason` is empty where its pods say why it failed."""
+
+    owner: str
+    state: State
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A run at one moment. `due` is when to look again even if nothing happens, `owners` has each pod's workload."""
+
+    pods: tuple[Pod, ...]
+    owners: Mapping[str, str]
+    services: tuple[Service, ...]
+    endings: tuple[Ending, ...]
+    due: datetime | None
+    is_over: bool
+    is_settled: bool  # everything is ready, or over well: whoever detaches may go
+
+    @property
+    def failed(self) -> tuple[Ending, ...]:
+        """The workloads that have failed."""
+        return tuple(each for each in self.endings if each.state is State.FAILED)
+
+
+def look(plan: RunPlan, statuses: Statuses, now: datetime, began: datetime) -> Look:
+    """What follows from the statuses. A run is over when a workload has failed, or none runs any more."""
+    verdicts = [(workload, workload.verdict(statuses, now)) for workload in plan.workloads]
+    endings = tuple(
+        Ending(owner=workload.owner, state=verdict.state, reason=verdict.reason)
+        for workload, verdict in verdicts
+        if verdict.state is not State.RUNNING
+    )
+    by_owner = {workload.owner: workload.pods(statuses, now) for workload in plan.workloads}
+    wanted = tuple(pod for pods in by_owner.values() for pod in pods)
+    backends = Backends(services=plan.services, pods=wanted, statuses=statuses)
+    wait_ends = began + timedelta(seconds=SERVICE_WAIT_S)
+    held = frozenset(pod.metadata.uid for pod in wanted if _is_held(pod, backends, now < wait_ends))
+    pods = tuple(backends.with_names(pod) for pod in wanted if pod.metadata.uid not in held)
+    times = [time for workload in plan.workloads if (time := workload.due(statuses, now)) is not None]
+    has_failed = any(each.state is State.FAILED for each in endings)
+    return Look(
+        pods=pods,
+        owners={pod.metadata.uid: owner for owner, members in by_owner.items() for pod in members},
+        services=backends.listed(),
+        endings=endings,
+        due=min([*times, *([wait_ends] if held else [])], default=None),
+        is_over=has_failed or len(endings) == len(plan.workloads),
+        is_settled=not held and _is_settled(plan, pods, statuses),
+    )
+
+
+def _is_held(pod: Pod, backends: Backends, may_wait: bool) -> bool:
+    """Whether a pod that was never started waits for the address of a service."""
+    return may_wait and pod.metadata.uid not in backends.statuses and backends.is_awaited(pod)
+
+
+def _is_settled(plan: RunPlan, pods: tuple[Pod, ...], statuses: Statuses) -> bool:
+    if not all(workload.is_complete(statuses) for workload in plan.workloads):
+        return False
+    return all(
+        (status := statuses.get(pod.metadata.uid)) is not None and (is_ready(status) or is_terminal(status))
+        for pod in pods
+    )
+
+
+class Control:
+    """Keeps a source at what its plan wants. Belongs to the event loop's thread."""
+
+    def __init__(self, plan: RunPlan, source: MemorySource, clock: Clock, changed: Callable[[Look], None]) -> None:
+        """`changed` gets every new look."""
+        self._plan = plan
+        self._source = source
+        self._clock = clock
+        self._changed = changed
+        self._statuses: dict[str, PodStatus] = {}
+        self._began = self._now()
+        self._timer: asyncio.TimerHandle | None = None
+        self._services: tuple[Service, ...] = ()
+
+    def listed(self) -> tuple[Service, ...]:
+        """The services as containers that start now see them (`configs.ports.Services`)."""
+        return self._services
+
+    def status_of(self, uid: str) -> PodStatus | None:
+        """The last status of a pod of this run."""
+        return self._statuses.get(uid)
+
+    def note(self, uid: str, status: PodStatus) -> None:
+        """A pod has another status. Pods of others are passed over."""
+        if uid in self._statuses and self._statuses[uid] != status:
+            self._statuses[uid] = status
+            self.refresh()
+
+    def replace(self, plan: RunPlan) -> None:
+        """Want other pods from now on: the files have changed. Pods that are in both plans go on."""
+        self._plan = plan
+        wanted = {pod.metadata.uid for pod in plan.all_pods()}
+        self._statuses = {uid: status for uid, status in self._statuses.items() if uid in wanted}
+        self._began = self._now()
+        self.refresh()
+
+    def refresh(self) -> Look:
+        """Look now, and hand out what is wanted."""
+        found = look(self._plan, self._statuses, self._now(), self._began)
+        for pod in found.pods:
+            self._statuses.setdefault(pod.metadata.uid, PodStatus())
+        self._services = found.services
+        self._source.set(found.pods)
+        self._arm(found.due)
+        self._changed(found)
+        return found
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _arm(self, due: datetime | None) -> None:
+        self.close()
+        if due is not None:
+            delay_s = max(0.0, (due - self._now()).total_seconds())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self.refresh)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC)

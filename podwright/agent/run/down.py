@@ -1,0 +1,89 @@
+"""`podwright run --kube-down`: ending what an earlier run made of the same files. `plan_down` is pure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from podwright.agent.run.plan import RunPlan
+from podwright.agent.run.runs import RunPod, RunRecord
+from podwright.agent.runtime.protocol import CriRuntime
+from podwright.agent.runtime.records import ContainerState, SandboxSummary
+from podwright.errors import PodwrightError
+
+MIN_GRACE_S = 2  # the kubelet's: a program gets a moment even where its manifest gives none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doomed:
+    """A pod to end. `record` is the run that made it."""
+
+    pod: RunPod
+    record: RunRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownPlan:
+    """`living` are pods of a run that goes on, `foreign` sandboxes that no run has made: both are left alone."""
+
+    doomed: tuple[Doomed, ...] = ()
+    living: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+
+def plan_down(
+    plan: RunPlan, records: Sequence[RunRecord], held: frozenset[str], sandboxes: Sequence[SandboxSummary]
+) -> DownPlan:
+    """What the files' workloads mean now: every pod that a run has made for one of them, whatever it is called.
+
+    `records` are of runs that have ended, `held` the UIDs of pods whose run lives.
+    """
+    owners = {workload.owner for workload in plan.workloads}
+    names = {(pod.metadata.namespace, pod.metadata.name) for pod in plan.all_pods()}
+    doomed = tuple(Doomed(pod=pod, record=record) for record in records for pod in record.pods if pod.owner in owners)
+    known = {each.pod.uid for each in doomed}
+    others = {
+        each.pod_uid: f"{each.pod_namespace}/{each.pod_name}"
+        for each in sandboxes
+        if (each.pod_namespace, each.pod_name) in names and each.pod_uid not in known
+    }
+    return DownPlan(
+        doomed=doomed,
+        living=tuple(name for uid, name in others.items() if uid in held),
+        foreign=tuple(name for uid, name in others.items() if uid not in held),
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Takedown:
+    """Ends pods at a runtime. `release` takes away what this machine keeps of a pod: volumes, files, logs."""
+
+    runtime: CriRuntime
+    release: Callable[[RunPod], Awaitable[None]]
+    problems: list[str] = field(default_factory=list)
+
+    async def end(self, doomed: Sequence[Doomed]) -> frozenset[str]:
+        """All at once; the UIDs of those of which nothing is left. What fails is in `problems`."""
+        ended = await asyncio.gather(*(self._end_one(each) for each in doomed))
+        return frozenset(each.pod.uid for each, gone in zip(doomed, ended, strict=True) if gone)
+
+    async def _end_one(self, doomed: Doomed) -> bool:
+        try:
+            await self._end(doomed)
+        except (PodwrightError, OSError) as failure:
+            self.problems.append(f"pod {doomed.pod.full_name}: {failure}")
+            return False
+        return True
+
+    async def _end(self, doomed: Doomed) -> None:
+        uid, grace_s = doomed.pod.uid, max(MIN_GRACE_S, doomed.pod.grace_s)
+        containers = await self.runtime.pod_containers(uid)
+        alive = [each.id for each in containers if each.state is not ContainerState.EXITED]
+        await asyncio.gather(*(self.runtime.stop_container(each, grace_s) for each in alive))
+        for container in containers:
+            await self.runtime.remove_container(container.id)
+        for sandbox in await self.runtime.pod_sandboxes(uid):
+            await self.runtime.stop_sandbox(sandbox.id)
+            await self.runtime.remove_sandbox(sandbox.id)
+        await self.release(doomed.pod)

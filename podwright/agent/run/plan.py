@@ -1,0 +1,45 @@
+"""What is to run on this machine: made by `expand`, read by `control`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from podwright.agent.run.workloads import InOrder, Together, Workload
+from podwright.k8s.objects import ConfigMap, Pod, Secret, Service
+
+BEGINNING = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What an expansion depends on beside the files. `now` makes CronJobs run once; `claims_root` has the folders."""
+
+    run_id: str
+    node_name: str
+    claims_root: str
+    now: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """`folders` are those that have to be made for claims, `warnings` say what is not honoured."""
+
+    workloads: tuple[Workload, ...]
+    services: tuple[Service, ...] = ()
+    config_maps: tuple[ConfigMap, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    folders: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def all_pods(self) -> tuple[Pod, ...]:
+        """The pods that can be named before the run: all but the later ones of jobs."""
+        return tuple(pod for workload in self.workloads for pod in foreseen(workload))
+
+
+def foreseen(workload: Workload) -> Iterable[Pod]:
+    """The pods of a workload that can be named before the run."""
+    if isinstance(workload, Together | InOrder):
+        return workload.members
+    return workload.pods({}, BEGINNING)

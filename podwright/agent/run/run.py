@@ -1,0 +1,194 @@
+"""`podwright run FILE...`: the whole run, from the files to the exit code.
+
+Nothing here prints. `Assembly` brings the agent; everything else of a run is in this folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.agent.clock import Clock
+from podwright.agent.run.claims import make_folders
+from podwright.agent.run.daemon import Server
+from podwright.agent.run.documents import load_texts
+from podwright.agent.run.down import Doomed, Takedown
+from podwright.agent.run.expand import expand
+from podwright.agent.run.options import RunOptions, check
+from podwright.agent.run.outcome import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_OK, exit_code
+from podwright.agent.run.plan import RunPlan, Situation
+from podwright.agent.run.reporter import Reporter
+from podwright.agent.run.runs import RunPod, RunRecord, abandoned, claimed, forget
+from podwright.agent.run.session import Engine, EngineInputs, Session, SessionInputs
+from podwright.agent.run.stop import StopRequest, StopRequested
+from podwright.agent.run.watch import Texts, changed_texts, read_texts
+from podwright.agent.runtime.protocol import CriRuntime
+from podwright.agent.runtime.records import SandboxState
+from podwright.errors import AlreadyExists, InvalidArgument, PodwrightError
+
+
+class Assembly(Protocol):
+    """The agent's parts at one server. `runtime` shows the pods of everyone."""
+
+    @property
+    def runtime(self) -> CriRuntime:
+        """The server's RuntimeService."""
+
+    def engine(self, inputs: EngineInputs) -> Engine:
+        """The agent of one run."""
+
+    async def release(self, pod: RunPod) -> None:
+        """Take away what this machine keeps of a pod whose run is dead: volumes, files, logs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPorts:
+    """What a run is made with."""
+
+    node_name: str
+    clock: Clock
+    server: Callable[[RunOptions, StopRequest], AbstractAsyncContextManager[Server]]
+    assemble: Callable[[Server], AbstractAsyncContextManager[Assembly]]
+
+
+async def run_files(options: RunOptions, reporter: Reporter, ports: RunPorts, stop: StopRequest) -> int:
+    """Run what the files hold; the exit code.
+
+    0: everything succeeded, or a requested stop went well, or the pods were detached. 1: a container failed, or the
+    runtime did; the error names it. 2: the files cannot be run. 124: `timeout_s` passed first.
+    """
+    run_id = uuid.uuid4().hex
+    try:
+        check(options)
+        texts = read_texts(options.paths)
+        plan = _plan(options, ports, texts, run_id)
+    except InvalidArgument as failure:
+        reporter.error(str(failure))
+        return EXIT_BAD_INPUT
+    for warning in plan.warnings:
+        reporter.warning(warning)
+    run = _Run(options=options, reporter=reporter, ports=ports, stop=stop, run_id=run_id)
+    deadline = _Deadline(stop)
+    try:
+        with deadline.limiting(options.timeout_s):
+            code = await run.run(plan, texts)
+    except StopRequested:
+        code = EXIT_OK
+    except PodwrightError as failure:
+        reporter.error(str(failure))
+        code = EXIT_FAILED
+    if deadline.has_passed:
+        reporter.error(f"the pods did not end within {options.timeout_s:g} s")
+        return exit_code((), timed_out=True)
+    return code
+
+
+def _plan(options: RunOptions, ports: RunPorts, texts: Texts, run_id: str) -> RunPlan:
+    situation = Situation(run_id=run_id, node_name=ports.node_name, claims_root=options.claims_root, now=options.now)
+    return expand(load_texts(texts), situation)
+
+
+@dataclass(slots=True)
+class _Deadline:
+    """Asks for a stop when the time is up."""
+
+    stop: StopRequest
+    has_passed: bool = False
+
+    @contextlib.contextmanager
+    def limiting(self, timeout_s: float | None) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        handle = loop.call_later(timeout_s, self._pass) if timeout_s is not None else None
+        try:
+            yield
+        finally:
+            if handle is not None:
+                handle.cancel()
+
+    def _pass(self) -> None:
+        self.has_passed = True
+        if not self.stop.graceful.is_set():
+            self.stop.ask()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One run, once its files are known to be good."""
+
+    options: RunOptions
+    reporter: Reporter
+    ports: RunPorts
+    stop: StopRequest
+    run_id: str
+
+    async def run(self, plan: RunPlan, texts: Texts) -> int:
+        """Raises PodwrightError and StopRequested."""
+        async with self.ports.server(self.options, self.stop) as server, self.ports.assemble(server) as assembly:
+            kind = "embedded " if server.embedded else ""
+            self.reporter.info(f"using {kind}{server.name} {server.version} at {server.endpoint}")
+            await self._clean_up(assembly, server.endpoint)
+            await _refuse_same_names(assembly.runtime, plan)
+            await self._make_folders(plan)
+            with claimed(self.options.root, self.run_id) as log:
+                result = await Session(
+                    SessionInputs(
+                        plan=plan,
+                        reporter=self.reporter,
+                        stop=self.stop,
+                        clock=self.ports.clock,
+                        log=log,
+                        record=RunRecord(run_id=self.run_id, endpoint=server.endpoint),
+                        make_engine=assembly.engine,
+                        detach=self.options.detach,
+                        new_plans=self._new_plans(texts) if self.options.watch else None,
+                    )
+                ).run()
+        for failure in result.failures:
+            self.reporter.error(str(failure))
+        forced = self.stop.forced.is_set()
+        if forced:
+            self.reporter.error("stopped at once on the second request")
+        return exit_code(result.failures, forced=forced)
+
+    async def _clean_up(self, assembly: Assembly, endpoint: str) -> None:
+        """End what runs that were killed have left. Detached pods are no leavings."""
+        dead = [each for each in await asyncio.to_thread(abandoned, self.options.root, endpoint) if not each.detached]
+        work = Takedown(runtime=assembly.runtime, release=assembly.release)
+        for record in dead:
+            gone = await work.end([Doomed(pod=pod, record=record) for pod in record.pods])
+            await asyncio.to_thread(forget, self.options.root, record, gone)
+        if any(record.pods for record in dead):
+            self.reporter.info("removed what an interrupted run had left")
+        for problem in work.problems:
+            self.reporter.warning(f"an interrupted run has left {problem}")
+
+    async def _make_folders(self, plan: RunPlan) -> None:
+        await asyncio.to_thread(make_folders, plan.folders, self.options.claims_root)
+
+    async def _new_plans(self, texts: Texts) -> AsyncIterator[RunPlan]:
+        """The plans of versions that can be run; the others are named and passed over."""
+        while True:
+            texts = await changed_texts(self.options.paths, texts)
+            try:
+                plan = _plan(self.options, self.ports, texts, self.run_id)
+                await self._make_folders(plan)
+            except PodwrightError as failure:
+                self.reporter.error(str(failure))
+                continue
+            for warning in plan.warnings:
+                self.reporter.warning(warning)
+            yield plan
+
+
+async def _refuse_same_names(runtime: CriRuntime, plan: RunPlan) -> None:
+    """Raises AlreadyExists when a pod of the same name runs: two would fight for ports and confuse whoever looks."""
+    wanted = {(pod.metadata.namespace, pod.metadata.name) for pod in plan.all_pods()}
+    for sandbox in await runtime.sandboxes():
+        if sandbox.state is SandboxState.READY and (sandbox.pod_namespace, sandbox.pod_name) in wanted:
+            message = f"pod {sandbox.pod_namespace}/{sandbox.pod_name} runs already ({sandbox.id[:13]})"
+            raise AlreadyExists(message, hint="podwright run --kube-down ends what an earlier run has left")

@@ -1,0 +1,153 @@
+"""Records of runs on this machine, so that a later command finds the pods of an earlier one.
+
+A run holds the lock of its record while it lives. A record without a holder is of a run that was detached, or killed.
+Blocking, but short.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+
+import msgspec
+
+from podwright.errors import FailedPrecondition
+
+log = logging.getLogger(__name__)
+
+FOLDER = "runs"
+SUFFIX = ".json"
+LIMIT_BYTES = 4 * 1024 * 1024
+
+
+class RunPod(msgspec.Struct, frozen=True, kw_only=True):
+    """A pod of a run. `owner` is its workload (`Job default/work`), `grace_s` what it may take to end."""
+
+    namespace: str
+    name: str
+    uid: str
+    owner: str
+    grace_s: int = 30
+
+    @property
+    def full_name(self) -> str:
+        """namespace/name, for people."""
+        return f"{self.namespace}/{self.name}"
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run has made at an endpoint. Written before the pods are."""
+
+    run_id: str
+    endpoint: str
+    pods: tuple[RunPod, ...] = ()
+    detached: bool = False
+
+
+class RunLog:
+    """The record of a run that lives. `write` replaces it."""
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        self._path = path
+        self._descriptor = descriptor
+
+    def write(self, record: RunRecord) -> None:
+        """Keep this from now on. Raises FailedPrecondition."""
+        data = msgspec.json.encode(record)
+        try:
+            os.pwrite(self._descriptor, data, 0)
+            os.ftruncate(self._descriptor, len(data))
+            os.fsync(self._descriptor)
+        except OSError as failure:
+            raise FailedPrecondition(f"cannot write {self._path}: {failure.strerror}") from failure
+
+    def remove(self) -> None:
+        """The run has left nothing."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
+
+
+@contextlib.contextmanager
+def claimed(root: str, run_id: str) -> Iterator[RunLog]:
+    """Make a record and hold its lock. `run_id` is hexadecimal. Raises FailedPrecondition."""
+    folder = os.path.join(root, FOLDER)
+    path = os.path.join(folder, f"{run_id}{SUFFIX}")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as failure:
+        raise FailedPrecondition(f"cannot use {folder}: {failure.strerror}", hint="run as root") from failure
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield RunLog(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def abandoned(root: str, endpoint: str) -> list[RunRecord]:
+    """The records of runs on the endpoint that nobody holds. One that cannot be read is passed over."""
+    return [record for path in _paths(root) if (record := _unheld(path)) is not None and record.endpoint == endpoint]
+
+
+def held_pods(root: str, endpoint: str) -> frozenset[str]:
+    """The UIDs of pods whose run lives."""
+    unheld = {record.run_id for record in abandoned(root, endpoint)}
+    records = [record for path in _paths(root) if (record := _read(path)) is not None]
+    return frozenset(pod.uid for each in records if each.run_id not in unheld for pod in each.pods)
+
+
+def forget(root: str, record: RunRecord, uids: frozenset[str]) -> None:
+    """These pods are gone; the record goes with its last one. Raises FailedPrecondition."""
+    path = os.path.join(root, FOLDER, f"{record.run_id}{SUFFIX}")
+    left = tuple(pod for pod in record.pods if pod.uid not in uids)
+    try:
+        if not left:
+            os.unlink(path)
+            return
+        temporary = f"{path}.new"
+        with open(temporary, "wb", opener=_private) as file:
+            file.write(msgspec.json.encode(msgspec.structs.replace(record, pods=left)))
+        os.replace(temporary, path)
+    except FileNotFoundError:
+        return
+    except OSError as failure:
+        raise FailedPrecondition(f"cannot change {path}: {failure.strerror}") from failure
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def _paths(root: str) -> list[str]:
+    folder = os.path.join(root, FOLDER)
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return [os.path.join(folder, name) for name in names if name.endswith(SUFFIX)]
+
+
+def _unheld(path: str) -> RunRecord | None:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+    finally:
+        os.close(descriptor)
+    return _read(path)
+
+
+def _read(path: str) -> RunRecord | None:
+    try:
+        with open(path, "rb") as file:
+            return msgspec.json.decode(file.read(LIMIT_BYTES), type=RunRecord)
+    except (OSError, msgspec.DecodeError) as failure:
+        log.warning("a record of a run cannot be read: file=%s error=%s", path, failure)
+        return None

@@ -1,0 +1,270 @@
+"""A run from its first pod to its last: what the agent, the person and the files have to say to it.
+
+`Engine` is the agent, assembled for this run. The session hands it the pods that are wanted, shows what it reports,
+and decides when the run is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.agent.clock import Clock
+from podwright.agent.events.log import RecordedEvent
+from podwright.agent.objects.documents import DocumentObjects
+from podwright.agent.run.control import Control, Look
+from podwright.agent.run.narrator import Narrator, full_name
+from podwright.agent.run.outcome import Failure, failures, hopeless
+from podwright.agent.run.plan import RunPlan
+from podwright.agent.run.reporter import Reporter
+from podwright.agent.run.runs import RunLog, RunPod, RunRecord
+from podwright.agent.run.stop import StopRequest
+from podwright.agent.sources.memory import MemorySource
+from podwright.errors import Internal
+from podwright.k8s.objects import Pod, PodStatus, Service
+
+SETTLE_S = 10.0  # for the last lines of logs
+KILL_S = 30.0  # for pods that are killed without a grace
+DEFAULT_GRACE_S = 30
+
+
+class Engine(Protocol):
+    """The agent with the one source of this run."""
+
+    async def run(self) -> None:
+        """Make this machine's pods what the source says, without end. Cancelled, it leaves the pods as they are."""
+
+    def on_status(self, watcher: Callable[[str, PodStatus], None]) -> None:
+        """Call with a pod's UID and each new status of it."""
+
+    def on_event(self, listener: Callable[[RecordedEvent], None]) -> None:
+        """Call with each event."""
+
+    def log_path(self, pod: Pod, container: str, attempt: int) -> str:
+        """The log of an instance."""
+
+    async def gone(self, uids: Iterable[str]) -> None:
+        """Return when nothing is left of these pods: containers, sandboxes, volumes, files."""
+
+    def kill(self, uids: Iterable[str]) -> None:
+        """Let these pods, which are ending, have no more time for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineInputs:
+    """What an engine gets of its run. `is_own` says whether a pod is the run's, by its UID."""
+
+    source: MemorySource
+    objects: DocumentObjects
+    services: Callable[[], tuple[Service, ...]]
+    is_own: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionResult:
+    """How a run ended. `failures` are what had failed before its pods were made to end."""
+
+    failures: tuple[Failure, ...]
+    detached: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionInputs:
+    """What a session gets of its caller. `new_plans` yields the plans of files that have changed (`--watch`)."""
+
+    plan: RunPlan
+    reporter: Reporter
+    stop: StopRequest
+    clock: Clock
+    log: RunLog
+    record: RunRecord
+    make_engine: Callable[[EngineInputs], Engine]
+    detach: bool = False
+    new_plans: AsyncIterator[RunPlan] | None = None
+
+
+class Session:
+    """One run. Belongs to the event loop's thread."""
+
+    def __init__(self, inputs: SessionInputs) -> None:
+        self._inputs = inputs
+        self._record = inputs.record
+        self._pods: dict[str, Pod] = {}
+        self._look: Look | None = None
+        self._hopeless: list[Failure] = []
+        self._changed = asyncio.Event()
+        self._is_ending = False
+        self._was_over = False
+        source = MemorySource()
+        self._source = source
+        self._objects = DocumentObjects(inputs.plan.config_maps, inputs.plan.secrets)
+        self._control = Control(inputs.plan, source, inputs.clock, self._note_look)
+        self._engine = inputs.make_engine(
+            EngineInputs(
+                source=source,
+                objects=self._objects,
+                services=self._control.listed,
+                is_own=self._pods.__contains__,
+            )
+        )
+        self._narrator = Narrator(inputs.reporter, self._engine.log_path, name_pods=self._has_several)
+        self._engine.on_status(self._note_status)
+        self._engine.on_event(self._note_event)
+
+    async def run(self) -> SessionResult:
+        """Run to the end, to a stop, or (detach) until all is ready. Raises PodwrightError.
+
+        On a normal return nothing is left of the pods, unless they were detached.
+        """
+        self._control.refresh()
+        narrator = asyncio.create_task(self._narrator.run(), name="narrator")
+        engine = asyncio.create_task(self._engine.run(), name="engine")
+        watcher = asyncio.create_task(self._follow_files(), name="watch")
+        try:
+            await self._until_over(engine)
+            found = self._failures()
+            if self._inputs.detach and not found and not self._inputs.stop.graceful.is_set():
+                return self._detached()
+            await self._end(engine)
+            return SessionResult(failures=found)
+        finally:
+            self._control.close()
+            for task in (watcher, engine):
+                task.cancel()
+            await asyncio.wait((watcher, engine))
+            await self._narrator.settle(SETTLE_S)
+            narrator.cancel()
+            await asyncio.wait((narrator,))
+            await self._narrator.close()
+
+    # -- what is reported
+
+    def _has_several(self) -> bool:
+        return self._look is not None and len(self._look.pods) > 1
+
+    def _note_look(self, look: Look) -> None:
+        self._look = look
+        new = [pod for pod in look.pods if pod.metadata.uid not in self._pods]
+        for pod in new:
+            self._pods[pod.metadata.uid] = pod
+            self._narrator.add(pod)
+        if new:
+            self._record = RunRecord(
+                run_id=self._record.run_id,
+                endpoint=self._record.endpoint,
+                pods=(*self._record.pods, *(_run_pod(pod, look.owners[pod.metadata.uid]) for pod in new)),
+            )
+            self._inputs.log.write(self._record)
+        if self._inputs.new_plans is not None and look.is_over and not self._was_over:
+            self._tell_version_is_over()
+        self._was_over = look.is_over
+        self._changed.set()
+
+    def _tell_version_is_over(self) -> None:
+        for failure in self._failures():
+            self._inputs.reporter.error(str(failure))
+        self._inputs.reporter.info("waiting for the files to change")
+
+    def _note_status(self, uid: str, status: PodStatus) -> None:
+        self._narrator.note_status(uid, status)
+        if not self._is_ending:
+            self._control.note(uid, status)
+
+    def _note_event(self, event: RecordedEvent) -> None:
+        self._narrator.note_event(event)
+        if event.subject.uid in self._pods and (failure := hopeless(event)) is not None:
+            self._hopeless.append(failure)
+            self._changed.set()
+
+    # -- how it goes on
+
+    async def _until_over(self, engine: asyncio.Task[None]) -> None:
+        """Return when the run is over, settled (detach), hopeless, or asked to stop."""
+        asked = asyncio.create_task(self._inputs.stop.graceful.wait())
+        try:
+            while not asked.done() and not self._is_over():
+                self._changed.clear()
+                changed = asyncio.create_task(self._changed.wait())
+                await asyncio.wait((asked, changed, engine), return_when=asyncio.FIRST_COMPLETED)
+                changed.cancel()
+                if engine.done():
+                    await engine
+                    raise Internal("the agent of the run has ended by itself")
+        finally:
+            asked.cancel()
+
+    def _is_over(self) -> bool:
+        look = self._look
+        if self._inputs.new_plans is not None or look is None:
+            return False  # a later version of the files may do better
+        return bool(look.is_over or self._failures() or (self._inputs.detach and look.is_settled))
+
+    def _failures(self) -> tuple[Failure, ...]:
+        statuses = {uid: status for uid in self._pods if (status := self._control.status_of(uid)) is not None}
+        return (*failures(self._look, statuses), *self._hopeless) if self._look is not None else ()
+
+    async def _follow_files(self) -> None:
+        """Take over each new version of the files."""
+        if self._inputs.new_plans is None:
+            return
+        async for plan in self._inputs.new_plans:
+            self._inputs.reporter.info("the files have changed")
+            self._hopeless.clear()
+            self._objects.set(plan.config_maps, plan.secrets)
+            self._control.replace(plan)
+
+    # -- how it ends
+
+    def _detached(self) -> SessionResult:
+        record = RunRecord(
+            run_id=self._record.run_id, endpoint=self._record.endpoint, pods=self._record.pods, detached=True
+        )
+        self._inputs.log.write(record)
+        for pod in self._pods.values():
+            self._inputs.reporter.pod(full_name(pod), "Detached", pod.metadata.uid)
+        if any(pod.spec.restart_policy != "Never" for pod in self._pods.values()):
+            self._inputs.reporter.warning("nobody restarts the containers of detached pods")
+        return SessionResult(failures=(), detached=True)
+
+    async def _end(self, engine: asyncio.Task[None]) -> None:
+        """Let all pods end; a second request to stop leaves them no more time."""
+        self._is_ending = True
+        self._control.close()
+        if self._inputs.stop.graceful.is_set():
+            self._narrator.note_stop()
+            for uid, pod in self._pods.items():
+                if (status := self._control.status_of(uid)) is not None and status.phase not in (
+                    "Succeeded",
+                    "Failed",
+                ):
+                    self._inputs.reporter.pod(full_name(pod), "Stopping")
+        self._source.set(())
+        gone = asyncio.create_task(self._engine.gone(list(self._pods)), name="pods end")
+        forced = asyncio.create_task(self._inputs.stop.forced.wait())
+        try:
+            await asyncio.wait((gone, forced, engine), return_when=asyncio.FIRST_COMPLETED)
+            if not gone.done() and not engine.done():
+                self._engine.kill(list(self._pods))
+                await asyncio.wait((gone, engine), timeout=KILL_S, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done():
+                await gone
+                self._inputs.log.remove()
+                return
+            self._inputs.reporter.warning("could not clean up everything: podwright run --kube-down ends the rest")
+        finally:
+            for task in (gone, forced):
+                task.cancel()
+            await asyncio.wait((gone, forced))
+
+
+def _run_pod(pod: Pod, owner: str) -> RunPod:
+    metadata, grace_s = pod.metadata, pod.spec.termination_grace_period_seconds
+    return RunPod(
+        namespace=metadata.namespace,
+        name=metadata.name,
+        uid=metadata.uid,
+        owner=owner,
+        grace_s=DEFAULT_GRACE_S if grace_s is None else grace_s,
+    )

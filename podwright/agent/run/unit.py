@@ -1,0 +1,109 @@
+"""A systemd unit that keeps files running: what `podwright generate` prints. Pure.
+
+See systemd.unit(5), systemd.service(5), and systemd.syntax(7) for quoting.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from podwright.agent.run.jobs import JobRun
+from podwright.agent.run.plan import RunPlan
+from podwright.agent.run.workloads import Workload
+
+STOP_MARGIN_S = 30  # beside the longest grace of the pods: for unmounting and removal
+START_LIMIT_S = 900  # pulls included; systemd's own 90 s are too short for a large image
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-:=,+@")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitRequest:
+    """What the unit is to run. `paths` are absolute; `options` stand before them on the command line."""
+
+    program: tuple[str, ...]
+    paths: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    endpoint: str | None = None
+
+
+def make_unit(plan: RunPlan, request: UnitRequest) -> str:
+    """The unit's text."""
+    owners = [workload.owner for workload in plan.workloads]
+    shown = ", ".join(owners[:3]) + (f" and {len(owners) - 3} more" if len(owners) > 3 else "")
+    base = (*request.program, *(("--endpoint", request.endpoint) if request.endpoint else ()), "run")
+    sections = {
+        "Unit": [
+            f"Description={_escaped(f'Podwright: {shown}')}",
+            f"SourcePath={_escaped(request.paths[0])}",
+            "Wants=network-online.target",
+            "After=network-online.target",
+            *_after_runtime(request),
+            f"RequiresMountsFor={' '.join(quoted(path) for path in request.paths)}",
+        ],
+        "Service": [
+            "Type=notify",
+            "NotifyAccess=main",
+            f"ExecStart={command((*base, *request.options, '--', *request.paths))}",
+            f"ExecStopPost=-{command((*base, '--kube-down', '--', *request.paths))}",
+            f"Restart={restart_policy(plan.workloads)}",
+            "KillMode=mixed",
+            f"TimeoutStartSec={START_LIMIT_S}",
+            f"TimeoutStopSec={stop_limit_s(plan)}",
+            "SyslogIdentifier=%N",
+            "Delegate=yes",
+        ],
+        "Install": ["WantedBy=multi-user.target"],
+    }
+    return "\n".join(f"[{name}]\n" + "".join(f"{line}\n" for line in lines) for name, lines in sections.items())
+
+
+def restart_policy(workloads: Sequence[Workload]) -> str:
+    """Workloads that never end are started again whatever happens, jobs only when they fail, unless they never retry.
+
+    A pod's own restart policy is kept by the agent: this one is for the run as a whole.
+    """
+    policies = {_pod_policy(workload) for workload in workloads}
+    if "Always" in policies:
+        return "always"
+    return "on-failure" if "OnFailure" in policies else "no"
+
+
+def stop_limit_s(plan: RunPlan) -> int:
+    """How long the pods may take to end, in seconds."""
+    graces = [pod.spec.termination_grace_period_seconds or 0 for pod in plan.all_pods()]
+    return max(graces, default=0) + STOP_MARGIN_S
+
+
+def command(arguments: Sequence[str]) -> str:
+    """A command line that systemd splits into these arguments."""
+    return " ".join(quoted(argument) for argument in arguments)
+
+
+def quoted(argument: str) -> str:
+    """One argument: `%` and `$` stand for themselves."""
+    doubled = argument.replace("%", "%%").replace("$", "$$")
+    if argument and set(argument) <= _PLAIN:
+        return argument
+    inner = doubled.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in inner) + '"'
+
+
+def _pod_policy(workload: Workload) -> str:
+    if isinstance(workload, JobRun):
+        return workload.spec.template.spec.restart_policy
+    members = getattr(workload, "members", ())
+    return members[0].spec.restart_policy if members else "Always"
+
+
+def _after_runtime(request: UnitRequest) -> list[str]:
+    """A runtime that was named must be there first; without one the run brings its own."""
+    if request.endpoint is None:
+        return []
+    path = request.endpoint.removeprefix("unix://")
+    return [f"AssertPathExists={_escaped(path)}"] if os.path.isabs(path) else []
+
+
+def _escaped(text: str) -> str:
+    return "".join(each if each.isprintable() else " " for each in text.replace("%", "%%"))

@@ -1,0 +1,119 @@
+"""Workloads: which pods each of them wants now, and whether it is over. Pure.
+
+A workload does not change; what happens comes in as the statuses of its pods.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from podwright.agent.pods.phases import FAILED, SUCCEEDED
+from podwright.agent.run.statuses import Statuses, is_ready
+from podwright.k8s.objects import Pod
+
+
+class State(enum.Enum):
+    """How far a workload is."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """`reason` says why it failed where its pods do not: `BackoffLimitExceeded` and the like."""
+
+    state: State
+    reason: str = ""
+
+
+class Workload(Protocol):
+    """One object of a file that has pods. `statuses` has an entry for each pod that was wanted before."""
+
+    @property
+    def owner(self) -> str:
+        """`Deployment default/web`, for people."""
+
+    def pods(self, statuses: Statuses, now: datetime) -> tuple[Pod, ...]:
+        """The pods that are to exist now, those that have ended included."""
+
+    def is_complete(self, statuses: Statuses) -> bool:
+        """Whether every pod that is to run beside the others has been wanted."""
+
+    def verdict(self, statuses: Statuses, now: datetime) -> Verdict:
+        """Whether it is over."""
+
+    def due(self, statuses: Statuses, now: datetime) -> datetime | None:
+        """When `pods` or `verdict` change without a new status; None for never."""
+
+
+def together(statuses: Statuses, pods: Iterable[Pod]) -> Verdict:
+    """Pods of which each has to succeed."""
+    phases = {statuses[pod.metadata.uid].phase if pod.metadata.uid in statuses else "" for pod in pods}
+    if FAILED in phases:
+        return Verdict(state=State.FAILED)
+    return Verdict(state=State.SUCCEEDED if phases <= {SUCCEEDED} else State.RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """Pods that all run from the beginning: a Pod, or the replicas of a Deployment."""
+
+    owner: str
+    members: tuple[Pod, ...]
+
+    def pods(self, statuses: Statuses, now: datetime) -> tuple[Pod, ...]:  # noqa: ARG002 # the protocol's
+        """See Workload."""
+        return self.members
+
+    def is_complete(self, statuses: Statuses) -> bool:  # noqa: ARG002 # the protocol's
+        """See Workload."""
+        return True
+
+    def verdict(self, statuses: Statuses, now: datetime) -> Verdict:  # noqa: ARG002 # the protocol's
+        """See Workload."""
+        return together(statuses, self.members)
+
+    def due(self, statuses: Statuses, now: datetime) -> datetime | None:  # noqa: ARG002 # the protocol's
+        """See Workload."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InOrder:
+    """Pods that start one after the other, each when those before it are ready (podManagementPolicy OrderedReady).
+
+    A pod that was started stays, also when one before it is not ready any more.
+    """
+
+    owner: str
+    members: tuple[Pod, ...]
+
+    def pods(self, statuses: Statuses, now: datetime) -> tuple[Pod, ...]:  # noqa: ARG002 # the protocol's
+        """See Workload."""
+        wanted: list[Pod] = []
+        may_start = True
+        for pod in self.members:
+            status = statuses.get(pod.metadata.uid)
+            if status is None and not may_start:
+                continue
+            wanted.append(pod)
+            may_start = may_start and status is not None and is_ready(status)
+        return tuple(wanted)
+
+    def is_complete(self, statuses: Statuses) -> bool:
+        """See Workload."""
+        return all(pod.metadata.uid in statuses for pod in self.members)
+
+    def verdict(self, statuses: Statuses, now: datetime) -> Verdict:  # noqa: ARG002 # the protocol's
+        """See Workload."""
+        return together(statuses, self.members)
+
+    def due(self, statuses: Statuses, now: datetime) -> datetime | None:  # noqa: ARG002 # the protocol's
+        """See Workload."""
+        return None

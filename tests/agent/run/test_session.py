@@ -1,0 +1,261 @@
+"""A run with an engine that does what the test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podwright.agent.clock import Clock
+from podwright.agent.events.log import RecordedEvent
+from podwright.agent.run.plan import RunPlan
+from podwright.agent.run.runs import RunRecord, abandoned, claimed
+from podwright.agent.run.session import EngineInputs, Session, SessionInputs, SessionResult
+from podwright.agent.run.stop import StopRequest
+from podwright.errors import Unavailable
+from podwright.k8s.objects import ConfigMap, Pod, PodStatus
+from tests.agent.fakes.time import VirtualClock, run_virtual
+from tests.agent.run.build import ended, job_text, names, plan, pod_text, running, workload
+from tests.agent.run.recording import Recorder
+from tests.agent.run.test_narrator import EVENT
+
+ENDPOINT = "unix:///x.sock"
+
+
+class FakeEngine:
+    """Keeps the newest set of pods. A pod that is not wanted any more is gone after its `end_s` seconds."""
+
+    def __init__(self, inputs: EngineInputs) -> None:
+        self.inputs = inputs
+        self.pods: list[Pod] = []
+        self.end_s = 1.0
+        self.killed: list[str] = []
+        self.failure: Exception | None = None
+        self.failed = asyncio.Event()
+        self._watcher: Callable[[str, PodStatus], None] = lambda uid, status: None
+        self._listener: Callable[[RecordedEvent], None] = lambda event: None
+
+    async def run(self) -> None:
+        async def read() -> None:
+            async for pods in self.inputs.source.sets():
+                self.pods = pods
+
+        reader = asyncio.create_task(read())
+        try:
+            await self.failed.wait()
+            assert self.failure is not None
+            raise self.failure
+        finally:
+            reader.cancel()
+
+    def on_status(self, watcher: Callable[[str, PodStatus], None]) -> None:
+        self._watcher = watcher
+
+    def on_event(self, listener: Callable[[RecordedEvent], None]) -> None:
+        self._listener = listener
+
+    def log_path(self, pod: Pod, container: str, attempt: int) -> str:
+        return f"/nonexistent/{pod.metadata.name}/{container}/{attempt}.log"
+
+    async def gone(self, uids: Iterable[str]) -> None:
+        for _ in range(int(self.end_s * 10)):
+            if self.killed:
+                return
+            await asyncio.sleep(0.1)
+
+    def kill(self, uids: Iterable[str]) -> None:
+        self.killed = list(uids)
+
+    # -- for tests
+
+    async def report(self, name: str, status: PodStatus) -> None:
+        await asyncio.sleep(0.1)
+        self._watcher(next(pod.metadata.uid for pod in self.pods if pod.metadata.name == name), status)
+        await asyncio.sleep(0.1)
+
+    def record(self, event: RecordedEvent) -> None:
+        self._listener(event)
+
+
+class Stage:
+    """A session and all that it works with."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = str(root)
+        self.clock: Clock = VirtualClock()
+        self.recorder = Recorder()
+        self.stop = StopRequest()
+        self.engine: FakeEngine
+        self.detach = False
+        self.new_plans: AsyncIterator[RunPlan] | None = None
+
+    def play(
+        self, made: RunPlan, act: Callable[[FakeEngine, StopRequest], Coroutine[Any, Any, None]]
+    ) -> SessionResult:
+        """Run the session while `act` goes on."""
+
+        def make(inputs: EngineInputs) -> FakeEngine:
+            self.engine = FakeEngine(inputs)
+            return self.engine
+
+        async def work() -> SessionResult:
+            self.stop = StopRequest()
+            with claimed(self.root, "aa") as log:
+                inputs = SessionInputs(
+                    plan=made,
+                    reporter=self.recorder,
+                    stop=self.stop,
+                    clock=self.clock,
+                    log=log,
+                    record=RunRecord(run_id="aa", endpoint=ENDPOINT),
+                    make_engine=make,
+                    detach=self.detach,
+                    new_plans=self.new_plans,
+                )
+                session = Session(inputs)
+                running_session = asyncio.create_task(session.run())
+                await asyncio.sleep(0.1)
+                await act(self.engine, self.stop)
+                return await running_session
+
+        return run_virtual(work())
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def test_a_run_ends_when_its_pods_have_succeeded(stage: Stage) -> None:
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        assert names(engine.pods) == ["a", "b"]
+        assert engine.inputs.is_own(engine.pods[0].metadata.uid)
+        await engine.report("a", ended())
+        await engine.report("b", running())
+        await engine.report("b", ended())
+        assert engine.pods == []
+
+    result = stage.play(plan(pod_text("a"), pod_text("b")), act)
+    assert result == SessionResult(failures=())
+    assert "container b/c: exited with code 0 (Completed)" in stage.recorder.lines
+    assert abandoned(stage.root, ENDPOINT) == []
+
+
+def test_a_failed_pod_ends_the_others(stage: Stage) -> None:
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        await engine.report("a", running())
+        await engine.report("b", ended(3))
+
+    result = stage.play(plan(pod_text("a"), pod_text("b")), act)
+    assert [str(failure) for failure in result.failures] == ["container b/c exited with code 3 (Error)"]
+    assert stage.engine.pods == []
+
+
+def test_a_stop_ends_the_pods_and_is_no_failure(stage: Stage) -> None:
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        await engine.report("web", running())
+        stop.ask()
+        await asyncio.sleep(0.2)
+        assert engine.pods == []
+
+    assert stage.play(plan(pod_text()), act) == SessionResult(failures=())
+    assert "pod default/web: Stopping" in stage.recorder.lines
+    assert not stage.engine.killed
+
+
+def test_a_second_request_kills(stage: Stage) -> None:
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        engine.end_s = 1000
+        stop.ask()
+        await asyncio.sleep(1)
+        stop.ask()
+
+    stage.play(plan(pod_text()), act)
+    assert len(stage.engine.killed) == 1
+
+
+def test_detached_pods_stay_and_are_recorded(stage: Stage) -> None:
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        await engine.report("web-0", running(ready=True))
+        await engine.report("web-1", running(ready=True))
+
+    stage.detach = True
+    result = stage.play(plan(workload("StatefulSet", spec="replicas: 2")), act)
+    assert result.detached
+    assert names(stage.engine.pods) == ["web-0", "web-1"]
+    (record,) = abandoned(stage.root, ENDPOINT)
+    assert record.detached
+    assert [(pod.name, pod.owner) for pod in record.pods] == [
+        ("web-0", "StatefulSet default/web"),
+        ("web-1", "StatefulSet default/web"),
+    ]
+    assert "warning: nobody restarts the containers of detached pods" in stage.recorder.lines
+
+
+def test_a_run_that_fails_does_not_detach(stage: Stage) -> None:
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        await engine.report("web", ended(1))
+
+    stage.detach = True
+    result = stage.play(plan(pod_text()), act)
+    assert not result.detached
+    assert len(result.failures) == 1
+
+
+def test_an_engine_that_fails_fails_the_run(stage: Stage) -> None:
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        engine.failure = Unavailable("the runtime is gone")
+        engine.failed.set()
+
+    with pytest.raises(Unavailable, match="the runtime is gone"):
+        stage.play(plan(pod_text()), act)
+
+
+def test_events_without_hope_end_the_run(stage: Stage) -> None:
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        subject = replace(EVENT.subject, uid=engine.pods[0].metadata.uid)
+        engine.record(replace(EVENT, subject=subject, reason="FailedMount", count=3, message="no such path"))
+
+    result = stage.play(plan(pod_text()), act)
+    assert [str(failure) for failure in result.failures] == ["pod default/web failed (FailedMount): no such path"]
+
+
+def test_a_job_gets_its_later_pods(stage: Stage) -> None:
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        (first,) = engine.pods
+        await engine.report(first.metadata.name, ended())
+        (_, second) = engine.pods
+        await engine.report(second.metadata.name, ended())
+
+    assert stage.play(plan(job_text("completions: 2")), act) == SessionResult(failures=())
+
+
+def test_other_files_replace_pods_and_objects(stage: Stage) -> None:
+    changed = asyncio.Event()
+    config_map = "{apiVersion: v1, kind: ConfigMap, metadata: {name: m}, data: {k: v}}"
+
+    async def new_plans() -> AsyncIterator[RunPlan]:
+        await changed.wait()
+        yield plan(pod_text(container="tty: true"), config_map)
+        await asyncio.Event().wait()
+
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        (old,) = engine.pods
+        await engine.report("web", ended(3))
+        assert engine.pods
+        changed.set()
+        await asyncio.sleep(0.2)
+        (new,) = engine.pods
+        assert new.metadata.uid != old.metadata.uid
+        assert isinstance(await engine.inputs.objects.config_map("default", "m"), ConfigMap)
+        stop.ask()
+
+    stage.new_plans = new_plans()
+    assert stage.play(plan(pod_text()), act) == SessionResult(failures=())
+    lines = stage.recorder.lines
+    assert lines.index("error: container c exited with code 3 (Error)") < lines.index("the files have changed")
+    assert "waiting for the files to change" in lines
