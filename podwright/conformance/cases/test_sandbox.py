@@ -339,13 +339,17 @@ async def _named(peer: CriPeer, config: api.PodSandboxConfig) -> list[api.PodSan
     return [item for item in listing.items if item.metadata.name == config.metadata.name]
 
 
+@pytest.mark.parametrize(
+    "host_ips", [("",), ("", "127.0.0.1"), ("127.0.0.1", "")], ids=["all", "all, one", "one, all"]
+)
 @pytest.mark.deviates("cri-o", "not on 127.0.0.1", run=False)
-async def test_host_port_answers(run_pod: RunPod) -> None:
+async def test_host_port_answers(run_pod: RunPod, host_ips: tuple[str, ...]) -> None:
+    """On all addresses; one of them may be named besides, as Kubernetes' validation allows."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    mapping = api.PortMapping(host_port=port, container_port=80)
-    async with run_pod(port_mappings=[mapping]) as pod:
+    mappings = [api.PortMapping(host_port=port, container_port=80, host_ip=host_ip) for host_ip in host_ips]
+    async with run_pod(port_mappings=mappings) as pod:
         await pod.run(("httpd", "-f", "-p", "80", "-h", "/etc"))
         ip = (await _status(pod)).network.ip
         for address in ((ip, 80), ("127.0.0.1", port)):

@@ -56,11 +56,18 @@ def wanted(mappings: Iterable[PortMapping]) -> tuple[PortMapping, ...]:
             raise InvalidArgument(f"host port {describe(port)} -> {port.container_port}: no such port")
         if port in found:
             continue
-        clash = next((other for other in found if overlaps(port, other)), None)
-        if clash is not None:
+        if any(_is_same(port, other) for other in found):
             raise InvalidArgument(f"the pod asks twice for host port {describe(port)}")
         found.append(port)
     return tuple(found)
+
+
+def _is_same(one: PortMapping, other: PortMapping) -> bool:
+    """Whether a pod asks for the same thing twice. On all addresses and on one is not that: the one comes first.
+
+    Kubernetes' validation compares protocol, address and port (pkg/apis/core/validation, AccumulateUniqueHostPorts).
+    """
+    return (one.protocol, one.host_port, one.host_ip) == (other.protocol, other.host_port, other.host_ip)
 
 
 def overlaps(one: PortMapping, other: PortMapping) -> bool:
@@ -87,7 +94,8 @@ class PortClaims:
         try:
             for port in ports:
                 self._refuse_clash(sandbox_id, port)
-                taken.append(_Claim(port=port, pod=pod, socket=await _hold(port)))
+                holder = None if _is_held_by_all(port, ports) else await _hold(port)
+                taken.append(_Claim(port=port, pod=pod, socket=holder))
         except BaseException:
             self.release(sandbox_id)
             raise
@@ -119,6 +127,11 @@ class PortClaims:
             for claim in claims:
                 if holder != sandbox_id and overlaps(port, claim.port):
                     raise FailedPrecondition(f"host port {describe(port)} is in use by pod {claim.pod}")
+
+
+def _is_held_by_all(port: PortMapping, ports: Sequence[PortMapping]) -> bool:
+    """Whether the pod's claim on all addresses holds this one as well, so that two sockets would clash."""
+    return bool(port.host_ip) and any(not other.host_ip and overlaps(port, other) for other in ports)
 
 
 def _checked_ip(mapping: PortMapping) -> str:

@@ -29,6 +29,14 @@ def port(
             (port(80), port(80, protocol=Protocol.UDP)),
             id="two protocols",
         ),
+        pytest.param(
+            [port(80), port(80, "127.0.0.1")], (port(80), port(80, "127.0.0.1")), id="on all addresses and on one"
+        ),
+        pytest.param(
+            [port(80), port(80, "127.0.0.1", container_port=81)],
+            (port(80), port(80, "127.0.0.1", container_port=81)),
+            id="to another port on one address",
+        ),
     ],
 )
 def test_wanted(given: list[PortMapping], expected: tuple[PortMapping, ...]) -> None:
@@ -43,7 +51,6 @@ def test_wanted(given: list[PortMapping], expected: tuple[PortMapping, ...]) -> 
         pytest.param([port(80, "localhost")], "localhost", id="not an address"),
         pytest.param([port(80, "fd00::1")], "IPv6", id="another family"),
         pytest.param([port(80), port(80, container_port=81)], "twice", id="to two ports"),
-        pytest.param([port(80), port(80, "127.0.0.1")], "twice", id="on all and on one"),
     ],
 )
 def test_refused(given: list[PortMapping], words: str) -> None:
