@@ -30,6 +30,7 @@ from podwright.runtime.rpc.stats import StatsRpcs
 from podwright.runtime.rpc.streaming import StreamingRpcs
 from podwright.runtime.rpc.timeline import TimelineRpcs
 from podwright.runtime.state import Database, hold
+from podwright.tasks import Tasks
 from podwright.timeline import Timeline
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,9 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     stack.callback(made.end_streams)  # first, for a server waits for its streams
     await made.recover(database)
     edge.ready = True
-    stack.callback(asyncio.create_task(timeline.watch()).cancel)
+    background = Tasks()
+    stack.push_async_callback(background.close)
+    background.start(timeline.watch(), name="watch for slow calls")
 
 
 def _families(config: configuration.Config, made: services.Services, timeline: Timeline) -> tuple[object, ...]:

@@ -64,7 +64,9 @@ async def _show(
         path = await _log_path(cri, container_id)
         skip = 0 if tail is None else tail_offset(path, tail)
         ended = asyncio.Event()
-        watching = asyncio.create_task(_watch(cri, container_id, ended)) if follow else None
+        watching = (
+            asyncio.create_task(_watch(cri, container_id, ended), name="watch the container") if follow else None
+        )
         if not follow:
             ended.set()
         try:

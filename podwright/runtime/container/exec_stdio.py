@@ -80,7 +80,7 @@ class Stderr:
         """`started` tells, when it is known, whether the command was started."""
         self._errors = errors
         self._started = started
-        self._first: asyncio.Task[bytes] | None = asyncio.create_task(errors.read())
+        self._first: asyncio.Task[bytes] | None = asyncio.create_task(errors.read(), name="read stderr of an exec")
 
     async def read(self) -> bytes:
         """The command's next words; empty at the end, or when it was not started."""

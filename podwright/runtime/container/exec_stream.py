@@ -49,9 +49,9 @@ class RunningCommand:
     def __init__(self, launched: Launched, patience_s: float) -> None:
         """`patience_s` is what the runtime may take to start the command: see `executing.hangs`."""
         self._launched = launched
-        self._ending = asyncio.create_task(launched.process.wait())
+        self._ending = asyncio.create_task(launched.process.wait(), name="wait for an exec")
         self._hangs = False
-        self._guard = asyncio.create_task(self._end_hung_runtime(patience_s))
+        self._guard = asyncio.create_task(self._end_hung_runtime(patience_s), name="end a hung exec")
         self._errors = Stderr(launched.errors, self.started)
         self.stdin = launched.stdin
         self.stdout = launched.stdout

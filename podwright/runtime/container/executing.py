@@ -36,7 +36,9 @@ async def exec_sync(
     handler = env.handler_of(container)
     bundle = env.paths(container.id).bundle
     prepared = prepare(env, container, command)
-    running = asyncio.create_task(handler.exec(prepared, env.settings.exec_output_limit_bytes))
+    running = asyncio.create_task(
+        handler.exec(prepared, env.settings.exec_output_limit_bytes), name=f"exec in {container.id[:12]}"
+    )
     try:
         async with asyncio.timeout(timeout_s or None):
             if await hangs(running, prepared.pid_file, env.settings.runtime_timeout_s):

@@ -95,7 +95,9 @@ async def _resume(env: ContainerEnvironment, runner: Runner, container: Containe
     log.info("taking back an interrupted start: id=%s", container.id[:12])
     if monitor is not None:
         monitor.kill_group()  # it may still be at work on the create
-        await asyncio.wait({asyncio.ensure_future(monitor.wait())}, timeout=KILLED_TIMEOUT_S)
+        await asyncio.wait(
+            {asyncio.create_task(monitor.wait(), name="wait for a killed monitor")}, timeout=KILLED_TIMEOUT_S
+        )
     await runner.clear(container, ask_runtime=status is not None)
     env.store.put(msgspec.structs.replace(container, monitor_pid=0, monitor_start_time=0))
     return False

@@ -152,7 +152,11 @@ class Runner:
         known = proc.stat(container.pid)
         if monitor is not None and known is not None and known.parent == container.monitor_pid:
             first = Process.adopt(container.pid, known.start_time)
-            ends = [asyncio.create_task(one.wait()) for one in (first, monitor) if one is not None]
+            ends = [
+                asyncio.create_task(one.wait(), name=f"wait for process {one.pid}")
+                for one in (first, monitor)
+                if one is not None
+            ]
             try:
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             finally:

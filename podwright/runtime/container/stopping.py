@@ -62,7 +62,7 @@ class Stopper:
             log.warning("a stop failed: id=%s error=%s", container_id[:12], failure)
 
     async def _run(self, container: Container, job: _Job) -> None:
-        ended = asyncio.create_task(self._runner.exited(container.id))
+        ended = asyncio.create_task(self._runner.exited(container.id), name=f"wait for the end of {container.id[:12]}")
         try:
             if job.remaining_s() > 0:
                 self._signal(container, container.stop_signal)
@@ -78,7 +78,7 @@ class Stopper:
     async def _wait_out_grace(ended: asyncio.Task[None], job: _Job) -> None:
         while not ended.done() and (remaining := job.remaining_s()) > 0:
             job.hurried.clear()
-            hurried = asyncio.create_task(job.hurried.wait())
+            hurried = asyncio.create_task(job.hurried.wait(), name="wait for a shorter grace")
             await asyncio.wait({ended, hurried}, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
             hurried.cancel()
 

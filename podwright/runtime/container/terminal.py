@@ -53,7 +53,7 @@ class ConsoleSocket:
 
         Raises DeadlineExceeded when it hangs.
         """
-        ending = asyncio.create_task(runtime.wait())
+        ending = asyncio.create_task(runtime.wait(), name="wait for a runtime")
         ending.add_done_callback(lambda _: self._news.set())
         loop = asyncio.get_running_loop()
         loop.add_reader(self._socket, self._news.set)

@@ -79,7 +79,7 @@ class _Output:
         self._stream_type = stream_type
         self.chunks = 0
         self.waits_for_process = False
-        self.copying = asyncio.create_task(self._copy())
+        self.copying = asyncio.create_task(self._copy(), name=f"copy {stream_type or 'unwanted output'}")
 
     async def _copy(self) -> None:
         """Until the end of the output. Raises Unavailable when the client is gone."""
@@ -104,9 +104,11 @@ async def serve_exec(
         for source, stream_type in ((command.stdout, StreamType.STDOUT), (command.stderr, StreamType.STDERR))
         if source is not None
     ]
-    resizing = asyncio.create_task(sizes.follow(command.resize))  # first: what is typed may ask for it
-    typing = asyncio.create_task(_type_into(command, remote))
-    ending = asyncio.create_task(command.wait())
+    resizing = asyncio.create_task(
+        sizes.follow(command.resize), name="resize exec"
+    )  # first: what is typed may ask for it
+    typing = asyncio.create_task(_type_into(command, remote), name="type into exec")
+    ending = asyncio.create_task(command.wait(), name="wait for exec")
     try:
         await asyncio.wait({ending, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not ending.done():
@@ -147,9 +149,11 @@ async def serve_attach(remote: Remote, gone: Gone, client: AttachedClient, reque
 
     Raises DeadlineExceeded for a client that does not read.
     """
-    copying = asyncio.create_task(_show(remote, client, request))
-    resizing = asyncio.create_task(TerminalSizes(remote).follow(client.resize))
-    typing = asyncio.create_task(_type_into_attached(remote.stdin, client) if request.stdin else _never())
+    copying = asyncio.create_task(_show(remote, client, request), name="show attached output")
+    resizing = asyncio.create_task(TerminalSizes(remote).follow(client.resize), name="resize attached")
+    typing = asyncio.create_task(
+        _type_into_attached(remote.stdin, client) if request.stdin else _never(), name="type into attached"
+    )
     try:
         await asyncio.wait({copying, typing, gone}, return_when=asyncio.FIRST_COMPLETED)
         client.close()  # what is being sent, is sent

@@ -29,6 +29,7 @@ from podwright.streams.remote_command.status import Outcome
 from podwright.streams.websocket.connection import SERVER, WebSocket
 from podwright.streams.websocket.handshake import ChannelProtocol, channel_protocol
 from podwright.streams.wire import TunnelWire
+from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Sessions:
         self._containers = containers
         self._sandboxes = sandboxes
         self._creation_timeout_s = creation_timeout_s
-        self._left: set[asyncio.Task[None]] = set()
+        self._left = Tasks()
 
     async def run(
         self, request: ExecRequest | AttachRequest | PortForwardRequest, plan: Plan, connection: Connection
@@ -95,9 +96,7 @@ class Sessions:
     def _leave(self, command: RunningCommand) -> None:
         """The client is gone; the command may go on."""
         command.hang_up()
-        task = asyncio.create_task(_see_off(command), name="exec without a client")
-        self._left.add(task)
-        task.add_done_callback(self._left.discard)
+        self._left.start(_see_off(command), name="exec without a client")
 
     async def _attach(self, request: AttachRequest, remote: Remote, gone: Gone) -> Outcome | None:
         client = await self._containers.attach(request)
@@ -118,9 +117,7 @@ class Sessions:
 
     async def close(self) -> None:
         """Kill the commands that are left."""
-        for task in self._left:
-            task.cancel()
-        await asyncio.gather(*self._left, return_exceptions=True)
+        await self._left.close()
 
 
 async def _see_off(command: RunningCommand) -> None:

@@ -175,7 +175,8 @@ class CniNetwork:
             )
             if gone or not record.added:
                 continue
-            self._checked, self._check = sandbox_id, asyncio.create_task(self.check(sandbox_id))
+            self._checked = sandbox_id
+            self._check = asyncio.create_task(self.check(sandbox_id), name=f"CNI CHECK {sandbox_id[:12]}")
             try:
                 await asyncio.wait([self._check])
             finally:

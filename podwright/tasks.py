@@ -1,0 +1,70 @@
+"""Background tasks: named, watched and ended in one way.
+
+An owner keeps its tasks in a `Tasks`. A task that fails is logged with its name, so that no failure is silent, and
+`close` ends what still runs before the owner goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+STUCK_S = 5.0  # a task that has not ended so long after its cancellation is named in the log
+
+
+class Tasks:
+    """The tasks of one owner."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    def start(self, work: Coroutine[Any, Any, Result], *, name: str) -> asyncio.Task[Result]:
+        """Run it beside everything else. A failure is logged; the caller need not await the task."""
+        task = self._add(work, name)
+        task.add_done_callback(_log_failure)
+        return task
+
+    def job(self, work: Coroutine[Any, Any, Result], *, name: str) -> asyncio.Task[Result]:
+        """As `start`, for a task whose caller awaits it and gets the failure."""
+        return self._add(work, name)
+
+    def _add(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if self._closed:
+            task.cancel()
+        return task
+
+    def __len__(self) -> int:
+        """How many run."""
+        return len(self._tasks)
+
+    async def settle(self, timeout_s: float) -> None:
+        """Let the tasks end by themselves for so long, then cancel them."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+        await self.close()
+
+    async def close(self) -> None:
+        """Cancel what runs and wait for its end. What is started afterwards is cancelled at once."""
+        self._closed = True
+        current = asyncio.current_task()
+        while tasks := self._tasks - {current}:  # a task may start another one as it ends
+            for task in tasks:
+                task.cancel()
+            _, stuck = await asyncio.wait(tasks, timeout=STUCK_S)
+            for task in stuck:
+                log.warning("a task does not end: name=%s", task.get_name())
+
+
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (failure := task.exception()) is not None:
+        log.error("a task failed: name=%s error=%s", task.get_name(), failure, exc_info=failure)
