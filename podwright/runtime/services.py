@@ -5,7 +5,6 @@ Called by `app`. Nothing of gRPC is here.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from dataclasses import dataclass
 from typing import Any
@@ -23,16 +22,15 @@ from podwright.runtime.container.apparmor import AppArmor
 from podwright.runtime.container.confining import PodConfinement
 from podwright.runtime.container.profiles import Profiles, load_profile
 from podwright.runtime.container.service import ContainerService
-from podwright.runtime.container.spec.builder import HostFacts
 from podwright.runtime.events import EventHub
-from podwright.runtime.handlers import abandoned
 from podwright.runtime.handlers.registry import Handlers, find_handlers
 from podwright.runtime.image import ImageService
 from podwright.runtime.image import tools as image_tools
 from podwright.runtime.image.tools import ImageTools
 from podwright.runtime.network import NetworkService
+from podwright.runtime.oci_spec.builder import HostFacts
 from podwright.runtime.sandbox.building import SandboxSettings
-from podwright.runtime.sandbox.infra import Confine, InfraContainers
+from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.sandbox.userns import UserNamespaces
@@ -61,14 +59,14 @@ class Services:
 
     async def recover(self, database: Database) -> None:
         """Compare what is on record with what there is, each room after those below it, and mend the difference."""
-        await asyncio.to_thread(abandoned.end_calls, self.handlers.state)
+        await self.handlers.end_abandoned()
         await self.network.start()
         await self.images.reconcile()
         boots = Boots(database)
         await self.sandboxes.reconcile(rebooted=boots.is_new)
         await self.containers.reconcile(rebooted=boots.is_new)
-        self.checkpoints.reconcile()
-        self.restores.reconcile()
+        await self.checkpoints.end_abandoned()
+        self.restores.end_abandoned()
         boots.recovered()
         self.streaming.start()
 
@@ -91,8 +89,8 @@ class Services:
 
 async def make(config: configuration.Config, database: Database, runner: ProcessRunner) -> Services:
     """Look at the host, load the records, start nothing. Raises FailedPrecondition for what the host lacks."""
-    handlers = await find_handlers(config, runner)
     cgroups = cgroup.detect()
+    handlers = await find_handlers(config, runner, cgroups)
     facts = host.host_facts(cgroups)
     profiles = Profiles(
         seccomp=_default_profile(config.containers.seccomp_profile),
@@ -105,7 +103,13 @@ async def make(config: configuration.Config, database: Database, runner: Process
         _sandbox_settings(config, cgroups, facts, runner),
         handlers,
         network,
-        _infra_containers(config, handlers, cgroups, facts, PodConfinement(facts, profiles)),
+        FirstProcesses(
+            handlers=handlers,
+            oom_score_adj=max(-998, facts.oom_score_adj),
+            systemd=config.containers.cgroup_driver == "systemd",
+            confine=PodConfinement(facts, profiles),
+            selinux=facts.selinux,
+        ),
     )
     containers = ContainerService(
         database,
@@ -142,21 +146,6 @@ def _sandbox_settings(
         containers=config.containers,
         parents=Parents(config.containers, cgroups, runner),
         users=UserNamespaces(runner, root=config.root, state=config.state),
-        selinux=facts.selinux,
-    )
-
-
-def _infra_containers(
-    config: configuration.Config, handlers: Handlers, cgroups: CgroupHost, facts: HostFacts, confine: Confine
-) -> InfraContainers:
-    return InfraContainers(
-        handlers,
-        cgroups,
-        root=f"{config.state}/pause",
-        machine=facts.machine,
-        oom_score_adj=max(-998, facts.oom_score_adj),
-        systemd=config.containers.cgroup_driver == "systemd",
-        confine=confine,
         selinux=facts.selinux,
     )
 

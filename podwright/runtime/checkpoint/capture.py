@@ -17,8 +17,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Self, TypeVar
 
-from podwright.errors import FailedPrecondition, NotFound, Unknown
-from podwright.linux import freezer
+from podwright.errors import FailedPrecondition, NotFound, RuntimeFailed
 from podwright.linux.files import write_new
 from podwright.runtime.checkpoint import archive, documents
 from podwright.runtime.container.service import ContainerService
@@ -60,7 +59,7 @@ class Capture:
 
         Who paused it before finds it paused after.
         """
-        if freezer.is_frozen(self._env.cgroups, self.container.cgroup):
+        if await self._containers.task(self.container).is_paused():
             yield
             return
         write_new(f"{self._folder}/{FROZEN}", b"", mode=0o600)
@@ -73,15 +72,15 @@ class Capture:
             os.unlink(f"{self._folder}/{FROZEN}")
 
     async def dump(self, path: str) -> None:
-        """Its processes and what they wrote. `path` is where the runtime finds CRIU. Raises Unknown and OSError."""
-        handler = self._env.handler_of(self.container)
+        """Its processes and what they wrote. `path` is where CRIU is found. Raises RuntimeFailed and OSError."""
+        task = self._containers.task(self.container)
         reports = f"{self._folder}/{REPORTS}"
         try:
-            await handler.checkpoint(self.container.id, images=f"{self._folder}/{IMAGES}", work=reports, path=path)
-        except Unknown as failure:
+            await task.checkpoint(images=f"{self._folder}/{IMAGES}", work=reports, path=path)
+        except RuntimeFailed as failure:
             told = failure.message.partition(LOG_FILE)[0]
             cause = dump_error(f"{reports}/{DUMP_LOG}")
-            raise Unknown(f"{told}: {cause}" if cause else told) from failure
+            raise RuntimeFailed(f"{told}: {cause}" if cause else told) from failure
         layer, upper = f"{self._folder}/{LAYER}", self._env.paths(self.container.id).upper
         await in_thread(lambda go_on: archive.write_diff(layer, upper, go_on))
 
@@ -107,11 +106,11 @@ class Capture:
             raise
 
     @staticmethod
-    def abandon(containers: ContainerService, container_id: ContainerId, folder: str) -> None:
+    async def abandon(containers: ContainerService, container_id: ContainerId, folder: str) -> None:
         """End what a killed daemon left."""
         if os.path.exists(f"{folder}/{FROZEN}"):
-            with contextlib.suppress(NotFound):
-                freezer.thaw(containers.env.cgroups, containers.get(container_id).cgroup)
+            with contextlib.suppress(NotFound, FailedPrecondition):  # it has ended
+                await containers.task(containers.get(container_id)).resume()
         shutil.rmtree(folder, ignore_errors=True)
 
 

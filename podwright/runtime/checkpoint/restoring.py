@@ -115,6 +115,6 @@ class RestoreService:
                 await unpacking.unpack(self._runner, upper, blob.fileno(), marks, size_bytes, self._limits)
         return upper
 
-    def reconcile(self) -> None:
+    def end_abandoned(self) -> None:
         """At start: delete what a killed daemon was at; what it had created is found by its records."""
         shutil.rmtree(self._work, ignore_errors=True)

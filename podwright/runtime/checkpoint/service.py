@@ -51,7 +51,7 @@ class CheckpointService:
         """Write the archive `location`, over an older one. `timeout_s` 0: no limit of the caller's.
 
         Raises NotFound, InvalidArgument, FailedPrecondition when it does not run, Unimplemented where the host or the
-        OCI runtime cannot, DeadlineExceeded, and Unknown with the runtime's words.
+        OCI runtime cannot, DeadlineExceeded, and RuntimeFailed with the runtime's message.
         """
         if timeout_s < 0:
             raise InvalidArgument("timeout is negative")
@@ -125,11 +125,11 @@ class CheckpointService:
             for capture in captures:
                 await capture.archive(targets[capture.container.id])
 
-    def reconcile(self) -> None:
+    async def end_abandoned(self) -> None:
         """At start, after the containers: end what a killed daemon was at."""
         with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(self._work):
-                Capture.abandon(self._containers, ContainerId(name), f"{self._work}/{name}")
+                await Capture.abandon(self._containers, ContainerId(name), f"{self._work}/{name}")
 
 
 @contextlib.asynccontextmanager

@@ -10,9 +10,9 @@ import logging
 
 from podwright.errors import FailedPrecondition
 from podwright.process import Command, ProcessRunner
-from podwright.runtime.container.spec import apparmor
 from podwright.runtime.model.container import ContainerSecurity
 from podwright.runtime.model.sandbox import SandboxSecurity
+from podwright.runtime.oci_spec import apparmor
 
 log = logging.getLogger(__name__)
 

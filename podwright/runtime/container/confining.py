@@ -10,10 +10,10 @@ import asyncio
 from typing import Any
 
 from podwright.runtime.container.profiles import Profiles, localhost_profile
-from podwright.runtime.container.spec.builder import HostFacts, seccomp_section
-from podwright.runtime.container.spec.seccomp import ARCHITECTURES
 from podwright.runtime.model.sandbox import Sandbox
-from podwright.runtime.sandbox.infra import Confinement
+from podwright.runtime.oci_spec.builder import HostFacts, seccomp_section
+from podwright.runtime.oci_spec.sandbox import Confinement
+from podwright.runtime.oci_spec.seccomp import ARCHITECTURES
 
 
 class PodConfinement:

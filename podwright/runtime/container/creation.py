@@ -11,32 +11,32 @@ import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
-from podwright.runtime.cdi import names as cdi_names
 from podwright.runtime.container import (
     devices,
     image_directories,
     labels,
-    logs,
     place,
     sources,
     staging,
     targets,
     volumes,
 )
+from podwright.runtime.container.editing import Spec
 from podwright.runtime.container.environment import ContainerEnvironment
+from podwright.runtime.container.paths import log_file
 from podwright.runtime.container.profiles import localhost_profile
-from podwright.runtime.container.spec import builder, signals
-from podwright.runtime.container.spec.builder import SpecInputs
-from podwright.runtime.container.spec.mounts import SandboxFiles
-from podwright.runtime.container.spec.user import resolve
-from podwright.runtime.handlers.cgroups import cgroup_directory, cgroups_path
 from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState, User
 from podwright.runtime.model.ids import ContainerId, new_id
 from podwright.runtime.model.image import Image
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
+from podwright.runtime.oci_spec import builder, signals
+from podwright.runtime.oci_spec.builder import SpecInputs
+from podwright.runtime.oci_spec.cgroups import cgroup_directory, cgroups_path
+from podwright.runtime.oci_spec.mounts import SandboxFiles
+from podwright.runtime.oci_spec.sandbox import OCI_TYPES
+from podwright.runtime.oci_spec.user import resolve
 from podwright.runtime.sandbox import files
-from podwright.runtime.sandbox.infra import OCI_TYPES
 from podwright.runtime.sandbox.place import root_on_host
 from podwright.timeline import Step
 
@@ -56,9 +56,11 @@ async def create(
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="make a new sandbox")
     _check_handlers(env, config)
     image = env.images.runnable(config.image.image)
-    resources = env.limits(env.handlers.get(sandbox.handler), config.resources)
+    handler = env.handlers.get(sandbox.handler)
+    resources = env.limits(handler, config.resources)
     container_id = ContainerId(new_id())
     record = _record(env, container_id, sandbox, config, image, resources)
+    handler.check(env.bundle(record))
     container = env.store.put(msgspec.structs.replace(record, is_restored=kept is not None))
     paths = env.paths(container_id)
     try:
@@ -66,7 +68,10 @@ async def create(
         target_pid = await targets.pid_of(env, sandbox, config)
         profile = await env.apparmor.profile(config.security)
         joined = Joined(target_pid=target_pid, apparmor_profile=profile, kept=kept)
-        user = await asyncio.to_thread(_make, env, container, sandbox, image, held, joined)
+        user, spec = await asyncio.to_thread(_make, env, container, sandbox, image, held, joined)
+        for edit in (*env.edits, handler.edit):
+            await edit(spec, container)
+        write_new(paths.spec, msgspec.json.encode(spec), mode=0o600)  # it holds the environment
         env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=user))
     except BaseException:
         await asyncio.shield(asyncio.to_thread(place.unmake, paths))
@@ -114,7 +119,7 @@ def _record(
         image_name=image.repo_tags[0] if image.repo_tags else config.image.user_specified_image or config.image.image,
         image_ref=image.repo_digests[0] if image.repo_digests else image.id,
         volume_images=volumes.find(env.images, config),
-        log_path=logs.path_of(sandbox.config.log_directory, config.log_path),
+        log_path=log_file(sandbox.config.log_directory, config.log_path),
         user=User(uid=0, gid=0),
         stop_signal=_stop_signal(config, image),
         cgroup=cgroup_directory(sandbox.cgroup_parent, container_id, systemd=env.systemd),
@@ -141,7 +146,7 @@ def _make(
     image: Image,
     held: volumes.Held,
     joined: Joined,
-) -> User:
+) -> tuple[User, Spec]:
     """The blocking part: root filesystem, user, spec. Runs in a thread."""
     paths = env.paths(container.id)
     own = labels.of_container(env.host.selinux, sandbox, container.config)
@@ -158,11 +163,7 @@ def _make(
     passwd, group = place.read_users(paths.rootfs)
     user = resolve(container.config.security, image.config.user, passwd, group)
     inputs = _inputs(env, mounted, sandbox, image, user, joined)
-    named = cdi_names.requested(container.config.cdi_devices, container.config.annotations)
-    spec = env.cdi.inject(builder.build(inputs), named)
-    env.handlers.get(sandbox.handler).prepare(spec)
-    write_new(paths.spec, msgspec.json.encode(spec), mode=0o600)  # it holds the environment
-    return user
+    return user, builder.build(inputs)
 
 
 def _inputs(

@@ -14,17 +14,16 @@ from podwright.linux.cgroup import CgroupHost
 from podwright.process import Completed
 from podwright.runtime import config as configuration
 from podwright.runtime.cdi import Cdi
-from podwright.runtime.container import creation, exec_stream, executing, exit_directories, logs, recovery, validate
-from podwright.runtime.container.attaching import AttachedClient, Attachments
+from podwright.runtime.container import creation, execution, recovery, validate
+from podwright.runtime.container.editing import CdiEdit
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.exec_stream import RunningCommand
 from podwright.runtime.container.freezing import Freezer
 from podwright.runtime.container.place import Kept
 from podwright.runtime.container.profiles import Profiles
 from podwright.runtime.container.running import Runner
-from podwright.runtime.container.spec.builder import HostFacts
 from podwright.runtime.container.stopping import Stopper
 from podwright.runtime.container.updating import Updater
+from podwright.runtime.handlers.protocol import Attached, Exec, Task
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.image import ImageService
 from podwright.runtime.keyed_locks import KeyedLocks
@@ -32,6 +31,8 @@ from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState
 from podwright.runtime.model.ids import ContainerId, SandboxId
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest
+from podwright.runtime.model.usage import Usage
+from podwright.runtime.oci_spec.builder import HostFacts
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database, Store
@@ -57,6 +58,7 @@ class ContainerService:
         self.store: Store[Container] = Store(
             database,
             Container,
+            table="containers",
             label="container",
             id_of=lambda record: record.id,
             name_of=lambda record: _key(record.sandbox_id, record.config),
@@ -74,12 +76,10 @@ class ContainerService:
             sandboxes=sandboxes,
             images=images,
             handlers=handlers,
-            cdi=Cdi(config.containers.cdi_spec_dirs),
-            criu_directory=config.checkpoint.criu_dir,
+            edits=(CdiEdit(Cdi(config.containers.cdi_spec_dirs)),),
         )
         self._sandboxes = sandboxes
         self._runner = Runner(self._env)
-        self._attachments = Attachments(self._env)
         self._stopper = Stopper(self._env, self._runner)
         self._freezer = Freezer(self._env, self._stopper)
         self._updater = Updater(self._env)
@@ -158,12 +158,12 @@ class ContainerService:
     async def _remove(self, container_id: ContainerId) -> None:
         await self._stopper.stop(self.store.get(container_id), 0)
         container = self.store.get(container_id)
-        await self._runner.clear_ended(container)
+        await self._runner.delete(container)
         await recovery.forget(self._env, container)
 
     async def exec_sync(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Completed:
-        """Run a command in it; see `executing`. Raises NotFound besides."""
-        return await executing.exec_sync(self._env, self.get(container_id), command, timeout_s)
+        """Run a command in it; see `execution`. Raises NotFound besides."""
+        return await execution.exec_sync(self._env, self.get(container_id), command, timeout_s)
 
     async def update(self, container_id: str, change: Resources) -> None:
         """Change its limits; see `updating`. A start under way is waited for. Raises NotFound besides."""
@@ -179,25 +179,42 @@ class ContainerService:
         """Thaw it. Raises NotFound and FailedPrecondition."""
         await self._freezer.unpause(self.get(container_id))
 
-    def check_exec(self, container: Container, command: tuple[str, ...]) -> None:
+    async def check_exec(self, container: Container, command: tuple[str, ...]) -> None:
         """Whether `exec` could start it now. Raises InvalidArgument and FailedPrecondition."""
-        executing.check(self._env, container, command)
+        await execution.check(self._env, container, command)
 
-    async def exec(self, request: ExecRequest, size: TerminalSize | None = None) -> RunningCommand:
-        """Start a command in it whose stdio the caller holds; see `exec_stream`. Raises NotFound besides."""
-        return await exec_stream.start(self._env, self.get(request.container_id), request, size)
+    async def exec(self, request: ExecRequest, size: TerminalSize | None = None) -> Exec:
+        """Start a command in it whose stdio the caller holds; see `execution`. Raises NotFound besides."""
+        return await execution.start(self._env, self.get(request.container_id), request, size)
 
-    async def attach(self, request: AttachRequest) -> AttachedClient:
-        """Join its first process' stdio; see `attaching`. Raises NotFound besides."""
-        return await self._attachments.attach(self.get(request.container_id))
+    def task(self, container: Container) -> Task:
+        """The task of one that runs. Raises FailedPrecondition when it does not."""
+        return self._env.task(container)
+
+    def usage_cgroup(self, container: Container) -> str | None:
+        """The cgroup whose counters are the container's usage; None when there is none, as in a virtual machine."""
+        task = self._env.tasks.get(container.id)
+        return None if task is None else task.cgroup
+
+    async def told_usages(self, wanted: Iterable[Container]) -> dict[ContainerId, Usage]:
+        """What the handlers say of containers whose usage is in no cgroup of this host."""
+        usages = {}
+        for container in wanted:
+            task = self._env.tasks.get(container.id)
+            if task is not None and task.cgroup is None and (usage := await task.stats()) is not None:
+                usages[container.id] = usage
+        return usages
+
+    async def attach(self, request: AttachRequest) -> Attached:
+        """Join its first process' stdio; see Task.attach. Raises NotFound besides."""
+        return await self._env.task(self.get(request.container_id)).attach()
 
     async def reopen_log(self, container_id: str) -> None:
         """Have its log opened anew. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
         container = self.get(container_id)
-        if container.state is not ContainerState.RUNNING:
-            raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
+        task = self._env.task(container)
         async with self._reopens[container.id]:
-            await logs.reopen(self._env.paths(container.id).bundle, container)
+            await task.reopen_log()
 
     def get(self, container_id: str) -> Container:
         """A container that exists for clients. Raises NotFound and InvalidArgument."""
@@ -245,8 +262,7 @@ class ContainerService:
 
     async def reconcile(self, *, rebooted: bool = False) -> None:
         """At start, after the sandboxes: see `recovery`. Raises OSError."""
-        exit_directories.open_place(self._env.state)
-        self._resumed = await recovery.reconcile(self._env, self._runner, rebooted=rebooted)
+        self._resumed = await recovery.recover(self._env, self._runner, rebooted=rebooted)
 
     async def close(self, timeout_s: float) -> None:
         """Let jobs under way end, or undo them; containers go on running."""
@@ -254,9 +270,7 @@ class ContainerService:
             await flight.settle(timeout_s)
         await self._updater.settle(timeout_s)
         await self._freezer.settle(timeout_s)
-        await self._attachments.close()
-        self._runner.close()
-        exit_directories.close_place(self._env.state)
+        await self._runner.close()
 
 
 def _starts_once(container: Container, *, removing: bool) -> FailedPrecondition:
@@ -266,7 +280,7 @@ def _starts_once(container: Container, *, removing: bool) -> FailedPrecondition:
         return FailedPrecondition(f"{label} cannot be started: it is being removed")
     if container.state is ContainerState.RUNNING:
         return FailedPrecondition(
-            f"{label} was started already, and runs as PID {container.pid}",
+            f"{label} was started already, and runs{f' as PID {container.pid}' if container.pid else ''}",
             hint="after a lost answer there is nothing left to do: its status tells the rest",
         )
     return FailedPrecondition(

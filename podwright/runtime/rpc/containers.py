@@ -90,7 +90,7 @@ class ContainerRpcs:
             "pid": container.pid,
             "sandboxID": container.sandbox_id,
             "cgroup": container.cgroup,
-            "monitorPid": container.monitor_pid,
+            "task": container.task,
             "runtimeSpec": json.loads(self._containers.spec(container)),
         }
         return {"info": json.dumps(document)}

@@ -57,13 +57,13 @@ class RuntimeRpcs:
             looks = self._timeline.looks(SLOW_S)
             response.info["underWay"] = json.dumps([dataclasses.asdict(look) for look in looks])
             return response
-        state = (network, users, dict(self._handlers.features))
+        state = (network, users, tuple(handler.capabilities for handler in self._handlers.all()))
         if self._told is None or self._told[0] != state:
             self._told = (state, self._status(network, user_namespaces=users).SerializeToString())
         return self._told[1]
 
     def _status(self, network: Readiness, *, user_namespaces: bool) -> api.StatusResponse:
-        has_runtime = bool(self._handlers.names())
+        has_runtime = bool(self._handlers.all())
         conditions = [
             api.RuntimeCondition(
                 type="RuntimeReady",
@@ -87,18 +87,18 @@ class RuntimeRpcs:
 
     def _runtime_handlers(self, *, user_namespaces: bool) -> list[api.RuntimeHandler]:
         """One per handler, and one without a name that stands for the default."""
-        names = self._handlers.names()
-        if self._handlers.default:
-            names = ["", *names]
-        messages = []
-        for name in names:
-            features = self._handlers.features[name or self._handlers.default]
-            supported = api.RuntimeHandlerFeatures(
-                recursive_read_only_mounts=detached.is_supported(),
-                user_namespaces=user_namespaces and features.user_namespaces,
+        configured = {handler.name: handler for handler in self._handlers.all()}
+        named = {"": self._handlers.get(""), **configured} if configured else {}
+        return [
+            api.RuntimeHandler(
+                name=name,
+                features=api.RuntimeHandlerFeatures(
+                    recursive_read_only_mounts=detached.is_supported(),
+                    user_namespaces=user_namespaces and handler.capabilities.user_namespaces,
+                ),
             )
-            messages.append(api.RuntimeHandler(name=name, features=supported))
-        return messages
+            for name, handler in named.items()
+        ]
 
     async def RuntimeConfig(self, _request: api.RuntimeConfigRequest, _: Any) -> api.RuntimeConfigResponse:
         systemd = self._config.containers.cgroup_driver == "systemd"

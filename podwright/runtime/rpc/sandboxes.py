@@ -76,7 +76,7 @@ class SandboxRpcs:
         """What verbose shows: one JSON document under the key that the field's tools read."""
         pins = self._sandboxes.builder.pins(sandbox)
         document = {
-            "pid": sandbox.infra_pid,
+            "pid": sandbox.pid,
             "handler": sandbox.handler,
             "netns": sandbox.netns,
             "namespaces": pins,

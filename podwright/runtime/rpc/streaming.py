@@ -25,7 +25,7 @@ class StreamingRpcs:
             stdout=request.stdout,
             stderr=request.stderr,
         )
-        return api.ExecResponse(url=self._streaming.exec_url(wanted))
+        return api.ExecResponse(url=await self._streaming.exec_url(wanted))
 
     async def Attach(self, request: api.AttachRequest, _: Any) -> api.AttachResponse:
         wanted = AttachRequest(

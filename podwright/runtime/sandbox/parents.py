@@ -13,8 +13,8 @@ from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Command, ProcessRunner
 from podwright.runtime import config as configuration
-from podwright.runtime.handlers.cgroups import pod_parent, slice_name
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig
+from podwright.runtime.oci_spec.cgroups import pod_parent, slice_name
 
 log = logging.getLogger(__name__)
 

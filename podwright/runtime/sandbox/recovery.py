@@ -34,10 +34,11 @@ async def _mend(builder: Builder, sandbox: Sandbox, *, rebooted: bool) -> None:
         if rebooted or not place.is_intact(sandbox.config, builder.paths(sandbox.id)):
             log.warning("sandbox lost its namespaces: id=%s", sandbox.id[:12])
             builder.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
-        elif sandbox.infra_pid:
-            builder.watch_infra(sandbox)
+        elif sandbox.process:
+            builder.watch(sandbox)
         else:
-            await builder.infra.delete(sandbox)  # the daemon may have been killed while it was being started
+            # The daemon may have been killed while it was being started.
+            await builder.first_processes.stop(sandbox, builder.paths(sandbox.id))
 
 
 async def _remove_orphans(builder: Builder) -> None:

@@ -13,7 +13,6 @@ import logging
 import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument
-from podwright.linux import proc
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.sandbox import place
@@ -52,5 +51,5 @@ async def revive(builder: Builder, occupants: Occupants, sandbox_id: SandboxId) 
 
 def is_whole(builder: Builder, sandbox: Sandbox) -> bool:
     """Whether everything that a READY sandbox consists of is there."""
-    alive = not sandbox.infra_pid or proc.start_time(sandbox.infra_pid) == sandbox.infra_start_time
+    alive = not sandbox.process or builder.handlers.of_record(sandbox.handler).has_sandbox(sandbox.process)
     return alive and place.is_intact(sandbox.config, builder.paths(sandbox.id))

@@ -13,7 +13,7 @@ import msgspec
 
 from podwright.errors import AlreadyExists, FailedPrecondition, NotFound
 from podwright.linux.selinux import free_level
-from podwright.runtime.handlers.oci import OciHandler
+from podwright.runtime.handlers.protocol import Handler
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.ids import SandboxId, new_id
@@ -21,7 +21,7 @@ from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName,
 from podwright.runtime.network import NetworkService
 from podwright.runtime.sandbox import recovery, reviving, validate
 from podwright.runtime.sandbox.building import Builder, SandboxSettings
-from podwright.runtime.sandbox.infra import InfraContainers
+from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.occupants import Occupants
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database, Store
@@ -38,13 +38,18 @@ class SandboxService:
         settings: SandboxSettings,
         handlers: Handlers,
         network: NetworkService,
-        infra: InfraContainers,
+        first_processes: FirstProcesses,
     ) -> None:
         """Loads the records; `reconcile` must run before anything else is asked."""
         self.store: Store[Sandbox] = Store(
-            database, Sandbox, label="sandbox", id_of=lambda record: record.id, name_of=lambda r: _key(r.config.name)
+            database,
+            Sandbox,
+            table="sandboxes",
+            label="sandbox",
+            id_of=lambda record: record.id,
+            name_of=lambda r: _key(r.config.name),
         )
-        self.builder = Builder(self.store, settings, handlers, network, infra)
+        self.builder = Builder(self.store, settings, handlers, network, first_processes)
         self._settings = settings
         self._handlers = handlers
         self._runs: SingleFlight[tuple[str | int, ...], SandboxId] = SingleFlight("run sandbox")
@@ -144,7 +149,7 @@ class SandboxService:
         """The sandbox of that name and attempt, also one that clients may not know of yet."""
         return self.store.named(_key(name))
 
-    def handler(self, requested: str) -> OciHandler:
+    def handler(self, requested: str) -> Handler:
         """The handler that a request names; the default one for "". Raises InvalidArgument."""
         return self._handlers.get(requested)
 

@@ -21,8 +21,7 @@ from io import FileIO
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.linux import detached, mount, namespaces
 from podwright.process import Command, Process, ProcessRunner, read_line
-from podwright.runtime.handlers.probing import Features
-from podwright.runtime.handlers.registry import Handlers
+from podwright.runtime.handlers.protocol import Handler
 from podwright.runtime.model.base import IdMapping, UserNamespace
 from podwright.runtime.model.sandbox import SandboxConfig
 from podwright.runtime.sandbox import place, sysctls
@@ -76,10 +75,10 @@ class UserNamespaces:
         finally:
             os.close(fd)
 
-    async def check(self, handler: str, handlers: Handlers) -> None:
+    async def check(self, handler: Handler) -> None:
         """Raises FailedPrecondition that says why pods of that handler cannot have user namespaces on this host."""
-        if not handlers.features.get(handler, Features()).user_namespaces:
-            raise FailedPrecondition(f"the OCI runtime of handler {handler!r} does not support user namespaces")
+        if not handler.capabilities.user_namespaces:
+            raise FailedPrecondition(f"the OCI runtime of handler {handler.name!r} does not support user namespaces")
         if reason := await self.lacking():
             raise FailedPrecondition(f"user namespaces are not supported on this host: {reason}")
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 
 from podwright.errors import DeadlineExceeded, PodwrightError, ResourceExhausted, Unavailable
 from podwright.linux import openat2
+from podwright.runtime.model.usage import LayerUsage
 from podwright.runtime.network.threads import in_fresh_thread
-from podwright.runtime.stats.model import LayerUsage
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)

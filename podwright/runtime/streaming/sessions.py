@@ -11,8 +11,8 @@ import logging
 import socket
 
 from podwright.errors import PodwrightError, Unavailable
-from podwright.runtime.container.exec_stream import RunningCommand
 from podwright.runtime.container.service import ContainerService
+from podwright.runtime.handlers.protocol import Exec
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest
 from podwright.runtime.sandbox import port_forward
 from podwright.runtime.sandbox.service import SandboxService
@@ -93,7 +93,7 @@ class Sessions:
             await command.end()
         return outcome
 
-    def _leave(self, command: RunningCommand) -> None:
+    def _leave(self, command: Exec) -> None:
         """The client is gone; the command may go on."""
         command.hang_up()
         self._left.start(_see_off(command), name="exec without a client")
@@ -120,7 +120,7 @@ class Sessions:
         await self._left.close()
 
 
-async def _see_off(command: RunningCommand) -> None:
+async def _see_off(command: Exec) -> None:
     try:
         with contextlib.suppress(PodwrightError):  # it never started
             await command.wait()

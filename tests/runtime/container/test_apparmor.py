@@ -10,9 +10,9 @@ import pytest
 from podwright.errors import FailedPrecondition
 from podwright.process import PosixProcessRunner
 from podwright.runtime.container.apparmor import AppArmor
-from podwright.runtime.container.spec import apparmor
 from podwright.runtime.model.base import ProfileType, SecurityProfile
 from podwright.runtime.model.container import ContainerSecurity
+from podwright.runtime.oci_spec import apparmor
 
 DEFAULT = SecurityProfile(kind=ProfileType.RUNTIME_DEFAULT)
 UNCONFINED = SecurityProfile(kind=ProfileType.UNCONFINED)

@@ -13,12 +13,12 @@ from podwright.process import PosixProcessRunner
 from podwright.runtime.container.apparmor import AppArmor
 from podwright.runtime.container.confining import PodConfinement, for_one_architecture
 from podwright.runtime.container.profiles import Profiles
-from podwright.runtime.container.spec.builder import HostFacts
-from podwright.runtime.container.spec.resources import CgroupAbilities
 from podwright.runtime.model.base import ProfileType, SecurityProfile
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxSecurity, SandboxState
-from podwright.runtime.sandbox.infra import Confinement
+from podwright.runtime.oci_spec.builder import HostFacts
+from podwright.runtime.oci_spec.resources import CgroupAbilities
+from podwright.runtime.oci_spec.sandbox import Confinement
 
 DEFAULT = {
     "defaultAction": "SCMP_ACT_ERRNO",
