@@ -102,8 +102,8 @@ def _families(config: configuration.Config, made: services.Services, timeline: T
     """All RPCs: the server finds them by their names."""
     lock = made.lock
     return (
-        RuntimeRpcs(config, made.handlers, made.network, made.sandboxes.builder.users, timeline),
-        SandboxRpcs(made.sandboxes, made.containers, lock.warm),
+        RuntimeRpcs(config, made.handlers, made.network, made.sandboxes.users, timeline),
+        SandboxRpcs(made.sandboxes, made.pods, made.containers, lock.warm),
         ContainerRpcs(made.containers, start_comes_up=lock.warm, exec_comes_up=lock.warm_for_exec),
         StreamingRpcs(made.streaming),
         ResourceRpcs(made.containers, made.sandboxes),

@@ -18,10 +18,8 @@ from podwright.runtime import host
 from podwright.runtime.checkpoint.criu import Criu
 from podwright.runtime.checkpoint.restoring import RestoreService
 from podwright.runtime.checkpoint.service import CheckpointService
-from podwright.runtime.container.apparmor import AppArmor
-from podwright.runtime.container.confining import PodConfinement
-from podwright.runtime.container.profiles import Profiles, load_profile
 from podwright.runtime.container.service import ContainerService
+from podwright.runtime.container.service import open_store as open_containers
 from podwright.runtime.events import EventHub
 from podwright.runtime.handlers.registry import Handlers, find_handlers
 from podwright.runtime.image import ImageService
@@ -29,11 +27,16 @@ from podwright.runtime.image import tools as image_tools
 from podwright.runtime.image.tools import ImageTools
 from podwright.runtime.network import NetworkService
 from podwright.runtime.oci_spec.builder import HostFacts
+from podwright.runtime.pods import PodService
 from podwright.runtime.sandbox.building import SandboxSettings
 from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.service import SandboxService
+from podwright.runtime.sandbox.service import open_store as open_sandboxes
 from podwright.runtime.sandbox.userns import UserNamespaces
+from podwright.runtime.security.apparmor import AppArmor
+from podwright.runtime.security.confining import PodConfinement
+from podwright.runtime.security.profiles import Profiles, load_profile
 from podwright.runtime.state import Boots, Database
 from podwright.runtime.stats.service import StatsService
 from podwright.runtime.streaming.service import StreamingService
@@ -51,6 +54,7 @@ class Services:
     image_tools: ImageTools
     sandboxes: SandboxService
     containers: ContainerService
+    pods: PodService
     events: EventHub
     stats: StatsService
     streaming: StreamingService
@@ -58,13 +62,12 @@ class Services:
     restores: RestoreService
 
     async def recover(self, database: Database) -> None:
-        """Compare what is on record with what there is, each room after those below it, and mend the difference."""
+        """Compare what is on record with what there is, each room after those below it, and correct the records."""
         await self.handlers.end_abandoned()
         await self.network.start()
         await self.images.reconcile()
         boots = Boots(database)
-        await self.sandboxes.reconcile(rebooted=boots.is_new)
-        await self.containers.reconcile(rebooted=boots.is_new)
+        await self.pods.recover(rebooted=boots.is_new)
         await self.checkpoints.end_abandoned()
         self.restores.end_abandoned()
         boots.recovered()
@@ -82,8 +85,7 @@ class Services:
             stack.push_async_callback(self.images.close)
             stack.push_async_callback(self.stats.close)
             stack.push_async_callback(self.network.close)
-            stack.push_async_callback(self.sandboxes.close, grace_s)
-            stack.push_async_callback(self.containers.close, grace_s)
+            stack.push_async_callback(self.pods.close, grace_s)
             stack.push_async_callback(self.streaming.close)
 
 
@@ -98,8 +100,9 @@ async def make(config: configuration.Config, database: Database, runner: Process
     )
     network = NetworkService(config.network, database, runner)
     images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner)
+    sandbox_store, container_store = open_sandboxes(database), open_containers(database)
     sandboxes = SandboxService(
-        database,
+        sandbox_store,
         _sandbox_settings(config, cgroups, facts, runner),
         handlers,
         network,
@@ -107,12 +110,12 @@ async def make(config: configuration.Config, database: Database, runner: Process
             handlers=handlers,
             oom_score_adj=max(-998, facts.oom_score_adj),
             systemd=config.containers.cgroup_driver == "systemd",
-            confine=PodConfinement(facts, profiles),
+            confinement=PodConfinement(facts, profiles),
             selinux=facts.selinux,
         ),
     )
     containers = ContainerService(
-        database,
+        container_store,
         config,
         host=facts,
         cgroups=cgroups,
@@ -121,6 +124,7 @@ async def make(config: configuration.Config, database: Database, runner: Process
         images=images,
         handlers=handlers,
     )
+    pods = PodService(sandboxes, containers)
     criu = Criu(config.checkpoint.criu_dir, runner)
     return Services(
         lock=WarmCgroupLock(host.own_procs_file(cgroups)),
@@ -130,11 +134,12 @@ async def make(config: configuration.Config, database: Database, runner: Process
         image_tools=image_tools.make(images, config, runner),
         sandboxes=sandboxes,
         containers=containers,
-        events=EventHub(sandboxes.store, containers.store),
+        pods=pods,
+        events=EventHub(sandbox_store, container_store),
         stats=StatsService(config, cgroups, containers=containers, sandboxes=sandboxes, images=images),
         streaming=StreamingService(config.streaming, server_context(config.streaming), containers, sandboxes),
         checkpoints=CheckpointService(config, containers, sandboxes, criu),
-        restores=RestoreService(config, containers, sandboxes, criu, runner),
+        restores=RestoreService(config, containers, sandboxes, pods, images, criu, runner),
     )
 
 

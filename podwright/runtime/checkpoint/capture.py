@@ -41,7 +41,6 @@ class Capture:
     def __init__(self, containers: ContainerService, container: Container, folder: str) -> None:
         self.container = container
         self._containers = containers
-        self._env = containers.env
         self._folder = folder
 
     async def __aenter__(self) -> Self:
@@ -81,12 +80,12 @@ class Capture:
             told = failure.message.partition(LOG_FILE)[0]
             cause = dump_error(f"{reports}/{DUMP_LOG}")
             raise RuntimeFailed(f"{told}: {cause}" if cause else told) from failure
-        layer, upper = f"{self._folder}/{LAYER}", self._env.paths(self.container.id).upper
+        layer, upper = f"{self._folder}/{LAYER}", self._containers.written_files(self.container)
         await in_thread(lambda go_on: archive.write_diff(layer, upper, go_on))
 
     async def archive(self, location: str) -> None:
         """Put everything together, whole or not at all. Raises OSError."""
-        handler = self._env.handler_of(self.container).name
+        handler = self._containers.handler_of(self.container).name
         spec = self._containers.spec(self.container)
         named = documents.of_container(self.container, spec, handler=handler, now=time.time_ns())
         reports = f"{self._folder}/{REPORTS}"

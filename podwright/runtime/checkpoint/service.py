@@ -42,7 +42,6 @@ class CheckpointService:
         self._work = f"{config.root}/checkpoints"
         self._ours = (config.root, config.state)
         self._containers = containers
-        self._env = containers.env
         self._sandboxes = sandboxes
         self._criu = criu
         self._turns: KeyedLocks[ContainerId] = KeyedLocks()
@@ -107,7 +106,7 @@ class CheckpointService:
             if container.state is not ContainerState.RUNNING:
                 raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
             request.check_users(f"container {container.id[:12]}", container.config.security.namespaces.own_user)
-            await self._criu.require(self._env.handler_of(container))
+            await self._criu.require(self._containers.handler_of(container))
 
     async def _write(self, containers: Sequence[Container], targets: Mapping[ContainerId, str]) -> None:
         async with contextlib.AsyncExitStack() as stack:

@@ -14,7 +14,6 @@ from podwright.linux.files import write_new
 from podwright.runtime.container import (
     devices,
     image_directories,
-    labels,
     place,
     sources,
     staging,
@@ -24,7 +23,6 @@ from podwright.runtime.container import (
 from podwright.runtime.container.editing import Spec
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.paths import log_file
-from podwright.runtime.container.profiles import localhost_profile
 from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState, User
 from podwright.runtime.model.ids import ContainerId, new_id
@@ -34,10 +32,12 @@ from podwright.runtime.oci_spec import builder, signals
 from podwright.runtime.oci_spec.builder import SpecInputs
 from podwright.runtime.oci_spec.cgroups import cgroup_directory, cgroups_path
 from podwright.runtime.oci_spec.mounts import SandboxFiles
-from podwright.runtime.oci_spec.sandbox import OCI_TYPES
+from podwright.runtime.oci_spec.names import NAMESPACE_TYPES
 from podwright.runtime.oci_spec.user import resolve
 from podwright.runtime.sandbox import files
 from podwright.runtime.sandbox.place import root_on_host
+from podwright.runtime.security import relabelling, selinux
+from podwright.runtime.security.profiles import localhost_profile
 from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
@@ -149,9 +149,9 @@ def _make(
 ) -> tuple[User, Spec]:
     """The blocking part: root filesystem, user, spec. Runs in a thread."""
     paths = env.paths(container.id)
-    own = labels.of_container(env.host.selinux, sandbox, container.config)
+    own = selinux.of_container(env.host.selinux, sandbox, container.config)
     label = str(own.file) if own is not None else ""
-    user_namespace = env.sandboxes.builder.pins(sandbox).get("user", "")
+    user_namespace = env.sandboxes.pins(sandbox).get("user", "")
     with Step("root filesystem"), staging.mapped_layers(paths, held, user_namespace) as layers:
         place.make(paths, layers.root, group=root_on_host(sandbox.config)[1], label=label, kept=joined.kept)
         config = volumes.mount_all(paths, container.config, layers.volumes, label=label)
@@ -176,13 +176,13 @@ def _inputs(
 ) -> SpecInputs:
     config = container.config
     paths = env.paths(container.id)
-    own = labels.of_container(env.host.selinux, sandbox, config)
+    own = selinux.of_container(env.host.selinux, sandbox, config)
     found = sources.resolve(config, ours=(env.root, env.state))
-    labels.relabel(config.name, found, own)
+    relabelling.relabel(config.name, found, own)
     image_directories.make_mount_points(paths.rootfs, found, root_on_host(sandbox.config))
-    mounts = staging.prepare(paths, found, sandbox, env.sandboxes.builder.pins(sandbox).get("user", ""))
+    mounts = staging.prepare(paths, found, sandbox, env.sandboxes.pins(sandbox).get("user", ""))
     resolved = msgspec.structs.replace(config, mounts=mounts)
-    pins = {OCI_TYPES[kind]: path for kind, path in env.sandboxes.builder.pins(sandbox).items()}
+    pins = {NAMESPACE_TYPES[kind]: path for kind, path in env.sandboxes.pins(sandbox).items()}
     namespaces = builder.namespace_paths(
         sandbox,
         config,
@@ -213,7 +213,7 @@ def _inputs(
 
 
 def _sandbox_files(env: ContainerEnvironment, sandbox: Sandbox, host_sys: str) -> SandboxFiles:
-    paths = env.sandboxes.builder.paths(sandbox.id)
+    paths = env.sandboxes.paths(sandbox.id)
     own_ipc = sandbox.config.security.namespaces.ipc is not NamespaceMode.NODE
     return SandboxFiles(
         hostname=paths.hostname,

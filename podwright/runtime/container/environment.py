@@ -8,7 +8,6 @@ from typing import Any
 from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime import config as configuration
-from podwright.runtime.container.apparmor import AppArmor
 from podwright.runtime.container.editing import SpecEdit
 from podwright.runtime.container.paths import ContainerPaths, container_paths
 from podwright.runtime.handlers.protocol import Bundle, Handler, Task
@@ -20,6 +19,7 @@ from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.oci_spec import resources
 from podwright.runtime.oci_spec.builder import HostFacts
 from podwright.runtime.sandbox.service import SandboxService
+from podwright.runtime.security.apparmor import AppArmor
 from podwright.runtime.state import Store
 
 SHARED_PID_MODES = frozenset({NamespaceMode.POD, NamespaceMode.NODE, NamespaceMode.TARGET})
@@ -61,17 +61,17 @@ class ContainerEnvironment:
 
     def handler_of(self, container: Container) -> Handler:
         """The handler of the container's sandbox."""
-        sandbox = self.sandboxes.store.get(container.sandbox_id)
+        sandbox = self.sandboxes.record(container.sandbox_id)
         return self.handlers.get(sandbox.handler)
 
     def handler_of_record(self, container: Container) -> Handler:
         """As `handler_of`, for taking the container down: the handler may be configured no more."""
-        return self.handlers.of_record(self.sandboxes.store.get(container.sandbox_id).handler)
+        return self.handlers.of_record(self.sandboxes.record(container.sandbox_id).handler)
 
     def user_on_host(self, container: Container) -> tuple[int, int]:
         """The user and the group, on the host, that the container's processes run as."""
         uid, gid = container.user.uid, container.user.gid
-        own = self.sandboxes.store.get(container.sandbox_id).config.security.namespaces.own_user
+        own = self.sandboxes.record(container.sandbox_id).config.security.namespaces.own_user
         return own.on_host(uid, gid) if own is not None else (uid, gid)
 
     def limits(self, handler: Handler, wanted: Resources) -> Resources:

@@ -39,7 +39,7 @@ async def _recover(
     env: ContainerEnvironment, runner: Runner, container: Container, slots: asyncio.Semaphore, *, rebooted: bool
 ) -> ContainerId | None:
     """One record; its id when the container runs."""
-    if container.state is ContainerState.CREATING or env.sandboxes.store.find(container.sandbox_id) is None:
+    if container.state is ContainerState.CREATING or env.sandboxes.find(container.sandbox_id) is None:
         await forget(env, container)
         return None
     if container.state is ContainerState.EXITED:

@@ -45,7 +45,7 @@ class Runner:
         handler = env.handler_of(container)
         try:
             targets.check(env, container)
-            async with staging.ready(env.paths(container.id), env.sandboxes.builder.users):
+            async with staging.ready(env.paths(container.id), env.sandboxes.users):
                 task = await handler.create(env.bundle(container), lambda record: self._note(container.id, record))
             env.tasks[container.id] = task
             pid = await task.start()

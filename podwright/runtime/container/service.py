@@ -1,7 +1,7 @@
 """The container service: create, start, stop, remove, exec and look up containers.
 
-Called by the gRPC edge, and by the sandbox service as the `Occupants` of its sandboxes. The steps are in the
-modules beside this one; here are the rules of who may do what when.
+Called by the gRPC edge, and by `pods` for all containers of a pod. The steps are in the modules beside this one. Here
+are the rules of who may do what when.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ from podwright.runtime.container.editing import CdiEdit
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.freezing import Freezer
 from podwright.runtime.container.place import Kept
-from podwright.runtime.container.profiles import Profiles
 from podwright.runtime.container.running import Runner
 from podwright.runtime.container.stopping import Stopper
 from podwright.runtime.container.updating import Updater
-from podwright.runtime.handlers.protocol import Attached, Exec, Task
+from podwright.runtime.handlers.protocol import Attached, Exec, Handler, Task
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.image import ImageService
 from podwright.runtime.keyed_locks import KeyedLocks
@@ -34,9 +33,23 @@ from podwright.runtime.model.streaming import AttachRequest, ExecRequest
 from podwright.runtime.model.usage import Usage
 from podwright.runtime.oci_spec.builder import HostFacts
 from podwright.runtime.sandbox.service import SandboxService
+from podwright.runtime.security.profiles import Profiles
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database, Store
 from podwright.streams.remote_command.resize import TerminalSize
+
+
+def open_store(database: Database) -> Store[Container]:
+    """The records of containers."""
+    return Store(
+        database,
+        Container,
+        table="containers",
+        label="container",
+        id_of=lambda record: record.id,
+        name_of=lambda record: _key(record.sandbox_id, record.config),
+        group_of=lambda record: record.sandbox_id,
+    )
 
 
 class ContainerService:
@@ -44,7 +57,7 @@ class ContainerService:
 
     def __init__(
         self,
-        database: Database,
+        store: Store[Container],
         config: configuration.Config,
         *,
         host: HostFacts,
@@ -54,16 +67,8 @@ class ContainerService:
         images: ImageService,
         handlers: Handlers,
     ) -> None:
-        """Loads the records; `reconcile` must run before anything else is asked."""
-        self.store: Store[Container] = Store(
-            database,
-            Container,
-            table="containers",
-            label="container",
-            id_of=lambda record: record.id,
-            name_of=lambda record: _key(record.sandbox_id, record.config),
-            group_of=lambda record: record.sandbox_id,
-        )
+        """`recover` must run before anything else is asked."""
+        self._store = store
         self._env = ContainerEnvironment(
             root=config.root,
             state=config.state,
@@ -72,7 +77,7 @@ class ContainerService:
             cgroups=cgroups,
             default_profile=profiles.seccomp,
             apparmor=profiles.apparmor,
-            store=self.store,
+            store=store,
             sandboxes=sandboxes,
             images=images,
             handlers=handlers,
@@ -88,12 +93,19 @@ class ContainerService:
         self._starts: SingleFlight[ContainerId, None] = SingleFlight("start container")
         self._removes: SingleFlight[ContainerId, None] = SingleFlight("remove container")
         self._resumed: frozenset[ContainerId] = frozenset()
-        sandboxes.occupants = self
 
     @property
-    def env(self) -> ContainerEnvironment:
-        """For rooms above that take steps of their own with containers."""
-        return self._env
+    def generation(self) -> int:
+        """Another number after every change."""
+        return self._store.generation
+
+    def handler_of(self, container: Container) -> Handler:
+        """The handler of the container's pod. Raises InvalidArgument when it is no longer configured."""
+        return self._env.handler_of(container)
+
+    def written_files(self, container: Container) -> str:
+        """The directory of what the container has written into its root."""
+        return self._env.paths(container.id).upper
 
     async def create(self, sandbox_id: str, config: ContainerConfig, kept: Kept | None = None) -> ContainerId:
         """Prepare a container in a READY sandbox, or one that begins with what is `kept` of another.
@@ -104,10 +116,10 @@ class ContainerService:
         validate.check(config)
         sandbox = self._sandboxes.get(sandbox_id)
         key = _key(sandbox.id, config)
-        existing = self.store.named(key)
+        existing = self._store.named(key)
         if existing is None or existing.state is ContainerState.CREATING:
             made = await self._creates.join(key, lambda: creation.create(self._env, sandbox, config, kept))
-            existing = self.store.find(made)
+            existing = self._store.find(made)
             if existing is None or existing.config == config:
                 return made
         elif existing.state is ContainerState.CREATED and existing.config == config:
@@ -141,7 +153,7 @@ class ContainerService:
         if container is None:
             return
         await self._starts.finished(container.id)
-        await self._stopper.stop(self.store.get(container.id), grace_s)
+        await self._stopper.stop(self._store.get(container.id), grace_s)
 
     async def remove(self, container_id: str) -> None:
         """Kill it if need be and delete it, but not its log; an unknown one is a success.
@@ -156,8 +168,8 @@ class ContainerService:
         await self._removes.join(container.id, lambda: self._remove(container.id))
 
     async def _remove(self, container_id: ContainerId) -> None:
-        await self._stopper.stop(self.store.get(container_id), 0)
-        container = self.store.get(container_id)
+        await self._stopper.stop(self._store.get(container_id), 0)
+        container = self._store.get(container_id)
         await self._runner.delete(container)
         await recovery.forget(self._env, container)
 
@@ -224,12 +236,12 @@ class ContainerService:
         return container
 
     def _find(self, container_id: str) -> Container | None:
-        container = self.store.find(container_id)
+        container = self._store.find(container_id)
         return None if container is None or container.state is ContainerState.CREATING else container
 
     def visible(self) -> list[Container]:
         """Every container that clients may know of, oldest first."""
-        shown = [container for container in self.store if container.state is not ContainerState.CREATING]
+        shown = [container for container in self._store if container.state is not ContainerState.CREATING]
         return sorted(shown, key=lambda container: container.created_at)
 
     def spec(self, container: Container) -> bytes:
@@ -242,25 +254,28 @@ class ContainerService:
 
     def in_sandbox(self, sandbox_id: SandboxId) -> list[Container]:
         """The containers of a sandbox, oldest first, those too that clients may not know of yet."""
-        return sorted(self.store.group(sandbox_id), key=lambda container: container.created_at)
+        return sorted(self._store.group(sandbox_id), key=lambda container: container.created_at)
 
     async def kill_all(self, sandbox_id: SandboxId) -> None:
-        """See Occupants. What is being created is waited for: it sees that the sandbox is not ready any more."""
+        """SIGKILL every container of a sandbox and wait for their ends.
+
+        What is being created is waited for: it sees that the sandbox is not ready any more.
+        """
         for container in self.in_sandbox(sandbox_id):
             await self._creates.finished(_key(sandbox_id, container.config))
         await _all(self.stop(container.id, 0) for container in self.in_sandbox(sandbox_id))
 
     async def write_off(self, sandbox_id: SandboxId) -> None:
-        """See Occupants."""
+        """As `kill_all`, and those that were not started yet have ended, too."""
         await self.kill_all(sandbox_id)
         for container in self.in_sandbox(sandbox_id):
             recovery.write_off(self._env, container, "its sandbox was lost")
 
     async def remove_all(self, sandbox_id: SandboxId) -> None:
-        """See Occupants."""
+        """Remove every container of a sandbox."""
         await _all(self.remove(container.id) for container in self.in_sandbox(sandbox_id))
 
-    async def reconcile(self, *, rebooted: bool = False) -> None:
+    async def recover(self, *, rebooted: bool = False) -> None:
         """At start, after the sandboxes: see `recovery`. Raises OSError."""
         self._resumed = await recovery.recover(self._env, self._runner, rebooted=rebooted)
 

@@ -16,7 +16,7 @@ async def pid_of(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
     """
     modes = config.security.namespaces
     if modes.pid is NamespaceMode.POD and sandbox.config.security.namespaces.pid is not NamespaceMode.NODE:
-        return await env.sandboxes.builder.share_pid_namespace(sandbox.id)
+        return await env.sandboxes.share_pid_namespace(sandbox.id)
     if modes.pid is NamespaceMode.TARGET:
         target = _target(env, sandbox, config)
         if not target.pid:

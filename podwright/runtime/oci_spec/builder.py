@@ -15,10 +15,9 @@ from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.oci_spec import capabilities, command, mounts, resources, seccomp
 from podwright.runtime.oci_spec.idmaps import oci_mappings
 from podwright.runtime.oci_spec.mounts import SandboxFiles
+from podwright.runtime.oci_spec.names import OCI_VERSION, container_annotations
 from podwright.runtime.oci_spec.resources import CgroupAbilities
 
-# The lowest version that has every field used here: crun before 1.9 refuses documents of 1.1.
-OCI_VERSION = "1.0.2"
 HOST_USERS = UserNamespace(mode=NamespaceMode.NODE)
 
 
@@ -87,7 +86,7 @@ def build(inputs: SpecInputs) -> dict[str, Any]:
             privileged=security.privileged,
             readonly_root=security.readonly_rootfs,
         ),
-        "annotations": kubernetes_annotations(inputs),
+        "annotations": container_annotations(inputs.sandbox, inputs.config),
         "linux": linux(inputs),
     }
     return spec
@@ -200,20 +199,6 @@ def seccomp_section(
             hint="install the package that brings seccomp.json, or set containers.seccomp_profile",
         )
     return seccomp.oci_seccomp(profile, machine=host.machine, capabilities=granted, kernel=host.kernel)
-
-
-def kubernetes_annotations(inputs: SpecInputs) -> dict[str, str]:
-    """The annotations that tools beside us read: whose container this is."""
-    name = inputs.sandbox.config.name
-    return {
-        "io.kubernetes.cri.container-type": "container",
-        "io.kubernetes.cri.container-name": inputs.config.name,
-        "io.kubernetes.cri.image-name": inputs.config.image.user_specified_image or inputs.config.image.image,
-        "io.kubernetes.cri.sandbox-id": inputs.sandbox.id,
-        "io.kubernetes.cri.sandbox-name": name.name,
-        "io.kubernetes.cri.sandbox-namespace": name.namespace,
-        "io.kubernetes.cri.sandbox-uid": name.uid,
-    }
 
 
 def namespace_paths(

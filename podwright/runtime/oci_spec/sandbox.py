@@ -1,4 +1,4 @@
-"""The OCI spec of a pod's first process, and a pod's annotations. Pure.
+"""The OCI spec of a pod's first process. Pure.
 
 That process holds a PID namespace that the pod's containers share, and does nothing else: an empty read-only root, no
 capabilities, no network access of its own; it runs as the sandbox's user, or as nobody. Its handler adds the root.
@@ -13,8 +13,8 @@ from podwright.linux.selinux import Contexts
 from podwright.runtime.model.base import NOBODY, host_id
 from podwright.runtime.model.sandbox import Sandbox, SandboxSecurity
 from podwright.runtime.oci_spec.idmaps import oci_mappings
+from podwright.runtime.oci_spec.names import NAMESPACE_TYPES, OCI_VERSION, sandbox_annotations
 
-OCI_VERSION = "1.0.2"  # the lowest that has what we write: crun 1.8 refuses newer ones
 PROC = {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}
 # Runtimes put devices in the root's /dev; that of the root that is shared does not belong to a pod's own users.
 DEV = {
@@ -23,7 +23,6 @@ DEV = {
     "source": "tmpfs",
     "options": ["nosuid", "noexec", "mode=755", "size=64k"],
 }
-OCI_TYPES = {"net": "network", "ipc": "ipc", "uts": "uts", "user": "user"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ def spec(
 ) -> dict[str, Any]:
     """The OCI spec; `pins` are the sandbox's namespaces by kind, `labels` its own on a host with SELinux."""
     namespaces = [{"type": "mount"}, {"type": "pid"}]
-    namespaces += [{"type": OCI_TYPES[kind], "path": path} for kind, path in sorted(pins.items())]
+    namespaces += [{"type": NAMESPACE_TYPES[kind], "path": path} for kind, path in sorted(pins.items())]
     user = sandbox.config.security.namespaces.own_user
     return {
         "ociVersion": OCI_VERSION,
@@ -67,19 +66,7 @@ def spec(
             **({"seccomp": confinement.seccomp} if confinement.seccomp else {}),
             "resources": {"cpu": {"shares": 2}, "devices": [{"allow": False, "access": "rwm"}]},
         },
-        "annotations": pod_annotations(sandbox),
-    }
-
-
-def pod_annotations(sandbox: Sandbox) -> dict[str, str]:
-    """The annotations that tools beside us read: whose pod this is."""
-    name = sandbox.config.name
-    return {
-        "io.kubernetes.cri.container-type": "sandbox",
-        "io.kubernetes.cri.sandbox-id": sandbox.id,
-        "io.kubernetes.cri.sandbox-name": name.name,
-        "io.kubernetes.cri.sandbox-namespace": name.namespace,
-        "io.kubernetes.cri.sandbox-uid": name.uid,
+        "annotations": sandbox_annotations(sandbox),
     }
 
 

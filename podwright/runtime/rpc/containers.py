@@ -26,7 +26,7 @@ class ContainerRpcs:
         self._exec_comes_up = exec_comes_up
         self._lists = ListReplies(
             containers.visible,
-            lambda: containers.store.generation,
+            lambda: containers.generation,
             lambda container: api.ListContainersResponse(containers=[convert_container.item(container)]),
         )
 

@@ -23,13 +23,13 @@ from podwright.runtime.insisting import insist
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
-from podwright.runtime.model.selinux import of_sandbox
 from podwright.runtime.network import AttachRequest, NetworkService
 from podwright.runtime.sandbox import place
 from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.paths import SandboxPaths, sandbox_paths
 from podwright.runtime.sandbox.userns import UserNamespaces
+from podwright.runtime.security.selinux import of_sandbox
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Store
 from podwright.tasks import Tasks

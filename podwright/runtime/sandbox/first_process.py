@@ -5,30 +5,27 @@ Pods that share their PID namespace have one, and all pods of a handler that nee
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from podwright.linux.selinux import Contexts
 from podwright.runtime.handlers.protocol import SandboxBundle, SandboxProcess
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.model.sandbox import Sandbox
-from podwright.runtime.model.selinux import of_sandbox
 from podwright.runtime.oci_spec import sandbox as sandbox_spec
 from podwright.runtime.oci_spec.cgroups import cgroup_directory, cgroups_path
-from podwright.runtime.oci_spec.sandbox import Confinement
 from podwright.runtime.sandbox.paths import SandboxPaths
-
-Confine = Callable[[Sandbox], Awaitable[Confinement]]
+from podwright.runtime.security.confining import PodConfinement
+from podwright.runtime.security.selinux import of_sandbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstProcesses:
-    """`confine` finds a pod's profiles, and `selinux` is what the host's policy gives containers."""
+    """`confinement` finds a pod's profiles, and `selinux` is what the host's policy gives containers."""
 
     handlers: Handlers
     oom_score_adj: int
     systemd: bool  # makes the cgroups
-    confine: Confine
+    confinement: PodConfinement
     selinux: Contexts | None = None
 
     async def start(self, sandbox: Sandbox, paths: SandboxPaths, pins: dict[str, str]) -> SandboxProcess:
@@ -38,7 +35,7 @@ class FirstProcesses:
             pins=pins,
             cgroups_path=cgroups_path(sandbox.cgroup_parent, sandbox.id, systemd=self.systemd),
             oom_score_adj=self.oom_score_adj,
-            confinement=await self.confine(sandbox),
+            confinement=await self.confinement.of(sandbox),
             labels=of_sandbox(self.selinux, sandbox),
         )
         return await self.handlers.get(sandbox.handler).create_sandbox(self._bundle(sandbox, paths), spec)

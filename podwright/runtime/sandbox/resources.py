@@ -1,4 +1,4 @@
-"""What a pod as a whole may use. A kubelet limits the pod's cgroup by itself, before it tells us: we take note."""
+"""What a pod as a whole may use, as a verbose status shows it."""
 
 from __future__ import annotations
 
@@ -6,21 +6,7 @@ from typing import Any
 
 import msgspec
 
-from podwright.runtime.model.base import Resources
 from podwright.runtime.model.sandbox import Sandbox
-from podwright.runtime.sandbox.service import SandboxService
-
-
-def note(
-    sandboxes: SandboxService, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None
-) -> None:
-    """Put what is given on record. Raises NotFound and ResourceExhausted."""
-    sandbox = sandboxes.get(sandbox_id)
-    sandboxes.store.put(
-        msgspec.structs.replace(
-            sandbox, overhead=overhead or sandbox.overhead, resources=resources or sandbox.resources
-        )
-    )
 
 
 def told(sandbox: Sandbox) -> dict[str, Any]:

@@ -18,7 +18,6 @@ import msgspec
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime.config import Config
-from podwright.runtime.container.paths import container_paths
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.image import ImageService
 from podwright.runtime.model.container import Container, ContainerState
@@ -184,7 +183,7 @@ class StatsService:
         return await in_fresh_thread(measure_all)
 
     def _upper(self, container: Container) -> str:
-        return container_paths(self._config.root, self._config.state, container.id).upper
+        return self._containers.written_files(container)
 
     async def close(self) -> None:
         """Close what is kept open, and stop walking."""

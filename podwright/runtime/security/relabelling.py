@@ -1,24 +1,11 @@
-"""SELinux labels of containers on hosts that have it: which, and on the volumes that shall bear them.
-
-Blocking calls: the service runs them in a thread.
-"""
+"""Volumes that shall bear the SELinux label of a container. Blocks."""
 
 from __future__ import annotations
 
 from podwright.errors import InvalidArgument
 from podwright.linux import selinux
 from podwright.linux.selinux import Contexts
-from podwright.runtime.model.container import ContainerConfig, Mount
-from podwright.runtime.model.sandbox import Sandbox
-from podwright.runtime.model.selinux import labels
-
-
-def of_container(host: Contexts | None, sandbox: Sandbox, config: ContainerConfig) -> Contexts | None:
-    """The container's labels: its pod's, but for what it asks for itself. None without SELinux. Pure."""
-    if host is None:
-        return None
-    wanted = (sandbox.config.security.selinux, config.security.selinux)
-    return labels(host, sandbox.selinux_level, *wanted, privileged=config.security.privileged)
+from podwright.runtime.model.container import Mount
 
 
 def relabel(name: str, mounts: tuple[Mount, ...], own: Contexts | None) -> None:

@@ -12,7 +12,7 @@ from podwright.errors import FailedPrecondition
 from podwright.process import Command, ProcessRunner
 from podwright.runtime.model.container import ContainerSecurity
 from podwright.runtime.model.sandbox import SandboxSecurity
-from podwright.runtime.oci_spec import apparmor
+from podwright.runtime.security import apparmor_profile
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class AppArmor:
 
     async def profile(self, security: ContainerSecurity | SandboxSecurity) -> str:
         """The loaded profile for a container or a pod's first process; empty for none. Raises FailedPrecondition."""
-        name = apparmor.profile_name(security, default=self._default, supported=self._supported)
+        name = apparmor_profile.profile_name(security, default=self._default, supported=self._supported)
         if not name or self._is_loaded(name):
             return name
         if name != self._default:
@@ -57,7 +57,7 @@ class AppArmor:
     def _is_loaded(self, name: str) -> bool:
         try:
             with open(self._profiles, encoding="utf-8", errors="replace") as file:
-                return name in apparmor.loaded_names(file.read())
+                return name in apparmor_profile.loaded_names(file.read())
         except OSError as failure:
             raise FailedPrecondition(
                 f"apparmor's profiles cannot be read: {failure.strerror}",
@@ -66,7 +66,7 @@ class AppArmor:
 
     async def _load(self, name: str) -> None:
         """Load our profile under that name, for every container from now on."""
-        text = apparmor.default_profile(name).encode()
+        text = apparmor_profile.default_profile(name).encode()
         argv = (self._parser, "--replace", "--skip-cache")
         loaded = await self._runner.run(Command(argv=argv, timeout_s=PARSER_TIMEOUT_S, stdin=text))
         if loaded.returncode:

@@ -8,6 +8,7 @@ import re
 from podwright.errors import InvalidArgument
 from podwright.linux.selinux import Contexts, Label
 from podwright.runtime.model.base import SelinuxOptions
+from podwright.runtime.model.container import ContainerConfig
 from podwright.runtime.model.sandbox import Sandbox
 
 # Sensitivity, then categories or ranges of them: s0, s0-s0:c0.c1023, s0:c4,c5.
@@ -44,6 +45,14 @@ def labels(contexts: Contexts, level: str, *wanted: SelinuxOptions | None, privi
 def of_sandbox(host: Contexts | None, sandbox: Sandbox) -> Contexts | None:
     """The labels of the pod's own things; None on a host without SELinux (`host` are its policy's)."""
     return None if host is None else labels(host, sandbox.selinux_level, sandbox.config.security.selinux)
+
+
+def of_container(host: Contexts | None, sandbox: Sandbox, config: ContainerConfig) -> Contexts | None:
+    """The container's labels: its pod's, but for what it asks for itself. None without SELinux. Pure."""
+    if host is None:
+        return None
+    wanted = (sandbox.config.security.selinux, config.security.selinux)
+    return labels(host, sandbox.selinux_level, *wanted, privileged=config.security.privileged)
 
 
 def _privileged(process: Label) -> Label:

@@ -11,7 +11,7 @@ from podwright.linux.selinux import DEFAULT_CONTEXTS
 from podwright.runtime.model.base import SelinuxOptions
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxSecurity, SandboxState
-from podwright.runtime.model.selinux import check, labels, of_sandbox
+from podwright.runtime.security.selinux import check, labels, of_sandbox
 
 
 @pytest.mark.parametrize(

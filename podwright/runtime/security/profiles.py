@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from podwright.errors import InvalidArgument
-from podwright.runtime.container.apparmor import AppArmor
 from podwright.runtime.model.base import ProfileType, SecurityProfile
+from podwright.runtime.security.apparmor import AppArmor
 
 PROFILE_LIMIT_BYTES = 4 * 1024 * 1024
 

@@ -1,7 +1,7 @@
 """What confines the first process of a pod that shares its PID namespace: its seccomp and AppArmor profiles.
 
-Made by `services` for the room of sandboxes, which knows nothing of profiles. That process has no capabilities and
-nothing to read: unlike a container, it is given no profile of AppArmor unasked.
+That process has no capabilities and nothing to read: unlike a container, it gets an AppArmor profile only if the
+request names one.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from podwright.runtime.container.profiles import Profiles, localhost_profile
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.oci_spec.builder import HostFacts, seccomp_section
 from podwright.runtime.oci_spec.sandbox import Confinement
 from podwright.runtime.oci_spec.seccomp import ARCHITECTURES
+from podwright.runtime.security.profiles import Profiles, localhost_profile
 
 
 class PodConfinement:
@@ -23,7 +23,7 @@ class PodConfinement:
         self._host = host
         self._profiles = profiles
 
-    async def __call__(self, sandbox: Sandbox) -> Confinement:
+    async def of(self, sandbox: Sandbox) -> Confinement:
         """Raises InvalidArgument and FailedPrecondition as for a container; privileged pods have no profiles."""
         security = sandbox.config.security
         if security.privileged:

@@ -10,15 +10,15 @@ import pytest
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.process import PosixProcessRunner
-from podwright.runtime.container.apparmor import AppArmor
-from podwright.runtime.container.confining import PodConfinement, for_one_architecture
-from podwright.runtime.container.profiles import Profiles
 from podwright.runtime.model.base import ProfileType, SecurityProfile
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxSecurity, SandboxState
 from podwright.runtime.oci_spec.builder import HostFacts
 from podwright.runtime.oci_spec.resources import CgroupAbilities
 from podwright.runtime.oci_spec.sandbox import Confinement
+from podwright.runtime.security.apparmor import AppArmor
+from podwright.runtime.security.confining import PodConfinement, for_one_architecture
+from podwright.runtime.security.profiles import Profiles
 
 DEFAULT = {
     "defaultAction": "SCMP_ACT_ERRNO",
@@ -45,7 +45,7 @@ async def _confinement(tmp_path: Path, **security: Any) -> Confinement:
         state=SandboxState.CREATING,
         created_at=1,
     )
-    return await PodConfinement(host, Profiles(seccomp=DEFAULT, apparmor=apparmor))(sandbox)
+    return await PodConfinement(host, Profiles(seccomp=DEFAULT, apparmor=apparmor)).of(sandbox)
 
 
 @pytest.mark.parametrize(

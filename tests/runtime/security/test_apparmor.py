@@ -9,10 +9,10 @@ import pytest
 
 from podwright.errors import FailedPrecondition
 from podwright.process import PosixProcessRunner
-from podwright.runtime.container.apparmor import AppArmor
 from podwright.runtime.model.base import ProfileType, SecurityProfile
 from podwright.runtime.model.container import ContainerSecurity
-from podwright.runtime.oci_spec import apparmor
+from podwright.runtime.security import apparmor_profile
+from podwright.runtime.security.apparmor import AppArmor
 
 DEFAULT = SecurityProfile(kind=ProfileType.RUNTIME_DEFAULT)
 UNCONFINED = SecurityProfile(kind=ProfileType.UNCONFINED)
@@ -43,17 +43,17 @@ sed -n 's/^profile \\([^ ]*\\) .*/\\1 (enforce)/p' >> {profiles}
 )
 def test_which(wanted: SecurityProfile | None, privileged: bool, on_host: bool, name: str) -> None:
     security = ContainerSecurity(apparmor=wanted, privileged=privileged)
-    assert apparmor.profile_name(security, default="ours", supported=on_host) == name
+    assert apparmor_profile.profile_name(security, default="ours", supported=on_host) == name
 
 
 def test_a_local_profile_without_apparmor() -> None:
     with pytest.raises(FailedPrecondition, match="not supported on this host"):
-        apparmor.profile_name(ContainerSecurity(apparmor=LOCAL), default="ours", supported=False)
+        apparmor_profile.profile_name(ContainerSecurity(apparmor=LOCAL), default="ours", supported=False)
 
 
 def test_listing() -> None:
-    assert apparmor.loaded_names(LISTING) == {"mine", "/usr/sbin/cupsd//third party", "unconfined-ish"}
-    assert apparmor.loaded_names("") == frozenset()
+    assert apparmor_profile.loaded_names(LISTING) == {"mine", "/usr/sbin/cupsd//third party", "unconfined-ish"}
+    assert apparmor_profile.loaded_names("") == frozenset()
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ async def test_hosts_without_are_asked_nothing(tmp_path: Path) -> None:
 
 
 def test_our_profile() -> None:
-    text = apparmor.default_profile("ours")
+    text = apparmor_profile.default_profile("ours")
     assert text.startswith("profile ours flags=(")
     assert "peer=ours," in text
     assert "deny /proc/{kcore,kmem,mem,sysrq-trigger} rwklx," in text
