@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
+from typing import Any
+
+import msgspec
 
 from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from podwright.linux.cgroup import CgroupHost
@@ -251,6 +254,16 @@ class ContainerService:
                 return file.read()
         except FileNotFoundError:
             return b"{}"
+
+    def document(self, container: Container) -> dict[str, Any]:
+        """What a verbose status shows."""
+        return {
+            "pid": container.pid,
+            "sandboxID": container.sandbox_id,
+            "cgroup": container.cgroup,
+            "task": container.task,
+            "runtimeSpec": msgspec.json.decode(self.spec(container)),
+        }
 
     def in_sandbox(self, sandbox_id: SandboxId) -> list[Container]:
         """The containers of a sandbox, oldest first, those too that clients may not know of yet."""

@@ -6,15 +6,14 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.container.service import ContainerService
+from podwright.runtime.engines.protocol import Containers, Sandboxes
 from podwright.runtime.rpc import convert_base
-from podwright.runtime.sandbox.service import SandboxService
 
 
 class ResourceRpcs:
     """The family."""
 
-    def __init__(self, containers: ContainerService, sandboxes: SandboxService) -> None:
+    def __init__(self, containers: Containers, sandboxes: Sandboxes) -> None:
         self._containers = containers
         self._sandboxes = sandboxes
 

@@ -6,18 +6,12 @@ import json
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-import msgspec
-
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.container.service import ContainerService
+from podwright.runtime.engines.protocol import Containers, Pods, Sandboxes
 from podwright.runtime.model.sandbox import Sandbox
-from podwright.runtime.pods import PodService
 from podwright.runtime.rpc import convert_container, convert_sandbox
 from podwright.runtime.rpc.lists import ListReplies
-from podwright.runtime.sandbox import resources
-from podwright.runtime.sandbox.runtime_spec import runtime_spec
-from podwright.runtime.sandbox.service import SandboxService
 
 
 class SandboxRpcs:
@@ -25,9 +19,9 @@ class SandboxRpcs:
 
     def __init__(
         self,
-        sandboxes: SandboxService,
-        pods: PodService,
-        containers: ContainerService,
+        sandboxes: Sandboxes,
+        pods: Pods,
+        containers: Containers,
         start_comes_up: Callable[[], None],
     ) -> None:
         """`start_comes_up` is told at once that a container will be started soon."""
@@ -77,16 +71,4 @@ class SandboxRpcs:
 
     def _info(self, sandbox: Sandbox) -> dict[str, str]:
         """What verbose shows: one JSON document under the key that the field's tools read."""
-        pins = self._sandboxes.pins(sandbox)
-        document = {
-            "pid": sandbox.pid,
-            "handler": sandbox.handler,
-            "netns": sandbox.netns,
-            "namespaces": pins,
-            "network": dict(sandbox.attachment.detail) if sandbox.attachment else {},
-            "cgroupParent": sandbox.cgroup_parent,
-            "config": msgspec.to_builtins(sandbox.config),
-            "runtimeSpec": runtime_spec(sandbox, pins),
-            **resources.told(sandbox),
-        }
-        return {"info": json.dumps(document)}
+        return {"info": json.dumps(self._sandboxes.document(sandbox))}

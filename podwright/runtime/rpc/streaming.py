@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
+from podwright.runtime.engines.protocol import Streaming
 from podwright.runtime.model.ids import ContainerId, SandboxId
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest
-from podwright.runtime.streaming.service import StreamingService
 
 
 class StreamingRpcs:
     """The family."""
 
-    def __init__(self, streaming: StreamingService) -> None:
+    def __init__(self, streaming: Streaming) -> None:
         self._streaming = streaming
 
     async def Exec(self, request: api.ExecRequest, _: Any) -> api.ExecResponse:

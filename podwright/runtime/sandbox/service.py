@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,7 @@ from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName,
 from podwright.runtime.network import NetworkService
 from podwright.runtime.sandbox import recovery, reviving, validate
 from podwright.runtime.sandbox.building import Builder, SandboxSettings
+from podwright.runtime.sandbox.document import document
 from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.paths import SandboxPaths
 from podwright.runtime.sandbox.userns import UserNamespaces
@@ -163,6 +165,10 @@ class SandboxService:
         return self._settings.users
 
     # -- look-up
+
+    def document(self, sandbox: Sandbox) -> dict[str, Any]:
+        """What a verbose status shows."""
+        return document(sandbox, self.pins(sandbox))
 
     def record(self, sandbox_id: SandboxId) -> Sandbox:
         """A sandbox, also one that clients may not know of yet. Raises NotFound."""

@@ -1,4 +1,4 @@
-"""Every service of the daemon, made and tied together; what they do at its start and at its end.
+"""The services of the native engine, made and tied together, and what they do at the daemon's start and end.
 
 Called by `app`. Nothing of gRPC is here.
 """
@@ -20,6 +20,7 @@ from podwright.runtime.checkpoint.restoring import RestoreService
 from podwright.runtime.checkpoint.service import CheckpointService
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.container.service import open_store as open_containers
+from podwright.runtime.engines.native.node import NativeNode
 from podwright.runtime.events import EventHub
 from podwright.runtime.handlers.registry import Handlers, find_handlers
 from podwright.runtime.image import ImageService
@@ -44,12 +45,13 @@ from podwright.runtime.streaming.tls import server_context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
+class NativeEngine:
     """Made by `make`; nothing may be asked of them before `recover` is done."""
 
     lock: WarmCgroupLock
     handlers: Handlers
     network: NetworkService
+    node: NativeNode
     images: ImageService
     image_tools: ImageTools
     sandboxes: SandboxService
@@ -89,7 +91,7 @@ class Services:
             stack.push_async_callback(self.streaming.close)
 
 
-async def make(config: configuration.Config, database: Database, runner: ProcessRunner) -> Services:
+async def make(config: configuration.Config, database: Database, runner: ProcessRunner) -> NativeEngine:
     """Look at the host, load the records, start nothing. Raises FailedPrecondition for what the host lacks."""
     cgroups = cgroup.detect()
     handlers = await find_handlers(config, runner, cgroups)
@@ -126,10 +128,11 @@ async def make(config: configuration.Config, database: Database, runner: Process
     )
     pods = PodService(sandboxes, containers)
     criu = Criu(config.checkpoint.criu_dir, runner)
-    return Services(
+    return NativeEngine(
         lock=WarmCgroupLock(host.own_procs_file(cgroups)),
         handlers=handlers,
         network=network,
+        node=NativeNode(config, handlers, network, sandboxes.users),
         images=images,
         image_tools=image_tools.make(images, config, runner),
         sandboxes=sandboxes,
