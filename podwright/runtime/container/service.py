@@ -95,7 +95,7 @@ class ContainerService:
         self._creates: SingleFlight[tuple[str | int, ...], ContainerId] = SingleFlight("create container")
         self._starts: SingleFlight[ContainerId, None] = SingleFlight("start container")
         self._removes: SingleFlight[ContainerId, None] = SingleFlight("remove container")
-        self._resumed: frozenset[ContainerId] = frozenset()
+        self._adopted: frozenset[ContainerId] = frozenset()
 
     @property
     def generation(self) -> int:
@@ -143,8 +143,8 @@ class ContainerService:
         if container.id in self._starts:
             await self._starts.join(container.id, lambda: self._runner.start(container))
             return
-        if container.id in self._resumed and container.state is ContainerState.RUNNING:
-            self._resumed -= {container.id}  # the repeated request of a start that a crash interrupted
+        if container.id in self._adopted and container.state is ContainerState.RUNNING:
+            self._adopted -= {container.id}  # the repeated request of a start that a crash interrupted
             return
         if container.state is not ContainerState.CREATED or container.id in self._removes:
             raise _starts_once(container, removing=container.id in self._removes)
@@ -290,7 +290,7 @@ class ContainerService:
 
     async def recover(self, *, rebooted: bool = False) -> None:
         """At start, after the sandboxes: see `recovery`. Raises OSError."""
-        self._resumed = await recovery.recover(self._env, self._runner, rebooted=rebooted)
+        self._adopted = await recovery.recover(self._env, self._runner, rebooted=rebooted)
 
     async def close(self, timeout_s: float) -> None:
         """Let jobs under way end, or undo them; containers go on running."""

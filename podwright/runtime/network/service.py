@@ -49,14 +49,14 @@ class NetworkService:
         """Look at the host, so that `readiness` has an answer. Changes nothing; trouble is told by `readiness`."""
         await self._look()
 
-    async def reconcile(self, known: Collection[SandboxId]) -> None:
+    async def recover(self, known: Collection[SandboxId]) -> None:
         """Undo everything of sandboxes that are not in `known`; what cannot be undone now stays on record.
 
         CNI's plugins are then asked in the background whether their work still stands; the log has their answers.
         """
         for network in (self._bridge, self._cni):
             try:
-                await network.reconcile(known)
+                await network.recover(known)
             except PodwrightError as failure:
                 log.warning("network leftovers stay: %s", failure)
         self._background.start(self._cni.check_all(), name="CNI CHECK")

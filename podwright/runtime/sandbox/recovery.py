@@ -23,7 +23,7 @@ async def recover(builder: Builder, *, rebooted: bool) -> None:
     their PIDs and paths look like.
     """
     await asyncio.gather(*(_recover(builder, sandbox, rebooted=rebooted) for sandbox in builder.store))
-    await builder.network.reconcile([sandbox.id for sandbox in builder.store if sandbox.attachment is not None])
+    await builder.network.recover([sandbox.id for sandbox in builder.store if sandbox.attachment is not None])
     await _remove_unknown(builder)  # last: plugins find what they made by what is in the namespace
 
 

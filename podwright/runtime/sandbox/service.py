@@ -20,7 +20,7 @@ from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxState
 from podwright.runtime.network import NetworkService
-from podwright.runtime.sandbox import recovery, reviving, validate
+from podwright.runtime.sandbox import rebuilding, recovery, validate
 from podwright.runtime.sandbox.building import Builder, SandboxSettings
 from podwright.runtime.sandbox.document import document
 from podwright.runtime.sandbox.first_process import FirstProcesses
@@ -135,15 +135,15 @@ class SandboxService:
 
     def is_whole(self, sandbox_id: SandboxId) -> bool:
         """Whether it is READY, with everything that it consists of."""
-        return reviving.is_whole(self._builder, self._store.get(sandbox_id))
+        return rebuilding.is_whole(self._builder, self._store.get(sandbox_id))
 
     def note_lost(self, sandbox_id: SandboxId) -> None:
-        """See `reviving`. Raises FailedPrecondition."""
-        reviving.note_lost(self._builder, self._store.get(sandbox_id))
+        """See `rebuilding`. Raises FailedPrecondition."""
+        rebuilding.note_lost(self._builder, self._store.get(sandbox_id))
 
     async def rebuild(self, sandbox_id: SandboxId) -> None:
-        """See `reviving`."""
-        await reviving.rebuild(self._builder, self._store.get(sandbox_id))
+        """See `rebuilding`."""
+        await rebuilding.rebuild(self._builder, self._store.get(sandbox_id))
 
     # -- what containers need of theirs
 

@@ -2,7 +2,7 @@
 
 Each service owns its table and keeps the decoded records in memory; a change is committed here before the RPC
 that made it answers. WAL without fsync per commit: a `kill -9` loses nothing, a power cut at most the last
-moments, which the start-up reconciliation repairs as it repairs everything else. Not for blobs.
+moments, which recovery at the next start repairs as it repairs everything else. Not for blobs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Calls of OCI runtimes that outlived the daemon that made them: ended before the next one mends what they left.
+"""Calls of OCI runtimes that outlived the daemon that made them: ended before the next one looks at what they left.
 
 Called once at start. A `run` or `delete` that is still at work, or hangs, would otherwise change what recovery has
 just looked at. What monitors called is not touched: they belong to their containers.

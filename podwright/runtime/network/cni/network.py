@@ -199,7 +199,7 @@ class CniNetwork:
         target = _target(sandbox_id, record)
         await self._chain.check(parse(record.config), target, cached.result, self._deadline())
 
-    async def reconcile(self, known: Collection[SandboxId]) -> None:
+    async def recover(self, known: Collection[SandboxId]) -> None:
         """Undo what belongs to no sandbox in `known`, then let the plugins collect their garbage."""
         await asyncio.gather(*(self._drop(sandbox_id) for sandbox_id in self._records if sandbox_id not in known))
         network = self.look().network

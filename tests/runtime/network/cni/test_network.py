@@ -458,7 +458,7 @@ async def test_other_addresses_are_better_than_none(recorded: Recorded) -> None:
 async def test_no_gc_when_it_is_disabled_or_unknown(recorded: Recorded) -> None:
     for over in ({"disableGC": True}, {"cniVersion": "1.0.0"}):
         recorded.configure(**over)
-        await recorded.world.service.reconcile([])
+        await recorded.world.service.recover([])
     assert recorded.calls() == []
 
 
