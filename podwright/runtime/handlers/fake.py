@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import signal
 import time
 from collections import deque
@@ -131,6 +132,7 @@ class FakeContainer:
     def start(self) -> None:
         """Run the program, and write what it says to the log."""
         self.state = TaskState.RUNNING
+        os.makedirs(os.path.dirname(self.bundle.log_path) or ".", exist_ok=True)
         self.program.run()
         self.tasks.start(self._write_log(), name=f"log of {self.bundle.id[:12]}")
         self.program.ended.add_done_callback(self._on_end)

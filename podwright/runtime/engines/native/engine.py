@@ -91,10 +91,15 @@ class NativeEngine:
             stack.push_async_callback(self.streaming.close)
 
 
-async def make(config: configuration.Config, database: Database, runner: ProcessRunner) -> NativeEngine:
-    """Look at the host, load the records, start nothing. Raises FailedPrecondition for what the host lacks."""
+async def make(
+    config: configuration.Config, database: Database, runner: ProcessRunner, handlers: Handlers | None = None
+) -> NativeEngine:
+    """Look at the host, load the records, start nothing. Without `handlers`, those of the configuration are found.
+
+    Raises FailedPrecondition for what the host lacks.
+    """
     cgroups = cgroup.detect()
-    handlers = await find_handlers(config, runner, cgroups)
+    handlers = handlers or await find_handlers(config, runner, cgroups)
     facts = host.host_facts(cgroups)
     profiles = Profiles(
         seccomp=_default_profile(config.containers.seccomp_profile),
