@@ -77,9 +77,9 @@ class Capture:
         try:
             await task.checkpoint(images=f"{self._folder}/{IMAGES}", work=reports, path=path)
         except RuntimeFailed as failure:
-            told = failure.message.partition(LOG_FILE)[0]
+            message = failure.message.partition(LOG_FILE)[0]
             cause = dump_error(f"{reports}/{DUMP_LOG}")
-            raise RuntimeFailed(f"{told}: {cause}" if cause else told) from failure
+            raise RuntimeFailed(f"{message}: {cause}" if cause else message) from failure
         layer, upper = f"{self._folder}/{LAYER}", self._containers.written_files(self.container)
         await in_thread(lambda go_on: archive.write_diff(layer, upper, go_on))
 

@@ -32,8 +32,8 @@ class Criu:
         """Why CRIU does not work here; empty when it does."""
         try:
             find_executable(self._program)
-            told = await self._run("--version")
-            version = parse_version(told.stdout.decode(errors="replace"))
+            answer = await self._run("--version")
+            version = parse_version(answer.stdout.decode(errors="replace"))
             if version < OLDEST:
                 return f"CRIU {'.'.join(map(str, version))} is older than {'.'.join(map(str, OLDEST))}"
             checked = await self._run("check")

@@ -136,8 +136,8 @@ class ContainerService:
     async def start(self, container_id: str) -> None:
         """Run a CREATED container. Raises NotFound, FailedPrecondition, and what the OCI runtime says.
 
-        One that runs is left alone, and its caller told so: that may be somebody whose first answer was lost, or
-        somebody who expects a process that has not run yet. A request in flight is joined, though.
+        One that runs is left alone, with an error: the caller may have lost the first answer, or may expect a process
+        that has not run yet. A request in flight is joined, though.
         """
         container = self.get(container_id)
         if container.id in self._starts:

@@ -1,4 +1,4 @@
-"""StopContainer: the stop signal once, a grace that may only shrink, then SIGKILL; one job per container.
+"""StopContainer: the stop signal once, a grace that may only shrink, then SIGKILL. One job per container.
 
 The job goes on when its caller's deadline passes. A later call with a shorter grace hurries it up, as a kubelet
 does for evictions.

@@ -73,8 +73,8 @@ class FakeProgram:
     def run(self) -> None:
         """What it does before it waits for anything."""
         match self._argv:
-            case ["echo", *words]:
-                self.put(" ".join(words).encode() + b"\n")
+            case ["echo", *arguments]:
+                self.put(" ".join(arguments).encode() + b"\n")
                 self.end(0)
             case ["sh", "-c", script]:
                 self.end(int(script.removeprefix("exit ")))

@@ -14,7 +14,7 @@ SLICE = ".slice"
 def pod_parent(requested: str, configured: str, sandbox_id: str, *, systemd: bool) -> str:
     """The parent cgroup of a pod: the one that its request names, else one of its own below the `configured`.
 
-    Raises InvalidArgument for a parent that systemd cannot be told of.
+    Raises InvalidArgument for a parent that systemd cannot make.
     """
     if requested:
         if systemd and not _last(requested).endswith(SLICE):

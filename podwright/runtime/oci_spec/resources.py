@@ -1,4 +1,4 @@
-"""cgroup limits: what a request asks for, what the container gets on this host, and the OCI words for it. Pure."""
+"""cgroup limits: what a request asks for, what the container gets on this host, and OCI's form of it. Pure."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class ContainerRpcs:
     def __init__(
         self, containers: Containers, *, start_comes_up: Callable[[], None], exec_comes_up: Callable[[], None]
     ) -> None:
-        """The two are told at once that a container will be started soon, or a command in one."""
+        """The two are called at once: a container will be started soon, or a command in one."""
         self._containers = containers
         self._start_comes_up = start_comes_up
         self._exec_comes_up = exec_comes_up

@@ -24,7 +24,7 @@ class SandboxRpcs:
         containers: Containers,
         start_comes_up: Callable[[], None],
     ) -> None:
-        """`start_comes_up` is told at once that a container will be started soon."""
+        """`start_comes_up` is called at once: a container will be started soon."""
         self._sandboxes = sandboxes
         self._pods = pods
         self._containers = containers

@@ -1,8 +1,8 @@
-"""Sandboxes as deeds: from a record to a READY sandbox, and back to nothing. `service` says when.
+"""The steps from a record to a READY sandbox, and back to nothing. `service` says when.
 
     CREATING --build--> READY --tear_down--> NOTREADY --forget--> (no record)
 
-Every step back takes absent things for done, so that failure, stop, removal and recovery share it.
+Every step back accepts absent things, so that failure, stop, removal and recovery share it.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class UserNamespaces:
                 )
             )
             try:
-                said.close()  # so that the end of a child without words is seen
+                said.close()  # so that the end of a silent child is seen
                 ours.write(HELLO + b"\n")
                 await _hear(answer.fileno())
                 _write_mappings(child.pid, user)
@@ -187,11 +187,11 @@ async def _hear(fd: int) -> None:
     """Wait until the child says that the namespaces are there. Raises FailedPrecondition, DeadlineExceeded."""
     try:
         async with asyncio.timeout(CHILD_TIMEOUT_S):
-            words = await read_line(fd, LINE_LIMIT_BYTES)
+            answer = await read_line(fd, LINE_LIMIT_BYTES)
     except TimeoutError as late:
         raise DeadlineExceeded(f"unshare did not make a user namespace within {CHILD_TIMEOUT_S:g} s") from late
-    if words != HELLO:
-        raise FailedPrecondition(f"no user namespace can be made: {words.decode(errors='replace')}")
+    if answer != HELLO:
+        raise FailedPrecondition(f"no user namespace can be made: {answer.decode(errors='replace')}")
 
 
 async def _end(child: Process) -> None:

@@ -36,9 +36,9 @@ def is_call(pid: int, state: str) -> bool:
     """Whether a process is such a call: by its `--root`, as the leader of a session, in no container."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read().split(b"\0")
+            arguments = file.read().split(b"\0")
         return (
-            any(word.startswith(f"--root={state}/".encode()) for word in words)
+            any(argument.startswith(f"--root={state}/".encode()) for argument in arguments)
             and os.getsid(pid) == pid
             and os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
         )

@@ -19,9 +19,9 @@ COMPLAINT_LIMIT = 2000
 class Monitored:
     """A container for conmon to create: `directory` is the bundle, where its fifos and socket go too.
 
-    `exits` is the directory for its exit file, and for what tells of memory kills.
+    `exits` is the directory for its exit file, and for the file that reports memory kills.
 
-    An empty `log_path` throws the output away. With `images` of CRIU, it goes on where they were made, at once;
+    An empty `log_path` drops the output. With `images` of CRIU, the container continues from them at once;
     `criu_directory` is where the runtime looks for CRIU first.
     """
 
@@ -94,7 +94,7 @@ def exit_file(container: Monitored) -> str:
 
 
 def oom_file(container: Monitored) -> str:
-    """What conmon leaves when the kernel tells it of a memory kill."""
+    """The file that conmon makes when the kernel reports a memory kill."""
     return f"{container.exits}/oom"
 
 

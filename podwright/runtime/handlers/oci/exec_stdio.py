@@ -3,7 +3,7 @@
 Every descriptor that is given away was made for this command alone. The host's /dev/null is never among them: older
 cruns give it to the command's user, and the command itself may change its mode.
 
-Made by `exec_stream` for one command. The runtime's own words, when it cannot start the command, come on the same
+Made by `exec_stream` for one command. The runtime's own message, when it cannot start the command, comes on the same
 descriptor as the command's stderr: `Stderr` tells them apart.
 """
 
@@ -74,7 +74,7 @@ def both_ways(master: int) -> tuple[FdReader, FdWriter]:
 
 
 class Stderr:
-    """What comes on a command's descriptor 2, without what the runtime says there when it cannot start the command."""
+    """A command's descriptor 2, without the runtime's message when it cannot start the command."""
 
     def __init__(self, errors: FdReader, started: Callable[[], Awaitable[bool]]) -> None:
         """`started` tells, when it is known, whether the command was started."""
@@ -83,19 +83,19 @@ class Stderr:
         self._first: asyncio.Task[bytes] | None = asyncio.create_task(errors.read(), name="read stderr of an exec")
 
     async def read(self) -> bytes:
-        """The command's next words; empty at the end, or when it was not started."""
+        """The command's next output; empty at the end, or when it was not started."""
         if self._first is None:
             return await self._errors.read()
-        words = await asyncio.shield(self._first)
+        data = await asyncio.shield(self._first)
         if not await self._started():
             return b""
         self._first = None
-        return words
+        return data
 
     async def failure(self) -> str:
         """What the runtime said of a command that it could not start."""
-        words = await asyncio.shield(self._first) if self._first is not None else b""
-        return words.decode(errors="replace")
+        data = await asyncio.shield(self._first) if self._first is not None else b""
+        return data.decode(errors="replace")
 
     def close(self) -> None:
         """Stop reading; the command gets EPIPE."""

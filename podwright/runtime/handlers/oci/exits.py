@@ -66,8 +66,8 @@ def memory_kills(counters: Counters | None, victims: tuple[Victim, ...], oom_fil
 def judge(end: Exit, pid: int, kills: MemoryKills) -> Exit:
     """The end of a container whose first process was `pid`, in the light of what was killed for memory.
 
-    It is OOMKilled when that process was killed for memory, alone or with the group. A kill of another process, which
-    the first one may have survived, is told in the message.
+    It is OOMKilled when that process was killed for memory, alone or with the group. The message names other
+    processes that were killed, which the first one may have survived.
     """
     if not kills.processes or end.reason == UNKNOWN:
         return end

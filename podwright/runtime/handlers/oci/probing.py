@@ -1,7 +1,7 @@
-"""What a handler's programs say of themselves. Asked by the registry when the daemon starts.
+"""What the programs of a handler can do. The handler asks them when the daemon starts.
 
-Whatever a program does when it is asked, there is an answer in bounded time: one that hangs, fails or talks nonsense
-is taken for one that can do no more than all of its kind.
+There is an answer in bounded time: a program that hangs, fails or prints nonsense counts as one that can do no more
+than all of its kind.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ async def _conmon_options(conmon: str, runner: ProcessRunner) -> frozenset[str]:
     try:
         help_text = await runner.run(Command(argv=(conmon, "--help"), timeout_s=QUERY_TIMEOUT_S))
     except DeadlineExceeded as failure:
-        log.warning("the monitor does not tell its options: %s", failure)
+        log.warning("the monitor does not list its options: %s", failure)
         return frozenset()
     words = help_text.stdout.decode(errors="replace").replace(",", " ").split()
     return frozenset(word for word in words if word.startswith("--"))
@@ -73,12 +73,12 @@ async def _kind(runtime: str, runner: ProcessRunner) -> str:
 
 
 async def _features(runtime: str, runner: ProcessRunner) -> Features:
-    """What the runtime's `features` command tells; runtimes without the command have none of the extras."""
+    """What the runtime's `features` command lists; runtimes without the command have none of the extras."""
     try:
         answer = await runner.run(Command(argv=(runtime, "features"), timeout_s=QUERY_TIMEOUT_S))
         return parse_features(json.loads(answer.stdout)) if answer.returncode == 0 else Features()
     except (PodwrightError, ValueError) as failure:
-        log.warning("runtime does not tell its features: runtime=%s error=%s", runtime, failure)
+        log.warning("the runtime does not list its features: runtime=%s error=%s", runtime, failure)
         return Features()
 
 

@@ -10,7 +10,7 @@ from podwright.runtime.handlers.protocol import HandlerRecord
 
 
 class OciRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The monitor, told by its start time from a later process with its number, and the container's first process."""
+    """The monitor, which its start time tells from a later process with the same number, and the first process."""
 
     monitor_pid: int = 0
     monitor_start_time: int = 0
@@ -28,7 +28,7 @@ class OciRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class OciSandboxRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The first process of a pod, told by its start time from a later process with its number."""
+    """The first process of a pod, which its start time tells from a later process with the same number."""
 
     pid: int
     start_time: int

@@ -113,7 +113,7 @@ class OciRuntime:
         return (sealed.path() if sealed is not None else self.programs.runtime, *self._options)
 
     def prepare(self, spec: dict[str, Any]) -> None:
-        """Add to a spec what spares the runtime work that it has done before."""
+        """Add to a spec the results of what the runtime has worked out before."""
         if self.is_crun:
             self._filters.annotate(spec)
 
@@ -125,15 +125,15 @@ class OciRuntime:
     async def run_detached(self, container_id: str, bundle: str) -> int:
         """Run a container without a monitor; its PID. Raises RuntimeFailed with the runtime's message.
 
-        Its stdio are pipes that nobody has the other ends of once the runtime has ended.
+        Nobody holds the other ends of its stdio once the runtime has ended.
         """
         pid_file, log_file = f"{bundle}/pidfile", f"{bundle}/log"
         argv = (*self.argv, f"--log={log_file}", "run", "--detach", f"--pid-file={pid_file}")
         argv = (*argv, f"--bundle={bundle}", container_id)
         completed = await self._runner.run(Command(argv=argv, timeout_s=self.timeout_s, drain_s=0.0))
         if completed.returncode != 0:
-            words = read_text(log_file, REPLY_LIMIT_BYTES) or completed.error_text()
-            raise RuntimeFailed(f"{self.name} cannot run {container_id[:12]}: {plain(words)}")
+            message = read_text(log_file, REPLY_LIMIT_BYTES) or completed.error_text()
+            raise RuntimeFailed(f"{self.name} cannot run {container_id[:12]}: {plain(message)}")
         try:
             return int(read_text(pid_file, REPLY_LIMIT_BYTES))
         except ValueError as nonsense:
@@ -155,14 +155,14 @@ class OciRuntime:
         """Whether the runtime keeps nothing but its state of a container that has ended: `forget` does then.
 
         crun's and runc's delete kill what is left in the cgroup, remove it, and their own files. Besides they run
-        hooks and remove a resctl group, if the spec has such, and have systemd stop its scope. Of others nothing is
-        known.
+        hooks and remove a resctl group, if the spec has such, and have systemd stop its scope. Other runtimes may
+        do anything.
         """
         is_known = self.programs.kind in KNOWN_TO_KEEP_FILES and not self.systemd_cgroup
         return is_known and not may_have(bundle, "hooks", "intelRdt")
 
     def forget(self, container_id: str) -> None:
-        """Drop the runtime's state of a container that it cannot delete; processes and cgroup are the caller's."""
+        """Remove the runtime's state of a container; the caller has seen to its processes and its cgroup."""
         shutil.rmtree(f"{self._state}/{container_id}", ignore_errors=True)
 
     async def exec(self, wanted: RuntimeExec, output_limit_bytes: int) -> Completed:
@@ -177,7 +177,7 @@ class OciRuntime:
         """Start a process in the container; its exit code is the runtime's, 128 + n for signals.
 
         `fds` has 0, 1 and 2, which no other process has or will have.
-        The PID is in its file from when the program runs; an end without it is a failure, told on descriptor 2.
+        The PID is in its file from when the program runs; when it ends without a PID, descriptor 2 says why it failed.
         For a process with a terminal, `console` is the socket that the terminal's master is sent to; without it the
         runtime copies to and from a terminal of its caller's, which 0 and 1 have to be.
         """
@@ -240,13 +240,13 @@ class OciRuntime:
         command = Command(argv=(*self.argv, *arguments), timeout_s=self.timeout_s, stdin=stdin)
         completed = await self._runner.run(command)
         if completed.returncode != 0:
-            words = completed.error_text() or f"it ended with {completed.shell_code} and said nothing"
-            raise RuntimeFailed(f"{self.name} {' '.join(arguments)}: {plain(words)}")
+            message = completed.error_text() or f"it ended with {completed.shell_code} and said nothing"
+            raise RuntimeFailed(f"{self.name} {' '.join(arguments)}: {plain(message)}")
         return completed
 
 
 def release_from_fifo(path: str) -> bool:
-    """What `crun start` does for a container without poststart hooks, but for its 4 ms.
+    """Do what `crun start` does for a container without poststart hooks, without its 4 ms.
 
     The created process waits to read a byte from this fifo, whose presence means "created" to crun (libcrun,
     status.c). False, with nothing done, when it is not there or nobody reads from it yet.
@@ -282,9 +282,9 @@ def read_text(path: str, limit_bytes: int) -> str:
         return ""
 
 
-def plain(words: str) -> str:
+def plain(message: str) -> str:
     """A runtime's error text as one line: runc's log record by its message, crun's line without its date."""
-    line = " ".join(words.split())
+    line = " ".join(message.split())
     if record := RUNC_RECORD.search(line):
         line = record[1].replace('\\"', '"')
     return CRUN_PREFIX.sub("", line) or "it gave no reason"
