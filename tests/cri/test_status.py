@@ -1,4 +1,4 @@
-"""Every error of the tree has one gRPC code, and the code leads back to it; but RuntimeFailed is Unknown to clients."""
+"""Every error has one gRPC code, and the code leads back to it. Only RuntimeFailed is Unknown to clients."""
 
 from __future__ import annotations
 

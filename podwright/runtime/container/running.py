@@ -46,8 +46,10 @@ class Runner:
         try:
             targets.check(env, container)
             async with staging.ready(env.paths(container.id), env.sandboxes.users):
-                task = await handler.create(env.bundle(container), lambda record: self._note(container.id, record))
-            env.tasks[container.id] = task
+                # At once: a failure from here on finds it there, and deletes it.
+                task = env.tasks[container.id] = await handler.create(
+                    env.bundle(container), lambda record: self._note(container.id, record)
+                )
             pid = await task.start()
             record = env.store.put(
                 msgspec.structs.replace(
