@@ -28,7 +28,6 @@ from podwright.runtime.storage.completion import to_completion
 FROZEN = "frozen"  # in the work directory: it was we who froze the container
 IMAGES, REPORTS, LAYER = "images", "reports", "layer.tar"
 DUMP_LOG = "dump.log"
-LOG_FILE = "\\nlog file:"  # what runc and crun say last: a path that will be gone
 DUMP_LOG_TAIL_BYTES = 64 * 1024
 DUMP_ERROR = re.compile(r"Error \([^)]*\): (.*)")
 
@@ -77,9 +76,8 @@ class Capture:
         try:
             await task.checkpoint(images=f"{self._folder}/{IMAGES}", work=reports, path=path)
         except RuntimeFailed as failure:
-            message = failure.message.partition(LOG_FILE)[0]
             cause = dump_error(f"{reports}/{DUMP_LOG}")
-            raise RuntimeFailed(f"{message}: {cause}" if cause else message) from failure
+            raise RuntimeFailed(f"{failure.message}: {cause}" if cause else failure.message) from failure
         layer, upper = f"{self._folder}/{LAYER}", self._containers.written_files(self.container)
         await in_thread(lambda go_on: archive.write_diff(layer, upper, go_on))
 

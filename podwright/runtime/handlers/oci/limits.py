@@ -42,7 +42,7 @@ async def updated(
 
 async def _set(runtime: OciRuntime, cgroups: CgroupHost, bundle: Bundle, now: Resources) -> None:
     oci = resources.oci_resources(now)
-    # crun 1.8 takes the value for "no quota" for a wrong one on v1.
+    # crun before 1.8.7 cannot write "no quota" to v1's files.
     if runtime.is_crun and "cpu" in cgroups.controllers and now.cpu_quota == resources.UNLIMITED:
         cgroup_limits.lift_v1_cpu_quota(cgroups, bundle.cgroup)
         oci = resources.without_quota(oci)

@@ -26,6 +26,7 @@ RUNC_RECORD = re.compile(r'level=\w+ msg="((?:[^"\\]|\\.)*)"')
 # Below these no container starts: measured with crun 1.8 (256 KiB is enough, 128 is not) and runc 1.1 (4 MiB, 2).
 CRUN_FLOOR_BYTES, OTHER_FLOOR_BYTES = 256 * 1024, 4 * 1024 * 1024
 KNOWN_TO_KEEP_FILES = frozenset({"crun", "runc"})
+LOG_FILE = "\\nlog file:"  # what runc and crun say last of a checkpoint: a path that will be gone
 CRUN_PREFIX = re.compile(r"^(\d{4}-\d\d-\d\dT\S+Z: )?(error: )?")
 
 
@@ -220,7 +221,8 @@ class OciRuntime:
         argv = (*self.argv, "checkpoint", *options, container_id)
         completed = await self._runner.run(Command(argv=argv, timeout_s=None, env={"PATH": path}))
         if completed.returncode != 0:
-            raise RuntimeFailed(f"{self.name} checkpoint {container_id[:12]}: {plain(completed.error_text())}")
+            message = plain(completed.error_text()).partition(LOG_FILE)[0]
+            raise RuntimeFailed(f"{self.name} checkpoint {container_id[:12]}: {message}")
 
     async def status(self, container_id: str) -> TaskStatus:
         """What the runtime says of the container. Raises RuntimeFailed and DeadlineExceeded."""
