@@ -101,10 +101,7 @@ async def make(
     cgroups = cgroup.detect()
     handlers = handlers or await find_handlers(config, runner, cgroups)
     facts = host.host_facts(cgroups)
-    profiles = Profiles(
-        seccomp=_default_profile(config.containers.seccomp_profile),
-        apparmor=AppArmor(runner, supported=facts.apparmor, default=config.containers.apparmor_profile),
-    )
+    profiles = _profiles(config, facts, runner)
     network = NetworkService(config.network, database, runner)
     images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner)
     sandbox_store, container_store = open_sandboxes(database), open_containers(database)
@@ -113,13 +110,7 @@ async def make(
         _sandbox_settings(config, cgroups, facts, runner),
         handlers,
         network,
-        FirstProcesses(
-            handlers=handlers,
-            oom_score_adj=max(-998, facts.oom_score_adj),
-            systemd=config.containers.cgroup_driver == "systemd",
-            confinement=PodConfinement(facts, profiles),
-            selinux=facts.selinux,
-        ),
+        _first_processes(config, handlers, facts, profiles),
     )
     containers = ContainerService(
         container_store,
@@ -160,6 +151,25 @@ def _sandbox_settings(
         parents=Parents(config.containers, cgroups, runner),
         users=UserNamespaces(runner, root=config.root, state=config.state),
         selinux=facts.selinux,
+    )
+
+
+def _first_processes(
+    config: configuration.Config, handlers: Handlers, facts: HostFacts, profiles: Profiles
+) -> FirstProcesses:
+    return FirstProcesses(
+        handlers=handlers,
+        oom_score_adj=max(-998, facts.oom_score_adj),
+        systemd=config.containers.cgroup_driver == "systemd",
+        confinement=PodConfinement(facts, profiles),
+        selinux=facts.selinux,
+    )
+
+
+def _profiles(config: configuration.Config, facts: HostFacts, runner: ProcessRunner) -> Profiles:
+    return Profiles(
+        seccomp=_default_profile(config.containers.seccomp_profile),
+        apparmor=AppArmor(runner, supported=facts.apparmor, default=config.containers.apparmor_profile),
     )
 
 
