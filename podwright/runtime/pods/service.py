@@ -6,6 +6,8 @@ joins the first one.
 
 from __future__ import annotations
 
+import contextlib
+
 from podwright.errors import FailedPrecondition
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.model.ids import SandboxId
@@ -71,7 +73,8 @@ class PodService:
 
     async def close(self, timeout_s: float) -> None:
         """Let jobs under way end, or undo them; pods continue."""
-        for flight in (self._starts, self._stops, self._removes):
-            await flight.settle(timeout_s)
-        await self._containers.close(timeout_s)
-        await self._sandboxes.close(timeout_s)
+        async with contextlib.AsyncExitStack() as stack:  # the last first; one that fails keeps none from its end
+            stack.push_async_callback(self._sandboxes.close, timeout_s)
+            stack.push_async_callback(self._containers.close, timeout_s)
+            for flight in (self._starts, self._stops, self._removes):
+                stack.push_async_callback(flight.settle, timeout_s)
