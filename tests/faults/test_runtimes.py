@@ -152,7 +152,7 @@ async def test_a_monitor_that_dies_before_it_answers(
     async with running_node(fresh_podwright({"handlers": {"crun": {"conmon": str(conmon)}}}), busybox_image) as node:
         pod = await node.pod()
         container = await pod.create(SLEEP)
-        with pytest.raises(Unknown, match="the monitor ended without a word"):
+        with pytest.raises(Unknown, match="conmon gave no reason"):
             await pod.start(container)
         assert (await pod.status(container)).reason == "StartError"
         await node.emptied()

@@ -148,7 +148,7 @@ def _stop_signal(config: ContainerConfig, image: Image) -> int:
         name = config.image.user_specified_image or config.image.image
         raise InvalidArgument(
             f"container {config.name} of image {name}: {failure.message}",
-            hint="mend the image's STOPSIGNAL, or give the container a stop signal",
+            hint="correct the image's STOPSIGNAL, or give the container a stop signal",
         ) from failure
 
 
