@@ -63,6 +63,10 @@ class Internal(PodwrightError):
     """A bug or a broken host: something happened that no request should be able to cause."""
 
 
+class RuntimeFailed(PodwrightError):
+    """The runtime below (an OCI runtime, its monitor) refused, or broke; the message has its own text."""
+
+
 class Unknown(PodwrightError):
     """A failure whose text starts with one of CRI's sentinels (such as `RegistryUnavailable`).
 

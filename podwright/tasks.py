@@ -47,6 +47,11 @@ class Tasks:
         """How many run."""
         return len(self._tasks)
 
+    def cancel(self) -> None:
+        """Cancel what runs, without waiting for its end; others may be started."""
+        for task in self._tasks:
+            task.cancel()
+
     async def settle(self, timeout_s: float) -> None:
         """Let the tasks end by themselves for so long, then cancel them."""
         if self._tasks:

@@ -34,7 +34,7 @@ async def states(looks: AsyncIterator[api.WatchPullsResponse]) -> AsyncIterator[
 @contextlib.asynccontextmanager
 async def followed(cri: CriClient, image: str, tell: Callable[[PullState], None]) -> AsyncIterator[None]:
     """`tell` how far the pull of `image` is while the block runs, as far as the runtime tells it."""
-    task = asyncio.create_task(_follow(cri, image, tell))
+    task = asyncio.create_task(_follow(cri, image, tell), name=f"follow the pull of {image}")
     try:
         yield
     finally:

@@ -82,7 +82,9 @@ async def _url(cri: CriClient, sandbox_id: str) -> str:
 async def _session(url: str, listeners: Sequence[Listener]) -> None:
     """Serve until the session ends."""
     async with forwarding(url) as forwarder, asyncio.TaskGroup() as tasks:
-        accepting = [tasks.create_task(_accept(listener, forwarder, tasks)) for listener in listeners]
+        accepting = [
+            tasks.create_task(_accept(listener, forwarder, tasks), name="accept connections") for listener in listeners
+        ]
         await forwarder.ended.wait()
         for task in accepting:
             task.cancel()
@@ -98,7 +100,7 @@ async def _accept(listener: Listener, forwarder: Forwarder, tasks: asyncio.TaskG
             await asyncio.sleep(PAUSE_S)
             continue
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        tasks.create_task(_forward(connection, listener, forwarder))
+        tasks.create_task(_forward(connection, listener, forwarder), name="forward a connection")
 
 
 async def _forward(connection: socket.socket, listener: Listener, forwarder: Forwarder) -> None:

@@ -74,8 +74,8 @@ async def _run(url: str, wishes: Wishes, source: Source) -> Outcome:
 
 
 async def _until_detached(running: Coroutine[Any, Any, Outcome], detached: asyncio.Event) -> Outcome | None:
-    session = asyncio.ensure_future(running)
-    leaving = asyncio.ensure_future(detached.wait())
+    session = asyncio.create_task(running, name="remote session")
+    leaving = asyncio.create_task(detached.wait(), name="wait for the detach keys")
     try:
         await asyncio.wait([session, leaving], return_when=asyncio.FIRST_COMPLETED)
         return await session if session.done() else None

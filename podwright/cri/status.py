@@ -23,7 +23,7 @@ _CLASSES = {code: cls for cls, code in CODES.items()}
 
 
 def code_of(error: errors.PodwrightError) -> grpc.StatusCode:
-    """The gRPC code of an error: that of the nearest class in the tree."""
+    """The gRPC code of an error: that of the nearest class in the tree, UNKNOWN for `RuntimeFailed`."""
     return next((CODES[cls] for cls in type(error).__mro__ if cls in CODES), grpc.StatusCode.UNKNOWN)
 
 

@@ -1,4 +1,4 @@
-"""The daemon: configuration to services to server, start and stop. It and `services` know all rooms, nothing else."""
+"""The daemon: configuration to services to server, start and stop. It knows all rooms, and nothing knows it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import msgspec
 from podwright.linux import libc
 from podwright.process import PosixProcessRunner, adopt_orphans, keep_descriptors_to_ourselves
 from podwright.runtime import config as configuration
-from podwright.runtime import services
+from podwright.runtime.engines.native import engine
+from podwright.runtime.engines.native.engine import NativeEngine
 from podwright.runtime.rpc.checkpoints import CheckpointRpcs
 from podwright.runtime.rpc.containers import ContainerRpcs
 from podwright.runtime.rpc.edge import Edge, request_id
@@ -28,8 +29,10 @@ from podwright.runtime.rpc.sandboxes import SandboxRpcs
 from podwright.runtime.rpc.server import listen, make_server
 from podwright.runtime.rpc.stats import StatsRpcs
 from podwright.runtime.rpc.streaming import StreamingRpcs
+from podwright.runtime.rpc.table import Families, table
 from podwright.runtime.rpc.timeline import TimelineRpcs
 from podwright.runtime.state import Database, hold
+from podwright.tasks import Tasks
 from podwright.timeline import Timeline
 
 log = logging.getLogger(__name__)
@@ -81,36 +84,37 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     os.makedirs(config.state, mode=0o711, exist_ok=True)
     os.chdir(config.state)  # conmon leaves a file named "oom" in its working directory, which is ours
     stack.callback(os.close, hold(config.state, flag="--state"))  # a second daemon would tidy the first one's pods up
-    made = await services.make(config, database, PosixProcessRunner())
+    made = await engine.make(config, database, PosixProcessRunner())
     stack.callback(made.lock.close)
     timeline = Timeline()
     edge = Edge(timeline)
-    server = make_server(_families(config, made, timeline), edge)
+    server = make_server(table(_families(made, timeline)), edge)
     stack.callback(_unlink, await listen(server, config.listen))
     stack.push_async_callback(made.close, STOP_GRACE_S)
     stack.push_async_callback(server.stop, STOP_GRACE_S)
     stack.callback(made.end_streams)  # first, for a server waits for its streams
     await made.recover(database)
     edge.ready = True
-    stack.callback(asyncio.create_task(timeline.watch()).cancel)
+    background = Tasks()
+    stack.push_async_callback(background.close)
+    background.start(timeline.watch(), name="watch for slow calls")
 
 
-def _families(config: configuration.Config, made: services.Services, timeline: Timeline) -> tuple[object, ...]:
-    """All RPCs: the server finds them by their names."""
+def _families(made: NativeEngine, timeline: Timeline) -> Families:
     lock = made.lock
-    return (
-        RuntimeRpcs(config, made.handlers, made.network, made.sandboxes.builder.users, timeline),
-        SandboxRpcs(made.sandboxes, made.containers, lock.warm),
-        ContainerRpcs(made.containers, start_comes_up=lock.warm, exec_comes_up=lock.warm_for_exec),
-        StreamingRpcs(made.streaming),
-        ResourceRpcs(made.containers, made.sandboxes),
-        ImageRpcs(made.images, made.sandboxes.handler),
-        ImageStoreRpcs(made.image_tools, made.stats),
-        PullRpcs(made.images),
-        StatsRpcs(made.stats),
-        EventRpcs(made.events),
-        CheckpointRpcs(made.checkpoints, made.restores),
-        TimelineRpcs(timeline),
+    return Families(
+        checkpoints=CheckpointRpcs(made.checkpoints, made.restores),
+        containers=ContainerRpcs(made.containers, start_comes_up=lock.warm, exec_comes_up=lock.warm_for_exec),
+        events=EventRpcs(made.events),
+        image_store=ImageStoreRpcs(made.image_tools, made.stats),
+        images=ImageRpcs(made.images, made.sandboxes.handler),
+        pulls=PullRpcs(made.images),
+        resources=ResourceRpcs(made.containers, made.sandboxes),
+        runtime=RuntimeRpcs(made.node, timeline),
+        sandboxes=SandboxRpcs(made.sandboxes, made.pods, made.containers, lock.warm),
+        stats=StatsRpcs(made.stats),
+        streaming=StreamingRpcs(made.streaming),
+        timeline=TimelineRpcs(timeline),
     )
 
 

@@ -10,8 +10,8 @@ from podwright.errors import FailedPrecondition
 from podwright.linux import capabilities, cgroup_lock, selinux
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import find_executable
-from podwright.runtime.container.spec.builder import HostFacts
-from podwright.runtime.container.spec.resources import CgroupAbilities
+from podwright.runtime.oci_spec.builder import HostFacts
+from podwright.runtime.oci_spec.resources import CgroupAbilities
 
 DISTRIBUTION_PROFILES = (
     "/etc/containers/seccomp.json",

@@ -43,7 +43,7 @@ class SingleFlight(Generic[Key, Result]):
         """The result of the job for `key`, which is started if there is none. Raises what the job raises."""
         job = self._jobs.get(key)
         if job is None:
-            job = self._jobs[key] = _Job(asyncio.ensure_future(self._run(start)))
+            job = self._jobs[key] = _Job(asyncio.create_task(self._run(start), name=self._label))
             self._tasks.add(job.task)
             job.task.add_done_callback(lambda _: self._finished(key, job))
         job.callers += 1

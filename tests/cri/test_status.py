@@ -1,4 +1,4 @@
-"""Every error of the tree has one gRPC code, and the code leads back to it."""
+"""Every error has one gRPC code, and the code leads back to it. Only RuntimeFailed is Unknown to clients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from podwright.cri.status import CODES, code_of, error_from
 
 
 def _leaves() -> list[type[errors.PodwrightError]]:
-    return [kind for kind in errors.PodwrightError.__subclasses__() if kind.__module__ == errors.__name__]
+    kinds = [kind for kind in errors.PodwrightError.__subclasses__() if kind.__module__ == errors.__name__]
+    return [kind for kind in kinds if kind is not errors.RuntimeFailed]
 
 
 @pytest.mark.parametrize("kind", _leaves(), ids=lambda kind: kind.__name__)
@@ -20,6 +21,10 @@ def test_there_and_back(kind: type[errors.PodwrightError]) -> None:
     back = error_from(failure)
     assert type(back) is kind
     assert str(back) == "why (what to do)"
+
+
+def test_what_a_runtime_refused_is_unknown_to_clients() -> None:
+    assert code_of(errors.RuntimeFailed("why")) is grpc.StatusCode.UNKNOWN
 
 
 def test_codes_are_distinct() -> None:

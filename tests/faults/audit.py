@@ -30,7 +30,7 @@ def settled(server: Podwright) -> list[str]:
 
 def audit(server: Podwright) -> list[str]:
     """Sentences about what is half-made or left over; empty when all is well."""
-    sandboxes, containers = records(server, "sandboxs"), records(server, "containers")
+    sandboxes, containers = records(server, "sandboxes"), records(server, "containers")
     running = {key for key, record in containers.items() if record["state"] == "running"}
     attached = {key for key, record in sandboxes.items() if record.get("attachment")}
     known = {*sandboxes, *containers}

@@ -47,7 +47,7 @@ async def test_the_first_listener_hears_what_happened_while_no_daemon_was_there(
     record = records(node.server, "containers")[ended]
     node.server.kill9()
     tell(record["pid"])
-    await gone(record["monitor_pid"])
+    await gone(record["task"]["monitor_pid"])
     await node.again()
     async with listening(node.server.endpoint) as ear:
         [event] = await ear.events(pod, 1)

@@ -12,7 +12,7 @@ from podwright.conformance.pods import Pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
 from podwright.linux import cgroup, proc
-from podwright.runtime.container import marking
+from podwright.runtime.handlers.oci import marks
 from tests.faults.audit import records
 from tests.faults.faulty import HANDLER, FaultyRuntime
 from tests.faults.node import Node, eventually
@@ -61,13 +61,13 @@ async def test_what_is_older_than_an_exec_is_not_its_own(node: Node) -> None:
     await pod.exec(container, "sh", "-c", f"setsid sleep {MARK}7 > /dev/null 2>&1 &")
     group, host = f"{pod.config.linux.cgroup_parent}/{container}", cgroup.detect()
     ((daemon, mark),) = (
-        (pid, mark) for pid in cgroup.processes(host, group) if (mark := marking.mark_of(pid)) is not None
+        (pid, mark) for pid in cgroup.processes(host, group) if (mark := marks.mark_of(pid)) is not None
     )
     started = proc.start_time(daemon)
     assert started is not None
-    marking.kill_marked(host, group, {mark: started + 1})
+    marks.kill_marked(host, group, {mark: started + 1})
     assert daemon in cgroup.processes(host, group)
-    marking.kill_marked(host, group, {mark: started})
+    marks.kill_marked(host, group, {mark: started})
     assert daemon not in cgroup.processes(host, group)
 
 
@@ -139,14 +139,14 @@ async def test_a_container_that_has_ended_unnoticed(node: Node, handler: str) ->
     pod = await node.pod(handler=handler)
     container = await pod.run()
     record = records(node.server, "containers")[container]
-    os.kill(record["monitor_pid"], signal.SIGSTOP)
+    os.kill(record["task"]["monitor_pid"], signal.SIGSTOP)
     try:
         os.kill(record["pid"], signal.SIGKILL)
         await eventually(lambda: _is_exiting(record["pid"]), "the first process ends")
         with pytest.raises(FailedPrecondition, match="is not running"):
             await pod.exec(container, "true")
     finally:
-        os.kill(record["monitor_pid"], signal.SIGCONT)
+        os.kill(record["task"]["monitor_pid"], signal.SIGCONT)
     await pod.exited(container)
     await node.emptied()
 

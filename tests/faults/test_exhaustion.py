@@ -42,10 +42,10 @@ async def test_a_container_that_ends_when_no_file_can_be_opened(node: Node, mode
         os.kill(record["pid"], signal.SIGTERM)
         await gone(record["pid"])
         if mode is api.CONTAINER:
-            await gone(record["monitor_pid"])  # the daemon has reaped it, and knows
+            await gone(record["task"]["monitor_pid"])  # the daemon has reaped it, and knows
     status = await pod.exited(container_id)
     assert (status.exit_code, status.reason) == (3, "Error")
-    await gone(record["monitor_pid"])
+    await gone(record["task"]["monitor_pid"])
     await node.emptied()
 
 
@@ -64,7 +64,7 @@ async def test_a_stop_when_no_file_can_be_opened(node: Node) -> None:
 async def test_the_first_process_of_a_shared_namespace_ends_when_no_file_can_be_opened(node: Node) -> None:
     pod = await node.pod(namespaces=api.NamespaceOption(pid=api.POD))
     await pod.run_ready(FORKS)
-    infra = records(node.server, "sandboxs")[pod.id]["infra_pid"]
+    infra = records(node.server, "sandboxes")[pod.id]["pid"]
     with no_descriptors(node.server.process.pid):
         os.kill(infra, signal.SIGKILL)
         await gone(infra)

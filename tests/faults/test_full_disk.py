@@ -168,7 +168,7 @@ async def test_exit_codes_are_not_lost(state_node: Node, disk: SmallDisk, while_
     if while_down:
         state_node.server.kill9()
     os.kill(record["pid"], signal.SIGTERM)
-    await gone(record["pid"], record["monitor_pid"])
+    await gone(record["pid"], record["task"]["monitor_pid"])
     if while_down:
         await state_node.again()
     status = await pod.exited(ending)

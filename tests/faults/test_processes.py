@@ -32,7 +32,7 @@ FAMILY = ("sh", "-c", "sleep 5432 & setsid sleep 5432 & trap '' TERM; while :; d
 def _pids(node: Node, container: str) -> tuple[int, int]:
     """(monitor, first process)."""
     record = records(node.server, "containers")[container]
-    return record["monitor_pid"], record["pid"]
+    return record["task"]["monitor_pid"], record["pid"]
 
 
 @pytest.mark.parametrize("while_down", [False, True], ids=["daemon there", "daemon away"])
@@ -58,7 +58,7 @@ async def test_monitor_killed(node: Node, while_down: bool) -> None:
 async def test_first_process_of_a_shared_pid_namespace_killed(node: Node, while_down: bool) -> None:
     pod = await node.pod(namespaces=api.NamespaceOption(pid=api.POD))
     container = await pod.run()
-    infra = records(node.server, "sandboxs")[pod.id]["infra_pid"]
+    infra = records(node.server, "sandboxes")[pod.id]["pid"]
     if while_down:
         node.server.kill9()
     os.kill(infra, signal.SIGKILL)
@@ -114,7 +114,7 @@ def _rewrite(node: Node, container: str, **changes: Any) -> None:
 async def test_pids_that_belong_to_others_by_now(node: Node, stranger: subprocess.Popen[bytes]) -> None:
     """After a reboot the numbers on record are somebody else's; nobody may be killed for that."""
     pod, container = await _ended_while_no_daemon_was_there(node)
-    _rewrite(node, container, monitor_pid=stranger.pid, pid=stranger.pid)
+    _rewrite(node, container, pid=stranger.pid, task={"monitor_pid": stranger.pid, "pid": stranger.pid})
     await node.again()
     assert (await pod.exited(container)).exit_code == 137
     await pod.stop(container, timeout=0)

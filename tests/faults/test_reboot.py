@@ -43,13 +43,9 @@ async def addresses(node: Node, pod: Pod) -> list[str]:
 async def reboot(node: Node, *, state_is_on_disk: bool = False) -> None:
     """What a boot takes away goes: processes with their cgroups, mounts, and the tmpfs of the state directory."""
     server = node.server
-    pids = [
-        record[key]
-        for record in records(server, "containers").values()
-        for key in ("pid", "monitor_pid")
-        if key in record
-    ]
-    pids += [record["infra_pid"] for record in records(server, "sandboxs").values() if record.get("infra_pid")]
+    tasks = [record.get("task", {}) for record in records(server, "containers").values()]
+    pids = [task[key] for task in tasks for key in ("pid", "monitor_pid") if key in task]
+    pids += [record["pid"] for record in records(server, "sandboxes").values() if record.get("pid")]
     server.kill9()
     for pid in filter(None, pids):
         with contextlib.suppress(ProcessLookupError):
@@ -130,7 +126,7 @@ async def test_a_pod_whose_first_process_was_killed(node: Node) -> None:
     pod = await node.pod(namespaces=SHARED_PID)
     killed, created = await pod.run(name="killed"), await pod.create(name="created")
     before = await addresses(node, pod)
-    infra = records(node.server, "sandboxs")[pod.id]["infra_pid"]
+    infra = records(node.server, "sandboxes")[pod.id]["pid"]
     os.kill(infra, signal.SIGKILL)
     await pod.exited(killed)
     await start_pod(node, pod)

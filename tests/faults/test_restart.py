@@ -101,7 +101,7 @@ async def test_containers_that_end_meanwhile(node: Node, killed: bool) -> None:
     await _away(node, killed=killed)
     for each in made:
         tell(each["pid"])
-    await gone(*(each["monitor_pid"] for each in made))  # which have written down when it was
+    await gone(*(each["task"]["monitor_pid"] for each in made))  # which have written down when it was
     before = time.time_ns()
     await node.again()
     for container, end in containers.items():
@@ -119,7 +119,7 @@ async def test_a_container_that_runs_out_of_memory_meanwhile(node: Node) -> None
     record = records(node.server, "containers")[container]
     node.server.kill9()
     tell(record["pid"])
-    await gone(record["monitor_pid"])
+    await gone(record["task"]["monitor_pid"])
     await node.again()
     status = await pod.exited(container)
     assert (status.exit_code, status.reason) == (137, "OOMKilled")

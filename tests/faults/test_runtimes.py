@@ -46,7 +46,7 @@ async def test_what_is_being_started_is_not_removed(faulty_node: Node, faulty: F
 
     async def is_under_way() -> bool:
         info = (await pod.cri.call(pod.cri.runtime.ContainerStatus, request)).info
-        return bool(json.loads(info["info"])["monitorPid"])
+        return bool(json.loads(info["info"])["task"])
 
     await eventually(is_under_way, "it is being started")
     with pytest.raises(FailedPrecondition, match="is being started"):

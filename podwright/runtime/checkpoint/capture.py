@@ -17,8 +17,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Self, TypeVar
 
-from podwright.errors import FailedPrecondition, NotFound, Unknown
-from podwright.linux import freezer
+from podwright.errors import FailedPrecondition, NotFound, RuntimeFailed
 from podwright.linux.files import write_new
 from podwright.runtime.checkpoint import archive, documents
 from podwright.runtime.container.service import ContainerService
@@ -29,7 +28,6 @@ from podwright.runtime.storage.completion import to_completion
 FROZEN = "frozen"  # in the work directory: it was we who froze the container
 IMAGES, REPORTS, LAYER = "images", "reports", "layer.tar"
 DUMP_LOG = "dump.log"
-LOG_FILE = "\\nlog file:"  # what runc and crun say last: a path that will be gone
 DUMP_LOG_TAIL_BYTES = 64 * 1024
 DUMP_ERROR = re.compile(r"Error \([^)]*\): (.*)")
 
@@ -42,7 +40,6 @@ class Capture:
     def __init__(self, containers: ContainerService, container: Container, folder: str) -> None:
         self.container = container
         self._containers = containers
-        self._env = containers.env
         self._folder = folder
 
     async def __aenter__(self) -> Self:
@@ -60,7 +57,7 @@ class Capture:
 
         Who paused it before finds it paused after.
         """
-        if freezer.is_frozen(self._env.cgroups, self.container.cgroup):
+        if await self._containers.task(self.container).is_paused():
             yield
             return
         write_new(f"{self._folder}/{FROZEN}", b"", mode=0o600)
@@ -73,21 +70,20 @@ class Capture:
             os.unlink(f"{self._folder}/{FROZEN}")
 
     async def dump(self, path: str) -> None:
-        """Its processes and what they wrote. `path` is where the runtime finds CRIU. Raises Unknown and OSError."""
-        handler = self._env.handler_of(self.container)
+        """Its processes and what they wrote. `path` is where CRIU is found. Raises RuntimeFailed and OSError."""
+        task = self._containers.task(self.container)
         reports = f"{self._folder}/{REPORTS}"
         try:
-            await handler.checkpoint(self.container.id, images=f"{self._folder}/{IMAGES}", work=reports, path=path)
-        except Unknown as failure:
-            told = failure.message.partition(LOG_FILE)[0]
+            await task.checkpoint(images=f"{self._folder}/{IMAGES}", work=reports, path=path)
+        except RuntimeFailed as failure:
             cause = dump_error(f"{reports}/{DUMP_LOG}")
-            raise Unknown(f"{told}: {cause}" if cause else told) from failure
-        layer, upper = f"{self._folder}/{LAYER}", self._env.paths(self.container.id).upper
+            raise RuntimeFailed(f"{failure.message}: {cause}" if cause else failure.message) from failure
+        layer, upper = f"{self._folder}/{LAYER}", self._containers.written_files(self.container)
         await in_thread(lambda go_on: archive.write_diff(layer, upper, go_on))
 
     async def archive(self, location: str) -> None:
         """Put everything together, whole or not at all. Raises OSError."""
-        handler = self._env.handler_of(self.container).name
+        handler = self._containers.handler_of(self.container).name
         spec = self._containers.spec(self.container)
         named = documents.of_container(self.container, spec, handler=handler, now=time.time_ns())
         reports = f"{self._folder}/{REPORTS}"
@@ -107,11 +103,11 @@ class Capture:
             raise
 
     @staticmethod
-    def abandon(containers: ContainerService, container_id: ContainerId, folder: str) -> None:
+    async def abandon(containers: ContainerService, container_id: ContainerId, folder: str) -> None:
         """End what a killed daemon left."""
         if os.path.exists(f"{folder}/{FROZEN}"):
-            with contextlib.suppress(NotFound):
-                freezer.thaw(containers.env.cgroups, containers.get(container_id).cgroup)
+            with contextlib.suppress(NotFound, FailedPrecondition):  # it has ended
+                await containers.task(containers.get(container_id)).resume()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -6,7 +6,7 @@ import re
 
 from podwright.errors import FailedPrecondition, PodwrightError, Unimplemented
 from podwright.process import Command, Completed, ProcessRunner, find_executable, search_path
-from podwright.runtime.handlers.oci import OciHandler
+from podwright.runtime.handlers.protocol import Handler
 
 OLDEST = (3, 16)  # the first that dumps containers whole, as other runtimes ask for, too
 TIMEOUT_S = 10.0
@@ -21,7 +21,7 @@ class Criu:
         self.path = search_path(directory)
         self._runner = runner
 
-    async def require(self, handler: OciHandler) -> None:
+    async def require(self, handler: Handler) -> None:
         """Raises Unimplemented, with the reason, where no checkpoint can be had."""
         if trouble := await self._host_trouble():
             raise Unimplemented(f"this host cannot checkpoint or restore: {trouble}")
@@ -32,8 +32,8 @@ class Criu:
         """Why CRIU does not work here; empty when it does."""
         try:
             find_executable(self._program)
-            told = await self._run("--version")
-            version = parse_version(told.stdout.decode(errors="replace"))
+            answer = await self._run("--version")
+            version = parse_version(answer.stdout.decode(errors="replace"))
             if version < OLDEST:
                 return f"CRIU {'.'.join(map(str, version))} is older than {'.'.join(map(str, OLDEST))}"
             checked = await self._run("check")

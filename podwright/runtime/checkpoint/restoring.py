@@ -23,10 +23,12 @@ from podwright.runtime.checkpoint.reading import Extracted
 from podwright.runtime.checkpoint.service import within
 from podwright.runtime.container.place import Kept
 from podwright.runtime.container.service import ContainerService
+from podwright.runtime.image import ImageService
 from podwright.runtime.keyed_locks import KeyedLocks
 from podwright.runtime.model.container import ContainerConfig
 from podwright.runtime.model.ids import ContainerId, SandboxId
 from podwright.runtime.model.sandbox import SandboxConfig, SandboxName
+from podwright.runtime.pods import PodService
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.storage import unpacking
 
@@ -39,6 +41,8 @@ class RestoreService:
         config: configuration.Config,
         containers: ContainerService,
         sandboxes: SandboxService,
+        pods: PodService,
+        images: ImageService,
         criu: Criu,
         runner: ProcessRunner,
     ) -> None:
@@ -46,6 +50,8 @@ class RestoreService:
         self._limits = config.images
         self._containers = containers
         self._sandboxes = sandboxes
+        self._pods = pods
+        self._images = images
         self._criu = criu
         self._runner = runner
         self._turns: KeyedLocks[SandboxName] = KeyedLocks()
@@ -82,7 +88,7 @@ class RestoreService:
             try:
                 made = {each.name: await self._container(sandbox_id, each, archives[each.name]) for each in wanted}
             except BaseException:
-                await asyncio.shield(self._sandboxes.remove(sandbox_id))
+                await asyncio.shield(self._pods.remove(sandbox_id))
                 raise
             return sandbox_id, made
 
@@ -98,7 +104,7 @@ class RestoreService:
 
     def _check_image(self, config: ContainerConfig, extracted: Extracted) -> None:
         """What it wrote lies over the files of one image, and no other."""
-        image_id = self._containers.env.images.runnable(config.image.image).id
+        image_id = self._images.runnable(config.image.image).id
         if extracted.image_id and extracted.image_id != image_id:
             raise FailedPrecondition(
                 f"container {config.name} was made from image {extracted.image_id[:200]}, not {image_id}",
@@ -115,6 +121,6 @@ class RestoreService:
                 await unpacking.unpack(self._runner, upper, blob.fileno(), marks, size_bytes, self._limits)
         return upper
 
-    def reconcile(self) -> None:
+    def end_abandoned(self) -> None:
         """At start: delete what a killed daemon was at; what it had created is found by its records."""
         shutil.rmtree(self._work, ignore_errors=True)

@@ -42,7 +42,6 @@ class CheckpointService:
         self._work = f"{config.root}/checkpoints"
         self._ours = (config.root, config.state)
         self._containers = containers
-        self._env = containers.env
         self._sandboxes = sandboxes
         self._criu = criu
         self._turns: KeyedLocks[ContainerId] = KeyedLocks()
@@ -51,7 +50,7 @@ class CheckpointService:
         """Write the archive `location`, over an older one. `timeout_s` 0: no limit of the caller's.
 
         Raises NotFound, InvalidArgument, FailedPrecondition when it does not run, Unimplemented where the host or the
-        OCI runtime cannot, DeadlineExceeded, and Unknown with the runtime's words.
+        OCI runtime cannot, DeadlineExceeded, and RuntimeFailed with the runtime's message.
         """
         if timeout_s < 0:
             raise InvalidArgument("timeout is negative")
@@ -107,7 +106,7 @@ class CheckpointService:
             if container.state is not ContainerState.RUNNING:
                 raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
             request.check_users(f"container {container.id[:12]}", container.config.security.namespaces.own_user)
-            await self._criu.require(self._env.handler_of(container))
+            await self._criu.require(self._containers.handler_of(container))
 
     async def _write(self, containers: Sequence[Container], targets: Mapping[ContainerId, str]) -> None:
         async with contextlib.AsyncExitStack() as stack:
@@ -125,11 +124,11 @@ class CheckpointService:
             for capture in captures:
                 await capture.archive(targets[capture.container.id])
 
-    def reconcile(self) -> None:
+    async def end_abandoned(self) -> None:
         """At start, after the containers: end what a killed daemon was at."""
         with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(self._work):
-                Capture.abandon(self._containers, ContainerId(name), f"{self._work}/{name}")
+                await Capture.abandon(self._containers, ContainerId(name), f"{self._work}/{name}")
 
 
 @contextlib.asynccontextmanager

@@ -6,39 +6,31 @@ import asyncio
 import logging
 import socket
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
-from podwright.runtime.cdi import names as cdi_names
-from podwright.runtime.container import (
-    devices,
-    image_directories,
-    labels,
-    logs,
-    place,
-    sources,
-    staging,
-    targets,
-    volumes,
-)
+from podwright.linux.selinux import Contexts
+from podwright.runtime.container import devices, place, targets, volumes
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.profiles import localhost_profile
-from podwright.runtime.container.spec import builder, signals
-from podwright.runtime.container.spec.builder import SpecInputs
-from podwright.runtime.container.spec.mounts import SandboxFiles
-from podwright.runtime.container.spec.user import resolve
-from podwright.runtime.handlers.cgroups import cgroup_directory, cgroups_path
+from podwright.runtime.container.paths import log_file
+from podwright.runtime.container.root import PreparedMounts, Root, make_root, prepare_mounts
 from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState, User
 from podwright.runtime.model.ids import ContainerId, new_id
 from podwright.runtime.model.image import Image
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
+from podwright.runtime.oci_spec import builder, signals
+from podwright.runtime.oci_spec.builder import DeviceNode, SpecInputs
+from podwright.runtime.oci_spec.cgroups import cgroup_directory, cgroups_path
+from podwright.runtime.oci_spec.mounts import SandboxFiles
+from podwright.runtime.oci_spec.names import NAMESPACE_TYPES
 from podwright.runtime.sandbox import files
-from podwright.runtime.sandbox.infra import OCI_TYPES
 from podwright.runtime.sandbox.place import root_on_host
-from podwright.timeline import Step
+from podwright.runtime.security import selinux
+from podwright.runtime.security.profiles import localhost_profile
 
 log = logging.getLogger(__name__)
 
@@ -56,18 +48,27 @@ async def create(
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="make a new sandbox")
     _check_handlers(env, config)
     image = env.images.runnable(config.image.image)
-    resources = env.limits(env.handlers.get(sandbox.handler), config.resources)
+    handler = env.handlers.get(sandbox.handler)
+    resources = env.limits(handler, config.resources)
     container_id = ContainerId(new_id())
     record = _record(env, container_id, sandbox, config, image, resources)
+    handler.check(env.bundle(record))
     container = env.store.put(msgspec.structs.replace(record, is_restored=kept is not None))
     paths = env.paths(container_id)
     try:
         held = volumes.hold(env.images, container)
-        target_pid = await targets.pid_of(env, sandbox, config)
-        profile = await env.apparmor.profile(config.security)
-        joined = Joined(target_pid=target_pid, apparmor_profile=profile, kept=kept)
-        user = await asyncio.to_thread(_make, env, container, sandbox, image, held, joined)
-        env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=user))
+        decided = Decided(
+            target_pid=await targets.pid_of(env, sandbox, config),
+            apparmor_profile=await env.apparmor.profile(config.security),
+            labels=selinux.of_container(env.host.selinux, sandbox, config),
+            pins=env.sandboxes.pins(sandbox),
+        )
+        root, prepared = await asyncio.to_thread(_make, env, container, sandbox, image, held, kept, decided)
+        spec = builder.build(spec_inputs(env, container, sandbox, image, root, prepared, decided))
+        for edit in (*env.edits, handler.edit):
+            await edit(spec, container)
+        write_new(paths.spec, msgspec.json.encode(spec), mode=0o600)  # it holds the environment
+        env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=root.user))
     except BaseException:
         await asyncio.shield(asyncio.to_thread(place.unmake, paths))
         env.images.release(container_id)
@@ -85,15 +86,32 @@ def _check_handlers(env: ContainerEnvironment, config: ContainerConfig) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
-    """What the container goes into: a process' PID namespace (0: none of the kind), a profile of AppArmor (or "").
+class Decided:
+    """What is known before anything is made.
 
-    And what is kept of another container that it goes on from.
+    `target_pid` is the process whose PID namespace the container joins, 0 when it joins none. `pins` are the sandbox's
+    own namespaces by kind.
     """
 
     target_pid: int
-    apparmor_profile: str
-    kept: place.Kept | None
+    apparmor_profile: str  # empty: none
+    labels: Contexts | None  # None on a host without SELinux
+    pins: dict[str, str]
+
+    @property
+    def user_namespace(self) -> str:
+        """The path of the pod's own; empty for the host's."""
+        return self.pins.get("user", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What the spec needs of the host."""
+
+    mounts: PreparedMounts
+    devices: tuple[DeviceNode, ...]
+    seccomp_profile: dict[str, Any] | None  # of the file that the request names
+    hostname: str
 
 
 def _record(
@@ -114,7 +132,7 @@ def _record(
         image_name=image.repo_tags[0] if image.repo_tags else config.image.user_specified_image or config.image.image,
         image_ref=image.repo_digests[0] if image.repo_digests else image.id,
         volume_images=volumes.find(env.images, config),
-        log_path=logs.path_of(sandbox.config.log_directory, config.log_path),
+        log_path=log_file(sandbox.config.log_directory, config.log_path),
         user=User(uid=0, gid=0),
         stop_signal=_stop_signal(config, image),
         cgroup=cgroup_directory(sandbox.cgroup_parent, container_id, systemd=env.systemd),
@@ -130,7 +148,7 @@ def _stop_signal(config: ContainerConfig, image: Image) -> int:
         name = config.image.user_specified_image or config.image.image
         raise InvalidArgument(
             f"container {config.name} of image {name}: {failure.message}",
-            hint="mend the image's STOPSIGNAL, or give the container a stop signal",
+            hint="correct the image's STOPSIGNAL, or give the container a stop signal",
         ) from failure
 
 
@@ -140,79 +158,73 @@ def _make(
     sandbox: Sandbox,
     image: Image,
     held: volumes.Held,
-    joined: Joined,
-) -> User:
-    """The blocking part: root filesystem, user, spec. Runs in a thread."""
-    paths = env.paths(container.id)
-    own = labels.of_container(env.host.selinux, sandbox, container.config)
-    label = str(own.file) if own is not None else ""
-    user_namespace = env.sandboxes.builder.pins(sandbox).get("user", "")
-    with Step("root filesystem"), staging.mapped_layers(paths, held, user_namespace) as layers:
-        place.make(paths, layers.root, group=root_on_host(sandbox.config)[1], label=label, kept=joined.kept)
-        config = volumes.mount_all(paths, container.config, layers.volumes, label=label)
-    places = image_directories.wanted(image.config.volumes, config.mounts)
-    own_mounts = image_directories.make(paths.rootfs, places, root_on_host(sandbox.config))
-    if config.security.readonly_rootfs:
-        config = msgspec.structs.replace(config, mounts=(*config.mounts, *own_mounts))
-    mounted = msgspec.structs.replace(container, config=config)
-    passwd, group = place.read_users(paths.rootfs)
-    user = resolve(container.config.security, image.config.user, passwd, group)
-    inputs = _inputs(env, mounted, sandbox, image, user, joined)
-    named = cdi_names.requested(container.config.cdi_devices, container.config.annotations)
-    spec = env.cdi.inject(builder.build(inputs), named)
-    env.handlers.get(sandbox.handler).prepare(spec)
-    write_new(paths.spec, msgspec.json.encode(spec), mode=0o600)  # it holds the environment
-    return user
+    kept: place.Kept | None,
+    decided: Decided,
+) -> tuple[Root, Prepared]:
+    """The blocking part, in a thread: the root, the mounts, and what else the spec needs of the host."""
+    paths, config = env.paths(container.id), container.config
+    root = make_root(
+        paths,
+        config,
+        image.config,
+        held,
+        kept=kept,
+        owner=root_on_host(sandbox.config),
+        label=str(decided.labels.file) if decided.labels is not None else "",
+        user_namespace=decided.user_namespace,
+    )
+    mounts = prepare_mounts(
+        paths, root, sandbox, ours=(env.root, env.state), labels=decided.labels, user_namespace=decided.user_namespace
+    )
+    security = config.security
+    return root, Prepared(
+        mounts=mounts,
+        devices=devices.resolve(config, owned_by_user=env.settings.device_ownership_from_security_context),
+        seccomp_profile=(
+            None if security.privileged else localhost_profile(f"container {config.name}", security.seccomp)
+        ),
+        hostname=files.hostname(sandbox.config, socket.gethostname()),
+    )
 
 
-def _inputs(
+def spec_inputs(
     env: ContainerEnvironment,
     container: Container,
     sandbox: Sandbox,
     image: Image,
-    user: User,
-    joined: Joined,
+    root: Root,
+    prepared: Prepared,
+    decided: Decided,
 ) -> SpecInputs:
-    config = container.config
-    paths = env.paths(container.id)
-    own = labels.of_container(env.host.selinux, sandbox, config)
-    found = sources.resolve(config, ours=(env.root, env.state))
-    labels.relabel(config.name, found, own)
-    image_directories.make_mount_points(paths.rootfs, found, root_on_host(sandbox.config))
-    mounts = staging.prepare(paths, found, sandbox, env.sandboxes.builder.pins(sandbox).get("user", ""))
-    resolved = msgspec.structs.replace(config, mounts=mounts)
-    pins = {OCI_TYPES[kind]: path for kind, path in env.sandboxes.builder.pins(sandbox).items()}
-    namespaces = builder.namespace_paths(
-        sandbox,
-        config,
-        pins,
-        target_pid=joined.target_pid,
-        private_cgroup=env.cgroups.layout == "v2",
-    )
-    security = config.security
-    profile = None if security.privileged else localhost_profile(f"container {config.name}", security.seccomp)
+    """Everything that the spec depends on. Pure. Raises InvalidArgument for namespaces that cannot be joined."""
     return SpecInputs(
-        config=resolved,
+        config=msgspec.structs.replace(container.config, mounts=prepared.mounts.mounts),
         image=image.config,
         sandbox=sandbox,
-        user=user,
-        rootfs=paths.rootfs,
-        hostname=files.hostname(sandbox.config, socket.gethostname()),
+        user=root.user,
+        rootfs=root.path,
+        hostname=prepared.hostname,
         cgroups_path=cgroups_path(sandbox.cgroup_parent, container.id, systemd=env.systemd),
-        namespaces=namespaces,
-        files=_sandbox_files(env, sandbox, staging.host_sys(paths, sandbox)),
+        namespaces=builder.namespace_paths(
+            sandbox,
+            container.config,
+            {NAMESPACE_TYPES[kind]: path for kind, path in decided.pins.items()},
+            target_pid=decided.target_pid,
+            private_cgroup=env.cgroups.layout == "v2",
+        ),
+        files=_sandbox_files(env, sandbox, prepared.mounts.sys),
         host=env.host,
         resources=container.resources,
         default_profile=env.default_profile,
-        localhost_profile=profile,
-        apparmor_profile=joined.apparmor_profile,
-        selinux=own,
-        devices=devices.resolve(config, owned_by_user=env.settings.device_ownership_from_security_context),
+        localhost_profile=prepared.seccomp_profile,
+        apparmor_profile=decided.apparmor_profile,
+        selinux=decided.labels,
+        devices=prepared.devices,
     )
 
 
 def _sandbox_files(env: ContainerEnvironment, sandbox: Sandbox, host_sys: str) -> SandboxFiles:
-    paths = env.sandboxes.builder.paths(sandbox.id)
+    paths = env.sandboxes.paths(sandbox.id)
     own_ipc = sandbox.config.security.namespaces.ipc is not NamespaceMode.NODE
     return SandboxFiles(
         hostname=paths.hostname,

@@ -11,8 +11,8 @@ import stat
 from collections.abc import Iterator
 
 from podwright.errors import InvalidArgument
-from podwright.runtime.container.spec.builder import DeviceNode
 from podwright.runtime.model.container import ContainerConfig, ContainerSecurity, Device
+from podwright.runtime.oci_spec.builder import DeviceNode
 
 ALL = Device(container_path="/dev", host_path="/dev")
 # /dev's own mounts and links are the container's, not devices of the host.

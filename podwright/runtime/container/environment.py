@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime import config as configuration
-from podwright.runtime.cdi import Cdi
-from podwright.runtime.container import logs
-from podwright.runtime.container.apparmor import AppArmor
+from podwright.runtime.container.editing import SpecEdit
 from podwright.runtime.container.paths import ContainerPaths, container_paths
-from podwright.runtime.container.spec import resources
-from podwright.runtime.container.spec.builder import HostFacts
-from podwright.runtime.handlers.conmon import Monitored
-from podwright.runtime.handlers.oci import OciHandler
+from podwright.runtime.handlers.protocol import Bundle, Handler, Task
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.image import ImageService
-from podwright.runtime.model.base import Resources
-from podwright.runtime.model.container import Container
+from podwright.runtime.model.base import NamespaceMode, Resources
+from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
+from podwright.runtime.oci_spec import resources
+from podwright.runtime.oci_spec.builder import HostFacts
 from podwright.runtime.sandbox.service import SandboxService
+from podwright.runtime.security.apparmor import AppArmor
 from podwright.runtime.state import Store
+
+SHARED_PID_MODES = frozenset({NamespaceMode.POD, NamespaceMode.NODE, NamespaceMode.TARGET})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +39,9 @@ class ContainerEnvironment:
     sandboxes: SandboxService
     images: ImageService
     handlers: Handlers
-    cdi: Cdi
+    edits: tuple[SpecEdit, ...]  # of every container's spec, in this order
     apparmor: AppArmor
-    criu_directory: str
+    tasks: dict[ContainerId, Task] = field(default_factory=dict)  # of those that run, and of those that ran
 
     @property
     def systemd(self) -> bool:
@@ -51,38 +52,47 @@ class ContainerEnvironment:
         """Where a container keeps its things."""
         return container_paths(self.root, self.state, container_id)
 
-    def handler_of(self, container: Container) -> OciHandler:
+    def task(self, container: Container) -> Task:
+        """The task of a container that runs. Raises FailedPrecondition when it does not."""
+        task = self.tasks.get(container.id)
+        if task is None or container.state is not ContainerState.RUNNING:
+            raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
+        return task
+
+    def handler_of(self, container: Container) -> Handler:
         """The handler of the container's sandbox."""
-        sandbox = self.sandboxes.store.get(container.sandbox_id)
+        sandbox = self.sandboxes.record(container.sandbox_id)
         return self.handlers.get(sandbox.handler)
 
-    def handler_of_record(self, container: Container) -> OciHandler:
+    def handler_of_record(self, container: Container) -> Handler:
         """As `handler_of`, for taking the container down: the handler may be configured no more."""
-        return self.handlers.of_record(self.sandboxes.store.get(container.sandbox_id).handler)
+        return self.handlers.of_record(self.sandboxes.record(container.sandbox_id).handler)
 
     def user_on_host(self, container: Container) -> tuple[int, int]:
         """The user and the group, on the host, that the container's processes run as."""
         uid, gid = container.user.uid, container.user.gid
-        own = self.sandboxes.store.get(container.sandbox_id).config.security.namespaces.own_user
+        own = self.sandboxes.record(container.sandbox_id).config.security.namespaces.own_user
         return own.on_host(uid, gid) if own is not None else (uid, gid)
 
-    def limits(self, handler: OciHandler, wanted: Resources) -> Resources:
+    def limits(self, handler: Handler, wanted: Resources) -> Resources:
         """What a container of that handler gets. Raises InvalidArgument and FailedPrecondition."""
-        resources.check_floor(wanted, handler.memory_floor_bytes, handler.name)
+        resources.check_floor(wanted, handler.capabilities.memory_floor_bytes, handler.name)
         return resources.granted(wanted, self.host.cgroups, lowest_oom_score_adj=self.host.oom_score_adj)
 
-    def monitored(self, container: Container) -> Monitored:
-        """The container as its monitor knows it."""
+    def bundle(self, container: Container) -> Bundle:
+        """The container as its handler gets it."""
         paths = self.paths(container.id)
-        return Monitored(
+        return Bundle(
             id=container.id,
             name=container.config.name,
             directory=paths.bundle,
-            exits=paths.exits,
-            log_path=logs.conmon_path(paths.bundle, container.log_path),
+            cgroup=container.cgroup,
+            owner=self.user_on_host(container),
+            oom_score_adj=container.resources.oom_score_adj,
+            log_path=container.log_path,
             terminal=container.config.tty,
             stdin=container.config.stdin,
             stdin_once=container.config.stdin_once,
-            images=paths.checkpoint if container.is_restored else "",
-            criu_directory=self.criu_directory,
+            shares_pid_namespace=container.config.security.namespaces.pid in SHARED_PID_MODES,
+            checkpoint=paths.checkpoint if container.is_restored else "",
         )

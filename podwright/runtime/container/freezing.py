@@ -8,11 +8,9 @@ container is refused, for its process would stand still as well.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from podwright.errors import FailedPrecondition
-from podwright.linux import freezer
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.stopping import Stopper
 from podwright.runtime.keyed_locks import KeyedLocks
@@ -45,18 +43,16 @@ class Freezer:
             container = self._running(container_id)
             if container_id in self._stopper:
                 raise FailedPrecondition(f"container {container_id[:12]} is being stopped")
-            try:
-                await asyncio.to_thread(freezer.freeze, self._env.cgroups, container.cgroup)
-            except FileNotFoundError as gone:
-                raise FailedPrecondition(f"container {container_id[:12]} has ended") from gone
-            if container_id in self._stopper:  # it came meanwhile, and may have thawed it too early
-                freezer.thaw(self._env.cgroups, container.cgroup)
+            task = self._env.task(container)
+            await task.pause()
+            if container_id in self._stopper:  # it came meanwhile, and may have resumed it too early
+                await task.resume()
                 raise FailedPrecondition(f"container {container_id[:12]} is being stopped")
             log.info("container is paused: id=%s", container_id[:12])
 
     async def _unpause(self, container_id: ContainerId) -> None:
         async with self._turns[container_id]:
-            freezer.thaw(self._env.cgroups, self._running(container_id).cgroup)
+            await self._env.task(self._running(container_id)).resume()
             log.info("container is not paused any more: id=%s", container_id[:12])
 
     def _running(self, container_id: ContainerId) -> Container:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from podwright.runtime.container import exit_directories
 from podwright.runtime.model.ids import ContainerId
 
 
@@ -15,7 +14,6 @@ class ContainerPaths:
     bundle: str
     storage: str
     staging: str  # see `staging`: never to be deleted with its contents
-    exits: str  # what the monitor leaves at the end, see `exit_directories`
 
     @property
     def rootfs(self) -> str:
@@ -59,5 +57,9 @@ def container_paths(root: str, state: str, container_id: ContainerId) -> Contain
         bundle=f"{state}/containers/{container_id}",
         storage=f"{root}/containers/{container_id}",
         staging=f"{state}/staging/{container_id}",
-        exits=exit_directories.path(state, container_id),
     )
+
+
+def log_file(directory: str, log_path: str) -> str:
+    """Where a container's log is; empty when either is, for output that nobody wants."""
+    return f"{directory.rstrip('/')}/{log_path}" if directory and log_path else ""

@@ -35,7 +35,6 @@ def make(
     make_private(paths.bundle, group=group)
     os.mkdir(paths.rootfs, 0o711)
     os.makedirs(paths.storage, mode=0o711)
-    os.makedirs(paths.exits, mode=0o700)
     if kept is not None:
         os.rename(kept.upper, paths.upper)
         os.rename(kept.images, paths.checkpoint)
@@ -55,7 +54,7 @@ def unmake(paths: ContainerPaths) -> None:
     staging.clear(paths)
     for target in (paths.rootfs, *_volumes(paths)):
         mount.unmount(target)
-    for directory in (paths.bundle, paths.storage, paths.exits):
+    for directory in (paths.bundle, paths.storage):
         if os.path.isdir(directory):
             remove_tree(directory)
 

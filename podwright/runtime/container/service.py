@@ -1,30 +1,31 @@
 """The container service: create, start, stop, remove, exec and look up containers.
 
-Called by the gRPC edge, and by the sandbox service as the `Occupants` of its sandboxes. The steps are in the
-modules beside this one; here are the rules of who may do what when.
+Called by the gRPC edge, and by `pods` for all containers of a pod. The steps are in the modules beside this one. Here
+are the rules of who may do what when.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
+from typing import Any
+
+import msgspec
 
 from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Completed
 from podwright.runtime import config as configuration
 from podwright.runtime.cdi import Cdi
-from podwright.runtime.container import creation, exec_stream, executing, exit_directories, logs, recovery, validate
-from podwright.runtime.container.attaching import AttachedClient, Attachments
+from podwright.runtime.container import creation, execution, recovery, validate
+from podwright.runtime.container.editing import CdiEdit
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.exec_stream import RunningCommand
 from podwright.runtime.container.freezing import Freezer
 from podwright.runtime.container.place import Kept
-from podwright.runtime.container.profiles import Profiles
 from podwright.runtime.container.running import Runner
-from podwright.runtime.container.spec.builder import HostFacts
 from podwright.runtime.container.stopping import Stopper
 from podwright.runtime.container.updating import Updater
+from podwright.runtime.handlers.protocol import Attached, Exec, Handler, Task
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.image import ImageService
 from podwright.runtime.keyed_locks import KeyedLocks
@@ -32,10 +33,26 @@ from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState
 from podwright.runtime.model.ids import ContainerId, SandboxId
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest
+from podwright.runtime.model.usage import Usage
+from podwright.runtime.oci_spec.builder import HostFacts
 from podwright.runtime.sandbox.service import SandboxService
+from podwright.runtime.security.profiles import Profiles
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database, Store
 from podwright.streams.remote_command.resize import TerminalSize
+
+
+def open_store(database: Database) -> Store[Container]:
+    """The records of containers."""
+    return Store(
+        database,
+        Container,
+        table="containers",
+        label="container",
+        id_of=lambda record: record.id,
+        name_of=lambda record: _key(record.sandbox_id, record.config),
+        group_of=lambda record: record.sandbox_id,
+    )
 
 
 class ContainerService:
@@ -43,7 +60,7 @@ class ContainerService:
 
     def __init__(
         self,
-        database: Database,
+        store: Store[Container],
         config: configuration.Config,
         *,
         host: HostFacts,
@@ -53,15 +70,8 @@ class ContainerService:
         images: ImageService,
         handlers: Handlers,
     ) -> None:
-        """Loads the records; `reconcile` must run before anything else is asked."""
-        self.store: Store[Container] = Store(
-            database,
-            Container,
-            label="container",
-            id_of=lambda record: record.id,
-            name_of=lambda record: _key(record.sandbox_id, record.config),
-            group_of=lambda record: record.sandbox_id,
-        )
+        """`recover` must run before anything else is asked."""
+        self._store = store
         self._env = ContainerEnvironment(
             root=config.root,
             state=config.state,
@@ -70,16 +80,14 @@ class ContainerService:
             cgroups=cgroups,
             default_profile=profiles.seccomp,
             apparmor=profiles.apparmor,
-            store=self.store,
+            store=store,
             sandboxes=sandboxes,
             images=images,
             handlers=handlers,
-            cdi=Cdi(config.containers.cdi_spec_dirs),
-            criu_directory=config.checkpoint.criu_dir,
+            edits=(CdiEdit(Cdi(config.containers.cdi_spec_dirs)),),
         )
         self._sandboxes = sandboxes
         self._runner = Runner(self._env)
-        self._attachments = Attachments(self._env)
         self._stopper = Stopper(self._env, self._runner)
         self._freezer = Freezer(self._env, self._stopper)
         self._updater = Updater(self._env)
@@ -87,13 +95,20 @@ class ContainerService:
         self._creates: SingleFlight[tuple[str | int, ...], ContainerId] = SingleFlight("create container")
         self._starts: SingleFlight[ContainerId, None] = SingleFlight("start container")
         self._removes: SingleFlight[ContainerId, None] = SingleFlight("remove container")
-        self._resumed: frozenset[ContainerId] = frozenset()
-        sandboxes.occupants = self
+        self._adopted: frozenset[ContainerId] = frozenset()
 
     @property
-    def env(self) -> ContainerEnvironment:
-        """For rooms above that take steps of their own with containers."""
-        return self._env
+    def generation(self) -> int:
+        """Another number after every change."""
+        return self._store.generation
+
+    def handler_of(self, container: Container) -> Handler:
+        """The handler of the container's pod. Raises InvalidArgument when it is no longer configured."""
+        return self._env.handler_of(container)
+
+    def written_files(self, container: Container) -> str:
+        """The directory of what the container has written into its root."""
+        return self._env.paths(container.id).upper
 
     async def create(self, sandbox_id: str, config: ContainerConfig, kept: Kept | None = None) -> ContainerId:
         """Prepare a container in a READY sandbox, or one that begins with what is `kept` of another.
@@ -104,10 +119,10 @@ class ContainerService:
         validate.check(config)
         sandbox = self._sandboxes.get(sandbox_id)
         key = _key(sandbox.id, config)
-        existing = self.store.named(key)
+        existing = self._store.named(key)
         if existing is None or existing.state is ContainerState.CREATING:
             made = await self._creates.join(key, lambda: creation.create(self._env, sandbox, config, kept))
-            existing = self.store.find(made)
+            existing = self._store.find(made)
             if existing is None or existing.config == config:
                 return made
         elif existing.state is ContainerState.CREATED and existing.config == config:
@@ -121,15 +136,15 @@ class ContainerService:
     async def start(self, container_id: str) -> None:
         """Run a CREATED container. Raises NotFound, FailedPrecondition, and what the OCI runtime says.
 
-        One that runs is left alone, and its caller told so: that may be somebody whose first answer was lost, or
-        somebody who expects a process that has not run yet. A request in flight is joined, though.
+        One that runs is left alone, with an error: the caller may have lost the first answer, or may expect a process
+        that has not run yet. A request in flight is joined, though.
         """
         container = self.get(container_id)
         if container.id in self._starts:
             await self._starts.join(container.id, lambda: self._runner.start(container))
             return
-        if container.id in self._resumed and container.state is ContainerState.RUNNING:
-            self._resumed -= {container.id}  # the repeated request of a start that a crash interrupted
+        if container.id in self._adopted and container.state is ContainerState.RUNNING:
+            self._adopted -= {container.id}  # the repeated request of a start that a crash interrupted
             return
         if container.state is not ContainerState.CREATED or container.id in self._removes:
             raise _starts_once(container, removing=container.id in self._removes)
@@ -141,7 +156,7 @@ class ContainerService:
         if container is None:
             return
         await self._starts.finished(container.id)
-        await self._stopper.stop(self.store.get(container.id), grace_s)
+        await self._stopper.stop(self._store.get(container.id), grace_s)
 
     async def remove(self, container_id: str) -> None:
         """Kill it if need be and delete it, but not its log; an unknown one is a success.
@@ -156,14 +171,14 @@ class ContainerService:
         await self._removes.join(container.id, lambda: self._remove(container.id))
 
     async def _remove(self, container_id: ContainerId) -> None:
-        await self._stopper.stop(self.store.get(container_id), 0)
-        container = self.store.get(container_id)
-        await self._runner.clear_ended(container)
+        await self._stopper.stop(self._store.get(container_id), 0)
+        container = self._store.get(container_id)
+        await self._runner.delete(container)
         await recovery.forget(self._env, container)
 
     async def exec_sync(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Completed:
-        """Run a command in it; see `executing`. Raises NotFound besides."""
-        return await executing.exec_sync(self._env, self.get(container_id), command, timeout_s)
+        """Run a command in it; see `execution`. Raises NotFound besides."""
+        return await execution.exec_sync(self._env, self.get(container_id), command, timeout_s)
 
     async def update(self, container_id: str, change: Resources) -> None:
         """Change its limits; see `updating`. A start under way is waited for. Raises NotFound besides."""
@@ -179,25 +194,42 @@ class ContainerService:
         """Thaw it. Raises NotFound and FailedPrecondition."""
         await self._freezer.unpause(self.get(container_id))
 
-    def check_exec(self, container: Container, command: tuple[str, ...]) -> None:
+    async def check_exec(self, container: Container, command: tuple[str, ...]) -> None:
         """Whether `exec` could start it now. Raises InvalidArgument and FailedPrecondition."""
-        executing.check(self._env, container, command)
+        await execution.check(self._env, container, command)
 
-    async def exec(self, request: ExecRequest, size: TerminalSize | None = None) -> RunningCommand:
-        """Start a command in it whose stdio the caller holds; see `exec_stream`. Raises NotFound besides."""
-        return await exec_stream.start(self._env, self.get(request.container_id), request, size)
+    async def exec(self, request: ExecRequest, size: TerminalSize | None = None) -> Exec:
+        """Start a command in it whose stdio the caller holds; see `execution`. Raises NotFound besides."""
+        return await execution.start(self._env, self.get(request.container_id), request, size)
 
-    async def attach(self, request: AttachRequest) -> AttachedClient:
-        """Join its first process' stdio; see `attaching`. Raises NotFound besides."""
-        return await self._attachments.attach(self.get(request.container_id))
+    def task(self, container: Container) -> Task:
+        """The task of one that runs. Raises FailedPrecondition when it does not."""
+        return self._env.task(container)
+
+    def usage_cgroup(self, container: Container) -> str | None:
+        """The cgroup whose counters are the container's usage; None when there is none, as in a virtual machine."""
+        task = self._env.tasks.get(container.id)
+        return None if task is None else task.cgroup
+
+    async def told_usages(self, wanted: Iterable[Container]) -> dict[ContainerId, Usage]:
+        """What the handlers say of containers whose usage is in no cgroup of this host."""
+        usages = {}
+        for container in wanted:
+            task = self._env.tasks.get(container.id)
+            if task is not None and task.cgroup is None and (usage := await task.stats()) is not None:
+                usages[container.id] = usage
+        return usages
+
+    async def attach(self, request: AttachRequest) -> Attached:
+        """Join its first process' stdio; see Task.attach. Raises NotFound besides."""
+        return await self._env.task(self.get(request.container_id)).attach()
 
     async def reopen_log(self, container_id: str) -> None:
         """Have its log opened anew. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
         container = self.get(container_id)
-        if container.state is not ContainerState.RUNNING:
-            raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
+        task = self._env.task(container)
         async with self._reopens[container.id]:
-            await logs.reopen(self._env.paths(container.id).bundle, container)
+            await task.reopen_log()
 
     def get(self, container_id: str) -> Container:
         """A container that exists for clients. Raises NotFound and InvalidArgument."""
@@ -207,12 +239,12 @@ class ContainerService:
         return container
 
     def _find(self, container_id: str) -> Container | None:
-        container = self.store.find(container_id)
+        container = self._store.find(container_id)
         return None if container is None or container.state is ContainerState.CREATING else container
 
     def visible(self) -> list[Container]:
         """Every container that clients may know of, oldest first."""
-        shown = [container for container in self.store if container.state is not ContainerState.CREATING]
+        shown = [container for container in self._store if container.state is not ContainerState.CREATING]
         return sorted(shown, key=lambda container: container.created_at)
 
     def spec(self, container: Container) -> bytes:
@@ -223,30 +255,42 @@ class ContainerService:
         except FileNotFoundError:
             return b"{}"
 
+    def document(self, container: Container) -> dict[str, Any]:
+        """What a verbose status shows."""
+        return {
+            "pid": container.pid,
+            "sandboxID": container.sandbox_id,
+            "cgroup": container.cgroup,
+            "task": container.task,
+            "runtimeSpec": msgspec.json.decode(self.spec(container)),
+        }
+
     def in_sandbox(self, sandbox_id: SandboxId) -> list[Container]:
         """The containers of a sandbox, oldest first, those too that clients may not know of yet."""
-        return sorted(self.store.group(sandbox_id), key=lambda container: container.created_at)
+        return sorted(self._store.group(sandbox_id), key=lambda container: container.created_at)
 
     async def kill_all(self, sandbox_id: SandboxId) -> None:
-        """See Occupants. What is being created is waited for: it sees that the sandbox is not ready any more."""
+        """SIGKILL every container of a sandbox and wait for their ends.
+
+        What is being created is waited for: it sees that the sandbox is not ready any more.
+        """
         for container in self.in_sandbox(sandbox_id):
             await self._creates.finished(_key(sandbox_id, container.config))
         await _all(self.stop(container.id, 0) for container in self.in_sandbox(sandbox_id))
 
     async def write_off(self, sandbox_id: SandboxId) -> None:
-        """See Occupants."""
+        """As `kill_all`, and those that were not started yet have ended, too."""
         await self.kill_all(sandbox_id)
         for container in self.in_sandbox(sandbox_id):
             recovery.write_off(self._env, container, "its sandbox was lost")
 
     async def remove_all(self, sandbox_id: SandboxId) -> None:
-        """See Occupants."""
+        """Remove every container of a sandbox."""
         await _all(self.remove(container.id) for container in self.in_sandbox(sandbox_id))
 
-    async def reconcile(self, *, rebooted: bool = False) -> None:
+    async def recover(self, *, rebooted: bool = False) -> None:
         """At start, after the sandboxes: see `recovery`. Raises OSError."""
-        exit_directories.open_place(self._env.state)
-        self._resumed = await recovery.reconcile(self._env, self._runner, rebooted=rebooted)
+        self._adopted = await recovery.recover(self._env, self._runner, rebooted=rebooted)
 
     async def close(self, timeout_s: float) -> None:
         """Let jobs under way end, or undo them; containers go on running."""
@@ -254,9 +298,7 @@ class ContainerService:
             await flight.settle(timeout_s)
         await self._updater.settle(timeout_s)
         await self._freezer.settle(timeout_s)
-        await self._attachments.close()
-        self._runner.close()
-        exit_directories.close_place(self._env.state)
+        await self._runner.close()
 
 
 def _starts_once(container: Container, *, removing: bool) -> FailedPrecondition:
@@ -266,7 +308,7 @@ def _starts_once(container: Container, *, removing: bool) -> FailedPrecondition:
         return FailedPrecondition(f"{label} cannot be started: it is being removed")
     if container.state is ContainerState.RUNNING:
         return FailedPrecondition(
-            f"{label} was started already, and runs as PID {container.pid}",
+            f"{label} was started already, and runs{f' as PID {container.pid}' if container.pid else ''}",
             hint="after a lost answer there is nothing left to do: its status tells the rest",
         )
     return FailedPrecondition(

@@ -1,4 +1,4 @@
-"""StopContainer: the stop signal once, a grace that may only shrink, then SIGKILL; one job per container.
+"""StopContainer: the stop signal once, a grace that may only shrink, then SIGKILL. One job per container.
 
 The job goes on when its caller's deadline passes. A later call with a shorter grace hurries it up, as a kubelet
 does for evictions.
@@ -7,13 +7,10 @@ does for evictions.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import signal
 
 from podwright.errors import DeadlineExceeded
-from podwright.linux import cgroup, freezer, proc
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.running import Runner
 from podwright.runtime.model.container import Container, ContainerState
@@ -51,21 +48,16 @@ class Stopper:
         """Whether it is being stopped."""
         return container_id in self._jobs
 
-    def _signal(self, container: Container, number: int) -> None:
-        """Also to a paused container, which takes it as it thaws."""
-        send_signal(container, number)
-        freezer.thaw(self._env.cgroups, container.cgroup)
-
     def _finished(self, container_id: ContainerId, task: asyncio.Task[None]) -> None:
         del self._jobs[container_id]
         if not task.cancelled() and (failure := task.exception()) is not None:  # whether or not anybody waits
             log.warning("a stop failed: id=%s error=%s", container_id[:12], failure)
 
     async def _run(self, container: Container, job: _Job) -> None:
-        ended = asyncio.create_task(self._runner.exited(container.id))
+        ended = asyncio.create_task(self._runner.exited(container.id), name=f"wait for the end of {container.id[:12]}")
         try:
             if job.remaining_s() > 0:
-                self._signal(container, container.stop_signal)
+                await self._env.task(container).kill(container.stop_signal)
                 with Step("grace"):
                     await self._wait_out_grace(ended, job)
             if not ended.done():
@@ -78,17 +70,16 @@ class Stopper:
     async def _wait_out_grace(ended: asyncio.Task[None], job: _Job) -> None:
         while not ended.done() and (remaining := job.remaining_s()) > 0:
             job.hurried.clear()
-            hurried = asyncio.create_task(job.hurried.wait())
+            hurried = asyncio.create_task(job.hurried.wait(), name="wait for a shorter grace")
             await asyncio.wait({ended, hurried}, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
             hurried.cancel()
 
     async def _kill(self, container: Container, ended: asyncio.Task[None]) -> None:
-        self._signal(container, signal.SIGKILL)
+        task = self._env.task(container)
+        await task.kill(signal.SIGKILL)
         await asyncio.wait({ended}, timeout=KILL_TIMEOUT_S / 2)
         if not ended.done():
-            empty = await asyncio.to_thread(cgroup.kill_all, self._env.cgroups, container.cgroup)
-            if empty or has_ended(container):
-                self._runner.give_up_monitor(container)
+            await task.kill(signal.SIGKILL, everyone=True)
             await asyncio.wait({ended}, timeout=KILL_TIMEOUT_S / 2)
         if not ended.done():
             raise DeadlineExceeded(
@@ -111,17 +102,3 @@ class _Job:
     def hurry(self, grace_s: float) -> None:
         self._deadline = min(self._deadline, asyncio.get_running_loop().time() + max(grace_s, 0))
         self.hurried.set()
-
-
-def send_signal(container: Container, number: int) -> None:
-    """To the container's first process. The number is that process's as long as its parent is the monitor."""
-    first = proc.stat(container.pid)
-    if first is not None and first.parent == container.monitor_pid:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(container.pid, number)
-
-
-def has_ended(container: Container) -> bool:
-    """Whether the first process is a zombie, or gone."""
-    first = proc.stat(container.pid)
-    return first is None or first.is_zombie or first.parent != container.monitor_pid

@@ -16,9 +16,15 @@ async def pid_of(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
     """
     modes = config.security.namespaces
     if modes.pid is NamespaceMode.POD and sandbox.config.security.namespaces.pid is not NamespaceMode.NODE:
-        return await env.sandboxes.builder.share_pid_namespace(sandbox.id)
+        return await env.sandboxes.share_pid_namespace(sandbox.id)
     if modes.pid is NamespaceMode.TARGET:
-        return _target(env, sandbox, config).pid
+        target = _target(env, sandbox, config)
+        if not target.pid:
+            raise FailedPrecondition(
+                f"container {config.name}: the processes of target {target.id[:12]} are not the host's",
+                hint="its runtime handler does not share the PID namespace of one container",
+            )
+        return target.pid
     return 0
 
 

@@ -1,13 +1,11 @@
 """UpdateContainerResources: other limits for a container, all of them or none.
 
-What is not started yet gets another spec. What runs gets them from the OCI runtime, which knows the host's cgroups
-and tells systemd where systemd makes them; only huge pages, which not every runtime changes, and the scores for the
-OOM killer are written here. When any of it fails, the cgroup's files get back what was in them.
+What is not started yet gets another spec. What runs gets them from its handler, which puts back what it changed when
+the spec or the record cannot be written.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -16,14 +14,14 @@ from typing import Any
 import msgspec
 
 from podwright.errors import FailedPrecondition
-from podwright.linux import cgroup, cgroup_limits
 from podwright.linux.files import write_new
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.spec import resources
+from podwright.runtime.handlers.protocol import Task
 from podwright.runtime.keyed_locks import KeyedLocks
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
+from podwright.runtime.oci_spec import resources
 from podwright.runtime.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
@@ -60,30 +58,17 @@ class Updater:
             log.info("container has other limits: id=%s", container_id[:12])
 
     async def _change(self, container: Container, limits: Resources) -> None:
-        """Of a running container: its cgroup, its processes, its spec and its record."""
-        env = self._env
-        _check_memory(env, container, limits)
-        before = cgroup_limits.read_limits(env.cgroups, container.cgroup, limits.unified)
+        """Of a running container: itself, its spec and its record."""
+        task = self._env.task(container)
+        await _check_memory(task, container, limits)
         try:
-            await self._tell_runtime(container, limits)
-            cgroup_limits.set_huge_pages(env.cgroups, container.cgroup, limits.hugepage_limits)
-            _rescore(env, container, container.resources.oom_score_adj, limits.oom_score_adj)
-            self._commit(container.id, limits)
+            async with task.update(container.resources, limits):
+                self._commit(container.id, limits)
         except BaseException as failure:
-            if refused := await asyncio.shield(asyncio.to_thread(cgroup_limits.write_limits, before)):
-                log.warning("limits are not back as they were: id=%s files=%s", container.id[:12], refused)
-            _rescore(env, container, limits.oom_score_adj, container.resources.oom_score_adj)
-            if env.store.get(container.id).state is not ContainerState.RUNNING:  # it ended meanwhile
-                raise _not_running(env.store.get(container.id)) from failure
+            current = self._env.store.get(container.id)
+            if current.state is not ContainerState.RUNNING:  # it ended meanwhile
+                raise _not_running(current) from failure
             raise
-
-    async def _tell_runtime(self, container: Container, limits: Resources) -> None:
-        handler, cgroups = self._env.handler_of(container), self._env.cgroups
-        oci = resources.oci_resources(limits)
-        if handler.is_crun and "cpu" in cgroups.controllers and limits.cpu_quota == resources.UNLIMITED:
-            cgroup_limits.lift_v1_cpu_quota(cgroups, container.cgroup)
-            oci = resources.without_quota(oci)
-        await handler.update(container.id, oci)
 
     def _commit(self, container_id: ContainerId, limits: Resources) -> None:
         """The spec and the record. Without a wait between, so that no start comes in between either."""
@@ -124,12 +109,12 @@ def _replace(path: str, document: bytes) -> None:
     os.rename(temporary, path)
 
 
-def _check_memory(env: ContainerEnvironment, container: Container, limits: Resources) -> None:
+async def _check_memory(task: Task, container: Container, limits: Resources) -> None:
     """Raises FailedPrecondition: the kernel would kill to come below a new limit, which nobody who resizes wants."""
     limit, current = limits.memory_limit_bytes, container.resources.memory_limit_bytes
     if limit <= 0 or 0 < current <= limit:
         return
-    held = cgroup.memory_held_bytes(env.cgroups, container.cgroup)
+    held = await task.held_memory_bytes()
     if held is not None and held > limit:
         raise FailedPrecondition(
             f"container {container.id[:12]} holds {held} bytes of memory, more than a limit of {limit}",
@@ -137,17 +122,5 @@ def _check_memory(env: ContainerEnvironment, container: Container, limits: Resou
         )
 
 
-def _rescore(env: ContainerEnvironment, container: Container, old: int, new: int) -> None:
-    """The OOM score of every process that has the one which the container began with; others chose their own."""
-    if old == new:
-        return
-    for pid in cgroup.processes(env.cgroups, container.cgroup):
-        path = f"/proc/{pid}/oom_score_adj"
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(path, "r+", encoding="ascii") as file:
-            if int(file.read()) == old:
-                file.seek(0)
-                file.write(str(new))
-
-
 def _not_running(container: Container) -> FailedPrecondition:
-    return FailedPrecondition(f"container {container.id[:12]} has no limits any more: it is {container.state}")
+    return FailedPrecondition(f"cannot update the resources of container {container.id[:12]}: it is {container.state}")

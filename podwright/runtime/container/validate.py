@@ -7,9 +7,9 @@ import posixpath
 from podwright.errors import InvalidArgument
 from podwright.runtime.cdi import names as cdi_names
 from podwright.runtime.container import volumes
-from podwright.runtime.model import selinux
 from podwright.runtime.model.base import check_namespaces, check_no_nul, check_path, check_profile
 from podwright.runtime.model.container import ContainerConfig, Device, Mount, Propagation
+from podwright.runtime.security import selinux
 
 NAME_LIMIT = 253
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
+from typing import Any
 
 from podwright.runtime.model.base import IdMapping, NamespaceOptions, Resources, SecurityProfile, SelinuxOptions, Value
 from podwright.runtime.model.ids import ContainerId, ImageId, SandboxId
@@ -127,7 +128,8 @@ class Container(Value, frozen=True, kw_only=True):
     """The record of a container. Times in nanoseconds since the epoch, 0 while it has not happened.
 
     `image_id` and `image_ref` are kept here because they must be told even after the image was removed.
-    `monitor_pid` with `monitor_start_time` is the conmon that holds the container's stdio and writes its exit code.
+    `pid` is the first process on this host, 0 where the host has none. `task` is what the container's handler must
+    find again: only that handler looks inside. `cgroup` is the one that the spec names: the handler may use another.
     """
 
     id: ContainerId
@@ -151,5 +153,4 @@ class Container(Value, frozen=True, kw_only=True):
     reason: str = ""
     message: str = ""
     pid: int = 0
-    monitor_pid: int = 0
-    monitor_start_time: int = 0
+    task: dict[str, Any] = {}

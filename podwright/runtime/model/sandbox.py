@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
+from typing import Any
 
 from podwright.runtime.model.base import NamespaceOptions, Resources, SecurityProfile, SelinuxOptions, Value
 from podwright.runtime.model.ids import SandboxId
@@ -101,9 +102,9 @@ class Sandbox(Value, frozen=True, kw_only=True):
     """The record of a sandbox. Times in nanoseconds since the epoch.
 
     `netns` is the path of the pinned network namespace, empty for the host's; `attachment` is None until the network
-    is up, and again once it is down. `infra_pid` is the process that holds a shared PID namespace, 0 when there is
-    none; `infra_start_time` tells it from a later process with the same number. `selinux_level` keeps the pod's things
-    apart from other pods' on a host with SELinux.
+    is up, and again once it is down. `process` is what the handler must find again of the pod's first process, empty
+    when there is none; only the handler looks inside. `pid` is that process on this host, 0 where the host has none.
+    `selinux_level` keeps the pod's things apart from other pods' on a host with SELinux.
     """
 
     id: SandboxId
@@ -115,8 +116,8 @@ class Sandbox(Value, frozen=True, kw_only=True):
     netns: str = ""
     attachment: Attachment | None = None
     cgroup_parent: str = ""
-    infra_pid: int = 0
-    infra_start_time: int = 0
+    pid: int = 0
+    process: dict[str, Any] = {}
     selinux_level: str = ""
     overhead: Resources | None = None  # as updated since, None: as in the config
     resources: Resources | None = None  # as above

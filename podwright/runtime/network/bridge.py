@@ -4,7 +4,7 @@ The bridge itself and its rules are `upkeep`'s.
 
 Life of a pod here: lease written -> veth made in one message -> rules for its host ports; back: rules away -> link
 down (the pod is off the network, detach returns) -> link deleted (see `deletions`) -> lease deleted. Whatever was
-going on when the daemon died, the lease says what may be left, and `reconcile` undoes it.
+going on when the daemon died, the lease says what may be left, and `recover` undoes it.
 
 The host's end of the veth is named after the pod's address. So the kernel refuses to let two daemons on one bridge
 give out the same address, and what a rule or a record refers to can be looked up among the links.
@@ -133,7 +133,7 @@ class BridgeNetwork:
         if sandbox_id not in self._deletions:
             self._deletions.begin(sandbox_id, lambda: self._delete(sandbox_id, lease))
 
-    async def reconcile(self, known: Collection[SandboxId]) -> None:
+    async def recover(self, known: Collection[SandboxId]) -> None:
         """Undo what belongs to no sandbox in `known`; bring back bridge, rules and port claims of the others."""
         leases = self._leases.all()
         stale = [key for key, lease in leases.items() if key not in known or lease.releasing]

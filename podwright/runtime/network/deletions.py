@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from podwright.runtime.model.ids import SandboxId
+from podwright.tasks import Tasks
 
 GRACE_S = 0.3  # the kernel takes 20 to 50 ms
 FINISH_TIMEOUT_S = 10.0
@@ -32,6 +33,7 @@ class Deletions:
 
     def __init__(self) -> None:
         self._under_way: dict[SandboxId, _Deletion] = {}
+        self._tasks = Tasks()
 
     def __contains__(self, sandbox_id: SandboxId) -> bool:
         return sandbox_id in self._under_way
@@ -45,7 +47,7 @@ class Deletions:
     def begin(self, sandbox_id: SandboxId, delete: Callable[[], Awaitable[None]]) -> None:
         """Call `delete`, for which an absent link is fine, in a while."""
         hurry = asyncio.Event()
-        task = asyncio.create_task(self._run(sandbox_id, delete, hurry), name=f"delete link {sandbox_id[:12]}")
+        task = self._tasks.start(self._run(sandbox_id, delete, hurry), name=f"delete link {sandbox_id[:12]}")
         self._under_way[sandbox_id] = _Deletion(task=task, hurry=hurry)
 
     async def _run(self, sandbox_id: SandboxId, delete: Callable[[], Awaitable[None]], hurry: asyncio.Event) -> None:

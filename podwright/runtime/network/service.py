@@ -22,6 +22,7 @@ from podwright.runtime.network.cni.network import CniNetwork
 from podwright.runtime.network.request import READY, AttachRequest, Readiness, not_ready
 from podwright.runtime.network.subnets import check_room, parse_pod_cidrs
 from podwright.runtime.state import Database
+from podwright.tasks import Tasks
 from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
@@ -41,24 +42,24 @@ class NetworkService:
         self._trouble = ""
         self._looked_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
-        self._checking: asyncio.Task[None] | None = None
-        self._undoing: set[asyncio.Task[None]] = set()
+        self._background = Tasks()
+        self._undoing = Tasks()
 
     async def start(self) -> None:
         """Look at the host, so that `readiness` has an answer. Changes nothing; trouble is told by `readiness`."""
         await self._look()
 
-    async def reconcile(self, known: Collection[SandboxId]) -> None:
+    async def recover(self, known: Collection[SandboxId]) -> None:
         """Undo everything of sandboxes that are not in `known`; what cannot be undone now stays on record.
 
         CNI's plugins are then asked in the background whether their work still stands; the log has their answers.
         """
         for network in (self._bridge, self._cni):
             try:
-                await network.reconcile(known)
+                await network.recover(known)
             except PodwrightError as failure:
                 log.warning("network leftovers stay: %s", failure)
-        self._checking = asyncio.create_task(self._cni.check_all(), name="CNI CHECK")
+        self._background.start(self._cni.check_all(), name="CNI CHECK")
 
     async def readiness(self) -> Readiness:
         """CRI's NetworkReady condition. Answers from what is known, and looks again in the background now and then.
@@ -70,7 +71,7 @@ class NetworkService:
             return not_ready(found.trouble)
         now = asyncio.get_running_loop().time()
         if now - self._looked_at >= LOOK_AGAIN_AFTER_S and (self._looking is None or self._looking.done()):
-            self._looking = asyncio.create_task(self._look(), name="network readiness")
+            self._looking = self._background.start(self._look(), name="network readiness")
         trouble = self._trouble
         if not trouble and not self._uses_cni(present=found.present):
             trouble = await self._bridge.fault()
@@ -123,12 +124,8 @@ class NetworkService:
 
     async def close(self) -> None:
         """Finish what is under way; the bridge and its rules go when no pod is left on them."""
-        for task in (self._looking, self._checking):
-            if task is not None and not task.done():
-                task.cancel()
-                await asyncio.wait([task])
-        if self._undoing:
-            await asyncio.wait(self._undoing, timeout=UNDO_TIMEOUT_S)
+        await self._background.close()
+        await self._undoing.settle(UNDO_TIMEOUT_S)
         await self._bridge.close()
 
     def _uses_cni(self, *, present: bool) -> bool:
@@ -147,12 +144,11 @@ class NetworkService:
 
     async def _undo(self, request: AttachRequest) -> None:
         """Detach after a failed attach, in a task of its own: a second cancellation does not stop it."""
-        task = asyncio.create_task(self.detach(request, None), name=f"undo network {request.sandbox_id}")
-        self._undoing.add(task)
-        task.add_done_callback(self._undone)
+        task = self._undoing.job(self._detach_quietly(request), name=f"undo network {request.sandbox_id}")
         await asyncio.wait([task], timeout=UNDO_TIMEOUT_S)
 
-    def _undone(self, task: asyncio.Task[None]) -> None:
-        self._undoing.discard(task)
-        if not task.cancelled() and (failure := task.exception()) is not None:
+    async def _detach_quietly(self, request: AttachRequest) -> None:
+        try:
+            await self.detach(request, None)
+        except (PodwrightError, OSError) as failure:
             log.warning("a failed attach left something: %s", failure)

@@ -24,6 +24,7 @@ from podwright.runtime.network.ipam import veth_address
 from podwright.runtime.network.netlink.changes import Changes
 from podwright.runtime.network.netlink.notices import Concern
 from podwright.runtime.network.threads import in_fresh_thread
+from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class Upkeep:
         self._lost: tuple[str, ...] = ()  # what the last look missed, so that a retry does not log it again
         self._looking = asyncio.Lock()
         self._rules_turn = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._keeping = False
         self.fault = ""  # why something is missing that could not be put back; empty when all is there
 
@@ -94,9 +95,7 @@ class Upkeep:
         if self._state is None or not self._wanted().veths:
             self.fault = ""
             return
-        task = asyncio.create_task(self._check_quietly(), name=f"check {self._name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._tasks.start(self._check_quietly(), name=f"check {self._name}")
         await asyncio.wait([task], timeout=SETTLE_TIMEOUT_S)
         if not task.done():
             self.fault = self.fault or f"bridge {self._name} is being checked after another program changed something"
@@ -136,9 +135,7 @@ class Upkeep:
 
     async def close(self) -> None:
         """Stop watching."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
         if self._changes is not None:
             self._changes.close()
 
@@ -165,7 +162,7 @@ class Upkeep:
                 await (await self._rules()).purge(self._scope(), live)
         if not self._keeping:
             self._keeping = True
-            self._tasks.add(asyncio.create_task(self._keep(), name=f"keep {self._name}"))
+            self._tasks.start(self._keep(), name=f"keep {self._name}")
         return state
 
     async def _restore(self, state: BridgeState) -> BridgeState:

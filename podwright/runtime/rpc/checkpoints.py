@@ -6,15 +6,14 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.checkpoint.restoring import RestoreService
-from podwright.runtime.checkpoint.service import CheckpointService
+from podwright.runtime.engines.protocol import Checkpoints, Restores
 from podwright.runtime.rpc import convert_container, convert_sandbox
 
 
 class CheckpointRpcs:
     """The family."""
 
-    def __init__(self, checkpoints: CheckpointService, restores: RestoreService) -> None:
+    def __init__(self, checkpoints: Checkpoints, restores: Restores) -> None:
         self._checkpoints = checkpoints
         self._restores = restores
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.container.service import ContainerService
+from podwright.runtime.engines.protocol import Containers
 from podwright.runtime.model.container import Container
 from podwright.runtime.rpc import convert_container
 from podwright.runtime.rpc.lists import ListReplies
@@ -18,15 +18,15 @@ class ContainerRpcs:
     """The family."""
 
     def __init__(
-        self, containers: ContainerService, *, start_comes_up: Callable[[], None], exec_comes_up: Callable[[], None]
+        self, containers: Containers, *, start_comes_up: Callable[[], None], exec_comes_up: Callable[[], None]
     ) -> None:
-        """The two are told at once that a container will be started soon, or a command in one."""
+        """The two are called at once: a container will be started soon, or a command in one."""
         self._containers = containers
         self._start_comes_up = start_comes_up
         self._exec_comes_up = exec_comes_up
         self._lists = ListReplies(
             containers.visible,
-            lambda: containers.store.generation,
+            lambda: containers.generation,
             lambda container: api.ListContainersResponse(containers=[convert_container.item(container)]),
         )
 
@@ -86,11 +86,4 @@ class ContainerRpcs:
 
     def _info(self, container: Container) -> dict[str, str]:
         """What verbose shows: one JSON document under the key that the field's tools read."""
-        document = {
-            "pid": container.pid,
-            "sandboxID": container.sandbox_id,
-            "cgroup": container.cgroup,
-            "monitorPid": container.monitor_pid,
-            "runtimeSpec": json.loads(self._containers.spec(container)),
-        }
-        return {"info": json.dumps(document)}
+        return {"info": json.dumps(self._containers.document(container))}

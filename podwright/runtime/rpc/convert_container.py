@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.container.spec import signals
 from podwright.runtime.model.container import (
     Container,
     ContainerConfig,
@@ -18,6 +17,7 @@ from podwright.runtime.model.container import (
     Mount,
     Propagation,
 )
+from podwright.runtime.oci_spec import signals
 from podwright.runtime.rpc import convert_base as base
 
 STATES = {

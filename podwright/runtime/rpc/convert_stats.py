@@ -11,9 +11,7 @@ from typing import Any
 from podwright.cri.v1 import api_pb2 as api
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
-from podwright.runtime.stats.descriptors import DESCRIPTORS, Descriptor
-from podwright.runtime.stats.metrics import SandboxMetrics
-from podwright.runtime.stats.model import (
+from podwright.runtime.model.usage import (
     ContainerStats,
     InterfaceUsage,
     LayerUsage,
@@ -24,6 +22,8 @@ from podwright.runtime.stats.model import (
     SwapUsage,
     Usage,
 )
+from podwright.runtime.stats.descriptors import DESCRIPTORS, Descriptor
+from podwright.runtime.stats.metrics import SandboxMetrics
 from podwright.runtime.stats.samples import Sample
 
 DEFAULT_INTERFACE = "eth0"  # CNI's name for a pod's first interface

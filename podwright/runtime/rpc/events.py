@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
-from podwright.runtime.events import Event, EventHub
+from podwright.runtime.engines.protocol import Event, Events
 from podwright.runtime.rpc import convert_container, convert_sandbox
 
 LATEST = 64  # events that are kept encoded, for listeners that keep up with each other
@@ -16,7 +16,7 @@ LATEST = 64  # events that are kept encoded, for listeners that keep up with eac
 class EventRpcs:
     """The family."""
 
-    def __init__(self, hub: EventHub) -> None:
+    def __init__(self, hub: Events) -> None:
         self._hub = hub
 
     async def GetContainerEvents(self, _request: api.GetEventsRequest, context: Any) -> AsyncGenerator[bytes, None]:

@@ -10,12 +10,12 @@ from typing import Any
 from podwright.api import LISTENING
 from podwright.api.v1 import images_pb2 as api
 from podwright.errors import InvalidArgument
+from podwright.runtime.engines.protocol import Stats
 from podwright.runtime.image.accounts import ImageAccount
 from podwright.runtime.image.saving import ArchiveFormat
 from podwright.runtime.image.tools import ImageTools
 from podwright.runtime.image.verifying import Summary
 from podwright.runtime.model.image import Image, RegistryAuth
-from podwright.runtime.stats.service import StatsService
 
 FORMATS: dict[int, ArchiveFormat] = {api.OCI_ARCHIVE: "oci-archive", api.DOCKER_ARCHIVE: "docker-archive"}
 
@@ -23,7 +23,7 @@ FORMATS: dict[int, ArchiveFormat] = {api.OCI_ARCHIVE: "oci-archive", api.DOCKER_
 class ImageStoreRpcs:
     """The family."""
 
-    def __init__(self, tools: ImageTools, stats: StatsService) -> None:
+    def __init__(self, tools: ImageTools, stats: Stats) -> None:
         self._tools = tools
         self._stats = stats
 

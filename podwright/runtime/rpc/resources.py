@@ -6,16 +6,14 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.container.service import ContainerService
+from podwright.runtime.engines.protocol import Containers, Sandboxes
 from podwright.runtime.rpc import convert_base
-from podwright.runtime.sandbox import resources
-from podwright.runtime.sandbox.service import SandboxService
 
 
 class ResourceRpcs:
     """The family."""
 
-    def __init__(self, containers: ContainerService, sandboxes: SandboxService) -> None:
+    def __init__(self, containers: Containers, sandboxes: Sandboxes) -> None:
         self._containers = containers
         self._sandboxes = sandboxes
 
@@ -34,5 +32,5 @@ class ResourceRpcs:
     ) -> api.UpdatePodSandboxResourcesResponse:
         overhead = convert_base.resources(request.overhead) if request.HasField("overhead") else None
         pod = convert_base.resources(request.resources) if request.HasField("resources") else None
-        resources.note(self._sandboxes, request.pod_sandbox_id, overhead=overhead, resources=pod)
+        self._sandboxes.note_resources(request.pod_sandbox_id, overhead=overhead, resources=pod)
         return api.UpdatePodSandboxResourcesResponse()

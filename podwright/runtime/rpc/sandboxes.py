@@ -6,17 +6,12 @@ import json
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-import msgspec
-
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.container.service import ContainerService
+from podwright.runtime.engines.protocol import Containers, Pods, Sandboxes
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.rpc import convert_container, convert_sandbox
 from podwright.runtime.rpc.lists import ListReplies
-from podwright.runtime.sandbox import resources
-from podwright.runtime.sandbox.runtime_spec import runtime_spec
-from podwright.runtime.sandbox.service import SandboxService
 
 
 class SandboxRpcs:
@@ -24,17 +19,19 @@ class SandboxRpcs:
 
     def __init__(
         self,
-        sandboxes: SandboxService,
-        containers: ContainerService,
+        sandboxes: Sandboxes,
+        pods: Pods,
+        containers: Containers,
         start_comes_up: Callable[[], None],
     ) -> None:
-        """`start_comes_up` is told at once that a container will be started soon."""
+        """`start_comes_up` is called at once: a container will be started soon."""
         self._sandboxes = sandboxes
+        self._pods = pods
         self._containers = containers
         self._start_comes_up = start_comes_up
         self._lists = ListReplies(
             sandboxes.visible,
-            lambda: sandboxes.store.generation,
+            lambda: sandboxes.generation,
             lambda sandbox: api.ListPodSandboxResponse(items=[convert_sandbox.item(sandbox)]),
         )
 
@@ -46,15 +43,15 @@ class SandboxRpcs:
         return api.RunPodSandboxResponse(pod_sandbox_id=await self._sandboxes.run(config, request.runtime_handler))
 
     async def StartPodSandbox(self, request: api.StartPodSandboxRequest, _: Any) -> api.StartPodSandboxResponse:
-        await self._sandboxes.start(request.pod_sandbox_id)
+        await self._pods.start(request.pod_sandbox_id)
         return api.StartPodSandboxResponse()
 
     async def StopPodSandbox(self, request: api.StopPodSandboxRequest, _: Any) -> api.StopPodSandboxResponse:
-        await self._sandboxes.stop(request.pod_sandbox_id)
+        await self._pods.stop(request.pod_sandbox_id)
         return api.StopPodSandboxResponse()
 
     async def RemovePodSandbox(self, request: api.RemovePodSandboxRequest, _: Any) -> api.RemovePodSandboxResponse:
-        await self._sandboxes.remove(request.pod_sandbox_id)
+        await self._pods.remove(request.pod_sandbox_id)
         return api.RemovePodSandboxResponse()
 
     async def PodSandboxStatus(self, request: api.PodSandboxStatusRequest, _: Any) -> api.PodSandboxStatusResponse:
@@ -63,7 +60,7 @@ class SandboxRpcs:
             status=convert_sandbox.status(sandbox),
             info=self._info(sandbox) if request.verbose else {},
             containers_statuses=convert_container.statuses(self._containers.in_sandbox(sandbox.id)),
-            timestamp=self._sandboxes.store.now(),  # of it and an event about the pod, the later is the truer
+            timestamp=self._sandboxes.now(),  # of it and an event about the pod, the later is the truer
         )
 
     async def ListPodSandbox(self, request: api.ListPodSandboxRequest, _: Any) -> bytes:
@@ -74,16 +71,4 @@ class SandboxRpcs:
 
     def _info(self, sandbox: Sandbox) -> dict[str, str]:
         """What verbose shows: one JSON document under the key that the field's tools read."""
-        pins = self._sandboxes.builder.pins(sandbox)
-        document = {
-            "pid": sandbox.infra_pid,
-            "handler": sandbox.handler,
-            "netns": sandbox.netns,
-            "namespaces": pins,
-            "network": dict(sandbox.attachment.detail) if sandbox.attachment else {},
-            "cgroupParent": sandbox.cgroup_parent,
-            "config": msgspec.to_builtins(sandbox.config),
-            "runtimeSpec": runtime_spec(sandbox, pins),
-            **resources.told(sandbox),
-        }
-        return {"info": json.dumps(document)}
+        return {"info": json.dumps(self._sandboxes.document(sandbox))}

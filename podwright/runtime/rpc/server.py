@@ -1,7 +1,6 @@
 """The gRPC server: a unix socket, one wrapper around every method, the two services of the contract and our own.
 
-Methods are found by their RPC's name on the family objects that `app` hands over, so that the descriptors are
-the only list of RPCs.
+`table` says which method serves which RPC.
 """
 
 from __future__ import annotations
@@ -11,30 +10,22 @@ import functools
 import os
 import socket
 import stat
-from collections.abc import Iterable
 from typing import Any
 
 import grpc
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from podwright.api.v1 import images_pb2, pulls_pb2, timeline_pb2
 from podwright.cri.client import MESSAGE_LIMIT_BYTES
 from podwright.cri.endpoint import socket_path
-from podwright.cri.v1 import api_pb2
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.runtime.rpc.edge import Edge
-
-SERVICES: tuple[ServiceDescriptor, ...] = tuple(
-    service
-    for file in (api_pb2, images_pb2, pulls_pb2, timeline_pb2)
-    for service in file.DESCRIPTOR.services_by_name.values()
-)
+from podwright.runtime.rpc.table import SERVICES, Table
 
 
-def make_server(families: Iterable[object], edge: Edge) -> grpc.aio.Server:
-    """A server, not yet listening, that calls the families' methods through the edge."""
+def make_server(methods: Table, edge: Edge) -> grpc.aio.Server:
+    """A server, not yet listening, that calls the methods through the edge; it refuses RPCs without one."""
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
@@ -43,11 +34,6 @@ def make_server(families: Iterable[object], edge: Edge) -> grpc.aio.Server:
             ("grpc.http2.bdp_probe", 0),  # how far away the client is needs no ping: a tenth of a small call
         ]
     )
-    methods: dict[str, Any] = {}
-    for family in families:
-        for name in dir(family):
-            if name[0].isupper():
-                methods[name] = getattr(family, name)
     for service in SERVICES:
         handlers = {method.name: _handler(method, methods.get(method.name), edge) for method in service.methods}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))

@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any, TypeVar
 
 from podwright.cri.v1 import api_pb2 as api
+from podwright.runtime.engines.protocol import Stats
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.rpc import convert_stats
 from podwright.runtime.rpc.lists import packed
 from podwright.runtime.stats.descriptors import DESCRIPTORS
-from podwright.runtime.stats.service import StatsService
 
 Item = TypeVar("Item")
 
@@ -22,7 +22,7 @@ PORTION = 500  # records that a stream measures at once; its messages are bounde
 class StatsRpcs:
     """The family. A stream's messages are made of List replies of one element: see `lists`."""
 
-    def __init__(self, stats: StatsService) -> None:
+    def __init__(self, stats: Stats) -> None:
         self._stats = stats
 
     async def ContainerStats(self, request: api.ContainerStatsRequest, _: Any) -> api.ContainerStatsResponse:

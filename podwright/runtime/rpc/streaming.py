@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
+from podwright.runtime.engines.protocol import Streaming
 from podwright.runtime.model.ids import ContainerId, SandboxId
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest
-from podwright.runtime.streaming.service import StreamingService
 
 
 class StreamingRpcs:
     """The family."""
 
-    def __init__(self, streaming: StreamingService) -> None:
+    def __init__(self, streaming: Streaming) -> None:
         self._streaming = streaming
 
     async def Exec(self, request: api.ExecRequest, _: Any) -> api.ExecResponse:
@@ -25,7 +25,7 @@ class StreamingRpcs:
             stdout=request.stdout,
             stderr=request.stderr,
         )
-        return api.ExecResponse(url=self._streaming.exec_url(wanted))
+        return api.ExecResponse(url=await self._streaming.exec_url(wanted))
 
     async def Attach(self, request: api.AttachRequest, _: Any) -> api.AttachResponse:
         wanted = AttachRequest(

@@ -1,8 +1,8 @@
-"""Sandboxes as deeds: from a record to a READY sandbox, and back to nothing. `service` says when.
+"""The steps from a record to a READY sandbox, and back to nothing. `service` says when.
 
     CREATING --build--> READY --tear_down--> NOTREADY --forget--> (no record)
 
-Every step back takes absent things for done, so that failure, stop, removal and recovery share it.
+Every step back accepts absent things, so that failure, stop, removal and recovery share it.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ import msgspec
 
 from podwright.errors import InvalidArgument, PodwrightError
 from podwright.linux.selinux import Contexts
-from podwright.process import Process
 from podwright.runtime import config as configuration
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.insisting import insist
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
-from podwright.runtime.model.selinux import of_sandbox
 from podwright.runtime.network import AttachRequest, NetworkService
 from podwright.runtime.sandbox import place
-from podwright.runtime.sandbox.infra import InfraContainers
+from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.parents import Parents
 from podwright.runtime.sandbox.paths import SandboxPaths, sandbox_paths
 from podwright.runtime.sandbox.userns import UserNamespaces
+from podwright.runtime.security.selinux import of_sandbox
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Store
+from podwright.tasks import Tasks
 from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
@@ -61,16 +61,17 @@ class Builder:
         settings: SandboxSettings,
         handlers: Handlers,
         network: NetworkService,
-        infra: InfraContainers,
+        first_processes: FirstProcesses,
     ) -> None:
         self.store = store
         self.settings = settings
         self.users = settings.users
         self.handlers = handlers
         self.network = network
-        self.infra = infra
+        self.first_processes = first_processes
         self._shares: SingleFlight[SandboxId, None] = SingleFlight("share PID namespace")
         self._watches: dict[SandboxId, asyncio.Task[None]] = {}
+        self._tasks = Tasks()
 
     def paths(self, sandbox_id: SandboxId) -> SandboxPaths:
         """Where a sandbox keeps its things."""
@@ -86,7 +87,7 @@ class Builder:
         place.make_log_directory(sandbox.config)
         has_users = sandbox.config.security.namespaces.own_user is not None
         if has_users:
-            await self.users.check(sandbox.handler, self.handlers)
+            await self.users.check(self.handlers.get(sandbox.handler))
         labels = of_sandbox(self.settings.selinux, sandbox)
         label = str(labels.file) if labels is not None else ""
         with Step("namespaces"):
@@ -95,16 +96,17 @@ class Builder:
             await self.users.make(sandbox.config, paths)
         sandbox = await self._populate(sandbox, paths)
         sandbox = self.store.put(msgspec.structs.replace(sandbox, state=SandboxState.READY))
-        self.watch_infra(sandbox)
+        self.watch(sandbox)
 
     async def _populate(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
         """Its network and its first process, as far as it wants them: neither needs the other, and both take long."""
-        wants_process = sandbox.config.security.namespaces.pid is NamespaceMode.POD
+        capabilities = self.handlers.get(sandbox.handler).capabilities
+        wants_process = capabilities.sandbox_process or sandbox.config.security.namespaces.pid is NamespaceMode.POD
         if not sandbox.netns:
-            return await self._start_infra(sandbox) if wants_process else sandbox
+            return await self._start_process(sandbox) if wants_process else sandbox
         if not wants_process:
             return await self._plug_in(sandbox, paths)
-        plugged, started = await _both(self._plug_in(sandbox, paths), self._start_infra(sandbox))
+        plugged, started = await _both(self._plug_in(sandbox, paths), self._start_process(sandbox))
         return msgspec.structs.replace(started, attachment=plugged.attachment)
 
     async def _plug_in(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
@@ -117,33 +119,26 @@ class Builder:
     async def share_pid_namespace(self, sandbox_id: SandboxId) -> int:
         """The first process of the pod's shared PID namespace, started now if no container has asked for it yet."""
         await self._shares.join(sandbox_id, lambda: self._share(sandbox_id))
-        return self.store.get(sandbox_id).infra_pid
+        return self.store.get(sandbox_id).pid
 
     async def _share(self, sandbox_id: SandboxId) -> None:
         sandbox = self.store.get(sandbox_id)
-        if not sandbox.infra_pid:
-            self.watch_infra(self.store.put(await self._start_infra(sandbox)))
+        if not sandbox.process:
+            self.watch(self.store.put(await self._start_process(sandbox)))
 
-    async def _start_infra(self, sandbox: Sandbox) -> Sandbox:
-        try:
-            pid, start_time = await self.infra.start(sandbox, self.paths(sandbox.id), self.pins(sandbox))
-        except BaseException:
-            await asyncio.shield(self.infra.delete(sandbox))
-            raise
-        return msgspec.structs.replace(sandbox, infra_pid=pid, infra_start_time=start_time)
+    async def _start_process(self, sandbox: Sandbox) -> Sandbox:
+        started = await self.first_processes.start(sandbox, self.paths(sandbox.id), self.pins(sandbox))
+        return msgspec.structs.replace(sandbox, pid=started.pid, process=started.record)
 
-    def watch_infra(self, sandbox: Sandbox) -> None:
-        """See the end of the process that holds a shared PID namespace: the sandbox is NOTREADY then."""
-        if not sandbox.infra_pid:
+    def watch(self, sandbox: Sandbox) -> None:
+        """See the end of the pod's first process: the sandbox is NOTREADY then."""
+        if not sandbox.process:
             return
         what = f"watching the first process of sandbox {sandbox.id[:12]}"
-        watch = insist(lambda: self._record_infra_exit(sandbox), what)
-        self._watches[sandbox.id] = asyncio.create_task(watch, name=what)
+        self._watches[sandbox.id] = self._tasks.start(insist(lambda: self._record_end(sandbox), what), name=what)
 
-    async def _record_infra_exit(self, watched: Sandbox) -> None:
-        process = Process.adopt(watched.infra_pid, watched.infra_start_time)
-        if process is not None:
-            await process.wait()
+    async def _record_end(self, watched: Sandbox) -> None:
+        await self.first_processes.ended(watched)
         sandbox = self.store.find(watched.id)
         if sandbox is not None and sandbox.state is SandboxState.READY:
             log.warning("sandbox lost its first process: id=%s", sandbox.id[:12])
@@ -155,7 +150,7 @@ class Builder:
         watch = self._watches.pop(sandbox.id, None)
         if watch is not None:
             watch.cancel()
-        await _both(self.infra.delete(sandbox), self._unplug(sandbox))
+        await _both(self.first_processes.stop(sandbox, paths), self._unplug(sandbox))
         if not place.is_unpinned(paths):
             with Step("namespaces"):
                 await asyncio.to_thread(place.unpin, paths)
@@ -163,8 +158,8 @@ class Builder:
         if current is None:
             return
         state = SandboxState.NOTREADY if current.state is SandboxState.STOPPING else current.state
-        if current.attachment is not None or current.infra_pid or current.state is not state:
-            self.store.observe(msgspec.structs.replace(current, state=state, attachment=None, infra_pid=0))
+        if current.attachment is not None or current.process or current.state is not state:
+            self.store.observe(msgspec.structs.replace(current, state=state, attachment=None, pid=0, process={}))
 
     async def _unplug(self, sandbox: Sandbox) -> None:
         if sandbox.netns and (sandbox.attachment is not None or sandbox.state is SandboxState.CREATING):
@@ -190,8 +185,7 @@ class Builder:
     async def close(self, timeout_s: float) -> None:
         """Let first processes that are being started get there; nothing is watched any more."""
         await self._shares.settle(timeout_s)
-        for watch in self._watches.values():
-            watch.cancel()
+        await self._tasks.close()
 
 
 async def _both(one: Coroutine[Any, Any, One], other: Coroutine[Any, Any, Other]) -> tuple[One, Other]:

@@ -13,8 +13,8 @@ from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Command, ProcessRunner
 from podwright.runtime import config as configuration
-from podwright.runtime.handlers.cgroups import pod_parent, slice_name
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig
+from podwright.runtime.oci_spec.cgroups import pod_parent, slice_name
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +50,8 @@ class Parents:
         name = slice_name(parent)
         try:
             completed = await self._runner.run(Command(argv=("systemctl", "stop", name), timeout_s=STOP_TIMEOUT_S))
-            words = completed.error_text() if completed.returncode != 0 else ""
+            problem = completed.error_text() if completed.returncode != 0 else ""
         except PodwrightError as failure:
-            words = str(failure)
-        if words:
-            log.warning("a slice is left to systemd: slice=%s error=%s", name, words)
+            problem = str(failure)
+        if problem:
+            log.warning("a slice is left to systemd: slice=%s error=%s", name, problem)

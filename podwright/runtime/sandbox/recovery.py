@@ -16,31 +16,32 @@ from podwright.runtime.sandbox.building import Builder
 log = logging.getLogger(__name__)
 
 
-async def reconcile(builder: Builder, *, rebooted: bool) -> None:
+async def recover(builder: Builder, *, rebooted: bool) -> None:
     """Undo what was half-made, and see which sandboxes are still whole.
 
-    They are seen to side by side: one whose OCI runtime hangs keeps no other waiting. `rebooted`: none is whole,
-    whatever their PIDs and paths look like.
+    They are handled side by side: one whose OCI runtime hangs delays no other. `rebooted`: none is whole, whatever
+    their PIDs and paths look like.
     """
-    await asyncio.gather(*(_mend(builder, sandbox, rebooted=rebooted) for sandbox in builder.store))
-    await builder.network.reconcile([sandbox.id for sandbox in builder.store if sandbox.attachment is not None])
-    await _remove_orphans(builder)  # last: plugins find what they made by what is in the namespace
+    await asyncio.gather(*(_recover(builder, sandbox, rebooted=rebooted) for sandbox in builder.store))
+    await builder.network.recover([sandbox.id for sandbox in builder.store if sandbox.attachment is not None])
+    await _remove_unknown(builder)  # last: plugins find what they made by what is in the namespace
 
 
-async def _mend(builder: Builder, sandbox: Sandbox, *, rebooted: bool) -> None:
+async def _recover(builder: Builder, sandbox: Sandbox, *, rebooted: bool) -> None:
     if sandbox.state is SandboxState.CREATING:
         await builder.undo(sandbox)
     elif sandbox.state is SandboxState.READY:
         if rebooted or not place.is_intact(sandbox.config, builder.paths(sandbox.id)):
             log.warning("sandbox lost its namespaces: id=%s", sandbox.id[:12])
             builder.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
-        elif sandbox.infra_pid:
-            builder.watch_infra(sandbox)
+        elif sandbox.process:
+            builder.watch(sandbox)
         else:
-            await builder.infra.delete(sandbox)  # the daemon may have been killed while it was being started
+            # The daemon may have been killed while it was being started.
+            await builder.first_processes.stop(sandbox, builder.paths(sandbox.id))
 
 
-async def _remove_orphans(builder: Builder) -> None:
+async def _remove_unknown(builder: Builder) -> None:
     """Directories that no record knows of."""
     folder = f"{builder.settings.state}/sandboxes"
     os.makedirs(folder, exist_ok=True)

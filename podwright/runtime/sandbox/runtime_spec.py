@@ -10,18 +10,18 @@ from __future__ import annotations
 from typing import Any
 
 from podwright.runtime.model.sandbox import Sandbox
-from podwright.runtime.sandbox.infra import OCI_TYPES, OCI_VERSION, pod_annotations
+from podwright.runtime.oci_spec.names import NAMESPACE_TYPES, OCI_VERSION, sandbox_annotations
 
 
 def runtime_spec(sandbox: Sandbox, pins: dict[str, str]) -> dict[str, Any]:
     """The document; `pins` are the sandbox's namespaces by kind. Those of the host are left out, as in OCI's specs."""
-    namespaces = [{"type": OCI_TYPES[kind], "path": path} for kind, path in sorted(pins.items())]
-    if sandbox.infra_pid:
-        namespaces.append({"type": "pid", "path": f"/proc/{sandbox.infra_pid}/ns/pid"})
+    namespaces = [{"type": NAMESPACE_TYPES[kind], "path": path} for kind, path in sorted(pins.items())]
+    if sandbox.pid:
+        namespaces.append({"type": "pid", "path": f"/proc/{sandbox.pid}/ns/pid"})
     return {
         "ociVersion": OCI_VERSION,
         "hostname": sandbox.config.hostname,
-        "annotations": pod_annotations(sandbox),
+        "annotations": sandbox_annotations(sandbox),
         "linux": {
             "sysctl": dict(sandbox.config.sysctls),
             "cgroupsPath": sandbox.cgroup_parent,

@@ -1,6 +1,6 @@
-"""The sandbox service: run, stop, remove and look up pod sandboxes.
+"""The sandbox service: runs and looks up pod sandboxes, and takes the steps in which `pods` stops and removes them.
 
-Called by the gRPC edge. What is asked for twice is done once; the deeds themselves are in `building`.
+A request that is repeated joins the first one. The steps themselves are in `building`.
 """
 
 from __future__ import annotations
@@ -8,25 +8,40 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from typing import Any
 
 import msgspec
 
-from podwright.errors import AlreadyExists, FailedPrecondition, NotFound
+from podwright.errors import AlreadyExists, NotFound
 from podwright.linux.selinux import free_level
-from podwright.runtime.handlers.oci import OciHandler
+from podwright.runtime.handlers.protocol import Handler
 from podwright.runtime.handlers.registry import Handlers
-from podwright.runtime.model.base import NamespaceMode
+from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxState
 from podwright.runtime.network import NetworkService
-from podwright.runtime.sandbox import recovery, reviving, validate
+from podwright.runtime.sandbox import rebuilding, recovery, validate
 from podwright.runtime.sandbox.building import Builder, SandboxSettings
-from podwright.runtime.sandbox.infra import InfraContainers
-from podwright.runtime.sandbox.occupants import Occupants
+from podwright.runtime.sandbox.document import document
+from podwright.runtime.sandbox.first_process import FirstProcesses
+from podwright.runtime.sandbox.paths import SandboxPaths
+from podwright.runtime.sandbox.userns import UserNamespaces
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database, Store
 
 log = logging.getLogger(__name__)
+
+
+def open_store(database: Database) -> Store[Sandbox]:
+    """The records of sandboxes."""
+    return Store(
+        database,
+        Sandbox,
+        table="sandboxes",
+        label="sandbox",
+        id_of=lambda record: record.id,
+        name_of=lambda record: _key(record.config.name),
+    )
 
 
 class SandboxService:
@@ -34,24 +49,18 @@ class SandboxService:
 
     def __init__(
         self,
-        database: Database,
+        store: Store[Sandbox],
         settings: SandboxSettings,
         handlers: Handlers,
         network: NetworkService,
-        infra: InfraContainers,
+        first_processes: FirstProcesses,
     ) -> None:
-        """Loads the records; `reconcile` must run before anything else is asked."""
-        self.store: Store[Sandbox] = Store(
-            database, Sandbox, label="sandbox", id_of=lambda record: record.id, name_of=lambda r: _key(r.config.name)
-        )
-        self.builder = Builder(self.store, settings, handlers, network, infra)
+        """`recover` must run before anything else is asked."""
+        self._store = store
+        self._builder = Builder(store, settings, handlers, network, first_processes)
         self._settings = settings
         self._handlers = handlers
         self._runs: SingleFlight[tuple[str | int, ...], SandboxId] = SingleFlight("run sandbox")
-        self._starts: SingleFlight[SandboxId, None] = SingleFlight("start sandbox")
-        self._stops: SingleFlight[SandboxId, None] = SingleFlight("stop sandbox")
-        self._removes: SingleFlight[SandboxId, None] = SingleFlight("remove sandbox")
-        self.occupants: Occupants
 
     async def run(self, config: SandboxConfig, handler: str) -> SandboxId:
         """Make a sandbox and return when it is READY.
@@ -65,7 +74,7 @@ class SandboxService:
         existing = self.named(config.name)
         if existing is None or existing.state is SandboxState.CREATING:
             made = await self._runs.join(_key(config.name), lambda: self._create(config, chosen, handler))
-            existing = self.store.find(made)
+            existing = self._store.find(made)
             if existing is None or (existing.config, existing.handler) == (config, chosen):
                 return made
         elif existing.state is SandboxState.READY and (existing.config, existing.handler) == (config, chosen):
@@ -78,24 +87,24 @@ class SandboxService:
 
     async def _create(self, config: SandboxConfig, handler: str, requested: str) -> SandboxId:
         sandbox_id = SandboxId(new_id())
-        netns = self.builder.paths(sandbox_id).netns
-        sandbox = self.store.put(
+        netns = self._builder.paths(sandbox_id).netns
+        sandbox = self._store.put(
             Sandbox(
                 id=sandbox_id,
                 config=config,
                 handler=handler,
                 requested_handler=requested,
                 state=SandboxState.CREATING,
-                created_at=self.store.now(),
+                created_at=self._store.now(),
                 netns="" if config.security.namespaces.network is NamespaceMode.NODE else netns,
                 cgroup_parent=self._settings.parents.of(config, sandbox_id),
                 selinux_level=self._selinux_level(sandbox_id),
             )
         )
         try:
-            await self.builder.build(sandbox)
+            await self._builder.build(sandbox)
         except BaseException:
-            await asyncio.shield(self.builder.undo(sandbox))
+            await asyncio.shield(self._builder.undo(sandbox))
             raise
         log.info("sandbox is ready: id=%s pod=%s/%s", sandbox_id[:12], config.name.namespace, config.name.name)
         return sandbox_id
@@ -104,72 +113,121 @@ class SandboxService:
         """One that no other pod has; empty on a host without SELinux."""
         if self._settings.selinux is None:
             return ""
-        return free_level(int(sandbox_id[:16], 16), frozenset(other.selinux_level for other in self.store))
+        return free_level(int(sandbox_id[:16], 16), frozenset(other.selinux_level for other in self._store))
 
-    async def start(self, sandbox_id: str) -> None:
-        """Bring a NOTREADY sandbox back: see `reviving`. Raises NotFound besides."""
-        sandbox = self.get(sandbox_id)
-        await self._stops.finished(sandbox.id)
-        if sandbox.id in self._removes:
-            raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is being removed")
-        await self._starts.join(sandbox.id, lambda: reviving.revive(self.builder, self.occupants, sandbox.id))
+    # -- steps of what `pods` does with whole pods
 
-    async def stop(self, sandbox_id: str) -> None:
-        """Kill what runs in it and take its network down. An unknown id and a second call are successes."""
-        sandbox = self.store.find(sandbox_id)
-        if sandbox is not None:
-            await self._stops.join(sandbox.id, lambda: self._stop(sandbox.id))
-
-    async def _stop(self, sandbox_id: SandboxId) -> None:
-        await self._starts.finished(sandbox_id)
-        sandbox = self.store.get(sandbox_id)
+    def note_stopping(self, sandbox_id: SandboxId) -> Sandbox:
+        """It is going down: clients see it as NOTREADY from now on."""
+        sandbox = self._store.get(sandbox_id)
         if sandbox.state is SandboxState.READY:
-            sandbox = self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.STOPPING))
-        await self.occupants.kill_all(sandbox_id)
-        await self.builder.tear_down(sandbox)
+            sandbox = self._store.observe(msgspec.structs.replace(sandbox, state=SandboxState.STOPPING))
+        return sandbox
 
-    async def remove(self, sandbox_id: str) -> None:
-        """Stop it and delete it with all its containers. An unknown id is a success."""
-        sandbox = self.store.find(sandbox_id)
-        if sandbox is not None:
-            await self._removes.join(sandbox.id, lambda: self._remove(sandbox.id))
+    async def tear_down(self, sandbox: Sandbox) -> None:
+        """Take down what it consists of, but for its files; absent parts are fine."""
+        await self._builder.tear_down(sandbox)
 
-    async def _remove(self, sandbox_id: SandboxId) -> None:
-        await self.stop(sandbox_id)
-        await self.occupants.remove_all(sandbox_id)
-        await self.builder.forget(self.store.get(sandbox_id))
+    async def forget(self, sandbox_id: SandboxId) -> None:
+        """Delete the files and the record of one that is torn down, and has no containers."""
+        await self._builder.forget(self._store.get(sandbox_id))
         log.info("sandbox is removed: id=%s", sandbox_id[:12])
+
+    def is_whole(self, sandbox_id: SandboxId) -> bool:
+        """Whether it is READY, with everything that it consists of."""
+        return rebuilding.is_whole(self._builder, self._store.get(sandbox_id))
+
+    def note_lost(self, sandbox_id: SandboxId) -> None:
+        """See `rebuilding`. Raises FailedPrecondition."""
+        rebuilding.note_lost(self._builder, self._store.get(sandbox_id))
+
+    async def rebuild(self, sandbox_id: SandboxId) -> None:
+        """See `rebuilding`."""
+        await rebuilding.rebuild(self._builder, self._store.get(sandbox_id))
+
+    # -- what containers need of theirs
+
+    def pins(self, sandbox: Sandbox) -> dict[str, str]:
+        """Its own namespaces: kind ("net", "ipc", "uts", "user") -> path."""
+        return self._builder.pins(sandbox)
+
+    def paths(self, sandbox_id: SandboxId) -> SandboxPaths:
+        """Where it keeps its things."""
+        return self._builder.paths(sandbox_id)
+
+    async def share_pid_namespace(self, sandbox_id: SandboxId) -> int:
+        """The first process of its shared PID namespace, started if need be; 0 where the host has no PID for it."""
+        return await self._builder.share_pid_namespace(sandbox_id)
+
+    @property
+    def users(self) -> UserNamespaces:
+        """What the daemon can do about user namespaces."""
+        return self._settings.users
+
+    # -- look-up
+
+    def document(self, sandbox: Sandbox) -> dict[str, Any]:
+        """What a verbose status shows."""
+        return document(sandbox, self.pins(sandbox))
+
+    def record(self, sandbox_id: SandboxId) -> Sandbox:
+        """A sandbox, also one that clients may not know of yet. Raises NotFound."""
+        return self._store.get(sandbox_id)
+
+    def find(self, sandbox_id: str) -> Sandbox | None:
+        """As `record`, by an id or the beginning of one; None when there is none. Raises InvalidArgument."""
+        return self._store.find(sandbox_id)
+
+    @property
+    def generation(self) -> int:
+        """Another number after every change."""
+        return self._store.generation
+
+    def now(self) -> int:
+        """The time in nanoseconds since the epoch; of it and an event's, the later is the truer."""
+        return self._store.now()
+
+    def note_resources(self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None) -> None:
+        """Put what a pod as a whole may use on record: a kubelet limits its cgroup by itself.
+
+        Raises NotFound and ResourceExhausted.
+        """
+        sandbox = self.get(sandbox_id)
+        self._store.put(
+            msgspec.structs.replace(
+                sandbox, overhead=overhead or sandbox.overhead, resources=resources or sandbox.resources
+            )
+        )
 
     def named(self, name: SandboxName) -> Sandbox | None:
         """The sandbox of that name and attempt, also one that clients may not know of yet."""
-        return self.store.named(_key(name))
+        return self._store.named(_key(name))
 
-    def handler(self, requested: str) -> OciHandler:
+    def handler(self, requested: str) -> Handler:
         """The handler that a request names; the default one for "". Raises InvalidArgument."""
         return self._handlers.get(requested)
 
     def get(self, sandbox_id: str) -> Sandbox:
         """A sandbox that exists for clients. Raises NotFound and InvalidArgument."""
-        sandbox = self.store.get(sandbox_id)
+        sandbox = self._store.get(sandbox_id)
         if sandbox.state is SandboxState.CREATING:  # nobody may know of it yet
             raise NotFound(f"sandbox {sandbox_id[:64]!r} does not exist")
         return sandbox
 
     def visible(self) -> list[Sandbox]:
         """Every sandbox that clients may know of, oldest first."""
-        shown = [sandbox for sandbox in self.store if sandbox.state is not SandboxState.CREATING]
+        shown = [sandbox for sandbox in self._store if sandbox.state is not SandboxState.CREATING]
         return sorted(shown, key=lambda sandbox: sandbox.created_at)
 
-    async def reconcile(self, *, rebooted: bool = False) -> None:
+    async def recover(self, *, rebooted: bool = False) -> None:
         """At start, before the containers: see `recovery`."""
-        await recovery.reconcile(self.builder, rebooted=rebooted)
+        await recovery.recover(self._builder, rebooted=rebooted)
 
     async def close(self, timeout_s: float) -> None:
         """Let jobs under way end, or undo them; sandboxes stay. The last one gone, so is our cgroup."""
-        for flight in (self._runs, self._starts, self._stops, self._removes):
-            await flight.settle(timeout_s)
-        await self.builder.close(timeout_s)
-        if not len(self.store):
+        await self._runs.settle(timeout_s)
+        await self._builder.close(timeout_s)
+        if not len(self._store):
             with contextlib.suppress(OSError):  # somebody else has put something there
                 await self._settings.parents.remove_base()
 

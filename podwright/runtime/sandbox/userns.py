@@ -21,8 +21,7 @@ from io import FileIO
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.linux import detached, mount, namespaces
 from podwright.process import Command, Process, ProcessRunner, read_line
-from podwright.runtime.handlers.probing import Features
-from podwright.runtime.handlers.registry import Handlers
+from podwright.runtime.handlers.protocol import Handler
 from podwright.runtime.model.base import IdMapping, UserNamespace
 from podwright.runtime.model.sandbox import SandboxConfig
 from podwright.runtime.sandbox import place, sysctls
@@ -76,10 +75,10 @@ class UserNamespaces:
         finally:
             os.close(fd)
 
-    async def check(self, handler: str, handlers: Handlers) -> None:
+    async def check(self, handler: Handler) -> None:
         """Raises FailedPrecondition that says why pods of that handler cannot have user namespaces on this host."""
-        if not handlers.features.get(handler, Features()).user_namespaces:
-            raise FailedPrecondition(f"the OCI runtime of handler {handler!r} does not support user namespaces")
+        if not handler.capabilities.user_namespaces:
+            raise FailedPrecondition(f"the OCI runtime of handler {handler.name!r} does not support user namespaces")
         if reason := await self.lacking():
             raise FailedPrecondition(f"user namespaces are not supported on this host: {reason}")
 
@@ -123,7 +122,7 @@ class UserNamespaces:
                 )
             )
             try:
-                said.close()  # so that the end of a child without words is seen
+                said.close()  # so that the end of a silent child is seen
                 ours.write(HELLO + b"\n")
                 await _hear(answer.fileno())
                 _write_mappings(child.pid, user)
@@ -188,11 +187,11 @@ async def _hear(fd: int) -> None:
     """Wait until the child says that the namespaces are there. Raises FailedPrecondition, DeadlineExceeded."""
     try:
         async with asyncio.timeout(CHILD_TIMEOUT_S):
-            words = await read_line(fd, LINE_LIMIT_BYTES)
+            answer = await read_line(fd, LINE_LIMIT_BYTES)
     except TimeoutError as late:
         raise DeadlineExceeded(f"unshare did not make a user namespace within {CHILD_TIMEOUT_S:g} s") from late
-    if words != HELLO:
-        raise FailedPrecondition(f"no user namespace can be made: {words.decode(errors='replace')}")
+    if answer != HELLO:
+        raise FailedPrecondition(f"no user namespace can be made: {answer.decode(errors='replace')}")
 
 
 async def _end(child: Process) -> None:

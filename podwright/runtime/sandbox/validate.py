@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from podwright.errors import InvalidArgument
-from podwright.runtime.model import selinux
 from podwright.runtime.model.base import (
     NamespaceMode,
     NamespaceOptions,
@@ -16,6 +15,7 @@ from podwright.runtime.model.base import (
     check_profile,
 )
 from podwright.runtime.model.sandbox import SandboxConfig
+from podwright.runtime.security import selinux
 
 NAME_LIMIT = 253  # of a DNS subdomain, the longest name that Kubernetes has
 ID_COUNT = 2**32 - 1  # the last 32-bit number means "no id"

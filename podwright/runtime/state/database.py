@@ -2,7 +2,7 @@
 
 Each service owns its table and keeps the decoded records in memory; a change is committed here before the RPC
 that made it answers. WAL without fsync per commit: a `kill -9` loses nothing, a power cut at most the last
-moments, which the start-up reconciliation repairs as it repairs everything else. Not for blobs.
+moments, which recovery at the next start repairs as it repairs everything else. Not for blobs.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from podwright.errors import FailedPrecondition, Internal, ResourceExhausted
 from podwright.runtime.state.checkpoint import Checkpoints
 from podwright.runtime.state.clock import Clock
 from podwright.runtime.state.lock import hold
+from podwright.runtime.state.migrations import FORMAT_VERSION, migrate
 from podwright.timeline import Step
 
-FORMAT_VERSION = 1
 # SQLite starts its log anew when it has grown to 1000 pages; with so much always allocated, small changes (the end of
 # a container, its removal) can be written when the disk is full.
 RESERVE_BYTES = 4608 * 1024
@@ -62,13 +62,15 @@ class Database:
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             if version == 0:
                 self._connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
+            elif version < FORMAT_VERSION:
+                migrate(self._connection, version)
         except sqlite3.DatabaseError as failure:
             if failure.sqlite_errorcode == sqlite3.SQLITE_FULL:
                 raise self._full() from failure
             raise FailedPrecondition(
                 f"{self._path} cannot be read: {failure}", hint="move it away to start afresh"
             ) from failure
-        if version not in (0, FORMAT_VERSION):
+        if version > FORMAT_VERSION:
             raise FailedPrecondition(
                 f"{self._path} has format {version}, this Podwright knows {FORMAT_VERSION}",
                 hint="use the version that wrote it",

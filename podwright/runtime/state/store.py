@@ -26,7 +26,7 @@ Watcher = Callable[[Record | None, Record | None], None]  # (before, after) of o
 
 
 class Store(Generic[Record]):
-    """`kind` names the records in messages ("sandbox"); `name_of` gives what must be unique among them.
+    """`label` names the records in messages ("sandbox"); `name_of` gives what must be unique among them.
 
     `group_of` gives what many of them may share (a container's sandbox); it never changes.
     """
@@ -36,13 +36,14 @@ class Store(Generic[Record]):
         database: Database,
         kind: type[Record],
         *,
+        table: str,
         label: str,
         id_of: Callable[[Record], str],
         name_of: Callable[[Record], Name],
         group_of: Callable[[Record], str] = lambda _: "",
     ) -> None:
-        """Loads every record of the table `label`s."""
-        self._table = Table(database, f"{label}s", kind)
+        """Loads every record of `table`."""
+        self._table = Table(database, table, kind)
         self._label = label
         self._id_of = id_of
         self._name_of = name_of

@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from podwright.linux.cgroup import CgroupHost
-from podwright.runtime.stats import parse, v1, v2
-from podwright.runtime.stats.model import (
+from podwright.runtime.model.usage import (
     CpuTimes,
     DeviceIo,
     HugePages,
@@ -24,6 +23,7 @@ from podwright.runtime.stats.model import (
     SwapUsage,
     Usage,
 )
+from podwright.runtime.stats import parse, v1, v2
 from podwright.runtime.stats.v1 import Read
 
 

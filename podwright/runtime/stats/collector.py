@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -16,9 +16,7 @@ from podwright.linux.kept_files import KeptFiles
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.model.sandbox import Sandbox
-from podwright.runtime.stats import links, processes
-from podwright.runtime.stats.cgroups import CgroupReader
-from podwright.runtime.stats.model import (
+from podwright.runtime.model.usage import (
     UINT64_MAX,
     ContainerDetails,
     ContainerStats,
@@ -28,6 +26,8 @@ from podwright.runtime.stats.model import (
     Processes,
     Usage,
 )
+from podwright.runtime.stats import links, processes
+from podwright.runtime.stats.cgroups import CgroupReader
 from podwright.runtime.stats.ownership import own_cgroup
 from podwright.runtime.stats.rates import Rates
 
@@ -45,17 +45,20 @@ class PodReading(msgspec.Struct, frozen=True, kw_only=True):
 class Collector:
     """Keeps files open and the last samples, both of what was asked for lately."""
 
-    def __init__(self, host: CgroupHost, *, systemd: bool) -> None:
+    def __init__(self, host: CgroupHost, cgroup_of: Callable[[Container], str | None], *, systemd: bool) -> None:
+        """`cgroup_of` gives the cgroup whose counters are a container's usage; None: its handler measures it."""
         self._files = KeptFiles()
         self._reader = CgroupReader(host, self._files.read)
         self._rates = Rates()
+        self._cgroup_of = cgroup_of
         self._systemd = systemd
 
     def containers(self, wanted: Iterable[Container]) -> dict[ContainerId, Usage]:
         """The usage of each container that has a cgroup."""
         found: dict[ContainerId, Usage] = {}
         for container in wanted:
-            usage = self._usage(container.cgroup, container.started_at or container.created_at)
+            path = self._cgroup_of(container)
+            usage = self._usage(path, container.started_at or container.created_at) if path is not None else None
             if usage is not None:
                 found[container.id] = usage
         return found
@@ -93,12 +96,14 @@ class Collector:
             return usage, self._reader.tasks(own)
         there = [container for container in members if container.id in usages]
         return total([usages[container.id] for container in there]), sum(
-            self._reader.tasks(container.cgroup) for container in there
+            self._reader.tasks(path) for each in there if (path := self._cgroup_of(each)) is not None
         )
 
     def details(self, stats: ContainerStats) -> ContainerDetails:
         """What metrics tell beyond the usage, from the cgroup's files."""
-        path, reader = stats.container.cgroup, self._reader
+        path, reader = self._cgroup_of(stats.container), self._reader
+        if path is None:
+            return ContainerDetails(stats=stats)
         return ContainerDetails(
             stats=stats,
             cpu=reader.cpu_times(path),
@@ -110,7 +115,8 @@ class Collector:
 
     def processes(self, container: Container) -> Processes | None:
         """What its processes have open. May be called beside other calls: thousands of descriptors take their time."""
-        directory = self._reader.task_directory(container.cgroup)
+        path = self._cgroup_of(container)
+        directory = self._reader.task_directory(path) if path is not None else None
         return None if directory is None else processes.look(directory, container.pid)
 
     def sweep(self, idle_s: float = IDLE_S) -> None:

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 
 from podwright.errors import DeadlineExceeded, PodwrightError, ResourceExhausted, Unavailable
 from podwright.linux import openat2
+from podwright.runtime.model.usage import LayerUsage
 from podwright.runtime.network.threads import in_fresh_thread
-from podwright.runtime.stats.model import LayerUsage
+from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class WritableLayers:
         self._known: dict[str, _Known] = {}
         self._asked_at: dict[str, float] = {}
         self._walks: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
         self._closed = False
 
     async def usages(self, wanted: Mapping[str, str]) -> dict[str, LayerUsage]:
@@ -59,7 +61,7 @@ class WritableLayers:
         self._asked_at.update(dict.fromkeys(wanted, now))
         stale = {key: path for key, path in wanted.items() if self._stale_at(key) <= now}
         if stale and self._walks is None:
-            self._walks = asyncio.create_task(self._walk_and_forget(stale), name="walk writable layers")
+            self._walks = self._tasks.start(self._walk_and_forget(stale), name="walk writable layers")
         if stale and self._walks is not None:
             await asyncio.wait([self._walks], timeout=PATIENCE_S)
         return {key: known.usage for key in wanted if (known := self._known.get(key)) and known.usage}

@@ -14,10 +14,10 @@ from collections.abc import Iterable
 
 from podwright.linux import libc
 from podwright.linux.namespaces import CLONE_NEWNET
+from podwright.runtime.model.usage import InterfaceUsage
 from podwright.runtime.network.netlink import codec, requests
 from podwright.runtime.network.netlink.codec import Message
 from podwright.runtime.network.netlink.connection import Connection
-from podwright.runtime.stats.model import InterfaceUsage
 
 IFLA_STATS64 = 23
 ARPHRD_LOOPBACK = 772

@@ -6,8 +6,8 @@ import msgspec
 
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.model.usage import ContainerDetails, SandboxStats
 from podwright.runtime.stats import samples
-from podwright.runtime.stats.model import ContainerDetails, SandboxStats
 from podwright.runtime.stats.samples import DeviceName, Sample
 
 

@@ -9,8 +9,8 @@ comes or goes.
 
 from __future__ import annotations
 
-from podwright.runtime.handlers.cgroups import cgroup_directory
 from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.oci_spec.cgroups import cgroup_directory
 
 
 def own_cgroup(sandbox: Sandbox, *, systemd: bool) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 
-from podwright.runtime.stats.model import UINT64_MAX, PsiData, PsiStats
+from podwright.runtime.model.usage import UINT64_MAX, PsiData, PsiStats
 
 UINT64_DIGITS = 20
 NS_PER_US = 1000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from podwright.runtime.model.usage import Processes
 from podwright.runtime.stats import parse
-from podwright.runtime.stats.model import Processes
 
 
 def look(directory: str, first_pid: int) -> Processes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from podwright.runtime.stats.model import UINT64_MAX
+from podwright.runtime.model.usage import UINT64_MAX
 
 SHORTEST_WINDOW_NS = 1_000_000_000
 LONGEST_WINDOW_NS = 120_000_000_000

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from podwright.runtime.model.base import Resources
-from podwright.runtime.stats import parse
-from podwright.runtime.stats.model import (
+from podwright.runtime.model.usage import (
     ContainerDetails,
     CpuTimes,
     DeviceIo,
@@ -22,6 +21,7 @@ from podwright.runtime.stats.model import (
     PsiStats,
     Usage,
 )
+from podwright.runtime.stats import parse
 
 NS_PER_S = 1_000_000_000
 DEFAULT_CPU_PERIOD_US = 100_000  # the kernel's

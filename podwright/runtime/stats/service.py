@@ -18,19 +18,18 @@ import msgspec
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime.config import Config
-from podwright.runtime.container.paths import container_paths
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.image import ImageService
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId, SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
+from podwright.runtime.model.usage import ContainerDetails, ContainerStats, SandboxStats, Usage
 from podwright.runtime.network.threads import in_fresh_thread
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.stats import metrics
 from podwright.runtime.stats.collector import IDLE_S, Collector, PodReading, block_device_name, filesystem_of
 from podwright.runtime.stats.layers import Pace, WritableLayers, measure
 from podwright.runtime.stats.metrics import SandboxMetrics
-from podwright.runtime.stats.model import ContainerDetails, ContainerStats, SandboxStats, Usage
 
 Result = TypeVar("Result")
 
@@ -53,7 +52,9 @@ class StatsService:
         self._containers = containers
         self._sandboxes = sandboxes
         self._images = images
-        self._collector = Collector(cgroups, systemd=config.containers.cgroup_driver == "systemd")
+        self._collector = Collector(
+            cgroups, containers.usage_cgroup, systemd=config.containers.cgroup_driver == "systemd"
+        )
         self._layers = WritableLayers()
         self._lock = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
@@ -75,7 +76,8 @@ class StatsService:
 
     async def of_containers(self, wanted: Sequence[Container]) -> list[ContainerStats]:
         """What containers use; one without a cgroup any more is left out."""
-        usages = await self._measure(lambda: self._collector.containers(wanted))
+        told = await self._containers.told_usages(wanted)
+        usages = await self._measure(lambda: told | self._collector.containers(wanted))
         return await self._with_layers(wanted, usages)
 
     async def sandbox(self, sandbox_id: str) -> SandboxStats:
@@ -94,9 +96,10 @@ class StatsService:
         """What pods and their containers use."""
         members: dict[str, list[Container]] = {sandbox.id: self._members(sandbox.id) for sandbox in wanted}
         inside = [container for containers in members.values() for container in containers]
+        told = await self._containers.told_usages(inside)
 
         def measure() -> tuple[dict[ContainerId, Usage], dict[str, PodReading]]:
-            usages = self._collector.containers(inside)
+            usages = told | self._collector.containers(inside)
             return usages, self._collector.pods(wanted, members, usages)
 
         usages, pods = await self._measure(measure)
@@ -180,7 +183,7 @@ class StatsService:
         return await in_fresh_thread(measure_all)
 
     def _upper(self, container: Container) -> str:
-        return container_paths(self._config.root, self._config.state, container.id).upper
+        return self._containers.written_files(container)
 
     async def close(self) -> None:
         """Close what is kept open, and stop walking."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from podwright.runtime.model.usage import CpuTimes, DeviceIo, HugePages, MemoryDetails, MemoryUsage, SwapUsage
 from podwright.runtime.stats import parse
-from podwright.runtime.stats.model import CpuTimes, DeviceIo, HugePages, MemoryDetails, MemoryUsage, SwapUsage
 
 Read = Callable[[str], bytes]
 

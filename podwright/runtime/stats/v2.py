@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from podwright.runtime.stats import parse
-from podwright.runtime.stats.model import (
+from podwright.runtime.model.usage import (
     UINT64_MAX,
     CpuTimes,
     DeviceIo,
@@ -14,6 +13,7 @@ from podwright.runtime.stats.model import (
     MemoryUsage,
     SwapUsage,
 )
+from podwright.runtime.stats import parse
 from podwright.runtime.stats.v1 import Read
 
 

@@ -34,8 +34,8 @@ class ChannelForwardSession:
 
     async def run(self) -> None:
         """Until the client or all connections are gone. Raises ProtocolError."""
-        receiving = asyncio.create_task(self._socket.run(self._on_channel))
-        forwarding = asyncio.create_task(self._forward_all())
+        receiving = asyncio.create_task(self._socket.run(self._on_channel), name="receive channels")
+        forwarding = asyncio.create_task(self._forward_all(), name="forward channels")
         try:
             await asyncio.wait({receiving, forwarding}, return_when=asyncio.FIRST_COMPLETED)
             if not receiving.done():

@@ -91,7 +91,7 @@ async def forward(pod: socket.socket, client: FromClient, stream: ToClient) -> N
     """Copy both ways until both have ended, and close the socket. Raises Unavailable when the client is gone."""
     outlet = Outlet(pod, limit_bytes=WINDOW_BYTES, on_written=client.taken)
     answers = _Answers(pod, stream)
-    ended = asyncio.create_task(client.ended.wait())
+    ended = asyncio.create_task(client.ended.wait(), name="wait for the client's end")
     try:
         await client.attach(outlet)
         await asyncio.wait({answers.copying, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -120,7 +120,7 @@ class _Answers:
         self._stream = stream
         self.received_bytes = 0
         self.waits_for_pod = False
-        self.copying = asyncio.create_task(self._copy())
+        self.copying = asyncio.create_task(self._copy(), name="copy from the pod")
 
     async def _copy(self) -> None:
         loop = asyncio.get_running_loop()

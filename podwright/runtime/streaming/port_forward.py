@@ -22,6 +22,7 @@ from podwright.streams.spdy.events import StreamOpened
 from podwright.streams.spdy.session import Role
 from podwright.streams.spdy_connection import SpdyConnection, StreamHandler
 from podwright.streams.wire import Wire
+from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class PortForwardSession:
         self._pair_timeout_s = pair_timeout_s
         self._pairing = Pairing()
         self._halves: dict[int, FromClient] = {}  # of pairs that are not complete
-        self._forwards: set[asyncio.Task[None]] = set()
+        self._forwards = Tasks()
         self._connection = SpdyConnection(
             wire,
             role=Role.SERVER,
@@ -53,9 +54,7 @@ class PortForwardSession:
         try:
             await self._connection.run()
         finally:
-            for task in self._forwards:
-                task.cancel()
-            await asyncio.gather(*self._forwards, return_exceptions=True)
+            await self._forwards.close()
 
     async def _on_opened(self, opened: StreamOpened) -> StreamHandler | None:
         try:
@@ -85,9 +84,7 @@ class PortForwardSession:
     def _start(self, pair: Pair) -> None:
         self._halves.pop(pair.error_stream_id).drop()
         client = self._halves.pop(pair.data_stream_id)
-        task = asyncio.create_task(self._forward(pair, client), name=f"forward to port {pair.port}")
-        self._forwards.add(task)
-        task.add_done_callback(self._forwards.discard)
+        self._forwards.start(self._forward(pair, client), name=f"forward to port {pair.port}")
 
     async def _forward(self, pair: Pair, client: FromClient) -> None:
         """One connection, from dialling to its end."""

@@ -10,10 +10,9 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from podwright.runtime.container.attaching import AttachedClient, Stream
-from podwright.runtime.container.exec_stream import RunningCommand
+from podwright.runtime.handlers.protocol import Attached, Exec, OutputStream, Source
 from podwright.runtime.model.streaming import AttachRequest
 from podwright.runtime.streaming.inbox import Inbox
 from podwright.runtime.streaming.remote import Remote
@@ -63,13 +62,6 @@ class TerminalSizes:
         return self._read.popleft()
 
 
-class Source(Protocol):
-    """Output of a process."""
-
-    async def read(self) -> bytes:
-        """The next bytes; empty at the end."""
-
-
 class _Output:
     """One output stream on its way to the client, or to nowhere when the client did not ask for it."""
 
@@ -79,7 +71,7 @@ class _Output:
         self._stream_type = stream_type
         self.chunks = 0
         self.waits_for_process = False
-        self.copying = asyncio.create_task(self._copy())
+        self.copying = asyncio.create_task(self._copy(), name=f"copy {stream_type or 'unwanted output'}")
 
     async def _copy(self) -> None:
         """Until the end of the output. Raises Unavailable when the client is gone."""
@@ -96,17 +88,19 @@ class _Output:
 
 
 async def serve_exec(
-    remote: Remote, gone: Gone, command: RunningCommand, sizes: TerminalSizes, wanted: frozenset[StreamType]
+    remote: Remote, gone: Gone, command: Exec, sizes: TerminalSizes, wanted: frozenset[StreamType]
 ) -> Outcome | None:
-    """Until the command's end; None when the client went away before that. Raises Unknown when it did not start."""
+    """Until the command's end; None when the client went away before. Raises RuntimeFailed if it did not start."""
     outputs = [
         _Output(source, remote, stream_type if stream_type in wanted else None)
         for source, stream_type in ((command.stdout, StreamType.STDOUT), (command.stderr, StreamType.STDERR))
         if source is not None
     ]
-    resizing = asyncio.create_task(sizes.follow(command.resize))  # first: what is typed may ask for it
-    typing = asyncio.create_task(_type_into(command, remote))
-    ending = asyncio.create_task(command.wait())
+    resizing = asyncio.create_task(
+        sizes.follow(command.resize), name="resize exec"
+    )  # first: what is typed may ask for it
+    typing = asyncio.create_task(_type_into(command, remote), name="type into exec")
+    ending = asyncio.create_task(command.wait(), name="wait for exec")
     try:
         await asyncio.wait({ending, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not ending.done():
@@ -130,7 +124,7 @@ async def _drained(outputs: list[_Output], gone: Gone) -> None:
             return
 
 
-async def _type_into(command: RunningCommand, remote: Remote) -> None:
+async def _type_into(command: Exec, remote: Remote) -> None:
     """The client's input, and its end."""
     if command.stdin is None:
         return
@@ -142,14 +136,16 @@ async def _type_into(command: RunningCommand, remote: Remote) -> None:
         remote.stdin.abandon()
 
 
-async def serve_attach(remote: Remote, gone: Gone, client: AttachedClient, request: AttachRequest) -> Outcome | None:
+async def serve_attach(remote: Remote, gone: Gone, client: Attached, request: AttachRequest) -> Outcome | None:
     """Until the container's end, or that of the client's input when no more hangs on it; None when the client went.
 
     Raises DeadlineExceeded for a client that does not read.
     """
-    copying = asyncio.create_task(_show(remote, client, request))
-    resizing = asyncio.create_task(TerminalSizes(remote).follow(client.resize))
-    typing = asyncio.create_task(_type_into_attached(remote.stdin, client) if request.stdin else _never())
+    copying = asyncio.create_task(_show(remote, client, request), name="show attached output")
+    resizing = asyncio.create_task(TerminalSizes(remote).follow(client.resize), name="resize attached")
+    typing = asyncio.create_task(
+        _type_into_attached(remote.stdin, client) if request.stdin else _never(), name="type into attached"
+    )
     try:
         await asyncio.wait({copying, typing, gone}, return_when=asyncio.FIRST_COMPLETED)
         client.close()  # what is being sent, is sent
@@ -164,16 +160,16 @@ async def serve_attach(remote: Remote, gone: Gone, client: AttachedClient, reque
         await _cancelled([copying, typing, resizing])
 
 
-async def _show(remote: Remote, client: AttachedClient, request: AttachRequest) -> None:
-    wanted = {Stream.STDOUT: request.stdout, Stream.STDERR: request.stderr}
-    names = {Stream.STDOUT: StreamType.STDOUT, Stream.STDERR: StreamType.STDERR}
+async def _show(remote: Remote, client: Attached, request: AttachRequest) -> None:
+    wanted = {OutputStream.STDOUT: request.stdout, OutputStream.STDERR: request.stderr}
+    names = {OutputStream.STDOUT: StreamType.STDOUT, OutputStream.STDERR: StreamType.STDERR}
     while (output := await client.read()) is not None:
         stream, data = output
         if wanted[stream]:
             await remote.send(names[stream], data)
 
 
-async def _type_into_attached(stdin: Inbox, client: AttachedClient) -> None:
+async def _type_into_attached(stdin: Inbox, client: Attached) -> None:
     """Returns when the session is over with the client's input."""
     try:
         while data := await stdin.get():

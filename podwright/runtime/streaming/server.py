@@ -8,6 +8,7 @@ Sessions are handed over by `service`. Whatever a client does, ends at most its 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import socket
@@ -21,6 +22,7 @@ from podwright.runtime.streaming.plan import Plan, parse_target
 from podwright.streams.errors import ProtocolError
 from podwright.streams.negotiation import Refusal
 from podwright.streams.upgrade import Request, ServerHandshake
+from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +53,8 @@ class StreamingServer:
         self._max_connections = max_connections
         self._idle_timeout_s = idle_timeout_s
         self._listener: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
-        self._serving: set[asyncio.Task[None]] = set()
+        self._accepting = Tasks()
+        self._serving = Tasks()
         self._full = False
         self.base_url = ""
 
@@ -72,7 +74,7 @@ class StreamingServer:
         bound = Address(host=self._address.host, port=listener.getsockname()[1])
         self.base_url = f"{'https' if self._tls else 'http'}://{reachable(bound)}"
         self._listener = listener
-        self._accepting = asyncio.create_task(self._accept(listener), name="streaming server")
+        self._accepting.start(self._accept(listener), name="accept streaming connections")
         log.info("streaming server listens: url=%s", self.base_url)
 
     async def _accept(self, listener: socket.socket) -> None:
@@ -88,9 +90,7 @@ class StreamingServer:
             if self._is_full():
                 connected.close()
                 continue
-            task = asyncio.create_task(self._serve(connected), name="streaming connection")
-            self._serving.add(task)
-            task.add_done_callback(self._serving.discard)
+            self._serving.start(self._serve(connected), name="streaming connection")
 
     def _is_full(self) -> bool:
         """Logged once each time that it becomes so: a crowd must not fill the log as well."""
@@ -119,7 +119,9 @@ class StreamingServer:
                 connected.close()
 
     async def _run(self, connection: Connection, session: Session) -> None:
-        idle = asyncio.create_task(connection.close_when_idle(self._idle_timeout_s))
+        idle = asyncio.create_task(
+            connection.close_when_idle(self._idle_timeout_s), name="close an idle streaming connection"
+        )
         try:
             await session(connection)
         finally:
@@ -148,11 +150,10 @@ class StreamingServer:
         return target if isinstance(target, Refusal) else self._prepare(*target, request)
 
     async def close(self) -> None:
-        """Stop listening and end all sessions."""
-        if self._listener is None or self._accepting is None:
-            return
-        self._accepting.cancel()
-        self._listener.close()
-        for task in self._serving:
-            task.cancel()
-        await asyncio.wait({self._accepting, *self._serving}, timeout=CLOSE_TIMEOUT_S)
+        """Stop listening and end all sessions. Returns after CLOSE_TIMEOUT_S even if one does not end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._accepting.close()
+                if self._listener is not None:
+                    self._listener.close()
+                await self._serving.close()

@@ -14,7 +14,6 @@ import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.runtime import config as configuration
-from podwright.runtime.container import attaching
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest, StreamRequest
 from podwright.runtime.sandbox import port_forward
@@ -59,18 +58,18 @@ class StreamingService:
         """Listen. Raises FailedPrecondition when the address cannot be had."""
         self._server.start()
 
-    def exec_url(self, request: ExecRequest) -> str:
+    async def exec_url(self, request: ExecRequest) -> str:
         """Raises InvalidArgument, NotFound, FailedPrecondition and ResourceExhausted."""
         container = self._containers.get(request.container_id)
         check_streams(request)
-        self._containers.check_exec(container, request.command)
+        await self._containers.check_exec(container, request.command)
         return self._url(msgspec.structs.replace(request, container_id=container.id))
 
     def attach_url(self, request: AttachRequest) -> str:
         """Raises as `exec_url` does."""
         container = self._containers.get(request.container_id)
         check_streams(request)
-        attaching.check(container)
+        self._containers.task(container)  # it has to run
         return self._url(msgspec.structs.replace(request, container_id=container.id))
 
     def port_forward_url(self, request: PortForwardRequest) -> str:

@@ -11,8 +11,8 @@ import logging
 import socket
 
 from podwright.errors import PodwrightError, Unavailable
-from podwright.runtime.container.exec_stream import RunningCommand
 from podwright.runtime.container.service import ContainerService
+from podwright.runtime.handlers.protocol import Exec
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest
 from podwright.runtime.sandbox import port_forward
 from podwright.runtime.sandbox.service import SandboxService
@@ -29,6 +29,7 @@ from podwright.streams.remote_command.status import Outcome
 from podwright.streams.websocket.connection import SERVER, WebSocket
 from podwright.streams.websocket.handshake import ChannelProtocol, channel_protocol
 from podwright.streams.wire import TunnelWire
+from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Sessions:
         self._containers = containers
         self._sandboxes = sandboxes
         self._creation_timeout_s = creation_timeout_s
-        self._left: set[asyncio.Task[None]] = set()
+        self._left = Tasks()
 
     async def run(
         self, request: ExecRequest | AttachRequest | PortForwardRequest, plan: Plan, connection: Connection
@@ -92,12 +93,10 @@ class Sessions:
             await command.end()
         return outcome
 
-    def _leave(self, command: RunningCommand) -> None:
+    def _leave(self, command: Exec) -> None:
         """The client is gone; the command may go on."""
         command.hang_up()
-        task = asyncio.create_task(_see_off(command), name="exec without a client")
-        self._left.add(task)
-        task.add_done_callback(self._left.discard)
+        self._left.start(_see_off(command), name="exec without a client")
 
     async def _attach(self, request: AttachRequest, remote: Remote, gone: Gone) -> Outcome | None:
         client = await self._containers.attach(request)
@@ -118,12 +117,10 @@ class Sessions:
 
     async def close(self) -> None:
         """Kill the commands that are left."""
-        for task in self._left:
-            task.cancel()
-        await asyncio.gather(*self._left, return_exceptions=True)
+        await self._left.close()
 
 
-async def _see_off(command: RunningCommand) -> None:
+async def _see_off(command: Exec) -> None:
     try:
         with contextlib.suppress(PodwrightError):  # it never started
             await command.wait()

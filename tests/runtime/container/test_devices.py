@@ -8,8 +8,8 @@ import pytest
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.container import devices
-from podwright.runtime.container.spec.builder import DeviceNode
 from podwright.runtime.model.container import ContainerConfig, ContainerSecurity, Device, ImageSpec
+from podwright.runtime.oci_spec.builder import DeviceNode
 
 NULL, ZERO = os.makedev(1, 3), os.makedev(1, 5)
 

@@ -23,7 +23,7 @@ from tests.linux.userns import child_in_user_namespace
 
 IDS = (IdMapping(container_id=0, host_id=70000, length=1000),)
 USER = UserNamespace(uids=IDS, gids=IDS)
-PATHS = ContainerPaths(bundle="/b", storage="/s", staging="/st", exits="/e")
+PATHS = ContainerPaths(bundle="/b", storage="/s", staging="/st")
 
 
 def _sandbox(user: UserNamespace | None = None, network: NamespaceMode = NamespaceMode.POD) -> Sandbox:

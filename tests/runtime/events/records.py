@@ -47,11 +47,12 @@ class Stores:
     def __init__(self, root: Path) -> None:
         self.database = Database(str(root))
         self.sandboxes: Store[Sandbox] = Store(
-            self.database, Sandbox, label="sandbox", id_of=lambda r: r.id, name_of=lambda r: (r.id,)
+            self.database, Sandbox, table="sandboxes", label="sandbox", id_of=lambda r: r.id, name_of=lambda r: (r.id,)
         )
         self.containers: Store[Container] = Store(
             self.database,
             Container,
+            table="containers",
             label="container",
             id_of=lambda r: r.id,
             name_of=lambda r: (r.id,),

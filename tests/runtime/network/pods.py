@@ -118,7 +118,7 @@ class World:
         """Stop and start on the same records."""
         await self.close()
         await self.open()
-        await self.service.reconcile(known)
+        await self.service.recover(known)
 
     def pod(self, name: str = "pod") -> Pod:
         """A namespace, not attached."""

@@ -192,7 +192,7 @@ async def test_a_port_taken_while_the_daemon_was_down(make_world: MakeWorld, cap
     await world.close()
     with socket.create_server(("127.0.0.1", port)):
         await world.open()
-        await world.service.reconcile({pod.sandbox_id})
+        await world.service.recover({pod.sandbox_id})
         assert "tests/web" in caplog.text
         async with serving(pod, 80, "web"):
             assert (await dial(HOST, "127.0.0.1", port)).startswith("web")

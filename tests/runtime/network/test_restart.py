@@ -58,7 +58,7 @@ async def test_killed_at_any_moment(make_world: MakeWorld) -> None:
     for _ in range(6):
         await asyncio.to_thread(_churn_and_kill, world, random.uniform(0.005, 0.2))
         await _reopened(world)
-        await world.service.reconcile([])
+        await world.service.recover([])
         assert await _settled(world)
         assert not any(pod.sandbox_id in rules(world.part.bridge) for pod in pods)
         await world.close()
@@ -90,7 +90,7 @@ async def test_stale_rules_of_a_lost_database_go(make_world: MakeWorld) -> None:
     assert pod.ip in rules(world.part.bridge)
     on_host("ip", "link", "delete", str(pod.attachment and pod.attachment.detail["veth"]))
     await world.open("other-root")
-    await world.service.reconcile([])
+    await world.service.recover([])
     assert pod.ip not in rules(world.part.bridge)
     assert "masquerade" in rules(world.part.bridge)
 
@@ -101,12 +101,12 @@ async def test_a_bridge_that_was_made_but_not_marked_is_ours(make_world: MakeWor
     gateway = IPv4Interface(f"{world.part.subnet[1]}/{world.part.subnet.prefixlen}")
     with Connection() as host:
         host.perform(requests.create_bridge(world.part.bridge, mac=links.mac_for(gateway), mtu=1500))
-    await world.service.reconcile([])
+    await world.service.recover([])
     await world.close()
     assert not has_link(world.part.bridge)
     on_host("ip", "link", "add", world.part.bridge, "type", "bridge")
     await world.open()
-    await world.service.reconcile([])
+    await world.service.recover([])
     await world.close()
     assert has_link(world.part.bridge)
     await world.open()

@@ -162,7 +162,7 @@ async def test_what_was_taken_away_while_no_daemon_ran(web: tuple[World, Pod], o
     on_host("nft", "flush", "ruleset")
     on_host("ip", "link", "delete", world.part.bridge)
     await world.open()
-    await world.service.reconcile({pod.sandbox_id})
+    await world.service.recover({pod.sandbox_id})
     async with serving(own_host, 80, "outside"), serving(pod, 80, "web"):
         assert await serves_and_gets_out(pod)
 

@@ -13,7 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, Internal
 from podwright.runtime.rpc.edge import Edge, ids_of
-from podwright.runtime.rpc.server import SERVICES
+from podwright.runtime.rpc.table import SERVICES
 from podwright.timeline import Timeline
 
 MESSAGES = [

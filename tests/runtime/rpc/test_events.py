@@ -32,7 +32,7 @@ class Runtime:
         self.stores = Stores(root)
         self.hub = EventHub(self.stores.sandboxes, self.stores.containers)
         self.edge = Edge(Timeline())
-        self.server = make_server([EventRpcs(self.hub)], self.edge)
+        self.server = make_server({"GetContainerEvents": EventRpcs(self.hub).GetContainerEvents}, self.edge)
 
     async def listeners(self, count: int) -> None:
         """Wait until so many listen."""

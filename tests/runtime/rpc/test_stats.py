@@ -9,11 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.cri.v1 import api_pb2 as api
-from podwright.runtime.rpc import convert_stats
-from podwright.runtime.rpc.stats import PORTION, portions
-from podwright.runtime.stats import metrics
-from podwright.runtime.stats.descriptors import DESCRIPTORS
-from podwright.runtime.stats.model import (
+from podwright.runtime.model.usage import (
     UINT64_MAX,
     ContainerDetails,
     ContainerStats,
@@ -25,6 +21,10 @@ from podwright.runtime.stats.model import (
     SwapUsage,
     Usage,
 )
+from podwright.runtime.rpc import convert_stats
+from podwright.runtime.rpc.stats import PORTION, portions
+from podwright.runtime.stats import metrics
+from podwright.runtime.stats.descriptors import DESCRIPTORS
 from tests.runtime.stats.records import CONTAINER, SANDBOX, UID, container, interface, sandbox
 
 numbers = st.integers(0, UINT64_MAX)

@@ -13,9 +13,10 @@ import pytest
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux import elf, mount, namespaces
 from podwright.process import Command, PosixProcessRunner
+from podwright.runtime.handlers.oci import pause
 from podwright.runtime.model.base import NamespaceMode, NamespaceOptions
 from podwright.runtime.model.sandbox import DnsConfig, SandboxConfig, SandboxName, SandboxSecurity
-from podwright.runtime.sandbox import pause, place
+from podwright.runtime.sandbox import place
 from podwright.runtime.sandbox.paths import SandboxPaths
 
 NAME = SandboxName(name="n", namespace="ns", uid="u")

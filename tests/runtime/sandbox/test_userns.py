@@ -13,8 +13,8 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux import namespaces
 from podwright.process import PosixProcessRunner
-from podwright.runtime.handlers.probing import Features
-from podwright.runtime.handlers.registry import Handlers
+from podwright.runtime.handlers.fake import FakeHandler, FakeHost
+from podwright.runtime.handlers.protocol import Capabilities
 from podwright.runtime.model.base import IdMapping, NamespaceMode, NamespaceOptions, UserNamespace
 from podwright.runtime.model.sandbox import SandboxConfig, SandboxName, SandboxSecurity
 from podwright.runtime.sandbox import place, userns
@@ -143,12 +143,11 @@ def _closed(path: Path) -> str:
 
 
 async def test_handlers_that_cannot(users: UserNamespaces) -> None:
-    handlers = Handlers({}, "", lambda *_: None, state="")  # type: ignore[arg-type] # none is made
-    handlers.features |= {"able": Features(user_namespaces=True), "unable": Features()}
+    able, unable = Capabilities(user_namespaces=True), Capabilities()
     with pytest.raises(FailedPrecondition, match="handler 'unable' does not support"):
-        await users.check("unable", handlers)
+        await users.check(FakeHandler(FakeHost(), "unable", unable))
     with pytest.raises(FailedPrecondition, match="keeps others than root out"):
-        await users.check("able", handlers)
+        await users.check(FakeHandler(FakeHost(), "able", able))
 
 
 async def test_the_daemon_tells_that_it_can(podwright_server: Podwright) -> None:

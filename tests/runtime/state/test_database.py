@@ -21,7 +21,7 @@ class Thing(Value, frozen=True, kw_only=True):
 
 
 def _store(database: Database) -> Store[Thing]:
-    return Store(database, Thing, label="thing", id_of=lambda t: t.id, name_of=lambda t: (t.name,))
+    return Store(database, Thing, table="things", label="thing", id_of=lambda t: t.id, name_of=lambda t: (t.name,))
 
 
 def test_records_outlive_the_daemon(tmp_path: Path) -> None:

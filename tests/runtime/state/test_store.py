@@ -23,7 +23,9 @@ class Thing(Value, frozen=True, kw_only=True):
 def store(tmp_path: Path) -> Iterator[Store[Thing]]:
     """A store with one record."""
     database = Database(str(tmp_path))
-    made = Store(database, Thing, label="thing", id_of=lambda thing: thing.id, name_of=lambda thing: (thing.id,))
+    made = Store(
+        database, Thing, table="things", label="thing", id_of=lambda thing: thing.id, name_of=lambda thing: (thing.id,)
+    )
     made.put(Thing(id="a", size=1))
     yield made
     database.close()
@@ -62,6 +64,7 @@ def test_records_are_found_by_their_group_too(tmp_path: Path) -> None:
             store = Store(
                 database,
                 Thing,
+                table="things",
                 label="thing",
                 id_of=lambda thing: thing.id,
                 name_of=lambda thing: (thing.id,),
@@ -83,7 +86,14 @@ def test_stores_of_one_database_share_its_clock(tmp_path: Path) -> None:
     database = Database(str(tmp_path))
     try:
         stores = [
-            Store(database, Thing, label=label, id_of=lambda thing: thing.id, name_of=lambda thing: (thing.id,))
+            Store(
+                database,
+                Thing,
+                table=f"{label}s",
+                label=label,
+                id_of=lambda thing: thing.id,
+                name_of=lambda thing: (thing.id,),
+            )
             for label in ("thing", "other")
         ]
         times = [store.now() for _ in range(100) for store in stores]

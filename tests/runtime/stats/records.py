@@ -6,7 +6,7 @@ from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState, ImageSpec, User
 from podwright.runtime.model.ids import ContainerId, ImageId, SandboxId
 from podwright.runtime.model.sandbox import Attachment, Sandbox, SandboxConfig, SandboxName, SandboxState
-from podwright.runtime.stats.model import InterfaceUsage
+from podwright.runtime.model.usage import InterfaceUsage
 
 UID = "0e5b7a0c-1111-2222-3333-444455556666"
 SANDBOX = SandboxId("5" * 64)

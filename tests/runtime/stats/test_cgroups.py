@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.linux.cgroup import CgroupHost
-from podwright.runtime.stats.cgroups import CgroupReader
-from podwright.runtime.stats.model import (
+from podwright.runtime.model.usage import (
     UINT64_MAX,
     CpuTimes,
     DeviceIo,
@@ -21,6 +20,7 @@ from podwright.runtime.stats.model import (
     PsiData,
     SwapUsage,
 )
+from podwright.runtime.stats.cgroups import CgroupReader
 from podwright.runtime.stats.v1 import Read
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from podwright.runtime.model.usage import UINT64_MAX, MemoryUsage, PsiStats, Usage
 from podwright.runtime.stats.collector import block_device_name, filesystem_of, total
-from podwright.runtime.stats.model import UINT64_MAX, MemoryUsage, PsiStats, Usage
 
 
 def _usage(timestamp: int, cpu_ns: int | None, nano_cores: int | None, limit_bytes: int | None) -> Usage:

@@ -13,9 +13,9 @@ import pytest
 import pytest_asyncio
 
 from podwright.errors import DeadlineExceeded, ResourceExhausted, Unavailable
+from podwright.runtime.model.usage import LayerUsage
 from podwright.runtime.stats import layers
 from podwright.runtime.stats.layers import Pace, WritableLayers, measure
-from podwright.runtime.stats.model import LayerUsage
 
 
 class Clock:

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.linux import namespaces
+from podwright.runtime.model.usage import InterfaceUsage
 from podwright.runtime.network.netlink import codec, requests
 from podwright.runtime.network.netlink.codec import Message
 from podwright.runtime.network.netlink.connection import Connection
 from podwright.runtime.stats import links
 from podwright.runtime.stats.links import ARPHRD_LOOPBACK, IFLA_STATS64
-from podwright.runtime.stats.model import InterfaceUsage
 
 ETHER = 1
 COUNTERS = struct.pack("=24Q", *range(101, 125))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podwright.runtime.model.usage import UINT64_MAX, PsiData, PsiStats
 from podwright.runtime.stats import parse
-from podwright.runtime.stats.model import UINT64_MAX, PsiData, PsiStats
 
 HUGE = 2**63 - 4096  # "no limit" in the words of cgroup v1
 

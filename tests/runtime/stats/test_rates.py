@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podwright.runtime.stats.model import UINT64_MAX
+from podwright.runtime.model.usage import UINT64_MAX
 from podwright.runtime.stats.rates import LONGEST_WINDOW_NS, NS_PER_S, Rates
 
 BORN_NS = 10**15  # long ago

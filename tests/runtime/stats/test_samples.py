@@ -6,10 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.runtime.model.base import Resources
-from podwright.runtime.stats import metrics, samples
-from podwright.runtime.stats.descriptors import BASE_KEYS, DESCRIPTORS
-from podwright.runtime.stats.metrics import ContainerMetrics
-from podwright.runtime.stats.model import (
+from podwright.runtime.model.usage import (
     ContainerDetails,
     ContainerStats,
     CpuTimes,
@@ -26,6 +23,9 @@ from podwright.runtime.stats.model import (
     SandboxStats,
     Usage,
 )
+from podwright.runtime.stats import metrics, samples
+from podwright.runtime.stats.descriptors import BASE_KEYS, DESCRIPTORS
+from podwright.runtime.stats.metrics import ContainerMetrics
 from podwright.runtime.stats.samples import Sample
 from tests.runtime.stats.records import CONTAINER, SANDBOX, container, interface, sandbox
 

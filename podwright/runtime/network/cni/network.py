@@ -175,7 +175,8 @@ class CniNetwork:
             )
             if gone or not record.added:
                 continue
-            self._checked, self._check = sandbox_id, asyncio.create_task(self.check(sandbox_id))
+            self._checked = sandbox_id
+            self._check = asyncio.create_task(self.check(sandbox_id), name=f"CNI CHECK {sandbox_id[:12]}")
             try:
                 await asyncio.wait([self._check])
             finally:
@@ -198,7 +199,7 @@ class CniNetwork:
         target = _target(sandbox_id, record)
         await self._chain.check(parse(record.config), target, cached.result, self._deadline())
 
-    async def reconcile(self, known: Collection[SandboxId]) -> None:
+    async def recover(self, known: Collection[SandboxId]) -> None:
         """Undo what belongs to no sandbox in `known`, then let the plugins collect their garbage."""
         await asyncio.gather(*(self._drop(sandbox_id) for sandbox_id in self._records if sandbox_id not in known))
         network = self.look().network

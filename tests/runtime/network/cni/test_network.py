@@ -411,9 +411,7 @@ async def test_attachments_are_checked_after_a_restart(recorded: Recorded, caplo
     complaint = 'case "$CNI_ARGS" in *K8S_POD_NAME=broken*) echo \'{"code": 5, "msg": "no address"}\'; exit 1;; esac'
     recorded.when("second", "CHECK", complaint)
     await recorded.world.restart({whole.sandbox_id, broken.sandbox_id, gone.sandbox_id})
-    checking = recorded.world.service._checking
-    assert checking is not None
-    await checking
+    await recorded.world.service._background.settle(30)
     assert sorted(call for call in recorded.calls() if "CHECK" in call) == ["first-CHECK"] * 2 + ["second-CHECK"] * 2
     assert recorded.call("second-CHECK")[1]["prevResult"] == RESULT
     complaints = [record.message for record in caplog.records if "not as its plugins left it" in record.message]
@@ -460,7 +458,7 @@ async def test_other_addresses_are_better_than_none(recorded: Recorded) -> None:
 async def test_no_gc_when_it_is_disabled_or_unknown(recorded: Recorded) -> None:
     for over in ({"disableGC": True}, {"cniVersion": "1.0.0"}):
         recorded.configure(**over)
-        await recorded.world.service.reconcile([])
+        await recorded.world.service.recover([])
     assert recorded.calls() == []
 
 

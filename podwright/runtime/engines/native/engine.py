@@ -1,0 +1,179 @@
+"""The services of the native engine, made and tied together, and what they do at the daemon's start and end.
+
+Called by `app`. Nothing of gRPC is here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+from podwright.linux import cgroup
+from podwright.linux.cgroup import CgroupHost
+from podwright.linux.cgroup_lock import WarmCgroupLock
+from podwright.process import ProcessRunner
+from podwright.runtime import config as configuration
+from podwright.runtime import host
+from podwright.runtime.checkpoint.criu import Criu
+from podwright.runtime.checkpoint.restoring import RestoreService
+from podwright.runtime.checkpoint.service import CheckpointService
+from podwright.runtime.container.service import ContainerService
+from podwright.runtime.container.service import open_store as open_containers
+from podwright.runtime.engines.native.node import NativeNode
+from podwright.runtime.events import EventHub
+from podwright.runtime.handlers.registry import Handlers, find_handlers
+from podwright.runtime.image import ImageService
+from podwright.runtime.image import tools as image_tools
+from podwright.runtime.image.tools import ImageTools
+from podwright.runtime.network import NetworkService
+from podwright.runtime.oci_spec.builder import HostFacts
+from podwright.runtime.pods import PodService
+from podwright.runtime.sandbox.building import SandboxSettings
+from podwright.runtime.sandbox.first_process import FirstProcesses
+from podwright.runtime.sandbox.parents import Parents
+from podwright.runtime.sandbox.service import SandboxService
+from podwright.runtime.sandbox.service import open_store as open_sandboxes
+from podwright.runtime.sandbox.userns import UserNamespaces
+from podwright.runtime.security.apparmor import AppArmor
+from podwright.runtime.security.confining import PodConfinement
+from podwright.runtime.security.profiles import Profiles, load_profile
+from podwright.runtime.state import Boots, Database
+from podwright.runtime.stats.service import StatsService
+from podwright.runtime.streaming.service import StreamingService
+from podwright.runtime.streaming.tls import server_context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeEngine:
+    """Made by `make`; nothing may be asked of them before `recover` is done."""
+
+    lock: WarmCgroupLock
+    handlers: Handlers
+    network: NetworkService
+    node: NativeNode
+    images: ImageService
+    image_tools: ImageTools
+    sandboxes: SandboxService
+    containers: ContainerService
+    pods: PodService
+    events: EventHub
+    stats: StatsService
+    streaming: StreamingService
+    checkpoints: CheckpointService
+    restores: RestoreService
+
+    async def recover(self, database: Database) -> None:
+        """Compare what is on record with what there is, each room after those below it, and correct the records."""
+        await self.handlers.end_abandoned()
+        await self.network.start()
+        await self.images.reconcile()
+        boots = Boots(database)
+        await self.pods.recover(rebooted=boots.is_new)
+        await self.checkpoints.end_abandoned()
+        self.restores.end_abandoned()
+        boots.recovered()
+        self.streaming.start()
+
+    def end_streams(self) -> None:
+        """Tell those who listen that there will be no more."""
+        self.events.close()
+        self.images.end_watches()
+
+    async def close(self, grace_s: float) -> None:
+        """Let go of what is under way, in `grace_s` for each kind of it; containers run on."""
+        async with contextlib.AsyncExitStack() as stack:  # the last first; one that fails keeps none from its end
+            stack.push_async_callback(self.handlers.close)
+            stack.push_async_callback(self.images.close)
+            stack.push_async_callback(self.stats.close)
+            stack.push_async_callback(self.network.close)
+            stack.push_async_callback(self.pods.close, grace_s)
+            stack.push_async_callback(self.streaming.close)
+
+
+async def make(
+    config: configuration.Config, database: Database, runner: ProcessRunner, handlers: Handlers | None = None
+) -> NativeEngine:
+    """Look at the host, load the records, start nothing. Without `handlers`, those of the configuration are found.
+
+    Raises FailedPrecondition for what the host lacks.
+    """
+    cgroups = cgroup.detect()
+    handlers = handlers or await find_handlers(config, runner, cgroups)
+    facts = host.host_facts(cgroups)
+    profiles = _profiles(config, facts, runner)
+    network = NetworkService(config.network, database, runner)
+    images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner)
+    sandbox_store, container_store = open_sandboxes(database), open_containers(database)
+    sandboxes = SandboxService(
+        sandbox_store,
+        _sandbox_settings(config, cgroups, facts, runner),
+        handlers,
+        network,
+        _first_processes(config, handlers, facts, profiles),
+    )
+    containers = ContainerService(
+        container_store,
+        config,
+        host=facts,
+        cgroups=cgroups,
+        profiles=profiles,
+        sandboxes=sandboxes,
+        images=images,
+        handlers=handlers,
+    )
+    pods = PodService(sandboxes, containers)
+    criu = Criu(config.checkpoint.criu_dir, runner)
+    return NativeEngine(
+        lock=WarmCgroupLock(host.own_procs_file(cgroups)),
+        handlers=handlers,
+        network=network,
+        node=NativeNode(config, handlers, network, sandboxes.users),
+        images=images,
+        image_tools=image_tools.make(images, config, runner),
+        sandboxes=sandboxes,
+        containers=containers,
+        pods=pods,
+        events=EventHub(sandbox_store, container_store),
+        stats=StatsService(config, cgroups, containers=containers, sandboxes=sandboxes, images=images),
+        streaming=StreamingService(config.streaming, server_context(config.streaming), containers, sandboxes),
+        checkpoints=CheckpointService(config, containers, sandboxes, criu),
+        restores=RestoreService(config, containers, sandboxes, pods, images, criu, runner),
+    )
+
+
+def _sandbox_settings(
+    config: configuration.Config, cgroups: CgroupHost, facts: HostFacts, runner: ProcessRunner
+) -> SandboxSettings:
+    return SandboxSettings(
+        state=config.state,
+        containers=config.containers,
+        parents=Parents(config.containers, cgroups, runner),
+        users=UserNamespaces(runner, root=config.root, state=config.state),
+        selinux=facts.selinux,
+    )
+
+
+def _first_processes(
+    config: configuration.Config, handlers: Handlers, facts: HostFacts, profiles: Profiles
+) -> FirstProcesses:
+    return FirstProcesses(
+        handlers=handlers,
+        oom_score_adj=max(-998, facts.oom_score_adj),
+        systemd=config.containers.cgroup_driver == "systemd",
+        confinement=PodConfinement(facts, profiles),
+        selinux=facts.selinux,
+    )
+
+
+def _profiles(config: configuration.Config, facts: HostFacts, runner: ProcessRunner) -> Profiles:
+    return Profiles(
+        seccomp=_default_profile(config.containers.seccomp_profile),
+        apparmor=AppArmor(runner, supported=facts.apparmor, default=config.containers.apparmor_profile),
+    )
+
+
+def _default_profile(configured: str) -> dict[str, Any] | None:
+    """The default seccomp profile; None when the host has none. Raises InvalidArgument for a broken file."""
+    path = host.default_profile_path(configured)
+    return load_profile(path) if path else None

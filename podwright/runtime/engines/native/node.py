@@ -1,0 +1,61 @@
+"""The node as CRI's Status shows it: handlers, the network, and what the host can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from podwright.linux import detached
+from podwright.runtime import config as configuration
+from podwright.runtime.engines.protocol import HandlerState, NodeState
+from podwright.runtime.handlers.registry import Handlers
+from podwright.runtime.network import NetworkService
+from podwright.runtime.sandbox.userns import UserNamespaces
+
+
+class NativeNode:
+    """See Node."""
+
+    def __init__(
+        self, config: configuration.Config, handlers: Handlers, network: NetworkService, users: UserNamespaces
+    ) -> None:
+        self._config = config
+        self._handlers = handlers
+        self._network = network
+        self._users = users
+
+    @property
+    def systemd_cgroups(self) -> bool:
+        """Whether systemd makes the cgroups."""
+        return self._config.containers.cgroup_driver == "systemd"
+
+    async def state(self) -> NodeState:
+        """What is known now; nothing that takes long is waited for."""
+        network, users = await self._network.readiness(), not await self._users.lacking()
+        return NodeState(
+            handlers=self._handler_states(user_namespaces=users),
+            network_reason="" if network.ready else network.reason,
+            network_message=network.message,
+            user_namespaces=users,
+        )
+
+    def _handler_states(self, *, user_namespaces: bool) -> tuple[HandlerState, ...]:
+        configured = {handler.name: handler for handler in self._handlers.all()}
+        named = {"": self._handlers.get(""), **configured} if configured else {}
+        return tuple(
+            HandlerState(
+                name=name,
+                user_namespaces=user_namespaces and handler.capabilities.user_namespaces,
+                recursive_read_only_mounts=detached.is_supported(),
+            )
+            for name, handler in named.items()
+        )
+
+    def document(self) -> dict[str, Any]:
+        """The effective configuration, for people. critest asks for the file system of containerd's `stateDir`."""
+        return {**msgspec.to_builtins(self._config), "stateDir": f"{self._config.root}/containers"}
+
+    async def set_pod_cidr(self, text: str) -> None:
+        """See NetworkService."""
+        await self._network.set_pod_cidr(text)

@@ -1,0 +1,169 @@
+"""What the gRPC edge needs of an engine, by RPC family.
+
+Arguments and results are the model's. Everything may raise the errors of `podwright.errors`, which the edge turns into
+gRPC codes; the methods' own documentation is at the services that fulfil these protocols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from podwright.process import Completed
+from podwright.runtime.events import Event
+from podwright.runtime.events.hub import Subscription
+from podwright.runtime.model.base import Resources
+from podwright.runtime.model.container import Container, ContainerConfig
+from podwright.runtime.model.ids import ContainerId, SandboxId
+from podwright.runtime.model.sandbox import Sandbox, SandboxConfig
+from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest
+from podwright.runtime.model.usage import ContainerStats, SandboxStats
+from podwright.runtime.stats.metrics import SandboxMetrics
+
+__all__ = [
+    "Checkpoints",
+    "Containers",
+    "Event",
+    "Events",
+    "HandlerState",
+    "Node",
+    "NodeState",
+    "Pods",
+    "Restores",
+    "Sandboxes",
+    "Stats",
+    "Streaming",
+]
+
+Document = dict[str, Any]  # JSON that a verbose status shows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerState:
+    """What CRI's Status says of a runtime handler; the one without a name is the default."""
+
+    name: str
+    user_namespaces: bool
+    recursive_read_only_mounts: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeState:
+    """What CRI's Status says of the node. Without `network_reason`, the network is ready."""
+
+    handlers: tuple[HandlerState, ...]  # none: no container can run
+    network_reason: str = ""
+    network_message: str = ""
+    user_namespaces: bool = False
+
+
+class Node(Protocol):
+    """Status, RuntimeConfig and UpdateRuntimeConfig."""
+
+    @property
+    def systemd_cgroups(self) -> bool: ...
+    async def state(self) -> NodeState: ...
+    def document(self) -> Document: ...
+    async def set_pod_cidr(self, text: str, /) -> None: ...
+
+
+class Sandboxes(Protocol):
+    """Pod sandboxes: running and looking up. `generation` differs after every change."""
+
+    @property
+    def generation(self) -> int: ...
+    def now(self) -> int: ...
+    async def run(self, config: SandboxConfig, handler: str, /) -> SandboxId: ...
+    def get(self, sandbox_id: str, /) -> Sandbox: ...
+    def visible(self) -> list[Sandbox]: ...
+    def document(self, sandbox: Sandbox, /) -> Document: ...
+    def note_resources(
+        self, sandbox_id: str, /, *, overhead: Resources | None, resources: Resources | None
+    ) -> None: ...
+
+
+class Pods(Protocol):
+    """Sandboxes with their containers."""
+
+    async def start(self, sandbox_id: str, /) -> None: ...
+    async def stop(self, sandbox_id: str, /) -> None: ...
+    async def remove(self, sandbox_id: str, /) -> None: ...
+
+
+class Containers(Protocol):
+    """Containers. `generation` differs after every change."""
+
+    @property
+    def generation(self) -> int: ...
+    async def create(self, sandbox_id: str, config: ContainerConfig, /) -> ContainerId: ...
+    async def start(self, container_id: str, /) -> None: ...
+    async def stop(self, container_id: str, grace_s: float, /) -> None: ...
+    async def remove(self, container_id: str, /) -> None: ...
+    async def pause(self, container_id: str, /) -> None: ...
+    async def unpause(self, container_id: str, /) -> None: ...
+    async def update(self, container_id: str, change: Resources, /) -> None: ...
+    async def exec_sync(self, container_id: str, command: tuple[str, ...], timeout_s: float, /) -> Completed: ...
+    async def reopen_log(self, container_id: str, /) -> None: ...
+    def get(self, container_id: str, /) -> Container: ...
+    def visible(self) -> list[Container]: ...
+    def in_sandbox(self, sandbox_id: SandboxId, /) -> list[Container]: ...
+    def document(self, container: Container, /) -> Document: ...
+
+
+class Streaming(Protocol):
+    """URLs for clients."""
+
+    async def exec_url(self, request: ExecRequest, /) -> str: ...
+    def attach_url(self, request: AttachRequest, /) -> str: ...
+    def port_forward_url(self, request: PortForwardRequest, /) -> str: ...
+
+
+class Stats(Protocol):
+    """What pods and containers use."""
+
+    async def container(self, container_id: str, /) -> ContainerStats: ...
+    def running(self, chosen: Callable[[Container], bool], /) -> list[Container]: ...
+    async def of_containers(self, wanted: Sequence[Container], /) -> list[ContainerStats]: ...
+    async def sandbox(self, sandbox_id: str, /) -> SandboxStats: ...
+    def ready(self, chosen: Callable[[Sandbox], bool] = ..., /) -> list[Sandbox]: ...
+    async def of_sandboxes(self, wanted: Sequence[Sandbox], /) -> list[SandboxStats]: ...
+    async def metrics(self, wanted: Sequence[Sandbox], /) -> list[SandboxMetrics]: ...
+    async def written(self) -> list[tuple[Container, int]]: ...
+
+
+class Events(Protocol):
+    """Changes of pods and containers."""
+
+    def subscribe(self) -> AbstractContextManager[Subscription]: ...
+
+
+class Checkpoints(Protocol):
+    """CheckpointContainer and CheckpointPod."""
+
+    async def container(self, container_id: str, location: str, timeout_s: float, /) -> None: ...
+    async def pod(
+        self,
+        sandbox_id: str,
+        folder: str,
+        container_ids: Sequence[str],
+        options: dict[str, str],
+        timeout_s: float,
+        /,
+    ) -> None: ...
+
+
+class Restores(Protocol):
+    """RestorePod."""
+
+    async def pod(
+        self,
+        folder: str,
+        config: SandboxConfig,
+        handler: str,
+        wanted: Sequence[ContainerConfig],
+        options: Mapping[str, str],
+        timeout_s: float,
+        /,
+    ) -> tuple[SandboxId, dict[str, ContainerId]]: ...

@@ -1,0 +1,122 @@
+"""conmon's command line and its answer: pure, so that both can be tested as tables.
+
+conmon holds the container's stdio, writes its log in CRI's format, waits for it, and leaves its exit code in a
+file; it outlives the daemon. One runs per container.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+SYNC_FD = 3
+# GLib refuses an argument that is not text in the locale. Names and paths are UTF-8 (RFC 3629, as protobuf demands).
+LOCALE = "C.UTF-8"
+COMPLAINT_LIMIT = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitored:
+    """A container for conmon to create: `directory` is the bundle, where its fifos and socket go too.
+
+    `exits` is the directory for its exit file, and for the file that reports memory kills.
+
+    An empty `log_path` drops the output. With `images` of CRIU, the container continues from them at once;
+    `criu_directory` is where the runtime looks for CRIU first.
+    """
+
+    id: str
+    name: str
+    directory: str
+    exits: str
+    log_path: str = ""
+    terminal: bool = False
+    stdin: bool = False
+    stdin_once: bool = False
+    images: str = ""
+    criu_directory: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateReply:
+    """What conmon says after the runtime's create: the container's PID, or why there is none.
+
+    `message` is empty when conmon gives no reason, or ends without an answer.
+    """
+
+    pid: int
+    message: str = ""
+
+
+def command_line(
+    conmon: str, runtime: tuple[str, ...], container: Monitored, *, options: frozenset[str], systemd_cgroup: bool
+) -> tuple[str, ...]:
+    """conmon's argv. `runtime` is the launcher and the OCI runtime with its global arguments.
+
+    `options` are those that this conmon knows.
+    """
+    binary, *arguments = runtime
+    argv = [
+        conmon,
+        "--api-version",
+        "--sync",  # no second fork: the child that we start is the monitor itself
+        *("--cid", container.id),
+        *("--cuuid", container.id),
+        *("--name", container.name),
+        *("--runtime", binary),
+        *(f"--runtime-arg={argument}" for argument in arguments),
+        *("--bundle", container.directory),
+        *("--container-pidfile", f"{container.directory}/pidfile"),
+        *("--exit-dir", container.exits),
+        *("--persist-dir", container.exits),
+        "--full-attach",
+        *("--log-level", "error"),
+        *("--log-path", f"k8s-file:{container.log_path}" if container.log_path else "none"),
+    ]
+    if systemd_cgroup:
+        argv.append("--systemd-cgroup")
+    if container.images:
+        argv += ["--restore", container.images]
+    if container.terminal:
+        argv.append("--terminal")
+    if container.stdin:
+        argv.append("--stdin")
+        if container.terminal or not container.stdin_once:  # a terminal has no end of file to be passed on
+            argv.append("--leave-stdin-open")
+    if "--no-sync-log" in options:  # an fsync of the log at every exit, which no other runtime does
+        argv.append("--no-sync-log")
+    return tuple(argv)
+
+
+def exit_file(container: Monitored) -> str:
+    """Where conmon leaves the exit code."""
+    return f"{container.exits}/{container.id}"
+
+
+def oom_file(container: Monitored) -> str:
+    """The file that conmon makes when the kernel reports a memory kill."""
+    return f"{container.exits}/oom"
+
+
+def parse_reply(line: bytes) -> CreateReply:
+    """The line on the sync pipe: {"data": PID} (or {"pid": PID}), with a message when PID is negative."""
+    try:
+        reply = json.loads(line)
+        return CreateReply(pid=int(reply.get("data", reply.get("pid", -1))), message=str(reply.get("message", "")))
+    except (ValueError, TypeError, AttributeError):
+        return CreateReply(pid=-1, message=line.decode(errors="replace").strip())
+
+
+def complaint(stderr: bytes | bytearray) -> str:
+    """What conmon wrote to stderr, as the end of an error's message; empty when it wrote nothing."""
+    text = stderr.decode(errors="replace")[:COMPLAINT_LIMIT]
+    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return f" (conmon: {line})" if line else ""
+
+
+def parse_exit_file(text: str) -> int:
+    """The exit code, 128 + n for signal n; 255 when the file holds no number."""
+    try:
+        return int(text.strip())
+    except ValueError:
+        return 255

@@ -1,0 +1,97 @@
+"""The end of a container under conmon: seeing it, judging it, and removing what the kernel keeps of it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import time
+
+from podwright.linux import cgroup, memory_kills, proc
+from podwright.linux.cgroup import CgroupHost
+from podwright.process import Process
+from podwright.runtime.handlers.oci import conmon, exits
+from podwright.runtime.handlers.oci.conmon import Monitored
+from podwright.runtime.handlers.oci.record import OciRecord
+from podwright.runtime.handlers.protocol import UNKNOWN, Bundle, Exit
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_S, BUSY_POLL_S = 2.0, 0.002
+
+
+async def wait(
+    cgroups: CgroupHost, bundle: Bundle, monitored: Monitored, record: OciRecord, monitor: Process | None
+) -> Exit:
+    """The end, once it has come. `monitor` is None when it has ended already. Raises OSError."""
+    if bundle.shares_pid_namespace:
+        await _end_orphans(cgroups, bundle, record, monitor)
+    if monitor is not None:
+        await monitor.wait()
+    end = exits.read(conmon.exit_file(monitored))
+    end = exits.judge(end, record.pid, await _memory_kills(cgroups, bundle, monitored))
+    if end.reason == UNKNOWN:  # without its monitor, even the first process may have gone on
+        await asyncio.to_thread(cgroup.kill_all, cgroups, bundle.cgroup)
+    return end
+
+
+async def _end_orphans(cgroups: CgroupHost, bundle: Bundle, record: OciRecord, monitor: Process | None) -> None:
+    """Without a PID namespace of its own, processes outlive the first one: they go as soon as that has ended.
+
+    Not only when the monitor has, which reads their output until they pause.
+    """
+    known = proc.stat(record.pid)
+    if monitor is not None and known is not None and known.parent == record.monitor_pid:
+        first = Process.adopt(record.pid, known.start_time)
+        ends = [
+            asyncio.create_task(one.wait(), name=f"wait for process {one.pid}")
+            for one in (first, monitor)
+            if one is not None
+        ]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+    await asyncio.to_thread(cgroup.kill_all, cgroups, bundle.cgroup)
+
+
+async def _memory_kills(cgroups: CgroupHost, bundle: Bundle, monitored: Monitored) -> exits.MemoryKills:
+    """The kernel's log is read only when there was a kill, or nobody counts them any more."""
+    counters = memory_kills.counters(cgroups, bundle.cgroup)
+    looks = counters is None or counters.processes
+    victims = await asyncio.to_thread(memory_kills.victims, bundle.cgroup) if looks else ()
+    return exits.memory_kills(counters, victims, conmon.oom_file(monitored))
+
+
+def has_ended(record: OciRecord) -> bool:
+    """Whether the first process is a zombie, or gone."""
+    first = proc.stat(record.pid)
+    return first is None or first.is_zombie or first.parent != record.monitor_pid
+
+
+def give_up_monitor(monitored: Monitored, record: OciRecord) -> None:
+    """Kill the monitor of a container whose process has ended, but which does not see it.
+
+    The exit code is still to be had from the kernel; it is written down in the monitor's place.
+    """
+    first = proc.stat(record.pid)
+    if first is not None and first.parent == record.monitor_pid and first.is_zombie:
+        exits.write(conmon.exit_file(monitored), first.wait_status)
+    log.warning("a monitor is killed, it does not see its container's end: id=%s", monitored.id[:12])
+    proc.kill(record.monitor_pid, record.monitor_start_time)
+
+
+def remove_cgroup(cgroups: CgroupHost, path: str) -> None:
+    """Kill what is in it, and remove it. A process that is no longer listed keeps it busy for a moment. Blocks."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        cgroup.kill_all(cgroups, path)
+        try:
+            cgroup.remove(cgroups, path)
+        except OSError as failure:
+            if failure.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(BUSY_POLL_S)

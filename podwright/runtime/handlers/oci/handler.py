@@ -1,0 +1,144 @@
+"""An OCI runtime under conmon, as a `Handler`."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import logging
+import os
+from typing import Any
+
+import msgspec
+
+from podwright.errors import PodwrightError
+from podwright.linux import cgroup, proc, selinux
+from podwright.linux.sealed import SealedProgram
+from podwright.process import Process
+from podwright.runtime.handlers.oci import execs, exit_directories, logs, pause, probing
+from podwright.runtime.handlers.oci.probing import Features
+from podwright.runtime.handlers.oci.record import OciRecord, OciSandboxRecord
+from podwright.runtime.handlers.oci.runtime import OciRuntime
+from podwright.runtime.handlers.oci.task import OciHost, OciTask
+from podwright.runtime.handlers.protocol import (
+    Bundle,
+    Capabilities,
+    HandlerRecord,
+    Note,
+    SandboxBundle,
+    SandboxProcess,
+    Task,
+)
+from podwright.runtime.model.container import Container
+
+log = logging.getLogger(__name__)
+
+COPY_THEMSELVES = frozenset({"crun", "runc"})  # see `linux.sealed`
+
+
+class OciHandler:
+    """One configured OCI runtime."""
+
+    def __init__(self, host: OciHost, runtime: OciRuntime, *, crun_launcher: tuple[str, ...] = ()) -> None:
+        """`crun_launcher` replaces the launcher of a runtime that turns out to be crun."""
+        self._host = host
+        self._runtime = runtime
+        self._crun_launcher = crun_launcher
+        self._features = Features()
+
+    @property
+    def name(self) -> str:
+        return self._runtime.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            user_namespaces=self._features.user_namespaces, memory_floor_bytes=self._runtime.memory_floor_bytes
+        )
+
+    async def probe(self) -> None:
+        known = self._runtime.programs
+        answers = await probing.ask(known.runtime, known.conmon, self._host.runner)
+        sealed = None
+        if answers.kind in COPY_THEMSELVES and not selinux.is_enabled():  # whose policy goes by the file's label
+            copy = f"{self._host.state}/programs/{self.name}/{os.path.basename(known.runtime)}"
+            sealed = SealedProgram(known.runtime, copy)
+        self._runtime.programs = dataclasses.replace(
+            known,
+            kind=answers.kind,
+            conmon_options=answers.conmon_options,
+            sealed=sealed,
+            launcher=self._crun_launcher if answers.kind == "crun" else known.launcher,
+        )
+        self._features = answers.features
+
+    def check(self, bundle: Bundle) -> None:
+        logs.check(bundle.log_path)
+
+    async def edit(self, spec: dict[str, Any], container: Container, /) -> None:  # noqa: ARG002 # the same for all
+        """Adds what spares the runtime work that it has done before."""
+        self._runtime.prepare(spec)
+
+    async def create(self, bundle: Bundle, note: Note) -> Task:
+        task = OciTask(self._host, self._runtime, bundle, OciRecord())
+        try:
+            await task.create(note)
+        except BaseException:
+            await asyncio.shield(task.delete())
+            raise
+        return task
+
+    async def adopt(self, bundle: Bundle, record: HandlerRecord, *, rebooted: bool = False) -> Task | None:
+        kept = exit_directories.path(self._host.state, bundle.id)
+        if not record and not self._runtime.knows(bundle.id) and not os.path.isdir(kept):
+            return None
+        facts = OciRecord.read(record)
+        monitor = None if rebooted else Process.adopt(facts.monitor_pid, facts.monitor_start_time)
+        if facts.pid:
+            await asyncio.to_thread(execs.end_abandoned, self._host.cgroups, bundle)
+        return OciTask(self._host, self._runtime, bundle, facts, monitor)
+
+    async def create_sandbox(self, bundle: SandboxBundle, spec: dict[str, Any]) -> SandboxProcess:
+        root = f"{self._host.state}/pause"
+        pause.make_root(root, os.uname().machine)
+        _write_bundle(bundle, {**spec, "root": {"path": root, "readonly": True}})
+        try:
+            pid = await self._runtime.run_detached(bundle.id, bundle.directory)
+            record = OciSandboxRecord(pid=pid, start_time=proc.start_time(pid) or 0)
+        except BaseException:
+            await asyncio.shield(self.stop_sandbox(bundle))
+            raise
+        return SandboxProcess(pid=pid, record=msgspec.to_builtins(record))
+
+    async def wait_sandbox(self, record: HandlerRecord) -> None:
+        facts = msgspec.convert(record, OciSandboxRecord)
+        process = Process.adopt(facts.pid, facts.start_time)
+        if process is not None:
+            await process.wait()
+
+    def has_sandbox(self, record: HandlerRecord) -> bool:
+        facts = msgspec.convert(record, OciSandboxRecord)
+        return proc.start_time(facts.pid) == facts.start_time
+
+    async def stop_sandbox(self, bundle: SandboxBundle) -> None:
+        """Also when the runtime fails."""
+        if not self._runtime.knows(bundle.id):
+            return
+        try:
+            await self._runtime.delete(bundle.id)
+        except PodwrightError as failure:
+            log.warning(
+                "a pod's first process is deleted without its runtime: id=%s error=%s", bundle.id[:12], failure
+            )
+        await asyncio.to_thread(cgroup.kill_all, self._host.cgroups, bundle.cgroup)
+        cgroup.remove(self._host.cgroups, bundle.cgroup)
+        self._runtime.forget(bundle.id)
+
+    async def can_checkpoint(self) -> bool:
+        return await self._runtime.can_checkpoint()
+
+
+def _write_bundle(bundle: SandboxBundle, spec: dict[str, Any]) -> None:
+    os.makedirs(bundle.directory, mode=0o700, exist_ok=True)
+    with open(f"{bundle.directory}/config.json", "w", encoding="utf-8") as file:
+        json.dump(spec, file)

@@ -1,0 +1,105 @@
+"""The handlers that are OCI runtimes: those of the configuration, or without any there every one that is installed."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import shutil
+from collections.abc import Collection, Mapping
+
+from podwright.errors import FailedPrecondition
+from podwright.linux.cgroup import CgroupHost
+from podwright.process import ProcessRunner, find_executable
+from podwright.runtime import config as configuration
+from podwright.runtime.handlers.oci import abandoned, exit_directories, launcher
+from podwright.runtime.handlers.oci.handler import OciHandler
+from podwright.runtime.handlers.oci.runtime import OciRuntime, Programs
+from podwright.runtime.handlers.oci.task import OciHost
+from podwright.runtime.handlers.protocol import Handler
+
+PREFERENCE = ("crun", "runc")
+# The devices that a runtime makes have the modes that the spec says only without a umask. crun takes none by itself
+# since 1.14; with any, containers begin with 022. runc sees to its devices, and makes files that want a umask.
+OWN_UMASK, NO_UMASK = 0o022, 0
+NO_PROGRAMS = Programs(runtime="crun", kind="", conmon="conmon", conmon_options=frozenset())
+
+
+class OciKind:
+    """All handlers that are OCI runtimes. The runtimes keep their state below `runtimes` in the daemon's."""
+
+    def __init__(self, config: configuration.Config, runner: ProcessRunner, cgroups: CgroupHost) -> None:
+        """Raises FailedPrecondition for a configured runtime or monitor that is missing."""
+        self._root = config.root
+        self._state = config.state
+        self._host = OciHost(
+            cgroups=cgroups, state=config.state, runner=runner, criu_directory=config.checkpoint.criu_dir
+        )
+        self._runtimes = f"{config.state}/runtimes"
+        os.makedirs(self._runtimes, mode=0o700, exist_ok=True)
+        self._make_runtime = functools.partial(
+            OciRuntime,
+            state=self._runtimes,
+            runner=runner,
+            timeout_s=config.containers.runtime_timeout_s,
+            systemd_cgroup=config.containers.cgroup_driver == "systemd",
+        )
+        self._launchers = _launchers(f"{config.root}/launchers")
+        wanted = dict(config.handlers) or {name: configuration.Handler() for name in PREFERENCE if _installed(name)}
+        ordered = sorted(wanted, key=lambda name: PREFERENCE.index(name) if name in PREFERENCE else len(PREFERENCE))
+        self._programs: Mapping[str, Programs] = {name: self._find(name, wanted[name]) for name in ordered}
+        self.handlers: dict[str, Handler] = {name: self._make(name, found) for name, found in self._programs.items()}
+
+    def _find(self, name: str, settings: configuration.Handler) -> Programs:
+        """The handler's programs, of which nothing is known yet. Raises FailedPrecondition when one is missing."""
+        return Programs(
+            runtime=_program(settings.path or name),
+            kind="",
+            conmon=_program(settings.conmon),
+            conmon_options=frozenset(),
+            launcher=self._launchers[OWN_UMASK],
+        )
+
+    def _make(self, name: str, programs: Programs) -> OciHandler:
+        runtime = self._make_runtime(name, programs)
+        return OciHandler(self._host, runtime, crun_launcher=self._launchers[NO_UMASK])
+
+    def of_record(self, name: str) -> Handler:
+        """The programs of the first handler are tried. What no program can delete is removed without one."""
+        return self._make(name, next(iter(self._programs.values()), NO_PROGRAMS))
+
+    async def end_abandoned(self) -> None:
+        """Ends calls of OCI runtimes, and mounts the filesystem for exit files."""
+        await asyncio.to_thread(abandoned.end_calls, self._runtimes)
+        exit_directories.open_place(self._state)
+
+    async def sweep(self, known: Collection[str]) -> None:
+        for name in exit_directories.names(self._state):
+            if name not in known:
+                await asyncio.to_thread(shutil.rmtree, exit_directories.path(self._state, name), ignore_errors=True)
+
+    async def close(self) -> None:
+        exit_directories.close_place(self._state)
+
+
+def _launchers(folder: str) -> dict[int, tuple[str, ...]]:
+    """The launcher for each umask. Raises OSError."""
+    machine = os.uname().machine
+    masks = (OWN_UMASK, NO_UMASK)
+    return {mask: launcher.install(f"{folder}/{mask:03o}", umask=mask, machine=machine) for mask in masks}
+
+
+def _program(name: str) -> str:
+    """The absolute path of a program that can be run. Raises FailedPrecondition."""
+    path = find_executable(name)
+    if not os.access(path, os.X_OK) or os.path.isdir(path):
+        raise FailedPrecondition(f"{path} is not a program", hint="install it, or correct [handlers] in the config")
+    return path
+
+
+def _installed(name: str) -> bool:
+    try:
+        find_executable(name)
+    except FailedPrecondition:
+        return False
+    return True

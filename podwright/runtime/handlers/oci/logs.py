@@ -1,0 +1,126 @@
+"""A container's log file: made ready before the monitor opens it, and opened anew after a rotation.
+
+conmon (2.1, ctr_logging.c) opens `<path>.tmp` and renames it to the path. When that fails it exits, and the
+container loses its stdio; when the path still has the file that it writes to, what was logged is lost. So the
+directory and the file are made here first, and a log that nobody has moved away is left alone. Lines are not lost
+then: conmon writes what it has read to one file or the other, and reads on afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+import struct
+import termios
+import time
+
+from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
+
+REOPEN = b"2 0 0\n"  # conmon's control message: kind, and two numbers that only resizing uses
+REOPEN_TIMEOUT_S = 10.0
+RESEND_S = 0.25
+POLL_S = 0.002
+MODE = 0o640  # conmon's own is 0600; log collectors read by their group
+
+
+def check(log_path: str) -> None:
+    """Raises InvalidArgument for a path that conmon cannot write to."""
+    if ":" in os.path.basename(log_path):
+        raise InvalidArgument(
+            f"log_path {log_path[:200]!r}: the file's name holds a colon, at which conmon cuts it off"
+        )
+
+
+def conmon_path(bundle: str, log_path: str) -> str:
+    """The path of a log as conmon gets it, which cuts paths off at a colon: through `prepare`'s link, if need be."""
+    return f"{bundle}/log/{os.path.basename(log_path)}" if ":" in log_path else log_path
+
+
+def prepare(bundle: str, log_path: str) -> None:
+    """Make the file with its directories before conmon starts, and the link to the directory that `conmon_path` needs.
+
+    Raises as `make` does.
+    """
+    if not log_path:
+        return
+    make(log_path)
+    if conmon_path(bundle, log_path) != log_path:
+        link = f"{bundle}/log"
+        with contextlib.suppress(FileNotFoundError):  # of a start that a crash interrupted
+            os.unlink(link)
+        os.symlink(os.path.dirname(log_path), link)
+
+
+def make(log_path: str) -> None:
+    """Make the file with its directories; a link in its place is removed, wherever it leads.
+
+    Raises FailedPrecondition, and OSError when the disk is full.
+    """
+    try:
+        os.makedirs(os.path.dirname(log_path), mode=0o755, exist_ok=True)
+        if os.path.islink(log_path):
+            os.unlink(log_path)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        fd = os.open(log_path, flags, MODE)
+        regular = stat.S_ISREG(os.fstat(fd).st_mode)
+        os.close(fd)
+    except OSError as failure:
+        if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise FailedPrecondition(f"log {log_path}: {failure.strerror}") from failure
+    if not regular:
+        raise FailedPrecondition(f"log {log_path} is not a file")
+
+
+async def reopen(bundle: str, path: str, monitor_pid: int) -> None:
+    """Return when the monitor writes to a new file at the log's `path`.
+
+    Raises FailedPrecondition, OSError when the disk is full, and DeadlineExceeded; the old file is written on then.
+    """
+    if not path or writes_to(monitor_pid, path):
+        return
+    if os.path.isdir(path):
+        raise FailedPrecondition(f"log {path} is not a file")
+    make(f"{path}.tmp")
+    try:
+        control = os.open(f"{bundle}/ctl", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as failure:
+        raise FailedPrecondition(f"the monitor of {path} does not listen: {failure.strerror}") from failure
+    try:
+        async with asyncio.timeout(REOPEN_TIMEOUT_S):
+            await _ask_until(control, monitor_pid, path)
+    except TimeoutError as late:
+        raise DeadlineExceeded(f"log {path} was not opened anew") from late
+    finally:
+        os.close(control)
+
+
+async def _ask_until(control: int, monitor_pid: int, path: str) -> None:
+    """Ask again when a message was read without effect: of several read at once, conmon takes the first for all."""
+    asked_at = 0.0
+    while not writes_to(monitor_pid, path):
+        if time.monotonic() - asked_at > RESEND_S and not _unread_bytes(control):
+            with contextlib.suppress(BlockingIOError):
+                os.write(control, REOPEN)
+            asked_at = time.monotonic()
+        await asyncio.sleep(POLL_S)
+
+
+def _unread_bytes(fifo: int) -> int:
+    size: int = struct.unpack("i", fcntl.ioctl(fifo, termios.FIONREAD, bytes(4)))[0]
+    return size
+
+
+def writes_to(pid: int, path: str) -> bool:
+    """Whether a process has the file at `path` open; no when either is not there."""
+    with contextlib.suppress(OSError):
+        wanted = os.stat(path)
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.stat(f"/proc/{pid}/fd/{name}"), wanted):
+                    return True
+    return False

@@ -1,0 +1,332 @@
+"""What the rest of the runtime needs of whatever runs containers.
+
+A `Handler` makes a `Task` of a bundle: the container from its creation to its deletion. It maps almost one to one onto
+containerd's shim API (runtime/task/v2), with two parts that are ours: the log in CRI's format and attach. A handler
+may run containers in a virtual machine: nothing outside may assume that a process has a PID on this host, that its
+usage is in a cgroup of this host, or who writes the log.
+
+Every method may raise DeadlineExceeded when the runtime below hangs, and RuntimeFailed with the runtime's own message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from podwright.process import Completed
+from podwright.runtime.model.base import Resources
+from podwright.runtime.model.container import Container
+from podwright.runtime.model.usage import Usage
+
+# What a handler must find again after the daemon was killed. It is stored with the container or the sandbox, as JSON,
+# and only its handler looks inside.
+HandlerRecord = dict[str, Any]
+Note = Callable[[HandlerRecord], None]  # commits a record
+
+COMPLETED, ERROR, OOM_KILLED, UNKNOWN = "Completed", "Error", "OOMKilled", "Unknown"
+UNKNOWN_CODE = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a handler can do. It may know only after a while: see `Handler.probe`."""
+
+    user_namespaces: bool = False  # containers can join a user namespace that exists
+    memory_floor_bytes: int = 0  # no container starts with a lower memory limit
+    sandbox_process: bool = False  # every pod needs a first process of the handler's, not only shared PID namespaces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A container to run. `directory` holds its config.json; the handler may keep files of its own there.
+
+    `cgroup` is the one that the spec names, below the hierarchies' roots. An empty `log_path` drops the output.
+    `owner` is the user and the group, on the host, of the container's processes. With `checkpoint`, a directory of
+    CRIU's images, the container continues from them.
+    """
+
+    id: str
+    name: str
+    directory: str
+    cgroup: str
+    owner: tuple[int, int]
+    oom_score_adj: int = 0
+    log_path: str = ""
+    terminal: bool = False
+    stdin: bool = False
+    stdin_once: bool = False
+    shares_pid_namespace: bool = False  # its processes may outlive the first one
+    checkpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxBundle:
+    """The first process of a pod: `directory` is the handler's own, `cgroup` as in `Bundle`."""
+
+    id: str
+    directory: str
+    cgroup: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxProcess:
+    """The first process of a pod that was started; `pid` is 0 where the host has none."""
+
+    pid: int
+    record: HandlerRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """The end of a container: `finished_at` in nanoseconds since the epoch, `message` for people."""
+
+    code: int
+    reason: str
+    finished_at: int
+    message: str = ""
+
+
+class TaskState(Enum):
+    """OCI's states of a container, as far as they matter after a crash."""
+
+    NONE = "none"  # the runtime knows no such container, or cannot tell
+    CREATED = "created"
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStatus:
+    """`pid` is the first process on the host; None where the host has none."""
+
+    state: TaskState
+    pid: int | None = None
+
+
+class OutputStream(Enum):
+    """Where output of a container came from."""
+
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecProcess:
+    """A process to start in a running container: OCI's `process`, which also says whether it has a terminal.
+
+    `owner` is the user and the group, on the host, that it runs as. Without `stdin`, its input has ended at once.
+    """
+
+    spec: dict[str, Any]
+    owner: tuple[int, int]
+    stdin: bool = False
+
+
+class Source(Protocol):
+    """Output of a process."""
+
+    async def read(self) -> bytes:
+        """The next bytes; empty at the end."""
+
+
+class Sink(Protocol):
+    """Input of a process."""
+
+    async def write(self, data: bytes) -> None:
+        """Return when the kernel has it all. Raises BrokenPipeError when the process reads no more."""
+
+
+class Exec(Protocol):
+    """A process that was started in a container, with its stdio. Its output must be read, also if nobody wants it."""
+
+    @property
+    def stdin(self) -> Sink | None: ...
+    @property
+    def stdout(self) -> Source | None: ...
+    @property
+    def stderr(self) -> Source | None:
+        """None with a terminal."""
+
+    async def wait(self) -> int:
+        """The exit code, 128 + n for signal n. Raises RuntimeFailed when the program did not start."""
+
+    def resize(self, width: int, height: int) -> None:
+        """Set the terminal's size in characters; without a terminal nothing happens."""
+
+    async def end_input(self) -> None:
+        """Let the process see the end of its input."""
+
+    def hang_up(self) -> None:
+        """Take its stdio away; the process may continue without it."""
+
+    async def end(self) -> None:
+        """Kill it if it still runs, and clean up."""
+
+
+class Attached(Protocol):
+    """One client's view of the stdio of a container's first process. Other clients do not notice it."""
+
+    async def read(self) -> tuple[OutputStream, bytes] | None:
+        """The next output; None when the container has ended, or this client was closed.
+
+        Raises DeadlineExceeded when the client was dropped because it did not keep up.
+        """
+
+    async def write(self, data: bytes) -> None:
+        """Send input. Raises BrokenPipeError when the container reads no more."""
+
+    async def end_input(self) -> bool:
+        """This client sends no more. True when that ended the container's stdin and output continues.
+
+        False when stdin stays open for others: this client's session is over then.
+        """
+
+    def resize(self, width: int, height: int) -> None:
+        """Set the size of the container's terminal in characters, if it has one."""
+
+    def close(self) -> None:
+        """Detach; the container continues."""
+
+
+class Task(Protocol):
+    """A container that a handler has created."""
+
+    @property
+    def record(self) -> HandlerRecord:
+        """What `Handler.adopt` needs to find it again."""
+
+    @property
+    def cgroup(self) -> str | None:
+        """The cgroup on this host whose counters are the container's usage; None: ask `stats`."""
+
+    async def start(self) -> int | None:
+        """Run the program. The PID of its first process on the host; None where the host has none."""
+
+    async def status(self) -> TaskStatus:
+        """What the runtime below says of it. Raises DeadlineExceeded."""
+
+    async def wait(self) -> Exit:
+        """The end of the container, once it has come. May raise OSError for a while: call it again then."""
+
+    async def kill(self, number: int, *, everyone: bool = False) -> None:
+        """Send a signal to the first process, or to every process; a paused container continues. It may have ended.
+
+        SIGKILL to everyone also ends whatever of the handler's own does not notice that the container has ended.
+        """
+
+    async def pids(self) -> frozenset[int]:
+        """The container's processes that the host has PIDs for."""
+
+    async def pause(self) -> None:
+        """Return when no process of it runs. Pausing twice is a success. Raises FailedPrecondition if it has ended."""
+
+    async def resume(self) -> None:
+        """Let it continue; a success also when it was not paused, or has ended."""
+
+    async def is_paused(self) -> bool:
+        """Whether its processes stand still; false when it has ended."""
+
+    async def held_memory_bytes(self) -> int | None:
+        """The memory that it uses and that cannot be dropped; None when that is unknown."""
+
+    def update(self, before: Resources, now: Resources) -> AbstractAsyncContextManager[None]:
+        """Give it the limits `now` while the block runs and afterwards; if the block raises, `before` again."""
+
+    async def exec(self, process: ExecProcess) -> Exec:
+        """Start a process in it."""
+
+    async def exec_sync(self, process: ExecProcess, *, timeout_s: float, output_limit_bytes: int) -> Completed:
+        """Run a process in it and collect its output; `timeout_s` 0 waits without end.
+
+        Apart from `exec` because it is the most frequent call of a node's life and needs no streams. Raises
+        DeadlineExceeded after the process and its children were killed, and FailedPrecondition if the container ends.
+        """
+
+    async def attach(self) -> Attached:
+        """A new client of the first process's stdio. Raises FailedPrecondition."""
+
+    async def reopen_log(self) -> None:
+        """Return when output goes to a new file at the log's path. Raises FailedPrecondition and OSError."""
+
+    async def stats(self) -> Usage | None:
+        """What it uses, of a handler whose tasks have no `cgroup`; None when that is unknown."""
+
+    async def checkpoint(self, *, images: str, work: str, path: str) -> None:
+        """Have CRIU, which is looked up in `path`, write the processes to `images` and its log to `work`."""
+
+    async def delete(self) -> None:
+        """Remove all that the handler and the kernel keep of it, killing what still runs; absent parts are fine."""
+
+    async def close(self) -> None:
+        """The daemon ends: drop clients and descriptors. The container continues."""
+
+
+class Handler(Protocol):
+    """Runs containers of the pods that ask for it by name."""
+
+    @property
+    def name(self) -> str:
+        """CRI's runtime handler."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is known by now."""
+
+    async def probe(self) -> None:
+        """Find out what the programs can do. Raises FailedPrecondition for one that cannot be executed."""
+
+    def check(self, bundle: Bundle) -> None:
+        """Raises InvalidArgument for what it cannot run. Called before the container is made."""
+
+    async def edit(self, spec: dict[str, Any], container: Container, /) -> None:
+        """Add to the finished spec of a container what this handler wants there."""
+
+    async def create(self, bundle: Bundle, note: Note) -> Task:
+        """Create the container; its program does not run yet. When this fails, nothing of it is left.
+
+        `note` is called with a record before anything exists that would outlive the daemon.
+        """
+
+    async def adopt(self, bundle: Bundle, record: HandlerRecord, *, rebooted: bool = False) -> Task | None:
+        """The task of a record, running or ended; None when there is nothing of it. `rebooted`: no process survived.
+
+        Raises OSError when it cannot be seen (EMFILE).
+        """
+
+    async def create_sandbox(self, bundle: SandboxBundle, spec: dict[str, Any]) -> SandboxProcess:
+        """Start the first process of a pod. The handler sets the root and the program in `spec`."""
+
+    async def wait_sandbox(self, record: HandlerRecord) -> None:
+        """Return when that process has ended. Raises OSError for a while: call it again then."""
+
+    def has_sandbox(self, record: HandlerRecord) -> bool:
+        """Whether that process is alive."""
+
+    async def stop_sandbox(self, bundle: SandboxBundle) -> None:
+        """Kill it and remove what there is of it; absent is fine."""
+
+    async def can_checkpoint(self) -> bool:
+        """Whether `Task.checkpoint` and bundles with a checkpoint work, given CRIU."""
+
+
+class HandlerKind(Protocol):
+    """A family of handlers of one technique: makes them from the configuration, and cleans up after killed daemons."""
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """By name, in the order of preference for a default."""
+
+    def of_record(self, name: str) -> Handler:
+        """A handler to take down what one of that name made, which is not configured any more."""
+
+    async def end_abandoned(self) -> None:
+        """At start, before anything is adopted: end what a killed daemon's calls still do. Raises OSError."""
+
+    async def sweep(self, known: Collection[str]) -> None:
+        """At start, after recovery: remove what is kept for containers that are not in `known`. Raises OSError."""
+
+    async def close(self) -> None:
+        """The daemon ends; containers continue. Raises OSError."""

@@ -1,0 +1,61 @@
+"""Names of cgroups of pods and containers, for the cgroupfs and the systemd driver. Pure.
+
+A pod's parent is a directory, or for systemd a slice, and its containers are directories or scopes in it.
+"""
+
+from __future__ import annotations
+
+from podwright.errors import InvalidArgument
+
+PREFIX = "podwright"
+SLICE = ".slice"
+
+
+def pod_parent(requested: str, configured: str, sandbox_id: str, *, systemd: bool) -> str:
+    """The parent cgroup of a pod: the one that its request names, else one of its own below the `configured`.
+
+    Raises InvalidArgument for a parent that systemd cannot make.
+    """
+    if requested:
+        if systemd and not _last(requested).endswith(SLICE):
+            raise InvalidArgument(
+                f"cgroup_parent {requested!r} is not a slice, but systemd makes the cgroups here",
+                hint="name a .slice, or set containers.cgroup_driver to cgroupfs",
+            )
+        return requested
+    if not systemd:
+        return f"{configured}/{sandbox_id}"
+    return expand_slice(f"{slice_name(configured).removesuffix(SLICE)}-pod{sandbox_id}{SLICE}")
+
+
+def slice_name(parent: str) -> str:
+    """The slice that a configured parent stands for: /podwright is podwright.slice."""
+    name = _last(parent)
+    return name if name.endswith(SLICE) else f"{name or PREFIX}{SLICE}"
+
+
+def cgroups_path(parent: str, container_id: str, *, systemd: bool) -> str:
+    """The OCI `cgroupsPath`: a path, or systemd's `slice:prefix:name`."""
+    if not systemd:
+        return f"/{parent.strip('/')}/{container_id}"
+    return f"{slice_name(parent)}:{PREFIX}:{container_id}"
+
+
+def cgroup_directory(parent: str, container_id: str, *, systemd: bool) -> str:
+    """Where the container's cgroup is, below the hierarchies' roots."""
+    if not systemd:
+        return cgroups_path(parent, container_id, systemd=False)
+    return f"{expand_slice(slice_name(parent))}/{PREFIX}-{container_id}.scope"
+
+
+def expand_slice(name: str) -> str:
+    """systemd nests slices by the dashes in their names: a-b.slice lies in a.slice (systemd.slice(5))."""
+    stem = name.removesuffix(SLICE)
+    if stem in ("", "-"):
+        return ""
+    parts = stem.split("-")
+    return "".join(f"/{'-'.join(parts[: count + 1])}{SLICE}" for count in range(len(parts)))
+
+
+def _last(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]

@@ -1,0 +1,37 @@
+"""What all our OCI specs share: the version, the names of namespaces, and the annotations that other tools read."""
+
+from __future__ import annotations
+
+from podwright.runtime.model.container import ContainerConfig
+from podwright.runtime.model.sandbox import Sandbox
+
+# The lowest version that has every field used here: crun before 1.9 refuses documents of 1.1.
+OCI_VERSION = "1.0.2"
+# The kinds of namespaces that a sandbox pins -> their OCI types.
+NAMESPACE_TYPES = {"net": "network", "ipc": "ipc", "uts": "uts", "user": "user"}
+PREFIX = "io.kubernetes.cri."  # containerd's keys, which others have taken over
+
+
+def sandbox_annotations(sandbox: Sandbox) -> dict[str, str]:
+    """Whose pod this is."""
+    return {f"{PREFIX}container-type": "sandbox", **_pod(sandbox)}
+
+
+def container_annotations(sandbox: Sandbox, config: ContainerConfig) -> dict[str, str]:
+    """Whose container this is."""
+    return {
+        f"{PREFIX}container-type": "container",
+        f"{PREFIX}container-name": config.name,
+        f"{PREFIX}image-name": config.image.user_specified_image or config.image.image,
+        **_pod(sandbox),
+    }
+
+
+def _pod(sandbox: Sandbox) -> dict[str, str]:
+    name = sandbox.config.name
+    return {
+        f"{PREFIX}sandbox-id": sandbox.id,
+        f"{PREFIX}sandbox-name": name.name,
+        f"{PREFIX}sandbox-namespace": name.namespace,
+        f"{PREFIX}sandbox-uid": name.uid,
+    }

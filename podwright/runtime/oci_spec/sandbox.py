@@ -1,0 +1,81 @@
+"""The OCI spec of a pod's first process. Pure.
+
+That process holds a PID namespace that the pod's containers share, and does nothing else: an empty read-only root, no
+capabilities, no network access of its own; it runs as the sandbox's user, or as nobody. Its handler adds the root.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from podwright.linux.selinux import Contexts
+from podwright.runtime.model.base import NOBODY, host_id
+from podwright.runtime.model.sandbox import Sandbox, SandboxSecurity
+from podwright.runtime.oci_spec.idmaps import oci_mappings
+from podwright.runtime.oci_spec.names import NAMESPACE_TYPES, OCI_VERSION, sandbox_annotations
+
+PROC = {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}
+# Runtimes put devices in the root's /dev; that of the root that is shared does not belong to a pod's own users.
+DEV = {
+    "destination": "/dev",
+    "type": "tmpfs",
+    "source": "tmpfs",
+    "options": ["nosuid", "noexec", "mode=755", "size=64k"],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confinement:
+    """The OCI seccomp section and the name of a profile of AppArmor; None and "" are none."""
+
+    seccomp: dict[str, Any] | None = None
+    apparmor_profile: str = ""
+
+
+def spec(
+    sandbox: Sandbox,
+    *,
+    pins: dict[str, str],
+    cgroups_path: str,
+    oom_score_adj: int,
+    confinement: Confinement,
+    labels: Contexts | None = None,
+) -> dict[str, Any]:
+    """The OCI spec; `pins` are the sandbox's namespaces by kind, `labels` its own on a host with SELinux."""
+    namespaces = [{"type": "mount"}, {"type": "pid"}]
+    namespaces += [{"type": NAMESPACE_TYPES[kind], "path": path} for kind, path in sorted(pins.items())]
+    user = sandbox.config.security.namespaces.own_user
+    return {
+        "ociVersion": OCI_VERSION,
+        "process": {
+            "user": _user(sandbox.config.security),
+            "args": ["/pause"],
+            "cwd": "/",
+            "noNewPrivileges": True,
+            "oomScoreAdj": oom_score_adj,
+            **({"selinuxLabel": str(labels.process)} if labels else {}),
+            **({"apparmorProfile": confinement.apparmor_profile} if confinement.apparmor_profile else {}),
+        },
+        "mounts": [PROC, *([DEV] if user else [])],
+        "linux": {
+            "cgroupsPath": cgroups_path,
+            "namespaces": namespaces,
+            **(oci_mappings(user) if user else {}),
+            **({"mountLabel": str(labels.file)} if labels else {}),
+            **({"seccomp": confinement.seccomp} if confinement.seccomp else {}),
+            "resources": {"cpu": {"shares": 2}, "devices": [{"allow": False, "access": "rwm"}]},
+        },
+        "annotations": sandbox_annotations(sandbox),
+    }
+
+
+def _user(security: SandboxSecurity) -> dict[str, Any]:
+    """As asked for; else nobody where nobody is mapped, or the pod's root, who is nobody on the host."""
+    groups = list(security.supplemental_groups)
+    if security.run_as_user is not None:
+        return {"uid": security.run_as_user, "gid": security.run_as_group or 0, "additionalGids": groups}
+    user = security.namespaces.own_user
+    is_mapped = user is None or None not in (host_id(user.uids, NOBODY), host_id(user.gids, NOBODY))
+    number = NOBODY if is_mapped else 0
+    return {"uid": number, "gid": number, "additionalGids": groups}

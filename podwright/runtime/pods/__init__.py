@@ -1,0 +1,5 @@
+"""Whole pods: a sandbox with its containers, stopped, removed and started again together."""
+
+from podwright.runtime.pods.service import PodService
+
+__all__ = ["PodService"]

@@ -1,0 +1,53 @@
+"""The first process of a pod: started and stopped by the pod's handler.
+
+Pods that share their PID namespace have one, and all pods of a handler that needs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from podwright.linux.selinux import Contexts
+from podwright.runtime.handlers.protocol import SandboxBundle, SandboxProcess
+from podwright.runtime.handlers.registry import Handlers
+from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.oci_spec import sandbox as sandbox_spec
+from podwright.runtime.oci_spec.cgroups import cgroup_directory, cgroups_path
+from podwright.runtime.sandbox.paths import SandboxPaths
+from podwright.runtime.security.confining import PodConfinement
+from podwright.runtime.security.selinux import of_sandbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstProcesses:
+    """`confinement` finds a pod's profiles, and `selinux` is what the host's policy gives containers."""
+
+    handlers: Handlers
+    oom_score_adj: int
+    systemd: bool  # makes the cgroups
+    confinement: PodConfinement
+    selinux: Contexts | None = None
+
+    async def start(self, sandbox: Sandbox, paths: SandboxPaths, pins: dict[str, str]) -> SandboxProcess:
+        """Start it in the pod's namespaces `pins`. Raises what the handler raises; nothing is left then."""
+        spec = sandbox_spec.spec(
+            sandbox,
+            pins=pins,
+            cgroups_path=cgroups_path(sandbox.cgroup_parent, sandbox.id, systemd=self.systemd),
+            oom_score_adj=self.oom_score_adj,
+            confinement=await self.confinement.of(sandbox),
+            labels=of_sandbox(self.selinux, sandbox),
+        )
+        return await self.handlers.get(sandbox.handler).create_sandbox(self._bundle(sandbox, paths), spec)
+
+    async def ended(self, sandbox: Sandbox) -> None:
+        """Return when it has ended. Raises OSError for a while: call it again then."""
+        await self.handlers.of_record(sandbox.handler).wait_sandbox(sandbox.process)
+
+    async def stop(self, sandbox: Sandbox, paths: SandboxPaths) -> None:
+        """Kill it and remove what there is of it; absent is fine."""
+        await self.handlers.of_record(sandbox.handler).stop_sandbox(self._bundle(sandbox, paths))
+
+    def _bundle(self, sandbox: Sandbox, paths: SandboxPaths) -> SandboxBundle:
+        cgroup = cgroup_directory(sandbox.cgroup_parent, sandbox.id, systemd=self.systemd)
+        return SandboxBundle(id=sandbox.id, directory=paths.infra, cgroup=cgroup)

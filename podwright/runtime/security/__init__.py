@@ -1,0 +1,1 @@
+"""What confines processes: seccomp and AppArmor profiles, SELinux labels. Used for sandboxes and containers."""

@@ -1,0 +1,59 @@
+"""Which SELinux labels pods and containers get. Pure; what is asked for is checked on hosts without SELinux, too."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from podwright.errors import InvalidArgument
+from podwright.linux.selinux import Contexts, Label
+from podwright.runtime.model.base import SelinuxOptions
+from podwright.runtime.model.container import ContainerConfig
+from podwright.runtime.model.sandbox import Sandbox
+
+# Sensitivity, then categories or ranges of them: s0, s0-s0:c0.c1023, s0:c4,c5.
+LEVEL = re.compile(r"s\d(-s\d)?(:c\d{1,4}(\.c\d{1,4})?(,c\d{1,4}(\.c\d{1,4})?)*)?")
+WORD = re.compile(r"\w*", re.ASCII)
+PRIVILEGED_TYPE = "spc_t"  # "super privileged container"
+
+
+def check(label: str, options: SelinuxOptions | None) -> None:
+    """Raises InvalidArgument for options that are no parts of a label; `label` names whose they are."""
+    if options is None:
+        return
+    for field in ("user", "role", "type"):
+        if not WORD.fullmatch(getattr(options, field)):
+            raise InvalidArgument(f"{label}: selinux {field} {getattr(options, field)[:80]!r} is not a word")
+    if options.level and not LEVEL.fullmatch(options.level):
+        raise InvalidArgument(f"{label}: selinux level {options.level[:80]!r} is not like s0:c1,c2")
+
+
+def labels(contexts: Contexts, level: str, *wanted: SelinuxOptions | None, privileged: bool = False) -> Contexts:
+    """A pod's or container's own: the policy's at `level`, with the parts that are asked for; later ones win.
+
+    Files take over user and level, as their type says what they are. Privileged processes are not confined.
+    """
+    own = contexts.at(level)
+    process, file = own.process, own.file
+    for options in filter(None, wanted):
+        given = {key: value for key in ("user", "role", "type", "level") if (value := getattr(options, key))}
+        process = dataclasses.replace(process, **given)
+        file = dataclasses.replace(file, **{key: given[key] for key in ("user", "level") if key in given})
+    return Contexts(process=_privileged(process) if privileged else process, file=file)
+
+
+def of_sandbox(host: Contexts | None, sandbox: Sandbox) -> Contexts | None:
+    """The labels of the pod's own things; None on a host without SELinux (`host` are its policy's)."""
+    return None if host is None else labels(host, sandbox.selinux_level, sandbox.config.security.selinux)
+
+
+def of_container(host: Contexts | None, sandbox: Sandbox, config: ContainerConfig) -> Contexts | None:
+    """The container's labels: its pod's, but for what it asks for itself. None without SELinux. Pure."""
+    if host is None:
+        return None
+    wanted = (sandbox.config.security.selinux, config.security.selinux)
+    return labels(host, sandbox.selinux_level, *wanted, privileged=config.security.privileged)
+
+
+def _privileged(process: Label) -> Label:
+    return dataclasses.replace(process, type=PRIVILEGED_TYPE, level=process.level.partition(":")[0])

@@ -1,0 +1,76 @@
+"""What a bundle shows without its runtime, and what an error says when conmon fails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from podwright.errors import DeadlineExceeded, RuntimeFailed
+from podwright.process import PosixProcessRunner
+from podwright.runtime.handlers.oci import monitor
+from podwright.runtime.handlers.oci.conmon import Monitored
+from podwright.runtime.handlers.oci.runtime import OciRuntime, Programs, may_have
+
+SPEC = {"process": {"args": ["sh"]}, "linux": {"namespaces": []}}
+HOOKS = {**SPEC, "hooks": {"poststop": [{"path": "/x"}]}}
+GROUP = {**SPEC, "linux": {"intelRdt": {"closID": "x"}}}
+
+
+def _runtime(folder: Path, kind: str, *, systemd: bool) -> OciRuntime:
+    programs = Programs(runtime=f"/{kind}", kind=kind, conmon="/conmon", conmon_options=frozenset())
+    return OciRuntime(
+        kind, programs, state=str(folder), runner=PosixProcessRunner(), timeout_s=1.0, systemd_cgroup=systemd
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "systemd", "spec", "only_files"),
+    [
+        pytest.param("crun", False, SPEC, True, id="crun"),
+        pytest.param("runc", False, SPEC, True, id="runc"),
+        pytest.param("runsc", False, SPEC, False, id="another"),
+        pytest.param("", False, SPEC, False, id="nameless"),
+        pytest.param("crun", True, SPEC, False, id="systemd"),
+        pytest.param("crun", False, HOOKS, False, id="hooks"),
+        pytest.param("crun", False, GROUP, False, id="resctl"),
+        pytest.param("crun", False, None, False, id="no spec"),
+    ],
+)
+def test_what_a_runtime_leaves(
+    tmp_path: Path, kind: str, systemd: bool, spec: dict[str, object] | None, only_files: bool
+) -> None:
+    if spec is not None:
+        (tmp_path / "config.json").write_text(json.dumps(spec))
+    assert _runtime(tmp_path, kind, systemd=systemd).leaves_only_files(str(tmp_path)) is only_files
+
+
+def test_a_word_of_the_request_counts_as_a_part(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({**SPEC, "annotations": {"poststart": ""}}))
+    assert may_have(str(tmp_path), "poststart")
+    assert not may_have(str(tmp_path), "poststop")
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "message"),
+    [
+        ("echo '[conmon:e]: made up' >&2", RuntimeFailed, "conmon gave no reason \\(conmon: .*made up\\)$"),
+        ("exit 1", RuntimeFailed, "conmon gave no reason$"),
+        ("echo '[conmon:e]: made up' >&2; exec sleep 60", DeadlineExceeded, "hangs \\(conmon: .*made up\\)$"),
+        ("echo made up >&2; head -c 1000000 /dev/zero >&2; echo '{\"data\": -1}' >&3", RuntimeFailed, "made up\\)$"),
+    ],
+    ids=["says why", "says nothing", "hangs", "says too much"],
+)
+async def test_what_conmon_says_on_stderr_is_in_the_error(
+    tmp_path: Path, script: str, error: type[Exception], message: str
+) -> None:
+    program = tmp_path / "conmon"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    programs = Programs(runtime="/crun", kind="crun", conmon=str(program), conmon_options=frozenset())
+    runner = PosixProcessRunner()
+    runtime = OciRuntime("crun", programs, state=str(tmp_path), runner=runner, timeout_s=1.0)
+    container = Monitored(id="i" * 64, name="n", directory=str(tmp_path), exits=str(tmp_path))
+    with pytest.raises(error, match=message):
+        await monitor.create(runtime, container, runner, lambda *_: None)

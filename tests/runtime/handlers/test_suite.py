@@ -1,0 +1,56 @@
+"""Every handler passes the suite: the fake, and crun and runc under conmon."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from podwright.linux import cgroup
+from podwright.process import PosixProcessRunner
+from podwright.runtime import config as configuration
+from podwright.runtime.handlers.fake import FakeHandler, FakeHost
+from podwright.runtime.handlers.oci.kind import OciKind
+from podwright.runtime.handlers.suite import CASES, World
+from podwright.runtime.handlers.suite.cases import Case
+from tests.harness.scratch import Scratch
+from tests.runtime.handlers.worlds import LocalWorld, make_rootfs
+from tools.images import BUSYBOX
+
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+
+
+@each_case
+async def test_fake(case: Case, tmp_path: Path) -> None:
+    host = FakeHost()
+    await case(LocalWorld(tmp_path, "/fake", lambda: FakeHandler(host)))
+
+
+@pytest_asyncio.fixture(params=["crun", "runc"])
+async def oci_world(request: pytest.FixtureRequest, scratch: Scratch) -> AsyncIterator[World]:
+    part = scratch.part("handlers")
+    part.directory.mkdir(parents=True, exist_ok=True)
+    make_rootfs(part.directory, BUSYBOX)
+    cgroups = cgroup.detect()
+    config = configuration.parse(
+        {"root": f"{part.directory}/root", "state": f"{part.directory}/state", "handlers": {request.param: {}}},
+        "the test",
+    )
+    kind = OciKind(config, PosixProcessRunner(), cgroups)
+    handler = kind.handlers[request.param]
+    await handler.probe()
+    await kind.end_abandoned()
+    try:
+        yield LocalWorld(part.directory, part.cgroup_parent, lambda: handler)
+    finally:
+        await kind.sweep(())
+        await kind.close()
+        cgroup.remove(cgroups, part.cgroup_parent)
+
+
+@pytest.mark.root
+@each_case
+async def test_oci(case: Case, oci_world: World) -> None:
+    await case(oci_world)
