@@ -6,6 +6,7 @@ in the place of files meanwhile. Blocking: a volume may hold millions of files.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass
@@ -85,7 +86,8 @@ def _give(parent: int, name: str, change: GroupChange) -> None:
     try:
         found = os.fstat(fd)
         if stat.S_ISLNK(found.st_mode):
-            os.chown(name, -1, change.group, dir_fd=parent, follow_symlinks=False)
+            with contextlib.suppress(FileNotFoundError):  # as above
+                os.chown(name, -1, change.group, dir_fd=parent, follow_symlinks=False)
             return
         mode = wanted_mode(found.st_mode, is_directory=stat.S_ISDIR(found.st_mode), read_only=change.read_only)
         if found.st_gid != change.group:
