@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 
+from podwright.agent.volumes.places import PLUGINS, VOLUMES, pod_directory
+
 POD_MODE, LOG_MODE = 0o750, 0o755
 
 
-def pod_directory(root: str, uid: str) -> str:
-    """`<root>/pods/<UID>`."""
-    return f"{root}/pods/{uid}"
-
-
 def make_pod_directories(root: str, uid: str) -> None:
-    """Those that every pod has. Raises OSError."""
+    """Those that every pod has. Raises OSError, and InvalidArgument for a UID that is no file name."""
     directory = pod_directory(root, uid)
-    for path in (directory, f"{directory}/volumes", f"{directory}/plugins"):
+    for path in (directory, f"{directory}/{VOLUMES}", f"{directory}/{PLUGINS}"):
         os.makedirs(path, mode=POD_MODE, exist_ok=True)
 
 
