@@ -8,7 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
+from podwright.agent.admission.apparmor import AppArmor
+from podwright.agent.admission.chain import Check
+from podwright.agent.admission.predicates import Predicates
+from podwright.agent.admission.sysctls import Sysctls
 from podwright.agent.clock import Clock
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
@@ -32,7 +39,9 @@ from podwright.agent.images.records import PullRecords
 from podwright.agent.logs.rotation import LogLimits, LogRotator
 from podwright.agent.mirrors import NoMirrors
 from podwright.agent.node.capacity import allocatable, capacity, texts
+from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.machine import Machine
+from podwright.agent.node.object import NodeFindings, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.probes.http_client import HookGetter
@@ -56,9 +65,9 @@ from podwright.agent.volumes.manager import VolumeManager
 from podwright.agent.volumes.ports import NoApiServer, VolumePorts
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.worker import Pauses
-from podwright.k8s.objects import Pod
+from podwright.k8s.objects import Node, Pod, Taint
 from podwright.k8s.quantity import Amount
-from podwright.linux import cgroup
+from podwright.linux import apparmor, cgroup
 from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
 
@@ -94,6 +103,7 @@ class Agent:
         self.capacity = capacity(outside.machine, config, root)
         self.allocatable = allocatable(self.capacity, config)
         self.facts = look(outside.node_name, _addresses(config, outside.machine), texts(self.allocatable))
+        self.node = CurrentNode(self._make_node())
         self.handlers = RuntimeHandlers(outside.watch)
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
         self.volumes = VolumeManager(self._volume_ports(), root)
@@ -174,7 +184,38 @@ class Agent:
             runtime_problem=outside.watch.problem,
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
+            admission=self._make_checks(),
         )
+
+    def _make_checks(self) -> list[Check]:
+        """In the kubelet's order: the first refusal decides."""
+        return [
+            Sysctls(self.config.pods.allowed_unsafe_sysctls),
+            Predicates(lambda: self.node.node),
+            AppArmor(has_apparmor=apparmor.is_enabled()),
+        ]
+
+    def node_findings(self) -> NodeFindings:
+        """What the node's status says now."""
+        outside = self.outside
+        return NodeFindings(
+            machine=outside.machine,
+            addresses=self.facts.addresses,
+            capacity=texts(self.capacity),
+            allocatable=texts(self.allocatable),
+            runtime_version=outside.watch.version,
+            runtime=outside.watch.state,
+            port=self.config.server.port,
+            max_images=self.config.node.status_max_images,
+        )
+
+    def _make_node(self) -> Node:
+        """The node as this agent registers it; without an API server it is the node for all purposes."""
+        config, outside = self.config.node, self.outside
+        findings, now = self.node_findings(), datetime.fromtimestamp(outside.clock.now_ns() / 1e9, UTC)
+        taints = [Taint(key=each.key, value=each.value, effect=each.effect) for each in config.taints]
+        node = new_node(outside.node_name, findings, config.labels, taints, config.provider_id)
+        return replace(node, status=node_status(node.status, findings, outside.node_name, now))
 
     def _make_configs(self) -> ConfigBuilder:
         ports = BuilderPorts(

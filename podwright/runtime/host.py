@@ -7,7 +7,7 @@ import os
 import re
 
 from podwright.errors import FailedPrecondition
-from podwright.linux import capabilities, cgroup_lock, selinux
+from podwright.linux import apparmor, capabilities, cgroup_lock, selinux
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import find_executable
 from podwright.runtime.oci_spec.builder import HostFacts
@@ -41,7 +41,7 @@ def host_facts(cgroups: CgroupHost) -> HostFacts:
 
 def _has_apparmor() -> bool:
     """Whether the kernel confines by AppArmor and there is a program to load profiles with."""
-    if _reads("/sys/module/apparmor/parameters/enabled") != "Y":
+    if not apparmor.is_enabled():
         return False
     try:
         find_executable("apparmor_parser")

@@ -37,7 +37,7 @@ def seccomp_profile(pod: Pod, container: AnyContainer, settings: NodeSettings) -
 
 def apparmor_profile(pod: Pod, container: AnyContainer) -> tuple[api.SecurityProfile | None, str]:
     """The profile, and its name in the form that old runtimes read. Raises InvalidArgument."""
-    profile = _apparmor(pod, container)
+    profile = wanted_apparmor(pod, container)
     if profile is None:
         return None, ""
     if profile.type == "RuntimeDefault":
@@ -52,8 +52,11 @@ def apparmor_profile(pod: Pod, container: AnyContainer) -> tuple[api.SecurityPro
     return api.SecurityProfile(profile_type=api.SecurityProfile.Localhost, localhost_ref=name), f"{_LOCALHOST}{name}"
 
 
-def _apparmor(pod: Pod, container: AnyContainer) -> AppArmorProfile | None:
-    """A static pod may still have the old annotation, which takes precedence over the pod's field."""
+def wanted_apparmor(pod: Pod, container: AnyContainer) -> AppArmorProfile | None:
+    """The profile that a container is to have.
+
+    A static pod may still have the old annotation, which takes precedence over the pod's field.
+    """
     own, pods = container.security_context, pod.spec.security_context
     if own is not None and own.app_armor_profile is not None:
         return own.app_armor_profile

@@ -6,8 +6,8 @@ import json
 import os
 
 from podwright.doctor.facts import Security
-from podwright.doctor.gather.files import read_text
 from podwright.doctor.gather.programs import locate
+from podwright.linux import apparmor
 
 # Where distributions put the profile that podman, buildah and CRI-O share.
 DISTRIBUTION_PROFILES = ("/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json")
@@ -20,7 +20,7 @@ def gather_security(configured_profile: str) -> Security:
     return Security(
         seccomp_profile=profile,
         seccomp_error=profile_error(profile) if profile else "",
-        apparmor=read_text("/sys/module/apparmor/parameters/enabled") == "Y",
+        apparmor=apparmor.is_enabled(),
         apparmor_parser=locate("apparmor_parser") is not None,
         selinux=os.path.exists("/sys/fs/selinux/enforce"),
     )

@@ -1,0 +1,96 @@
+"""The kubelet's general predicates as one check: may this pod run on this node, beside these others?
+
+Order and words are the kubelet's (pkg/kubelet/lifecycle/predicate.go of Kubernetes 1.36), since controllers and
+e2e suites look for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from podwright.agent.admission.chain import Refusal
+from podwright.agent.admission.fit import Shortage, port_conflict, shortages
+from podwright.agent.admission.node_match import NO_EXECUTE, matches_affinity, matches_name, untolerated_taint
+from podwright.agent.pods.identity import is_critical, is_static
+from podwright.k8s.objects import Node, Pod
+
+OS_LABEL, OS = "kubernetes.io/os", "linux"
+
+
+class Preemption(Protocol):
+    """Makes room for critical pods: `preemption` of the resource managers."""
+
+    def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> bool:
+        """Whether pods of less importance were told to end, so that this one fits."""
+
+
+class Predicates:
+    """Fulfils `chain.Check`."""
+
+    def __init__(self, node: Callable[[], Node], preemption: Preemption | None = None) -> None:
+        """`node` gives the newest version of the node's object that is known."""
+        self._node = node
+        self._preemption = preemption
+
+    def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
+        """See `chain.Check`."""
+        node = self._node()
+        if (refusal := _unsupported(pod, node)) is not None:
+            return refusal
+        short = shortages(pod, others, node.status.allocatable)
+        mismatches = list(_mismatches(pod, others, node))
+        if short and not mismatches and self._makes_room(pod, others, short):
+            return None
+        if short:
+            return _out_of(short[0])
+        return mismatches[0] if mismatches else None
+
+    def _makes_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> bool:
+        preemption = self._preemption
+        return preemption is not None and is_critical(pod) and preemption.make_room(pod, others, short)
+
+
+def _unsupported(pod: Pod, node: Node) -> Refusal | None:
+    """What no other pod's end could change."""
+    if pod.metadata.labels.get(OS_LABEL, OS) != OS:
+        return Refusal(
+            reason="PodOSSelectorNodeLabelDoesNotMatch",
+            message="Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
+        )
+    if pod.spec.os is not None and pod.spec.os.name != OS:
+        return Refusal(reason="PodOSNotSupported", message="Failed to admit pod as the OS field doesn't match node OS")
+    context = pod.spec.security_context
+    policy = context.supplemental_groups_policy if context is not None else None
+    has_policies = node.status.features is not None and node.status.features.supplemental_groups_policy
+    if policy == "Strict" and not has_policies:
+        return Refusal(
+            reason="SupplementalGroupsPolicyNotSupported",
+            message="SupplementalGroupsPolicy=Strict is not supported in this node",
+        )
+    return None
+
+
+def _mismatches(pod: Pod, others: Sequence[Pod], node: Node) -> list[Refusal]:
+    found = []
+    if not matches_affinity(pod, node):
+        found.append(_failed("NodeAffinity", "node(s) didn't match Pod's node affinity/selector"))
+    if not matches_name(pod, node):
+        found.append(_failed("NodeName", "node(s) didn't match the requested node name"))
+    if port_conflict(pod, others):
+        found.append(_failed("NodePorts", "node(s) didn't have free ports for the requested pod ports"))
+    if not is_static(pod) and untolerated_taint(pod, node.spec.taints, NO_EXECUTE) is not None:
+        found.append(_failed("TaintToleration", "node(s) had taints that the pod didn't tolerate"))
+    return found
+
+
+def _failed(predicate: str, why: str) -> Refusal:
+    return Refusal(reason=predicate, message=f"Predicate {predicate} failed: {why}")
+
+
+def _out_of(short: Shortage) -> Refusal:
+    message = (
+        f"Node didn't have enough resource: {short.resource}, requested: {short.requested}, used: {short.used}, "
+        f"capacity: {short.capacity}"
+    )
+    return Refusal(reason=f"OutOf{short.resource}", message=message)

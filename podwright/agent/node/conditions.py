@@ -1,0 +1,115 @@
+"""The conditions of a node. Pure.
+
+Reasons and messages are the kubelet's (pkg/kubelet/nodestatus/setters.go of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from podwright.k8s.objects import NodeCondition
+from podwright.k8s.times import whole_seconds
+
+READY, TRUE, FALSE = "Ready", "True", "False"
+
+
+class Pressure(enum.Enum):
+    """What the node is short of, by the name of its condition."""
+
+    MEMORY = "MemoryPressure"
+    DISK = "DiskPressure"
+    PID = "PIDPressure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A condition without its times."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionChange:
+    """A condition that has another status now: what an event says. `reason` is the event's."""
+
+    type: str
+    reason: str
+
+
+_PRESSURES = {
+    Pressure.MEMORY: (
+        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ("NodeHasInsufficientMemory", "NodeHasSufficientMemory"),
+    ),
+    Pressure.DISK: (
+        ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("NodeHasDiskPressure", "NodeHasNoDiskPressure"),
+    ),
+    Pressure.PID: (
+        ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+        ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ("NodeHasInsufficientPID", "NodeHasSufficientPID"),
+    ),
+}
+_EVENTS = {
+    (READY, TRUE): "NodeReady",
+    (READY, FALSE): "NodeNotReady",
+    **{(pressure.value, TRUE): texts[2][0] for pressure, texts in _PRESSURES.items()},
+    **{(pressure.value, FALSE): texts[2][1] for pressure, texts in _PRESSURES.items()},
+}
+
+
+def conditions(
+    before: Sequence[NodeCondition], problems: Sequence[str], pressures: Collection[Pressure], now: datetime
+) -> tuple[NodeCondition, ...]:
+    """The agent's conditions now, after those of others. A transition's time stays until the status changes."""
+    own = [_pressure(pressure, pressures) for pressure in Pressure]
+    own.append(_ready(problems))
+    known = {condition.type: condition for condition in before}
+    names = {finding.type for finding in own}
+    foreign = [condition for condition in before if condition.type not in names]
+    return (*foreign, *(_timed(finding, known.get(finding.type), whole_seconds(now)) for finding in own))
+
+
+def changes(before: Iterable[NodeCondition], now: Iterable[NodeCondition]) -> list[ConditionChange]:
+    """The conditions of the agent whose status is another one than before."""
+    known = {condition.type: condition.status for condition in before}
+    return [
+        ConditionChange(type=condition.type, reason=reason)
+        for condition in now
+        if known.get(condition.type) != condition.status
+        and (reason := _EVENTS.get((condition.type, condition.status)))
+    ]
+
+
+def _ready(problems: Sequence[str]) -> Finding:
+    if not problems:
+        return Finding(type=READY, status=TRUE, reason="KubeletReady", message="kubelet is posting ready status")
+    message = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
+    return Finding(type=READY, status=FALSE, reason="KubeletNotReady", message=message)
+
+
+def _pressure(pressure: Pressure, found: Collection[Pressure]) -> Finding:
+    is_found = pressure in found
+    reason, message = _PRESSURES[pressure][0 if is_found else 1]
+    return Finding(type=pressure.value, status=TRUE if is_found else FALSE, reason=reason, message=message)
+
+
+def _timed(finding: Finding, before: NodeCondition | None, now: datetime) -> NodeCondition:
+    same = before is not None and before.status == finding.status
+    return NodeCondition(
+        type=finding.type,
+        status=finding.status,
+        reason=finding.reason,
+        message=finding.message,
+        last_heartbeat_time=now,
+        last_transition_time=before.last_transition_time if before is not None and same else now,
+    )

@@ -1,0 +1,19 @@
+"""The Node object as this agent knows it: its own until an API server has one, and then the API server's newest."""
+
+from __future__ import annotations
+
+from podwright.k8s.objects import Node
+
+
+class CurrentNode:
+    """Holds one value for whoever asks."""
+
+    def __init__(self, node: Node) -> None:
+        """`node` is what this agent would register."""
+        self.node = node
+        self.is_registered = False
+
+    def take(self, node: Node) -> None:
+        """The API server's newest version."""
+        self.node = node
+        self.is_registered = True
