@@ -1,0 +1,138 @@
+"""Which events the API server gets: repeated ones counted, similar ones combined, floods cut off. Pure.
+
+The rules and limits are client-go's EventCorrelator (tools/record/events_cache.go of Kubernetes 1.36): each object has
+a budget, ten different messages of one reason in ten minutes become one text, and what repeats is a higher count of
+the same event.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from podwright.agent.events.log import Subject
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+KEPT = 4096  # of each kind of memory
+BURST, REFILL_S = 25, 300.0  # events of one object
+SIMILAR, SIMILAR_WINDOW_S = 10, 600.0
+COMBINED = "(combined from similar events): "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occurrence:
+    """Something that happened. Times are nanoseconds since the epoch."""
+
+    subject: Subject
+    type: str
+    reason: str
+    message: str
+    at_ns: int
+
+
+EventKey = tuple[Subject, str, str, str]  # type, reason, message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An event as the API server is to have it. `name` is of its object; `count` more than 1 means that it exists.
+
+    `key` is what makes another occurrence the same event.
+    """
+
+    key: EventKey
+    name: str
+    occurrence: Occurrence
+    first_ns: int
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Budget:
+    tokens: float
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Similar:
+    messages: frozenset[str]
+    at_ns: int
+
+
+class Correlator:
+    """Remembers what was sent."""
+
+    def __init__(self) -> None:
+        self._budgets = _Recent[Subject, _Budget](KEPT)
+        self._similar = _Recent[tuple[Subject, str, str], _Similar](KEPT)
+        self._sent = _Recent[EventKey, Entry](KEPT)
+
+    def correlate(self, occurrence: Occurrence) -> Entry | None:
+        """What to send of it; None when its object has sent too much."""
+        message, key = self._combined(occurrence)
+        occurrence = replace(occurrence, message=message)
+        known = self._sent.get(key)
+        if known is None:
+            name = f"{occurrence.subject.name}.{occurrence.at_ns:x}"
+            entry = Entry(key=key, name=name, occurrence=occurrence, first_ns=occurrence.at_ns)
+        else:
+            entry = replace(known, occurrence=occurrence, count=known.count + 1)
+        self._sent.put(key, entry)
+        return entry if self._may_send(occurrence) else None
+
+    def forget(self, entry: Entry) -> None:
+        """The API server does not have the event any more: the next of its kind is a new one."""
+        self._sent.remove(entry.key)
+
+    def _may_send(self, occurrence: Occurrence) -> bool:
+        """Whether the object still has a token. One comes back every five minutes."""
+        budget = self._budgets.get(_whole(occurrence.subject)) or _Budget(BURST, occurrence.at_ns)
+        elapsed_s = max(0.0, (occurrence.at_ns - budget.at_ns) / 1e9)
+        tokens = min(float(BURST), budget.tokens + elapsed_s / REFILL_S)
+        may = tokens >= 1
+        self._budgets.put(_whole(occurrence.subject), _Budget(tokens - 1 if may else tokens, occurrence.at_ns))
+        return may
+
+    def _combined(self, occurrence: Occurrence) -> tuple[str, EventKey]:
+        """The message to send, and what makes it the same event as another one."""
+        subject, kind, reason, message = occurrence.subject, occurrence.type, occurrence.reason, occurrence.message
+        group = (_whole(subject), kind, reason)
+        similar = self._similar.get(group)
+        is_old = similar is None or (occurrence.at_ns - similar.at_ns) / 1e9 > SIMILAR_WINDOW_S
+        messages = frozenset[str]() if similar is None or is_old else similar.messages
+        is_flood = len(messages | {message}) >= SIMILAR
+        self._similar.put(group, _Similar(messages if is_flood else messages | {message}, occurrence.at_ns))
+        if is_flood:
+            return f"{COMBINED}{message}", (*group, COMBINED)
+        return message, (subject, kind, reason, message)
+
+
+def _whole(subject: Subject) -> Subject:
+    """The object, whichever of its containers the event is about."""
+    return replace(subject, field_path="")
+
+
+class _Recent(Generic[K, V]):
+    """A map that forgets what was not used for the longest time."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._items: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        value = self._items.get(key)
+        if value is not None:
+            self._items.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        self._items[key] = value
+        self._items.move_to_end(key)
+        if len(self._items) > self._size:
+            self._items.popitem(last=False)
+
+    def remove(self, key: K) -> None:
+        self._items.pop(key, None)
