@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from podwright.agent.pleg.cache import StatusCache
+from podwright.agent.pods.identity import full_name
 from podwright.agent.pods.phases import has_ended
 from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.workers.pool import PodWorkers
@@ -42,8 +43,8 @@ class Cleaned(Protocol):
 class Mirrors(Protocol):
     """What the API shows of static pods."""
 
-    async def remove_orphans(self, registry: PodRegistry) -> None:
-        """Delete the mirrors whose static pods are gone."""
+    async def remove(self, mirrors: Iterable[Pod]) -> None:
+        """Delete them. Raises PodwrightError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +107,22 @@ class Housekeeping:
                 log.info("a pod that no source wants is ended: pod=%s/%s", observed.namespace, observed.name)
                 self._ports.workers.update(PodUpdate(kind=UpdateKind.KILL, runtime_pod=observed))
 
+    def _orphaned_mirrors(self) -> list[Pod]:
+        """Those whose static pods are gone, and have ended: until then people are to see that they end."""
+        registry, workers = self._ports.registry, self._ports.workers
+        return [
+            mirror
+            for mirror in registry.mirrors()
+            if registry.static_of(mirror) is None and not workers.is_name_terminating(full_name(mirror))
+        ]
+
     async def _clean(self, in_use: Collection[str], with_cgroup: Collection[str]) -> bool:
         """Whether nothing is left of other pods. What fails is logged, and done in the next round."""
         ports, is_clean = self._ports, True
         steps = (
             ports.volumes.retain(in_use),
             ports.cgroups.retain(with_cgroup),
-            ports.mirrors.remove_orphans(ports.registry),
+            ports.mirrors.remove(self._orphaned_mirrors()),
         )
         for outcome in await asyncio.gather(*steps, return_exceptions=True):
             if isinstance(outcome, PodwrightError | OSError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.pods.actions import FindingOf
@@ -10,7 +10,6 @@ from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.hashes import container_hash
 from podwright.agent.pods.identity import CONTAINER_HASH, CONTAINER_NAME, identity_labels
 from podwright.agent.pods.reasons import ContainerFailure
-from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.runtime.records import ImageStatus, ObservedPod
 from podwright.cri.v1 import api_pb2 as api
@@ -221,7 +220,7 @@ class NoMirrors:
     async def reconcile(self, pod: Pod, mirror: Pod | None) -> None:
         return None
 
-    async def remove_orphans(self, registry: PodRegistry) -> None:
+    async def remove(self, mirrors: Iterable[Pod]) -> None:
         return None
 
 

@@ -1,0 +1,129 @@
+"""Sends events to the API server. Never waits and never fails for those who record: a full queue loses events.
+
+Retries and form are those of client-go's EventBroadcaster (tools/record/event.go of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+from podwright.agent.events.correlation import Correlator, Entry, Occurrence
+from podwright.agent.events.log import RecordedEvent, Subject
+from podwright.errors import NotFound, PermissionDenied, PodwrightError, Unavailable
+from podwright.k8s.client.patch import strategic
+from podwright.k8s.client.protocol import ApiServer
+from podwright.k8s.objects import Event, EventSource, ObjectMeta, ObjectReference
+from podwright.k8s.times import format_time
+
+log = logging.getLogger(__name__)
+
+QUEUE_LIMIT = 1000
+TRIES, PAUSE_S = 12, 10.0
+COMPONENT = "kubelet"  # what dashboards and e2e suites look for
+NODE_EVENTS_NAMESPACE = "default"
+
+
+class EventWriter:
+    """See the module's text. `take` is a listener of `events.log`."""
+
+    def __init__(self, server: ApiServer, node_name: str) -> None:
+        """`server` limits the rate by itself."""
+        self._server = server
+        self._node_name = node_name
+        self._correlator = Correlator()
+        self._queue: asyncio.Queue[Occurrence] = asyncio.Queue(QUEUE_LIMIT)
+
+    def take(self, event: RecordedEvent) -> None:
+        """Queue an event that was just recorded."""
+        occurrence = Occurrence(
+            subject=event.subject,
+            type=event.type,
+            reason=event.reason,
+            message=event.message,
+            at_ns=event.last_ns,
+        )
+        try:
+            self._queue.put_nowait(occurrence)
+        except asyncio.QueueFull:
+            log.warning("too many events, one is lost: reason=%s object=%s", event.reason, event.subject.name)
+
+    async def run(self) -> None:
+        """Send without end."""
+        while True:
+            entry = self._correlator.correlate(await self._queue.get())
+            if entry is not None:
+                await self._send(entry)
+
+    async def _send(self, entry: Entry) -> None:
+        """Try until the server has it, or refuses it."""
+        for _ in range(TRIES):
+            try:
+                await self._write(entry)
+            except Unavailable as failure:
+                log.info("an event is not written, and will be tried again: %s", failure)
+                await asyncio.sleep(PAUSE_S)
+            except PermissionDenied as failure:
+                # A namespace that is being deleted takes no new objects.
+                log.info("the server refuses an event: %s", failure)
+                return
+            except PodwrightError as failure:
+                log.warning("an event is lost: reason=%s error=%s", entry.occurrence.reason, failure)
+                return
+            else:
+                return
+
+    async def _write(self, entry: Entry) -> None:
+        event = event_of(entry, self._node_name)
+        if entry.count > 1:
+            body = {"count": event.count, "lastTimestamp": _text(entry.occurrence.at_ns), "message": event.message}
+            try:
+                await self._server.patch(Event, entry.name, strategic(body), namespace=event.metadata.namespace)
+            except NotFound:
+                # Events expire: the next one of its kind has a new name.
+                self._correlator.forget(entry)
+            else:
+                return
+        await self._server.create(event)
+
+
+def event_of(entry: Entry, node_name: str) -> Event:
+    """The API's object."""
+    occurrence = entry.occurrence
+    involved = _reference(occurrence.subject)
+    return Event(
+        metadata=ObjectMeta(name=entry.name, namespace=involved.namespace or NODE_EVENTS_NAMESPACE),
+        involved_object=involved,
+        type=occurrence.type,
+        reason=occurrence.reason,
+        message=occurrence.message,
+        source=EventSource(component=COMPONENT, host=node_name),
+        reporting_component=COMPONENT,
+        reporting_instance=node_name,
+        first_timestamp=_time(entry.first_ns),
+        last_timestamp=_time(occurrence.at_ns),
+        count=entry.count,
+    )
+
+
+def _reference(subject: Subject) -> ObjectReference:
+    """A node's UID is its name in events: the kubelet sends them before it knows the real one."""
+    if not subject.uid:
+        return ObjectReference(kind="Node", name=subject.name, uid=subject.name)
+    return ObjectReference(
+        kind="Pod",
+        api_version="v1",
+        namespace=subject.namespace,
+        name=subject.name,
+        uid=subject.uid,
+        field_path=subject.field_path,
+    )
+
+
+def _time(at_ns: int) -> datetime:
+    return datetime.fromtimestamp(at_ns // 10**9, UTC)
+
+
+def _text(at_ns: int) -> str:
+    return format_time(_time(at_ns))

@@ -1,0 +1,165 @@
+"""Registers the node with the API server and keeps its status true.
+
+The status is computed every ten seconds, and at once when the runtime has changed. It is written when more than its
+heartbeats is new, or when the last write is five minutes ago: the lease says in between that the node lives
+(pkg/kubelet/kubelet_node_status.go of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from podwright.agent.clock import Clock
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.node.conditions import changes
+from podwright.agent.node.current import CurrentNode
+from podwright.agent.node.object import NodeFindings, differs, node_status, with_labels
+from podwright.errors import AlreadyExists, NotFound, PermissionDenied, PodwrightError
+from podwright.k8s.client.patch import strategic
+from podwright.k8s.client.protocol import ApiServer
+from podwright.k8s.objects import Node
+from podwright.k8s.patches import strategic_patch
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 7.0  # between tries to register
+JITTER = 0.5  # of the report period after a change, so that a cluster's nodes do not all write at one time
+STATUS = "status"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeeperPorts:
+    """What the node is kept with."""
+
+    server: ApiServer
+    node: CurrentNode
+    findings: Callable[[], Awaitable[NodeFindings]]  # what the node is like now
+    set_pod_cidr: Callable[[str], Awaitable[None]]  # inform the runtime; raises PodwrightError
+    on_registered: Callable[[], None]
+    events: EventRecorder
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeeperSettings:
+    """See KubeletConfiguration: registerNode, nodeStatusUpdateFrequency, nodeStatusReportFrequency."""
+
+    registers: bool = True
+    update_period_s: float = 10.0
+    report_period_s: float = 300.0
+
+
+class NodeKeeper:
+    """See the module's text."""
+
+    def __init__(self, ports: KeeperPorts, settings: KeeperSettings) -> None:
+        self._ports = ports
+        self._settings = settings
+        self._wake = asyncio.Event()
+        self._reported_at: float | None = None
+        self._report_period_s = settings.report_period_s
+        self._pod_cidr = ""
+        self._problem = ""
+
+    def look_again(self) -> None:
+        """Something about the node has changed: compute its status now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Register, then report without end."""
+        await self._register()
+        self._ports.on_registered()
+        while True:
+            await self._report()
+            try:
+                async with asyncio.timeout(self._settings.update_period_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+
+    # -- registration
+
+    async def _register(self) -> None:
+        pause_s, problem = FIRST_PAUSE_S, ""
+        while True:
+            try:
+                node = await self._create() if self._settings.registers else await self._get()
+            except PodwrightError as failure:
+                if str(failure) != problem:
+                    log.warning("the node is not registered, and will be tried again: %s", failure)
+                problem = str(failure)
+            else:
+                self._ports.node.take(node)
+                log.info("the node is registered: node=%s uid=%s", node.metadata.name, node.metadata.uid)
+                return
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _create(self) -> Node:
+        """The node as the server has it. One that exists gets the labels of this agent."""
+        wanted = self._ports.node.node
+        try:
+            return await self._ports.server.create(wanted)
+        except (AlreadyExists, PermissionDenied) as failure:
+            # A server may refuse to create what it would let us find.
+            try:
+                found = await self._get()
+            except NotFound:
+                raise failure from None
+        body = strategic_patch(found, with_labels(found, wanted))
+        return await self._ports.server.patch(Node, found.metadata.name, strategic(body)) if body else found
+
+    async def _get(self) -> Node:
+        return await self._ports.server.get(Node, self._ports.node.node.metadata.name)
+
+    # -- status
+
+    async def _report(self) -> None:
+        """One round. What fails is logged and done in the next one."""
+        try:
+            await self._write_status()
+        except PodwrightError as failure:
+            if str(failure) != self._problem:
+                log.warning("the node's status is not written: %s", failure)
+            self._problem = str(failure)
+        else:
+            self._problem = ""
+
+    async def _write_status(self) -> None:
+        ports = self._ports
+        node = ports.node.node
+        await self._follow_pod_cidr(node)
+        now = datetime.fromtimestamp(ports.clock.now_ns() / 1e9, UTC)
+        status = node_status(node.status, await ports.findings(), node.metadata.name, now)
+        is_change = differs(node.status, status)
+        if not is_change and not self._is_report_due():
+            return
+        body = strategic_patch(node, replace(node, status=status))
+        written = await ports.server.patch(Node, node.metadata.name, strategic(body), subresource=STATUS)
+        for change in changes(node.status.conditions, status.conditions):
+            ports.events.node("Normal", change.reason, f"Node {node.metadata.name} status is now: {change.reason}")
+        ports.node.take(written)
+        self._reported_at = ports.clock.monotonic()
+        spread = random.uniform(-JITTER, JITTER) if is_change else 0.0  # noqa: S311 # no secret
+        self._report_period_s = self._settings.report_period_s * (1 + spread)
+
+    def _is_report_due(self) -> bool:
+        if self._reported_at is None:
+            return True
+        return self._ports.clock.monotonic() - self._reported_at >= self._report_period_s
+
+    async def _follow_pod_cidr(self, node: Node) -> None:
+        """The runtime makes the networks of pods out of the range that the cluster gave to the node."""
+        cidr = ",".join(node.spec.pod_cidrs or (node.spec.pod_cidr,) if node.spec.pod_cidr else ())
+        if cidr and cidr != self._pod_cidr:
+            await self._ports.set_pod_cidr(cidr)
+            log.info("the node's range of pod addresses: %s", cidr)
+            self._pod_cidr = cidr

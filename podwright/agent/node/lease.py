@@ -1,0 +1,93 @@
+"""The node's Lease: its heartbeat. The node lifecycle controller takes a node for gone when it is not renewed.
+
+The periods and retries are the kubelet's (component-helpers/apimachinery/lease of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from podwright.agent.clock import Clock
+from podwright.agent.node.current import CurrentNode
+from podwright.errors import NotFound, PodwrightError
+from podwright.k8s.client.failures import Conflict
+from podwright.k8s.client.protocol import ApiServer
+from podwright.k8s.objects import Lease, LeaseSpec, ObjectMeta, OwnerReference
+from podwright.k8s.times import micro_time
+
+log = logging.getLogger(__name__)
+
+NAMESPACE = "kube-node-lease"
+RENEWALS_PER_DURATION = 4
+TRIES = 5
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 7.0
+
+
+class NodeLease:
+    """Renews the lease without end."""
+
+    def __init__(self, server: ApiServer, node: CurrentNode, clock: Clock, duration_s: int) -> None:
+        self._server = server
+        self._node = node
+        self._clock = clock
+        self._duration_s = duration_s
+        self._lease: Lease | None = None
+
+    async def run(self) -> None:
+        """Create the lease if need be, then renew it four times in its duration."""
+        period_s = self._duration_s / RENEWALS_PER_DURATION
+        while True:
+            pause_s = FIRST_PAUSE_S
+            while not await self._renew(period_s):
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            await asyncio.sleep(period_s)
+
+    async def _renew(self, timeout_s: float) -> bool:
+        """Whether the server has a new time. What fails is logged once a round."""
+        failure: PodwrightError | None = None
+        for _ in range(TRIES):
+            try:
+                self._lease = await self._write(timeout_s)
+            except (Conflict, NotFound) as stale:
+                self._lease, failure = None, stale  # look at what the server has
+            except PodwrightError as failed:
+                failure = failed
+                break
+            else:
+                return True
+        log.warning("the node's lease is not renewed, and will be tried again: %s", failure)
+        return False
+
+    async def _write(self, timeout_s: float) -> Lease:
+        name = self._node.node.metadata.name
+        if self._lease is None:
+            try:
+                self._lease = await self._server.get(Lease, name, namespace=NAMESPACE, timeout_s=timeout_s)
+            except NotFound:
+                return await self._server.create(
+                    self._renewed(Lease(metadata=ObjectMeta(name=name))), timeout_s=timeout_s
+                )
+        return await self._server.update(self._renewed(self._lease), timeout_s=timeout_s)
+
+    def _renewed(self, lease: Lease) -> Lease:
+        """The node owns its lease as soon as it is registered, so that the lease goes when the node does."""
+        node = self._node.node.metadata
+        now = datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC)
+        owners = lease.metadata.owner_references
+        if not owners and self._node.is_registered:
+            owners = (OwnerReference(api_version="v1", kind="Node", name=node.name, uid=node.uid),)
+        return replace(
+            lease,
+            metadata=replace(lease.metadata, namespace=NAMESPACE, owner_references=owners),
+            spec=replace(
+                lease.spec or LeaseSpec(),
+                holder_identity=node.name,
+                lease_duration_seconds=self._duration_s,
+                renew_time=micro_time(now),
+            ),
+        )
