@@ -9,6 +9,7 @@ from typing import Any
 from kubernetes.client import models
 
 from tools.k8s_objects.layout import ADDED, KINDS, LISTED
+from tools.k8s_objects.resources import Resource, read_resources
 
 # V1Pod, CoreV1Event, V1alpha3TopologyConstraint: the API's own name is what follows.
 _PREFIX = re.compile(r"(?:Core|Authentication)?V\d+(?:(?:alpha|beta)\d+)?(?=[A-Z])")
@@ -29,11 +30,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Type:
-    """A type of the API."""
+    """A type of the API; `resource` is set for kinds that the API server keeps or takes at a path of their own."""
 
     name: str
     description: str
     fields: tuple[Field, ...]
+    resource: Resource | None = None
 
     def uses(self) -> set[str]:
         """Names of the types that its fields hold."""
@@ -46,13 +48,14 @@ class Type:
 def read_types() -> dict[str, Type]:
     """All types by name, those of KINDS and LISTED and what they hold."""
     found: dict[str, Type] = {}
+    resources = {model: place for (version, model), place in read_resources().items() if version in KINDS}
     waiting = [_find(kind) for kinds in KINDS.values() for kind in kinds.split()]
     waiting += [_find(f"{kind}List") for kind in LISTED.split()]
     while waiting:
         model = waiting.pop()
         name = _plain(model.__name__)
         if name not in found:
-            found[name] = _read(name, model)
+            found[name] = _read(name, model, resources.get(model.__name__))
             waiting += [getattr(models, word) for text in model.openapi_types.values() for word in _models_in(text)]
     return found
 
@@ -71,7 +74,7 @@ def _models_in(text: str) -> list[str]:
     return [word for word in _WORD.findall(text) if hasattr(models, word)]
 
 
-def _read(name: str, model: Model) -> Type:
+def _read(name: str, model: Model, resource: Resource | None) -> Type:
     info = {spec.serialization_alias or attribute: spec for attribute, spec in model.model_fields.items()}
     fields = [
         Field(
@@ -86,7 +89,7 @@ def _read(name: str, model: Model) -> Type:
         owner, _, wire = key.partition(".")
         if owner == name:
             fields.append(Field(attribute=attribute, wire=wire, type=text, required=False))
-    return Type(name=name, description=(model.__doc__ or "").strip(), fields=tuple(fields))
+    return Type(name=name, description=(model.__doc__ or "").strip(), fields=tuple(fields), resource=resource)
 
 
 def _attribute(name: str) -> str:

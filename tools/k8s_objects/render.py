@@ -63,7 +63,7 @@ def _named(name: str, body: str) -> bool:
 def _class(item: Type, types: Mapping[str, Type]) -> str:
     lines = [f"class {item.name}({_base(item)}, frozen=True, kw_only=True):", _docstring(item.description), ""]
     if item.name in _API_VERSIONS:
-        lines += [f'    API_VERSION: ClassVar[str] = "{_API_VERSIONS[item.name]}"']
+        lines += [f'    API_VERSION: ClassVar[str] = "{_API_VERSIONS[item.name]}"', *_place(item)]
     elif _base(item) == "ApiList":
         lines += [f'    API_VERSION: ClassVar[str] = "{_API_VERSIONS[item.name.removesuffix("List")]}"']
     fields = [field for field in item.fields if not _inherited(item, field)]
@@ -72,6 +72,13 @@ def _class(item: Type, types: Mapping[str, Type]) -> str:
         f"    {_field(item, field, types)}" for field in sorted(fields, key=lambda field: not _required(item, field))
     ]
     return "\n".join(lines)
+
+
+def _place(item: Type) -> list[str]:
+    if item.resource is None:
+        return []
+    lines = [f'    RESOURCE: ClassVar[str] = "{item.resource.plural}"']
+    return [*lines, "    NAMESPACED: ClassVar[bool] = True"] if item.resource.namespaced else lines
 
 
 def _base(item: Type) -> str:

@@ -70,6 +70,8 @@ class Deployment(Kind, frozen=True, kw_only=True):
     """Deployment enables declarative updates for Pods and ReplicaSets."""
 
     API_VERSION: ClassVar[str] = "apps/v1"
+    RESOURCE: ClassVar[str] = "deployments"
+    NAMESPACED: ClassVar[bool] = True
     spec: DeploymentSpec
     metadata: ObjectMeta = ObjectMeta()
     status: DeploymentStatus = DeploymentStatus()
@@ -128,6 +130,8 @@ class DaemonSet(Kind, frozen=True, kw_only=True):
     """DaemonSet represents the configuration of a daemon set."""
 
     API_VERSION: ClassVar[str] = "apps/v1"
+    RESOURCE: ClassVar[str] = "daemonsets"
+    NAMESPACED: ClassVar[bool] = True
     spec: DaemonSetSpec
     metadata: ObjectMeta = ObjectMeta()
     status: DaemonSetStatus | None = None
@@ -208,6 +212,8 @@ class StatefulSet(Kind, frozen=True, kw_only=True):
     """StatefulSet represents a set of pods with consistent identities."""
 
     API_VERSION: ClassVar[str] = "apps/v1"
+    RESOURCE: ClassVar[str] = "statefulsets"
+    NAMESPACED: ClassVar[bool] = True
     spec: StatefulSetSpec
     metadata: ObjectMeta = ObjectMeta()
     status: StatefulSetStatus | None = None
@@ -248,6 +254,8 @@ class ReplicaSet(Kind, frozen=True, kw_only=True):
     """ReplicaSet ensures that a specified number of pod replicas are running at any given time."""
 
     API_VERSION: ClassVar[str] = "apps/v1"
+    RESOURCE: ClassVar[str] = "replicasets"
+    NAMESPACED: ClassVar[bool] = True
     spec: ReplicaSetSpec
     metadata: ObjectMeta = ObjectMeta()
     status: ReplicaSetStatus | None = None

@@ -76,6 +76,7 @@ class TokenReview(Kind, frozen=True, kw_only=True):
     """TokenReview attempts to authenticate a token to a known user."""
 
     API_VERSION: ClassVar[str] = "authentication.k8s.io/v1"
+    RESOURCE: ClassVar[str] = "tokenreviews"
     spec: TokenReviewSpec
     metadata: ObjectMeta = ObjectMeta()
     status: TokenReviewStatus = TokenReviewStatus()
@@ -86,6 +87,8 @@ class ServiceAccount(Kind, frozen=True, kw_only=True):
     identity * a principal that can be authenticated and authorized * a set of secrets."""
 
     API_VERSION: ClassVar[str] = "v1"
+    RESOURCE: ClassVar[str] = "serviceaccounts"
+    NAMESPACED: ClassVar[bool] = True
     automount_service_account_token: bool | None = None
     image_pull_secrets: tuple[LocalObjectReference, ...] = ()
     metadata: ObjectMeta = ObjectMeta()

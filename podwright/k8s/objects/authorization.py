@@ -81,6 +81,7 @@ class SubjectAccessReview(Kind, frozen=True, kw_only=True):
     """SubjectAccessReview checks whether or not a user or group can perform an action."""
 
     API_VERSION: ClassVar[str] = "authorization.k8s.io/v1"
+    RESOURCE: ClassVar[str] = "subjectaccessreviews"
     spec: SubjectAccessReviewSpec
     metadata: ObjectMeta = ObjectMeta()
     status: SubjectAccessReviewStatus | None = None

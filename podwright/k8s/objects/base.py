@@ -27,9 +27,14 @@ class ApiObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, r
 
 
 class Kind(ApiObject, frozen=True, kw_only=True):
-    """An object that stands by itself. `codec.encode` fills in an empty `kind` and `apiVersion`."""
+    """An object that stands by itself. `codec.encode` fills in an empty `kind` and `apiVersion`.
+
+    RESOURCE is the last part of its path at an API server, empty for kinds that have no path of their own.
+    """
 
     API_VERSION: ClassVar[str] = ""
+    RESOURCE: ClassVar[str] = ""
+    NAMESPACED: ClassVar[bool] = False
 
     api_version: str = ""
     kind: str = ""

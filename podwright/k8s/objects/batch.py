@@ -169,6 +169,8 @@ class Job(Kind, frozen=True, kw_only=True):
     """Job represents the configuration of a single job."""
 
     API_VERSION: ClassVar[str] = "batch/v1"
+    RESOURCE: ClassVar[str] = "jobs"
+    NAMESPACED: ClassVar[bool] = True
     spec: JobSpec
     metadata: ObjectMeta = ObjectMeta()
     status: JobStatus = JobStatus()
@@ -206,6 +208,8 @@ class CronJob(Kind, frozen=True, kw_only=True):
     """CronJob represents the configuration of a single cron job."""
 
     API_VERSION: ClassVar[str] = "batch/v1"
+    RESOURCE: ClassVar[str] = "cronjobs"
+    NAMESPACED: ClassVar[bool] = True
     spec: CronJobSpec
     metadata: ObjectMeta = ObjectMeta()
     status: CronJobStatus = CronJobStatus()

@@ -49,6 +49,7 @@ class CertificateSigningRequest(Kind, frozen=True, kw_only=True):
     certificate signing request, and having it asynchronously approved and issued."""
 
     API_VERSION: ClassVar[str] = "certificates.k8s.io/v1"
+    RESOURCE: ClassVar[str] = "certificatesigningrequests"
     spec: CertificateSigningRequestSpec
     metadata: ObjectMeta = ObjectMeta()
     status: CertificateSigningRequestStatus = CertificateSigningRequestStatus()
@@ -73,6 +74,7 @@ class ClusterTrustBundle(Kind, frozen=True, kw_only=True):
     """ClusterTrustBundle is a cluster-scoped container for X.509 trust anchors (root certificates)."""
 
     API_VERSION: ClassVar[str] = "certificates.k8s.io/v1"
+    RESOURCE: ClassVar[str] = "clustertrustbundles"
     spec: ClusterTrustBundleSpec
     metadata: ObjectMeta = ObjectMeta()
 

@@ -15,6 +15,8 @@ class ConfigMap(Kind, frozen=True, kw_only=True):
     """ConfigMap holds configuration data for pods to consume."""
 
     API_VERSION: ClassVar[str] = "v1"
+    RESOURCE: ClassVar[str] = "configmaps"
+    NAMESPACED: ClassVar[bool] = True
     binary_data: dict[str, bytes] = {}
     data: dict[str, str] = {}
     immutable: bool | None = None
@@ -33,6 +35,8 @@ class Secret(Kind, frozen=True, kw_only=True):
     """Secret holds secret data of a certain type."""
 
     API_VERSION: ClassVar[str] = "v1"
+    RESOURCE: ClassVar[str] = "secrets"
+    NAMESPACED: ClassVar[bool] = True
     data: dict[str, bytes] = {}
     immutable: bool | None = None
     metadata: ObjectMeta = ObjectMeta()

@@ -27,6 +27,8 @@ class Lease(Kind, frozen=True, kw_only=True):
     """Lease defines a lease concept."""
 
     API_VERSION: ClassVar[str] = "coordination.k8s.io/v1"
+    RESOURCE: ClassVar[str] = "leases"
+    NAMESPACED: ClassVar[bool] = True
     metadata: ObjectMeta = ObjectMeta()
     spec: LeaseSpec = LeaseSpec()
 

@@ -31,6 +31,8 @@ class Event(Kind, frozen=True, kw_only=True):
     """Event is a report of an event somewhere in the cluster."""
 
     API_VERSION: ClassVar[str] = "v1"
+    RESOURCE: ClassVar[str] = "events"
+    NAMESPACED: ClassVar[bool] = True
     involved_object: ObjectReference
     action: str = ""
     count: int = 0

@@ -170,6 +170,7 @@ class Node(Kind, frozen=True, kw_only=True):
     """Node is a worker node in Kubernetes."""
 
     API_VERSION: ClassVar[str] = "v1"
+    RESOURCE: ClassVar[str] = "nodes"
     metadata: ObjectMeta = ObjectMeta()
     spec: NodeSpec = NodeSpec()
     status: NodeStatus = NodeStatus()

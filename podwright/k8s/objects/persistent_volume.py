@@ -204,6 +204,7 @@ class PersistentVolume(Kind, frozen=True, kw_only=True):
     """PersistentVolume (PV) is a storage resource provisioned by an administrator."""
 
     API_VERSION: ClassVar[str] = "v1"
+    RESOURCE: ClassVar[str] = "persistentvolumes"
     metadata: ObjectMeta = ObjectMeta()
     spec: PersistentVolumeSpec = PersistentVolumeSpec()
     status: PersistentVolumeStatus = PersistentVolumeStatus()

@@ -94,6 +94,8 @@ class PersistentVolumeClaim(Kind, frozen=True, kw_only=True):
     """PersistentVolumeClaim is a user's request for and claim to a persistent volume."""
 
     API_VERSION: ClassVar[str] = "v1"
+    RESOURCE: ClassVar[str] = "persistentvolumeclaims"
+    NAMESPACED: ClassVar[bool] = True
     metadata: ObjectMeta = ObjectMeta()
     spec: PersistentVolumeClaimSpec = PersistentVolumeClaimSpec()
     status: PersistentVolumeClaimStatus = PersistentVolumeClaimStatus()

@@ -128,6 +128,8 @@ class Pod(Kind, frozen=True, kw_only=True):
     """Pod is a collection of containers that can run on a host."""
 
     API_VERSION: ClassVar[str] = "v1"
+    RESOURCE: ClassVar[str] = "pods"
+    NAMESPACED: ClassVar[bool] = True
     spec: PodSpec
     metadata: ObjectMeta = ObjectMeta()
     status: PodStatus = PodStatus()
@@ -152,5 +154,7 @@ class PodTemplate(Kind, frozen=True, kw_only=True):
     """PodTemplate describes a template for creating copies of a predefined pod."""
 
     API_VERSION: ClassVar[str] = "v1"
+    RESOURCE: ClassVar[str] = "podtemplates"
+    NAMESPACED: ClassVar[bool] = True
     template: PodTemplateSpec
     metadata: ObjectMeta = ObjectMeta()

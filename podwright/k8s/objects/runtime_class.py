@@ -22,6 +22,7 @@ class RuntimeClass(Kind, frozen=True, kw_only=True):
     """RuntimeClass defines a class of container runtime supported in the cluster."""
 
     API_VERSION: ClassVar[str] = "node.k8s.io/v1"
+    RESOURCE: ClassVar[str] = "runtimeclasses"
     handler: str
     metadata: ObjectMeta = ObjectMeta()
     overhead: Overhead | None = None

@@ -98,6 +98,8 @@ class Service(Kind, frozen=True, kw_only=True):
     through the proxy."""
 
     API_VERSION: ClassVar[str] = "v1"
+    RESOURCE: ClassVar[str] = "services"
+    NAMESPACED: ClassVar[bool] = True
     metadata: ObjectMeta = ObjectMeta()
     spec: ServiceSpec = ServiceSpec()
     status: ServiceStatus = ServiceStatus()

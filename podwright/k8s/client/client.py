@@ -1,0 +1,216 @@
+"""`ApiServer` over HTTP: rate limit, deadline, repetition when the server asks for it, typed answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from podwright.errors import DeadlineExceeded, InvalidArgument
+from podwright.k8s.client import requests
+from podwright.k8s.client.changes import Lines, read_change
+from podwright.k8s.client.failures import ApiFailure, Garbled, Unreachable, read_failure
+from podwright.k8s.client.limiter import TokenBucket
+from podwright.k8s.client.patch import Patch
+from podwright.k8s.client.protocol import (
+    AS_USUAL,
+    CALL_TIMEOUT_S,
+    EVERYWHERE,
+    FROM_NOW,
+    WHOLE,
+    Change,
+    Page,
+    Paging,
+    RawRequest,
+    Selection,
+    Watching,
+)
+from podwright.k8s.client.requests import Request, object_place
+from podwright.k8s.client.transport import Answer, Transport
+from podwright.k8s.codec import decode
+from podwright.k8s.objects import DeleteOptions, ListMeta
+from podwright.k8s.objects.base import ApiObject, Kind
+
+log = logging.getLogger(__name__)
+
+K = TypeVar("K", bound=Kind)
+T = TypeVar("T", bound=ApiObject)
+
+# The kubelet's kubeAPIQPS and kubeAPIBurst.
+CALLS_PER_S = 50.0
+CALLS_BURST = 100
+
+
+class ApiClient:
+    """See `ApiServer`. Clients may share a transport, each with a limit of its own, as heartbeats need it."""
+
+    def __init__(self, transport: Transport, *, rate: float = CALLS_PER_S, burst: int = CALLS_BURST) -> None:
+        self._transport = transport
+        self._bucket = TokenBucket(rate=rate, burst=burst)
+
+    async def get(self, kind: type[K], name: str, *, namespace: str = "", timeout_s: float = CALL_TIMEOUT_S) -> K:
+        """See ApiServer."""
+        return await self._typed(requests.get(object_place(kind, name, namespace)), kind, timeout_s)
+
+    async def list(
+        self,
+        kind: type[K],
+        selection: Selection = EVERYWHERE,
+        paging: Paging = WHOLE,
+        *,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> Page[K]:
+        """See ApiServer."""
+        request = requests.list_page(kind, selection, paging)
+        page = await self._typed(request, _list_of(kind), timeout_s)
+        metadata: ListMeta = page.metadata
+        return Page(items=page.items, resource_version=metadata.resource_version, more=metadata.continue_)
+
+    @contextlib.asynccontextmanager
+    async def watch(
+        self,
+        kind: type[K],
+        selection: Selection = EVERYWHERE,
+        watching: Watching = FROM_NOW,
+        *,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> AsyncIterator[AsyncIterator[Change[K]]]:
+        """See ApiServer."""
+        request = requests.watch(kind, selection, watching)
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await self._admitted(request.what, deadline)
+                open_s = deadline - asyncio.get_running_loop().time()
+                stream = self._transport.stream(request, open_s=open_s, idle_s=watching.idle_s)
+                pieces = await stack.enter_async_context(stream)
+            except TimeoutError as late:
+                raise _too_late(request.what, timeout_s) from late
+            yield _changes(pieces, kind, request.what)
+
+    async def create(self, obj: K, *, timeout_s: float = CALL_TIMEOUT_S) -> K:
+        """See ApiServer."""
+        return await self._typed(requests.create(obj), type(obj), timeout_s)
+
+    async def create_subresource(
+        self,
+        owner: type[Kind],
+        name: str,
+        subresource: str,
+        body: K,
+        *,
+        namespace: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> K:
+        """See ApiServer."""
+        place = object_place(owner, name, namespace, subresource)
+        return await self._typed(requests.create_subresource(place, body), type(body), timeout_s)
+
+    async def update(self, obj: K, *, subresource: str = "", timeout_s: float = CALL_TIMEOUT_S) -> K:
+        """See ApiServer."""
+        return await self._typed(requests.update(obj, subresource), type(obj), timeout_s)
+
+    async def patch(
+        self,
+        kind: type[K],
+        name: str,
+        patch: Patch,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> K:
+        """See ApiServer."""
+        place = object_place(kind, name, namespace, subresource)
+        return await self._typed(requests.patch(place, patch), kind, timeout_s)
+
+    async def delete(
+        self,
+        kind: type[Kind],
+        name: str,
+        *,
+        namespace: str = "",
+        options: DeleteOptions = AS_USUAL,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> None:
+        """See ApiServer."""
+        await self._call(requests.delete(object_place(kind, name, namespace), options), timeout_s)
+
+    async def raw(self, request: RawRequest, *, timeout_s: float = CALL_TIMEOUT_S) -> bytes:
+        """See ApiServer."""
+        return await self._call(requests.raw(request), timeout_s)
+
+    async def _typed(self, request: Request, cls: type[T], timeout_s: float) -> T:
+        body = await self._call(request, timeout_s)
+        try:
+            return decode(body, cls)
+        except (InvalidArgument, msgspec.DecodeError) as failure:
+            raise Garbled(f"cannot {request.what}: the answer makes no sense: {failure}") from failure
+
+    async def _call(self, request: Request, timeout_s: float) -> bytes:
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._admitted(request.what, deadline)
+                return await self._insisted(request, deadline)
+        except TimeoutError as late:
+            raise _too_late(request.what, timeout_s) from late
+
+    async def _insisted(self, request: Request, deadline: float) -> bytes:
+        """Repeated as the server asks for it, while there is time: what it refuses this way, it has not done."""
+        while True:
+            answer = await self._transport.send(request)
+            if 200 <= answer.code < 300:
+                return answer.body
+            failure = _failure(answer, request.what)
+            wait_s = failure.retry_after_s if isinstance(failure, ApiFailure) and answer.retry_after else 0.0
+            if not wait_s or asyncio.get_running_loop().time() + wait_s >= deadline:
+                raise failure
+            log.debug("the API server asks to wait: what=%s seconds=%g", request.what, wait_s)
+            await asyncio.sleep(wait_s)
+
+    async def _admitted(self, what: str, deadline: float) -> None:
+        now = asyncio.get_running_loop().time()
+        wait_s = self._bucket.reserve(now, deadline - now)
+        if wait_s is None:
+            raise DeadlineExceeded(f"cannot {what}: so many calls are waiting that its turn comes after its deadline")
+        if wait_s:
+            await asyncio.sleep(wait_s)
+
+
+async def _changes(pieces: AsyncIterator[bytes], kind: type[K], what: str) -> AsyncIterator[Change[K]]:
+    lines = Lines()
+    async for piece in pieces:
+        for line in lines.feed(piece):
+            yield read_change(line, kind, what)
+    if lines.cut():
+        raise Unreachable(f"cannot {what}: the stream was cut off inside an event")
+
+
+def _failure(answer: Answer, what: str) -> Exception:
+    if answer.code < 400:
+        return Garbled(f"cannot {what}: the server answers with HTTP {answer.code}")
+    return read_failure(answer.code, answer.body, what, retry_after=answer.retry_after)
+
+
+def _too_late(what: str, timeout_s: float) -> DeadlineExceeded:
+    return DeadlineExceeded(
+        f"cannot {what}: no answer within {timeout_s:g} s", hint="is the API server overloaded, or unreachable?"
+    )
+
+
+@cache
+def _list_of(kind: type[Kind]) -> Any:
+    """The type of a page, also for kinds whose list type is not generated."""
+    return msgspec.defstruct(
+        f"{kind.__name__}Items",
+        [("items", tuple[kind, ...], ()), ("metadata", ListMeta, ListMeta())],  # type: ignore[valid-type]
+        bases=(ApiObject,),
+        frozen=True,
+        kw_only=True,
+    )

@@ -1,0 +1,71 @@
+"""Where an API server is, how we know that it is the right one, and who we are to it. Values and a protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One server: `url` with an optional path before all others.
+
+    `authorities` is PEM (empty: those of the system), `server_name` the name that the certificate must have when it is
+    not the URL's, `proxy_url` empty when the environment decides (HTTPS_PROXY, NO_PROXY).
+    """
+
+    url: str
+    authorities: bytes = b""
+    server_name: str = ""
+    insecure: bool = False
+    proxy_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    """A client certificate with its chain, and its private key: PEM."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who we are now: headers for every request, and the certificate of the connection."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    key_pair: KeyPair | None = None
+
+
+class Credentials(Protocol):
+    """Who we are, over time: tokens and certificates are renewed while the client runs."""
+
+    async def identity(self) -> Identity:
+        """Asked before every request, so that it has to be quick as a rule. Raises PodwrightError.
+
+        A change of the key pair makes the client open new connections.
+        """
+
+    def refused(self, identity: Identity) -> bool:
+        """The server did not know this identity; whether asking for another one may help."""
+
+
+class FixedCredentials:
+    """An identity that never changes."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    async def identity(self) -> Identity:
+        """See Credentials."""
+        return self._identity
+
+    def refused(self, identity: Identity) -> bool:  # noqa: ARG002 # the protocol's
+        """See Credentials."""
+        return False
+
+
+def bearer(token: str) -> Identity:
+    """The identity of a token."""
+    return Identity(headers={"Authorization": f"Bearer {token}"})
