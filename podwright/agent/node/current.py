@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from podwright.k8s.objects import Node
 
 
@@ -11,9 +13,14 @@ class CurrentNode:
     def __init__(self, node: Node) -> None:
         """`node` is what this agent would register."""
         self.node = node
-        self.is_registered = False
+        self.registered = asyncio.Event()
 
     def take(self, node: Node) -> None:
         """The API server's newest version."""
         self.node = node
-        self.is_registered = True
+        self.registered.set()
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether the API server has the node."""
+        return self.registered.is_set()

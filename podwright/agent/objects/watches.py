@@ -1,0 +1,129 @@
+"""ConfigMaps and Secrets of the API server, each watched for as long as a pod refers to it.
+
+A node may read only the objects that its pods refer to (the Node authorizer): each has a watch of its own. The
+watch of an immutable object ends once it is known (pkg/kubelet/util/manager/watch_based_manager.go of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from podwright.agent.configs.objects import pod_references
+from podwright.errors import Unavailable
+from podwright.k8s.objects import ConfigMap, Pod, Secret
+from podwright.tasks import Tasks
+
+Held = TypeVar("Held")
+Held_co = TypeVar("Held_co", covariant=True)
+
+SYNC_WAIT_S = 1.0  # how long a pass waits for the first answer of a new watch
+
+
+class Watch(Protocol[Held_co]):
+    """One object, as a watch keeps it."""
+
+    async def synced(self) -> None:
+        """Wait for the first answer."""
+
+    def value(self) -> Held_co | None:
+        """The object now; None when there is none."""
+
+    async def close(self) -> None:
+        """Watch no more. What is known stays."""
+
+
+class ApiObjects:
+    """An `ObjectGetter` for an agent of a cluster."""
+
+    def __init__(
+        self,
+        watch_config_map: Callable[[str, str], Watch[ConfigMap]],
+        watch_secret: Callable[[str, str], Watch[Secret]],
+    ) -> None:
+        """The functions begin to watch an object by namespace and name."""
+        self._config_maps = _Watched(watch_config_map, "configmap")
+        self._secrets = _Watched(watch_secret, "secret")
+        self._pods: dict[str, Pod] = {}
+
+    async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
+        """See ObjectGetter. Raises Unavailable when no pod refers to it, or the API server has not answered yet."""
+        return await self._config_maps.get(namespace, name)
+
+    async def secret(self, namespace: str, name: str) -> Secret | None:
+        """See ObjectGetter, and `config_map`."""
+        return await self._secrets.get(namespace, name)
+
+    def register(self, pod: Pod) -> None:
+        """See ObjectGetter. The new references are taken before the old ones are given back."""
+        before = self._pods.get(pod.metadata.uid)
+        self._count(pod, 1)
+        self._pods[pod.metadata.uid] = pod
+        if before is not None:
+            self._count(before, -1)
+
+    def unregister(self, pod: Pod) -> None:
+        """See ObjectGetter."""
+        before = self._pods.pop(pod.metadata.uid, None)
+        if before is not None:
+            self._count(before, -1)
+
+    async def close(self) -> None:
+        """Watch nothing any more."""
+        await self._config_maps.close()
+        await self._secrets.close()
+
+    def _count(self, pod: Pod, step: int) -> None:
+        references, namespace = pod_references(pod), pod.metadata.namespace
+        secrets = {*references.secrets, *(each.name for each in pod.spec.image_pull_secrets)}
+        self._config_maps.count(namespace, references.config_maps, step)
+        self._secrets.count(namespace, secrets, step)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Entry(Generic[Held]):
+    """A watch and how many pods refer to its object."""
+
+    watch: Watch[Held]
+    count: int = 0
+
+
+class _Watched(Generic[Held]):
+    """The watched objects of one kind."""
+
+    def __init__(self, begin: Callable[[str, str], Watch[Held]], noun: str) -> None:
+        self._begin = begin
+        self._noun = noun
+        self._entries: dict[tuple[str, str], _Entry[Held]] = {}
+        self._tasks = Tasks()
+
+    def count(self, namespace: str, names: Iterable[str], step: int) -> None:
+        """One pod more, or one less, refers to them."""
+        for name in names:
+            key = (namespace, name)
+            entry = self._entries.get(key)
+            if entry is None:
+                entry = self._entries[key] = _Entry(watch=self._begin(namespace, name))
+            entry.count += step
+            if entry.count <= 0:
+                del self._entries[key]
+                self._tasks.start(entry.watch.close(), name=f"end of watching {self._noun} {namespace}/{name}")
+
+    async def get(self, namespace: str, name: str) -> Held | None:
+        entry = self._entries.get((namespace, name))
+        if entry is None:
+            raise Unavailable(f'{self._noun} "{namespace}/{name}" is not watched: no pod of this node refers to it')
+        try:
+            async with asyncio.timeout(SYNC_WAIT_S):
+                await entry.watch.synced()
+        except TimeoutError:
+            raise Unavailable(
+                f'{self._noun} "{namespace}/{name}" is not known yet', hint="the API server has not answered"
+            ) from None
+        return entry.watch.value()
+
+    async def close(self) -> None:
+        await asyncio.gather(*(entry.watch.close() for entry in self._entries.values()))
+        await self._tasks.close()

@@ -1,0 +1,36 @@
+"""The pods that the API server has bound to this node, and the mirrors of its static pods."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Protocol
+
+from podwright.agent.node.current import CurrentNode
+from podwright.k8s.objects import Pod
+
+
+class PodStore(Protocol):
+    """The node's pods as a watch keeps them."""
+
+    async def changed(self) -> None:
+        """Wait until something has changed since the last call; the first one waits for the whole list."""
+
+    def items(self) -> Iterable[Pod]:
+        """The pods now."""
+
+
+class ApiSource:
+    """See `engine.Source`."""
+
+    def __init__(self, store: PodStore, node: CurrentNode) -> None:
+        self._store = store
+        self._node = node
+
+    async def sets(self) -> AsyncIterator[list[Pod]]:
+        """The complete set after each change. Pods are admitted by the node's labels and taints: those come first."""
+        await self._node.registered.wait()
+        while True:
+            await self._store.changed()
+            yield list(self._store.items())
+            await asyncio.sleep(0)
