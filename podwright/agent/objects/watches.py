@@ -1,7 +1,6 @@
 """ConfigMaps and Secrets of the API server, each watched for as long as a pod refers to it.
 
 A node may read only the objects that its pods refer to (the Node authorizer): each has a watch of its own. The
-watch of an immutable object ends once it is known (pkg/kubelet/util/manager/watch_based_manager.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
