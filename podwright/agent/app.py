@@ -10,6 +10,7 @@ import signal
 import sys
 
 from podwright.agent.assembly import Agent, Outside, assemble
+from podwright.agent.api_access import connect
 from podwright.agent.clock import SystemClock
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
@@ -84,6 +85,7 @@ async def start(config: AgentConfig, stack: contextlib.AsyncExitStack) -> Agent:
         clock=clock,
         runner=runner,
         objects=NoObjects(),
+        servers=await connect(config, runner, stack),
         cgroup_driver=await runtime.cgroup_driver() or config.cgroups.driver,
     )
     agent = await assemble(config, outside, make_sources(config, name))
@@ -146,8 +148,8 @@ def _log_start(agent: Agent, endpoint: str, machine: Machine) -> None:
         machine.cpu_count,
         machine.memory_bytes >> 20,
     )
-    if not make_sources(agent.config, agent.outside.node_name):
-        log.warning("no source of pods is configured: set staticPodPath or staticPodURL")
+    if agent.cluster is None and not make_sources(agent.config, agent.outside.node_name):
+        log.warning("no source of pods is configured: set staticPodPath or staticPodURL, or give a --kubeconfig")
 
 
 async def _first(task: asyncio.Task[object], stopping: asyncio.Event) -> None:

@@ -5,23 +5,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from podwright.agent.admission.apparmor import AppArmor
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
 from podwright.agent.admission.sysctls import Sysctls
 from podwright.agent.clock import Clock
+from podwright.agent.cluster import Cluster, ClusterPorts, Servers
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
 from podwright.agent.configs.downward import DownwardApi
 from podwright.agent.configs.expansion import expand
 from podwright.agent.configs.node import look, settings_of
+from podwright.agent.configs.ports import NoServices
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
@@ -37,6 +40,7 @@ from podwright.agent.images.pulling import Puller
 from podwright.agent.images.record_files import RecordFiles
 from podwright.agent.images.records import PullRecords
 from podwright.agent.logs.rotation import LogLimits, LogRotator
+from podwright.agent.loop import PodsChanged
 from podwright.agent.mirrors import NoMirrors
 from podwright.agent.node.capacity import allocatable, capacity, texts
 from podwright.agent.node.current import CurrentNode
@@ -44,6 +48,7 @@ from podwright.agent.node.machine import Machine
 from podwright.agent.node.object import NodeFindings, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.identity import is_static
 from podwright.agent.probes.http_client import HookGetter
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.prober import Prober
@@ -58,6 +63,7 @@ from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
 from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.agent.sources.changes import API
 from podwright.agent.status.inputs import StatusGates
 from podwright.agent.status.manager import StatusManager, StatusPorts
 from podwright.agent.status.termination_messages import TerminationMessages
@@ -86,7 +92,8 @@ class Outside:
     node_name: str
     clock: Clock
     runner: ProcessRunner
-    objects: ObjectGetter
+    objects: ObjectGetter  # without an API server
+    servers: Servers | None = None  # the API server, if the agent is to join one
     cgroup_driver: str  # `cgroupfs` or `systemd`
 
 
@@ -104,7 +111,9 @@ class Agent:
         self.allocatable = allocatable(self.capacity, config)
         self.facts = look(outside.node_name, _addresses(config, outside.machine), texts(self.allocatable))
         self.node = CurrentNode(self._make_node())
-        self.handlers = RuntimeHandlers(outside.watch)
+        self.cluster = Cluster(outside.servers, self.node, outside.clock) if outside.servers is not None else None
+        self.objects: ObjectGetter = self.cluster.objects if self.cluster is not None else outside.objects
+        self.handlers = RuntimeHandlers(outside.watch, self.cluster.classes if self.cluster is not None else None)
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
         self.volumes = VolumeManager(self._volume_ports(), root)
         self.probes = self._make_probes()
@@ -112,6 +121,8 @@ class Agent:
         self.cgroups = self._make_cgroups()
         self._records = self._make_records()
         self._container_gc = self._make_container_gc()
+        if self.cluster is not None:
+            sources = {**sources, API: self.cluster.source}
         self.engine = Engine(self._settings(), self.base, self._rooms(), sources)
         self._image_gc = self._make_image_gc()
         self._rotator = self._make_rotator()
@@ -126,6 +137,8 @@ class Agent:
             self._records.recover(await self.outside.images.images())
         self.outside.watch.start()
         self.engine.start()
+        if self.cluster is not None:
+            self.cluster.join(self._cluster_ports())
         self._tasks.start(self._container_gc.run(), name="container garbage")
         self._tasks.start(self._image_gc.run(), name="image garbage")
         self._tasks.start(self._rotator.run(), name="log rotation")
@@ -133,6 +146,8 @@ class Agent:
     async def close(self) -> None:
         """Look after pods no more; they run on."""
         await self._tasks.close()
+        if self.cluster is not None:
+            await self.cluster.close()
         await self.engine.close()
         await self.probes.close()
         await self.volumes.close()
@@ -152,6 +167,41 @@ class Agent:
 
     def _links_directory(self) -> str:
         return os.path.join(os.path.dirname(self.config.container_logs.root.rstrip("/")), LINKS)
+
+    # -- the API server
+
+    def _cluster_ports(self) -> ClusterPorts:
+        return ClusterPorts(
+            config=self.config,
+            statuses=self.statuses,
+            registry=self.base.registry,
+            events=self.events,
+            clock=self.outside.clock,
+            may_run=self._may_run,
+            findings=self.current_findings,
+            set_pod_cidr=self.outside.runtime.set_pod_cidr,
+            on_registered=self._sync_static_pods,
+        )
+
+    def _sync_static_pods(self) -> None:
+        """The node is there to own their mirrors."""
+        uids = tuple(pod.metadata.uid for pod in self.base.registry.pods() if is_static(pod))
+        self.base.channels.offer("managers", PodsChanged(uids=uids))
+
+    async def current_findings(self) -> NodeFindings:
+        """What the node's status says now, with the images that it has. Raises PodwrightError."""
+        return dataclasses.replace(
+            self.node_findings(),
+            images=await self.outside.images.images(),
+            problems=[
+                problem
+                for problem in (
+                    self.engine.problem(),
+                    _network_message(self.outside.watch.network_problem()),
+                )
+                if problem
+            ],
+        )
 
     # -- rooms
 
@@ -174,9 +224,9 @@ class Agent:
             configs=self._make_configs(),
             volumes=self.volumes,
             cgroups=self.cgroups,
-            objects=outside.objects,
+            objects=self.objects,
             users=self.users,
-            mirrors=NoMirrors(),
+            mirrors=self.cluster.mirrors if self.cluster is not None else NoMirrors(),
             http=HookGetter(),
             dead_containers=self._container_gc,
             events=self.events,
@@ -215,13 +265,14 @@ class Agent:
         findings, now = self.node_findings(), datetime.fromtimestamp(outside.clock.now_ns() / 1e9, UTC)
         taints = [Taint(key=each.key, value=each.value, effect=each.effect) for each in config.taints]
         node = new_node(outside.node_name, findings, config.labels, taints, config.provider_id)
-        return replace(node, status=node_status(node.status, findings, outside.node_name, now))
+        return structs.replace(node, status=node_status(node.status, findings, outside.node_name, now))
 
     def _make_configs(self) -> ConfigBuilder:
         ports = BuilderPorts(
             volumes=self.volumes,
             subpaths=self.volumes,
-            objects=self.outside.objects,
+            objects=self.objects,
+            services=self.cluster.services if self.cluster is not None else NoServices(),
             cgroups=self.cgroups,
             users=self.users,
             handlers=self.handlers,
@@ -232,12 +283,12 @@ class Agent:
     def _volume_ports(self) -> VolumePorts:
         memory = self.allocatable["memory"].whole
         return VolumePorts(
-            objects=self.outside.objects,
+            objects=self.objects,
             downward=DownwardApi(self.facts),
             events=self.events,
             clock=self.outside.clock,
             allocatable_bytes=lambda: memory,
-            cluster=NoApiServer(),
+            cluster=self.cluster.projections if self.cluster is not None else NoApiServer(),
         )
 
     def _make_probes(self) -> ProbeManager:
@@ -299,7 +350,7 @@ class Agent:
         parallel = 1 if images.serialize_pulls else images.max_parallel_pulls
         limits = PullLimits(outside.clock, parallel=parallel, qps=images.pull_qps, burst=images.pull_burst)
         puller = Puller(outside.images, limits, self._records, outside.clock, Backoff())
-        logins = Logins(outside.objects, self._login_sources(), self.events)
+        logins = Logins(self.objects, self._login_sources(), self.events)
         return ImageManager(outside.images, puller, logins, self._records, self.events, outside.clock)
 
     def _login_sources(self) -> Sequence[NodeLogins]:
@@ -394,3 +445,7 @@ async def assemble(config: AgentConfig, outside: Outside, sources: Mapping[str, 
     os.makedirs(config.process.root_dir, mode=0o750, exist_ok=True)
     ids = await find_range(outside.runner, config.pods.user_namespace_ids or IDS_PER_POD)
     return Agent(config, outside, sources, ids)
+
+
+def _network_message(problem: str) -> str:
+    return f"container runtime network not ready: {problem}" if problem else ""

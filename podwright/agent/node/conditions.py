@@ -90,6 +90,11 @@ def changes(before: Iterable[NodeCondition], now: Iterable[NodeCondition]) -> li
     ]
 
 
+def is_ready(found: Iterable[NodeCondition]) -> bool:
+    """Whether the conditions say that the node takes pods."""
+    return any(condition.type == READY and condition.status == TRUE for condition in found)
+
+
 def _ready(problems: Sequence[str]) -> Finding:
     if not problems:
         return Finding(type=READY, status=TRUE, reason="KubeletReady", message="kubelet is posting ready status")

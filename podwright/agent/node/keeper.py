@@ -8,6 +8,7 @@ heartbeats is new, or when the last write is five minutes ago: the lease says in
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.node.conditions import changes
+from podwright.agent.node.conditions import changes, is_ready
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.object import NodeFindings, differs, node_status, with_labels
 from podwright.errors import AlreadyExists, NotFound, PermissionDenied, PodwrightError
@@ -30,6 +31,7 @@ from podwright.k8s.patches import strategic_patch
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 7.0  # between tries to register
+UNREADY_PERIOD_S = 0.2  # between looks at a node that has not been ready yet
 JITTER = 0.5  # of the report period after a change, so that a cluster's nodes do not all write at one time
 STATUS = "status"
 
@@ -67,6 +69,7 @@ class NodeKeeper:
         self._report_period_s = settings.report_period_s
         self._pod_cidr = ""
         self._problem = ""
+        self._was_ready = False
 
     def look_again(self) -> None:
         """Something about the node has changed: compute its status now."""
@@ -78,12 +81,16 @@ class NodeKeeper:
         self._ports.on_registered()
         while True:
             await self._report()
-            try:
-                async with asyncio.timeout(self._settings.update_period_s):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._period_s()):
                     await self._wake.wait()
-            except TimeoutError:
-                pass
             self._wake.clear()
+
+    def _period_s(self) -> float:
+        """A node that was not ready yet is looked at more often, so that pods come soon after its start."""
+        period_s = self._settings.update_period_s
+        self._was_ready = self._was_ready or is_ready(self._ports.node.node.status.conditions)
+        return period_s if self._was_ready else min(period_s, UNREADY_PERIOD_S)
 
     # -- registration
 

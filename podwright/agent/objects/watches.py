@@ -1,6 +1,7 @@
 """ConfigMaps and Secrets of the API server, each watched for as long as a pod refers to it.
 
-A node may read only the objects that its pods refer to (the Node authorizer): each has a watch of its own. The
+A node may read only the objects that its pods refer to (the Node authorizer): so each has a watch of its own. The
+watch of an immutable object ends once it is known (pkg/kubelet/util/manager of Kubernetes 1.36).
 """
 
 from __future__ import annotations

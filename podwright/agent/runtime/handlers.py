@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from podwright.agent.runtime.records import HandlerFeatures
 from podwright.agent.runtime.watch import RuntimeWatch
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.k8s.objects import Pod
 
 
-class RuntimeHandlers:
+class Classes(Protocol):
+    """RuntimeClasses: `objects.runtime_classes`."""
+
+    def handler_of(self, name: str) -> str:
+        """The handler of a class. Raises PodwrightError."""
+
+
+class HandlerNames:
     """Without an API server there are no RuntimeClasses: a class is the name of a handler."""
 
     def __init__(self, watch: RuntimeWatch) -> None:
         self._watch = watch
 
-    def name_for(self, pod: Pod) -> str:
-        """The handler to ask the runtime for; empty for its default. Raises FailedPrecondition."""
-        name = pod.spec.runtime_class_name or ""
+    def handler_of(self, name: str) -> str:
+        """See Classes."""
         known = [handler.name for handler in self._watch.state.handlers if handler.name]
-        if name and known and name not in known:
+        if known and name not in known:
             raise FailedPrecondition(
                 f"runtimeClassName {name!r} is no handler of this runtime", hint=f"its handlers: {', '.join(known)}"
             )
         return name
 
+
+class RuntimeHandlers:
+    """See the module's text."""
+
+    def __init__(self, watch: RuntimeWatch, classes: Classes | None = None) -> None:
+        self._watch = watch
+        self._classes = classes or HandlerNames(watch)
+
+    def name_for(self, pod: Pod) -> str:
+        """The handler to ask the runtime for; empty for its default. Raises PodwrightError."""
+        name = pod.spec.runtime_class_name
+        return self._classes.handler_of(name) if name else ""
+
     def features_of(self, pod: Pod) -> HandlerFeatures | None:
-        """What the pod's handler can do; None when the runtime does not say."""
-        return self._watch.state.handler(pod.spec.runtime_class_name or "")
+        """What the pod's handler can do; None when the runtime does not say, or the pod's class is not known."""
+        try:
+            return self._watch.state.handler(self.name_for(pod))
+        except PodwrightError:
+            return None
 
     def supports_recursive_read_only(self, pod: Pod) -> bool:
         """Whether the pod's handler mounts recursively read-only."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from podwright.agent.node.current import CurrentNode
@@ -16,8 +15,8 @@ class PodStore(Protocol):
     async def changed(self) -> None:
         """Wait until something has changed since the last call; the first one waits for the whole list."""
 
-    def items(self) -> Iterable[Pod]:
-        """The pods now."""
+    def listed(self) -> tuple[Pod, ...] | None:
+        """The pods now; None until they have been listed once."""
 
 
 class ApiSource:
@@ -32,5 +31,4 @@ class ApiSource:
         await self._node.registered.wait()
         while True:
             await self._store.changed()
-            yield list(self._store.items())
-            await asyncio.sleep(0)
+            yield list(self._store.listed() or ())

@@ -149,10 +149,10 @@ class PodSyncer:
         """The sandbox to start containers in, made if need be, and the pod with it."""
         ports = self._ports
         config = ports.configs.sandbox(pod, actions.attempt)
-        handler = ports.handler_of(pod)
         if not actions.create_sandbox:
-            return Place(id=actions.sandbox_id, config=config, handler=handler), observed
+            return Place(id=actions.sandbox_id, config=config, handler=ports.handler_of(pod)), observed
         try:
+            handler = ports.handler_of(pod)
             make_log_directory(config.log_directory)
             sandbox_id = await ports.runtime.run_sandbox(config, handler)
         except (PodwrightError, OSError) as failure:

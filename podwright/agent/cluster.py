@@ -1,0 +1,157 @@
+"""What joins the agent to an API server: its node, the pods bound to it, what is written back, and their objects.
+
+An agent without a kubeconfig has none of this and stands alone (`assembly` chooses).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from podwright.agent.clock import Clock
+from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.events.log import EventLog
+from podwright.agent.events.writer import EventWriter
+from podwright.agent.mirrors import ApiMirrors
+from podwright.agent.node.current import CurrentNode
+from podwright.agent.node.keeper import KeeperPorts, KeeperSettings, NodeKeeper
+from podwright.agent.node.lease import NodeLease
+from podwright.agent.node.object import NodeFindings
+from podwright.agent.objects.following import Followed
+from podwright.agent.objects.projected import ApiProjections
+from podwright.agent.objects.runtime_classes import ApiRuntimeClasses
+from podwright.agent.objects.tokens import PodTokens
+from podwright.agent.objects.watches import ApiObjects
+from podwright.agent.pods.registry import PodRegistry
+from podwright.agent.sources.api import ApiSource
+from podwright.agent.status.manager import StatusManager
+from podwright.agent.status.writer import StatusWriter, WriterPorts
+from podwright.k8s.client.protocol import ApiServer, Selection
+from podwright.k8s.objects import ConfigMap, Node, Pod, RuntimeClass, Secret, Service
+from podwright.tasks import Tasks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servers:
+    """One API server, with a rate limit for each use: heartbeats must not wait for pods, nor pods for events."""
+
+    pods: ApiServer
+    heartbeats: ApiServer
+    events: ApiServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterPorts:
+    """What of the agent is joined."""
+
+    config: AgentConfig
+    statuses: StatusManager
+    registry: PodRegistry
+    events: EventLog
+    clock: Clock
+    may_run: Callable[[str], bool]  # whether containers of the pod with this UID may run
+    findings: Callable[[], Awaitable[NodeFindings]]
+    set_pod_cidr: Callable[[str], Awaitable[None]]
+    on_registered: Callable[[], None]
+
+
+class Cluster:
+    """The objects that pods use, from the start; `join` adds what is written back."""
+
+    def __init__(self, servers: Servers, node: CurrentNode, clock: Clock) -> None:
+        self._servers = servers
+        self._node = node
+        self._clock = clock
+        self._tasks = Tasks()
+        name = node.node.metadata.name
+        server = servers.pods
+        self._own_node = Followed(server, Node, Selection(fields=f"metadata.name={name}"))
+        self._pods = Followed(server, Pod, Selection(fields=f"spec.nodeName={name}"))
+        self.services = Followed(server, Service, Selection())
+        self._classes = Followed(server, RuntimeClass, Selection())
+        self.classes = ApiRuntimeClasses(self._classes)
+        self.objects = ApiObjects(self._watch_config_map, self._watch_secret)
+        self.tokens = PodTokens(server, clock)
+        self.projections = ApiProjections(server, self.tokens)
+        self.mirrors = ApiMirrors(server, node)
+        self.source = ApiSource(self._pods, node)
+        self.keeper: NodeKeeper | None = None
+
+    def join(self, ports: ClusterPorts) -> None:
+        """Begin: register the node, follow what is bound to it, write back."""
+        servers, config, tasks = self._servers, ports.config, self._tasks
+        self.keeper = NodeKeeper(self._keeper_ports(ports), _keeper_settings(config))
+        events = EventWriter(servers.events, self._node.node.metadata.name)
+        ports.events.listen(events.take)
+        writer = StatusWriter(
+            WriterPorts(
+                server=servers.pods,
+                statuses=ports.statuses,
+                registry=ports.registry,
+                may_run=ports.may_run,
+                clock=ports.clock,
+            )
+        )
+        lease = NodeLease(servers.heartbeats, self._node, ports.clock, config.node.lease_duration_s)
+        tasks.start(self.keeper.run(), name="node status")
+        tasks.start(lease.run(), name="node lease")
+        tasks.start(events.run(), name="events to the API server")
+        tasks.start(writer.run(), name="statuses to the API server")
+        tasks.start(self._follow_node(), name="own node")
+        for followed in (self._own_node, self._pods, self.services, self._classes):
+            followed.start()
+
+    async def close(self) -> None:
+        """Leave the cluster as it is."""
+        await self._tasks.close()
+        for followed in (self._own_node, self._pods, self.services, self._classes):
+            await followed.close()
+        await self.objects.close()
+
+    def _keeper_ports(self, ports: ClusterPorts) -> KeeperPorts:
+        return KeeperPorts(
+            server=self._servers.heartbeats,
+            node=self._node,
+            findings=ports.findings,
+            set_pod_cidr=ports.set_pod_cidr,
+            on_registered=ports.on_registered,
+            events=ports.events,
+            clock=ports.clock,
+        )
+
+    async def _follow_node(self) -> None:
+        """Labels, taints and pod ranges that others give to the node."""
+        await self._node.registered.wait()
+        while True:
+            await self._own_node.changed()
+            if (node := self._own_node.value()) is not None and _is_newer(node, self._node.node):
+                self._node.take(node)
+                if self.keeper is not None:
+                    self.keeper.look_again()
+
+    def _watch_config_map(self, namespace: str, name: str) -> Followed[ConfigMap]:
+        selection = Selection(namespace=namespace, fields=f"metadata.name={name}")
+        followed = Followed(self._servers.pods, ConfigMap, selection, is_final=lambda found: bool(found.immutable))
+        followed.start()
+        return followed
+
+    def _watch_secret(self, namespace: str, name: str) -> Followed[Secret]:
+        selection = Selection(namespace=namespace, fields=f"metadata.name={name}")
+        followed = Followed(self._servers.pods, Secret, selection, is_final=lambda found: bool(found.immutable))
+        followed.start()
+        return followed
+
+
+def _keeper_settings(config: AgentConfig) -> KeeperSettings:
+    node = config.node
+    return KeeperSettings(
+        registers=node.register,
+        update_period_s=node.status_update_frequency_s,
+        report_period_s=node.status_report_frequency_s,
+    )
+
+
+def _is_newer(node: Node, than: Node) -> bool:
+    """Resource versions are numbers that grow (KEP-5504)."""
+    new, old = node.metadata.resource_version, than.metadata.resource_version
+    return not (new.isdecimal() and old.isdecimal()) or int(new) > int(old)
