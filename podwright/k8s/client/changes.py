@@ -56,9 +56,9 @@ class Lines:
         if len(self._rest) > self._limit:
             raise Garbled(f"an event of a watch is longer than {self._limit} bytes")
 
-    def cut(self) -> bool:
-        """Whether the stream ended inside a line."""
-        return bool(self._rest)
+    def rest(self) -> bytes:
+        """What is left at the end of the stream: a line without its end, or half an event."""
+        return bytes(self._rest)
 
 
 def read_change(line: bytes, kind: type[K], what: str) -> Change[K]:

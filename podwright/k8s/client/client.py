@@ -14,7 +14,7 @@ import msgspec
 from podwright.errors import DeadlineExceeded, InvalidArgument
 from podwright.k8s.client import requests
 from podwright.k8s.client.changes import Lines, read_change
-from podwright.k8s.client.failures import ApiFailure, Garbled, Unreachable, read_failure
+from podwright.k8s.client.failures import ApiFailure, Garbled, read_failure
 from podwright.k8s.client.limiter import TokenBucket
 from podwright.k8s.client.patch import Patch
 from podwright.k8s.client.protocol import (
@@ -188,8 +188,8 @@ async def _changes(pieces: AsyncIterator[bytes], kind: type[K], what: str) -> As
     async for piece in pieces:
         for line in lines.feed(piece):
             yield read_change(line, kind, what)
-    if lines.cut():
-        raise Unreachable(f"cannot {what}: the stream was cut off inside an event")
+    if rest := lines.rest():
+        yield read_change(rest, kind, what)
 
 
 def _failure(answer: Answer, what: str) -> Exception:

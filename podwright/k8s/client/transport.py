@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,7 +120,7 @@ class Transport:
 
     def _request(
         self, connections: _Connections, request: Request, identity: Identity, *, idle_s: float | None
-    ) -> Any:
+    ) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
         headers = {**HEADERS, **identity.headers}
         if request.body:
             headers["Content-Type"] = request.content_type
@@ -207,11 +207,13 @@ def _refusal(response: aiohttp.ClientResponse, body: bytes, what: str) -> Except
 
 
 @contextlib.contextmanager
-def _reported(what: str, url: str) -> Any:
+def _reported(what: str, url: str) -> Iterator[None]:
     """aiohttp's failures as ours. A deadline of the caller passes as it is."""
     try:
         yield
     except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError, OSError) as failure:
+        if type(failure) is TimeoutError and not failure.errno:
+            raise  # the deadline; with a number, it is the kernel that has given the connection up
         text = str(failure) or type(failure).__name__
         raise Unreachable(
             f"cannot {what}: {url}: {text}", hint="is the API server up, and is this its address?"

@@ -1,0 +1,1 @@
+"""Patches of a document by the four content types."""

@@ -1,0 +1,33 @@
+"""Clients of the tests' API server."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from podwright.k8s.client.client import ApiClient
+from podwright.k8s.client.endpoint import Credentials, Endpoint, FixedCredentials, bearer
+from podwright.k8s.client.transport import Transport
+from tests.harness.apiserver.server import ApiServer, running
+
+
+def endpoint(server: ApiServer) -> Endpoint:
+    """How to reach it."""
+    return Endpoint(url=server.url, authorities=server.authority.certificate)
+
+
+@contextlib.asynccontextmanager
+async def client_of(server: ApiServer, credentials: Credentials | None = None) -> AsyncIterator[ApiClient]:
+    """A client, by default the admin's."""
+    transport = Transport(endpoint(server), credentials or FixedCredentials(bearer(server.admin_token)))
+    try:
+        yield ApiClient(transport)
+    finally:
+        await transport.close()
+
+
+@contextlib.asynccontextmanager
+async def connected() -> AsyncIterator[tuple[ApiServer, ApiClient]]:
+    """A server and the admin's client."""
+    async with running() as server, client_of(server) as api:
+        yield server, api
