@@ -21,12 +21,23 @@ async def connect(config: AgentConfig, runner: ProcessRunner, stack: contextlib.
         return None
     document = yaml.safe_load(open(config.api.kubeconfig))
     cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
+
     def read(item, key):
-        if key in item: return open(item[key], "rb").read()
+        if key in item:
+            return open(item[key], "rb").read()
         return base64.b64decode(item.get(f"{key}-data", ""))
-    endpoint = Endpoint(url=cluster["server"], authorities=read(cluster, "certificate-authority"), insecure=cluster.get("insecure-skip-tls-verify", False))
-    if "token" in user: identity = bearer(user["token"])
-    else: identity = Identity(key_pair=KeyPair(certificate=read(user, "client-certificate"), key=read(user, "client-key")))
+
+    endpoint = Endpoint(
+        url=cluster["server"],
+        authorities=read(cluster, "certificate-authority"),
+        insecure=cluster.get("insecure-skip-tls-verify", False),
+    )
+    if "token" in user:
+        identity = bearer(user["token"])
+    else:
+        identity = Identity(
+            key_pair=KeyPair(certificate=read(user, "client-certificate"), key=read(user, "client-key"))
+        )
     transport = Transport(endpoint, FixedCredentials(identity))
     stack.push_async_callback(transport.close)
     api = config.api

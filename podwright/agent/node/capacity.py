@@ -55,7 +55,7 @@ def _threshold(text: str, total: Amount) -> Amount:
     if not text:
         return Amount(0)
     if text.endswith("%"):
-        return Amount(int(total.nano * float(text[:-1]) / 100), total.format)
+        return Amount(int(total.nano * float(text[:-1]) / 100) // NANO * NANO, total.format)
     return parse(text)
 
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.node.conditions import changes, is_ready
+from podwright.agent.node.conditions import ConditionChange, changes, is_ready
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.object import NodeFindings, differs, node_status, with_labels
 from podwright.errors import AlreadyExists, NotFound, PermissionDenied, PodwrightError
@@ -105,10 +105,21 @@ class NodeKeeper:
                 problem = str(failure)
             else:
                 self._ports.node.take(node)
+                self._announce()
                 log.info("the node is registered: node=%s uid=%s", node.metadata.name, node.metadata.uid)
                 return
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _announce(self) -> None:
+        """As a kubelet does, whatever the server had of the node before."""
+        self._ports.events.node("Normal", "Starting", "Starting kubelet.")
+        for change in changes((), self._ports.node.node.status.conditions):
+            self._tell(change)
+
+    def _tell(self, change: ConditionChange) -> None:
+        name = self._ports.node.node.metadata.name
+        self._ports.events.node("Normal", change.reason, f"Node {name} status is now: {change.reason}")
 
     async def _create(self) -> Node:
         """The node as the server has it. One that exists gets the labels of this agent."""
@@ -152,7 +163,7 @@ class NodeKeeper:
         body = strategic_patch(node, replace(node, status=status))
         written = await ports.server.patch(Node, node.metadata.name, strategic(body), subresource=STATUS)
         for change in changes(node.status.conditions, status.conditions):
-            ports.events.node("Normal", change.reason, f"Node {node.metadata.name} status is now: {change.reason}")
+            self._tell(change)
         ports.node.take(written)
         self._reported_at = ports.clock.monotonic()
         spread = random.uniform(-JITTER, JITTER) if is_change else 0.0  # noqa: S311 # no secret

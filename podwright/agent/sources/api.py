@@ -31,4 +31,5 @@ class ApiSource:
         await self._node.registered.wait()
         while True:
             await self._store.changed()
-            yield list(self._store.listed() or ())
+            if (pods := self._store.listed()) is not None:
+                yield list(pods)
