@@ -2,7 +2,8 @@
 
 A patch names only what changes, so that two writers of one object do not undo each other's work. Items of a list that
 has a merge key are changed one by one; other lists are replaced. The form is apimachinery's
-(pkg/util/strategicpatch): `null` removes a field, `$patch: delete` an item, `$setElementOrder/FIELD` keeps the order.
+(pkg/util/strategicpatch): `null` removes a field, `$patch` deletes an item or replaces a list, and
+`$setElementOrder/FIELD` keeps the order.
 """
 
 from __future__ import annotations
@@ -37,13 +38,15 @@ def _field(name: str, old: Any, new: Any, owner: type[ApiObject] | None) -> Docu
     if isinstance(old, dict) and isinstance(new, dict):
         return {name: _fields(old, new, shape.cls if isinstance(shape, StructShape) else None)}
     key = PATCH_MERGE_KEYS.get((owner.__name__, name), "") if owner is not None else ""
-    if key and isinstance(shape, ListShape) and _is_keyed(old or [], key) and _is_keyed(new, key):
+    if not key or not isinstance(shape, ListShape):
+        return {name: new}
+    if _is_keyed(old or [], key) and _is_keyed(new, key):
         return _list(name, old or [], new, shape.item, key)
-    return {name: new}
+    return {name: [*new, {"$patch": "replace"}]}
 
 
 def _is_keyed(items: list[Any], key: str) -> bool:
-    """Whether the key tells the items apart; a list in which it does not is replaced."""
+    """Whether the key tells the items apart. A node's addresses are the case in which it does not: two of one type."""
     values = [item.get(key) for item in items]
     return None not in values and len(set(values)) == len(values)
 

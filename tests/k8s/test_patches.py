@@ -84,5 +84,6 @@ def test_maps() -> None:
 
 def test_a_key_that_does_not_tell_items_apart_replaces_the_list() -> None:
     double = (NodeCondition(type="Ready", status="True"), NodeCondition(type="Ready", status="False"))
-    patch = strategic_patch(Node(), Node(status=NodeStatus(conditions=double)))
-    assert list(patch["status"]) == ["conditions"]
+    patch = strategic_patch(Node(status=NodeStatus(phase="x")), Node(status=NodeStatus(phase="x", conditions=double)))
+    assert patch["status"]["conditions"][-1] == {"$patch": "replace"}
+    assert len(patch["status"]["conditions"]) == 3
