@@ -29,7 +29,7 @@ from typing import Any
 
 from podwright.linux import libc, namespaces
 from podwright.process import SAFE_PATH, PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import NetworkSettings
 from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Attachment, SandboxName
 from podwright.runtime.network import AttachRequest, NetworkService
@@ -143,7 +143,7 @@ async def measure(folder: Path, count: int, at_once: int, standing: int) -> dict
     part = Part(directory=folder, bridge="floor0", subnet=IPv4Network("10.99.0.0/16"), cgroup_parent="/floor")
     document = bridge_conf(part, "floor")
     (folder / "10-floor.conflist").write_text(json.dumps(document))
-    options = config.Network(mode="cni", cni_conf_dir=str(folder), cni_cache_dir=str(folder / "cache"))
+    options = NetworkSettings(mode="cni", cni_conf_dir=str(folder), cni_cache_dir=str(folder / "cache"))
     with contextlib.closing(Database(str(folder / "root"))) as database:
         service = NetworkService(options, database, PosixProcessRunner())
         await service.start()

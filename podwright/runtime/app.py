@@ -13,7 +13,7 @@ import msgspec
 
 from podwright.linux import libc
 from podwright.process import PosixProcessRunner, adopt_orphans, keep_descriptors_to_ourselves
-from podwright.runtime import config as configuration
+from podwright.runtime.config import Config, load_config, parse_config
 from podwright.runtime.engines.native import engine
 from podwright.runtime.engines.native.engine import NativeEngine
 from podwright.runtime.rpc.checkpoints import CheckpointRpcs
@@ -57,9 +57,9 @@ async def serve(
     Arguments win over the file's values.
     """
     given = {"root": root, "state": state, "listen": listen, "log_level": log_level}
-    config = configuration.load(config_file)
+    config = load_config(config_file)
     changed = {key: value for key, value in given.items() if value is not None}
-    config = configuration.parse({**msgspec.to_builtins(config), **changed}, "command line")
+    config = parse_config({**msgspec.to_builtins(config), **changed}, "command line")
     set_up_logging(config.log_level)
     keep_descriptors_to_ourselves()
     os.umask(UMASK)
@@ -77,7 +77,7 @@ async def serve(
     return 0
 
 
-async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) -> None:
+async def start(config: Config, stack: contextlib.AsyncExitStack) -> None:
     """Build everything, answer UNAVAILABLE, recover, be ready. What `stack` holds undoes it in reverse."""
     database = Database(config.root)
     stack.callback(database.close)

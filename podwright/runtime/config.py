@@ -21,14 +21,14 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of all sections: immutable, and closed against unknown keys."""
 
 
-class Handler(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HandlerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[handlers.NAME]: one way to run containers; CRI's `runtime_handler`."""
 
     path: str = ""  # the OCI runtime's binary; empty: NAME, looked up in the standard directories
     conmon: str = "conmon"
 
 
-class Registry(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RegistrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[registry]: where images come from."""
 
     config_path: str = "/etc/podwright/certs.d"  # containerd's certs.d/<host>/hosts.toml
@@ -41,7 +41,7 @@ class Registry(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mirror_min_rate_bytes_s: int = 16 * 1024  # slower ones are left for the next server; 0: any rate
 
 
-class Images(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ImageSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[images]: limits for what a pull or an archive may bring, and what is kept of it."""
 
     max_layers: int = 256
@@ -63,7 +63,7 @@ class SignatureRule(Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     signed_as: str = ""  # the prefix that signatures name in the place of PREFIX, for copies of signed images
 
 
-class Signatures(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SignatureSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[signatures]: which images may be pulled and loaded, by cosign's signatures."""
 
     default: SignatureRule = SignatureRule(action="accept")  # for images without a rule
@@ -73,7 +73,7 @@ class Signatures(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
     rules: dict[str, SignatureRule] = {}
 
 
-class Network(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class NetworkSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[network]: CNI when `cni_conf_dir` holds a configuration, the built-in bridge otherwise."""
 
     cni_conf_dir: str = "/etc/cni/net.d"
@@ -86,7 +86,7 @@ class Network(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     timeout_s: float = 60.0  # for one ADD or DEL
 
 
-class Streaming(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class StreamingSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[streaming]: the server behind Exec, Attach and PortForward URLs."""
 
     address: str = "127.0.0.1:0"  # IP:PORT, port 0 for a free one; other than loopback, it speaks TLS
@@ -97,7 +97,7 @@ class Streaming(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_connections: int = 256
 
 
-class Containers(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ContainerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[containers]: defaults for every container."""
 
     cgroup_driver: Literal["cgroupfs", "systemd"] = "cgroupfs"
@@ -111,7 +111,7 @@ class Containers(Section, frozen=True, kw_only=True, forbid_unknown_fields=True)
     exec_output_limit_bytes: int = 16 * 1024**2  # of each stream of ExecSync
 
 
-class Checkpoint(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CheckpointSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[checkpoint]: writing running containers down."""
 
     criu_dir: str = ""  # where the program criu is; empty: the standard directories
@@ -125,17 +125,17 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     listen: str = "unix:///run/podwright/podwright.sock"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     default_handler: str = ""  # empty: crun if there is one, else runc
-    handlers: dict[str, Handler] = {}
-    registry: Registry = Registry()
-    images: Images = Images()
-    signatures: Signatures = Signatures()
-    network: Network = Network()
-    streaming: Streaming = Streaming()
-    containers: Containers = Containers()
-    checkpoint: Checkpoint = Checkpoint()
+    handlers: dict[str, HandlerSettings] = {}
+    registry: RegistrySettings = RegistrySettings()
+    images: ImageSettings = ImageSettings()
+    signatures: SignatureSettings = SignatureSettings()
+    network: NetworkSettings = NetworkSettings()
+    streaming: StreamingSettings = StreamingSettings()
+    containers: ContainerSettings = ContainerSettings()
+    checkpoint: CheckpointSettings = CheckpointSettings()
 
 
-def load(path: str | None) -> Config:
+def load_config(path: str | None) -> Config:
     """The configuration in `path`; None means DEFAULT_PATH if it exists, else the defaults.
 
     Raises InvalidArgument for a file that cannot be read, is not TOML, or has a wrong or unknown key.
@@ -149,10 +149,10 @@ def load(path: str | None) -> Config:
         raise InvalidArgument(f"config {path} does not exist") from missing
     except (OSError, tomllib.TOMLDecodeError) as failure:
         raise InvalidArgument(f"config {path or DEFAULT_PATH}: {failure}") from failure
-    return parse(document, path or DEFAULT_PATH)
+    return parse_config(document, path or DEFAULT_PATH)
 
 
-def parse(document: dict[str, Any], name: str) -> Config:
+def parse_config(document: dict[str, Any], name: str) -> Config:
     """The configuration that a TOML document means. Raises InvalidArgument; `name` is for its message."""
     _check_keys(document, Config, "", name)
     try:
@@ -165,7 +165,7 @@ def parse(document: dict[str, Any], name: str) -> Config:
     return config
 
 
-def dump(config: Config) -> str:
+def dump_config(config: Config) -> str:
     """The effective configuration as TOML."""
     return msgspec.toml.encode(config).decode()
 

@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 
 from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from podwright.process import ProcessRunner
-from podwright.runtime import config as configuration
 from podwright.runtime.checkpoint import reading, request
 from podwright.runtime.checkpoint.capture import in_thread
 from podwright.runtime.checkpoint.criu import Criu
 from podwright.runtime.checkpoint.reading import Extracted
 from podwright.runtime.checkpoint.service import within
+from podwright.runtime.config import Config
 from podwright.runtime.container.place import Kept
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.image import ImageService
@@ -38,7 +38,7 @@ class RestoreService:
 
     def __init__(
         self,
-        config: configuration.Config,
+        config: Config,
         containers: ContainerService,
         sandboxes: SandboxService,
         pods: PodService,

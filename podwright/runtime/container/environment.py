@@ -7,7 +7,7 @@ from typing import Any
 
 from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
-from podwright.runtime import config as configuration
+from podwright.runtime.config import ContainerSettings
 from podwright.runtime.container.editing import SpecEdit
 from podwright.runtime.container.paths import ContainerPaths, container_paths
 from podwright.runtime.handlers.protocol import Bundle, Handler, Task
@@ -31,7 +31,7 @@ class ContainerEnvironment:
 
     root: str
     state: str
-    settings: configuration.Containers
+    settings: ContainerSettings
     host: HostFacts
     cgroups: CgroupHost
     default_profile: dict[str, Any] | None

@@ -15,8 +15,8 @@ import msgspec
 from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Completed
-from podwright.runtime import config as configuration
 from podwright.runtime.cdi import Cdi
+from podwright.runtime.config import Config
 from podwright.runtime.container import creation, execution, recovery, validate
 from podwright.runtime.container.editing import CdiEdit
 from podwright.runtime.container.environment import ContainerEnvironment
@@ -61,7 +61,7 @@ class ContainerService:
     def __init__(
         self,
         store: Store[Container],
-        config: configuration.Config,
+        config: Config,
         *,
         host: HostFacts,
         cgroups: CgroupHost,

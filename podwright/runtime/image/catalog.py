@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings
 from podwright.runtime.image.records import Hold, ImageRecord, Target
 from podwright.runtime.model.image import Image
 from podwright.runtime.state import Database, Table
@@ -37,7 +37,7 @@ class Lease:
 class Catalog:
     """See the module's docstring."""
 
-    def __init__(self, database: Database, blobs: BlobStore, layers: LayerStore, settings: config.Images) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, layers: LayerStore, settings: ImageSettings) -> None:
         self.blobs = blobs
         self.layers = layers
         self._database = database

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 
 from podwright.errors import FailedPrecondition
 from podwright.process import ProcessRunner
-from podwright.runtime import config
 from podwright.runtime.archive import contents
 from podwright.runtime.archive.contents import Found
 from podwright.runtime.archive.members import Members, taken_apart
+from podwright.runtime.config import ImageSettings
 from podwright.runtime.image.catalog import Lease
 from podwright.runtime.image.pull import Pulled
 from podwright.runtime.image.service import ImageService
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 class Loader:
     """Used by the gRPC edge."""
 
-    def __init__(self, images: ImageService, settings: config.Images, runner: ProcessRunner) -> None:
+    def __init__(self, images: ImageService, settings: ImageSettings, runner: ProcessRunner) -> None:
         self._images = images
         self._settings = settings
         self._runner = runner

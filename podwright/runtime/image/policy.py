@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from podwright.errors import InvalidArgument
-from podwright.runtime import config
+from podwright.runtime.config import SignatureSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Requirement:
 class Policy:
     """The rules by their prefixes."""
 
-    def __init__(self, settings: config.Signatures) -> None:
+    def __init__(self, settings: SignatureSettings) -> None:
         """Raises InvalidArgument for rules that cannot be followed."""
         self._settings = settings
         for name, rule in (("default", settings.default), *settings.rules.items()):

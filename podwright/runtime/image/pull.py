@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from podwright.process import ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings, RegistrySettings, SignatureSettings
 from podwright.runtime.image import describe
 from podwright.runtime.image.catalog import Lease
 from podwright.runtime.image.documents import DocumentReader, Documents, Source
@@ -47,9 +47,9 @@ class Puller:
         self,
         blobs: BlobStore,
         layers: LayerStore,
-        registry: config.Registry,
-        images: config.Images,
-        signatures: config.Signatures,
+        registry: RegistrySettings,
+        images: ImageSettings,
+        signatures: SignatureSettings,
         runner: ProcessRunner,
     ) -> None:
         """Raises InvalidArgument for a signature policy that cannot be followed."""

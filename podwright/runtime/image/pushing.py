@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, Unavailable
 from podwright.process import ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.image.catalog import Catalog
 from podwright.runtime.image.records import ImageRecord, Target
 from podwright.runtime.image.refetch import Refetcher
@@ -52,7 +52,7 @@ class Pusher:
     """Used by the gRPC edge."""
 
     def __init__(
-        self, catalog: Catalog, refetcher: Refetcher, settings: config.Registry, runner: ProcessRunner
+        self, catalog: Catalog, refetcher: Refetcher, settings: RegistrySettings, runner: ProcessRunner
     ) -> None:
         self._catalog = catalog
         self._refetcher = refetcher

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.process import ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.logins import Logins
@@ -17,7 +17,7 @@ from podwright.runtime.storage.blobs import BlobStore, DigestMismatch
 class Refetcher:
     """Asks with the daemon's own logins: the credentials of pulls are not kept."""
 
-    def __init__(self, blobs: BlobStore, settings: config.Registry, runner: ProcessRunner) -> None:
+    def __init__(self, blobs: BlobStore, settings: RegistrySettings, runner: ProcessRunner) -> None:
         self._blobs = blobs
         self._settings = settings
         self._logins = Logins(settings, runner)

@@ -14,7 +14,7 @@ from typing import Any
 
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.process import ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings, RegistrySettings, SignatureSettings
 from podwright.runtime.image import lookup, trees
 from podwright.runtime.image.catalog import Catalog, Lease
 from podwright.runtime.image.progress import PullSnapshot, PullTracker
@@ -42,9 +42,9 @@ class ImageService:
         self,
         database: Database,
         root: str,
-        registry: config.Registry,
-        images: config.Images,
-        signatures: config.Signatures,
+        registry: RegistrySettings,
+        images: ImageSettings,
+        signatures: SignatureSettings,
         runner: ProcessRunner,
     ) -> None:
         self._blobs = BlobStore(f"{root}/images")

@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from podwright.errors import FailedPrecondition, PodwrightError, Unknown
-from podwright.runtime import config
+from podwright.runtime.config import SignatureSettings
 from podwright.runtime.image import simple_signing
 from podwright.runtime.image.policy import Policy
 from podwright.runtime.image.simple_signing import Candidate
@@ -53,7 +53,7 @@ class _Referrers(NullsAsDefaults, frozen=True, kw_only=True):
 class Signatures:
     """Enforces [signatures]."""
 
-    def __init__(self, settings: config.Signatures) -> None:
+    def __init__(self, settings: SignatureSettings) -> None:
         """Raises InvalidArgument for rules that cannot be followed."""
         self._policy = Policy(settings)
         self._archives_are_free = settings.archives == "accept"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from podwright.process import ProcessRunner
-from podwright.runtime import config as configuration
+from podwright.runtime.config import Config
 from podwright.runtime.image.accounts import Accountant
 from podwright.runtime.image.loading import Loader
 from podwright.runtime.image.pushing import Pusher
@@ -26,7 +26,7 @@ class ImageTools:
     accountant: Accountant
 
 
-def make(images: ImageService, config: configuration.Config, runner: ProcessRunner) -> ImageTools:
+def make(images: ImageService, config: Config, runner: ProcessRunner) -> ImageTools:
     """The tools for these images."""
     catalog = images.catalog
     refetcher = Refetcher(catalog.blobs, config.registry, runner)

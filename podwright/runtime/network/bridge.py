@@ -20,7 +20,7 @@ from ipaddress import IPv4Interface, IPv4Network
 
 from podwright.errors import FailedPrecondition, Internal, InvalidArgument, PodwrightError, ResourceExhausted
 from podwright.process import ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import NetworkSettings
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Attachment, PortMapping, Protocol
 from podwright.runtime.network import bridge_link, links
@@ -45,7 +45,7 @@ FOREIGN_ADDRESSES_LIMIT = 64  # tries to find an address that no other daemon ha
 class BridgeNetwork:
     """The network of [network] bridge and subnet."""
 
-    def __init__(self, settings: config.Network, database: Database, runner: ProcessRunner) -> None:
+    def __init__(self, settings: NetworkSettings, database: Database, runner: ProcessRunner) -> None:
         """Reads its leases; touches nothing. Raises InvalidArgument for settings that cannot be."""
         if not _is_link_name(settings.bridge):
             raise InvalidArgument(f"[network] bridge: {settings.bridge!r} is not a name for a link")

@@ -13,7 +13,7 @@ from ipaddress import IPv4Network
 
 from podwright.errors import PodwrightError
 from podwright.process import ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import NetworkSettings
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Attachment
 from podwright.runtime.network.bridge import BridgeNetwork
@@ -34,7 +34,7 @@ UNDO_TIMEOUT_S = 60.0
 class NetworkService:
     """Pods on the network. All calls are made on one event loop, each sandbox's one after the other."""
 
-    def __init__(self, settings: config.Network, database: Database, runner: ProcessRunner) -> None:
+    def __init__(self, settings: NetworkSettings, database: Database, runner: ProcessRunner) -> None:
         """Reads its records; touches nothing. Raises InvalidArgument for settings that cannot be."""
         self._mode = settings.mode
         self._bridge = BridgeNetwork(settings, database, runner)

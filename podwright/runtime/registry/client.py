@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.model.image import DIGEST, RegistryAuth
 from podwright.runtime.registry import challenge, hosts, manifest, patience, ranges, transport
 from podwright.runtime.registry.challenge import Credentials
@@ -56,7 +56,7 @@ class Client:
         self,
         reference: Reference,
         auth: RegistryAuth | None,
-        settings: config.Registry,
+        settings: RegistrySettings,
         logins: Logins | None = None,
     ) -> None:
         """Reads the hosts configuration. Raises InvalidArgument for credentials, FailedPrecondition for hosts.toml.

@@ -9,7 +9,7 @@ from podwright.errors import FailedPrecondition
 from podwright.logins import docker_config, helper
 from podwright.logins.docker_config import Credential, LoginFile
 from podwright.process import ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.registry.challenge import Credentials
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ FILE_LIMIT_BYTES = 4 << 20
 class Logins:
     """Reads the file anew each time: a login needs no restart."""
 
-    def __init__(self, settings: config.Registry, runner: ProcessRunner) -> None:
+    def __init__(self, settings: RegistrySettings, runner: ProcessRunner) -> None:
         self._path = settings.auth_file or default_path()
         self._timeout_s = settings.credential_helper_timeout_s
         self._runner = runner

@@ -9,7 +9,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.registry.failure import HostFailure
 
 BUSY_PAUSES_S = (0.1, 0.3, 1.0, 3.0)
@@ -39,7 +39,7 @@ class Patience:
 LAST = Patience()
 
 
-def with_others(settings: config.Registry) -> Patience:
+def with_others(settings: RegistrySettings) -> Patience:
     """With a server after which another one can be asked."""
     return Patience(
         answer_s=settings.mirror_timeout_s,

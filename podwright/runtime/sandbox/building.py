@@ -17,7 +17,7 @@ import msgspec
 
 from podwright.errors import InvalidArgument, PodwrightError
 from podwright.linux.selinux import Contexts
-from podwright.runtime import config as configuration
+from podwright.runtime.config import ContainerSettings
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.insisting import insist
 from podwright.runtime.model.base import NamespaceMode
@@ -46,7 +46,7 @@ class SandboxSettings:
     """What sandboxes need to know of the configuration and the host."""
 
     state: str
-    containers: configuration.Containers
+    containers: ContainerSettings
     parents: Parents
     users: UserNamespaces
     selinux: Contexts | None = None  # see HostFacts

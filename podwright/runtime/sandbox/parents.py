@@ -12,7 +12,7 @@ from podwright.errors import PodwrightError
 from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Command, ProcessRunner
-from podwright.runtime import config as configuration
+from podwright.runtime.config import ContainerSettings
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig
 from podwright.runtime.oci_spec.cgroups import pod_parent, slice_name
 
@@ -24,7 +24,7 @@ STOP_TIMEOUT_S = 20.0
 class Parents:
     """Names parents, and removes ours."""
 
-    def __init__(self, settings: configuration.Containers, cgroups: CgroupHost, runner: ProcessRunner) -> None:
+    def __init__(self, settings: ContainerSettings, cgroups: CgroupHost, runner: ProcessRunner) -> None:
         self._base = settings.cgroup_parent
         self._systemd = settings.cgroup_driver == "systemd"
         self._cgroups = cgroups

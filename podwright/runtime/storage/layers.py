@@ -20,7 +20,7 @@ import msgspec
 
 from podwright.errors import Internal
 from podwright.process import Command, ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings
 from podwright.runtime.model.base import Value
 from podwright.runtime.model.image import hex_of
 from podwright.runtime.state import Database, Table
@@ -65,7 +65,7 @@ class Unpacked:
 class LayerStore:
     """Owns `root` and the table of layers. Which layers are needed is `image`'s decision."""
 
-    def __init__(self, database: Database, root: str, limits: config.Images, runner: ProcessRunner) -> None:
+    def __init__(self, database: Database, root: str, limits: ImageSettings, runner: ProcessRunner) -> None:
         self.root = root
         self._limits = limits
         self._runner = runner

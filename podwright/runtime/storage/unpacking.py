@@ -13,7 +13,7 @@ import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, PodwrightError, ResourceExhausted
 from podwright.process import Command, ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "unpack", "__main__.py")
 MARKS_FD = 3
@@ -85,7 +85,7 @@ class Marks:
 
 
 async def unpack(
-    runner: ProcessRunner, tree: str, blob_fd: int, marks: Marks, size_bytes: int, limits: config.Images
+    runner: ProcessRunner, tree: str, blob_fd: int, marks: Marks, size_bytes: int, limits: ImageSettings
 ) -> Report:
     """Unpack the blob behind `blob_fd`, `size_bytes` long in the end, into the empty directory `tree`.
 

@@ -13,7 +13,7 @@ import ssl
 import msgspec
 
 from podwright.errors import InvalidArgument
-from podwright.runtime import config as configuration
+from podwright.runtime.config import StreamingSettings
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest, StreamRequest
 from podwright.runtime.sandbox import port_forward
@@ -36,7 +36,7 @@ class StreamingService:
 
     def __init__(
         self,
-        settings: configuration.Streaming,
+        settings: StreamingSettings,
         tls: ssl.SSLContext | None,
         containers: ContainerService,
         sandboxes: SandboxService,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings
 from podwright.runtime.image.catalog import Catalog
 from podwright.runtime.state import Database
 from podwright.runtime.storage.blobs import BlobStore
@@ -20,7 +20,7 @@ BLOB = f"sha256:{'0' * 64}"
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
     """An empty one."""
-    database, settings = Database(str(tmp_path)), config.Images()
+    database, settings = Database(str(tmp_path)), ImageSettings()
     layers = LayerStore(database, str(tmp_path), settings, PosixProcessRunner())
     yield Catalog(database, BlobStore(str(tmp_path)), layers, settings)
     database.close()

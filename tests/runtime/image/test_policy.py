@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from podwright.errors import InvalidArgument
-from podwright.runtime import config
+from podwright.runtime.config import parse_config
 from podwright.runtime.image.policy import Policy
 
 
 def policy(document: dict[str, Any]) -> Policy:
-    return Policy(config.parse({"signatures": document}, "test").signatures)
+    return Policy(parse_config({"signatures": document}, "test").signatures)
 
 
 SIGNED = {"action": "signed", "keys": ["/k"]}

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from podwright import errors
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.image.accounts import Accountant
 from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.image.verifying import Summary, Verifier
@@ -105,7 +105,7 @@ async def test_a_layer_that_an_image_has_twice(node: Node, liar: ScriptedRegistr
     )
     [account] = (await Accountant(node.service.catalog).accounts()).images
     assert found.size_bytes == pytest.approx(account.size_bytes, rel=0.02)
-    refetcher = Refetcher(node.service.catalog.blobs, config.Registry(), PosixProcessRunner())
+    refetcher = Refetcher(node.service.catalog.blobs, RegistrySettings(), PosixProcessRunner())
     verifier = Verifier(node.service.catalog, refetcher, keep_blobs=True)
     [summary] = [one async for one in verifier.verify([], repair=False)]
     assert isinstance(summary, Summary)

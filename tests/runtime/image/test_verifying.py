@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.image.verifying import Damage, Summary, Verifier
 from tests.runtime.image.node import MakeNode, Node
@@ -43,7 +43,7 @@ async def verify(
     node: Node, *names: str, repair: bool = False, keep_blobs: bool = True
 ) -> tuple[list[Damage], Summary]:
     catalog = node.service.catalog
-    refetcher = Refetcher(catalog.blobs, config.Registry(config_path=""), PosixProcessRunner())
+    refetcher = Refetcher(catalog.blobs, RegistrySettings(config_path=""), PosixProcessRunner())
     *damages, summary = [
         one async for one in Verifier(catalog, refetcher, keep_blobs=keep_blobs).verify(names, repair=repair)
     ]

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from podwright.linux import namespaces
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import NetworkSettings
 from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Attachment, DnsConfig, PortMapping, SandboxName
 from podwright.runtime.network import AttachRequest, NetworkService
@@ -90,7 +90,7 @@ class World:
         self.conf_dir = part.directory / "net.d"
         self.conf_dir.mkdir()
 
-    def options(self, **over: Any) -> config.Network:
+    def options(self, **over: Any) -> NetworkSettings:
         """The [network] section."""
         given = {
             "bridge": self.part.bridge,
@@ -100,7 +100,7 @@ class World:
             **self.settings,
             **over,
         }
-        return config.Network(**given)
+        return NetworkSettings(**given)
 
     async def open(self, root: str = "root") -> NetworkService:
         """(Re)open the database and start a service on it, without reconciling."""

@@ -30,7 +30,7 @@ CHILD = """
 import asyncio, json, sys
 import msgspec
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import NetworkSettings
 from podwright.runtime.network import AttachRequest, NetworkService
 from podwright.runtime.state import Database
 
@@ -41,7 +41,7 @@ async def churn(service, request):
 
 async def main():
     given = json.load(sys.stdin)
-    options = msgspec.convert(given["options"], config.Network)
+    options = msgspec.convert(given["options"], NetworkSettings)
     service = NetworkService(options, Database(given["root"]), PosixProcessRunner())
     await service.start()
     print("started", flush=True)

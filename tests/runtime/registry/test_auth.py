@@ -15,7 +15,7 @@ from aiohttp import web
 
 from podwright import errors
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.model.image import RegistryAuth
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.challenge import hidden
@@ -238,7 +238,7 @@ async def test_helpers_that_do_not_help(
     file = tmp_path / "config.json"
     file.write_text('{"credsStore": "test"}')
     registry.answers["*"] = fixed(401, WWW_Authenticate="Basic realm=x")
-    settings = config.Registry(config_path="", auth_file=str(file), credential_helper_timeout_s=0.3)
+    settings = RegistrySettings(config_path="", auth_file=str(file), credential_helper_timeout_s=0.3)
     one = Client(reference.parse(f"{registry.host}/app:1"), None, settings, Logins(settings, PosixProcessRunner()))
     async with one:
         with pytest.raises(errors.PermissionDenied, match=words) as failure:
@@ -254,7 +254,7 @@ async def test_secrets_are_in_no_argument(
     file = tmp_path / "config.json"
     file.write_text('{"credsStore": "test"}')
     registry.answers["*"] = fixed(401, WWW_Authenticate="Basic realm=x")
-    settings = config.Registry(config_path="", auth_file=str(file))
+    settings = RegistrySettings(config_path="", auth_file=str(file))
     logins = Logins(settings, PosixProcessRunner())
     asked = asyncio.create_task(logins.find(registry.host, "app"))
     await asyncio.sleep(0.2)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from podwright import errors
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.model.image import RegistryAuth
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.client import Client, Resolved
@@ -27,7 +27,7 @@ from tools.registry import Registry
 async def _resolve(
     name: str, auth_file: Path, auth: RegistryAuth | None = None, certs_d: Path | None = None
 ) -> Resolved:
-    settings = config.Registry(config_path=str(certs_d or ""), auth_file=str(auth_file))
+    settings = RegistrySettings(config_path=str(certs_d or ""), auth_file=str(auth_file))
     logins = Logins(settings, PosixProcessRunner())
     async with Client(reference.parse(name), auth, settings, logins) as client:
         return await client.resolve()

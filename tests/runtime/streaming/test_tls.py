@@ -24,7 +24,7 @@ from podwright.conformance.streams import (
     streamed_exec,
 )
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
-from podwright.runtime.config import Streaming
+from podwright.runtime.config import StreamingSettings
 from podwright.runtime.streaming import certificate
 from podwright.runtime.streaming.tls import server_context
 from podwright.streams.client.command import CommandStreams, run_command
@@ -48,21 +48,21 @@ def given(folder: Path) -> tuple[str, str]:
 
 def test_loopback_speaks_plain_http_unless_files_are_given(tmp_path: Path) -> None:
     cert, key = given(tmp_path)
-    assert server_context(Streaming(address="127.0.0.1:0")) is None
-    assert server_context(Streaming(address="[::1]:0")) is None
-    assert server_context(Streaming(address="127.0.0.1:0", tls_cert_file=cert, tls_key_file=key)) is not None
+    assert server_context(StreamingSettings(address="127.0.0.1:0")) is None
+    assert server_context(StreamingSettings(address="[::1]:0")) is None
+    assert server_context(StreamingSettings(address="127.0.0.1:0", tls_cert_file=cert, tls_key_file=key)) is not None
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:10250"])
 def test_other_addresses_speak_tls_only(address: str) -> None:
-    context = server_context(Streaming(address=address))
+    context = server_context(StreamingSettings(address=address))
     assert context is not None
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 def test_a_certificate_and_its_key_belong_together(tmp_path: Path) -> None:
     cert, key = given(tmp_path)
-    for half in (Streaming(tls_cert_file=cert), Streaming(tls_key_file=key)):
+    for half in (StreamingSettings(tls_cert_file=cert), StreamingSettings(tls_key_file=key)):
         with pytest.raises(InvalidArgument, match="belong together"):
             server_context(half)
 
@@ -74,7 +74,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "garbage").write_text("no PEM")
     for wrong in ((cert, other_key), (cert, f"{key}.missing"), (str(tmp_path / "garbage"), key)):
         with pytest.raises(FailedPrecondition, match="cannot be used"):
-            server_context(Streaming(tls_cert_file=wrong[0], tls_key_file=wrong[1]))
+            server_context(StreamingSettings(tls_cert_file=wrong[0], tls_key_file=wrong[1]))
 
 
 @pytest.mark.root

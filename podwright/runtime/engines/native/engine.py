@@ -13,11 +13,11 @@ from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
 from podwright.linux.cgroup_lock import WarmCgroupLock
 from podwright.process import ProcessRunner
-from podwright.runtime import config as configuration
 from podwright.runtime import host
 from podwright.runtime.checkpoint.criu import Criu
 from podwright.runtime.checkpoint.restoring import RestoreService
 from podwright.runtime.checkpoint.service import CheckpointService
+from podwright.runtime.config import Config
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.container.service import open_store as open_containers
 from podwright.runtime.engines.native.node import NativeNode
@@ -92,7 +92,7 @@ class NativeEngine:
 
 
 async def make(
-    config: configuration.Config, database: Database, runner: ProcessRunner, handlers: Handlers | None = None
+    config: Config, database: Database, runner: ProcessRunner, handlers: Handlers | None = None
 ) -> NativeEngine:
     """Look at the host, load the records, start nothing. Without `handlers`, those of the configuration are found.
 
@@ -142,9 +142,7 @@ async def make(
     )
 
 
-def _sandbox_settings(
-    config: configuration.Config, cgroups: CgroupHost, facts: HostFacts, runner: ProcessRunner
-) -> SandboxSettings:
+def _sandbox_settings(config: Config, cgroups: CgroupHost, facts: HostFacts, runner: ProcessRunner) -> SandboxSettings:
     return SandboxSettings(
         state=config.state,
         containers=config.containers,
@@ -154,9 +152,7 @@ def _sandbox_settings(
     )
 
 
-def _first_processes(
-    config: configuration.Config, handlers: Handlers, facts: HostFacts, profiles: Profiles
-) -> FirstProcesses:
+def _first_processes(config: Config, handlers: Handlers, facts: HostFacts, profiles: Profiles) -> FirstProcesses:
     return FirstProcesses(
         handlers=handlers,
         oom_score_adj=max(-998, facts.oom_score_adj),
@@ -166,7 +162,7 @@ def _first_processes(
     )
 
 
-def _profiles(config: configuration.Config, facts: HostFacts, runner: ProcessRunner) -> Profiles:
+def _profiles(config: Config, facts: HostFacts, runner: ProcessRunner) -> Profiles:
     return Profiles(
         seccomp=_default_profile(config.containers.seccomp_profile),
         apparmor=AppArmor(runner, supported=facts.apparmor, default=config.containers.apparmor_profile),

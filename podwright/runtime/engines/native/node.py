@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from podwright.linux import detached
-from podwright.runtime import config as configuration
+from podwright.runtime.config import Config
 from podwright.runtime.engines.protocol import HandlerState, NodeState
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.network import NetworkService
@@ -17,9 +17,7 @@ from podwright.runtime.sandbox.userns import UserNamespaces
 class NativeNode:
     """See Node."""
 
-    def __init__(
-        self, config: configuration.Config, handlers: Handlers, network: NetworkService, users: UserNamespaces
-    ) -> None:
+    def __init__(self, config: Config, handlers: Handlers, network: NetworkService, users: UserNamespaces) -> None:
         self._config = config
         self._handlers = handlers
         self._network = network

@@ -16,7 +16,7 @@ import msgspec
 from podwright.errors import FailedPrecondition, Internal, PodwrightError
 from podwright.linux import namespaces
 from podwright.process import ProcessRunner
-from podwright.runtime import config as settings
+from podwright.runtime.config import NetworkSettings
 from podwright.runtime.model.base import Value
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Attachment
@@ -63,7 +63,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 class CniNetwork:
     """The network that [network] cni_conf_dir describes."""
 
-    def __init__(self, options: settings.Network, database: Database, runner: ProcessRunner) -> None:
+    def __init__(self, options: NetworkSettings, database: Database, runner: ProcessRunner) -> None:
         self._plugins = PluginRunner(options.cni_bin_dirs, runner)
         self._catalog = Catalog(options.cni_conf_dir, self._plugins)
         self._chain = Chain(self._plugins)
