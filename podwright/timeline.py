@@ -82,7 +82,7 @@ class Call(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class WaitingCall:
     """A call under way: what it waits for, as a path of steps."""
 
     step: str
@@ -131,11 +131,11 @@ class Timeline:
             for look in self.looks(LOOK_S):
                 log.info("still under way: s=%.0f id=%s step=%s", look.took_s, ",".join(look.ids), look.step)
 
-    def looks(self, least_s: float) -> list[Look]:
+    def looks(self, least_s: float) -> list[WaitingCall]:
         """What has been under way for so long."""
         now = time.monotonic_ns()
         looks = (
-            Look(step=" > ".join(call.under_way()), ids=call.ids, took_s=call.duration_ns(now) / 1e9)
+            WaitingCall(step=" > ".join(call.under_way()), ids=call.ids, took_s=call.duration_ns(now) / 1e9)
             for call in self._running.values()
         )
         return [look for look in looks if look.took_s >= least_s]

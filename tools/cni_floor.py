@@ -32,7 +32,7 @@ from podwright.process import SAFE_PATH, PosixProcessRunner
 from podwright.runtime.config import NetworkSettings
 from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Attachment, SandboxName
-from podwright.runtime.network import AttachRequest, NetworkService
+from podwright.runtime.network import NetworkRequest, NetworkService
 from podwright.runtime.state import Database
 from tests.harness.cni import BIN_DIR, bridge_conf
 from tests.harness.scratch import Part
@@ -100,8 +100,8 @@ class ByPodwright:
         await self._service.detach(_request(pod), pod.attachment)
 
 
-def _request(pod: Pod) -> AttachRequest:
-    return AttachRequest(sandbox_id=pod.id, name=SandboxName(name="pod", namespace="floor", uid="u"), netns=pod.netns)
+def _request(pod: Pod) -> NetworkRequest:
+    return NetworkRequest(sandbox_id=pod.id, name=SandboxName(name="pod", namespace="floor", uid="u"), netns=pod.netns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

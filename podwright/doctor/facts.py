@@ -8,11 +8,11 @@ from __future__ import annotations
 import msgspec
 
 
-class Frozen(msgspec.Struct, frozen=True, kw_only=True):
+class FactSection(msgspec.Struct, frozen=True, kw_only=True):
     """Base: immutable data."""
 
 
-class Program(Frozen, frozen=True, kw_only=True):
+class ProgramFacts(FactSection, frozen=True, kw_only=True):
     """An installed binary. `version` is what it says of itself; `numbers` its leading numbers, for comparisons."""
 
     path: str
@@ -21,7 +21,7 @@ class Program(Frozen, frozen=True, kw_only=True):
     error: str = ""
 
 
-class Host(Frozen, frozen=True, kw_only=True):
+class SystemFacts(FactSection, frozen=True, kw_only=True):
     """`distribution` has the ID and ID_LIKE words of os-release(5). `in_user_namespace` is about this process.
 
     `dev_null` is the owner, the group and the mode of /dev/null.
@@ -36,7 +36,7 @@ class Host(Frozen, frozen=True, kw_only=True):
     capabilities: frozenset[str] = frozenset()
 
 
-class Kernel(Frozen, frozen=True, kw_only=True):
+class KernelFacts(FactSection, frozen=True, kw_only=True):
     """Features were tried, not guessed from `release`, where a trial does no harm."""
 
     release: str = ""
@@ -51,7 +51,7 @@ class Kernel(Frozen, frozen=True, kw_only=True):
     seccomp_actions: frozenset[str] = frozenset()
 
 
-class Cgroups(Frozen, frozen=True, kw_only=True):
+class CgroupFacts(FactSection, frozen=True, kw_only=True):
     """`controllers` are usable ones, of either version; `unified_controllers` those that a v2 hierarchy holds."""
 
     layout: str = "none"
@@ -60,15 +60,15 @@ class Cgroups(Frozen, frozen=True, kw_only=True):
     writable: bool = True
 
 
-class OciRuntime(Frozen, frozen=True, kw_only=True):
+class OciRuntimeFacts(FactSection, frozen=True, kw_only=True):
     """A runc-like binary, by its handler's name. `features` is what it lists of itself; None when it cannot."""
 
     name: str
-    program: Program
+    program: ProgramFacts
     features: OciFeatures | None = None
 
 
-class OciFeatures(Frozen, frozen=True, kw_only=True):
+class OciFeatures(FactSection, frozen=True, kw_only=True):
     """The part of the OCI runtime-spec's features document that Podwright goes by."""
 
     oci_version_max: str = ""
@@ -79,7 +79,7 @@ class OciFeatures(Frozen, frozen=True, kw_only=True):
     recursive_read_only: bool = False
 
 
-class Network(Frozen, frozen=True, kw_only=True):
+class NetworkFacts(FactSection, frozen=True, kw_only=True):
     """`plugins` are those that the first CNI configuration calls; `config` is its file, empty when there is none."""
 
     mode: str = "auto"
@@ -90,13 +90,13 @@ class Network(Frozen, frozen=True, kw_only=True):
     plugins: tuple[str, ...] = ()
     plugins_missing: tuple[str, ...] = ()
     link_errors: dict[str, str] = {}  # msgspec copies empty defaults for every instance
-    nft: Program | None = None
+    nft: ProgramFacts | None = None
     nft_error: str = ""
-    iptables: Program | None = None
+    iptables: ProgramFacts | None = None
     ip_forward: bool = True
 
 
-class Security(Frozen, frozen=True, kw_only=True):
+class SecurityFacts(FactSection, frozen=True, kw_only=True):
     """`seccomp_profile` is the file that RuntimeDefault means, empty when there is none."""
 
     seccomp_profile: str = ""
@@ -106,7 +106,7 @@ class Security(Frozen, frozen=True, kw_only=True):
     selinux: bool = False
 
 
-class Storage(Frozen, frozen=True, kw_only=True):
+class StorageFacts(FactSection, frozen=True, kw_only=True):
     """The filesystem that holds, or would hold, the root directory."""
 
     root: str = ""
@@ -118,7 +118,7 @@ class Storage(Frozen, frozen=True, kw_only=True):
     writable: bool = True
 
 
-class Limits(Frozen, frozen=True, kw_only=True):
+class LimitFacts(FactSection, frozen=True, kw_only=True):
     """Of this process, which the daemon would inherit; and of the kernel."""
 
     nofile_soft: int = 0
@@ -128,16 +128,16 @@ class Limits(Frozen, frozen=True, kw_only=True):
     clock_synchronised: bool | None = None
 
 
-class Facts(Frozen, frozen=True, kw_only=True):
+class Facts(FactSection, frozen=True, kw_only=True):
     """Everything. The defaults describe a machine that has been told nothing about."""
 
-    host: Host = Host()
-    kernel: Kernel = Kernel()
-    cgroups: Cgroups = Cgroups()
-    runtimes: tuple[OciRuntime, ...] = ()
-    conmon: Program | None = None
-    criu: Program | None = None
-    network: Network = Network()
-    security: Security = Security()
-    storage: Storage = Storage()
-    limits: Limits = Limits()
+    host: SystemFacts = SystemFacts()
+    kernel: KernelFacts = KernelFacts()
+    cgroups: CgroupFacts = CgroupFacts()
+    runtimes: tuple[OciRuntimeFacts, ...] = ()
+    conmon: ProgramFacts | None = None
+    criu: ProgramFacts | None = None
+    network: NetworkFacts = NetworkFacts()
+    security: SecurityFacts = SecurityFacts()
+    storage: StorageFacts = StorageFacts()
+    limits: LimitFacts = LimitFacts()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from podwright.doctor.facts import Host
+from podwright.doctor.facts import SystemFacts
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ APPARMOR = Package(name="the AppArmor parser", debian="apparmor")
 CRIU = Package(name="CRIU", debian="criu", fedora="criu")
 
 
-def install(package: Package, host: Host) -> str:
+def install(package: Package, host: SystemFacts) -> str:
     """The command, or a sentence where the package manager is not known."""
     if package.debian and host.distribution & {"debian", "ubuntu"}:
         return f"apt install {package.debian}"

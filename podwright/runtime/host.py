@@ -10,7 +10,7 @@ from podwright.errors import FailedPrecondition
 from podwright.linux import capabilities, cgroup_lock, selinux
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import find_executable
-from podwright.runtime.oci_spec.builder import HostFacts
+from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.oci_spec.resources import CgroupAbilities
 
 DISTRIBUTION_PROFILES = (
@@ -19,11 +19,11 @@ DISTRIBUTION_PROFILES = (
 )
 
 
-def host_facts(cgroups: CgroupHost) -> HostFacts:
+def host_facts(cgroups: CgroupHost) -> HostAbilities:
     """The facts that container specs depend on."""
     held = capabilities.held_by_this_process()
     system = os.uname()
-    return HostFacts(
+    return HostAbilities(
         machine=system.machine,
         kernel=system.release,
         capabilities=held,

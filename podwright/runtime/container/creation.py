@@ -23,7 +23,7 @@ from podwright.runtime.model.ids import ContainerId, new_id
 from podwright.runtime.model.image import Image
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.oci_spec import builder, signals
-from podwright.runtime.oci_spec.builder import DeviceNode, SpecInputs
+from podwright.runtime.oci_spec.builder import HostDevice, SpecInputs
 from podwright.runtime.oci_spec.cgroups import cgroup_directory, cgroups_path
 from podwright.runtime.oci_spec.mounts import SandboxFiles
 from podwright.runtime.oci_spec.names import NAMESPACE_TYPES
@@ -38,7 +38,7 @@ HOST_SHM = "/dev/shm"  # noqa: S108 # the host's own, for pods in its IPC namesp
 
 
 async def create(
-    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, kept: place.Kept | None = None
+    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, kept: place.RestoredContent | None = None
 ) -> ContainerId:
     """Make the container; its record is CREATED then. Whatever was made is undone when a step fails.
 
@@ -109,7 +109,7 @@ class Prepared:
     """What the spec needs of the host."""
 
     mounts: PreparedMounts
-    devices: tuple[DeviceNode, ...]
+    devices: tuple[HostDevice, ...]
     seccomp_profile: dict[str, Any] | None  # of the file that the request names
     hostname: str
 
@@ -158,7 +158,7 @@ def _make(
     sandbox: Sandbox,
     image: Image,
     held: volumes.Held,
-    kept: place.Kept | None,
+    kept: place.RestoredContent | None,
     decided: Decided,
 ) -> tuple[Root, Prepared]:
     """The blocking part, in a thread: the root, the mounts, and what else the spec needs of the host."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.model.container import ContainerConfig, ContainerSecurity, Device
-from podwright.runtime.oci_spec.builder import DeviceNode
+from podwright.runtime.oci_spec.builder import HostDevice
 
 ALL = Device(container_path="/dev", host_path="/dev")
 # /dev's own mounts and links are the container's, not devices of the host.
@@ -20,7 +20,7 @@ NOT_OF_THE_HOST = ("pts", "shm", "fd", "mqueue", "console")
 ENTRIES_LIMIT = 65536  # somebody who asks for a larger directory did not mean it
 
 
-def resolve(config: ContainerConfig, *, owned_by_user: bool) -> tuple[DeviceNode, ...]:
+def resolve(config: ContainerConfig, *, owned_by_user: bool) -> tuple[HostDevice, ...]:
     """The nodes of the requested devices; a directory stands for all devices in it, privileged for all of the host.
 
     `owned_by_user`: the devices asked for belong to the request's user and group, not to the host's (root's, mostly),
@@ -33,11 +33,11 @@ def resolve(config: ContainerConfig, *, owned_by_user: bool) -> tuple[DeviceNode
     return tuple(nodes.values())
 
 
-def _owned(node: DeviceNode, security: ContainerSecurity) -> DeviceNode:
+def _owned(node: HostDevice, security: ContainerSecurity) -> HostDevice:
     return dataclasses.replace(node, uid=security.run_as_user or node.uid, gid=security.run_as_group or node.gid)
 
 
-def _nodes(name: str, device: Device) -> Iterator[DeviceNode]:
+def _nodes(name: str, device: Device) -> Iterator[HostDevice]:
     source = os.path.realpath(device.host_path)
     if os.path.isdir(source):
         yield from _inside(name, device)
@@ -48,7 +48,7 @@ def _nodes(name: str, device: Device) -> Iterator[DeviceNode]:
     yield node
 
 
-def _inside(name: str, device: Device) -> Iterator[DeviceNode]:
+def _inside(name: str, device: Device) -> Iterator[HostDevice]:
     source, entries = os.path.realpath(device.host_path), 0
     for folder, folders, files in os.walk(source):
         folders[:] = [entry for entry in folders if entry not in NOT_OF_THE_HOST]
@@ -62,7 +62,7 @@ def _inside(name: str, device: Device) -> Iterator[DeviceNode]:
                 yield node
 
 
-def _node(source: str, path: str, permissions: str) -> DeviceNode | None:
+def _node(source: str, path: str, permissions: str) -> HostDevice | None:
     try:
         status = os.lstat(source)
     except OSError:
@@ -70,7 +70,7 @@ def _node(source: str, path: str, permissions: str) -> DeviceNode | None:
     kind = "c" if stat.S_ISCHR(status.st_mode) else "b" if stat.S_ISBLK(status.st_mode) else ""
     if not kind:
         return None
-    return DeviceNode(
+    return HostDevice(
         path=path,
         kind=kind,
         major=os.major(status.st_rdev),

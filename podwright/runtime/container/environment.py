@@ -17,7 +17,7 @@ from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.oci_spec import resources
-from podwright.runtime.oci_spec.builder import HostFacts
+from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.security.apparmor import AppArmor
 from podwright.runtime.state import Store
@@ -32,7 +32,7 @@ class ContainerEnvironment:
     root: str
     state: str
     settings: ContainerSettings
-    host: HostFacts
+    host: HostAbilities
     cgroups: CgroupHost
     default_profile: dict[str, Any] | None
     store: Store[Container]

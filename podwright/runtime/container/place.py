@@ -18,7 +18,7 @@ PASSWD_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class RestoredContent:
     """What a container begins with that goes on where another was: directories, which are moved to their new place."""
 
     upper: str  # what it wrote into its root
@@ -26,7 +26,7 @@ class Kept:
 
 
 def make(
-    paths: ContainerPaths, image: ImageTree, *, group: int = 0, label: str = "", kept: Kept | None = None
+    paths: ContainerPaths, image: ImageTree, *, group: int = 0, label: str = "", kept: RestoredContent | None = None
 ) -> None:
     """Create the directories and mount the root over the image's layers. Raises OSError.
 

@@ -11,7 +11,7 @@ import msgspec
 from podwright.errors import DeadlineExceeded
 from podwright.runtime.container import place, staging
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.running import Runner
+from podwright.runtime.container.running import ContainerRunner
 from podwright.runtime.handlers.protocol import UNKNOWN, UNKNOWN_CODE, Task, TaskState, TaskStatus
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
@@ -23,7 +23,7 @@ ASKED_AT_ONCE = 32  # calls of OCI runtimes; the larger ones take 20 MB each
 NO_STATUS = TaskStatus(state=TaskState.NONE)
 
 
-async def recover(env: ContainerEnvironment, runner: Runner, *, rebooted: bool) -> frozenset[ContainerId]:
+async def recover(env: ContainerEnvironment, runner: ContainerRunner, *, rebooted: bool) -> frozenset[ContainerId]:
     """Compare every record with reality, and correct it. Returns the ids of those that run.
 
     The crash may have left the start of those without an answer. Containers are handled side by side: one whose
@@ -36,7 +36,12 @@ async def recover(env: ContainerEnvironment, runner: Runner, *, rebooted: bool) 
 
 
 async def _recover(
-    env: ContainerEnvironment, runner: Runner, container: Container, slots: asyncio.Semaphore, *, rebooted: bool
+    env: ContainerEnvironment,
+    runner: ContainerRunner,
+    container: Container,
+    slots: asyncio.Semaphore,
+    *,
+    rebooted: bool,
 ) -> ContainerId | None:
     """One record; its id when the container runs."""
     if container.state is ContainerState.CREATING or env.sandboxes.find(container.sandbox_id) is None:
@@ -95,7 +100,7 @@ def write_off(env: ContainerEnvironment, container: Container, why: str) -> None
     )
 
 
-async def _adopt_started(env: ContainerEnvironment, runner: Runner, container: Container, task: Task) -> bool:
+async def _adopt_started(env: ContainerEnvironment, runner: ContainerRunner, container: Container, task: Task) -> bool:
     """Whether a CREATED container whose start was interrupted runs; else nothing of the start is left."""
     status = await _status(container, task)
     if status.state is TaskState.RUNNING:

@@ -48,7 +48,7 @@ def make_root(
     image: ImageConfig,
     held: volumes.Held,
     *,
-    kept: place.Kept | None,
+    kept: place.RestoredContent | None,
     owner: tuple[int, int],
     label: str,
     user_namespace: str,

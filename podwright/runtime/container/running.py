@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 START_ERROR, START_ERROR_CODE = "StartError", 128
 
 
-class Runner:
+class ContainerRunner:
     """Starts containers and keeps one watch per running container."""
 
     def __init__(self, env: ContainerEnvironment) -> None:

@@ -21,8 +21,8 @@ from podwright.runtime.container import creation, execution, recovery, validate
 from podwright.runtime.container.editing import CdiEdit
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.freezing import Freezer
-from podwright.runtime.container.place import Kept
-from podwright.runtime.container.running import Runner
+from podwright.runtime.container.place import RestoredContent
+from podwright.runtime.container.running import ContainerRunner
 from podwright.runtime.container.stopping import Stopper
 from podwright.runtime.container.updating import Updater
 from podwright.runtime.handlers.protocol import Attached, Exec, Handler, Task
@@ -34,7 +34,7 @@ from podwright.runtime.model.container import Container, ContainerConfig, Contai
 from podwright.runtime.model.ids import ContainerId, SandboxId
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest
 from podwright.runtime.model.usage import Usage
-from podwright.runtime.oci_spec.builder import HostFacts
+from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.security.profiles import Profiles
 from podwright.runtime.single_flight import SingleFlight
@@ -63,7 +63,7 @@ class ContainerService:
         store: Store[Container],
         config: Config,
         *,
-        host: HostFacts,
+        host: HostAbilities,
         cgroups: CgroupHost,
         profiles: Profiles,
         sandboxes: SandboxService,
@@ -87,7 +87,7 @@ class ContainerService:
             edits=(CdiEdit(Cdi(config.containers.cdi_spec_dirs)),),
         )
         self._sandboxes = sandboxes
-        self._runner = Runner(self._env)
+        self._runner = ContainerRunner(self._env)
         self._stopper = Stopper(self._env, self._runner)
         self._freezer = Freezer(self._env, self._stopper)
         self._updater = Updater(self._env)
@@ -110,7 +110,9 @@ class ContainerService:
         """The directory of what the container has written into its root."""
         return self._env.paths(container.id).upper
 
-    async def create(self, sandbox_id: str, config: ContainerConfig, kept: Kept | None = None) -> ContainerId:
+    async def create(
+        self, sandbox_id: str, config: ContainerConfig, kept: RestoredContent | None = None
+    ) -> ContainerId:
         """Prepare a container in a READY sandbox, or one that begins with what is `kept` of another.
 
         The same request again joins the one in flight, or returns what is there. Raises NotFound (sandbox, image),

@@ -12,7 +12,7 @@ import signal
 
 from podwright.errors import DeadlineExceeded
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.running import Runner
+from podwright.runtime.container.running import ContainerRunner
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
 from podwright.timeline import Step
@@ -25,10 +25,10 @@ KILL_TIMEOUT_S = 10.0  # for a process to go after SIGKILL; longer means that it
 class Stopper:
     """The stop jobs under way."""
 
-    def __init__(self, env: ContainerEnvironment, runner: Runner) -> None:
+    def __init__(self, env: ContainerEnvironment, runner: ContainerRunner) -> None:
         self._env = env
         self._runner = runner
-        self._jobs: dict[ContainerId, _Job] = {}
+        self._jobs: dict[ContainerId, _StopJob] = {}
 
     async def stop(self, container: Container, grace_s: float) -> None:
         """Return when the end of the container is recorded. Raises DeadlineExceeded when it cannot be killed."""
@@ -36,7 +36,7 @@ class Stopper:
             return
         job = self._jobs.get(container.id)
         if job is None:
-            job = _Job(grace_s)
+            job = _StopJob(grace_s)
             self._jobs[container.id] = job
             job.task = asyncio.create_task(self._run(container, job), name=f"stop {container.id[:12]}")
             job.task.add_done_callback(lambda task: self._finished(container.id, task))
@@ -53,7 +53,7 @@ class Stopper:
         if not task.cancelled() and (failure := task.exception()) is not None:  # whether or not anybody waits
             log.warning("a stop failed: id=%s error=%s", container_id[:12], failure)
 
-    async def _run(self, container: Container, job: _Job) -> None:
+    async def _run(self, container: Container, job: _StopJob) -> None:
         ended = asyncio.create_task(self._runner.exited(container.id), name=f"wait for the end of {container.id[:12]}")
         try:
             if job.remaining_s() > 0:
@@ -67,7 +67,7 @@ class Stopper:
             ended.cancel()
 
     @staticmethod
-    async def _wait_out_grace(ended: asyncio.Task[None], job: _Job) -> None:
+    async def _wait_out_grace(ended: asyncio.Task[None], job: _StopJob) -> None:
         while not ended.done() and (remaining := job.remaining_s()) > 0:
             job.hurried.clear()
             hurried = asyncio.create_task(job.hurried.wait(), name="wait for a shorter grace")
@@ -87,7 +87,7 @@ class Stopper:
             )
 
 
-class _Job:
+class _StopJob:
     """One stop: its deadline moves only towards now."""
 
     task: asyncio.Task[None]

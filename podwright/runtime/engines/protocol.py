@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from podwright.process import Completed
-from podwright.runtime.events import Event
+from podwright.runtime.events import ContainerEvent
 from podwright.runtime.events.hub import Subscription
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig
@@ -23,18 +23,18 @@ from podwright.runtime.model.usage import ContainerStats, SandboxStats
 from podwright.runtime.stats.metrics import SandboxMetrics
 
 __all__ = [
-    "Checkpoints",
-    "Containers",
-    "Event",
-    "Events",
+    "CheckpointEngine",
+    "ContainerEngine",
+    "ContainerEvent",
+    "EventEngine",
     "HandlerState",
-    "Node",
+    "NodeEngine",
     "NodeState",
-    "Pods",
-    "Restores",
-    "Sandboxes",
-    "Stats",
-    "Streaming",
+    "PodEngine",
+    "RestoreEngine",
+    "SandboxEngine",
+    "StatsEngine",
+    "StreamingEngine",
 ]
 
 Document = dict[str, Any]  # JSON that a verbose status shows
@@ -59,7 +59,7 @@ class NodeState:
     user_namespaces: bool = False
 
 
-class Node(Protocol):
+class NodeEngine(Protocol):
     """Status, RuntimeConfig and UpdateRuntimeConfig."""
 
     @property
@@ -69,7 +69,7 @@ class Node(Protocol):
     async def set_pod_cidr(self, text: str, /) -> None: ...
 
 
-class Sandboxes(Protocol):
+class SandboxEngine(Protocol):
     """Pod sandboxes: running and looking up. `generation` differs after every change."""
 
     @property
@@ -84,7 +84,7 @@ class Sandboxes(Protocol):
     ) -> None: ...
 
 
-class Pods(Protocol):
+class PodEngine(Protocol):
     """Sandboxes with their containers."""
 
     async def start(self, sandbox_id: str, /) -> None: ...
@@ -92,7 +92,7 @@ class Pods(Protocol):
     async def remove(self, sandbox_id: str, /) -> None: ...
 
 
-class Containers(Protocol):
+class ContainerEngine(Protocol):
     """Containers. `generation` differs after every change."""
 
     @property
@@ -112,7 +112,7 @@ class Containers(Protocol):
     def document(self, container: Container, /) -> Document: ...
 
 
-class Streaming(Protocol):
+class StreamingEngine(Protocol):
     """URLs for clients."""
 
     async def exec_url(self, request: ExecRequest, /) -> str: ...
@@ -120,7 +120,7 @@ class Streaming(Protocol):
     def port_forward_url(self, request: PortForwardRequest, /) -> str: ...
 
 
-class Stats(Protocol):
+class StatsEngine(Protocol):
     """What pods and containers use."""
 
     async def container(self, container_id: str, /) -> ContainerStats: ...
@@ -133,13 +133,13 @@ class Stats(Protocol):
     async def written(self) -> list[tuple[Container, int]]: ...
 
 
-class Events(Protocol):
+class EventEngine(Protocol):
     """Changes of pods and containers."""
 
     def subscribe(self) -> AbstractContextManager[Subscription]: ...
 
 
-class Checkpoints(Protocol):
+class CheckpointEngine(Protocol):
     """CheckpointContainer and CheckpointPod."""
 
     async def container(self, container_id: str, location: str, timeout_s: float, /) -> None: ...
@@ -154,7 +154,7 @@ class Checkpoints(Protocol):
     ) -> None: ...
 
 
-class Restores(Protocol):
+class RestoreEngine(Protocol):
     """RestorePod."""
 
     async def pod(

@@ -24,7 +24,7 @@ class EventKind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Event:
+class ContainerEvent:
     """Something happened to `subject`; `sandbox` and its `containers` are the whole pod right after it.
 
     `at` is in nanoseconds since the epoch. Of a deleted sandbox, `sandbox` is its last record.

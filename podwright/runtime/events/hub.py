@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from podwright.errors import PodwrightError, ResourceExhausted, Unavailable
-from podwright.runtime.events.event import Event, EventKind, Record, kinds
+from podwright.runtime.events.event import ContainerEvent, EventKind, Record, kinds
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.state import Store
@@ -36,7 +36,7 @@ class EventHub:
         self._sandboxes = sandboxes
         self._containers = containers
         self._subscriptions: set[Subscription] = set()
-        self._kept: deque[Event] = deque(maxlen=KEPT_LIMIT)
+        self._kept: deque[ContainerEvent] = deque(maxlen=KEPT_LIMIT)
         self._closed = False
         sandboxes.watchers.append(self._on_sandbox)
         containers.watchers.append(self._on_container)
@@ -86,7 +86,9 @@ class EventHub:
             if container.state is not ContainerState.CREATING
         )
         for kind in happened:
-            event = Event(kind=kind, subject=subject.id, at=self._sandboxes.now(), sandbox=sandbox, containers=inside)
+            event = ContainerEvent(
+                kind=kind, subject=subject.id, at=self._sandboxes.now(), sandbox=sandbox, containers=inside
+            )
             if not self._subscriptions:
                 self._drop_old()
                 self._kept.append(event)
@@ -103,11 +105,11 @@ class Subscription:
     """The events that wait for one subscriber, who iterates. Made by `EventHub.subscribe`."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Event] = deque()
+        self._waiting: deque[ContainerEvent] = deque()
         self._end: PodwrightError | None = None
         self._news = asyncio.Event()
 
-    def offer(self, event: Event) -> None:
+    def offer(self, event: ContainerEvent) -> None:
         """Put an event in the queue; when there is no room, the queue is given up and the subscription ends."""
         if self._end is not None:
             return
@@ -126,7 +128,7 @@ class Subscription:
     def __aiter__(self) -> Subscription:
         return self
 
-    async def __anext__(self) -> Event:
+    async def __anext__(self) -> ContainerEvent:
         """The next event; waits for it. Raises ResourceExhausted and Unavailable."""
         while not self._waiting:
             if self._end is not None:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from podwright.runtime.image.catalog import Catalog
+from podwright.runtime.image.catalog import ImageCatalog
 from podwright.runtime.image.records import Hold, ImageRecord
 from podwright.runtime.model.image import Image
 
@@ -57,7 +57,7 @@ class Sizes:
 class Accountant:
     """Reads the catalog; `prune` is the only thing that it changes."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: ImageCatalog) -> None:
         self._catalog = catalog
 
     async def accounts(self) -> Accounts:

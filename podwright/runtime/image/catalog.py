@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 import msgspec
 
 from podwright.runtime.config import ImageSettings
-from podwright.runtime.image.records import Hold, ImageRecord, Target
+from podwright.runtime.image.records import Hold, ImageRecord, ImageTarget
 from podwright.runtime.model.image import Image
-from podwright.runtime.state import Database, Table
+from podwright.runtime.state import Database, RecordTable
 from podwright.runtime.storage.blobs import BlobStore
 from podwright.runtime.storage.layers import LayerStore
-from podwright.runtime.storage.layout import Listed
+from podwright.runtime.storage.layout import ListedManifest
 
 
 @dataclass(slots=True, eq=False)
-class Lease:
+class ContentLease:
     """What work in progress uses: digests of blobs, ids of layers. Registered before it is used.
 
     Two that name the same are still two: each ends with its own work.
@@ -34,7 +34,7 @@ class Lease:
     layers: set[str] = field(default_factory=set)
 
 
-class Catalog:
+class ImageCatalog:
     """See the module's docstring."""
 
     def __init__(self, database: Database, blobs: BlobStore, layers: LayerStore, settings: ImageSettings) -> None:
@@ -42,11 +42,11 @@ class Catalog:
         self.layers = layers
         self._database = database
         self._settings = settings
-        self._table = Table(database, "images", ImageRecord)
-        self._hold_table = Table(database, "image_holds", Hold)
+        self._table = RecordTable(database, "images", ImageRecord)
+        self._hold_table = RecordTable(database, "image_holds", Hold)
         self._records = self._table.load()
         self._holds = self._hold_table.load()
-        self._leases: list[Lease] = []
+        self._leases: list[ContentLease] = []
         self.generation = 0  # counts the changes
 
     @property
@@ -60,9 +60,9 @@ class Catalog:
         return self._holds
 
     @contextlib.asynccontextmanager
-    async def leased(self) -> AsyncIterator[Lease]:
+    async def leased(self) -> AsyncIterator[ContentLease]:
         """A lease for the block. What it names and nobody needs afterwards is deleted, however the block ends."""
-        lease = Lease()
+        lease = ContentLease()
         self._leases.append(lease)
         try:
             yield lease
@@ -70,7 +70,7 @@ class Catalog:
             self._leases.remove(lease)
             await self.collect(lease.blobs, lease.layers)
 
-    def record(self, image: Image, targets: Mapping[str, Target]) -> None:
+    def record(self, image: Image, targets: Mapping[str, ImageTarget]) -> None:
         """Make an image findable under these names too, and take the names from the images that had them."""
         changed = {
             key: self._renamed(record, {name: to for name, to in record.targets.items() if name not in targets})
@@ -145,13 +145,13 @@ class Catalog:
         self.generation += 1
         self.blobs.write_index(
             [
-                Listed(name, target.listed, target.listed_bytes)
+                ListedManifest(name, target.listed, target.listed_bytes)
                 for record in self._records.values()
                 for name, target in record.targets.items()
             ]
         )
 
-    def _size_bytes(self, image: Image, targets: Mapping[str, Target]) -> int:
+    def _size_bytes(self, image: Image, targets: Mapping[str, ImageTarget]) -> int:
         """What the image takes here, compressed and unpacked: the kubelet reckons with it when it makes room."""
         blobs = {blob for target in targets.values() for blob in self._kept(target)}
         sizes = self.layers.disk_bytes()
@@ -159,10 +159,10 @@ class Catalog:
             sizes.get(layer, 0) for layer in set(image.layers)
         )
 
-    def _kept(self, target: Target) -> tuple[str, ...]:
+    def _kept(self, target: ImageTarget) -> tuple[str, ...]:
         return target.blobs if self._settings.keep_blobs else target.documents
 
-    def _renamed(self, record: ImageRecord, targets: dict[str, Target]) -> ImageRecord:
+    def _renamed(self, record: ImageRecord, targets: dict[str, ImageTarget]) -> ImageRecord:
         """The record with these names, and pinned if one of them is."""
         image = msgspec.structs.replace(
             record.image,

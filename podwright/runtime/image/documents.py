@@ -13,7 +13,7 @@ from podwright.runtime.image import describe
 from podwright.runtime.registry import manifest, platforms
 from podwright.runtime.registry.client import DOCUMENT_LIMIT_BYTES, Client
 from podwright.runtime.registry.manifest import Descriptor, ImageDocument, Manifest, NoPlatform, RootFs
-from podwright.runtime.registry.reference import Reference
+from podwright.runtime.registry.reference import ImageReference
 from podwright.runtime.storage.blobs import BlobStore
 
 NESTED_LIMIT = 3  # indexes below the first
@@ -44,14 +44,14 @@ class Documents:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class DocumentSource:
     """Where documents of `reference` come from; without a client, they have to be in the store.
 
     Their digests are added to `used` before anything is done with them, so that nobody deletes them meanwhile.
     """
 
     client: Client | None
-    reference: Reference
+    reference: ImageReference
     used: set[str]
 
     def name(self, digest: str) -> str:
@@ -75,7 +75,7 @@ class DocumentReader:
         self._max_layers = max_layers
         self._platforms = platforms.host_platforms()
 
-    async def read(self, source: Source, digest: str, media_type: str = "") -> Documents:
+    async def read(self, source: DocumentSource, digest: str, media_type: str = "") -> Documents:
         """The documents of what `digest` means; `media_type` is the registry's word for it."""
         data, served_type = await self._stored(source, digest) or await self._fetched(source, digest)
         found = await self._choose(source, digest, data, served_type or media_type, NESTED_LIMIT)
@@ -90,7 +90,7 @@ class DocumentReader:
             name=name, path=found.path, manifest=found.manifest, manifest_data=found.data, document=document
         )
 
-    async def _choose(self, source: Source, digest: str, data: bytes, media_type: str, depth: int) -> _Found:
+    async def _choose(self, source: DocumentSource, digest: str, data: bytes, media_type: str, depth: int) -> _Found:
         name = source.name(digest)
         top = manifest.parse(data, media_type, name)
         if isinstance(top, Manifest):
@@ -100,7 +100,9 @@ class DocumentReader:
         below = await self._best_of(source, name, manifest.ranked(top.manifests, self._platforms, name), depth)
         return _Found((digest, *below.path), below.manifest, below.data)
 
-    async def _best_of(self, source: Source, name: str, candidates: Iterable[Descriptor], depth: int) -> _Found:
+    async def _best_of(
+        self, source: DocumentSource, name: str, candidates: Iterable[Descriptor], depth: int
+    ) -> _Found:
         """The first candidate of the index called `name`, but for indexes in which nothing fits."""
         misses: list[NoPlatform] = []
         for entry in candidates:
@@ -115,21 +117,21 @@ class DocumentReader:
                     break
         raise misses[0]
 
-    async def _stored(self, source: Source, digest: str) -> tuple[bytes, str] | None:
+    async def _stored(self, source: DocumentSource, digest: str) -> tuple[bytes, str] | None:
         source.used.add(digest)
         if (self._blobs.size(digest) or 0) > DOCUMENT_LIMIT_BYTES:
             raise FailedPrecondition(f"{source.name(digest)} is no manifest: it is too large for one")
         data = self._blobs.read(digest)
         return None if data is None else (data, "")
 
-    async def _fetched(self, source: Source, digest: str) -> tuple[bytes, str]:
+    async def _fetched(self, source: DocumentSource, digest: str) -> tuple[bytes, str]:
         if source.client is None:
             raise FailedPrecondition(f"{digest} is not in the store")
         data, media_type = await source.client.manifest(digest)
         await self._blobs.put(data)
         return data, media_type
 
-    async def _config(self, source: Source, descriptor: Descriptor, name: str) -> bytes:
+    async def _config(self, source: DocumentSource, descriptor: Descriptor, name: str) -> bytes:
         stored = await self._stored(source, descriptor.digest)
         data = stored[0] if stored is not None else b""
         if stored is None:

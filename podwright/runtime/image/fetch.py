@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedLayer:
     """A layer of the image called `image`. `below` gives the ids of the layers under it when they are there."""
 
     image: str
@@ -74,7 +74,7 @@ class LayerFetcher:
         if self._blobs.size(descriptor.digest) == descriptor.size:
             progress.done_bytes = descriptor.size
 
-    async def fetch(self, client: Client | None, wanted: Wanted) -> str:
+    async def fetch(self, client: Client | None, wanted: WantedLayer) -> str:
         """The id of the unpacked layer. Without a client the blob has to be there.
 
         Raises FailedPrecondition (hostile, damaged), ResourceExhausted, and what the client raises.
@@ -109,7 +109,7 @@ class LayerFetcher:
             message = f"{image}: layer {descriptor.digest}: {failure.message}"
             raise type(failure)(message, hint=failure.hint) from failure
 
-    async def _fetch_missing(self, client: Client | None, wanted: Wanted) -> str:
+    async def _fetch_missing(self, client: Client | None, wanted: WantedLayer) -> str:
         descriptor = wanted.descriptor
         there = self._layers.find(wanted.diff_id, wanted.chain_id)
         if there is not None and not self._keep_blobs:
@@ -138,14 +138,14 @@ class LayerFetcher:
         with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
             await self._download(client, descriptor, _Sink(ingest, marks, progress))
 
-    async def _unpack_stored(self, wanted: Wanted) -> str:
+    async def _unpack_stored(self, wanted: WantedLayer) -> str:
         descriptor = wanted.descriptor
         with open_blob(self._blobs.path(descriptor.digest)) as fd, Marks() as marks:
             marks.end()
             async with self._layers.unpacked(fd, marks, descriptor.size, wanted.diff_id) as unpacked:
                 return await self._keep(unpacked, wanted)
 
-    async def _download_and_unpack(self, wanted: Wanted, client: Client) -> str:
+    async def _download_and_unpack(self, wanted: WantedLayer, client: Client) -> str:
         descriptor = wanted.descriptor
         with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
             sink = _Sink(ingest, marks, wanted.progress)
@@ -167,7 +167,7 @@ class LayerFetcher:
             sink.end()
         await sink.commit()
 
-    async def _keep(self, unpacked: Unpacked, wanted: Wanted) -> str:
+    async def _keep(self, unpacked: Unpacked, wanted: WantedLayer) -> str:
         below = await wanted.below() if unpacked.report.implicit else ()
         return await self._layers.commit(unpacked, wanted.chain_id, below)
 

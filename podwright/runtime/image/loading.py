@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from podwright.errors import FailedPrecondition
 from podwright.process import ProcessRunner
 from podwright.runtime.archive import contents
-from podwright.runtime.archive.contents import Found
+from podwright.runtime.archive.contents import ArchiveImage
 from podwright.runtime.archive.members import Members, taken_apart
 from podwright.runtime.config import ImageSettings
-from podwright.runtime.image.catalog import Lease
-from podwright.runtime.image.pull import Pulled
+from podwright.runtime.image.catalog import ContentLease
+from podwright.runtime.image.pull import PulledImage
 from podwright.runtime.image.service import ImageService
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Loader:
         self._images.sync_layers()
         return [(pulled.image.id, list(map(str, one.names))) for one, pulled in zip(found, brought, strict=True)]
 
-    async def _store(self, members: Members, found: list[Found], lease: Lease) -> None:
+    async def _store(self, members: Members, found: list[ArchiveImage], lease: ContentLease) -> None:
         """All files become blobs; those that no image turns out to need go with the lease."""
         blobs = self._images.catalog.blobs
         for digest, member in contents.blobs(members).items():
@@ -58,7 +58,7 @@ class Loader:
                 lease.blobs.add(one.digest)
                 await blobs.put(one.document)
 
-    async def _brought(self, one: Found, lease: Lease) -> Pulled:
+    async def _brought(self, one: ArchiveImage, lease: ContentLease) -> PulledImage:
         try:
             return await self._images.puller.take(one.digest, one.names[0], lease)
         except FailedPrecondition as failure:

@@ -11,7 +11,7 @@ from podwright.runtime.config import SignatureSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
+class SignatureRequirement:
     """For one image. `keys` are files; `identity` is the repository that a signature has to name."""
 
     action: Literal["accept", "reject", "signed"]
@@ -40,19 +40,19 @@ class Policy:
         if settings.default.signed_as:
             raise InvalidArgument("config: signatures.default: signed_as needs a prefix to take the place of")
 
-    def requirement(self, name: str) -> Requirement:
+    def requirement(self, name: str) -> SignatureRequirement:
         """What is asked of the image whose whole name, without tag and digest, this is."""
         for prefix in _prefixes(name):
             rule = self._settings.rules.get(prefix)
             if rule is not None:
-                return Requirement(
+                return SignatureRequirement(
                     action=rule.action,
                     keys=rule.keys,
                     identity=(rule.signed_as or prefix) + name[len(prefix) :],
                     rule=f'signatures.rules."{prefix}"',
                 )
         default = self._settings.default
-        return Requirement(action=default.action, keys=default.keys, identity=name, rule="signatures.default")
+        return SignatureRequirement(action=default.action, keys=default.keys, identity=name, rule="signatures.default")
 
 
 def _prefixes(name: str) -> Iterator[str]:

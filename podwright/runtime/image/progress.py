@@ -21,7 +21,7 @@ ERROR_LIMIT = 500
 ENDED_LIMIT = 256  # that one watcher is told of at once
 
 
-class Stage(Enum):
+class PullStage(Enum):
     """RESOLVING --> DOWNLOADING --> UNPACKING --> DONE; from anywhere --> FAILED. All but the ends follow from layers.
 
     A layer whose bytes were wrong is downloaded anew: from UNPACKING a way leads back.
@@ -48,7 +48,7 @@ class PullSnapshot(Value, frozen=True, kw_only=True):
 
     reference: str
     began_at: int
-    stage: Stage
+    stage: PullStage
     layers: tuple[LayerSnapshot, ...] = ()
     error: str = ""
 
@@ -96,20 +96,20 @@ class PullProgress:
 
     def end(self, error: str = "") -> None:
         """It is over; later snapshots are of this moment."""
-        self._end = self._as_now(Stage.FAILED if error else Stage.DONE, error[:ERROR_LIMIT])
+        self._end = self._as_now(PullStage.FAILED if error else PullStage.DONE, error[:ERROR_LIMIT])
         self.counters = {}
 
     def snapshot(self) -> PullSnapshot:
         """As it is now."""
         return self._end or self._as_now(self._stage())
 
-    def _stage(self) -> Stage:
+    def _stage(self) -> PullStage:
         if not self.counters:
-            return Stage.RESOLVING
+            return PullStage.RESOLVING
         whole = all(layer.done_bytes >= layer.total_bytes for layer in self.counters.values())
-        return Stage.UNPACKING if whole else Stage.DOWNLOADING
+        return PullStage.UNPACKING if whole else PullStage.DOWNLOADING
 
-    def _as_now(self, stage: Stage, error: str = "") -> PullSnapshot:
+    def _as_now(self, stage: PullStage, error: str = "") -> PullSnapshot:
         layers = tuple(layer.snapshot() for layer in self.counters.values())
         return PullSnapshot(reference=self.reference, began_at=self._began_at, stage=stage, layers=layers, error=error)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, Unavailable
 from podwright.process import ProcessRunner
 from podwright.runtime.config import RegistrySettings
-from podwright.runtime.image.catalog import Catalog
-from podwright.runtime.image.records import ImageRecord, Target
+from podwright.runtime.image.catalog import ImageCatalog
+from podwright.runtime.image.records import ImageRecord, ImageTarget
 from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.image.saving import found, whole
 from podwright.runtime.model.image import RegistryAuth
@@ -20,10 +20,10 @@ from podwright.runtime.registry import failure as failures
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.failure import HostFailure, Rank
-from podwright.runtime.registry.logins import Logins
+from podwright.runtime.registry.logins import DaemonLogins
 from podwright.runtime.registry.manifest import OCI_MANIFEST, Descriptor, Manifest
 from podwright.runtime.registry.nulls import Nullable, NullsAsDefaults, decode
-from podwright.runtime.registry.reference import Reference
+from podwright.runtime.registry.reference import ImageReference
 from podwright.runtime.registry.upload import Came, Uploader
 from podwright.runtime.storage.blobs import open_blob, read_at
 
@@ -44,7 +44,7 @@ class Pushed:
     present_blobs: int
 
 
-class _Kind(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
+class _DocumentKind(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
     media_type: Nullable[str] = OCI_MANIFEST
 
 
@@ -52,12 +52,12 @@ class Pusher:
     """Used by the gRPC edge."""
 
     def __init__(
-        self, catalog: Catalog, refetcher: Refetcher, settings: RegistrySettings, runner: ProcessRunner
+        self, catalog: ImageCatalog, refetcher: Refetcher, settings: RegistrySettings, runner: ProcessRunner
     ) -> None:
         self._catalog = catalog
         self._refetcher = refetcher
         self._settings = settings
-        self._logins = Logins(settings, runner)
+        self._logins = DaemonLogins(settings, runner)
 
     async def push(self, name: str, destination: str, auth: RegistryAuth | None) -> Pushed:
         """Push the image called `name` to a tag; of a multi-platform image only what this machine runs is here.
@@ -78,7 +78,7 @@ class Pusher:
         return pushed
 
     async def _push(
-        self, uploader: Uploader, place: Reference, record: ImageRecord, target: Target, top: Manifest
+        self, uploader: Uploader, place: ImageReference, record: ImageRecord, target: ImageTarget, top: Manifest
     ) -> Pushed:
         blobs = {each.digest: each for each in (*top.layers, top.config)}
         others = _other_repositories(record, place)
@@ -98,7 +98,7 @@ class Pusher:
             raise several.exceptions[0] from None
         came = {digest: job.result() for digest, job in jobs.items()}
         data = self._catalog.blobs.read(target.manifest) or b""
-        media_type = decode(data, _Kind).media_type
+        media_type = decode(data, _DocumentKind).media_type
         await uploader.manifest(place.tag, data, media_type, target.manifest)
         count = Counter(came.values())
         return Pushed(
@@ -111,7 +111,7 @@ class Pusher:
         )
 
 
-def _place(name: str, destination: str, called: Sequence[str]) -> Reference:
+def _place(name: str, destination: str, called: Sequence[str]) -> ImageReference:
     if not destination and len(called) != 1:
         raise InvalidArgument(f"{name} has {len(called)} tags: where shall it go?", hint="give the destination")
     place = reference.parse(destination or called[0])
@@ -120,7 +120,7 @@ def _place(name: str, destination: str, called: Sequence[str]) -> Reference:
     return place
 
 
-def _other_repositories(record: ImageRecord, place: Reference) -> list[str]:
+def _other_repositories(record: ImageRecord, place: ImageReference) -> list[str]:
     """Where else on the same server the image may be."""
     known = [reference.parse(name) for name in record.targets]
     same = [one.repository for one in known if one.host == place.host and one.repository != place.repository]
@@ -135,7 +135,7 @@ async def _read(fd: int, start: int, end: int) -> AsyncIterator[bytes]:
         yield piece
 
 
-def _error(place: Reference, failure: HostFailure) -> PodwrightError:
+def _error(place: ImageReference, failure: HostFailure) -> PodwrightError:
     text = f"cannot push {place}: {failure.message}"
     if failure.rank in (Rank.UNREACHABLE, Rank.UNAVAILABLE):
         return Unavailable(text)

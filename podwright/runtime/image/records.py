@@ -6,7 +6,7 @@ from podwright.runtime.model.base import Value
 from podwright.runtime.model.image import Image
 
 
-class Target(Value, frozen=True, kw_only=True):
+class ImageTarget(Value, frozen=True, kw_only=True):
     """What one name points at.
 
     `digest` is that of the index or manifest as served; `blobs` are all blobs that belong to it; `manifest` is the
@@ -31,7 +31,7 @@ class ImageRecord(Value, frozen=True, kw_only=True):
     """An image and its names: `targets` by whole reference, tags and digests alike."""
 
     image: Image
-    targets: dict[str, Target]
+    targets: dict[str, ImageTarget]
 
 
 class Hold(Value, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from podwright.process import ProcessRunner
 from podwright.runtime.config import RegistrySettings
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.client import Client
-from podwright.runtime.registry.logins import Logins
+from podwright.runtime.registry.logins import DaemonLogins
 from podwright.runtime.registry.manifest import MANIFEST_TYPES, Descriptor
 from podwright.runtime.storage.blobs import BlobStore, DigestMismatch
 
@@ -20,7 +20,7 @@ class Refetcher:
     def __init__(self, blobs: BlobStore, settings: RegistrySettings, runner: ProcessRunner) -> None:
         self._blobs = blobs
         self._settings = settings
-        self._logins = Logins(settings, runner)
+        self._logins = DaemonLogins(settings, runner)
 
     async def bring(self, names: Sequence[str], wanted: Iterable[Descriptor]) -> None:
         """Fetch blobs of the image with these names, over what may be stored of them; the caller has a lease.

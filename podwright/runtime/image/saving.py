@@ -7,10 +7,10 @@ from typing import Literal
 
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound
 from podwright.runtime.archive import writing
-from podwright.runtime.archive.writing import Layer, Saved
+from podwright.runtime.archive.writing import ArchiveLayer, Saved
 from podwright.runtime.image import lookup
-from podwright.runtime.image.catalog import Catalog, Lease
-from podwright.runtime.image.records import ImageRecord, Target
+from podwright.runtime.image.catalog import ContentLease, ImageCatalog
+from podwright.runtime.image.records import ImageRecord, ImageTarget
 from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.registry import manifest
 from podwright.runtime.registry.manifest import Descriptor, ImageDocument, Manifest, RootFs
@@ -21,7 +21,7 @@ ArchiveFormat = Literal["oci-archive", "docker-archive"]
 class Saver:
     """Used by the gRPC edge."""
 
-    def __init__(self, catalog: Catalog, refetcher: Refetcher) -> None:
+    def __init__(self, catalog: ImageCatalog, refetcher: Refetcher) -> None:
         self._catalog = catalog
         self._refetcher = refetcher
 
@@ -39,14 +39,16 @@ class Saver:
             async for piece in writing.tar_of(parts):
                 yield piece
 
-    async def _saved(self, record: ImageRecord, called: Sequence[str], form: ArchiveFormat, lease: Lease) -> Saved:
+    async def _saved(
+        self, record: ImageRecord, called: Sequence[str], form: ArchiveFormat, lease: ContentLease
+    ) -> Saved:
         if record.image.artifact_type and form == "docker-archive":
             raise FailedPrecondition(f"{record.image.id} is an artifact, which only an oci-archive can hold")
         target = record.targets[called[0]] if called else next(iter(record.targets.values()))
         top, document = await whole(self._catalog, self._refetcher, record, target, lease)
         diff_ids = document.rootfs.diff_ids or ("",) * len(top.layers)
         layers = tuple(
-            Layer(
+            ArchiveLayer(
                 digest=layer.digest,
                 size_bytes=layer.size,
                 diff_id=diff_id,
@@ -62,7 +64,7 @@ class Saver:
         )
 
 
-def found(catalog: Catalog, name: str) -> tuple[ImageRecord, list[str]]:
+def found(catalog: ImageCatalog, name: str) -> tuple[ImageRecord, list[str]]:
     """The image that is meant and the tags that shall be saved: the one given, or for an id all. Raises NotFound."""
     record = lookup.find(catalog.records, name)
     if record is None:
@@ -73,7 +75,7 @@ def found(catalog: Catalog, name: str) -> tuple[ImageRecord, list[str]]:
 
 
 async def whole(
-    catalog: Catalog, refetcher: Refetcher, record: ImageRecord, target: Target, lease: Lease
+    catalog: ImageCatalog, refetcher: Refetcher, record: ImageRecord, target: ImageTarget, lease: ContentLease
 ) -> tuple[Manifest, ImageDocument]:
     """The manifest and config of an image all of whose blobs are in the store now.
 

@@ -16,15 +16,15 @@ from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.process import ProcessRunner
 from podwright.runtime.config import ImageSettings, RegistrySettings, SignatureSettings
 from podwright.runtime.image import lookup, trees
-from podwright.runtime.image.catalog import Catalog, Lease
+from podwright.runtime.image.catalog import ContentLease, ImageCatalog
 from podwright.runtime.image.progress import PullSnapshot, PullTracker
-from podwright.runtime.image.pull import Puller
+from podwright.runtime.image.pull import ImagePuller
 from podwright.runtime.image.records import Hold, ImageRecord
 from podwright.runtime.image.trees import ImageTree
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import FsUsage, Image, RegistryAuth
 from podwright.runtime.registry import reference
-from podwright.runtime.registry.reference import Reference
+from podwright.runtime.registry.reference import ImageReference
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database
 from podwright.runtime.storage.blobs import BlobStore
@@ -49,8 +49,8 @@ class ImageService:
     ) -> None:
         self._blobs = BlobStore(f"{root}/images")
         self._layers = LayerStore(database, f"{root}/layers", images, runner)
-        self.catalog = Catalog(database, self._blobs, self._layers, images)
-        self.puller = Puller(self._blobs, self._layers, registry, images, signatures, runner)
+        self.catalog = ImageCatalog(database, self._blobs, self._layers, images)
+        self.puller = ImagePuller(self._blobs, self._layers, registry, images, signatures, runner)
         self._tracker = PullTracker()
         self._keep_blobs = images.keep_blobs
         self._pulls: SingleFlight[tuple[str, RegistryAuth | None], ImageId] = SingleFlight(
@@ -70,7 +70,7 @@ class ImageService:
         whole = reference.parse(name)
         return await self._pulls.join((str(whole), auth), lambda: self._pull(whole, auth))
 
-    async def _pull(self, whole: Reference, auth: RegistryAuth | None) -> ImageId:
+    async def _pull(self, whole: ImageReference, auth: RegistryAuth | None) -> ImageId:
         started = time.monotonic()
         with self._tracker.pull(str(whole)) as progress:
             async with self.catalog.leased() as lease:
@@ -193,7 +193,7 @@ class ImageService:
         if not there:
             name, target = next(iter(record.targets.items()))
             try:
-                image = (await self.puller.restore(target, reference.parse(name), Lease())).image
+                image = (await self.puller.restore(target, reference.parse(name), ContentLease())).image
             except PodwrightError as failure:
                 log.warning("image cannot be restored id=%s reason=%s", record.image.id, failure)
                 return False

@@ -19,12 +19,12 @@ from podwright.errors import FailedPrecondition, PodwrightError, Unknown
 from podwright.runtime.config import SignatureSettings
 from podwright.runtime.image import simple_signing
 from podwright.runtime.image.policy import Policy
-from podwright.runtime.image.simple_signing import Candidate
+from podwright.runtime.image.simple_signing import ImageSignature
 from podwright.runtime.model.image import hex_of
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.manifest import Descriptor
 from podwright.runtime.registry.nulls import NotJson, Nullable, NullsAsDefaults, decode
-from podwright.runtime.registry.reference import Reference
+from podwright.runtime.registry.reference import ImageReference
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class _Referrers(NullsAsDefaults, frozen=True, kw_only=True):
     manifests: Nullable[tuple[Nullable[_Referrer], ...]] = ()
 
 
-class Signatures:
+class SignatureChecks:
     """Enforces [signatures]."""
 
     def __init__(self, settings: SignatureSettings) -> None:
@@ -58,13 +58,13 @@ class Signatures:
         self._policy = Policy(settings)
         self._archives_are_free = settings.archives == "accept"
 
-    def check_wanted(self, reference: Reference) -> None:
+    def check_wanted(self, reference: ImageReference) -> None:
         """Raises Unknown when the image may not be pulled, whoever signed it."""
         requirement = self._policy.requirement(reference.name)
         if requirement.action == "reject":
             raise _refused(str(reference), f"{requirement.rule} rejects it")
 
-    def check_archived(self, reference: Reference) -> None:
+    def check_archived(self, reference: ImageReference) -> None:
         """Raises Unknown when an image of an archive may not have that name: there are no signatures to look at."""
         requirement = self._policy.requirement(reference.name)
         if requirement.action == "accept" or self._archives_are_free:
@@ -73,7 +73,7 @@ class Signatures:
         hint = 'give it another name, or trust all archives by signatures.archives = "accept"'
         raise _refused(str(reference), f"{requirement.rule} {why}", hint)
 
-    async def check(self, client: Client, reference: Reference, digest: str) -> None:
+    async def check(self, client: Client, reference: ImageReference, digest: str) -> None:
         """Raises Unknown unless the image has the signature that it needs, and what the client raises."""
         requirement = self._policy.requirement(reference.name)
         if requirement.action == "accept":
@@ -98,7 +98,7 @@ def _refused(name: str, why: str, hint: str = "") -> PodwrightError:
     return Unknown(f"SignatureValidationFailed: {name}: {why}", hint=hint)
 
 
-async def _bounded(candidates: AsyncIterator[Candidate]) -> AsyncIterator[Candidate]:
+async def _bounded(candidates: AsyncIterator[ImageSignature]) -> AsyncIterator[ImageSignature]:
     count = 0
     async for candidate in candidates:
         yield candidate
@@ -107,7 +107,7 @@ async def _bounded(candidates: AsyncIterator[Candidate]) -> AsyncIterator[Candid
             return
 
 
-async def _candidates(client: Client, digest: str) -> AsyncIterator[Candidate]:
+async def _candidates(client: Client, digest: str) -> AsyncIterator[ImageSignature]:
     """Everything that may be a signature. Raises FailedPrecondition for what cannot be read."""
     tagged = await client.tagged(f"sha256-{hex_of(digest)}.sig")
     if tagged is not None:
@@ -123,12 +123,12 @@ async def _candidates(client: Client, digest: str) -> AsyncIterator[Candidate]:
             yield candidate
 
 
-async def _in_manifest(client: Client, data: bytes) -> AsyncIterator[Candidate]:
+async def _in_manifest(client: Client, data: bytes) -> AsyncIterator[ImageSignature]:
     for layer in _decoded(data, _Signatures).layers:
         signature = (layer.annotations or {}).get(SIGNATURE_ANNOTATION, "")
         if layer.media_type == PAYLOAD_MEDIA_TYPE and signature and layer.size <= PAYLOAD_LIMIT_BYTES:
             _checked(layer.digest)
-            yield Candidate(signature=signature, payload=await client.config(layer))
+            yield ImageSignature(signature=signature, payload=await client.config(layer))
 
 
 def _checked(digest: str) -> str:

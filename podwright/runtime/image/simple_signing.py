@@ -24,7 +24,7 @@ Check = Callable[[bytes, bytes], None]  # (signature, payload); raises InvalidSi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class ImageSignature:
     """A signature as a registry has it: base64, over the bytes of the payload."""
 
     signature: str
@@ -49,7 +49,7 @@ class _Payload(msgspec.Struct):
     critical: _Critical
 
 
-def examine(candidate: Candidate, keys: Sequence[Check], *, identity: str, digest: str) -> str:
+def examine(candidate: ImageSignature, keys: Sequence[Check], *, identity: str, digest: str) -> str:
     """Why this is no signature by one of the keys over the image `digest` of the repository `identity`; or ""."""
     try:
         signature = base64.b64decode(candidate.signature, validate=True)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from podwright.errors import PodwrightError
 from podwright.runtime.image import describe
-from podwright.runtime.image.catalog import Catalog, Lease
-from podwright.runtime.image.records import ImageRecord, Target
+from podwright.runtime.image.catalog import ContentLease, ImageCatalog
+from podwright.runtime.image.records import ImageRecord, ImageTarget
 from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.image.saving import found
 from podwright.runtime.registry import manifest
@@ -38,7 +38,7 @@ class Damage:
 
 
 @dataclass(slots=True, kw_only=True)
-class Summary:
+class VerifySummary:
     """What was looked at. `unchecked_layers` have no blob that they could be compared with."""
 
     images: int = 0
@@ -54,8 +54,8 @@ class _Round:
     """One verification under way. `broken` are blobs that are not what they should be."""
 
     repair: bool
-    lease: Lease
-    summary: Summary = field(default_factory=Summary)
+    lease: ContentLease
+    summary: VerifySummary = field(default_factory=VerifySummary)
     seen: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
 
@@ -73,19 +73,19 @@ class _Layer:
 class Verifier:
     """Used by the gRPC edge."""
 
-    def __init__(self, catalog: Catalog, refetcher: Refetcher, *, keep_blobs: bool) -> None:
+    def __init__(self, catalog: ImageCatalog, refetcher: Refetcher, *, keep_blobs: bool) -> None:
         self._catalog = catalog
         self._refetcher = refetcher
         self._keep_blobs = keep_blobs
 
-    async def verify(self, names: Sequence[str], *, repair: bool) -> AsyncGenerator[Damage | Summary, None]:
+    async def verify(self, names: Sequence[str], *, repair: bool) -> AsyncGenerator[Damage | VerifySummary, None]:
         """Every damage as it is found, and the summary. `names` are the images to look at; empty: all.
 
         Raises NotFound and InvalidArgument for names; what cannot be mended is an obstacle, and no error.
         """
         records = [found(self._catalog, name)[0] for name in names] or list(self._catalog.records.values())
         async with self._catalog.leased() as lease:
-            state = _Round(repair=repair, lease=lease, summary=Summary(images=len(records)))
+            state = _Round(repair=repair, lease=lease, summary=VerifySummary(images=len(records)))
             for record in records:
                 lease.layers.update(record.image.layers)
                 lease.blobs.update(blob for target in record.targets.values() for blob in target.blobs)
@@ -102,7 +102,7 @@ class Verifier:
                 await self._catalog.layers.sync()
             yield state.summary
 
-    async def _target(self, record: ImageRecord, target: Target, state: _Round) -> AsyncGenerator[Damage, None]:
+    async def _target(self, record: ImageRecord, target: ImageTarget, state: _Round) -> AsyncGenerator[Damage, None]:
         for digest in (target.digest, target.manifest):
             async for damage in self._blob(record, _document(digest), target, state):
                 yield damage
@@ -123,7 +123,7 @@ class Verifier:
                 async for damage in self._layer(record, layer, state):
                     yield damage
 
-    def _manifest(self, target: Target, state: _Round) -> Manifest | None:
+    def _manifest(self, target: ImageTarget, state: _Round) -> Manifest | None:
         """None when it is damaged: then nothing is known of the layers."""
         data = self._catalog.blobs.read(target.manifest)
         if data is None or target.manifest in state.broken:
@@ -134,7 +134,7 @@ class Verifier:
     # Blobs
 
     async def _blob(
-        self, record: ImageRecord, descriptor: Descriptor, target: Target, state: _Round
+        self, record: ImageRecord, descriptor: Descriptor, target: ImageTarget, state: _Round
     ) -> AsyncGenerator[Damage, None]:
         digest = descriptor.digest
         if digest in state.seen:
@@ -158,7 +158,7 @@ class Verifier:
             obstacle=obstacle,
         )
 
-    async def _mend_blob(self, record: ImageRecord, descriptor: Descriptor, target: Target, state: _Round) -> str:
+    async def _mend_blob(self, record: ImageRecord, descriptor: Descriptor, target: ImageTarget, state: _Round) -> str:
         """Why it cannot be mended; empty when it is."""
         top = None if descriptor.digest in (target.digest, target.manifest) else self._manifest(target, state)
         try:
@@ -210,7 +210,7 @@ class Verifier:
         yield _damaged_layer(layer.id, record, wrong, state, obstacle)
 
     async def _artifact(
-        self, record: ImageRecord, target: Target, top: Manifest, state: _Round
+        self, record: ImageRecord, target: ImageTarget, top: Manifest, state: _Round
     ) -> AsyncGenerator[Damage, None]:
         """An artifact's tree has its blobs as files."""
         (layer_id,) = record.image.layers

@@ -142,7 +142,7 @@ class DeviceIo(msgspec.Struct, frozen=True, kw_only=True):
     requests: int = 0
 
 
-class HugePages(msgspec.Struct, frozen=True, kw_only=True):
+class HugePageUsage(msgspec.Struct, frozen=True, kw_only=True):
     """Huge pages in use; `max_usage_bytes` is None on cgroup v2, which keeps no record."""
 
     page_size: str
@@ -181,7 +181,7 @@ class ContainerDetails(msgspec.Struct, frozen=True, kw_only=True):
     cpu: CpuTimes | None = None
     memory: MemoryDetails | None = None
     devices: tuple[DeviceIo, ...] = ()
-    huge_pages: tuple[HugePages, ...] = ()
+    huge_pages: tuple[HugePageUsage, ...] = ()
     pids: Pids | None = None
     processes: Processes | None = None
     filesystem: Filesystem | None = None

@@ -31,9 +31,9 @@ class Patience:
     floor_bytes_s: int = 0
     window_s: float = RATE_WINDOW_S
 
-    def pace(self) -> Pace:
+    def pace(self) -> DownloadPace:
         """For one body."""
-        return Pace(self.floor_bytes_s, self.window_s)
+        return DownloadPace(self.floor_bytes_s, self.window_s)
 
 
 LAST = Patience()
@@ -49,7 +49,7 @@ def with_others(settings: RegistrySettings) -> Patience:
     )
 
 
-class Pace:
+class DownloadPace:
     """Whether a body comes fast enough. Only time spent waiting counts: our slow disk is not the server's fault."""
 
     def __init__(self, floor_bytes_s: int, window_s: float) -> None:

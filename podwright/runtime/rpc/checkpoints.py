@@ -6,14 +6,14 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.engines.protocol import Checkpoints, Restores
+from podwright.runtime.engines.protocol import CheckpointEngine, RestoreEngine
 from podwright.runtime.rpc import convert_container, convert_sandbox
 
 
 class CheckpointRpcs:
     """The family."""
 
-    def __init__(self, checkpoints: Checkpoints, restores: Restores) -> None:
+    def __init__(self, checkpoints: CheckpointEngine, restores: RestoreEngine) -> None:
         self._checkpoints = checkpoints
         self._restores = restores
 

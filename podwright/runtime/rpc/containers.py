@@ -8,7 +8,7 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.engines.protocol import Containers
+from podwright.runtime.engines.protocol import ContainerEngine
 from podwright.runtime.model.container import Container
 from podwright.runtime.rpc import convert_container
 from podwright.runtime.rpc.lists import ListReplies
@@ -18,7 +18,7 @@ class ContainerRpcs:
     """The family."""
 
     def __init__(
-        self, containers: Containers, *, start_comes_up: Callable[[], None], exec_comes_up: Callable[[], None]
+        self, containers: ContainerEngine, *, start_comes_up: Callable[[], None], exec_comes_up: Callable[[], None]
     ) -> None:
         """The two are called at once: a container will be started soon, or a command in one."""
         self._containers = containers

@@ -22,9 +22,9 @@ from podwright.runtime.model.usage import (
     SwapUsage,
     Usage,
 )
-from podwright.runtime.stats.descriptors import DESCRIPTORS, Descriptor
+from podwright.runtime.stats.descriptors import DESCRIPTORS, MetricDescriptor
 from podwright.runtime.stats.metrics import SandboxMetrics
-from podwright.runtime.stats.samples import Sample
+from podwright.runtime.stats.samples import MetricSample
 
 DEFAULT_INTERFACE = "eth0"  # CNI's name for a pod's first interface
 
@@ -167,7 +167,7 @@ def _value(number: int | None) -> Fields | None:
     return None if number is None else {"value": number}
 
 
-def descriptor(described: Descriptor) -> api.MetricDescriptor:
+def descriptor(described: MetricDescriptor) -> api.MetricDescriptor:
     """CRI's MetricDescriptor."""
     return api.MetricDescriptor(name=described.name, help=described.help, label_keys=described.label_keys)
 
@@ -185,7 +185,7 @@ def metrics(found: SandboxMetrics) -> api.PodSandboxMetrics:
     return api.PodSandboxMetrics(**fields)
 
 
-def _metric(sample: Sample, base: tuple[str, ...]) -> Fields:
+def _metric(sample: MetricSample, base: tuple[str, ...]) -> Fields:
     return {
         "name": sample.name,
         "timestamp": sample.timestamp,

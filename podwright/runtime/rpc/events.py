@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
-from podwright.runtime.engines.protocol import Event, Events
+from podwright.runtime.engines.protocol import ContainerEvent, EventEngine
 from podwright.runtime.rpc import convert_container, convert_sandbox
 
 LATEST = 64  # events that are kept encoded, for listeners that keep up with each other
@@ -16,7 +16,7 @@ LATEST = 64  # events that are kept encoded, for listeners that keep up with eac
 class EventRpcs:
     """The family."""
 
-    def __init__(self, hub: Events) -> None:
+    def __init__(self, hub: EventEngine) -> None:
         self._hub = hub
 
     async def GetContainerEvents(self, _request: api.GetEventsRequest, context: Any) -> AsyncGenerator[bytes, None]:
@@ -27,7 +27,7 @@ class EventRpcs:
 
 
 @functools.lru_cache(maxsize=LATEST)
-def encoded(event: Event) -> bytes:
+def encoded(event: ContainerEvent) -> bytes:
     """CRI's ContainerEventResponse; encoded when the first listener gets it."""
     message = api.ContainerEventResponse(
         container_id=event.subject,

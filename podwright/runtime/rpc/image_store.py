@@ -10,11 +10,11 @@ from typing import Any
 from podwright.api import LISTENING
 from podwright.api.v1 import images_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.engines.protocol import Stats
+from podwright.runtime.engines.protocol import StatsEngine
 from podwright.runtime.image.accounts import ImageAccount
 from podwright.runtime.image.saving import ArchiveFormat
 from podwright.runtime.image.tools import ImageTools
-from podwright.runtime.image.verifying import Summary
+from podwright.runtime.image.verifying import VerifySummary
 from podwright.runtime.model.image import Image, RegistryAuth
 
 FORMATS: dict[int, ArchiveFormat] = {api.OCI_ARCHIVE: "oci-archive", api.DOCKER_ARCHIVE: "docker-archive"}
@@ -23,7 +23,7 @@ FORMATS: dict[int, ArchiveFormat] = {api.OCI_ARCHIVE: "oci-archive", api.DOCKER_
 class ImageStoreRpcs:
     """The family."""
 
-    def __init__(self, tools: ImageTools, stats: Stats) -> None:
+    def __init__(self, tools: ImageTools, stats: StatsEngine) -> None:
         self._tools = tools
         self._stats = stats
 
@@ -66,7 +66,7 @@ class ImageStoreRpcs:
         findings = self._tools.verifier.verify(list(request.images), repair=request.repair)
         async with contextlib.aclosing(findings):
             async for finding in findings:
-                if isinstance(finding, Summary):
+                if isinstance(finding, VerifySummary):
                     yield api.VerifyImagesResponse(summary=api.VerifySummary(**dataclasses.asdict(finding)))
                 else:
                     yield api.VerifyImagesResponse(damage=api.Damage(**dataclasses.asdict(finding)))

@@ -8,14 +8,14 @@ from typing import Any
 
 from podwright.api.v1 import pulls_pb2 as api
 from podwright.runtime.image import ImageService
-from podwright.runtime.image.progress import PullSnapshot, Stage
+from podwright.runtime.image.progress import PullSnapshot, PullStage
 
 STAGES = {
-    Stage.RESOLVING: api.RESOLVING,
-    Stage.DOWNLOADING: api.DOWNLOADING,
-    Stage.UNPACKING: api.UNPACKING,
-    Stage.DONE: api.DONE,
-    Stage.FAILED: api.FAILED,
+    PullStage.RESOLVING: api.RESOLVING,
+    PullStage.DOWNLOADING: api.DOWNLOADING,
+    PullStage.UNPACKING: api.UNPACKING,
+    PullStage.DONE: api.DONE,
+    PullStage.FAILED: api.FAILED,
 }
 
 

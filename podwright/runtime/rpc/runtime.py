@@ -8,7 +8,7 @@ from typing import Any
 
 from podwright import __version__
 from podwright.cri.v1 import api_pb2 as api
-from podwright.runtime.engines.protocol import Node, NodeState
+from podwright.runtime.engines.protocol import NodeEngine, NodeState
 from podwright.timeline import Timeline
 
 SLOW_S = 1.0  # the verbose status shows calls that are under way for longer
@@ -17,7 +17,7 @@ SLOW_S = 1.0  # the verbose status shows calls that are under way for longer
 class RuntimeRpcs:
     """The family."""
 
-    def __init__(self, node: Node, timeline: Timeline) -> None:
+    def __init__(self, node: NodeEngine, timeline: Timeline) -> None:
         self._node = node
         self._timeline = timeline
         self._last: tuple[NodeState, bytes] | None = None  # the last state and its reply

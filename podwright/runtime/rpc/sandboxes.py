@@ -8,7 +8,7 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.engines.protocol import Containers, Pods, Sandboxes
+from podwright.runtime.engines.protocol import ContainerEngine, PodEngine, SandboxEngine
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.rpc import convert_container, convert_sandbox
 from podwright.runtime.rpc.lists import ListReplies
@@ -19,9 +19,9 @@ class SandboxRpcs:
 
     def __init__(
         self,
-        sandboxes: Sandboxes,
-        pods: Pods,
-        containers: Containers,
+        sandboxes: SandboxEngine,
+        pods: PodEngine,
+        containers: ContainerEngine,
         start_comes_up: Callable[[], None],
     ) -> None:
         """`start_comes_up` is called at once: a container will be started soon."""

@@ -23,7 +23,7 @@ from podwright.runtime.insisting import insist
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
-from podwright.runtime.network import AttachRequest, NetworkService
+from podwright.runtime.network import NetworkRequest, NetworkService
 from podwright.runtime.sandbox import place
 from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.parents import Parents
@@ -198,11 +198,11 @@ async def _both(one: Coroutine[Any, Any, One], other: Coroutine[Any, Any, Other]
     return first, second
 
 
-def attach_request(sandbox: Sandbox) -> AttachRequest:
+def attach_request(sandbox: Sandbox) -> NetworkRequest:
     """What the network must know of a sandbox."""
     if not sandbox.netns:
         raise InvalidArgument(f"sandbox {sandbox.id[:12]} is on the host's network")
-    return AttachRequest(
+    return NetworkRequest(
         sandbox_id=sandbox.id,
         name=sandbox.config.name,
         netns=sandbox.netns,

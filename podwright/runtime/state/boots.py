@@ -6,7 +6,7 @@ A process of before and one of after may share number and start time; only the k
 from __future__ import annotations
 
 from podwright.runtime.model.base import Value
-from podwright.runtime.state.database import Database, Table
+from podwright.runtime.state.database import Database, RecordTable
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 KEY = "last"
@@ -23,7 +23,7 @@ class Boots:
 
     def __init__(self, database: Database, path: str = BOOT_ID) -> None:
         """`path` is where the kernel tells its id."""
-        self._table: Table[Boot] = Table(database, "boots", Boot)
+        self._table: RecordTable[Boot] = RecordTable(database, "boots", Boot)
         with open(path, encoding="ascii") as file:
             self._now = Boot(id=file.read().strip())
         last = self._table.load().get(KEY)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 
-class Clock:
+class RecordClock:
     """The time of day in nanoseconds, strictly increasing. Called on the event loop."""
 
     def __init__(self) -> None:

@@ -17,10 +17,10 @@ from typing import Generic, TypeVar
 import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, ResourceExhausted
-from podwright.runtime.state.checkpoint import Checkpoints
-from podwright.runtime.state.clock import Clock
+from podwright.runtime.state.clock import RecordClock
 from podwright.runtime.state.lock import hold
 from podwright.runtime.state.migrations import FORMAT_VERSION, migrate
+from podwright.runtime.state.wal import WalWriteback
 from podwright.timeline import Step
 
 # SQLite starts its log anew when it has grown to 1000 pages; with so much always allocated, small changes (the end of
@@ -42,9 +42,9 @@ class Database:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._spare)
         self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        self._checkpoints = Checkpoints(self._path)
+        self._writeback = WalWriteback(self._path)
         self._depth = 0
-        self.clock = Clock()  # of all that is on record here
+        self.clock = RecordClock()  # of all that is on record here
         self._open()
         _reserve(f"{self._path}-wal")
         with contextlib.suppress(sqlite3.OperationalError):  # there is no room for it now
@@ -99,7 +99,7 @@ class Database:
                 raise self._full() from failure
             raise Internal(f"state database: {failure}") from failure
         if not self._connection.in_transaction:
-            self._checkpoints.note_commit()
+            self._writeback.note_commit()
         return rows
 
     @contextlib.contextmanager
@@ -122,13 +122,13 @@ class Database:
 
     def close(self) -> None:
         """Close, and let go of the root."""
-        self._checkpoints.finish()
+        self._writeback.finish()
         self._connection.close()
         _reserve(self._spare)
         os.close(self._lock)
 
 
-class Table(Generic[Record]):
+class RecordTable(Generic[Record]):
     """Records of one kind by id. Calls take tens of microseconds and are made on the event loop."""
 
     def __init__(self, database: Database, name: str, kind: type[Record]) -> None:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from podwright.errors import InvalidArgument, NotFound, ResourceExhausted
-from podwright.runtime.state.database import Database, Table
+from podwright.runtime.state.database import Database, RecordTable
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Store(Generic[Record]):
         group_of: Callable[[Record], str] = lambda _: "",
     ) -> None:
         """Loads every record of `table`."""
-        self._table = Table(database, table, kind)
+        self._table = RecordTable(database, table, kind)
         self._label = label
         self._id_of = id_of
         self._name_of = name_of

@@ -8,7 +8,7 @@ from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.model.usage import ContainerDetails, SandboxStats
 from podwright.runtime.stats import samples
-from podwright.runtime.stats.samples import DeviceName, Sample
+from podwright.runtime.stats.samples import DeviceName, MetricSample
 
 
 class ContainerMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +16,7 @@ class ContainerMetrics(msgspec.Struct, frozen=True, kw_only=True):
 
     container: Container
     labels: tuple[str, ...]
-    samples: tuple[Sample, ...]
+    samples: tuple[MetricSample, ...]
 
 
 class SandboxMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class SandboxMetrics(msgspec.Struct, frozen=True, kw_only=True):
 
     sandbox: Sandbox
     labels: tuple[str, ...]
-    samples: tuple[Sample, ...]
+    samples: tuple[MetricSample, ...]
     containers: tuple[ContainerMetrics, ...]
 
 

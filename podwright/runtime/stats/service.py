@@ -28,7 +28,7 @@ from podwright.runtime.network.threads import in_fresh_thread
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.stats import metrics
 from podwright.runtime.stats.collector import IDLE_S, Collector, PodReading, block_device_name, filesystem_of
-from podwright.runtime.stats.layers import Pace, WritableLayers, measure
+from podwright.runtime.stats.layers import WalkPace, WritableLayers, measure
 from podwright.runtime.stats.metrics import SandboxMetrics
 
 Result = TypeVar("Result")
@@ -174,7 +174,7 @@ class StatsService:
         containers = self._containers.visible()
 
         def measure_all() -> list[tuple[Container, int]]:
-            pace, found = Pace(lambda: False), []
+            pace, found = WalkPace(lambda: False), []
             for container in containers:
                 with contextlib.suppress(OSError, PodwrightError):  # it is gone, or too large to be counted
                     found.append((container, measure(self._upper(container), pace.starting()).used_bytes))

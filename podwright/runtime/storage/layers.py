@@ -23,7 +23,7 @@ from podwright.process import Command, ProcessRunner
 from podwright.runtime.config import ImageSettings
 from podwright.runtime.model.base import Value
 from podwright.runtime.model.image import hex_of
-from podwright.runtime.state import Database, Table
+from podwright.runtime.state import Database, RecordTable
 from podwright.runtime.storage import comparing, implicit, unpacking
 from podwright.runtime.storage.blobs import DigestMismatch, disk_error, open_blob
 from podwright.runtime.storage.completion import to_completion
@@ -59,7 +59,7 @@ class Unpacked:
 
     folder: str
     diff_id: str
-    report: unpacking.Report
+    report: unpacking.UnpackReport
 
 
 class LayerStore:
@@ -69,7 +69,7 @@ class LayerStore:
         self.root = root
         self._limits = limits
         self._runner = runner
-        self._table = Table(database, "layers", LayerRecord)
+        self._table = RecordTable(database, "layers", LayerRecord)
         self._records = self._table.load()
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             self._boot_id = file.read().strip()

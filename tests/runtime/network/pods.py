@@ -20,7 +20,7 @@ from podwright.process import PosixProcessRunner
 from podwright.runtime.config import NetworkSettings
 from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Attachment, DnsConfig, PortMapping, SandboxName
-from podwright.runtime.network import AttachRequest, NetworkService
+from podwright.runtime.network import NetworkRequest, NetworkService
 from podwright.runtime.state import Database
 from tests.harness.scratch import Part
 
@@ -41,9 +41,9 @@ class Pod:
         assert self.attachment is not None
         return self.attachment.ips[0]
 
-    def request(self, *ports: PortMapping, annotations: dict[str, str] | None = None) -> AttachRequest:
+    def request(self, *ports: PortMapping, annotations: dict[str, str] | None = None) -> NetworkRequest:
         """What the sandbox room would ask for."""
-        return AttachRequest(
+        return NetworkRequest(
             sandbox_id=self.sandbox_id,
             name=SandboxName(name=self.name, namespace="tests", uid=f"uid-{self.name}"),
             netns=self.netns,

@@ -20,7 +20,7 @@ from podwright.runtime.model.image import RegistryAuth
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.challenge import hidden
 from podwright.runtime.registry.client import Client
-from podwright.runtime.registry.logins import Logins
+from podwright.runtime.registry.logins import DaemonLogins
 from tests.harness.processes import command_lines
 from tests.harness.scripted_registry import Answer, ScriptedRegistry, fixed
 from tests.runtime.registry.asking import AUTH, BLOB, BLOB_PATH, TAG_PATH, blob, client, hosts_toml, resolve
@@ -239,7 +239,9 @@ async def test_helpers_that_do_not_help(
     file.write_text('{"credsStore": "test"}')
     registry.answers["*"] = fixed(401, WWW_Authenticate="Basic realm=x")
     settings = RegistrySettings(config_path="", auth_file=str(file), credential_helper_timeout_s=0.3)
-    one = Client(reference.parse(f"{registry.host}/app:1"), None, settings, Logins(settings, PosixProcessRunner()))
+    one = Client(
+        reference.parse(f"{registry.host}/app:1"), None, settings, DaemonLogins(settings, PosixProcessRunner())
+    )
     async with one:
         with pytest.raises(errors.PermissionDenied, match=words) as failure:
             await one.resolve()
@@ -255,7 +257,7 @@ async def test_secrets_are_in_no_argument(
     file.write_text('{"credsStore": "test"}')
     registry.answers["*"] = fixed(401, WWW_Authenticate="Basic realm=x")
     settings = RegistrySettings(config_path="", auth_file=str(file))
-    logins = Logins(settings, PosixProcessRunner())
+    logins = DaemonLogins(settings, PosixProcessRunner())
     asked = asyncio.create_task(logins.find(registry.host, "app"))
     await asyncio.sleep(0.2)
     assert not [line for line in command_lines().values() if SECRET in line]

@@ -13,7 +13,7 @@ from podwright.runtime.model.usage import (
     UINT64_MAX,
     CpuTimes,
     DeviceIo,
-    HugePages,
+    HugePageUsage,
     MemoryDetails,
     MemoryUsage,
     Pids,
@@ -201,8 +201,8 @@ def test_devices_that_bfq_counts() -> None:
 
 
 def test_huge_pages() -> None:
-    assert _reader(V1).huge_pages(PATH) == (HugePages(page_size="2MB", usage_bytes=0, max_usage_bytes=0),)
-    assert _reader(V2).huge_pages(PATH) == (HugePages(page_size="2MB", usage_bytes=2097152),)
+    assert _reader(V1).huge_pages(PATH) == (HugePageUsage(page_size="2MB", usage_bytes=0, max_usage_bytes=0),)
+    assert _reader(V2).huge_pages(PATH) == (HugePageUsage(page_size="2MB", usage_bytes=2097152),)
 
 
 def test_pids() -> None:

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from podwright.conformance.pods import Pod, serving
+from podwright.conformance.pods import CasePod, serving
 from podwright.conformance.streams import (
+    CollectingSink,
     Given,
-    Kept,
     Speech,
     attach_url,
     exec_url,
@@ -28,7 +28,7 @@ from podwright.runtime.config import StreamingSettings
 from podwright.runtime.streaming import certificate
 from podwright.runtime.streaming.tls import server_context
 from podwright.streams.client.command import CommandStreams, run_command
-from podwright.streams.client.dial import Transport
+from podwright.streams.client.dial import StreamTransport
 from podwright.streams.client.port_forward import forwarding
 from tests.faults.node import running_node
 from tests.fixtures import FreshPodwright
@@ -85,13 +85,13 @@ async def test_every_kind_of_stream_over_tls(fresh_podwright: FreshPodwright, bu
         await pod.run_ready(SERVERS)
         assert (await forward_url(pod)).startswith("https://")
         assert "0.0.0.0" not in await forward_url(pod)
-        for transport in Transport:
+        for transport in StreamTransport:
             await works(pod, transport)
         await a_plain_request_gets_nothing(pod)
         await node.emptied()
 
 
-async def works(pod: Pod, transport: Transport) -> None:
+async def works(pod: CasePod, transport: StreamTransport) -> None:
     """Exec, attach and port-forward, with enough bytes to fill buffers; a client's end comes before the answer."""
     speech = Speech(transport=transport)
     bulk = bytes(range(256)) * (BULK_BYTES // 256)
@@ -115,12 +115,12 @@ async def works(pod: Pod, transport: Transport) -> None:
             assert int(await read_all(counted)) == len(bulk)
 
 
-async def a_plain_request_gets_nothing(pod: Pod) -> None:
+async def a_plain_request_gets_nothing(pod: CasePod) -> None:
     """Neither an answer nor the token's use."""
     url = await exec_url(pod, pod.containers[0], "true")
     plain = url.replace("https://", "http://")
     with pytest.raises(PodwrightError):
-        await run_command(plain, CommandStreams(stdout=Kept(), stderr=Kept()))
+        await run_command(plain, CommandStreams(stdout=CollectingSink(), stderr=CollectingSink()))
     assert (await session(url, Speech())).outcome.exit_code == 0
 
 
@@ -133,8 +133,8 @@ async def test_a_given_certificate(fresh_podwright: FreshPodwright, busybox_imag
         container = await pod.run()
         url = await exec_url(pod, container, "echo", "secret")
         assert urlsplit(url).hostname == "127.0.0.1"
-        out = Kept()
-        streams = CommandStreams(stdout=out, stderr=Kept())
+        out = CollectingSink()
+        streams = CommandStreams(stdout=out, stderr=CollectingSink())
         with pytest.raises(PodwrightError, match="certificate verify failed"):
             await run_command(url, streams, tls=ssl.create_default_context())
         outcome = await run_command(url, streams, tls=ssl.create_default_context(cafile=cert))

@@ -27,7 +27,7 @@ from podwright.runtime.image import ImageService
 from podwright.runtime.image import tools as image_tools
 from podwright.runtime.image.tools import ImageTools
 from podwright.runtime.network import NetworkService
-from podwright.runtime.oci_spec.builder import HostFacts
+from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.pods import PodService
 from podwright.runtime.sandbox.building import SandboxSettings
 from podwright.runtime.sandbox.first_process import FirstProcesses
@@ -142,7 +142,9 @@ async def make(
     )
 
 
-def _sandbox_settings(config: Config, cgroups: CgroupHost, facts: HostFacts, runner: ProcessRunner) -> SandboxSettings:
+def _sandbox_settings(
+    config: Config, cgroups: CgroupHost, facts: HostAbilities, runner: ProcessRunner
+) -> SandboxSettings:
     return SandboxSettings(
         state=config.state,
         containers=config.containers,
@@ -152,7 +154,7 @@ def _sandbox_settings(config: Config, cgroups: CgroupHost, facts: HostFacts, run
     )
 
 
-def _first_processes(config: Config, handlers: Handlers, facts: HostFacts, profiles: Profiles) -> FirstProcesses:
+def _first_processes(config: Config, handlers: Handlers, facts: HostAbilities, profiles: Profiles) -> FirstProcesses:
     return FirstProcesses(
         handlers=handlers,
         oom_score_adj=max(-998, facts.oom_score_adj),
@@ -162,7 +164,7 @@ def _first_processes(config: Config, handlers: Handlers, facts: HostFacts, profi
     )
 
 
-def _profiles(config: Config, facts: HostFacts, runner: ProcessRunner) -> Profiles:
+def _profiles(config: Config, facts: HostAbilities, runner: ProcessRunner) -> Profiles:
     return Profiles(
         seccomp=_default_profile(config.containers.seccomp_profile),
         apparmor=AppArmor(runner, supported=facts.apparmor, default=config.containers.apparmor_profile),

@@ -16,7 +16,7 @@ VALID_ATTACHMENTS = "cni.dev/valid-attachments"
 GO_RUNTIME = {"GOMAXPROCS": "1"}
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+class CniTarget(msgspec.Struct, frozen=True, kw_only=True):
     """What an attachment is about; `netns` is empty when the namespace is gone (DEL only)."""
 
     container_id: str
@@ -26,7 +26,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     capability_args: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
-def environment(command: str, bin_dirs: tuple[str, ...], path: str, target: Target | None = None) -> dict[str, str]:
+def environment(command: str, bin_dirs: tuple[str, ...], path: str, target: CniTarget | None = None) -> dict[str, str]:
     """The plugin's environment; `path` is PATH, for the programs that plugins run."""
     found = {**GO_RUNTIME, "PATH": path, "CNI_COMMAND": command, "CNI_PATH": ":".join(bin_dirs)}
     if target is not None:
@@ -47,7 +47,7 @@ def standard_input(
     network: NetworkList,
     plugin: PluginConfig,
     *,
-    target: Target | None = None,
+    target: CniTarget | None = None,
     previous: Mapping[str, Any] | None = None,
     valid: list[dict[str, str]] | None = None,
 ) -> bytes:

@@ -28,7 +28,7 @@ _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class NetlinkRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One message to the kernel; `label` says what it does, for errors."""
 
     kind: int
@@ -46,7 +46,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-def encode(request: Request, sequence: int) -> bytes:
+def encode(request: NetlinkRequest, sequence: int) -> bytes:
     """The message as the kernel wants it, padded so that another may follow."""
     flags = request.flags | NLM_F_REQUEST
     return _pad(_HEADER.pack(_HEADER.size + len(request.body), request.kind, flags, sequence, 0) + request.body)

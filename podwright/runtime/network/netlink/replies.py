@@ -12,7 +12,7 @@ from podwright.runtime.network.netlink import codec, requests
 from podwright.runtime.network.netlink.codec import Message
 
 
-class Link(msgspec.Struct, frozen=True, kw_only=True):
+class NetworkInterface(msgspec.Struct, frozen=True, kw_only=True):
     """A network interface; `kind` is "bridge", "veth", ...; `master` the index of the bridge it is on, 0 for none."""
 
     index: int
@@ -32,19 +32,19 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     link: int
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True):
+class InterfaceAddress(msgspec.Struct, frozen=True, kw_only=True):
     """An IPv4 address with its prefix length; `link` is the index of its interface."""
 
     interface: IPv4Interface
     link: int
 
 
-def parse_link(message: Message) -> Link:
+def parse_link(message: Message) -> NetworkInterface:
     """A link from an RTM_NEWLINK message."""
     index, flags = struct.unpack_from("=iI", message.body, 4)
     found = codec.attributes(message.body[16:])
     info = codec.attributes(found.get(requests.IFLA_LINKINFO, b""))
-    return Link(
+    return NetworkInterface(
         index=index,
         name=codec.string(found.get(requests.IFLA_IFNAME, b"")),
         kind=codec.string(info.get(requests.IFLA_INFO_KIND, b"")),
@@ -56,14 +56,14 @@ def parse_link(message: Message) -> Link:
     )
 
 
-def parse_address(message: Message) -> Address | None:
+def parse_address(message: Message) -> InterfaceAddress | None:
     """An address from an RTM_NEWADDR message; None for one that is not IPv4."""
     family, prefix_length = message.body[:2]
     (index,) = struct.unpack_from("=I", message.body, 4)
     local = codec.attributes(message.body[8:]).get(requests.IFA_LOCAL, b"")
     if family != socket.AF_INET or len(local) != 4:
         return None
-    return Address(interface=IPv4Interface((IPv4Address(local), prefix_length)), link=index)
+    return InterfaceAddress(interface=IPv4Interface((IPv4Address(local), prefix_length)), link=index)
 
 
 def parse_route(message: Message) -> Route | None:

@@ -12,12 +12,12 @@ from typing import Any
 from podwright.process import PosixProcessRunner
 from podwright.runtime.config import ImageSettings
 from podwright.runtime.storage import unpacking
-from podwright.runtime.storage.unpacking import Marks, Report
+from podwright.runtime.storage.unpacking import Marks, UnpackReport
 
 Described = dict[str, dict[str, Any]]
 
 
-async def unpack(tree: Path, blob: bytes, limits: ImageSettings | None = None) -> Report:
+async def unpack(tree: Path, blob: bytes, limits: ImageSettings | None = None) -> UnpackReport:
     """Unpack a whole blob into the new directory `tree`."""
     source = tree.with_name(f"{tree.name}.blob")
     source.write_bytes(blob)

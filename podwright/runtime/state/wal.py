@@ -19,7 +19,7 @@ AHEAD_COMMITS = 40  # that may be made while one is under way; SQLite's own cann
 END_TIMEOUT_S = 10.0
 
 
-class Checkpoints:
+class WalWriteback:
     """One thread now and then, with a connection of its own."""
 
     def __init__(self, path: str) -> None:
