@@ -6,7 +6,7 @@ gRPC codes; the methods' own documentation is at the services that fulfil these 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,7 +16,9 @@ from podwright.runtime.events import ContainerEvent
 from podwright.runtime.events.hub import Subscription
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig
-from podwright.runtime.model.ids import ContainerId, SandboxId
+from podwright.runtime.model.ids import ContainerId, ImageId, SandboxId
+from podwright.runtime.model.image import FsUsage, Image, RegistryAuth
+from podwright.runtime.model.image_store import Accounts, ArchiveFormat, Damage, PullSnapshot, Pushed, VerifySummary
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest
 from podwright.runtime.model.usage import ContainerStats, SandboxStats
@@ -28,9 +30,12 @@ __all__ = [
     "ContainerEvent",
     "EventEngine",
     "HandlerState",
+    "ImageEngine",
+    "ImageStoreEngine",
     "NodeEngine",
     "NodeState",
     "PodEngine",
+    "PullEngine",
     "RestoreEngine",
     "SandboxEngine",
     "StatsEngine",
@@ -167,3 +172,30 @@ class RestoreEngine(Protocol):
         timeout_s: float,
         /,
     ) -> tuple[SandboxId, dict[str, ContainerId]]: ...
+
+
+class ImageEngine(Protocol):
+    """CRI's ImageService."""
+
+    async def pull(self, name: str, auth: RegistryAuth | None, /) -> ImageId: ...
+    def find(self, name: str, /) -> Image | None: ...
+    def list(self) -> list[Image]: ...
+    async def remove(self, name: str, /) -> None: ...
+    async def fs_usage(self) -> FsUsage: ...
+
+
+class PullEngine(Protocol):
+    """Progress of pulls."""
+
+    def watch_pulls(self, name: str, /) -> AsyncGenerator[tuple[PullSnapshot, ...], None]: ...
+
+
+class ImageStoreEngine(Protocol):
+    """What podwright.v1.ImageStore offers beyond CRI."""
+
+    async def load(self, chunks: AsyncIterator[bytes], name: str, /) -> list[tuple[str, list[str]]]: ...
+    def save(self, names: Sequence[str], form: ArchiveFormat, /) -> AsyncGenerator[bytes, None]: ...
+    async def push(self, name: str, destination: str, auth: RegistryAuth | None, /) -> Pushed: ...
+    def verify(self, names: Sequence[str], /, *, repair: bool) -> AsyncGenerator[Damage | VerifySummary, None]: ...
+    async def accounts(self) -> Accounts: ...
+    async def prune(self, *, everything: bool, dry_run: bool) -> tuple[list[Image], int]: ...

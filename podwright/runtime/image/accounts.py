@@ -15,29 +15,9 @@ from dataclasses import dataclass
 from podwright.runtime.image.catalog import ImageCatalog
 from podwright.runtime.image.records import Hold, ImageRecord
 from podwright.runtime.model.image import Image
+from podwright.runtime.model.image_store import Accounts, ImageAccount
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageAccount:
-    """One image: bytes on the disk, how many of them other images have too, and how many containers hold it."""
-
-    image: Image
-    size_bytes: int
-    shared_bytes: int
-    containers: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accounts:
-    """The whole store. `prunable_untagged_bytes` is the part of `prunable_bytes` that images without a tag have."""
-
-    images: tuple[ImageAccount, ...]
-    blob_bytes: int
-    layer_bytes: int
-    prunable_untagged_bytes: int
-    prunable_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,45 +12,12 @@ import time
 import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping, MutableMapping
-from enum import Enum, auto
 
-from podwright.runtime.model.base import Value
+from podwright.runtime.model.image_store import LayerSnapshot, PullSnapshot, PullStage
 
 INTERVAL_S = 0.1
 ERROR_LIMIT = 500
 ENDED_LIMIT = 256  # that one watcher is told of at once
-
-
-class PullStage(Enum):
-    """RESOLVING --> DOWNLOADING --> UNPACKING --> DONE; from anywhere --> FAILED. All but the ends follow from layers.
-
-    A layer whose bytes were wrong is downloaded anew: from UNPACKING a way leads back.
-    """
-
-    RESOLVING = auto()
-    DOWNLOADING = auto()
-    UNPACKING = auto()
-    DONE = auto()
-    FAILED = auto()
-
-
-class LayerSnapshot(Value, frozen=True, kw_only=True):
-    """A layer at one moment; bytes are compressed ones."""
-
-    digest: str
-    done_bytes: int
-    total_bytes: int
-    unpacked: bool
-
-
-class PullSnapshot(Value, frozen=True, kw_only=True):
-    """A pull at one moment; it began so many nanoseconds after the epoch."""
-
-    reference: str
-    began_at: int
-    stage: PullStage
-    layers: tuple[LayerSnapshot, ...] = ()
-    error: str = ""
 
 
 class LayerProgress:

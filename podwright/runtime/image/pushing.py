@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, Unavailable
 from podwright.process import ProcessRunner
@@ -16,6 +15,7 @@ from podwright.runtime.image.records import ImageRecord, ImageTarget
 from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.image.saving import found, whole
 from podwright.runtime.model.image import RegistryAuth
+from podwright.runtime.model.image_store import Pushed
 from podwright.runtime.registry import failure as failures
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.client import Client
@@ -30,18 +30,6 @@ from podwright.runtime.storage.blobs import open_blob, read_at
 log = logging.getLogger(__name__)
 
 READ_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pushed:
-    """What the destination names now, and how its blobs came there."""
-
-    reference: str
-    digest: str
-    uploaded_blobs: int
-    uploaded_bytes: int
-    mounted_blobs: int
-    present_blobs: int
 
 
 class _DocumentKind(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Literal
 
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound
 from podwright.runtime.archive import writing
@@ -12,10 +11,9 @@ from podwright.runtime.image import lookup
 from podwright.runtime.image.catalog import ContentLease, ImageCatalog
 from podwright.runtime.image.records import ImageRecord, ImageTarget
 from podwright.runtime.image.refetch import Refetcher
+from podwright.runtime.model.image_store import ArchiveFormat
 from podwright.runtime.registry import manifest
 from podwright.runtime.registry.manifest import Descriptor, ImageDocument, Manifest, RootFs
-
-ArchiveFormat = Literal["oci-archive", "docker-archive"]
 
 
 class Saver:

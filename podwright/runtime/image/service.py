@@ -17,12 +17,13 @@ from podwright.process import ProcessRunner
 from podwright.runtime.config import ImageSettings, RegistrySettings, SignatureSettings
 from podwright.runtime.image import lookup, trees
 from podwright.runtime.image.catalog import ContentLease, ImageCatalog
-from podwright.runtime.image.progress import PullSnapshot, PullTracker
+from podwright.runtime.image.progress import PullTracker
 from podwright.runtime.image.pull import ImagePuller
 from podwright.runtime.image.records import Hold, ImageRecord
 from podwright.runtime.image.trees import ImageTree
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import FsUsage, Image, RegistryAuth
+from podwright.runtime.model.image_store import PullSnapshot
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.reference import ImageReference
 from podwright.runtime.single_flight import SingleFlight
@@ -36,7 +37,7 @@ USAGE_AGE_S = 10.0
 
 
 class ImageService:
-    """See the module's docstring. `reconcile` comes before any other call."""
+    """See the module's docstring. `recover` comes before any other call."""
 
     def __init__(
         self,
@@ -171,7 +172,7 @@ class ImageService:
             self._usage = (generation, usage)
         return self._usage[1]
 
-    async def reconcile(self) -> None:
+    async def recover(self) -> None:
         """At start: undo what a killed daemon left half-done, and mend what a power cut or a person took away."""
         self._blobs.clear_ingest()
         await self._layers.recover()

@@ -18,6 +18,7 @@ from podwright.runtime.image.catalog import ContentLease, ImageCatalog
 from podwright.runtime.image.records import ImageRecord, ImageTarget
 from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.image.saving import found
+from podwright.runtime.model.image_store import Damage, VerifySummary
 from podwright.runtime.registry import manifest
 from podwright.runtime.registry.manifest import Descriptor, Manifest
 from podwright.runtime.storage import artifacts, layout
@@ -26,38 +27,31 @@ from podwright.runtime.storage.completion import to_completion
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Damage:
-    """One damaged blob (its digest) or layer (`layer` and its id), what is wrong, and what became of it."""
-
-    subject: str
-    images: tuple[str, ...]
-    problem: str
-    repaired: bool = False
-    obstacle: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class VerifySummary:
-    """What was looked at. `unchecked_layers` have no blob that they could be compared with."""
-
-    images: int = 0
-    blobs: int = 0
-    layers: int = 0
-    damaged: int = 0
-    repaired: int = 0
-    unchecked_layers: int = 0
-
-
 @dataclass(slots=True, kw_only=True)
 class _Round:
     """One verification under way. `broken` are blobs that are not what they should be."""
 
     repair: bool
     lease: ContentLease
-    summary: VerifySummary = field(default_factory=VerifySummary)
+    images: int = 0
+    blobs: int = 0
+    layers: int = 0
+    damaged: int = 0
+    repaired: int = 0
+    unchecked_layers: int = 0
     seen: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
+
+    def summary(self) -> VerifySummary:
+        """The counts so far."""
+        return VerifySummary(
+            images=self.images,
+            blobs=self.blobs,
+            layers=self.layers,
+            damaged=self.damaged,
+            repaired=self.repaired,
+            unchecked_layers=self.unchecked_layers,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +79,7 @@ class Verifier:
         """
         records = [found(self._catalog, name)[0] for name in names] or list(self._catalog.records.values())
         async with self._catalog.leased() as lease:
-            state = _Round(repair=repair, lease=lease, summary=VerifySummary(images=len(records)))
+            state = _Round(repair=repair, lease=lease, images=len(records))
             for record in records:
                 lease.layers.update(record.image.layers)
                 lease.blobs.update(blob for target in record.targets.values() for blob in target.blobs)
@@ -94,13 +88,13 @@ class Verifier:
                     continue
                 for target in dict.fromkeys(record.targets.values()):  # names often share one
                     async for damage in self._target(record, target, state):
-                        state.summary.damaged += 1
-                        state.summary.repaired += damage.repaired
+                        state.damaged += 1
+                        state.repaired += damage.repaired
                         log.warning("damage in the image store subject=%s problem=%s", damage.subject, damage.problem)
                         yield damage
-            if state.summary.repaired:
+            if state.repaired:
                 await self._catalog.layers.sync()
-            yield state.summary
+            yield state.summary()
 
     async def _target(self, record: ImageRecord, target: ImageTarget, state: _Round) -> AsyncGenerator[Damage, None]:
         for digest in (target.digest, target.manifest):
@@ -114,7 +108,7 @@ class Verifier:
         if top is None:
             return
         if top.config.digest in state.broken:
-            state.summary.unchecked_layers += len(top.layers)
+            state.unchecked_layers += len(top.layers)
         elif top.artifact:
             async for damage in self._artifact(record, target, top, state):
                 yield damage
@@ -143,7 +137,7 @@ class Verifier:
         real = await self._catalog.blobs.computed(digest)
         if real is None and digest in target.layers and not self._keep_blobs:
             return
-        state.summary.blobs += 1
+        state.blobs += 1
         if real == digest:
             return
         problem = "is missing" if real is None else f"has the digest {real}"
@@ -189,9 +183,9 @@ class Verifier:
         if layer.id in state.seen:
             return
         state.seen.add(layer.id)
-        state.summary.layers += 1
+        state.layers += 1
         if self._catalog.blobs.size(layer.blob.digest) is None or layer.blob.digest in state.broken:
-            state.summary.unchecked_layers += 1
+            state.unchecked_layers += 1
             return
         store = self._catalog.layers
         path = self._catalog.blobs.path(layer.blob.digest)
@@ -217,7 +211,7 @@ class Verifier:
         if layer_id in state.seen:
             return
         state.seen.add(layer_id)
-        state.summary.layers += 1
+        state.layers += 1
         store, blobs = self._catalog.layers, self._catalog.blobs
         files = [artifacts.File(describe.file_name(blob), blob.digest) for blob in top.layers]
         wrong = await to_completion(asyncio.to_thread(artifacts.wrong_files, store.path(layer_id), files))

@@ -8,7 +8,7 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.image import ImageService
+from podwright.runtime.engines.protocol import ImageEngine
 from podwright.runtime.model.image import Image, ImageConfig, RegistryAuth
 from podwright.runtime.rpc.lists import ListReplies
 
@@ -16,7 +16,7 @@ from podwright.runtime.rpc.lists import ListReplies
 class ImageRpcs:
     """The family."""
 
-    def __init__(self, images: ImageService, check_handler: Callable[[str], object]) -> None:
+    def __init__(self, images: ImageEngine, check_handler: Callable[[str], object]) -> None:
         """`check_handler` raises InvalidArgument for a runtime handler that is not configured."""
         self._images = images
         self._check_handler = check_handler

@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from podwright.api.v1 import pulls_pb2 as api
-from podwright.runtime.image import ImageService
-from podwright.runtime.image.progress import PullSnapshot, PullStage
+from podwright.runtime.engines.protocol import PullEngine
+from podwright.runtime.model.image_store import PullSnapshot, PullStage
 
 STAGES = {
     PullStage.RESOLVING: api.RESOLVING,
@@ -22,7 +22,7 @@ STAGES = {
 class PullRpcs:
     """The family."""
 
-    def __init__(self, images: ImageService) -> None:
+    def __init__(self, images: PullEngine) -> None:
         self._images = images
 
     async def WatchPulls(self, request: api.WatchPullsRequest, _: Any) -> AsyncGenerator[api.WatchPullsResponse, None]:

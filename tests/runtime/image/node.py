@@ -35,7 +35,7 @@ class Node:
         self.open()
 
     def open(self) -> None:
-        """Start it; `reconcile` is the caller's."""
+        """Start it; `recover` is the caller's."""
         self.is_open = True
         self.database = Database(str(self.root))
         self.service = ImageService(
@@ -46,7 +46,7 @@ class Node:
         """The service's memory is gone, what is on the disk stays."""
         await self.close()
         self.open()
-        await self.service.reconcile()
+        await self.service.recover()
 
     async def close(self) -> None:
         """End everything; may be called again."""

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from podwright.runtime.image.accounts import Accountant, ImageAccount, Sizes, account, prunable
+from podwright.runtime.image.accounts import Accountant, Sizes, account, prunable
 from podwright.runtime.image.records import Hold, ImageRecord, ImageTarget
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import Image
+from podwright.runtime.model.image_store import ImageAccount
 from tests.runtime.image.node import MakeNode, Node
 from tools.images import Entry, busybox_image, busybox_layer, layer_of
 from tools.registry import Registry

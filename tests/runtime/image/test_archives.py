@@ -20,7 +20,8 @@ from podwright.process import PosixProcessRunner
 from podwright.runtime.config import ImageSettings, RegistrySettings
 from podwright.runtime.image.loading import Loader
 from podwright.runtime.image.refetch import Refetcher
-from podwright.runtime.image.saving import ArchiveFormat, Saver
+from podwright.runtime.image.saving import Saver
+from podwright.runtime.model.image_store import ArchiveFormat
 from tests.runtime.archive.archives import blob, docker_members, oci_members, tar
 from tests.runtime.image.node import MakeNode, Node
 from tools.images import Entry, Image, Layer, busybox_image, digest_of, image_of, layer_of_tar, tar_of

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 
 from podwright.errors import InvalidArgument, PodwrightError
-from podwright.runtime.image.progress import INTERVAL_S, PullProgress, PullSnapshot, PullStage, PullTracker
+from podwright.runtime.image.progress import INTERVAL_S, PullProgress, PullTracker
+from podwright.runtime.model.image_store import PullSnapshot, PullStage
 from tests.harness.scripted_registry import ScriptedRegistry, fixed
 from tests.runtime.image.node import Node
 from tools.images import Entry, Image, Layer, image_of, layer_of

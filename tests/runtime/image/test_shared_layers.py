@@ -15,7 +15,8 @@ from podwright.process import PosixProcessRunner
 from podwright.runtime.config import RegistrySettings
 from podwright.runtime.image.accounts import Accountant
 from podwright.runtime.image.refetch import Refetcher
-from podwright.runtime.image.verifying import Verifier, VerifySummary
+from podwright.runtime.image.verifying import Verifier
+from podwright.runtime.model.image_store import VerifySummary
 from podwright.runtime.registry import ranges
 from podwright.runtime.storage import unpacking
 from tests.harness.scripted_registry import ScriptedRegistry, fixed

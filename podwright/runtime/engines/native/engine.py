@@ -24,7 +24,6 @@ from podwright.runtime.engines.native.node import NativeNode
 from podwright.runtime.events import EventHub
 from podwright.runtime.handlers.registry import Handlers, find_handlers
 from podwright.runtime.image import ImageService
-from podwright.runtime.image import tools as image_tools
 from podwright.runtime.image.tools import ImageTools
 from podwright.runtime.network import NetworkService
 from podwright.runtime.oci_spec.builder import HostAbilities
@@ -67,7 +66,7 @@ class NativeEngine:
         """Compare what is on record with what there is, each room after those below it, and correct the records."""
         await self.handlers.end_abandoned()
         await self.network.start()
-        await self.images.reconcile()
+        await self.images.recover()
         boots = Boots(database)
         await self.pods.recover(rebooted=boots.is_new)
         await self.checkpoints.end_abandoned()
@@ -130,7 +129,7 @@ async def make(
         network=network,
         node=NativeNode(config, handlers, network, sandboxes.users),
         images=images,
-        image_tools=image_tools.make(images, config, runner),
+        image_tools=ImageTools(images, config, runner),
         sandboxes=sandboxes,
         containers=containers,
         pods=pods,
