@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import dataclass
 
 from podwright.doctor.facts import SystemFacts
 
 
-class Package(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
     """A piece of software: its name for people, and its packages where they are known."""
 
     name: str

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
+import dataclasses
+from typing import Any
+
 import pytest
 
 from podwright.doctor.checks import CHECKS, judge_all
@@ -72,13 +74,13 @@ GOOD = Facts(
 )
 
 
-def but(**changes: object) -> Facts:
+def but(**changes: Any) -> Facts:
     """GOOD with other values: `kernel__pidfd=False` changes one field of one section."""
     facts = GOOD
     for path, value in changes.items():
         section, _, field = path.partition("__")
-        changed = msgspec.structs.replace(getattr(facts, section), **{field: value}) if field else value
-        facts = msgspec.structs.replace(facts, **{section: changed})
+        changed = dataclasses.replace(getattr(facts, section), **{field: value}) if field else value
+        facts = dataclasses.replace(facts, **{section: changed})
     return facts
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Collection
+from dataclasses import dataclass
 from ipaddress import IPv4Interface
-
-import msgspec
 
 from podwright.errors import FailedPrecondition, Internal
 from podwright.runtime.network.links import index_of, mac_for, unless_gone
@@ -23,7 +22,8 @@ BRIDGE_ALIAS = "made by podwright"  # tells a bridge that we may delete from an 
 DEFAULT_MTU_BYTES = 1500
 
 
-class BridgeSpec(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeSpec:
     """The bridge as it has to be.
 
     `gateway` is its address for new pods, `kept` are those of subnets that only older pods are in. `veths` are the
@@ -42,7 +42,8 @@ class BridgeSpec(msgspec.Struct, frozen=True, kw_only=True):
         return (self.gateway, *self.kept)
 
 
-class HostLinks(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostLinks:
     """What the kernel has. `off` are the settings below /proc/sys/net/ipv4 that have to be 1 and are not."""
 
     links: list[NetworkInterface]
@@ -51,7 +52,8 @@ class HostLinks(msgspec.Struct, frozen=True, kw_only=True):
     off: tuple[str, ...]
 
 
-class BridgeState(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeState:
     """The bridge as it is: its number, what new pods get, and the names of the links that are plugged in."""
 
     index: int
@@ -59,7 +61,8 @@ class BridgeState(msgspec.Struct, frozen=True, kw_only=True):
     ports: frozenset[str]
 
 
-class Missing(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
     """What the bridge lacks."""
 
     link: bool = False

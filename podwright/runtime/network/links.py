@@ -9,9 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
-
-import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, PodwrightError
 from podwright.linux import libc, namespaces
@@ -22,7 +21,8 @@ from podwright.runtime.network.netlink.connection import NetlinkConnection
 from podwright.runtime.network.request import INTERFACE
 
 
-class Plug(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plug:
     """A pod to plug in; `alias` is what `ip link` shows beside the host's end."""
 
     netns: str
@@ -32,7 +32,7 @@ class Plug(msgspec.Struct, frozen=True, kw_only=True):
     gateway: IPv4Interface
     bridge_index: int
     mtu_bytes: int
-    bandwidth: Bandwidth = Bandwidth()
+    bandwidth: Bandwidth = field(default_factory=Bandwidth)
 
 
 def mac_for(interface: IPv4Interface) -> bytes:

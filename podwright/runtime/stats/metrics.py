@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import dataclass
 
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
@@ -11,7 +11,8 @@ from podwright.runtime.stats import samples
 from podwright.runtime.stats.samples import DeviceName, MetricSample
 
 
-class ContainerMetrics(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerMetrics:
     """Samples with the values of `descriptors.BASE_KEYS`."""
 
     container: Container
@@ -19,7 +20,8 @@ class ContainerMetrics(msgspec.Struct, frozen=True, kw_only=True):
     samples: tuple[MetricSample, ...]
 
 
-class SandboxMetrics(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxMetrics:
     """The pod's own samples (its network) and those of its containers."""
 
     sandbox: Sandbox

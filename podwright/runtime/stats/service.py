@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
-
-import msgspec
 
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.linux.cgroup import CgroupHost
@@ -132,7 +131,7 @@ class StatsService:
     def _look(self, details: ContainerDetails) -> ContainerDetails:
         """What needs no lock, and may take its time."""
         container = details.stats.container
-        return msgspec.structs.replace(
+        return dataclasses.replace(
             details,
             processes=self._collector.processes(container),
             filesystem=filesystem_of(self._upper(container)),

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-
-import msgspec
+from dataclasses import dataclass
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.network.cni import config
@@ -21,7 +20,8 @@ log = logging.getLogger(__name__)
 Signature = tuple[tuple[str, int, int, int], ...]
 
 
-class CniChoice(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CniChoice:
     """What the directory says: `present` if it has any configuration, `network` the one to use, else why not."""
 
     present: bool

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -52,7 +53,8 @@ class CniRecord(Value, frozen=True, kw_only=True):
     added: bool = False
 
 
-class Settled(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
     """A network as `found`, and as it is used with these plugins: in the one version that they all speak."""
 
     found: NetworkList
@@ -227,14 +229,14 @@ class CniNetwork:
         settled = self._settled
         if settled is None or settled.found is not found.network or settled.files != files:
             version = await self._chain.settle_version(found.network)
-            network = msgspec.structs.replace(found.network, versions=(version,))
+            network = replace(found.network, versions=(version,))
             settled = self._settled = Settled(found=found.network, files=files, network=network)
         return settled.network
 
     async def _delete(self, network: NetworkList, target: CniTarget, cached: CachedAttachment | None) -> None:
         netns = target.netns if namespaces.is_pinned(target.netns) else ""
         previous = cached.result if cached is not None else None
-        await self._chain.delete(network, msgspec.structs.replace(target, netns=netns), previous, self._deadline())
+        await self._chain.delete(network, replace(target, netns=netns), previous, self._deadline())
 
     async def _bring_up_loopback(self, netns: str) -> None:
         try:

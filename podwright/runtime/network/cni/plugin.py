@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition
 from podwright.process import Command, ProcessRunner
@@ -20,7 +19,8 @@ VERSION_TIMEOUT_S = 10.0
 PluginFile = tuple[str, int, int, int]  # path, inode, size, time of change in ns: another program has another one
 
 
-class PluginCall(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginCall:
     """A plugin, what to do, and with what input."""
 
     command: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import socket
 import struct
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-
-import msgspec
 
 from podwright.runtime.network.netlink import codec, requests
 from podwright.runtime.network.netlink.codec import Message
 
 
-class NetworkInterface(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkInterface:
     """A network interface; `kind` is "bridge", "veth", ...; `master` the index of the bridge it is on, 0 for none."""
 
     index: int
@@ -25,14 +25,16 @@ class NetworkInterface(msgspec.Struct, frozen=True, kw_only=True):
     up: bool = True
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
     """An IPv4 route of the main table; `link` is the index of its interface, 0 when it has several or none."""
 
     destination: IPv4Network
     link: int
 
 
-class InterfaceAddress(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceAddress:
     """An IPv4 address with its prefix length; `link` is the index of its interface."""
 
     interface: IPv4Interface
