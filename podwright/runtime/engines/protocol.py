@@ -1,7 +1,7 @@
 """What the gRPC edge needs of an engine, by RPC family.
 
-Arguments and results are the model's. Everything may raise the errors of `podwright.errors`, which the edge turns into
-gRPC codes; the methods' own documentation is at the services that fulfil these protocols.
+Arguments and results are values of the model. Every method may raise the errors of `podwright.errors`, which the edge
+converts to gRPC codes. The services that implement these protocols document the methods.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ __all__ = [
     "StreamingEngine",
 ]
 
-Document = dict[str, Any]  # JSON that a verbose status shows
+Document = dict[str, Any]  # JSON for a verbose status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerState:
-    """What CRI's Status says of a runtime handler; the one without a name is the default."""
+    """A runtime handler in CRI's Status. The default handler has an empty name."""
 
     name: str
     user_namespaces: bool
@@ -56,9 +56,9 @@ class HandlerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeState:
-    """What CRI's Status says of the node. Without `network_reason`, the network is ready."""
+    """The node in CRI's Status. The network is ready if `network_reason` is empty."""
 
-    handlers: tuple[HandlerState, ...]  # none: no container can run
+    handlers: tuple[HandlerState, ...]  # empty: no container can run
     network_reason: str = ""
     network_message: str = ""
     user_namespaces: bool = False
@@ -75,7 +75,7 @@ class NodeEngine(Protocol):
 
 
 class SandboxEngine(Protocol):
-    """Pod sandboxes: running and looking up. `generation` differs after every change."""
+    """Pod sandboxes: run and look up. `generation` changes with every change of a record."""
 
     @property
     def generation(self) -> int: ...
@@ -90,7 +90,7 @@ class SandboxEngine(Protocol):
 
 
 class PodEngine(Protocol):
-    """Sandboxes with their containers."""
+    """Sandboxes together with their containers."""
 
     async def start(self, sandbox_id: str, /) -> None: ...
     async def stop(self, sandbox_id: str, /) -> None: ...
@@ -98,7 +98,7 @@ class PodEngine(Protocol):
 
 
 class ContainerEngine(Protocol):
-    """Containers. `generation` differs after every change."""
+    """Containers. `generation` changes with every change of a record."""
 
     @property
     def generation(self) -> int: ...
@@ -118,7 +118,7 @@ class ContainerEngine(Protocol):
 
 
 class StreamingEngine(Protocol):
-    """URLs for clients."""
+    """URLs of the streaming server."""
 
     async def exec_url(self, request: ExecRequest, /) -> str: ...
     def attach_url(self, request: AttachRequest, /) -> str: ...
@@ -126,7 +126,7 @@ class StreamingEngine(Protocol):
 
 
 class StatsEngine(Protocol):
-    """What pods and containers use."""
+    """Resource usage of pods and containers."""
 
     async def container(self, container_id: str, /) -> ContainerStats: ...
     def running(self, chosen: Callable[[Container], bool], /) -> list[Container]: ...
@@ -139,7 +139,7 @@ class StatsEngine(Protocol):
 
 
 class EventEngine(Protocol):
-    """Changes of pods and containers."""
+    """Events about pods and containers."""
 
     def subscribe(self) -> AbstractContextManager[Subscription]: ...
 

@@ -1,4 +1,4 @@
-"""What happens to sandboxes and containers, told to whoever listens: events from changes of records."""
+"""Events about sandboxes and containers for subscribers, derived from changes of records."""
 
 from podwright.runtime.events.event import ContainerEvent, EventKind
 from podwright.runtime.events.hub import EventHub, Subscription

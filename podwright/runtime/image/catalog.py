@@ -1,8 +1,8 @@
-"""The catalog: which images this node has, who holds their layers, and hence what may be deleted.
+"""The catalog: which images this node has, who holds their layers, and what may be deleted.
 
-Owns the records and everything derived from them. Whoever brings, removes or examines images works through it;
-nothing here talks to a registry. All decisions happen between two awaits on the event loop, so they need no locks;
-what is in use by work in progress is in a lease.
+It owns the records and everything derived from them. All services that add, remove or examine images use it. It never
+talks to a registry. Every decision happens between two awaits on the event loop, so it needs no locks. A lease lists
+what work in progress uses.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from podwright.runtime.storage.layout import ListedManifest
 
 @dataclass(slots=True, eq=False)
 class ContentLease:
-    """What work in progress uses: digests of blobs, ids of layers. Registered before it is used.
+    """What work in progress uses: digests of blobs and ids of layers, added before their use.
 
-    Two that name the same are still two: each ends with its own work.
+    Leases with the same content are different leases: each ends with its own work.
     """
 
     blobs: set[str] = field(default_factory=set)
@@ -35,7 +35,7 @@ class ContentLease:
 
 
 class ImageCatalog:
-    """See the module's docstring."""
+    """The images of this node, by their records."""
 
     def __init__(self, database: Database, blobs: BlobStore, layers: LayerStore, settings: ImageSettings) -> None:
         self.blobs = blobs
@@ -47,7 +47,7 @@ class ImageCatalog:
         self._records = self._table.load()
         self._holds = self._hold_table.load()
         self._leases: list[ContentLease] = []
-        self.generation = 0  # counts the changes
+        self.generation = 0  # grows with every change
 
     @property
     def records(self) -> Mapping[str, ImageRecord]:
@@ -61,7 +61,7 @@ class ImageCatalog:
 
     @contextlib.asynccontextmanager
     async def leased(self) -> AsyncIterator[ContentLease]:
-        """A lease for the block. What it names and nobody needs afterwards is deleted, however the block ends."""
+        """A lease for the block. At its end, whatever it lists and nothing else needs is deleted."""
         lease = ContentLease()
         self._leases.append(lease)
         try:
@@ -71,7 +71,7 @@ class ImageCatalog:
             await self.collect(lease.blobs, lease.layers)
 
     def record(self, image: Image, targets: Mapping[str, ImageTarget]) -> None:
-        """Make an image findable under these names too, and take the names from the images that had them."""
+        """Add names to an image, and take them from the images that had them."""
         changed = {
             key: self._renamed(record, {name: to for name, to in record.targets.items() if name not in targets})
             for key, record in self._records.items()
@@ -89,7 +89,7 @@ class ImageCatalog:
         self.publish()
 
     def replace(self, image: Image) -> None:
-        """The same image, described anew: its layers may have other ids, or it is pinned now."""
+        """Replace the description of an image: its layers have other ids, or it is pinned now."""
         record = self._renamed(ImageRecord(image=image, targets={}), self._records[image.id].targets)
         if record != self._records[image.id]:
             self._table.put(image.id, record)
@@ -97,25 +97,25 @@ class ImageCatalog:
             self.generation += 1
 
     def forget(self, image_id: str) -> ImageRecord:
-        """Take an image out of the catalog; what it needed is still there."""
+        """Remove an image's record. Its blobs and layers stay."""
         self._table.delete(image_id)
         self.generation += 1
         return self._records.pop(image_id)
 
     def put_hold(self, holder_id: str, hold: Hold) -> None:
-        """Keep layers for a holder, in the place of what it held."""
+        """Hold layers for a holder, replacing its former hold."""
         self._hold_table.put(holder_id, hold)
         self._holds[holder_id] = hold
 
     def drop_hold(self, holder_id: str) -> Hold | None:
-        """End a hold; what was held is still there."""
+        """End a hold. Its layers stay."""
         hold = self._holds.pop(holder_id, None)
         if hold is not None:
             self._hold_table.delete(holder_id)
         return hold
 
     async def collect(self, blobs: Iterable[str], layers: Iterable[str]) -> None:
-        """Delete those of the candidates that no image, hold or lease needs."""
+        """Delete those candidates that no image, hold or lease needs."""
         doomed_blobs = set(blobs) - self.needed_blobs()
         doomed_layers = set(layers) - self.needed_layers()
         if doomed_blobs or doomed_layers:
@@ -124,7 +124,7 @@ class ImageCatalog:
         await self.layers.remove(sorted(doomed_layers))
 
     def needed_blobs(self, without: Collection[str] = ()) -> set[str]:
-        """The blobs that leases, and images other than those `without`, need."""
+        """The blobs needed by leases and by all images except `without`."""
         kept = {
             blob
             for key, record in self._records.items()
@@ -135,13 +135,13 @@ class ImageCatalog:
         return kept.union(*(lease.blobs for lease in self._leases))
 
     def needed_layers(self, without: Collection[str] = ()) -> set[str]:
-        """The layers that holds, leases, and images other than those `without`, need."""
+        """The layers needed by holds, by leases and by all images except `without`."""
         kept = {layer for key, record in self._records.items() if key not in without for layer in record.image.layers}
         kept |= {layer for hold in self._holds.values() for layer in hold.layers}
         return kept.union(*(lease.layers for lease in self._leases))
 
     def publish(self) -> None:
-        """Derive from the records what other programs read."""
+        """Write the files that other programs read, derived from the records."""
         self.generation += 1
         self.blobs.write_index(
             [
@@ -152,7 +152,7 @@ class ImageCatalog:
         )
 
     def _size_bytes(self, image: Image, targets: Mapping[str, ImageTarget]) -> int:
-        """What the image takes here, compressed and unpacked: the kubelet reckons with it when it makes room."""
+        """The size of the image on disk, compressed and unpacked. The kubelet's image garbage collection uses it."""
         blobs = {blob for target in targets.values() for blob in self._kept(target)}
         sizes = self.layers.disk_bytes()
         return sum(self.blobs.size(blob) or 0 for blob in blobs) + sum(
@@ -163,7 +163,7 @@ class ImageCatalog:
         return target.blobs if self._settings.keep_blobs else target.documents
 
     def _renamed(self, record: ImageRecord, targets: dict[str, ImageTarget]) -> ImageRecord:
-        """The record with these names, and pinned if one of them is."""
+        """The record with these names. It is pinned if one of its names is."""
         image = msgspec.structs.replace(
             record.image,
             size_bytes=self._size_bytes(record.image, targets),

@@ -1,6 +1,6 @@
-"""The documents of an image: from a digest through indexes to the manifest for this machine, and its config.
+"""The documents of an image: the indexes, the manifest for this machine, and its config.
 
-They come from the content store, or from a registry into it.
+They come from the content store, or from a registry through the store.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from podwright.runtime.registry.manifest import Descriptor, ImageDocument, Manif
 from podwright.runtime.registry.reference import ImageReference
 from podwright.runtime.storage.blobs import BlobStore
 
-NESTED_LIMIT = 3  # indexes below the first
-TRIES_LIMIT = 8  # indexes that are looked into at each level
+NESTED_LIMIT = 3  # depth of indexes below the first
+TRIES_LIMIT = 8  # indexes that are read at each level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
-    """The parsed manifest and config of one image. `path` are the digests of the indexes and of the manifest, from
-    that which the image's name means down. An artifact's config says nothing, and is left empty.
+    """The parsed manifest and config of one image.
+
+    `path` lists the digests of the indexes and of the manifest, starting with the one that the image's name refers
+    to. An artifact's config has no meaning and is left empty.
     """
 
     name: str
@@ -34,20 +36,20 @@ class Documents:
 
     @property
     def digest(self) -> str:
-        """Of the index or manifest that the name means."""
+        """The digest that the image's name refers to, of an index or a manifest."""
         return self.path[0]
 
     @property
     def manifest_digest(self) -> str:
-        """Of the manifest."""
+        """The digest of the manifest."""
         return self.path[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentSource:
-    """Where documents of `reference` come from; without a client, they have to be in the store.
+    """Where the documents of `reference` come from. Without a client they must be in the store.
 
-    Their digests are added to `used` before anything is done with them, so that nobody deletes them meanwhile.
+    Digests are added to `used` before the documents are used, so that nothing deletes them.
     """
 
     client: Client | None
@@ -55,7 +57,7 @@ class DocumentSource:
     used: set[str]
 
     def name(self, digest: str) -> str:
-        """What messages call a document."""
+        """The name of a document in messages."""
         tag = f":{self.reference.tag}" if self.reference.tag else ""
         return f"{self.reference.name}{tag}@{digest}"
 
@@ -68,7 +70,10 @@ class _Found:
 
 
 class DocumentReader:
-    """Reads, chooses and checks. Raises FailedPrecondition for what is no usable image, and what the client raises."""
+    """Reads, chooses and checks documents.
+
+    Raises FailedPrecondition for an unusable image, and what the client raises.
+    """
 
     def __init__(self, blobs: BlobStore, max_layers: int) -> None:
         self._blobs = blobs
@@ -76,7 +81,7 @@ class DocumentReader:
         self._platforms = platforms.host_platforms()
 
     async def read(self, source: DocumentSource, digest: str, media_type: str = "") -> Documents:
-        """The documents of what `digest` means; `media_type` is the registry's word for it."""
+        """The documents of `digest`. `media_type` is what the registry says."""
         data, served_type = await self._stored(source, digest) or await self._fetched(source, digest)
         found = await self._choose(source, digest, data, served_type or media_type, NESTED_LIMIT)
         name = source.name(found.path[-1])
@@ -96,14 +101,14 @@ class DocumentReader:
         if isinstance(top, Manifest):
             return _Found((digest,), top, data)
         if not depth:
-            raise FailedPrecondition(f"{name}: more than {NESTED_LIMIT} indexes inside an index")
+            raise FailedPrecondition(f"{name}: indexes nest deeper than {NESTED_LIMIT}")
         below = await self._best_of(source, name, manifest.ranked(top.manifests, self._platforms, name), depth)
         return _Found((digest, *below.path), below.manifest, below.data)
 
     async def _best_of(
         self, source: DocumentSource, name: str, candidates: Iterable[Descriptor], depth: int
     ) -> _Found:
-        """The first candidate of the index called `name`, but for indexes in which nothing fits."""
+        """The first candidate of index `name` that fits. Indexes without a fitting entry are skipped."""
         misses: list[NoPlatform] = []
         for entry in candidates:
             manifest.check(entry, name)
@@ -120,7 +125,7 @@ class DocumentReader:
     async def _stored(self, source: DocumentSource, digest: str) -> tuple[bytes, str] | None:
         source.used.add(digest)
         if (self._blobs.size(digest) or 0) > DOCUMENT_LIMIT_BYTES:
-            raise FailedPrecondition(f"{source.name(digest)} is no manifest: it is too large for one")
+            raise FailedPrecondition(f"{source.name(digest)} is too large for a manifest")
         data = self._blobs.read(digest)
         return None if data is None else (data, "")
 
@@ -146,5 +151,5 @@ class DocumentReader:
 def _check_size(descriptor: Descriptor, data: bytes, name: str) -> None:
     if len(data) != descriptor.size:
         raise FailedPrecondition(
-            f"{name}: {descriptor.digest} has {len(data)} bytes, and {descriptor.size} were declared"
+            f"{name}: {descriptor.digest} has {len(data)} bytes instead of the declared {descriptor.size}"
         )

@@ -1,6 +1,6 @@
-"""One pull as a list of steps: resolve, signatures, manifests, config, layers. It records nothing: `service` does.
+"""One pull as a list of steps: resolve, check signatures, manifests, config, layers. `service` records the result.
 
-Everything that it needs is registered in a lease before it is used, so that nobody collects it meanwhile.
+Everything that it needs is added to a lease before its use, so that nothing deletes it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from podwright.timeline import Step
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PulledImage:
-    """An image that is wholly in the stores."""
+    """An image that is completely stored."""
 
     image: Image
     target: ImageTarget
@@ -52,7 +52,7 @@ class ImagePuller:
         signatures: SignatureSettings,
         runner: ProcessRunner,
     ) -> None:
-        """Raises InvalidArgument for a signature policy that cannot be followed."""
+        """Raises InvalidArgument for an invalid signature policy."""
         self._blobs = blobs
         self._layers = layers
         self._registry = registry
@@ -64,7 +64,7 @@ class ImagePuller:
     async def pull(
         self, reference: ImageReference, auth: RegistryAuth | None, lease: ContentLease, progress: PullProgress
     ) -> PulledImage:
-        """Bring everything. Raises NotFound, PermissionDenied, FailedPrecondition, ResourceExhausted, Unknown ..."""
+        """Fetch everything. Raises NotFound, PermissionDenied, FailedPrecondition, ResourceExhausted, Unknown ..."""
         self.signatures.check_wanted(reference)
         client = Client(reference, auth, self._registry, self._logins)
         async with client:
@@ -82,12 +82,12 @@ class ImagePuller:
         return await self._pulled(documents, layers, lease)
 
     async def restore(self, target: ImageTarget, reference: ImageReference, lease: ContentLease) -> PulledImage:
-        """Unpack again what is in the content store. Raises FailedPrecondition when that is not everything."""
+        """Unpack again from the content store. Raises FailedPrecondition if something is missing."""
         pulled = await self.take(target.manifest, reference, lease)
         return dataclasses.replace(pulled, target=target)
 
     async def take(self, digest: str, reference: ImageReference, lease: ContentLease) -> PulledImage:
-        """As `pull`, of a manifest or index whose blobs are all in the content store. Raises FailedPrecondition."""
+        """As `pull`, for a manifest or index whose blobs are all stored. Raises FailedPrecondition."""
         source = DocumentSource(client=None, reference=reference, used=lease.blobs)
         documents = await self._reader.read(source, digest)
         layers = await self._layers_of(None, documents, lease, PullProgress(str(reference)))
@@ -96,7 +96,7 @@ class ImagePuller:
     async def _layers_of(
         self, client: Client | None, documents: Documents, lease: ContentLease, progress: PullProgress
     ) -> list[str]:
-        """The ids of the layers from the base up; as many at once as the configuration allows."""
+        """The ids of the layers, the base first. The configuration limits the concurrency."""
         lease.blobs.update(layer.digest for layer in documents.manifest.layers)
         progress.expect({layer.digest: layer.size for layer in documents.manifest.layers})
         for layer in documents.manifest.layers:
@@ -173,7 +173,7 @@ class ImagePuller:
 
 @dataclass(frozen=True, slots=True)
 class _Below:
-    """The layers under one: those whose jobs were started before its own."""
+    """The ids of the layers under one, whose jobs were started before its own."""
 
     jobs: tuple[asyncio.Task[str], ...]
 
@@ -183,7 +183,7 @@ class _Below:
 
 @contextlib.contextmanager
 def _first_failure() -> Iterator[None]:
-    """What a group of tasks failed with first, instead of all of it."""
+    """Raises the first failure of a group of tasks instead of the exception group."""
     try:
         yield
     except BaseExceptionGroup as failures:

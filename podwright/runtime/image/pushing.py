@@ -1,4 +1,7 @@
-"""Pushing: an image of this node to a registry. Dropped blobs are fetched first, from where the image came from."""
+"""Push: sends an image of this node to a registry.
+
+Blobs that were dropped are first fetched from the image's origin.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ class _DocumentKind(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
 
 
 class Pusher:
-    """Used by the gRPC edge."""
+    """Pushes images."""
 
     def __init__(
         self, catalog: ImageCatalog, refetcher: Refetcher, settings: RegistrySettings, runner: ProcessRunner
@@ -48,7 +51,9 @@ class Pusher:
         self._logins = DaemonLogins(settings, runner)
 
     async def push(self, name: str, destination: str, auth: RegistryAuth | None) -> Pushed:
-        """Push the image called `name` to a tag; of a multi-platform image only what this machine runs is here.
+        """Push the image called `name` to a tag.
+
+        Of a multi-platform image, only this machine's platform is stored and pushed.
 
         Raises NotFound, InvalidArgument, PermissionDenied, FailedPrecondition and Unavailable.
         """
@@ -62,7 +67,7 @@ class Pusher:
                     pushed = await self._push(Uploader(client.destination()), place, record, target, top)
             except HostFailure as failure:
                 raise _error(place, failure) from failure
-        log.info("image pushed reference=%s digest=%s bytes=%d", place, pushed.digest, pushed.uploaded_bytes)
+        log.info("image pushed: reference=%s digest=%s bytes=%d", place, pushed.digest, pushed.uploaded_bytes)
         return pushed
 
     async def _push(
@@ -101,22 +106,24 @@ class Pusher:
 
 def _place(name: str, destination: str, called: Sequence[str]) -> ImageReference:
     if not destination and len(called) != 1:
-        raise InvalidArgument(f"{name} has {len(called)} tags: where shall it go?", hint="give the destination")
+        raise InvalidArgument(
+            f"{name} has {len(called)} tags, so the destination is ambiguous", hint="name the destination"
+        )
     place = reference.parse(destination or called[0])
     if not place.tag:
-        raise InvalidArgument(f"{destination} is a digest, which cannot be chosen", hint="push to a tag")
+        raise InvalidArgument(f"{destination} is a digest, and only tags can be pushed to", hint="push to a tag")
     return place
 
 
 def _other_repositories(record: ImageRecord, place: ImageReference) -> list[str]:
-    """Where else on the same server the image may be."""
+    """Other repositories on the same server that may have the image's blobs."""
     known = [reference.parse(name) for name in record.targets]
     same = [one.repository for one in known if one.host == place.host and one.repository != place.repository]
     return list(dict.fromkeys(same))
 
 
 async def _read(fd: int, start: int, end: int) -> AsyncIterator[bytes]:
-    """Bytes of an open blob."""
+    """A range of bytes of an open blob."""
     while start < end:
         piece = await read_at(fd, start, min(READ_BYTES, end - start))
         start += len(piece)

@@ -1,4 +1,4 @@
-"""Saving: images of this node as an archive. What was dropped of them is fetched again, and dropped again after."""
+"""Save: writes images of this node to an archive. Dropped blobs are fetched for it and dropped afterwards."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from podwright.runtime.registry.manifest import Descriptor, ImageDocument, Manif
 
 
 class Saver:
-    """Used by the gRPC edge."""
+    """Saves images."""
 
     def __init__(self, catalog: ImageCatalog, refetcher: Refetcher) -> None:
         self._catalog = catalog
         self._refetcher = refetcher
 
     async def save(self, names: Sequence[str], form: ArchiveFormat) -> AsyncGenerator[bytes, None]:
-        """The archive, piece by piece.
+        """The archive in pieces.
 
-        Raises NotFound, InvalidArgument, and FailedPrecondition when blobs are gone and cannot be fetched again.
+        Raises NotFound, InvalidArgument, and FailedPrecondition if blobs are missing and cannot be fetched.
         """
         if not names:
-            raise InvalidArgument("no image to save was named")
+            raise InvalidArgument("no image was named")
         async with self._catalog.leased() as lease:
             images = [await self._saved(*found(self._catalog, name), form, lease) for name in names]
             merged = _merged(images)
@@ -41,7 +41,7 @@ class Saver:
         self, record: ImageRecord, called: Sequence[str], form: ArchiveFormat, lease: ContentLease
     ) -> Saved:
         if record.image.artifact_type and form == "docker-archive":
-            raise FailedPrecondition(f"{record.image.id} is an artifact, which only an oci-archive can hold")
+            raise FailedPrecondition(f"{record.image.id} is an artifact, which docker-archive cannot hold")
         target = record.targets[called[0]] if called else next(iter(record.targets.values()))
         top, document = await whole(self._catalog, self._refetcher, record, target, lease)
         diff_ids = document.rootfs.diff_ids or ("",) * len(top.layers)
@@ -63,7 +63,7 @@ class Saver:
 
 
 def found(catalog: ImageCatalog, name: str) -> tuple[ImageRecord, list[str]]:
-    """The image that is meant and the tags that shall be saved: the one given, or for an id all. Raises NotFound."""
+    """The image, and the tags to save: the given one, or all for an id. Raises NotFound."""
     record = lookup.find(catalog.records, name)
     if record is None:
         raise NotFound(f"image {name} is not on this node", hint=f"podwright pull {name}")
@@ -75,9 +75,9 @@ def found(catalog: ImageCatalog, name: str) -> tuple[ImageRecord, list[str]]:
 async def whole(
     catalog: ImageCatalog, refetcher: Refetcher, record: ImageRecord, target: ImageTarget, lease: ContentLease
 ) -> tuple[Manifest, ImageDocument]:
-    """The manifest and config of an image all of whose blobs are in the store now.
+    """The manifest and config of an image, after making sure that all its blobs are stored.
 
-    Raises FailedPrecondition when some are not and cannot be fetched again.
+    Raises FailedPrecondition if some are missing and cannot be fetched.
     """
     lease.blobs.update(target.blobs)
     name = next(iter(record.targets), record.image.id)
@@ -105,7 +105,7 @@ async def _brought(refetcher: Refetcher, record: ImageRecord, name: str, missing
 
 
 def _merged(images: Sequence[Saved]) -> list[Saved]:
-    """One entry per manifest, with all names that were asked for."""
+    """One entry per manifest, with all requested names."""
     names: dict[bytes, dict[str, None]] = {}
     for image in images:
         names.setdefault(image.manifest, {}).update(dict.fromkeys(image.names))

@@ -1,6 +1,6 @@
 """What administrators do with a node's images beyond CRI: load, save, push, verify, account, prune.
 
-Each act has a module of its own; `ImageTools` is what the gRPC edge gets.
+Each of them has a module of its own. `ImageTools` joins them for the gRPC edge.
 """
 
 from __future__ import annotations

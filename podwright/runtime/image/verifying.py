@@ -1,8 +1,8 @@
-"""Verification: every blob against its digest, every unpacked layer against what its blob unpacks to; and mending.
+"""Verification and repair: compares every blob with its digest, and every unpacked layer with its blob.
 
-Found: blobs that are missing, cut short or changed, layers that are missing, and any file of a layer that is missing,
-extra, or differs in kind, mode, owner, content, links, attributes or time. A layer whose blob was dropped (see
-[images] keep_blobs) can only be seen to be there. Layers that a container has mounted are reported and left alone.
+It finds missing, truncated or changed blobs, missing layers, and any file of a layer that is missing, extra, or
+differs in kind, mode, owner, content, links, attributes or time. A layer whose blob was dropped ([images] keep_blobs)
+is only checked for existence. Layers that a container has mounted are reported but not repaired.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class _Round:
-    """One verification under way. `broken` are blobs that are not what they should be."""
+    """One verification in progress. `broken` are blobs with wrong content."""
 
     repair: bool
     lease: ContentLease
@@ -56,7 +56,7 @@ class _Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Layer:
-    """One layer of an image: its blob, its place, and what is below it."""
+    """One layer of an image: its id, its blob, and the layers below it."""
 
     id: str
     blob: Descriptor
@@ -65,7 +65,7 @@ class _Layer:
 
 
 class Verifier:
-    """Used by the gRPC edge."""
+    """Verifies and repairs images."""
 
     def __init__(self, catalog: ImageCatalog, refetcher: Refetcher, *, keep_blobs: bool) -> None:
         self._catalog = catalog
@@ -73,9 +73,10 @@ class Verifier:
         self._keep_blobs = keep_blobs
 
     async def verify(self, names: Sequence[str], *, repair: bool) -> AsyncGenerator[Damage | VerifySummary, None]:
-        """Every damage as it is found, and the summary. `names` are the images to look at; empty: all.
+        """Every damage as it is found, then the summary. `names` selects images, empty selects all.
 
-        Raises NotFound and InvalidArgument for names; what cannot be mended is an obstacle, and no error.
+        Raises NotFound and InvalidArgument for names. Damage that cannot be repaired has an `obstacle` and raises no
+        error.
         """
         records = [found(self._catalog, name)[0] for name in names] or list(self._catalog.records.values())
         async with self._catalog.leased() as lease:
@@ -84,13 +85,13 @@ class Verifier:
                 lease.layers.update(record.image.layers)
                 lease.blobs.update(blob for target in record.targets.values() for blob in target.blobs)
             for record in records:
-                if record.image.id not in self._catalog.records:  # removed meanwhile
+                if record.image.id not in self._catalog.records:  # removed in the meantime
                     continue
                 for target in dict.fromkeys(record.targets.values()):  # names often share one
                     async for damage in self._target(record, target, state):
                         state.damaged += 1
                         state.repaired += damage.repaired
-                        log.warning("damage in the image store subject=%s problem=%s", damage.subject, damage.problem)
+                        log.warning("image store is damaged: subject=%s problem=%s", damage.subject, damage.problem)
                         yield damage
             if state.repaired:
                 await self._catalog.layers.sync()
@@ -118,7 +119,7 @@ class Verifier:
                     yield damage
 
     def _manifest(self, target: ImageTarget, state: _Round) -> Manifest | None:
-        """None when it is damaged: then nothing is known of the layers."""
+        """The image's manifest, or None if it is damaged: then its layers are unknown."""
         data = self._catalog.blobs.read(target.manifest)
         if data is None or target.manifest in state.broken:
             return None
@@ -153,12 +154,14 @@ class Verifier:
         )
 
     async def _mend_blob(self, record: ImageRecord, descriptor: Descriptor, target: ImageTarget, state: _Round) -> str:
-        """Why it cannot be mended; empty when it is."""
+        """Repair a blob. Returns why it cannot be repaired, or ""."""
         top = None if descriptor.digest in (target.digest, target.manifest) else self._manifest(target, state)
         try:
             if top is not None and descriptor.digest == target.listed:
                 served = self._catalog.blobs.read(target.manifest) or b""
-                await self._catalog.blobs.replace(layout.oci_manifest(served))  # derived from what was served
+                await self._catalog.blobs.replace(
+                    layout.oci_manifest(served)
+                )  # it is derived from the served manifest
                 return ""
             await self._refetcher.bring(list(record.targets), [descriptor])
         except PodwrightError as failure:
@@ -206,7 +209,7 @@ class Verifier:
     async def _artifact(
         self, record: ImageRecord, target: ImageTarget, top: Manifest, state: _Round
     ) -> AsyncGenerator[Damage, None]:
-        """An artifact's tree has its blobs as files."""
+        """Compare an artifact's tree, which has its blobs as files."""
         (layer_id,) = record.image.layers
         if layer_id in state.seen:
             return
@@ -234,12 +237,12 @@ class Verifier:
 
 
 def _document(digest: str) -> Descriptor:
-    """A manifest or index, of which only the digest is known."""
+    """A descriptor for a manifest or index of which only the digest is known."""
     return Descriptor(media_type="", digest=digest, size=0)
 
 
 def _damaged_layer(layer_id: str, record: ImageRecord, wrong: Sequence[str], state: _Round, obstacle: str) -> Damage:
-    """What is wrong with a layer's tree, and what kept it from being mended, if anything."""
+    """The damage of a layer's tree, and the obstacle to its repair, if any."""
     return Damage(
         subject=f"layer {layer_id}",
         images=tuple(record.targets),

@@ -1,4 +1,4 @@
-"""LoadImage and SaveImage, and whatever else people who look after a node's images need: podwright.v1.ImageStore."""
+"""podwright.v1.ImageStore: load, save, push, verify, disk usage and prune, for administrators of a node's images."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ FORMATS: dict[int, ArchiveFormat] = {api.OCI_ARCHIVE: "oci-archive", api.DOCKER_
 
 
 class ImageStoreRpcs:
-    """The family."""
-
     def __init__(self, store: ImageStoreEngine, stats: StatsEngine) -> None:
         self._store = store
         self._stats = stats
@@ -31,7 +29,7 @@ class ImageStoreRpcs:
         try:
             return await self._load(requests)
         finally:
-            async for _ in requests:  # a refusal that overtakes the archive would be lost: see LISTENING
+            async for _ in requests:  # gRPC loses a refusal that overtakes the archive: see LISTENING
                 pass
 
     async def _load(self, requests: AsyncIterator[api.LoadImageRequest | InvalidArgument]) -> api.LoadImageResponse:
@@ -108,7 +106,7 @@ def image_usage(account: ImageAccount) -> api.ImageUsage:
 
 
 def names(image: Image) -> list[str]:
-    """Its tags, or its digests when it has none."""
+    """The tags of the image, or its digests if it has no tag."""
     return list(image.repo_tags or image.repo_digests)
 
 

@@ -1,4 +1,4 @@
-"""WatchPulls: our own, for people who wait for an image."""
+"""WatchPulls, an RPC of our own for clients that wait for an image."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ STAGES = {
 
 
 class PullRpcs:
-    """The family."""
-
     def __init__(self, images: PullEngine) -> None:
         self._images = images
 

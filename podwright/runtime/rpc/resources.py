@@ -11,8 +11,6 @@ from podwright.runtime.rpc import convert_base
 
 
 class ResourceRpcs:
-    """The family."""
-
     def __init__(self, containers: ContainerEngine, sandboxes: SandboxEngine) -> None:
         self._containers = containers
         self._sandboxes = sandboxes

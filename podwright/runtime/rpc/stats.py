@@ -16,11 +16,11 @@ from podwright.runtime.stats.descriptors import DESCRIPTORS
 
 Item = TypeVar("Item")
 
-PORTION = 500  # records that a stream measures at once; its messages are bounded by `packed`
+PORTION = 500  # records that a stream measures at once; `packed` limits the size of its messages
 
 
 class StatsRpcs:
-    """The family. A stream's messages are made of List replies of one element: see `lists`."""
+    """Streamed replies consist of List replies of one element: see `lists`."""
 
     def __init__(self, stats: StatsEngine) -> None:
         self._stats = stats
@@ -96,5 +96,5 @@ class StatsRpcs:
 
 
 def portions(records: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Slices of at most PORTION; none of nothing."""
+    """Slices of at most PORTION records. Without records there is no slice."""
     return (records[start : start + PORTION] for start in range(0, len(records), PORTION))

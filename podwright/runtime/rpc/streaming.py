@@ -1,4 +1,4 @@
-"""Exec, Attach and PortForward: each answers a URL for one use."""
+"""Exec, Attach and PortForward. Each answers a URL that works once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortFo
 
 
 class StreamingRpcs:
-    """The family."""
-
     def __init__(self, streaming: StreamingEngine) -> None:
         self._streaming = streaming
 

@@ -1,4 +1,4 @@
-"""What outlives the daemon: records in SQLite (`database`), and the same in memory (`store`)."""
+"""What outlives the daemon: records in SQLite (`database`) with a copy in memory (`store`)."""
 
 from podwright.runtime.state.boots import Boots
 from podwright.runtime.state.clock import RecordClock

@@ -104,5 +104,5 @@ def test_a_directory_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(devices, "ENTRIES_LIMIT", 2)
     for name in "abc":
         (tmp_path / name).touch()
-    with pytest.raises(InvalidArgument, match="too much in it"):
+    with pytest.raises(InvalidArgument, match="too many entries"):
         _resolved(Device(container_path="/dev/x", host_path=str(tmp_path)))

@@ -78,7 +78,7 @@ def test_newer_format_is_refused(tmp_path: Path) -> None:
 
 def test_garbage_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_bytes(b"garbage" * 1000)
-    with pytest.raises(FailedPrecondition, match="cannot be read"):
+    with pytest.raises(FailedPrecondition, match="cannot read the state database"):
         Database(str(tmp_path))
 
 

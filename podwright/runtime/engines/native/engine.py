@@ -1,6 +1,6 @@
-"""The services of the native engine, made and tied together, and what they do at the daemon's start and end.
+"""The services of the native engine: construction, recovery at the daemon's start, and the end.
 
-Called by `app`. Nothing of gRPC is here.
+Called by `app`. Knows nothing of gRPC.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from podwright.runtime.streaming.tls import server_context
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeEngine:
-    """Made by `make`; nothing may be asked of them before `recover` is done."""
+    """All services, made by `make`. They accept calls after `recover`."""
 
     lock: WarmCgroupLock
     handlers: Handlers
@@ -63,7 +63,10 @@ class NativeEngine:
     restores: RestoreService
 
     async def recover(self, database: Database) -> None:
-        """Compare what is on record with what there is, each room after those below it, and correct the records."""
+        """Compare the records with the host and correct them.
+
+        Rooms recover in the order of their layers, the lowest first.
+        """
         await self.handlers.end_abandoned()
         await self.network.start()
         await self.images.recover()
@@ -75,13 +78,13 @@ class NativeEngine:
         self.streaming.start()
 
     def end_streams(self) -> None:
-        """Tell those who listen that there will be no more."""
+        """End the streams of events and of pull progress."""
         self.events.close()
         self.images.end_watches()
 
     async def close(self, grace_s: float) -> None:
-        """Let go of what is under way, in `grace_s` for each kind of it; containers run on."""
-        async with contextlib.AsyncExitStack() as stack:  # the last first; one that fails keeps none from its end
+        """End work in progress, within `grace_s` for each service. Containers keep running."""
+        async with contextlib.AsyncExitStack() as stack:  # in reverse order; a failure does not skip the others
             stack.push_async_callback(self.handlers.close)
             stack.push_async_callback(self.images.close)
             stack.push_async_callback(self.stats.close)
@@ -93,9 +96,9 @@ class NativeEngine:
 async def make(
     config: Config, database: Database, runner: ProcessRunner, handlers: Handlers | None = None
 ) -> NativeEngine:
-    """Look at the host, load the records, start nothing. Without `handlers`, those of the configuration are found.
+    """Inspect the host and load the records, but start nothing. Without `handlers`, use those of the configuration.
 
-    Raises FailedPrecondition for what the host lacks.
+    Raises FailedPrecondition if the host lacks something that is required.
     """
     cgroups = cgroup.detect()
     handlers = handlers or await find_handlers(config, runner, cgroups)
@@ -171,6 +174,6 @@ def _profiles(config: Config, facts: HostAbilities, runner: ProcessRunner) -> Pr
 
 
 def _default_profile(configured: str) -> dict[str, Any] | None:
-    """The default seccomp profile; None when the host has none. Raises InvalidArgument for a broken file."""
+    """The default seccomp profile, or None if the host has none. Raises InvalidArgument for an invalid file."""
     path = host.default_profile_path(configured)
     return load_profile(path) if path else None

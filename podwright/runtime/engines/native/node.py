@@ -15,7 +15,7 @@ from podwright.runtime.sandbox.userns import UserNamespaces
 
 
 class NativeNode:
-    """See Node."""
+    """A NodeEngine on this host."""
 
     def __init__(self, config: Config, handlers: Handlers, network: NetworkService, users: UserNamespaces) -> None:
         self._config = config
@@ -25,11 +25,11 @@ class NativeNode:
 
     @property
     def systemd_cgroups(self) -> bool:
-        """Whether systemd makes the cgroups."""
+        """Whether systemd creates the cgroups."""
         return self._config.containers.cgroup_driver == "systemd"
 
     async def state(self) -> NodeState:
-        """What is known now; nothing that takes long is waited for."""
+        """The state as known now. This never waits for slow checks."""
         network, users = await self._network.readiness(), not await self._users.lacking()
         return NodeState(
             handlers=self._handler_states(user_namespaces=users),
@@ -51,9 +51,9 @@ class NativeNode:
         )
 
     def document(self) -> dict[str, Any]:
-        """The effective configuration, for people. critest asks for the file system of containerd's `stateDir`."""
+        """The effective configuration. critest reads the filesystem of containerd's `stateDir` from it."""
         return {**msgspec.to_builtins(self._config), "stateDir": f"{self._config.root}/containers"}
 
     async def set_pod_cidr(self, text: str) -> None:
-        """See NetworkService."""
+        """As `NetworkService.set_pod_cidr`."""
         await self._network.set_pod_cidr(text)
