@@ -1,17 +1,17 @@
-"""The one error tree of Podwright.
+"""The error tree of Podwright.
 
-Every failure that a caller may have to tell from another is one of these classes; `podwright.cri.status` maps
-them to gRPC codes (and back) at the edges, and the CLI maps them to exit codes. A message says what failed, on
-which id, and the hint says what to do about it.
+Every failure that a caller may need to distinguish has a class here. `podwright.cri.status` maps the classes to gRPC
+codes and back, and the CLI maps them to exit codes. A message names what failed and on which object. The hint says
+what to do about it.
 """
 
 from __future__ import annotations
 
 
 class PodwrightError(Exception):
-    """Base of the tree; raise one of its subclasses.
+    """Base of the tree. Raise one of its subclasses.
 
-    `message` says what failed and on what; `hint`, if any, what the reader can do.
+    `message` says what failed and on which object. `hint`, if any, says what the reader can do.
     """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
@@ -24,11 +24,11 @@ class PodwrightError(Exception):
 
 
 class InvalidArgument(PodwrightError):
-    """The request contradicts itself or misses a field; repeating it cannot help."""
+    """The request is contradictory or incomplete. A retry cannot help."""
 
 
 class NotFound(PodwrightError):
-    """The named object does not exist (any more)."""
+    """The named object does not exist."""
 
 
 class AlreadyExists(PodwrightError):
@@ -36,27 +36,27 @@ class AlreadyExists(PodwrightError):
 
 
 class FailedPrecondition(PodwrightError):
-    """The object, the host or the configuration is not in the state that the request needs."""
+    """The object, the host or the configuration is in the wrong state for the request."""
 
 
 class ResourceExhausted(PodwrightError):
-    """A limit was reached: disk space, addresses, pending tokens."""
+    """A limit was reached, such as disk space, addresses or pending tokens."""
 
 
 class Unavailable(PodwrightError):
-    """Something that is needed does not answer now; the same request may succeed later."""
+    """Something required does not answer now. The same request may succeed later."""
 
 
 class DeadlineExceeded(PodwrightError):
-    """A deadline passed before the work was done."""
+    """A deadline passed before the work was finished."""
 
 
 class Unimplemented(PodwrightError):
-    """This build or this host cannot do it; the kubelet falls back."""
+    """This build or this host does not support it. The kubelet falls back to something else."""
 
 
 class PermissionDenied(PodwrightError):
-    """Credentials were refused."""
+    """Credentials were rejected."""
 
 
 class Internal(PodwrightError):
@@ -64,11 +64,11 @@ class Internal(PodwrightError):
 
 
 class RuntimeFailed(PodwrightError):
-    """The runtime below (an OCI runtime, its monitor) refused, or broke; the message has its own text."""
+    """The OCI runtime or its monitor failed or rejected a call. The message includes its own text."""
 
 
 class Unknown(PodwrightError):
-    """A failure whose text starts with one of CRI's sentinels (such as `RegistryUnavailable`).
+    """A failure whose text starts with one of CRI's sentinels, such as `RegistryUnavailable`.
 
-    The kubelet strips the gRPC code UNKNOWN and reads the bare message, so sentinels travel under that code.
+    The kubelet strips the gRPC code UNKNOWN and reads the bare message, so sentinels use that code.
     """

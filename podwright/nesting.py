@@ -1,14 +1,15 @@
-"""How deeply a YAML text may nest. To be asked before text of others is loaded: libyaml's loader recurses in C, and
-100,000 brackets end the process. Looking at its events does not recurse.
+"""A limit for the nesting of YAML text, to be checked before untrusted text is loaded.
+
+libyaml's loader recurses in C, and 100,000 brackets crash the process. Reading its events does not recurse.
 """
 
 from __future__ import annotations
 
 
 def check_nesting(text: str | bytes, limit: int, *, aliases: bool = True) -> None:
-    """Raises ValueError for text that nests deeper than `limit`, or has aliases where there shall be none.
+    """Raises ValueError for text that nests deeper than `limit`, and for aliases where they are not allowed.
 
-    Raises yaml.YAMLError for what is no YAML.
+    Raises yaml.YAMLError for invalid YAML.
     """
     import yaml  # noqa: PLC0415 # 20 ms, and most daemons never read any
 

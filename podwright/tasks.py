@@ -1,7 +1,7 @@
 """Background tasks: named, watched and ended in one way.
 
-An owner keeps its tasks in a `Tasks`. A task that fails is logged with its name, so that no failure is silent, and
-`close` ends what still runs before the owner goes.
+An owner keeps its tasks in a `Tasks`. A failed task is logged with its name, so no failure is silent. `close` ends
+what still runs before the owner goes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-STUCK_S = 5.0  # a task that has not ended so long after its cancellation is named in the log
+STUCK_S = 5.0  # after this time, a cancelled task that still runs is logged
 
 
 class Tasks:
@@ -26,13 +26,13 @@ class Tasks:
         self._closed = False
 
     def start(self, work: Coroutine[Any, Any, Result], *, name: str) -> asyncio.Task[Result]:
-        """Run it beside everything else. A failure is logged; the caller need not await the task."""
+        """Run `work` in the background. A failure is logged, so the caller need not await the task."""
         task = self._add(work, name)
         task.add_done_callback(_log_failure)
         return task
 
     def job(self, work: Coroutine[Any, Any, Result], *, name: str) -> asyncio.Task[Result]:
-        """As `start`, for a task whose caller awaits it and gets the failure."""
+        """As `start`, for a task whose caller awaits it and gets its failure."""
         return self._add(work, name)
 
     def _add(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
@@ -44,22 +44,22 @@ class Tasks:
         return task
 
     def __len__(self) -> int:
-        """How many run."""
+        """The number of running tasks."""
         return len(self._tasks)
 
     def cancel(self) -> None:
-        """Cancel what runs, without waiting for its end; others may be started."""
+        """Cancel the running tasks, without waiting for their end. New tasks may be started."""
         for task in self._tasks:
             task.cancel()
 
     async def settle(self, timeout_s: float) -> None:
-        """Let the tasks end by themselves for so long, then cancel them."""
+        """Wait up to `timeout_s` for the tasks to end, then cancel them."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
         await self.close()
 
     async def close(self) -> None:
-        """Cancel what runs and wait for its end. What is started afterwards is cancelled at once."""
+        """Cancel the running tasks and wait for their end. A task started afterwards is cancelled at once."""
         self._closed = True
         current = asyncio.current_task()
         while tasks := self._tasks - {current}:  # a task may start another one as it ends
@@ -67,9 +67,9 @@ class Tasks:
                 task.cancel()
             _, stuck = await asyncio.wait(tasks, timeout=STUCK_S)
             for task in stuck:
-                log.warning("a task does not end: name=%s", task.get_name())
+                log.warning("task does not end: name=%s", task.get_name())
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and (failure := task.exception()) is not None:
-        log.error("a task failed: name=%s error=%s", task.get_name(), failure, exc_info=failure)
+        log.error("task failed: name=%s error=%s", task.get_name(), failure, exc_info=failure)

@@ -1,8 +1,8 @@
-"""What took how long: the steps of the calls served of late, and of those under way. In memory, and bounded.
+"""Where the time goes: the steps of recent calls and of calls in progress. Kept in memory, with a limit.
 
-So "why did this pod take 400 ms" has an answer, and "what does it wait for" too. Steps nest by themselves: what is
-begun within a step, by its task or by tasks and threads that it starts, belongs to it. Outside of a call a step costs
-a microsecond and is not kept. Anybody may open steps; the gRPC edge opens the calls, and shows them to people.
+It answers "why did this pod take 400 ms" and "what does it wait for". Steps nest automatically: a step belongs to the
+step in which its task, or the tasks and threads that started it, began. Outside of a call a step costs a microsecond
+and is not kept. Any room may open steps. The gRPC edge opens the calls and shows them to clients.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from types import TracebackType
 log = logging.getLogger(__name__)
 
 KEPT_CALLS = 500
-STEPS_LIMIT = 200  # directly within one; a pull of many layers has about as many
-SLOW_NS = 20_000_000  # a call without steps is worth keeping from here on: lists are not
+STEPS_LIMIT = 200  # directly inside one step; a pull of many layers needs about this many
+SLOW_NS = 20_000_000  # a shorter call without steps, such as a list, is not kept
 FAILURE_LIMIT = 300
-LOOK_S = 10.0  # how often calls that take long are looked for
+LOOK_S = 10.0  # interval of the check for slow calls
 
 _current: contextvars.ContextVar[Step | None] = contextvars.ContextVar("step", default=None)
 
@@ -36,7 +36,7 @@ class Step:
     def __init__(self, name: str) -> None:
         self.name = name
         self.began = 0
-        self.ended = 0  # while it goes on
+        self.ended = 0  # 0: in progress
         self.failure = ""
         self.steps: list[Step] = []
 
@@ -57,11 +57,11 @@ class Step:
         _current.reset(self._token)
 
     def duration_ns(self, now: int) -> int:
-        """How long it took, or has taken so far."""
+        """The duration in nanoseconds, so far if the step has not ended."""
         return (self.ended or now) - self.began
 
     def under_way(self) -> list[str]:
-        """Its name and those of the steps that it is in, the last of each: what it waits for."""
+        """The path of names to the innermost step in progress: what this step waits for."""
         names = [self.name]
         steps = self.steps
         while running := [step for step in steps if not step.ended]:
@@ -71,7 +71,7 @@ class Step:
 
 
 class Call(Step):
-    """A step that somebody asked for. `ids` are those of what it is about."""
+    """A step that a client requested. `ids` are the ids of the objects concerned."""
 
     __slots__ = ("began_at", "ids")
 
@@ -82,8 +82,8 @@ class Call(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """A call under way: what it waits for, as a path of steps."""
+class WaitingCall:
+    """A call in progress, with the path of steps that it waits for."""
 
     step: str
     ids: tuple[str, ...]
@@ -91,7 +91,7 @@ class Look:
 
 
 class Timeline:
-    """The calls under way, and the last ones that took some time."""
+    """The calls in progress, and recent calls that were slow."""
 
     def __init__(self) -> None:
         self._running: dict[int, Call] = {}
@@ -99,7 +99,7 @@ class Timeline:
 
     @contextlib.contextmanager
     def call(self, name: str) -> Iterator[Call]:
-        """Serve one call within the context."""
+        """Record a call for the time of the context."""
         call = Call(name)
         self._running[id(call)] = call
         try:
@@ -111,9 +111,10 @@ class Timeline:
                 self._ended.append(call)
 
     def calls(self, beginning: str = "") -> list[Call]:
-        """Those under way and those kept, oldest first; given the beginning of an id, of that and what belongs to it.
+        """Calls in progress and recent ones, oldest first. With the beginning of an id: only those about that object.
 
-        What belongs to it is known by calls that name both, as those that make a container name its sandbox.
+        Calls about objects that belong to it are included. A call that names two ids connects them, as
+        CreateContainer does with a container and its sandbox.
         """
         calls = sorted((*self._ended, *self._running.values()), key=lambda call: call.began)
         if not beginning:
@@ -125,17 +126,17 @@ class Timeline:
         return [call for call in calls if not related.isdisjoint(call.ids)]
 
     async def watch(self) -> None:
-        """Log the calls that take long, and what they wait for; runs until it is cancelled."""
+        """Log slow calls and what they wait for, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
             for look in self.looks(LOOK_S):
-                log.info("still under way: s=%.0f id=%s step=%s", look.took_s, ",".join(look.ids), look.step)
+                log.info("call in progress: s=%.0f id=%s step=%s", look.took_s, ",".join(look.ids), look.step)
 
-    def looks(self, least_s: float) -> list[Look]:
-        """What has been under way for so long."""
+    def looks(self, least_s: float) -> list[WaitingCall]:
+        """Calls that have run for at least `least_s`."""
         now = time.monotonic_ns()
         looks = (
-            Look(step=" > ".join(call.under_way()), ids=call.ids, took_s=call.duration_ns(now) / 1e9)
+            WaitingCall(step=" > ".join(call.under_way()), ids=call.ids, took_s=call.duration_ns(now) / 1e9)
             for call in self._running.values()
         )
         return [look for look in looks if look.took_s >= least_s]

@@ -29,10 +29,10 @@ from typing import Any
 
 from podwright.linux import libc, namespaces
 from podwright.process import SAFE_PATH, PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import NetworkSettings
 from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Attachment, SandboxName
-from podwright.runtime.network import AttachRequest, NetworkService
+from podwright.runtime.network import NetworkRequest, NetworkService
 from podwright.runtime.state import Database
 from tests.harness.cni import BIN_DIR, bridge_conf
 from tests.harness.scratch import Part
@@ -100,8 +100,8 @@ class ByPodwright:
         await self._service.detach(_request(pod), pod.attachment)
 
 
-def _request(pod: Pod) -> AttachRequest:
-    return AttachRequest(sandbox_id=pod.id, name=SandboxName(name="pod", namespace="floor", uid="u"), netns=pod.netns)
+def _request(pod: Pod) -> NetworkRequest:
+    return NetworkRequest(sandbox_id=pod.id, name=SandboxName(name="pod", namespace="floor", uid="u"), netns=pod.netns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +143,7 @@ async def measure(folder: Path, count: int, at_once: int, standing: int) -> dict
     part = Part(directory=folder, bridge="floor0", subnet=IPv4Network("10.99.0.0/16"), cgroup_parent="/floor")
     document = bridge_conf(part, "floor")
     (folder / "10-floor.conflist").write_text(json.dumps(document))
-    options = config.Network(mode="cni", cni_conf_dir=str(folder), cni_cache_dir=str(folder / "cache"))
+    options = NetworkSettings(mode="cni", cni_conf_dir=str(folder), cni_cache_dir=str(folder / "cache"))
     with contextlib.closing(Database(str(folder / "root"))) as database:
         service = NetworkService(options, database, PosixProcessRunner())
         await service.start()

@@ -23,7 +23,7 @@ PROGRAMS = {
 }
 
 
-class Machine(msgspec.Struct, frozen=True, kw_only=True):
+class BenchMachine(msgspec.Struct, frozen=True, kw_only=True):
     """`cpus` are those that this process may use; `programs` are the versions of what is installed."""
 
     system: str
@@ -37,10 +37,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     programs: dict[str, str]
 
 
-async def describe_machine() -> Machine:
+async def describe_machine() -> BenchMachine:
     """What /proc, uname and the installed programs say now."""
     programs = {name: await _version(argv) for name, argv in PROGRAMS.items()}
-    return Machine(
+    return BenchMachine(
         system=_pretty_name(_read("/etc/os-release")),
         kernel=platform.release(),
         architecture=platform.machine(),

@@ -20,7 +20,7 @@ Key = tuple[str, str, str, str, tuple[tuple[str, int], ...]]
 
 
 @dataclass(slots=True)
-class _Entry:
+class _Recorded:
     samples: list[float] = field(default_factory=list)
     failures: int = 0
 
@@ -29,13 +29,13 @@ class Recorder:
     """All samples of a run."""
 
     def __init__(self) -> None:
-        self._entries: dict[Key, _Entry] = {}
+        self._entries: dict[Key, _Recorded] = {}
         self.gaps: list[str] = []
         self.errors: list[str] = []
 
-    def entry(self, key: Key) -> _Entry:
+    def entry(self, key: Key) -> _Recorded:
         """The samples under a key; made when they are new."""
-        return self._entries.setdefault(key, _Entry())
+        return self._entries.setdefault(key, _Recorded())
 
     def sheet(self, suite: str, target: str) -> Sheet:
         """What one suite writes about one target."""
@@ -103,5 +103,5 @@ class Sheet:
         except PodwrightError as failure:
             self.fail(name, failure, at=at)
 
-    def _entry(self, name: str, unit: str, at: At) -> _Entry:
+    def _entry(self, name: str, unit: str, at: At) -> _Recorded:
         return self._recorder.entry((self._suite, self._target, name, unit, tuple(sorted(at.items()))))

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from podwright.bench.machine import Machine
+from podwright.bench.machine import BenchMachine
 from podwright.bench.options import BenchOptions
-from podwright.bench.stats import Summary
+from podwright.bench.stats import SampleSummary
 from podwright.errors import InvalidArgument
 
 FORMAT = 2
@@ -29,7 +29,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     unit: str
     conditions: dict[str, int]
-    summary: Summary | None
+    summary: SampleSummary | None
     failures: int
     samples: list[float]
 
@@ -52,7 +52,7 @@ class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
     agent: str = ""
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
     """Everything. `date` is RFC 3339, UTC, of the beginning; `format` counts up when fields change meaning.
 
     `gaps` say what was not measured and why; `errors` what went wrong.
@@ -62,7 +62,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     date: str
     duration_s: float
     podwright_version: str
-    machine: Machine
+    machine: BenchMachine
     options: BenchOptions
     targets: list[TargetReport]
     measurements: list[Measurement]
@@ -77,15 +77,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
-def as_json(report: Report) -> str:
+def as_json(report: BenchReport) -> str:
     """Indented JSON with a newline at the end."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
 
 
-def from_json(text: str | bytes) -> Report:
+def from_json(text: str | bytes) -> BenchReport:
     """A report that was written by `as_json`. Raises InvalidArgument."""
     try:
-        report = msgspec.json.decode(text, type=Report)
+        report = msgspec.json.decode(text, type=BenchReport)
     except msgspec.DecodeError as failure:
         raise InvalidArgument(f"this is no bench report: {failure}") from failure
     if report.format != FORMAT:
@@ -95,4 +95,4 @@ def from_json(text: str | bytes) -> Report:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the report."""
-    return msgspec.json.schema(Report)
+    return msgspec.json.schema(BenchReport)

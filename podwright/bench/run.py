@@ -18,11 +18,11 @@ from podwright.bench.machine import describe_machine
 from podwright.bench.options import BenchOptions, TargetOptions
 from podwright.bench.processes import listening_process
 from podwright.bench.recorder import Recorder
-from podwright.bench.results import FORMAT, Report, TargetReport
+from podwright.bench.results import FORMAT, BenchReport, TargetReport
 from podwright.bench.settling import settle
 from podwright.bench.suites import agent, density, exec, lifecycle, pull, relist, start  # noqa: A004 # CRI's word
 from podwright.bench.suites.base import Bench
-from podwright.bench.targets.base import Target
+from podwright.bench.targets.base import BenchTarget
 from podwright.errors import PodwrightError, Unavailable
 
 Clock = Callable[[], datetime]
@@ -45,7 +45,7 @@ def utc_now() -> datetime:
 
 async def run_bench(
     options: BenchOptions, targets: Sequence[TargetOptions], *, tell: Tell, clock: Clock = utc_now
-) -> Report:
+) -> BenchReport:
     """Measure as `options` say; `tell` gets a line about each step.
 
     Raises InvalidArgument for bad options, and whatever a target answers before its first suite; later failures are
@@ -66,7 +66,7 @@ async def run_bench(
                     busy = "" if is_idle or not options.settle_s else " (the machine is busy)"
                     tell(f"{suite}, round {number} of {rounds}: {target.options.name}{busy}")
                     await _run_suite(suite, target, recorder, options)
-    return Report(
+    return BenchReport(
         format=FORMAT,
         date=began.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         duration_s=round(time.monotonic() - began_s, 1),
@@ -81,7 +81,7 @@ async def run_bench(
 
 
 @contextlib.asynccontextmanager
-async def _opened(target: TargetOptions, options: BenchOptions) -> AsyncIterator[Target]:
+async def _opened(target: TargetOptions, options: BenchOptions) -> AsyncIterator[BenchTarget]:
     """A target whose pods and log files are gone at the end, also after a failure or a cancellation."""
     with tempfile.TemporaryDirectory(prefix="podwright-bench-", ignore_cleanup_errors=True) as log_root:
         opened = _target(target, options, log_root)
@@ -91,14 +91,14 @@ async def _opened(target: TargetOptions, options: BenchOptions) -> AsyncIterator
             await asyncio.shield(_closed(opened))
 
 
-async def _closed(target: Target) -> None:
+async def _closed(target: BenchTarget) -> None:
     try:
         await target.sweep()
     finally:
         await target.close()
 
 
-def _target(target: TargetOptions, options: BenchOptions, log_root: str) -> Target:
+def _target(target: TargetOptions, options: BenchOptions, log_root: str) -> BenchTarget:
     if target.kind == "docker":
         from podwright.bench.targets.docker import DockerTarget  # noqa: PLC0415 # aiohttp is for Docker alone
 
@@ -108,7 +108,7 @@ def _target(target: TargetOptions, options: BenchOptions, log_root: str) -> Targ
     return CriTarget(target, image=options.image, log_root=log_root)
 
 
-async def _introduced(target: Target, options: BenchOptions, tell: Tell) -> TargetReport:
+async def _introduced(target: BenchTarget, options: BenchOptions, tell: Tell) -> TargetReport:
     """Its version and process; the image is there afterwards. Raises a PodwrightError."""
     version = await target.version()
     mine = target.options
@@ -128,7 +128,7 @@ async def _introduced(target: Target, options: BenchOptions, tell: Tell) -> Targ
     )
 
 
-async def _run_suite(suite: str, target: Target, recorder: Recorder, options: BenchOptions) -> None:
+async def _run_suite(suite: str, target: BenchTarget, recorder: Recorder, options: BenchOptions) -> None:
     """One round of one suite on one target. What fails is written down, and swept away before the next."""
     sheet = recorder.sheet(suite, target.options.name)
     try:

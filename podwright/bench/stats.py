@@ -12,7 +12,7 @@ from podwright.errors import InvalidArgument
 CONFIDENCE = 0.95
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
+class SampleSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A sample in a few numbers, in the unit of its values; nothing was left out as an outlier.
 
     `low` and `high` bound the median with a confidence of at least 95 % (see `median_interval`); they are None for
@@ -65,10 +65,10 @@ def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
     return ordered[outside - 1], ordered[count - outside]
 
 
-def summarise(values: Sequence[float]) -> Summary:
+def summarise(values: Sequence[float]) -> SampleSummary:
     """The summary of a sample. Raises InvalidArgument for an empty one."""
     low, high = median_interval(values) or (None, None)
-    return Summary(
+    return SampleSummary(
         count=len(values),
         min=percentile(values, 0),
         p50=percentile(values, 50),

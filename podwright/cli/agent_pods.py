@@ -24,7 +24,7 @@ NONE = "<none>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class PodChoice:
     """Which pods; None and an empty mapping mean all."""
 
     name: str | None
@@ -42,7 +42,7 @@ class Wanted:
         )
 
 
-def show_pods(socket: str, wanted: Wanted, output: str | None) -> None:
+def show_pods(socket: str, wanted: PodChoice, output: str | None) -> None:
     """Print the pods; `output` is `json`, `yaml`, `wide` or None. Raises what `agent_socket.ask` raises."""
     answer = ask(socket, "pods")
     answer["items"] = [document for document in answer.get("items") or () if wanted.matches(document)]

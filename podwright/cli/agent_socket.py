@@ -28,7 +28,7 @@ def is_there(path: str = DEFAULT_PATH) -> bool:
 def ask(path: str, *steps: str) -> Any:
     """The JSON that the agent answers at a URL path. Raises NotFound, Unavailable, PermissionDenied, Internal."""
     url = "/" + "/".join(quote(step, safe="") for step in steps)
-    connection = _Connection(path)
+    connection = _SocketConnection(path)
     try:
         connection.request("GET", url)
         answer = connection.getresponse()
@@ -59,7 +59,7 @@ def _read(status: int, data: bytes, who: str) -> Any:
     return answer
 
 
-class _Connection(http.client.HTTPConnection):
+class _SocketConnection(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 
     def __init__(self, path: str) -> None:

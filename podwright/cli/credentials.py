@@ -16,7 +16,7 @@ CREDENTIALS_VARIABLE = "PODWRIGHT_CREDS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class RegistryLogin:
     """What a registry asks for; a token instead of a password is `identity_token`."""
 
     username: str = ""
@@ -24,12 +24,12 @@ class Credentials:
     identity_token: str = field(default="", repr=False)
 
 
-def parse_pair(text: str, source: str) -> Credentials:
+def parse_pair(text: str, source: str) -> RegistryLogin:
     """`user:password`; the password may hold colons. Raises InvalidArgument, without quoting the secret."""
     username, separator, password = text.strip("\r\n").partition(":")
     if not username or not separator:
         raise InvalidArgument(f"the credentials in {source} are not of the form user:password")
-    return Credentials(username=username, password=password)
+    return RegistryLogin(username=username, password=password)
 
 
 def login_files(environ: Mapping[str, str]) -> list[str]:
@@ -42,7 +42,7 @@ def login_files(environ: Mapping[str, str]) -> list[str]:
     return [*([podman] if podman else []), os.path.join(docker, "config.json")]
 
 
-def find_login(reference: str, environ: Mapping[str, str] = os.environ) -> Credentials | None:
+def find_login(reference: str, environ: Mapping[str, str] = os.environ) -> RegistryLogin | None:
     """The environment's credentials, else those of the first login file that has any. Raises InvalidArgument."""
     if pair := environ.get(CREDENTIALS_VARIABLE):
         return parse_pair(pair, CREDENTIALS_VARIABLE)
@@ -56,6 +56,6 @@ def find_login(reference: str, environ: Mapping[str, str] = os.environ) -> Crede
             raise InvalidArgument(f"{path} is not a login file")
         for found in docker_config.matching(logins.credentials, *docker_config.image_repository(reference)):
             if found.identity_token:
-                return Credentials(identity_token=found.identity_token)
-            return Credentials(username=found.username, password=found.password)
+                return RegistryLogin(identity_token=found.identity_token)
+            return RegistryLogin(username=found.username, password=found.password)
     return None

@@ -10,7 +10,7 @@ from typing import Any
 from podwright.cli import table
 from podwright.cli.description_containers import container_lines
 from podwright.cli.description_volumes import volume_lines
-from podwright.cli.sheet import Line, multiline, render, shown_time
+from podwright.cli.sheet import SheetLine, multiline, render, shown_time
 from podwright.k8s import codec
 from podwright.k8s.objects import EphemeralContainer, Pod
 from podwright.k8s.times import parse_time
@@ -43,54 +43,54 @@ def describe(description: Description, now: datetime) -> str:
         *_containers(pod),
         *_conditions(pod),
         *volume_lines(pod),
-        Line(0, "QoS Class:", pod.status.qos_class or NONE),
+        SheetLine(0, "QoS Class:", pod.status.qos_class or NONE),
         *_worker(description.worker),
     ]
     return render(lines) + _events(description.events, now)
 
 
-def _identity(pod: Pod) -> Iterator[Line]:
+def _identity(pod: Pod) -> Iterator[SheetLine]:
     metadata, spec = pod.metadata, pod.spec
-    yield Line(0, "Name:", metadata.name)
-    yield Line(0, "Namespace:", metadata.namespace)
-    yield Line(0, "UID:", metadata.uid)
+    yield SheetLine(0, "Name:", metadata.name)
+    yield SheetLine(0, "Namespace:", metadata.namespace)
+    yield SheetLine(0, "UID:", metadata.uid)
     if spec.priority is not None:
-        yield Line(0, "Priority:", str(spec.priority))
+        yield SheetLine(0, "Priority:", str(spec.priority))
     if spec.priority_class_name:
-        yield Line(0, "Priority Class Name:", spec.priority_class_name)
+        yield SheetLine(0, "Priority Class Name:", spec.priority_class_name)
     if spec.runtime_class_name:
-        yield Line(0, "Runtime Class Name:", spec.runtime_class_name)
+        yield SheetLine(0, "Runtime Class Name:", spec.runtime_class_name)
     if spec.service_account_name:
-        yield Line(0, "Service Account:", spec.service_account_name)
-    yield Line(0, "Node:", f"{spec.node_name}/{pod.status.host_ip}" if spec.node_name else NONE)
+        yield SheetLine(0, "Service Account:", spec.service_account_name)
+    yield SheetLine(0, "Node:", f"{spec.node_name}/{pod.status.host_ip}" if spec.node_name else NONE)
     if pod.status.start_time is not None:
-        yield Line(0, "Start Time:", shown_time(pod.status.start_time))
+        yield SheetLine(0, "Start Time:", shown_time(pod.status.start_time))
     yield from multiline(0, "Labels:", _pairs(metadata.labels, "="))
     yield from multiline(0, "Annotations:", _pairs(metadata.annotations, ": "))
 
 
-def _state(pod: Pod, now: datetime) -> Iterator[Line]:
+def _state(pod: Pod, now: datetime) -> Iterator[SheetLine]:
     status, deleted = pod.status, pod.metadata.deletion_timestamp
     if deleted is not None and status.phase not in ("Succeeded", "Failed"):
         lasts = table.age(_nanoseconds(deleted), _nanoseconds(now))
-        yield Line(0, "Status:", f"Terminating (lasts {lasts})")
-        yield Line(0, "Termination Grace Period:", f"{pod.metadata.deletion_grace_period_seconds or 0}s")
+        yield SheetLine(0, "Status:", f"Terminating (lasts {lasts})")
+        yield SheetLine(0, "Termination Grace Period:", f"{pod.metadata.deletion_grace_period_seconds or 0}s")
     else:
-        yield Line(0, "Status:", status.phase)
+        yield SheetLine(0, "Status:", status.phase)
     if status.reason:
-        yield Line(0, "Reason:", status.reason)
+        yield SheetLine(0, "Reason:", status.reason)
     if status.message:
-        yield Line(0, "Message:", status.message)
-    yield Line(0, "IP:", status.pod_ip)
-    yield Line(0, "IPs:", "" if status.pod_ips else NONE)
+        yield SheetLine(0, "Message:", status.message)
+    yield SheetLine(0, "IP:", status.pod_ip)
+    yield SheetLine(0, "IPs:", "" if status.pod_ips else NONE)
     for address in status.pod_ips:
-        yield Line(1, "IP:", address.ip)
+        yield SheetLine(1, "IP:", address.ip)
     owner = next((each for each in pod.metadata.owner_references if each.controller), None)
     if owner is not None:
-        yield Line(0, "Controlled By:", f"{owner.kind}/{owner.name}")
+        yield SheetLine(0, "Controlled By:", f"{owner.kind}/{owner.name}")
 
 
-def _containers(pod: Pod) -> Iterator[Line]:
+def _containers(pod: Pod) -> Iterator[SheetLine]:
     spec, status = pod.spec, pod.status
     if spec.init_containers:
         yield from container_lines("Init Containers:", spec.init_containers, status.init_container_statuses)
@@ -100,40 +100,40 @@ def _containers(pod: Pod) -> Iterator[Line]:
         yield from container_lines("Ephemeral Containers:", ephemeral, status.ephemeral_container_statuses)
 
 
-def _conditions(pod: Pod) -> Iterator[Line]:
+def _conditions(pod: Pod) -> Iterator[SheetLine]:
     conditions = pod.status.conditions
     if pod.spec.readiness_gates:
         states = {each.type: each.status for each in conditions}
-        yield Line(0, "Readiness Gates:")
-        yield Line(1, "Type", "Status")
+        yield SheetLine(0, "Readiness Gates:")
+        yield SheetLine(1, "Type", "Status")
         for gate in pod.spec.readiness_gates:
-            yield Line(1, gate.condition_type, states.get(gate.condition_type, NONE))
+            yield SheetLine(1, gate.condition_type, states.get(gate.condition_type, NONE))
     if conditions:
-        yield Line(0, "Conditions:")
-        yield Line(1, "Type", "Status")
+        yield SheetLine(0, "Conditions:")
+        yield SheetLine(1, "Type", "Status")
         for each in conditions:
             why = ": ".join(part for part in (each.reason, each.message) if part)
-            yield Line(1, each.type, each.status + (f"  ({why})" if why and each.status != "True" else ""))
+            yield SheetLine(1, each.type, each.status + (f"  ({why})" if why and each.status != "True" else ""))
 
 
-def _worker(worker: Mapping[str, Any] | None) -> Iterator[Line]:
+def _worker(worker: Mapping[str, Any] | None) -> Iterator[SheetLine]:
     """What the agent does with the pod now, which no API server knows."""
     if worker is None:
-        yield Line(0, "Worker:", NONE)
+        yield SheetLine(0, "Worker:", NONE)
         return
-    yield Line(0, "Worker:")
-    yield Line(1, "State:", f"{worker['state']}{', finished' if worker['finished'] else ''}")
+    yield SheetLine(0, "Worker:")
+    yield SheetLine(1, "State:", f"{worker['state']}{', finished' if worker['finished'] else ''}")
     if worker["busySeconds"] is not None:
-        yield Line(1, "Busy For:", f"{worker['busySeconds']:.1f}s")
+        yield SheetLine(1, "Busy For:", f"{worker['busySeconds']:.1f}s")
     if worker["nextPassSeconds"] is not None:
-        yield Line(1, "Next Pass In:", f"{worker['nextPassSeconds']:.1f}s")
+        yield SheetLine(1, "Next Pass In:", f"{worker['nextPassSeconds']:.1f}s")
     if worker["failure"]:
-        yield Line(1, "Waits Because:", worker["failure"])
+        yield SheetLine(1, "Waits Because:", worker["failure"])
 
 
 def _events(events: Sequence[Mapping[str, Any]], now: datetime) -> str:
     if not events:
-        return render([Line(0, "Events:", NONE)])
+        return render([SheetLine(0, "Events:", NONE)])
     rows = [(each["type"], each["reason"], _event_age(each, now), _event_message(each)) for each in events]
     columns = ("Type", "Reason", "Age", "Message")
     text = table.render(columns, [tuple("-" * len(column) for column in columns), *rows])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from podwright.cli.sheet import NONE, Line, multiline, shown_time
+from podwright.cli.sheet import NONE, SheetLine, multiline, shown_time
 from podwright.k8s.objects import (
     Container,
     ContainerPort,
@@ -20,12 +20,12 @@ AnyContainer = Container | EphemeralContainer
 
 def container_lines(
     title: str, containers: Sequence[AnyContainer], statuses: Iterable[ContainerStatus]
-) -> Iterator[Line]:
+) -> Iterator[SheetLine]:
     """One section of containers."""
     by_name = {status.name: status for status in statuses}
-    yield Line(0, title)
+    yield SheetLine(0, title)
     for container in containers:
-        yield Line(1, f"{container.name}:")
+        yield SheetLine(1, f"{container.name}:")
         yield from _basics(container, by_name.get(container.name))
         yield from _state(by_name.get(container.name))
         yield from _resources(container)
@@ -34,13 +34,13 @@ def container_lines(
         yield from _mounts(container)
 
 
-def _basics(container: AnyContainer, status: ContainerStatus | None) -> Iterator[Line]:
+def _basics(container: AnyContainer, status: ContainerStatus | None) -> Iterator[SheetLine]:
     if status is not None:
-        yield Line(2, "Container ID:", status.container_id or NONE)
-    yield Line(2, "Image:", container.image)
+        yield SheetLine(2, "Container ID:", status.container_id or NONE)
+    yield SheetLine(2, "Image:", container.image)
     if status is not None:
-        yield Line(2, "Image ID:", status.image_id or NONE)
-    yield Line(2, "Ports:", ", ".join(_port(port) for port in container.ports) or NONE)
+        yield SheetLine(2, "Image ID:", status.image_id or NONE)
+    yield SheetLine(2, "Ports:", ", ".join(_port(port) for port in container.ports) or NONE)
     if container.command:
         yield from multiline(2, "Command:", container.command)
     if container.args:
@@ -53,54 +53,56 @@ def _port(port: ContainerPort) -> str:
     return f"{port.container_port}/{port.protocol or 'TCP'}{name}{host}"
 
 
-def _state(status: ContainerStatus | None) -> Iterator[Line]:
+def _state(status: ContainerStatus | None) -> Iterator[SheetLine]:
     if status is None:
         return
     yield from _one_state("State:", status.state)
     if status.last_state.terminated is not None:
         yield from _one_state("Last State:", status.last_state)
-    yield Line(2, "Ready:", str(status.ready))
-    yield Line(2, "Restart Count:", str(status.restart_count))
+    yield SheetLine(2, "Ready:", str(status.ready))
+    yield SheetLine(2, "Restart Count:", str(status.restart_count))
 
 
-def _one_state(label: str, state: ContainerState) -> Iterator[Line]:
+def _one_state(label: str, state: ContainerState) -> Iterator[SheetLine]:
     if state.running is not None:
-        yield Line(2, label, "Running")
+        yield SheetLine(2, label, "Running")
         if state.running.started_at is not None:
-            yield Line(3, "Started:", shown_time(state.running.started_at))
+            yield SheetLine(3, "Started:", shown_time(state.running.started_at))
     elif (ended := state.terminated) is not None:
-        yield Line(2, label, "Terminated")
-        yield from (Line(3, *pair) for pair in (("Reason:", ended.reason), ("Message:", ended.message)) if pair[1])
-        yield Line(3, "Exit Code:", str(ended.exit_code))
+        yield SheetLine(2, label, "Terminated")
+        yield from (
+            SheetLine(3, *pair) for pair in (("Reason:", ended.reason), ("Message:", ended.message)) if pair[1]
+        )
+        yield SheetLine(3, "Exit Code:", str(ended.exit_code))
         if ended.signal:
-            yield Line(3, "Signal:", str(ended.signal))
+            yield SheetLine(3, "Signal:", str(ended.signal))
         for name, time in (("Started:", ended.started_at), ("Finished:", ended.finished_at)):
             if time is not None:
-                yield Line(3, name, shown_time(time))
+                yield SheetLine(3, name, shown_time(time))
     else:
-        yield Line(2, label, "Waiting")
+        yield SheetLine(2, label, "Waiting")
         if state.waiting is not None and state.waiting.reason:
-            yield Line(3, "Reason:", state.waiting.reason)
+            yield SheetLine(3, "Reason:", state.waiting.reason)
         if state.waiting is not None and state.waiting.message:
-            yield Line(3, "Message:", state.waiting.message)
+            yield SheetLine(3, "Message:", state.waiting.message)
 
 
-def _resources(container: AnyContainer) -> Iterator[Line]:
+def _resources(container: AnyContainer) -> Iterator[SheetLine]:
     resources = container.resources
     for label, quantities in (("Limits:", resources.limits), ("Requests:", resources.requests)):
         if quantities:
-            yield Line(2, label)
-            yield from (Line(3, f"{name}:", quantities[name]) for name in sorted(quantities))
+            yield SheetLine(2, label)
+            yield from (SheetLine(3, f"{name}:", quantities[name]) for name in sorted(quantities))
 
 
-def _probes(container: AnyContainer) -> Iterator[Line]:
+def _probes(container: AnyContainer) -> Iterator[SheetLine]:
     for label, probe in (
         ("Liveness:", container.liveness_probe),
         ("Readiness:", container.readiness_probe),
         ("Startup:", container.startup_probe),
     ):
         if probe is not None:
-            yield Line(2, label, shown_probe(probe))
+            yield SheetLine(2, label, shown_probe(probe))
 
 
 def shown_probe(probe: Probe) -> str:
@@ -121,7 +123,7 @@ def shown_probe(probe: Probe) -> str:
     return f"unknown {numbers}"
 
 
-def _environment(container: AnyContainer) -> Iterator[Line]:
+def _environment(container: AnyContainer) -> Iterator[SheetLine]:
     sources = [
         f"{reference.name}  {kind}  Optional: {bool(reference.optional)}"
         for source in container.env_from
@@ -131,10 +133,10 @@ def _environment(container: AnyContainer) -> Iterator[Line]:
     if sources:
         yield from multiline(2, "Environment Variables from:", sources)
     if not container.env:
-        yield Line(2, "Environment:", NONE)
+        yield SheetLine(2, "Environment:", NONE)
         return
-    yield Line(2, "Environment:")
-    yield from (Line(3, f"{variable.name}:", _variable(variable)) for variable in container.env)
+    yield SheetLine(2, "Environment:")
+    yield from (SheetLine(3, f"{variable.name}:", _variable(variable)) for variable in container.env)
 
 
 def _variable(variable: EnvVar) -> str:
@@ -152,11 +154,11 @@ def _variable(variable: EnvVar) -> str:
     return "<set to a key of a file>" if value.file_key_ref is not None else ""
 
 
-def _mounts(container: AnyContainer) -> Iterator[Line]:
+def _mounts(container: AnyContainer) -> Iterator[SheetLine]:
     if not container.volume_mounts:
-        yield Line(2, "Mounts:", NONE)
+        yield SheetLine(2, "Mounts:", NONE)
         return
-    yield Line(2, "Mounts:")
+    yield SheetLine(2, "Mounts:")
     for mount in sorted(container.volume_mounts, key=lambda each: each.mount_path):
         part = f",path={mount.sub_path!r}" if mount.sub_path else ""
-        yield Line(3, f"{mount.mount_path} from {mount.name} ({'ro' if mount.read_only else 'rw'}{part})")
+        yield SheetLine(3, f"{mount.mount_path} from {mount.name} ({'ro' if mount.read_only else 'rw'}{part})")

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from podwright.cli.sheet import NONE, Line
+from podwright.cli.sheet import NONE, SheetLine
 from podwright.k8s.codec import to_document
 from podwright.k8s.objects import Pod
 
 
-def volume_lines(pod: Pod) -> Iterator[Line]:
+def volume_lines(pod: Pod) -> Iterator[SheetLine]:
     """The section of volumes."""
     if not pod.spec.volumes:
-        yield Line(0, "Volumes:", NONE)
+        yield SheetLine(0, "Volumes:", NONE)
         return
-    yield Line(0, "Volumes:")
+    yield SheetLine(0, "Volumes:")
     for volume in pod.spec.volumes:
         document = to_document(volume)
-        yield Line(1, f"{volume.name}:")
+        yield SheetLine(1, f"{volume.name}:")
         for kind, source in document.items():
             if kind != "name":
-                yield Line(2, "Type:", _kind(kind))
-                yield from (Line(2, f"{key}:", text) for key, text in _facts(source))
+                yield SheetLine(2, "Type:", _kind(kind))
+                yield from (SheetLine(2, f"{key}:", text) for key, text in _facts(source))
 
 
 def _kind(wire: str) -> str:

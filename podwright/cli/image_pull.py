@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 from podwright.api.pulls import followed
-from podwright.cli.credentials import Credentials, find_login
+from podwright.cli.credentials import RegistryLogin, find_login
 from podwright.cli.pull_display import shown_pull
 from podwright.cri.v1 import api_pb2 as api
 
@@ -17,7 +17,7 @@ async def pull(
     cri: CriClient,
     reference: str,
     *,
-    login: Credentials | None = None,
+    login: RegistryLogin | None = None,
     shown_on: TextIO | None = None,
     sandbox_config: api.PodSandboxConfig | None = None,
 ) -> api.PullImageResponse:

@@ -21,7 +21,7 @@ LISTED_CHOICES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class LookupCandidate:
     """Something that a word may mean. `names` are its other names; a later `created_ns` wins among equal names."""
 
     kind: Kind
@@ -30,7 +30,7 @@ class Candidate:
     created_ns: int = 0
 
 
-def choose(word: str, candidates: Sequence[Candidate]) -> Candidate:
+def choose(word: str, candidates: Sequence[LookupCandidate]) -> LookupCandidate:
     """The candidate that `word` means: a whole id, else a name, else the start of exactly one id.
 
     The attempts of one container share a name; then the newest is meant. Raises NotFound, and InvalidArgument
@@ -52,19 +52,19 @@ def choose(word: str, candidates: Sequence[Candidate]) -> Candidate:
     raise NotFound(f"no {kinds} is called {word!r} or has an id that starts so")
 
 
-def _newest_attempts(named: Sequence[Candidate]) -> list[Candidate]:
+def _newest_attempts(named: Sequence[LookupCandidate]) -> list[LookupCandidate]:
     """Candidates with equal names are attempts of one thing: only the newest of them stays."""
-    newest: dict[tuple[str, tuple[str, ...]], Candidate] = {}
+    newest: dict[tuple[str, tuple[str, ...]], LookupCandidate] = {}
     for candidate in sorted(named, key=lambda each: each.created_ns):
         newest[candidate.kind, candidate.names] = candidate
     return list(newest.values())
 
 
-async def pod_candidates(cri: CriClient) -> list[Candidate]:
+async def pod_candidates(cri: CriClient) -> list[LookupCandidate]:
     """Every sandbox; its names are `name` and `namespace/name`."""
     response = await cri.call(cri.runtime.ListPodSandbox, api.ListPodSandboxRequest())
     return [
-        Candidate(
+        LookupCandidate(
             kind="pod",
             id=pod.id,
             names=(pod.metadata.name, f"{pod.metadata.namespace}/{pod.metadata.name}"),
@@ -74,7 +74,7 @@ async def pod_candidates(cri: CriClient) -> list[Candidate]:
     ]
 
 
-async def container_candidates(cri: CriClient) -> list[Candidate]:
+async def container_candidates(cri: CriClient) -> list[LookupCandidate]:
     """Every container; its names are `name`, `pod/name` and `namespace/pod/name`."""
     pods = await cri.call(cri.runtime.ListPodSandbox, api.ListPodSandboxRequest())
     by_id = {pod.id: pod.metadata for pod in pods.items}
@@ -84,15 +84,15 @@ async def container_candidates(cri: CriClient) -> list[Candidate]:
         pod = by_id.get(container.pod_sandbox_id, api.PodSandboxMetadata())
         name = container.metadata.name
         names = (name, f"{pod.name}/{name}", f"{pod.namespace}/{pod.name}/{name}")
-        found.append(Candidate(kind="container", id=container.id, names=names, created_ns=container.created_at))
+        found.append(LookupCandidate(kind="container", id=container.id, names=names, created_ns=container.created_at))
     return found
 
 
-async def image_candidates(cri: CriClient) -> list[Candidate]:
+async def image_candidates(cri: CriClient) -> list[LookupCandidate]:
     """Every image; its names are its tags and digests."""
     response = await cri.call(cri.images.ListImages, api.ListImagesRequest())
     return [
-        Candidate(kind="image", id=image.id, names=(*image.repo_tags, *image.repo_digests))
+        LookupCandidate(kind="image", id=image.id, names=(*image.repo_tags, *image.repo_digests))
         for image in response.images
     ]
 
@@ -120,7 +120,7 @@ async def find_image(cri: CriClient, word: str) -> str:
     return _choose_of_kind(word, await image_candidates(cri), "image").id
 
 
-async def find_container_or_pod(cri: CriClient, word: str, kind: Kind | None = None) -> Candidate:
+async def find_container_or_pod(cri: CriClient, word: str, kind: Kind | None = None) -> LookupCandidate:
     """The container or the sandbox that is meant, or that of the given kind. Raises NotFound and InvalidArgument."""
     if kind == "container":
         return _choose_of_kind(word, await container_candidates(cri), "container")
@@ -133,7 +133,7 @@ async def find_container_or_pod(cri: CriClient, word: str, kind: Kind | None = N
         raise NotFound(f"no container or pod is called {word!r} or has an id that starts so") from None
 
 
-def _choose_of_kind(word: str, candidates: Sequence[Candidate], kind: Kind) -> Candidate:
+def _choose_of_kind(word: str, candidates: Sequence[LookupCandidate], kind: Kind) -> LookupCandidate:
     try:
         return choose(word, candidates)
     except NotFound:

@@ -18,7 +18,7 @@ import click
 from podwright.cli import lookup
 from podwright.cli.connection import connected
 from podwright.cli.invocation import Invocation
-from podwright.cli.port_mapping import PortMapping
+from podwright.cli.port_mapping import ForwardedPort
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import AlreadyExists, PermissionDenied, PodwrightError, Unavailable
@@ -42,7 +42,7 @@ class Listener:
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def forward_ports(invocation: Invocation, pod: str, mappings: Sequence[PortMapping]) -> None:
+async def forward_ports(invocation: Invocation, pod: str, mappings: Sequence[ForwardedPort]) -> None:
     """Until cancelled. Raises AlreadyExists for a local port that is taken, and what the runtime says."""
     async with connected(invocation) as cri:
         sandbox_id = await lookup.find_pod(cri, pod)
@@ -58,7 +58,7 @@ async def forward_ports(invocation: Invocation, pod: str, mappings: Sequence[Por
                 url = await _url(cri, sandbox_id)
 
 
-def _listen(mapping: PortMapping, sockets: contextlib.ExitStack) -> Listener:
+def _listen(mapping: ForwardedPort, sockets: contextlib.ExitStack) -> Listener:
     family = socket.AF_INET6 if ":" in mapping.address else socket.AF_INET
     place = f"{mapping.address}:{mapping.local_port}"
     try:

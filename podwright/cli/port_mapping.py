@@ -12,7 +12,7 @@ HINT = "give it as 8080:80, as 80 for the same port here, as :80 for any, or as 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PortMapping:
+class ForwardedPort:
     """Where to listen, and the pod's port behind it; local port 0 means any that is free."""
 
     address: str
@@ -20,7 +20,7 @@ class PortMapping:
     pod_port: int
 
 
-def parse_mapping(text: str) -> PortMapping:
+def parse_mapping(text: str) -> ForwardedPort:
     """Raises InvalidArgument."""
     address, ports = LOOPBACK, text
     if text.startswith("["):
@@ -30,7 +30,7 @@ def parse_mapping(text: str) -> PortMapping:
     local, colon, pod = ports.rpartition(":")
     pod_port = _port(pod, text)
     local_port = (_port(local, text, any_port=True) if local else 0) if colon else pod_port
-    return PortMapping(address=_address(address, text), local_port=local_port, pod_port=pod_port)
+    return ForwardedPort(address=_address(address, text), local_port=local_port, pod_port=pod_port)
 
 
 def _port(word: str, text: str, *, any_port: bool = False) -> int:

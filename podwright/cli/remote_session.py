@@ -14,7 +14,7 @@ from podwright.cli import terminal
 from podwright.cli.detach import DetachKeys
 from podwright.cli.failures import CouldNotRun
 from podwright.cli.stdio import FdSink, FdSource
-from podwright.streams.client.command import CommandStreams, Source, run_command
+from podwright.streams.client.command import CommandStreams, InputSource, run_command
 from podwright.streams.remote_command.status import Outcome
 
 
@@ -33,7 +33,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class SessionEnd:
     """How a session was over: the exit code that the runtime told, which for an attach is always 0."""
 
     exit_code: int = 0
@@ -41,7 +41,7 @@ class Ended:
     stdin_ended: bool = False
 
 
-async def run_session(url: str, wishes: Wishes, container: str) -> Ended:
+async def run_session(url: str, wishes: Wishes, container: str) -> SessionEnd:
     """Until the command ends, or the person detaches from it.
 
     Raises CouldNotRun when the runtime says that it could not be run or followed, and what `run_command` raises.
@@ -52,13 +52,13 @@ async def run_session(url: str, wishes: Wishes, container: str) -> Ended:
         outcome = await _until_detached(_run(url, wishes, source), detached)
     if outcome is None:
         click.echo(f"\npodwright: detached from {container}, which runs on", err=True)
-        return Ended(detached=True)
+        return SessionEnd(detached=True)
     if outcome.failure:
         raise CouldNotRun(outcome.failure)
-    return Ended(exit_code=outcome.exit_code, stdin_ended=source.ended)
+    return SessionEnd(exit_code=outcome.exit_code, stdin_ended=source.ended)
 
 
-async def _run(url: str, wishes: Wishes, source: Source) -> Outcome:
+async def _run(url: str, wishes: Wishes, source: InputSource) -> Outcome:
     stdout, stderr = FdSink(terminal.STDOUT), FdSink(terminal.STDERR)
     streams = CommandStreams(
         stdin=source if wishes.stdin else None,

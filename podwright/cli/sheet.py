@@ -13,7 +13,7 @@ NONE = "<none>"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SheetLine:
     """One line. A line without a value says what follows."""
 
     level: int
@@ -21,7 +21,7 @@ class Line:
     value: str = ""
 
 
-def render(lines: Iterable[Line]) -> str:
+def render(lines: Iterable[SheetLine]) -> str:
     """The text. Values of several lines, and what moves a terminal's cursor, are kept within their column."""
     found = list(lines)
     widths: dict[int, int] = {}
@@ -31,11 +31,11 @@ def render(lines: Iterable[Line]) -> str:
     return "".join(_text(line, widths.get(line.level, 0)) for line in found)
 
 
-def multiline(level: int, label: str, values: Iterable[str]) -> Iterator[Line]:
+def multiline(level: int, label: str, values: Iterable[str]) -> Iterator[SheetLine]:
     """A label with several values below each other."""
     found = list(values) or [NONE]
-    yield Line(level, label, found[0])
-    yield from (Line(level, "", value) for value in found[1:])
+    yield SheetLine(level, label, found[0])
+    yield from (SheetLine(level, "", value) for value in found[1:])
 
 
 def shown_time(time: datetime) -> str:
@@ -43,7 +43,7 @@ def shown_time(time: datetime) -> str:
     return format_datetime(time)
 
 
-def _text(line: Line, width: int) -> str:
+def _text(line: SheetLine, width: int) -> str:
     start = INDENT * line.level
     if not line.value:
         return f"{start}{line.label}\n"

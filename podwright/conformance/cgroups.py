@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
@@ -27,7 +27,7 @@ class ContainerCgroup:
         return Path(f"{self.host.unified}{self.paths['']}", v2_name).read_text().strip()
 
 
-async def cgroup_of(pod: Pod, container_id: str) -> ContainerCgroup:
+async def cgroup_of(pod: CasePod, container_id: str) -> ContainerCgroup:
     """By the PID that verbose status tells."""
     request = api.ContainerStatusRequest(container_id=container_id, verbose=True)
     info = (await pod.cri.call(pod.cri.runtime.ContainerStatus, request)).info["info"]

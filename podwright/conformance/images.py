@@ -31,39 +31,39 @@ POLL_S = 0.05  # how soon the server notices that it shall end
 Json = dict[str, Any]
 
 
-class Layer(NamedTuple):
+class CaseLayer(NamedTuple):
     """A layer's blob, and the digest of the tar in it."""
 
     blob: bytes
     diff_id: str
 
 
-class Member(NamedTuple):
+class TarMember(NamedTuple):
     """A member of a layer's tar, and the content of a file."""
 
     info: tarfile.TarInfo
     content: bytes = b""
 
 
-def file(path: str, content: str | bytes = b"", mode: int = 0o644) -> Member:
+def file(path: str, content: str | bytes = b"", mode: int = 0o644) -> TarMember:
     """A regular file. Named `.wh.NAME` it is a whiteout (OCI image-spec, layer.md)."""
     data = content.encode() if isinstance(content, str) else content
-    return Member(_info(path, tarfile.REGTYPE, mode=mode, size=len(data)), data)
+    return TarMember(_info(path, tarfile.REGTYPE, mode=mode, size=len(data)), data)
 
 
-def folder(path: str, mode: int = 0o755, owner: tuple[int, int] = (0, 0)) -> Member:
+def folder(path: str, mode: int = 0o755, owner: tuple[int, int] = (0, 0)) -> TarMember:
     """A directory."""
-    return Member(_info(path, tarfile.DIRTYPE, mode=mode, uid=owner[0], gid=owner[1]))
+    return TarMember(_info(path, tarfile.DIRTYPE, mode=mode, uid=owner[0], gid=owner[1]))
 
 
-def link(path: str, target: str) -> Member:
+def link(path: str, target: str) -> TarMember:
     """A symbolic link."""
-    return Member(_info(path, tarfile.SYMTYPE, mode=0o777, linkname=target))
+    return TarMember(_info(path, tarfile.SYMTYPE, mode=0o777, linkname=target))
 
 
-def device(path: str, kind: bytes, number: tuple[int, int]) -> Member:
+def device(path: str, kind: bytes, number: tuple[int, int]) -> TarMember:
     """A device node; `kind` is tarfile.CHRTYPE or tarfile.BLKTYPE."""
-    return Member(_info(path, kind, mode=0o660, devmajor=number[0], devminor=number[1]))
+    return TarMember(_info(path, kind, mode=0o660, devmajor=number[0], devminor=number[1]))
 
 
 def _info(path: str, kind: bytes, **fields: Any) -> tarfile.TarInfo:
@@ -74,23 +74,23 @@ def _info(path: str, kind: bytes, **fields: Any) -> tarfile.TarInfo:
     return info
 
 
-def layer(*members: Member) -> Layer:
+def layer(*members: TarMember) -> CaseLayer:
     """A gzip layer."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for member in members:
             archive.addfile(member.info, io.BytesIO(member.content))
-    return Layer(gzip.compress(buffer.getvalue(), mtime=0), digest_of(buffer.getvalue()))
+    return CaseLayer(gzip.compress(buffer.getvalue(), mtime=0), digest_of(buffer.getvalue()))
 
 
-def base_layer(busybox: bytes) -> Layer:
+def base_layer(busybox: bytes) -> CaseLayer:
     """A layer that commands run in: `busybox` is the program."""
     folders = [folder(path) for path in ("bin", "dev", "etc", "proc", "sys", "tmp")]
     links = [link(f"bin/{name}", "busybox") for name in APPLETS]
     return layer(*folders, file("bin/busybox", busybox, 0o755), *links)
 
 
-def config_of(layers: Sequence[Layer], **config: object) -> Json:
+def config_of(layers: Sequence[CaseLayer], **config: object) -> Json:
     """An image config; `config` are Env, Cmd, Labels ..."""
     return {
         "architecture": ARCHITECTURE,
@@ -100,7 +100,7 @@ def config_of(layers: Sequence[Layer], **config: object) -> Json:
     }
 
 
-def manifest_of(config: Mapping[str, object], layers: Sequence[Layer]) -> Json:
+def manifest_of(config: Mapping[str, object], layers: Sequence[CaseLayer]) -> Json:
     """A manifest."""
     return {
         "schemaVersion": 2,
@@ -126,7 +126,7 @@ def digest_of(data: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class RegistryAnswer:
     """What the registry answers to GET and HEAD.
 
     `compressed`: the body of GET is sent as by a CDN that compresses, under Content-Encoding (RFC 9110, 8.4).
@@ -140,14 +140,14 @@ class Answer:
 class ImageRegistry:
     """A registry on loopback. `base` is the layer with programs that images start with."""
 
-    def __init__(self, host: str, answers: dict[str, Answer], base: Layer) -> None:
+    def __init__(self, host: str, answers: dict[str, RegistryAnswer], base: CaseLayer) -> None:
         self.host = host
         self.base = base
         self.names: list[str] = []
         self._answers = answers
         self._repository = f"conformance/{uuid.uuid4().hex[:12]}"
 
-    def push(self, *layers: Layer, **config: object) -> str:
+    def push(self, *layers: CaseLayer, **config: object) -> str:
         """Serve an image of the base and these layers. Returns its name."""
         whole = (self.base, *layers)
         image_config = config_of(whole, **config)
@@ -162,12 +162,12 @@ class ImageRegistry:
         return self.tag({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [*others, entry]})
 
     def push_documents(
-        self, manifest: Mapping[str, object], config: Mapping[str, object], layers: Sequence[Layer]
+        self, manifest: Mapping[str, object], config: Mapping[str, object], layers: Sequence[CaseLayer]
     ) -> str:
         """Serve an image by its documents as they are. Returns its name."""
         for blob in (encoded(config), *(one.blob for one in layers)):
             headers = {"Content-Type": "application/octet-stream"}
-            self._serve(f"blobs/{digest_of(blob)}", Answer(data=blob, headers=headers))
+            self._serve(f"blobs/{digest_of(blob)}", RegistryAnswer(data=blob, headers=headers))
         self._serve_document(digest_of(encoded(manifest)), manifest)
         return self.tag(manifest)
 
@@ -183,18 +183,18 @@ class ImageRegistry:
         data = encoded(document)
         media_type = str(document.get("mediaType") or MANIFEST_TYPE)
         headers = {"Content-Type": media_type, "Docker-Content-Digest": digest_of(data)}
-        self._serve(f"manifests/{reference}", Answer(data=data, headers=headers, compressed=compressed))
+        self._serve(f"manifests/{reference}", RegistryAnswer(data=data, headers=headers, compressed=compressed))
 
-    def _serve(self, path: str, answer: Answer) -> None:
+    def _serve(self, path: str, answer: RegistryAnswer) -> None:
         self._answers[f"/v2/{self._repository}/{path}"] = answer
 
 
 @contextlib.contextmanager
 def image_registry(busybox: bytes) -> Iterator[ImageRegistry]:
     """A registry that is empty, for the block."""
-    answers: dict[str, Answer] = {}
+    answers: dict[str, RegistryAnswer] = {}
 
-    class Handler(BaseHTTPRequestHandler):
+    class RegistryHandler(BaseHTTPRequestHandler):
         """Answers from memory."""
 
         protocol_version = "HTTP/1.1"
@@ -220,7 +220,7 @@ def image_registry(busybox: bytes) -> Iterator[ImageRegistry]:
         def log_message(self, *_: object) -> None:
             """Nothing: the cases' output is for the cases."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), RegistryHandler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)
         thread.start()

@@ -29,7 +29,7 @@ def serving(commands: Mapping[int, str]) -> tuple[str, ...]:
 
 
 @dataclass
-class Pod:
+class CasePod:
     """A sandbox that is READY, and shorthand for what tests do with it."""
 
     cri: CriClient
@@ -128,7 +128,7 @@ class Pod:
         await self.cri.call(self.cri.runtime.StopContainer, request)
 
 
-RunPod = Callable[..., contextlib.AbstractAsyncContextManager[Pod]]
+RunPod = Callable[..., contextlib.AbstractAsyncContextManager[CasePod]]
 
 
 def sandbox_config(peer: CriPeer, **fields: object) -> api.PodSandboxConfig:
@@ -151,7 +151,7 @@ def sandbox_config(peer: CriPeer, **fields: object) -> api.PodSandboxConfig:
 
 
 @contextlib.asynccontextmanager
-async def running_pod(peer: CriPeer, image: str, **fields: object) -> AsyncIterator[Pod]:
+async def running_pod(peer: CriPeer, image: str, **fields: object) -> AsyncIterator[CasePod]:
     """A pod with the image pulled; stopped and removed at the end."""
     cri = peer.client
     handler = str(fields.pop("runtime_handler", ""))
@@ -160,7 +160,7 @@ async def running_pod(peer: CriPeer, image: str, **fields: object) -> AsyncItera
     await cri.call(cri.images.PullImage, api.PullImageRequest(image=api.ImageSpec(image=image)))
     request = api.RunPodSandboxRequest(config=config, runtime_handler=handler)
     made = await cri.call(cri.runtime.RunPodSandbox, request)
-    pod = Pod(cri=cri, id=made.pod_sandbox_id, config=config, image=image)
+    pod = CasePod(cri=cri, id=made.pod_sandbox_id, config=config, image=image)
     try:
         yield pod
     finally:

@@ -8,10 +8,10 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.streams.client.command import CommandStreams, run_command
-from podwright.streams.client.dial import Transport
+from podwright.streams.client.dial import StreamTransport
 from podwright.streams.client.port_forward import Forwarder
 from podwright.streams.remote_command.resize import TerminalSize
 from podwright.streams.remote_command.status import Outcome
@@ -40,7 +40,7 @@ class Given:
         return await self._chunks.get()
 
 
-class Kept:
+class CollectingSink:
     """A sink that keeps all."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class SessionResult:
     """A session that is over."""
 
     outcome: Outcome
@@ -73,11 +73,11 @@ class Ended:
 class Speech:
     """What is spoken; without protocols, all that the transport has."""
 
-    transport: Transport = Transport.SPDY
+    transport: StreamTransport = StreamTransport.SPDY
     protocols: Sequence[str] = ()
 
 
-async def exec_url(pod: Pod, container_id: str, *command: str, stdin: bool = False, tty: bool = False) -> str:
+async def exec_url(pod: CasePod, container_id: str, *command: str, stdin: bool = False, tty: bool = False) -> str:
     """Exec: its URL."""
     request = api.ExecRequest(
         container_id=container_id, cmd=command, stdin=stdin, stdout=True, stderr=not tty, tty=tty
@@ -85,13 +85,13 @@ async def exec_url(pod: Pod, container_id: str, *command: str, stdin: bool = Fal
     return (await pod.cri.call(pod.cri.runtime.Exec, request)).url
 
 
-async def attach_url(pod: Pod, container_id: str, *, stdin: bool = False, tty: bool = False) -> str:
+async def attach_url(pod: CasePod, container_id: str, *, stdin: bool = False, tty: bool = False) -> str:
     """Attach: its URL."""
     request = api.AttachRequest(container_id=container_id, stdin=stdin, stdout=True, stderr=not tty, tty=tty)
     return (await pod.cri.call(pod.cri.runtime.Attach, request)).url
 
 
-async def forward_url(pod: Pod) -> str:
+async def forward_url(pod: CasePod) -> str:
     """PortForward: its URL, for ports that the streams will name."""
     return (await pod.cri.call(pod.cri.runtime.PortForward, api.PortForwardRequest(pod_sandbox_id=pod.id))).url
 
@@ -103,18 +103,18 @@ async def session(
     stdin: Given | None = None,
     tty: bool = False,
     sizes: AsyncIterator[TerminalSize] | None = None,
-) -> Ended:
+) -> SessionResult:
     """A whole session."""
-    out, err = Kept(), Kept()
+    out, err = CollectingSink(), CollectingSink()
     streams = CommandStreams(stdin=stdin, stdout=out, stderr=None if tty else err, tty=tty, sizes=sizes)
     async with asyncio.timeout(WAIT_S):
         outcome = await run_command(url, streams, transport=speech.transport, protocols=speech.protocols)
-    return Ended(outcome=outcome, out=bytes(out.data), err=bytes(err.data))
+    return SessionResult(outcome=outcome, out=bytes(out.data), err=bytes(err.data))
 
 
 async def streamed_exec(
-    pod: Pod, container_id: str, *command: str, speech: Speech, stdin: Given | None = None, tty: bool = False
-) -> Ended:
+    pod: CasePod, container_id: str, *command: str, speech: Speech, stdin: Given | None = None, tty: bool = False
+) -> SessionResult:
     """Exec, and its whole session."""
     url = await exec_url(pod, container_id, *command, stdin=stdin is not None, tty=tty)
     return await session(url, speech, stdin=stdin, tty=tty)

@@ -5,14 +5,11 @@ An empty string in an `…_error` field means that the trial succeeded.
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import dataclass, field
 
 
-class Frozen(msgspec.Struct, frozen=True, kw_only=True):
-    """Base: immutable data."""
-
-
-class Program(Frozen, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramFacts:
     """An installed binary. `version` is what it says of itself; `numbers` its leading numbers, for comparisons."""
 
     path: str
@@ -21,7 +18,8 @@ class Program(Frozen, frozen=True, kw_only=True):
     error: str = ""
 
 
-class Host(Frozen, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemFacts:
     """`distribution` has the ID and ID_LIKE words of os-release(5). `in_user_namespace` is about this process.
 
     `dev_null` is the owner, the group and the mode of /dev/null.
@@ -36,7 +34,8 @@ class Host(Frozen, frozen=True, kw_only=True):
     capabilities: frozenset[str] = frozenset()
 
 
-class Kernel(Frozen, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelFacts:
     """Features were tried, not guessed from `release`, where a trial does no harm."""
 
     release: str = ""
@@ -51,7 +50,8 @@ class Kernel(Frozen, frozen=True, kw_only=True):
     seccomp_actions: frozenset[str] = frozenset()
 
 
-class Cgroups(Frozen, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CgroupFacts:
     """`controllers` are usable ones, of either version; `unified_controllers` those that a v2 hierarchy holds."""
 
     layout: str = "none"
@@ -60,15 +60,17 @@ class Cgroups(Frozen, frozen=True, kw_only=True):
     writable: bool = True
 
 
-class OciRuntime(Frozen, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OciRuntimeFacts:
     """A runc-like binary, by its handler's name. `features` is what it lists of itself; None when it cannot."""
 
     name: str
-    program: Program
+    program: ProgramFacts
     features: OciFeatures | None = None
 
 
-class OciFeatures(Frozen, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OciFeatures:
     """The part of the OCI runtime-spec's features document that Podwright goes by."""
 
     oci_version_max: str = ""
@@ -79,7 +81,8 @@ class OciFeatures(Frozen, frozen=True, kw_only=True):
     recursive_read_only: bool = False
 
 
-class Network(Frozen, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkFacts:
     """`plugins` are those that the first CNI configuration calls; `config` is its file, empty when there is none."""
 
     mode: str = "auto"
@@ -89,14 +92,15 @@ class Network(Frozen, frozen=True, kw_only=True):
     config_error: str = ""
     plugins: tuple[str, ...] = ()
     plugins_missing: tuple[str, ...] = ()
-    link_errors: dict[str, str] = {}  # msgspec copies empty defaults for every instance
-    nft: Program | None = None
+    link_errors: dict[str, str] = field(default_factory=dict)
+    nft: ProgramFacts | None = None
     nft_error: str = ""
-    iptables: Program | None = None
+    iptables: ProgramFacts | None = None
     ip_forward: bool = True
 
 
-class Security(Frozen, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityFacts:
     """`seccomp_profile` is the file that RuntimeDefault means, empty when there is none."""
 
     seccomp_profile: str = ""
@@ -106,7 +110,8 @@ class Security(Frozen, frozen=True, kw_only=True):
     selinux: bool = False
 
 
-class Storage(Frozen, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageFacts:
     """The filesystem that holds, or would hold, the root directory."""
 
     root: str = ""
@@ -118,7 +123,8 @@ class Storage(Frozen, frozen=True, kw_only=True):
     writable: bool = True
 
 
-class Limits(Frozen, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitFacts:
     """Of this process, which the daemon would inherit; and of the kernel."""
 
     nofile_soft: int = 0
@@ -128,16 +134,17 @@ class Limits(Frozen, frozen=True, kw_only=True):
     clock_synchronised: bool | None = None
 
 
-class Facts(Frozen, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
     """Everything. The defaults describe a machine that has been told nothing about."""
 
-    host: Host = Host()
-    kernel: Kernel = Kernel()
-    cgroups: Cgroups = Cgroups()
-    runtimes: tuple[OciRuntime, ...] = ()
-    conmon: Program | None = None
-    criu: Program | None = None
-    network: Network = Network()
-    security: Security = Security()
-    storage: Storage = Storage()
-    limits: Limits = Limits()
+    host: SystemFacts = field(default_factory=SystemFacts)
+    kernel: KernelFacts = field(default_factory=KernelFacts)
+    cgroups: CgroupFacts = field(default_factory=CgroupFacts)
+    runtimes: tuple[OciRuntimeFacts, ...] = ()
+    conmon: ProgramFacts | None = None
+    criu: ProgramFacts | None = None
+    network: NetworkFacts = field(default_factory=NetworkFacts)
+    security: SecurityFacts = field(default_factory=SecurityFacts)
+    storage: StorageFacts = field(default_factory=StorageFacts)
+    limits: LimitFacts = field(default_factory=LimitFacts)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
-
-import msgspec
 
 from podwright.doctor.facts import Facts
 
@@ -13,7 +12,8 @@ from podwright.doctor.facts import Facts
 Level = Literal["ok", "note", "warning", "missing"]
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
     """`found` is what is there; for anything but ok, `cost` is what it costs and `remedy` what mends it."""
 
     level: Level
@@ -22,7 +22,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorCheck:
     """One question to the machine. `judge` is pure."""
 
     name: str

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import dataclass
 
-from podwright.doctor.facts import Host
+from podwright.doctor.facts import SystemFacts
 
 
-class Package(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
     """A piece of software: its name for people, and its packages where they are known."""
 
     name: str
@@ -31,7 +32,7 @@ APPARMOR = Package(name="the AppArmor parser", debian="apparmor")
 CRIU = Package(name="CRIU", debian="criu", fedora="criu")
 
 
-def install(package: Package, host: Host) -> str:
+def install(package: Package, host: SystemFacts) -> str:
     """The command, or a sentence where the package manager is not known."""
     if package.debian and host.distribution & {"debian", "ubuntu"}:
         return f"apt install {package.debian}"

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import msgspec
 
 from podwright.doctor.facts import Facts
-from podwright.doctor.finding import Check, Finding, Level
+from podwright.doctor.finding import DoctorCheck, Finding, Level
 
 MARKS: dict[Level, str] = {"ok": "ok", "note": "note", "warning": "WARN", "missing": "MISS"}
 
-Findings = Sequence[tuple[Check, Finding]]
+Findings = Sequence[tuple[DoctorCheck, Finding]]
 
 
 def is_ready(findings: Findings) -> bool:

@@ -1,4 +1,7 @@
-"""The daemon: configuration to services to server, start and stop. It knows all rooms, and nothing knows it."""
+"""The daemon: makes an engine from the configuration and a server from the engine; starts and stops both.
+
+It imports all rooms, and no room imports it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import msgspec
 
 from podwright.linux import libc
 from podwright.process import PosixProcessRunner, adopt_orphans, keep_descriptors_to_ourselves
-from podwright.runtime import config as configuration
+from podwright.runtime.config import Config, load_config, parse_config
 from podwright.runtime.engines.native import engine
 from podwright.runtime.engines.native.engine import NativeEngine
 from podwright.runtime.rpc.checkpoints import CheckpointRpcs
@@ -37,11 +40,11 @@ from podwright.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
-# Whatever the daemon was started with: the modes of its files do not depend on a shell. It does not act on what crun
-# makes: see `handlers.registry`.
+# A fixed umask, so that file modes do not depend on the caller's shell. It does not affect what crun
+# creates: see `handlers.registry`.
 UMASK = 0o022
-LARGE_BYTES = 1024 * 1024  # outputs of commands, replies of many pods: memory for them is not kept
-STOP_GRACE_S = 5.0  # for RPCs under way when the daemon is told to stop
+LARGE_BYTES = 1024 * 1024  # command output, large replies: their memory is returned at once
+STOP_GRACE_S = 5.0  # for RPCs in progress when the daemon stops
 
 
 async def serve(
@@ -52,14 +55,14 @@ async def serve(
     listen: str | None = None,
     log_level: str | None = None,
 ) -> int:
-    """Run the daemon until SIGTERM or SIGINT; the exit code. Raises a PodwrightError when it cannot start.
+    """Run the daemon until SIGTERM or SIGINT and return the exit code. Raises a PodwrightError if it cannot start.
 
-    Arguments win over the file's values.
+    Arguments override the values of the file.
     """
     given = {"root": root, "state": state, "listen": listen, "log_level": log_level}
-    config = configuration.load(config_file)
+    config = load_config(config_file)
     changed = {key: value for key, value in given.items() if value is not None}
-    config = configuration.parse({**msgspec.to_builtins(config), **changed}, "command line")
+    config = parse_config({**msgspec.to_builtins(config), **changed}, "command line")
     set_up_logging(config.log_level)
     keep_descriptors_to_ourselves()
     os.umask(UMASK)
@@ -71,19 +74,19 @@ async def serve(
         loop.add_signal_handler(number, stopping.set)
     async with contextlib.AsyncExitStack() as stack:
         await start(config, stack)
-        log.info("podwright serves: endpoint=%s root=%s", config.listen, config.root)
+        log.info("daemon is ready: endpoint=%s root=%s", config.listen, config.root)
         await stopping.wait()
-        log.info("podwright stops; containers go on running")
+        log.info("daemon stops, containers keep running")
     return 0
 
 
-async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) -> None:
-    """Build everything, answer UNAVAILABLE, recover, be ready. What `stack` holds undoes it in reverse."""
+async def start(config: Config, stack: contextlib.AsyncExitStack) -> None:
+    """Build everything, answer UNAVAILABLE during recovery, then serve. Closing `stack` undoes it in reverse."""
     database = Database(config.root)
     stack.callback(database.close)
     os.makedirs(config.state, mode=0o711, exist_ok=True)
-    os.chdir(config.state)  # conmon leaves a file named "oom" in its working directory, which is ours
-    stack.callback(os.close, hold(config.state, flag="--state"))  # a second daemon would tidy the first one's pods up
+    os.chdir(config.state)  # conmon writes a file named "oom" to its working directory, which it inherits
+    stack.callback(os.close, hold(config.state, flag="--state"))  # a second daemon would clean up the first one's pods
     made = await engine.make(config, database, PosixProcessRunner())
     stack.callback(made.lock.close)
     timeline = Timeline()
@@ -92,7 +95,7 @@ async def start(config: configuration.Config, stack: contextlib.AsyncExitStack) 
     stack.callback(_unlink, await listen(server, config.listen))
     stack.push_async_callback(made.close, STOP_GRACE_S)
     stack.push_async_callback(server.stop, STOP_GRACE_S)
-    stack.callback(made.end_streams)  # first, for a server waits for its streams
+    stack.callback(made.end_streams)  # first, because server.stop waits for open streams
     await made.recover(database)
     edge.ready = True
     background = Tasks()
@@ -124,7 +127,7 @@ def _unlink(path: str) -> None:
 
 
 class _RequestFilter(logging.Filter):
-    """Puts the id of the RPC at hand on every record."""
+    """Adds the id of the current RPC to every record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request = request_id.get()
@@ -132,7 +135,10 @@ class _RequestFilter(logging.Filter):
 
 
 def set_up_logging(level: str) -> None:
-    """One line per event on stderr, with time, level, RPC and the words."""
+    """Log to stderr, one line per event: time, level, module, RPC and message.
+
+    A message says what happened, then `: `, then `key=value` pairs.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_RequestFilter())
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(request)s %(message)s"))

@@ -1,7 +1,7 @@
-"""The daemon's configuration: one TOML file, strict. Every key, its type and its default stand here.
+"""The daemon's configuration: one TOML file, strict. Every key, its type and its default are here.
 
-Read once at start by `app`; the rooms get the section that concerns them. An unknown key is an error that names
-the nearest known one.
+`app` reads it once at start, and each room gets its section. An unknown key is an error that suggests the nearest
+known key.
 """
 
 from __future__ import annotations
@@ -18,127 +18,129 @@ DEFAULT_PATH = "/etc/podwright/config.toml"
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all sections: immutable, and closed against unknown keys."""
+    """Base of all sections. Unknown keys are errors."""
 
 
-class Handler(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[handlers.NAME]: one way to run containers; CRI's `runtime_handler`."""
+class HandlerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[handlers.NAME]: one way to run containers, CRI's `runtime_handler`."""
 
-    path: str = ""  # the OCI runtime's binary; empty: NAME, looked up in the standard directories
+    path: str = ""  # the OCI runtime's binary; empty: NAME in the standard directories
     conmon: str = "conmon"
 
 
-class Registry(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RegistrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[registry]: where images come from."""
 
     config_path: str = "/etc/podwright/certs.d"  # containerd's certs.d/<host>/hosts.toml
-    concurrent_downloads: int = 3  # blobs at once, per pull; large ones use the connections that are to spare
+    concurrent_downloads: int = 3  # per pull; a large blob uses connections that are free
     connect_timeout_s: float = 10.0
-    stall_timeout_s: float = 60.0  # without a byte, then the next host
-    auth_file: str = ""  # logins for pulls that bring none; empty: config.json in $DOCKER_CONFIG or ~/.docker
+    stall_timeout_s: float = 60.0  # time without data before the next host is tried
+    auth_file: str = ""  # logins for pulls without one; empty: config.json in $DOCKER_CONFIG or ~/.docker
     credential_helper_timeout_s: float = 10.0
-    mirror_timeout_s: float = 30.0  # for a mirror to answer, tries included, while another server can be asked
-    mirror_min_rate_bytes_s: int = 16 * 1024  # slower ones are left for the next server; 0: any rate
+    mirror_timeout_s: float = 30.0  # for a mirror's answer, retries included, if there is another server
+    mirror_min_rate_bytes_s: int = 16 * 1024  # a slower mirror is given up for the next server; 0: any rate
 
 
-class Images(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[images]: limits for what a pull or an archive may bring, and what is kept of it."""
+class ImageSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[images]: limits for pulls and archives, and what is kept of an image."""
 
     max_layers: int = 256
-    max_unpacked_bytes: int = 64 * 1024**3  # per layer, holes of sparse files included
+    max_unpacked_bytes: int = 64 * 1024**3  # per layer, including holes of sparse files
     max_entries: int = 4_000_000  # files in a layer
     max_archive_bytes: int = 64 * 1024**3  # of one `load`, after decompression
-    pinned: tuple[str, ...] = ()  # whole names, `*` for any characters; the kubelet and `prune` leave these images
-    keep_blobs: bool = True  # false: layers' compressed blobs go once they are unpacked; save and push fetch them anew
+    pinned: tuple[str, ...] = ()  # complete names, `*` matches anything; the kubelet and `prune` keep these images
+    keep_blobs: bool = True  # false: delete compressed layers after unpacking; save and push download them again
 
 
 class SignatureRule(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[signatures.rules."PREFIX"]: what a pull asks of the image PREFIX, and of all whose names begin with PREFIX/.
+    """[signatures.rules."PREFIX"]: what is required of the image PREFIX and of images whose names start with PREFIX/.
 
-    Names are whole ones, such as docker.io/library; of several rules that fit the longest counts.
+    Names are complete, such as docker.io/library. The longest matching rule applies.
     """
 
     action: Literal["accept", "reject", "signed"]
-    keys: tuple[str, ...] = ()  # for signed: PEM files, read at each pull; a signature by one of them will do
-    signed_as: str = ""  # the prefix that signatures name in the place of PREFIX, for copies of signed images
+    keys: tuple[str, ...] = ()  # for signed: PEM files, read at each pull; one valid signature is enough
+    signed_as: str = ""  # for copies of signed images: the prefix in the signature instead of PREFIX
 
 
-class Signatures(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SignatureSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[signatures]: which images may be pulled and loaded, by cosign's signatures."""
 
     default: SignatureRule = SignatureRule(action="accept")  # for images without a rule
     archives: Literal["rules", "accept"] = (
-        "rules"  # of `load`, which bring no signatures: names are as in a pull, or free
+        "rules"  # for `load`, because archives have no signatures: apply the rules, or accept every name
     )
     rules: dict[str, SignatureRule] = {}
 
 
-class Network(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[network]: CNI when `cni_conf_dir` holds a configuration, the built-in bridge otherwise."""
+class NetworkSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[network]: CNI if `cni_conf_dir` holds a configuration, otherwise the built-in bridge."""
 
     cni_conf_dir: str = "/etc/cni/net.d"
     cni_bin_dirs: tuple[str, ...] = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")
     cni_cache_dir: str = "/var/lib/cni"
-    mode: Literal["auto", "cni", "bridge"] = "auto"  # auto: see above; cni: NotReady without a configuration
+    mode: Literal["auto", "cni", "bridge"] = (
+        "auto"  # auto: see above; cni: the node is NotReady without a configuration
+    )
     bridge: str = "podwright0"
-    subnet: str = "10.88.0.0/16"  # a kubelet's pod CIDR takes its place, until it is changed here
-    mtu: int = 0  # 0: that of the default route's interface
+    subnet: str = "10.88.0.0/16"  # a kubelet's pod CIDR replaces it until this value changes
+    mtu: int = 0  # 0: the MTU of the default route's interface
     timeout_s: float = 60.0  # for one ADD or DEL
 
 
-class Streaming(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[streaming]: the server behind Exec, Attach and PortForward URLs."""
+class StreamingSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[streaming]: the server behind the URLs of Exec, Attach and PortForward."""
 
-    address: str = "127.0.0.1:0"  # IP:PORT, port 0 for a free one; other than loopback, it speaks TLS
-    tls_cert_file: str = ""  # PEM; empty with tls_key_file: a certificate is made at each start, where TLS is spoken
+    address: str = "127.0.0.1:0"  # IP:PORT; port 0: any free port; TLS unless loopback
+    tls_cert_file: str = ""  # PEM; empty: with TLS, a new certificate is made at each start
     tls_key_file: str = ""
-    creation_timeout_s: float = 30.0  # for a client to open the streams that it asked for
-    idle_timeout_s: float = 4 * 3600.0  # without a byte in either direction, then the connection is closed
+    creation_timeout_s: float = 30.0  # for a client to open its streams
+    idle_timeout_s: float = 4 * 3600.0  # without data in either direction, then the connection is closed
     max_connections: int = 256
 
 
-class Containers(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ContainerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[containers]: defaults for every container."""
 
     cgroup_driver: Literal["cgroupfs", "systemd"] = "cgroupfs"
-    cgroup_parent: str = "/podwright"  # for pods whose request names none
-    apparmor_profile: str = "podwright-default"  # on hosts with AppArmor; loaded if it is not there; empty: none
-    seccomp_profile: str = ""  # what RuntimeDefault means; empty: the first of the distribution's files that exists
-    cdi_spec_dirs: tuple[str, ...] = ("/etc/cdi", "/var/run/cdi")  # of two with the same device, the later counts
-    device_ownership_from_security_context: bool = False  # devices belong to the container's user, not to the host's
+    cgroup_parent: str = "/podwright"  # for pods without one in the request
+    apparmor_profile: str = "podwright-default"  # on hosts with AppArmor; loaded if missing; empty: none
+    seccomp_profile: str = ""  # for RuntimeDefault; empty: the first of the distribution's files that exists
+    cdi_spec_dirs: tuple[str, ...] = ("/etc/cdi", "/var/run/cdi")  # a later directory overrides an earlier one
+    device_ownership_from_security_context: bool = False  # true: devices belong to the container's user
     shm_size_bytes: int = 64 * 1024**2
     runtime_timeout_s: float = 60.0  # for one call of an OCI runtime
     exec_output_limit_bytes: int = 16 * 1024**2  # of each stream of ExecSync
 
 
-class Checkpoint(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[checkpoint]: writing running containers down."""
+class CheckpointSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[checkpoint]: checkpoints of running containers."""
 
-    criu_dir: str = ""  # where the program criu is; empty: the standard directories
+    criu_dir: str = ""  # the directory of criu; empty: the standard directories
 
 
 class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
     root: str = "/var/lib/podwright"  # survives a reboot: images, records, container filesystems
-    state: str = "/run/podwright"  # does not: sockets, pinned namespaces, monitors' files
+    state: str = "/run/podwright"  # does not survive it: sockets, pinned namespaces, monitors' files
     listen: str = "unix:///run/podwright/podwright.sock"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     default_handler: str = ""  # empty: crun if there is one, else runc
-    handlers: dict[str, Handler] = {}
-    registry: Registry = Registry()
-    images: Images = Images()
-    signatures: Signatures = Signatures()
-    network: Network = Network()
-    streaming: Streaming = Streaming()
-    containers: Containers = Containers()
-    checkpoint: Checkpoint = Checkpoint()
+    handlers: dict[str, HandlerSettings] = {}
+    registry: RegistrySettings = RegistrySettings()
+    images: ImageSettings = ImageSettings()
+    signatures: SignatureSettings = SignatureSettings()
+    network: NetworkSettings = NetworkSettings()
+    streaming: StreamingSettings = StreamingSettings()
+    containers: ContainerSettings = ContainerSettings()
+    checkpoint: CheckpointSettings = CheckpointSettings()
 
 
-def load(path: str | None) -> Config:
-    """The configuration in `path`; None means DEFAULT_PATH if it exists, else the defaults.
+def load_config(path: str | None) -> Config:
+    """The configuration in `path`. None means DEFAULT_PATH if it exists, otherwise the defaults.
 
-    Raises InvalidArgument for a file that cannot be read, is not TOML, or has a wrong or unknown key.
+    Raises InvalidArgument if the file is missing, unreadable, invalid TOML, or has an invalid value or unknown key.
     """
     try:
         with open(path or DEFAULT_PATH, "rb") as file:
@@ -149,11 +151,11 @@ def load(path: str | None) -> Config:
         raise InvalidArgument(f"config {path} does not exist") from missing
     except (OSError, tomllib.TOMLDecodeError) as failure:
         raise InvalidArgument(f"config {path or DEFAULT_PATH}: {failure}") from failure
-    return parse(document, path or DEFAULT_PATH)
+    return parse_config(document, path or DEFAULT_PATH)
 
 
-def parse(document: dict[str, Any], name: str) -> Config:
-    """The configuration that a TOML document means. Raises InvalidArgument; `name` is for its message."""
+def parse_config(document: dict[str, Any], name: str) -> Config:
+    """The configuration in a TOML document. Raises InvalidArgument with `name` in the message."""
     _check_keys(document, Config, "", name)
     try:
         config = msgspec.convert(document, Config)
@@ -165,7 +167,7 @@ def parse(document: dict[str, Any], name: str) -> Config:
     return config
 
 
-def dump(config: Config) -> str:
+def dump_config(config: Config) -> str:
     """The effective configuration as TOML."""
     return msgspec.toml.encode(config).decode()
 

@@ -1,4 +1,4 @@
-"""What this host and this process allow, found once at start."""
+"""What this host and this process support, detected once at start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from podwright.errors import FailedPrecondition
 from podwright.linux import apparmor, capabilities, cgroup_lock, selinux
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import find_executable
-from podwright.runtime.oci_spec.builder import HostFacts
+from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.oci_spec.resources import CgroupAbilities
 
 DISTRIBUTION_PROFILES = (
@@ -19,11 +19,11 @@ DISTRIBUTION_PROFILES = (
 )
 
 
-def host_facts(cgroups: CgroupHost) -> HostFacts:
+def host_facts(cgroups: CgroupHost) -> HostAbilities:
     """The facts that container specs depend on."""
     held = capabilities.held_by_this_process()
     system = os.uname()
-    return HostFacts(
+    return HostAbilities(
         machine=system.machine,
         kernel=system.release,
         capabilities=held,
@@ -40,7 +40,7 @@ def host_facts(cgroups: CgroupHost) -> HostFacts:
 
 
 def _has_apparmor() -> bool:
-    """Whether the kernel confines by AppArmor and there is a program to load profiles with."""
+    """Whether the kernel has AppArmor enabled and a program can load profiles."""
     if not apparmor.is_enabled():
         return False
     try:
@@ -51,12 +51,12 @@ def _has_apparmor() -> bool:
 
 
 def own_procs_file(cgroups: CgroupHost) -> str | None:
-    """See `linux.cgroup_lock`."""
+    """The cgroup.procs file for `linux.cgroup_lock`."""
     return cgroup_lock.own_procs_file(_reads("/proc/self/cgroup"), cgroups.unified, cgroups.controllers)
 
 
 def default_profile_path(configured: str) -> str:
-    """Where the default seccomp profile is: as configured, or the distribution's; empty when there is none."""
+    """The path of the default seccomp profile: as configured, or the distribution's. Empty if there is none."""
     if configured:
         return configured
     return next((path for path in DISTRIBUTION_PROFILES if os.path.exists(path)), "")
@@ -66,7 +66,7 @@ def _has_swap_accounting(cgroups: CgroupHost) -> bool:
     root = cgroups.directory("/", "memory")
     if "memory" in cgroups.controllers:
         return os.path.exists(f"{root}/memory.memsw.limit_in_bytes")
-    # v2 has the file in every cgroup but the root of its hierarchy.
+    # With cgroup v2, every cgroup except the root has the file.
     return bool(glob.glob(f"{root}/memory.swap.max") or glob.glob(f"{root}/*/memory.swap.max"))
 
 
@@ -77,7 +77,7 @@ def _huge_page_sizes() -> frozenset[str]:
 
 
 def huge_page_size(kib: int) -> str:
-    """The size in the largest unit of which it is whole (mm/hugetlb_cgroup.c)."""
+    """The size in its largest whole unit (mm/hugetlb_cgroup.c)."""
     for unit, factor in (("GB", 1024**2), ("MB", 1024)):
         if kib >= factor:
             return f"{kib // factor}{unit}"
@@ -85,7 +85,7 @@ def huge_page_size(kib: int) -> str:
 
 
 def _own_oom_score_adj() -> int:
-    """Lower than what the process has, nothing can be set without CAP_SYS_RESOURCE."""
+    """The process's own value. Without CAP_SYS_RESOURCE it cannot set a lower one."""
     return int(_reads("/proc/self/oom_score_adj") or 0)
 
 

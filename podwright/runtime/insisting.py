@@ -1,7 +1,7 @@
-"""Steps that nobody else takes when they fail: to put on record that a process has ended.
+"""Steps that must succeed eventually, such as recording that a process has ended.
 
-They fail for a while when descriptors or memory run out, and must not be given up for that: the record would say for
-ever that the process runs.
+They can fail while file descriptors or memory are exhausted. Giving up would leave a record that says for ever that
+the process runs.
 """
 
 from __future__ import annotations
@@ -16,14 +16,19 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
 
 
 async def insist(step: Callable[[], Awaitable[None]], what: str) -> None:
-    """Take `step` until it succeeds, after longer and longer pauses; `what` names it in the log."""
+    """Try `step` until it succeeds, with growing pauses. `what` names it in the log."""
     delay_s = FIRST_DELAY_S
     while True:
         try:
             await step()
-        except Exception as failure:  # whatever it is, giving up would be worse
-            log.warning("%s failed, next try in %g s: error=%s", what, delay_s, failure or type(failure).__name__)
-            log.debug("%s failed", what, exc_info=failure)
+        except Exception as failure:  # any failure: giving up would be worse
+            log.warning(
+                "step failed, trying again: step=%s delay_s=%g error=%s",
+                what,
+                delay_s,
+                failure or type(failure).__name__,
+            )
+            log.debug("step failed: step=%s", what, exc_info=failure)
         else:
             return
         await asyncio.sleep(delay_s)

@@ -1,4 +1,4 @@
-"""A lock for each of many things: those who change the same thing take turns, the others do not wait."""
+"""A lock per key: changes to the same object wait for each other, changes to different objects do not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class KeyedLocks(Generic[Key]):
-    """`async with locks[key]:`; a lock that nobody holds or waits for takes no memory."""
+    """`async with locks[key]:`. A lock that is not held and not waited for uses no memory."""
 
     def __init__(self) -> None:
         self._locks: weakref.WeakValueDictionary[Key, asyncio.Lock] = weakref.WeakValueDictionary()

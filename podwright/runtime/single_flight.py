@@ -1,8 +1,8 @@
-"""Retry joins the job: callers who ask for the same thing while it is being done wait for one job.
+"""Single flight: concurrent requests for the same thing wait for one job.
 
-The job belongs to nobody's RPC, so that a caller whose deadline passes neither stops it nor loses its result: the
-kubelet's retry finds it done, or still under way. Jobs that are only worth their callers' waiting (a pull) can be made
-to end with the last of them.
+The job does not belong to one RPC. A caller whose deadline passes neither stops the job nor loses its result: the
+kubelet's retry finds the job finished or in progress. Jobs that are useful only to their callers, such as a pull, can
+end with the last caller.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 class _Job(Generic[Result]):
-    """One job and how many wait for it."""
+    """A job and the number of its callers."""
 
     def __init__(self, task: asyncio.Task[Result]) -> None:
         self.task = task
@@ -30,17 +30,17 @@ class _Job(Generic[Result]):
 
 
 class SingleFlight(Generic[Key, Result]):
-    """Jobs under way, by key."""
+    """Jobs in progress, by key."""
 
     def __init__(self, label: str, *, outlives_callers: bool = True) -> None:
-        """`label` names the jobs in logs. Jobs that do not outlive their callers are cancelled with the last one."""
+        """`label` names the jobs in logs. Without `outlives_callers`, a job is cancelled when its last caller goes."""
         self._label = label
         self._outlives_callers = outlives_callers
-        self._jobs: dict[Key, _Job[Result]] = {}  # those that may be joined
-        self._tasks: set[asyncio.Task[Result]] = set()  # and those that are ending, too
+        self._jobs: dict[Key, _Job[Result]] = {}  # jobs that callers may join
+        self._tasks: set[asyncio.Task[Result]] = set()  # including jobs that are being cancelled
 
     async def join(self, key: Key, start: Callable[[], Awaitable[Result]]) -> Result:
-        """The result of the job for `key`, which is started if there is none. Raises what the job raises."""
+        """The result of the job for `key`. Starts it if there is none. Raises what the job raises."""
         job = self._jobs.get(key)
         if job is None:
             job = self._jobs[key] = _Job(asyncio.create_task(self._run(start), name=self._label))
@@ -57,30 +57,30 @@ class SingleFlight(Generic[Key, Result]):
                 await asyncio.wait({job.task})
 
     def __contains__(self, key: Key) -> bool:
-        """Whether a job for `key` is under way."""
+        """Whether a job for `key` is in progress."""
         return key in self._jobs
 
     async def finished(self, key: Key) -> None:
-        """Wait for the job for `key`, whatever comes of it; returns at once when there is none."""
+        """Wait for the end of the job for `key`, successful or not. Returns at once if there is none."""
         job = self._jobs.get(key)
         if job is not None:
             await asyncio.wait({job.task})
 
     async def settle(self, timeout_s: float) -> None:
-        """Wait for the jobs under way; those that take longer are cancelled, and undo what they did."""
+        """Wait up to `timeout_s` for the jobs in progress, then cancel the others, which undo their work."""
         if not self._tasks:
             return
         _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
         for task in late:
-            log.warning("cancelling a job that did not end in time: job=%s", self._label)
+            log.warning("job did not end in time, cancelling it: job=%s", self._label)
             task.cancel()
         if late:
             await asyncio.wait(late, timeout=timeout_s)
 
     async def cancel(self) -> None:
-        """Cancel all jobs, and wait until they have undone what they did."""
+        """Cancel all jobs and wait until they have undone their work."""
         for task in self._tasks:
-            if not task.cancelling():  # a second time would interrupt the undoing
+            if not task.cancelling():  # a second cancellation would interrupt the undo
                 task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -92,11 +92,11 @@ class SingleFlight(Generic[Key, Result]):
     def _finished(self, key: Key, job: _Job[Result]) -> None:
         self._forget(key, job)
         self._tasks.discard(job.task)
-        # Read the exception, so that a job whose callers have all gone is not reported as "never retrieved".
+        # Read the exception. Otherwise asyncio reports a job without callers as "never retrieved".
         if not job.task.cancelled() and (failure := job.task.exception()) is not None:
             log.debug("job failed: job=%s error=%s", self._label, failure)
 
     def _forget(self, key: Key, job: _Job[Result]) -> None:
-        """The next caller starts a new one."""
+        """Forget the job, so that the next caller starts a new one."""
         if self._jobs.get(key) is job:
             del self._jobs[key]

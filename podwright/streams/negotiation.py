@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from podwright.streams.upgrade import Headers, Request, Response, upgrade_headers
+from podwright.streams.upgrade import Headers, Response, UpgradeRequest, upgrade_headers
 
 SPDY = "SPDY/3.1"
 VERSION_HEADER = "x-stream-protocol-version"
@@ -15,7 +15,7 @@ PORT_FORWARD = "portforward.k8s.io"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class UpgradeRefusal:
     """What the server says to a request that it cannot take."""
 
     status: int
@@ -28,17 +28,17 @@ def choose(offered: Sequence[str], known: Sequence[str]) -> str | None:
     return next((name for name in offered if name in known), None)
 
 
-def choose_spdy(request: Request, known: Sequence[str]) -> str | Refusal:
+def choose_spdy(request: UpgradeRequest, known: Sequence[str]) -> str | UpgradeRefusal:
     """The stream protocol for a SPDY upgrade, or why not: 400 when none was named, 403 when none is known."""
     offered = request.values(VERSION_HEADER)
     if not offered:
-        return Refusal(status=400, message=f"the request names no protocol in {VERSION_HEADER}")
+        return UpgradeRefusal(status=400, message=f"the request names no protocol in {VERSION_HEADER}")
     chosen = choose(offered, known)
     if chosen is not None:
         return chosen
     accepted = tuple((ACCEPTED_HEADER, name) for name in known)
     message = f"none of the protocols {', '.join(offered)} is known; known are {', '.join(known)}"
-    return Refusal(status=403, message=message, headers=accepted)
+    return UpgradeRefusal(status=403, message=message, headers=accepted)
 
 
 def spdy_request_headers(offered: Sequence[str]) -> Headers:

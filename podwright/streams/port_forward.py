@@ -15,7 +15,7 @@ REQUEST_ID_HEADER = "requestid"
 PENDING_LIMIT = 1000
 
 
-class StreamType(enum.StrEnum):
+class ForwardStreamType(enum.StrEnum):
     """The streams of a pair."""
 
     DATA = "data"
@@ -36,14 +36,14 @@ class StreamRefused(ProtocolError):
     """This stream cannot be part of a pair: reset it; the connection lives on."""
 
 
-def stream_headers(stream_type: StreamType, port: int, request_id: str) -> dict[str, str]:
+def stream_headers(stream_type: ForwardStreamType, port: int, request_id: str) -> dict[str, str]:
     """What a client opens a stream with; it opens the error stream first."""
     return {STREAM_TYPE_HEADER: stream_type.value, PORT_HEADER: str(port), REQUEST_ID_HEADER: request_id}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Half:
-    stream_type: StreamType
+    stream_type: ForwardStreamType
     port: int
     stream_id: int
 
@@ -67,7 +67,7 @@ class Pairing:
         if other.stream_type is half.stream_type or other.port != half.port:
             raise StreamRefused(f"request {request_id!r} has two {half.stream_type} streams, or two ports")
         del self._halves[request_id]
-        data, error = (half, other) if half.stream_type is StreamType.DATA else (other, half)
+        data, error = (half, other) if half.stream_type is ForwardStreamType.DATA else (other, half)
         return Pair(
             request_id=request_id, port=data.port, data_stream_id=data.stream_id, error_stream_id=error.stream_id
         )
@@ -85,7 +85,7 @@ class Pairing:
 
 def _half(stream_id: int, headers: Mapping[str, str]) -> _Half:
     try:
-        stream_type = StreamType(headers.get(STREAM_TYPE_HEADER, ""))
+        stream_type = ForwardStreamType(headers.get(STREAM_TYPE_HEADER, ""))
     except ValueError:
         raise StreamRefused(f"a port-forward has no {headers.get(STREAM_TYPE_HEADER)!r} streams") from None
     return _Half(stream_type=stream_type, port=parse_port(headers.get(PORT_HEADER, "")), stream_id=stream_id)
@@ -93,7 +93,7 @@ def _half(stream_id: int, headers: Mapping[str, str]) -> _Half:
 
 def _implied_request_id(half: _Half) -> str:
     """Old clients name no request: their data stream comes right after its error stream, whose id names both."""
-    return str(half.stream_id if half.stream_type is StreamType.ERROR else half.stream_id - 2)
+    return str(half.stream_id if half.stream_type is ForwardStreamType.ERROR else half.stream_id - 2)
 
 
 def parse_port(text: str) -> int:

@@ -24,7 +24,7 @@ from podwright.streams.spdy.events import (
     WindowOpened,
 )
 from podwright.streams.spdy.frames import Buffer, ResetStatus
-from podwright.streams.spdy.session import STREAMS_LIMIT, Role, Session
+from podwright.streams.spdy.session import STREAMS_LIMIT, Role, SpdySession
 from podwright.streams.wire import Aside, Wire
 
 
@@ -67,7 +67,7 @@ class SpdyConnection:
         With `window_bytes`, handlers see to it that `taken` is called.
         """
         self._wire = wire
-        self._session = Session(role, streams_limit=streams_limit, window_bytes=window_bytes)
+        self._session = SpdySession(role, streams_limit=streams_limit, window_bytes=window_bytes)
         self._on_opened = on_opened
         self._handlers: dict[int, StreamHandler] = {}
         self._held_up: dict[int, asyncio.Event] = {}  # streams on which a sender waits for the peer's reader

@@ -22,7 +22,7 @@ Headers = Iterable[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class UpgradeRequest:
     """The head of a request; header names are in lower case, in the order in which they came."""
 
     method: str
@@ -60,7 +60,7 @@ class ServerHandshake:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT_BYTES)
         self.leftover = b""
 
-    def receive_data(self, data: bytes) -> Request | None:
+    def receive_data(self, data: bytes) -> UpgradeRequest | None:
         """The request once its head is complete; b"" is the end of the stream. Raises ProtocolError; then `refuse`."""
         try:
             self._http.receive_data(data)
@@ -68,7 +68,7 @@ class ServerHandshake:
         except h11.RemoteProtocolError as failure:
             raise ProtocolError(f"this is no HTTP/1.1 request: {failure}") from failure
         if isinstance(event, h11.Request):
-            return Request(
+            return UpgradeRequest(
                 method=event.method.decode("ascii"),
                 target=event.target.decode("latin-1"),
                 headers=_decoded(event.headers),

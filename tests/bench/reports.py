@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from podwright.bench.machine import Machine
+from podwright.bench.machine import BenchMachine
 from podwright.bench.options import BenchOptions
 from podwright.bench.recorder import BYTES, PER_SECOND, Recorder
-from podwright.bench.results import FORMAT, Report, TargetReport
+from podwright.bench.results import FORMAT, BenchReport, TargetReport
 from podwright.errors import Unavailable
 
 MIB = 1024 * 1024
 
 
-def sample_report() -> Report:
+def sample_report() -> BenchReport:
     """Everything that a page shows occurs in it: gaps, failures, few and many samples, a value that is missing."""
     recorder = Recorder()
     for name, factor in (("fast", 1.0), ("slow", 5.0)):
@@ -26,12 +26,12 @@ def sample_report() -> Report:
     slow = recorder.sheet("exec", "slow")
     slow.fail("ExecSync", Unavailable("gone <away>"), at={"concurrency": 1})
     slow.gap("port-forward: it | has none")
-    return Report(
+    return BenchReport(
         format=FORMAT,
         date="2026-01-02T03:04:05Z",
         duration_s=12.0,
         podwright_version="1",
-        machine=Machine(
+        machine=BenchMachine(
             system="Linux", kernel="6", architecture="x86_64", cpu_model="CPU", cpus=2, memory_bytes=2**34,
             load_1min=0.1, python="3.11", programs={"runc": "runc version 1"},
         ),

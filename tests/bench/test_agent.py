@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from podwright.bench.options import BenchOptions, TargetOptions, parse_targets
-from podwright.bench.results import Report, as_json, from_json
+from podwright.bench.results import BenchReport, as_json, from_json
 from podwright.bench.run import run_bench
 from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
@@ -48,7 +48,7 @@ def target_of(peer: CriPeer, agent: tuple[str, ...]) -> TargetOptions:
     return target
 
 
-async def measured(peer: CriPeer, image: str, agent: tuple[str, ...]) -> Report:
+async def measured(peer: CriPeer, image: str, agent: tuple[str, ...]) -> BenchReport:
     """A small run."""
     return await run_bench(BenchOptions(image=image, **TINY), [target_of(peer, agent)], tell=lambda _: None)
 
@@ -100,7 +100,7 @@ async def test_all_that_is_measured(cri_server: CriPeer, busybox_image: str, fol
     await check_nothing_left(cri_server, folder)
 
 
-def check_sense(report: Report) -> None:
+def check_sense(report: BenchReport) -> None:
     """A pod is seen after it has started, and started after its manifest appeared; the rest is positive."""
     for each in report.measurements:
         assert each.failures == 0

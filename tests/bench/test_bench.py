@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from podwright.bench.options import BenchOptions, TargetOptions, parse_targets
-from podwright.bench.results import Report, as_json, from_json
+from podwright.bench.results import BenchReport, as_json, from_json
 from podwright.bench.run import run_bench
 from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
@@ -92,7 +92,7 @@ async def bench_pods(peer: CriPeer) -> list[str]:
     return [pod.id for pod in listed.items if pod.metadata.namespace == "podwright-bench"]
 
 
-def check_complete(report: Report, suite: str, names: set[str]) -> None:
+def check_complete(report: BenchReport, suite: str, names: set[str]) -> None:
     """Every measurement is there, with samples that make sense, and none failed."""
     assert report.errors == []
     found = [each for each in report.measurements if each.suite == suite]
@@ -305,7 +305,7 @@ async def test_the_command_line_writes_the_files_that_were_asked_for(
 async def test_the_schema_can_be_printed() -> None:
     code, out = await podwright("bench", "schema")
     assert code == 0
-    assert "Report" in json.loads(out)["$defs"]
+    assert "BenchReport" in json.loads(out)["$defs"]
 
 
 async def podwright(*arguments: str) -> tuple[int | None, str]:

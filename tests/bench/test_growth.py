@@ -10,7 +10,7 @@ from podwright.bench.options import BenchOptions
 from podwright.bench.recorder import Recorder
 from podwright.bench.suites.base import Bench
 from podwright.bench.suites.growth import grow
-from podwright.bench.targets.base import StartedPod, Target
+from podwright.bench.targets.base import BenchTarget, StartedPod
 from podwright.errors import Unavailable
 
 
@@ -42,7 +42,7 @@ class CountingTarget:
 async def grown(target: CountingTarget, **options: Any) -> tuple[list[int], Recorder]:
     recorder, seen = Recorder(), []
     bench = Bench(
-        target=cast("Target", target),
+        target=cast("BenchTarget", target),
         sheet=recorder.sheet("density", "t"),
         options=BenchOptions(**options),
         daemon=None,

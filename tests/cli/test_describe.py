@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from podwright.cli.agent_socket import ask, is_there
 from podwright.cli.app import run
 from podwright.cli.description import Description, describe
-from podwright.cli.sheet import Line, render
+from podwright.cli.sheet import SheetLine, render
 from podwright.errors import Internal, NotFound, Unavailable
 from podwright.k8s.objects import (
     ContainerPort,
@@ -249,7 +249,14 @@ def test_a_pod_of_which_little_is_known_is_described() -> None:
 
 
 def test_values_stand_below_each_other_and_move_no_cursor() -> None:
-    text = render([Line(0, "A:", "one\x1b[2J"), Line(0, "Long name:", "x\ny"), Line(1, "in:", "z"), Line(0, "End:")])
+    text = render(
+        [
+            SheetLine(0, "A:", "one\x1b[2J"),
+            SheetLine(0, "Long name:", "x\ny"),
+            SheetLine(1, "in:", "z"),
+            SheetLine(0, "End:"),
+        ]
+    )
     assert text == "A:          one\\x1b[2J\nLong name:  x\n            y\n  in:  z\nEnd:\n"
 
 

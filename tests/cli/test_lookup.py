@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.cli.lookup import Candidate, choose
+from podwright.cli.lookup import LookupCandidate, choose
 from podwright.errors import InvalidArgument, NotFound
 
 THINGS = [
-    Candidate(kind="container", id="aa11" + "0" * 60, names=("web", "shop/web"), created_ns=1),
-    Candidate(kind="container", id="aa22" + "0" * 60, names=("web", "shop/web"), created_ns=2),
-    Candidate(kind="container", id="bb11" + "0" * 60, names=("db", "shop/db"), created_ns=3),
-    Candidate(kind="container", id="bb22" + "0" * 60, names=("db", "blog/db"), created_ns=4),
-    Candidate(kind="pod", id="cc11" + "0" * 60, names=("shop",), created_ns=5),
-    Candidate(kind="image", id="sha256:dd11" + "0" * 60, names=("busybox:1",)),
-    Candidate(kind="container", id="ee" + "1" * 62, names=("cc11",), created_ns=6),
+    LookupCandidate(kind="container", id="aa11" + "0" * 60, names=("web", "shop/web"), created_ns=1),
+    LookupCandidate(kind="container", id="aa22" + "0" * 60, names=("web", "shop/web"), created_ns=2),
+    LookupCandidate(kind="container", id="bb11" + "0" * 60, names=("db", "shop/db"), created_ns=3),
+    LookupCandidate(kind="container", id="bb22" + "0" * 60, names=("db", "blog/db"), created_ns=4),
+    LookupCandidate(kind="pod", id="cc11" + "0" * 60, names=("shop",), created_ns=5),
+    LookupCandidate(kind="image", id="sha256:dd11" + "0" * 60, names=("busybox:1",)),
+    LookupCandidate(kind="container", id="ee" + "1" * 62, names=("cc11",), created_ns=6),
 ]
 
 

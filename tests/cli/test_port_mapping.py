@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.cli.port_mapping import PortMapping, parse_mapping
+from podwright.cli.port_mapping import ForwardedPort, parse_mapping
 from podwright.errors import InvalidArgument
 
 
@@ -23,7 +23,7 @@ from podwright.errors import InvalidArgument
     ],
 )
 def test_forms(text: str, address: str, local_port: int, pod_port: int) -> None:
-    assert parse_mapping(text) == PortMapping(address=address, local_port=local_port, pod_port=pod_port)
+    assert parse_mapping(text) == ForwardedPort(address=address, local_port=local_port, pod_port=pod_port)
 
 
 @pytest.mark.parametrize(

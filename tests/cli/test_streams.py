@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, running_pod, serving
+from podwright.conformance.pods import CasePod, running_pod, serving
 from tests.cli.conftest import Cli
 from tests.cli.terminals import WAIT_S, Terminal, terminal
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.root
 
 
 @pytest_asyncio.fixture
-async def pod(cri_server: CriPeer, image: str) -> AsyncIterator[Pod]:
+async def pod(cri_server: CriPeer, image: str) -> AsyncIterator[CasePod]:
     async with running_pod(cri_server, image) as running:
         yield running
 
@@ -32,33 +32,33 @@ async def pod(cri_server: CriPeer, image: str) -> AsyncIterator[Pod]:
 # -- exec
 
 
-async def test_exec_passes_on_stdin(cli: Cli, pod: Pod) -> None:
+async def test_exec_passes_on_stdin(cli: Cli, pod: CasePod) -> None:
     container = await pod.run()
     done = await cli("exec", "-i", container, "--", "sh", "-c", "cat; echo err >&2; exit 3", stdin=b"one\ntwo\n")
     assert (done.code, done.out, done.err) == (3, "one\ntwo\n", "err\n")
 
 
-async def test_exec_streams_more_than_fits_in_one_answer(cli: Cli, pod: Pod) -> None:
+async def test_exec_streams_more_than_fits_in_one_answer(cli: Cli, pod: CasePod) -> None:
     container = await pod.run()
     done = await cli("exec", container, "--", "sh", "-c", "head -c 20000000 /dev/zero | tr '\\0' x")
     assert (done.code, len(done.out)) == (0, 20_000_000)
 
 
-async def test_exec_of_a_program_that_is_not_there(cli: Cli, pod: Pod) -> None:
+async def test_exec_of_a_program_that_is_not_there(cli: Cli, pod: CasePod) -> None:
     container = await pod.run()
     done = await cli("exec", container, "/no/such/program")
     assert done.code in (125, 126, 127)
     assert done.code != 125 or "/no/such/program" in done.err
 
 
-async def test_exec_with_a_timeout(cli: Cli, pod: Pod) -> None:
+async def test_exec_with_a_timeout(cli: Cli, pod: CasePod) -> None:
     container = await pod.run()
     done = await cli("exec", "--timeout", "30", container, "--", "sh", "-c", "echo out; exit 7")
     assert (done.code, done.out) == (7, "out\n")
     assert (await cli("exec", "--timeout", "1", container, "sleep", "1000")).code != 0
 
 
-async def test_exec_into_a_closed_pipe_ends(cri_server: CriPeer, pod: Pod) -> None:
+async def test_exec_into_a_closed_pipe_ends(cri_server: CriPeer, pod: CasePod) -> None:
     container = await pod.run()
     command = f"{sys.executable} -m podwright -e {cri_server.endpoint} exec {container} yes | head -n 1"
     process = await asyncio.create_subprocess_exec("bash", "-c", command, stdout=-1, stderr=-1)
@@ -66,7 +66,7 @@ async def test_exec_into_a_closed_pipe_ends(cri_server: CriPeer, pod: Pod) -> No
     assert (out, err) == (b"y\n", b"")
 
 
-async def test_a_shell_on_a_terminal(cri_server: CriPeer, pod: Pod) -> None:
+async def test_a_shell_on_a_terminal(cri_server: CriPeer, pod: CasePod) -> None:
     container = await pod.run()
     async with terminal("exec", "-it", container, "sh", endpoint=cri_server.endpoint) as person:
         person.type(b"stty size\n")
@@ -88,7 +88,7 @@ async def test_a_shell_on_a_terminal(cri_server: CriPeer, pod: Pod) -> None:
         assert person.is_as_before()
 
 
-async def test_detach_keys_leave_the_command_running(cri_server: CriPeer, pod: Pod) -> None:
+async def test_detach_keys_leave_the_command_running(cri_server: CriPeer, pod: CasePod) -> None:
     container = await pod.run()
     script = "echo started; while :; do echo x >>/tmp/alive; sleep 0.1; done"
     async with terminal("exec", "-it", container, "sh", "-c", script, endpoint=cri_server.endpoint) as person:
@@ -100,7 +100,7 @@ async def test_detach_keys_leave_the_command_running(cri_server: CriPeer, pod: P
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
-async def test_no_signal_leaves_the_terminal_raw(cri_server: CriPeer, pod: Pod, number: signal.Signals) -> None:
+async def test_no_signal_leaves_the_terminal_raw(cri_server: CriPeer, pod: CasePod, number: signal.Signals) -> None:
     container = await pod.run()
     command = ("exec", "-it", container, "sh", "-c", "echo started; sleep 1000")
     async with terminal(*command, endpoint=cri_server.endpoint) as person:
@@ -111,7 +111,7 @@ async def test_no_signal_leaves_the_terminal_raw(cri_server: CriPeer, pod: Pod, 
         assert person.is_as_before()
 
 
-async def test_a_terminal_is_wanted_where_there_is_none(cli: Cli, pod: Pod) -> None:
+async def test_a_terminal_is_wanted_where_there_is_none(cli: Cli, pod: CasePod) -> None:
     container = await pod.run()
     done = await cli("exec", "-it", container, "sh")
     assert done.code == 2
@@ -121,26 +121,26 @@ async def test_a_terminal_is_wanted_where_there_is_none(cli: Cli, pod: Pod) -> N
 # -- attach
 
 
-async def test_attach_with_stdin_once(cli: Cli, pod: Pod) -> None:
+async def test_attach_with_stdin_once(cli: Cli, pod: CasePod) -> None:
     container = await pod.run(("sh",), stdin=True, stdin_once=True)
     done = await cli("attach", "-i", container, stdin=b"echo out; echo err >&2\n")
     assert (done.code, done.out, done.err) == (0, "out\n", "err\n")
 
 
-async def test_attach_exits_as_the_container_does(cli: Cli, pod: Pod) -> None:
+async def test_attach_exits_as_the_container_does(cli: Cli, pod: CasePod) -> None:
     container = await pod.run(("sh",), stdin=True, stdin_once=True)
     done = await cli("attach", "-i", container, stdin=b"echo out; exit 42\n")
     assert (done.code, done.out) == (42, "out\n")
 
 
-async def test_attach_to_a_container_that_runs_on_ends_well(cli: Cli, pod: Pod) -> None:
+async def test_attach_to_a_container_that_runs_on_ends_well(cli: Cli, pod: CasePod) -> None:
     """With the end of our own stdin."""
     container = await pod.run(("sh", "-c", "cat; exit 3"), stdin=True)
     assert (await cli("attach", "-i", container, stdin=b"a line\n")).code == 0
     assert (await pod.exec(container, "echo", "alive")).stdout == b"alive\n"
 
 
-async def test_attach_to_a_terminal_and_its_exit_code(cri_server: CriPeer, pod: Pod) -> None:
+async def test_attach_to_a_terminal_and_its_exit_code(cri_server: CriPeer, pod: CasePod) -> None:
     container = await pod.run(("sh",), stdin=True, tty=True)
     async with terminal("attach", "-it", container, endpoint=cri_server.endpoint) as person:
         await till_it_says(person, b"echo o''k\n", b"ok")
@@ -161,7 +161,7 @@ async def till_it_says(person: Terminal, keys: bytes, answer: bytes) -> None:
             await asyncio.sleep(0.2)
 
 
-async def test_attach_to_a_terminal_and_detach(cri_server: CriPeer, pod: Pod) -> None:
+async def test_attach_to_a_terminal_and_detach(cri_server: CriPeer, pod: CasePod) -> None:
     container = await pod.run(SHELL, stdin=True, tty=True)
     for word in (b"first", b"second"):
         command = ("attach", "-it", "--detach-keys", "ctrl-a,d", container)
@@ -177,7 +177,7 @@ async def test_attach_to_a_terminal_and_detach(cri_server: CriPeer, pod: Pod) ->
             assert person.is_as_before()
 
 
-async def test_attach_without_a_terminal_is_left_by_ctrl_c(cri_server: CriPeer, pod: Pod) -> None:
+async def test_attach_without_a_terminal_is_left_by_ctrl_c(cri_server: CriPeer, pod: CasePod) -> None:
     container = await pod.run(("sh", "-c", "while :; do echo tick; sleep 0.1; done"))
     async with terminal("attach", container, endpoint=cri_server.endpoint) as person:
         await person.shows(b"tick")
@@ -189,7 +189,7 @@ async def test_attach_without_a_terminal_is_left_by_ctrl_c(cri_server: CriPeer, 
 # -- port-forward
 
 
-async def test_port_forward(cri_server: CriPeer, pod: Pod) -> None:
+async def test_port_forward(cri_server: CriPeer, pod: CasePod) -> None:
     await pod.run_ready(SERVERS)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "podwright", "-e", cri_server.endpoint, "port-forward", pod.id, ":7", ":13", ":4"),
@@ -230,7 +230,7 @@ async def ask(port: int, words: bytes = b"") -> bytes:
         await writer.wait_closed()
 
 
-async def test_a_taken_port_is_refused(cli: Cli, pod: Pod) -> None:
+async def test_a_taken_port_is_refused(cli: Cli, pod: CasePod) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = await cli("port-forward", pod.id, f"{port}:80")

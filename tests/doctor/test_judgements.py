@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import msgspec
+import dataclasses
+from typing import Any
+
 import pytest
 
 from podwright.doctor.checks import CHECKS, judge_all
 from podwright.doctor.facts import (
-    Cgroups,
+    CgroupFacts,
     Facts,
-    Host,
-    Kernel,
-    Limits,
-    Network,
+    KernelFacts,
+    LimitFacts,
+    NetworkFacts,
     OciFeatures,
-    OciRuntime,
-    Program,
-    Security,
-    Storage,
+    OciRuntimeFacts,
+    ProgramFacts,
+    SecurityFacts,
+    StorageFacts,
+    SystemFacts,
 )
 from podwright.doctor.finding import Finding
 from podwright.doctor.report import is_ready
@@ -29,36 +31,36 @@ NAMESPACES = frozenset({"mnt", "pid", "net", "ipc", "uts", "user", "cgroup", "ti
 MODERN_FEATURES = OciFeatures(
     oci_version_max="1.3.0", seccomp=True, apparmor=True, selinux=True, idmapped_mounts=True, recursive_read_only=True
 )
-NFT = Program(path="/usr/sbin/nft", version="1.1.3", numbers=(1, 1, 3))
-IPTABLES = Program(path="/usr/sbin/iptables", version="1.8.11", numbers=(1, 8, 11))
+NFT = ProgramFacts(path="/usr/sbin/nft", version="1.1.3", numbers=(1, 1, 3))
+IPTABLES = ProgramFacts(path="/usr/sbin/iptables", version="1.8.11", numbers=(1, 8, 11))
 
 
-def runtime(name: str, *numbers: int, features: OciFeatures | None = MODERN_FEATURES) -> OciRuntime:
+def runtime(name: str, *numbers: int, features: OciFeatures | None = MODERN_FEATURES) -> OciRuntimeFacts:
     version = ".".join(map(str, numbers))
-    return OciRuntime(
-        name=name, program=Program(path=f"/usr/bin/{name}", version=version, numbers=numbers), features=features
+    return OciRuntimeFacts(
+        name=name, program=ProgramFacts(path=f"/usr/bin/{name}", version=version, numbers=numbers), features=features
     )
 
 
 # A cgroup v2 host with systemd and everything installed: all is well there.
 GOOD = Facts(
-    host=Host(distribution=frozenset({"debian"}), has_systemd=True, capabilities=ALL_CAPABILITIES),
-    kernel=Kernel(
+    host=SystemFacts(distribution=frozenset({"debian"}), has_systemd=True, capabilities=ALL_CAPABILITIES),
+    kernel=KernelFacts(
         release="6.12.9",
         numbers=(6, 12, 9),
         namespaces=NAMESPACES,
         max_user_namespaces=15000,
         seccomp_actions=frozenset({"allow", "errno", "kill_process", "user_notif"}),
     ),
-    cgroups=Cgroups(layout="v2", controllers=frozenset({"cpu", "cpuset", "io", "memory", "pids", "hugetlb"})),
+    cgroups=CgroupFacts(layout="v2", controllers=frozenset({"cpu", "cpuset", "io", "memory", "pids", "hugetlb"})),
     runtimes=(runtime("crun", 1, 24), runtime("runc", 1, 3, 0)),
-    conmon=Program(path="/usr/bin/conmon", version="2.1.12", numbers=(2, 1, 12)),
-    criu=Program(path="/usr/sbin/criu", version="4.0", numbers=(4, 0)),
-    network=Network(conf_dir="/etc/cni/net.d", bin_dirs=("/opt/cni/bin",), nft=NFT, iptables=IPTABLES),
-    security=Security(
+    conmon=ProgramFacts(path="/usr/bin/conmon", version="2.1.12", numbers=(2, 1, 12)),
+    criu=ProgramFacts(path="/usr/sbin/criu", version="4.0", numbers=(4, 0)),
+    network=NetworkFacts(conf_dir="/etc/cni/net.d", bin_dirs=("/opt/cni/bin",), nft=NFT, iptables=IPTABLES),
+    security=SecurityFacts(
         seccomp_profile="/usr/share/containers/seccomp.json", apparmor=True, apparmor_parser=True, selinux=True
     ),
-    storage=Storage(
+    storage=StorageFacts(
         root="/var/lib",
         filesystem="ext4",
         free_bytes=50 * GIB,
@@ -66,19 +68,19 @@ GOOD = Facts(
         free_inodes=90,
         total_inodes=100,
     ),
-    limits=Limits(
+    limits=LimitFacts(
         nofile_soft=1024, nofile_hard=1048576, inotify_instances=8192, time_s=1.8e9, clock_synchronised=True
     ),
 )
 
 
-def but(**changes: object) -> Facts:
+def but(**changes: Any) -> Facts:
     """GOOD with other values: `kernel__pidfd=False` changes one field of one section."""
     facts = GOOD
     for path, value in changes.items():
         section, _, field = path.partition("__")
-        changed = msgspec.structs.replace(getattr(facts, section), **{field: value}) if field else value
-        facts = msgspec.structs.replace(facts, **{section: changed})
+        changed = dataclasses.replace(getattr(facts, section), **{field: value}) if field else value
+        facts = dataclasses.replace(facts, **{section: changed})
     return facts
 
 
@@ -146,13 +148,15 @@ CASES = [
     ),
     (
         "runtime.oci",
-        but(runtimes=(runtime("runc", 1, 3), OciRuntime(name="x", program=Program(path="/x", error="gone")))),
+        but(
+            runtimes=(runtime("runc", 1, 3), OciRuntimeFacts(name="x", program=ProgramFacts(path="/x", error="gone")))
+        ),
         "warning",
         "reinstall",
     ),
     (
         "runtime.oci",
-        but(runtimes=(OciRuntime(name="x", program=Program(path="/x", error="gone")),)),
+        but(runtimes=(OciRuntimeFacts(name="x", program=ProgramFacts(path="/x", error="gone")),)),
         "missing",
         "crun",
     ),
@@ -195,8 +199,8 @@ CASES = [
     ("host.dev_null", but(host__dev_null=(100000, 100000, 0o666)), "warning", "chown root:root /dev/null"),
     ("host.dev_null", but(host__dev_null=(0, 0, 0o600)), "warning", "chmod 666 /dev/null"),
     ("runtime.conmon", but(conmon=None), "missing", "apt install conmon"),
-    ("runtime.conmon", but(conmon=Program(path="/c", error="no such library")), "missing", "reinstall"),
-    ("runtime.conmon", but(conmon=Program(path="/c", version="1.0", numbers=(1, 0))), "warning", "conmon"),
+    ("runtime.conmon", but(conmon=ProgramFacts(path="/c", error="no such library")), "missing", "reinstall"),
+    ("runtime.conmon", but(conmon=ProgramFacts(path="/c", version="1.0", numbers=(1, 0))), "warning", "conmon"),
     ("runtime.criu", but(criu=None), "note", "apt install criu"),
     ("network.cni", but(network__mode="bridge", network__config_error="x", network__config="y"), "ok", ""),
     ("network.cni", but(network__mode="cni"), "missing", "/etc/cni/net.d"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, remove_pod, sandbox_config
+from podwright.conformance.pods import CasePod, remove_pod, sandbox_config
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from tests.faults.audit import settled
@@ -27,7 +27,7 @@ class Node:
     server: Podwright
     image: str
     cri: CriClient
-    pods: list[Pod] = field(default_factory=list)
+    pods: list[CasePod] = field(default_factory=list)
 
     @property
     def peer(self) -> CriPeer:
@@ -56,25 +56,25 @@ class Node:
         request = api.PullImageRequest(image=api.ImageSpec(image=self.image))
         return (await self.cri.call(self.cri.images.PullImage, request)).image_ref
 
-    async def pod(self, *, handler: str = "", **fields: object) -> Pod:
+    async def pod(self, *, handler: str = "", **fields: object) -> CasePod:
         """A READY pod, with the image pulled."""
         await self.pull()
         return await self.sandbox(self.config(**fields), handler)
 
-    async def sandbox(self, config: api.PodSandboxConfig, handler: str = "") -> Pod:
+    async def sandbox(self, config: api.PodSandboxConfig, handler: str = "") -> CasePod:
         """RunPodSandbox."""
         request = api.RunPodSandboxRequest(config=config, runtime_handler=handler)
         made = await self.cri.call(self.cri.runtime.RunPodSandbox, request)
-        pod = Pod(cri=self.cri, id=made.pod_sandbox_id, config=config, image=self.image)
+        pod = CasePod(cri=self.cri, id=made.pod_sandbox_id, config=config, image=self.image)
         self.pods.append(pod)
         return pod
 
-    async def remove(self, pod: Pod) -> None:
+    async def remove(self, pod: CasePod) -> None:
         """Stop and remove a pod."""
         await remove_pod(self.cri, pod.id)
         self.pods = [other for other in self.pods if other is not pod]
 
-    async def status(self, pod: Pod) -> api.PodSandboxStatus:
+    async def status(self, pod: CasePod) -> api.PodSandboxStatus:
         """PodSandboxStatus."""
         request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id)
         return (await self.cri.call(self.cri.runtime.PodSandboxStatus, request)).status

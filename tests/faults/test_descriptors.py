@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.conformance.streams import Given, Speech, attach_url, forward_url, session, streamed_exec
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded
-from podwright.streams.client.dial import Transport
+from podwright.streams.client.dial import StreamTransport
 from tests.faults.node import Node, eventually
 
 pytestmark = [pytest.mark.root]
@@ -30,13 +30,13 @@ def _open(node: Node) -> list[str]:
     return sorted(kinds)
 
 
-async def _round(node: Node, pod: Pod, container: str) -> None:
+async def _round(node: Node, pod: CasePod, container: str) -> None:
     """One of each kind of request that opens something."""
     cri, runtime = node.cri, node.cri.runtime
     await pod.exec(container, "true")
     with pytest.raises(DeadlineExceeded):
         await pod.exec(container, "sh", "-c", "sleep 100 & sleep 100", timeout=1)
-    for transport in Transport:
+    for transport in StreamTransport:
         for tty in (False, True):
             done = await streamed_exec(
                 pod, container, "cat", speech=Speech(transport=transport), stdin=Given(b"x\n\x04"), tty=tty

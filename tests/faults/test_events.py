@@ -10,7 +10,7 @@ import signal
 import pytest
 
 from podwright.conformance.cases.test_events import CREATED, DELETED, STARTED, STOPPED, listening
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Unavailable
 from tests.faults.audit import records
@@ -94,7 +94,7 @@ async def test_many_pods_and_a_listener_that_does_not_read(node: Node) -> None:
     begun = asyncio.ensure_future(anext(unread))
     async with listening(node.server.endpoint) as ear:
 
-        async def life(number: int) -> Pod:
+        async def life(number: int) -> CasePod:
             pod = await node.sandbox(node.config(annotations={"padding": "x" * 20_000}))
             await pod.run(("true",), name=f"c{number}")
             await pod.exited(pod.containers[0])
@@ -115,5 +115,5 @@ async def test_many_pods_and_a_listener_that_does_not_read(node: Node) -> None:
     await node.emptied()
 
 
-def _is_of(event: api.ContainerEventResponse, pod: Pod) -> bool:
+def _is_of(event: api.ContainerEventResponse, pod: CasePod) -> bool:
     return event.pod_sandbox_status.metadata.uid == pod.config.metadata.uid

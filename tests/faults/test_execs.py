@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
 from podwright.linux import cgroup, proc
@@ -29,13 +29,13 @@ LIMIT_BYTES = 16 << 20
 MODES = {"own": api.CONTAINER, "the pod's": api.POD, "the host's": api.NODE}
 
 
-async def sleepers(pod: Pod, container: str) -> list[str]:
+async def sleepers(pod: CasePod, container: str) -> list[str]:
     """How long our commands sleep, as a container sees them."""
     listing = (await pod.exec(container, "ps", "-o", "args")).stdout.decode()
     return sorted(line.split()[1] for line in listing.splitlines() if line.startswith(f"sleep {MARK}"))
 
 
-async def is_up(pod: Pod, container: str) -> None:
+async def is_up(pod: CasePod, container: str) -> None:
     async def up() -> bool:
         return (await pod.exec(container, "test", "-e", "/up")).exit_code == 0
 

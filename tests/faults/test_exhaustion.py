@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from tests.faults.audit import records
 from tests.faults.node import Node, eventually, gone
@@ -77,6 +77,6 @@ async def test_the_first_process_of_a_shared_namespace_ends_when_no_file_can_be_
     await node.emptied()
 
 
-async def _all_exited(pod: Pod) -> None:
+async def _all_exited(pod: CasePod) -> None:
     for container_id in pod.containers:
         assert (await pod.exited(container_id)).exit_code == 137

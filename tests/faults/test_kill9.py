@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 from tests.faults.node import Node, eventually
@@ -30,11 +30,11 @@ class Scene:
     """What one round works on: a pod, a container in it, and the request for a sandbox."""
 
     config: api.PodSandboxConfig
-    pod: Pod | None = None
+    pod: CasePod | None = None
     container: str = ""
 
     @property
-    def its_pod(self) -> Pod:
+    def its_pod(self) -> CasePod:
         assert self.pod is not None
         return self.pod
 
@@ -170,14 +170,14 @@ async def test_killed_in_the_middle(node: Node, prepare: Act, request_: Act, che
     await node.emptied()
 
 
-async def still_managed(pod: Pod, container: str) -> None:
+async def still_managed(pod: CasePod, container: str) -> None:
     """The container that nobody touched."""
     status = await pod.status(container)
     assert (status.state, status.metadata.attempt) == (api.CONTAINER_RUNNING, 0)
     assert (await pod.exec(container, "echo", "here")).stdout == b"here\n"
 
 
-async def ticking(pod: Pod, container: str) -> None:
+async def ticking(pod: CasePod, container: str) -> None:
     """Wait for its first line: from then on it has its trap."""
     status = await pod.status(container)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from podwright.conformance.cgroups import cgroup_of
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 from tests.faults.node import Node, eventually
@@ -20,38 +20,38 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 DELAYS_MS = (0.5, 2.0, 4.0, 9.0)
 MIB = 1024 * 1024
-Act = Callable[[Pod, str], Awaitable[None]]
+Act = Callable[[CasePod, str], Awaitable[None]]
 
 
-async def update(pod: Pod, container: str) -> None:
+async def update(pod: CasePod, container: str) -> None:
     limits = api.LinuxContainerResources(memory_limit_in_bytes=96 * MIB, cpu_shares=300, oom_score_adj=300)
     request = api.UpdateContainerResourcesRequest(container_id=container, linux=limits)
     await pod.cri.call(pod.cri.runtime.UpdateContainerResources, request)
 
 
-async def pause(pod: Pod, container: str) -> None:
+async def pause(pod: CasePod, container: str) -> None:
     await pod.cri.call(pod.cri.runtime.PauseContainer, api.PauseContainerRequest(container_id=container))
 
 
-async def unpause(pod: Pod, container: str) -> None:
+async def unpause(pod: CasePod, container: str) -> None:
     await pod.cri.call(pod.cri.runtime.UnpauseContainer, api.UnpauseContainerRequest(container_id=container))
 
 
-async def reopen(pod: Pod, container: str) -> None:
+async def reopen(pod: CasePod, container: str) -> None:
     request = api.ReopenContainerLogRequest(container_id=container)
     await pod.cri.call(pod.cri.runtime.ReopenContainerLog, request)
 
 
-async def nothing(pod: Pod, container: str) -> None:
+async def nothing(pod: CasePod, container: str) -> None:
     """No preparation."""
 
 
-async def rotate(pod: Pod, container: str) -> None:
+async def rotate(pod: CasePod, container: str) -> None:
     path = Path((await pod.status(container)).log_path)
     path.rename(f"{path}.old")
 
 
-async def has_its_limits(pod: Pod, container: str) -> None:
+async def has_its_limits(pod: CasePod, container: str) -> None:
     told = (await pod.status(container)).resources.linux
     assert (told.memory_limit_in_bytes, told.cpu_shares, told.oom_score_adj) == (96 * MIB, 300, 300)
     files = await cgroup_of(pod, container)
@@ -59,12 +59,12 @@ async def has_its_limits(pod: Pod, container: str) -> None:
     assert Path(f"/proc/{files.pid}/oom_score_adj").read_text().strip() == "300"
 
 
-async def can_go_on(pod: Pod, container: str) -> None:
+async def can_go_on(pod: CasePod, container: str) -> None:
     await unpause(pod, container)
     assert (await pod.exec(container, "true")).exit_code == 0
 
 
-async def lost_no_line(pod: Pod, container: str) -> None:
+async def lost_no_line(pod: CasePod, container: str) -> None:
     status = await pod.status(container)
     parts = [Path(f"{status.log_path}.old"), Path(status.log_path)]
 

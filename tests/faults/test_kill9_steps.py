@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from tests.faults.faulty import HANDLER, FaultyRuntime
 from tests.faults.node import Node, eventually
@@ -15,18 +15,18 @@ from tests.faults.node import Node, eventually
 pytestmark = [pytest.mark.root]
 
 SHARED_PID = api.NamespaceOption(pid=api.POD)
-Request = Callable[[Node, Pod, str], Awaitable[object]]
+Request = Callable[[Node, CasePod, str], Awaitable[object]]
 
 
-async def _start(node: Node, pod: Pod, container: str) -> None:
+async def _start(node: Node, pod: CasePod, container: str) -> None:
     await pod.start(container)
 
 
-async def _exec(node: Node, pod: Pod, container: str) -> None:
+async def _exec(node: Node, pod: CasePod, container: str) -> None:
     assert (await pod.exec(container, "echo", "hello")).stdout == b"hello\n"
 
 
-async def _remove(node: Node, pod: Pod, container: str) -> None:
+async def _remove(node: Node, pod: CasePod, container: str) -> None:
     request = api.RemoveContainerRequest(container_id=container)
     await node.cri.call(node.cri.runtime.RemoveContainer, request)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from podwright.conformance.cgroups import cgroup_of
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unknown
 from tests.faults.faulty import HANDLER, FaultyRuntime
@@ -25,22 +25,22 @@ def _linux(**fields: object) -> api.LinuxContainerConfig:
     return api.LinuxContainerConfig(resources=api.LinuxContainerResources(**fields))  # type: ignore[arg-type] # keywords
 
 
-async def _update(pod: Pod, container_id: str, **fields: object) -> None:
+async def _update(pod: CasePod, container_id: str, **fields: object) -> None:
     limits = api.LinuxContainerResources(**fields)  # type: ignore[arg-type] # keywords
     request = api.UpdateContainerResourcesRequest(container_id=container_id, linux=limits)
     await pod.cri.call(pod.cri.runtime.UpdateContainerResources, request)
 
 
-async def _pause(pod: Pod, container_id: str) -> None:
+async def _pause(pod: CasePod, container_id: str) -> None:
     await pod.cri.call(pod.cri.runtime.PauseContainer, api.PauseContainerRequest(container_id=container_id))
 
 
-async def _memory(pod: Pod, container_id: str) -> int:
+async def _memory(pod: CasePod, container_id: str) -> int:
     files = await cgroup_of(pod, container_id)
     return int(files.read("memory", "memory.limit_in_bytes", "memory.max"))
 
 
-async def _spec(pod: Pod, container_id: str) -> dict[str, object]:
+async def _spec(pod: CasePod, container_id: str) -> dict[str, object]:
     request = api.ContainerStatusRequest(container_id=container_id, verbose=True)
     info = json.loads((await pod.cri.call(pod.cri.runtime.ContainerStatus, request)).info["info"])
     limits: dict[str, object] = info["runtimeSpec"]["linux"]["resources"]

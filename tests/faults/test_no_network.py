@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from podwright.conformance.pods import Pod, sandbox_config
+from podwright.conformance.pods import CasePod, sandbox_config
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, PodwrightError
 from tests.faults.faulty import HANDLER, FaultyRuntime
@@ -232,7 +232,7 @@ def _write(conf_dir: Path, document: object) -> None:
     (conf_dir / "10-test.conflist").write_text(json.dumps(document))
 
 
-async def _first_process(node: Node, pod: Pod) -> Path:
+async def _first_process(node: Node, pod: CasePod) -> Path:
     request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id, verbose=True)
     answer = await node.cri.call(node.cri.runtime.PodSandboxStatus, request)
     return Path(f"/proc/{json.loads(answer.info['info'])['pid']}")

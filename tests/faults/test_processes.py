@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition
 from podwright.linux.mount import read_mounts, unmount
@@ -93,7 +93,7 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-async def _ended_while_no_daemon_was_there(node: Node) -> tuple[Pod, str]:
+async def _ended_while_no_daemon_was_there(node: Node) -> tuple[CasePod, str]:
     """A pod and its container, killed with its monitor gone; the daemon is still away."""
     pod = await node.pod()
     container = await pod.run()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Unavailable
@@ -66,7 +66,7 @@ async def test_nothing_is_answered_while_recovery_waits_for_a_runtime(
 async def test_many_pods_survive(node: Node) -> None:
     """Each with a running container; none is lost, stopped, or without its network."""
 
-    async def made() -> tuple[Pod, str, api.PodSandboxStatus]:
+    async def made() -> tuple[CasePod, str, api.PodSandboxStatus]:
         pod = await node.pod()
         container = await pod.run()
         return pod, container, await node.status(pod)

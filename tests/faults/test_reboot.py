@@ -11,7 +11,7 @@ import sqlite3
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, NotFound
 from podwright.linux.mount import read_mounts, unmount
@@ -25,17 +25,17 @@ OWN_PID = api.NamespaceOption(pid=api.CONTAINER)
 SHARED_PID = api.NamespaceOption(pid=api.POD)
 
 
-async def start_pod(node: Node, pod: Pod) -> None:
+async def start_pod(node: Node, pod: CasePod) -> None:
     request = api.StartPodSandboxRequest(pod_sandbox_id=pod.id)
     await node.cri.call(node.cri.runtime.StartPodSandbox, request)
 
 
-async def stop_pod(node: Node, pod: Pod) -> None:
+async def stop_pod(node: Node, pod: CasePod) -> None:
     request = api.StopPodSandboxRequest(pod_sandbox_id=pod.id)
     await node.cri.call(node.cri.runtime.StopPodSandbox, request)
 
 
-async def addresses(node: Node, pod: Pod) -> list[str]:
+async def addresses(node: Node, pod: CasePod) -> list[str]:
     network = (await node.status(pod)).network
     return [network.ip, *(address.ip for address in network.additional_ips)]
 

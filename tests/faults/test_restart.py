@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import Unavailable
 from tests.faults.audit import records
@@ -155,7 +155,7 @@ async def test_a_stop_that_was_waiting_goes_on_when_asked_again(node: Node) -> N
     await node.emptied()
 
 
-async def _written(pod: Pod, container: str) -> None:
+async def _written(pod: CasePod, container: str) -> None:
     status = await pod.status(container)
 
     async def wrote() -> bool:

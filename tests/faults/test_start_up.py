@@ -54,7 +54,7 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
 def test_second_daemon_on_a_root(fresh_podwright: FreshPodwright) -> None:
     first = fresh_podwright()
     line = refused(beside(fresh_podwright, first, root=True))
-    assert line == f"podwright: another podwright serves {first.root} (stop it, or choose another --root)"
+    assert line == f"podwright: another podwright daemon uses {first.root} (stop it, or choose another --root)"
     assert first.answers()
 
 
@@ -62,14 +62,14 @@ def test_second_daemon_on_a_state(fresh_podwright: FreshPodwright) -> None:
     """It would take the first one's pods for leftovers."""
     first = fresh_podwright()
     line = refused(beside(fresh_podwright, first, state=True))
-    assert line == f"podwright: another podwright serves {first.state} (stop it, or choose another --state)"
+    assert line == f"podwright: another podwright daemon uses {first.state} (stop it, or choose another --state)"
     assert first.answers()
 
 
 def test_second_daemon_on_a_socket(fresh_podwright: FreshPodwright) -> None:
     first = fresh_podwright()
     line = refused(beside(fresh_podwright, first, socket=True))
-    assert line == f"podwright: something listens on {first.socket} already (stop it, or choose another --listen)"
+    assert line == f"podwright: another process listens on {first.socket} (stop it, or choose another --listen)"
     assert first.answers()
 
 
@@ -120,7 +120,7 @@ def test_a_database_that_is_none(fresh_podwright: FreshPodwright) -> None:
     server.root.mkdir()
     (server.root / "state.db").write_bytes(b"garbage" * 1000)
     line = refused(server)
-    assert f"{server.root}/state.db cannot be read: file is not a database" in line
+    assert f"cannot read the state database {server.root}/state.db: file is not a database" in line
     assert "move it away" in line
 
 

@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 
-from podwright.conformance.pods import Pod, serving
+from podwright.conformance.pods import CasePod, serving
 from podwright.conformance.streams import (
+    CollectingSink,
     Given,
-    Kept,
     Speech,
     attach_url,
     exec_url,
@@ -28,13 +28,13 @@ from podwright.conformance.streams import (
 from podwright.errors import FailedPrecondition, PodwrightError, Unavailable
 from podwright.streams import negotiation
 from podwright.streams.client.command import CommandStreams, run_command
-from podwright.streams.client.dial import Transport, upgrade
+from podwright.streams.client.dial import StreamTransport, upgrade
 from podwright.streams.client.port_forward import forwarding
 from podwright.streams.port_forward import PROTOCOL
 from podwright.streams.spdy import frames
 from podwright.streams.spdy.frames import FrameType
 from podwright.streams.spdy.headers import HeaderPacker
-from podwright.streams.spdy.session import Role, Session
+from podwright.streams.spdy.session import Role, SpdySession
 from podwright.streams.websocket import handshake
 from podwright.streams.wire import Buffer, Wire
 from tests.faults.audit import records
@@ -47,12 +47,12 @@ WAIT_S = 60.0
 MARK = "/tmp/9866"  # in the arguments of commands that must end
 SERVERS = serving({7: "cat", 9: "yes"})
 V4, V5 = "v4.channel.k8s.io", "v5.channel.k8s.io"
-TRANSPORTS = [Transport.SPDY, Transport.WEBSOCKET]
+TRANSPORTS = [StreamTransport.SPDY, StreamTransport.WEBSOCKET]
 FLOOD_FRAMES = 1_500_000 // 12
 
 
 @pytest_asyncio.fixture
-async def pod(node: Node) -> AsyncIterator[Pod]:
+async def pod(node: Node) -> AsyncIterator[CasePod]:
     """With a container that listens; afterwards the daemon has made no traceback, and nothing stays."""
     made = await node.pod()
     await made.run_ready(SERVERS)
@@ -64,9 +64,9 @@ async def pod(node: Node) -> AsyncIterator[Pod]:
 # -- clients that vanish
 
 
-async def connected(url: str, transport: Transport, protocol: str = V4) -> Wire:
+async def connected(url: str, transport: StreamTransport, protocol: str = V4) -> Wire:
     """A connection after its upgrade."""
-    if transport is Transport.SPDY:
+    if transport is StreamTransport.SPDY:
         return (await upgrade(url, "POST", negotiation.spdy_request_headers([protocol]))).wire
     offered = [protocol]
     return (await upgrade(url, "GET", handshake.request_headers(handshake.new_key(), offered))).wire
@@ -92,11 +92,11 @@ def reset(wire: Wire) -> None:
 
 def opened(*types: str) -> bytes:
     """SYN_STREAMs of an exec's streams."""
-    session = Session(Role.CLIENT)
+    session = SpdySession(Role.CLIENT)
     return b"".join(session.open_stream({"streamtype": each})[1] for each in types)
 
 
-async def no_process(pod: Pod, container: str, name: str) -> None:
+async def no_process(pod: CasePod, container: str, name: str) -> None:
     async def gone() -> bool:
         return name not in (await pod.exec(container, "ps")).stdout.decode()
 
@@ -104,12 +104,12 @@ async def no_process(pod: Pod, container: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_client_that_vanishes_in_an_exec(node: Node, pod: Pod, transport: Transport) -> None:
+async def test_a_client_that_vanishes_in_an_exec(node: Node, pod: CasePod, transport: StreamTransport) -> None:
     """Its command sees the end of its input, and EPIPE; nothing else is left of it."""
     container, before = pod.containers[0], vitals(node)
     for command in (("tee", MARK), ("yes", MARK), ("sh", "-c", f"yes {MARK} & tee {MARK}")):
         wire = await connected(await exec_url(pod, container, *command, stdin=True), transport)
-        await wire.send(opened("error", "stdin", "stdout", "stderr") if transport is Transport.SPDY else b"")
+        await wire.send(opened("error", "stdin", "stdout", "stderr") if transport is StreamTransport.SPDY else b"")
         await wire.receive()
         reset(wire)
     await no_process(pod, container, MARK)
@@ -117,12 +117,12 @@ async def test_a_client_that_vanishes_in_an_exec(node: Node, pod: Pod, transport
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_client_that_vanishes_in_an_attach(node: Node, pod: Pod, transport: Transport) -> None:
+async def test_a_client_that_vanishes_in_an_attach(node: Node, pod: CasePod, transport: StreamTransport) -> None:
     container = await pod.run(("sh", "-c", "echo ready; while read x; do echo got $x; done"), stdin=True, name="c1")
     before = vitals(node)
     for _ in range(5):
         wire = await connected(await attach_url(pod, container, stdin=True), transport)
-        await wire.send(opened("error", "stdin", "stdout", "stderr") if transport is Transport.SPDY else b"")
+        await wire.send(opened("error", "stdin", "stdout", "stderr") if transport is StreamTransport.SPDY else b"")
         await wire.receive()
         reset(wire)
     await recovered(node, before)
@@ -130,7 +130,7 @@ async def test_a_client_that_vanishes_in_an_attach(node: Node, pod: Pod, transpo
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_client_that_vanishes_in_a_port_forward(node: Node, pod: Pod, transport: Transport) -> None:
+async def test_a_client_that_vanishes_in_a_port_forward(node: Node, pod: CasePod, transport: StreamTransport) -> None:
     before = vitals(node)
     for port in (7, 9):
         async with forwarding(await forward_url(pod), transport=transport) as forwarder:
@@ -185,17 +185,17 @@ HOSTILE_WEBSOCKET = {
 }
 
 
-async def test_hostile_bytes_end_their_connection(node: Node, pod: Pod) -> None:
+async def test_hostile_bytes_end_their_connection(node: Node, pod: CasePod) -> None:
     container, before = pod.containers[0], vitals(node)
     for said in HOSTILE_SPDY.values():
         for url in (await exec_url(pod, container, "tee", MARK, stdin=True), await attach_url(pod, container)):
-            await ends_with(await connected(url, Transport.SPDY), said)
-        await ends_with(await connected(await forward_url(pod), Transport.SPDY, PROTOCOL), said)
+            await ends_with(await connected(url, StreamTransport.SPDY), said)
+        await ends_with(await connected(await forward_url(pod), StreamTransport.SPDY, PROTOCOL), said)
     for said in HOSTILE_WEBSOCKET.values():
         for url in (await exec_url(pod, container, "tee", MARK, stdin=True), await attach_url(pod, container)):
-            await ends_with(await connected(url, Transport.WEBSOCKET, V5), said)
+            await ends_with(await connected(url, StreamTransport.WEBSOCKET, V5), said)
         if b"\xff\0\0" not in said:  # a tunnel has no channels
-            await ends_with(await connected(await forward_url(pod), Transport.WEBSOCKET, handshake.TUNNEL), said)
+            await ends_with(await connected(await forward_url(pod), StreamTransport.WEBSOCKET, handshake.TUNNEL), said)
     await no_process(pod, container, MARK)
     await recovered(node, before)
 
@@ -206,13 +206,13 @@ async def ends_with(wire: Wire, said: bytes) -> None:
     await until_closed(wire)
 
 
-async def test_floods_end_their_connection_and_cost_little(node: Node, pod: Pod) -> None:
+async def test_floods_end_their_connection_and_cost_little(node: Node, pod: CasePod) -> None:
     """Pings and streams without number, from a client that reads no answer."""
     before, memory_before = vitals(node), resident_bytes(node.server)
     packer = HeaderPacker()
     streams = b"".join(frames.syn_stream(2 * number + 1, packer.pack({"a": "b"})) for number in range(100_000))
     for flood in (frames.ping(1) * FLOOD_FRAMES, streams):
-        wire = await connected(await forward_url(pod), Transport.SPDY, PROTOCOL)
+        wire = await connected(await forward_url(pod), StreamTransport.SPDY, PROTOCOL)
         with contextlib.suppress(ConnectionError):
             for _ in range(4):
                 await wire.send(flood)
@@ -226,17 +226,17 @@ async def test_floods_end_their_connection_and_cost_little(node: Node, pod: Pod)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_container_that_dies_under_its_streams(node: Node, transport: Transport) -> None:
+async def test_a_container_that_dies_under_its_streams(node: Node, transport: StreamTransport) -> None:
     pod = await node.pod()
     container = await pod.run_ready(SERVERS, stdin=True)
     before = vitals(node)
-    out = Kept()
+    out = CollectingSink()
     urls = (await exec_url(pod, container, "cat", stdin=True), await attach_url(pod, container, stdin=True))
     sessions = [
         asyncio.create_task(
             run_command(
                 url,
-                CommandStreams(stdin=Given(b"words\n", open_ended=True), stdout=out, stderr=Kept()),
+                CommandStreams(stdin=Given(b"words\n", open_ended=True), stdout=out, stderr=CollectingSink()),
                 transport=transport,
             )
         )
@@ -267,9 +267,9 @@ async def test_a_daemon_that_ends_under_its_streams(node: Node, deadly: signal.S
     """Clients see the end of their connections, commands are gone, and the next daemon serves the container."""
     pod = await node.pod()
     container = await pod.run_ready(SERVERS, stdin=True)
-    out = Kept()
+    out = CollectingSink()
     url = await exec_url(pod, container, "sh", "-c", "echo words; exec sleep 9866", stdin=True)
-    streams = CommandStreams(stdin=Given(open_ended=True), stdout=out, stderr=Kept())
+    streams = CommandStreams(stdin=Given(open_ended=True), stdout=out, stderr=CollectingSink())
     running = asyncio.create_task(run_command(url, streams))
     await out.until(b"words")
     async with forwarding(await forward_url(pod)) as forwarder:
@@ -302,14 +302,16 @@ class Slow:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_slow_readers_slow_their_commands_and_cost_little(node: Node, pod: Pod, transport: Transport) -> None:
+async def test_slow_readers_slow_their_commands_and_cost_little(
+    node: Node, pod: CasePod, transport: StreamTransport
+) -> None:
     """Fifty at once; what nobody reads stays in the commands' pipes."""
     container, before, memory_before = pod.containers[0], vitals(node), resident_bytes(node.server)
     script = "i=0; while head -c 1048576 /dev/zero; do i=$((i+1)); echo $i >/tmp/$0; done"
     running = []
     for number in range(50):
         url = await exec_url(pod, container, "sh", "-c", script, str(number))
-        streams = CommandStreams(stdout=Slow(), stderr=Kept())
+        streams = CommandStreams(stdout=Slow(), stderr=CollectingSink())
         running.append(asyncio.create_task(run_command(url, streams, transport=transport)))
     try:
         await stands_still(pod, container)
@@ -322,7 +324,7 @@ async def test_slow_readers_slow_their_commands_and_cost_little(node: Node, pod:
     await recovered(node, before)
 
 
-async def stands_still(pod: Pod, container: str) -> None:
+async def stands_still(pod: CasePod, container: str) -> None:
     """Wait until the commands have written nothing for a while: at most what sockets and pipes hold, each."""
     last, same = b"", 0
     async with asyncio.timeout(WAIT_S):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
-from podwright.conformance.pods import Pod, serving
+from podwright.conformance.pods import CasePod, serving
 from podwright.conformance.streams import Speech, exec_url, forward_url, session, streamed_exec
 from podwright.errors import NotFound, ResourceExhausted
 from podwright.streams.client.port_forward import forwarding
@@ -193,7 +193,7 @@ async def test_the_server_is_usable_by_pods_of_others_meanwhile(small_node: Node
 async def test_an_idle_connection_is_closed(fresh_podwright: FreshPodwright, busybox_image: str) -> None:
     settings = {"streaming": {"idle_timeout_s": 0.5, "creation_timeout_s": 0.5}}
     async with running_node(fresh_podwright(settings), busybox_image) as node:
-        pod: Pod = await node.pod()
+        pod: CasePod = await node.pod()
         await pod.run_ready(serving({7: "cat"}))
         before = vitals(node)
         for _ in range(3):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from tests.faults.node import Node
 
@@ -16,7 +16,7 @@ OWNERS = "stat -c '%u:%g' /volume/etc/passwd /volume/bin/busybox /etc/passwd; he
 SEEN = b"0:0\n0:0\n0:0\nroot:x:0:0:root:/root:/bin/sh\n"
 
 
-async def _pod(node: Node, handler: str) -> Pod:
+async def _pod(node: Node, handler: str) -> CasePod:
     return await node.pod(handler=handler, namespaces=api.NamespaceOption(pid=api.CONTAINER, userns_options=USERS))
 
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from podwright.errors import InvalidArgument
-from podwright.runtime import config
+from podwright.runtime.config import Config, HandlerSettings, dump_config, load_config
 
 
-def _load(tmp_path: Path, text: str) -> config.Config:
+def _load(tmp_path: Path, text: str) -> Config:
     path = tmp_path / "c.toml"
     path.write_text(text)
-    return config.load(str(path))
+    return load_config(str(path))
 
 
 def test_defaults_and_every_key_round_trip(tmp_path: Path) -> None:
-    everything = config.dump(config.Config(handlers={"kata": config.Handler(path="/k")}))
-    assert _load(tmp_path, everything) == config.Config(handlers={"kata": config.Handler(path="/k")})
+    everything = dump_config(Config(handlers={"kata": HandlerSettings(path="/k")}))
+    assert _load(tmp_path, everything) == Config(handlers={"kata": HandlerSettings(path="/k")})
     assert tomllib.loads(everything)["network"]["cni_conf_dir"] == "/etc/cni/net.d"
 
 
@@ -45,4 +45,4 @@ def test_refusals_name_the_key(tmp_path: Path, text: str, words: str) -> None:
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="does not exist"):
-        config.load(str(tmp_path / "absent.toml"))
+        load_config(str(tmp_path / "absent.toml"))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from podwright.streams import negotiation
-from podwright.streams.negotiation import Refusal
-from podwright.streams.upgrade import Request, Response
+from podwright.streams.negotiation import UpgradeRefusal
+from podwright.streams.upgrade import Response, UpgradeRequest
 
 KNOWN = ("v4.channel.k8s.io", "v3.channel.k8s.io")
 
 
-def asked(*offered: str) -> Request:
-    return Request(method="POST", target="/", headers=tuple(negotiation.spdy_request_headers(offered)))
+def asked(*offered: str) -> UpgradeRequest:
+    return UpgradeRequest(method="POST", target="/", headers=tuple(negotiation.spdy_request_headers(offered)))
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,13 @@ def test_the_clients_preference_counts(offered: tuple[str, ...], chosen: str) ->
 
 def test_no_name_is_a_bad_request() -> None:
     refusal = negotiation.choose_spdy(asked(), KNOWN)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, UpgradeRefusal)
     assert refusal.status == 400
 
 
 def test_no_known_name_is_refused_with_those_that_are() -> None:
     refusal = negotiation.choose_spdy(asked("v9.channel.k8s.io"), KNOWN)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, UpgradeRefusal)
     assert refusal.status == 403
     assert refusal.headers == tuple((negotiation.ACCEPTED_HEADER, name) for name in KNOWN)
 

@@ -10,9 +10,16 @@ from hypothesis import strategies as st
 
 from podwright.streams import port_forward
 from podwright.streams.errors import ProtocolError
-from podwright.streams.port_forward import PENDING_LIMIT, Pair, Pairing, StreamRefused, StreamType, stream_headers
+from podwright.streams.port_forward import (
+    PENDING_LIMIT,
+    ForwardStreamType,
+    Pair,
+    Pairing,
+    StreamRefused,
+    stream_headers,
+)
 
-ERROR, DATA = StreamType.ERROR, StreamType.DATA
+ERROR, DATA = ForwardStreamType.ERROR, ForwardStreamType.DATA
 
 
 @given(ports=st.lists(st.integers(1, 65535), max_size=20), data=st.data())
@@ -68,7 +75,7 @@ def test_a_stream_that_names_no_port_or_type_is_refused(headers: dict[str, str])
 
 
 @pytest.mark.parametrize("second", [(ERROR, 80), (DATA, 81)], ids=["a second error stream", "another port"])
-def test_a_half_that_does_not_fit_is_refused_and_the_first_waits_on(second: tuple[StreamType, int]) -> None:
+def test_a_half_that_does_not_fit_is_refused_and_the_first_waits_on(second: tuple[ForwardStreamType, int]) -> None:
     pairing = Pairing()
     pairing.add(1, stream_headers(ERROR, 80, "r"))
     with pytest.raises(StreamRefused):

@@ -11,9 +11,9 @@ from podwright.streams.upgrade import (
     BODY_LIMIT_BYTES,
     HEAD_LIMIT_BYTES,
     ClientHandshake,
-    Request,
     Response,
     ServerHandshake,
+    UpgradeRequest,
     upgrade_headers,
 )
 from tests.streams.splits import pieces
@@ -22,7 +22,7 @@ UPGRADE = b"POST /exec/abc HTTP/1.1\r\nHost: node\r\nConnection: keep-alive, Upg
 VERSIONS = [("x-stream-protocol-version", "v4.channel.k8s.io"), ("x-stream-protocol-version", "v3.channel.k8s.io")]
 
 
-def received(server: ServerHandshake, fed: list[bytes]) -> tuple[Request, list[bytes]]:
+def received(server: ServerHandshake, fed: list[bytes]) -> tuple[UpgradeRequest, list[bytes]]:
     """The request, and what was not fed because it was complete."""
     for index, piece in enumerate(fed):
         if (request := server.receive_data(piece)) is not None:
@@ -133,7 +133,7 @@ def test_what_cannot_be_upgraded(head: bytes) -> None:
     ],
 )
 def test_asking_for_a_protocol(connection: str, upgrade: str, asked: bool) -> None:
-    request = Request(method="GET", target="/", headers=(("connection", connection), ("upgrade", upgrade)))
+    request = UpgradeRequest(method="GET", target="/", headers=(("connection", connection), ("upgrade", upgrade)))
     assert request.asks_for("SPDY/3.1") == asked
 
 

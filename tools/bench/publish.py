@@ -12,7 +12,7 @@ from pathlib import Path
 
 from podwright.bench.render import render
 from podwright.bench.render.markdown import PLOT
-from podwright.bench.results import Report, from_json
+from podwright.bench.results import BenchReport, from_json
 
 TREE = Path(__file__).resolve().parent.parent.parent
 BEGIN, END = "<!-- benchmarks: made by tools.bench.publish -->", "<!-- /benchmarks -->"
@@ -32,7 +32,7 @@ def main() -> None:
     print(readme.relative_to(TREE))
 
 
-def with_table(text: str, report: Report) -> str:
+def with_table(text: str, report: BenchReport) -> str:
     """The text with the summary between its two marks. Exits when it has none."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)

@@ -28,18 +28,18 @@ class _Container(msgspec.Struct, frozen=True, rename="camel"):
     container_id: str = msgspec.field(default="", name="containerID")
 
 
-class _Status(msgspec.Struct, frozen=True, rename="camel"):
+class _ListedStatus(msgspec.Struct, frozen=True, rename="camel"):
     phase: str = ""
     container_statuses: list[_Container] | None = None
 
 
-class _Pod(msgspec.Struct, frozen=True):
+class _ListedPod(msgspec.Struct, frozen=True):
     metadata: _Metadata = _Metadata()
-    status: _Status = _Status()
+    status: _ListedStatus = _ListedStatus()
 
 
 class _PodList(msgspec.Struct, frozen=True):
-    items: list[_Pod] | None = None
+    items: list[_ListedPod] | None = None
 
 
 def manifest(name: str, *, image: str, run_id: str) -> bytes:
@@ -68,7 +68,7 @@ def running_in(pod_list: bytes, run_id: str) -> Mapping[str, str]:
     return {name: container for name, container in found.items() if container}
 
 
-def _running_container(status: _Status) -> str:
+def _running_container(status: _ListedStatus) -> str:
     """The id of its container, without the runtime's name before it; empty while it does not run."""
     containers = status.container_statuses or []
     if status.phase != RUNNING or not containers or any(each.state.running is None for each in containers):

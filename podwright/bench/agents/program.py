@@ -70,7 +70,7 @@ def free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
-class Program:
+class AgentProgram:
     """Starts, asks and ends one node agent."""
 
     def __init__(self, argv: tuple[str, ...], *, port: int, log: str, run_id: str) -> None:

@@ -14,10 +14,10 @@ import msgspec
 from podwright.bench.agents import cgroup
 from podwright.bench.agents.command import Site, command_line, kubelet_configuration
 from podwright.bench.agents.manifests import Manifests
-from podwright.bench.agents.program import Program, find_program, free_ports
+from podwright.bench.agents.program import AgentProgram, find_program, free_ports
 from podwright.bench.agents.runtime_view import RuntimeView
 from podwright.bench.options import TargetOptions
-from podwright.bench.targets.base import Target
+from podwright.bench.targets.base import BenchTarget
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.linux.cgroup import CgroupHost, detect
 from podwright.linux.mount import read_mounts, unmount
@@ -35,16 +35,16 @@ DEVICE_PLUGIN_FILES = ("kubelet.sock", "DEPRECATION")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class AgentSession:
     """A node agent that runs, the manifests that it watches, and what the runtime made of them."""
 
-    program: Program
+    program: AgentProgram
     manifests: Manifests
     runtime: RuntimeView
 
 
 @contextlib.asynccontextmanager
-async def open_session(target: Target, runtime: RuntimeView, *, image: str) -> AsyncIterator[Session]:
+async def open_session(target: BenchTarget, runtime: RuntimeView, *, image: str) -> AsyncIterator[AgentSession]:
     """Start the target's node agent with an empty folder. At the end its pods, mounts and cgroups are gone.
 
     Raises FailedPrecondition and DeadlineExceeded when it does not start.
@@ -58,8 +58,8 @@ async def open_session(target: Target, runtime: RuntimeView, *, image: str) -> A
         _prepare(site, stack)
         manifests = Manifests(site.manifests, f"{folder}/staging", image=image, run_id=target.run_id)
         argv = command_line(find_program(target.options.agent), site)
-        program = Program(argv, port=site.pods_port, log=f"{folder}/agent.log", run_id=target.run_id)
-        session = Session(program=program, manifests=manifests, runtime=runtime)
+        program = AgentProgram(argv, port=site.pods_port, log=f"{folder}/agent.log", run_id=target.run_id)
+        session = AgentSession(program=program, manifests=manifests, runtime=runtime)
         stack.push_async_callback(lambda: asyncio.shield(_end(session, target)))
         await program.start()
         yield session
@@ -93,7 +93,7 @@ def _prepare(site: Site, stack: contextlib.AsyncExitStack) -> None:
         raise FailedPrecondition(f"cannot prepare a node agent: {failure}", hint="run as root") from failure
 
 
-async def _end(session: Session, target: Target) -> None:
+async def _end(session: AgentSession, target: BenchTarget) -> None:
     """End the pods by the agent, if it still does its work, then the agent, then whatever it left."""
     try:
         session.manifests.clear()
@@ -107,7 +107,7 @@ async def _end(session: Session, target: Target) -> None:
             await target.sweep()
 
 
-async def _ended(session: Session) -> None:
+async def _ended(session: AgentSession) -> None:
     async def look() -> bool | None:
         return None if (await session.runtime.snapshot()).alive else True
 

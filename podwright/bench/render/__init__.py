@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from podwright.bench.results import Report
+from podwright.bench.results import BenchReport
 
 
-def render(report: Report, form: str) -> str:
+def render(report: BenchReport, form: str) -> str:
     """The report as `text`, `markdown`, `summary` (one Markdown table), `svg` (one plot) or `html`.
 
     Raises FailedPrecondition for the forms with plots when the plotting library is missing.

@@ -9,7 +9,7 @@ from podwright.bench.render import plots
 from podwright.bench.render.summary import summary
 from podwright.bench.render.tables import Row, cell, shown_unit, spread, tables
 from podwright.bench.render.words import METHOD, head_lines, image_lines, target_lines
-from podwright.bench.results import Measurement, Report
+from podwright.bench.results import BenchReport, Measurement
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430 }
@@ -22,7 +22,7 @@ pre { background: #f4f6f9; padding: .7rem; overflow: auto } section { margin-top
 check_available = plots.check_available
 
 
-def render(report: Report) -> str:
+def render(report: BenchReport) -> str:
     """The page. Raises FailedPrecondition when the plotting library is missing."""
     names = [target.name for target in report.targets]
     labelled = ((f"{label} ({shown_unit(row.unit)})", row) for label, row in summary(report))
@@ -62,7 +62,7 @@ def _cell(measurement: Measurement | None) -> str:
     return f"<td>{escape(cell(measurement))}<small>{escape(spread(measurement))}</small></td>"
 
 
-def _files(report: Report) -> str:
+def _files(report: BenchReport) -> str:
     return "".join(
         f"<details><summary>{escape(target.name)}: {escape(name)}</summary><pre>{escape(content)}</pre></details>"
         for target in report.targets

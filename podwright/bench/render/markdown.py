@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from podwright.bench.render.summary import summary
 from podwright.bench.render.tables import cell, shown_unit, spread, tables
 from podwright.bench.render.words import METHOD, head_lines, image_lines, target_lines
-from podwright.bench.results import Report
+from podwright.bench.results import BenchReport
 
 PLOT = "benchmarks/overview.svg"
 INTRODUCTION = """\
@@ -27,7 +27,7 @@ EXPLAIN = {
 }
 
 
-def render(report: Report) -> str:
+def render(report: BenchReport) -> str:
     """The whole page."""
     parts = [
         INTRODUCTION,
@@ -45,7 +45,7 @@ def render(report: Report) -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-def render_summary(report: Report) -> str:
+def render_summary(report: BenchReport) -> str:
     """One table with the few numbers that stand for all."""
     rows = ((f"{label} ({shown_unit(row.unit)})", *map(cell, row.cells)) for label, row in summary(report))
     return _table(("", *(target.name for target in report.targets)), rows)
@@ -64,11 +64,11 @@ def _plain(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _programs(report: Report) -> list[str]:
+def _programs(report: BenchReport) -> list[str]:
     return [*(f"- {version}" for version in report.machine.programs.values()), ""]
 
 
-def _files(report: Report) -> list[str]:
+def _files(report: BenchReport) -> list[str]:
     return [
         f"<details><summary>{target.name}: {name}</summary>\n\n```\n{content.strip()}\n```\n\n</details>\n"
         for target in report.targets
@@ -76,7 +76,7 @@ def _files(report: Report) -> list[str]:
     ]
 
 
-def _spreads(report: Report) -> list[str]:
+def _spreads(report: BenchReport) -> list[str]:
     """The intervals of the summary's numbers; those of all others are in the HTML page and the JSON."""
     names = [target.name for target in report.targets]
     return [

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from podwright.bench.render.tables import condition_words, number, shown_unit
-from podwright.bench.results import Measurement, Report
+from podwright.bench.results import BenchReport, Measurement
 from podwright.errors import FailedPrecondition
 
 if TYPE_CHECKING:
@@ -59,19 +59,19 @@ def check_available() -> None:
         raise FailedPrecondition("plots need matplotlib, which is not installed", hint=hint) from missing
 
 
-def overview(report: Report) -> str:
+def overview(report: BenchReport) -> str:
     """One SVG with the plots that tell most."""
     panels = [panel for panel in GROWTH if _has(report, panel)]
     return _figure(report, [_bars, *(_curve_of(panel) for panel in panels)])
 
 
-def everything(report: Report) -> list[str]:
+def everything(report: BenchReport) -> list[str]:
     """The overview, the distributions, and all other growths."""
     drawings = [_curve_of(panel) for panel in MORE if _has(report, panel)]
     return [overview(report), _figure(report, [_distribution(1), _distribution(4)]), _figure(report, drawings)]
 
 
-def _figure(report: Report, drawings: Sequence[Callable[[Axes, Report], None]]) -> str:
+def _figure(report: BenchReport, drawings: Sequence[Callable[[Axes, BenchReport], None]]) -> str:
     check_available()
     from matplotlib import rc_context  # noqa: PLC0415 # optional, and slow to import
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -88,14 +88,14 @@ def _figure(report: Report, drawings: Sequence[Callable[[Axes, Report], None]]) 
     return out.getvalue()
 
 
-def _legend(figure: Figure, report: Report) -> None:
+def _legend(figure: Figure, report: BenchReport) -> None:
     from matplotlib.patches import Patch  # noqa: PLC0415 # optional, and slow to import
 
     handles = [Patch(color=_colour(index), label=target.name) for index, target in enumerate(report.targets)]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(handles)), frameon=False)
 
 
-def _bars(axes: Axes, report: Report) -> None:
+def _bars(axes: Axes, report: BenchReport) -> None:
     """Pod start one at a time: the median as a bar, p90 and p99 as marks."""
     names = [target.name for target in report.targets]
     for index, name in enumerate(names):
@@ -111,10 +111,10 @@ def _bars(axes: Axes, report: Report) -> None:
     axes.set_title("pod start, one at a time, ms (p50; p90, p99)", fontsize=9)
 
 
-def _curve_of(panel: Panel) -> Callable[[Axes, Report], None]:
+def _curve_of(panel: Panel) -> Callable[[Axes, BenchReport], None]:
     condition, title = panel[2:]
 
-    def draw(axes: Axes, report: Report) -> None:
+    def draw(axes: Axes, report: BenchReport) -> None:
         unit = ""
         for index, target in enumerate(report.targets):
             points = _points(report, panel, target.name)
@@ -140,10 +140,10 @@ def _line(axes: Axes, points: Sequence[Measurement], condition: str, colour: str
     axes.fill_between(xs, lows, highs, color=colour, alpha=0.15, linewidth=0)
 
 
-def _distribution(concurrency: int) -> Callable[[Axes, Report], None]:
+def _distribution(concurrency: int) -> Callable[[Axes, BenchReport], None]:
     """The share of pods that were started in a time: every sample is in it."""
 
-    def draw(axes: Axes, report: Report) -> None:
+    def draw(axes: Axes, report: BenchReport) -> None:
         for index, target in enumerate(report.targets):
             found = report.find("start", "pod start", target.name, concurrency=concurrency)
             if found and found.samples:
@@ -155,7 +155,7 @@ def _distribution(concurrency: int) -> Callable[[Axes, Report], None]:
     return draw
 
 
-def _points(report: Report, panel: Panel, target: str) -> list[Measurement]:
+def _points(report: BenchReport, panel: Panel, target: str) -> list[Measurement]:
     suite, name, condition, _ = panel
     found = [
         each
@@ -165,11 +165,11 @@ def _points(report: Report, panel: Panel, target: str) -> list[Measurement]:
     return sorted(found, key=lambda each: each.conditions[condition])
 
 
-def _all_points(report: Report, panel: Panel) -> list[Measurement]:
+def _all_points(report: BenchReport, panel: Panel) -> list[Measurement]:
     return [point for target in report.targets for point in _points(report, panel, target.name)]
 
 
-def _has(report: Report, panel: Panel) -> bool:
+def _has(report: BenchReport, panel: Panel) -> bool:
     return bool(_all_points(report, panel))
 
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from podwright.bench.render.tables import Row
-from podwright.bench.results import Report
+from podwright.bench.results import BenchReport
 
 LARGEST = -1  # see `summary`
 LABELS = {"pods": "{} pods there", "at_once": "{} all at once"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class SummaryLine:
     """One line of the summary: which measurement it shows, and how it is called there."""
 
     label: str
@@ -23,49 +23,58 @@ class Line:
 
 
 LINES = (
-    Line(label="pod start, one at a time", suite="start", name="pod start", conditions={"concurrency": 1}),
-    Line(label="pods per second, 4 at once", suite="start", name="pods/s", conditions={"concurrency": 4}),
-    Line(label="pods per second, 16 at once", suite="start", name="pods/s", conditions={"concurrency": 16}),
-    Line(label="pod start", suite="lifecycle", name="pod start", conditions={"at_once": LARGEST}),
-    Line(label="pod start", suite="density", name="pod start", conditions={"pods": LARGEST}),
-    Line(label="pod stop and removal, one at a time", suite="start", name="teardown", conditions={"concurrency": 1}),
-    Line(label="CPU per pod start", suite="start", name="CPU per pod start", conditions={"concurrency": 1}),
-    Line(label="idle daemon, PSS", suite="start", name="daemon PSS", conditions={"pods": 0}),
-    Line(label="daemon, PSS", suite="density", name="daemon PSS", conditions={"pods": LARGEST}),
-    Line(label="monitors per pod, PSS", suite="density", name="monitors' PSS per pod", conditions={"pods": LARGEST}),
-    Line(label="relist", suite="relist", name="relist", conditions={"pods": LARGEST}),
-    Line(
+    SummaryLine(label="pod start, one at a time", suite="start", name="pod start", conditions={"concurrency": 1}),
+    SummaryLine(label="pods per second, 4 at once", suite="start", name="pods/s", conditions={"concurrency": 4}),
+    SummaryLine(label="pods per second, 16 at once", suite="start", name="pods/s", conditions={"concurrency": 16}),
+    SummaryLine(label="pod start", suite="lifecycle", name="pod start", conditions={"at_once": LARGEST}),
+    SummaryLine(label="pod start", suite="density", name="pod start", conditions={"pods": LARGEST}),
+    SummaryLine(
+        label="pod stop and removal, one at a time", suite="start", name="teardown",
+        conditions={"concurrency": 1},
+    ),
+    SummaryLine(label="CPU per pod start", suite="start", name="CPU per pod start", conditions={"concurrency": 1}),
+    SummaryLine(label="idle daemon, PSS", suite="start", name="daemon PSS", conditions={"pods": 0}),
+    SummaryLine(label="daemon, PSS", suite="density", name="daemon PSS", conditions={"pods": LARGEST}),
+    SummaryLine(
+        label="monitors per pod, PSS", suite="density", name="monitors' PSS per pod",
+        conditions={"pods": LARGEST},
+    ),
+    SummaryLine(label="relist", suite="relist", name="relist", conditions={"pods": LARGEST}),
+    SummaryLine(
         label="CPU of a relist each second", suite="relist", name="CPU of a relist each second",
         conditions={"pods": LARGEST},
     ),
-    Line(label="ExecSync", suite="exec", name="ExecSync", conditions={"concurrency": 1}),
-    Line(label="ExecSync per second, 4 at once", suite="exec", name="ExecSync/s", conditions={"concurrency": 4}),
-    Line(label="exec through a stream", suite="exec", name="exec stream", conditions={"concurrency": 1}),
-    Line(label="HTTP request, added by port-forward", suite="exec", name="added by port-forward"),
-    Line(label="port-forward, from the pod", suite="exec", name="port-forward, from the pod"),
-    Line(label="pull and unpack, image 1", suite="pull", name="pull", conditions={"image": 1}),
-    Line(label="pull and unpack, image 2", suite="pull", name="pull", conditions={"image": 2}),
-    Line(label="daemon restart", suite="lifecycle", name="daemon restart", conditions={"pods": LARGEST}),
-    Line(label="manifest to container start", suite="agent", name="manifest to container start"),
-    Line(label="added by the node agent", suite="agent", name="added by the agent"),
-    Line(
+    SummaryLine(label="ExecSync", suite="exec", name="ExecSync", conditions={"concurrency": 1}),
+    SummaryLine(
+        label="ExecSync per second, 4 at once", suite="exec", name="ExecSync/s",
+        conditions={"concurrency": 4},
+    ),
+    SummaryLine(label="exec through a stream", suite="exec", name="exec stream", conditions={"concurrency": 1}),
+    SummaryLine(label="HTTP request, added by port-forward", suite="exec", name="added by port-forward"),
+    SummaryLine(label="port-forward, from the pod", suite="exec", name="port-forward, from the pod"),
+    SummaryLine(label="pull and unpack, image 1", suite="pull", name="pull", conditions={"image": 1}),
+    SummaryLine(label="pull and unpack, image 2", suite="pull", name="pull", conditions={"image": 2}),
+    SummaryLine(label="daemon restart", suite="lifecycle", name="daemon restart", conditions={"pods": LARGEST}),
+    SummaryLine(label="manifest to container start", suite="agent", name="manifest to container start"),
+    SummaryLine(label="added by the node agent", suite="agent", name="added by the agent"),
+    SummaryLine(
         label="manifests to all running in /pods", suite="agent", name="all running in /pods",
         conditions={"at_once": LARGEST},
     ),
-    Line(
+    SummaryLine(
         label="node agent, CPU per pod start", suite="agent", name="agent CPU per pod start",
         conditions={"at_once": LARGEST},
     ),
-    Line(label="idle node agent, CPU", suite="agent", name="idle agent CPU", conditions={"pods": LARGEST}),
-    Line(label="node agent, PSS", suite="agent", name="agent PSS", conditions={"pods": LARGEST}),
-    Line(
+    SummaryLine(label="idle node agent, CPU", suite="agent", name="idle agent CPU", conditions={"pods": LARGEST}),
+    SummaryLine(label="node agent, PSS", suite="agent", name="agent PSS", conditions={"pods": LARGEST}),
+    SummaryLine(
         label="node agent killed to /pods right again", suite="agent", name="agent killed to /pods right again",
         conditions={"pods": LARGEST},
     ),
 )  # fmt: skip
 
 
-def summary(report: Report) -> list[tuple[str, Row]]:
+def summary(report: BenchReport) -> list[tuple[str, Row]]:
     """Label and row of each line that was measured.
 
     A line of a growth comes twice when a target was spared the largest value: where all are, and where the others are.
@@ -78,7 +87,7 @@ def summary(report: Report) -> list[tuple[str, Row]]:
     ]
 
 
-def _rows(report: Report, line: Line, conditions: Mapping[str, int]) -> list[tuple[str, Row]]:
+def _rows(report: BenchReport, line: SummaryLine, conditions: Mapping[str, int]) -> list[tuple[str, Row]]:
     cells = tuple(report.find(line.suite, line.name, target.name, **conditions) for target in report.targets)
     units = [each.unit for each in cells if each]
     if not units:
@@ -88,7 +97,7 @@ def _rows(report: Report, line: Line, conditions: Mapping[str, int]) -> list[tup
     return [(", ".join([line.label, *words]), row)]
 
 
-def _conditions(report: Report, line: Line) -> list[Mapping[str, int]]:
+def _conditions(report: BenchReport, line: SummaryLine) -> list[Mapping[str, int]]:
     """The line's own, or for LARGEST what was reached by every target, and by any."""
     if LARGEST not in line.conditions.values():
         return [line.conditions]

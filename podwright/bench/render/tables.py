@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from podwright.bench.results import Measurement, Report
+from podwright.bench.results import BenchReport, Measurement
 
 MIB = 1024 * 1024
 ENOUGH_FOR_P99 = 10  # with fewer samples, p90 and p99 would be the largest one by another name
@@ -46,7 +46,7 @@ def condition_words(conditions: Mapping[str, int]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class ResultTable:
     """One suite."""
 
     suite: str
@@ -54,14 +54,14 @@ class Table:
     rows: tuple[Row, ...]
 
 
-def tables(report: Report) -> list[Table]:
+def tables(report: BenchReport) -> list[ResultTable]:
     """A table for each suite, the rows in the order in which they were measured."""
     targets = tuple(target.name for target in report.targets)
     suites = dict.fromkeys(each.suite for each in report.measurements)
-    return [Table(suite=suite, targets=targets, rows=_rows(report, suite, targets)) for suite in suites]
+    return [ResultTable(suite=suite, targets=targets, rows=_rows(report, suite, targets)) for suite in suites]
 
 
-def _rows(report: Report, suite: str, targets: Sequence[str]) -> tuple[Row, ...]:
+def _rows(report: BenchReport, suite: str, targets: Sequence[str]) -> tuple[Row, ...]:
     found: dict[tuple[str, str, tuple[tuple[str, int], ...]], dict[str, Measurement]] = {}
     for each in report.measurements:
         if each.suite == suite:

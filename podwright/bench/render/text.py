@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from podwright.bench.render.tables import Table, cell, tables
+from podwright.bench.render.tables import ResultTable, cell, tables
 from podwright.bench.render.words import head_lines, image_lines, target_lines
-from podwright.bench.results import Report
+from podwright.bench.results import BenchReport
 
 
-def render(report: Report) -> str:
+def render(report: BenchReport) -> str:
     """Head, one block for each suite, and what is missing."""
     lines = [*head_lines(report), *target_lines(report), *image_lines(report)]
     for table in tables(report):
@@ -17,7 +17,7 @@ def render(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _block(table: Table) -> list[str]:
+def _block(table: ResultTable) -> list[str]:
     rows = [(table.suite, *table.targets)] + [(row.label, *map(cell, row.cells)) for row in table.rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from podwright.bench.results import Report
+from podwright.bench.results import BenchReport
 
 GIB = 1024**3
 
@@ -34,7 +34,7 @@ A daemon restart lasts from the request to stop it until a list shows all pods a
 """.splitlines()
 
 
-def machine_line(report: Report) -> str:
+def machine_line(report: BenchReport) -> str:
     """One line about the machine."""
     machine = report.machine
     memory = f"{machine.memory_bytes / GIB:.0f} GiB"
@@ -42,7 +42,7 @@ def machine_line(report: Report) -> str:
     return f"{machine.system}, kernel {machine.kernel}, {cpus}, {memory}; load {machine.load_1min} at the beginning"
 
 
-def head_lines(report: Report) -> list[str]:
+def head_lines(report: BenchReport) -> list[str]:
     """When, with what, on what."""
     options = report.options
     return [
@@ -54,7 +54,7 @@ def head_lines(report: Report) -> list[str]:
     ]
 
 
-def target_lines(report: Report) -> list[str]:
+def target_lines(report: BenchReport) -> list[str]:
     """One line for each target."""
     return [
         f"{target.name}: {target.runtime_name} {target.runtime_version}, {target.api_version}"
@@ -64,7 +64,7 @@ def target_lines(report: Report) -> list[str]:
     ]
 
 
-def image_lines(report: Report) -> list[str]:
+def image_lines(report: BenchReport) -> list[str]:
     """Which image is which in the suite `pull`."""
     return [
         f"image {number}: {image.partition('/')[2] or image}"

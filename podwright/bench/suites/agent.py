@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from podwright.bench.agents.runtime_view import RuntimeView
-from podwright.bench.agents.session import CALM_S, Session, open_session
+from podwright.bench.agents.session import CALM_S, AgentSession, open_session
 from podwright.bench.recorder import BYTES, MS, PERCENT_OF_CORE
 from podwright.bench.stats import percentile
 from podwright.bench.suites.base import Bench, seconds_since
@@ -89,7 +89,7 @@ class AgentBench:
     """An agent that is measured. `own_ms` is the runtime's own time for a pod. Every step raises a PodwrightError."""
 
     bench: Bench
-    session: Session
+    session: AgentSession
     own_ms: float
 
     async def run(self) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from podwright.bench import processes
 from podwright.bench.options import BenchOptions
 from podwright.bench.recorder import At, Sheet
-from podwright.bench.targets.base import StartedPod, Target
+from podwright.bench.targets.base import BenchTarget, StartedPod
 from podwright.bench.timing import side_by_side
 from podwright.errors import PodwrightError
 
@@ -25,7 +25,7 @@ MONITORS_PSS = "monitors' PSS per pod"
 class Bench:
     """One target, where to write, and how much to do. `daemon` is the target's process, where it can be told."""
 
-    target: Target
+    target: BenchTarget
     sheet: Sheet
     options: BenchOptions
     daemon: int | None

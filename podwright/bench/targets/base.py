@@ -54,7 +54,7 @@ class StartedPod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeVersion:
+class TargetVersion:
     """What the target calls itself."""
 
     runtime_name: str
@@ -69,13 +69,13 @@ class Tunnel(Protocol):
         """A non-blocking socket that leads to a port of the pod."""
 
 
-class Target(Protocol):
+class BenchTarget(Protocol):
     """One target. Every pod that it makes carries its `run_id` as a label, and `sweep` removes them all."""
 
     options: TargetOptions
     run_id: str
 
-    async def version(self) -> RuntimeVersion:
+    async def version(self) -> TargetVersion:
         """Ask it."""
 
     async def ensure_image(self, image: str) -> None:

@@ -13,9 +13,9 @@ from podwright.bench.targets.base import (
     IDLE_COMMAND,
     LABEL,
     NAMESPACE,
-    RuntimeVersion,
     StartedContainer,
     StartedPod,
+    TargetVersion,
     Tunnel,
     new_run_id,
 )
@@ -37,9 +37,9 @@ class CriTarget:
         self.run_id = new_run_id()
         self._made = 0
 
-    async def version(self) -> RuntimeVersion:
+    async def version(self) -> TargetVersion:
         said = await self._cri.call(self._cri.runtime.Version, api.VersionRequest())
-        return RuntimeVersion(
+        return TargetVersion(
             runtime_name=said.runtime_name,
             runtime_version=said.runtime_version,
             api_version=said.runtime_api_version,

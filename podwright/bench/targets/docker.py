@@ -19,9 +19,9 @@ from podwright.bench.targets.base import (
     EXEC_COMMAND,
     IDLE_COMMAND,
     LABEL,
-    RuntimeVersion,
     StartedContainer,
     StartedPod,
+    TargetVersion,
     Tunnel,
     new_run_id,
 )
@@ -45,9 +45,9 @@ class DockerTarget:
         self._image = image
         self.run_id = new_run_id()
 
-    async def version(self) -> RuntimeVersion:
+    async def version(self) -> TargetVersion:
         said = await self._api.call("GET", "/version")
-        return RuntimeVersion(
+        return TargetVersion(
             runtime_name="docker", runtime_version=said["Version"], api_version=f"Engine API {said['ApiVersion']}"
         )
 

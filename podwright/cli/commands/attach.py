@@ -11,7 +11,7 @@ from podwright.cli import detach, lookup
 from podwright.cli.connection import connected, run_async
 from podwright.cli.failures import Leave
 from podwright.cli.invocation import Invocation, pass_invocation
-from podwright.cli.remote_session import Ended, Wishes, run_session
+from podwright.cli.remote_session import SessionEnd, Wishes, run_session
 from podwright.cli.terminal import check_terminal
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
@@ -52,7 +52,7 @@ async def _attach(invocation: Invocation, container: str, wishes: Wishes) -> int
         return 0 if session.detached else await _exit_code(cri, found, session)
 
 
-async def _exit_code(cri: CriClient, container_id: str, session: Ended) -> int:
+async def _exit_code(cri: CriClient, container_id: str, session: SessionEnd) -> int:
     """The container's; 0 when it runs on, since the session is also over when our stdin is.
 
     The session ends with the container's output, a moment before the runtime has recorded the container's end.

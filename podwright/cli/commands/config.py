@@ -12,11 +12,11 @@ from podwright.cli.output import print_data
 @click.option("--output", "-o", type=click.Choice(("toml", "json", "yaml")), default="toml", show_default=True)
 def command(config_file: str | None, output: str) -> None:
     """Print the daemon's effective configuration: the file's keys over the defaults."""
-    from podwright.runtime import config  # noqa: PLC0415 # the daemon's modules are for the daemon
+    from podwright.runtime.config import dump_config, load_config  # noqa: PLC0415 # the daemon's modules are for the daemon
 
-    effective = config.load(config_file)
+    effective = load_config(config_file)
     if output == "toml":
-        click.echo(config.dump(effective), nl=False)
+        click.echo(dump_config(effective), nl=False)
         return
     import msgspec  # noqa: PLC0415 # only this form needs it
 

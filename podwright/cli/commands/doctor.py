@@ -33,9 +33,9 @@ def command(config_file: str | None, root: str | None, problems: bool, output: s
 
 def _options(config_file: str | None, root: str | None) -> DoctorOptions:
     """The places that the daemon's configuration names. Raises InvalidArgument."""
-    from podwright.runtime import config  # noqa: PLC0415 # the daemon's modules are for the daemon
+    from podwright.runtime.config import load_config  # noqa: PLC0415 # the daemon's modules are for the daemon
 
-    settings = config.load(config_file)
+    settings = load_config(config_file)
     standard = DoctorOptions()
     handlers = tuple((name, handler.path or name) for name, handler in settings.handlers.items())
     named = {name for name, _ in handlers}

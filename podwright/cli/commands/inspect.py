@@ -38,9 +38,9 @@ async def _inspect(invocation: Invocation, words: tuple[str, ...], kind: str | N
         return [await _describe(cri, await _find(cri, word, kind)) for word in words]
 
 
-async def _find(cri: CriClient, word: str, kind: str | None) -> lookup.Candidate:
+async def _find(cri: CriClient, word: str, kind: str | None) -> lookup.LookupCandidate:
     """What `word` means among the wanted kinds. Raises NotFound and InvalidArgument."""
-    candidates: list[lookup.Candidate] = []
+    candidates: list[lookup.LookupCandidate] = []
     if kind in (None, "container"):
         candidates += await lookup.container_candidates(cri)
     if kind in (None, "pod"):
@@ -51,7 +51,7 @@ async def _find(cri: CriClient, word: str, kind: str | None) -> lookup.Candidate
         return lookup.choose(word, candidates)
     except NotFound:
         if kind in (None, "image"):  # short references such as `busybox` are the runtime's to understand
-            return lookup.Candidate(kind="image", id=await _image_id(cri, word, kind))
+            return lookup.LookupCandidate(kind="image", id=await _image_id(cri, word, kind))
         raise NotFound(f"no {kind} is called {word!r} or has an id that starts so") from None
 
 
@@ -63,7 +63,7 @@ async def _image_id(cri: CriClient, word: str, kind: str | None) -> str:
     return response.image.id
 
 
-async def _describe(cri: CriClient, found: lookup.Candidate) -> dict[str, Any]:
+async def _describe(cri: CriClient, found: lookup.LookupCandidate) -> dict[str, Any]:
     if found.kind == "container":
         asked = api.ContainerStatusRequest(container_id=found.id, verbose=True)
         container = await cri.call(cri.runtime.ContainerStatus, asked)

@@ -32,7 +32,7 @@ ALL_LINES = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class LogChoice:
     """Which log of a container, and what of it."""
 
     follow: bool
@@ -84,11 +84,11 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
         limit_bytes=limit_bytes,
         at_once=follow,
     )
-    wanted = Wanted(follow=follow, previous=previous, reopen=reopen, tail=tail, stream=stream)
+    wanted = LogChoice(follow=follow, previous=previous, reopen=reopen, tail=tail, stream=stream)
     run_async(_show(invocation, container, wanted, writer))
 
 
-async def _show(invocation: Invocation, word: str, wanted: Wanted, writer: LogWriter) -> None:
+async def _show(invocation: Invocation, word: str, wanted: LogChoice, writer: LogWriter) -> None:
     async with connected(invocation) as cri:
         container_id = await lookup.find_container(cri, word)
         if wanted.reopen:
@@ -110,7 +110,7 @@ async def _show(invocation: Invocation, word: str, wanted: Wanted, writer: LogWr
         writer.flush()
 
 
-def _tail_of(path: str, wanted: Wanted) -> Tail:
+def _tail_of(path: str, wanted: LogChoice) -> Tail:
     """Where to begin. Raises OSError."""
     if wanted.tail == ALL_LINES:
         return Tail()

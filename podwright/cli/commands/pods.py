@@ -49,9 +49,9 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
     """
     speaks_of_sandboxes = sandboxes or state is not None or quiet or no_trunc or invocation.endpoint is not None
     if not speaks_of_sandboxes and is_there(agent_socket):
-        from podwright.cli.agent_pods import Wanted, show_pods  # noqa: PLC0415 # 100 ms to import the API's types
+        from podwright.cli.agent_pods import PodChoice, show_pods  # noqa: PLC0415 # 100 ms to import the API's types
 
-        wanted = Wanted(name=name, namespace=namespace, labels=options.parse_labels(labels))
+        wanted = PodChoice(name=name, namespace=namespace, labels=options.parse_labels(labels))
         show_pods(agent_socket, wanted, output)
         return
     selector = api.PodSandboxFilter(label_selector=options.parse_labels(labels))

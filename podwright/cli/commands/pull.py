@@ -8,7 +8,7 @@ import click
 
 from podwright.cli import options, table
 from podwright.cli.connection import connected, run_async
-from podwright.cli.credentials import CREDENTIALS_VARIABLE, Credentials, parse_pair
+from podwright.cli.credentials import CREDENTIALS_VARIABLE, RegistryLogin, parse_pair
 from podwright.cli.image_pull import pull
 from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.output import as_data, print_data
@@ -41,7 +41,7 @@ def command(invocation: Invocation, creds_stdin: bool, output: str | None, quiet
 
 
 async def _pull(
-    invocation: Invocation, reference: str, login: Credentials | None, *, silent: bool
+    invocation: Invocation, reference: str, login: RegistryLogin | None, *, silent: bool
 ) -> tuple[api.PullImageResponse, api.Image]:
     """The response, and the image as the runtime describes it now."""
     async with connected(invocation) as cri:

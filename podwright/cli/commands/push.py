@@ -11,7 +11,7 @@ from podwright.api.v1 import images_pb2 as api
 from podwright.cli import own_api, table
 from podwright.cli.commands.pull import STDIN_LIMIT_CHARACTERS
 from podwright.cli.connection import connected, run_async
-from podwright.cli.credentials import CREDENTIALS_VARIABLE, Credentials, find_login, parse_pair
+from podwright.cli.credentials import CREDENTIALS_VARIABLE, RegistryLogin, find_login, parse_pair
 from podwright.cli.invocation import Invocation, pass_invocation
 
 
@@ -29,7 +29,7 @@ def command(invocation: Invocation, creds_stdin: bool, reference: str, destinati
     """
     request = api.PushImageRequest(image=reference, destination=destination)
     if creds_stdin:
-        login: Credentials | None = parse_pair(sys.stdin.read(STDIN_LIMIT_CHARACTERS), "standard input")
+        login: RegistryLogin | None = parse_pair(sys.stdin.read(STDIN_LIMIT_CHARACTERS), "standard input")
     else:
         login = find_login(destination or reference)
     if login is not None:

@@ -84,7 +84,7 @@ async def _show_pods(
     click.echo(table.render(POD_COLUMNS, [_pod_row(stats, cpu, whole=whole) for stats, cpu in measured]), nl=False)
 
 
-class Listed(Protocol[Listable_co]):
+class StatsReply(Protocol[Listable_co]):
     """A List reply."""
 
     @property
@@ -92,7 +92,7 @@ class Listed(Protocol[Listable_co]):
 
 
 async def _measured(
-    ask: Callable[[], Awaitable[Listed[Stats]]], cpu_of: Callable[[Stats], api.CpuUsage]
+    ask: Callable[[], Awaitable[StatsReply[Stats]]], cpu_of: Callable[[Stats], api.CpuUsage]
 ) -> list[tuple[Stats, str]]:
     """What is listed, by name, each with its CPU use; asks a second time when a rate is missing."""
     first = list((await ask()).stats)

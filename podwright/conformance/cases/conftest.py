@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from podwright.conformance.images import ImageRegistry, image_registry
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, RunPod, running_pod
+from podwright.conformance.pods import CasePod, RunPod, running_pod
 from podwright.cri.v1 import api_pb2 as api
 
 
@@ -34,7 +34,7 @@ def run_pod(cri_server: CriPeer, image: str) -> RunPod:
 
 
 @pytest_asyncio.fixture
-async def pod(run_pod: RunPod) -> AsyncIterator[Pod]:
+async def pod(run_pod: RunPod) -> AsyncIterator[CasePod]:
     """A plain pod."""
     async with run_pod() as plain:
         yield plain
@@ -53,7 +53,7 @@ PROGRAMS: dict[str, bytes] = {}  # busybox, by the image that it was taken from
 
 
 @pytest_asyncio.fixture
-async def images(pod: Pod) -> AsyncIterator[ImageRegistry]:
+async def images(pod: CasePod) -> AsyncIterator[ImageRegistry]:
     """A registry for images of the case's own, whose base has the busybox of `image`. They are removed at the end."""
     if pod.image not in PROGRAMS:
         container = await pod.run_ready()

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, Unimplemented
 
 UNKNOWN_CALL = pytest.mark.deviates("containerd", "1.6 came before the call")
 
 
-async def _checkpoint(pod: Pod, container_id: str, location: Path | str) -> None:
+async def _checkpoint(pod: CasePod, container_id: str, location: Path | str) -> None:
     request = api.CheckpointContainerRequest(container_id=container_id, location=str(location))
     await pod.cri.call(pod.cri.runtime.CheckpointContainer, request)
 
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
-async def test_an_archive_or_a_clear_no(pod: Pod, tmp_path: Path) -> None:
+async def test_an_archive_or_a_clear_no(pod: CasePod, tmp_path: Path) -> None:
     container_id = await pod.run_ready()
     location = tmp_path / "checkpoint.tar"
     try:
@@ -37,7 +37,7 @@ async def test_an_archive_or_a_clear_no(pod: Pod, tmp_path: Path) -> None:
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @UNKNOWN_CALL
-async def test_what_cannot_be_checkpointed(pod: Pod, tmp_path: Path) -> None:
+async def test_what_cannot_be_checkpointed(pod: CasePod, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         await _checkpoint(pod, "0" * 64, tmp_path / "x.tar")
     container_id = await pod.create()
@@ -51,7 +51,7 @@ async def test_what_cannot_be_checkpointed(pod: Pod, tmp_path: Path) -> None:
         await pod.cri.call(pod.cri.runtime.CheckpointPod, request)
 
 
-async def test_pods_are_not_restored_by_halves(pod: Pod, tmp_path: Path) -> None:
+async def test_pods_are_not_restored_by_halves(pod: CasePod, tmp_path: Path) -> None:
     request = api.RestorePodRequest(checkpoint_path=str(tmp_path), config=pod.config)
     with pytest.raises((Unimplemented, InvalidArgument)):
         await pod.cri.call(pod.cri.runtime.RestorePod, request)

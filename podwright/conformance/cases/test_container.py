@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import DEAF, SLEEP, Pod, RunPod
+from podwright.conformance.pods import DEAF, SLEEP, CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, PodwrightError
 
 MIB = 1024 * 1024
 
 
-async def _listed(pod: Pod, **wanted: object) -> list[str]:
+async def _listed(pod: CasePod, **wanted: object) -> list[str]:
     request = api.ListContainersRequest(filter=api.ContainerFilter(**wanted))  # type: ignore[arg-type] # keywords
     return [item.id for item in (await pod.cri.call(pod.cri.runtime.ListContainers, request)).containers]
 
 
-async def test_life_of_a_container(pod: Pod) -> None:
+async def test_life_of_a_container(pod: CasePod) -> None:
     container_id = await pod.create(SLEEP, labels={"a": "b"}, annotations={"c": "d"})
     created = await pod.status(container_id)
     assert created.state == api.CONTAINER_CREATED
@@ -51,7 +51,7 @@ async def test_life_of_a_container(pod: Pod) -> None:
     assert Path(created.log_path).exists()
 
 
-async def test_lists_filter(pod: Pod) -> None:
+async def test_lists_filter(pod: CasePod) -> None:
     created = await pod.create(labels={"k": "v"})
     running = await pod.run()
     state = api.ContainerStateValue(state=api.CONTAINER_RUNNING)
@@ -99,7 +99,7 @@ async def test_exit_codes(run_pod: RunPod, script: str, code: int, reason: str) 
 
 
 @pytest.mark.deviates("cri-o", "cannot create it")
-async def test_missing_program(pod: Pod) -> None:
+async def test_missing_program(pod: CasePod) -> None:
     container_id = await pod.create(("/no/such/program",))
     with pytest.raises(PodwrightError, match="no/such/program"):
         await pod.start(container_id)
@@ -112,7 +112,7 @@ async def test_missing_program(pod: Pod) -> None:
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @pytest.mark.deviates("containerd", "answers UNKNOWN")
 @pytest.mark.parametrize("command", [SLEEP, ("true",)], ids=["running", "exited"])
-async def test_a_container_starts_once(pod: Pod, command: tuple[str, ...]) -> None:
+async def test_a_container_starts_once(pod: CasePod, command: tuple[str, ...]) -> None:
     container_id = await pod.run(command)
     if command != SLEEP:
         await pod.exited(container_id)
@@ -120,7 +120,7 @@ async def test_a_container_starts_once(pod: Pod, command: tuple[str, ...]) -> No
         await pod.start(container_id)
 
 
-async def test_stop_is_quick_when_the_signal_is_heard_and_bounded_when_not(pod: Pod) -> None:
+async def test_stop_is_quick_when_the_signal_is_heard_and_bounded_when_not(pod: CasePod) -> None:
     heard = await pod.run_ready()
     deaf = await pod.run_ready(DEAF)
     await pod.stop(heard, timeout=600)  # longer than the request's own deadline
@@ -131,7 +131,7 @@ async def test_stop_is_quick_when_the_signal_is_heard_and_bounded_when_not(pod: 
 
 
 @pytest.mark.deviates("containerd", "the first call's grace stands", run=False)
-async def test_a_shorter_stop_overtakes_a_longer_one(pod: Pod) -> None:
+async def test_a_shorter_stop_overtakes_a_longer_one(pod: CasePod) -> None:
     deaf = await pod.run_ready(DEAF)
     long = asyncio.create_task(pod.stop(deaf, timeout=100))
     await asyncio.sleep(0.2)
@@ -142,7 +142,7 @@ async def test_a_shorter_stop_overtakes_a_longer_one(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "does not tell the signal")
 @pytest.mark.deviates("containerd", "1.6 came before the field")
-async def test_the_images_stop_signal_and_the_requests(pod: Pod) -> None:
+async def test_the_images_stop_signal_and_the_requests(pod: CasePod) -> None:
     script = "trap 'exit 3' USR1; trap 'exit 4' TERM; echo ready; while :; do sleep 0.1; done"
     container_id = await pod.run_ready(("sh", "-c", script), stop_signal=api.SIGNAL_SIGUSR1)
     await pod.stop(container_id)
@@ -151,7 +151,7 @@ async def test_the_images_stop_signal_and_the_requests(pod: Pod) -> None:
     assert status.stop_signal == api.SIGNAL_SIGUSR1
 
 
-async def test_removing_a_running_container_kills_it(pod: Pod) -> None:
+async def test_removing_a_running_container_kills_it(pod: CasePod) -> None:
     container_id = await pod.run()
     await pod.cri.call(pod.cri.runtime.RemoveContainer, api.RemoveContainerRequest(container_id=container_id))
     with pytest.raises(NotFound):
@@ -159,7 +159,7 @@ async def test_removing_a_running_container_kills_it(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("containerd", 'fails fast with "name is reserved" under UNKNOWN')
-async def test_the_same_create_again(pod: Pod) -> None:
+async def test_the_same_create_again(pod: CasePod) -> None:
     first = await pod.create(name="same")
     assert await pod.create(name="same") == first
     assert await pod.create(name="same", attempt=1) != first
@@ -185,7 +185,7 @@ def _user(**fields: object) -> dict[str, object]:
     ],
     ids=["metadata", "image", "working-dir", "group-alone", "unknown-user", "uid-too-large", "stop-signal"],
 )
-async def test_create_refusals(pod: Pod, fields: dict[str, object]) -> None:
+async def test_create_refusals(pod: CasePod, fields: dict[str, object]) -> None:
     given = {
         "metadata": api.ContainerMetadata(name="x"),
         "image": pod.image_spec,
@@ -198,7 +198,7 @@ async def test_create_refusals(pod: Pod, fields: dict[str, object]) -> None:
 
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
-async def test_create_without_image_or_sandbox(pod: Pod) -> None:
+async def test_create_without_image_or_sandbox(pod: CasePod) -> None:
     with pytest.raises(NotFound):
         await pod.create(image=api.ImageSpec(image="localhost:1/absent:1"))
     pod.id, real = "f" * 64, pod.id
@@ -209,7 +209,7 @@ async def test_create_without_image_or_sandbox(pod: Pod) -> None:
         pod.id = real
 
 
-async def test_create_in_a_stopped_sandbox(pod: Pod) -> None:
+async def test_create_in_a_stopped_sandbox(pod: CasePod) -> None:
     await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
     with pytest.raises(PodwrightError):
         await pod.create()
@@ -217,7 +217,7 @@ async def test_create_in_a_stopped_sandbox(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "the stop ends what was not started")
 @pytest.mark.deviates("containerd", "answers UNKNOWN")
-async def test_start_in_a_stopped_sandbox(pod: Pod) -> None:
+async def test_start_in_a_stopped_sandbox(pod: CasePod) -> None:
     container_id = await pod.create()
     await pod.stop(container_id)  # nothing to stop yet
     assert (await pod.status(container_id)).state == api.CONTAINER_CREATED
@@ -226,7 +226,7 @@ async def test_start_in_a_stopped_sandbox(pod: Pod) -> None:
         await pod.start(container_id)
 
 
-async def test_command_args_environment_and_directory(pod: Pod) -> None:
+async def test_command_args_environment_and_directory(pod: CasePod) -> None:
     envs = [api.KeyValue(key="A", value=b"one two"), api.KeyValue(key="A", value=b"last"), api.KeyValue(key="E")]
     out = await pod.output(
         "sh", "-c", "echo $A; echo [$E]; pwd; echo $0 $1", args=["zero", "one"], envs=envs, working_dir="/tmp"
@@ -234,7 +234,7 @@ async def test_command_args_environment_and_directory(pod: Pod) -> None:
     assert out.splitlines() == ["last", "[]", "/tmp", "zero one"]
 
 
-async def test_what_every_process_finds_in_its_environment(pod: Pod) -> None:
+async def test_what_every_process_finds_in_its_environment(pod: CasePod) -> None:
     out = await pod.output("sh", "-c", "echo $PATH; echo $HOSTNAME; hostname; echo $HOME")
     path, name, hostname, home = out.splitlines()
     assert "/usr/bin" in path.split(":")
@@ -245,7 +245,7 @@ async def test_what_every_process_finds_in_its_environment(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "list and status differ in the time of creation")
 @pytest.mark.parametrize("attempt", [0, 3])
-async def test_metadata_and_times_are_told(pod: Pod, attempt: int) -> None:
+async def test_metadata_and_times_are_told(pod: CasePod, attempt: int) -> None:
     container_id = await pod.create(name="main", attempt=attempt)
     status = await pod.status(container_id)
     assert (status.metadata.name, status.metadata.attempt) == ("main", attempt)
@@ -257,12 +257,12 @@ async def test_metadata_and_times_are_told(pod: Pod, attempt: int) -> None:
     assert item.state == status.state == api.CONTAINER_CREATED
 
 
-async def test_a_working_directory_that_is_missing_is_made(pod: Pod) -> None:
+async def test_a_working_directory_that_is_missing_is_made(pod: CasePod) -> None:
     assert await pod.output("pwd", working_dir="/made/for/me") == "/made/for/me\n"
 
 
 @pytest.mark.deviates("cri-o", "tells where a link leads")
-async def test_mounts_are_made_and_told(pod: Pod, tmp_path: Path) -> None:
+async def test_mounts_are_made_and_told(pod: CasePod, tmp_path: Path) -> None:
     (tmp_path / "rw").mkdir()
     (tmp_path / "ro").mkdir()
     (tmp_path / "ro" / "file").write_text("read me")
@@ -285,14 +285,14 @@ async def test_mounts_are_made_and_told(pod: Pod, tmp_path: Path) -> None:
     assert told["/ro"].host_path == str(tmp_path / "link")
 
 
-async def test_a_devices_node_and_right(pod: Pod) -> None:
+async def test_a_devices_node_and_right(pod: CasePod) -> None:
     device = api.Device(container_path="/dev/mine", host_path="/dev/null", permissions="rwm")
     out = await pod.output("sh", "-c", "ls -l /dev/mine; echo x > /dev/mine && echo ok", devices=[device])
     assert out.startswith("crw")
     assert out.endswith("ok\n")
 
 
-async def test_files_written_by_a_container_stay_its_own(pod: Pod) -> None:
+async def test_files_written_by_a_container_stay_its_own(pod: CasePod) -> None:
     first = await pod.run_ready(("sh", "-c", "echo mine > /etc/own; rm /etc/group; echo ready; sleep 1000"))
     assert (await pod.exec(first, "cat", "/etc/own")).stdout == b"mine\n"
     assert await pod.output("sh", "-c", "ls /etc/own 2>/dev/null; ls /etc/group") == "/etc/group\n"
@@ -300,7 +300,7 @@ async def test_files_written_by_a_container_stay_its_own(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "trusts the kubelet")
 @pytest.mark.deviates("containerd", "trusts the kubelet")
-async def test_a_relative_path_of_the_log_may_not_leave(pod: Pod) -> None:
+async def test_a_relative_path_of_the_log_may_not_leave(pod: CasePod) -> None:
     config = api.ContainerConfig(
         metadata=api.ContainerMetadata(name="x"),
         image=pod.image_spec,

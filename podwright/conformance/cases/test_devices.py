@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.conformance.pods import Pod, RunPod
+from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound, PodwrightError
 
@@ -20,18 +20,18 @@ def _device(host_path: object, container_path: str = "/dev/mine", permissions: s
     return api.Device(container_path=container_path, host_path=str(host_path), permissions=permissions)
 
 
-async def test_a_device_under_another_name(pod: Pod) -> None:
+async def test_a_device_under_another_name(pod: CasePod) -> None:
     script = "stat -c '%t:%T' /dev/mine; echo x > /dev/mine && echo written"
     assert await pod.output("sh", "-c", script, devices=[_device("/dev/null")]) == "1:3\nwritten\n"
 
 
-async def test_a_device_through_a_link(pod: Pod) -> None:
+async def test_a_device_through_a_link(pod: CasePod) -> None:
     link = Path(pod.config.log_directory) / "link"
     link.symlink_to("/dev/zero")
     assert await pod.output("stat", "-c", "%t:%T", "/dev/mine", devices=[_device(link)]) == "1:5\n"
 
 
-async def test_a_directory_is_all_devices_in_it(pod: Pod) -> None:
+async def test_a_directory_is_all_devices_in_it(pod: CasePod) -> None:
     folder = Path(pod.config.log_directory) / "bus"
     (folder / "deep").mkdir(parents=True)
     os.mknod(folder / "deep" / "zero", stat.S_IFCHR | 0o666, ZERO)
@@ -40,7 +40,7 @@ async def test_a_directory_is_all_devices_in_it(pod: Pod) -> None:
     assert await pod.output("find", "/dev/bus", "!", "-type", "d", devices=[device]) == "/dev/bus/deep/zero\n"
 
 
-async def test_rights_are_those_asked_for(pod: Pod) -> None:
+async def test_rights_are_those_asked_for(pod: CasePod) -> None:
     """The device has no driver: who has the right to open it is told so, who has not is refused before."""
     node = Path(pod.config.log_directory) / "node"
     os.mknod(node, stat.S_IFCHR | 0o666, NOBODYS)
@@ -51,7 +51,7 @@ async def test_rights_are_those_asked_for(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "goes without it")
-async def test_what_is_no_device(pod: Pod) -> None:
+async def test_what_is_no_device(pod: CasePod) -> None:
     with pytest.raises(PodwrightError):
         await pod.create(devices=[_device("/etc/passwd")])
 
@@ -76,7 +76,7 @@ async def test_privileged_has_all_devices(run_pod: RunPod) -> None:
     ],
     ids=["field", "annotation"],
 )
-async def test_a_cdi_device_that_is_not_there(pod: Pod, fields: dict[str, object]) -> None:
+async def test_a_cdi_device_that_is_not_there(pod: CasePod, fields: dict[str, object]) -> None:
     with pytest.raises(PodwrightError, match=r"podwright\.test/none=such") as refusal:
         await pod.create(**fields)  # type: ignore[arg-type] # keywords of a case
     assert not isinstance(refusal.value, NotFound)

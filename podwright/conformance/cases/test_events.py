@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, RunPod
+from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound, PodwrightError
@@ -50,7 +50,7 @@ class Ear:
             async with asyncio.timeout(BEGUN_S):
                 await self._begun.wait()
 
-    async def events(self, pod: Pod, count: int) -> list[api.ContainerEventResponse]:
+    async def events(self, pod: CasePod, count: int) -> list[api.ContainerEventResponse]:
         """The next events of the pod; those of others, who may use the server too, are dropped.
 
         Raises what ended the stream.
@@ -99,7 +99,7 @@ async def ear(cri_server: CriPeer) -> AsyncIterator[Ear]:
         yield made
 
 
-def _told(pod: Pod, events: list[api.ContainerEventResponse]) -> list[tuple[str, int]]:
+def _told(pod: CasePod, events: list[api.ContainerEventResponse]) -> list[tuple[str, int]]:
     names = {pod.id: "sandbox", **{container: f"c{number}" for number, container in enumerate(pod.containers)}}
     return [(names.get(event.container_id, event.container_id), event.container_event_type) for event in events]
 
@@ -172,7 +172,7 @@ async def test_an_event_is_told_by_the_time_the_call_returns(ear: Ear, run_pod: 
     ],
 )
 async def test_an_end_that_nobody_asked_for(
-    ear: Ear, pod: Pod, command: tuple[str, ...], code: int, reason: str
+    ear: Ear, pod: CasePod, command: tuple[str, ...], code: int, reason: str
 ) -> None:
     container_id = await pod.create(command)
     with contextlib.suppress(PodwrightError):
@@ -190,7 +190,7 @@ async def test_an_end_that_nobody_asked_for(
     assert await pod.status(container_id) == status  # whoever asks after an event is told the same
 
 
-async def test_who_asks_after_the_event_finds_it_gone(ear: Ear, pod: Pod) -> None:
+async def test_who_asks_after_the_event_finds_it_gone(ear: Ear, pod: CasePod) -> None:
     container_id = await pod.run()
     await ear.events(pod, 4)
     await pod.cri.call(pod.cri.runtime.RemoveContainer, api.RemoveContainerRequest(container_id=container_id))
@@ -207,7 +207,7 @@ async def test_every_listener_hears_everything(cri_server: CriPeer, ear: Ear, ru
         assert await ear.events(pod, 8) == await other.events(pod, 8)
 
 
-async def test_a_containers_newest_attempt_comes_first(ear: Ear, pod: Pod) -> None:
+async def test_a_containers_newest_attempt_comes_first(ear: Ear, pod: CasePod) -> None:
     """A kubelet takes the first status of a name for the newest, and would make a running container once more."""
     made = [await pod.create(name="main", attempt=attempt) for attempt in range(3)]
     request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id)
@@ -217,7 +217,7 @@ async def test_a_containers_newest_attempt_comes_first(ear: Ear, pod: Pod) -> No
     assert [status.id for status in last.containers_statuses] == made[::-1]
 
 
-async def test_the_status_of_a_pod_can_be_placed_among_its_events(ear: Ear, pod: Pod) -> None:
+async def test_the_status_of_a_pod_can_be_placed_among_its_events(ear: Ear, pod: CasePod) -> None:
     """A kubelet puts statuses that it asked for and those of events into one cache: the later one wins."""
     container_id = await pod.run()
     request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id)

@@ -7,23 +7,23 @@ import asyncio
 import pytest
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, RunPod
+from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, PodwrightError
 
 
-async def test_output_and_exit_code(pod: Pod) -> None:
+async def test_output_and_exit_code(pod: CasePod) -> None:
     container_id = await pod.run()
     answer = await pod.exec(container_id, "sh", "-c", "echo out; echo err >&2; exit 5")
     assert (answer.stdout, answer.stderr, answer.exit_code) == (b"out\n", b"err\n", 5)
 
 
-async def test_signals_count_from_128(pod: Pod) -> None:
+async def test_signals_count_from_128(pod: CasePod) -> None:
     container_id = await pod.run()
     assert (await pod.exec(container_id, "sh", "-c", "kill -9 $$")).exit_code == 137
 
 
-async def test_the_commands_environment_is_the_containers(pod: Pod) -> None:
+async def test_the_commands_environment_is_the_containers(pod: CasePod) -> None:
     container_id = await pod.run(envs=[api.KeyValue(key="A", value=b"b")], working_dir="/tmp")
     assert (await pod.exec(container_id, "sh", "-c", "echo $A; pwd")).stdout == b"b\n/tmp\n"
 
@@ -44,7 +44,7 @@ async def test_the_command_has_what_the_container_was_given(cri_server: CriPeer,
 
 
 @pytest.mark.deviates("cri-o", "its input stays open")
-async def test_the_command_has_no_input_and_no_terminal(pod: Pod) -> None:
+async def test_the_command_has_no_input_and_no_terminal(pod: CasePod) -> None:
     """Also in a container that has both."""
     container_id = await pod.run(stdin=True, tty=True)
     answer = await pod.exec(container_id, "sh", "-c", "cat; test -t 0 || test -t 1 || echo none; echo err >&2")
@@ -52,7 +52,7 @@ async def test_the_command_has_no_input_and_no_terminal(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "with conmon 2.1.6 its end is lost")
-async def test_large_output_is_whole(pod: Pod) -> None:
+async def test_large_output_is_whole(pod: CasePod) -> None:
     container_id = await pod.run()
     answer = await pod.exec(container_id, "sh", "-c", "yes | head -c 5000000")
     assert len(answer.stdout) == 5_000_000
@@ -60,7 +60,7 @@ async def test_large_output_is_whole(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "as above")
 @pytest.mark.deviates("containerd", "1.6 sends all of it, and its own client then refuses the message")
-async def test_output_is_capped(pod: Pod) -> None:
+async def test_output_is_capped(pod: CasePod) -> None:
     container_id = await pod.run()
     answer = await pod.exec(container_id, "sh", "-c", "yes | head -c 20000000")
     assert len(answer.stdout) == 16 * 1024 * 1024
@@ -81,7 +81,7 @@ ANSWER_S = 10.0  # ten times the command's own deadline
     ],
     ids=["alone", "with-child"],
 )
-async def test_timeout_kills_the_command_and_its_children(pod: Pod, script: str) -> None:
+async def test_timeout_kills_the_command_and_its_children(pod: CasePod, script: str) -> None:
     container_id = await pod.run()
     request = api.ExecSyncRequest(container_id=container_id, cmd=("sh", "-c", script), timeout=1)
     with pytest.raises(DeadlineExceeded) as late:
@@ -95,7 +95,7 @@ async def test_timeout_kills_the_command_and_its_children(pod: Pod, script: str)
     raise AssertionError("children of the command live on")
 
 
-async def test_a_command_that_is_not_there(pod: Pod) -> None:
+async def test_a_command_that_is_not_there(pod: CasePod) -> None:
     container_id = await pod.run()
     with pytest.raises(PodwrightError, match="no-such-program"):
         await pod.exec(container_id, "no-such-program")
@@ -103,7 +103,7 @@ async def test_a_command_that_is_not_there(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @pytest.mark.deviates("containerd", "answers UNKNOWN")
-async def test_refusals(pod: Pod) -> None:
+async def test_refusals(pod: CasePod) -> None:
     created = await pod.create()
     container_id = await pod.run()
     with pytest.raises(InvalidArgument):

@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import SLEEP, WAIT_S, Pod, RunPod, remove_pod, sandbox_config
+from podwright.conformance.pods import SLEEP, WAIT_S, CasePod, RunPod, remove_pod, sandbox_config
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import AlreadyExists, DeadlineExceeded, NotFound, PodwrightError
@@ -42,7 +42,7 @@ async def test_a_sandbox_whose_first_caller_gave_up(cri_server: CriPeer) -> None
 
 @pytest.mark.deviates("cri-o", "a request that meets one in flight waits for its own deadline", run=False)
 @RESERVED
-async def test_a_container_whose_first_caller_gave_up(pod: Pod) -> None:
+async def test_a_container_whose_first_caller_gave_up(pod: CasePod) -> None:
     config = api.ContainerConfig(metadata=api.ContainerMetadata(name="main"), image=pod.image_spec, command=SLEEP)
     for _ in range(3):
         first = asyncio.ensure_future(pod.create_from(config))
@@ -58,7 +58,7 @@ async def test_a_container_whose_first_caller_gave_up(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "the second one hears that it has started already")
 @RESERVED
-async def test_a_start_whose_first_caller_gave_up(pod: Pod) -> None:
+async def test_a_start_whose_first_caller_gave_up(pod: CasePod) -> None:
     """The second one, who came meanwhile, hears how it went."""
     container_id = await pod.create()
     request = api.StartContainerRequest(container_id=container_id)
@@ -73,7 +73,7 @@ async def test_a_start_whose_first_caller_gave_up(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @pytest.mark.deviates("containerd", "a start ends with its caller", run=False)
-async def test_a_start_whose_answer_was_lost(cri_server: CriPeer, pod: Pod) -> None:
+async def test_a_start_whose_answer_was_lost(cri_server: CriPeer, pod: CasePod) -> None:
     """Who asks again when it is over hears so, and the program runs once."""
     container_id = await pod.create(("sh", "-c", "echo ready; exec sleep 1000"))
     async with CriClient(cri_server.endpoint) as lost:
@@ -107,7 +107,7 @@ async def test_one_name_for_two_sandboxes(cri_server: CriPeer) -> None:
 
 @pytest.mark.deviates("cri-o", "a request that meets one in flight waits for its own deadline", run=False)
 @pytest.mark.deviates("containerd", "the name is reserved")
-async def test_one_name_for_two_containers(pod: Pod) -> None:
+async def test_one_name_for_two_containers(pod: CasePod) -> None:
     def config(word: str) -> api.ContainerConfig:
         return api.ContainerConfig(
             metadata=api.ContainerMetadata(name="main"), image=pod.image_spec, command=["echo", word]
@@ -130,7 +130,7 @@ async def test_a_failed_sandbox_leaves_its_name_free(cri_server: CriPeer) -> Non
 
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
-async def test_a_failed_create_leaves_its_name_free(pod: Pod) -> None:
+async def test_a_failed_create_leaves_its_name_free(pod: CasePod) -> None:
     with pytest.raises(NotFound):
         await pod.create(name="main", image=api.ImageSpec(image="registry.invalid/nothing:1"))
     assert await pod.output("echo", "fine", name="main") == "fine\n"

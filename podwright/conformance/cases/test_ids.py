@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, NotFound, PodwrightError
@@ -57,13 +57,13 @@ CONTAINER_CALLS: dict[str, Call] = {
 IDEMPOTENT = ("Stop", "Remove")
 
 
-async def test_ids_are_64_hexadecimal_digits(pod: Pod) -> None:
+async def test_ids_are_64_hexadecimal_digits(pod: CasePod) -> None:
     container_id = await pod.create()
     assert ID.fullmatch(pod.id)
     assert ID.fullmatch(container_id)
 
 
-async def test_a_unique_prefix_is_enough(pod: Pod) -> None:
+async def test_a_unique_prefix_is_enough(pod: CasePod) -> None:
     container_id = await pod.create()
     for call in CONTAINER_CALLS.values():
         await call(pod.cri, container_id[:16])
@@ -75,7 +75,7 @@ async def test_a_unique_prefix_is_enough(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN to some calls")
 @pytest.mark.parametrize("name", [name for name in CONTAINER_CALLS if not name.startswith(IDEMPOTENT)])
-async def test_a_container_that_is_not_there(pod: Pod, name: str) -> None:
+async def test_a_container_that_is_not_there(pod: CasePod, name: str) -> None:
     with pytest.raises(NotFound):
         await CONTAINER_CALLS[name](pod.cri, "f" * 64)
 
@@ -83,14 +83,14 @@ async def test_a_container_that_is_not_there(pod: Pod, name: str) -> None:
 @pytest.mark.deviates("cri-o", "answers UNKNOWN or NOT_FOUND")
 @pytest.mark.deviates("containerd", "answers UNKNOWN, or finds the only container by an empty prefix")
 @pytest.mark.parametrize("name", [*SANDBOX_CALLS, *CONTAINER_CALLS])
-async def test_an_empty_id_is_refused(pod: Pod, name: str) -> None:
+async def test_an_empty_id_is_refused(pod: CasePod, name: str) -> None:
     call = SANDBOX_CALLS.get(name) or CONTAINER_CALLS[name]
     with pytest.raises(InvalidArgument):
         await call(pod.cri, "")
 
 
 @pytest.mark.deviates("cri-o", "takes it for unknown")
-async def test_an_ambiguous_prefix_is_refused_also_where_unknown_ids_are_fine(pod: Pod) -> None:
+async def test_an_ambiguous_prefix_is_refused_also_where_unknown_ids_are_fine(pod: CasePod) -> None:
     ids = [await pod.create() for _ in range(17)]  # of 17 ids two begin with the same digit
     digits = [key[0] for key in ids]
     shared = next(digit for digit in digits if digits.count(digit) > 1)

@@ -6,20 +6,20 @@ import tarfile
 
 import pytest
 
-from podwright.conformance.images import ImageRegistry, Layer, device, file, folder, layer
-from podwright.conformance.pods import Pod
+from podwright.conformance.images import CaseLayer, ImageRegistry, device, file, folder, layer
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 
 pytestmark = pytest.mark.deviates("cri-o", "pulls over plain HTTP only from registries that its configuration names")
 
 
-async def pull(pod: Pod, name: str) -> str:
+async def pull(pod: CasePod, name: str) -> str:
     """PullImage; the image's id."""
     request = api.PullImageRequest(image=api.ImageSpec(image=name))
     return (await pod.cri.call(pod.cri.images.PullImage, request)).image_ref
 
 
-async def output(pod: Pod, name: str, *command: str, **fields: object) -> str:
+async def output(pod: CasePod, name: str, *command: str, **fields: object) -> str:
     """What a command prints in a container of that image."""
     await pull(pod, name)
     return await pod.output(*command, image=api.ImageSpec(image=name, user_specified_image=name), **fields)
@@ -36,7 +36,7 @@ BETWEEN = layer(folder("t"), folder("t/d"), file("t/d/m", "between"), file("t/go
 BARE = layer(file("t/d/f", "bare"))  # without the directories, which keep what the layers below made of them
 CLOSED = layer(folder("t"), folder("t/d", 0o700, (7, 8)))
 
-REPEATED: dict[str, tuple[tuple[Layer, ...], str]] = {
+REPEATED: dict[str, tuple[tuple[CaseLayer, ...], str]] = {
     "empty": ((LOWER, EMPTY, EMPTY), "d d/old=lower gone=lower x=lower"),
     "at once": ((SAME, SAME), "d d/f=same d/g=same x=same"),
     "hidden in parts": ((SAME, HIDES_PARTS, SAME), "d d/f=same d/g=same d/h=between x=same"),
@@ -56,7 +56,9 @@ LISTING = (
 
 
 @pytest.mark.parametrize(("layers", "seen"), REPEATED.values(), ids=REPEATED)
-async def test_the_same_layer_again(layers: tuple[Layer, ...], seen: str, pod: Pod, images: ImageRegistry) -> None:
+async def test_the_same_layer_again(
+    layers: tuple[CaseLayer, ...], seen: str, pod: CasePod, images: ImageRegistry
+) -> None:
     name = images.push(*layers)
     assert (await output(pod, name, "sh", "-c", LISTING)).split() == seen.split()
 
@@ -64,7 +66,7 @@ async def test_the_same_layer_again(layers: tuple[Layer, ...], seen: str, pod: P
 @pytest.mark.deviates("containerd", "1.6 came before image volumes")
 @pytest.mark.parametrize(("layers", "seen"), REPEATED.values(), ids=REPEATED)
 async def test_the_same_layer_again_in_a_volume(
-    layers: tuple[Layer, ...], seen: str, pod: Pod, images: ImageRegistry
+    layers: tuple[CaseLayer, ...], seen: str, pod: CasePod, images: ImageRegistry
 ) -> None:
     name = images.push(*layers)
     await pull(pod, name)
@@ -73,7 +75,7 @@ async def test_the_same_layer_again_in_a_volume(
     assert (await pod.output("sh", "-c", listing, mounts=[volume])).split() == seen.split()
 
 
-async def test_directories_of_a_repeated_layer(pod: Pod, images: ImageRegistry) -> None:
+async def test_directories_of_a_repeated_layer(pod: CasePod, images: ImageRegistry) -> None:
     name = images.push(CLOSED, BARE, HIDES_PARTS, BARE)
     assert await output(pod, name, "stat", "-c", "%a %u:%g", "/t/d") == "755 0:0\n"
     name = images.push(HIDES_PARTS, CLOSED, BARE, EMPTY, BARE)
@@ -95,7 +97,7 @@ ROOTS = {
 @pytest.mark.deviates("containerd", "passes over entries for the root")
 @pytest.mark.parametrize(("layers", "root"), ROOTS.values(), ids=ROOTS)
 async def test_mode_and_owner_of_the_root(
-    layers: tuple[Layer, ...], root: str, pod: Pod, images: ImageRegistry
+    layers: tuple[CaseLayer, ...], root: str, pod: CasePod, images: ImageRegistry
 ) -> None:
     assert await output(pod, images.push(*layers), "stat", "-c", "%a %u:%g", "/") == f"{root}\n"
 
@@ -103,7 +105,7 @@ async def test_mode_and_owner_of_the_root(
 @pytest.mark.deviates("containerd", "1.6 came before image volumes")
 @pytest.mark.parametrize(("layers", "root"), ROOTS.values(), ids=ROOTS)
 async def test_mode_and_owner_of_a_volume_s_root(
-    layers: tuple[Layer, ...], root: str, pod: Pod, images: ImageRegistry
+    layers: tuple[CaseLayer, ...], root: str, pod: CasePod, images: ImageRegistry
 ) -> None:
     name = images.push(*layers)
     await pull(pod, name)
@@ -111,7 +113,7 @@ async def test_mode_and_owner_of_a_volume_s_root(
     assert await pod.output("stat", "-c", "%a %u:%g", "/v", mounts=[volume]) == f"{root}\n"
 
 
-async def test_device_nodes_are_there_and_of_no_use(pod: Pod, images: ImageRegistry) -> None:
+async def test_device_nodes_are_there_and_of_no_use(pod: CasePod, images: ImageRegistry) -> None:
     """Old base images carry them in /dev, which a container does not see; elsewhere its device cgroup refuses."""
     nodes = layer(device("mem", tarfile.CHRTYPE, (1, 1)), device("disk", tarfile.BLKTYPE, (8, 0)))
     script = "stat -c '%F %t:%T' /mem /disk; cat /mem || echo refused; cat /disk || echo refused"
@@ -123,7 +125,7 @@ async def test_device_nodes_are_there_and_of_no_use(pod: Pod, images: ImageRegis
     ]
 
 
-async def test_empty_pax_values(pod: Pod, images: ImageRegistry) -> None:
+async def test_empty_pax_values(pod: CasePod, images: ImageRegistry) -> None:
     written = file("written", "content")
     written.info.uid = 5
     written.info.pax_headers = {"path": "", "uid": "", "mtime": "", "size": ""}

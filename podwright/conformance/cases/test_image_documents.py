@@ -17,7 +17,7 @@ from podwright.conformance.images import (
     layer,
     manifest_of,
 )
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 
@@ -40,18 +40,18 @@ OTHER_ENTRIES: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.parametrize("other", OTHER_ENTRIES.values(), ids=OTHER_ENTRIES)
-async def test_entries_for_other_platforms(other: dict[str, object], pod: Pod, images: ImageRegistry) -> None:
+async def test_entries_for_other_platforms(other: dict[str, object], pod: CasePod, images: ImageRegistry) -> None:
     name = images.push_index(other, platform={**OURS, "variant": None}, annotations=None, artifactType=None)
     assert await output(pod, name, "ls", "/bin/busybox") == "/bin/busybox\n"
 
 
-async def test_an_entry_that_is_chosen_and_wrong_is_refused(pod: Pod, images: ImageRegistry) -> None:
+async def test_an_entry_that_is_chosen_and_wrong_is_refused(pod: CasePod, images: ImageRegistry) -> None:
     name = images.push_index(platform=OURS, digest="sha512:" + "0" * 128)
     with pytest.raises(PodwrightError, match=r"sha512|not found"):
         await pull(pod, name)
 
 
-async def test_nulls_in_manifest_and_config(pod: Pod, images: ImageRegistry) -> None:
+async def test_nulls_in_manifest_and_config(pod: CasePod, images: ImageRegistry) -> None:
     layers = [images.base]
     config = config_of(layers, Labels={"empty": None, "full": "x"}, Cmd=None, Volumes=None) | {"history": None}
     manifest = manifest_of(config, layers) | {"annotations": None, "artifactType": None, "subject": None}
@@ -61,7 +61,7 @@ async def test_nulls_in_manifest_and_config(pod: Pod, images: ImageRegistry) -> 
     assert await output(pod, name, "ls", "/bin/busybox") == "/bin/busybox\n"
 
 
-async def test_an_image_without_layers(pod: Pod, images: ImageRegistry) -> None:
+async def test_an_image_without_layers(pod: CasePod, images: ImageRegistry) -> None:
     """As `FROM scratch` alone gives: null where the list of layers would be."""
     config = config_of([], Labels={"a": "b"}) | {"rootfs": {"type": "layers", "diff_ids": None}}
     name = images.push_documents(manifest_of(config, []) | {"layers": None}, config, [])
@@ -71,7 +71,7 @@ async def test_an_image_without_layers(pod: Pod, images: ImageRegistry) -> None:
 
 
 @pytest.mark.parametrize("what", ["manifest", "index"])
-async def test_documents_that_were_compressed_on_their_way(what: str, pod: Pod, images: ImageRegistry) -> None:
+async def test_documents_that_were_compressed_on_their_way(what: str, pod: CasePod, images: ImageRegistry) -> None:
     """Content-Encoding, by a CDN that compresses whatever it is asked for; the digest is that of the document."""
     config = config_of([images.base])
     document = manifest_of(config, [images.base])
@@ -91,7 +91,7 @@ FOREIGN_TYPES = [
 
 @pytest.mark.deviates("containerd", "asks the vendor first, and nobody else when that fails")
 @pytest.mark.parametrize("layer_type", FOREIGN_TYPES)
-async def test_foreign_layers_that_the_registry_holds(layer_type: str, pod: Pod, images: ImageRegistry) -> None:
+async def test_foreign_layers_that_the_registry_holds(layer_type: str, pod: CasePod, images: ImageRegistry) -> None:
     layers = [images.base, layer(file("foreign", "here"))]
     config = config_of(layers)
     manifest = manifest_of(config, layers)

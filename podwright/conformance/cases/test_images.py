@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, InvalidArgument, PodwrightError
@@ -71,7 +71,7 @@ async def test_every_kind_of_reference_finds_it(cri_server: CriPeer, image: str,
         assert await _status(cri_server.client, reference) == pulled, reference
 
 
-async def test_every_kind_of_reference_makes_a_container(pod: Pod, pulled: api.Image) -> None:
+async def test_every_kind_of_reference_makes_a_container(pod: CasePod, pulled: api.Image) -> None:
     hexadecimal = pulled.id.removeprefix("sha256:")
     references = (pulled.repo_tags[0], pulled.id, hexadecimal, hexadecimal[:12], pulled.repo_digests[0])
     specs = [api.ImageSpec(image=reference, user_specified_image=pod.image) for reference in references]
@@ -155,7 +155,7 @@ async def test_removing_nothing_in_particular_is_refused(cri_server: CriPeer) ->
 
 
 @pytest.mark.deviates("containerd", "1.6 came before the field")
-async def test_the_image_s_id_is_the_same_everywhere(image: str, pod: Pod) -> None:
+async def test_the_image_s_id_is_the_same_everywhere(image: str, pod: CasePod) -> None:
     cri = pod.cri
     image_id = await _pull(cri, image)
     container_id = await pod.create(image=api.ImageSpec(image=image_id, user_specified_image=image))
@@ -167,7 +167,7 @@ async def test_the_image_s_id_is_the_same_everywhere(image: str, pod: Pod) -> No
     assert status.image_ref
 
 
-async def test_a_container_outlives_its_image(image: str, pod: Pod) -> None:
+async def test_a_container_outlives_its_image(image: str, pod: CasePod) -> None:
     container_id = await pod.run()
     await _remove(pod.cri, image)
     status = await pod.status(container_id)

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from podwright.conformance.pods import DEAF, Pod, RunPod
+from podwright.conformance.pods import DEAF, CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import (
     DeadlineExceeded,
@@ -23,12 +23,12 @@ NAP = f"sleep 7654{os.getpid()}"  # on the host's PIDs, other runs' may be seen
 ORPHANS = f"{NAP} & setsid {NAP} & (setsid {NAP} &)"
 
 
-async def _left(pod: Pod, container_id: str) -> int:
+async def _left(pod: CasePod, container_id: str) -> int:
     """How many of the orphans the container sees."""
     return (await pod.exec(container_id, "ps", "-o", "args")).stdout.decode().split("\n").count(NAP)
 
 
-async def test_the_stop_signal_is_sent_once(pod: Pod) -> None:
+async def test_the_stop_signal_is_sent_once(pod: CasePod) -> None:
     container_id = await pod.run_ready(COUNT_SIGNALS)
     await asyncio.gather(*(pod.stop(container_id, timeout=timeout) for timeout in (60, 30, 2)))
     status = await pod.status(container_id)
@@ -37,7 +37,7 @@ async def test_the_stop_signal_is_sent_once(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("containerd", "the stop ends with its caller, without SIGKILL", run=False)
-async def test_a_stop_goes_on_without_its_caller(pod: Pod) -> None:
+async def test_a_stop_goes_on_without_its_caller(pod: CasePod) -> None:
     container_id = await pod.run_ready(DEAF)
     request = api.StopContainerRequest(container_id=container_id, timeout=1)
     with pytest.raises(DeadlineExceeded):
@@ -46,20 +46,20 @@ async def test_a_stop_goes_on_without_its_caller(pod: Pod) -> None:
     assert (await pod.exited(container_id)).exit_code == 137
 
 
-async def test_no_later_stop_makes_the_grace_longer(pod: Pod) -> None:
+async def test_no_later_stop_makes_the_grace_longer(pod: CasePod) -> None:
     container_id = await pod.run_ready(DEAF)
     await asyncio.gather(pod.stop(container_id, timeout=1), pod.stop(container_id, timeout=600))
     assert (await pod.status(container_id)).exit_code == 137
 
 
-async def test_a_negative_grace_is_none(pod: Pod) -> None:
+async def test_a_negative_grace_is_none(pod: CasePod) -> None:
     container_id = await pod.run_ready(DEAF)
     await pod.stop(container_id, timeout=-5)
     assert (await pod.status(container_id)).exit_code == 137
 
 
 @pytest.mark.deviates("cri-o", "the stop after the end changes what is told")
-async def test_what_is_told_at_the_end_stays(pod: Pod) -> None:
+async def test_what_is_told_at_the_end_stays(pod: CasePod) -> None:
     """Code, reason and times are final as soon as EXITED is seen, and the log is whole."""
     container_id = await pod.run(("sh", "-c", "seq 2000; exit 3"))
     status = await pod.exited(container_id)
@@ -89,7 +89,7 @@ async def test_nothing_outlives_its_container(run_pod: RunPod, mode: api.Namespa
         assert await _left(pod, watcher) == 0
 
 
-async def test_pid_namespace_of_a_target(pod: Pod) -> None:
+async def test_pid_namespace_of_a_target(pod: CasePod) -> None:
     target = await pod.run_ready(name="c0")
     options = api.NamespaceOption(pid=api.TARGET, target_id=target)
     linux = api.LinuxContainerConfig(security_context=api.LinuxContainerSecurityContext(namespace_options=options))
@@ -102,7 +102,7 @@ async def test_pid_namespace_of_a_target(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @pytest.mark.deviates("containerd", "answers UNKNOWN, or starts it")
-async def test_pid_namespaces_that_are_no_targets(run_pod: RunPod, pod: Pod) -> None:
+async def test_pid_namespaces_that_are_no_targets(run_pod: RunPod, pod: CasePod) -> None:
     def in_namespace_of(target: str) -> api.LinuxContainerConfig:
         options = api.NamespaceOption(pid=api.TARGET, target_id=target)
         return api.LinuxContainerConfig(security_context=api.LinuxContainerSecurityContext(namespace_options=options))
@@ -126,7 +126,7 @@ async def test_pid_namespaces_that_are_no_targets(run_pod: RunPod, pod: Pod) -> 
 
 
 @pytest.mark.deviates("containerd", "waits for a child that holds the pipes", run=False)
-async def test_a_daemon_does_not_hold_up_the_answer(pod: Pod) -> None:
+async def test_a_daemon_does_not_hold_up_the_answer(pod: CasePod) -> None:
     container_id = await pod.run()
     answer = await pod.exec(container_id, "sh", "-c", "echo said; (setsid sleep 1000 &); exit 5")
     assert (answer.exit_code, answer.stdout) == (5, b"said\n")
@@ -134,7 +134,7 @@ async def test_a_daemon_does_not_hold_up_the_answer(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "does not know the call")
 @pytest.mark.deviates("containerd", "does not know the call")
-async def test_a_stopped_pod_starts_again(pod: Pod) -> None:
+async def test_a_stopped_pod_starts_again(pod: CasePod) -> None:
     """Under its id and with its address; its containers have ended."""
     container_id = await pod.run()
     request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from podwright.conformance.pods import SLEEP, Pod
+from podwright.conformance.pods import SLEEP, CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 
@@ -24,7 +24,7 @@ COUNT_FAST = ("sh", "-c", "i=0; while :; do i=$((i+1)); seq $((i*1000)) $((i*100
 ROTATIONS = 20
 
 
-class Record(NamedTuple):
+class WrittenRecord(NamedTuple):
     """A line of a log file."""
 
     time: str
@@ -33,13 +33,13 @@ class Record(NamedTuple):
     content: bytes
 
 
-def _records(data: bytes) -> Iterator[Record]:
+def _records(data: bytes) -> Iterator[WrittenRecord]:
     """Every line of a log; fails for one that is torn or strange."""
     assert not data or data.endswith(b"\n")
     for line in data.split(b"\n")[:-1]:
         match = RECORD.fullmatch(line)
         assert match, line[:200]
-        yield Record(match[1].decode(), match[2].decode(), match[3] == b"F", match[4])
+        yield WrittenRecord(match[1].decode(), match[2].decode(), match[3] == b"F", match[4])
 
 
 def _lines(data: bytes, stream: str = "stdout") -> list[bytes]:
@@ -53,11 +53,11 @@ def _lines(data: bytes, stream: str = "stdout") -> list[bytes]:
     return lines if lines[-1] else lines[:-1]
 
 
-def _path(pod: Pod, name: str = "c0") -> Path:
+def _path(pod: CasePod, name: str = "c0") -> Path:
     return Path(pod.config.log_directory) / f"{name}.log"
 
 
-async def _logged(pod: Pod, script: str, **fields: object) -> bytes:
+async def _logged(pod: CasePod, script: str, **fields: object) -> bytes:
     """The log of a script that has ended."""
     await pod.exited(await pod.run(("sh", "-c", script), **fields))
     return _path(pod).read_bytes()
@@ -70,12 +70,12 @@ async def _written(path: Path) -> None:
             await asyncio.sleep(0.005)
 
 
-async def _reopen(pod: Pod, container_id: str) -> None:
+async def _reopen(pod: CasePod, container_id: str) -> None:
     request = api.ReopenContainerLogRequest(container_id=container_id)
     await pod.cri.call(pod.cri.runtime.ReopenContainerLog, request)
 
 
-async def test_a_line_is_time_stream_tag_and_content(pod: Pod) -> None:
+async def test_a_line_is_time_stream_tag_and_content(pod: CasePod) -> None:
     log = await _logged(pod, "echo one; sleep 0.05; echo two >&2; sleep 0.05; echo; echo ' three  '")
     records = list(_records(log))
     assert [record[1:] for record in records] == [
@@ -89,42 +89,42 @@ async def test_a_line_is_time_stream_tag_and_content(pod: Pod) -> None:
     assert all(time.tzinfo for time in times)
 
 
-async def test_a_last_line_without_newline_is_partial(pod: Pod) -> None:
+async def test_a_last_line_without_newline_is_partial(pod: CasePod) -> None:
     records = list(_records(await _logged(pod, "echo whole; printf unfinished")))
     assert records[-1][1:] == ("stdout", False, b"unfinished")
 
 
-async def test_long_lines_come_in_parts(pod: Pod) -> None:
+async def test_long_lines_come_in_parts(pod: CasePod) -> None:
     log = await _logged(pod, "head -c 100000 /dev/zero | tr '\\0' x; echo; echo end")
     assert _lines(log) == [b"x" * 100000, b"end"]
     assert max(len(record.content) for record in _records(log)) <= PIECE_LIMIT_BYTES
 
 
-async def test_any_byte_may_be_logged(pod: Pod) -> None:
+async def test_any_byte_may_be_logged(pod: CasePod) -> None:
     numbers = [number for number in range(256) if number not in b"\r\n"]
     script = "printf '" + "".join(f"\\{number:03o}" for number in numbers) + "\\n\\303\\244\\n'"
     assert _lines(await _logged(pod, script)) == [bytes(numbers), "ä".encode()]
 
 
-async def test_lines_may_end_as_on_other_systems(pod: Pod) -> None:
+async def test_lines_may_end_as_on_other_systems(pod: CasePod) -> None:
     lines = _lines(await _logged(pod, "printf 'one\\r\\ntwo\\r\\n\\r\\n'"))
     assert [line.removesuffix(b"\r") for line in lines] == [b"one", b"two", b""]  # the CR may be kept
 
 
 @pytest.mark.deviates("containerd", "1.6 may tell of the end first")
-async def test_the_log_is_complete_when_the_end_is_seen(pod: Pod) -> None:
+async def test_the_log_is_complete_when_the_end_is_seen(pod: CasePod) -> None:
     log = await _logged(pod, "seq 1 50000; seq 1 50000 >&2")
     for stream in ("stdout", "stderr"):
         assert _lines(log, stream) == [b"%d" % number for number in range(1, 50001)]
 
 
-async def test_a_terminal_merges_the_streams(pod: Pod) -> None:
+async def test_a_terminal_merges_the_streams(pod: CasePod) -> None:
     log = await _logged(pod, "test -t 1 && echo out; echo err >&2", tty=True)
     assert [line.removesuffix(b"\r") for line in _lines(log)] == [b"out", b"err"]
 
 
 @pytest.mark.deviates("cri-o", "keeps it in a directory of its own")
-async def test_no_log_path_throws_the_output_away(pod: Pod) -> None:
+async def test_no_log_path_throws_the_output_away(pod: CasePod) -> None:
     config = api.ContainerConfig(
         metadata=api.ContainerMetadata(name="silent"),
         image=pod.image_spec,
@@ -136,13 +136,13 @@ async def test_no_log_path_throws_the_output_away(pod: Pod) -> None:
     assert not list(Path(pod.config.log_directory).iterdir())
 
 
-async def test_only_its_owner_and_group_read_a_log(pod: Pod) -> None:
+async def test_only_its_owner_and_group_read_a_log(pod: CasePod) -> None:
     await _logged(pod, "echo secret")
     assert stat.S_IMODE(_path(pod).stat().st_mode) & 0o137 == 0
 
 
 @pytest.mark.deviates("cri-o", "leaves it to the kubelet")
-async def test_the_start_makes_the_directory(pod: Pod) -> None:
+async def test_the_start_makes_the_directory(pod: CasePod) -> None:
     container_id = await pod.create(COUNT)
     shutil.rmtree(pod.config.log_directory)
     await pod.start(container_id)
@@ -150,7 +150,7 @@ async def test_the_start_makes_the_directory(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "leaves the making of it to the kubelet")
-async def test_a_log_in_a_directory_of_its_own(pod: Pod) -> None:
+async def test_a_log_in_a_directory_of_its_own(pod: CasePod) -> None:
     config = api.ContainerConfig(
         metadata=api.ContainerMetadata(name="main"),
         image=pod.image_spec,
@@ -165,14 +165,14 @@ async def test_a_log_in_a_directory_of_its_own(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("containerd", "fails to start")
-async def test_a_dangling_link_in_its_place(pod: Pod) -> None:
+async def test_a_dangling_link_in_its_place(pod: CasePod) -> None:
     _path(pod).symlink_to("nowhere/at/all")
     assert _lines(await _logged(pod, "echo here")) == [b"here"]
 
 
 @pytest.mark.deviates("cri-o", "writes where the link leads")
 @pytest.mark.deviates("containerd", "writes where the link leads")
-async def test_a_link_in_its_place_leads_nowhere(pod: Pod, tmp_path: Path) -> None:
+async def test_a_link_in_its_place_leads_nowhere(pod: CasePod, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("untouched")
     _path(pod).symlink_to(elsewhere)
@@ -181,7 +181,7 @@ async def test_a_link_in_its_place_leads_nowhere(pod: Pod, tmp_path: Path) -> No
 
 
 @pytest.mark.deviates("cri-o", "makes the log with the container")
-async def test_a_directory_in_its_place(pod: Pod) -> None:
+async def test_a_directory_in_its_place(pod: CasePod) -> None:
     container_id = await pod.create(COUNT)
     _path(pod).mkdir(parents=True)
     with pytest.raises(PodwrightError, match=r"c0\.log"):
@@ -190,7 +190,7 @@ async def test_a_directory_in_its_place(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @pytest.mark.deviates("containerd", "its own writer takes any name")
-async def test_a_colon_in_the_path(pod: Pod) -> None:
+async def test_a_colon_in_the_path(pod: CasePod) -> None:
     config = api.ContainerConfig(
         metadata=api.ContainerMetadata(name="x"),
         image=pod.image_spec,
@@ -201,7 +201,7 @@ async def test_a_colon_in_the_path(pod: Pod) -> None:
         await pod.create_from(config)
 
 
-async def test_a_rotated_log_is_opened_anew(pod: Pod) -> None:
+async def test_a_rotated_log_is_opened_anew(pod: CasePod) -> None:
     container_id = await pod.run_ready(COUNT)
     path = _path(pod)
     old = path.rename(path.with_name("old"))
@@ -216,7 +216,7 @@ async def test_a_rotated_log_is_opened_anew(pod: Pod) -> None:
     assert lines == [b"%d" % number for number in range(1, len(lines) + 1)]
 
 
-async def test_no_line_is_lost_in_rotations_under_load(pod: Pod) -> None:
+async def test_no_line_is_lost_in_rotations_under_load(pod: CasePod) -> None:
     container_id = await pod.run(COUNT_FAST)
     path = _path(pod)
     parts = []
@@ -233,7 +233,7 @@ async def test_no_line_is_lost_in_rotations_under_load(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "writes it anew")
-async def test_a_log_that_nobody_moved_is_written_on(pod: Pod) -> None:
+async def test_a_log_that_nobody_moved_is_written_on(pod: CasePod) -> None:
     container_id = await pod.run_ready(COUNT)
     for _ in range(3):
         await _reopen(pod, container_id)
@@ -243,7 +243,7 @@ async def test_a_log_that_nobody_moved_is_written_on(pod: Pod) -> None:
     assert lines == [b"ready", *(b"%d" % number for number in range(1, len(lines)))]
 
 
-async def test_rotations_by_many_at_once(pod: Pod) -> None:
+async def test_rotations_by_many_at_once(pod: CasePod) -> None:
     container_id = await pod.run_ready(COUNT)
     path = _path(pod)
     old = path.rename(path.with_name("old"))
@@ -255,7 +255,7 @@ async def test_rotations_by_many_at_once(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "leaves it to the kubelet")
-async def test_the_directory_vanished_before_a_rotation(pod: Pod) -> None:
+async def test_the_directory_vanished_before_a_rotation(pod: CasePod) -> None:
     container_id = await pod.run_ready(COUNT)
     shutil.rmtree(pod.config.log_directory)
     await _reopen(pod, container_id)
@@ -265,7 +265,7 @@ async def test_the_directory_vanished_before_a_rotation(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "does not come back", run=False)
 @pytest.mark.deviates("containerd", "answers UNKNOWN")
-async def test_a_rotation_that_cannot_be(pod: Pod) -> None:
+async def test_a_rotation_that_cannot_be(pod: CasePod) -> None:
     container_id = await pod.run_ready(COUNT)
     path = _path(pod)
     old = path.rename(path.with_name("old"))
@@ -284,7 +284,7 @@ async def test_a_rotation_that_cannot_be(pod: Pod) -> None:
 @pytest.mark.deviates("cri-o", "answers UNKNOWN, or opens it")
 @pytest.mark.deviates("containerd", "answers UNKNOWN")
 @pytest.mark.parametrize("started", [False, True], ids=["created", "exited"])
-async def test_only_a_running_containers_log_is_opened_anew(pod: Pod, started: bool) -> None:
+async def test_only_a_running_containers_log_is_opened_anew(pod: CasePod, started: bool) -> None:
     container_id = await pod.create(("true",) if started else SLEEP)
     if started:
         await pod.start(container_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 
@@ -97,7 +97,7 @@ async def pod_metrics(cri: CriClient) -> dict[str, api.PodSandboxMetrics]:
 
 
 @pytest.mark.deviates("cri-o", "has fewer unless it is configured to, and none of pressure")
-async def test_every_metric_is_described(pod: Pod) -> None:
+async def test_every_metric_is_described(pod: CasePod) -> None:
     found = await descriptors(pod.cri)
     assert set(found) >= EXPECTED
     for each in found.values():
@@ -106,7 +106,7 @@ async def test_every_metric_is_described(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "as above")
-async def test_a_running_container_has_them_all(pod: Pod) -> None:
+async def test_a_running_container_has_them_all(pod: CasePod) -> None:
     container_id = await pod.run_ready(linux=api.LinuxContainerConfig(resources=LIMITS))
     described, metrics = await descriptors(pod.cri), (await pod_metrics(pod.cri))[pod.id]
     (inside,) = metrics.container_metrics
@@ -121,7 +121,7 @@ async def test_a_running_container_has_them_all(pod: Pod) -> None:
     assert [name for name in missing if not name.startswith(MAY_BE_ABSENT)] == []
 
 
-async def test_no_sample_comes_twice(pod: Pod) -> None:
+async def test_no_sample_comes_twice(pod: CasePod) -> None:
     """Twice the same name and labels, and a kubelet serves no metrics at all."""
     for _ in range(2):
         await pod.run_ready()
@@ -135,7 +135,7 @@ async def test_no_sample_comes_twice(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "as above")
-async def test_values_are_the_containers(pod: Pod) -> None:
+async def test_values_are_the_containers(pod: CasePod) -> None:
     await pod.run_ready(linux=api.LinuxContainerConfig(resources=LIMITS))
     (inside,) = (await pod_metrics(pod.cri))[pod.id].container_metrics
     values = {sample.name: sample.value.value for sample in inside.metrics}
@@ -149,7 +149,7 @@ async def test_values_are_the_containers(pod: Pod) -> None:
     assert 0 < values["container_fs_inodes_free"] <= values["container_fs_inodes_total"]
 
 
-async def test_the_stream_tells_what_the_list_tells(pod: Pod) -> None:
+async def test_the_stream_tells_what_the_list_tells(pod: CasePod) -> None:
     container_id = await pod.run_ready()
     cri = pod.cri
     found = {
@@ -161,7 +161,7 @@ async def test_the_stream_tells_what_the_list_tells(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "lists it, without any")
-async def test_a_stopped_pod_has_none(pod: Pod) -> None:
+async def test_a_stopped_pod_has_none(pod: CasePod) -> None:
     assert pod.id in await pod_metrics(pod.cri)
     await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
     assert pod.id not in await pod_metrics(pod.cri)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, RunPod
+from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, PodwrightError
 from podwright.linux import libc, mount
@@ -55,7 +55,7 @@ TRY_BOTH = "touch /m/x 2>/dev/null && echo top; touch /m/below/x 2>/dev/null && 
     ],
     ids=["writable", "readonly", "recursive"],
 )
-async def test_what_can_be_written(pod: Pod, tree: Path, fields: dict[str, object], writable: str) -> None:
+async def test_what_can_be_written(pod: CasePod, tree: Path, fields: dict[str, object], writable: str) -> None:
     said = await pod.output("sh", "-c", TRY_BOTH, mounts=[_mount(tree, **fields)])
     assert said.split() == [*writable.split(), "end"]
     (tree / "below" / "still-writable-here").touch()
@@ -70,7 +70,7 @@ async def test_recursive_on_every_handler_that_says_so(cri_server: CriPeer, run_
             assert await pod.output("sh", "-c", TRY_BOTH, mounts=mounts) == "end\n", handler
 
 
-async def test_recursive_on_a_file(pod: Pod, tmp_path: Path) -> None:
+async def test_recursive_on_a_file(pod: CasePod, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
     mounts = [_mount(tmp_path / "file", readonly=True, recursive_read_only=True)]
     said = await pod.output("sh", "-c", "cat /m; echo x 2>/dev/null > /m || echo ' refused'", mounts=mounts)
@@ -80,7 +80,7 @@ async def test_recursive_on_a_file(pod: Pod, tmp_path: Path) -> None:
 
 @pytest.mark.deviates("cri-o", "1.36 came before mount options")
 @RECENT
-async def test_status_tells_what_was_asked_for(pod: Pod, tree: Path) -> None:
+async def test_status_tells_what_was_asked_for(pod: CasePod, tree: Path) -> None:
     wanted = _mount(tree, readonly=True, recursive_read_only=True, mount_options=["noexec"])
     container = await pod.run_ready(mounts=[wanted])
     assert list((await pod.status(container)).mounts) == [wanted]
@@ -100,13 +100,13 @@ async def test_status_tells_what_was_asked_for(pod: Pod, tree: Path) -> None:
     ],
     ids=["writable", "rslave", "rshared", "suid", "two-in-one", "empty"],
 )
-async def test_refused(pod: Pod, tree: Path, fields: dict[str, object]) -> None:
+async def test_refused(pod: CasePod, tree: Path, fields: dict[str, object]) -> None:
     with pytest.raises(InvalidArgument):
         await pod.create(mounts=[_mount(tree, **fields)])
 
 
 @pytest.mark.parametrize("options", [[], ["noexec"], ["nodev", "nosuid"], ["noexec", "nodev", "nosuid"]])
-async def test_options(cri_server: CriPeer, pod: Pod, tmp_path: Path, options: list[str]) -> None:
+async def test_options(cri_server: CriPeer, pod: CasePod, tmp_path: Path, options: list[str]) -> None:
     status = await cri_server.client.call(cri_server.client.runtime.Status, api.StatusRequest())
     if options and not status.features.mount_options:
         pytest.skip("the runtime tells that it has no mount options")
@@ -116,7 +116,7 @@ async def test_options(cri_server: CriPeer, pod: Pod, tmp_path: Path, options: l
     assert shown & {"noexec", "nodev", "nosuid"} == set(options)
 
 
-async def test_noexec_is_meant(pod: Pod, tmp_path: Path) -> None:
+async def test_noexec_is_meant(pod: CasePod, tmp_path: Path) -> None:
     script = "cp /bin/busybox /m/program; chmod 755 /m/program; /m/program true || echo refused"
     assert "refused" in await pod.output("sh", "-c", script, mounts=[_mount(tmp_path, mount_options=["noexec"])])
 
@@ -151,7 +151,7 @@ async def test_propagation(
 
 
 @pytest.mark.parametrize("propagation", [api.PROPAGATION_HOST_TO_CONTAINER, api.PROPAGATION_BIDIRECTIONAL])
-async def test_propagation_needs_a_shared_mount(pod: Pod, tree: Path, propagation: api.MountPropagation) -> None:
+async def test_propagation_needs_a_shared_mount(pod: CasePod, tree: Path, propagation: api.MountPropagation) -> None:
     libc.mount("none", str(tree), None, mount.MS_PRIVATE, None)
     with pytest.raises(PodwrightError, match=r"shared|slave"):
         await pod.start(await pod.create(mounts=[_mount(tree, propagation=propagation)]))

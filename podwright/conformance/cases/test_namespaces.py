@@ -9,7 +9,7 @@ import pytest
 
 from podwright.conformance.cgroups import cgroup_of
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, RunPod, sandbox_config
+from podwright.conformance.pods import CasePod, RunPod, sandbox_config
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 
@@ -38,12 +38,12 @@ async def test_the_hosts_ipc(run_pod: RunPod) -> None:
     assert out.splitlines() == ["the host's", os.readlink("/proc/self/ns/ipc")]
 
 
-async def test_the_pods_ipc_is_its_own(pod: Pod) -> None:
+async def test_the_pods_ipc_is_its_own(pod: CasePod) -> None:
     out = await pod.output("sh", "-c", LINK.format("ipc"))
     assert out.strip() != os.readlink("/proc/self/ns/ipc")
 
 
-async def test_shared_memory_is_small_and_holds_no_programs(pod: Pod) -> None:
+async def test_shared_memory_is_small_and_holds_no_programs(pod: CasePod) -> None:
     out = await pod.output("sh", "-c", "grep ' /dev/shm ' /proc/mounts; stat -c %a /dev/shm")
     mounted, mode = out.splitlines()
     _, _, kind, options, *_ = mounted.split()
@@ -54,7 +54,7 @@ async def test_shared_memory_is_small_and_holds_no_programs(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "does so only when it is configured to")
 @pytest.mark.deviates("containerd", "1.6 does so only when it is configured to")
-async def test_low_ports_and_ping_need_no_privilege(pod: Pod) -> None:
+async def test_low_ports_and_ping_need_no_privilege(pod: CasePod) -> None:
     names = ("ip_unprivileged_port_start", "ping_group_range")
     out = await pod.output("cat", *(f"/proc/sys/net/ipv4/{name}" for name in names))
     assert out.split() == ["0", "0", "2147483647"]
@@ -69,7 +69,7 @@ async def test_a_target_is_for_containers_alone(cri_server: CriPeer) -> None:
         await cri.call(cri.runtime.RunPodSandbox, api.RunPodSandboxRequest(config=config))
 
 
-async def test_cgroups_are_made_below_the_pods_parent(cri_server: CriPeer, pod: Pod) -> None:
+async def test_cgroups_are_made_below_the_pods_parent(cri_server: CriPeer, pod: CasePod) -> None:
     if not cri_server.cgroup_parent:
         pytest.skip("no parent was given")
     paths = (await cgroup_of(pod, await pod.run())).paths

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import SLEEP, Pod, RunPod
+from podwright.conformance.pods import SLEEP, CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, NotFound
 
@@ -21,22 +21,22 @@ pytestmark = [
 ]
 
 
-async def _pause(pod: Pod, container_id: str) -> None:
+async def _pause(pod: CasePod, container_id: str) -> None:
     await pod.cri.call(pod.cri.runtime.PauseContainer, api.PauseContainerRequest(container_id=container_id))
 
 
-async def _unpause(pod: Pod, container_id: str) -> None:
+async def _unpause(pod: CasePod, container_id: str) -> None:
     await pod.cri.call(pod.cri.runtime.UnpauseContainer, api.UnpauseContainerRequest(container_id=container_id))
 
 
-async def _grows(pod: Pod, container_id: str) -> bool:
+async def _grows(pod: CasePod, container_id: str) -> bool:
     await asyncio.sleep(STILL_S / 4)  # for the monitor to write what it has
     before = pod.log(container_id)
     await asyncio.sleep(STILL_S)
     return pod.log(container_id) != before
 
 
-async def test_a_paused_container_stands_still(pod: Pod) -> None:
+async def test_a_paused_container_stands_still(pod: CasePod) -> None:
     container_id = await pod.run_ready(COUNT)
     for _ in range(2):  # a retry is a success
         await _pause(pod, container_id)
@@ -50,7 +50,7 @@ async def test_a_paused_container_stands_still(pod: Pod) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_command_in_a_paused_container_is_refused(pod: Pod) -> None:
+async def test_a_command_in_a_paused_container_is_refused(pod: CasePod) -> None:
     container_id = await pod.run_ready()
     await _pause(pod, container_id)
     with pytest.raises(FailedPrecondition, match="paused"):
@@ -59,7 +59,7 @@ async def test_a_command_in_a_paused_container_is_refused(pod: Pod) -> None:
     assert (await pod.exec(container_id, "true")).exit_code == 0
 
 
-async def test_a_paused_container_hears_its_stop(pod: Pod) -> None:
+async def test_a_paused_container_hears_its_stop(pod: CasePod) -> None:
     container_id = await pod.run_ready(COUNT)
     await _pause(pod, container_id)
     await pod.stop(container_id, timeout=30)
@@ -67,7 +67,7 @@ async def test_a_paused_container_hears_its_stop(pod: Pod) -> None:
     assert (status.state, status.exit_code) == (api.CONTAINER_EXITED, 5)
 
 
-async def test_a_paused_container_can_be_killed_and_removed(pod: Pod) -> None:
+async def test_a_paused_container_can_be_killed_and_removed(pod: CasePod) -> None:
     killed, removed = await pod.run_ready(COUNT), await pod.run_ready(COUNT)
     for container_id in (killed, removed):
         await _pause(pod, container_id)
@@ -87,7 +87,7 @@ async def test_a_pod_with_a_paused_container_stops(run_pod: RunPod, mode: api.Na
         assert (await pod.status(container_id)).state == api.CONTAINER_EXITED
 
 
-async def test_limits_and_logs_of_a_paused_container_can_be_changed(pod: Pod) -> None:
+async def test_limits_and_logs_of_a_paused_container_can_be_changed(pod: CasePod) -> None:
     container_id = await pod.run_ready(COUNT)
     await _pause(pod, container_id)
     limits = api.LinuxContainerResources(cpu_shares=300)
@@ -106,7 +106,7 @@ async def test_limits_and_logs_of_a_paused_container_can_be_changed(pod: Pod) ->
             await asyncio.sleep(0.02)
 
 
-async def test_refusals(cri_server: CriPeer, pod: Pod) -> None:
+async def test_refusals(cri_server: CriPeer, pod: CasePod) -> None:
     created = await pod.create(SLEEP)
     exited = await pod.run(("true",))
     await pod.exited(exited)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, remove_pod, sandbox_config
+from podwright.conformance.pods import CasePod, remove_pod, sandbox_config
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, PodwrightError
 
@@ -105,7 +105,7 @@ WINDOWS = api.WindowsContainerConfig(security_context=api.WindowsContainerSecuri
     ],
 )  # fmt: skip
 @pytest.mark.deviates("cri-o", "passes over such fields")
-async def test_for_a_container(pod: Pod, fields: dict[str, object]) -> None:
+async def test_for_a_container(pod: CasePod, fields: dict[str, object]) -> None:
     with pytest.raises(PodwrightError):
         await pod.create(**fields)  # type: ignore[arg-type] # keywords
     listed = await pod.cri.call(
@@ -116,7 +116,7 @@ async def test_for_a_container(pod: Pod, fields: dict[str, object]) -> None:
 
 @pytest.mark.deviates("cri-o", "passes over the field")
 @pytest.mark.deviates("containerd", "1.6 came before the field")
-async def test_an_image_for_a_handler_that_is_not_there(pod: Pod, image: str) -> None:
+async def test_an_image_for_a_handler_that_is_not_there(pod: CasePod, image: str) -> None:
     cri, spec = pod.cri, api.ImageSpec(image=image, runtime_handler="no-such-handler")
     mount = api.Mount(container_path="/mnt", image=spec, readonly=True)
     outcomes = await asyncio.gather(
@@ -135,7 +135,7 @@ async def test_an_image_for_a_handler_that_is_not_there(pod: Pod, image: str) ->
 
 @pytest.mark.deviates("cri-o", "passes over the section")
 @pytest.mark.deviates("containerd", "passes over the section")
-async def test_limits_for_windows(pod: Pod) -> None:
+async def test_limits_for_windows(pod: CasePod) -> None:
     request = api.UpdateContainerResourcesRequest(
         container_id=await pod.run(),
         linux=api.LinuxContainerResources(cpu_shares=64),
@@ -147,7 +147,7 @@ async def test_limits_for_windows(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "creates the container, and cannot start it")
 @pytest.mark.deviates("containerd", "creates the container, and cannot start it")
-async def test_a_nul_in_a_variable_is_refused_by_the_variables_name(pod: Pod) -> None:
+async def test_a_nul_in_a_variable_is_refused_by_the_variables_name(pod: CasePod) -> None:
     """Its value may be a secret, and is not told."""
     envs = [api.KeyValue(key="PLAIN", value=b"x"), api.KeyValue(key="SECRET", value=b"pass\0word")]
     with pytest.raises(InvalidArgument, match="SECRET") as refused:

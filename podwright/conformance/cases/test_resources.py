@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from podwright.conformance.cgroups import cgroup_of
-from podwright.conformance.pods import SLEEP, Pod
+from podwright.conformance.pods import SLEEP, CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.linux import cgroup
@@ -37,7 +37,7 @@ def _linux(**fields: object) -> api.LinuxContainerConfig:
     return api.LinuxContainerConfig(resources=api.LinuxContainerResources(**fields))  # type: ignore[arg-type] # keywords
 
 
-async def test_limits_reach_the_kernel(pod: Pod) -> None:
+async def test_limits_reach_the_kernel(pod: CasePod) -> None:
     container_id = await pod.run(linux=api.LinuxContainerConfig(resources=LIMITS))
     files = await cgroup_of(pod, container_id)
     if "cpu" in files.host.controllers:
@@ -55,7 +55,7 @@ async def test_limits_reach_the_kernel(pod: Pod) -> None:
 
 
 @pytest.mark.parametrize(("asked", "swap"), [({}, 0), ({"memory_swap_limit_in_bytes": 96 * MIB}, 32 * MIB)])
-async def test_no_swap_unless_asked_for(pod: Pod, asked: dict[str, int], swap: int) -> None:
+async def test_no_swap_unless_asked_for(pod: CasePod, asked: dict[str, int], swap: int) -> None:
     if not SWAP:
         pytest.skip("this host does not account for swap")
     container_id = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB, **asked))
@@ -65,7 +65,7 @@ async def test_no_swap_unless_asked_for(pod: Pod, asked: dict[str, int], swap: i
 
 
 @pytest.mark.deviates("containerd", "1.6 leaves huge pages unlimited")
-async def test_huge_pages(pod: Pod) -> None:
+async def test_huge_pages(pod: CasePod) -> None:
     if not cgroup.detect().has("hugetlb"):
         pytest.skip("this host cannot limit huge pages")
     limits = [api.HugepageLimit(page_size="2MB", limit=4 * MIB)]
@@ -73,7 +73,7 @@ async def test_huge_pages(pod: Pod) -> None:
     assert files.read("hugetlb", "hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.max") == str(4 * MIB)
 
 
-async def test_limits_are_told(pod: Pod) -> None:
+async def test_limits_are_told(pod: CasePod) -> None:
     container_id = await pod.create(linux=api.LinuxContainerConfig(resources=LIMITS))
     assert (await pod.status(container_id)).resources.linux == LIMITS
     await pod.start(container_id)
@@ -99,13 +99,13 @@ async def test_limits_are_told(pod: Pod) -> None:
     ],
     ids=str,
 )
-async def test_impossible_limits(pod: Pod, fields: dict[str, object]) -> None:
+async def test_impossible_limits(pod: CasePod, fields: dict[str, object]) -> None:
     with pytest.raises(InvalidArgument):
         await pod.create(linux=_linux(**fields))
 
 
 @pytest.mark.deviates("cri-o", "ignores them on cgroup v1")
-async def test_files_of_v2(pod: Pod) -> None:
+async def test_files_of_v2(pod: CasePod) -> None:
     asked = _linux(unified={"memory.high": str(48 * MIB)})
     if cgroup.detect().layout == "v2":
         files = await cgroup_of(pod, await pod.run(linux=asked))
@@ -117,7 +117,7 @@ async def test_files_of_v2(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "ignores them")
 @pytest.mark.deviates("containerd", "creates the container, and cannot start it")
-async def test_files_of_v2_where_there_are_none(pod: Pod) -> None:
+async def test_files_of_v2_where_there_are_none(pod: CasePod) -> None:
     if cgroup.detect().layout == "v2":
         pytest.skip("this host has them")
     with pytest.raises(FailedPrecondition):
@@ -125,7 +125,7 @@ async def test_files_of_v2_where_there_are_none(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "cannot create it")
-async def test_a_processor_that_is_not_there(pod: Pod) -> None:
+async def test_a_processor_that_is_not_there(pod: CasePod) -> None:
     container_id = await pod.create(linux=_linux(cpuset_cpus="4000"))
     with pytest.raises(PodwrightError, match="cpuset"):
         await pod.start(container_id)
@@ -134,7 +134,7 @@ async def test_a_processor_that_is_not_there(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("containerd", "its event of the kill may come after the exit")
-async def test_out_of_memory(pod: Pod) -> None:
+async def test_out_of_memory(pod: CasePod) -> None:
     limits = _linux(memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB)
     status = await pod.exited(await pod.run(("dd", "if=/dev/zero", "of=/dev/null", "bs=40M"), linux=limits))
     assert (status.exit_code, status.reason) == (137, "OOMKilled")
@@ -143,7 +143,7 @@ async def test_out_of_memory(pod: Pod) -> None:
 @pytest.mark.deviates("cri-o", "takes every kill in the cgroup for the container's")
 @pytest.mark.deviates("containerd", "takes every kill in the cgroup for the container's")
 @pytest.mark.parametrize(("code", "reason"), [(0, "Completed"), (7, "Error")])
-async def test_a_child_out_of_memory(pod: Pod, code: int, reason: str) -> None:
+async def test_a_child_out_of_memory(pod: CasePod, code: int, reason: str) -> None:
     """Its parent, the container's first process, outlives it and ends by itself: that was not killed for memory."""
     limits = _linux(memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB)
     script = f"dd if=/dev/zero of=/dev/null bs=40M; exit {code}"
@@ -154,7 +154,7 @@ async def test_a_child_out_of_memory(pod: Pod, code: int, reason: str) -> None:
 
 @pytest.mark.deviates("cri-o", "takes every kill in the cgroup for the container's")
 @pytest.mark.deviates("containerd", "takes every kill in the cgroup for the container's")
-async def test_a_child_out_of_memory_long_before_a_stop(pod: Pod) -> None:
+async def test_a_child_out_of_memory_long_before_a_stop(pod: CasePod) -> None:
     limits = _linux(memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB)
     script = "dd if=/dev/zero of=/dev/null bs=40M; trap 'exit 143' TERM; echo ready; while :; do sleep 0.1; done"
     container_id = await pod.run_ready(("sh", "-c", script), linux=limits)
@@ -163,7 +163,7 @@ async def test_a_child_out_of_memory_long_before_a_stop(pod: Pod) -> None:
     assert (status.exit_code, status.reason) == (143, "Error")
 
 
-async def test_a_group_out_of_memory(pod: Pod) -> None:
+async def test_a_group_out_of_memory(pod: CasePod) -> None:
     """memory.oom.group, which a kubelet sets on v2: all processes go with the one that took too much."""
     if cgroup.detect().layout != "v2":
         pytest.skip("v1 kills one process alone")
@@ -175,7 +175,7 @@ async def test_a_group_out_of_memory(pod: Pod) -> None:
     assert (status.exit_code, status.reason) == (137, "OOMKilled")
 
 
-async def test_a_container_is_limited_apart_from_its_neighbours(pod: Pod) -> None:
+async def test_a_container_is_limited_apart_from_its_neighbours(pod: CasePod) -> None:
     limited = await cgroup_of(pod, await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB)))
     free = await cgroup_of(pod, await pod.run(SLEEP))
     assert limited.read("memory", "memory.limit_in_bytes", "memory.max") == str(64 * MIB)

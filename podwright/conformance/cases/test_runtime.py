@@ -7,7 +7,7 @@ from ipaddress import IPv4Interface, IPv4Network
 import pytest
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, RunPod
+from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 
@@ -38,7 +38,7 @@ async def test_cgroup_driver(cri_server: CriPeer) -> None:
     assert response.linux.cgroup_driver in (api.SYSTEMD, api.CGROUPFS)
 
 
-async def test_the_pod_cidr_in_use_is_taken_again(cri_server: CriPeer, pod: Pod, run_pod: RunPod) -> None:
+async def test_the_pod_cidr_in_use_is_taken_again(cri_server: CriPeer, pod: CasePod, run_pod: RunPod) -> None:
     """With an IPv6 network beside it. No other one is asked for, since a node keeps what it is given."""
     before = await network_of(pod)
     await set_pod_cidr(cri_server, f"{before},fd00::/64")
@@ -47,7 +47,7 @@ async def test_the_pod_cidr_in_use_is_taken_again(cri_server: CriPeer, pod: Pod,
     await pod.exec(await pod.run(), "ping", "-c", "1", "-W", "10", str(before[1]))
 
 
-async def test_no_pod_cidr_changes_nothing(cri_server: CriPeer, pod: Pod, run_pod: RunPod) -> None:
+async def test_no_pod_cidr_changes_nothing(cri_server: CriPeer, pod: CasePod, run_pod: RunPod) -> None:
     await set_pod_cidr(cri_server, "")
     async with run_pod() as later:
         assert await network_of(later) == await network_of(pod)
@@ -68,7 +68,7 @@ async def set_pod_cidr(cri_server: CriPeer, text: str) -> None:
     await cri.call(cri.runtime.UpdateRuntimeConfig, request)
 
 
-async def network_of(pod: Pod) -> IPv4Network:
+async def network_of(pod: CasePod) -> IPv4Network:
     """The network of the pod's eth0, as the pod sees it."""
     shown = await pod.exec(await pod.run(), "ip", "-4", "address", "show", "eth0")
     words = shown.stdout.decode().split()

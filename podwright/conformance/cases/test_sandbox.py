@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, RunPod, remove_pod, sandbox_config
+from podwright.conformance.pods import CasePod, RunPod, remove_pod, sandbox_config
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import AlreadyExists, InvalidArgument, NotFound, PodwrightError
 
@@ -19,12 +19,12 @@ READY = api.PodSandboxStateValue(state=api.SANDBOX_READY)
 NOTREADY = api.PodSandboxStateValue(state=api.SANDBOX_NOTREADY)
 
 
-async def _status(pod: Pod) -> api.PodSandboxStatus:
+async def _status(pod: CasePod) -> api.PodSandboxStatus:
     request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id)
     return (await pod.cri.call(pod.cri.runtime.PodSandboxStatus, request)).status
 
 
-async def _listed(pod: Pod, **wanted: object) -> list[str]:
+async def _listed(pod: CasePod, **wanted: object) -> list[str]:
     request = api.ListPodSandboxRequest(filter=api.PodSandboxFilter(**wanted))  # type: ignore[arg-type] # keywords
     return [item.id for item in (await pod.cri.call(pod.cri.runtime.ListPodSandbox, request)).items]
 
@@ -55,7 +55,7 @@ async def test_lists_filter_by_id_state_and_labels(run_pod: RunPod) -> None:
         assert {one.id, two.id} <= set(await _listed(one))
 
 
-async def test_stop_and_remove_may_be_repeated(pod: Pod) -> None:
+async def test_stop_and_remove_may_be_repeated(pod: CasePod) -> None:
     for _ in range(2):
         await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
     assert (await _status(pod)).state == api.SANDBOX_NOTREADY
@@ -79,7 +79,7 @@ async def test_unknown_ids(cri_server: CriPeer) -> None:
 
 
 @pytest.mark.deviates("cri-o", "gives them the time until the request's deadline", run=False)
-async def test_stop_kills_the_containers_and_remove_takes_them_along(pod: Pod) -> None:
+async def test_stop_kills_the_containers_and_remove_takes_them_along(pod: CasePod) -> None:
     container_id = await pod.run(("sleep", "1000"))
     await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
     status = await pod.status(container_id)
@@ -92,7 +92,7 @@ async def test_stop_kills_the_containers_and_remove_takes_them_along(pod: Pod) -
 
 @pytest.mark.deviates("cri-o", "makes the sandbox anew")
 @pytest.mark.deviates("containerd", 'fails fast with "name is reserved" under UNKNOWN')
-async def test_the_same_request_again(pod: Pod) -> None:
+async def test_the_same_request_again(pod: CasePod) -> None:
     request = api.RunPodSandboxRequest(config=pod.config)
     assert (await pod.cri.call(pod.cri.runtime.RunPodSandbox, request)).pod_sandbox_id == pod.id
     await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
@@ -222,7 +222,7 @@ async def test_the_handler_and_the_attempt_are_told(run_pod: RunPod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "tells no PID where there is no process")
-async def test_verbose_tells_a_pid_and_the_config(pod: Pod) -> None:
+async def test_verbose_tells_a_pid_and_the_config(pod: CasePod) -> None:
     request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id, verbose=True)
     info = (await pod.cri.call(pod.cri.runtime.PodSandboxStatus, request)).info
     told = json.loads(info["info"])
@@ -230,14 +230,14 @@ async def test_verbose_tells_a_pid_and_the_config(pod: Pod) -> None:
     assert pod.config.metadata.uid in json.dumps(told["config"])
 
 
-async def _verbose(pod: Pod) -> dict[str, Any]:
+async def _verbose(pod: CasePod) -> dict[str, Any]:
     request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id, verbose=True)
     info = (await pod.cri.call(pod.cri.runtime.PodSandboxStatus, request)).info
     told: dict[str, Any] = json.loads(info["info"])
     return told
 
 
-async def test_verbose_tells_the_path_of_the_network_namespace(pod: Pod) -> None:
+async def test_verbose_tells_the_path_of_the_network_namespace(pod: CasePod) -> None:
     """Where scripts look for it: jq '.info.runtimeSpec.linux.namespaces[] | select(.type == "network") | .path'."""
     namespaces = (await _verbose(pod))["runtimeSpec"]["linux"]["namespaces"]
     (path,) = (each["path"] for each in namespaces if each["type"] == "network")
@@ -268,14 +268,14 @@ async def test_an_empty_pod_s_address_is_its_own(run_pod: RunPod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "tells the one that it had")
-async def test_after_the_stop_no_address_is_told(pod: Pod) -> None:
+async def test_after_the_stop_no_address_is_told(pod: CasePod) -> None:
     await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
     status = await _status(pod)
     assert status.HasField("network")
     assert status.network.ip == ""
 
 
-async def test_containers_share_network_ipc_and_shm_but_not_pids(pod: Pod) -> None:
+async def test_containers_share_network_ipc_and_shm_but_not_pids(pod: CasePod) -> None:
     await pod.run()
     await pod.output("sh", "-c", "echo shared > /dev/shm/file")
     links = "for n in net ipc uts; do readlink /proc/self/ns/$n; done"

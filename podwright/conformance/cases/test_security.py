@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.conformance.pods import Pod, RunPod
+from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, PodwrightError
 
@@ -19,7 +19,7 @@ def _profile(kind: api.SecurityProfile.ProfileType, ref: str = "") -> api.Securi
     return api.SecurityProfile(profile_type=kind, localhost_ref=ref)
 
 
-async def _status_line(pod: Pod, name: str, linux: api.LinuxContainerConfig) -> str:
+async def _status_line(pod: CasePod, name: str, linux: api.LinuxContainerConfig) -> str:
     text = await pod.output("grep", f"^{name}:", "/proc/self/status", linux=linux)
     return text.split()[1]
 
@@ -36,7 +36,7 @@ async def _status_line(pod: Pod, name: str, linux: api.LinuxContainerConfig) -> 
     ],
     ids=["root", "uid", "known-uid", "uid-gid", "name", "groups"],
 )
-async def test_users(pod: Pod, fields: dict[str, object], ids: str) -> None:
+async def test_users(pod: CasePod, fields: dict[str, object], ids: str) -> None:
     container_id = await pod.run(("sh", "-c", "id -u; id -g; id -G; sleep 1000"), linux=_linux(**fields))
     for _ in range(100):
         if len(words := [line.split(" ", 3)[3] for line in pod.log(container_id).splitlines()]) == 3:
@@ -49,7 +49,7 @@ async def test_users(pod: Pod, fields: dict[str, object], ids: str) -> None:
 
 
 @pytest.mark.deviates("containerd", "1.6 came before the field")
-async def test_the_user_is_told_once_created(pod: Pod) -> None:
+async def test_the_user_is_told_once_created(pod: CasePod) -> None:
     fields = {"run_as_user": api.Int64Value(value=5), "supplemental_groups": [77, 66]}
     user = (await pod.status(await pod.create(linux=_linux(**fields)))).user.linux
     assert (user.uid, user.gid, sorted(user.supplemental_groups)) == (5, 0, [0, 66, 77])
@@ -61,7 +61,7 @@ async def test_the_user_is_told_once_created(pod: Pod) -> None:
     [(api.Merge, {1234, 4321, 50000}), (api.Strict, {1234, 4321})],
     ids=["merge", "strict"],
 )
-async def test_groups_of_the_image(pod: Pod, policy: api.SupplementalGroupsPolicy, groups: set[int]) -> None:
+async def test_groups_of_the_image(pod: CasePod, policy: api.SupplementalGroupsPolicy, groups: set[int]) -> None:
     """Of the user by its name in /etc/group; the primary one is always there. Commands have them too."""
     if "member" not in await pod.output("cat", "/etc/group"):
         pytest.skip("the image has no group with members")
@@ -75,7 +75,7 @@ async def test_groups_of_the_image(pod: Pod, policy: api.SupplementalGroupsPolic
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @pytest.mark.deviates("containerd", "1.6 came before the field")
-async def test_a_groups_policy_that_is_none(pod: Pod) -> None:
+async def test_a_groups_policy_that_is_none(pod: CasePod) -> None:
     with pytest.raises(InvalidArgument):
         await pod.create(linux=_linux(supplemental_groups_policy=7))
 
@@ -90,13 +90,13 @@ async def test_a_groups_policy_that_is_none(pod: Pod) -> None:
     ],
     ids=["none", "one", "default"],
 )
-async def test_capabilities(pod: Pod, add: list[str], drop: list[str], bounding: int) -> None:
+async def test_capabilities(pod: CasePod, add: list[str], drop: list[str], bounding: int) -> None:
     capability = api.Capability(add_capabilities=add, drop_capabilities=drop)
     assert int(await _status_line(pod, "CapBnd", _linux(capabilities=capability)), 16) == bounding
 
 
 @pytest.mark.parametrize("value", [True, False])
-async def test_no_new_privileges(pod: Pod, value: bool) -> None:
+async def test_no_new_privileges(pod: CasePod, value: bool) -> None:
     assert await _status_line(pod, "NoNewPrivs", _linux(no_new_privs=value)) == str(int(value))
 
 
@@ -112,7 +112,7 @@ async def test_no_new_privileges(pod: Pod, value: bool) -> None:
     ],
     ids=["nil", "unconfined", "default", "old-default", "old-unconfined"],
 )
-async def test_seccomp(pod: Pod, fields: dict[str, object], mode: str) -> None:
+async def test_seccomp(pod: CasePod, fields: dict[str, object], mode: str) -> None:
     assert await _status_line(pod, "Seccomp", _linux(**fields)) == mode
 
 
@@ -131,13 +131,13 @@ async def test_the_first_process_of_a_shared_pid_namespace(run_pod: RunPod) -> N
     assert (told["Uid"], told["Gid"], told["Seccomp"]) == (["1234"], ["2345"], ["2"])
 
 
-async def test_a_seccomp_profile_that_is_not_there(pod: Pod) -> None:
+async def test_a_seccomp_profile_that_is_not_there(pod: CasePod) -> None:
     linux = _linux(seccomp=_profile(api.SecurityProfile.Localhost, "/no/such/profile.json"))
     with pytest.raises(PodwrightError, match="profile"):
         await pod.start(await pod.create(linux=linux))
 
 
-async def test_read_only_root_and_writable_mounts(pod: Pod) -> None:
+async def test_read_only_root_and_writable_mounts(pod: CasePod) -> None:
     out = await pod.output(
         "sh", "-c", "touch /x 2>&1; touch /dev/shm/x && echo ok", linux=_linux(readonly_rootfs=True)
     )
@@ -145,7 +145,7 @@ async def test_read_only_root_and_writable_mounts(pod: Pod) -> None:
     assert out.endswith("ok\n")
 
 
-async def test_masked_and_read_only_paths(pod: Pod) -> None:
+async def test_masked_and_read_only_paths(pod: CasePod) -> None:
     linux = _linux(masked_paths=["/proc/timer_list", "/etc"], readonly_paths=["/tmp"])
     out = await pod.output("sh", "-c", "wc -c < /proc/timer_list; ls /etc; touch /tmp/x 2>&1 || true", linux=linux)
     assert out.startswith("0\n")
@@ -168,6 +168,6 @@ async def test_privileged(run_pod: RunPod) -> None:
         assert "Seccomp:\t0" in out
 
 
-async def test_privileged_needs_a_privileged_pod(pod: Pod) -> None:
+async def test_privileged_needs_a_privileged_pod(pod: CasePod) -> None:
     with pytest.raises(PodwrightError, match="rivileged"):
         await pod.create(linux=_linux(privileged=True))

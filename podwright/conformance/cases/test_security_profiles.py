@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.conformance.pods import Pod, RunPod
+from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, PodwrightError
 
@@ -31,7 +31,7 @@ def _profile(kind: api.SecurityProfile.ProfileType, ref: str = "") -> api.Securi
     return api.SecurityProfile(profile_type=kind, localhost_ref=ref)
 
 
-async def _status(pod: Pod, linux: api.LinuxContainerConfig) -> dict[str, str]:
+async def _status(pod: CasePod, linux: api.LinuxContainerConfig) -> dict[str, str]:
     """What /proc says of a process in a container."""
     text = await pod.output("cat", "/proc/self/status", linux=linux)
     return {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
@@ -48,7 +48,7 @@ def no_mkdir(tmp_path: Path) -> Path:
 
 @pytest.mark.deviates("cri-o", "does not look at the old field")
 @pytest.mark.parametrize("deprecated", [False, True])
-async def test_a_seccomp_profile_of_the_host(pod: Pod, no_mkdir: Path, deprecated: bool) -> None:
+async def test_a_seccomp_profile_of_the_host(pod: CasePod, no_mkdir: Path, deprecated: bool) -> None:
     given = _linux(seccomp=_profile(LOCALHOST, str(no_mkdir)))
     if deprecated:
         given = _linux(seccomp_profile_path=f"localhost/{no_mkdir}")
@@ -57,7 +57,7 @@ async def test_a_seccomp_profile_of_the_host(pod: Pod, no_mkdir: Path, deprecate
     assert said.endswith("touched\n")
 
 
-async def test_the_newer_field_wins(pod: Pod, no_mkdir: Path) -> None:
+async def test_the_newer_field_wins(pod: CasePod, no_mkdir: Path) -> None:
     linux = _linux(seccomp=_profile(UNCONFINED), seccomp_profile_path=f"localhost/{no_mkdir}")
     assert (await _status(pod, linux))["Seccomp"] == "0"
 
@@ -82,7 +82,7 @@ async def test_the_newer_field_wins(pod: Pod, no_mkdir: Path) -> None:
     ],
     ids=lambda fields: " ".join(str(fields).split()),
 )
-async def test_refused(pod: Pod, fields: dict[str, object]) -> None:
+async def test_refused(pod: CasePod, fields: dict[str, object]) -> None:
     with pytest.raises(InvalidArgument):
         await pod.create(linux=_linux(**fields))
 
@@ -123,7 +123,7 @@ async def test_selinux_options_are_taken_on_every_host(run_pod: RunPod) -> None:
     ],
     ids=["nil", "unconfined", "old-unconfined", "default", "old-default"],
 )
-async def test_apparmor_where_there_is_none(pod: Pod, fields: dict[str, object]) -> None:
+async def test_apparmor_where_there_is_none(pod: CasePod, fields: dict[str, object]) -> None:
     assert await pod.output("echo", "runs", linux=_linux(**fields)) == "runs\n"
 
 
@@ -134,7 +134,7 @@ async def test_apparmor_where_there_is_none(pod: Pod, fields: dict[str, object])
     [{"apparmor": _profile(LOCALHOST, "localhost/mine")}, {"apparmor_profile": "localhost/mine"}],
     ids=["new", "old"],
 )
-async def test_a_profile_that_cannot_be_honoured(pod: Pod, fields: dict[str, object]) -> None:
+async def test_a_profile_that_cannot_be_honoured(pod: CasePod, fields: dict[str, object]) -> None:
     with pytest.raises(PodwrightError, match=r"(?i)apparmor"):
         await pod.create(linux=_linux(**fields))
 
@@ -150,7 +150,7 @@ async def test_a_profile_that_cannot_be_honoured(pod: Pod, fields: dict[str, obj
     ],
     ids=["all", "all-but-one", "prefixed", "lower-case"],
 )
-async def test_capabilities(pod: Pod, add: list[str], drop: list[str], has: int, lacks: int) -> None:
+async def test_capabilities(pod: CasePod, add: list[str], drop: list[str], has: int, lacks: int) -> None:
     if add == ["CAP_SYS_ADMIN"] and (await _peer_name(pod)) == "containerd":
         pytest.skip("1.6 puts CAP_ before every name")
     capability = api.Capability(add_capabilities=add, drop_capabilities=drop)
@@ -160,11 +160,11 @@ async def test_capabilities(pod: Pod, add: list[str], drop: list[str], has: int,
     assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
 
 
-async def _peer_name(pod: Pod) -> str:
+async def _peer_name(pod: CasePod) -> str:
     return (await pod.cri.call(pod.cri.runtime.Version, api.VersionRequest())).runtime_name
 
 
-async def test_capabilities_of_others_than_root(pod: Pod) -> None:
+async def test_capabilities_of_others_than_root(pod: CasePod) -> None:
     status = await _status(pod, _linux(run_as_user=api.Int64Value(value=1000)))
     assert int(status["CapEff"], 16) == 0
     assert int(status["CapBnd"], 16) & NET_BIND_SERVICE
@@ -172,7 +172,7 @@ async def test_capabilities_of_others_than_root(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "only where it is configured to, as inheritable ones")
 @pytest.mark.deviates("containerd", "1.6 came before the field; later ones clear the set")
-async def test_ambient_capabilities(pod: Pod) -> None:
+async def test_ambient_capabilities(pod: CasePod) -> None:
     names = ["NET_BIND_SERVICE"]
     capability = api.Capability(add_capabilities=names, add_ambient_capabilities=names, drop_capabilities=["ALL"])
     status = await _status(pod, _linux(run_as_user=api.Int64Value(value=1000), capabilities=capability))
@@ -180,7 +180,7 @@ async def test_ambient_capabilities(pod: Pod) -> None:
         assert int(status[field], 16) == NET_BIND_SERVICE, field
 
 
-async def test_an_exec_is_confined_like_its_container(pod: Pod) -> None:
+async def test_an_exec_is_confined_like_its_container(pod: CasePod) -> None:
     linux = _linux(
         run_as_user=api.Int64Value(value=1000),
         supplemental_groups=[4321],
@@ -199,12 +199,12 @@ async def test_an_exec_is_confined_like_its_container(pod: Pod) -> None:
     assert "Seccomp:\t2" in first
 
 
-async def test_nothing_is_masked_unasked(pod: Pod) -> None:
+async def test_nothing_is_masked_unasked(pod: CasePod) -> None:
     assert int(await pod.output("sh", "-c", "wc -c < /proc/interrupts")) > 0
     assert await pod.output("sh", "-c", "grep -c /proc/ /proc/mounts || true") == "0\n"
 
 
-async def test_paths_that_are_not_there_are_no_error(pod: Pod) -> None:
+async def test_paths_that_are_not_there_are_no_error(pod: CasePod) -> None:
     linux = _linux(masked_paths=["/proc/no-such-file"], readonly_paths=["/sys/no-such-directory"])
     assert await pod.output("echo", "runs", linux=linux) == "runs\n"
 

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import WAIT_S, Pod, RunPod
+from podwright.conformance.pods import WAIT_S, CasePod, RunPod
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, NotFound
@@ -59,13 +59,13 @@ async def eventually(
 
 
 @pytest_asyncio.fixture
-async def running(pod: Pod) -> AsyncIterator[str]:
+async def running(pod: CasePod) -> AsyncIterator[str]:
     """A container that idles, with labels and annotations."""
     yield await pod.run_ready(labels={"tier": "front"}, annotations={"note": "x"})
 
 
 @pytest.mark.deviates("cri-o", "no page faults on cgroup v1")
-async def test_a_container_is_named_and_measured(pod: Pod, running: str) -> None:
+async def test_a_container_is_named_and_measured(pod: CasePod, running: str) -> None:
     before = time.time_ns()
     stats = await container_stats(pod.cri, running)
     assert stats.attributes.id == running
@@ -79,11 +79,11 @@ async def test_a_container_is_named_and_measured(pod: Pod, running: str) -> None
     assert stats.memory.page_faults.value > 0
 
 
-async def test_an_id_may_be_cut_short(pod: Pod, running: str) -> None:
+async def test_an_id_may_be_cut_short(pod: CasePod, running: str) -> None:
     assert (await container_stats(pod.cri, running[:20])).attributes.id == running
 
 
-async def test_cpu_time_grows_and_has_a_rate(pod: Pod) -> None:
+async def test_cpu_time_grows_and_has_a_rate(pod: CasePod) -> None:
     busy = await pod.run_ready(BUSY)
     first = await container_stats(pod.cri, busy)
     used_ns = first.cpu.usage_core_nano_seconds.value
@@ -93,14 +93,14 @@ async def test_cpu_time_grows_and_has_a_rate(pod: Pod) -> None:
     assert rated.cpu.usage_nano_cores.value < 1000 * 10**9  # cores
 
 
-async def test_memory_that_is_held(pod: Pod) -> None:
+async def test_memory_that_is_held(pod: CasePod) -> None:
     container_id = await pod.run_ready(HOLDING_8_MIB)
     memory = (await container_stats(pod.cri, container_id)).memory
     assert memory.rss_bytes.value > 8 * MIB
     assert memory.working_set_bytes.value > 8 * MIB
 
 
-async def test_memory_below_a_limit_is_available(pod: Pod) -> None:
+async def test_memory_below_a_limit_is_available(pod: CasePod) -> None:
     resources = api.LinuxContainerResources(memory_limit_in_bytes=64 * MIB)
     container_id = await pod.run_ready(linux=api.LinuxContainerConfig(resources=resources))
     memory = (await container_stats(pod.cri, container_id)).memory
@@ -108,12 +108,12 @@ async def test_memory_below_a_limit_is_available(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "tells the huge number of cgroup v1")
-async def test_no_limit_is_not_a_huge_number(pod: Pod, running: str) -> None:
+async def test_no_limit_is_not_a_huge_number(pod: CasePod, running: str) -> None:
     assert (await container_stats(pod.cri, running)).memory.available_bytes.value == 0
 
 
 @pytest.mark.deviates("cri-o", "names the layer, not its filesystem")
-async def test_the_writable_layer(pod: Pod) -> None:
+async def test_the_writable_layer(pod: CasePod) -> None:
     container_id = await pod.run_ready(WRITING_3_FILES)
     stats = await eventually(pod.cri, container_id, lambda stats: stats.writable_layer.used_bytes.value >= 2 * MIB)
     layer = stats.writable_layer
@@ -128,7 +128,7 @@ async def test_the_writable_layer(pod: Pod) -> None:
 @pytest.mark.deviates("cri-o", "tells zeros")
 @pytest.mark.deviates("containerd", "answers UNKNOWN")
 @pytest.mark.parametrize("started", [False, True], ids=["created", "exited"])
-async def test_what_has_no_process_is_not_measured(pod: Pod, started: bool) -> None:
+async def test_what_has_no_process_is_not_measured(pod: CasePod, started: bool) -> None:
     container_id = await pod.create(("true",))
     if started:
         await pod.start(container_id)
@@ -146,7 +146,7 @@ async def test_an_unknown_container(cri_server: CriPeer) -> None:
     assert await list_containers(cri_server.client, pod_sandbox_id=UNKNOWN) == []
 
 
-async def test_filters_of_containers(pod: Pod, running: str) -> None:
+async def test_filters_of_containers(pod: CasePod, running: str) -> None:
     other = await pod.run_ready(labels={"tier": "back", "more": "y"})
     listed = ids(await list_containers(pod.cri))
     assert {running, other} <= set(listed)
@@ -158,7 +158,7 @@ async def test_filters_of_containers(pod: Pod, running: str) -> None:
 
 @pytest.mark.deviates("cri-o", "1.36 ends with a fault of its own when a pod goes meanwhile", run=False)
 @pytest.mark.deviates("containerd", "the list fails with the container that has gone")
-async def test_a_list_survives_what_comes_and_goes(pod: Pod, running: str) -> None:
+async def test_a_list_survives_what_comes_and_goes(pod: CasePod, running: str) -> None:
     async def churn() -> None:
         for _ in range(5):
             container_id = await pod.run(("sleep", "1000"))
@@ -176,7 +176,7 @@ async def test_a_list_survives_what_comes_and_goes(pod: Pod, running: str) -> No
 
 
 @pytest.mark.deviates("cri-o", "cannot measure one on cgroup v1 without systemd")
-async def test_a_pod_is_measured_with_its_containers(pod: Pod, running: str) -> None:
+async def test_a_pod_is_measured_with_its_containers(pod: CasePod, running: str) -> None:
     other = await pod.run_ready()
     stats = await pod_stats(pod.cri, pod.id)
     assert stats.attributes.id == pod.id
@@ -194,7 +194,7 @@ async def test_a_pod_is_measured_with_its_containers(pod: Pod, running: str) -> 
 
 @pytest.mark.deviates("cri-o", "tells lo for the default interface")
 @pytest.mark.deviates("containerd", "1.6 does not say when it looked")
-async def test_the_network_of_a_pod(pod: Pod, running: str) -> None:
+async def test_the_network_of_a_pod(pod: CasePod, running: str) -> None:
     before = (await pod_stats(pod.cri, pod.id)).linux.network
     assert before.default_interface.name == "eth0"
     assert "lo" not in {each.name for each in before.interfaces}
@@ -236,7 +236,7 @@ async def test_an_unknown_pod(cri_server: CriPeer) -> None:
 
 
 @pytest.mark.deviates("containerd", "1.6 came before the RPC")
-async def test_streams_tell_what_lists_tell(pod: Pod, running: str) -> None:
+async def test_streams_tell_what_lists_tell(pod: CasePod, running: str) -> None:
     cri = pod.cri
     containers = [
         stats
@@ -271,7 +271,7 @@ async def test_a_stream_of_nothing_has_no_message(cri_server: CriPeer) -> None:
 
 @pytest.mark.deviates("cri-o", "has none on cgroup v1")
 @pytest.mark.deviates("containerd", "1.6 does not tell pressure")
-async def test_pressure_where_the_kernel_tells_it(pod: Pod, running: str) -> None:
+async def test_pressure_where_the_kernel_tells_it(pod: CasePod, running: str) -> None:
     if not Path("/proc/pressure/cpu").exists():
         pytest.skip("this kernel does not measure pressure")
     stats = await container_stats(pod.cri, running)

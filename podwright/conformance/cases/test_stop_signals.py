@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 
 NAMES = {number: name.removeprefix("SIGNAL_SIG") for name, number in api.Signal.items() if number}
@@ -24,7 +24,7 @@ def _kernel_number(name: str) -> int:
     return signal.Signals["SIG" + {"IOT": "ABRT"}.get(name, name)]
 
 
-async def _end(pod: Pod, number: int, container_id: str) -> tuple[str, int]:
+async def _end(pod: CasePod, number: int, container_id: str) -> tuple[str, int]:
     name = NAMES[number]
     await pod.stop(container_id, timeout=1 if name in UNCATCHABLE else GRACE_S)
     return name, (await pod.status(container_id)).exit_code
@@ -33,7 +33,7 @@ async def _end(pod: Pod, number: int, container_id: str) -> tuple[str, int]:
 @pytest.mark.deviates("cri-o", "does not tell the signal")
 @pytest.mark.deviates("containerd", "1.6 came before the field")
 @pytest.mark.parametrize("first", range(1, len(NAMES) + 1, AT_ONCE))
-async def test_each_signal(pod: Pod, first: int) -> None:
+async def test_each_signal(pod: CasePod, first: int) -> None:
     """As process 1, it ends by no other signal than the one that it traps."""
     names = {number: NAMES[number] for number in range(first, min(first + AT_ONCE, len(NAMES) + 1))}
     running = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from podwright.conformance.pods import Pod, RunPod
+from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 
 BATCH_LIMIT = 5000
@@ -25,7 +25,7 @@ async def _gathered(stream: AsyncIterator[Any], field: str) -> list[Any]:
     return found
 
 
-async def _sandboxes(pod: Pod, **wanted: Any) -> list[str]:
+async def _sandboxes(pod: CasePod, **wanted: Any) -> list[str]:
     """The ids that both twins give."""
     cri, wish = pod.cri, api.PodSandboxFilter(**wanted)
     unary = (await cri.call(cri.runtime.ListPodSandbox, api.ListPodSandboxRequest(filter=wish))).items
@@ -34,7 +34,7 @@ async def _sandboxes(pod: Pod, **wanted: Any) -> list[str]:
     return [item.id for item in unary]
 
 
-async def _containers(pod: Pod, **wanted: Any) -> list[str]:
+async def _containers(pod: CasePod, **wanted: Any) -> list[str]:
     cri, wish = pod.cri, api.ContainerFilter(**wanted)
     unary = (await cri.call(cri.runtime.ListContainers, api.ListContainersRequest(filter=wish))).containers
     stream = cri.stream(cri.runtime.StreamContainers, api.StreamContainersRequest(filter=wish))
@@ -57,7 +57,7 @@ async def test_sandboxes(run_pod: RunPod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "its lists have no order")
-async def test_containers(pod: Pod) -> None:
+async def test_containers(pod: CasePod) -> None:
     created, running = [
         api.ContainerStateValue(state=state) for state in (api.CONTAINER_CREATED, api.CONTAINER_RUNNING)
     ]
@@ -72,7 +72,7 @@ async def test_containers(pod: Pod) -> None:
     assert await _containers(pod, pod_sandbox_id="0" * 64) == []
 
 
-async def test_images(pod: Pod) -> None:
+async def test_images(pod: CasePod) -> None:
     cri = pod.cri
     for name in ("", pod.image, "registry.invalid/nothing:1"):
         wish = api.ImageFilter(image=api.ImageSpec(image=name))

@@ -8,26 +8,29 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from podwright.conformance.pods import Pod
-from podwright.conformance.streams import WAIT_S, Given, Kept, Speech, attach_url, session
+from podwright.conformance.pods import CasePod
+from podwright.conformance.streams import WAIT_S, CollectingSink, Given, Speech, attach_url, session
 from podwright.errors import PodwrightError
 from podwright.streams.client.command import CommandStreams, run_command
-from podwright.streams.client.dial import Transport
+from podwright.streams.client.dial import StreamTransport
 from podwright.streams.remote_command.resize import TerminalSize
 from podwright.streams.remote_command.status import Outcome
 
-TRANSPORTS = [pytest.param(Speech(), id="spdy"), pytest.param(Speech(transport=Transport.WEBSOCKET), id="websocket")]
+TRANSPORTS = [
+    pytest.param(Speech(), id="spdy"),
+    pytest.param(Speech(transport=StreamTransport.WEBSOCKET), id="websocket"),
+]
 
 # The container's end and its output take different ways through containerd: on a busy machine the end may win.
 LAST_BYTES = pytest.mark.deviates("containerd", "an attach may lose what a container writes right before its end")
 
 
-class Attached:
+class AttachSession:
     """A session that is under way."""
 
     def __init__(self, url: str, *, stdin: bool, tty: bool = False, sizes: AsyncIterator[TerminalSize] | None = None):
         self.stdin = Given(open_ended=True)
-        self.out, self.err = Kept(), Kept()
+        self.out, self.err = CollectingSink(), CollectingSink()
         streams = CommandStreams(
             stdin=self.stdin if stdin else None,
             stdout=self.out,
@@ -48,15 +51,15 @@ class Attached:
 
 @contextlib.asynccontextmanager
 async def attached(
-    pod: Pod,
+    pod: CasePod,
     container: str,
     *,
     stdin: bool = True,
     tty: bool = False,
     sizes: AsyncIterator[TerminalSize] | None = None,
-) -> AsyncIterator[Attached]:
+) -> AsyncIterator[AttachSession]:
     url = await attach_url(pod, container, stdin=stdin, tty=tty)
-    client = Attached(url, stdin=stdin, tty=tty, sizes=sizes)
+    client = AttachSession(url, stdin=stdin, tty=tty, sizes=sizes)
     try:
         yield client
     finally:
@@ -65,7 +68,7 @@ async def attached(
 
 @LAST_BYTES
 @pytest.mark.parametrize("speech", TRANSPORTS)
-async def test_a_shell_reads_what_is_sent_once(pod: Pod, speech: Speech) -> None:
+async def test_a_shell_reads_what_is_sent_once(pod: CasePod, speech: Speech) -> None:
     """Not one byte more than the shell wrote, and the shell ends with its stdin."""
     container = await pod.run(("sh",), stdin=True, stdin_once=True)
     url = await attach_url(pod, container, stdin=True)
@@ -75,7 +78,7 @@ async def test_a_shell_reads_what_is_sent_once(pod: Pod, speech: Speech) -> None
 
 
 @LAST_BYTES
-async def test_the_end_of_stdin_reaches_the_container_when_it_is_to_come_once(pod: Pod) -> None:
+async def test_the_end_of_stdin_reaches_the_container_when_it_is_to_come_once(pod: CasePod) -> None:
     container = await pod.run(("cat",), stdin=True, stdin_once=True)
     url = await attach_url(pod, container, stdin=True)
     done = await session(url, Speech(), stdin=Given(b"all of it\n"))
@@ -83,7 +86,7 @@ async def test_the_end_of_stdin_reaches_the_container_when_it_is_to_come_once(po
     assert (await pod.exited(container)).exit_code == 0
 
 
-async def test_stdin_that_is_not_once_stays_open_for_the_next_client(pod: Pod) -> None:
+async def test_stdin_that_is_not_once_stays_open_for_the_next_client(pod: CasePod) -> None:
     container = await pod.run(("cat",), stdin=True)
     for word in (b"first\n", b"second\n"):
         async with attached(pod, container) as client:
@@ -93,7 +96,7 @@ async def test_stdin_that_is_not_once_stays_open_for_the_next_client(pod: Pod) -
 
 
 @pytest.mark.deviates("cri-o", "ends a session without stdin at once where the container has one")
-async def test_every_client_sees_the_output(pod: Pod) -> None:
+async def test_every_client_sees_the_output(pod: CasePod) -> None:
     container = await pod.run(("cat",), stdin=True)
     async with attached(pod, container) as one, attached(pod, container, stdin=False) as other:
         async with asyncio.timeout(WAIT_S):
@@ -102,7 +105,7 @@ async def test_every_client_sees_the_output(pod: Pod) -> None:
                 await asyncio.sleep(0.05)
 
 
-async def test_nothing_is_replayed(pod: Pod) -> None:
+async def test_nothing_is_replayed(pod: CasePod) -> None:
     container = await pod.run(("sh", "-c", "echo before; cat"), stdin=True)
     async with asyncio.timeout(WAIT_S):
         while "before" not in pod.log(container):  # noqa: ASYNC110 # a log file tells nobody
@@ -113,7 +116,7 @@ async def test_nothing_is_replayed(pod: Pod) -> None:
         assert bytes(client.out.data) == b"after\n"
 
 
-async def test_a_terminal_and_its_size(pod: Pod) -> None:
+async def test_a_terminal_and_its_size(pod: CasePod) -> None:
     script = "read x; stty size; read x; stty size; exit 5"
     container = await pod.run(("sh", "-c", script), stdin=True, tty=True)
     sizes = asyncio.Queue[TerminalSize]()
@@ -135,7 +138,7 @@ async def test_a_terminal_and_its_size(pod: Pod) -> None:
     assert (await pod.exited(container)).exit_code == 5
 
 
-async def seen(pod: Pod, container: str, size: bytes) -> None:
+async def seen(pod: CasePod, container: str, size: bytes) -> None:
     """Wait until the container's terminal has this size."""
     async with asyncio.timeout(WAIT_S):
         while size not in (await pod.exec(container, "sh", "-c", "stty size </proc/1/fd/0")).stdout:  # noqa: ASYNC110 # a terminal tells nobody
@@ -143,7 +146,7 @@ async def seen(pod: Pod, container: str, size: bytes) -> None:
 
 
 @LAST_BYTES
-async def test_the_session_ends_with_the_container(pod: Pod) -> None:
+async def test_the_session_ends_with_the_container(pod: CasePod) -> None:
     container = await pod.run(("sh", "-c", "read x; echo bye; exit 4"), stdin=True)
     async with attached(pod, container) as client:
         client.stdin.give(b"\n")
@@ -153,7 +156,7 @@ async def test_the_session_ends_with_the_container(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "the session tells, not the call")
-async def test_attach_to_what_does_not_run_is_refused(pod: Pod) -> None:
+async def test_attach_to_what_does_not_run_is_refused(pod: CasePod) -> None:
     created = await pod.create()
     with pytest.raises(PodwrightError):
         await attach_url(pod, created)

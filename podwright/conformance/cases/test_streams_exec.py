@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from podwright.conformance.pods import Pod
-from podwright.conformance.streams import Given, Kept, Speech, exec_url, session, streamed_exec
+from podwright.conformance.pods import CasePod
+from podwright.conformance.streams import CollectingSink, Given, Speech, exec_url, session, streamed_exec
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, NotFound, PodwrightError
 from podwright.streams.client.command import CommandStreams, run_command
-from podwright.streams.client.dial import Transport
+from podwright.streams.client.dial import StreamTransport
 from podwright.streams.errors import ProtocolError
 from podwright.streams.remote_command.resize import TerminalSize
 
@@ -29,7 +29,7 @@ def spdy(version: str) -> Speech:
 
 
 def websocket(version: str) -> Speech:
-    return Speech(transport=Transport.WEBSOCKET, protocols=[version] if version else [])
+    return Speech(transport=StreamTransport.WEBSOCKET, protocols=[version] if version else [])
 
 
 JSON_STATUS = [
@@ -49,7 +49,7 @@ HALF_CLOSE = [JSON_STATUS[0], JSON_STATUS[3], TEXT_STATUS[0], TEXT_STATUS[1]]
 
 
 @pytest.mark.parametrize("speech", [*JSON_STATUS, *TEXT_STATUS])
-async def test_both_outputs_and_success(pod: Pod, speech: Speech) -> None:
+async def test_both_outputs_and_success(pod: CasePod, speech: Speech) -> None:
     container = await pod.run()
     done = await streamed_exec(pod, container, "sh", "-c", "echo out; echo err >&2", speech=speech)
     assert (done.out, done.err) == (b"out\n", b"err\n")
@@ -58,14 +58,14 @@ async def test_both_outputs_and_success(pod: Pod, speech: Speech) -> None:
 
 
 @pytest.mark.parametrize("speech", JSON_STATUS)
-async def test_the_exit_code_is_told(pod: Pod, speech: Speech) -> None:
+async def test_the_exit_code_is_told(pod: CasePod, speech: Speech) -> None:
     container = await pod.run()
     done = await streamed_exec(pod, container, "sh", "-c", "echo last words; exit 42", speech=speech)
     assert (done.outcome.exit_code, done.outcome.failure, done.out) == (42, "", b"last words\n")
 
 
 @pytest.mark.parametrize("speech", [each for each in TEXT_STATUS if each.id != "spdy-v1"])
-async def test_old_versions_tell_that_it_failed(pod: Pod, speech: Speech) -> None:
+async def test_old_versions_tell_that_it_failed(pod: CasePod, speech: Speech) -> None:
     """All but the first on SPDY, whose servers reset the error stream."""
     container = await pod.run()
     done = await streamed_exec(pod, container, "sh", "-c", "exit 42", speech=speech)
@@ -73,7 +73,7 @@ async def test_old_versions_tell_that_it_failed(pod: Pod, speech: Speech) -> Non
 
 
 @pytest.mark.parametrize("speech", JSON_STATUS)
-async def test_a_signal_is_128_and_its_number(pod: Pod, speech: Speech) -> None:
+async def test_a_signal_is_128_and_its_number(pod: CasePod, speech: Speech) -> None:
     container = await pod.run()
     done = await streamed_exec(pod, container, "sh", "-c", "kill -9 $$", speech=speech)
     assert done.outcome.exit_code == 137
@@ -81,21 +81,21 @@ async def test_a_signal_is_128_and_its_number(pod: Pod, speech: Speech) -> None:
 
 @pytest.mark.deviates("cri-o", "tells runc's exit code")
 @pytest.mark.parametrize("speech", JSON_STATUS)
-async def test_a_command_that_is_not_there_is_a_failure_not_an_exit_code(pod: Pod, speech: Speech) -> None:
+async def test_a_command_that_is_not_there_is_a_failure_not_an_exit_code(pod: CasePod, speech: Speech) -> None:
     container = await pod.run()
     done = await streamed_exec(pod, container, "/no/such/program", speech=speech)
     assert done.outcome.failure or done.outcome.exit_code in (126, 127)
 
 
 @pytest.mark.parametrize("speech", HALF_CLOSE)
-async def test_the_end_of_stdin_reaches_the_command(pod: Pod, speech: Speech) -> None:
+async def test_the_end_of_stdin_reaches_the_command(pod: CasePod, speech: Speech) -> None:
     container = await pod.run()
     done = await streamed_exec(pod, container, "cat", speech=speech, stdin=Given(b"one\n", b"two\n"))
     assert (done.out, done.outcome.exit_code) == (b"one\ntwo\n", 0)
 
 
 @pytest.mark.parametrize("speech", [*JSON_STATUS, *TEXT_STATUS[:2], *TEXT_STATUS[3:]])
-async def test_stdin_of_a_command_that_ends_by_itself(pod: Pod, speech: Speech) -> None:
+async def test_stdin_of_a_command_that_ends_by_itself(pod: CasePod, speech: Speech) -> None:
     """Also where a protocol cannot say the end of stdin."""
     container = await pod.run()
     stdin = Given(b"a line\n", open_ended=True)
@@ -104,7 +104,7 @@ async def test_stdin_of_a_command_that_ends_by_itself(pod: Pod, speech: Speech) 
 
 
 @pytest.mark.parametrize("speech", [JSON_STATUS[0], JSON_STATUS[3]])
-async def test_bulk_comes_back_unharmed(pod: Pod, speech: Speech) -> None:
+async def test_bulk_comes_back_unharmed(pod: CasePod, speech: Speech) -> None:
     container = await pod.run()
     bulk = hashlib.shake_256(b"bulk").digest(BULK_BYTES)
     chunks = [bulk[begin : begin + 100_000] for begin in range(0, BULK_BYTES, 100_000)]
@@ -114,12 +114,12 @@ async def test_bulk_comes_back_unharmed(pod: Pod, speech: Speech) -> None:
 
 @pytest.mark.deviates("cri-o", "may lose the last words of a terminal")
 @pytest.mark.parametrize("speech", JSON_STATUS)
-async def test_a_terminal(pod: Pod, speech: Speech) -> None:
+async def test_a_terminal(pod: CasePod, speech: Speech) -> None:
     """One output, a window size that can change, and keys that become signals."""
     container = await pod.run()
     script = "tty; stty size; trap 'stty size; exit 3' WINCH; echo waiting; while :; do sleep 0.1; done"
     url = await exec_url(pod, container, "sh", "-c", script, stdin=True, tty=True)
-    sizes, out = asyncio.Queue[TerminalSize](), Kept()
+    sizes, out = asyncio.Queue[TerminalSize](), CollectingSink()
     sizes.put_nowait(TerminalSize(width=101, height=31))
     streams = CommandStreams(stdin=Given(open_ended=True), stdout=out, tty=True, sizes=each(sizes))
     running = asyncio.create_task(run_command(url, streams, transport=speech.transport, protocols=speech.protocols))
@@ -137,10 +137,10 @@ async def each(sizes: asyncio.Queue[TerminalSize]) -> AsyncIterator[TerminalSize
         yield await sizes.get()
 
 
-async def test_control_c_on_a_terminal_is_a_signal(pod: Pod) -> None:
+async def test_control_c_on_a_terminal_is_a_signal(pod: CasePod) -> None:
     container = await pod.run()
     url = await exec_url(pod, container, "sh", "-c", "echo waiting; sleep 1000", stdin=True, tty=True)
-    stdin, out = Given(open_ended=True), Kept()
+    stdin, out = Given(open_ended=True), CollectingSink()
     streams = CommandStreams(stdin=stdin, stdout=out, tty=True)
     running = asyncio.create_task(run_command(url, streams))
     await out.until(b"waiting")
@@ -149,7 +149,7 @@ async def test_control_c_on_a_terminal_is_a_signal(pod: Pod) -> None:
         assert (await running).exit_code == 130
 
 
-async def test_a_url_works_once(pod: Pod) -> None:
+async def test_a_url_works_once(pod: CasePod) -> None:
     container = await pod.run()
     url = await exec_url(pod, container, "true")
     assert (await session(url, Speech())).outcome.exit_code == 0
@@ -157,27 +157,27 @@ async def test_a_url_works_once(pod: Pod) -> None:
         await session(url, Speech())
 
 
-async def test_a_token_that_nobody_gave(pod: Pod) -> None:
+async def test_a_token_that_nobody_gave(pod: CasePod) -> None:
     container = await pod.run()
     url = await exec_url(pod, container, "true")
     with pytest.raises(NotFound):
         await session(url.rpartition("/")[0] + "/AAAAAAAA", Speech())
 
 
-async def test_a_protocol_that_nobody_knows_is_refused(pod: Pod) -> None:
+async def test_a_protocol_that_nobody_knows_is_refused(pod: CasePod) -> None:
     container = await pod.run()
     url = await exec_url(pod, container, "true")
     with pytest.raises(ProtocolError, match="403"):
         await session(url, spdy("v9.channel.k8s.io"))
 
 
-async def test_the_url_is_whole(pod: Pod) -> None:
+async def test_the_url_is_whole(pod: CasePod) -> None:
     container = await pod.run()
     assert (await exec_url(pod, container, "true")).startswith("http://127.0.0.1:")
 
 
 @pytest.mark.deviates("cri-o", "the session tells, not the call")
-async def test_exec_of_what_does_not_run_is_refused_at_once(pod: Pod) -> None:
+async def test_exec_of_what_does_not_run_is_refused_at_once(pod: CasePod) -> None:
     created = await pod.create()
     with pytest.raises(PodwrightError):
         await exec_url(pod, created, "true")
@@ -185,7 +185,7 @@ async def test_exec_of_what_does_not_run_is_refused_at_once(pod: Pod) -> None:
         await exec_url(pod, "f" * 64, "true")
 
 
-async def test_exec_needs_a_stream_and_no_stderr_with_a_terminal(pod: Pod) -> None:
+async def test_exec_needs_a_stream_and_no_stderr_with_a_terminal(pod: CasePod) -> None:
     container = await pod.run()
     for request in (
         api.ExecRequest(container_id=container, cmd=["true"]),
@@ -195,11 +195,11 @@ async def test_exec_needs_a_stream_and_no_stderr_with_a_terminal(pod: Pod) -> No
             await pod.cri.call(pod.cri.runtime.Exec, request)
 
 
-async def test_a_client_that_vanishes_leaves_the_container_alone(pod: Pod) -> None:
+async def test_a_client_that_vanishes_leaves_the_container_alone(pod: CasePod) -> None:
     container = await pod.run()
     url = await exec_url(pod, container, "sh", "-c", "echo waiting; sleep 1000", stdin=True)
-    out = Kept()
-    streams = CommandStreams(stdin=Given(open_ended=True), stdout=out, stderr=Kept())
+    out = CollectingSink()
+    streams = CommandStreams(stdin=Given(open_ended=True), stdout=out, stderr=CollectingSink())
     running = asyncio.create_task(run_command(url, streams))
     await out.until(b"waiting")
     running.cancel()

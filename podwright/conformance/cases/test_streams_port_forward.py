@@ -9,19 +9,19 @@ import socket
 
 import pytest
 
-from podwright.conformance.pods import Pod, RunPod, serving
+from podwright.conformance.pods import CasePod, RunPod, serving
 from podwright.conformance.streams import WAIT_S, forward_url, forwarded, read_all
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
-from podwright.streams.client.dial import Transport
+from podwright.streams.client.dial import StreamTransport
 from podwright.streams.client.port_forward import forwarding
 
 SERVERS = serving({7: "cat", 13: "echo thirteen", 9: "wc -c"})
 CLOSED_PORT = 4
 STOCK = [pytest.mark.deviates(name, "the stock Go server has no tunnel") for name in ("containerd", "cri-o")]
 TRANSPORTS = [
-    pytest.param(Transport.SPDY, id="spdy"),
-    pytest.param(Transport.WEBSOCKET, id="tunnel", marks=STOCK),
+    pytest.param(StreamTransport.SPDY, id="spdy"),
+    pytest.param(StreamTransport.WEBSOCKET, id="tunnel", marks=STOCK),
 ]
 CONNECTIONS = 20
 BULK_BYTES = 8 * 1024 * 1024
@@ -40,7 +40,7 @@ async def echoed(connection: socket.socket, words: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_words_and_their_echo(pod: Pod, transport: Transport) -> None:
+async def test_words_and_their_echo(pod: CasePod, transport: StreamTransport) -> None:
     await pod.run_ready(SERVERS)
     url = await forward_url(pod)
     async with forwarding(url, transport=transport) as forwarder, forwarded(forwarder, 7) as connection:
@@ -51,7 +51,7 @@ async def test_words_and_their_echo(pod: Pod, transport: Transport) -> None:
 @pytest.mark.deviates("cri-o", "the end of what a client sends is not passed on to the pod")
 @pytest.mark.deviates("containerd", "the end of what a client sends is not passed on to the pod")
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_an_answer_that_comes_after_the_end_of_the_question(pod: Pod, transport: Transport) -> None:
+async def test_an_answer_that_comes_after_the_end_of_the_question(pod: CasePod, transport: StreamTransport) -> None:
     await pod.run_ready(SERVERS)
     url = await forward_url(pod)
     async with forwarding(url, transport=transport) as forwarder, forwarded(forwarder, 9) as connection:
@@ -61,7 +61,7 @@ async def test_an_answer_that_comes_after_the_end_of_the_question(pod: Pod, tran
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_many_connections_to_several_ports_at_once(pod: Pod, transport: Transport) -> None:
+async def test_many_connections_to_several_ports_at_once(pod: CasePod, transport: StreamTransport) -> None:
     await pod.run_ready(SERVERS)
     url = await forward_url(pod)
     async with forwarding(url, transport=transport) as forwarder, contextlib.AsyncExitStack() as connections:
@@ -79,7 +79,7 @@ async def test_many_connections_to_several_ports_at_once(pod: Pod, transport: Tr
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_bulk_comes_back_unharmed(pod: Pod, transport: Transport) -> None:
+async def test_bulk_comes_back_unharmed(pod: CasePod, transport: StreamTransport) -> None:
     await pod.run_ready(SERVERS)
     bulk = hashlib.shake_256(b"bulk").digest(BULK_BYTES)
     url = await forward_url(pod)
@@ -89,7 +89,7 @@ async def test_bulk_comes_back_unharmed(pod: Pod, transport: Transport) -> None:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_refused_port_is_told_and_the_session_lives_on(pod: Pod, transport: Transport) -> None:
+async def test_a_refused_port_is_told_and_the_session_lives_on(pod: CasePod, transport: StreamTransport) -> None:
     await pod.run_ready(SERVERS)
     async with forwarding(await forward_url(pod), transport=transport) as forwarder:
         with pytest.raises(FailedPrecondition, match="refused"):
@@ -101,7 +101,7 @@ async def test_a_refused_port_is_told_and_the_session_lives_on(pod: Pod, transpo
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_client_that_resets_its_connection_harms_no_other(pod: Pod, transport: Transport) -> None:
+async def test_a_client_that_resets_its_connection_harms_no_other(pod: CasePod, transport: StreamTransport) -> None:
     await pod.run_ready(SERVERS)
     url = await forward_url(pod)
     async with forwarding(url, transport=transport) as forwarder, forwarded(forwarder, 7) as other:
@@ -126,7 +126,7 @@ async def test_a_pod_in_the_hosts_network(run_pod: RunPod) -> None:
             assert await read_all(connection) == b"from the host"
 
 
-async def test_a_url_works_once(pod: Pod) -> None:
+async def test_a_url_works_once(pod: CasePod) -> None:
     url = await forward_url(pod)
     async with forwarding(url):
         pass
@@ -136,7 +136,7 @@ async def test_a_url_works_once(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "the session tells, not the call")
-async def test_port_forward_to_a_pod_that_is_not_ready_is_refused(pod: Pod) -> None:
+async def test_port_forward_to_a_pod_that_is_not_ready_is_refused(pod: CasePod) -> None:
     await pod.cri.call(pod.cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=pod.id))
     with pytest.raises(PodwrightError):
         await forward_url(pod)

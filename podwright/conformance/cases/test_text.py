@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, RunPod
+from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 
 TEXTS = ("büchse", "コンテナ", "two words", "🐳")
 
 
 @pytest.mark.parametrize("text", TEXTS)
-async def test_the_names_of_a_container_and_its_log(pod: Pod, text: str) -> None:
+async def test_the_names_of_a_container_and_its_log(pod: CasePod, text: str) -> None:
     container_id = await pod.run(("echo", text), name=text, labels={text: text}, annotations={text: text})
     status = await pod.exited(container_id)
     assert (status.exit_code, status.metadata.name) == (0, text)
@@ -46,7 +46,7 @@ async def test_a_colon_in_the_log_directory(cri_server: CriPeer, run_pod: RunPod
 
 
 @pytest.mark.parametrize("text", TEXTS)
-async def test_paths_on_the_host_and_in_the_container(pod: Pod, tmp_path: Path, text: str) -> None:
+async def test_paths_on_the_host_and_in_the_container(pod: CasePod, tmp_path: Path, text: str) -> None:
     (tmp_path / text).mkdir()
     (tmp_path / text / "who").write_text(text)
     mounts = [api.Mount(container_path=f"/{text}", host_path=str(tmp_path / text))]
@@ -54,7 +54,7 @@ async def test_paths_on_the_host_and_in_the_container(pod: Pod, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("text", TEXTS)
-async def test_arguments_and_environment(pod: Pod, text: str) -> None:
+async def test_arguments_and_environment(pod: CasePod, text: str) -> None:
     envs = [api.KeyValue(key="TEXT", value=text.encode())]
     container_id = await pod.run(envs=envs)
     done = await pod.exec(container_id, "sh", "-c", 'echo "$TEXT" "$1"', "sh", text)

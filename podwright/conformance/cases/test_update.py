@@ -10,7 +10,7 @@ import pytest
 
 from podwright.conformance.cgroups import ContainerCgroup, cgroup_of
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod
+from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, PodwrightError
 
@@ -19,7 +19,7 @@ V1_UNLIMITED = 2**62  # v1 shows "no limit" as a number near 2**63
 HOLD = ("sh", "-c", "x=$(yes | head -c 24000000); echo ready; while :; do sleep 1; done")  # a shell of 24 MB
 
 
-async def _update(pod: Pod, container_id: str, **fields: object) -> None:
+async def _update(pod: CasePod, container_id: str, **fields: object) -> None:
     limits = api.LinuxContainerResources(**fields)  # type: ignore[arg-type] # keywords
     request = api.UpdateContainerResourcesRequest(container_id=container_id, linux=limits)
     await pod.cri.call(pod.cri.runtime.UpdateContainerResources, request)
@@ -29,7 +29,7 @@ def _linux(**fields: object) -> api.LinuxContainerConfig:
     return api.LinuxContainerConfig(resources=api.LinuxContainerResources(**fields))  # type: ignore[arg-type] # keywords
 
 
-async def _told(pod: Pod, container_id: str) -> api.LinuxContainerResources:
+async def _told(pod: CasePod, container_id: str) -> api.LinuxContainerResources:
     return (await pod.status(container_id)).resources.linux
 
 
@@ -45,7 +45,7 @@ def _is_unlimited(files: ContainerCgroup) -> bool:
     return all(text == "max" or int(text) > V1_UNLIMITED for text in texts)
 
 
-async def test_limits_of_a_running_container(pod: Pod) -> None:
+async def test_limits_of_a_running_container(pod: CasePod) -> None:
     container_id = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB, cpu_shares=512))
     files = await cgroup_of(pod, container_id)
     await _update(pod, container_id, memory_limit_in_bytes=96 * MIB, cpu_quota=25000, cpu_period=100000)
@@ -61,7 +61,7 @@ async def test_limits_of_a_running_container(pod: Pod) -> None:
     assert files.read("cpu", "cpu.cfs_quota_us", "cpu.max").split()[0] in {"-1", "max"}
 
 
-async def test_limits_of_a_container_that_is_not_started_yet(pod: Pod) -> None:
+async def test_limits_of_a_container_that_is_not_started_yet(pod: CasePod) -> None:
     container_id = await pod.create(linux=_linux(memory_limit_in_bytes=64 * MIB))
     await _update(pod, container_id, memory_limit_in_bytes=96 * MIB)
     assert (await _told(pod, container_id)).memory_limit_in_bytes == 96 * MIB
@@ -70,7 +70,7 @@ async def test_limits_of_a_container_that_is_not_started_yet(pod: Pod) -> None:
 
 
 @pytest.mark.parametrize("swap", [{}, {"memory_swap_limit_in_bytes": -1}], ids=["", "and swap"])
-async def test_minus_one_lifts_the_memory_limit(pod: Pod, swap: dict[str, int]) -> None:
+async def test_minus_one_lifts_the_memory_limit(pod: CasePod, swap: dict[str, int]) -> None:
     """As it lifts quota and swap; OCI's runtime-spec says so of memory.limit."""
     container_id = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB))
     files = await cgroup_of(pod, container_id)
@@ -82,20 +82,20 @@ async def test_minus_one_lifts_the_memory_limit(pod: Pod, swap: dict[str, int]) 
     assert (await _told(pod, container_id)).memory_limit_in_bytes == 48 * MIB
 
 
-async def test_minus_one_lifts_it_before_the_start(pod: Pod) -> None:
+async def test_minus_one_lifts_it_before_the_start(pod: CasePod) -> None:
     container_id = await pod.create(linux=_linux(memory_limit_in_bytes=64 * MIB))
     await _update(pod, container_id, memory_limit_in_bytes=-1)
     await pod.start(container_id)
     assert _is_unlimited(await cgroup_of(pod, container_id))
 
 
-async def test_minus_one_from_the_start(pod: Pod) -> None:
+async def test_minus_one_from_the_start(pod: CasePod) -> None:
     assert _is_unlimited(await cgroup_of(pod, await pod.run(linux=_linux(memory_limit_in_bytes=-1))))
 
 
 @pytest.mark.deviates("cri-o", "leaves them as they are")
 @pytest.mark.deviates("containerd", "1.6 leaves huge pages unlimited")
-async def test_huge_pages(pod: Pod) -> None:
+async def test_huge_pages(pod: CasePod) -> None:
     container_id = await pod.run()
     files = await cgroup_of(pod, container_id)
     if not files.host.has("hugetlb"):
@@ -104,7 +104,7 @@ async def test_huge_pages(pod: Pod) -> None:
     assert files.read("hugetlb", "hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.max") == str(8 * MIB)
 
 
-async def test_swap_follows_memory(pod: Pod) -> None:
+async def test_swap_follows_memory(pod: CasePod) -> None:
     container_id = await pod.run(linux=_linux(memory_limit_in_bytes=32 * MIB))
     await _update(pod, container_id, memory_limit_in_bytes=64 * MIB)
     files = await cgroup_of(pod, container_id)
@@ -115,7 +115,7 @@ async def test_swap_follows_memory(pod: Pod) -> None:
     assert limit in {0, 64 * MIB}
 
 
-async def test_an_update_that_fails_changes_nothing(pod: Pod) -> None:
+async def test_an_update_that_fails_changes_nothing(pod: CasePod) -> None:
     container_id = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB, cpu_quota=50000, cpu_period=100000))
     before = await _told(pod, container_id)
     files = await cgroup_of(pod, container_id)
@@ -129,7 +129,7 @@ async def test_an_update_that_fails_changes_nothing(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @pytest.mark.deviates("containerd", "leaves it to the kernel, which kills or refuses")
-async def test_less_memory_than_is_held(pod: Pod) -> None:
+async def test_less_memory_than_is_held(pod: CasePod) -> None:
     container_id = await pod.run_ready(HOLD, linux=_linux(memory_limit_in_bytes=256 * MIB))
     with pytest.raises(FailedPrecondition, match="holds"):
         await _update(pod, container_id, memory_limit_in_bytes=8 * MIB)
@@ -150,7 +150,7 @@ async def test_less_memory_than_is_held(pod: Pod) -> None:
     ],
     ids=str,
 )
-async def test_impossible_limits(pod: Pod, fields: dict[str, object]) -> None:
+async def test_impossible_limits(pod: CasePod, fields: dict[str, object]) -> None:
     container_id = await pod.create(linux=_linux(memory_limit_in_bytes=64 * MIB))
     with pytest.raises(InvalidArgument):
         await _update(pod, container_id, **fields)
@@ -158,7 +158,7 @@ async def test_impossible_limits(pod: Pod, fields: dict[str, object]) -> None:
 
 @pytest.mark.deviates("cri-o", "takes some of it")
 @pytest.mark.deviates("containerd", "1.6 goes without, and answers UNKNOWN after the end")
-async def test_refusals(pod: Pod) -> None:
+async def test_refusals(pod: CasePod) -> None:
     running = await pod.run()
     with pytest.raises(InvalidArgument, match="linux"):
         await pod.cri.call(
@@ -171,12 +171,12 @@ async def test_refusals(pod: Pod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
-async def test_an_unknown_container(pod: Pod) -> None:
+async def test_an_unknown_container(pod: CasePod) -> None:
     with pytest.raises(NotFound):
         await _update(pod, "f" * 64, cpu_shares=100)
 
 
-async def test_updates_at_once(pod: Pod) -> None:
+async def test_updates_at_once(pod: CasePod) -> None:
     container_id = await pod.run()
     files = await cgroup_of(pod, container_id)
     await asyncio.gather(*(_update(pod, container_id, memory_limit_in_bytes=n * MIB) for n in range(40, 50)))
@@ -186,7 +186,7 @@ async def test_updates_at_once(pod: Pod) -> None:
 
 @pytest.mark.deviates("cri-o", "does not tell them")
 @pytest.mark.deviates("containerd", "1.6 came before the RPC")
-async def test_a_pods_resources_are_noted(cri_server: CriPeer, pod: Pod) -> None:
+async def test_a_pods_resources_are_noted(cri_server: CriPeer, pod: CasePod) -> None:
     cri = cri_server.client
     request = api.UpdatePodSandboxResourcesRequest(
         pod_sandbox_id=pod.id,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, RunPod, sandbox_config
+from podwright.conformance.pods import CasePod, RunPod, sandbox_config
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 
@@ -32,7 +32,7 @@ def _volume(path: Path, **fields: object) -> api.Mount:
     return api.Mount(**{**given, **mappings, **fields})  # type: ignore[arg-type] # keywords of a case
 
 
-async def _told(pod: Pod, *script: str, **fields: object) -> list[str]:
+async def _told(pod: CasePod, *script: str, **fields: object) -> list[str]:
     """The words that a script prints."""
     return (await pod.output("sh", "-c", "; ".join(script), **fields)).split()
 

@@ -9,7 +9,7 @@ import resource
 import stat
 import time
 
-from podwright.doctor.facts import Cgroups, Host, Limits
+from podwright.doctor.facts import CgroupFacts, LimitFacts, SystemFacts
 from podwright.doctor.gather.files import read_integer, read_text
 from podwright.linux.capabilities import held_by_this_process
 from podwright.linux.cgroup import CgroupHost, detect
@@ -21,9 +21,9 @@ TIMEX_STATUS_OFFSET = 40
 STA_UNSYNC = 0x40
 
 
-def gather_host() -> Host:
+def gather_host() -> SystemFacts:
     """Who we are and where."""
-    return Host(
+    return SystemFacts(
         architecture=platform.machine(),
         distribution=distribution(read_text("/etc/os-release")),
         has_systemd=os.path.isdir("/run/systemd/system"),  # sd_booted(3)
@@ -50,11 +50,11 @@ def distribution(os_release: str) -> frozenset[str]:
     return frozenset(words)
 
 
-def gather_cgroups() -> Cgroups:
+def gather_cgroups() -> CgroupFacts:
     """The layout, and the controllers of either version."""
     host = detect()
     controllers = {name for name in host.controllers if not name.startswith("name=")} | host.unified_controllers
-    return Cgroups(
+    return CgroupFacts(
         layout=host.layout,
         controllers=frozenset(controllers),
         unified_controllers=host.unified_controllers,
@@ -66,10 +66,10 @@ def _is_writable(host: CgroupHost) -> bool:
     return all(os.access(directory, os.W_OK) for directory in host.directories("/"))
 
 
-def gather_limits() -> Limits:
+def gather_limits() -> LimitFacts:
     """What the daemon would inherit from here."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return Limits(
+    return LimitFacts(
         nofile_soft=soft,
         nofile_hard=hard,
         inotify_instances=read_integer("/proc/sys/fs/inotify/max_user_instances"),

@@ -7,7 +7,7 @@ import os
 import platform
 import re
 
-from podwright.doctor.facts import Kernel
+from podwright.doctor.facts import KernelFacts
 from podwright.doctor.gather.files import read_integer, read_text
 from podwright.doctor.gather.overlay_trial import try_overlay
 from podwright.linux import libc, openat2
@@ -16,10 +16,10 @@ from podwright.linux.mount import AT_FDCWD, FSOPEN_CLOEXEC, SYS_FSOPEN
 SYS_MOUNT_SETATTR = 442  # the generic system call table: the same number everywhere
 
 
-def gather_kernel(root: str) -> Kernel:
+def gather_kernel(root: str) -> KernelFacts:
     """What the kernel does here; `root` is where the overlay is tried. Blocks."""
     release = platform.release()
-    return Kernel(
+    return KernelFacts(
         release=release,
         numbers=numbers(release),
         overlay_error=try_overlay(root),

@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any
 
-from podwright.doctor.facts import Network, Program
+from podwright.doctor.facts import NetworkFacts, ProgramFacts
 from podwright.doctor.gather.files import read_text
 from podwright.doctor.gather.link_trial import try_links
 from podwright.doctor.gather.programs import ANSWER_TIMEOUT_S, look_at
@@ -18,13 +18,13 @@ from podwright.process import Command, ProcessRunner
 CONFIG_SUFFIXES = (".conflist", ".conf", ".json")
 
 
-async def gather_network(runner: ProcessRunner, options: DoctorOptions) -> Network:
+async def gather_network(runner: ProcessRunner, options: DoctorOptions) -> NetworkFacts:
     """What pods' networks would be made of."""
     link_errors, nft, iptables = await asyncio.gather(
         asyncio.to_thread(try_links), look_at(runner, "nft"), look_at(runner, "iptables")
     )
     config, plugins, error = first_config(options.cni_conf_dir)
-    return Network(
+    return NetworkFacts(
         mode=options.network_mode,
         conf_dir=options.cni_conf_dir,
         bin_dirs=options.cni_bin_dirs,
@@ -78,7 +78,7 @@ def _is_installed(plugin: str, folders: tuple[str, ...]) -> bool:
     return any(os.access(os.path.join(folder, plugin), os.X_OK) for folder in folders)
 
 
-async def _nft_error(runner: ProcessRunner, nft: Program | None) -> str:
+async def _nft_error(runner: ProcessRunner, nft: ProgramFacts | None) -> str:
     """Empty when the kernel answers nft."""
     if nft is None:
         return ""

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from podwright.doctor.facts import OciFeatures, OciRuntime, Program
+from podwright.doctor.facts import OciFeatures, OciRuntimeFacts, ProgramFacts
 from podwright.doctor.gather.kernel import numbers
 from podwright.errors import PodwrightError
 from podwright.process import Command, ProcessRunner, find_executable
@@ -23,7 +23,7 @@ def locate(name: str) -> str | None:
     return path
 
 
-async def look_at(runner: ProcessRunner, name: str) -> Program | None:
+async def look_at(runner: ProcessRunner, name: str) -> ProgramFacts | None:
     """The program and its version; None when it is not installed."""
     path = locate(name)
     if path is None:
@@ -31,12 +31,12 @@ async def look_at(runner: ProcessRunner, name: str) -> Program | None:
     try:
         completed = await runner.run(Command(argv=(path, "--version"), timeout_s=ANSWER_TIMEOUT_S))
     except PodwrightError as failure:
-        return Program(path=path, error=failure.message)
+        return ProgramFacts(path=path, error=failure.message)
     if completed.returncode != 0:
-        return Program(path=path, error=completed.error_text() or f"exit code {completed.returncode}")
+        return ProgramFacts(path=path, error=completed.error_text() or f"exit code {completed.returncode}")
     lines = completed.stdout.decode(errors="replace").splitlines()
     version = version_of(lines[0] if lines else "")
-    return Program(path=path, version=version, numbers=numbers(version))
+    return ProgramFacts(path=path, version=version, numbers=numbers(version))
 
 
 def version_of(line: str) -> str:
@@ -45,22 +45,22 @@ def version_of(line: str) -> str:
     return next((word for word in words if word[:1].isdigit()), line.strip())
 
 
-async def find_runtimes(runner: ProcessRunner, wanted: tuple[tuple[str, str], ...]) -> tuple[OciRuntime, ...]:
+async def find_runtimes(runner: ProcessRunner, wanted: tuple[tuple[str, str], ...]) -> tuple[OciRuntimeFacts, ...]:
     """Those of the wanted (name, binary) pairs that are installed."""
     found = await asyncio.gather(*(_find_runtime(runner, name, binary) for name, binary in wanted))
     return tuple(runtime for runtime in found if runtime is not None)
 
 
-async def _find_runtime(runner: ProcessRunner, name: str, binary: str) -> OciRuntime | None:
+async def _find_runtime(runner: ProcessRunner, name: str, binary: str) -> OciRuntimeFacts | None:
     program = await look_at(runner, binary)
     if program is None:
         # A path is configured on purpose; a bare name is only a candidate.
-        broken = Program(path=binary, error="does not exist")
-        return OciRuntime(name=name, program=broken) if "/" in binary else None
-    return OciRuntime(name=name, program=program, features=await _features(runner, program))
+        broken = ProgramFacts(path=binary, error="does not exist")
+        return OciRuntimeFacts(name=name, program=broken) if "/" in binary else None
+    return OciRuntimeFacts(name=name, program=program, features=await _features(runner, program))
 
 
-async def _features(runner: ProcessRunner, program: Program) -> OciFeatures | None:
+async def _features(runner: ProcessRunner, program: ProgramFacts) -> OciFeatures | None:
     """What `RUNTIME features` prints; None where that command does not exist."""
     if program.error:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from podwright.doctor.facts import Security
+from podwright.doctor.facts import SecurityFacts
 from podwright.doctor.gather.programs import locate
 from podwright.linux import apparmor
 
@@ -13,11 +13,11 @@ from podwright.linux import apparmor
 DISTRIBUTION_PROFILES = ("/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json")
 
 
-def gather_security(configured_profile: str) -> Security:
+def gather_security(configured_profile: str) -> SecurityFacts:
     """What there is; `configured_profile` empty means the distribution's."""
     present = (path for path in DISTRIBUTION_PROFILES if os.path.exists(path))
     profile = configured_profile or next(present, "")
-    return Security(
+    return SecurityFacts(
         seccomp_profile=profile,
         seccomp_error=profile_error(profile) if profile else "",
         apparmor=apparmor.is_enabled(),

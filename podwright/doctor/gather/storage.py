@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 
-from podwright.doctor.facts import Storage
+from podwright.doctor.facts import StorageFacts
 from podwright.linux.mount import enclosing_mount, read_mounts
 
 
-def gather_storage(root: str) -> Storage:
+def gather_storage(root: str) -> StorageFacts:
     """About `root`, or about its nearest existing parent while it does not exist; that is `Storage.root` then."""
     folder = os.path.realpath(root)
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     usage = os.statvfs(folder)
     mount = enclosing_mount(read_mounts(), folder)
-    return Storage(
+    return StorageFacts(
         root=folder,
         filesystem=mount.filesystem if mount else "",
         free_bytes=usage.f_bavail * usage.f_frsize,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from podwright.doctor.facts import Facts, OciRuntime
+from podwright.doctor.facts import Facts, OciRuntimeFacts
 from podwright.doctor.finding import Finding, missing, note, ok, warning
 from podwright.doctor.remedy import CONMON, CRIU, CRUN, install
 
@@ -92,7 +92,7 @@ def runtime_features(facts: Facts) -> Finding:
     return ok(shown or "no runtime")
 
 
-def _feature_words(runtime: OciRuntime) -> str:
+def _feature_words(runtime: OciRuntimeFacts) -> str:
     features = runtime.features
     if features is None:
         return runtime.name
@@ -127,5 +127,5 @@ def criu(facts: Facts) -> Finding:
     return ok(f"{facts.criu.version} ({facts.criu.path})")
 
 
-def _named(facts: Facts, name: str) -> OciRuntime | None:
+def _named(facts: Facts, name: str) -> OciRuntimeFacts | None:
     return next((each for each in facts.runtimes if each.name == name and not each.program.error), None)

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from podwright.k8s.problems import ManifestError, Problem
-from podwright.k8s.reading.tree import Entry, Fields, Node, Scalar, Sequence
+from podwright.k8s.reading.tree import Fields, MappingEntry, Node, Scalar, Sequence
 from podwright.k8s.reading.yaml import DEPTH_LIMIT
 
 
@@ -49,7 +49,7 @@ def _node(value: Any, depth: int) -> Node:
     if depth < 0:
         raise _refuse(f"it is nested more than {DEPTH_LIMIT} deep")
     if isinstance(value, dict):
-        return Fields(entries={key: Entry(value=_node(item, depth - 1)) for key, item in value.items()})
+        return Fields(entries={key: MappingEntry(value=_node(item, depth - 1)) for key, item in value.items()})
     if isinstance(value, list):
         return Sequence(items=tuple(_node(item, depth - 1) for item in value))
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:

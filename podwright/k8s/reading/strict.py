@@ -22,7 +22,7 @@ from podwright.k8s.objects.base import ApiObject, MicroTime
 from podwright.k8s.problems import ManifestError, Problem
 from podwright.k8s.quantity import parse
 from podwright.k8s.reading.documents import Document
-from podwright.k8s.reading.tree import Entry, Fields, Node, Scalar, Sequence, plain
+from podwright.k8s.reading.tree import Fields, MappingEntry, Node, Scalar, Sequence, plain
 from podwright.k8s.shapes import LeafShape, ListShape, MapShape, Shape, StructShape, fields_of
 from podwright.k8s.times import parse_time
 
@@ -81,7 +81,7 @@ class _Walk:
                 document[key] = self.value(entry.value, known[key].shape, here)
         return document
 
-    def _unknown(self, entry: Entry, path: str, key: str, known: Iterable[str]) -> None:
+    def _unknown(self, entry: MappingEntry, path: str, key: str, known: Iterable[str]) -> None:
         nearest = nearest_name(key, known)
         hint = f"did you mean {nearest}?" if nearest else ""
         self._note(Problem(path=self._full(path), message="no such field", hint=hint, line=entry.line))
@@ -128,7 +128,7 @@ def nearest_name(word: str, known: Iterable[str]) -> str:
     return lowered[found[0]] if found else ""
 
 
-def _is_null(entry: Entry) -> bool:
+def _is_null(entry: MappingEntry) -> bool:
     return isinstance(entry.value, Scalar) and entry.value.value is None
 
 

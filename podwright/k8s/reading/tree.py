@@ -30,7 +30,7 @@ class Sequence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class MappingEntry:
     """A key of a mapping with its value, and the line of the key."""
 
     value: Node
@@ -41,7 +41,7 @@ class Entry:
 class Fields:
     """A mapping."""
 
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, MappingEntry]
     line: int = 0
     size: int = 1
 

@@ -15,7 +15,7 @@ import yaml
 
 from podwright.k8s.problems import ManifestError, Problem
 from podwright.k8s.reading.scalars import key_text, resolve
-from podwright.k8s.reading.tree import Entry, Fields, Node, Scalar, Sequence, size_of
+from podwright.k8s.reading.tree import Fields, MappingEntry, Node, Scalar, Sequence, size_of
 
 DEPTH_LIMIT = 100  # no Kubernetes object comes near it
 # Of one document, aliases counted as often as they are used; no object comes near it.
@@ -79,8 +79,8 @@ class _Composer:
             yield self._node(event)
 
     def _mapping(self, start: Any) -> Fields:
-        entries: dict[str, Entry] = {}
-        merged: dict[str, Entry] = {}
+        entries: dict[str, MappingEntry] = {}
+        merged: dict[str, MappingEntry] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._node(event)
             value = self._node(next(self._events))
@@ -91,14 +91,14 @@ class _Composer:
             name = _key(event, key)
             if name in entries:
                 raise _refuse(event, f"key {name!r} is given twice, first in line {entries[name].line}")
-            entries[name] = Entry(value=value, line=_line(event))
+            entries[name] = MappingEntry(value=value, line=_line(event))
         entries = {**merged, **entries}
         size = 1 + sum(size_of(entry.value) for entry in entries.values())
         return Fields(entries=entries, line=_line(start), size=size)
 
-    def _merge(self, event: Any, value: Node) -> dict[str, Entry]:
+    def _merge(self, event: Any, value: Node) -> dict[str, MappingEntry]:
         sources = value.items if isinstance(value, Sequence) else (value,)
-        merged: dict[str, Entry] = {}
+        merged: dict[str, MappingEntry] = {}
         for source in reversed(sources):
             if not isinstance(source, Fields):
                 raise _refuse(event, "<< needs a mapping or a list of mappings")

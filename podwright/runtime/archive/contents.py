@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument
-from podwright.runtime.archive.members import Member, Members, shown
+from podwright.runtime.archive.members import ArchiveMember, Members, shown
 from podwright.runtime.model.image import hex_of
 from podwright.runtime.registry import manifest, platforms, reference
 from podwright.runtime.registry.manifest import Descriptor, Index
 from podwright.runtime.registry.nulls import NotJson, Nullable, NullsAsDefaults, decode
-from podwright.runtime.registry.reference import Reference
+from podwright.runtime.registry.reference import ImageReference
 from podwright.runtime.storage import layout
 
 IMAGES_LIMIT = 1000
@@ -34,17 +34,17 @@ Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ArchiveImage:
     """One image: the names that it shall have, and its manifest or index, which `document` is unless a member is."""
 
-    names: tuple[Reference, ...]
+    names: tuple[ImageReference, ...]
     digest: str
     document: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listed:
-    """One image of the archive, with its names as they are written there. See Found."""
+    """One image of the archive, with its names as they are written there. See ArchiveImage."""
 
     names: tuple[str, ...]
     digest: str
@@ -60,7 +60,7 @@ class _DockerImage(NullsAsDefaults, frozen=True, kw_only=True, rename="pascal"):
     repo_tags: Nullable[tuple[str, ...]] = ()
 
 
-def images(members: Members, name: str = "") -> list[Found]:
+def images(members: Members, name: str = "") -> list[ArchiveImage]:
     """The images of an archive; a `name` is for its only one, in the place of its own names.
 
     Raises FailedPrecondition for what is no archive or contradicts itself, InvalidArgument for `name`.
@@ -77,12 +77,12 @@ def images(members: Members, name: str = "") -> list[Found]:
         raise FailedPrecondition("the archive has no images")
     if name:
         return [_called(name, listed)]
-    found = [Found(names=_own_names(one), digest=one.digest, document=one.document) for one in listed]
+    found = [ArchiveImage(names=_own_names(one), digest=one.digest, document=one.document) for one in listed]
     _check_names(found)
     return found
 
 
-def blobs(members: Members) -> dict[str, Member]:
+def blobs(members: Members) -> dict[str, ArchiveMember]:
     """The members that may become blobs, by digest: all files."""
     return {member.digest: member for member in members if not member.link}
 
@@ -96,7 +96,7 @@ def _check_blobs(members: Members) -> None:
             raise FailedPrecondition(f"the archive's {shown(member.name)} has the digest {member.digest}")
 
 
-def _called(name: str, listed: Sequence[_Listed]) -> Found:
+def _called(name: str, listed: Sequence[_Listed]) -> ArchiveImage:
     """The archive's only image, by a name of the caller's."""
     wanted = _tagged(name)
     by_digest = {one.digest: one for one in listed}
@@ -106,10 +106,10 @@ def _called(name: str, listed: Sequence[_Listed]) -> Found:
             f"the archive has {len(by_digest)} images, {every}: they cannot all be called {name}",
             hint="load it without --name, or write an archive of one image",
         )
-    return Found(names=(wanted,), digest=listed[0].digest, document=listed[0].document)
+    return ArchiveImage(names=(wanted,), digest=listed[0].digest, document=listed[0].document)
 
 
-def _own_names(image: _Listed) -> tuple[Reference, ...]:
+def _own_names(image: _Listed) -> tuple[ImageReference, ...]:
     """The names of an image, of which it has to have one."""
     if not image.names:
         raise FailedPrecondition(f"the archive has no name for its image {image.digest}", hint=NAME_HINT)
@@ -121,9 +121,9 @@ def _own_names(image: _Listed) -> tuple[Reference, ...]:
         ) from failure
 
 
-def _check_names(found: Iterable[Found]) -> None:
+def _check_names(found: Iterable[ArchiveImage]) -> None:
     """No name may mean two images: one of them would be lost."""
-    meant: dict[Reference, str] = {}
+    meant: dict[ImageReference, str] = {}
     for one in found:
         for name in one.names:
             if meant.setdefault(name, one.digest) != one.digest:
@@ -192,11 +192,11 @@ def _manifest(members: Members, image: _DockerImage) -> bytes:
     return msgspec.json.encode(document)
 
 
-def _descriptor(member: Member, media_type: str) -> dict[str, Any]:
+def _descriptor(member: ArchiveMember, media_type: str) -> dict[str, Any]:
     return {"mediaType": media_type, "digest": member.digest, "size": member.size}
 
 
-def _tagged(name: str) -> Reference:
+def _tagged(name: str) -> ImageReference:
     found = reference.parse(name)
     if not found.tag:
         raise InvalidArgument(f"{name} is a digest, which an archive cannot vouch for", hint="give a tag")
@@ -210,6 +210,6 @@ def _decoded(members: Members, name: str, kind: type[Kind]) -> Kind:
         raise FailedPrecondition(f"the archive's {name} is not what it should be: {failure}") from failure
 
 
-def named_by(found: Sequence[Found]) -> str:
+def named_by(found: Sequence[ArchiveImage]) -> str:
     """For log lines."""
     return ",".join(str(name) for one in found for name in one.names)

@@ -30,7 +30,7 @@ LINK_LIMIT = 8
 SHOWN_CHARACTERS = 200
 
 
-class Member(msgspec.Struct, frozen=True, kw_only=True):
+class ArchiveMember(msgspec.Struct, frozen=True, kw_only=True):
     """A file (`file`, `size`, `digest`) or a link (`link`, `target`) of the archive."""
 
     name: str
@@ -42,10 +42,10 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Report(msgspec.Struct, frozen=True, kw_only=True):
-    members: tuple[Member, ...]
+    members: tuple[ArchiveMember, ...]
 
 
-class _Failure(msgspec.Struct, frozen=True):
+class _IntakeFailure(msgspec.Struct, frozen=True):
     kind: str
     message: str
 
@@ -53,21 +53,21 @@ class _Failure(msgspec.Struct, frozen=True):
 class Members:
     """The table of an archive. Of two members with one name the last counts, as with tar."""
 
-    def __init__(self, folder: str, members: Sequence[Member]) -> None:
+    def __init__(self, folder: str, members: Sequence[ArchiveMember]) -> None:
         self._folder = folder
         self._members = {member.name: member for member in members}
 
     def __contains__(self, name: str) -> bool:
         return name in self._members
 
-    def __iter__(self) -> Iterator[Member]:
+    def __iter__(self) -> Iterator[ArchiveMember]:
         return iter(self._members.values())
 
-    def path(self, member: Member) -> str:
+    def path(self, member: ArchiveMember) -> str:
         """Where its content is for now."""
         return f"{self._folder}/{member.file}"
 
-    def find(self, name: str) -> Member:
+    def find(self, name: str) -> ArchiveMember:
         """The file that is called so, links followed. Raises FailedPrecondition."""
         asked = name
         for _ in range(LINK_LIMIT):
@@ -88,7 +88,7 @@ class Members:
         with open(self.path(member), "rb") as file:
             return file.read()
 
-    def magic(self, member: Member) -> bytes:
+    def magic(self, member: ArchiveMember) -> bytes:
         """The first bytes of a file."""
         with open(self.path(member), "rb") as file:
             return file.read(4)
@@ -118,7 +118,7 @@ async def taken_apart(
 
 async def _members(
     runner: ProcessRunner, folder: str, prefix: str, chunks: AsyncIterator[bytes], max_bytes: int
-) -> Sequence[Member]:
+) -> Sequence[ArchiveMember]:
     reader, writer = os.pipe2(os.O_CLOEXEC)
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, reader)
@@ -158,7 +158,7 @@ async def _feed(writer: FdWriter, chunks: AsyncIterator[bytes]) -> None:
 
 
 def _error(output: bytes) -> PodwrightError:
-    failure = msgspec.json.decode(output, type=_Failure)
+    failure = msgspec.json.decode(output, type=_IntakeFailure)
     if failure.kind == "space":
         return ResourceExhausted("the disk is full", hint="remove images, or make room under the root")
     if failure.kind == "io":

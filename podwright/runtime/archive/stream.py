@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from podwright.runtime.storage.unpack.source import READ_BYTES, Source
+from podwright.runtime.storage.unpack.source import READ_BYTES, GrowingFile
 
 
-class StreamSource(Source):
+class StreamSource(GrowingFile):
     """Reads a pipe or a file to its end. Standard library only: the intake program uses it."""
 
     def __init__(self, fd: int) -> None:
@@ -17,7 +17,7 @@ class StreamSource(Source):
         self.read_bytes = 0  # so many have come
 
     def peek(self, size: int) -> bytes:
-        """See Source."""
+        """See GrowingFile."""
         while len(self._head) < size and (piece := self._next(size)):
             self._head += piece
         return self._head[:size]

@@ -26,7 +26,7 @@ CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class ArchiveLayer:
     """A layer's blob, in the store at `path`, and the digest of the tar in it."""
 
     digest: str
@@ -42,22 +42,22 @@ class Saved:
     names: tuple[str, ...]
     manifest: bytes
     config: bytes
-    layers: tuple[Layer, ...]
+    layers: tuple[ArchiveLayer, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ArchivePart:
     """A member: its bytes, or the layer that has them; `plain`: as a tar without compression."""
 
     name: str
     data: bytes = b""
-    layer: Layer | None = None
+    layer: ArchiveLayer | None = None
     plain: bool = False
 
 
-def oci_parts(images: Sequence[Saved]) -> list[Part]:
+def oci_parts(images: Sequence[Saved]) -> list[ArchivePart]:
     """The members of an oci-archive."""
-    parts = {"oci-layout": Part(name="oci-layout", data=layout.LAYOUT_FILE)}
+    parts = {"oci-layout": ArchivePart(name="oci-layout", data=layout.LAYOUT_FILE)}
     entries: list[dict[str, Any]] = []
     for image in images:
         descriptor = {
@@ -69,26 +69,26 @@ def oci_parts(images: Sequence[Saved]) -> list[Part]:
         entries += named or [descriptor]
         for data in (image.manifest, image.config):
             name = _blob_name(layout.digest_of(data))
-            parts[name] = Part(name=name, data=data)
+            parts[name] = ArchivePart(name=name, data=data)
         for layer in image.layers:
-            parts[_blob_name(layer.digest)] = Part(name=_blob_name(layer.digest), layer=layer)
+            parts[_blob_name(layer.digest)] = ArchivePart(name=_blob_name(layer.digest), layer=layer)
     index = {"schemaVersion": 2, "mediaType": layout.OCI_INDEX, "manifests": entries}
-    parts["index.json"] = Part(name="index.json", data=msgspec.json.encode(index))
+    parts["index.json"] = ArchivePart(name="index.json", data=msgspec.json.encode(index))
     return list(parts.values())
 
 
-def docker_parts(images: Sequence[Saved]) -> list[Part]:
+def docker_parts(images: Sequence[Saved]) -> list[ArchivePart]:
     """The members of a docker-archive, whose layers are plain tars."""
-    parts: dict[str, Part] = {}
+    parts: dict[str, ArchivePart] = {}
     entries: list[dict[str, Any]] = []
     for image in images:
         config = f"{hex_of(layout.digest_of(image.config))}.json"
         layers = [f"{hex_of(layer.diff_id)}.tar" for layer in image.layers]
         entries.append({"Config": config, "RepoTags": list(image.names), "Layers": layers})
-        parts[config] = Part(name=config, data=image.config)
+        parts[config] = ArchivePart(name=config, data=image.config)
         for name, layer in zip(layers, image.layers, strict=True):
-            parts[name] = Part(name=name, layer=layer, plain=True)
-    parts["manifest.json"] = Part(name="manifest.json", data=msgspec.json.encode(entries))
+            parts[name] = ArchivePart(name=name, layer=layer, plain=True)
+    parts["manifest.json"] = ArchivePart(name="manifest.json", data=msgspec.json.encode(entries))
     return list(parts.values())
 
 
@@ -96,7 +96,7 @@ def _blob_name(digest: str) -> str:
     return f"blobs/sha256/{hex_of(digest)}"
 
 
-async def tar_of(parts: Sequence[Part]) -> AsyncIterator[bytes]:
+async def tar_of(parts: Sequence[ArchivePart]) -> AsyncIterator[bytes]:
     """The archive, piece by piece. Raises FailedPrecondition for a damaged blob, Internal for one that is gone."""
     for part in parts:
         if part.layer is None:
@@ -121,7 +121,7 @@ def _padding(size_bytes: int) -> bytes:
     return bytes(-size_bytes % tarfile.BLOCKSIZE)
 
 
-def _plain_size(layer: Layer) -> int:
+def _plain_size(layer: ArchiveLayer) -> int:
     """A tar's header comes before its data, so the layer is decompressed once to know how long it is."""
     size, digest = 0, hashlib.sha256()
     with _reader(layer, plain=True) as chunks:
@@ -134,7 +134,7 @@ def _plain_size(layer: Layer) -> int:
 
 
 @contextlib.contextmanager
-def _reader(layer: Layer, *, plain: bool) -> Iterator[Iterator[bytes]]:
+def _reader(layer: ArchiveLayer, *, plain: bool) -> Iterator[Iterator[bytes]]:
     try:
         fd = os.open(layer.path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as failure:
@@ -145,7 +145,7 @@ def _reader(layer: Layer, *, plain: bool) -> Iterator[Iterator[bytes]]:
         os.close(fd)
 
 
-def _chunks(layer: Layer, fd: int) -> Iterator[bytes]:
+def _chunks(layer: ArchiveLayer, fd: int) -> Iterator[bytes]:
     left, digest = layer.size_bytes, hashlib.sha256()
     while left:
         data = os.read(fd, min(left, CHUNK_BYTES))
@@ -158,7 +158,7 @@ def _chunks(layer: Layer, fd: int) -> Iterator[bytes]:
         raise _damaged(layer, f"its digest is sha256:{digest.hexdigest()}")
 
 
-def _plain_chunks(layer: Layer, fd: int) -> Iterator[bytes]:
+def _plain_chunks(layer: ArchiveLayer, fd: int) -> Iterator[bytes]:
     try:
         reader = decode.opened(StreamSource(fd))
         while chunk := reader.read():
@@ -167,5 +167,5 @@ def _plain_chunks(layer: Layer, fd: int) -> Iterator[bytes]:
         raise _damaged(layer, str(failure)) from failure
 
 
-def _damaged(layer: Layer, why: str) -> FailedPrecondition:
+def _damaged(layer: ArchiveLayer, why: str) -> FailedPrecondition:
     return FailedPrecondition(f"blob {layer.digest} is damaged: {why}", hint="podwright images verify --repair")

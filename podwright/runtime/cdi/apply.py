@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from podwright.errors import FailedPrecondition
-from podwright.runtime.cdi.document import NO_PERMISSIONS, DeviceNode, Edits, Hook, IntelRdt, Mount
+from podwright.runtime.cdi.document import NO_PERMISSIONS, CdiDeviceNode, CdiMount, Edits, Hook, IntelRdt
 from podwright.runtime.cdi.nodes import is_bind
 
 Spec = dict[str, Any]
@@ -66,7 +66,7 @@ def _linux(spec: Spec, edits: Edits) -> Spec:
     return linux
 
 
-def _device(node: DeviceNode, user: Spec) -> Spec:
+def _device(node: CdiDeviceNode, user: Spec) -> Spec:
     """Who owns it, if nobody says, is the container's user: otherwise only root could open it."""
     uid, gid = (user["uid"] if node.uid is None else node.uid), (user["gid"] if node.gid is None else node.gid)
     device: Spec = {"path": node.path, "type": node.type, "uid": uid, "gid": gid}
@@ -75,7 +75,7 @@ def _device(node: DeviceNode, user: Spec) -> Spec:
     return device if node.file_mode is None else {**device, "fileMode": node.file_mode}
 
 
-def _rule(node: DeviceNode) -> Spec | None:
+def _rule(node: CdiDeviceNode) -> Spec | None:
     """The device cgroup's rule; fifos need none."""
     access = "" if node.permissions == NO_PERMISSIONS else node.permissions or "rwm"
     if node.type == "p" or not access:
@@ -97,7 +97,7 @@ def _intel_rdt(rdt: IntelRdt) -> Spec:
     return {key: value for key, value in fields.items() if value}
 
 
-def _mounts(spec: Spec, added: Iterable[Mount]) -> list[Spec]:
+def _mounts(spec: Spec, added: Iterable[CdiMount]) -> list[Spec]:
     """A mount takes the place of one with the same path; parents come before children."""
     mapped = any(space["type"] == "user" for space in spec["linux"].get("namespaces", ()))
     mounts = {posixpath.normpath(mount["destination"]): mount for mount in spec.get("mounts", ())}
@@ -108,7 +108,7 @@ def _mounts(spec: Spec, added: Iterable[Mount]) -> list[Spec]:
     return sorted(mounts.values(), key=lambda mount: mount["destination"].rstrip("/").count("/"))
 
 
-def _mount(mount: Mount, path: str, *, mapped: bool) -> Spec:
+def _mount(mount: CdiMount, path: str, *, mapped: bool) -> Spec:
     options = list(mount.options)
     if not mount.type and not {"bind", "rbind"}.intersection(options):
         options.insert(0, "bind")

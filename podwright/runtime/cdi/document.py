@@ -27,11 +27,11 @@ Id = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 Strings = tuple[str, ...]
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class CdiPart(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """Base of all parts of a file."""
 
 
-class DeviceNode(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class CdiDeviceNode(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """A device in the container; what is not given is the host's. `uid` and `gid` are the container's."""
 
     path: str
@@ -45,7 +45,7 @@ class DeviceNode(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown
     gid: Id | None = None
 
 
-class Mount(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class CdiMount(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """A mount in the container, in OCI's words."""
 
     host_path: str
@@ -54,7 +54,7 @@ class Mount(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown_fiel
     options: Strings = ()
 
 
-class Hook(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class Hook(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """A program that the OCI runtime runs."""
 
     hook_name: str
@@ -64,7 +64,7 @@ class Hook(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown_field
     timeout: Annotated[int, msgspec.Meta(gt=0, le=2**31 - 1)] | None = None  # seconds
 
 
-class IntelRdt(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class IntelRdt(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """Shares of cache and memory bandwidth, in resctrl's words."""
 
     clos_id: str = msgspec.field(default="", name="closID")
@@ -76,26 +76,26 @@ class IntelRdt(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown_f
     enable_mbm: bool = msgspec.field(default=False, name="enableMBM")  # until 1.0
 
 
-class NetDevice(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class NetDevice(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """An interface of the host that is moved into the container."""
 
     host_interface_name: str
     name: str
 
 
-class Edits(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class Edits(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """What changes in the container's spec."""
 
     env: Strings = ()
-    device_nodes: tuple[DeviceNode, ...] = ()
+    device_nodes: tuple[CdiDeviceNode, ...] = ()
     net_devices: tuple[NetDevice, ...] = ()
-    mounts: tuple[Mount, ...] = ()
+    mounts: tuple[CdiMount, ...] = ()
     hooks: tuple[Hook, ...] = ()
     intel_rdt: IntelRdt | None = None
     additional_gids: tuple[Id, ...] = ()
 
 
-class Device(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class CdiDevice(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """One device of a kind."""
 
     name: str
@@ -103,13 +103,13 @@ class Device(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown_fie
     container_edits: Edits
 
 
-class Document(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class CdiDocument(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """A file; its own edits come with any of its devices."""
 
     cdi_version: str
     kind: str
     annotations: dict[str, str] = {}
-    devices: tuple[Device, ...]
+    devices: tuple[CdiDevice, ...]
     container_edits: Edits = Edits()
 
     @property
@@ -118,10 +118,12 @@ class Document(Part, frozen=True, kw_only=True, rename="camel", forbid_unknown_f
         return (self.container_edits, *(device.container_edits for device in self.devices))
 
 
-def parse(data: bytes, *, yaml: bool) -> Document:
+def parse(data: bytes, *, yaml: bool) -> CdiDocument:
     """What a file says. Raises FailedPrecondition, in whose message the file's name is still missing."""
     try:
-        document = msgspec.convert(_without_nulls(_from_yaml(data) if yaml else msgspec.json.decode(data)), Document)
+        document = msgspec.convert(
+            _without_nulls(_from_yaml(data) if yaml else msgspec.json.decode(data)), CdiDocument
+        )
     except (ValueError, RecursionError, OverflowError) as failure:  # UnicodeDecodeError and msgspec's are ValueErrors
         raise FailedPrecondition(f"it cannot be read: {str(failure) or type(failure).__name__}") from failure
     for problem in _problems(document):
@@ -147,7 +149,7 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _problems(document: Document) -> Iterator[str]:
+def _problems(document: CdiDocument) -> Iterator[str]:
     version = document.cdi_version.removeprefix("v")
     if version not in VERSIONS:
         yield f"its cdiVersion is {document.cdi_version!r}, and not one of {', '.join(VERSIONS)}"
@@ -171,7 +173,7 @@ def _problems(document: Document) -> Iterator[str]:
         yield from _problems_of(edits)
 
 
-def needed_version(document: Document) -> str:
+def needed_version(document: CdiDocument) -> str:
     """The lowest version that has all the fields in use."""
     every = document.all_edits
     rdt = [edits.intel_rdt for edits in every if edits.intel_rdt is not None]

@@ -8,7 +8,7 @@ import stat
 import msgspec
 
 from podwright.errors import FailedPrecondition
-from podwright.runtime.cdi.document import DeviceNode, Edits, Mount
+from podwright.runtime.cdi.document import CdiDeviceNode, CdiMount, Edits
 
 FIFO = "p"
 TYPES = {stat.S_IFCHR: "c", stat.S_IFBLK: "b", stat.S_IFIFO: FIFO}
@@ -22,12 +22,12 @@ def complete(source: str, edits: Edits) -> Edits:
     return msgspec.structs.replace(edits, device_nodes=tuple(_node(source, node) for node in edits.device_nodes))
 
 
-def is_bind(mount: Mount) -> bool:
+def is_bind(mount: CdiMount) -> bool:
     """Whether the source is a path of the host. A mount that says nothing of its kind is one."""
     return mount.type == "bind" or bool({"bind", "rbind"}.intersection(mount.options)) or not mount.type
 
 
-def _node(source: str, node: DeviceNode) -> DeviceNode:
+def _node(source: str, node: CdiDeviceNode) -> CdiDeviceNode:
     """A file that says type and numbers needs no such device on the host; what it leaves out is taken from there."""
     whole = bool(node.type) and (node.major != 0 or node.type == FIFO)
     path = node.host_path or node.path

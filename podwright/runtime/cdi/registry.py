@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from podwright.errors import FailedPrecondition
 from podwright.runtime.cdi import nodes
 from podwright.runtime.cdi.apply import Injection, apply
-from podwright.runtime.cdi.document import Document, parse
+from podwright.runtime.cdi.document import CdiDocument, parse
 
 SUFFIXES = (".json", ".yaml")
 FILE_LIMIT_BYTES = 4 << 20
@@ -23,7 +23,7 @@ class _File(NamedTuple):
 
     path: str
     stamp: tuple[int, ...]
-    document: Document | None
+    document: CdiDocument | None
     problem: str
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.checkpoint.archive import CRIU_FOLDER, DIFF, POD, GoOn, check
-from podwright.runtime.storage.unpack.archive import REGULAR, Archive, Entry
+from podwright.runtime.storage.unpack.archive import REGULAR, Archive, ArchiveEntry
 from podwright.runtime.storage.unpack.failure import UnpackError
 
 CHUNK_BYTES = 1 << 20
@@ -23,11 +23,11 @@ ENTRIES_LIMIT = 100_000
 IMAGES, LAYER = "images", "layer.tar"
 
 
-class _Pod(msgspec.Struct, frozen=True):
+class _ArchivedPod(msgspec.Struct, frozen=True):
     containers: dict[str, str]
 
 
-class _Status(msgspec.Struct, frozen=True):
+class _PodStatus(msgspec.Struct, frozen=True):
     image_id: str = ""
 
 
@@ -43,7 +43,7 @@ class Extracted:
 def archives(folder: str) -> dict[str, str]:
     """Paths of the archives in a pod's checkpoint, by their containers' names. Raises InvalidArgument and OSError."""
     try:
-        pod = msgspec.json.decode(_read(f"{folder}/{POD}"), type=_Pod)
+        pod = msgspec.json.decode(_read(f"{folder}/{POD}"), type=_ArchivedPod)
     except msgspec.DecodeError as failure:
         raise InvalidArgument(f"checkpoint_path {folder[:200]!r} holds no checkpoint of a pod: {failure}") from failure
     for name in pod.containers.values():
@@ -98,19 +98,19 @@ def _target(name: str, images: str, layer: str) -> str | None:
     return f"{images}/{plain}"
 
 
-def _copy(archive: Archive, entry: Entry, target: str) -> None:
+def _copy(archive: Archive, entry: ArchiveEntry, target: str) -> None:
     fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
         archive.data.pass_on(entry.stored, file.write)
     entry.consumed = True
 
 
-def _image_id(archive: Archive, entry: Entry) -> str:
+def _image_id(archive: Archive, entry: ArchiveEntry) -> str:
     if entry.stored > DOCUMENT_LIMIT_BYTES:
         raise UnpackError("bad", "status.dump is too long")
     document = archive.data.take(entry.stored)
     entry.consumed = True
-    return msgspec.json.decode(document, type=_Status).image_id
+    return msgspec.json.decode(document, type=_PodStatus).image_id
 
 
 def _read(path: str) -> bytes:

@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 
 from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from podwright.process import ProcessRunner
-from podwright.runtime import config as configuration
 from podwright.runtime.checkpoint import reading, request
 from podwright.runtime.checkpoint.capture import in_thread
 from podwright.runtime.checkpoint.criu import Criu
 from podwright.runtime.checkpoint.reading import Extracted
 from podwright.runtime.checkpoint.service import within
-from podwright.runtime.container.place import Kept
+from podwright.runtime.config import Config
+from podwright.runtime.container.place import RestoredContent
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.image import ImageService
 from podwright.runtime.keyed_locks import KeyedLocks
@@ -38,7 +38,7 @@ class RestoreService:
 
     def __init__(
         self,
-        config: configuration.Config,
+        config: Config,
         containers: ContainerService,
         sandboxes: SandboxService,
         pods: PodService,
@@ -98,7 +98,9 @@ class RestoreService:
             extracted = await in_thread(lambda go_on: reading.extract(path, folder, go_on))
             self._check_image(config, extracted)
             upper = await self._unpack(extracted, f"{folder}/upper")
-            return await self._containers.create(sandbox_id, config, Kept(upper=upper, images=extracted.images))
+            return await self._containers.create(
+                sandbox_id, config, RestoredContent(upper=upper, images=extracted.images)
+            )
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 

@@ -15,10 +15,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
 from podwright.linux.files import write_new
-from podwright.runtime import config as configuration
 from podwright.runtime.checkpoint import archive, documents, request
 from podwright.runtime.checkpoint.capture import Capture
 from podwright.runtime.checkpoint.criu import Criu
+from podwright.runtime.config import Config
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.keyed_locks import KeyedLocks
 from podwright.runtime.model.container import Container, ContainerState
@@ -34,7 +34,7 @@ class CheckpointService:
 
     def __init__(
         self,
-        config: configuration.Config,
+        config: Config,
         containers: ContainerService,
         sandboxes: SandboxService,
         criu: Criu,

@@ -1,1 +1,1 @@
-"""Containers: their OCI specs (`spec`), their places on the host, their lives from create to remove."""
+"""Containers: their specs, their files on the host, and their life cycle from creation to removal."""

@@ -1,4 +1,4 @@
-"""CreateContainer: from a config to a bundle that can be started. No process runs yet."""
+"""CreateContainer: makes a bundle that can be started from a config. No process runs yet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from podwright.runtime.model.ids import ContainerId, new_id
 from podwright.runtime.model.image import Image
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.oci_spec import builder, signals
-from podwright.runtime.oci_spec.builder import DeviceNode, SpecInputs
+from podwright.runtime.oci_spec.builder import HostDevice, SpecInputs
 from podwright.runtime.oci_spec.cgroups import cgroup_directory, cgroups_path
 from podwright.runtime.oci_spec.mounts import SandboxFiles
 from podwright.runtime.oci_spec.names import NAMESPACE_TYPES
@@ -38,14 +38,14 @@ HOST_SHM = "/dev/shm"  # noqa: S108 # the host's own, for pods in its IPC namesp
 
 
 async def create(
-    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, kept: place.Kept | None = None
+    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, kept: place.RestoredContent | None = None
 ) -> ContainerId:
-    """Make the container; its record is CREATED then. Whatever was made is undone when a step fails.
+    """Make the container and set its record to CREATED. If a step fails, undo the earlier ones.
 
     Raises NotFound for the image, InvalidArgument and FailedPrecondition for the config, and OSError.
     """
     if env.sandboxes.get(sandbox.id).state is not SandboxState.READY:
-        raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="make a new sandbox")
+        raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
     _check_handlers(env, config)
     image = env.images.runnable(config.image.image)
     handler = env.handlers.get(sandbox.handler)
@@ -67,7 +67,7 @@ async def create(
         spec = builder.build(spec_inputs(env, container, sandbox, image, root, prepared, decided))
         for edit in (*env.edits, handler.edit):
             await edit(spec, container)
-        write_new(paths.spec, msgspec.json.encode(spec), mode=0o600)  # it holds the environment
+        write_new(paths.spec, msgspec.json.encode(spec), mode=0o600)  # the environment in it may hold secrets
         env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=root.user))
     except BaseException:
         await asyncio.shield(asyncio.to_thread(place.unmake, paths))
@@ -79,7 +79,7 @@ async def create(
 
 
 def _check_handlers(env: ContainerEnvironment, config: ContainerConfig) -> None:
-    """Those that the image specs name have to be there, as in a pull. Raises InvalidArgument."""
+    """Check that the handlers of the image specs exist, as a pull does. Raises InvalidArgument."""
     for spec in (config.image, *(mount.image for mount in config.mounts)):
         if spec is not None and spec.runtime_handler:
             env.handlers.get(spec.runtime_handler)
@@ -87,10 +87,10 @@ def _check_handlers(env: ContainerEnvironment, config: ContainerConfig) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What is known before anything is made.
+    """What is decided before anything is made.
 
-    `target_pid` is the process whose PID namespace the container joins, 0 when it joins none. `pins` are the sandbox's
-    own namespaces by kind.
+    `target_pid` is the process whose PID namespace the container joins, or 0. `pins` are the sandbox's own namespaces
+    by kind.
     """
 
     target_pid: int
@@ -100,17 +100,17 @@ class Decided:
 
     @property
     def user_namespace(self) -> str:
-        """The path of the pod's own; empty for the host's."""
+        """The path of the pod's user namespace. Empty if the pod uses the host's."""
         return self.pins.get("user", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What the spec needs of the host."""
+    """What the spec needs from the host."""
 
     mounts: PreparedMounts
-    devices: tuple[DeviceNode, ...]
-    seccomp_profile: dict[str, Any] | None  # of the file that the request names
+    devices: tuple[HostDevice, ...]
+    seccomp_profile: dict[str, Any] | None  # from the file in the request
     hostname: str
 
 
@@ -141,14 +141,14 @@ def _record(
 
 
 def _stop_signal(config: ContainerConfig, image: Image) -> int:
-    """The kernel's number. Raises InvalidArgument, which names whose signal it is."""
+    """The signal as the kernel's number. Raises InvalidArgument that names where the signal comes from."""
     try:
         return signals.stop_signal(config.stop_signal, image.config.stop_signal)
     except InvalidArgument as failure:
         name = config.image.user_specified_image or config.image.image
         raise InvalidArgument(
             f"container {config.name} of image {name}: {failure.message}",
-            hint="correct the image's STOPSIGNAL, or give the container a stop signal",
+            hint="correct the image's STOPSIGNAL, or set a stop signal for the container",
         ) from failure
 
 
@@ -158,10 +158,10 @@ def _make(
     sandbox: Sandbox,
     image: Image,
     held: volumes.Held,
-    kept: place.Kept | None,
+    kept: place.RestoredContent | None,
     decided: Decided,
 ) -> tuple[Root, Prepared]:
-    """The blocking part, in a thread: the root, the mounts, and what else the spec needs of the host."""
+    """The blocking part, run in a thread: the root, the mounts, and what else the spec needs from the host."""
     paths, config = env.paths(container.id), container.config
     root = make_root(
         paths,

@@ -1,6 +1,6 @@
-"""Edits of a finished OCI spec, before a container is created: what devices, handlers and plug-ins want there.
+"""Edits of a finished OCI spec before a container is created: by devices, handlers and plug-ins.
 
-They are made one after the other, on the event loop: CDI first, the handler last, so that it sees what will run.
+Edits run one after the other on the event loop: CDI first, the handler last, so that the handler sees the final spec.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ Spec = dict[str, Any]
 
 
 class SpecEdit(Protocol):
-    """One edit. What blocks is its own to put in a thread."""
+    """One edit. An edit runs blocking work in a thread of its own."""
 
     async def __call__(self, spec: Spec, container: Container, /) -> None:
-        """Change `spec` in place. Raises PodwrightError: the container is not made then."""
+        """Change `spec` in place. If it raises PodwrightError, the container is not created."""
 
 
 class CdiEdit:
-    """The devices that the request names by CDI."""
+    """Adds the devices that the request names by CDI."""
 
     def __init__(self, cdi: Cdi) -> None:
         self._cdi = cdi
 
     async def __call__(self, spec: Spec, container: Container, /) -> None:
-        """Raises InvalidArgument and FailedPrecondition, which name the device."""
+        """Raises InvalidArgument and FailedPrecondition that name the device."""
         names = cdi_names.requested(container.config.cdi_devices, container.config.annotations)
         if names:
             edited = await asyncio.to_thread(self._cdi.inject, spec, names)

@@ -1,4 +1,4 @@
-"""What the steps of a container's life work with: the services beside and below, the settings, and the records."""
+"""What the steps of a container's life share: the other services, the settings and the records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
-from podwright.runtime import config as configuration
+from podwright.runtime.config import ContainerSettings
 from podwright.runtime.container.editing import SpecEdit
 from podwright.runtime.container.paths import ContainerPaths, container_paths
 from podwright.runtime.handlers.protocol import Bundle, Handler, Task
@@ -17,7 +17,7 @@ from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.oci_spec import resources
-from podwright.runtime.oci_spec.builder import HostFacts
+from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.security.apparmor import AppArmor
 from podwright.runtime.state import Store
@@ -31,29 +31,29 @@ class ContainerEnvironment:
 
     root: str
     state: str
-    settings: configuration.Containers
-    host: HostFacts
+    settings: ContainerSettings
+    host: HostAbilities
     cgroups: CgroupHost
     default_profile: dict[str, Any] | None
     store: Store[Container]
     sandboxes: SandboxService
     images: ImageService
     handlers: Handlers
-    edits: tuple[SpecEdit, ...]  # of every container's spec, in this order
+    edits: tuple[SpecEdit, ...]  # applied to every container's spec, in this order
     apparmor: AppArmor
-    tasks: dict[ContainerId, Task] = field(default_factory=dict)  # of those that run, and of those that ran
+    tasks: dict[ContainerId, Task] = field(default_factory=dict)  # of running and exited containers
 
     @property
     def systemd(self) -> bool:
-        """Whether systemd makes the cgroups."""
+        """Whether systemd creates the cgroups."""
         return self.settings.cgroup_driver == "systemd"
 
     def paths(self, container_id: ContainerId) -> ContainerPaths:
-        """Where a container keeps its things."""
+        """The container's paths on the host."""
         return container_paths(self.root, self.state, container_id)
 
     def task(self, container: Container) -> Task:
-        """The task of a container that runs. Raises FailedPrecondition when it does not."""
+        """The task of a running container. Raises FailedPrecondition if it does not run."""
         task = self.tasks.get(container.id)
         if task is None or container.state is not ContainerState.RUNNING:
             raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
@@ -65,22 +65,22 @@ class ContainerEnvironment:
         return self.handlers.get(sandbox.handler)
 
     def handler_of_record(self, container: Container) -> Handler:
-        """As `handler_of`, for taking the container down: the handler may be configured no more."""
+        """As `handler_of`, but also works for a handler that is no longer configured, to take the container down."""
         return self.handlers.of_record(self.sandboxes.record(container.sandbox_id).handler)
 
     def user_on_host(self, container: Container) -> tuple[int, int]:
-        """The user and the group, on the host, that the container's processes run as."""
+        """The user and group on the host that the container's processes run as."""
         uid, gid = container.user.uid, container.user.gid
         own = self.sandboxes.record(container.sandbox_id).config.security.namespaces.own_user
         return own.on_host(uid, gid) if own is not None else (uid, gid)
 
     def limits(self, handler: Handler, wanted: Resources) -> Resources:
-        """What a container of that handler gets. Raises InvalidArgument and FailedPrecondition."""
+        """The limits for a container of that handler. Raises InvalidArgument and FailedPrecondition."""
         resources.check_floor(wanted, handler.capabilities.memory_floor_bytes, handler.name)
         return resources.granted(wanted, self.host.cgroups, lowest_oom_score_adj=self.host.oom_score_adj)
 
     def bundle(self, container: Container) -> Bundle:
-        """The container as its handler gets it."""
+        """The container in the form that its handler gets."""
         paths = self.paths(container.id)
         return Bundle(
             id=container.id,

@@ -1,4 +1,4 @@
-"""Exec: which process is started in a container, and whether it may be."""
+"""Exec: which process to start in a container, and whether it may start."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from podwright.streams.remote_command.resize import TerminalSize
 
 
 async def check(env: ContainerEnvironment, container: Container, command: tuple[str, ...]) -> None:
-    """Raises InvalidArgument and FailedPrecondition for what cannot be run."""
+    """Raises InvalidArgument and FailedPrecondition for a command that cannot run."""
     if not command or not command[0]:
         raise InvalidArgument("exec: the command is empty")
     if any("\0" in word for word in command):
-        raise InvalidArgument("exec: a NUL in the command")
+        raise InvalidArgument("exec: the command contains a NUL byte")
     if container.state is not ContainerState.RUNNING:
         raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
-    if await env.task(container).is_paused():  # the command would stand still as well
+    if await env.task(container).is_paused():  # the command would be frozen as well
         raise FailedPrecondition(f"container {container.id[:12]} is paused", hint="unpause it first")
 
 
 async def exec_sync(
     env: ContainerEnvironment, container: Container, command: tuple[str, ...], timeout_s: float
 ) -> Completed:
-    """Run it and wait; `timeout_s` 0 waits without end. Raises as `check` and Task.exec_sync do."""
+    """Run a command and wait for its end. `timeout_s` 0 means no limit. Raises as `check` and Task.exec_sync do."""
     await check(env, container, command)
     process = ExecProcess(spec=_process(env, container, command), owner=env.user_on_host(container))
     limit_bytes = env.settings.exec_output_limit_bytes
@@ -40,7 +40,7 @@ async def exec_sync(
 async def start(
     env: ContainerEnvironment, container: Container, request: ExecRequest, size: TerminalSize | None
 ) -> Exec:
-    """Start the command, on a terminal of this size if it wants one. Raises as `check` and Task.exec do."""
+    """Start a command, on a terminal of `size` if requested. Raises as `check` and Task.exec do."""
     await check(env, container, request.command)
     spec = _process(env, container, request.command, terminal=request.tty, size=size)
     process = ExecProcess(spec=spec, owner=env.user_on_host(container), stdin=request.stdin)
@@ -62,7 +62,7 @@ def _process(
 def exec_process(
     spec: bytes, command: tuple[str, ...], *, terminal: bool = False, size: TerminalSize | None = None
 ) -> dict[str, Any]:
-    """OCI's `process` of the container's spec with other arguments, and a terminal (of that size) or none. Pure."""
+    """OCI's `process` of the container's spec with other arguments, and with or without a terminal. Pure."""
     process: dict[str, Any] = msgspec.json.decode(spec)["process"]
     process["args"] = list(command)
     process["terminal"] = terminal

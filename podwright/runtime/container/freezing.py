@@ -1,9 +1,9 @@
-"""PauseContainer and UnpauseContainer: every process of a running container stands still, and goes on.
+"""PauseContainer and UnpauseContainer: freeze all processes of a running container, and let them run again.
 
-A paused container is RUNNING for CRI, which has no word for it; the kernel alone knows, so that a pause outlives the
-daemon. Pausing what is paused is a success, and so is unpausing what is not: a retry must not fail. A stop ends a
-pause first, so that the signal is heard; nothing is paused any more once a stop has begun. An exec in a paused
-container is refused, for its process would stand still as well.
+CRI has no state for a paused container, so it stays RUNNING. Only the kernel knows, so a pause outlives the daemon.
+Pausing a paused container succeeds, as does unpausing one that is not paused, because retries must not fail. A stop
+first ends a pause so that the container receives the signal, and no pause begins after it. An exec in a paused
+container fails, because its process would be frozen as well.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Freezer:
-    """The pauses under way; they go on when their callers leave."""
+    """The pauses in progress. They continue when their callers leave."""
 
     def __init__(self, env: ContainerEnvironment, stopper: Stopper) -> None:
         self._env = env
@@ -31,11 +31,11 @@ class Freezer:
         self._jobs: SingleFlight[tuple[ContainerId, bool], None] = SingleFlight("pause container")
 
     async def pause(self, container: Container) -> None:
-        """Return when it stands still. Raises FailedPrecondition when it does not run, and DeadlineExceeded."""
+        """Pause it. Raises FailedPrecondition if it does not run, and DeadlineExceeded."""
         await self._jobs.join((container.id, True), lambda: self._pause(container.id))
 
     async def unpause(self, container: Container) -> None:
-        """Let it go on. Raises FailedPrecondition when it does not run."""
+        """Let it run again. Raises FailedPrecondition if it does not run."""
         await self._jobs.join((container.id, False), lambda: self._unpause(container.id))
 
     async def _pause(self, container_id: ContainerId) -> None:
@@ -45,7 +45,9 @@ class Freezer:
                 raise FailedPrecondition(f"container {container_id[:12]} is being stopped")
             task = self._env.task(container)
             await task.pause()
-            if container_id in self._stopper:  # it came meanwhile, and may have resumed it too early
+            if (
+                container_id in self._stopper
+            ):  # a stop began in the meantime, and may have resumed the container before the pause
                 await task.resume()
                 raise FailedPrecondition(f"container {container_id[:12]} is being stopped")
             log.info("container is paused: id=%s", container_id[:12])
@@ -53,7 +55,7 @@ class Freezer:
     async def _unpause(self, container_id: ContainerId) -> None:
         async with self._turns[container_id]:
             await self._env.task(self._running(container_id)).resume()
-            log.info("container is not paused any more: id=%s", container_id[:12])
+            log.info("container is unpaused: id=%s", container_id[:12])
 
     def _running(self, container_id: ContainerId) -> Container:
         container = self._env.store.get(container_id)
@@ -62,5 +64,5 @@ class Freezer:
         return container
 
     async def settle(self, timeout_s: float) -> None:
-        """Wait for the pauses under way."""
+        """Wait for the pauses in progress."""
         await self._jobs.settle(timeout_s)

@@ -1,11 +1,11 @@
 """Directories that are made in a container's root before anything runs there.
 
-Most are the VOLUMEs of the image's config: a container may write to them even when its root is read-only. They are
-directories of the container's own root, with what the image has there, and go with it. One that the image
-lacks is made; below a read-only root each is bound over itself, writable. A mount of the request takes its place.
+Most are the VOLUMEs of the image's config. A container may write to them even if its root is read-only. They are part
+of the container's own root, with the image's content, and are deleted with it. A missing one is created. Below a
+read-only root, each is bind-mounted over itself, writable. A mount of the request replaces it.
 
-Called by `creation`, with a root that nothing runs in yet. Paths come from the image: they are followed inside the
-root alone.
+Called by `creation` on a root where nothing runs yet. Paths come from the image, so links are resolved inside the
+root only.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from podwright.linux import openat2
 from podwright.runtime.model.container import Mount
 
 LIMIT = 1000
-# Of a path through something else, through links in a circle, and through links that make it too long.
+# For a path with a component that is not a directory, a loop of links, and links that make it too long.
 NO_DIRECTORY = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
-KERNELS = ("/proc", "/sys", "/dev")  # what is mounted there in every container is not an image's to replace
+KERNELS = ("/proc", "/sys", "/dev")  # every container has mounts there, which an image must not replace
 
 
 def wanted(volumes: tuple[str, ...], mounts: tuple[Mount, ...]) -> tuple[str, ...]:
-    """Where to have such directories, as absolute paths. Pure. Raises InvalidArgument."""
+    """The absolute paths of the directories to make. Pure. Raises InvalidArgument."""
     if len(volumes) > LIMIT:
-        raise InvalidArgument(f"the image has {len(volumes)} volumes, more than {LIMIT}")
+        raise InvalidArgument(f"the image has {len(volumes)} volumes, the limit is {LIMIT}")
     taken = {posixpath.normpath(mount.container_path) for mount in mounts}
     paths = {posixpath.normpath(f"/{path.lstrip('/')}") for path in volumes}
     return tuple(sorted(path for path in paths - taken - {"/"} if not _is_kernels(path)))
@@ -38,9 +38,9 @@ def _is_kernels(path: str) -> bool:
 
 
 def make(rootfs: str, paths: tuple[str, ...], owner: tuple[int, int]) -> tuple[Mount, ...]:
-    """The directories, made where they are missing for `owner` (uid, gid), as mounts over themselves. Blocks.
+    """Make missing directories for `owner` (uid, gid) and return mounts of each over itself. Blocks.
 
-    Raises InvalidArgument when the image has something else in the place of one.
+    Raises InvalidArgument if the image has something else at the path.
     """
     mounts = []
     with openat2.opened_root(rootfs) as root:
@@ -51,15 +51,15 @@ def make(rootfs: str, paths: tuple[str, ...], owner: tuple[int, int]) -> tuple[M
             except OSError as failure:
                 if failure.errno not in NO_DIRECTORY:
                     raise
-                raise InvalidArgument(f"the image's volume {path[:200]} is no directory in it") from failure
+                raise InvalidArgument(f"the image's volume {path[:200]} is not a directory in the image") from failure
     return tuple(mounts)
 
 
 def make_mount_points(rootfs: str, mounts: tuple[Mount, ...], owner: tuple[int, int]) -> None:
-    """Make the directories that mounts need at the ends of links of the image to nothing. Blocks.
+    """Make the directories that mounts need where a link of the image is dangling. Blocks.
 
-    crun follows such a link to make a file, but no directory (1.8). All other mount points are the runtime's to make:
-    some of them lie on other mounts. Raises InvalidArgument when a link's end cannot be a directory.
+    crun 1.8 follows such a link to make a file, but not to make a directory. The OCI runtime makes all other mount
+    points, because some lie on other mounts. Raises InvalidArgument if the link's target cannot be a directory.
     """
     places = [posixpath.normpath(mount.container_path) for mount in mounts]
     with openat2.opened_root(rootfs) as root:
@@ -75,12 +75,12 @@ def make_mount_points(rootfs: str, mounts: tuple[Mount, ...], owner: tuple[int, 
                 if failure.errno not in NO_DIRECTORY:
                     raise
                 raise InvalidArgument(
-                    f"mount {place[:200]}: the image has a link there, and no directory can be made at its end"
+                    f"mount {place[:200]}: cannot make a directory at the target of the dangling link of the image"
                 ) from failure
 
 
 def _is_dangling(root: int, path: str) -> bool:
-    """No for what is no directory either: the runtime says so."""
+    """Whether `path` is a dangling link. False for other files, which the OCI runtime reports."""
     try:
         return openat2.has_dangling_link(root, path)
     except OSError as failure:

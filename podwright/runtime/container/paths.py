@@ -1,4 +1,4 @@
-"""Where a container keeps its things on the host."""
+"""A container's paths on the host."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from podwright.runtime.model.ids import ContainerId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerPaths:
-    """The paths of one container: `bundle` is gone after a reboot, `storage` (the writable layer) is not."""
+    """The paths of one container. A reboot deletes `bundle`, but not `storage`, which holds the writable layer."""
 
     bundle: str
     storage: str
-    staging: str  # see `staging`: never to be deleted with its contents
+    staging: str  # see `staging`: never delete it recursively
 
     @property
     def rootfs(self) -> str:
-        """Where the overlay is mounted."""
+        """The mount point of the root's overlay."""
         return f"{self.bundle}/rootfs"
 
     @property
     def volumes(self) -> str:
-        """Where image volumes are mounted, each on a directory in here."""
+        """The directory with a mount point for each image volume."""
         return f"{self.bundle}/volumes"
 
     @property
@@ -32,27 +32,27 @@ class ContainerPaths:
 
     @property
     def staging_plan(self) -> str:
-        """What is to be made ready in `staging` for the runtime's create."""
+        """The list of mounts to prepare in `staging` when the runtime creates the container."""
         return f"{self.bundle}/staging.json"
 
     @property
     def upper(self) -> str:
-        """What the container writes into its root."""
+        """The writable layer of the root."""
         return f"{self.storage}/upper"
 
     @property
     def checkpoint(self) -> str:
-        """CRIU's images, of a container that begins with them."""
+        """CRIU's images of a restored container."""
         return f"{self.storage}/checkpoint"
 
     @property
     def work(self) -> str:
-        """overlayfs' own directory."""
+        """The work directory of overlayfs."""
         return f"{self.storage}/work"
 
 
 def container_paths(root: str, state: str, container_id: ContainerId) -> ContainerPaths:
-    """The paths of a container below the daemon's two directories."""
+    """The paths of a container below the daemon's root and state directories."""
     return ContainerPaths(
         bundle=f"{state}/containers/{container_id}",
         storage=f"{root}/containers/{container_id}",
@@ -61,5 +61,5 @@ def container_paths(root: str, state: str, container_id: ContainerId) -> Contain
 
 
 def log_file(directory: str, log_path: str) -> str:
-    """Where a container's log is; empty when either is, for output that nobody wants."""
+    """The path of a container's log. Empty without a directory or a log path: then the output is discarded."""
     return f"{directory.rstrip('/')}/{log_path}" if directory and log_path else ""

@@ -1,6 +1,6 @@
-"""Making and unmaking a container's place on the host: its directories and its root filesystem.
+"""Makes and removes a container's directories and root filesystem on the host.
 
-Blocking calls: the service runs them in a thread. `unmake` undoes any part of `make`, also after a crash.
+The calls block, so the service runs them in a thread. `unmake` undoes any part of `make`, also after a crash.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ PASSWD_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """What a container begins with that goes on where another was: directories, which are moved to their new place."""
+class RestoredContent:
+    """Directories of a checkpointed container that a restored one takes over. They are moved to the new place."""
 
-    upper: str  # what it wrote into its root
-    images: str  # CRIU's
+    upper: str  # the writable layer of its root
+    images: str  # CRIU's image files
 
 
 def make(
-    paths: ContainerPaths, image: ImageTree, *, group: int = 0, label: str = "", kept: Kept | None = None
+    paths: ContainerPaths, image: ImageTree, *, group: int = 0, label: str = "", kept: RestoredContent | None = None
 ) -> None:
     """Create the directories and mount the root over the image's layers. Raises OSError.
 
-    `group` is the host's id of the pod's root group, `label` what SELinux sees on the root's files.
+    `group` is the host's id of the pod's root group. `label` is the SELinux label of the root's files.
     """
     make_private(paths.bundle, group=group)
     os.mkdir(paths.rootfs, 0o711)
@@ -45,12 +45,12 @@ def make(
 
 
 def is_whole(paths: ContainerPaths) -> bool:
-    """Whether a container could be started: its spec and its root are there."""
+    """Whether the container can be started: its spec and its root exist."""
     return os.path.exists(paths.spec) and os.path.ismount(paths.rootfs)
 
 
 def unmake(paths: ContainerPaths) -> None:
-    """Unmount and delete everything; absent parts are fine. Raises OSError."""
+    """Unmount and delete everything. Absent parts are skipped. Raises OSError."""
     staging.clear(paths)
     for target in (paths.rootfs, *_volumes(paths)):
         mount.unmount(target)
@@ -67,7 +67,7 @@ def _volumes(paths: ContainerPaths) -> list[str]:
 
 
 def read_users(rootfs: str) -> tuple[str, str]:
-    """The image's passwd and group files, empty when it has none; links cannot lead out of the root."""
+    """The image's passwd and group files, empty if absent. Links cannot lead out of the root."""
     texts = []
     for name in ("etc/passwd", "etc/group"):
         data = openat2.read_in_root(rootfs, name, PASSWD_LIMIT_BYTES)

@@ -1,4 +1,4 @@
-"""What became of the containers while no daemon was there: records against reality, once, at start."""
+"""Recovery of containers, once at start: compares the records with the host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from podwright.errors import DeadlineExceeded
 from podwright.runtime.container import place, staging
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.running import Runner
+from podwright.runtime.container.running import ContainerRunner
 from podwright.runtime.handlers.protocol import UNKNOWN, UNKNOWN_CODE, Task, TaskState, TaskStatus
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
@@ -19,15 +19,15 @@ from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
-ASKED_AT_ONCE = 32  # calls of OCI runtimes; the larger ones take 20 MB each
+ASKED_AT_ONCE = 32  # concurrent calls of OCI runtimes, which take up to 20 MB each
 NO_STATUS = TaskStatus(state=TaskState.NONE)
 
 
-async def recover(env: ContainerEnvironment, runner: Runner, *, rebooted: bool) -> frozenset[ContainerId]:
-    """Compare every record with reality, and correct it. Returns the ids of those that run.
+async def recover(env: ContainerEnvironment, runner: ContainerRunner, *, rebooted: bool) -> frozenset[ContainerId]:
+    """Compare every record with the host and correct it. Returns the ids of running containers.
 
-    The crash may have left the start of those without an answer. Containers are handled side by side: one whose
-    runtime hangs delays no other. `rebooted`: no process on record exists any more, whoever has its number.
+    The daemon may have been killed before it answered their StartContainer. Containers are handled concurrently, so a
+    runtime that hangs for one delays no other. With `rebooted`, no recorded process exists, even if its PID does.
     """
     slots = asyncio.Semaphore(ASKED_AT_ONCE)
     running = await asyncio.gather(*(_recover(env, runner, each, slots, rebooted=rebooted) for each in env.store))
@@ -36,9 +36,14 @@ async def recover(env: ContainerEnvironment, runner: Runner, *, rebooted: bool) 
 
 
 async def _recover(
-    env: ContainerEnvironment, runner: Runner, container: Container, slots: asyncio.Semaphore, *, rebooted: bool
+    env: ContainerEnvironment,
+    runner: ContainerRunner,
+    container: Container,
+    slots: asyncio.Semaphore,
+    *,
+    rebooted: bool,
 ) -> ContainerId | None:
-    """One record; its id when the container runs."""
+    """Recover one record. Returns the id if the container runs."""
     if container.state is ContainerState.CREATING or env.sandboxes.find(container.sandbox_id) is None:
         await forget(env, container)
         return None
@@ -63,8 +68,8 @@ async def _recover(
 
 
 def _record_lost(env: ContainerEnvironment, container: Container) -> None:
-    """A container that ran, and that its handler knows nothing of any more."""
-    log.warning("a container is lost: id=%s", container.id[:12])
+    """Record the exit of a container that ran and that its handler does not know any longer."""
+    log.warning("container is lost: id=%s", container.id[:12])
     env.store.observe(
         msgspec.structs.replace(
             container,
@@ -72,17 +77,17 @@ def _record_lost(env: ContainerEnvironment, container: Container) -> None:
             finished_at=env.store.now(),
             exit_code=UNKNOWN_CODE,
             reason=UNKNOWN,
-            message="its runtime handler knows nothing of it",
+            message="its runtime handler does not know it",
         )
     )
 
 
 def write_off(env: ContainerEnvironment, container: Container, why: str) -> None:
-    """A container that can never be started any more has ended: a kubelet makes another one then."""
+    """Record that a container which can never be started has exited, so that a kubelet replaces it."""
     container = env.store.get(container.id)
     if container.state is not ContainerState.CREATED:
         return
-    log.warning("a container is written off: id=%s reason=%s", container.id[:12], why)
+    log.warning("container cannot be started: id=%s reason=%s", container.id[:12], why)
     env.store.observe(
         msgspec.structs.replace(
             container,
@@ -95,11 +100,14 @@ def write_off(env: ContainerEnvironment, container: Container, why: str) -> None
     )
 
 
-async def _adopt_started(env: ContainerEnvironment, runner: Runner, container: Container, task: Task) -> bool:
-    """Whether a CREATED container whose start was interrupted runs; else nothing of the start is left."""
+async def _adopt_started(env: ContainerEnvironment, runner: ContainerRunner, container: Container, task: Task) -> bool:
+    """Adopt a CREATED container whose interrupted start succeeded; otherwise undo the start.
+
+    Returns whether it runs.
+    """
     status = await _status(container, task)
     if status.state is TaskState.RUNNING:
-        log.info("adopting a container whose start was interrupted: id=%s", container.id[:12])
+        log.info("adopting container whose start was interrupted: id=%s", container.id[:12])
         record = msgspec.structs.replace(
             container,
             state=ContainerState.RUNNING,
@@ -110,7 +118,7 @@ async def _adopt_started(env: ContainerEnvironment, runner: Runner, container: C
         env.tasks[container.id] = task
         runner.watch(env.store.put(record), task)
         return True
-    log.info("taking back an interrupted start: id=%s", container.id[:12])
+    log.info("undoing interrupted start: id=%s", container.id[:12])
     await task.delete()
     env.store.put(msgspec.structs.replace(container, task={}))
     return False
@@ -120,12 +128,12 @@ async def _status(container: Container, task: Task) -> TaskStatus:
     try:
         return await task.status()
     except DeadlineExceeded as failure:
-        log.warning("an interrupted start is taken back unseen: id=%s error=%s", container.id[:12], failure)
+        log.warning("cannot inspect interrupted start, undoing it: id=%s error=%s", container.id[:12], failure)
         return NO_STATUS
 
 
 async def forget(env: ContainerEnvironment, container: Container) -> None:
-    """Delete a container that ended, or that was never whole, with everything it has but its log."""
+    """Delete an exited or incomplete container with everything except its log."""
     with Step("files"):
         await asyncio.to_thread(place.unmake, env.paths(container.id))
     env.images.release(container.id)
@@ -133,13 +141,13 @@ async def forget(env: ContainerEnvironment, container: Container) -> None:
 
 
 async def _remove_unknown(env: ContainerEnvironment) -> None:
-    """Directories that no record knows of, and what was made ready for creates that a crash interrupted."""
+    """Remove directories without a record, and mounts prepared for a create that a crash interrupted."""
     await asyncio.to_thread(staging.clear_all, env.state)
     for folder, mode in ((f"{env.state}/containers", 0o711), (f"{env.root}/containers", 0o700)):
         os.makedirs(folder, exist_ok=True)
-        os.chmod(folder, mode)  # pods with users of their own pass through the bundles' folder
+        os.chmod(folder, mode)  # pods with a user namespace need to traverse the folder of bundles
         for name in os.listdir(folder):
             if env.store.find(name) is None:
-                log.warning("removing an unknown container's directory: id=%s", name[:12])
+                log.warning("removing directory of unknown container: id=%s", name[:12])
                 await asyncio.to_thread(place.unmake, env.paths(ContainerId(name)))
     await env.handlers.sweep({container.id for container in env.store})

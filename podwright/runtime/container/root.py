@@ -1,6 +1,6 @@
-"""What CreateContainer makes: the root filesystem with its image volumes, and the mounts for the runtime. Blocks.
+"""The host's part of CreateContainer: the root filesystem with its image volumes, and the runtime's mounts. Blocks.
 
-`creation` calls the two functions in a thread, one after the other; `place.unmake` takes back what they made.
+`creation` calls the two functions in a thread, one after the other. `place.unmake` undoes both.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from podwright.timeline import Step
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root:
-    """A root that is mounted: where, who the first process is there, and the mounts on it.
+    """A mounted root: its path, the first process's user, and the mounts on it.
 
-    `config` is the request's, with image volumes as host paths, and with the image's own volumes where the root is
-    read-only. `owner` is who the pod's root is on the host.
+    `config` is the request's, with image volumes as host paths, and with the image's VOLUMEs if the root is
+    read-only. `owner` is the pod's root user and group on the host.
     """
 
     path: str
@@ -36,7 +36,7 @@ class Root:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedMounts:
-    """The mounts as the runtime gets them; `sys` is where the host's /sys will be, empty if the runtime mounts one."""
+    """The mounts for the runtime. `sys` is the path of the host's /sys, empty if the runtime mounts one."""
 
     mounts: tuple[Mount, ...]
     sys: str
@@ -48,15 +48,15 @@ def make_root(
     image: ImageConfig,
     held: volumes.Held,
     *,
-    kept: place.Kept | None,
+    kept: place.RestoredContent | None,
     owner: tuple[int, int],
     label: str,
     user_namespace: str,
 ) -> Root:
-    """Mount the root and the image volumes. `label` is what SELinux sees on their files.
+    """Mount the root and the image volumes. `label` is the SELinux label of their files.
 
-    `user_namespace` is the pod's own, empty for the host's. Raises InvalidArgument for a user or a volume that cannot
-    be, Unknown with CRI's sentinel for image volumes, and OSError.
+    `user_namespace` is the pod's own, empty for the host's. Raises InvalidArgument for an invalid user or volume,
+    Unknown with CRI's sentinel for image volumes, and OSError.
     """
     with Step("root filesystem"), staging.mapped_layers(paths, held, user_namespace) as layers:
         place.make(paths, layers.root, group=owner[1], label=label, kept=kept)
@@ -79,7 +79,7 @@ def prepare_mounts(
     labels: Contexts | None,
     user_namespace: str,
 ) -> PreparedMounts:
-    """Have everything on the host that the mounts need. `ours` are the daemon's own directories.
+    """Prepare everything on the host that the mounts need. `ours` are the daemon's own directories.
 
     Raises InvalidArgument, FailedPrecondition, Unknown with CRI's sentinel, and OSError.
     """

@@ -1,7 +1,7 @@
-"""StartContainer, and seeing the end of what was started.
+r"""StartContainer, and the end of started containers.
 
 CREATED --start--> RUNNING --its task ends--> EXITED
-   \\------------- start fails -------------> EXITED (StartError, 128)
+   \------------- start fails -------------> EXITED (StartError, 128)
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 START_ERROR, START_ERROR_CODE = "StartError", 128
 
 
-class Runner:
-    """Starts containers and keeps one watch per running container."""
+class ContainerRunner:
+    """Starts containers and watches each running one."""
 
     def __init__(self, env: ContainerEnvironment) -> None:
         self._env = env
@@ -37,16 +37,16 @@ class Runner:
         self._tasks = Tasks()
 
     async def start(self, container: Container) -> None:
-        """Run a CREATED container. Raises FailedPrecondition, and what the handler raises; it is EXITED then."""
+        """Run a CREATED container. Raises FailedPrecondition and what the handler raises. On failure it is EXITED."""
         env = self._env
         sandbox = env.sandboxes.get(container.sandbox_id)
         if sandbox.state is not SandboxState.READY:
-            raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="make a new sandbox")
+            raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
         handler = env.handler_of(container)
         try:
             targets.check(env, container)
             async with staging.ready(env.paths(container.id), env.sandboxes.users):
-                # At once: a failure from here on finds it there, and deletes it.
+                # Before any await, so that a failure from here on finds the task and deletes it.
                 task = env.tasks[container.id] = await handler.create(
                     env.bundle(container), lambda record: self._note(container.id, record)
                 )
@@ -66,16 +66,16 @@ class Runner:
                 check_space(env.paths(container.id).bundle)
             raise
         self.watch(record, task)
-        if container.is_restored:  # its pages are in memory now
+        if container.is_restored:  # its memory is restored, so the images are not needed
             await asyncio.to_thread(shutil.rmtree, env.paths(container.id).checkpoint, ignore_errors=True)
         log.info("container is running: id=%s pid=%s", container.id[:12], pid)
 
     def _note(self, container_id: ContainerId, record: HandlerRecord) -> None:
-        """Commit what the handler must find again before anything exists, so that a crash cannot lose it."""
+        """Commit the handler's record before the task exists, so that the handler finds the task after a crash."""
         self._env.store.put(msgspec.structs.replace(self._env.store.get(container_id), task=record))
 
     async def _fail(self, container_id: ContainerId, failure: BaseException) -> None:
-        """Leave nothing of a start that failed but the record that says why."""
+        """Remove everything of a failed start, and record why it failed."""
         if (task := self._env.tasks.pop(container_id, None)) is not None:
             await task.delete()
         self._env.store.observe(
@@ -91,7 +91,7 @@ class Runner:
         log.info("container did not start: id=%s error=%s", container_id[:12], failure)
 
     def watch(self, container: Container, task: Task) -> None:
-        """See to it that the end of a RUNNING container is recorded."""
+        """Record the end of a RUNNING container when it comes."""
         what = f"recording the end of container {container.id[:12]}"
         watch = self._tasks.start(insist(lambda: self._record_exit(container.id, task), what), name=what)
         self._watches[container.id] = watch
@@ -102,7 +102,7 @@ class Runner:
         if env.store.find(container_id) is None:
             return
         end = await task.wait()
-        container = env.store.get(container_id)  # as it is now: its limits may have changed
+        container = env.store.get(container_id)  # read again, because its limits may have changed
         env.store.observe(
             msgspec.structs.replace(
                 container,
@@ -116,7 +116,7 @@ class Runner:
         log.info("container has exited: id=%s code=%d reason=%s", container_id[:12], end.code, end.reason)
 
     async def exited(self, container_id: ContainerId) -> None:
-        """Wait until the end of the container is recorded; returns at once when it is not running."""
+        """Wait until the end of the container is recorded. Returns at once if it is not running."""
         watch = self._watches.get(container_id)
         if watch is not None:
             await asyncio.shield(watch)
@@ -131,7 +131,7 @@ class Runner:
         self._env.tasks.pop(container.id, None)
 
     async def close(self) -> None:
-        """Stop watching; containers and their tasks continue."""
+        """Stop watching. Containers and their tasks keep running."""
         await self._tasks.close()
         for task in self._env.tasks.values():
             await task.close()

@@ -1,7 +1,7 @@
 """The container service: create, start, stop, remove, exec and look up containers.
 
-Called by the gRPC edge, and by `pods` for all containers of a pod. The steps are in the modules beside this one. Here
-are the rules of who may do what when.
+Called by the gRPC edge, and by `pods` for all containers of a pod. This service decides what is allowed when. The
+modules beside it do the steps.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import msgspec
 from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Completed
-from podwright.runtime import config as configuration
 from podwright.runtime.cdi import Cdi
+from podwright.runtime.config import Config
 from podwright.runtime.container import creation, execution, recovery, validate
 from podwright.runtime.container.editing import CdiEdit
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.freezing import Freezer
-from podwright.runtime.container.place import Kept
-from podwright.runtime.container.running import Runner
+from podwright.runtime.container.place import RestoredContent
+from podwright.runtime.container.running import ContainerRunner
 from podwright.runtime.container.stopping import Stopper
 from podwright.runtime.container.updating import Updater
 from podwright.runtime.handlers.protocol import Attached, Exec, Handler, Task
@@ -34,7 +34,7 @@ from podwright.runtime.model.container import Container, ContainerConfig, Contai
 from podwright.runtime.model.ids import ContainerId, SandboxId
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest
 from podwright.runtime.model.usage import Usage
-from podwright.runtime.oci_spec.builder import HostFacts
+from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.security.profiles import Profiles
 from podwright.runtime.single_flight import SingleFlight
@@ -43,7 +43,7 @@ from podwright.streams.remote_command.resize import TerminalSize
 
 
 def open_store(database: Database) -> Store[Container]:
-    """The records of containers."""
+    """The store of container records."""
     return Store(
         database,
         Container,
@@ -61,16 +61,16 @@ class ContainerService:
     def __init__(
         self,
         store: Store[Container],
-        config: configuration.Config,
+        config: Config,
         *,
-        host: HostFacts,
+        host: HostAbilities,
         cgroups: CgroupHost,
         profiles: Profiles,
         sandboxes: SandboxService,
         images: ImageService,
         handlers: Handlers,
     ) -> None:
-        """`recover` must run before anything else is asked."""
+        """`recover` must run before any other call."""
         self._store = store
         self._env = ContainerEnvironment(
             root=config.root,
@@ -87,7 +87,7 @@ class ContainerService:
             edits=(CdiEdit(Cdi(config.containers.cdi_spec_dirs)),),
         )
         self._sandboxes = sandboxes
-        self._runner = Runner(self._env)
+        self._runner = ContainerRunner(self._env)
         self._stopper = Stopper(self._env, self._runner)
         self._freezer = Freezer(self._env, self._stopper)
         self._updater = Updater(self._env)
@@ -99,22 +99,24 @@ class ContainerService:
 
     @property
     def generation(self) -> int:
-        """Another number after every change."""
+        """A number that changes with every change of a record."""
         return self._store.generation
 
     def handler_of(self, container: Container) -> Handler:
-        """The handler of the container's pod. Raises InvalidArgument when it is no longer configured."""
+        """The handler of the container's pod. Raises InvalidArgument if it is no longer configured."""
         return self._env.handler_of(container)
 
     def written_files(self, container: Container) -> str:
-        """The directory of what the container has written into its root."""
+        """The directory of files that the container wrote into its root."""
         return self._env.paths(container.id).upper
 
-    async def create(self, sandbox_id: str, config: ContainerConfig, kept: Kept | None = None) -> ContainerId:
-        """Prepare a container in a READY sandbox, or one that begins with what is `kept` of another.
+    async def create(
+        self, sandbox_id: str, config: ContainerConfig, kept: RestoredContent | None = None
+    ) -> ContainerId:
+        """Create a container in a READY sandbox. With `kept`, the container takes over that restored content.
 
-        The same request again joins the one in flight, or returns what is there. Raises NotFound (sandbox, image),
-        InvalidArgument, FailedPrecondition and AlreadyExists; nothing is left behind then.
+        A repeated request joins the first one or returns its container. Raises NotFound (sandbox, image),
+        InvalidArgument, FailedPrecondition and AlreadyExists. A failure leaves nothing behind.
         """
         validate.check(config)
         sandbox = self._sandboxes.get(sandbox_id)
@@ -130,28 +132,28 @@ class ContainerService:
         raise AlreadyExists(
             f"container {config.name} attempt {config.attempt} exists already as {existing.id[:12]} "
             f"({existing.state})",
-            hint="remove it, or count the attempt up",
+            hint="remove it, or increase the attempt number",
         )
 
     async def start(self, container_id: str) -> None:
-        """Run a CREATED container. Raises NotFound, FailedPrecondition, and what the OCI runtime says.
+        """Start a CREATED container. Raises NotFound, FailedPrecondition, and what the OCI runtime reports.
 
-        One that runs is left alone, with an error: the caller may have lost the first answer, or may expect a process
-        that has not run yet. A request in flight is joined, though.
+        For a running one it raises: the caller may have missed the first answer, or may expect a fresh process. A
+        request in progress is joined.
         """
         container = self.get(container_id)
         if container.id in self._starts:
             await self._starts.join(container.id, lambda: self._runner.start(container))
             return
         if container.id in self._adopted and container.state is ContainerState.RUNNING:
-            self._adopted -= {container.id}  # the repeated request of a start that a crash interrupted
+            self._adopted -= {container.id}  # a retry of a start that a crash interrupted
             return
         if container.state is not ContainerState.CREATED or container.id in self._removes:
             raise _starts_once(container, removing=container.id in self._removes)
         await self._starts.join(container.id, lambda: self._runner.start(container))
 
     async def stop(self, container_id: str, grace_s: float) -> None:
-        """Stop it; an unknown, created or exited one is a success. Raises DeadlineExceeded."""
+        """Stop the container. An unknown, created or exited one succeeds. Raises DeadlineExceeded."""
         container = self._find(container_id)
         if container is None:
             return
@@ -159,7 +161,7 @@ class ContainerService:
         await self._stopper.stop(self._store.get(container.id), grace_s)
 
     async def remove(self, container_id: str) -> None:
-        """Kill it if need be and delete it, but not its log; an unknown one is a success.
+        """Kill the container if it runs and delete it, except its log. An unknown one succeeds.
 
         Raises FailedPrecondition while it is being started.
         """
@@ -177,42 +179,42 @@ class ContainerService:
         await recovery.forget(self._env, container)
 
     async def exec_sync(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Completed:
-        """Run a command in it; see `execution`. Raises NotFound besides."""
+        """Run a command in the container: see `execution`. Also raises NotFound."""
         return await execution.exec_sync(self._env, self.get(container_id), command, timeout_s)
 
     async def update(self, container_id: str, change: Resources) -> None:
-        """Change its limits; see `updating`. A start under way is waited for. Raises NotFound besides."""
+        """Change its limits: see `updating`. Waits for a start in progress. Also raises NotFound."""
         container = self.get(container_id)
         await self._starts.finished(container.id)
         await self._updater.update(container.id, change)
 
     async def pause(self, container_id: str) -> None:
-        """Freeze it; see `freezing`. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
+        """Pause the container: see `freezing`. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
         await self._freezer.pause(self.get(container_id))
 
     async def unpause(self, container_id: str) -> None:
-        """Thaw it. Raises NotFound and FailedPrecondition."""
+        """Unpause the container. Raises NotFound and FailedPrecondition."""
         await self._freezer.unpause(self.get(container_id))
 
     async def check_exec(self, container: Container, command: tuple[str, ...]) -> None:
-        """Whether `exec` could start it now. Raises InvalidArgument and FailedPrecondition."""
+        """Check whether `exec` could start the command now. Raises InvalidArgument and FailedPrecondition."""
         await execution.check(self._env, container, command)
 
     async def exec(self, request: ExecRequest, size: TerminalSize | None = None) -> Exec:
-        """Start a command in it whose stdio the caller holds; see `execution`. Raises NotFound besides."""
+        """Start a command with its stdio held by the caller: see `execution`. Also raises NotFound."""
         return await execution.start(self._env, self.get(request.container_id), request, size)
 
     def task(self, container: Container) -> Task:
-        """The task of one that runs. Raises FailedPrecondition when it does not."""
+        """The task of a running container. Raises FailedPrecondition if it does not run."""
         return self._env.task(container)
 
     def usage_cgroup(self, container: Container) -> str | None:
-        """The cgroup whose counters are the container's usage; None when there is none, as in a virtual machine."""
+        """The cgroup with the container's usage, or None if there is none, as for a virtual machine."""
         task = self._env.tasks.get(container.id)
         return None if task is None else task.cgroup
 
     async def told_usages(self, wanted: Iterable[Container]) -> dict[ContainerId, Usage]:
-        """What the handlers say of containers whose usage is in no cgroup of this host."""
+        """Usage as reported by handlers, for containers whose usage is in no cgroup of this host."""
         usages = {}
         for container in wanted:
             task = self._env.tasks.get(container.id)
@@ -221,18 +223,18 @@ class ContainerService:
         return usages
 
     async def attach(self, request: AttachRequest) -> Attached:
-        """Join its first process' stdio; see Task.attach. Raises NotFound besides."""
+        """Attach to the stdio of its first process: see Task.attach. Also raises NotFound."""
         return await self._env.task(self.get(request.container_id)).attach()
 
     async def reopen_log(self, container_id: str) -> None:
-        """Have its log opened anew. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
+        """Reopen its log file. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
         container = self.get(container_id)
         task = self._env.task(container)
         async with self._reopens[container.id]:
             await task.reopen_log()
 
     def get(self, container_id: str) -> Container:
-        """A container that exists for clients. Raises NotFound and InvalidArgument."""
+        """A container that is visible to clients. Raises NotFound and InvalidArgument."""
         container = self._find(container_id)
         if container is None:
             raise NotFound(f"container {container_id[:64]!r} does not exist")
@@ -243,12 +245,12 @@ class ContainerService:
         return None if container is None or container.state is ContainerState.CREATING else container
 
     def visible(self) -> list[Container]:
-        """Every container that clients may know of, oldest first."""
+        """All containers that are visible to clients, oldest first."""
         shown = [container for container in self._store if container.state is not ContainerState.CREATING]
         return sorted(shown, key=lambda container: container.created_at)
 
     def spec(self, container: Container) -> bytes:
-        """Its OCI spec as JSON, for people; empty when it is gone."""
+        """Its OCI spec as JSON. Empty if the spec is gone."""
         try:
             with open(self._env.paths(container.id).spec, "rb") as file:
                 return file.read()
@@ -256,7 +258,7 @@ class ContainerService:
             return b"{}"
 
     def document(self, container: Container) -> dict[str, Any]:
-        """What a verbose status shows."""
+        """The document for a verbose status."""
         return {
             "pid": container.pid,
             "sandboxID": container.sandbox_id,
@@ -266,20 +268,21 @@ class ContainerService:
         }
 
     def in_sandbox(self, sandbox_id: SandboxId) -> list[Container]:
-        """The containers of a sandbox, oldest first, those too that clients may not know of yet."""
+        """The containers of a sandbox, oldest first, including those that clients do not see yet."""
         return sorted(self._store.group(sandbox_id), key=lambda container: container.created_at)
 
     async def kill_all(self, sandbox_id: SandboxId) -> None:
-        """SIGKILL every container of a sandbox and wait for their ends.
+        """SIGKILL all containers of a sandbox and wait for their ends.
 
-        What is being created is waited for: it sees that the sandbox is not ready any more.
+        A container that is being created is waited for: its creation fails because the sandbox is not ready any
+        longer.
         """
         for container in self.in_sandbox(sandbox_id):
             await self._creates.finished(_key(sandbox_id, container.config))
         await _all(self.stop(container.id, 0) for container in self.in_sandbox(sandbox_id))
 
     async def write_off(self, sandbox_id: SandboxId) -> None:
-        """As `kill_all`, and those that were not started yet have ended, too."""
+        """As `kill_all`, and record containers that never started as EXITED."""
         await self.kill_all(sandbox_id)
         for container in self.in_sandbox(sandbox_id):
             recovery.write_off(self._env, container, "its sandbox was lost")
@@ -293,7 +296,7 @@ class ContainerService:
         self._adopted = await recovery.recover(self._env, self._runner, rebooted=rebooted)
 
     async def close(self, timeout_s: float) -> None:
-        """Let jobs under way end, or undo them; containers go on running."""
+        """Wait for jobs in progress, then cancel and undo them. Containers keep running."""
         for flight in (self._creates, self._starts, self._removes):
             await flight.settle(timeout_s)
         await self._updater.settle(timeout_s)
@@ -302,18 +305,18 @@ class ContainerService:
 
 
 def _starts_once(container: Container, *, removing: bool) -> FailedPrecondition:
-    """Why it is not started, and what its caller may do about it."""
+    """The error for a container that is not CREATED, with a hint for the caller."""
     label = f"container {container.id[:12]}"
     if removing:
         return FailedPrecondition(f"{label} cannot be started: it is being removed")
     if container.state is ContainerState.RUNNING:
         return FailedPrecondition(
             f"{label} was started already, and runs{f' as PID {container.pid}' if container.pid else ''}",
-            hint="after a lost answer there is nothing left to do: its status tells the rest",
+            hint="nothing to do if this is a retry: ContainerStatus shows its state",
         )
     return FailedPrecondition(
         f"{label} was started already, and has ended ({container.reason}, exit code {container.exit_code})",
-        hint="create another one, with the attempt counted up",
+        hint="create another one with a higher attempt number",
     )
 
 
@@ -324,7 +327,7 @@ def _key(sandbox_id: SandboxId, config: ContainerConfig) -> tuple[str | int, ...
 
 
 async def _all(steps: Iterable[Awaitable[None]]) -> None:
-    """Every step runs to its end, whatever happens to the others; the first failure is raised then."""
+    """Run all steps to their end, then raise the first failure."""
     for outcome in await asyncio.gather(*steps, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome

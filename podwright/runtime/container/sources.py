@@ -1,6 +1,6 @@
-"""What a container's mounts are on the host: links resolved, missing directories made, propagation seen to.
+"""Sources of a container's mounts on the host: resolves links, makes missing directories, checks propagation. Blocks.
 
-Blocking calls: the service runs them in a thread.
+The service runs these calls in a thread.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from podwright.runtime.model.container import ContainerConfig, Mount, Propagatio
 
 
 def resolve(config: ContainerConfig, *, ours: tuple[str, ...]) -> tuple[Mount, ...]:
-    """The mounts with the host's links resolved and missing directories made, as the kubelet relies on.
+    """The mounts with the host's links resolved and missing directories made, which the kubelet relies on.
 
-    A private mount of a tree with our own directories (`ours`) follows the host's unmounts where it can: otherwise
-    it would hold the roots and namespaces of pods that are long gone (CRI-O has the same rule).
+    A private mount of a tree that contains our own directories (`ours`) receives the host's unmounts if possible.
+    Otherwise it would keep roots and namespaces of removed pods alive. CRI-O has the same rule.
 
-    Raises InvalidArgument when the host's mount does not propagate as asked for, and OSError.
+    Raises InvalidArgument if the host's mount does not have the requested propagation, and OSError.
     """
     found = [msgspec.structs.replace(wanted, host_path=_made(config.name, wanted)) for wanted in config.mounts]
     interesting = [wanted for wanted in found if _depends_on_propagation(wanted, ours)]
@@ -34,9 +34,7 @@ def _made(name: str, wanted: Mount) -> str:
         try:
             os.makedirs(source, mode=0o755, exist_ok=True)
         except OSError as failure:
-            raise InvalidArgument(
-                f"container {name}: host path {source} cannot be made: {failure.strerror}"
-            ) from failure
+            raise InvalidArgument(f"container {name}: cannot make host path {source}: {failure.strerror}") from failure
     return source
 
 
@@ -50,7 +48,7 @@ def _holds(source: str, ours: tuple[str, ...]) -> bool:
 
 
 def _propagating(name: str, wanted: Mount, mounts: list[mount.MountPoint], ours: tuple[str, ...]) -> Mount:
-    """The mount with the propagation that it gets. Raises InvalidArgument."""
+    """The mount with its effective propagation. Raises InvalidArgument."""
     if not _depends_on_propagation(wanted, ours):
         return wanted
     enclosing = mount.enclosing_mount(mounts, wanted.host_path)

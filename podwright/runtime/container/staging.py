@@ -1,11 +1,10 @@
-"""Mounts that need more than every OCI runtime can: owners mapped, or read-only with all that lies below.
+"""Mounts that some OCI runtimes cannot make: with mapped owners, or recursively read-only.
 
-They are made ready on paths of our own just before the runtime creates the container, and are taken away once it
-has them: its copies live on inside the container. So nothing of the host is held for a container that does not run,
-and a kubelet can unmount the volumes of a pod that has ended. What to make ready is decided at CreateContainer and
-kept beside the spec.
+They are prepared on paths of our own just before the runtime creates the container, and removed right after, because
+the container has its own copies. So a container that does not run holds nothing of the host, and a kubelet can
+unmount the volumes of a pod that has ended. CreateContainer decides what to prepare and stores it beside the spec.
 
-The paths are never deleted with their contents (rmtree): a volume of somebody may be mounted there.
+The paths must never be deleted recursively (rmtree): a user's volume may be mounted there.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ Mounts = tuple[Mount, ...]
 PROPAGATION_FLAGS = {
     Propagation.PRIVATE: mount.MS_PRIVATE,
     Propagation.HOST_TO_CONTAINER: mount.MS_SLAVE,
-    Propagation.BIDIRECTIONAL: 0,  # as it is: shared, which was checked
+    Propagation.BIDIRECTIONAL: 0,  # unchanged: `sources` checked that it is shared
 }
 
 
 class Staged(Value, frozen=True, kw_only=True):
-    """One mount to make ready: `source` on `target`. `user` are the mappings for its owners."""
+    """One mount to prepare: `source` on `target`. `user` are the id mappings of its owners."""
 
     source: str
     target: str
@@ -51,9 +50,9 @@ class Staged(Value, frozen=True, kw_only=True):
 
 
 def plan(paths: ContainerPaths, mounts: Mounts) -> tuple[Mounts, tuple[Staged, ...]]:
-    """The mounts as the runtime gets them, and what to make ready for it. Pure.
+    """The mounts for the runtime, and the mounts to prepare for it. Pure.
 
-    Image volumes have their owners mapped already: their layers are.
+    The owners of image volumes are mapped already, in their layers.
     """
     for_runtime: list[Mount] = []
     staged: list[Staged] = []
@@ -76,10 +75,10 @@ def plan(paths: ContainerPaths, mounts: Mounts) -> tuple[Mounts, tuple[Staged, .
 
 
 def prepare(paths: ContainerPaths, mounts: Mounts, sandbox: Sandbox, user_namespace: str) -> Mounts:
-    """The mounts as the runtime gets them. What is to be made ready for its create is recorded.
+    """The mounts for the runtime. What to prepare before its create is recorded.
 
-    It is tried as far as one can now, so that what cannot work fails here. `user_namespace` is the path of the pod's
-    own. Blocks. Raises as `_prepared` does.
+    Everything is tried as far as possible, so that impossible mounts fail here. `user_namespace` is the path of the
+    pod's own. Blocks. Raises as `_prepared` does.
     """
     for_runtime, steps = plan(paths, mounts)
     if target := host_sys(paths, sandbox):
@@ -91,9 +90,10 @@ def prepare(paths: ContainerPaths, mounts: Mounts, sandbox: Sandbox, user_namesp
 
 
 def host_sys(paths: ContainerPaths, sandbox: Sandbox) -> str:
-    """Where the host's /sys will be, read-only, for pods that may not mount one; empty for all others.
+    """The path of the host's /sys, mounted read-only, for pods that may not mount sysfs. Empty for all others.
 
-    Such are those with a user namespace of their own in the host's network, which belongs to the host's users.
+    A pod with its own user namespace may not mount sysfs in the host's network namespace, which belongs to the host's
+    user namespace.
     """
     modes = sandbox.config.security.namespaces
     needs_it = modes.own_user is not None and modes.network is NamespaceMode.NODE
@@ -113,12 +113,12 @@ def _try(steps: tuple[Staged, ...], own: UserNamespace | None, user_namespace: s
 
 @contextlib.asynccontextmanager
 async def ready(paths: ContainerPaths, users: UserNamespaces) -> AsyncIterator[None]:
-    """Everything is there for the runtime's create within the context. Raises as `_prepared` does."""
+    """Keep the mounts prepared during the context, for the runtime's create. Raises as `_prepared` does."""
     steps = _read(paths)
     if not steps:
         yield
         return
-    await asyncio.to_thread(clear, paths)  # of a start that a crash interrupted
+    await asyncio.to_thread(clear, paths)  # left by a start that a crash interrupted
     try:
         async with contextlib.AsyncExitStack() as stack:
             known: dict[UserNamespace | None, int] = {None: -1}
@@ -132,10 +132,10 @@ async def ready(paths: ContainerPaths, users: UserNamespaces) -> AsyncIterator[N
 
 @contextlib.contextmanager
 def mapped_layers(paths: ContainerPaths, held: Held, user_namespace: str) -> Iterator[Held]:
-    """The layers with their owners mapped by the pod's user namespace, for overlays made in the context.
+    """The layers with owners mapped by the pod's user namespace, for overlays that are mounted inside the context.
 
-    The overlays keep what they need of them. `user_namespace` is its path; empty: nothing is mapped. Blocks. Raises
-    OSError.
+    The overlays keep what they need of them. `user_namespace` is its path. Without one, nothing is mapped. Blocks.
+    Raises OSError.
     """
     if not user_namespace:
         yield held
@@ -160,19 +160,19 @@ def mapped_layers(paths: ContainerPaths, held: Held, user_namespace: str) -> Ite
 
 
 def _make_folder(paths: ContainerPaths) -> None:
-    """A folder of the bundle's group and mode. Raises OSError."""
+    """Make the folder with the bundle's group and mode. Raises OSError."""
     os.makedirs(os.path.dirname(paths.staging), mode=0o711, exist_ok=True)
     group = os.stat(paths.bundle).st_gid if os.path.isdir(paths.bundle) else 0
     make_private(paths.staging, group=group)
 
 
 def clear(paths: ContainerPaths) -> None:
-    """Take away what was made ready; absent parts are fine. Raises OSError."""
+    """Remove the prepared mounts. Absent parts are skipped. Raises OSError."""
     _clear(paths.staging)
 
 
 def clear_all(state: str) -> None:
-    """At start: what a killed daemon had made ready. Raises OSError."""
+    """At start: remove the mounts that a killed daemon prepared. Raises OSError."""
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(f"{state}/staging"):
             _clear(f"{state}/staging/{name}")
@@ -195,8 +195,8 @@ def _clear(folder: str) -> None:
 def _clear_or_complain(paths: ContainerPaths) -> None:
     try:
         clear(paths)
-    except OSError as failure:  # the container runs; the removal tries again
-        log.warning("mounts made for a container's create remain: path=%s error=%s", paths.staging, failure)
+    except OSError as failure:  # the container runs; its removal tries again
+        log.warning("cannot remove prepared mounts: path=%s error=%s", paths.staging, failure)
 
 
 def _read(paths: ContainerPaths) -> tuple[Staged, ...]:
@@ -220,10 +220,10 @@ def _attach(paths: ContainerPaths, steps: tuple[Staged, ...], known: Mapping[Use
 
 @contextlib.contextmanager
 def _prepared(step: Staged, user_namespace: int) -> Iterator[int]:
-    """The mount, ready but attached nowhere.
+    """The detached mount.
 
-    Raises FailedPrecondition when the filesystem cannot map owners, Unknown with CRI's sentinel when the kernel
-    cannot make mounts read-only recursively, and OSError.
+    Raises FailedPrecondition if the filesystem cannot map owners, Unknown with CRI's sentinel if the kernel cannot
+    make mounts recursively read-only, and OSError.
     """
     if not detached.is_supported():
         what = "RROUnsupported: recursive read-only mounts need" if step.read_only else "idmapped mounts need"

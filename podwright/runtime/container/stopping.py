@@ -1,7 +1,7 @@
-"""StopContainer: the stop signal once, a grace that may only shrink, then SIGKILL. One job per container.
+"""StopContainer: the stop signal once, a grace period that can only shrink, then SIGKILL. One job per container.
 
-The job goes on when its caller's deadline passes. A later call with a shorter grace hurries it up, as a kubelet
-does for evictions.
+The job continues after its caller's deadline. A later call with a shorter grace period shortens it, as a kubelet does
+for evictions.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ import signal
 
 from podwright.errors import DeadlineExceeded
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.running import Runner
+from podwright.runtime.container.running import ContainerRunner
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
 from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
-KILL_TIMEOUT_S = 10.0  # for a process to go after SIGKILL; longer means that it hangs in the kernel
+KILL_TIMEOUT_S = 10.0  # after SIGKILL; a process that needs longer hangs in the kernel
 
 
 class Stopper:
-    """The stop jobs under way."""
+    """The stop jobs in progress."""
 
-    def __init__(self, env: ContainerEnvironment, runner: Runner) -> None:
+    def __init__(self, env: ContainerEnvironment, runner: ContainerRunner) -> None:
         self._env = env
         self._runner = runner
-        self._jobs: dict[ContainerId, _Job] = {}
+        self._jobs: dict[ContainerId, _StopJob] = {}
 
     async def stop(self, container: Container, grace_s: float) -> None:
-        """Return when the end of the container is recorded. Raises DeadlineExceeded when it cannot be killed."""
+        """Stop it, and return when its end is recorded. Raises DeadlineExceeded if it cannot be killed."""
         if container.state is not ContainerState.RUNNING:
             return
         job = self._jobs.get(container.id)
         if job is None:
-            job = _Job(grace_s)
+            job = _StopJob(grace_s)
             self._jobs[container.id] = job
             job.task = asyncio.create_task(self._run(container, job), name=f"stop {container.id[:12]}")
             job.task.add_done_callback(lambda task: self._finished(container.id, task))
@@ -45,15 +45,15 @@ class Stopper:
         await asyncio.shield(job.task)
 
     def __contains__(self, container_id: ContainerId) -> bool:
-        """Whether it is being stopped."""
+        """Whether the container is being stopped."""
         return container_id in self._jobs
 
     def _finished(self, container_id: ContainerId, task: asyncio.Task[None]) -> None:
         del self._jobs[container_id]
-        if not task.cancelled() and (failure := task.exception()) is not None:  # whether or not anybody waits
-            log.warning("a stop failed: id=%s error=%s", container_id[:12], failure)
+        if not task.cancelled() and (failure := task.exception()) is not None:  # also without a caller that waits
+            log.warning("stop failed: id=%s error=%s", container_id[:12], failure)
 
-    async def _run(self, container: Container, job: _Job) -> None:
+    async def _run(self, container: Container, job: _StopJob) -> None:
         ended = asyncio.create_task(self._runner.exited(container.id), name=f"wait for the end of {container.id[:12]}")
         try:
             if job.remaining_s() > 0:
@@ -67,7 +67,7 @@ class Stopper:
             ended.cancel()
 
     @staticmethod
-    async def _wait_out_grace(ended: asyncio.Task[None], job: _Job) -> None:
+    async def _wait_out_grace(ended: asyncio.Task[None], job: _StopJob) -> None:
         while not ended.done() and (remaining := job.remaining_s()) > 0:
             job.hurried.clear()
             hurried = asyncio.create_task(job.hurried.wait(), name="wait for a shorter grace")
@@ -83,12 +83,13 @@ class Stopper:
             await asyncio.wait({ended}, timeout=KILL_TIMEOUT_S / 2)
         if not ended.done():
             raise DeadlineExceeded(
-                f"container {container.id[:12]} does not end on SIGKILL", hint="a process may hang in the kernel"
+                f"container {container.id[:12]} does not end after SIGKILL",
+                hint="a process may hang in the kernel, see its stack in /proc/PID/stack",
             )
 
 
-class _Job:
-    """One stop: its deadline moves only towards now."""
+class _StopJob:
+    """One stop. Its deadline can only move closer."""
 
     task: asyncio.Task[None]
 

@@ -1,4 +1,4 @@
-"""The process whose PID namespace a container joins: the pod's first one, or that of the container it targets."""
+"""The process whose PID namespace a container joins: the pod's first process, or the target container's."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from podwright.runtime.model.sandbox import Sandbox
 
 
 async def pid_of(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig) -> int:
-    """The process; 0 when the container joins none.
+    """The PID of the process, or 0 if the container joins none.
 
-    Raises NotFound, InvalidArgument (a target in another sandbox) and FailedPrecondition (one that does not run).
+    Raises NotFound, InvalidArgument for a target in another sandbox, and FailedPrecondition for a target that does
+    not run.
     """
     modes = config.security.namespaces
     if modes.pid is NamespaceMode.POD and sandbox.config.security.namespaces.pid is not NamespaceMode.NODE:
@@ -21,7 +22,7 @@ async def pid_of(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
         target = _target(env, sandbox, config)
         if not target.pid:
             raise FailedPrecondition(
-                f"container {config.name}: the processes of target {target.id[:12]} are not the host's",
+                f"container {config.name}: the processes of target {target.id[:12]} are not visible on the host",
                 hint="its runtime handler does not share the PID namespace of one container",
             )
         return target.pid
@@ -29,7 +30,7 @@ async def pid_of(env: ContainerEnvironment, sandbox: Sandbox, config: ContainerC
 
 
 def check(env: ContainerEnvironment, container: Container) -> None:
-    """Before the start: the target must still run, else its PID may be anybody's. Raises as `pid_of`."""
+    """Check before the start that the target still runs, because its PID may be reused. Raises as `pid_of`."""
     if container.config.security.namespaces.pid is NamespaceMode.TARGET:
         _target(env, env.sandboxes.get(container.sandbox_id), container.config)
 

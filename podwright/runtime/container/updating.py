@@ -1,7 +1,7 @@
-"""UpdateContainerResources: other limits for a container, all of them or none.
+"""UpdateContainerResources: changes all requested limits of a container, or none.
 
-What is not started yet gets another spec. What runs gets them from its handler, which puts back what it changed when
-the spec or the record cannot be written.
+A container that has not started gets a new spec. The handler changes a running one, and reverts its changes if the
+spec or the record cannot be written.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Updater:
-    """The updates under way: one at a time for each container, and a retry joins the one that it repeats."""
+    """The updates in progress: one at a time per container. A retry joins the update that it repeats."""
 
     def __init__(self, env: ContainerEnvironment) -> None:
         self._env = env
@@ -36,10 +36,10 @@ class Updater:
         self._jobs: SingleFlight[tuple[ContainerId, bytes], None] = SingleFlight("update container")
 
     async def update(self, container_id: ContainerId, change: Resources) -> None:
-        """Give it the limits that `change` names, and keep the others.
+        """Set the limits in `change` and keep the others.
 
-        Raises InvalidArgument, NotFound, FailedPrecondition for a container that has ended and for less memory than
-        it holds, and what the runtime says; nothing has changed then.
+        Raises InvalidArgument, NotFound, FailedPrecondition for an exited container and for a memory limit below its
+        usage, and what the OCI runtime reports. A failure changes nothing.
         """
         key = (container_id, msgspec.json.encode(change))
         await self._jobs.join(key, lambda: self._update(container_id, change))
@@ -55,10 +55,10 @@ class Updater:
                 self._commit(container.id, limits)
             else:
                 raise _not_running(container)
-            log.info("container has other limits: id=%s", container_id[:12])
+            log.info("container has new limits: id=%s", container_id[:12])
 
     async def _change(self, container: Container, limits: Resources) -> None:
-        """Of a running container: itself, its spec and its record."""
+        """Update a running container: its cgroup, its spec and its record."""
         task = self._env.task(container)
         await _check_memory(task, container, limits)
         try:
@@ -66,12 +66,12 @@ class Updater:
                 self._commit(container.id, limits)
         except BaseException as failure:
             current = self._env.store.get(container.id)
-            if current.state is not ContainerState.RUNNING:  # it ended meanwhile
+            if current.state is not ContainerState.RUNNING:  # it exited in the meantime
                 raise _not_running(current) from failure
             raise
 
     def _commit(self, container_id: ContainerId, limits: Resources) -> None:
-        """The spec and the record. Without a wait between, so that no start comes in between either."""
+        """Write the spec and the record, with no await in between, so that no start runs between them."""
         env = self._env
         container = env.store.get(container_id)
         if container.state not in (ContainerState.CREATED, ContainerState.RUNNING):
@@ -87,12 +87,12 @@ class Updater:
             raise
 
     async def settle(self, timeout_s: float) -> None:
-        """Wait for the updates under way; late ones are cancelled, and undone."""
+        """Wait for the updates in progress. Late ones are cancelled and undone."""
         await self._jobs.settle(timeout_s)
 
 
 def changed_spec(document: bytes, limits: Resources) -> bytes:
-    """An OCI spec with other limits; device rules and everything else stay."""
+    """The OCI spec with other limits. Device rules and everything else stay."""
     spec: dict[str, Any] = msgspec.json.decode(document)
     devices = spec["linux"]["resources"]["devices"]
     spec["linux"]["resources"] = {**resources.oci_resources(limits), "devices": devices}
@@ -101,7 +101,7 @@ def changed_spec(document: bytes, limits: Resources) -> bytes:
 
 
 def _replace(path: str, document: bytes) -> None:
-    """Atomically, since others read it. Raises OSError."""
+    """Replace the file atomically, because others read it. Raises OSError."""
     temporary = f"{path}.new"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
@@ -110,15 +110,15 @@ def _replace(path: str, document: bytes) -> None:
 
 
 async def _check_memory(task: Task, container: Container, limits: Resources) -> None:
-    """Raises FailedPrecondition: the kernel would kill to come below a new limit, which nobody who resizes wants."""
+    """Raises FailedPrecondition for a memory limit below the usage: the kernel would kill processes to enforce it."""
     limit, current = limits.memory_limit_bytes, container.resources.memory_limit_bytes
     if limit <= 0 or 0 < current <= limit:
         return
     held = await task.held_memory_bytes()
     if held is not None and held > limit:
         raise FailedPrecondition(
-            f"container {container.id[:12]} holds {held} bytes of memory, more than a limit of {limit}",
-            hint="set a higher limit, or try again when it holds less",
+            f"container {container.id[:12]} uses {held} bytes of memory, more than the new limit of {limit}",
+            hint="set a higher limit, or try again when it uses less",
         )
 
 

@@ -1,4 +1,4 @@
-"""Whether a container can be what its config asks for: pure checks, made before anything is touched."""
+"""Whether a container can be what its config requests: pure checks before any change."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _check_log_path(config: ContainerConfig) -> None:
 
 
 def _check_hidden_paths(config: ContainerConfig) -> None:
-    """Raises InvalidArgument for what OCI runtimes pass over in silence: nothing would be hidden."""
+    """Raises InvalidArgument for paths that OCI runtimes silently ignore, because nothing would be hidden."""
     for path in (*config.security.masked_paths, *config.security.readonly_paths):
         if not path.startswith("/"):
             raise InvalidArgument(f"container {config.name}: masked or read-only path {path[:200]!r} is not absolute")
@@ -64,13 +64,13 @@ def _check_mount(name: str, mount: Mount) -> None:
     check_path(label, mount.container_path)
     check_path(f"{label}: host_path", mount.host_path)
     if posixpath.normpath("/" + mount.container_path) == "/":
-        raise InvalidArgument(f"{label}: the root cannot be mounted over")
+        raise InvalidArgument(f"{label}: container_path must not be /")
     if mount.image is not None:
         volumes.check(name, mount)
     elif not mount.host_path.startswith("/"):
         raise InvalidArgument(f"{label}: host_path {mount.host_path[:200]!r} is not absolute")
     if bool(mount.uid_mappings) is not bool(mount.gid_mappings):
-        raise InvalidArgument(f"{label}: uidMappings and gidMappings go together")
+        raise InvalidArgument(f"{label}: uidMappings and gidMappings need each other")
     if mount.recursive_read_only and (not mount.readonly or mount.propagation is not Propagation.PRIVATE):
         raise InvalidArgument(f"{label}: recursive_read_only needs readonly and private propagation")
 

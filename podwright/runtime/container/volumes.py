@@ -1,10 +1,10 @@
-"""Image volumes: the trees of images, mounted read-only for those mounts of a container that name an image.
+"""Image volumes: the trees of images, mounted read-only for mounts of a container that name an image.
 
-Each mount has an overlay of its own below the container's bundle, so that it lives and goes with the container:
-`place.unmake` takes it down like the root, after a crash too. Its layers are held together with those of the
-container's own image: an image may be removed while it is mounted, and its layers go with the last container.
+Each mount has its own overlay below the container's bundle, so it has the container's lifetime: `place.unmake`
+removes it like the root, also after a crash. Its layers are held together with those of the container's own image. So
+an image may be removed while it is mounted, and its layers are deleted after the last container.
 
-Called by `creation`. Every failure carries the sentinel that CRI has for it.
+Called by `creation`. Every failure carries CRI's sentinel.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from podwright.runtime.model.ids import ImageId
 
 
 def failed(name: str, wanted: Mount, why: str) -> Unknown:
-    """The error for an image volume of the container `name`; its start and its code are what the kubelet looks for."""
+    """The error for an image volume of container `name`. The kubelet looks for its prefix and its code."""
     return Unknown(f"ImageVolumeMountFailed: container {name}: mount {wanted.container_path[:200]}: {why}")
 
 
 def check(name: str, wanted: Mount) -> None:
-    """What can be said of an image volume without looking. Raises Unknown."""
+    """Check an image volume without access to the host. Raises Unknown."""
     if wanted.image is None or not wanted.image.image:
         raise failed(name, wanted, "image.image is missing")
     if wanted.host_path:
-        raise failed(name, wanted, "it has an image and a host_path, and can only be one of them")
+        raise failed(name, wanted, "image and host_path exclude each other")
     if not wanted.readonly:
         raise failed(name, wanted, "images are mounted read-only: readonly must be set")
     if ".." in wanted.image_sub_path.split("/"):
@@ -49,7 +49,7 @@ def wanted_by(config: ContainerConfig) -> list[Mount]:
 
 
 def find(images: ImageService, config: ContainerConfig) -> tuple[ImageId, ...]:
-    """The ids of the images that the mounts name, in their order; nothing is pulled. Raises Unknown."""
+    """The ids of the images that the mounts name, in order. Nothing is pulled. Raises Unknown."""
     found = []
     for wanted in wanted_by(config):
         assert wanted.image is not None
@@ -61,14 +61,14 @@ def find(images: ImageService, config: ContainerConfig) -> tuple[ImageId, ...]:
 
 
 class Held(NamedTuple):
-    """The image trees that a container keeps: that of its root, and that of each image volume."""
+    """The image trees that a container holds: its root's, and one for each image volume."""
 
     root: ImageTree
     volumes: tuple[ImageTree, ...]
 
 
 def hold(images: ImageService, container: Container) -> Held:
-    """Keep all layers that the container needs, until its hold on images is released. Raises NotFound."""
+    """Hold all layers that the container needs, until its hold on images is released. Raises NotFound."""
     root, *volumes = images.hold(container.id, container.image_id, *container.volume_images)
     return Held(root, tuple(volumes))
 
@@ -76,10 +76,10 @@ def hold(images: ImageService, container: Container) -> Held:
 def mount_all(
     paths: ContainerPaths, config: ContainerConfig, held: Iterable[ImageTree], *, label: str = ""
 ) -> ContainerConfig:
-    """Mount the image volumes; the config with the place of each as a host path. Blocks. Raises Unknown.
+    """Mount the image volumes and return the config with each as a host path. Blocks. Raises Unknown.
 
-    `label` is what SELinux sees on their files.
-    Nothing is ever mounted below such a place, so propagation has nothing to carry and is left out.
+    `label` is the SELinux label of their files. Nothing is ever mounted below an image volume, so propagation is left
+    out.
     """
     volumes = iter(enumerate(held))
     mounts = []
@@ -106,7 +106,7 @@ def _mount(paths: ContainerPaths, number: int, image: ImageTree, label: str) -> 
 
 
 def _inside(root: str, path: str) -> str:
-    """The directory `path` of the volume, as a process sees it whose root the volume is. Raises OSError."""
+    """The directory `path` of the volume, resolved by a process whose root is the volume. Raises OSError."""
     if not path:
         return root
     resolved = openat2.path_in_root(root, path)

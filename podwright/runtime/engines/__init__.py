@@ -1,1 +1,1 @@
-"""Engines: what does the work behind the gRPC edge. `protocol` is all that the edge knows of one; `native` is ours."""
+"""Engines do the work behind the gRPC edge. The edge knows them by `protocol`; `native` implements it."""

@@ -1,48 +1,53 @@
 """What the gRPC edge needs of an engine, by RPC family.
 
-Arguments and results are the model's. Everything may raise the errors of `podwright.errors`, which the edge turns into
-gRPC codes; the methods' own documentation is at the services that fulfil these protocols.
+Arguments and results are values of the model. Every method may raise the errors of `podwright.errors`, which the edge
+converts to gRPC codes. The services that implement these protocols document the methods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from podwright.process import Completed
-from podwright.runtime.events import Event
+from podwright.runtime.events import ContainerEvent
 from podwright.runtime.events.hub import Subscription
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig
-from podwright.runtime.model.ids import ContainerId, SandboxId
+from podwright.runtime.model.ids import ContainerId, ImageId, SandboxId
+from podwright.runtime.model.image import FsUsage, Image, RegistryAuth
+from podwright.runtime.model.image_store import Accounts, ArchiveFormat, Damage, PullSnapshot, Pushed, VerifySummary
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest
 from podwright.runtime.model.usage import ContainerStats, SandboxStats
 from podwright.runtime.stats.metrics import SandboxMetrics
 
 __all__ = [
-    "Checkpoints",
-    "Containers",
-    "Event",
-    "Events",
+    "CheckpointEngine",
+    "ContainerEngine",
+    "ContainerEvent",
+    "EventEngine",
     "HandlerState",
-    "Node",
+    "ImageEngine",
+    "ImageStoreEngine",
+    "NodeEngine",
     "NodeState",
-    "Pods",
-    "Restores",
-    "Sandboxes",
-    "Stats",
-    "Streaming",
+    "PodEngine",
+    "PullEngine",
+    "RestoreEngine",
+    "SandboxEngine",
+    "StatsEngine",
+    "StreamingEngine",
 ]
 
-Document = dict[str, Any]  # JSON that a verbose status shows
+Document = dict[str, Any]  # JSON for a verbose status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerState:
-    """What CRI's Status says of a runtime handler; the one without a name is the default."""
+    """A runtime handler in CRI's Status. The default handler has an empty name."""
 
     name: str
     user_namespaces: bool
@@ -51,15 +56,15 @@ class HandlerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeState:
-    """What CRI's Status says of the node. Without `network_reason`, the network is ready."""
+    """The node in CRI's Status. The network is ready if `network_reason` is empty."""
 
-    handlers: tuple[HandlerState, ...]  # none: no container can run
+    handlers: tuple[HandlerState, ...]  # empty: no container can run
     network_reason: str = ""
     network_message: str = ""
     user_namespaces: bool = False
 
 
-class Node(Protocol):
+class NodeEngine(Protocol):
     """Status, RuntimeConfig and UpdateRuntimeConfig."""
 
     @property
@@ -69,8 +74,8 @@ class Node(Protocol):
     async def set_pod_cidr(self, text: str, /) -> None: ...
 
 
-class Sandboxes(Protocol):
-    """Pod sandboxes: running and looking up. `generation` differs after every change."""
+class SandboxEngine(Protocol):
+    """Pod sandboxes: run and look up. `generation` changes with every change of a record."""
 
     @property
     def generation(self) -> int: ...
@@ -84,16 +89,16 @@ class Sandboxes(Protocol):
     ) -> None: ...
 
 
-class Pods(Protocol):
-    """Sandboxes with their containers."""
+class PodEngine(Protocol):
+    """Sandboxes together with their containers."""
 
     async def start(self, sandbox_id: str, /) -> None: ...
     async def stop(self, sandbox_id: str, /) -> None: ...
     async def remove(self, sandbox_id: str, /) -> None: ...
 
 
-class Containers(Protocol):
-    """Containers. `generation` differs after every change."""
+class ContainerEngine(Protocol):
+    """Containers. `generation` changes with every change of a record."""
 
     @property
     def generation(self) -> int: ...
@@ -112,16 +117,16 @@ class Containers(Protocol):
     def document(self, container: Container, /) -> Document: ...
 
 
-class Streaming(Protocol):
-    """URLs for clients."""
+class StreamingEngine(Protocol):
+    """URLs of the streaming server."""
 
     async def exec_url(self, request: ExecRequest, /) -> str: ...
     def attach_url(self, request: AttachRequest, /) -> str: ...
     def port_forward_url(self, request: PortForwardRequest, /) -> str: ...
 
 
-class Stats(Protocol):
-    """What pods and containers use."""
+class StatsEngine(Protocol):
+    """Resource usage of pods and containers."""
 
     async def container(self, container_id: str, /) -> ContainerStats: ...
     def running(self, chosen: Callable[[Container], bool], /) -> list[Container]: ...
@@ -133,13 +138,13 @@ class Stats(Protocol):
     async def written(self) -> list[tuple[Container, int]]: ...
 
 
-class Events(Protocol):
-    """Changes of pods and containers."""
+class EventEngine(Protocol):
+    """Events about pods and containers."""
 
     def subscribe(self) -> AbstractContextManager[Subscription]: ...
 
 
-class Checkpoints(Protocol):
+class CheckpointEngine(Protocol):
     """CheckpointContainer and CheckpointPod."""
 
     async def container(self, container_id: str, location: str, timeout_s: float, /) -> None: ...
@@ -154,7 +159,7 @@ class Checkpoints(Protocol):
     ) -> None: ...
 
 
-class Restores(Protocol):
+class RestoreEngine(Protocol):
     """RestorePod."""
 
     async def pod(
@@ -167,3 +172,30 @@ class Restores(Protocol):
         timeout_s: float,
         /,
     ) -> tuple[SandboxId, dict[str, ContainerId]]: ...
+
+
+class ImageEngine(Protocol):
+    """CRI's ImageService."""
+
+    async def pull(self, name: str, auth: RegistryAuth | None, /) -> ImageId: ...
+    def find(self, name: str, /) -> Image | None: ...
+    def list(self) -> list[Image]: ...
+    async def remove(self, name: str, /) -> None: ...
+    async def fs_usage(self) -> FsUsage: ...
+
+
+class PullEngine(Protocol):
+    """Progress of pulls."""
+
+    def watch_pulls(self, name: str, /) -> AsyncGenerator[tuple[PullSnapshot, ...], None]: ...
+
+
+class ImageStoreEngine(Protocol):
+    """What podwright.v1.ImageStore offers beyond CRI."""
+
+    async def load(self, chunks: AsyncIterator[bytes], name: str, /) -> list[tuple[str, list[str]]]: ...
+    def save(self, names: Sequence[str], form: ArchiveFormat, /) -> AsyncGenerator[bytes, None]: ...
+    async def push(self, name: str, destination: str, auth: RegistryAuth | None, /) -> Pushed: ...
+    def verify(self, names: Sequence[str], /, *, repair: bool) -> AsyncGenerator[Damage | VerifySummary, None]: ...
+    async def accounts(self) -> Accounts: ...
+    async def prune(self, *, everything: bool, dry_run: bool) -> tuple[list[Image], int]: ...

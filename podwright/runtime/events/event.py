@@ -1,4 +1,4 @@
-"""Events as CRI knows them, and which of them a changed record means. Pure."""
+"""CRI's events, and which of them a change of a record means. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ State: TypeAlias = SandboxState | ContainerState
 
 
 class EventKind(IntEnum):
-    """CRI's ContainerEventType, which serves sandboxes as well."""
+    """CRI's ContainerEventType, used for sandboxes as well."""
 
     CREATED = 0
     STARTED = 1
@@ -24,10 +24,10 @@ class EventKind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Event:
-    """Something happened to `subject`; `sandbox` and its `containers` are the whole pod right after it.
+class ContainerEvent:
+    """An event about `subject`. `sandbox` and its `containers` are the whole pod right after it.
 
-    `at` is in nanoseconds since the epoch. Of a deleted sandbox, `sandbox` is its last record.
+    `at` is in nanoseconds since the epoch. For a deleted sandbox, `sandbox` is its last record.
     """
 
     kind: EventKind
@@ -49,7 +49,7 @@ ENTERED: dict[State, tuple[EventKind, ...]] = {
 
 
 def kinds(before: Record | None, after: Record | None) -> tuple[EventKind, ...]:
-    """What the change of a record means to those who cannot see it while it is CREATING; None: there is none."""
+    """The events that the change of a record means. Clients do not see CREATING records. None means no record."""
     old, new = _shown(before), _shown(after)
     if old is new:
         return ()

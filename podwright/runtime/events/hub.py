@@ -1,12 +1,11 @@
-"""Events from changes of the stores, to any number of subscribers; none of them can hold the runtime up.
+"""Sends events about changes of the stores to any number of subscribers. No subscriber can block the runtime.
 
-The hub watches the stores of sandboxes and containers, so that no change is missed, whichever service or recovery
-makes it, and an event is told when the change can be seen. Called by the gRPC edge; it changes nothing.
+The hub watches the stores of sandboxes and containers, so it misses no change, whichever service or recovery makes
+it. An event is sent when the change is visible. The gRPC edge calls the hub. The hub changes no record.
 
-A subscriber that does not keep up is cut off with an error, and so is everybody when the daemon stops. That is what
-a kubelet's evented PLEG copes with best: it lists everything when its stream fails, and opens a new one, whereas an
-event that was left out silently would be missed until its next list, minutes later. What happens between that list
-and the new stream is kept for it.
+A subscription ends with an error if its subscriber does not keep up, and when the daemon stops. A kubelet's evented
+PLEG handles that best: it lists everything when its stream fails and opens a new stream. It would miss a silently
+dropped event until its next list, minutes later. Events between that list and the new stream are kept for it.
 """
 
 from __future__ import annotations
@@ -18,32 +17,35 @@ from collections import deque
 from collections.abc import Iterator
 
 from podwright.errors import PodwrightError, ResourceExhausted, Unavailable
-from podwright.runtime.events.event import Event, EventKind, Record, kinds
+from podwright.runtime.events.event import ContainerEvent, EventKind, Record, kinds
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.state import Store
 
-WAITING_LIMIT = 4096  # events that may wait for one subscriber: a hundred pods made anew, some times over
-KEPT_LIMIT = 1024  # events kept while nobody listens
-KEPT_S = 30.0  # and how long: more than a client needs from its list to its stream
+WAITING_LIMIT = 4096  # pending events of one subscriber: enough to create a hundred pods several times
+KEPT_LIMIT = 1024  # events kept while there is no subscriber
+KEPT_S = 30.0  # and for how long: more than a client needs from its list to its stream
 
 
 class EventHub:
-    """All subscribers, and what was told of late."""
+    """All subscribers, and the recent events for the next one."""
 
     def __init__(self, sandboxes: Store[Sandbox], containers: Store[Container]) -> None:
-        """Begins to watch; what is in the stores already is no event."""
+        """Start watching. Records that exist already cause no event."""
         self._sandboxes = sandboxes
         self._containers = containers
         self._subscriptions: set[Subscription] = set()
-        self._kept: deque[Event] = deque(maxlen=KEPT_LIMIT)
+        self._kept: deque[ContainerEvent] = deque(maxlen=KEPT_LIMIT)
         self._closed = False
         sandboxes.watchers.append(self._on_sandbox)
         containers.watchers.append(self._on_container)
 
     @contextlib.contextmanager
     def subscribe(self) -> Iterator[Subscription]:
-        """Every event from now on, and those of the last KEPT_S that nobody has heard. Raises Unavailable."""
+        """Subscribe to events from now on, and to those of the last KEPT_S that had no subscriber.
+
+        Raises Unavailable.
+        """
         if self._closed:
             raise _stopping()
         subscription = Subscription()
@@ -57,11 +59,11 @@ class EventHub:
             self._subscriptions.discard(subscription)
 
     def __len__(self) -> int:
-        """How many listen."""
+        """The number of subscribers."""
         return len(self._subscriptions)
 
     def close(self) -> None:
-        """End every subscription, once it has told what waits."""
+        """End every subscription after its pending events."""
         self._closed = True
         for subscription in self._subscriptions:
             subscription.end(_stopping())
@@ -86,7 +88,9 @@ class EventHub:
             if container.state is not ContainerState.CREATING
         )
         for kind in happened:
-            event = Event(kind=kind, subject=subject.id, at=self._sandboxes.now(), sandbox=sandbox, containers=inside)
+            event = ContainerEvent(
+                kind=kind, subject=subject.id, at=self._sandboxes.now(), sandbox=sandbox, containers=inside
+            )
             if not self._subscriptions:
                 self._drop_old()
                 self._kept.append(event)
@@ -100,34 +104,34 @@ class EventHub:
 
 
 class Subscription:
-    """The events that wait for one subscriber, who iterates. Made by `EventHub.subscribe`."""
+    """The pending events of one subscriber, who iterates over it. Made by `EventHub.subscribe`."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Event] = deque()
+        self._waiting: deque[ContainerEvent] = deque()
         self._end: PodwrightError | None = None
         self._news = asyncio.Event()
 
-    def offer(self, event: Event) -> None:
-        """Put an event in the queue; when there is no room, the queue is given up and the subscription ends."""
+    def offer(self, event: ContainerEvent) -> None:
+        """Add an event to the queue. If the queue is full, drop it and end the subscription."""
         if self._end is not None:
             return
         if len(self._waiting) == WAITING_LIMIT:
             self._waiting.clear()
-            self.end(ResourceExhausted("events came faster than they were read", hint="list again, and reconnect"))
+            self.end(ResourceExhausted("events came faster than they were read", hint="list again and reconnect"))
             return
         self._waiting.append(event)
         self._news.set()
 
     def end(self, reason: PodwrightError) -> None:
-        """Raise `reason` in the subscriber when it has read what waits."""
+        """Raise `reason` in the subscriber after its pending events."""
         self._end = self._end or reason
         self._news.set()
 
     def __aiter__(self) -> Subscription:
         return self
 
-    async def __anext__(self) -> Event:
-        """The next event; waits for it. Raises ResourceExhausted and Unavailable."""
+    async def __anext__(self) -> ContainerEvent:
+        """The next event. Waits for it. Raises ResourceExhausted and Unavailable."""
         while not self._waiting:
             if self._end is not None:
                 raise self._end

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner
-from podwright.runtime import config as configuration
+from podwright.runtime.config import Config
 from podwright.runtime.handlers.oci.kind import OciKind
 from podwright.runtime.handlers.protocol import Handler, HandlerKind
 from podwright.tasks import Tasks
@@ -89,7 +89,7 @@ class Handlers:
         return [self._handlers[name] for name in sorted(self._handlers)]
 
 
-async def find_handlers(config: configuration.Config, runner: ProcessRunner, cgroups: CgroupHost) -> Handlers:
+async def find_handlers(config: Config, runner: ProcessRunner, cgroups: CgroupHost) -> Handlers:
     """The handlers of `config`. Raises FailedPrecondition for a program that is missing or cannot be executed."""
     handlers = Handlers([OciKind(config, runner, cgroups)], config.default_handler)
     await handlers.probe()

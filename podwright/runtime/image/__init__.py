@@ -1,4 +1,4 @@
-"""The images of this node: pulling, finding, holding and removing them. See `service`."""
+"""The images of this node: pull, find, hold and remove. See `service`."""
 
 from podwright.runtime.image.service import ImageService
 

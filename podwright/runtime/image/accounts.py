@@ -1,7 +1,7 @@
-"""What images take of the disk and who shares it, and what could be freed. Pure, but for asking the stores for sizes.
+"""Disk usage of images: their size, the part that they share, and what could be freed. Pure except for store sizes.
 
-Everything is counted once: a blob or layer that several images have is shared by them, and removing one of them
-frees only what it has alone.
+Everything counts once. Images share a blob or layer that several of them have, and removing an image frees only what
+it has alone.
 """
 
 from __future__ import annotations
@@ -12,56 +12,36 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from podwright.runtime.image.catalog import Catalog
+from podwright.runtime.image.catalog import ImageCatalog
 from podwright.runtime.image.records import Hold, ImageRecord
 from podwright.runtime.model.image import Image
+from podwright.runtime.model.image_store import Accounts, ImageAccount
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageAccount:
-    """One image: bytes on the disk, how many of them other images have too, and how many containers hold it."""
-
-    image: Image
-    size_bytes: int
-    shared_bytes: int
-    containers: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accounts:
-    """The whole store. `prunable_untagged_bytes` is the part of `prunable_bytes` that images without a tag have."""
-
-    images: tuple[ImageAccount, ...]
-    blob_bytes: int
-    layer_bytes: int
-    prunable_untagged_bytes: int
-    prunable_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """Bytes on the disk, of blobs by digest and of layers by id."""
+    """Bytes on disk: blobs by digest, layers by id."""
 
     blobs: Mapping[str, int]
     layers: Mapping[str, int]
 
     def parts(self, record: ImageRecord) -> dict[str, int]:
-        """What an image consists of, as far as it is there."""
+        """The sizes of the image's stored blobs and layers."""
         blobs = {blob for target in record.targets.values() for blob in target.blobs}
         found = {blob: self.blobs[blob] for blob in blobs if blob in self.blobs}
         return found | {layer: self.layers[layer] for layer in record.image.layers if layer in self.layers}
 
 
 class Accountant:
-    """Reads the catalog; `prune` is the only thing that it changes."""
+    """Computes disk usage from the catalog, and prunes."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: ImageCatalog) -> None:
         self._catalog = catalog
 
     async def accounts(self) -> Accounts:
-        """As things are now."""
+        """The current disk usage."""
         sizes = await self._sizes()
         return Accounts(
             images=tuple(account(self._catalog.records, self._catalog.holds, sizes)),
@@ -72,9 +52,9 @@ class Accountant:
         )
 
     async def prune(self, *, everything: bool, dry_run: bool) -> tuple[list[Image], int]:
-        """Remove images that are neither used nor pinned: those without a tag, or `everything` of the kind.
+        """Remove images that are unused and not pinned: those without a tag, or all with `everything`.
 
-        Returns them, and the bytes that they alone took.
+        Returns the images and the bytes that only they used. With `dry_run`, nothing is removed.
         """
         sizes = await self._sizes()
         doomed = self._prunable(everything=everything)
@@ -83,7 +63,7 @@ class Accountant:
         if records and not dry_run:
             for record in records:
                 self._catalog.forget(record.image.id)
-            log.info("images pruned count=%d bytes=%d", len(records), freed_bytes)
+            log.info("images pruned: count=%d bytes=%d", len(records), freed_bytes)
             blobs = {blob for record in records for target in record.targets.values() for blob in target.blobs}
             await self._catalog.collect(blobs, {layer for record in records for layer in record.image.layers})
             self._catalog.publish()
@@ -97,7 +77,7 @@ class Accountant:
         return prunable(self._catalog.records, self._catalog.holds, everything=everything)
 
     def _freed(self, doomed: Collection[str], sizes: Sizes) -> int:
-        """What these images have, and nothing else needs."""
+        """The bytes that only these images use."""
         needed = self._catalog.needed_blobs(without=doomed) | self._catalog.needed_layers(without=doomed)
         parts: dict[str, int] = {}
         for key in doomed:
@@ -106,7 +86,7 @@ class Accountant:
 
 
 def account(records: Mapping[str, ImageRecord], holds: Mapping[str, Hold], sizes: Sizes) -> list[ImageAccount]:
-    """The images, the largest first."""
+    """Disk usage per image, the largest first."""
     owners = Counter(part for record in records.values() for part in sizes.parts(record))
     users = Counter(image for hold in holds.values() for image in hold.images)
     found = []
@@ -124,7 +104,7 @@ def account(records: Mapping[str, ImageRecord], holds: Mapping[str, Hold], sizes
 
 
 def prunable(records: Mapping[str, ImageRecord], holds: Mapping[str, Hold], *, everything: bool) -> set[str]:
-    """The ids of images that no container uses and that are not pinned; without `everything`, those without a tag."""
+    """The ids of unused images that are not pinned. Without `everything`, only those without a tag."""
     used = {image for hold in holds.values() for image in hold.images}
     return {
         key

@@ -1,8 +1,8 @@
-"""The catalog: which images this node has, who holds their layers, and hence what may be deleted.
+"""The catalog: which images this node has, who holds their layers, and what may be deleted.
 
-Owns the records and everything derived from them. Whoever brings, removes or examines images works through it;
-nothing here talks to a registry. All decisions happen between two awaits on the event loop, so they need no locks;
-what is in use by work in progress is in a lease.
+It owns the records and everything derived from them. All services that add, remove or examine images use it. It never
+talks to a registry. Every decision happens between two awaits on the event loop, so it needs no locks. A lease lists
+what work in progress uses.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from podwright.runtime import config
-from podwright.runtime.image.records import Hold, ImageRecord, Target
+from podwright.runtime.config import ImageSettings
+from podwright.runtime.image.records import Hold, ImageRecord, ImageTarget
 from podwright.runtime.model.image import Image
-from podwright.runtime.state import Database, Table
+from podwright.runtime.state import Database, RecordTable
 from podwright.runtime.storage.blobs import BlobStore
 from podwright.runtime.storage.layers import LayerStore
-from podwright.runtime.storage.layout import Listed
+from podwright.runtime.storage.layout import ListedManifest
 
 
 @dataclass(slots=True, eq=False)
-class Lease:
-    """What work in progress uses: digests of blobs, ids of layers. Registered before it is used.
+class ContentLease:
+    """What work in progress uses: digests of blobs and ids of layers, added before their use.
 
-    Two that name the same are still two: each ends with its own work.
+    Leases with the same content are different leases: each ends with its own work.
     """
 
     blobs: set[str] = field(default_factory=set)
     layers: set[str] = field(default_factory=set)
 
 
-class Catalog:
-    """See the module's docstring."""
+class ImageCatalog:
+    """The images of this node, by their records."""
 
-    def __init__(self, database: Database, blobs: BlobStore, layers: LayerStore, settings: config.Images) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, layers: LayerStore, settings: ImageSettings) -> None:
         self.blobs = blobs
         self.layers = layers
         self._database = database
         self._settings = settings
-        self._table = Table(database, "images", ImageRecord)
-        self._hold_table = Table(database, "image_holds", Hold)
+        self._table = RecordTable(database, "images", ImageRecord)
+        self._hold_table = RecordTable(database, "image_holds", Hold)
         self._records = self._table.load()
         self._holds = self._hold_table.load()
-        self._leases: list[Lease] = []
-        self.generation = 0  # counts the changes
+        self._leases: list[ContentLease] = []
+        self.generation = 0  # grows with every change
 
     @property
     def records(self) -> Mapping[str, ImageRecord]:
@@ -60,9 +60,9 @@ class Catalog:
         return self._holds
 
     @contextlib.asynccontextmanager
-    async def leased(self) -> AsyncIterator[Lease]:
-        """A lease for the block. What it names and nobody needs afterwards is deleted, however the block ends."""
-        lease = Lease()
+    async def leased(self) -> AsyncIterator[ContentLease]:
+        """A lease for the block. At its end, whatever it lists and nothing else needs is deleted."""
+        lease = ContentLease()
         self._leases.append(lease)
         try:
             yield lease
@@ -70,8 +70,8 @@ class Catalog:
             self._leases.remove(lease)
             await self.collect(lease.blobs, lease.layers)
 
-    def record(self, image: Image, targets: Mapping[str, Target]) -> None:
-        """Make an image findable under these names too, and take the names from the images that had them."""
+    def record(self, image: Image, targets: Mapping[str, ImageTarget]) -> None:
+        """Add names to an image, and take them from the images that had them."""
         changed = {
             key: self._renamed(record, {name: to for name, to in record.targets.items() if name not in targets})
             for key, record in self._records.items()
@@ -89,7 +89,7 @@ class Catalog:
         self.publish()
 
     def replace(self, image: Image) -> None:
-        """The same image, described anew: its layers may have other ids, or it is pinned now."""
+        """Replace the description of an image: its layers have other ids, or it is pinned now."""
         record = self._renamed(ImageRecord(image=image, targets={}), self._records[image.id].targets)
         if record != self._records[image.id]:
             self._table.put(image.id, record)
@@ -97,25 +97,25 @@ class Catalog:
             self.generation += 1
 
     def forget(self, image_id: str) -> ImageRecord:
-        """Take an image out of the catalog; what it needed is still there."""
+        """Remove an image's record. Its blobs and layers stay."""
         self._table.delete(image_id)
         self.generation += 1
         return self._records.pop(image_id)
 
     def put_hold(self, holder_id: str, hold: Hold) -> None:
-        """Keep layers for a holder, in the place of what it held."""
+        """Hold layers for a holder, replacing its former hold."""
         self._hold_table.put(holder_id, hold)
         self._holds[holder_id] = hold
 
     def drop_hold(self, holder_id: str) -> Hold | None:
-        """End a hold; what was held is still there."""
+        """End a hold. Its layers stay."""
         hold = self._holds.pop(holder_id, None)
         if hold is not None:
             self._hold_table.delete(holder_id)
         return hold
 
     async def collect(self, blobs: Iterable[str], layers: Iterable[str]) -> None:
-        """Delete those of the candidates that no image, hold or lease needs."""
+        """Delete those candidates that no image, hold or lease needs."""
         doomed_blobs = set(blobs) - self.needed_blobs()
         doomed_layers = set(layers) - self.needed_layers()
         if doomed_blobs or doomed_layers:
@@ -124,7 +124,7 @@ class Catalog:
         await self.layers.remove(sorted(doomed_layers))
 
     def needed_blobs(self, without: Collection[str] = ()) -> set[str]:
-        """The blobs that leases, and images other than those `without`, need."""
+        """The blobs needed by leases and by all images except `without`."""
         kept = {
             blob
             for key, record in self._records.items()
@@ -135,35 +135,35 @@ class Catalog:
         return kept.union(*(lease.blobs for lease in self._leases))
 
     def needed_layers(self, without: Collection[str] = ()) -> set[str]:
-        """The layers that holds, leases, and images other than those `without`, need."""
+        """The layers needed by holds, by leases and by all images except `without`."""
         kept = {layer for key, record in self._records.items() if key not in without for layer in record.image.layers}
         kept |= {layer for hold in self._holds.values() for layer in hold.layers}
         return kept.union(*(lease.layers for lease in self._leases))
 
     def publish(self) -> None:
-        """Derive from the records what other programs read."""
+        """Write the files that other programs read, derived from the records."""
         self.generation += 1
         self.blobs.write_index(
             [
-                Listed(name, target.listed, target.listed_bytes)
+                ListedManifest(name, target.listed, target.listed_bytes)
                 for record in self._records.values()
                 for name, target in record.targets.items()
             ]
         )
 
-    def _size_bytes(self, image: Image, targets: Mapping[str, Target]) -> int:
-        """What the image takes here, compressed and unpacked: the kubelet reckons with it when it makes room."""
+    def _size_bytes(self, image: Image, targets: Mapping[str, ImageTarget]) -> int:
+        """The size of the image on disk, compressed and unpacked. The kubelet's image garbage collection uses it."""
         blobs = {blob for target in targets.values() for blob in self._kept(target)}
         sizes = self.layers.disk_bytes()
         return sum(self.blobs.size(blob) or 0 for blob in blobs) + sum(
             sizes.get(layer, 0) for layer in set(image.layers)
         )
 
-    def _kept(self, target: Target) -> tuple[str, ...]:
+    def _kept(self, target: ImageTarget) -> tuple[str, ...]:
         return target.blobs if self._settings.keep_blobs else target.documents
 
-    def _renamed(self, record: ImageRecord, targets: dict[str, Target]) -> ImageRecord:
-        """The record with these names, and pinned if one of them is."""
+    def _renamed(self, record: ImageRecord, targets: dict[str, ImageTarget]) -> ImageRecord:
+        """The record with these names. It is pinned if one of its names is."""
         image = msgspec.structs.replace(
             record.image,
             size_bytes=self._size_bytes(record.image, targets),

@@ -1,4 +1,4 @@
-"""From a manifest and a config blob to our `Image`. Pure."""
+"""Makes an `Image` from a manifest and a config blob. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from podwright.runtime.registry.manifest import TITLE, Descriptor, ImageDocument
 
 
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:
-    """The id of each layer together with all below it (OCI image-spec, config.md)."""
+    """The chain id of each layer: the layer together with all below it (OCI image-spec, config.md)."""
     chain: list[str] = []
     for diff_id in diff_ids:
         both = f"{chain[-1]} {diff_id}" if chain else ""
@@ -24,11 +24,11 @@ def chain_ids(diff_ids: Sequence[str]) -> list[str]:
 def check_count(layers: int, max_layers: int, name: str) -> None:
     """Raises FailedPrecondition for too many layers."""
     if layers > max_layers:
-        raise FailedPrecondition(f"{name} has {layers} layers; [images] max_layers allows {max_layers}")
+        raise FailedPrecondition(f"{name} has {layers} layers; the limit is [images] max_layers = {max_layers}")
 
 
 def check(manifest: Manifest, document: ImageDocument, name: str) -> None:
-    """Raises FailedPrecondition when manifest and config do not fit together."""
+    """Raises FailedPrecondition if manifest and config do not match."""
     count = len(document.rootfs.diff_ids or ())
     if len(manifest.layers) != count:
         raise FailedPrecondition(f"{name}: the manifest has {len(manifest.layers)} layers, the config {count}")
@@ -53,7 +53,7 @@ def image(manifest: Manifest, manifest_bytes: int, document: ImageDocument, laye
 
 
 def config(run: RunConfig) -> ImageConfig:
-    """The config with every null made empty."""
+    """The config with empty values instead of nulls."""
     return ImageConfig(
         entrypoint=run.entrypoint or (),
         cmd=run.cmd or (),
@@ -68,9 +68,9 @@ def config(run: RunConfig) -> ImageConfig:
 
 
 def artifact(manifest: Manifest, manifest_digest: str, manifest_bytes: int, layer: str) -> Image:
-    """An artifact as an image without names: its id is its manifest's, for the config is the same for most.
+    """An artifact as an image without names. Its id is its manifest's digest, because most artifacts share one config.
 
-    `layer` is the id of the tree that holds its files.
+    `layer` is the id of the tree with its files.
     """
     return Image(
         id=ImageId(manifest_digest),
@@ -83,5 +83,5 @@ def artifact(manifest: Manifest, manifest_digest: str, manifest_bytes: int, laye
 
 
 def file_name(blob: Descriptor) -> str:
-    """What a blob of an artifact is called in its tree."""
+    """The file name of an artifact's blob in its tree."""
     return (blob.annotations or {}).get(TITLE) or hex_of(blob.digest)

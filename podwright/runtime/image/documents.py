@@ -1,6 +1,6 @@
-"""The documents of an image: from a digest through indexes to the manifest for this machine, and its config.
+"""The documents of an image: the indexes, the manifest for this machine, and its config.
 
-They come from the content store, or from a registry into it.
+They come from the content store, or from a registry through the store.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from podwright.runtime.image import describe
 from podwright.runtime.registry import manifest, platforms
 from podwright.runtime.registry.client import DOCUMENT_LIMIT_BYTES, Client
 from podwright.runtime.registry.manifest import Descriptor, ImageDocument, Manifest, NoPlatform, RootFs
-from podwright.runtime.registry.reference import Reference
+from podwright.runtime.registry.reference import ImageReference
 from podwright.runtime.storage.blobs import BlobStore
 
-NESTED_LIMIT = 3  # indexes below the first
-TRIES_LIMIT = 8  # indexes that are looked into at each level
+NESTED_LIMIT = 3  # depth of indexes below the first
+TRIES_LIMIT = 8  # indexes that are read at each level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
-    """The parsed manifest and config of one image. `path` are the digests of the indexes and of the manifest, from
-    that which the image's name means down. An artifact's config says nothing, and is left empty.
+    """The parsed manifest and config of one image.
+
+    `path` lists the digests of the indexes and of the manifest, starting with the one that the image's name refers
+    to. An artifact's config has no meaning and is left empty.
     """
 
     name: str
@@ -34,28 +36,28 @@ class Documents:
 
     @property
     def digest(self) -> str:
-        """Of the index or manifest that the name means."""
+        """The digest that the image's name refers to, of an index or a manifest."""
         return self.path[0]
 
     @property
     def manifest_digest(self) -> str:
-        """Of the manifest."""
+        """The digest of the manifest."""
         return self.path[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Where documents of `reference` come from; without a client, they have to be in the store.
+class DocumentSource:
+    """Where the documents of `reference` come from. Without a client they must be in the store.
 
-    Their digests are added to `used` before anything is done with them, so that nobody deletes them meanwhile.
+    Digests are added to `used` before the documents are used, so that nothing deletes them.
     """
 
     client: Client | None
-    reference: Reference
+    reference: ImageReference
     used: set[str]
 
     def name(self, digest: str) -> str:
-        """What messages call a document."""
+        """The name of a document in messages."""
         tag = f":{self.reference.tag}" if self.reference.tag else ""
         return f"{self.reference.name}{tag}@{digest}"
 
@@ -68,15 +70,18 @@ class _Found:
 
 
 class DocumentReader:
-    """Reads, chooses and checks. Raises FailedPrecondition for what is no usable image, and what the client raises."""
+    """Reads, chooses and checks documents.
+
+    Raises FailedPrecondition for an unusable image, and what the client raises.
+    """
 
     def __init__(self, blobs: BlobStore, max_layers: int) -> None:
         self._blobs = blobs
         self._max_layers = max_layers
         self._platforms = platforms.host_platforms()
 
-    async def read(self, source: Source, digest: str, media_type: str = "") -> Documents:
-        """The documents of what `digest` means; `media_type` is the registry's word for it."""
+    async def read(self, source: DocumentSource, digest: str, media_type: str = "") -> Documents:
+        """The documents of `digest`. `media_type` is what the registry says."""
         data, served_type = await self._stored(source, digest) or await self._fetched(source, digest)
         found = await self._choose(source, digest, data, served_type or media_type, NESTED_LIMIT)
         name = source.name(found.path[-1])
@@ -90,18 +95,20 @@ class DocumentReader:
             name=name, path=found.path, manifest=found.manifest, manifest_data=found.data, document=document
         )
 
-    async def _choose(self, source: Source, digest: str, data: bytes, media_type: str, depth: int) -> _Found:
+    async def _choose(self, source: DocumentSource, digest: str, data: bytes, media_type: str, depth: int) -> _Found:
         name = source.name(digest)
         top = manifest.parse(data, media_type, name)
         if isinstance(top, Manifest):
             return _Found((digest,), top, data)
         if not depth:
-            raise FailedPrecondition(f"{name}: more than {NESTED_LIMIT} indexes inside an index")
+            raise FailedPrecondition(f"{name}: indexes nest deeper than {NESTED_LIMIT}")
         below = await self._best_of(source, name, manifest.ranked(top.manifests, self._platforms, name), depth)
         return _Found((digest, *below.path), below.manifest, below.data)
 
-    async def _best_of(self, source: Source, name: str, candidates: Iterable[Descriptor], depth: int) -> _Found:
-        """The first candidate of the index called `name`, but for indexes in which nothing fits."""
+    async def _best_of(
+        self, source: DocumentSource, name: str, candidates: Iterable[Descriptor], depth: int
+    ) -> _Found:
+        """The first candidate of index `name` that fits. Indexes without a fitting entry are skipped."""
         misses: list[NoPlatform] = []
         for entry in candidates:
             manifest.check(entry, name)
@@ -115,21 +122,21 @@ class DocumentReader:
                     break
         raise misses[0]
 
-    async def _stored(self, source: Source, digest: str) -> tuple[bytes, str] | None:
+    async def _stored(self, source: DocumentSource, digest: str) -> tuple[bytes, str] | None:
         source.used.add(digest)
         if (self._blobs.size(digest) or 0) > DOCUMENT_LIMIT_BYTES:
-            raise FailedPrecondition(f"{source.name(digest)} is no manifest: it is too large for one")
+            raise FailedPrecondition(f"{source.name(digest)} is too large for a manifest")
         data = self._blobs.read(digest)
         return None if data is None else (data, "")
 
-    async def _fetched(self, source: Source, digest: str) -> tuple[bytes, str]:
+    async def _fetched(self, source: DocumentSource, digest: str) -> tuple[bytes, str]:
         if source.client is None:
             raise FailedPrecondition(f"{digest} is not in the store")
         data, media_type = await source.client.manifest(digest)
         await self._blobs.put(data)
         return data, media_type
 
-    async def _config(self, source: Source, descriptor: Descriptor, name: str) -> bytes:
+    async def _config(self, source: DocumentSource, descriptor: Descriptor, name: str) -> bytes:
         stored = await self._stored(source, descriptor.digest)
         data = stored[0] if stored is not None else b""
         if stored is None:
@@ -144,5 +151,5 @@ class DocumentReader:
 def _check_size(descriptor: Descriptor, data: bytes, name: str) -> None:
     if len(data) != descriptor.size:
         raise FailedPrecondition(
-            f"{name}: {descriptor.digest} has {len(data)} bytes, and {descriptor.size} were declared"
+            f"{name}: {descriptor.digest} has {len(data)} bytes instead of the declared {descriptor.size}"
         )

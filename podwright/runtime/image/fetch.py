@@ -1,4 +1,4 @@
-"""Bringing one layer: download, check, unpack and keep, all at once, or whatever of it is still missing."""
+"""Fetches one layer: download, check, unpack and store, in parallel, or only the missing steps."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A layer of the image called `image`. `below` gives the ids of the layers under it when they are there."""
+class WantedLayer:
+    """A layer of the image called `image`.
+
+    `below` returns the ids of the layers under it as soon as they are stored.
+    """
 
     image: str
     descriptor: Descriptor
@@ -34,7 +37,7 @@ class Wanted:
 
 
 class _Sink:
-    """Writes into the store, and tells the unpack program, and those who wait, how far it has come."""
+    """Writes to the store, and reports progress to the unpack program and to watchers."""
 
     def __init__(self, ingest: Ingest, marks: Marks, progress: LayerProgress) -> None:
         self._ingest = ingest
@@ -51,31 +54,31 @@ class _Sink:
         self._progress.done_bytes = self._ingest.written_bytes
 
     def end(self) -> None:
-        """Nothing more will come."""
+        """Report the end of the data."""
         self._marks.end()
 
     async def commit(self) -> None:
-        """Everything has come. Raises as `Ingest.commit` does."""
+        """Store the complete blob. Raises as `Ingest.commit` does."""
         await self._ingest.commit()
 
 
 class LayerFetcher:
-    """Joins the registry client with the two stores, for layers."""
+    """Connects the registry client with the two stores, for layers."""
 
     def __init__(self, blobs: BlobStore, layers: LayerStore, *, keep_blobs: bool) -> None:
         self._blobs = blobs
         self._layers = layers
         self._keep_blobs = keep_blobs
-        # One at a time per blob: a second pull of it then finds it, or tries with its own credentials.
+        # One at a time per blob. A second pull then finds the blob, or tries with its own credentials.
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     def look(self, descriptor: Descriptor, progress: LayerProgress) -> None:
-        """Tell those who wait what is there already."""
+        """Report to watchers what is already stored."""
         if self._blobs.size(descriptor.digest) == descriptor.size:
             progress.done_bytes = descriptor.size
 
-    async def fetch(self, client: Client | None, wanted: Wanted) -> str:
-        """The id of the unpacked layer. Without a client the blob has to be there.
+    async def fetch(self, client: Client | None, wanted: WantedLayer) -> str:
+        """The id of the unpacked layer. Without a client, the blob must be stored.
 
         Raises FailedPrecondition (hostile, damaged), ResourceExhausted, and what the client raises.
         """
@@ -85,7 +88,7 @@ class LayerFetcher:
         return layer_id
 
     async def store(self, client: Client | None, image: str, descriptor: Descriptor, progress: LayerProgress) -> None:
-        """Bring a blob that is not to be unpacked. Raises as `fetch` does."""
+        """Fetch a blob without unpacking it. Raises as `fetch` does."""
         async with self._alone_with(image, descriptor):
             if self._blobs.size(descriptor.digest) != descriptor.size:
                 await self._until_right(client, descriptor, functools.partial(self._store, descriptor, progress))
@@ -103,13 +106,13 @@ class LayerFetcher:
             raise FailedPrecondition(
                 f"{image}: layer {descriptor.digest} is of the type {descriptor.media_type}, which registries need not"
                 f" hold: {failure.message}",
-                hint="get the image from a registry that holds it, or push it with its layers to one of your own",
+                hint="pull the image from a registry that has it, or push it with its layers to your own registry",
             ) from failure
         except (FailedPrecondition, ResourceExhausted) as failure:
             message = f"{image}: layer {descriptor.digest}: {failure.message}"
             raise type(failure)(message, hint=failure.hint) from failure
 
-    async def _fetch_missing(self, client: Client | None, wanted: Wanted) -> str:
+    async def _fetch_missing(self, client: Client | None, wanted: WantedLayer) -> str:
         descriptor = wanted.descriptor
         there = self._layers.find(wanted.diff_id, wanted.chain_id)
         if there is not None and not self._keep_blobs:
@@ -124,7 +127,7 @@ class LayerFetcher:
     async def _until_right(
         self, client: Client | None, descriptor: Descriptor, bring: Callable[[Client], Awaitable[Result]]
     ) -> Result:
-        """What `bring` returns, from other servers as long as the bytes are wrong."""
+        """The result of `bring`. Tries other servers as long as the bytes are wrong."""
         if client is None:
             raise FailedPrecondition("its blob is not in the store")
         while True:
@@ -138,14 +141,14 @@ class LayerFetcher:
         with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
             await self._download(client, descriptor, _Sink(ingest, marks, progress))
 
-    async def _unpack_stored(self, wanted: Wanted) -> str:
+    async def _unpack_stored(self, wanted: WantedLayer) -> str:
         descriptor = wanted.descriptor
         with open_blob(self._blobs.path(descriptor.digest)) as fd, Marks() as marks:
             marks.end()
             async with self._layers.unpacked(fd, marks, descriptor.size, wanted.diff_id) as unpacked:
                 return await self._keep(unpacked, wanted)
 
-    async def _download_and_unpack(self, wanted: Wanted, client: Client) -> str:
+    async def _download_and_unpack(self, wanted: WantedLayer, client: Client) -> str:
         descriptor = wanted.descriptor
         with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
             sink = _Sink(ingest, marks, wanted.progress)
@@ -155,7 +158,7 @@ class LayerFetcher:
                     await download
                     return await self._keep(unpacked, wanted)
             except (BadLayer, DigestMismatch, DownloadEnded):
-                await download  # when the bytes were not those asked for, that is the cause
+                await download  # if the bytes were wrong, its failure is the cause
                 raise
             finally:
                 await _ended(download)
@@ -167,13 +170,13 @@ class LayerFetcher:
             sink.end()
         await sink.commit()
 
-    async def _keep(self, unpacked: Unpacked, wanted: Wanted) -> str:
+    async def _keep(self, unpacked: Unpacked, wanted: WantedLayer) -> str:
         below = await wanted.below() if unpacked.report.implicit else ()
         return await self._layers.commit(unpacked, wanted.chain_id, below)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancel it, if it is not over, and see its end: it must not outlive the descriptors that it writes to."""
+    """Cancel the task if it runs, and wait for its end, because it writes to descriptors that we close."""
     task.cancel()
     while not task.done():
         with contextlib.suppress(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""Finding an image by whatever people and kubelets call it: id, prefix of an id, tag, digest, short name. Pure."""
+"""Finds an image by id, prefix of an id, tag, digest or short name. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _ID = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
 
 
 def find(records: Mapping[str, ImageRecord], name: str) -> ImageRecord | None:
-    """The image called `name`; names come before prefixes of ids.
+    """The image called `name`, or None. Names come before prefixes of ids.
 
-    Raises InvalidArgument for an empty name and for a prefix of several ids.
+    Raises InvalidArgument for an empty name and an ambiguous prefix.
     """
     if not name:
         raise InvalidArgument("the image name is empty")
@@ -29,12 +29,12 @@ def find(records: Mapping[str, ImageRecord], name: str) -> ImageRecord | None:
     prefix = "sha256:" + match[1]
     found = [record for key, record in records.items() if key.startswith(prefix)]
     if len(found) > 1:
-        raise InvalidArgument(f"{name} is the beginning of {len(found)} image ids", hint="give more digits")
+        raise InvalidArgument(f"{name} is a prefix of {len(found)} image ids", hint="give more digits")
     return found[0] if found else None
 
 
 def whole(name: str) -> str | None:
-    """The whole reference that a name is short for; None when it is no reference."""
+    """The complete reference for a name, or None if it is not a reference."""
     try:
         return str(reference.parse(name))
     except InvalidArgument:

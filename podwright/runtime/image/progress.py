@@ -1,7 +1,7 @@
-"""How far pulls are: counters that a pull moves, and snapshots of them for whoever watches.
+"""Progress of pulls: counters that a pull advances, and snapshots of them for watchers.
 
-A pull moves plain integers and tells nobody, so that progress costs nothing where nobody looks; watchers look every
-INTERVAL_S while anything is pulled, and wait for a pull to begin otherwise. Owned by the image service.
+A pull only changes integers and notifies nobody, so progress costs nothing without watchers. Watchers poll every
+INTERVAL_S while pulls run, and otherwise wait for a pull to begin. The image service owns it.
 """
 
 from __future__ import annotations
@@ -12,49 +12,16 @@ import time
 import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping, MutableMapping
-from enum import Enum, auto
 
-from podwright.runtime.model.base import Value
+from podwright.runtime.model.image_store import LayerSnapshot, PullSnapshot, PullStage
 
 INTERVAL_S = 0.1
 ERROR_LIMIT = 500
-ENDED_LIMIT = 256  # that one watcher is told of at once
-
-
-class Stage(Enum):
-    """RESOLVING --> DOWNLOADING --> UNPACKING --> DONE; from anywhere --> FAILED. All but the ends follow from layers.
-
-    A layer whose bytes were wrong is downloaded anew: from UNPACKING a way leads back.
-    """
-
-    RESOLVING = auto()
-    DOWNLOADING = auto()
-    UNPACKING = auto()
-    DONE = auto()
-    FAILED = auto()
-
-
-class LayerSnapshot(Value, frozen=True, kw_only=True):
-    """A layer at one moment; bytes are compressed ones."""
-
-    digest: str
-    done_bytes: int
-    total_bytes: int
-    unpacked: bool
-
-
-class PullSnapshot(Value, frozen=True, kw_only=True):
-    """A pull at one moment; it began so many nanoseconds after the epoch."""
-
-    reference: str
-    began_at: int
-    stage: Stage
-    layers: tuple[LayerSnapshot, ...] = ()
-    error: str = ""
+ENDED_LIMIT = 256  # ended pulls that one watcher gets at once
 
 
 class LayerProgress:
-    """The counters of one blob; pulls that want it at once share them."""
+    """The counters of one blob. Concurrent pulls of the blob share them."""
 
     __slots__ = ("__weakref__", "digest", "done_bytes", "total_bytes", "unpacked")
 
@@ -65,22 +32,22 @@ class LayerProgress:
         self.unpacked = False
 
     def finish(self) -> None:
-        """It is there, unpacked."""
+        """Set the layer to downloaded and unpacked."""
         self.done_bytes = self.total_bytes
         self.unpacked = True
 
     def snapshot(self) -> LayerSnapshot:
-        """As it is now."""
+        """The current values."""
         return LayerSnapshot(
             digest=self.digest, done_bytes=self.done_bytes, total_bytes=self.total_bytes, unpacked=self.unpacked
         )
 
 
 class PullProgress:
-    """One pull, while it goes on and when it has ended."""
+    """One pull, in progress or ended."""
 
     def __init__(self, reference: str, shared: MutableMapping[str, LayerProgress] | None = None) -> None:
-        """`shared` are the counters of all blobs that are being brought, by digest."""
+        """`shared` holds the counters of all blobs in progress, by digest."""
         self.reference = reference
         self._shared = {} if shared is None else shared
         self.counters: Mapping[str, LayerProgress] = {}  # by digest, from the base up
@@ -88,45 +55,45 @@ class PullProgress:
         self._end: PullSnapshot | None = None
 
     def expect(self, sizes_bytes: Mapping[str, int]) -> None:
-        """What there is to bring: from now on there are `counters` to move."""
+        """Set the layers to fetch. From now on `counters` has entries to advance."""
         self.counters = {
             digest: self._shared.setdefault(digest, LayerProgress(digest, size))
             for digest, size in sizes_bytes.items()
         }
 
     def end(self, error: str = "") -> None:
-        """It is over; later snapshots are of this moment."""
-        self._end = self._as_now(Stage.FAILED if error else Stage.DONE, error[:ERROR_LIMIT])
+        """End the pull. Later snapshots show this moment."""
+        self._end = self._as_now(PullStage.FAILED if error else PullStage.DONE, error[:ERROR_LIMIT])
         self.counters = {}
 
     def snapshot(self) -> PullSnapshot:
-        """As it is now."""
+        """The current values."""
         return self._end or self._as_now(self._stage())
 
-    def _stage(self) -> Stage:
+    def _stage(self) -> PullStage:
         if not self.counters:
-            return Stage.RESOLVING
+            return PullStage.RESOLVING
         whole = all(layer.done_bytes >= layer.total_bytes for layer in self.counters.values())
-        return Stage.UNPACKING if whole else Stage.DOWNLOADING
+        return PullStage.UNPACKING if whole else PullStage.DOWNLOADING
 
-    def _as_now(self, stage: Stage, error: str = "") -> PullSnapshot:
+    def _as_now(self, stage: PullStage, error: str = "") -> PullSnapshot:
         layers = tuple(layer.snapshot() for layer in self.counters.values())
         return PullSnapshot(reference=self.reference, began_at=self._began_at, stage=stage, layers=layers, error=error)
 
 
 class PullTracker:
-    """All pulls under way."""
+    """All pulls in progress."""
 
     def __init__(self) -> None:
         self._pulls: list[PullProgress] = []
         self._layers: weakref.WeakValueDictionary[str, LayerProgress] = weakref.WeakValueDictionary()
-        self._news = asyncio.Event()  # replaced when it is set: whoever waits has one of their time
-        self._ended: list[deque[PullProgress]] = []  # for each watcher, since it looked last
+        self._news = asyncio.Event()  # replaced when it is set, so that each wait uses a new one
+        self._ended: list[deque[PullProgress]] = []  # per watcher, since its last snapshot
         self._is_closed = False
 
     @contextlib.contextmanager
     def pull(self, reference: str) -> Iterator[PullProgress]:
-        """A pull goes on within the context, and ends as it does."""
+        """Track a pull during the context. Its outcome is that of the context."""
         progress = PullProgress(reference, self._layers)
         self._pulls.append(progress)
         self._tell()
@@ -143,9 +110,10 @@ class PullTracker:
                 ended.append(progress)
 
     async def watch(self, reference: str = "") -> AsyncGenerator[tuple[PullSnapshot, ...], None]:
-        """The pulls (of `reference`, or all) as they are, and again when that has changed, until `close`.
+        """The pulls of `reference`, or all. Yields the current ones, then again after every change, until `close`.
 
-        What has ended since is among them once. A slow reader gets fewer snapshots, not older ones.
+        Each pull that ended since the last time is included once. A slow reader gets fewer snapshots, but never old
+        ones.
         """
         told: tuple[PullSnapshot, ...] | None = None
         ended: deque[PullProgress] = deque(maxlen=ENDED_LIMIT)

@@ -1,6 +1,6 @@
-"""One pull as a list of steps: resolve, signatures, manifests, config, layers. It records nothing: `service` does.
+"""One pull as a list of steps: resolve, check signatures, manifests, config, layers. `service` records the result.
 
-Everything that it needs is registered in a lease before it is used, so that nobody collects it meanwhile.
+Everything that it needs is added to a lease before its use, so that nothing deletes it.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from podwright.process import ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings, RegistrySettings, SignatureSettings
 from podwright.runtime.image import describe
-from podwright.runtime.image.catalog import Lease
-from podwright.runtime.image.documents import DocumentReader, Documents, Source
-from podwright.runtime.image.fetch import LayerFetcher, Wanted
+from podwright.runtime.image.catalog import ContentLease
+from podwright.runtime.image.documents import DocumentReader, Documents, DocumentSource
+from podwright.runtime.image.fetch import LayerFetcher, WantedLayer
 from podwright.runtime.image.progress import PullProgress
-from podwright.runtime.image.records import Target
-from podwright.runtime.image.signatures import Signatures
+from podwright.runtime.image.records import ImageTarget
+from podwright.runtime.image.signatures import SignatureChecks
 from podwright.runtime.model.image import Image, RegistryAuth, hex_of
 from podwright.runtime.registry.client import Client, Resolved
-from podwright.runtime.registry.logins import Logins
+from podwright.runtime.registry.logins import DaemonLogins
 from podwright.runtime.registry.manifest import Descriptor
-from podwright.runtime.registry.reference import Reference
+from podwright.runtime.registry.reference import ImageReference
 from podwright.runtime.storage import artifacts, layout
 from podwright.runtime.storage.artifacts import File
 from podwright.runtime.storage.blobs import BlobStore
@@ -33,38 +33,38 @@ from podwright.timeline import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pulled:
-    """An image that is wholly in the stores."""
+class PulledImage:
+    """An image that is completely stored."""
 
     image: Image
-    target: Target
+    target: ImageTarget
 
 
-class Puller:
+class ImagePuller:
     """Runs pulls on the two stores."""
 
     def __init__(
         self,
         blobs: BlobStore,
         layers: LayerStore,
-        registry: config.Registry,
-        images: config.Images,
-        signatures: config.Signatures,
+        registry: RegistrySettings,
+        images: ImageSettings,
+        signatures: SignatureSettings,
         runner: ProcessRunner,
     ) -> None:
-        """Raises InvalidArgument for a signature policy that cannot be followed."""
+        """Raises InvalidArgument for an invalid signature policy."""
         self._blobs = blobs
         self._layers = layers
         self._registry = registry
-        self._logins = Logins(registry, runner)
+        self._logins = DaemonLogins(registry, runner)
         self._fetcher = LayerFetcher(blobs, layers, keep_blobs=images.keep_blobs)
         self._reader = DocumentReader(blobs, images.max_layers)
-        self.signatures = Signatures(signatures)
+        self.signatures = SignatureChecks(signatures)
 
     async def pull(
-        self, reference: Reference, auth: RegistryAuth | None, lease: Lease, progress: PullProgress
-    ) -> Pulled:
-        """Bring everything. Raises NotFound, PermissionDenied, FailedPrecondition, ResourceExhausted, Unknown ..."""
+        self, reference: ImageReference, auth: RegistryAuth | None, lease: ContentLease, progress: PullProgress
+    ) -> PulledImage:
+        """Fetch everything. Raises NotFound, PermissionDenied, FailedPrecondition, ResourceExhausted, Unknown ..."""
         self.signatures.check_wanted(reference)
         client = Client(reference, auth, self._registry, self._logins)
         async with client:
@@ -75,28 +75,28 @@ class Puller:
             lease.blobs.add(resolved.digest)
             if resolved.data is not None:
                 await self._blobs.put(resolved.data)
-            source = Source(client=client, reference=reference, used=lease.blobs)
+            source = DocumentSource(client=client, reference=reference, used=lease.blobs)
             with Step("manifests"):
                 documents = await self._reader.read(source, resolved.digest, resolved.media_type)
             layers = await self._layers_of(client, documents, lease, progress)
         return await self._pulled(documents, layers, lease)
 
-    async def restore(self, target: Target, reference: Reference, lease: Lease) -> Pulled:
-        """Unpack again what is in the content store. Raises FailedPrecondition when that is not everything."""
+    async def restore(self, target: ImageTarget, reference: ImageReference, lease: ContentLease) -> PulledImage:
+        """Unpack again from the content store. Raises FailedPrecondition if something is missing."""
         pulled = await self.take(target.manifest, reference, lease)
         return dataclasses.replace(pulled, target=target)
 
-    async def take(self, digest: str, reference: Reference, lease: Lease) -> Pulled:
-        """As `pull`, of a manifest or index whose blobs are all in the content store. Raises FailedPrecondition."""
-        source = Source(client=None, reference=reference, used=lease.blobs)
+    async def take(self, digest: str, reference: ImageReference, lease: ContentLease) -> PulledImage:
+        """As `pull`, for a manifest or index whose blobs are all stored. Raises FailedPrecondition."""
+        source = DocumentSource(client=None, reference=reference, used=lease.blobs)
         documents = await self._reader.read(source, digest)
         layers = await self._layers_of(None, documents, lease, PullProgress(str(reference)))
         return await self._pulled(documents, layers, lease)
 
     async def _layers_of(
-        self, client: Client | None, documents: Documents, lease: Lease, progress: PullProgress
+        self, client: Client | None, documents: Documents, lease: ContentLease, progress: PullProgress
     ) -> list[str]:
-        """The ids of the layers from the base up; as many at once as the configuration allows."""
+        """The ids of the layers, the base first. The configuration limits the concurrency."""
         lease.blobs.update(layer.digest for layer in documents.manifest.layers)
         progress.expect({layer.digest: layer.size for layer in documents.manifest.layers})
         for layer in documents.manifest.layers:
@@ -109,7 +109,7 @@ class Puller:
         slots = asyncio.Semaphore(self._registry.concurrent_downloads)
         jobs: list[asyncio.Task[str]] = []
 
-        async def bring(wanted: Wanted) -> str:
+        async def bring(wanted: WantedLayer) -> str:
             async with slots:
                 with Step(f"layer {hex_of(wanted.descriptor.digest)[:12]}"):
                     return await self._fetcher.fetch(client, wanted)
@@ -118,7 +118,7 @@ class Puller:
             async with asyncio.TaskGroup() as group:
                 for layer, diff_id, chain_id in zip(documents.manifest.layers, diff_ids, chain, strict=True):
                     below = _Below(tuple(jobs))
-                    wanted = Wanted(
+                    wanted = WantedLayer(
                         image=progress.reference,
                         descriptor=layer,
                         diff_id=diff_id,
@@ -130,7 +130,7 @@ class Puller:
         return [job.result() for job in jobs]
 
     async def _artifact(
-        self, client: Client | None, documents: Documents, lease: Lease, progress: PullProgress
+        self, client: Client | None, documents: Documents, lease: ContentLease, progress: PullProgress
     ) -> str:
         """The id of the tree with the artifact's files."""
         digest = documents.manifest_digest
@@ -149,14 +149,14 @@ class Puller:
                     group.create_task(bring(blob))
         return await artifacts.keep(self._layers, self._blobs, digest, files)
 
-    async def _pulled(self, documents: Documents, layers: Sequence[str], lease: Lease) -> Pulled:
+    async def _pulled(self, documents: Documents, layers: Sequence[str], lease: ContentLease) -> PulledImage:
         listed = layout.oci_manifest(documents.manifest_data)
         listed_digest = layout.digest_of(listed)
         lease.blobs.add(listed_digest)
         await self._blobs.put(listed)
         top = documents.manifest
         blobs = [*documents.path, listed_digest, top.config.digest]
-        target = Target(
+        target = ImageTarget(
             digest=documents.digest,
             manifest=documents.manifest_digest,
             listed=listed_digest,
@@ -168,12 +168,12 @@ class Puller:
             image = describe.artifact(top, documents.manifest_digest, len(documents.manifest_data), *layers)
         else:
             image = describe.image(top, len(documents.manifest_data), documents.document, layers)
-        return Pulled(image=image, target=target)
+        return PulledImage(image=image, target=target)
 
 
 @dataclass(frozen=True, slots=True)
 class _Below:
-    """The layers under one: those whose jobs were started before its own."""
+    """The ids of the layers under one, whose jobs were started before its own."""
 
     jobs: tuple[asyncio.Task[str], ...]
 
@@ -183,7 +183,7 @@ class _Below:
 
 @contextlib.contextmanager
 def _first_failure() -> Iterator[None]:
-    """What a group of tasks failed with first, instead of all of it."""
+    """Raises the first failure of a group of tasks instead of the exception group."""
     try:
         yield
     except BaseExceptionGroup as failures:

@@ -1,4 +1,4 @@
-"""What the database holds of images: a record per image id, and one per holder of an image's layers."""
+"""The database records of images: one per image id, and one per holder of layers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from podwright.runtime.model.base import Value
 from podwright.runtime.model.image import Image
 
 
-class Target(Value, frozen=True, kw_only=True):
-    """What one name points at.
+class ImageTarget(Value, frozen=True, kw_only=True):
+    """What one name refers to.
 
-    `digest` is that of the index or manifest as served; `blobs` are all blobs that belong to it; `manifest` is the
-    one of our platform, and `listed` its form in the OCI layout's index; `layers` are those blobs
-    that stand for unpacked layers.
+    `digest` is that of the index or manifest as served. `blobs` are all blobs that belong to it. `manifest` is the
+    one of our platform, and `listed` its form in the OCI layout's index. `layers` are the blobs of unpacked layers.
     """
 
     digest: str
@@ -23,19 +22,19 @@ class Target(Value, frozen=True, kw_only=True):
 
     @property
     def documents(self) -> tuple[str, ...]:
-        """The blobs that are no layers: manifests and the config."""
+        """The blobs that are not layers: manifests and the config."""
         return tuple(blob for blob in self.blobs if blob not in self.layers)
 
 
 class ImageRecord(Value, frozen=True, kw_only=True):
-    """An image and its names: `targets` by whole reference, tags and digests alike."""
+    """An image and its names: `targets` by complete reference, for tags and digests."""
 
     image: Image
-    targets: dict[str, Target]
+    targets: dict[str, ImageTarget]
 
 
 class Hold(Value, frozen=True, kw_only=True):
-    """Layers that somebody has mounted; they outlive their images. `images` are the ids of those."""
+    """Layers that a holder has mounted. They outlive their images, whose ids are in `images`."""
 
     layers: tuple[str, ...]
     images: tuple[str, ...] = ()

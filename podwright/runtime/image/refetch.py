@@ -1,4 +1,4 @@
-"""Blobs that should be here and are not (dropped, lost, damaged) come again from where their image came from."""
+"""Fetches blobs again that were dropped, lost or damaged, from the origin of their image."""
 
 from __future__ import annotations
 
@@ -6,33 +6,35 @@ from collections.abc import Iterable, Sequence
 
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.process import ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.client import Client
-from podwright.runtime.registry.logins import Logins
+from podwright.runtime.registry.logins import DaemonLogins
 from podwright.runtime.registry.manifest import MANIFEST_TYPES, Descriptor
 from podwright.runtime.storage.blobs import BlobStore, DigestMismatch
 
 
 class Refetcher:
-    """Asks with the daemon's own logins: the credentials of pulls are not kept."""
+    """Uses the daemon's own logins, because the credentials of pulls are not kept."""
 
-    def __init__(self, blobs: BlobStore, settings: config.Registry, runner: ProcessRunner) -> None:
+    def __init__(self, blobs: BlobStore, settings: RegistrySettings, runner: ProcessRunner) -> None:
         self._blobs = blobs
         self._settings = settings
-        self._logins = Logins(settings, runner)
+        self._logins = DaemonLogins(settings, runner)
 
     async def bring(self, names: Sequence[str], wanted: Iterable[Descriptor]) -> None:
-        """Fetch blobs of the image with these names, over what may be stored of them; the caller has a lease.
+        """Fetch blobs of the image with these names, replacing stored ones. The caller has a lease.
 
-        Raises FailedPrecondition with the reason of every name, and ResourceExhausted.
+        Raises FailedPrecondition with the reason for every name, and ResourceExhausted.
         """
         for descriptor in wanted:
             await self._bring_one(names, descriptor)
 
     async def _bring_one(self, names: Sequence[str], descriptor: Descriptor) -> None:
         reasons = []
-        for name in sorted(names, key=lambda name: "@" not in name):  # what was pulled before what was tagged
+        for name in sorted(
+            names, key=lambda name: "@" not in name
+        ):  # digests, which were pulled, before tags, which may be local
             try:
                 async with Client(reference.parse(name), None, self._settings, self._logins) as client:
                     if descriptor.media_type in MANIFEST_TYPES or not descriptor.media_type:

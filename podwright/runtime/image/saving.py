@@ -1,37 +1,35 @@
-"""Saving: images of this node as an archive. What was dropped of them is fetched again, and dropped again after."""
+"""Save: writes images of this node to an archive. Dropped blobs are fetched for it and dropped afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Literal
 
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound
 from podwright.runtime.archive import writing
-from podwright.runtime.archive.writing import Layer, Saved
+from podwright.runtime.archive.writing import ArchiveLayer, Saved
 from podwright.runtime.image import lookup
-from podwright.runtime.image.catalog import Catalog, Lease
-from podwright.runtime.image.records import ImageRecord, Target
+from podwright.runtime.image.catalog import ContentLease, ImageCatalog
+from podwright.runtime.image.records import ImageRecord, ImageTarget
 from podwright.runtime.image.refetch import Refetcher
+from podwright.runtime.model.image_store import ArchiveFormat
 from podwright.runtime.registry import manifest
 from podwright.runtime.registry.manifest import Descriptor, ImageDocument, Manifest, RootFs
 
-ArchiveFormat = Literal["oci-archive", "docker-archive"]
-
 
 class Saver:
-    """Used by the gRPC edge."""
+    """Saves images."""
 
-    def __init__(self, catalog: Catalog, refetcher: Refetcher) -> None:
+    def __init__(self, catalog: ImageCatalog, refetcher: Refetcher) -> None:
         self._catalog = catalog
         self._refetcher = refetcher
 
     async def save(self, names: Sequence[str], form: ArchiveFormat) -> AsyncGenerator[bytes, None]:
-        """The archive, piece by piece.
+        """The archive in pieces.
 
-        Raises NotFound, InvalidArgument, and FailedPrecondition when blobs are gone and cannot be fetched again.
+        Raises NotFound, InvalidArgument, and FailedPrecondition if blobs are missing and cannot be fetched.
         """
         if not names:
-            raise InvalidArgument("no image to save was named")
+            raise InvalidArgument("no image was named")
         async with self._catalog.leased() as lease:
             images = [await self._saved(*found(self._catalog, name), form, lease) for name in names]
             merged = _merged(images)
@@ -39,14 +37,16 @@ class Saver:
             async for piece in writing.tar_of(parts):
                 yield piece
 
-    async def _saved(self, record: ImageRecord, called: Sequence[str], form: ArchiveFormat, lease: Lease) -> Saved:
+    async def _saved(
+        self, record: ImageRecord, called: Sequence[str], form: ArchiveFormat, lease: ContentLease
+    ) -> Saved:
         if record.image.artifact_type and form == "docker-archive":
-            raise FailedPrecondition(f"{record.image.id} is an artifact, which only an oci-archive can hold")
+            raise FailedPrecondition(f"{record.image.id} is an artifact, which docker-archive cannot hold")
         target = record.targets[called[0]] if called else next(iter(record.targets.values()))
         top, document = await whole(self._catalog, self._refetcher, record, target, lease)
         diff_ids = document.rootfs.diff_ids or ("",) * len(top.layers)
         layers = tuple(
-            Layer(
+            ArchiveLayer(
                 digest=layer.digest,
                 size_bytes=layer.size,
                 diff_id=diff_id,
@@ -62,8 +62,8 @@ class Saver:
         )
 
 
-def found(catalog: Catalog, name: str) -> tuple[ImageRecord, list[str]]:
-    """The image that is meant and the tags that shall be saved: the one given, or for an id all. Raises NotFound."""
+def found(catalog: ImageCatalog, name: str) -> tuple[ImageRecord, list[str]]:
+    """The image, and the tags to save: the given one, or all for an id. Raises NotFound."""
     record = lookup.find(catalog.records, name)
     if record is None:
         raise NotFound(f"image {name} is not on this node", hint=f"podwright pull {name}")
@@ -73,11 +73,11 @@ def found(catalog: Catalog, name: str) -> tuple[ImageRecord, list[str]]:
 
 
 async def whole(
-    catalog: Catalog, refetcher: Refetcher, record: ImageRecord, target: Target, lease: Lease
+    catalog: ImageCatalog, refetcher: Refetcher, record: ImageRecord, target: ImageTarget, lease: ContentLease
 ) -> tuple[Manifest, ImageDocument]:
-    """The manifest and config of an image all of whose blobs are in the store now.
+    """The manifest and config of an image, after making sure that all its blobs are stored.
 
-    Raises FailedPrecondition when some are not and cannot be fetched again.
+    Raises FailedPrecondition if some are missing and cannot be fetched.
     """
     lease.blobs.update(target.blobs)
     name = next(iter(record.targets), record.image.id)
@@ -105,7 +105,7 @@ async def _brought(refetcher: Refetcher, record: ImageRecord, name: str, missing
 
 
 def _merged(images: Sequence[Saved]) -> list[Saved]:
-    """One entry per manifest, with all names that were asked for."""
+    """One entry per manifest, with all requested names."""
     names: dict[bytes, dict[str, None]] = {}
     for image in images:
         names.setdefault(image.manifest, {}).update(dict.fromkeys(image.names))

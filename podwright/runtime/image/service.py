@@ -1,7 +1,7 @@
-"""ImageService: the images of this node, for those who pull, find, hold and remove them; joins equal pulls.
+"""ImageService: pulls, finds, holds and removes the images of this node. Equal pulls share one job.
 
-Called by the gRPC edge (ImageService) and by whoever builds container roots (`hold`, `release`). What is on the node,
-and what may be deleted, is the catalog's matter.
+Called by the gRPC edge, and by the room of containers (`hold`, `release`). The catalog decides what is on the node
+and what may be deleted.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from typing import Any
 
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
 from podwright.process import ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings, RegistrySettings, SignatureSettings
 from podwright.runtime.image import lookup, trees
-from podwright.runtime.image.catalog import Catalog, Lease
-from podwright.runtime.image.progress import PullSnapshot, PullTracker
-from podwright.runtime.image.pull import Puller
+from podwright.runtime.image.catalog import ContentLease, ImageCatalog
+from podwright.runtime.image.progress import PullTracker
+from podwright.runtime.image.pull import ImagePuller
 from podwright.runtime.image.records import Hold, ImageRecord
 from podwright.runtime.image.trees import ImageTree
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import FsUsage, Image, RegistryAuth
+from podwright.runtime.model.image_store import PullSnapshot
 from podwright.runtime.registry import reference
-from podwright.runtime.registry.reference import Reference
+from podwright.runtime.registry.reference import ImageReference
 from podwright.runtime.single_flight import SingleFlight
 from podwright.runtime.state import Database
 from podwright.runtime.storage.blobs import BlobStore
@@ -36,65 +37,68 @@ USAGE_AGE_S = 10.0
 
 
 class ImageService:
-    """See the module's docstring. `reconcile` comes before any other call."""
+    """The images of this node. Call `recover` before anything else."""
 
     def __init__(
         self,
         database: Database,
         root: str,
-        registry: config.Registry,
-        images: config.Images,
-        signatures: config.Signatures,
+        registry: RegistrySettings,
+        images: ImageSettings,
+        signatures: SignatureSettings,
         runner: ProcessRunner,
     ) -> None:
         self._blobs = BlobStore(f"{root}/images")
         self._layers = LayerStore(database, f"{root}/layers", images, runner)
-        self.catalog = Catalog(database, self._blobs, self._layers, images)
-        self.puller = Puller(self._blobs, self._layers, registry, images, signatures, runner)
+        self.catalog = ImageCatalog(database, self._blobs, self._layers, images)
+        self.puller = ImagePuller(self._blobs, self._layers, registry, images, signatures, runner)
         self._tracker = PullTracker()
         self._keep_blobs = images.keep_blobs
         self._pulls: SingleFlight[tuple[str, RegistryAuth | None], ImageId] = SingleFlight(
             "pull image", outlives_callers=False
         )
         self._background: set[asyncio.Task[None]] = set()
-        self._usage: tuple[int, FsUsage] | None = None  # with the catalog's generation
+        self._usage: tuple[int, FsUsage] | None = None  # (the catalog's generation, the usage)
 
     async def pull(self, name: str, auth: RegistryAuth | None = None) -> ImageId:
-        """Bring an image, or find that it is there as the registry has it; equal pulls share the work.
+        """Fetch an image, or find that the stored one is current. Equal pulls share the work.
 
-        A cancelled caller leaves the pull to the others, the last one stops it; a pull that fails or is stopped
-        leaves nothing. Raises InvalidArgument, NotFound, PermissionDenied, FailedPrecondition (the image is
-        damaged, hostile, or for other platforms), ResourceExhausted (disk) and Unknown (RegistryUnavailable,
+        If a caller is cancelled, the pull continues for the others. The last one stops it. A failed or stopped pull
+        leaves nothing. Raises InvalidArgument, NotFound, PermissionDenied, FailedPrecondition (the image is damaged,
+        hostile, or for other platforms), ResourceExhausted (disk) and Unknown (RegistryUnavailable,
         SignatureValidationFailed).
         """
         whole = reference.parse(name)
         return await self._pulls.join((str(whole), auth), lambda: self._pull(whole, auth))
 
-    async def _pull(self, whole: Reference, auth: RegistryAuth | None) -> ImageId:
+    async def _pull(self, whole: ImageReference, auth: RegistryAuth | None) -> ImageId:
         started = time.monotonic()
         with self._tracker.pull(str(whole)) as progress:
             async with self.catalog.leased() as lease:
                 pulled = await self.puller.pull(whole, auth, lease, progress)
                 names = {str(whole), str(whole.at(pulled.target.digest))}
                 self.catalog.record(pulled.image, dict.fromkeys(names, pulled.target))
-        log.info("image pulled name=%s id=%s seconds=%.2f", whole, pulled.image.id, time.monotonic() - started)
+        log.info("image pulled: name=%s id=%s seconds=%.2f", whole, pulled.image.id, time.monotonic() - started)
         self.sync_layers()
         return pulled.image.id
 
     def watch_pulls(self, name: str = "") -> AsyncGenerator[tuple[PullSnapshot, ...], None]:
-        """The pulls under way, of one image or of all; see `progress`. Raises InvalidArgument for what is no name."""
+        """Snapshots of pulls in progress, of one image or of all: see `progress`.
+
+        Raises InvalidArgument for an invalid name.
+        """
         return self._tracker.watch(str(reference.parse(name)) if name else "")
 
     def end_watches(self) -> None:
-        """Before the end: nobody is told of pulls any more."""
+        """End all watches of pulls, before the daemon stops."""
         self._tracker.close()
 
     def sync_layers(self) -> None:
-        """Make new layers outlast a power cut; nobody waits for it."""
+        """Sync new layers to disk in the background, so that they survive a power cut."""
         self._start(self._layers.sync(), "sync layers")
 
     def find(self, name: str) -> Image | None:
-        """The image with that id, prefix of an id, tag, digest or short name; None when there is none.
+        """The image with that id, prefix of an id, tag, digest or short name, or None.
 
         Raises InvalidArgument for an empty name and an ambiguous prefix.
         """
@@ -112,7 +116,7 @@ class ImageService:
         """As `get`, for an image that containers can run. Raises FailedPrecondition for an artifact."""
         image = self.get(name)
         if image.artifact_type:
-            why = f"image {name} is an artifact of the type {image.artifact_type}, and nothing to run"
+            why = f"image {name} is an artifact of type {image.artifact_type}, which cannot run"
             raise FailedPrecondition(why, hint="mount it into a container as an image volume")
         return image
 
@@ -122,7 +126,9 @@ class ImageService:
         return sorted(images, key=lambda image: (*image.repo_tags[:1], *image.repo_digests[:1], image.id))
 
     async def remove(self, name: str) -> None:
-        """Remove an image under all its names; an unknown one is fine. Layers in use stay until they are released.
+        """Remove an image with all its names. An unknown one succeeds.
+
+        Layers in use stay until their holders release them.
 
         Raises InvalidArgument as `find` does.
         """
@@ -130,12 +136,12 @@ class ImageService:
         if record is None:
             return
         self.catalog.forget(record.image.id)
-        log.info("image removed id=%s name=%s", record.image.id, name)
+        log.info("image removed: id=%s name=%s", record.image.id, name)
         await self.catalog.collect(blobs_of(record), record.image.layers)
-        self.catalog.publish()  # last: on a full disk the index finds room only now
+        self.catalog.publish()  # last, because a full disk has space for the index only now
 
     def hold(self, holder_id: str, *image_ids: str) -> tuple[ImageTree, ...]:
-        """Keep the layers of images for a holder, in the place of what it held, whatever happens to the images.
+        """Hold the layers of images for a holder, even if the images are removed. Replaces the holder's former hold.
 
         Returns the tree of each image. Raises NotFound.
         """
@@ -151,13 +157,13 @@ class ImageService:
         return tuple(trees.of_layers(layers or (EMPTY,), store.path, store.describes_root) for layers in held)
 
     def release(self, holder_id: str) -> None:
-        """End a hold; an unknown one is fine. Layers that nobody needs any more are deleted in the background."""
+        """End a hold. An unknown one succeeds. Layers that nothing needs are deleted in the background."""
         hold = self.catalog.drop_hold(holder_id)
         if hold is not None:
             self._start(self.catalog.collect((), hold.layers), "delete released layers")
 
     async def fs_usage(self) -> FsUsage:
-        """What blobs and layers take, each counted once; at most USAGE_AGE_S old."""
+        """The disk usage of blobs and layers, each counted once. The result may be USAGE_AGE_S old."""
         now, generation = time.time_ns(), self.catalog.generation
         if self._usage is None or self._usage[0] != generation or now - self._usage[1].timestamp > USAGE_AGE_S * 1e9:
             blob_bytes, blob_inodes = await asyncio.to_thread(self._blobs.usage)
@@ -171,19 +177,22 @@ class ImageService:
             self._usage = (generation, usage)
         return self._usage[1]
 
-    async def reconcile(self) -> None:
-        """At start: undo what a killed daemon left half-done, and mend what a power cut or a person took away."""
+    async def recover(self) -> None:
+        """At start: undo incomplete work of a killed daemon, and repair what a power cut or a person damaged."""
         self._blobs.clear_ingest()
         await self._layers.recover()
         for record in list(self.catalog.records.values()):
             if not await self._is_whole(record):
-                log.warning("image lost id=%s names=%s", record.image.id, ",".join(record.targets))
+                log.warning("image lost: id=%s names=%s", record.image.id, ",".join(record.targets))
                 self.catalog.forget(record.image.id)
         await self.catalog.collect(self._blobs.digests(), self._layers.ids())
         self.catalog.publish()
 
     async def _is_whole(self, record: ImageRecord) -> bool:
-        """Whether all is there that cannot be made again from the rest; layers are unpacked again where they can."""
+        """Whether everything exists that cannot be derived from the rest.
+
+        Missing layers are unpacked again if possible.
+        """
         there = set(self._layers.ids()).issuperset(record.image.layers)
         documents = {blob for target in record.targets.values() for blob in target.documents}
         needed = documents if there and not self._keep_blobs else blobs_of(record)
@@ -193,15 +202,15 @@ class ImageService:
         if not there:
             name, target = next(iter(record.targets.items()))
             try:
-                image = (await self.puller.restore(target, reference.parse(name), Lease())).image
+                image = (await self.puller.restore(target, reference.parse(name), ContentLease())).image
             except PodwrightError as failure:
-                log.warning("image cannot be restored id=%s reason=%s", record.image.id, failure)
+                log.warning("cannot restore image: id=%s error=%s", record.image.id, failure)
                 return False
         self.catalog.replace(image)
         return True
 
     async def close(self) -> None:
-        """Stop pulls, and let background work end."""
+        """Stop pulls, and wait for background work."""
         await self._pulls.cancel()
         if self._background:
             await asyncio.wait(self._background)
@@ -215,7 +224,7 @@ class ImageService:
         try:
             await work
         except PodwrightError as failure:
-            log.warning("background work failed work=%s reason=%s", name, failure)
+            log.warning("background work failed: work=%s error=%s", name, failure)
 
 
 def blobs_of(record: ImageRecord) -> set[str]:

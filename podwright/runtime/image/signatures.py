@@ -1,8 +1,8 @@
-"""Whether an image may be pulled or loaded: fetches its signatures from its registry and has them examined.
+"""Whether an image may be pulled or loaded: fetches its signatures from its registry and checks them.
 
-Cosign stores them under a tag made of the image's digest, or as referrers of the image (OCI 1.1). A signature proves
-itself, so any server of the registry may give it. Refusals start with the words that the kubelet knows, under the
-code UNKNOWN.
+Cosign stores them under a tag derived from the image's digest, or as referrers of the image (OCI 1.1). A signature
+proves itself, so any server of the registry may serve it. Refusals start with the sentinel that the kubelet knows,
+and have the code UNKNOWN.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import TypeVar
 import msgspec
 
 from podwright.errors import FailedPrecondition, PodwrightError, Unknown
-from podwright.runtime import config
+from podwright.runtime.config import SignatureSettings
 from podwright.runtime.image import simple_signing
 from podwright.runtime.image.policy import Policy
-from podwright.runtime.image.simple_signing import Candidate
+from podwright.runtime.image.simple_signing import ImageSignature
 from podwright.runtime.model.image import hex_of
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.manifest import Descriptor
 from podwright.runtime.registry.nulls import NotJson, Nullable, NullsAsDefaults, decode
-from podwright.runtime.registry.reference import Reference
+from podwright.runtime.registry.reference import ImageReference
 
 log = logging.getLogger(__name__)
 
@@ -50,22 +50,22 @@ class _Referrers(NullsAsDefaults, frozen=True, kw_only=True):
     manifests: Nullable[tuple[Nullable[_Referrer], ...]] = ()
 
 
-class Signatures:
+class SignatureChecks:
     """Enforces [signatures]."""
 
-    def __init__(self, settings: config.Signatures) -> None:
-        """Raises InvalidArgument for rules that cannot be followed."""
+    def __init__(self, settings: SignatureSettings) -> None:
+        """Raises InvalidArgument for invalid rules."""
         self._policy = Policy(settings)
         self._archives_are_free = settings.archives == "accept"
 
-    def check_wanted(self, reference: Reference) -> None:
-        """Raises Unknown when the image may not be pulled, whoever signed it."""
+    def check_wanted(self, reference: ImageReference) -> None:
+        """Raises Unknown if the image may not be pulled even with a signature."""
         requirement = self._policy.requirement(reference.name)
         if requirement.action == "reject":
             raise _refused(str(reference), f"{requirement.rule} rejects it")
 
-    def check_archived(self, reference: Reference) -> None:
-        """Raises Unknown when an image of an archive may not have that name: there are no signatures to look at."""
+    def check_archived(self, reference: ImageReference) -> None:
+        """Raises Unknown if an image of an archive may not have that name. Archives have no signatures to check."""
         requirement = self._policy.requirement(reference.name)
         if requirement.action == "accept" or self._archives_are_free:
             return
@@ -73,8 +73,8 @@ class Signatures:
         hint = 'give it another name, or trust all archives by signatures.archives = "accept"'
         raise _refused(str(reference), f"{requirement.rule} {why}", hint)
 
-    async def check(self, client: Client, reference: Reference, digest: str) -> None:
-        """Raises Unknown unless the image has the signature that it needs, and what the client raises."""
+    async def check(self, client: Client, reference: ImageReference, digest: str) -> None:
+        """Raises Unknown if the image lacks a required signature, and what the client raises."""
         requirement = self._policy.requirement(reference.name)
         if requirement.action == "accept":
             return
@@ -85,20 +85,20 @@ class Signatures:
             async for candidate in _bounded(_candidates(client, digest)):
                 problem = simple_signing.examine(candidate, keys, identity=requirement.identity, digest=digest)
                 if not problem:
-                    log.info("image is signed name=%s digest=%s rule=%s", reference, digest, requirement.rule)
+                    log.info("image is signed: name=%s digest=%s rule=%s", reference, digest, requirement.rule)
                     return
                 reasons[problem] = None
         except FailedPrecondition as failure:
             raise _refused(name, failure.message) from failure
         why = "; ".join(itertools.islice(reasons, REASONS_SHOWN)) or "its registry has no signature of it"
-        raise _refused(name, f"{requirement.rule} asks for a signature: {why}")
+        raise _refused(name, f"{requirement.rule} requires a signature: {why}")
 
 
 def _refused(name: str, why: str, hint: str = "") -> PodwrightError:
     return Unknown(f"SignatureValidationFailed: {name}: {why}", hint=hint)
 
 
-async def _bounded(candidates: AsyncIterator[Candidate]) -> AsyncIterator[Candidate]:
+async def _bounded(candidates: AsyncIterator[ImageSignature]) -> AsyncIterator[ImageSignature]:
     count = 0
     async for candidate in candidates:
         yield candidate
@@ -107,8 +107,8 @@ async def _bounded(candidates: AsyncIterator[Candidate]) -> AsyncIterator[Candid
             return
 
 
-async def _candidates(client: Client, digest: str) -> AsyncIterator[Candidate]:
-    """Everything that may be a signature. Raises FailedPrecondition for what cannot be read."""
+async def _candidates(client: Client, digest: str) -> AsyncIterator[ImageSignature]:
+    """All possible signatures. Raises FailedPrecondition if they cannot be read."""
     tagged = await client.tagged(f"sha256-{hex_of(digest)}.sig")
     if tagged is not None:
         async for candidate in _in_manifest(client, tagged):
@@ -123,20 +123,20 @@ async def _candidates(client: Client, digest: str) -> AsyncIterator[Candidate]:
             yield candidate
 
 
-async def _in_manifest(client: Client, data: bytes) -> AsyncIterator[Candidate]:
+async def _in_manifest(client: Client, data: bytes) -> AsyncIterator[ImageSignature]:
     for layer in _decoded(data, _Signatures).layers:
         signature = (layer.annotations or {}).get(SIGNATURE_ANNOTATION, "")
         if layer.media_type == PAYLOAD_MEDIA_TYPE and signature and layer.size <= PAYLOAD_LIMIT_BYTES:
             _checked(layer.digest)
-            yield Candidate(signature=signature, payload=await client.config(layer))
+            yield ImageSignature(signature=signature, payload=await client.config(layer))
 
 
 def _checked(digest: str) -> str:
-    """The digest, which becomes a part of a URL."""
+    """Check the digest, because it becomes part of a URL."""
     try:
         hex_of(digest)
     except PodwrightError as failure:
-        raise FailedPrecondition(f"its signatures cannot be read: {failure.message}") from failure
+        raise FailedPrecondition(f"cannot read its signatures: {failure.message}") from failure
     return digest
 
 
@@ -144,4 +144,4 @@ def _decoded(data: bytes, kind: type[Found]) -> Found:
     try:
         return decode(data, kind)
     except NotJson as failure:
-        raise FailedPrecondition(f"its signatures cannot be read: {failure}") from failure
+        raise FailedPrecondition(f"cannot read its signatures: {failure}") from failure

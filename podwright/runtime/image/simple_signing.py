@@ -1,7 +1,7 @@
-"""Cosign's signatures: a JSON payload that names a repository and a digest, and a signature over its bytes.
+"""Cosign's signatures: a JSON payload that names a repository and a digest, and a signature of its bytes.
 
-See sigstore/cosign's specs/SIGNATURE_SPEC.md. Reads keys and checks; who fetches what is `signatures`' matter. The
-`cryptography` library is loaded with the first check, since most nodes have no policy.
+See sigstore/cosign's specs/SIGNATURE_SPEC.md. This module reads keys and checks, and `signatures` fetches. The
+`cryptography` library is loaded with the first check, because most nodes have no policy.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Check = Callable[[bytes, bytes], None]  # (signature, payload); raises InvalidSi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A signature as a registry has it: base64, over the bytes of the payload."""
+class ImageSignature:
+    """A signature as stored in a registry: base64, over the bytes of the payload."""
 
     signature: str
     payload: bytes
@@ -49,8 +49,11 @@ class _Payload(msgspec.Struct):
     critical: _Critical
 
 
-def examine(candidate: Candidate, keys: Sequence[Check], *, identity: str, digest: str) -> str:
-    """Why this is no signature by one of the keys over the image `digest` of the repository `identity`; or ""."""
+def examine(candidate: ImageSignature, keys: Sequence[Check], *, identity: str, digest: str) -> str:
+    """Check a signature by one of the keys for image `digest` of the repository `identity`.
+
+    Returns the problem, or "".
+    """
     try:
         signature = base64.b64decode(candidate.signature, validate=True)
     except (binascii.Error, ValueError):
@@ -61,7 +64,7 @@ def examine(candidate: Candidate, keys: Sequence[Check], *, identity: str, diges
 
 
 def load_keys(paths: Sequence[str]) -> list[Check]:
-    """The ways in which these public keys sign. Blocks. Raises FailedPrecondition for what is no usable key."""
+    """A check for each public key. Blocks. Raises FailedPrecondition for an unusable key."""
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 # see the module's docstring
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 # as above
 
@@ -71,10 +74,10 @@ def load_keys(paths: Sequence[str]) -> list[Check]:
             with open(path, "rb") as file:
                 key = serialization.load_pem_public_key(file.read(KEY_LIMIT_BYTES))
         except (OSError, ValueError, UnsupportedAlgorithm) as failure:
-            raise FailedPrecondition(f"the public key {path} cannot be read: {failure}") from failure
+            raise FailedPrecondition(f"cannot read the public key {path}: {failure}") from failure
         checks = list(_checks(key))
         if not checks:
-            raise FailedPrecondition(f"the public key {path} is of a kind that cosign does not sign with")
+            raise FailedPrecondition(f"the public key {path} has a type that cosign does not use")
         found += checks
     return found
 
@@ -88,7 +91,7 @@ def _checks(key: Any) -> Iterator[Check]:
     elif isinstance(key, rsa.RSAPublicKey):
         yield lambda signature, payload: key.verify(signature, payload, padding.PKCS1v15(), hashes.SHA256())
     elif isinstance(key, ec.EllipticCurvePublicKey):
-        # Cosign hashes with SHA-256 whatever the curve is; other tools by its size.
+        # Cosign hashes with SHA-256 for every curve. Other tools choose the hash by the curve's size.
         sized: hashes.HashAlgorithm = hashes.SHA512() if key.key_size > 384 else hashes.SHA384()
         yield lambda signature, payload: key.verify(signature, payload, ec.ECDSA(hashes.SHA256()))
         yield lambda signature, payload: key.verify(signature, payload, ec.ECDSA(sized))

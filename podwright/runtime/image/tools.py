@@ -1,11 +1,14 @@
-"""What people who look after a node's images can do with them, beside what CRI offers: one object for each."""
+"""What administrators do with a node's images beyond CRI: load, save, push, verify, account, prune.
+
+Each of them has a module of its own. `ImageTools` joins them for the gRPC edge.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from podwright.process import ProcessRunner
-from podwright.runtime import config as configuration
+from podwright.runtime.config import Config
 from podwright.runtime.image.accounts import Accountant
 from podwright.runtime.image.loading import Loader
 from podwright.runtime.image.pushing import Pusher
@@ -13,27 +16,42 @@ from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.image.saving import Saver
 from podwright.runtime.image.service import ImageService
 from podwright.runtime.image.verifying import Verifier
+from podwright.runtime.model.image import Image, RegistryAuth
+from podwright.runtime.model.image_store import Accounts, ArchiveFormat, Damage, Pushed, VerifySummary
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageTools:
-    """All of them, on the images of one service."""
+    """An ImageStoreEngine on the images of one service."""
 
-    loader: Loader
-    saver: Saver
-    pusher: Pusher
-    verifier: Verifier
-    accountant: Accountant
+    def __init__(self, images: ImageService, config: Config, runner: ProcessRunner) -> None:
+        catalog = images.catalog
+        refetcher = Refetcher(catalog.blobs, config.registry, runner)
+        self._loader = Loader(images, config.images, runner)
+        self._saver = Saver(catalog, refetcher)
+        self._pusher = Pusher(catalog, refetcher, config.registry, runner)
+        self._verifier = Verifier(catalog, refetcher, keep_blobs=config.images.keep_blobs)
+        self._accountant = Accountant(catalog)
 
+    async def load(self, chunks: AsyncIterator[bytes], name: str) -> list[tuple[str, list[str]]]:
+        """As `Loader.load`."""
+        return await self._loader.load(chunks, name)
 
-def make(images: ImageService, config: configuration.Config, runner: ProcessRunner) -> ImageTools:
-    """The tools for these images."""
-    catalog = images.catalog
-    refetcher = Refetcher(catalog.blobs, config.registry, runner)
-    return ImageTools(
-        loader=Loader(images, config.images, runner),
-        saver=Saver(catalog, refetcher),
-        pusher=Pusher(catalog, refetcher, config.registry, runner),
-        verifier=Verifier(catalog, refetcher, keep_blobs=config.images.keep_blobs),
-        accountant=Accountant(catalog),
-    )
+    def save(self, names: Sequence[str], form: ArchiveFormat) -> AsyncGenerator[bytes, None]:
+        """As `Saver.save`."""
+        return self._saver.save(names, form)
+
+    async def push(self, name: str, destination: str, auth: RegistryAuth | None) -> Pushed:
+        """As `Pusher.push`."""
+        return await self._pusher.push(name, destination, auth)
+
+    def verify(self, names: Sequence[str], *, repair: bool) -> AsyncGenerator[Damage | VerifySummary, None]:
+        """As `Verifier.verify`."""
+        return self._verifier.verify(names, repair=repair)
+
+    async def accounts(self) -> Accounts:
+        """As `Accountant.accounts`."""
+        return await self._accountant.accounts()
+
+    async def prune(self, *, everything: bool, dry_run: bool) -> tuple[list[Image], int]:
+        """As `Accountant.prune`."""
+        return await self._accountant.prune(everything=everything, dry_run=dry_run)

@@ -1,8 +1,8 @@
-"""Verification: every blob against its digest, every unpacked layer against what its blob unpacks to; and mending.
+"""Verification and repair: compares every blob with its digest, and every unpacked layer with its blob.
 
-Found: blobs that are missing, cut short or changed, layers that are missing, and any file of a layer that is missing,
-extra, or differs in kind, mode, owner, content, links, attributes or time. A layer whose blob was dropped (see
-[images] keep_blobs) can only be seen to be there. Layers that a container has mounted are reported and left alone.
+It finds missing, truncated or changed blobs, missing layers, and any file of a layer that is missing, extra, or
+differs in kind, mode, owner, content, links, attributes or time. A layer whose blob was dropped ([images] keep_blobs)
+is only checked for existence. Layers that a container has mounted are reported but not repaired.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 
 from podwright.errors import PodwrightError
 from podwright.runtime.image import describe
-from podwright.runtime.image.catalog import Catalog, Lease
-from podwright.runtime.image.records import ImageRecord, Target
+from podwright.runtime.image.catalog import ContentLease, ImageCatalog
+from podwright.runtime.image.records import ImageRecord, ImageTarget
 from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.image.saving import found
+from podwright.runtime.model.image_store import Damage, VerifySummary
 from podwright.runtime.registry import manifest
 from podwright.runtime.registry.manifest import Descriptor, Manifest
 from podwright.runtime.storage import artifacts, layout
@@ -26,43 +27,36 @@ from podwright.runtime.storage.completion import to_completion
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Damage:
-    """One damaged blob (its digest) or layer (`layer` and its id), what is wrong, and what became of it."""
-
-    subject: str
-    images: tuple[str, ...]
-    problem: str
-    repaired: bool = False
-    obstacle: str = ""
-
-
 @dataclass(slots=True, kw_only=True)
-class Summary:
-    """What was looked at. `unchecked_layers` have no blob that they could be compared with."""
+class _Round:
+    """One verification in progress. `broken` are blobs with wrong content."""
 
+    repair: bool
+    lease: ContentLease
     images: int = 0
     blobs: int = 0
     layers: int = 0
     damaged: int = 0
     repaired: int = 0
     unchecked_layers: int = 0
-
-
-@dataclass(slots=True, kw_only=True)
-class _Round:
-    """One verification under way. `broken` are blobs that are not what they should be."""
-
-    repair: bool
-    lease: Lease
-    summary: Summary = field(default_factory=Summary)
     seen: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
+
+    def summary(self) -> VerifySummary:
+        """The counts so far."""
+        return VerifySummary(
+            images=self.images,
+            blobs=self.blobs,
+            layers=self.layers,
+            damaged=self.damaged,
+            repaired=self.repaired,
+            unchecked_layers=self.unchecked_layers,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Layer:
-    """One layer of an image: its blob, its place, and what is below it."""
+    """One layer of an image: its id, its blob, and the layers below it."""
 
     id: str
     blob: Descriptor
@@ -71,38 +65,39 @@ class _Layer:
 
 
 class Verifier:
-    """Used by the gRPC edge."""
+    """Verifies and repairs images."""
 
-    def __init__(self, catalog: Catalog, refetcher: Refetcher, *, keep_blobs: bool) -> None:
+    def __init__(self, catalog: ImageCatalog, refetcher: Refetcher, *, keep_blobs: bool) -> None:
         self._catalog = catalog
         self._refetcher = refetcher
         self._keep_blobs = keep_blobs
 
-    async def verify(self, names: Sequence[str], *, repair: bool) -> AsyncGenerator[Damage | Summary, None]:
-        """Every damage as it is found, and the summary. `names` are the images to look at; empty: all.
+    async def verify(self, names: Sequence[str], *, repair: bool) -> AsyncGenerator[Damage | VerifySummary, None]:
+        """Every damage as it is found, then the summary. `names` selects images, empty selects all.
 
-        Raises NotFound and InvalidArgument for names; what cannot be mended is an obstacle, and no error.
+        Raises NotFound and InvalidArgument for names. Damage that cannot be repaired has an `obstacle` and raises no
+        error.
         """
         records = [found(self._catalog, name)[0] for name in names] or list(self._catalog.records.values())
         async with self._catalog.leased() as lease:
-            state = _Round(repair=repair, lease=lease, summary=Summary(images=len(records)))
+            state = _Round(repair=repair, lease=lease, images=len(records))
             for record in records:
                 lease.layers.update(record.image.layers)
                 lease.blobs.update(blob for target in record.targets.values() for blob in target.blobs)
             for record in records:
-                if record.image.id not in self._catalog.records:  # removed meanwhile
+                if record.image.id not in self._catalog.records:  # removed in the meantime
                     continue
                 for target in dict.fromkeys(record.targets.values()):  # names often share one
                     async for damage in self._target(record, target, state):
-                        state.summary.damaged += 1
-                        state.summary.repaired += damage.repaired
-                        log.warning("damage in the image store subject=%s problem=%s", damage.subject, damage.problem)
+                        state.damaged += 1
+                        state.repaired += damage.repaired
+                        log.warning("image store is damaged: subject=%s problem=%s", damage.subject, damage.problem)
                         yield damage
-            if state.summary.repaired:
+            if state.repaired:
                 await self._catalog.layers.sync()
-            yield state.summary
+            yield state.summary()
 
-    async def _target(self, record: ImageRecord, target: Target, state: _Round) -> AsyncGenerator[Damage, None]:
+    async def _target(self, record: ImageRecord, target: ImageTarget, state: _Round) -> AsyncGenerator[Damage, None]:
         for digest in (target.digest, target.manifest):
             async for damage in self._blob(record, _document(digest), target, state):
                 yield damage
@@ -114,7 +109,7 @@ class Verifier:
         if top is None:
             return
         if top.config.digest in state.broken:
-            state.summary.unchecked_layers += len(top.layers)
+            state.unchecked_layers += len(top.layers)
         elif top.artifact:
             async for damage in self._artifact(record, target, top, state):
                 yield damage
@@ -123,8 +118,8 @@ class Verifier:
                 async for damage in self._layer(record, layer, state):
                     yield damage
 
-    def _manifest(self, target: Target, state: _Round) -> Manifest | None:
-        """None when it is damaged: then nothing is known of the layers."""
+    def _manifest(self, target: ImageTarget, state: _Round) -> Manifest | None:
+        """The image's manifest, or None if it is damaged: then its layers are unknown."""
         data = self._catalog.blobs.read(target.manifest)
         if data is None or target.manifest in state.broken:
             return None
@@ -134,7 +129,7 @@ class Verifier:
     # Blobs
 
     async def _blob(
-        self, record: ImageRecord, descriptor: Descriptor, target: Target, state: _Round
+        self, record: ImageRecord, descriptor: Descriptor, target: ImageTarget, state: _Round
     ) -> AsyncGenerator[Damage, None]:
         digest = descriptor.digest
         if digest in state.seen:
@@ -143,7 +138,7 @@ class Verifier:
         real = await self._catalog.blobs.computed(digest)
         if real is None and digest in target.layers and not self._keep_blobs:
             return
-        state.summary.blobs += 1
+        state.blobs += 1
         if real == digest:
             return
         problem = "is missing" if real is None else f"has the digest {real}"
@@ -158,13 +153,15 @@ class Verifier:
             obstacle=obstacle,
         )
 
-    async def _mend_blob(self, record: ImageRecord, descriptor: Descriptor, target: Target, state: _Round) -> str:
-        """Why it cannot be mended; empty when it is."""
+    async def _mend_blob(self, record: ImageRecord, descriptor: Descriptor, target: ImageTarget, state: _Round) -> str:
+        """Repair a blob. Returns why it cannot be repaired, or ""."""
         top = None if descriptor.digest in (target.digest, target.manifest) else self._manifest(target, state)
         try:
             if top is not None and descriptor.digest == target.listed:
                 served = self._catalog.blobs.read(target.manifest) or b""
-                await self._catalog.blobs.replace(layout.oci_manifest(served))  # derived from what was served
+                await self._catalog.blobs.replace(
+                    layout.oci_manifest(served)
+                )  # it is derived from the served manifest
                 return ""
             await self._refetcher.bring(list(record.targets), [descriptor])
         except PodwrightError as failure:
@@ -189,9 +186,9 @@ class Verifier:
         if layer.id in state.seen:
             return
         state.seen.add(layer.id)
-        state.summary.layers += 1
+        state.layers += 1
         if self._catalog.blobs.size(layer.blob.digest) is None or layer.blob.digest in state.broken:
-            state.summary.unchecked_layers += 1
+            state.unchecked_layers += 1
             return
         store = self._catalog.layers
         path = self._catalog.blobs.path(layer.blob.digest)
@@ -210,14 +207,14 @@ class Verifier:
         yield _damaged_layer(layer.id, record, wrong, state, obstacle)
 
     async def _artifact(
-        self, record: ImageRecord, target: Target, top: Manifest, state: _Round
+        self, record: ImageRecord, target: ImageTarget, top: Manifest, state: _Round
     ) -> AsyncGenerator[Damage, None]:
-        """An artifact's tree has its blobs as files."""
+        """Compare an artifact's tree, which has its blobs as files."""
         (layer_id,) = record.image.layers
         if layer_id in state.seen:
             return
         state.seen.add(layer_id)
-        state.summary.layers += 1
+        state.layers += 1
         store, blobs = self._catalog.layers, self._catalog.blobs
         files = [artifacts.File(describe.file_name(blob), blob.digest) for blob in top.layers]
         wrong = await to_completion(asyncio.to_thread(artifacts.wrong_files, store.path(layer_id), files))
@@ -240,12 +237,12 @@ class Verifier:
 
 
 def _document(digest: str) -> Descriptor:
-    """A manifest or index, of which only the digest is known."""
+    """A descriptor for a manifest or index of which only the digest is known."""
     return Descriptor(media_type="", digest=digest, size=0)
 
 
 def _damaged_layer(layer_id: str, record: ImageRecord, wrong: Sequence[str], state: _Round, obstacle: str) -> Damage:
-    """What is wrong with a layer's tree, and what kept it from being mended, if anything."""
+    """The damage of a layer's tree, and the obstacle to its repair, if any."""
     return Damage(
         subject=f"layer {layer_id}",
         images=tuple(record.targets),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-
-import msgspec
+from dataclasses import dataclass
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.model.base import Value
@@ -58,7 +57,8 @@ class Image(Value, frozen=True, kw_only=True):
     pinned: bool = False
 
 
-class RegistryAuth(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryAuth:
     """CRI's AuthConfig. Never stored, and never shown: its repr is empty."""
 
     username: str = ""

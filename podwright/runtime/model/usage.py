@@ -5,7 +5,7 @@ Sizes in bytes, times in nanoseconds, timestamps in nanoseconds since the epoch;
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import dataclass
 
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
@@ -13,7 +13,8 @@ from podwright.runtime.model.sandbox import Sandbox
 UINT64_MAX = 2**64 - 1
 
 
-class PsiData(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PsiData:
     """One line of a pressure file: the share of time (percent) over 10, 60 and 300 s, and the time in all."""
 
     total_ns: int = 0
@@ -22,14 +23,16 @@ class PsiData(msgspec.Struct, frozen=True, kw_only=True):
     avg300: float = 0.0
 
 
-class PsiStats(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PsiStats:
     """Stalls for want of a resource: of all tasks at once (`full`), of at least one (`some`)."""
 
     full: PsiData = PsiData()
     some: PsiData = PsiData()
 
 
-class MemoryUsage(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryUsage:
     """CRI's MemoryUsage; `limit_bytes` is the cgroup's own, None when it has none."""
 
     usage_bytes: int
@@ -45,14 +48,16 @@ class MemoryUsage(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.limit_bytes is None else max(0, self.limit_bytes - self.working_set_bytes)
 
 
-class SwapUsage(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapUsage:
     """CRI's SwapUsage; `available_bytes` is None without a limit."""
 
     usage_bytes: int
     available_bytes: int | None = None
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
     """What a cgroup and those below it use."""
 
     timestamp: int
@@ -65,7 +70,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     io_psi: PsiStats | None = None
 
 
-class LayerUsage(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerUsage:
     """What a container has written into its root."""
 
     used_bytes: int
@@ -73,7 +79,8 @@ class LayerUsage(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: int
 
 
-class InterfaceUsage(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceUsage:
     """The counters of a network interface."""
 
     name: str
@@ -87,7 +94,8 @@ class InterfaceUsage(msgspec.Struct, frozen=True, kw_only=True):
     tx_dropped: int
 
 
-class ContainerStats(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerStats:
     """A container and what it uses; `layer_mountpoint` names the filesystem that its writable layer is on."""
 
     container: Container
@@ -96,7 +104,8 @@ class ContainerStats(msgspec.Struct, frozen=True, kw_only=True):
     layer_mountpoint: str = ""
 
 
-class SandboxStats(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxStats:
     """A pod and what it uses. `interfaces` leaves the loopback out and is None for a pod on the host's network."""
 
     sandbox: Sandbox
@@ -106,7 +115,8 @@ class SandboxStats(msgspec.Struct, frozen=True, kw_only=True):
     containers: tuple[ContainerStats, ...] = ()
 
 
-class CpuTimes(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuTimes:
     """Where CPU time went, and what the quota (CFS bandwidth control) held back."""
 
     user_ns: int
@@ -116,7 +126,8 @@ class CpuTimes(msgspec.Struct, frozen=True, kw_only=True):
     throttled_ns: int
 
 
-class MemoryDetails(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryDetails:
     """What the metrics tell of memory beyond MemoryUsage; `own_` counts leave the cgroups below out."""
 
     cache_bytes: int
@@ -132,7 +143,8 @@ class MemoryDetails(msgspec.Struct, frozen=True, kw_only=True):
     own_major_page_faults: int
 
 
-class DeviceIo(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceIo:
     """Bytes and requests of one kind ("Read", "Write", ...) on a block device."""
 
     major: int
@@ -142,7 +154,8 @@ class DeviceIo(msgspec.Struct, frozen=True, kw_only=True):
     requests: int = 0
 
 
-class HugePages(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HugePageUsage:
     """Huge pages in use; `max_usage_bytes` is None on cgroup v2, which keeps no record."""
 
     page_size: str
@@ -150,14 +163,16 @@ class HugePages(msgspec.Struct, frozen=True, kw_only=True):
     max_usage_bytes: int | None = None
 
 
-class Pids(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pids:
     """Tasks in a cgroup; `limit` 0 is none."""
 
     tasks: int
     limit: int
 
 
-class Processes(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processes:
     """What /proc tells of a cgroup's processes; `max_open_files` is the first one's soft limit."""
 
     count: int
@@ -166,7 +181,8 @@ class Processes(msgspec.Struct, frozen=True, kw_only=True):
     max_open_files: int | None = None
 
 
-class Filesystem(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filesystem:
     """The filesystem that a writable layer is on."""
 
     limit_bytes: int
@@ -174,14 +190,15 @@ class Filesystem(msgspec.Struct, frozen=True, kw_only=True):
     inodes_free: int
 
 
-class ContainerDetails(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerDetails:
     """What the metrics of a container are made of."""
 
     stats: ContainerStats
     cpu: CpuTimes | None = None
     memory: MemoryDetails | None = None
     devices: tuple[DeviceIo, ...] = ()
-    huge_pages: tuple[HugePages, ...] = ()
+    huge_pages: tuple[HugePageUsage, ...] = ()
     pids: Pids | None = None
     processes: Processes | None = None
     filesystem: Filesystem | None = None

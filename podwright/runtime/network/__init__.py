@@ -3,7 +3,7 @@
 `service` is what the sandbox room calls; nothing here knows of protobuf, images or containers.
 """
 
-from podwright.runtime.network.request import AttachRequest, Readiness
+from podwright.runtime.network.request import NetworkRequest, Readiness
 from podwright.runtime.network.service import NetworkService
 
-__all__ = ["AttachRequest", "NetworkService", "Readiness"]
+__all__ = ["NetworkRequest", "NetworkService", "Readiness"]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-
-import msgspec
 
 from podwright.errors import InvalidArgument
 
@@ -27,7 +26,8 @@ _SUFFIXES = {
 }
 
 
-class Bandwidth(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bandwidth:
     """Limits of a pod's traffic, as the pod sees its directions; 0 is none."""
 
     ingress_bits_s: int = 0

@@ -20,7 +20,7 @@ from ipaddress import IPv4Interface, IPv4Network
 
 from podwright.errors import FailedPrecondition, Internal, InvalidArgument, PodwrightError, ResourceExhausted
 from podwright.process import ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import NetworkSettings
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Attachment, PortMapping, Protocol
 from podwright.runtime.network import bridge_link, links
@@ -28,9 +28,9 @@ from podwright.runtime.network.bandwidth import bandwidth
 from podwright.runtime.network.deletions import Deletions
 from podwright.runtime.network.firewall.rules import Published, Scope, scope_of
 from podwright.runtime.network.hostports import PortClaims, wanted
-from podwright.runtime.network.ipam import Lease, Leases, gateway_of
+from podwright.runtime.network.ipam import AddressLease, Leases, gateway_of
 from podwright.runtime.network.netlink import conntrack
-from podwright.runtime.network.request import INTERFACE, AttachRequest
+from podwright.runtime.network.request import INTERFACE, NetworkRequest
 from podwright.runtime.network.subnets import Subnets, parse_subnet
 from podwright.runtime.network.threads import in_fresh_thread
 from podwright.runtime.network.upkeep import Upkeep, in_kernel
@@ -45,7 +45,7 @@ FOREIGN_ADDRESSES_LIMIT = 64  # tries to find an address that no other daemon ha
 class BridgeNetwork:
     """The network of [network] bridge and subnet."""
 
-    def __init__(self, settings: config.Network, database: Database, runner: ProcessRunner) -> None:
+    def __init__(self, settings: NetworkSettings, database: Database, runner: ProcessRunner) -> None:
         """Reads its leases; touches nothing. Raises InvalidArgument for settings that cannot be."""
         if not _is_link_name(settings.bridge):
             raise InvalidArgument(f"[network] bridge: {settings.bridge!r} is not a name for a link")
@@ -96,7 +96,7 @@ class BridgeNetwork:
         """Whether the sandbox has anything of this network, whole or in parts."""
         return self._leases.get(sandbox_id) is not None
 
-    async def attach(self, request: AttachRequest) -> Attachment:
+    async def attach(self, request: NetworkRequest) -> Attachment:
         """Plug a sandbox in. Raises PodwrightError; the caller then calls `detach`."""
         ports = wanted(request.port_mappings)
         bandwidth(request.annotations)  # what is no limit is refused before anything is changed
@@ -203,8 +203,8 @@ class BridgeNetwork:
         return await self._upkeep.ready()
 
     async def _plug(
-        self, request: AttachRequest, ports: tuple[PortMapping, ...], state: bridge_link.BridgeState
-    ) -> Lease:
+        self, request: NetworkRequest, ports: tuple[PortMapping, ...], state: bridge_link.BridgeState
+    ) -> AddressLease:
         """Lease an address and make the veth that claims it; an address that another daemon has stays taken."""
         for _ in range(FOREIGN_ADDRESSES_LIMIT):
             lease = await self._lease(request, ports)
@@ -219,7 +219,7 @@ class BridgeNetwork:
         if earlier:
             await self._deletions.finish(*earlier)
 
-    async def _lease(self, request: AttachRequest, ports: tuple[PortMapping, ...]) -> Lease:
+    async def _lease(self, request: NetworkRequest, ports: tuple[PortMapping, ...]) -> AddressLease:
         try:
             return self._leases.take(request.sandbox_id, _pod(request), ports)
         except ResourceExhausted:
@@ -228,7 +228,7 @@ class BridgeNetwork:
         await self._deletions.finish()  # their addresses are free then
         return self._leases.take(request.sandbox_id, _pod(request), ports)
 
-    async def _try_plug(self, request: AttachRequest, lease: Lease, state: bridge_link.BridgeState) -> bool:
+    async def _try_plug(self, request: NetworkRequest, lease: AddressLease, state: bridge_link.BridgeState) -> bool:
         """False when the host has a veth of this name, which means that somebody has the address."""
         plan = links.Plug(
             netns=request.netns,
@@ -250,17 +250,17 @@ class BridgeNetwork:
             raise links.explain(failure, "plug the pod in") from failure
         return True
 
-    async def _publish(self, leases: Iterable[Lease]) -> None:
+    async def _publish(self, leases: Iterable[AddressLease]) -> None:
         leases = [lease for lease in leases if lease.ports]
         if leases:
             await self._upkeep.publish([_published(lease) for lease in leases])
             await self._forget_udp(leases)
 
-    async def _withdraw(self, lease: Lease) -> None:
+    async def _withdraw(self, lease: AddressLease) -> None:
         await self._upkeep.withdraw(_published(lease))
         await self._forget_udp([lease])
 
-    async def _forget_udp(self, leases: Iterable[Lease]) -> None:
+    async def _forget_udp(self, leases: Iterable[AddressLease]) -> None:
         """Make clients that keep on sending follow the new rules. Best effort: old flows end by themselves, too."""
         ports = {port.host_port for lease in leases for port in lease.ports if port.protocol == Protocol.UDP}
         if ports:
@@ -269,7 +269,7 @@ class BridgeNetwork:
             except OSError as failure:
                 log.warning("old UDP flows stay ports=%s: %s", sorted(ports), failure)
 
-    async def _delete(self, sandbox_id: SandboxId, lease: Lease) -> None:
+    async def _delete(self, sandbox_id: SandboxId, lease: AddressLease) -> None:
         """Delete the link, then the lease; when that fails, the next detach or start tries again."""
         try:
             await in_kernel("delete the pod's link", lambda: links.delete(lease.veth))
@@ -280,11 +280,11 @@ class BridgeNetwork:
         await self._retire_subnets()
 
 
-def _pod(request: AttachRequest) -> str:
+def _pod(request: NetworkRequest) -> str:
     return f"{request.name.namespace}/{request.name.name}"
 
 
-def _published(lease: Lease) -> Published:
+def _published(lease: AddressLease) -> Published:
     return Published(veth=lease.veth, address=lease.addresses[0], ports=lease.ports)
 
 

@@ -8,22 +8,22 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Collection
+from dataclasses import dataclass
 from ipaddress import IPv4Interface
-
-import msgspec
 
 from podwright.errors import FailedPrecondition, Internal
 from podwright.runtime.network.links import index_of, mac_for, unless_gone
 from podwright.runtime.network.netlink import requests
-from podwright.runtime.network.netlink.codec import Request
-from podwright.runtime.network.netlink.connection import Connection
-from podwright.runtime.network.netlink.replies import Address, Link, Route
+from podwright.runtime.network.netlink.codec import NetlinkRequest
+from podwright.runtime.network.netlink.connection import NetlinkConnection
+from podwright.runtime.network.netlink.replies import InterfaceAddress, NetworkInterface, Route
 
 BRIDGE_ALIAS = "made by podwright"  # tells a bridge that we may delete from an administrator's
 DEFAULT_MTU_BYTES = 1500
 
 
-class BridgeSpec(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeSpec:
     """The bridge as it has to be.
 
     `gateway` is its address for new pods, `kept` are those of subnets that only older pods are in. `veths` are the
@@ -42,16 +42,18 @@ class BridgeSpec(msgspec.Struct, frozen=True, kw_only=True):
         return (self.gateway, *self.kept)
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostLinks:
     """What the kernel has. `off` are the settings below /proc/sys/net/ipv4 that have to be 1 and are not."""
 
-    links: list[Link]
+    links: list[NetworkInterface]
     routes: list[Route]
-    addresses: list[Address]
+    addresses: list[InterfaceAddress]
     off: tuple[str, ...]
 
 
-class BridgeState(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeState:
     """The bridge as it is: its number, what new pods get, and the names of the links that are plugged in."""
 
     index: int
@@ -59,7 +61,8 @@ class BridgeState(msgspec.Struct, frozen=True, kw_only=True):
     ports: frozenset[str]
 
 
-class Missing(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
     """What the bridge lacks."""
 
     link: bool = False
@@ -82,7 +85,7 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def find_overlap(spec: BridgeSpec, links: list[Link], routes: list[Route]) -> str:
+def find_overlap(spec: BridgeSpec, links: list[NetworkInterface], routes: list[Route]) -> str:
     """The route that already leads to (part of) the bridge's subnet, in words; empty when there is none. Pure.
 
     The links have to be read after the routes: then a route by a link that is not listed went away with that link,
@@ -99,7 +102,7 @@ def find_overlap(spec: BridgeSpec, links: list[Link], routes: list[Route]) -> st
     return ""
 
 
-def find_missing(spec: BridgeSpec, found: Found) -> Missing:
+def find_missing(spec: BridgeSpec, found: HostLinks) -> Missing:
     """What has to be made. Pure."""
     bridge = _bridge(spec, found)
     if bridge is None:
@@ -120,29 +123,29 @@ def find_missing(spec: BridgeSpec, found: Found) -> Missing:
     )
 
 
-def choose_mtu(spec: BridgeSpec, found: Found) -> int:
+def choose_mtu(spec: BridgeSpec, found: HostLinks) -> int:
     """The configured MTU, or that of the default route's link, or Ethernet's. Pure."""
     default = next((route.link for route in found.routes if route.destination.prefixlen == 0), 0)
     mtu_bytes = next((link.mtu_bytes for link in found.links if link.index == default), 0)
     return spec.mtu_bytes or mtu_bytes or DEFAULT_MTU_BYTES
 
 
-def look(spec: BridgeSpec) -> Found:
+def look(spec: BridgeSpec) -> HostLinks:
     """What there is now. Raises OSError."""
-    with Connection() as host:
+    with NetlinkConnection() as host:
         routes, addresses, links = host.routes(), host.addresses(), host.links()
     off = tuple(setting for setting in _settings(spec) if not is_on(setting))
-    return Found(links=links, routes=routes, addresses=addresses, off=off)
+    return HostLinks(links=links, routes=routes, addresses=addresses, off=off)
 
 
 def check_overlap(spec: BridgeSpec) -> None:
     """Raise FailedPrecondition when the subnet is somebody else's already."""
-    with Connection() as host:
+    with NetlinkConnection() as host:
         routes, links = host.routes(), host.links()
     _refuse_overlap(spec, links, routes)
 
 
-def state_of(spec: BridgeSpec, found: Found) -> BridgeState | None:
+def state_of(spec: BridgeSpec, found: HostLinks) -> BridgeState | None:
     """The bridge as it was found; None when it was not there. Pure."""
     bridge = _bridge(spec, found)
     if bridge is None:
@@ -155,7 +158,7 @@ def ensure_bridge(spec: BridgeSpec) -> BridgeState:
     """Make the bridge, or put it right. Raises FailedPrecondition for a foreign subnet or name, and OSError."""
     found = look(spec)
     _refuse_overlap(spec, found.links, found.routes)
-    with Connection() as host:
+    with NetlinkConnection() as host:
         bridge = _bridge(spec, found)
         if bridge is None:
             _create_bridge(host, spec, choose_mtu(spec, found))
@@ -178,7 +181,7 @@ def ensure_bridge(spec: BridgeSpec) -> BridgeState:
 def drop_addresses(name: str, interfaces: Collection[IPv4Interface]) -> None:
     """Take addresses off the bridge; none there is fine. Raises OSError."""
     index = index_of(name)
-    with Connection() as host:
+    with NetlinkConnection() as host:
         for address in host.addresses() if interfaces else ():
             if address.link == index and address.interface in interfaces:
                 unless_gone(host, requests.delete_address(index, address.interface))
@@ -186,7 +189,7 @@ def drop_addresses(name: str, interfaces: Collection[IPv4Interface]) -> None:
 
 def delete_bridge_if_unused(name: str) -> bool:
     """Delete the bridge if it is ours and nothing is plugged in; whether it is gone now."""
-    with Connection() as host:
+    with NetlinkConnection() as host:
         links = host.links()
         bridge = next((link for link in links if link.name == name), None)
         if bridge is None:
@@ -221,11 +224,11 @@ def _settings(spec: BridgeSpec) -> tuple[str, ...]:
     return ("ip_forward", f"conf/{spec.name}/forwarding", f"conf/{spec.name}/route_localnet")
 
 
-def _bridge(spec: BridgeSpec, found: Found) -> Link | None:
+def _bridge(spec: BridgeSpec, found: HostLinks) -> NetworkInterface | None:
     return next((link for link in found.links if link.name == spec.name), None)
 
 
-def _create_bridge(host: Connection, spec: BridgeSpec, mtu_bytes: int) -> None:
+def _create_bridge(host: NetlinkConnection, spec: BridgeSpec, mtu_bytes: int) -> None:
     try:
         host.perform(requests.create_bridge(spec.name, mac=mac_for(spec.gateway), mtu=mtu_bytes))
     except FileExistsError:
@@ -233,7 +236,7 @@ def _create_bridge(host: Connection, spec: BridgeSpec, mtu_bytes: int) -> None:
     host.perform(requests.set_alias(spec.name, BRIDGE_ALIAS))
 
 
-def _add(host: Connection, index: int, missing: Missing) -> None:
+def _add(host: NetlinkConnection, index: int, missing: Missing) -> None:
     for interface in missing.addresses:
         _unless_there(host, requests.add_address(index, interface))
     for interface in missing.routes:
@@ -243,7 +246,7 @@ def _add(host: Connection, index: int, missing: Missing) -> None:
         unless_gone(host, requests.set_hairpin(veth))
 
 
-def _unless_there(host: Connection, request: Request) -> None:
+def _unless_there(host: NetlinkConnection, request: NetlinkRequest) -> None:
     """Another daemon on the same bridge may be faster."""
     try:
         host.perform(request)
@@ -251,7 +254,7 @@ def _unless_there(host: Connection, request: Request) -> None:
         return
 
 
-def _refuse_overlap(spec: BridgeSpec, links: list[Link], routes: list[Route]) -> None:
+def _refuse_overlap(spec: BridgeSpec, links: list[NetworkInterface], routes: list[Route]) -> None:
     overlap = find_overlap(spec, links, routes)
     if overlap:
         raise FailedPrecondition(

@@ -10,9 +10,8 @@ import errno
 import logging
 import socket
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from ipaddress import ip_address
-
-import msgspec
 
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.runtime.model.ids import SandboxId
@@ -31,7 +30,8 @@ _NUMBERS = {
 }
 
 
-class _Claim(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claim:
     port: PortMapping
     pod: str
     socket: socket.socket | None

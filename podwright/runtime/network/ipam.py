@@ -16,12 +16,12 @@ from podwright.errors import ResourceExhausted
 from podwright.runtime.model.base import Value
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import PortMapping
-from podwright.runtime.state import Database, Table
+from podwright.runtime.state import Database, RecordTable
 
 REMEMBERED_PODS = 4096
 
 
-class Lease(Value, frozen=True, kw_only=True):
+class AddressLease(Value, frozen=True, kw_only=True):
     """What a sandbox has of the bridge; written before the kernel is asked, deleted after it has let go.
 
     `addresses`: primary first, one per family. `subnet`: the one that the primary is of. `releasing`: the pod is cut
@@ -157,8 +157,8 @@ class Leases:
 
     def __init__(self, subnet: IPv4Network, database: Database) -> None:
         self._database = database
-        self._table: Table[Lease] = Table(database, "network_leases", Lease)
-        self._memory: Table[Remembered] = Table(database, "network_addresses", Remembered)
+        self._table: RecordTable[AddressLease] = RecordTable(database, "network_leases", AddressLease)
+        self._memory: RecordTable[Remembered] = RecordTable(database, "network_addresses", Remembered)
         self._records = {SandboxId(key): lease for key, lease in self._table.load().items()}
         for sandbox_id, lease in self._records.items():
             if not lease.subnet:
@@ -185,17 +185,17 @@ class Leases:
         """Those that sandboxes have addresses of."""
         return frozenset(lease.network for lease in self._records.values())
 
-    def get(self, sandbox_id: SandboxId) -> Lease | None:
+    def get(self, sandbox_id: SandboxId) -> AddressLease | None:
         """What the sandbox holds."""
         return self._records.get(sandbox_id)
 
-    def all(self) -> dict[SandboxId, Lease]:
+    def all(self) -> dict[SandboxId, AddressLease]:
         """Every lease, by sandbox."""
         return dict(self._records)
 
-    def take(self, sandbox_id: SandboxId, pod: str, ports: tuple[PortMapping, ...]) -> Lease:
+    def take(self, sandbox_id: SandboxId, pod: str, ports: tuple[PortMapping, ...]) -> AddressLease:
         """Lease an address. Raises ResourceExhausted: no address, or no disk to write it down."""
-        lease = Lease(addresses=(self.pool.take(pod),), subnet=str(self.pool.subnet), pod=pod, ports=ports)
+        lease = AddressLease(addresses=(self.pool.take(pod),), subnet=str(self.pool.subnet), pod=pod, ports=ports)
         try:
             with self._database.transaction():
                 self._put(sandbox_id, lease)
@@ -206,7 +206,7 @@ class Leases:
             raise
         return lease
 
-    def _remember(self, lease: Lease) -> None:
+    def _remember(self, lease: AddressLease) -> None:
         """Note that the pod has this address now, so that it gets it again."""
         address = lease.addresses[0]
         if self.pool.last_pod(address) == lease.pod:
@@ -216,7 +216,7 @@ class Leases:
         for forgotten in self.pool.forget_oldest(REMEMBERED_PODS):
             self._memory.delete(forgotten)
 
-    def mark_releasing(self, sandbox_id: SandboxId, lease: Lease) -> None:
+    def mark_releasing(self, sandbox_id: SandboxId, lease: AddressLease) -> None:
         """Note that the pod is cut off and only its link is left to delete."""
         self._put(sandbox_id, msgspec.structs.replace(lease, releasing=True))
 
@@ -228,6 +228,6 @@ class Leases:
             for address in lease.addresses:
                 self.pool.release(address)
 
-    def _put(self, sandbox_id: SandboxId, lease: Lease) -> None:
+    def _put(self, sandbox_id: SandboxId, lease: AddressLease) -> None:
         self._table.put(sandbox_id, lease)
         self._records[sandbox_id] = lease

@@ -9,20 +9,20 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
-
-import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, PodwrightError
 from podwright.linux import libc, namespaces
 from podwright.runtime.network.bandwidth import Bandwidth
 from podwright.runtime.network.netlink import requests, shaping
-from podwright.runtime.network.netlink.codec import Request
-from podwright.runtime.network.netlink.connection import Connection
+from podwright.runtime.network.netlink.codec import NetlinkRequest
+from podwright.runtime.network.netlink.connection import NetlinkConnection
 from podwright.runtime.network.request import INTERFACE
 
 
-class Plug(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plug:
     """A pod to plug in; `alias` is what `ip link` shows beside the host's end."""
 
     netns: str
@@ -32,7 +32,7 @@ class Plug(msgspec.Struct, frozen=True, kw_only=True):
     gateway: IPv4Interface
     bridge_index: int
     mtu_bytes: int
-    bandwidth: Bandwidth = Bandwidth()
+    bandwidth: Bandwidth = field(default_factory=Bandwidth)
 
 
 def mac_for(interface: IPv4Interface) -> bytes:
@@ -47,7 +47,7 @@ def plug(plan: Plug) -> None:
     """
     fd = os.open(plan.netns, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with Connection() as host:
+        with NetlinkConnection() as host:
             host.perform(
                 requests.create_veth(
                     plan.veth,
@@ -64,7 +64,7 @@ def plug(plan: Plug) -> None:
         libc.setns(fd, namespaces.CLONE_NEWNET)
     finally:
         os.close(fd)
-    with Connection() as pod:
+    with NetlinkConnection() as pod:
         index = socket.if_nametoindex(INTERFACE)
         pod.perform(
             requests.set_up(requests.LOOPBACK_INDEX),
@@ -76,7 +76,7 @@ def plug(plan: Plug) -> None:
             _limit(pod, INTERFACE, plan.bandwidth.egress_bits_s)
 
 
-def _limit(connection: Connection, name: str, bits_s: int) -> None:
+def _limit(connection: NetlinkConnection, name: str, bits_s: int) -> None:
     """What a pod receives is limited where the host sends it, what it sends at its own end."""
     try:
         connection.perform(shaping.limit_rate(socket.if_nametoindex(name), bits_s))
@@ -93,7 +93,7 @@ def bring_up_loopback(netns: str) -> None:
         libc.setns(fd, namespaces.CLONE_NEWNET)
     finally:
         os.close(fd)
-    with Connection() as pod:
+    with NetlinkConnection() as pod:
         pod.perform(requests.set_up(requests.LOOPBACK_INDEX))
 
 
@@ -107,13 +107,13 @@ def index_of(name: str) -> int:
 
 def cut(veth: str) -> None:
     """Silence a pod at once (deleting takes 20 ms); no such link is fine."""
-    with Connection() as host:
+    with NetlinkConnection() as host:
         unless_gone(host, requests.set_down(veth))
 
 
 def delete(name: str) -> None:
     """Delete a link; none there is fine."""
-    with Connection() as host:
+    with NetlinkConnection() as host:
         unless_gone(host, requests.delete_link(name))
 
 
@@ -133,7 +133,7 @@ def explain(failure: OSError, doing: str) -> PodwrightError:
     return Internal(message)
 
 
-def unless_gone(host: Connection, request: Request) -> None:
+def unless_gone(host: NetlinkConnection, request: NetlinkRequest) -> None:
     """Perform a request; that its link is not there is fine."""
     try:
         host.perform(request)

@@ -10,7 +10,7 @@ INTERFACE = "eth0"
 NOT_READY = "NetworkPluginNotReady"  # the reason that kubelets know
 
 
-class AttachRequest(Value, frozen=True, kw_only=True):
+class NetworkRequest(Value, frozen=True, kw_only=True):
     """A sandbox to plug in; `netns` is the path of its pinned network namespace."""
 
     sandbox_id: SandboxId

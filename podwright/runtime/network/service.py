@@ -13,13 +13,13 @@ from ipaddress import IPv4Network
 
 from podwright.errors import PodwrightError
 from podwright.process import ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import NetworkSettings
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Attachment
 from podwright.runtime.network.bridge import BridgeNetwork
 from podwright.runtime.network.cni import network as cni
 from podwright.runtime.network.cni.network import CniNetwork
-from podwright.runtime.network.request import READY, AttachRequest, Readiness, not_ready
+from podwright.runtime.network.request import READY, NetworkRequest, Readiness, not_ready
 from podwright.runtime.network.subnets import check_room, parse_pod_cidrs
 from podwright.runtime.state import Database
 from podwright.tasks import Tasks
@@ -34,7 +34,7 @@ UNDO_TIMEOUT_S = 60.0
 class NetworkService:
     """Pods on the network. All calls are made on one event loop, each sandbox's one after the other."""
 
-    def __init__(self, settings: config.Network, database: Database, runner: ProcessRunner) -> None:
+    def __init__(self, settings: NetworkSettings, database: Database, runner: ProcessRunner) -> None:
         """Reads its records; touches nothing. Raises InvalidArgument for settings that cannot be."""
         self._mode = settings.mode
         self._bridge = BridgeNetwork(settings, database, runner)
@@ -93,7 +93,7 @@ class NetworkService:
             else:
                 log.info("pod_cidr %s is passed over: the built-in bridge has no IPv6", network)
 
-    async def attach(self, request: AttachRequest) -> Attachment:
+    async def attach(self, request: NetworkRequest) -> Attachment:
         """Plug a sandbox in. On any failure, or when cancelled, it is undone before the error goes on.
 
         Raises FailedPrecondition (a host port in use, no network, a wrong configuration), InvalidArgument,
@@ -107,7 +107,7 @@ class NetworkService:
             await self._undo(request)
             raise
 
-    async def detach(self, request: AttachRequest, attachment: Attachment | None) -> None:
+    async def detach(self, request: NetworkRequest, attachment: Attachment | None) -> None:
         """Take a sandbox off the network: whole, half or not at all on it, its namespace there or gone.
 
         Raises PodwrightError when something of it stays; repeating the call is right then.
@@ -115,7 +115,7 @@ class NetworkService:
         with Step("network"):
             await self._detach(request, attachment)
 
-    async def _detach(self, request: AttachRequest, attachment: Attachment | None) -> None:
+    async def _detach(self, request: NetworkRequest, attachment: Attachment | None) -> None:
         await self._bridge.detach(request.sandbox_id)
         if self._cni.holds(request.sandbox_id):
             await self._cni.detach(request.sandbox_id)
@@ -142,12 +142,12 @@ class NetworkService:
         self._trouble = trouble
         self._looked_at = asyncio.get_running_loop().time()
 
-    async def _undo(self, request: AttachRequest) -> None:
+    async def _undo(self, request: NetworkRequest) -> None:
         """Detach after a failed attach, in a task of its own: a second cancellation does not stop it."""
         task = self._undoing.job(self._detach_quietly(request), name=f"undo network {request.sandbox_id}")
         await asyncio.wait([task], timeout=UNDO_TIMEOUT_S)
 
-    async def _detach_quietly(self, request: AttachRequest) -> None:
+    async def _detach_quietly(self, request: NetworkRequest) -> None:
         try:
             await self.detach(request, None)
         except (PodwrightError, OSError) as failure:

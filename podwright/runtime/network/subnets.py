@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.model.base import Value
-from podwright.runtime.state import Database, Table
+from podwright.runtime.state import Database, RecordTable
 
 SMALLEST_SUBNET = 30  # prefix length: the network, the bridge, one pod, the broadcast address
 
@@ -29,7 +29,7 @@ class Subnets:
         """A pod CIDR on record counts as long as the configuration is what it was when the kubelet asked."""
         self._configured = configured
         self._database = database
-        self._table: Table[OnBridge] = Table(database, "network_subnets", OnBridge)
+        self._table: RecordTable[OnBridge] = RecordTable(database, "network_subnets", OnBridge)
         self._records = {IPv4Network(key): record for key, record in self._table.load().items()}
         asked = [subnet for subnet, record in self._records.items() if record.instead_of == str(configured)]
         self.current = asked[0] if asked else configured

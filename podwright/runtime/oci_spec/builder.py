@@ -22,7 +22,7 @@ HOST_USERS = UserNamespace(mode=NamespaceMode.NODE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostFacts:
+class HostAbilities:
     """What the host and the daemon allow; found once, at start."""
 
     machine: str
@@ -36,7 +36,7 @@ class HostFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceNode:
+class HostDevice:
     """A device of the host: its node, and what the container may do with it."""
 
     path: str
@@ -62,13 +62,13 @@ class SpecInputs:
     cgroups_path: str
     namespaces: dict[str, str]
     files: SandboxFiles
-    host: HostFacts
+    host: HostAbilities
     resources: Resources  # as granted
     default_profile: dict[str, Any] | None = None  # what seccomp RuntimeDefault means
     localhost_profile: dict[str, Any] | None = None  # the file that seccomp Localhost names
     apparmor_profile: str = ""
     selinux: Contexts | None = None  # the container's own labels
-    devices: tuple[DeviceNode, ...] = ()
+    devices: tuple[HostDevice, ...] = ()
 
 
 def build(inputs: SpecInputs) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def seccomp_profile(inputs: SpecInputs) -> dict[str, Any] | None:
 
 def seccomp_section(
     wanted: SecurityProfile | None,
-    host: HostFacts,
+    host: HostAbilities,
     granted: Iterable[str],
     *,
     default: dict[str, Any] | None,

@@ -1,7 +1,7 @@
-"""StartPodSandbox, StopPodSandbox and RemovePodSandbox: what concerns a sandbox and the containers in it.
+"""StartPodSandbox, StopPodSandbox and RemovePodSandbox: operations on a sandbox together with its containers.
 
-The services below know one kind each. Here is the order in which their steps are taken. A request that is repeated
-joins the first one.
+The services below handle one kind each. This service decides the order of their steps. A repeated request joins the
+first one.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ class PodService:
         self._removes: SingleFlight[SandboxId, None] = SingleFlight("remove sandbox")
 
     async def start(self, sandbox_id: str) -> None:
-        """Make a NOTREADY sandbox READY again, without the containers that it had. A whole READY one is left alone.
+        """Make a NOTREADY sandbox READY again, without its former containers.
 
-        Raises NotFound, FailedPrecondition when its handler is gone, and what RunPodSandbox raises.
+        A READY sandbox that is intact stays as it is.
+
+        Raises NotFound, FailedPrecondition if its handler does not exist any longer, and what RunPodSandbox raises.
         """
         sandbox = self._sandboxes.get(sandbox_id)
         await self._stops.finished(sandbox.id)
@@ -44,7 +46,7 @@ class PodService:
         await self._sandboxes.rebuild(sandbox_id)
 
     async def stop(self, sandbox_id: str) -> None:
-        """Kill what runs in it and take its network down. An unknown id and a second call are successes."""
+        """Kill the pod's containers and remove its network. An unknown id and a repeated call succeed."""
         sandbox = self._sandboxes.find(sandbox_id)
         if sandbox is not None:
             await self._stops.join(sandbox.id, lambda: self._stop(sandbox.id))
@@ -56,7 +58,7 @@ class PodService:
         await self._sandboxes.tear_down(sandbox)
 
     async def remove(self, sandbox_id: str) -> None:
-        """Stop it and delete it with all its containers. An unknown id is a success."""
+        """Stop the sandbox and delete it with all its containers. An unknown id succeeds."""
         sandbox = self._sandboxes.find(sandbox_id)
         if sandbox is not None:
             await self._removes.join(sandbox.id, lambda: self._remove(sandbox.id))
@@ -67,13 +69,13 @@ class PodService:
         await self._sandboxes.forget(sandbox_id)
 
     async def recover(self, *, rebooted: bool) -> None:
-        """At start: compare the records of sandboxes, then those of containers, with reality."""
+        """At start: compare first the sandboxes' records, then the containers', with the host."""
         await self._sandboxes.recover(rebooted=rebooted)
         await self._containers.recover(rebooted=rebooted)
 
     async def close(self, timeout_s: float) -> None:
-        """Let jobs under way end, or undo them; pods continue."""
-        async with contextlib.AsyncExitStack() as stack:  # the last first; one that fails keeps none from its end
+        """Wait for jobs in progress, then cancel and undo them. Pods keep running."""
+        async with contextlib.AsyncExitStack() as stack:  # in reverse order; a failure does not skip the others
             stack.push_async_callback(self._sandboxes.close, timeout_s)
             stack.push_async_callback(self._containers.close, timeout_s)
             for flight in (self._starts, self._stops, self._removes):

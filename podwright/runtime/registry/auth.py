@@ -15,12 +15,12 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from podwright.runtime.registry import challenge
-from podwright.runtime.registry.challenge import Challenge, Credentials
+from podwright.runtime.registry.challenge import Challenge, ServerCredentials
 from podwright.runtime.registry.failure import HostFailure, Rank
-from podwright.runtime.registry.hosts import Host, place_of
+from podwright.runtime.registry.hosts import RegistryHost, place_of
 from podwright.runtime.registry.nulls import NotJson, decode
 from podwright.runtime.registry.patience import LAST, Patience, pause, retry_after_s
-from podwright.runtime.registry.transport import Transport
+from podwright.runtime.registry.transport import RegistryTransport
 
 CLIENT_ID = "podwright"
 TOKEN_LIMIT_BYTES = 1 << 20
@@ -45,11 +45,11 @@ class Authorizer:
 
     def __init__(
         self,
-        transport: Transport,
-        host: Host,
-        credentials: Credentials,
+        transport: RegistryTransport,
+        host: RegistryHost,
+        credentials: ServerCredentials,
         repository: str,
-        login: Callable[[], Awaitable[Credentials]] | None = None,
+        login: Callable[[], Awaitable[ServerCredentials]] | None = None,
     ) -> None:
         """`login` is asked for other credentials as soon as the server asks for any, and once."""
         self._transport = transport
@@ -143,7 +143,7 @@ class Authorizer:
 
     async def _try_token(self, request: _Request) -> str | None:
         scheme, name = urlsplit(request.url).scheme, place_of(request.url)
-        host = self._host if name == self._host.name else Host(url=f"{scheme}://{name}", origin=False)
+        host = self._host if name == self._host.name else RegistryHost(url=f"{scheme}://{name}", origin=False)
         async with self._transport.request(host, *request) as response:
             body = await self._transport.content(host, response, TOKEN_LIMIT_BYTES)
             if response.status in NO_POST or response.status == 403:

@@ -26,7 +26,7 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class ServerCredentials:
     """What may be shown to one server. With `secret` and no `username`, the secret is a refresh token.
 
     `bearer` is a token to be sent as it is. `missing` says why there are none, where there might have been.
@@ -83,17 +83,17 @@ def scopes(challenge: Challenge, repository: str) -> list[str]:
     return sorted({*filter(None, asked), f"repository:{repository}:pull"})
 
 
-def credentials_for(auth: RegistryAuth | None, registry_host: str) -> Credentials:
+def credentials_for(auth: RegistryAuth | None, registry_host: str) -> ServerCredentials:
     """What of CRI's AuthConfig is meant for the registry. Raises InvalidArgument.
 
     Credentials that name another server are none, as in containerd; the words are those of CRI.
     """
     if auth is None or not _same_server(auth.server_address, registry_host):
-        return Credentials()
+        return ServerCredentials()
     if auth.username or auth.password:
-        return Credentials(username=auth.username, secret=auth.password)
+        return ServerCredentials(username=auth.username, secret=auth.password)
     if auth.identity_token:
-        return Credentials(secret=auth.identity_token)
+        return ServerCredentials(secret=auth.identity_token)
     if auth.auth:
         try:
             decoded = base64.b64decode(auth.auth, validate=True).decode()
@@ -102,10 +102,10 @@ def credentials_for(auth: RegistryAuth | None, registry_host: str) -> Credential
         username, colon, password = decoded.partition(":")
         if not colon:
             raise InvalidArgument("the registry credentials' `auth` has no colon in it")
-        return Credentials(username=username, secret=password.strip("\0"))
+        return ServerCredentials(username=username, secret=password.strip("\0"))
     if not auth.registry_token.isprintable():
         raise InvalidArgument("the registry credentials' `registry_token` is not a token")
-    return Credentials(bearer=auth.registry_token)
+    return ServerCredentials(bearer=auth.registry_token)
 
 
 def _same_server(address: str, registry_host: str) -> bool:

@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.model.image import DIGEST, RegistryAuth
 from podwright.runtime.registry import challenge, hosts, manifest, patience, ranges, transport
-from podwright.runtime.registry.challenge import Credentials
-from podwright.runtime.registry.download import Download, Sink
+from podwright.runtime.registry.challenge import ServerCredentials
+from podwright.runtime.registry.download import BlobSink, Download
 from podwright.runtime.registry.failure import HostFailure, Rank, summary
-from podwright.runtime.registry.hosts import Host
-from podwright.runtime.registry.logins import Logins
+from podwright.runtime.registry.hosts import RegistryHost
+from podwright.runtime.registry.logins import DaemonLogins
 from podwright.runtime.registry.manifest import Descriptor
 from podwright.runtime.registry.patience import Patience
-from podwright.runtime.registry.reference import Reference
-from podwright.runtime.registry.server import Server
-from podwright.runtime.registry.transport import Transport
+from podwright.runtime.registry.reference import ImageReference
+from podwright.runtime.registry.server import RegistryServer
+from podwright.runtime.registry.transport import RegistryTransport
 
 if TYPE_CHECKING:
     import aiohttp
@@ -54,17 +54,17 @@ class Client:
 
     def __init__(
         self,
-        reference: Reference,
+        reference: ImageReference,
         auth: RegistryAuth | None,
-        settings: config.Registry,
-        logins: Logins | None = None,
+        settings: RegistrySettings,
+        logins: DaemonLogins | None = None,
     ) -> None:
         """Reads the hosts configuration. Raises InvalidArgument for credentials, FailedPrecondition for hosts.toml.
 
         `logins` are asked when `auth` is empty.
         """
         self._reference = reference
-        self._transport = Transport(
+        self._transport = RegistryTransport(
             connect_timeout_s=settings.connect_timeout_s, stall_timeout_s=settings.stall_timeout_s
         )
         self._givers: dict[str, set[str]] = {}  # by blob, the keys of the servers that sent some of it
@@ -73,7 +73,7 @@ class Client:
         self._connections = ranges.Connections(settings.concurrent_downloads)
         self._impatient = patience.with_others(settings)
         self._servers = [
-            Server(
+            RegistryServer(
                 self._transport,
                 host,
                 _credentials(auth, host, reference),
@@ -95,7 +95,7 @@ class Client:
         return await self._from_any(str(self._reference), "resolve", self._resolve_on)
 
     async def _from_any(
-        self, what: str, capability: str, ask: Callable[[Server, Patience], Awaitable[Answer]]
+        self, what: str, capability: str, ask: Callable[[RegistryServer, Patience], Awaitable[Answer]]
     ) -> Answer:
         """The answer of the first server that has one."""
         failures: list[HostFailure] = []
@@ -107,7 +107,7 @@ class Client:
                 log.info("registry failed host=%s reason=%s", server.name, failure.message)
         raise self._summary(what, failures)
 
-    async def _resolve_on(self, server: Server, patient: Patience) -> Resolved:
+    async def _resolve_on(self, server: RegistryServer, patient: Patience) -> Resolved:
         path, accept = f"manifests/{self._reference.target}", {"Accept": manifest.ACCEPT}
         try:
             async with server.request("HEAD", path, accept, patient) as response:
@@ -131,7 +131,7 @@ class Client:
         return (await self._document(f"blobs/{descriptor.digest}", descriptor.digest, {}))[0]
 
     async def _document(self, path: str, digest: str, headers: Mapping[str, str]) -> tuple[bytes, str]:
-        async def ask(server: Server, patient: Patience) -> tuple[bytes, str]:
+        async def ask(server: RegistryServer, patient: Patience) -> tuple[bytes, str]:
             async with server.request("GET", path, headers, patient) as response:
                 data = await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
                 if _digest_of(data) != digest:  # a blob of gzip may be called gzip: first as it is
@@ -157,7 +157,7 @@ class Client:
         return found if found is not None else await self.tagged(digest.replace(":", "-"))
 
     async def _optional(self, path: str, what: str, capability: str) -> bytes | None:
-        async def ask(server: Server, patient: Patience) -> bytes:
+        async def ask(server: RegistryServer, patient: Patience) -> bytes:
             try:
                 async with server.request("GET", path, {"Accept": manifest.ACCEPT}, patient) as response:
                     return await self._transport.content(server.host, response, DOCUMENT_LIMIT_BYTES)
@@ -171,7 +171,7 @@ class Client:
         except NotFound:
             return None
 
-    async def blob(self, descriptor: Descriptor, sink: Sink) -> None:
+    async def blob(self, descriptor: Descriptor, sink: BlobSink) -> None:
         """Bring a blob into `sink`. Which servers it came from is remembered for `distrust`.
 
         When a server fails or is slow, the next goes on where it stopped; it ends when a whole round brought nothing.
@@ -193,7 +193,7 @@ class Client:
             if sink.written_bytes == before:
                 raise self._summary(f"{self._reference.name}@{descriptor.digest}", failures)
 
-    async def _bring(self, server: Server, patient: Patience, descriptor: Descriptor, sink: Sink) -> None:
+    async def _bring(self, server: RegistryServer, patient: Patience, descriptor: Descriptor, sink: BlobSink) -> None:
         download = Download(
             transport=self._transport,
             server=server,
@@ -223,7 +223,7 @@ class Client:
         self._distrusted.setdefault(digest, set()).update(guilty[:-1] or guilty)
         return any(self._serving("pull", digest))
 
-    def destination(self) -> Server:
+    def destination(self) -> RegistryServer:
         """The server that takes what is pushed. Raises FailedPrecondition when the configuration allows none."""
         servers = self._serving("push")
         if not servers:
@@ -232,13 +232,13 @@ class Client:
             )
         return next((server for server in servers if server.host.origin), servers[0])
 
-    def _serving(self, capability: str, digest: str = "") -> list[Server]:
+    def _serving(self, capability: str, digest: str = "") -> list[RegistryServer]:
         refused = self._distrusted.get(digest, set())
         return [one for one in self._servers if capability in one.host.capabilities and one.key not in refused]
 
     def _in_turn(
         self, capability: str, digest: str = "", failed: Collection[str] = ()
-    ) -> Iterator[tuple[Server, Patience]]:
+    ) -> Iterator[tuple[RegistryServer, Patience]]:
         """The servers to ask, each with the patience that it deserves while others, that have not `failed`, follow."""
         serving = self._serving(capability, digest)
         for index, server in enumerate(serving):
@@ -251,14 +251,14 @@ class Client:
         return summary(what, failures)
 
 
-def _credentials(auth: RegistryAuth | None, host: Host, reference: Reference) -> Credentials:
+def _credentials(auth: RegistryAuth | None, host: RegistryHost, reference: ImageReference) -> ServerCredentials:
     """A mirror sees credentials only when they name it; those without a server are the registry's own."""
     if host.origin:
         return challenge.credentials_for(auth, reference.host)
-    return challenge.credentials_for(auth, host.name) if auth and auth.server_address else Credentials()
+    return challenge.credentials_for(auth, host.name) if auth and auth.server_address else ServerCredentials()
 
 
-def _place(host: Host, reference: Reference) -> tuple[str, str]:
+def _place(host: RegistryHost, reference: ImageReference) -> tuple[str, str]:
     """What to look a login up by: mirrors have their own."""
     return (reference.host if host.origin else host.name), reference.repository
 
@@ -267,7 +267,7 @@ def _digest_of(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def _check_json(server: Server, response: aiohttp.ClientResponse, data: bytes) -> None:
+def _check_json(server: RegistryServer, response: aiohttp.ClientResponse, data: bytes) -> None:
     """Login pages and proxies answer 200 with HTML. Raises HostFailure."""
     if not data.lstrip().startswith(b"{"):
         kind = response.headers.get("Content-Type", "something").partition(";")[0]

@@ -15,8 +15,8 @@ from podwright.runtime.registry import ranges
 from podwright.runtime.registry.failure import HostFailure, Rank
 from podwright.runtime.registry.manifest import Descriptor
 from podwright.runtime.registry.patience import Patience
-from podwright.runtime.registry.server import Server
-from podwright.runtime.registry.transport import Transport
+from podwright.runtime.registry.server import RegistryServer
+from podwright.runtime.registry.transport import RegistryTransport
 
 if TYPE_CHECKING:
     import aiohttp
@@ -25,7 +25,7 @@ WRITE_BYTES = 1 << 20
 NO_RANGES = (416, 501)  # what servers answer that take offence at a range
 
 
-class Sink(Protocol):
+class BlobSink(Protocol):
     """Where a blob goes; `written_bytes` tells where to go on after a server failed."""
 
     @property
@@ -41,12 +41,12 @@ class Download:
     `undivided` are the servers, by key, that failed while they were asked for segments of some blob.
     """
 
-    transport: Transport
-    server: Server
+    transport: RegistryTransport
+    server: RegistryServer
     patience: Patience
     connections: ranges.Connections
     descriptor: Descriptor
-    sink: Sink
+    sink: BlobSink
     undivided: set[str]
 
     async def bring(self) -> None:

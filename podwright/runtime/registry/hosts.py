@@ -22,7 +22,7 @@ _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class RegistryHost:
     """One server. `url` has no slash at its end and includes `/v2` unless the configuration overrides the path.
 
     `origin` tells the registry itself from its mirrors. `tls_fallback`: plain HTTP was our guess (loopback), so
@@ -59,7 +59,7 @@ class _Place:
     certificates: dict[str, Any] = field(default_factory=dict)
 
 
-def load(config_path: str, host: str) -> list[Host]:
+def load(config_path: str, host: str) -> list[RegistryHost]:
     """The servers for a registry host, from its folder under `config_path`. Raises FailedPrecondition."""
     folder = next((path for path in candidates(config_path, host) if os.path.isdir(path)), None)
     if folder is None:
@@ -84,7 +84,7 @@ def candidates(config_path: str, host: str) -> list[str]:
     return [f"{config_path}/{entry}" for entry in (*names, host, "_default")]
 
 
-def parse(document: dict[str, Any], folder: str, host: str) -> list[Host]:
+def parse(document: dict[str, Any], folder: str, host: str) -> list[RegistryHost]:
     """The servers that a hosts.toml means for `host`. Raises FailedPrecondition for values of a wrong kind."""
     place = _Place(folder=folder, host=host)
     mirrors = _typed(document, "host", dict, place) or {}
@@ -96,12 +96,12 @@ def parse(document: dict[str, Any], folder: str, host: str) -> list[Host]:
     return [*found, _origin(host, document, place)]
 
 
-def _origin(host: str, settings: dict[str, Any], place: _Place) -> Host:
+def _origin(host: str, settings: dict[str, Any], place: _Place) -> RegistryHost:
     server = _typed(settings, "server", str, place)
     return _host(server or (DOCKER_SERVER if host == "docker.io" else host), settings, place, origin=True)
 
 
-def _host(url: str, settings: dict[str, Any], place: _Place, *, origin: bool) -> Host:
+def _host(url: str, settings: dict[str, Any], place: _Place, *, origin: bool) -> RegistryHost:
     guessed = "://" not in url
     if guessed:
         url = f"{'http' if is_plain_loopback(url) else 'https'}://{url}"
@@ -110,7 +110,7 @@ def _host(url: str, settings: dict[str, Any], place: _Place, *, origin: bool) ->
     if not _typed(settings, "override_path", bool, place) and not path.endswith("/v2"):
         path += "/v2"
     capabilities = _typed(settings, "capabilities", list, place)
-    return Host(
+    return RegistryHost(
         url=f"{parts.scheme}://{parts.netloc}{path}",
         origin=origin,
         capabilities=CAPABILITIES if capabilities is None else frozenset(map(str, capabilities)),

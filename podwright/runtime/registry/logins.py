@@ -9,34 +9,34 @@ from podwright.errors import FailedPrecondition
 from podwright.logins import docker_config, helper
 from podwright.logins.docker_config import Credential, LoginFile
 from podwright.process import ProcessRunner
-from podwright.runtime import config
-from podwright.runtime.registry.challenge import Credentials
+from podwright.runtime.config import RegistrySettings
+from podwright.runtime.registry.challenge import ServerCredentials
 
 log = logging.getLogger(__name__)
 
 FILE_LIMIT_BYTES = 4 << 20
 
 
-class Logins:
+class DaemonLogins:
     """Reads the file anew each time: a login needs no restart."""
 
-    def __init__(self, settings: config.Registry, runner: ProcessRunner) -> None:
+    def __init__(self, settings: RegistrySettings, runner: ProcessRunner) -> None:
         self._path = settings.auth_file or default_path()
         self._timeout_s = settings.credential_helper_timeout_s
         self._runner = runner
 
-    async def find(self, host: str, repository: str) -> Credentials:
+    async def find(self, host: str, repository: str) -> ServerCredentials:
         """What is known for a repository of a host; empty, perhaps with the reason, when it is nothing."""
         try:
             found = await self._find(host, repository)
         except (OSError, FailedPrecondition) as failure:
             log.warning("login cannot be found: host=%s reason=%s", host, failure)
-            return Credentials(missing=str(failure))
+            return ServerCredentials(missing=str(failure))
         if found is None:
-            return Credentials()
+            return ServerCredentials()
         if found.identity_token:
-            return Credentials(secret=found.identity_token)
-        return Credentials(username=found.username, secret=found.password)
+            return ServerCredentials(secret=found.identity_token)
+        return ServerCredentials(username=found.username, secret=found.password)
 
     async def _find(self, host: str, repository: str) -> Credential | None:
         file = self._read()

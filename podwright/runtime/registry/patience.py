@@ -9,7 +9,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.registry.failure import HostFailure
 
 BUSY_PAUSES_S = (0.1, 0.3, 1.0, 3.0)
@@ -31,15 +31,15 @@ class Patience:
     floor_bytes_s: int = 0
     window_s: float = RATE_WINDOW_S
 
-    def pace(self) -> Pace:
+    def pace(self) -> DownloadPace:
         """For one body."""
-        return Pace(self.floor_bytes_s, self.window_s)
+        return DownloadPace(self.floor_bytes_s, self.window_s)
 
 
 LAST = Patience()
 
 
-def with_others(settings: config.Registry) -> Patience:
+def with_others(settings: RegistrySettings) -> Patience:
     """With a server after which another one can be asked."""
     return Patience(
         answer_s=settings.mirror_timeout_s,
@@ -49,7 +49,7 @@ def with_others(settings: config.Registry) -> Patience:
     )
 
 
-class Pace:
+class DownloadPace:
     """Whether a body comes fast enough. Only time spent waiting counts: our slow disk is not the server's fault."""
 
     def __init__(self, floor_bytes_s: int, window_s: float) -> None:

@@ -21,7 +21,7 @@ _BARE_ID = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class ImageReference:
     """A whole name: exactly one of `tag` and `digest` is set. `host` includes the port, if any was written."""
 
     host: str
@@ -42,12 +42,12 @@ class Reference:
         """What stands in the manifest's URL: the digest or the tag."""
         return self.digest or self.tag
 
-    def at(self, digest: str) -> Reference:
+    def at(self, digest: str) -> ImageReference:
         """The same repository by digest."""
         return replace(self, tag="", digest=digest)
 
 
-def parse(text: str) -> Reference:
+def parse(text: str) -> ImageReference:
     """The reference that `text` means. With a tag and a digest the digest alone counts. Raises InvalidArgument."""
     named, at, digest = text.partition("@")
     if at:
@@ -61,7 +61,7 @@ def parse(text: str) -> Reference:
     if not at and not colon:
         tag = DEFAULT_TAG
     _check(text, host, repository, tag if colon or not at else DEFAULT_TAG)
-    return Reference(host=host, repository=repository, tag="" if at else tag, digest=digest)
+    return ImageReference(host=host, repository=repository, tag="" if at else tag, digest=digest)
 
 
 def _split_host(named: str) -> tuple[str, str]:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from podwright.runtime.registry.auth import Authorizer
-from podwright.runtime.registry.challenge import Credentials
+from podwright.runtime.registry.challenge import ServerCredentials
 from podwright.runtime.registry.failure import HostFailure, Rank
-from podwright.runtime.registry.hosts import Host
+from podwright.runtime.registry.hosts import RegistryHost
 from podwright.runtime.registry.nulls import NotJson, Nullable, NullsAsDefaults, decode
 from podwright.runtime.registry.patience import LAST, PAUSES_S, Patience, pause, retry_after_s
-from podwright.runtime.registry.reference import Reference
-from podwright.runtime.registry.transport import Transport
+from podwright.runtime.registry.reference import ImageReference
+from podwright.runtime.registry.transport import RegistryTransport
 
 if TYPE_CHECKING:
     import aiohttp
@@ -36,16 +36,16 @@ class _Errors(NullsAsDefaults, frozen=True, kw_only=True):
     errors: Nullable[tuple[Nullable[_Error], ...]] = ()
 
 
-class Server:
+class RegistryServer:
     """A host, with what was learnt about it during this pull."""
 
     def __init__(
         self,
-        transport: Transport,
-        host: Host,
-        credentials: Credentials,
-        reference: Reference,
-        login: Callable[[], Awaitable[Credentials]] | None = None,
+        transport: RegistryTransport,
+        host: RegistryHost,
+        credentials: ServerCredentials,
+        reference: ImageReference,
+        login: Callable[[], Awaitable[ServerCredentials]] | None = None,
     ) -> None:
         """`login`: see Authorizer."""
         self.host = host

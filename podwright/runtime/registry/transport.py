@@ -18,8 +18,8 @@ from podwright import __version__
 from podwright.errors import FailedPrecondition
 from podwright.runtime.registry import encodings, proxies
 from podwright.runtime.registry.failure import HostFailure, Rank
-from podwright.runtime.registry.hosts import Host, place_of
-from podwright.runtime.registry.patience import Pace
+from podwright.runtime.registry.hosts import RegistryHost, place_of
+from podwright.runtime.registry.patience import DownloadPace
 
 if TYPE_CHECKING:
     import ssl
@@ -38,7 +38,7 @@ BASE_HEADERS = {"User-Agent": f"podwright/{__version__}", "Accept-Encoding": "id
 Sent = Mapping[str, str] | Callable[[], AsyncIterator[bytes]] | None
 
 
-class Transport:
+class RegistryTransport:
     """A connection pool; use as an async context manager, one per pull."""
 
     def __init__(self, *, connect_timeout_s: float, stall_timeout_s: float) -> None:
@@ -47,7 +47,7 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
         self._contexts: dict[str, ssl.SSLContext] = {}
 
-    async def __aenter__(self) -> Transport:
+    async def __aenter__(self) -> RegistryTransport:
         return self
 
     async def _opened(self) -> aiohttp.ClientSession:
@@ -68,7 +68,7 @@ class Transport:
 
     @contextlib.asynccontextmanager
     async def request(
-        self, host: Host, method: str, url: str, headers: Mapping[str, str], data: Sent = None
+        self, host: RegistryHost, method: str, url: str, headers: Mapping[str, str], data: Sent = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The response to a request, redirects followed, whatever its status; its body is read by `pieces`.
 
@@ -95,7 +95,7 @@ class Transport:
         raise HostFailure(Rank.GARBAGE, f"{host.name} redirects in a circle")
 
     async def _send(
-        self, host: Host, method: str, url: str, headers: Mapping[str, str], data: Sent
+        self, host: RegistryHost, method: str, url: str, headers: Mapping[str, str], data: Sent
     ) -> aiohttp.ClientResponse:
         session = await self._opened()
         timeouts = _load().ClientTimeout
@@ -113,10 +113,10 @@ class Transport:
             )
 
     async def pieces(
-        self, host: Host, response: aiohttp.ClientResponse, pace: Pace | None = None
+        self, host: RegistryHost, response: aiohttp.ClientResponse, pace: DownloadPace | None = None
     ) -> AsyncIterator[bytes]:
         """The body as it comes. Raises HostFailure when it stalls, breaks off, or comes too slowly for `pace`."""
-        pace = pace or Pace(0, 0.0)
+        pace = pace or DownloadPace(0, 0.0)
         clock = asyncio.get_running_loop().time
         while True:
             began = clock()
@@ -137,11 +137,11 @@ class Transport:
             if piece:
                 yield piece
 
-    async def content(self, host: Host, response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
+    async def content(self, host: RegistryHost, response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
         """As `body`, decompressed if it was compressed on its way."""
         return decoded(host, response, await self.body(host, response, limit_bytes), limit_bytes)
 
-    async def body(self, host: Host, response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
+    async def body(self, host: RegistryHost, response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
         """The whole body as it is sent. Raises HostFailure, also when it is longer than `limit_bytes`."""
         collected = bytearray()
         async for piece in self.pieces(host, response):
@@ -181,7 +181,7 @@ class Transport:
             text = str(failure) or type(failure).__name__
             raise HostFailure(Rank.UNAVAILABLE, f"{name}{via}: the connection broke: {text}") from failure
 
-    async def _tls(self, host: Host, url: str) -> ssl.SSLContext | bool:
+    async def _tls(self, host: RegistryHost, url: str) -> ssl.SSLContext | bool:
         """TLS settings of the host for requests to itself, the system's for redirects elsewhere."""
         parts = urlsplit(url)
         if parts.scheme != "https":
@@ -193,7 +193,7 @@ class Transport:
         return self._contexts[key]
 
 
-def decoded(host: Host, response: aiohttp.ClientResponse, body: bytes, limit_bytes: int) -> bytes:
+def decoded(host: RegistryHost, response: aiohttp.ClientResponse, body: bytes, limit_bytes: int) -> bytes:
     """The content of a response's body. Raises HostFailure."""
     try:
         return encodings.decoded(body, response.headers.get("Content-Encoding", ""), limit_bytes)
@@ -201,7 +201,7 @@ def decoded(host: Host, response: aiohttp.ClientResponse, body: bytes, limit_byt
         raise HostFailure(Rank.GARBAGE, f"{host.name} sends {failure}") from failure
 
 
-def _headers(host: Host, own: Mapping[str, str]) -> dict[str, str]:
+def _headers(host: RegistryHost, own: Mapping[str, str]) -> dict[str, str]:
     """Ours, and those that are configured for the host; a header given several times is one list (RFC 9110, 5.3)."""
     configured: dict[str, str] = {}
     for name, value in host.headers:
@@ -212,7 +212,7 @@ def _headers(host: Host, own: Mapping[str, str]) -> dict[str, str]:
     return usual | {key: value for key, value in configured.items() if key not in ours} | dict(own)
 
 
-def _target(host: Host, url: str, location: str) -> tuple[str, SplitResult]:
+def _target(host: RegistryHost, url: str, location: str) -> tuple[str, SplitResult]:
     try:
         joined = urljoin(url, location)
         return joined, urlsplit(joined)
@@ -226,7 +226,7 @@ def _load() -> Any:
     return aiohttp
 
 
-def _context(host: Host | None) -> ssl.SSLContext:
+def _context(host: RegistryHost | None) -> ssl.SSLContext:
     import ssl  # noqa: PLC0415 # as aiohttp
 
     context = ssl.create_default_context()

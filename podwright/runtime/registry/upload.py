@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsp
 
 from podwright.runtime.registry.client import DIGEST_HEADER
 from podwright.runtime.registry.failure import HostFailure, Rank
-from podwright.runtime.registry.server import Server
+from podwright.runtime.registry.server import RegistryServer
 
 CHUNK_BYTES = 64 << 20
 CHUNK_MINIMUM_HEADER = "OCI-Chunk-Min-Length"
@@ -35,7 +35,7 @@ class Came(Enum):
 class Uploader:
     """Raises HostFailure."""
 
-    def __init__(self, server: Server, *, chunk_bytes: int = CHUNK_BYTES) -> None:
+    def __init__(self, server: RegistryServer, *, chunk_bytes: int = CHUNK_BYTES) -> None:
         self._server = server
         self._chunk_bytes = chunk_bytes
 
@@ -112,7 +112,7 @@ async def _nothing() -> AsyncIterator[bytes]:
     yield b""
 
 
-def _location(server: Server, asked: str, location: str) -> str:
+def _location(server: RegistryServer, asked: str, location: str) -> str:
     """Where an upload goes on. Raises HostFailure."""
     url = urljoin(asked, location)
     parts = urlsplit(url)

@@ -6,14 +6,12 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.engines.protocol import Checkpoints, Restores
+from podwright.runtime.engines.protocol import CheckpointEngine, RestoreEngine
 from podwright.runtime.rpc import convert_container, convert_sandbox
 
 
 class CheckpointRpcs:
-    """The family."""
-
-    def __init__(self, checkpoints: Checkpoints, restores: Restores) -> None:
+    def __init__(self, checkpoints: CheckpointEngine, restores: RestoreEngine) -> None:
         self._checkpoints = checkpoints
         self._restores = restores
 
@@ -49,8 +47,10 @@ class CheckpointRpcs:
 
 
 def _remaining_s(context: Any) -> float:
-    """Until the caller's deadline, which CRI wants for pods. Raises InvalidArgument."""
+    """The time left until the caller's deadline. Raises InvalidArgument without one: CRI requires it for pods."""
     remaining = context.time_remaining()
     if remaining is None:
-        raise InvalidArgument("the call has no deadline", hint="set one: the pod stands still until it is done")
+        raise InvalidArgument(
+            "the call has no deadline", hint="set one: the pod is paused until the checkpoint is written"
+        )
     return float(remaining)

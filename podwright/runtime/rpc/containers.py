@@ -8,19 +8,17 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.engines.protocol import Containers
+from podwright.runtime.engines.protocol import ContainerEngine
 from podwright.runtime.model.container import Container
 from podwright.runtime.rpc import convert_container
 from podwright.runtime.rpc.lists import ListReplies
 
 
 class ContainerRpcs:
-    """The family."""
-
     def __init__(
-        self, containers: Containers, *, start_comes_up: Callable[[], None], exec_comes_up: Callable[[], None]
+        self, containers: ContainerEngine, *, start_comes_up: Callable[[], None], exec_comes_up: Callable[[], None]
     ) -> None:
-        """The two are called at once: a container will be started soon, or a command in one."""
+        """`start_comes_up` and `exec_comes_up` are called as soon as a request announces a start or an exec."""
         self._containers = containers
         self._start_comes_up = start_comes_up
         self._exec_comes_up = exec_comes_up
@@ -85,5 +83,5 @@ class ContainerRpcs:
         return api.ReopenContainerLogResponse()
 
     def _info(self, container: Container) -> dict[str, str]:
-        """What verbose shows: one JSON document under the key that the field's tools read."""
+        """The verbose document, as JSON under the key that crictl and other tools read."""
         return {"info": json.dumps(self._containers.document(container))}

@@ -1,4 +1,4 @@
-"""protobuf <-> model: what several messages share."""
+"""Conversion between protobuf and the model: parts that several messages share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Enum = TypeVar("Enum", bound=IntEnum)
 
 
 def enum_of(kind: type[Enum], number: int, field: str) -> Enum:
-    """A member of one of our enums. Raises InvalidArgument: proto3 lets unknown numbers through."""
+    """The member of `kind` with this number. Raises InvalidArgument, because proto3 lets unknown numbers through."""
     try:
         return kind(number)
     except ValueError as unknown:
@@ -30,13 +30,13 @@ def enum_of(kind: type[Enum], number: int, field: str) -> Enum:
 
 
 def refuse_windows(message: object, label: str) -> None:
-    """Raises InvalidArgument when there is anything in the section for Windows: nothing of it could be given."""
+    """Raises InvalidArgument if the Windows section has any content, because this host cannot apply it."""
     if message.windows.ByteSize():  # type: ignore[attr-defined] # any of the three messages that have it
         raise InvalidArgument(f"{label}: windows: this host runs Linux", hint="leave the section out")
 
 
 def optional_int(message: object, field: str) -> int | None:
-    """CRI's Int64Value: absent and 0 differ."""
+    """CRI's Int64Value. Absent and 0 are different values."""
     return getattr(message, field).value if message.HasField(field) else None  # type: ignore[attr-defined] # any message
 
 
@@ -60,7 +60,7 @@ def namespaces(message: api.NamespaceOption) -> NamespaceOptions:
 
 
 def namespaces_message(options: NamespaceOptions) -> api.NamespaceOption:
-    """The way back."""
+    """CRI's NamespaceOption, from the model."""
     message = api.NamespaceOption(
         network=int(options.network),  # type: ignore[arg-type] # enums are numbers on the wire
         pid=int(options.pid),  # type: ignore[arg-type] # as above
@@ -83,12 +83,12 @@ def id_mappings(messages: object) -> tuple[IdMapping, ...]:
 
 
 def id_mapping_messages(mappings: tuple[IdMapping, ...]) -> list[api.IDMapping]:
-    """The way back."""
+    """CRI's IDMapping list, from the model."""
     return [api.IDMapping(host_id=m.host_id, container_id=m.container_id, length=m.length) for m in mappings]
 
 
 def profile(message: object, field: str, deprecated: str) -> SecurityProfile | None:
-    """A seccomp or AppArmor profile: the structured field wins over the deprecated string. Raises InvalidArgument."""
+    """A seccomp or AppArmor profile. The structured field wins over the deprecated string. Raises InvalidArgument."""
     if message.HasField(field):  # type: ignore[attr-defined] # any message
         given: api.SecurityProfile = getattr(message, field)
         kind = enum_of(ProfileType, given.profile_type, f"{field}.profile_type")
@@ -103,7 +103,7 @@ def profile(message: object, field: str, deprecated: str) -> SecurityProfile | N
 
 
 def selinux(message: object) -> SelinuxOptions | None:
-    """CRI's SELinuxOption of a security context."""
+    """CRI's SELinuxOption, of a security context."""
     if not message.HasField("selinux_options"):  # type: ignore[attr-defined] # either security context
         return None
     given: api.SELinuxOption = message.selinux_options  # type: ignore[attr-defined] # as above
@@ -127,7 +127,7 @@ def resources(message: api.LinuxContainerResources) -> Resources:
 
 
 def resources_message(values: Resources) -> api.LinuxContainerResources:
-    """The way back."""
+    """CRI's LinuxContainerResources, from the model."""
     return api.LinuxContainerResources(
         cpu_period=values.cpu_period,
         cpu_quota=values.cpu_quota,

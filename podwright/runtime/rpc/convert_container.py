@@ -1,4 +1,4 @@
-"""protobuf <-> model: containers."""
+"""Conversion between protobuf and the model: containers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def config(message: api.ContainerConfig) -> ContainerConfig:
         command=tuple(message.command),
         args=tuple(message.args),
         working_dir=message.working_dir,
-        # OCI's spec is JSON, which has no words for other bytes: the field's runtimes replace them as well.
+        # An OCI spec is JSON, which cannot hold other bytes. containerd and CRI-O replace them as well.
         envs=tuple((env.key, env.value.decode(errors="replace")) for env in message.envs),
         mounts=tuple(_mount(mount) for mount in message.mounts),
         devices=tuple(
@@ -112,7 +112,7 @@ def _security(message: api.LinuxContainerSecurityContext) -> ContainerSecurity:
 
 
 def image_spec_message(spec: ImageSpec) -> api.ImageSpec:
-    """The way back."""
+    """CRI's ImageSpec, from the model."""
     return api.ImageSpec(
         image=spec.image,
         annotations=spec.annotations,
@@ -123,7 +123,7 @@ def image_spec_message(spec: ImageSpec) -> api.ImageSpec:
 
 
 def item(container: Container) -> api.Container:
-    """An element of a list."""
+    """CRI's Container, an element of a list."""
     return api.Container(
         id=container.id,
         pod_sandbox_id=container.sandbox_id,
@@ -139,7 +139,7 @@ def item(container: Container) -> api.Container:
 
 
 def status(container: Container) -> api.ContainerStatus:
-    """The whole of it."""
+    """CRI's ContainerStatus."""
     config = container.config
     message = api.ContainerStatus(
         id=container.id,
@@ -169,16 +169,16 @@ def status(container: Container) -> api.ContainerStatus:
 
 
 def statuses(inside: Iterable[Container]) -> list[api.ContainerStatus]:
-    """Of a pod's containers those that clients may know of, the newest first.
+    """The statuses of a pod's visible containers, newest first.
 
-    A kubelet with evented PLEG takes the first one of a name in PodSandboxStatus for the newest, and sorts nothing.
+    A kubelet with evented PLEG does not sort PodSandboxStatus: it takes the first container of a name as the newest.
     """
     shown = (container for container in inside if container.state is not ContainerState.CREATING)
     return [status(each) for each in sorted(shown, key=lambda container: container.created_at, reverse=True)]
 
 
 def _mount_messages(container: Container) -> list[api.Mount]:
-    """The request's mounts; those that name an image tell which one it was."""
+    """The mounts of the request. A mount of an image also names the image that was resolved."""
     image_ids = iter(container.volume_images)
     messages = [_mount_message(mount) for mount in container.config.mounts]
     for message in messages:
@@ -206,7 +206,7 @@ def _mount_message(mount: Mount) -> api.Mount:
 
 
 def matcher(wanted: api.ContainerFilter) -> Callable[[Container], bool] | None:
-    """What the filter lets through, None when it is everything; ids may be prefixes."""
+    """A predicate for the filter, or None if the filter lets everything through. Ids may be prefixes."""
     if not wanted.ByteSize():
         return None
     state = wanted.state.state if wanted.HasField("state") else None

@@ -1,4 +1,4 @@
-"""protobuf <-> model: pod sandboxes."""
+"""Conversion between protobuf and the model: pod sandboxes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _port(message: api.PortMapping) -> PortMapping:
 
 
 def _security(message: api.LinuxSandboxSecurityContext) -> SandboxSecurity:
-    # Either policy comes to the same: a pod's first process has no group file whose members could be merged.
+    # Both policies have the same effect: a pod's first process has no group file with members to merge.
     base.enum_of(GroupsPolicy, message.supplemental_groups_policy, "supplemental_groups_policy")
     return SandboxSecurity(
         namespaces=base.namespaces(message.namespace_options),
@@ -84,7 +84,7 @@ def metadata(name: SandboxName) -> api.PodSandboxMetadata:
 
 
 def item(sandbox: Sandbox) -> api.PodSandbox:
-    """An element of a list."""
+    """CRI's PodSandbox, an element of a list."""
     return api.PodSandbox(
         id=sandbox.id,
         metadata=metadata(sandbox.config.name),
@@ -97,7 +97,7 @@ def item(sandbox: Sandbox) -> api.PodSandbox:
 
 
 def status(sandbox: Sandbox) -> api.PodSandboxStatus:
-    """The whole of it. A pod on the host's network reports no address: the kubelet knows the host's."""
+    """CRI's PodSandboxStatus. A pod on the host's network reports no address: the kubelet knows the host's address."""
     message = api.PodSandboxStatus(
         id=sandbox.id,
         metadata=metadata(sandbox.config.name),
@@ -116,7 +116,7 @@ def status(sandbox: Sandbox) -> api.PodSandboxStatus:
 
 
 def matcher(wanted: api.PodSandboxFilter) -> Callable[[Sandbox], bool] | None:
-    """What the filter lets through, None when it is everything; the id may be a prefix."""
+    """A predicate for the filter, or None if the filter lets everything through. The id may be a prefix."""
     if not wanted.ByteSize():
         return None
     state = wanted.state.state if wanted.HasField("state") else None

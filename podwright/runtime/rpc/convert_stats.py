@@ -1,7 +1,7 @@
-"""Measurements -> protobuf. What is not known stays unset. Filters go the other way.
+"""Conversion of measurements to protobuf, and of filters from it. Unknown values stay unset.
 
-A pod's message holds some fifty small ones. They are given as dicts, which protobuf turns into messages in C: twice as
-fast as making each of them here.
+A pod's message holds about fifty small messages. They are passed as dicts, which protobuf converts in C. That is
+twice as fast as constructing each message here.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from podwright.runtime.model.usage import (
     SwapUsage,
     Usage,
 )
-from podwright.runtime.stats.descriptors import DESCRIPTORS, Descriptor
+from podwright.runtime.stats.descriptors import DESCRIPTORS, MetricDescriptor
 from podwright.runtime.stats.metrics import SandboxMetrics
-from podwright.runtime.stats.samples import Sample
+from podwright.runtime.stats.samples import MetricSample
 
 DEFAULT_INTERFACE = "eth0"  # CNI's name for a pod's first interface
 
@@ -136,10 +136,10 @@ def _psi_data(data: PsiData) -> Fields:
 
 
 def _network(stats: SandboxStats) -> Fields | None:
-    """None for a pod without interfaces, and on the host's network, where the node's numbers are not the pod's.
+    """None for a pod without interfaces, and for a pod on the host's network: its numbers would be the node's.
 
-    The default interface is never left out: a kubelet of 1.36 reads its name without a look whether there is one
-    (criInterfaceToSummary), and dies. When a pod has renamed or lost its own, the first of the others stands for it.
+    The default interface is always set. A kubelet 1.36 dereferences it without a check (criInterfaceToSummary) and
+    crashes without it. If a pod renamed or lost its own, the first of the other interfaces takes its place.
     """
     if not stats.interfaces:
         return None
@@ -167,7 +167,7 @@ def _value(number: int | None) -> Fields | None:
     return None if number is None else {"value": number}
 
 
-def descriptor(described: Descriptor) -> api.MetricDescriptor:
+def descriptor(described: MetricDescriptor) -> api.MetricDescriptor:
     """CRI's MetricDescriptor."""
     return api.MetricDescriptor(name=described.name, help=described.help, label_keys=described.label_keys)
 
@@ -185,7 +185,7 @@ def metrics(found: SandboxMetrics) -> api.PodSandboxMetrics:
     return api.PodSandboxMetrics(**fields)
 
 
-def _metric(sample: Sample, base: tuple[str, ...]) -> Fields:
+def _metric(sample: MetricSample, base: tuple[str, ...]) -> Fields:
     return {
         "name": sample.name,
         "timestamp": sample.timestamp,
@@ -196,7 +196,7 @@ def _metric(sample: Sample, base: tuple[str, ...]) -> Fields:
 
 
 def container_matches(candidate: Container, wanted: api.ContainerStatsFilter) -> bool:
-    """Whether the filter lets it through; ids may be prefixes."""
+    """Whether the filter lets the container through. Ids may be prefixes."""
     return (
         candidate.id.startswith(wanted.id)
         and candidate.sandbox_id.startswith(wanted.pod_sandbox_id)
@@ -205,7 +205,7 @@ def container_matches(candidate: Container, wanted: api.ContainerStatsFilter) ->
 
 
 def sandbox_matches(candidate: Sandbox, wanted: api.PodSandboxStatsFilter) -> bool:
-    """Whether the filter lets it through; the id may be a prefix."""
+    """Whether the filter lets the sandbox through. The id may be a prefix."""
     return candidate.id.startswith(wanted.id) and _has_labels(candidate.config.labels, wanted)
 
 

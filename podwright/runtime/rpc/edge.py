@@ -1,4 +1,7 @@
-"""What happens around every RPC: readiness, a request id for the logs, and errors to gRPC codes. The only place."""
+"""What surrounds every RPC: the readiness check, a request id for the logs, and gRPC codes for errors.
+
+No other module does this.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ StreamMethod = Callable[[Any, Any], AsyncGenerator[Any, None]]
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
 
 IDS = ("pod_sandbox_id", "container_id")  # fields of requests and responses
-DETAILS_LIMIT = 4096  # HTTP/2 carries the message in a header, and peers bound those
+DETAILS_LIMIT = 4096  # HTTP/2 carries the message in a header, and peers limit headers
 
 
 class Edge:
@@ -41,7 +44,7 @@ class Edge:
         self._numbers = itertools.count(1)
 
     def wrap(self, name: str, method: Method) -> Method:
-        """The method as gRPC shall call it."""
+        """The method in the form that gRPC calls."""
 
         async def wrapped(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             began = self._begin(name)
@@ -62,7 +65,7 @@ class Edge:
         return wrapped
 
     def wrap_stream(self, name: str, method: StreamMethod) -> StreamMethod:
-        """The server-streaming method as gRPC shall call it."""
+        """The server-streaming method in the form that gRPC calls."""
 
         async def wrapped(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncGenerator[Any, None]:
             began = self._begin(name)
@@ -71,7 +74,7 @@ class Edge:
                 async with contextlib.aclosing(method(request, context)) as responses:
                     async for response in responses:
                         yield response
-            except (asyncio.CancelledError, GeneratorExit):  # the latter when the client goes while it is written to
+            except (asyncio.CancelledError, GeneratorExit):  # GeneratorExit: the client left during a write
                 log.debug("rpc cancelled: rpc=%s", name)
                 raise
             except Exception as failure:  # noqa: BLE001 # as above
@@ -87,12 +90,12 @@ class Edge:
     def _admit(self, request: Any) -> None:
         if not self.ready:
             raise Unavailable("the runtime is starting", hint="try again in a moment")
-        if isinstance(request, PodwrightError):  # what came could not be read
+        if isinstance(request, PodwrightError):  # the request could not be decoded
             raise request
 
     @staticmethod
     def unimplemented(name: str) -> Method:
-        """The method for an RPC that nobody serves."""
+        """The method for an RPC that has no implementation."""
 
         async def refuse(_request: Any, _context: Any) -> Any:
             raise Unimplemented(f"{name} is not implemented")
@@ -101,7 +104,7 @@ class Edge:
 
     @staticmethod
     def unimplemented_stream(name: str) -> StreamMethod:
-        """The same for a server-streaming RPC."""
+        """The method for a server-streaming RPC that has no implementation."""
 
         async def refuse(_request: Any, _context: Any) -> AsyncGenerator[Any, None]:
             raise Unimplemented(f"{name} is not implemented")
@@ -111,7 +114,7 @@ class Edge:
 
     @staticmethod
     async def _abort(name: str, failure: Exception, context: grpc.aio.ServicerContext[Any, Any]) -> NoReturn:
-        """Answer with the failure's code. Only what nobody foresaw has its traceback in the log."""
+        """Answer with the failure's code. Only unforeseen failures are logged with a traceback."""
         error = translate(failure)
         if isinstance(error, Internal):
             unforeseen = None if isinstance(failure, PodwrightError) else failure
@@ -122,13 +125,13 @@ class Edge:
 
 
 def ids_of(message: Any) -> tuple[str, ...]:
-    """What a request or a response is about, for the timeline."""
+    """The ids in a request or a response, for the timeline."""
     return tuple(one for get in _id_getters(message.__class__) if (one := get(message)))
 
 
 @functools.cache
 def _id_getters(kind: type) -> tuple[Callable[[Any], str], ...]:
-    descriptor = getattr(kind, "DESCRIPTOR", None)  # a reply that is encoded already has none
+    descriptor = getattr(kind, "DESCRIPTOR", None)  # an encoded reply (bytes) has none
     fields = descriptor.fields_by_name if descriptor is not None else {}
     found = [name for name in IDS if name in fields]
     if "image" in fields and fields["image"].message_type is api.ImageSpec.DESCRIPTOR:
@@ -137,7 +140,7 @@ def _id_getters(kind: type) -> tuple[Callable[[Any], str], ...]:
 
 
 def translate(failure: Exception) -> PodwrightError:
-    """Any exception as one of our tree; what nobody foresaw is Internal, without its details."""
+    """The failure as an error of our tree. An unforeseen failure becomes Internal, without its details."""
     if isinstance(failure, PodwrightError):
         return failure
     if isinstance(failure, OSError):

@@ -1,4 +1,4 @@
-"""GetContainerEvents: what a kubelet's evented PLEG listens to."""
+"""GetContainerEvents, which a kubelet with evented PLEG subscribes to."""
 
 from __future__ import annotations
 
@@ -7,28 +7,26 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
-from podwright.runtime.engines.protocol import Event, Events
+from podwright.runtime.engines.protocol import ContainerEvent, EventEngine
 from podwright.runtime.rpc import convert_container, convert_sandbox
 
-LATEST = 64  # events that are kept encoded, for listeners that keep up with each other
+LATEST = 64  # events kept in encoded form, for subscribers at about the same position
 
 
 class EventRpcs:
-    """The family."""
-
-    def __init__(self, hub: Events) -> None:
+    def __init__(self, hub: EventEngine) -> None:
         self._hub = hub
 
     async def GetContainerEvents(self, _request: api.GetEventsRequest, context: Any) -> AsyncGenerator[bytes, None]:
         with self._hub.subscribe() as events:
-            await context.send_initial_metadata(())  # tells the client that it misses nothing from now on
+            await context.send_initial_metadata(())  # from here on the client misses no event
             async for event in events:
                 yield encoded(event)
 
 
 @functools.lru_cache(maxsize=LATEST)
-def encoded(event: Event) -> bytes:
-    """CRI's ContainerEventResponse; encoded when the first listener gets it."""
+def encoded(event: ContainerEvent) -> bytes:
+    """CRI's ContainerEventResponse. It is encoded once, when the first subscriber gets it."""
     message = api.ContainerEventResponse(
         container_id=event.subject,
         container_event_type=int(event.kind),  # type: ignore[arg-type] # enums are numbers on the wire

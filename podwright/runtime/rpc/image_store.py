@@ -1,4 +1,4 @@
-"""LoadImage and SaveImage, and whatever else people who look after a node's images need: podwright.v1.ImageStore."""
+"""podwright.v1.ImageStore: load, save, push, verify, disk usage and prune, for administrators of a node's images."""
 
 from __future__ import annotations
 
@@ -10,21 +10,16 @@ from typing import Any
 from podwright.api import LISTENING
 from podwright.api.v1 import images_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.engines.protocol import Stats
-from podwright.runtime.image.accounts import ImageAccount
-from podwright.runtime.image.saving import ArchiveFormat
-from podwright.runtime.image.tools import ImageTools
-from podwright.runtime.image.verifying import Summary
+from podwright.runtime.engines.protocol import ImageStoreEngine, StatsEngine
 from podwright.runtime.model.image import Image, RegistryAuth
+from podwright.runtime.model.image_store import ArchiveFormat, ImageAccount, VerifySummary
 
 FORMATS: dict[int, ArchiveFormat] = {api.OCI_ARCHIVE: "oci-archive", api.DOCKER_ARCHIVE: "docker-archive"}
 
 
 class ImageStoreRpcs:
-    """The family."""
-
-    def __init__(self, tools: ImageTools, stats: Stats) -> None:
-        self._tools = tools
+    def __init__(self, store: ImageStoreEngine, stats: StatsEngine) -> None:
+        self._store = store
         self._stats = stats
 
     async def LoadImage(
@@ -34,7 +29,7 @@ class ImageStoreRpcs:
         try:
             return await self._load(requests)
         finally:
-            async for _ in requests:  # a refusal that overtakes the archive would be lost: see LISTENING
+            async for _ in requests:  # gRPC loses a refusal that overtakes the archive: see LISTENING
                 pass
 
     async def _load(self, requests: AsyncIterator[api.LoadImageRequest | InvalidArgument]) -> api.LoadImageResponse:
@@ -43,36 +38,36 @@ class ImageStoreRpcs:
             raise InvalidArgument("no archive was sent")
         if isinstance(first, InvalidArgument):
             raise first
-        images = await self._tools.loader.load(_chunks(first, requests), first.name)
+        images = await self._store.load(_chunks(first, requests), first.name)
         return api.LoadImageResponse(images=[api.LoadedImage(id=key, names=names) for key, names in images])
 
     async def SaveImage(self, request: api.SaveImageRequest, _: Any) -> AsyncGenerator[api.SaveImageResponse, None]:
         form = FORMATS.get(request.format)
         if form is None:
             raise InvalidArgument(f"format {request.format} is not known")
-        async with contextlib.aclosing(self._tools.saver.save(list(request.images), form)) as pieces:
+        async with contextlib.aclosing(self._store.save(list(request.images), form)) as pieces:
             async for piece in pieces:
                 yield api.SaveImageResponse(data=piece)
 
     async def PushImage(self, request: api.PushImageRequest, _: Any) -> api.PushImageResponse:
         given = request.credentials
         auth = RegistryAuth(username=given.username, password=given.password, identity_token=given.identity_token)
-        pushed = await self._tools.pusher.push(request.image, request.destination, auth or None)
+        pushed = await self._store.push(request.image, request.destination, auth or None)
         return api.PushImageResponse(**dataclasses.asdict(pushed))
 
     async def VerifyImages(
         self, request: api.VerifyImagesRequest, _: Any
     ) -> AsyncGenerator[api.VerifyImagesResponse, None]:
-        findings = self._tools.verifier.verify(list(request.images), repair=request.repair)
+        findings = self._store.verify(list(request.images), repair=request.repair)
         async with contextlib.aclosing(findings):
             async for finding in findings:
-                if isinstance(finding, Summary):
+                if isinstance(finding, VerifySummary):
                     yield api.VerifyImagesResponse(summary=api.VerifySummary(**dataclasses.asdict(finding)))
                 else:
                     yield api.VerifyImagesResponse(damage=api.Damage(**dataclasses.asdict(finding)))
 
     async def DiskUsage(self, _request: api.DiskUsageRequest, _: Any) -> api.DiskUsageResponse:
-        accounts = await self._tools.accountant.accounts()
+        accounts = await self._store.accounts()
         written = await self._stats.written()
         return api.DiskUsageResponse(
             images=[image_usage(one) for one in accounts.images],
@@ -92,7 +87,7 @@ class ImageStoreRpcs:
         )
 
     async def PruneImages(self, request: api.PruneImagesRequest, _: Any) -> api.PruneImagesResponse:
-        images, freed_bytes = await self._tools.accountant.prune(everything=request.all, dry_run=request.dry_run)
+        images, freed_bytes = await self._store.prune(everything=request.all, dry_run=request.dry_run)
         return api.PruneImagesResponse(
             images=[api.LoadedImage(id=image.id, names=names(image)) for image in images], freed_bytes=freed_bytes
         )
@@ -111,7 +106,7 @@ def image_usage(account: ImageAccount) -> api.ImageUsage:
 
 
 def names(image: Image) -> list[str]:
-    """Its tags, or its digests when it has none."""
+    """The tags of the image, or its digests if it has no tag."""
     return list(image.repo_tags or image.repo_digests)
 
 

@@ -1,4 +1,4 @@
-"""Pull, Status, List and Remove of images, and ImageFsInfo."""
+"""CRI's ImageService: pull, status, list and removal of images, and ImageFsInfo."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.image import ImageService
+from podwright.runtime.engines.protocol import ImageEngine
 from podwright.runtime.model.image import Image, ImageConfig, RegistryAuth
 from podwright.runtime.rpc.lists import ListReplies
 
 
 class ImageRpcs:
-    """The family."""
-
-    def __init__(self, images: ImageService, check_handler: Callable[[str], object]) -> None:
+    def __init__(self, images: ImageEngine, check_handler: Callable[[str], object]) -> None:
         """`check_handler` raises InvalidArgument for a runtime handler that is not configured."""
         self._images = images
         self._check_handler = check_handler
@@ -44,7 +42,7 @@ class ImageRpcs:
         return self._lists.batches(self._matcher(request.filter))
 
     def _matcher(self, wanted: api.ImageFilter) -> Callable[[Image], bool] | None:
-        """What the filter lets through: the image that the name means, or every image without a name."""
+        """A predicate for the filter, or None without a filter."""
         if not wanted.image.image:
             return None
         found = self._images.find(self._name(wanted.image))
@@ -65,7 +63,10 @@ class ImageRpcs:
         return api.ImageFsInfoResponse(image_filesystems=[message], container_filesystems=[message])
 
     def _name(self, spec: api.ImageSpec) -> str:
-        """Which image is meant. Every handler runs every image: the one named only has to be there."""
+        """The name of the image in the request. Raises InvalidArgument for a missing name or an unknown handler.
+
+        Images do not depend on a handler here, so the handler only has to exist.
+        """
         if not spec.image:
             raise InvalidArgument("image.image is missing")
         if spec.runtime_handler:
@@ -101,8 +102,8 @@ def image_message(image: Image) -> api.Image:
 
 
 def _oci_config(config: ImageConfig) -> dict[str, Any]:
-    """The config under the names that it has in the image's own document (OCI image-spec, config.md)."""
-    words = {
+    """The config under the names that the image's own document uses (OCI image-spec, config.md)."""
+    fields = {
         "User": config.user,
         "ExposedPorts": {port: {} for port in config.exposed_ports},
         "Env": config.env,
@@ -113,11 +114,11 @@ def _oci_config(config: ImageConfig) -> dict[str, Any]:
         "Labels": config.labels,
         "StopSignal": config.stop_signal,
     }
-    return {key: value for key, value in words.items() if value}
+    return {key: value for key, value in fields.items() if value}
 
 
 def _info(image: Image) -> dict[str, str]:
-    """What verbose shows: one JSON document under the key that the field's tools read."""
+    """The verbose document, as JSON under the key that crictl and other tools read."""
     document = {
         "chainID": image.chain_id,
         "imageSpec": {"config": _oci_config(image.config)},

@@ -1,9 +1,9 @@
-"""List replies from bytes: every record is encoded once, and a reply is a concatenation.
+"""List replies as bytes: every record is encoded once, and a reply concatenates the encoded records.
 
-A kubelet lists all pods and containers once a second, and nearly always nothing has changed. A message with one
-repeated field is the concatenation of the messages that hold one element each (protobuf encoding, "Last One Wins"),
-and the unary reply and the streamed one of a pair have that field under the same number: so the same bytes serve
-both, whatever the filter lets through. Records are immutable, hence bytes are right while the record is the same.
+A kubelet lists all pods and containers once a second, and almost always nothing has changed. A message with one
+repeated field is the concatenation of messages that hold one element each (protobuf encoding, "Last One Wins"). The
+unary reply and the streamed reply of a pair use the same number for that field. So the same bytes serve both, for any
+filter. Records are immutable, so the bytes are valid as long as the record is the same object.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Generic, Protocol, TypeVar
 from google.protobuf.message import Message
 
 BATCH_ITEMS = 5000
-BATCH_BYTES = 4 * 1024 * 1024  # what a gRPC client takes unless it is told otherwise
+BATCH_BYTES = 4 * 1024 * 1024  # the default limit of a gRPC client
 
 
 class Identified(Protocol):
-    """A record."""
+    """A record with an id."""
 
     @property
     def id(self) -> str: ...
@@ -29,7 +29,7 @@ Matcher = Callable[[Record], bool]
 
 
 class ListReplies(Generic[Record]):
-    """Replies about one kind of record. Used by the family that has the List and Stream methods."""
+    """Replies about one kind of record, for an RPC family with List and Stream methods."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class ListReplies(Generic[Record]):
         generation: Callable[[], object],
         reply_of: Callable[[Record], Message],
     ) -> None:
-        """`records` are those to show, in order; they are asked for when `generation` gives another value.
+        """`records` returns the records to show, in order. It is called when `generation` returns another value.
 
         `reply_of` makes a reply that lists one record.
         """
@@ -49,12 +49,15 @@ class ListReplies(Generic[Record]):
         self._whole = b""
 
     def reply(self, wanted: Matcher[Record] | None) -> bytes:
-        """The unary reply; None means all."""
+        """The unary reply. None selects all records."""
         self._refresh()
         return self._whole if wanted is None else b"".join(self._matching(wanted))
 
     async def batches(self, wanted: Matcher[Record] | None) -> AsyncGenerator[bytes, None]:
-        """The streamed replies: what there is at the call, in messages of a bounded size, and none for nothing."""
+        """The streamed replies: the records at the time of the call, in messages of a bounded size.
+
+        Without records there is no message.
+        """
         self._refresh()
         for message in packed(list(self._matching(wanted))):
             yield message
@@ -63,7 +66,7 @@ class ListReplies(Generic[Record]):
         return (item for record, item in self._encoded.values() if wanted is None or wanted(record))
 
     def _refresh(self) -> None:
-        """Encode what is new; what was removed is forgotten with the old dictionary."""
+        """Encode new records and drop removed ones."""
         generation = self._generation()
         if generation == self._seen:
             return
@@ -79,7 +82,7 @@ class ListReplies(Generic[Record]):
 
 
 def packed(replies: Iterable[bytes]) -> Iterator[bytes]:
-    """Replies of one element each as messages of a bounded size; none for nothing."""
+    """Join replies of one element each into messages of a bounded size. Without replies there is no message."""
     batch: list[bytes] = []
     room_bytes = BATCH_BYTES
     for reply in replies:

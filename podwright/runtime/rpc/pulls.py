@@ -1,4 +1,4 @@
-"""WatchPulls: our own, for people who wait for an image."""
+"""WatchPulls, an RPC of our own for clients that wait for an image."""
 
 from __future__ import annotations
 
@@ -7,22 +7,20 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from podwright.api.v1 import pulls_pb2 as api
-from podwright.runtime.image import ImageService
-from podwright.runtime.image.progress import PullSnapshot, Stage
+from podwright.runtime.engines.protocol import PullEngine
+from podwright.runtime.model.image_store import PullSnapshot, PullStage
 
 STAGES = {
-    Stage.RESOLVING: api.RESOLVING,
-    Stage.DOWNLOADING: api.DOWNLOADING,
-    Stage.UNPACKING: api.UNPACKING,
-    Stage.DONE: api.DONE,
-    Stage.FAILED: api.FAILED,
+    PullStage.RESOLVING: api.RESOLVING,
+    PullStage.DOWNLOADING: api.DOWNLOADING,
+    PullStage.UNPACKING: api.UNPACKING,
+    PullStage.DONE: api.DONE,
+    PullStage.FAILED: api.FAILED,
 }
 
 
 class PullRpcs:
-    """The family."""
-
-    def __init__(self, images: ImageService) -> None:
+    def __init__(self, images: PullEngine) -> None:
         self._images = images
 
     async def WatchPulls(self, request: api.WatchPullsRequest, _: Any) -> AsyncGenerator[api.WatchPullsResponse, None]:

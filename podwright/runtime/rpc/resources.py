@@ -6,14 +6,12 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.engines.protocol import Containers, Sandboxes
+from podwright.runtime.engines.protocol import ContainerEngine, SandboxEngine
 from podwright.runtime.rpc import convert_base
 
 
 class ResourceRpcs:
-    """The family."""
-
-    def __init__(self, containers: Containers, sandboxes: Sandboxes) -> None:
+    def __init__(self, containers: ContainerEngine, sandboxes: SandboxEngine) -> None:
         self._containers = containers
         self._sandboxes = sandboxes
 

@@ -8,30 +8,28 @@ from typing import Any
 
 from podwright import __version__
 from podwright.cri.v1 import api_pb2 as api
-from podwright.runtime.engines.protocol import Node, NodeState
+from podwright.runtime.engines.protocol import NodeEngine, NodeState
 from podwright.timeline import Timeline
 
-SLOW_S = 1.0  # the verbose status shows calls that are under way for longer
+SLOW_S = 1.0  # the verbose status shows calls that have run for longer
 
 
 class RuntimeRpcs:
-    """The family."""
-
-    def __init__(self, node: Node, timeline: Timeline) -> None:
+    def __init__(self, node: NodeEngine, timeline: Timeline) -> None:
         self._node = node
         self._timeline = timeline
         self._last: tuple[NodeState, bytes] | None = None  # the last state and its reply
 
     async def Version(self, _request: api.VersionRequest, _: Any) -> api.VersionResponse:
         return api.VersionResponse(
-            version="0.1.0",  # of the kubelet's runtime API, frozen for ever
+            version="0.1.0",  # the version of the kubelet's runtime API, which never changes
             runtime_name="podwright",
             runtime_version=__version__,
             runtime_api_version="v1",
         )
 
     async def Status(self, request: api.StatusRequest, _: Any) -> api.StatusResponse | bytes:
-        """The reply is kept encoded: a kubelet asks again and again, and nothing changes."""
+        """The reply is kept in encoded form, because a kubelet asks often and the answer rarely changes."""
         state = await self._node.state()
         if request.verbose:
             response = _status(state)

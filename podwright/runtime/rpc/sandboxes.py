@@ -8,23 +8,21 @@ from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
-from podwright.runtime.engines.protocol import Containers, Pods, Sandboxes
+from podwright.runtime.engines.protocol import ContainerEngine, PodEngine, SandboxEngine
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.rpc import convert_container, convert_sandbox
 from podwright.runtime.rpc.lists import ListReplies
 
 
 class SandboxRpcs:
-    """The family."""
-
     def __init__(
         self,
-        sandboxes: Sandboxes,
-        pods: Pods,
-        containers: Containers,
+        sandboxes: SandboxEngine,
+        pods: PodEngine,
+        containers: ContainerEngine,
         start_comes_up: Callable[[], None],
     ) -> None:
-        """`start_comes_up` is called at once: a container will be started soon."""
+        """`start_comes_up` is called as soon as a request announces that a container will start."""
         self._sandboxes = sandboxes
         self._pods = pods
         self._containers = containers
@@ -60,7 +58,7 @@ class SandboxRpcs:
             status=convert_sandbox.status(sandbox),
             info=self._info(sandbox) if request.verbose else {},
             containers_statuses=convert_container.statuses(self._containers.in_sandbox(sandbox.id)),
-            timestamp=self._sandboxes.now(),  # of it and an event about the pod, the later is the truer
+            timestamp=self._sandboxes.now(),  # clients compare it with the time of events about the pod
         )
 
     async def ListPodSandbox(self, request: api.ListPodSandboxRequest, _: Any) -> bytes:
@@ -70,5 +68,5 @@ class SandboxRpcs:
         return self._lists.batches(convert_sandbox.matcher(request.filter))
 
     def _info(self, sandbox: Sandbox) -> dict[str, str]:
-        """What verbose shows: one JSON document under the key that the field's tools read."""
+        """The verbose document, as JSON under the key that crictl and other tools read."""
         return {"info": json.dumps(self._sandboxes.document(sandbox))}

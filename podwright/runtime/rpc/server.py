@@ -1,6 +1,6 @@
-"""The gRPC server: a unix socket, one wrapper around every method, the two services of the contract and our own.
+"""The gRPC server: a unix socket, one wrapper around every method, CRI's two services and our own.
 
-`table` says which method serves which RPC.
+`table` maps RPCs to methods.
 """
 
 from __future__ import annotations
@@ -25,13 +25,16 @@ from podwright.runtime.rpc.table import SERVICES, Table
 
 
 def make_server(methods: Table, edge: Edge) -> grpc.aio.Server:
-    """A server, not yet listening, that calls the methods through the edge; it refuses RPCs without one."""
+    """A server that does not listen yet. It calls the methods through the edge and rejects RPCs without a method."""
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
             ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
             ("grpc.so_reuseport", 0),
-            ("grpc.http2.bdp_probe", 0),  # how far away the client is needs no ping: a tenth of a small call
+            (
+                "grpc.http2.bdp_probe",
+                0,
+            ),  # no pings to measure a local client's bandwidth: they cost a tenth of a small call
         ]
     )
     for service in SERVICES:
@@ -43,7 +46,8 @@ def make_server(methods: Table, edge: Edge) -> grpc.aio.Server:
 def _handler(method: MethodDescriptor, target: Any, edge: Edge) -> grpc.RpcMethodHandler[Any, Any]:
     """`target` is None, a coroutine function, or an async generator function for a server-streaming RPC.
 
-    A client-streaming one gets an iterator of its requests, any of which may be an InvalidArgument to raise.
+    A client-streaming method gets an iterator of requests. An item may be an InvalidArgument, which the method
+    raises.
     """
     request_class = GetMessageClass(method.input_type)
     parse = functools.partial(_parse, request_class)
@@ -59,12 +63,15 @@ def _handler(method: MethodDescriptor, target: Any, edge: Edge) -> grpc.RpcMetho
 
 
 def _serialize(message: Message | bytes) -> bytes:
-    """A method may have its reply encoded already."""
+    """Encode a message. Some methods return an encoded reply."""
     return message if isinstance(message, bytes) else message.SerializeToString()
 
 
 def _parse(kind: type[Message], data: bytes) -> Message | InvalidArgument:
-    """The request, or what the edge shall raise: gRPC would blame itself (INTERNAL) and log a traceback."""
+    """The request, or an error for the edge to raise.
+
+    If parsing raised, gRPC would answer INTERNAL and log a traceback.
+    """
     try:
         return kind.FromString(data)
     except DecodeError:
@@ -72,14 +79,14 @@ def _parse(kind: type[Message], data: bytes) -> Message | InvalidArgument:
 
 
 async def listen(server: grpc.aio.Server, endpoint: str) -> str:
-    """Bind the socket, for its owner alone, and serve. Raises FailedPrecondition when it is taken.
+    """Bind the socket with mode 0600 and serve. Raises FailedPrecondition if the path is in use.
 
-    The socket file of a daemon that is gone is replaced.
+    The socket file of a dead daemon is replaced.
     """
     path = socket_path(endpoint)
     os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
     if _answers(path):
-        raise FailedPrecondition(f"something listens on {path} already", hint="stop it, or choose another --listen")
+        raise FailedPrecondition(f"another process listens on {path}", hint="stop it, or choose another --listen")
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             raise FailedPrecondition(f"{path} is not a socket", hint="move it away, or choose another --listen")

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any, TypeVar
 
 from podwright.cri.v1 import api_pb2 as api
-from podwright.runtime.engines.protocol import Stats
+from podwright.runtime.engines.protocol import StatsEngine
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.rpc import convert_stats
@@ -16,13 +16,13 @@ from podwright.runtime.stats.descriptors import DESCRIPTORS
 
 Item = TypeVar("Item")
 
-PORTION = 500  # records that a stream measures at once; its messages are bounded by `packed`
+PORTION = 500  # records that a stream measures at once; `packed` limits the size of its messages
 
 
 class StatsRpcs:
-    """The family. A stream's messages are made of List replies of one element: see `lists`."""
+    """Streamed replies consist of List replies of one element: see `lists`."""
 
-    def __init__(self, stats: Stats) -> None:
+    def __init__(self, stats: StatsEngine) -> None:
         self._stats = stats
 
     async def ContainerStats(self, request: api.ContainerStatsRequest, _: Any) -> api.ContainerStatsResponse:
@@ -96,5 +96,5 @@ class StatsRpcs:
 
 
 def portions(records: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Slices of at most PORTION; none of nothing."""
+    """Slices of at most PORTION records. Without records there is no slice."""
     return (records[start : start + PORTION] for start in range(0, len(records), PORTION))

@@ -1,19 +1,17 @@
-"""Exec, Attach and PortForward: each answers a URL for one use."""
+"""Exec, Attach and PortForward. Each answers a URL that works once."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from podwright.cri.v1 import api_pb2 as api
-from podwright.runtime.engines.protocol import Streaming
+from podwright.runtime.engines.protocol import StreamingEngine
 from podwright.runtime.model.ids import ContainerId, SandboxId
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest
 
 
 class StreamingRpcs:
-    """The family."""
-
-    def __init__(self, streaming: Streaming) -> None:
+    def __init__(self, streaming: StreamingEngine) -> None:
         self._streaming = streaming
 
     async def Exec(self, request: api.ExecRequest, _: Any) -> api.ExecResponse:

@@ -36,7 +36,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Families:
-    """All RPC families."""
+    """An object for each RPC family."""
 
     checkpoints: CheckpointRpcs
     containers: ContainerRpcs
@@ -53,7 +53,7 @@ class Families:
 
 
 def table(families: Families) -> Table:
-    """Every RPC's method, by the RPC's name. Raises Internal when it does not fit the descriptors."""
+    """The method of every RPC, by the RPC's name. Raises Internal if the methods do not match the descriptors."""
     made: Table = {
         "CheckpointContainer": families.checkpoints.CheckpointContainer,
         "CheckpointPod": families.checkpoints.CheckpointPod,

@@ -1,4 +1,4 @@
-"""ListCalls: our own, for people who wonder what takes so long."""
+"""ListCalls, an RPC of our own that shows what calls spend their time on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from podwright.timeline import Step, Timeline
 
 
 class TimelineRpcs:
-    """The family."""
-
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
 

@@ -1,1 +1,1 @@
-"""Pod sandboxes: namespaces without a process, their files, their network, and the records of them."""
+"""Pod sandboxes: namespaces without a process, their files, their network, and their records."""

@@ -1,8 +1,8 @@
-"""The steps from a record to a READY sandbox, and back to nothing. `service` says when.
+"""The steps that make a sandbox READY, and those that undo it. `service` decides when.
 
     CREATING --build--> READY --tear_down--> NOTREADY --forget--> (no record)
 
-Every step back accepts absent things, so that failure, stop, removal and recovery share it.
+Every undo step accepts absent parts, so that failure, stop, removal and recovery share it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import msgspec
 
 from podwright.errors import InvalidArgument, PodwrightError
 from podwright.linux.selinux import Contexts
-from podwright.runtime import config as configuration
+from podwright.runtime.config import ContainerSettings
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.insisting import insist
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
-from podwright.runtime.network import AttachRequest, NetworkService
+from podwright.runtime.network import NetworkRequest, NetworkService
 from podwright.runtime.sandbox import place
 from podwright.runtime.sandbox.first_process import FirstProcesses
 from podwright.runtime.sandbox.parents import Parents
@@ -43,17 +43,17 @@ Other = TypeVar("Other")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSettings:
-    """What sandboxes need to know of the configuration and the host."""
+    """What sandboxes need from the configuration and the host."""
 
     state: str
-    containers: configuration.Containers
+    containers: ContainerSettings
     parents: Parents
     users: UserNamespaces
-    selinux: Contexts | None = None  # see HostFacts
+    selinux: Contexts | None = None  # see HostAbilities
 
 
 class Builder:
-    """Builds and tears down, and watches the first processes of those that are READY."""
+    """Builds and tears down sandboxes, and watches the first processes of READY ones."""
 
     def __init__(
         self,
@@ -74,15 +74,15 @@ class Builder:
         self._tasks = Tasks()
 
     def paths(self, sandbox_id: SandboxId) -> SandboxPaths:
-        """Where a sandbox keeps its things."""
+        """The sandbox's paths on the host."""
         return sandbox_paths(self.settings.state, sandbox_id)
 
     def pins(self, sandbox: Sandbox) -> dict[str, str]:
-        """Its own namespaces: kind ("net", "ipc", "uts") -> path."""
+        """The sandbox's own namespaces: kind ("net", "ipc", "uts") to path."""
         return place.pinned_paths(sandbox.config, self.paths(sandbox.id))
 
     async def build(self, sandbox: Sandbox) -> None:
-        """Every step from the record to READY. Whoever calls takes back what a failure leaves (`tear_down`)."""
+        """Run all steps until READY. After a failure the caller calls `tear_down`."""
         paths = self.paths(sandbox.id)
         place.make_log_directory(sandbox.config)
         has_users = sandbox.config.security.namespaces.own_user is not None
@@ -99,7 +99,7 @@ class Builder:
         self.watch(sandbox)
 
     async def _populate(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
-        """Its network and its first process, as far as it wants them: neither needs the other, and both take long."""
+        """Set up its network and its first process concurrently, because both are slow and independent."""
         capabilities = self.handlers.get(sandbox.handler).capabilities
         wants_process = capabilities.sandbox_process or sandbox.config.security.namespaces.pid is NamespaceMode.POD
         if not sandbox.netns:
@@ -117,7 +117,7 @@ class Builder:
         return sandbox
 
     async def share_pid_namespace(self, sandbox_id: SandboxId) -> int:
-        """The first process of the pod's shared PID namespace, started now if no container has asked for it yet."""
+        """The first process of the pod's shared PID namespace. Starts it if no container has needed it yet."""
         await self._shares.join(sandbox_id, lambda: self._share(sandbox_id))
         return self.store.get(sandbox_id).pid
 
@@ -131,7 +131,7 @@ class Builder:
         return msgspec.structs.replace(sandbox, pid=started.pid, process=started.record)
 
     def watch(self, sandbox: Sandbox) -> None:
-        """See the end of the pod's first process: the sandbox is NOTREADY then."""
+        """Set the sandbox to NOTREADY when its first process ends."""
         if not sandbox.process:
             return
         what = f"watching the first process of sandbox {sandbox.id[:12]}"
@@ -141,11 +141,11 @@ class Builder:
         await self.first_processes.ended(watched)
         sandbox = self.store.find(watched.id)
         if sandbox is not None and sandbox.state is SandboxState.READY:
-            log.warning("sandbox lost its first process: id=%s", sandbox.id[:12])
+            log.warning("sandbox is not ready, its first process ended: id=%s", sandbox.id[:12])
             self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
 
     async def tear_down(self, sandbox: Sandbox) -> None:
-        """The process, the network and the namespaces; each absent part is fine."""
+        """Remove the process, the network and the namespaces. Absent parts are skipped."""
         paths = self.paths(sandbox.id)
         watch = self._watches.pop(sandbox.id, None)
         if watch is not None:
@@ -166,30 +166,30 @@ class Builder:
             await self.network.detach(attach_request(sandbox), sandbox.attachment)
 
     async def undo(self, sandbox: Sandbox) -> None:
-        """Take back a sandbox that did not become READY; what cannot be undone stays visible as NOTREADY."""
+        """Undo a sandbox that did not become READY. If that fails, it stays visible as NOTREADY."""
         sandbox = self.store.find(sandbox.id) or sandbox
         try:
             await self.tear_down(sandbox)
             await self.forget(sandbox)
         except (PodwrightError, OSError) as failure:
-            log.error("sandbox could not be undone: id=%s error=%s", sandbox.id[:12], failure)  # noqa: TRY400 # said in one line
+            log.error("cannot undo sandbox: id=%s error=%s", sandbox.id[:12], failure)  # noqa: TRY400 # said in one line
             self.store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
 
     async def forget(self, sandbox: Sandbox) -> None:
-        """Delete the files, the cgroup parent if it is ours, and the record of one that is torn down."""
+        """Delete the files, the cgroup parent if we made it, and the record of a sandbox that is torn down."""
         with Step("files"):
             await asyncio.to_thread(place.unmake, self.paths(sandbox.id))
         await self.settings.parents.remove(sandbox)
         self.store.delete(sandbox.id)
 
     async def close(self, timeout_s: float) -> None:
-        """Let first processes that are being started get there; nothing is watched any more."""
+        """Wait for first processes that are being started, and stop watching."""
         await self._shares.settle(timeout_s)
         await self._tasks.close()
 
 
 async def _both(one: Coroutine[Any, Any, One], other: Coroutine[Any, Any, Other]) -> tuple[One, Other]:
-    """Their results. One that fails does not stop the other half-way: both have ended when a failure is raised."""
+    """Both results. If one fails, the failure is raised after both have ended."""
     first, second = await asyncio.gather(one, other, return_exceptions=True)
     if isinstance(first, BaseException):
         raise first
@@ -198,11 +198,11 @@ async def _both(one: Coroutine[Any, Any, One], other: Coroutine[Any, Any, Other]
     return first, second
 
 
-def attach_request(sandbox: Sandbox) -> AttachRequest:
-    """What the network must know of a sandbox."""
+def attach_request(sandbox: Sandbox) -> NetworkRequest:
+    """What the network needs to know about a sandbox."""
     if not sandbox.netns:
         raise InvalidArgument(f"sandbox {sandbox.id[:12]} is on the host's network")
-    return AttachRequest(
+    return NetworkRequest(
         sandbox_id=sandbox.id,
         name=sandbox.config.name,
         netns=sandbox.netns,

@@ -1,4 +1,4 @@
-"""What a verbose PodSandboxStatus shows. Pure."""
+"""The document of a verbose PodSandboxStatus. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from podwright.runtime.sandbox.runtime_spec import runtime_spec
 
 
 def document(sandbox: Sandbox, pins: dict[str, str]) -> dict[str, Any]:
-    """JSON with the keys that the field's tools read; `pins` are the sandbox's namespaces by kind."""
+    """JSON with the keys that crictl and other tools read. `pins` are the sandbox's namespaces by kind."""
     return {
         "pid": sandbox.pid,
         "handler": sandbox.handler,
@@ -26,7 +26,7 @@ def document(sandbox: Sandbox, pins: dict[str, str]) -> dict[str, Any]:
 
 
 def _limits(sandbox: Sandbox) -> dict[str, Any]:
-    """What the pod as a whole may use: as updated last, or asked for at first."""
+    """The limits of the pod as a whole: as last updated, otherwise as requested."""
     current = {
         "overhead": sandbox.overhead or sandbox.config.overhead,
         "resources": sandbox.resources or sandbox.config.resources,

@@ -1,4 +1,4 @@
-"""What the sandbox's files say: hostname, hosts and resolv.conf. Pure."""
+"""The content of the sandbox's files: hostname, hosts and resolv.conf. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from podwright.runtime.model.sandbox import DnsConfig, SandboxConfig
 
 
 def hostname(config: SandboxConfig, host_name: str) -> str:
-    """The name that the pod's processes see; the host's when the request gives none."""
+    """The hostname for the pod's processes. The host's if the request has none."""
     return config.hostname or host_name
 
 
 def resolv_conf(dns: DnsConfig | None, host_file: str) -> str:
-    """The pod's resolv.conf: the request's lines, or the host's file when the request has no DNS config at all."""
+    """The pod's resolv.conf: from the request's DNS config, or the host's file if the request has none."""
     if dns is None:
         return host_file
     lines = []

@@ -1,4 +1,4 @@
-"""The first process of a pod: started and stopped by the pod's handler.
+"""The first process of a pod, which the pod's handler starts and stops.
 
 Pods that share their PID namespace have one, and all pods of a handler that needs it.
 """
@@ -20,16 +20,19 @@ from podwright.runtime.security.selinux import of_sandbox
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstProcesses:
-    """`confinement` finds a pod's profiles, and `selinux` is what the host's policy gives containers."""
+    """`confinement` finds a pod's security profiles.
+
+    `selinux` are the contexts that the host's policy gives containers.
+    """
 
     handlers: Handlers
     oom_score_adj: int
-    systemd: bool  # makes the cgroups
+    systemd: bool  # whether systemd creates the cgroups
     confinement: PodConfinement
     selinux: Contexts | None = None
 
     async def start(self, sandbox: Sandbox, paths: SandboxPaths, pins: dict[str, str]) -> SandboxProcess:
-        """Start it in the pod's namespaces `pins`. Raises what the handler raises; nothing is left then."""
+        """Start it in the pod's namespaces `pins`. Raises what the handler raises. A failure leaves nothing behind."""
         spec = sandbox_spec.spec(
             sandbox,
             pins=pins,
@@ -41,11 +44,11 @@ class FirstProcesses:
         return await self.handlers.get(sandbox.handler).create_sandbox(self._bundle(sandbox, paths), spec)
 
     async def ended(self, sandbox: Sandbox) -> None:
-        """Return when it has ended. Raises OSError for a while: call it again then."""
+        """Return when it has ended. May raise OSError for a while: call it again."""
         await self.handlers.of_record(sandbox.handler).wait_sandbox(sandbox.process)
 
     async def stop(self, sandbox: Sandbox, paths: SandboxPaths) -> None:
-        """Kill it and remove what there is of it; absent is fine."""
+        """Kill it and remove what belongs to it. An absent one succeeds."""
         await self.handlers.of_record(sandbox.handler).stop_sandbox(self._bundle(sandbox, paths))
 
     def _bundle(self, sandbox: Sandbox, paths: SandboxPaths) -> SandboxBundle:

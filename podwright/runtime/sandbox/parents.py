@@ -1,7 +1,7 @@
-"""The parent cgroups that are ours: those of pods whose request names none, and the one above them all.
+"""The parent cgroups that we make: for pods whose request names none, and the base cgroup above them.
 
-A kubelet makes and removes its pods' cgroups itself. With the cgroupfs driver OCI runtimes make what is missing on
-the way to a container; with systemd they have it made, but slices stay loaded until somebody stops them.
+A kubelet creates and removes its pods' cgroups. With the cgroupfs driver, OCI runtimes create missing parents of a
+container's cgroup. With the systemd driver, systemd creates them, but slices stay loaded until someone stops them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from podwright.errors import PodwrightError
 from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Command, ProcessRunner
-from podwright.runtime import config as configuration
+from podwright.runtime.config import ContainerSettings
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig
 from podwright.runtime.oci_spec.cgroups import pod_parent, slice_name
 
@@ -22,25 +22,28 @@ STOP_TIMEOUT_S = 20.0
 
 
 class Parents:
-    """Names parents, and removes ours."""
+    """Chooses parent cgroups and removes those that we make."""
 
-    def __init__(self, settings: configuration.Containers, cgroups: CgroupHost, runner: ProcessRunner) -> None:
+    def __init__(self, settings: ContainerSettings, cgroups: CgroupHost, runner: ProcessRunner) -> None:
         self._base = settings.cgroup_parent
         self._systemd = settings.cgroup_driver == "systemd"
         self._cgroups = cgroups
         self._runner = runner
 
     def of(self, config: SandboxConfig, sandbox_id: str) -> str:
-        """A pod's parent. Raises InvalidArgument when its request names one that cannot be."""
+        """A pod's parent cgroup. Raises InvalidArgument if the request names an invalid one."""
         return pod_parent(config.cgroup_parent, self._base, sandbox_id, systemd=self._systemd)
 
     async def remove(self, sandbox: Sandbox) -> None:
-        """That of a pod whose containers are gone, if it is ours; an absent one is fine. Raises OSError when busy."""
+        """Remove the parent of a pod without containers, if we made it. An absent one succeeds.
+
+        Raises OSError if it is busy.
+        """
         if not sandbox.config.cgroup_parent:
             await self._remove(sandbox.cgroup_parent)
 
     async def remove_base(self) -> None:
-        """The one above them all. Raises OSError when somebody else has put something there."""
+        """Remove the base cgroup. Raises OSError if another program uses it."""
         await self._remove(self._base)
 
     async def _remove(self, parent: str) -> None:
@@ -54,4 +57,4 @@ class Parents:
         except PodwrightError as failure:
             problem = str(failure)
         if problem:
-            log.warning("a slice is left to systemd: slice=%s error=%s", name, problem)
+            log.warning("cannot stop slice: slice=%s error=%s", name, problem)

@@ -1,4 +1,4 @@
-"""Where a sandbox keeps its things on the host; all of it is below the daemon's state directory."""
+"""A sandbox's paths on the host, all below the daemon's state directory."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ class SandboxPaths:
 
     @property
     def netns(self) -> str:
-        """Where the network namespace is pinned."""
+        """The pin of the network namespace."""
         return f"{self.directory}/netns"
 
     @property
     def ipcns(self) -> str:
-        """Where the IPC namespace is pinned."""
+        """The pin of the IPC namespace."""
         return f"{self.directory}/ipcns"
 
     @property
     def utsns(self) -> str:
-        """Where the UTS namespace is pinned."""
+        """The pin of the UTS namespace."""
         return f"{self.directory}/utsns"
 
     @property
     def userns(self) -> str:
-        """Where the user namespace is pinned."""
+        """The pin of the user namespace."""
         return f"{self.directory}/userns"
 
     @property
     def shm(self) -> str:
-        """The tmpfs that the pod's containers see as /dev/shm."""
+        """The tmpfs for /dev/shm of the pod's containers."""
         return f"{self.directory}/shm"
 
     @property
@@ -45,7 +45,7 @@ class SandboxPaths:
 
     @property
     def hosts(self) -> str:
-        """/etc/hosts of the containers, unless the kubelet brings its own."""
+        """/etc/hosts of the containers, unless the kubelet mounts its own."""
         return f"{self.directory}/hosts"
 
     @property
@@ -55,7 +55,7 @@ class SandboxPaths:
 
     @property
     def infra(self) -> str:
-        """The bundle of the process that holds a shared PID namespace."""
+        """The bundle of the first process of a shared PID namespace."""
         return f"{self.directory}/infra"
 
 

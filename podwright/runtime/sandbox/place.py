@@ -1,7 +1,7 @@
-"""Making and unmaking a sandbox's place on the host: its directory, pinned namespaces, files and /dev/shm.
+"""Makes and removes a sandbox's directory, pinned namespaces, files and /dev/shm on the host.
 
-Blocking calls of a few hundred microseconds each: the service runs them in a thread. `unmake` undoes any part of
-`make`, so that it also serves after a crash in the middle.
+Each call blocks for some hundred microseconds, so the service runs it in a thread. `unmake` undoes any part of
+`make`, also after a crash.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from podwright.runtime.sandbox.paths import SandboxPaths
 
 FILE_LIMIT_BYTES = 1024 * 1024
 SHOWN_LIMIT = 200  # characters of a path in a message
-# What pods may expect of their own network namespace: ports below 1024 and ping without privileges.
+# Like containerd and CRI-O, let pods with their own network namespace use ports below 1024 and ping unprivileged.
 DEFAULT_NET_SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
 
 
 def make(config: SandboxConfig, paths: SandboxPaths, shm_size_bytes: int, label: str = "") -> None:
-    """Create everything but a pod's own user namespace and those inside it: `userns` does that afterwards.
+    """Make everything except a user namespace and the namespaces inside it, which `userns` makes afterwards.
 
-    `label` is the pod's for SELinux; empty on hosts without. Raises OSError, or InvalidArgument for a sysctl value
-    that the kernel refuses.
+    `label` is the pod's SELinux label, empty on hosts without. Raises OSError, and InvalidArgument for a sysctl value
+    that the kernel rejects.
     """
     make_private(paths.directory, group=root_on_host(config)[1])
     _write_files(config, paths, label)
@@ -44,7 +44,7 @@ def make(config: SandboxConfig, paths: SandboxPaths, shm_size_bytes: int, label:
 
 
 def make_log_directory(config: SandboxConfig) -> None:
-    """Make it with its parents. Raises InvalidArgument for a path that cannot be, and OSError for a full disk."""
+    """Make it with its parents. Raises InvalidArgument for an unusable path, and OSError if the disk is full."""
     if not config.log_directory:
         return
     try:
@@ -53,11 +53,11 @@ def make_log_directory(config: SandboxConfig) -> None:
         if failure.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         shown = config.log_directory[:SHOWN_LIMIT]
-        raise InvalidArgument(f"log_directory {shown!r} cannot be made: {failure.strerror}") from failure
+        raise InvalidArgument(f"cannot make log_directory {shown!r}: {failure.strerror}") from failure
 
 
 def unmake(paths: SandboxPaths) -> None:
-    """Let go of everything that `make` may have made; absent parts are fine. Raises OSError."""
+    """Remove everything that `make` may have made. Absent parts are skipped. Raises OSError."""
     if not os.path.isdir(paths.directory):
         return
     unpin(paths)
@@ -65,14 +65,14 @@ def unmake(paths: SandboxPaths) -> None:
 
 
 def unpin(paths: SandboxPaths) -> None:
-    """Let go of the namespaces and /dev/shm of a stopped sandbox, but keep its files."""
+    """Release the namespaces and /dev/shm of a stopped sandbox, but keep its files."""
     for pin in _pins(paths):
         namespaces.unpin(pin)
     mount.unmount(paths.shm)
 
 
 def is_unpinned(paths: SandboxPaths) -> bool:
-    """Whether `unpin` has been here: nothing is left for it."""
+    """Whether `unpin` has finished for this sandbox."""
     return not any(os.path.lexists(pin) for pin in _pins(paths)) and not os.path.ismount(paths.shm)
 
 
@@ -81,14 +81,14 @@ def _pins(paths: SandboxPaths) -> tuple[str, ...]:
 
 
 def is_intact(config: SandboxConfig, paths: SandboxPaths) -> bool:
-    """Whether every namespace of the sandbox is still pinned."""
+    """Whether all namespaces of the sandbox are still pinned."""
     return all(namespaces.is_pinned(path) for path in pinned_paths(config, paths).values())
 
 
 def pinned_paths(config: SandboxConfig, paths: SandboxPaths) -> dict[str, str]:
-    """The namespaces that the sandbox has of its own: kind -> where it is pinned.
+    """The sandbox's own namespaces: kind to pin.
 
-    A pod on the host's network also has the host's name, hence no UTS namespace.
+    A pod on the host's network also uses the host's name, so it has no UTS namespace.
     """
     modes = config.security.namespaces
     pins: dict[str, str] = {}
@@ -102,13 +102,13 @@ def pinned_paths(config: SandboxConfig, paths: SandboxPaths) -> dict[str, str]:
 
 
 def root_on_host(config: SandboxConfig) -> tuple[int, int]:
-    """(uid, gid) that the pod's root has on the host."""
+    """The (uid, gid) of the pod's root on the host."""
     user = config.security.namespaces.own_user
     return (0, 0) if user is None else user.on_host(0, 0)
 
 
 def apply_network_sysctls(config: SandboxConfig, paths: SandboxPaths) -> None:
-    """Set the request's net.* values, once the interfaces are there. Raises InvalidArgument."""
+    """Set the request's net.* values after the interfaces exist. Raises InvalidArgument."""
     wanted = {name: value for name, value in config.sysctls.items() if name.startswith("net")}
     user = config.security.namespaces.own_user
     if user is not None:
@@ -123,7 +123,7 @@ def ipc_sysctls(config: SandboxConfig) -> dict[str, str]:
 
 
 def set_up_inside(config: SandboxConfig, pins: dict[str, str]) -> None:
-    """Runs in the new namespaces. With a user namespace, the values of IPC are left to `userns`."""
+    """Runs in the new namespaces. With a user namespace, `userns` sets the IPC values."""
     if "uts" in pins:
         libc.sethostname(files.hostname(config, socket.gethostname()).encode())
     if "net" in pins:

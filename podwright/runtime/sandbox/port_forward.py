@@ -1,7 +1,7 @@
-"""Port-forward: a TCP connection to a port as the programs inside a pod reach it, on their localhost.
+"""Port-forward: a TCP connection to a port on a pod's localhost.
 
-A socket belongs for ever to the network namespace of the thread that made it. So only making it needs a thread that
-enters the pod's namespace; connecting and copying is the event loop's work.
+A socket belongs to the network namespace of the thread that made it. So only its creation needs a thread that enters
+the pod's namespace. The event loop connects and copies.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.network.threads import in_fresh_thread
 
 CONNECT_TIMEOUT_S = 30.0
-ADDRESSES = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}  # in the order in which they are tried
+ADDRESSES = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}  # in the order of the attempts
 
 
 def check(sandbox: Sandbox) -> None:
-    """Raises FailedPrecondition when nothing can be forwarded to it."""
+    """Raises FailedPrecondition if the sandbox cannot be forwarded to."""
     if sandbox.state is not SandboxState.READY:
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready")
 
 
 async def dial(sandbox: Sandbox, port: int) -> socket.socket:
-    """A connected, non-blocking socket. Raises FailedPrecondition when nothing listens, and DeadlineExceeded."""
+    """A connected, non-blocking socket. Raises FailedPrecondition if no process listens, and DeadlineExceeded."""
     check(sandbox)
     candidates: list[socket.socket] = []
     try:
@@ -47,7 +47,7 @@ async def dial(sandbox: Sandbox, port: int) -> socket.socket:
 
 
 async def _first_connected(candidates: list[socket.socket], port: int) -> socket.socket:
-    """The first that can connect, taken out of the list. Raises the first one's OSError when none can."""
+    """Remove and return the first candidate that connects. If none does, raises the OSError of the first one."""
     failures: list[OSError] = []
     for candidate in list(candidates):
         try:
@@ -61,7 +61,7 @@ async def _first_connected(candidates: list[socket.socket], port: int) -> socket
 
 
 async def _make_sockets(sandbox: Sandbox, made: list[socket.socket]) -> None:
-    """A socket per address family, in the pod's network namespace. Raises OSError."""
+    """Make a socket per address family in the pod's network namespace. Raises OSError."""
     if not sandbox.netns:
         _add_sockets(made)
         return
@@ -82,5 +82,5 @@ def _add_sockets(made: list[socket.socket]) -> None:
         try:
             made.append(socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
         except OSError:
-            if family is socket.AF_INET:  # a kernel without IPv6 is fine
+            if family is socket.AF_INET:  # IPv6 may be missing in the kernel
                 raise

@@ -1,8 +1,8 @@
-"""A NOTREADY sandbox becomes READY again, under its id and if it can be with its addresses.
+"""Makes a NOTREADY sandbox READY again, under its id and, if possible, with its addresses.
 
-It was stopped from outside (a reboot, a kill of its first process, namespaces unmounted by hand) or by StopPodSandbox.
-What remains is the same in all cases, so it is made anew in its own place. `pods` calls the steps in order: its
-containers end in between, because they lived in namespaces that no longer exist.
+It was stopped by StopPodSandbox or from outside: by a reboot, a kill of its first process, or an unmount of its
+namespaces. The same parts remain in all cases, and they are made again in the same place. `pods` calls the steps in
+order. The pod's containers end in between, because they lived in namespaces that no longer exist.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def note_lost(builder: Builder, sandbox: Sandbox) -> None:
-    """It is not READY, whatever its record says. Raises FailedPrecondition when its handler is gone."""
+    """Set the sandbox to NOTREADY, whatever its record says. Raises FailedPrecondition if its handler is gone."""
     try:
         builder.handlers.get(sandbox.handler)
     except InvalidArgument as gone:
@@ -31,9 +31,9 @@ def note_lost(builder: Builder, sandbox: Sandbox) -> None:
 
 
 async def rebuild(builder: Builder, sandbox: Sandbox) -> None:
-    """Make it anew in its own place. Raises what RunPodSandbox raises.
+    """Make it again in its place. Raises what RunPodSandbox raises.
 
-    It is NOTREADY then, with nothing left that StopPodSandbox would not find.
+    After a failure it is NOTREADY, and StopPodSandbox finds all that is left.
     """
     await builder.tear_down(sandbox)
     await asyncio.to_thread(place.unmake, builder.paths(sandbox.id))
@@ -47,7 +47,7 @@ async def rebuild(builder: Builder, sandbox: Sandbox) -> None:
 
 
 def is_whole(builder: Builder, sandbox: Sandbox) -> bool:
-    """Whether it is READY, and everything is there that it consists of."""
+    """Whether it is READY and all its parts exist."""
     if sandbox.state is not SandboxState.READY:
         return False
     alive = not sandbox.process or builder.handlers.of_record(sandbox.handler).has_sandbox(sandbox.process)

@@ -1,4 +1,4 @@
-"""What the daemon does with its sandboxes at start: compare every record with reality."""
+"""Recovery of sandboxes at start: compares every record with the host."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ log = logging.getLogger(__name__)
 
 
 async def recover(builder: Builder, *, rebooted: bool) -> None:
-    """Undo what was half-made, and see which sandboxes are still whole.
+    """Undo incomplete sandboxes, and find out which are intact.
 
-    They are handled side by side: one whose OCI runtime hangs delays no other. `rebooted`: none is whole, whatever
-    their PIDs and paths look like.
+    They are handled concurrently, so an OCI runtime that hangs for one delays no other. With `rebooted`, none is
+    intact, even if its PIDs and paths exist.
     """
     await asyncio.gather(*(_recover(builder, sandbox, rebooted=rebooted) for sandbox in builder.store))
     await builder.network.recover([sandbox.id for sandbox in builder.store if sandbox.attachment is not None])
-    await _remove_unknown(builder)  # last: plugins find what they made by what is in the namespace
+    await _remove_unknown(builder)  # last: CNI plugins need the namespaces to find what they made
 
 
 async def _recover(builder: Builder, sandbox: Sandbox, *, rebooted: bool) -> None:
@@ -37,16 +37,16 @@ async def _recover(builder: Builder, sandbox: Sandbox, *, rebooted: bool) -> Non
         elif sandbox.process:
             builder.watch(sandbox)
         else:
-            # The daemon may have been killed while it was being started.
+            # The daemon may have been killed during its start.
             await builder.first_processes.stop(sandbox, builder.paths(sandbox.id))
 
 
 async def _remove_unknown(builder: Builder) -> None:
-    """Directories that no record knows of."""
+    """Remove directories without a record."""
     folder = f"{builder.settings.state}/sandboxes"
     os.makedirs(folder, exist_ok=True)
-    os.chmod(folder, 0o711)  # pods with users of their own pass through it
+    os.chmod(folder, 0o711)  # pods with a user namespace need to traverse it
     for name in os.listdir(folder):
         if builder.store.find(name) is None:
-            log.warning("removing an unknown sandbox's directory: id=%s", name[:12])
+            log.warning("removing directory of unknown sandbox: id=%s", name[:12])
             await asyncio.to_thread(place.unmake, builder.paths(SandboxId(name)))

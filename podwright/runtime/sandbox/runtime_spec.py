@@ -1,8 +1,8 @@
-"""What a verbose PodSandboxStatus shows as `runtimeSpec`. Pure.
+"""The `runtimeSpec` of a verbose PodSandboxStatus. Pure.
 
-containerd and CRI-O show the OCI spec of the pod's pause container there, and scripts look for the path of the network
-namespace in it: `.info.runtimeSpec.linux.namespaces[] | select(.type == "network") | .path`. Most of our pods have no
-such container; these are the parts of its spec that hold for the pod.
+containerd and CRI-O show the OCI spec of the pod's pause container there. Scripts read the path of the network
+namespace from it: `.info.runtimeSpec.linux.namespaces[] | select(.type == "network") | .path`. Most of our pods have
+no pause container, so this is the part of its spec that applies to the pod.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from podwright.runtime.oci_spec.names import NAMESPACE_TYPES, OCI_VERSION, sandb
 
 
 def runtime_spec(sandbox: Sandbox, pins: dict[str, str]) -> dict[str, Any]:
-    """The document; `pins` are the sandbox's namespaces by kind. Those of the host are left out, as in OCI's specs."""
+    """The document. `pins` are the sandbox's namespaces by kind.
+
+    As in OCI specs, the host's namespaces are left out.
+    """
     namespaces = [{"type": NAMESPACE_TYPES[kind], "path": path} for kind, path in sorted(pins.items())]
     if sandbox.pid:
         namespaces.append({"type": "pid", "path": f"/proc/{sandbox.pid}/ns/pid"})

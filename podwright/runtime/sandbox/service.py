@@ -1,6 +1,6 @@
-"""The sandbox service: runs and looks up pod sandboxes, and takes the steps in which `pods` stops and removes them.
+"""The sandbox service: runs and looks up pod sandboxes, and does the steps by which `pods` stops and removes them.
 
-A request that is repeated joins the first one. The steps themselves are in `building`.
+A repeated request joins the first one. The steps themselves are in `building`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def open_store(database: Database) -> Store[Sandbox]:
-    """The records of sandboxes."""
+    """The store of sandbox records."""
     return Store(
         database,
         Sandbox,
@@ -55,7 +55,7 @@ class SandboxService:
         network: NetworkService,
         first_processes: FirstProcesses,
     ) -> None:
-        """`recover` must run before anything else is asked."""
+        """`recover` must run before any other call."""
         self._store = store
         self._builder = Builder(store, settings, handlers, network, first_processes)
         self._settings = settings
@@ -63,11 +63,11 @@ class SandboxService:
         self._runs: SingleFlight[tuple[str | int, ...], SandboxId] = SingleFlight("run sandbox")
 
     async def run(self, config: SandboxConfig, handler: str) -> SandboxId:
-        """Make a sandbox and return when it is READY.
+        """Run a sandbox and return when it is READY.
 
-        The same request again joins the one in flight, or returns what is there. Raises InvalidArgument,
-        AlreadyExists (the name is taken by a different or stopped sandbox), FailedPrecondition and what the network
-        raises; nothing is left behind then.
+        A repeated request joins the first one or returns its sandbox. Raises InvalidArgument, AlreadyExists (a
+        different or stopped sandbox has the name), FailedPrecondition, and what the network raises. A failure leaves
+        nothing behind.
         """
         validate.check(config)
         chosen = self.handler(handler).name
@@ -82,7 +82,7 @@ class SandboxService:
         raise AlreadyExists(
             f"sandbox {config.name.namespace}/{config.name.name} attempt {config.name.attempt} exists already as "
             f"{existing.id[:12]} ({existing.state})",
-            hint="remove it, or count the attempt up",
+            hint="remove it, or increase the attempt number",
         )
 
     async def _create(self, config: SandboxConfig, handler: str, requested: str) -> SandboxId:
@@ -110,53 +110,56 @@ class SandboxService:
         return sandbox_id
 
     def _selinux_level(self, sandbox_id: SandboxId) -> str:
-        """One that no other pod has; empty on a host without SELinux."""
+        """A level that no other pod has. Empty on a host without SELinux."""
         if self._settings.selinux is None:
             return ""
         return free_level(int(sandbox_id[:16], 16), frozenset(other.selinux_level for other in self._store))
 
-    # -- steps of what `pods` does with whole pods
+    # -- steps for `pods`
 
     def note_stopping(self, sandbox_id: SandboxId) -> Sandbox:
-        """It is going down: clients see it as NOTREADY from now on."""
+        """Set it to STOPPING: clients see it as NOTREADY from now on."""
         sandbox = self._store.get(sandbox_id)
         if sandbox.state is SandboxState.READY:
             sandbox = self._store.observe(msgspec.structs.replace(sandbox, state=SandboxState.STOPPING))
         return sandbox
 
     async def tear_down(self, sandbox: Sandbox) -> None:
-        """Take down what it consists of, but for its files; absent parts are fine."""
+        """Remove its parts except its files. Absent parts are skipped."""
         await self._builder.tear_down(sandbox)
 
     async def forget(self, sandbox_id: SandboxId) -> None:
-        """Delete the files and the record of one that is torn down, and has no containers."""
+        """Delete the files and the record of a sandbox that is torn down and has no containers."""
         await self._builder.forget(self._store.get(sandbox_id))
         log.info("sandbox is removed: id=%s", sandbox_id[:12])
 
     def is_whole(self, sandbox_id: SandboxId) -> bool:
-        """Whether it is READY, with everything that it consists of."""
+        """Whether it is READY and all its parts exist."""
         return rebuilding.is_whole(self._builder, self._store.get(sandbox_id))
 
     def note_lost(self, sandbox_id: SandboxId) -> None:
-        """See `rebuilding`. Raises FailedPrecondition."""
+        """As `rebuilding.note_lost`."""
         rebuilding.note_lost(self._builder, self._store.get(sandbox_id))
 
     async def rebuild(self, sandbox_id: SandboxId) -> None:
-        """See `rebuilding`."""
+        """As `rebuilding.rebuild`."""
         await rebuilding.rebuild(self._builder, self._store.get(sandbox_id))
 
-    # -- what containers need of theirs
+    # -- for containers
 
     def pins(self, sandbox: Sandbox) -> dict[str, str]:
-        """Its own namespaces: kind ("net", "ipc", "uts", "user") -> path."""
+        """Its own namespaces: kind ("net", "ipc", "uts", "user") to path."""
         return self._builder.pins(sandbox)
 
     def paths(self, sandbox_id: SandboxId) -> SandboxPaths:
-        """Where it keeps its things."""
+        """Its paths on the host."""
         return self._builder.paths(sandbox_id)
 
     async def share_pid_namespace(self, sandbox_id: SandboxId) -> int:
-        """The first process of its shared PID namespace, started if need be; 0 where the host has no PID for it."""
+        """The PID of the first process of its shared PID namespace, started if necessary.
+
+        0 if it has no PID on the host.
+        """
         return await self._builder.share_pid_namespace(sandbox_id)
 
     @property
@@ -167,28 +170,28 @@ class SandboxService:
     # -- look-up
 
     def document(self, sandbox: Sandbox) -> dict[str, Any]:
-        """What a verbose status shows."""
+        """The document for a verbose status."""
         return document(sandbox, self.pins(sandbox))
 
     def record(self, sandbox_id: SandboxId) -> Sandbox:
-        """A sandbox, also one that clients may not know of yet. Raises NotFound."""
+        """A sandbox, including one that clients do not see yet. Raises NotFound."""
         return self._store.get(sandbox_id)
 
     def find(self, sandbox_id: str) -> Sandbox | None:
-        """As `record`, by an id or the beginning of one; None when there is none. Raises InvalidArgument."""
+        """As `record`, by an id or its prefix, or None. Raises InvalidArgument."""
         return self._store.find(sandbox_id)
 
     @property
     def generation(self) -> int:
-        """Another number after every change."""
+        """A number that changes with every change of a record."""
         return self._store.generation
 
     def now(self) -> int:
-        """The time in nanoseconds since the epoch; of it and an event's, the later is the truer."""
+        """The time in nanoseconds since the epoch. Clients compare it with the times of events."""
         return self._store.now()
 
     def note_resources(self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None) -> None:
-        """Put what a pod as a whole may use on record: a kubelet limits its cgroup by itself.
+        """Record the resources of the pod as a whole. A kubelet limits the pod's cgroup by itself.
 
         Raises NotFound and ResourceExhausted.
         """
@@ -200,22 +203,22 @@ class SandboxService:
         )
 
     def named(self, name: SandboxName) -> Sandbox | None:
-        """The sandbox of that name and attempt, also one that clients may not know of yet."""
+        """The sandbox with that name and attempt, including one that clients do not see yet."""
         return self._store.named(_key(name))
 
     def handler(self, requested: str) -> Handler:
-        """The handler that a request names; the default one for "". Raises InvalidArgument."""
+        """The handler that a request names, or the default one for "". Raises InvalidArgument."""
         return self._handlers.get(requested)
 
     def get(self, sandbox_id: str) -> Sandbox:
-        """A sandbox that exists for clients. Raises NotFound and InvalidArgument."""
+        """A sandbox that is visible to clients. Raises NotFound and InvalidArgument."""
         sandbox = self._store.get(sandbox_id)
-        if sandbox.state is SandboxState.CREATING:  # nobody may know of it yet
+        if sandbox.state is SandboxState.CREATING:  # not visible to clients yet
             raise NotFound(f"sandbox {sandbox_id[:64]!r} does not exist")
         return sandbox
 
     def visible(self) -> list[Sandbox]:
-        """Every sandbox that clients may know of, oldest first."""
+        """All sandboxes that are visible to clients, oldest first."""
         shown = [sandbox for sandbox in self._store if sandbox.state is not SandboxState.CREATING]
         return sorted(shown, key=lambda sandbox: sandbox.created_at)
 
@@ -224,11 +227,14 @@ class SandboxService:
         await recovery.recover(self._builder, rebooted=rebooted)
 
     async def close(self, timeout_s: float) -> None:
-        """Let jobs under way end, or undo them; sandboxes stay. The last one gone, so is our cgroup."""
+        """Wait for jobs in progress, then cancel and undo them. Sandboxes stay.
+
+        Removes the base cgroup if it is empty.
+        """
         await self._runs.settle(timeout_s)
         await self._builder.close(timeout_s)
         if not len(self._store):
-            with contextlib.suppress(OSError):  # somebody else has put something there
+            with contextlib.suppress(OSError):  # another program uses it
                 await self._settings.parents.remove_base()
 
 

@@ -1,11 +1,11 @@
-"""User namespaces of pods: made with the others inside them, pinned, and found out about.
+"""User namespaces of pods: creation together with the namespaces inside, pins, and detection.
 
-The kernel makes a user namespace for processes of one thread only, so a child does it: unshare(1), which makes the
-namespaces and becomes cat(1), which says that they are there and lives until its input ends. Meanwhile the mappings
-are written and the namespaces pinned; after that no process is needed.
+The kernel gives a new user namespace only to single-threaded processes, so a child does it: unshare(1) creates the
+namespaces and becomes cat(1), which reports that they exist and lives until its input ends. Meanwhile we write the
+mappings and pin the namespaces. After that no process is needed.
 
-Called by the sandbox service for pods, by the container room for mounts with mappings, and by Status. Programs go
-through the ProcessRunner; blocking steps run in threads.
+Called by the sandbox service for pods, by the room of containers for mounts with mappings, and by Status. Programs
+run through the ProcessRunner, and blocking steps run in threads.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ CHILD_TIMEOUT_S = 10.0
 LINE_LIMIT_BYTES = 1000
 HELLO = b"made"
 UNSHARE_OPTIONS = {"user": "-U", "net": "-n", "ipc": "-i", "uts": "-u"}
-# Any range will do to see whether the kernel maps at all.
-TRY_AGAIN_AFTER_S = 10.0  # what a host lacks costs a kubelet's every question two processes otherwise
+# Any range shows whether the kernel can map ids.
+TRY_AGAIN_AFTER_S = 10.0  # otherwise each Status of a host without user namespaces would start two processes
 TRIAL = (IdMapping(host_id=65536, container_id=0, length=65536),)
 
 
 class UserNamespaces:
-    """What the daemon can do about them. `root` and `state` are its directories."""
+    """The user namespaces that this daemon can make. `root` and `state` are its directories."""
 
     def __init__(self, runner: ProcessRunner, *, root: str, state: str) -> None:
-        """Nothing is tried before somebody asks."""
+        """Nothing is tested before the first question."""
         self._runner = runner
         self._root = root
         self._state = state
@@ -50,9 +50,9 @@ class UserNamespaces:
         self._try_again_at = float("-inf")
 
     async def make(self, config: SandboxConfig, paths: SandboxPaths) -> None:
-        """Pin the pod's user namespace and those that belong to it, and set them up; `place.unmake` undoes it.
+        """Pin the pod's user namespace and the namespaces inside it, and set them up. `place.unmake` undoes it.
 
-        Raises FailedPrecondition when the kernel refuses, InvalidArgument for a sysctl value, and OSError.
+        Raises FailedPrecondition if the kernel refuses, InvalidArgument for a sysctl value, and OSError.
         """
         user = config.security.namespaces.own_user
         if user is None:
@@ -76,16 +76,16 @@ class UserNamespaces:
             os.close(fd)
 
     async def check(self, handler: Handler) -> None:
-        """Raises FailedPrecondition that says why pods of that handler cannot have user namespaces on this host."""
+        """Raises FailedPrecondition with the reason if pods of that handler cannot have user namespaces here."""
         if not handler.capabilities.user_namespaces:
             raise FailedPrecondition(f"the OCI runtime of handler {handler.name!r} does not support user namespaces")
         if reason := await self.lacking():
             raise FailedPrecondition(f"user namespaces are not supported on this host: {reason}")
 
     async def lacking(self) -> str:
-        """What the host lacks for pods with user namespaces; empty when they work, which is tried once.
+        """What the host lacks for pods with user namespaces. Empty if they work, which is tested once.
 
-        What does not work is tried again after a while: somebody may have set the host right.
+        A failed test is repeated after a while, because an administrator may have changed the host.
         """
         async with self._trial:
             if self._works:
@@ -111,7 +111,7 @@ class UserNamespaces:
 
     @contextlib.asynccontextmanager
     async def _child(self, kinds: Iterable[str], user: UserNamespace) -> AsyncIterator[int]:
-        """The PID of a process in new namespaces of these kinds, which ends with the context."""
+        """The PID of a process in new namespaces of these kinds. The process ends with the context."""
         argv = ("unshare", *sorted(UNSHARE_OPTIONS[kind] for kind in kinds), "cat")
         with contextlib.ExitStack() as ends:
             theirs, ours = _pipe(ends)
@@ -122,7 +122,7 @@ class UserNamespaces:
                 )
             )
             try:
-                said.close()  # so that the end of a silent child is seen
+                said.close()  # so that we see the end of a child that reports nothing
                 ours.write(HELLO + b"\n")
                 await _hear(answer.fileno())
                 _write_mappings(child.pid, user)
@@ -131,7 +131,7 @@ class UserNamespaces:
                 await asyncio.shield(_end(child))
 
     async def _write_as_root_inside(self, pins: Mapping[str, str], name: str, value: str) -> None:
-        """IPC's values can be written by the root of the user namespace alone, not by the host's."""
+        """Write an IPC sysctl. Only the root of the user namespace can write it, not the host's."""
         path = sysctls.path(name)
         argv = ("nsenter", f"--user={pins['user']}", f"--ipc={pins['ipc']}", "--setuid=0", "--setgid=0", "tee", path)
         written = await self._runner.run(Command(argv=argv, timeout_s=CHILD_TIMEOUT_S, stdin=value.encode()))
@@ -140,7 +140,10 @@ class UserNamespaces:
 
 
 def try_idmapped_overlay(root: str, state: str, user_namespace: int) -> None:
-    """Mount a container's root in small: an overlay over an idmapped layer. Raises OSError; nothing is left."""
+    """Mount a small version of a container's root: an overlay over an idmapped layer. Raises OSError.
+
+    Leaves nothing.
+    """
     data, trial = f"{root}/userns-trial", f"{state}/userns-trial"
     lower, merged = f"{trial}/lower", f"{trial}/merged"
     try:
@@ -159,7 +162,10 @@ def try_idmapped_overlay(root: str, state: str, user_namespace: int) -> None:
 
 
 def _closed_directory(path: str) -> str:
-    """The first directory on the way to `path` that only its owner may pass: root of a pod is not the host's."""
+    """The first directory on the way to `path` that only its owner can traverse.
+
+    A pod's root is not the host's root.
+    """
     parts = os.path.realpath(path).split("/")
     for end in range(1, len(parts) + 1):
         folder = "/".join(parts[:end]) or "/"
@@ -175,7 +181,7 @@ def _write_mappings(pid: int, user: UserNamespace) -> None:
             with open(f"/proc/{pid}/{name}", "w", encoding="ascii") as file:
                 file.write(text)
         except OSError as failure:
-            raise FailedPrecondition(f"{name} {text.strip()!r} cannot be set: {failure.strerror}") from failure
+            raise FailedPrecondition(f"{name} {text.strip()!r} cannot be written: {failure.strerror}") from failure
 
 
 def _pipe(ends: contextlib.ExitStack) -> tuple[FileIO, FileIO]:
@@ -184,14 +190,14 @@ def _pipe(ends: contextlib.ExitStack) -> tuple[FileIO, FileIO]:
 
 
 async def _hear(fd: int) -> None:
-    """Wait until the child says that the namespaces are there. Raises FailedPrecondition, DeadlineExceeded."""
+    """Wait until the child reports that the namespaces exist. Raises FailedPrecondition, DeadlineExceeded."""
     try:
         async with asyncio.timeout(CHILD_TIMEOUT_S):
             answer = await read_line(fd, LINE_LIMIT_BYTES)
     except TimeoutError as late:
         raise DeadlineExceeded(f"unshare did not make a user namespace within {CHILD_TIMEOUT_S:g} s") from late
     if answer != HELLO:
-        raise FailedPrecondition(f"no user namespace can be made: {answer.decode(errors='replace')}")
+        raise FailedPrecondition(f"cannot make a user namespace: {answer.decode(errors='replace')}")
 
 
 async def _end(child: Process) -> None:

@@ -1,4 +1,4 @@
-"""Whether a sandbox can be what its config asks for: pure checks, made before anything is touched."""
+"""Whether a sandbox can be what its config requests: pure checks before any change."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from podwright.runtime.model.base import (
 from podwright.runtime.model.sandbox import SandboxConfig
 from podwright.runtime.security import selinux
 
-NAME_LIMIT = 253  # of a DNS subdomain, the longest name that Kubernetes has
-ID_COUNT = 2**32 - 1  # the last 32-bit number means "no id"
+NAME_LIMIT = 253  # of a DNS subdomain, the longest name in Kubernetes
+ID_COUNT = 2**32 - 1  # the last 32-bit value means "no id"
 HOSTNAME_LIMIT = 64  # the kernel's (__NEW_UTS_LEN)
-# Those that the kernel keeps per namespace; all others would change the host.
+# Sysctls that the kernel keeps per namespace. All others would change the host.
 IPC_SYSCTLS = re.compile(r"kernel[./](shm\w+|msg\w+|sem)|fs[./]mqueue[./]\w+")
 NET_SYSCTLS = re.compile(r"net[./][\w./:@-]+")
 
@@ -36,15 +36,13 @@ def check(config: SandboxConfig) -> None:
             raise InvalidArgument(f"sandbox config: metadata.{field} {value[:40]!r} is not a name")
     label = f"sandbox {config.name.namespace}/{config.name.name}"
     if len(config.hostname.encode()) > HOSTNAME_LIMIT or "\n" in config.hostname:
-        raise InvalidArgument(
-            f"{label}: hostname {config.hostname[:80]!r} is not one of at most {HOSTNAME_LIMIT} bytes"
-        )
+        raise InvalidArgument(f"{label}: hostname {config.hostname[:80]!r} must have at most {HOSTNAME_LIMIT} bytes")
     if config.log_directory and not config.log_directory.startswith("/"):
         raise InvalidArgument(f"{label}: log_directory {config.log_directory[:200]!r} is not absolute")
     check_path(f"{label}: log_directory", config.log_directory)
     check_path(f"{label}: cgroup_parent", config.cgroup_parent)
     if ".." in config.cgroup_parent.split("/"):
-        raise InvalidArgument(f"{label}: cgroup_parent {config.cgroup_parent!r} leads upwards")
+        raise InvalidArgument(f"{label}: cgroup_parent {config.cgroup_parent!r} must not contain ..")
     security = config.security
     if security.run_as_group is not None and security.run_as_user is None:
         raise InvalidArgument(f"{label}: run_as_group is given without run_as_user")
@@ -73,18 +71,18 @@ def _check_namespaces(label: str, modes: NamespaceOptions) -> None:
         raise InvalidArgument(f"{label}: a user namespace needs mode POD and exactly one uid and one gid mapping")
     for mapping in (*user.uids, *user.gids):
         if mapping.container_id != 0 or mapping.length < 1:
-            raise InvalidArgument(f"{label}: the mapping of the user namespace leaves out id 0, the pod's root")
+            raise InvalidArgument(f"{label}: the mappings of the user namespace must include id 0, the pod's root")
         if mapping.host_id + mapping.length > ID_COUNT:
-            raise InvalidArgument(f"{label}: {mapping.length} ids from {mapping.host_id} on are more than there are")
+            raise InvalidArgument(f"{label}: {mapping.length} ids from {mapping.host_id} on exceed the range of ids")
 
 
 def _check_dns(label: str, config: SandboxConfig) -> None:
-    """Raises InvalidArgument for what would be other lines of resolv.conf than those asked for."""
+    """Raises InvalidArgument for values that would add other lines to resolv.conf."""
     if config.dns is None:
         return
     for entry in (*config.dns.servers, *config.dns.searches, *config.dns.options):
         if not entry or entry.split() != [entry]:
-            raise InvalidArgument(f"{label}: dns_config: {entry[:80]!r} is not one word")
+            raise InvalidArgument(f"{label}: dns_config: {entry[:80]!r} must not contain white space")
 
 
 def _check_ports(label: str, config: SandboxConfig) -> None:

@@ -10,7 +10,7 @@ import asyncio
 from typing import Any
 
 from podwright.runtime.model.sandbox import Sandbox
-from podwright.runtime.oci_spec.builder import HostFacts, seccomp_section
+from podwright.runtime.oci_spec.builder import HostAbilities, seccomp_section
 from podwright.runtime.oci_spec.sandbox import Confinement
 from podwright.runtime.oci_spec.seccomp import ARCHITECTURES
 from podwright.runtime.security.profiles import Profiles, localhost_profile
@@ -19,7 +19,7 @@ from podwright.runtime.security.profiles import Profiles, localhost_profile
 class PodConfinement:
     """Called with a sandbox whose first process is about to be started."""
 
-    def __init__(self, host: HostFacts, profiles: Profiles) -> None:
+    def __init__(self, host: HostAbilities, profiles: Profiles) -> None:
         self._host = host
         self._profiles = profiles
 

@@ -1,9 +1,9 @@
-"""What outlives the daemon: records in SQLite (`database`), and the same in memory (`store`)."""
+"""What outlives the daemon: records in SQLite (`database`) with a copy in memory (`store`)."""
 
 from podwright.runtime.state.boots import Boots
-from podwright.runtime.state.clock import Clock
-from podwright.runtime.state.database import Database, Table
+from podwright.runtime.state.clock import RecordClock
+from podwright.runtime.state.database import Database, RecordTable
 from podwright.runtime.state.lock import hold
 from podwright.runtime.state.store import Store
 
-__all__ = ["Boots", "Clock", "Database", "Store", "Table", "hold"]
+__all__ = ["Boots", "Database", "RecordClock", "RecordTable", "Store", "hold"]

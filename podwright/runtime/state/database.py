@@ -1,8 +1,8 @@
-"""Records in SQLite: one table per kind, one JSON document per row, decoded into frozen structs.
+"""Records in SQLite: one table per kind, one JSON document per row, decoded into frozen structs. Not for blobs.
 
-Each service owns its table and keeps the decoded records in memory; a change is committed here before the RPC
-that made it answers. WAL without fsync per commit: a `kill -9` loses nothing, a power cut at most the last
-moments, which recovery at the next start repairs as it repairs everything else. Not for blobs.
+Each service owns its table and keeps the decoded records in memory. A change is committed here before the RPC that
+made it answers. The database uses WAL without fsync per commit. `kill -9` loses nothing. A power cut loses the last
+moments at most, and recovery at the next start repairs that.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from typing import Generic, TypeVar
 import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, ResourceExhausted
-from podwright.runtime.state.checkpoint import Checkpoints
-from podwright.runtime.state.clock import Clock
+from podwright.runtime.state.clock import RecordClock
 from podwright.runtime.state.lock import hold
 from podwright.runtime.state.migrations import FORMAT_VERSION, migrate
+from podwright.runtime.state.wal import WalWriteback
 from podwright.timeline import Step
 
-# SQLite starts its log anew when it has grown to 1000 pages; with so much always allocated, small changes (the end of
-# a container, its removal) can be written when the disk is full.
+# SQLite restarts its log when it reaches 1000 pages. With that space always allocated, small changes (the end of
+# a container, its removal) succeed on a full disk.
 RESERVE_BYTES = 4608 * 1024
-FREE_BYTES = 512 * 1024  # and so much in the database itself, where the log must go then
+FREE_BYTES = 512 * 1024  # and this much in the database itself, into which the log is written back
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 class Database:
-    """The daemon's database; holding it open is holding the root, so a second daemon is refused."""
+    """The daemon's database. Whoever has it open owns the root, so a second daemon is rejected."""
 
     def __init__(self, root: str) -> None:
-        """Open or create `root`/state.db. Raises FailedPrecondition when another daemon has this root."""
+        """Open or create `root`/state.db. Raises FailedPrecondition if another daemon owns this root."""
         os.makedirs(root, mode=0o711, exist_ok=True)
         self._lock = hold(root, flag="--root")
         self._path = f"{root}/state.db"
@@ -42,17 +42,17 @@ class Database:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._spare)
         self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        self._checkpoints = Checkpoints(self._path)
+        self._writeback = WalWriteback(self._path)
         self._depth = 0
-        self.clock = Clock()  # of all that is on record here
+        self.clock = RecordClock()  # for the times of all records
         self._open()
         _reserve(f"{self._path}-wal")
-        with contextlib.suppress(sqlite3.OperationalError):  # there is no room for it now
+        with contextlib.suppress(sqlite3.OperationalError):  # the disk is full
             self._keep_free_pages()
 
     @property
     def _spare(self) -> str:
-        """Keeps the room of the log, which SQLite deletes at the end, until the next start."""
+        """Reserves disk space for the log until the next start, because SQLite deletes the log when it closes."""
         return f"{self._path}-spare"
 
     def _open(self) -> None:
@@ -68,16 +68,16 @@ class Database:
             if failure.sqlite_errorcode == sqlite3.SQLITE_FULL:
                 raise self._full() from failure
             raise FailedPrecondition(
-                f"{self._path} cannot be read: {failure}", hint="move it away to start afresh"
+                f"cannot read the state database {self._path}: {failure}", hint="move it away to start empty"
             ) from failure
         if version > FORMAT_VERSION:
             raise FailedPrecondition(
-                f"{self._path} has format {version}, this Podwright knows {FORMAT_VERSION}",
-                hint="use the version that wrote it",
+                f"the state database {self._path} has format {version}, newer than this version's {FORMAT_VERSION}",
+                hint="use the version of Podwright that wrote it",
             )
 
     def _keep_free_pages(self) -> None:
-        """Pages that were used once stay in the file and are used again."""
+        """Allocate pages and free them. Free pages stay in the file and are used again."""
         run = self._connection.execute
         (pages,), (page_bytes,) = run("PRAGMA freelist_count").fetchone(), run("PRAGMA page_size").fetchone()
         if pages * page_bytes < FREE_BYTES // 2:
@@ -90,7 +90,7 @@ class Database:
         return ResourceExhausted(f"the disk that holds {self._path} is full", hint="free some disk space")
 
     def execute(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
-        """Run one statement. Raises ResourceExhausted when the disk is full and Internal for other failures."""
+        """Run one statement. Raises ResourceExhausted if the disk is full, and Internal for other failures."""
         try:
             with Step("state"):
                 rows = self._connection.execute(statement, parameters).fetchall()
@@ -99,12 +99,12 @@ class Database:
                 raise self._full() from failure
             raise Internal(f"state database: {failure}") from failure
         if not self._connection.in_transaction:
-            self._checkpoints.note_commit()
+            self._writeback.note_commit()
         return rows
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit everything inside at once, or nothing when it raises; may be nested."""
+        """Commit all statements inside at once, or none if it raises. May be nested."""
         outermost = self._depth == 0
         if outermost:
             self.execute("BEGIN IMMEDIATE")
@@ -113,7 +113,7 @@ class Database:
             yield
         except BaseException:
             self._depth -= 1
-            if outermost and self._connection.in_transaction:  # a full disk may have rolled it back already
+            if outermost and self._connection.in_transaction:  # a full disk may already have rolled it back
                 self.execute("ROLLBACK")
             raise
         self._depth -= 1
@@ -121,18 +121,18 @@ class Database:
             self.execute("COMMIT")
 
     def close(self) -> None:
-        """Close, and let go of the root."""
-        self._checkpoints.finish()
+        """Close the database and release the root."""
+        self._writeback.finish()
         self._connection.close()
         _reserve(self._spare)
         os.close(self._lock)
 
 
-class Table(Generic[Record]):
-    """Records of one kind by id. Calls take tens of microseconds and are made on the event loop."""
+class RecordTable(Generic[Record]):
+    """Records of one kind by id. Calls take tens of microseconds and run on the event loop."""
 
     def __init__(self, database: Database, name: str, kind: type[Record]) -> None:
-        """`name` is a constant of ours, never input."""
+        """`name` must be a constant, never input."""
         self._database = database
         self._name = name
         self._encoder = msgspec.json.Encoder()
@@ -150,11 +150,11 @@ class Table(Generic[Record]):
         )
 
     def delete(self, key: str) -> None:
-        """Delete; an absent key is fine."""
+        """Delete the record. An absent key succeeds."""
         self._database.execute(f"DELETE FROM {self._name} WHERE id = ?", key)  # noqa: S608 # constant name
 
     def load(self) -> dict[str, Record]:
-        """Every record. Raises Internal when one does not decode."""
+        """All records. Raises Internal if a record does not decode."""
         rows = self._database.execute(f"SELECT id, record FROM {self._name}")  # noqa: S608 # constant name
         try:
             return {str(key): self._decoder.decode(record) for key, record in rows}  # type: ignore[arg-type] # a BLOB column
@@ -163,7 +163,7 @@ class Table(Generic[Record]):
 
 
 def _reserve(path: str) -> None:
-    """Allocate what a file may grow to; as much as there is room for. To SQLite, zeros end the log."""
+    """Allocate RESERVE_BYTES for a file, or less if the disk is full. SQLite reads zeros as the end of the log."""
     fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         os.posix_fallocate(fd, 0, RESERVE_BYTES)

@@ -1,4 +1,4 @@
-"""One daemon per directory: a lock that the kernel lets go of when its holder ends, however it ends."""
+"""One daemon per directory: a lock that the kernel releases when the process ends, for whatever reason."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from podwright.errors import FailedPrecondition
 
 
 def hold(folder: str, *, flag: str) -> int:
-    """Hold `folder`, which `flag` names on the command line, until the returned descriptor is closed.
+    """Lock `folder` until the returned descriptor is closed. `flag` is the command line option that names the folder.
 
-    Raises FailedPrecondition when another daemon does, and OSError.
+    Raises FailedPrecondition if another daemon holds the lock, and OSError.
     """
     fd = os.open(f"{folder}/{flag.strip('-')}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
@@ -19,6 +19,6 @@ def hold(folder: str, *, flag: str) -> int:
     except BlockingIOError as held:
         os.close(fd)
         raise FailedPrecondition(
-            f"another podwright serves {folder}", hint=f"stop it, or choose another {flag}"
+            f"another podwright daemon uses {folder}", hint=f"stop it, or choose another {flag}"
         ) from held
     return fd

@@ -1,7 +1,7 @@
-"""Databases of earlier versions, brought to the format of this one. Called by `database` when it opens one.
+"""Migrations of databases of earlier versions. `database` calls them when it opens one.
 
-Each step changes the format by one, within one transaction, so that a killed daemon leaves the old format or the new
-one. A step works on the JSON as it was then and never imports today's model: it must do the same for ever.
+Each step changes the format by one version in one transaction, so a killed daemon leaves either format intact. A step
+works on the JSON of its time and never imports today's model, because its result must never change.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 
 from podwright.errors import FailedPrecondition
 
-FORMAT_VERSION = 2  # of the databases that this version writes
+FORMAT_VERSION = 2  # what this version writes
 
 Document = dict[str, Any]
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Bring a database of an earlier `version` to FORMAT_VERSION.
+    """Migrate a database of an earlier `version` to FORMAT_VERSION.
 
-    Raises FailedPrecondition for a record that is spoiled, and sqlite3.Error; nothing has changed then.
+    Raises FailedPrecondition for an invalid record, and sqlite3.Error. In both cases nothing has changed.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -30,18 +30,18 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
         connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
         connection.execute("COMMIT")
     except BaseException as failure:
-        if connection.in_transaction:  # a full disk may have rolled it back already
+        if connection.in_transaction:  # a full disk may already have rolled it back
             connection.execute("ROLLBACK")
         if isinstance(failure, ValueError):
             raise FailedPrecondition(
-                f"the state database cannot be brought to this version's format: {failure}",
-                hint="move it away to start afresh, or use the version that wrote it",
+                f"cannot migrate the state database to this version's format: {failure}",
+                hint="move it away to start empty, or use the version of Podwright that wrote it",
             ) from failure
         raise
 
 
 def _to_2(connection: sqlite3.Connection) -> None:
-    """What only handlers know is one part of a record; the table of sandboxes has its right name."""
+    """Move what only handlers use into one part of a record, and rename the table of sandboxes."""
     _rewrite(connection, "containers", _container_to_2)
     _rewrite(connection, "sandboxs", _sandbox_to_2)
     if _has(connection, "sandboxs"):

@@ -1,7 +1,7 @@
-"""Records of one kind in memory, backed by their table: look-up by id, unique id prefix, name or group.
+"""Records of one kind in memory, backed by their table, with look-up by id, unique id prefix, name or group.
 
-A record is replaced, never mutated; `put` commits before it returns. Whoever must know of every change, whichever
-service makes it, is a watcher. All calls are made on the event loop.
+Records are replaced, never mutated. `put` commits before it returns. A watcher sees every change, whichever service
+makes it. All calls run on the event loop.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from typing import Generic, TypeVar
 import msgspec
 
 from podwright.errors import InvalidArgument, NotFound, ResourceExhausted
-from podwright.runtime.state.database import Database, Table
+from podwright.runtime.state.database import Database, RecordTable
 
 log = logging.getLogger(__name__)
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
-ID_LENGTH = 64  # of our ids: what is as long is not the beginning of one
+ID_LENGTH = 64  # the length of our ids: a text of this length is not a prefix
 
 Name = tuple[str | int, ...]
-Watcher = Callable[[Record | None, Record | None], None]  # (before, after) of one record; None: there is none
+Watcher = Callable[[Record | None, Record | None], None]  # (before, after) of one record; None: absent
 
 
 class Store(Generic[Record]):
-    """`label` names the records in messages ("sandbox"); `name_of` gives what must be unique among them.
+    """`label` names the records in messages ("sandbox"). `name_of` returns a name that is unique among them.
 
-    `group_of` gives what many of them may share (a container's sandbox); it never changes.
+    `group_of` returns a key that several records may share, such as a container's sandbox. It never changes.
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class Store(Generic[Record]):
         name_of: Callable[[Record], Name],
         group_of: Callable[[Record], str] = lambda _: "",
     ) -> None:
-        """Loads every record of `table`."""
-        self._table = Table(database, table, kind)
+        """Load all records of `table`."""
+        self._table = RecordTable(database, table, kind)
         self._label = label
         self._id_of = id_of
         self._name_of = name_of
@@ -54,30 +54,33 @@ class Store(Generic[Record]):
         for key, record in self._records.items():
             self._groups.setdefault(group_of(record), {})[key] = record
         self._clock = database.clock
-        self.generation = 0  # grows with every change: what was derived from the records is right while it stays
-        self.watchers: list[Watcher[Record]] = []  # called when a change can be seen; they must not raise
+        self.generation = 0  # grows with every change, so that caches of derived values know when they are stale
+        self.watchers: list[Watcher[Record]] = []  # called after the change is visible; must not raise
 
     def __iter__(self) -> Iterator[Record]:
-        """Every record; safe against changes while iterating."""
+        """All records. Changes during the iteration are safe."""
         return iter(list(self._records.values()))
 
     def __len__(self) -> int:
         return len(self._records)
 
     def put(self, record: Record) -> Record:
-        """Insert or replace, and commit. Raises ResourceExhausted when the disk is full; nothing changes then."""
+        """Insert or replace a record, and commit.
+
+        Raises ResourceExhausted if the disk is full, and then changes nothing.
+        """
         self._table.put(self._id_of(record), record)
         return self._keep(record)
 
     def observe(self, record: Record) -> Record:
-        """As `put`, for what has happened already: shown also when a full disk keeps it from being committed.
+        """As `put`, for a fact that has already happened. On a full disk it changes the record in memory alone.
 
-        Only for facts that the next start finds again by itself.
+        Use it only for facts that the next start detects by itself.
         """
         try:
             return self.put(record)
         except ResourceExhausted as failure:
-            log.warning("not on record: %s=%s error=%s", self._label, self._id_of(record), failure)
+            log.warning("record is not written to disk: %s=%s error=%s", self._label, self._id_of(record), failure)
             return self._keep(record)
 
     def _keep(self, record: Record) -> Record:
@@ -95,7 +98,7 @@ class Store(Generic[Record]):
             watcher(before, after)
 
     def delete(self, key: str) -> None:
-        """Forget a record; an absent one is fine."""
+        """Delete a record. An absent one succeeds."""
         self._table.delete(key)
         record = self._records.pop(key, None)
         if record is None:
@@ -117,12 +120,12 @@ class Store(Generic[Record]):
         return list(self._groups.get(name, {}).values())
 
     def named(self, name: Name) -> Record | None:
-        """The record with that unique name."""
+        """The record with that name, or None."""
         key = self._ids_by_name.get(name)
         return self._records.get(key) if key is not None else None
 
     def find(self, prefix: str) -> Record | None:
-        """The record with that id or unique id prefix. Raises InvalidArgument when it is empty or ambiguous."""
+        """The record with that id or unique id prefix, or None. Raises InvalidArgument if it is empty or ambiguous."""
         record = self._records.get(prefix)
         if record is not None:
             return record
@@ -134,12 +137,12 @@ class Store(Generic[Record]):
         return self._records[matches[0]] if matches else None
 
     def get(self, prefix: str) -> Record:
-        """As `find`, but raises NotFound when there is none."""
+        """As `find`, but raises NotFound instead of returning None."""
         record = self.find(prefix)
         if record is None:
             raise NotFound(f"{self._label} {prefix[:64]!r} does not exist")
         return record
 
     def now(self) -> int:
-        """The time in nanoseconds, strictly increasing over all stores of the database: see `Clock`."""
+        """The time in nanoseconds, strictly increasing over all stores of the database: see `RecordClock`."""
         return self._clock.now()

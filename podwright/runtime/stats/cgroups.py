@@ -15,7 +15,7 @@ from podwright.linux.cgroup import CgroupHost
 from podwright.runtime.model.usage import (
     CpuTimes,
     DeviceIo,
-    HugePages,
+    HugePageUsage,
     MemoryDetails,
     MemoryUsage,
     Pids,
@@ -36,7 +36,7 @@ class Files(Protocol):
     def cpu_times(self, read: Read, cpuacct: str, cpu: str, /) -> CpuTimes: ...
     def memory_details(self, read: Read, directory: str, /) -> MemoryDetails: ...
     def devices(self, read: Read, directory: str, /) -> tuple[DeviceIo, ...]: ...
-    def huge_pages(self, read: Read, directory: str, page_sizes: Iterable[str], /) -> tuple[HugePages, ...]: ...
+    def huge_pages(self, read: Read, directory: str, page_sizes: Iterable[str], /) -> tuple[HugePageUsage, ...]: ...
 
 
 class CgroupReader:
@@ -119,7 +119,7 @@ class CgroupReader:
         directory = self._host.directory(path, name)
         return () if directory is None else self._files_of(name).devices(self._read, directory)
 
-    def huge_pages(self, path: str) -> tuple[HugePages, ...]:
+    def huge_pages(self, path: str) -> tuple[HugePageUsage, ...]:
         """Huge pages of each size that this machine has."""
         directory = self._host.directory(path, "hugetlb")
         if directory is None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-
-import msgspec
+from dataclasses import dataclass, replace
 
 from podwright.linux.cgroup import CgroupHost
 from podwright.linux.kept_files import KeptFiles
@@ -34,7 +33,8 @@ from podwright.runtime.stats.rates import Rates
 IDLE_S = 60.0  # files that nobody has asked for in this time are closed
 
 
-class PodReading(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodReading:
     """What was read of a pod beside its containers."""
 
     usage: Usage
@@ -71,7 +71,7 @@ class Collector:
         now_ns = time.monotonic_ns()
         born_ns = now_ns - max(0, usage.timestamp - born_at)
         rate = self._rates.rate(cgroup, usage.cpu_ns, now_ns=now_ns, born_ns=born_ns)
-        return usage if rate is None else msgspec.structs.replace(usage, nano_cores=rate)
+        return usage if rate is None else replace(usage, nano_cores=rate)
 
     def pods(
         self,

@@ -81,7 +81,7 @@ class WritableLayers:
                 self._known.pop(key, None)
 
     def _walk_all(self, wanted: Mapping[str, str]) -> None:
-        pace = Pace(lambda: self._closed)
+        pace = WalkPace(lambda: self._closed)
         for key, upper in wanted.items():
             if self._closed:
                 return
@@ -90,7 +90,7 @@ class WritableLayers:
             now = self._clock()
             self._known[key] = _Known(usage=usage, stale_at=now + max(FRESH_S, SHARE * (now - began)))
 
-    def _walk(self, key: str, upper: str, pace: Pace) -> LayerUsage | None:
+    def _walk(self, key: str, upper: str, pace: WalkPace) -> LayerUsage | None:
         """None for one that is gone, or that cannot be counted."""
         try:
             return measure(upper, pace.starting())
@@ -107,14 +107,14 @@ class WritableLayers:
             await asyncio.wait([self._walks])
 
 
-class Pace:
+class WalkPace:
     """Keeps a walk slow, and within its time."""
 
     def __init__(self, closed: Callable[[], bool]) -> None:
         self._closed = closed
         self._slice_began = self._deadline = time.monotonic()
 
-    def starting(self) -> Pace:
+    def starting(self) -> WalkPace:
         """Itself, for the next walk."""
         self._deadline = time.monotonic() + WALK_LIMIT_S
         return self
@@ -131,7 +131,7 @@ class Pace:
             self._slice_began = time.monotonic()
 
 
-def measure(upper: str, pace: Pace) -> LayerUsage:
+def measure(upper: str, pace: WalkPace) -> LayerUsage:
     """Disk space and inodes below `upper`, itself included; hard links count once. Blocks. Raises OSError, and
     a PodwrightError when it is given up.
 
@@ -156,7 +156,7 @@ class _Tally:
         self.inodes = 0
         self.shared: set[int] = set()
 
-    def count(self, root: int, folder: str, pace: Pace) -> list[str]:
+    def count(self, root: int, folder: str, pace: WalkPace) -> list[str]:
         """Add a folder and the files in it; the folders in it are returned."""
         folders: list[str] = []
         try:

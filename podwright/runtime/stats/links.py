@@ -17,7 +17,7 @@ from podwright.linux.namespaces import CLONE_NEWNET
 from podwright.runtime.model.usage import InterfaceUsage
 from podwright.runtime.network.netlink import codec, requests
 from podwright.runtime.network.netlink.codec import Message
-from podwright.runtime.network.netlink.connection import Connection
+from podwright.runtime.network.netlink.connection import NetlinkConnection
 
 IFLA_STATS64 = 23
 ARPHRD_LOOPBACK = 772
@@ -35,7 +35,7 @@ def interfaces_of(namespaces: Iterable[str]) -> dict[str, tuple[InterfaceUsage, 
                 libc.setns(fd, CLONE_NEWNET)
             finally:
                 os.close(fd)
-            with Connection() as connection:
+            with NetlinkConnection() as connection:
                 found[path] = parse(connection.dump(requests.dump_links()))
     return found
 

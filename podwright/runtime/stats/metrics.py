@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import dataclass
 
 from podwright.runtime.model.container import Container
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.model.usage import ContainerDetails, SandboxStats
 from podwright.runtime.stats import samples
-from podwright.runtime.stats.samples import DeviceName, Sample
+from podwright.runtime.stats.samples import DeviceName, MetricSample
 
 
-class ContainerMetrics(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerMetrics:
     """Samples with the values of `descriptors.BASE_KEYS`."""
 
     container: Container
     labels: tuple[str, ...]
-    samples: tuple[Sample, ...]
+    samples: tuple[MetricSample, ...]
 
 
-class SandboxMetrics(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxMetrics:
     """The pod's own samples (its network) and those of its containers."""
 
     sandbox: Sandbox
     labels: tuple[str, ...]
-    samples: tuple[Sample, ...]
+    samples: tuple[MetricSample, ...]
     containers: tuple[ContainerMetrics, ...]
 
 

@@ -19,7 +19,7 @@ NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class CpuSample:
     """CPU time used until a moment of the monotonic clock, and the rate that was found then."""
 
     at_ns: int
@@ -31,7 +31,7 @@ class Rates:
     """The last sample of each cgroup."""
 
     def __init__(self) -> None:
-        self._samples: dict[str, Sample] = {}
+        self._samples: dict[str, CpuSample] = {}
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -41,14 +41,14 @@ class Rates:
 
         `now_ns` and `born_ns` are of the monotonic clock.
         """
-        last = self._samples.get(cgroup) or Sample(born_ns, 0, None)
+        last = self._samples.get(cgroup) or CpuSample(born_ns, 0, None)
         window_ns = now_ns - last.at_ns
         if window_ns < SHORTEST_WINDOW_NS and cpu_ns >= last.cpu_ns:
             return last.nano_cores
         nano_cores = None
         if window_ns <= LONGEST_WINDOW_NS and cpu_ns >= last.cpu_ns:  # less than before: another cgroup of that name
             nano_cores = min((cpu_ns - last.cpu_ns) * NS_PER_S // window_ns, UINT64_MAX)
-        self._samples[cgroup] = Sample(now_ns, cpu_ns, nano_cores)
+        self._samples[cgroup] = CpuSample(now_ns, cpu_ns, nano_cores)
         return nano_cores
 
     def forget(self, *, now_ns: int) -> None:

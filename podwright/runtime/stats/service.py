@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
-
-import msgspec
 
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.linux.cgroup import CgroupHost
@@ -28,7 +27,7 @@ from podwright.runtime.network.threads import in_fresh_thread
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.stats import metrics
 from podwright.runtime.stats.collector import IDLE_S, Collector, PodReading, block_device_name, filesystem_of
-from podwright.runtime.stats.layers import Pace, WritableLayers, measure
+from podwright.runtime.stats.layers import WalkPace, WritableLayers, measure
 from podwright.runtime.stats.metrics import SandboxMetrics
 
 Result = TypeVar("Result")
@@ -132,7 +131,7 @@ class StatsService:
     def _look(self, details: ContainerDetails) -> ContainerDetails:
         """What needs no lock, and may take its time."""
         container = details.stats.container
-        return msgspec.structs.replace(
+        return dataclasses.replace(
             details,
             processes=self._collector.processes(container),
             filesystem=filesystem_of(self._upper(container)),
@@ -174,7 +173,7 @@ class StatsService:
         containers = self._containers.visible()
 
         def measure_all() -> list[tuple[Container, int]]:
-            pace, found = Pace(lambda: False), []
+            pace, found = WalkPace(lambda: False), []
             for container in containers:
                 with contextlib.suppress(OSError, PodwrightError):  # it is gone, or too large to be counted
                     found.append((container, measure(self._upper(container), pace.starting()).used_bytes))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from podwright.runtime.model.usage import CpuTimes, DeviceIo, HugePages, MemoryDetails, MemoryUsage, SwapUsage
+from podwright.runtime.model.usage import CpuTimes, DeviceIo, HugePageUsage, MemoryDetails, MemoryUsage, SwapUsage
 from podwright.runtime.stats import parse
 
 Read = Callable[[str], bytes]
@@ -98,10 +98,10 @@ def _blkio(read: Read, directory: str, name: str) -> dict[tuple[int, int, str], 
     )
 
 
-def huge_pages(read: Read, directory: str, page_sizes: Iterable[str]) -> tuple[HugePages, ...]:
+def huge_pages(read: Read, directory: str, page_sizes: Iterable[str]) -> tuple[HugePageUsage, ...]:
     """Huge pages of each size."""
     return tuple(
-        HugePages(
+        HugePageUsage(
             page_size=size,
             usage_bytes=usage_bytes,
             max_usage_bytes=parse.number(read(f"{directory}/hugetlb.{size}.max_usage_in_bytes")),

@@ -8,7 +8,7 @@ from podwright.runtime.model.usage import (
     UINT64_MAX,
     CpuTimes,
     DeviceIo,
-    HugePages,
+    HugePageUsage,
     MemoryDetails,
     MemoryUsage,
     SwapUsage,
@@ -107,10 +107,10 @@ def devices(read: Read, directory: str) -> tuple[DeviceIo, ...]:
     )
 
 
-def huge_pages(read: Read, directory: str, page_sizes: Iterable[str]) -> tuple[HugePages, ...]:
+def huge_pages(read: Read, directory: str, page_sizes: Iterable[str]) -> tuple[HugePageUsage, ...]:
     """Huge pages of each size."""
     return tuple(
-        HugePages(page_size=size, usage_bytes=usage_bytes)
+        HugePageUsage(page_size=size, usage_bytes=usage_bytes)
         for size in page_sizes
         if (usage_bytes := parse.number(read(f"{directory}/hugetlb.{size}.current"))) is not None
     )

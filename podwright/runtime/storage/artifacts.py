@@ -20,7 +20,7 @@ from podwright.linux.openat2 import open_in_root, opened_root
 from podwright.runtime.storage.blobs import BlobStore, disk_error
 from podwright.runtime.storage.completion import to_completion
 from podwright.runtime.storage.layers import LayerStore, Unpacked
-from podwright.runtime.storage.unpacking import Report
+from podwright.runtime.storage.unpacking import UnpackReport
 
 PART_LIMIT_BYTES = 255
 NAME_LIMIT_BYTES = 1024
@@ -85,7 +85,7 @@ def _wrong(root: int, file: File) -> str:
     return "" if f"sha256:{digest}" == file.digest else "has another content"
 
 
-def _lay_out(folder: str, blobs: BlobStore, digest: str, files: Sequence[File]) -> Report:
+def _lay_out(folder: str, blobs: BlobStore, digest: str, files: Sequence[File]) -> UnpackReport:
     tree = f"{folder}/fs"
     try:
         os.makedirs(tree)
@@ -105,12 +105,14 @@ def _put(blob: str, target: str) -> None:
     shutil.copyfile(blob, target)
 
 
-def _report(tree: str, digest: str, count: int) -> Report:
+def _report(tree: str, digest: str, count: int) -> UnpackReport:
     """What the tree costs: links cost nothing."""
     found = [os.lstat(os.path.join(place, name)) for place, below, files in os.walk(tree) for name in [*below, *files]]
     own = [one for one in [os.lstat(tree), *found] if one.st_nlink < 2 or stat.S_ISDIR(one.st_mode)]
     used = sum(one.st_blocks * 512 for one in own)
-    return Report(diff_id=digest, plain_bytes=used, used_bytes=used, inodes=len(own), entries=count, lost_xattrs=0)
+    return UnpackReport(
+        diff_id=digest, plain_bytes=used, used_bytes=used, inodes=len(own), entries=count, lost_xattrs=0
+    )
 
 
 def _bytes(name: str) -> bytes:

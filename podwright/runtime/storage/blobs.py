@@ -143,7 +143,7 @@ class BlobStore:
                         inodes += 1
         return used, inodes
 
-    def write_index(self, listed: list[layout.Listed]) -> None:
+    def write_index(self, listed: list[layout.ListedManifest]) -> None:
         """Derive index.json anew."""
         with _reported("cannot write the image store's index"):
             _replace(f"{self.root}/index.json", layout.index_json(listed))

@@ -20,10 +20,10 @@ import msgspec
 
 from podwright.errors import Internal
 from podwright.process import Command, ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings
 from podwright.runtime.model.base import Value
 from podwright.runtime.model.image import hex_of
-from podwright.runtime.state import Database, Table
+from podwright.runtime.state import Database, RecordTable
 from podwright.runtime.storage import comparing, implicit, unpacking
 from podwright.runtime.storage.blobs import DigestMismatch, disk_error, open_blob
 from podwright.runtime.storage.completion import to_completion
@@ -59,17 +59,17 @@ class Unpacked:
 
     folder: str
     diff_id: str
-    report: unpacking.Report
+    report: unpacking.UnpackReport
 
 
 class LayerStore:
     """Owns `root` and the table of layers. Which layers are needed is `image`'s decision."""
 
-    def __init__(self, database: Database, root: str, limits: config.Images, runner: ProcessRunner) -> None:
+    def __init__(self, database: Database, root: str, limits: ImageSettings, runner: ProcessRunner) -> None:
         self.root = root
         self._limits = limits
         self._runner = runner
-        self._table = Table(database, "layers", LayerRecord)
+        self._table = RecordTable(database, "layers", LayerRecord)
         self._records = self._table.load()
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             self._boot_id = file.read().strip()

@@ -30,7 +30,7 @@ FROM_DOCKER = {
 }
 
 
-class Listed(NamedTuple):
+class ListedManifest(NamedTuple):
     """One name in index.json and the OCI manifest that it stands for."""
 
     name: str
@@ -38,7 +38,7 @@ class Listed(NamedTuple):
     size_bytes: int
 
 
-def index_json(listed: list[Listed]) -> bytes:
+def index_json(listed: list[ListedManifest]) -> bytes:
     """The content of index.json."""
     manifests = [
         {

@@ -13,7 +13,7 @@ import msgspec
 
 from podwright.errors import FailedPrecondition, Internal, PodwrightError, ResourceExhausted
 from podwright.process import Command, ProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "unpack", "__main__.py")
 MARKS_FD = 3
@@ -31,7 +31,7 @@ class DownloadEnded(FailedPrecondition):
     """The program was told of the end before all bytes were there; whoever ended the download knows why."""
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class UnpackReport(msgspec.Struct, frozen=True, kw_only=True):
     """What the program found.
 
     `implicit` are directories that the layer uses but does not describe (latin-1); `describes_root` is whether it has
@@ -48,7 +48,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     describes_root: bool = False
 
 
-class _Failure(msgspec.Struct, frozen=True):
+class _UnpackFailure(msgspec.Struct, frozen=True):
     kind: str
     message: str
 
@@ -85,8 +85,8 @@ class Marks:
 
 
 async def unpack(
-    runner: ProcessRunner, tree: str, blob_fd: int, marks: Marks, size_bytes: int, limits: config.Images
-) -> Report:
+    runner: ProcessRunner, tree: str, blob_fd: int, marks: Marks, size_bytes: int, limits: ImageSettings
+) -> UnpackReport:
     """Unpack the blob behind `blob_fd`, `size_bytes` long in the end, into the empty directory `tree`.
 
     Raises BadLayer, DownloadEnded, ResourceExhausted and Internal; the caller deletes `tree` then.
@@ -102,7 +102,7 @@ async def unpack(
     if completed.returncode:
         raise Internal(f"the unpack program ended with {completed.shell_code}: {completed.error_text()}")
     try:
-        return msgspec.json.decode(completed.stdout, type=Report)
+        return msgspec.json.decode(completed.stdout, type=UnpackReport)
     except msgspec.ValidationError:
         raise _error(completed.stdout) from None
     except msgspec.DecodeError as failure:
@@ -110,7 +110,7 @@ async def unpack(
 
 
 def _error(output: bytes) -> PodwrightError:
-    failure = msgspec.json.decode(output, type=_Failure)
+    failure = msgspec.json.decode(output, type=_UnpackFailure)
     kinds: dict[str, Any] = {"bad": BadLayer, "limit": BadLayer, "aborted": DownloadEnded}
     if failure.kind == "space":
         return ResourceExhausted("the disk is full", hint="remove images, or make room under the root")

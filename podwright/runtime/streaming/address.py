@@ -15,7 +15,7 @@ ANYWHERE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class ListenAddress:
     """An IP address and a port; 0 takes a free one."""
 
     host: str
@@ -36,19 +36,19 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def parse(text: str) -> Address:
+def parse(text: str) -> ListenAddress:
     """`IP:PORT`, with brackets around an IPv6 address. Raises InvalidArgument."""
     host, colon, port = text.rpartition(":")
     try:
         address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
         if colon and port.isascii() and port.isdigit() and int(port) <= 65535:
-            return Address(host=str(address), port=int(port))
+            return ListenAddress(host=str(address), port=int(port))
     except ValueError:
         pass
     raise InvalidArgument(f"streaming.address {text!r} is not IP:PORT", hint="for instance 127.0.0.1:0")
 
 
-def reachable(address: Address) -> Address:
+def reachable(address: ListenAddress) -> ListenAddress:
     """What a client on another host would connect to: for a wildcard, this host's address on its default route."""
     if not ipaddress.ip_address(address.host).is_unspecified:
         return address
@@ -58,4 +58,4 @@ def reachable(address: Address) -> Address:
             host = probe.getsockname()[0]
         except OSError:
             host = "::1" if address.family is socket.AF_INET6 else "127.0.0.1"
-    return Address(host=host, port=address.port)
+    return ListenAddress(host=host, port=address.port)

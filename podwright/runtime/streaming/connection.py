@@ -9,7 +9,7 @@ import ssl
 
 from podwright.errors import FailedPrecondition
 from podwright.streams.tls_wire import TlsWire
-from podwright.streams.upgrade import Request, ServerHandshake
+from podwright.streams.upgrade import ServerHandshake, UpgradeRequest
 from podwright.streams.wire import Buffer, SocketWire, Wire
 
 KEEPALIVE_IDLE_S = 60  # then the kernel asks whether the client is still there
@@ -18,7 +18,7 @@ REFUSED_S = 1.0
 LINGER_S = 5.0  # for the client to close after the end
 
 
-class Connection:
+class ClientConnection:
     """A Wire that remembers when it was last used."""
 
     def __init__(self, wire: Wire) -> None:
@@ -66,20 +66,20 @@ class Connection:
         await asyncio.wait({receiving}, timeout=LINGER_S)
 
 
-async def accept(connected: socket.socket, tls: ssl.SSLContext | None) -> Connection:
+async def accept(connected: socket.socket, tls: ssl.SSLContext | None) -> ClientConnection:
     """A wire on an accepted socket. Raises OSError and ssl.SSLError."""
     connected.setblocking(False)
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
     if tls is None:
-        return Connection(SocketWire(connected))
+        return ClientConnection(SocketWire(connected))
     secured = TlsWire(connected, tls)
     await secured.handshake()
-    return Connection(secured)
+    return ClientConnection(secured)
 
 
-async def read_head(connection: Connection, handshake: ServerHandshake) -> Request:
+async def read_head(connection: ClientConnection, handshake: ServerHandshake) -> UpgradeRequest:
     """The request's head. Raises ProtocolError and OSError; the caller bounds the time."""
     while (request := handshake.receive_data(bytes(await connection.receive()))) is None:
         pass

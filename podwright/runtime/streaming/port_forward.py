@@ -95,7 +95,7 @@ class PortForwardSession:
                 client.drop()
                 await self._refuse(pair, str(failure))
                 return
-            await forward(pod, client, _DataStream(self._connection, pair.data_stream_id))
+            await forward(pod, client, _ServedStream(self._connection, pair.data_stream_id))
             await self._connection.send_fin(pair.error_stream_id)
 
     async def _refuse(self, pair: Pair, why: str) -> None:
@@ -105,7 +105,7 @@ class PortForwardSession:
         self._connection.reset(pair.data_stream_id)
 
 
-class _DataStream:
+class _ServedStream:
     """A pair's data stream, for sending."""
 
     def __init__(self, connection: SpdyConnection, stream_id: int) -> None:

@@ -16,12 +16,12 @@ import ssl
 from collections.abc import Awaitable, Callable
 
 from podwright.errors import FailedPrecondition, PodwrightError
-from podwright.runtime.streaming.address import Address, reachable
-from podwright.runtime.streaming.connection import HEAD_TIMEOUT_S, Connection, accept, read_head
+from podwright.runtime.streaming.address import ListenAddress, reachable
+from podwright.runtime.streaming.connection import HEAD_TIMEOUT_S, ClientConnection, accept, read_head
 from podwright.runtime.streaming.plan import Plan, parse_target
 from podwright.streams.errors import ProtocolError
-from podwright.streams.negotiation import Refusal
-from podwright.streams.upgrade import Request, ServerHandshake
+from podwright.streams.negotiation import UpgradeRefusal
+from podwright.streams.upgrade import ServerHandshake, UpgradeRequest
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,8 @@ BACKLOG = 128
 CLOSE_TIMEOUT_S = 5.0
 ACCEPT_PAUSE_S = 0.1  # when there are no descriptors left
 
-Session = Callable[[Connection], Awaitable[None]]
-Prepare = Callable[[str, str, Request], tuple[Plan, Session] | Refusal]
+Session = Callable[[ClientConnection], Awaitable[None]]
+Prepare = Callable[[str, str, UpgradeRequest], tuple[Plan, Session] | UpgradeRefusal]
 
 
 class StreamingServer:
@@ -39,7 +39,7 @@ class StreamingServer:
 
     def __init__(
         self,
-        address: Address,
+        address: ListenAddress,
         tls: ssl.SSLContext | None,
         prepare: Prepare,
         *,
@@ -71,7 +71,7 @@ class StreamingServer:
                 f"the streaming server cannot listen on {self._address}: {failure.strerror}",
                 hint="choose another streaming.address",
             ) from failure
-        bound = Address(host=self._address.host, port=listener.getsockname()[1])
+        bound = ListenAddress(host=self._address.host, port=listener.getsockname()[1])
         self.base_url = f"{'https' if self._tls else 'http'}://{reachable(bound)}"
         self._listener = listener
         self._accepting.start(self._accept(listener), name="accept streaming connections")
@@ -101,7 +101,7 @@ class StreamingServer:
 
     async def _serve(self, connected: socket.socket) -> None:
         """One connection, to its end."""
-        connection: Connection | None = None
+        connection: ClientConnection | None = None
         try:
             async with asyncio.timeout(HEAD_TIMEOUT_S):
                 connection = await accept(connected, self._tls)
@@ -118,7 +118,7 @@ class StreamingServer:
             else:
                 connected.close()
 
-    async def _run(self, connection: Connection, session: Session) -> None:
+    async def _run(self, connection: ClientConnection, session: Session) -> None:
         idle = asyncio.create_task(
             connection.close_when_idle(self._idle_timeout_s), name="close an idle streaming connection"
         )
@@ -127,27 +127,27 @@ class StreamingServer:
         finally:
             idle.cancel()
 
-    async def _upgrade(self, connection: Connection) -> Session | None:
+    async def _upgrade(self, connection: ClientConnection) -> Session | None:
         """Read the request and answer it; None when it was refused. Raises ProtocolError and OSError."""
         handshake = ServerHandshake()
         try:
             request = await read_head(connection, handshake)
             decided = self._decide(request)
-            if not isinstance(decided, Refusal):
+            if not isinstance(decided, UpgradeRefusal):
                 plan, session = decided
                 await connection.send(handshake.switch(plan.headers))
                 connection.push_back(handshake.leftover)
                 return session
         except ProtocolError as failure:
-            decided = Refusal(status=400, message=str(failure))
+            decided = UpgradeRefusal(status=400, message=str(failure))
         log.info("streaming request refused: status=%d reason=%s", decided.status, decided.message)
         await connection.send(handshake.refuse(decided.status, decided.message, decided.headers))
         await connection.drop_rest()
         return None
 
-    def _decide(self, request: Request) -> tuple[Plan, Session] | Refusal:
+    def _decide(self, request: UpgradeRequest) -> tuple[Plan, Session] | UpgradeRefusal:
         target = parse_target(request)
-        return target if isinstance(target, Refusal) else self._prepare(*target, request)
+        return target if isinstance(target, UpgradeRefusal) else self._prepare(*target, request)
 
     async def close(self) -> None:
         """Stop listening and end all sessions. Returns after CLOSE_TIMEOUT_S even if one does not end."""

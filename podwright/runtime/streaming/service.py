@@ -13,7 +13,7 @@ import ssl
 import msgspec
 
 from podwright.errors import InvalidArgument
-from podwright.runtime import config as configuration
+from podwright.runtime.config import StreamingSettings
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest, StreamRequest
 from podwright.runtime.sandbox import port_forward
@@ -24,8 +24,8 @@ from podwright.runtime.streaming.plan import Plan
 from podwright.runtime.streaming.server import Session, StreamingServer
 from podwright.runtime.streaming.sessions import Sessions
 from podwright.runtime.streaming.tokens import Tokens
-from podwright.streams.negotiation import Refusal
-from podwright.streams.upgrade import Request
+from podwright.streams.negotiation import UpgradeRefusal
+from podwright.streams.upgrade import UpgradeRequest
 
 AnyRequest = ExecRequest | AttachRequest | PortForwardRequest
 KINDS: dict[type[AnyRequest], str] = {ExecRequest: "exec", AttachRequest: "attach", PortForwardRequest: "portforward"}
@@ -36,7 +36,7 @@ class StreamingService:
 
     def __init__(
         self,
-        settings: configuration.Streaming,
+        settings: StreamingSettings,
         tls: ssl.SSLContext | None,
         containers: ContainerService,
         sandboxes: SandboxService,
@@ -83,16 +83,16 @@ class StreamingService:
     def _url(self, request: AnyRequest) -> str:
         return f"{self._server.base_url}/{KINDS[type(request)]}/{self._tokens.add(request)}"
 
-    def _prepare(self, kind: str, token: str, http_request: Request) -> tuple[Plan, Session] | Refusal:
+    def _prepare(self, kind: str, token: str, http_request: UpgradeRequest) -> tuple[Plan, Session] | UpgradeRefusal:
         """What the server shall answer and run. A token is used up also by a client that asks for nonsense."""
         request = self._tokens.take(token)
         if request is None or KINDS[type(request)] != kind:
-            return Refusal(status=404, message="this URL is unknown, used or expired: ask for a new one")
+            return UpgradeRefusal(status=404, message="this URL is unknown, used or expired: ask for a new one")
         if isinstance(request, PortForwardRequest):
             plan = plans.for_port_forward(http_request)
         else:
             plan = plans.for_remote_command(http_request)
-        if isinstance(plan, Refusal):
+        if isinstance(plan, UpgradeRefusal):
             return plan
         return plan, functools.partial(self._sessions.run, request, plan)
 

@@ -17,7 +17,7 @@ from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortFo
 from podwright.runtime.sandbox import port_forward
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.streaming.channel_forward import ChannelForwardSession
-from podwright.runtime.streaming.connection import Connection
+from podwright.runtime.streaming.connection import ClientConnection
 from podwright.runtime.streaming.plan import Carrier, Plan
 from podwright.runtime.streaming.port_forward import PortForwardSession
 from podwright.runtime.streaming.remote import Remote, SpdyRemote, wanted_streams
@@ -45,7 +45,7 @@ class Sessions:
         self._left = Tasks()
 
     async def run(
-        self, request: ExecRequest | AttachRequest | PortForwardRequest, plan: Plan, connection: Connection
+        self, request: ExecRequest | AttachRequest | PortForwardRequest, plan: Plan, connection: ClientConnection
     ) -> None:
         """To the end of the session. Raises PodwrightError for what only the log should hear of."""
         if isinstance(request, PortForwardRequest):
@@ -53,7 +53,9 @@ class Sessions:
         else:
             await self._remote_command(request, plan, connection)
 
-    async def _remote_command(self, request: ExecRequest | AttachRequest, plan: Plan, connection: Connection) -> None:
+    async def _remote_command(
+        self, request: ExecRequest | AttachRequest, plan: Plan, connection: ClientConnection
+    ) -> None:
         remote = _remote(request, plan, connection)
         gone: Gone = asyncio.create_task(remote.run(), name="receive from a client")
         try:
@@ -105,7 +107,7 @@ class Sessions:
         finally:
             client.close()
 
-    async def _forward(self, request: PortForwardRequest, plan: Plan, connection: Connection) -> None:
+    async def _forward(self, request: PortForwardRequest, plan: Plan, connection: ClientConnection) -> None:
         async def dial(port: int) -> socket.socket:
             return await port_forward.dial(self._sandboxes.get(request.sandbox_id), port)
 
@@ -128,7 +130,7 @@ async def _see_off(command: Exec) -> None:
         await asyncio.shield(command.end())
 
 
-def _remote(request: ExecRequest | AttachRequest, plan: Plan, connection: Connection) -> Remote:
+def _remote(request: ExecRequest | AttachRequest, plan: Plan, connection: ClientConnection) -> Remote:
     """Raises ProtocolError for a protocol that the plan should not have chosen."""
     if plan.carrier is Carrier.SPDY:
         version = SPDY_PROTOCOLS[plan.protocol]

@@ -6,12 +6,12 @@ import ssl
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux.memory_file import memory_file
-from podwright.runtime import config as configuration
+from podwright.runtime.config import StreamingSettings
 from podwright.runtime.streaming import certificate
 from podwright.runtime.streaming.address import parse, reachable
 
 
-def server_context(settings: configuration.Streaming) -> ssl.SSLContext | None:
+def server_context(settings: StreamingSettings) -> ssl.SSLContext | None:
     """None for plain HTTP, which only a loopback address may speak. Without files, a certificate is made.
 
     Raises InvalidArgument and FailedPrecondition.

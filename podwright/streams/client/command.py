@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from podwright.errors import FailedPrecondition, Unavailable
-from podwright.streams.client.dial import Transport
-from podwright.streams.client.link import Link
+from podwright.streams.client.dial import StreamTransport
+from podwright.streams.client.link import SessionStreams
 from podwright.streams.client.opening import open_link
 from podwright.streams.errors import ProtocolError
 from podwright.streams.remote_command.protocol import SPDY_PROTOCOLS, WEBSOCKET_PROTOCOLS, StreamType
@@ -24,14 +24,14 @@ from podwright.streams.remote_command.status import STATUS_LIMIT_BYTES, Outcome,
 from podwright.streams.wire import Buffer
 
 
-class Source(Protocol):
+class InputSource(Protocol):
     """Where stdin comes from."""
 
     async def read(self) -> bytes:
         """The next bytes; empty at the end, and from then on."""
 
 
-class Sink(Protocol):
+class OutputSink(Protocol):
     """Where output goes."""
 
     async def write(self, data: Buffer) -> None:
@@ -45,9 +45,9 @@ class CommandStreams:
     With `tty`, there is no stderr.
     """
 
-    stdin: Source | None = None
-    stdout: Sink | None = None
-    stderr: Sink | None = None
+    stdin: InputSource | None = None
+    stdout: OutputSink | None = None
+    stderr: OutputSink | None = None
     tty: bool = False
     sizes: AsyncIterator[TerminalSize] | None = None  # of the terminal: the first one, then each new one
 
@@ -67,7 +67,7 @@ async def run_command(
     url: str,
     streams: CommandStreams,
     *,
-    transport: Transport = Transport.SPDY,
+    transport: StreamTransport = StreamTransport.SPDY,
     protocols: Sequence[str] = (),
     tls: ssl.SSLContext | None = None,
 ) -> Outcome:
@@ -77,7 +77,7 @@ async def run_command(
     connection ends before the command does, NotFound for a URL that was used or has expired, DeadlineExceeded when
     the server does not answer, ProtocolError, and what a source or sink raises.
     """
-    offered = protocols or list(SPDY_PROTOCOLS if transport is Transport.SPDY else WEBSOCKET_PROTOCOLS)
+    offered = protocols or list(SPDY_PROTOCOLS if transport is StreamTransport.SPDY else WEBSOCKET_PROTOCOLS)
     link = await open_link(url, streams.types(), transport=transport, protocols=offered, tls=tls)
     try:
         return await _Session(link, streams).run()
@@ -86,7 +86,7 @@ async def run_command(
 
 
 class _Session:
-    def __init__(self, link: Link, streams: CommandStreams) -> None:
+    def __init__(self, link: SessionStreams, streams: CommandStreams) -> None:
         self._link = link
         self._streams = streams
         self._said = bytearray()  # on the error stream

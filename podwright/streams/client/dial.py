@@ -20,7 +20,7 @@ HEAD_CHUNK_BYTES = 64 * 1024
 KEEPALIVE_IDLE_S = 60  # a server that vanished without a word is noticed, and a firewall does not forget us
 
 
-class Transport(enum.StrEnum):
+class StreamTransport(enum.StrEnum):
     """What is spoken on the connection."""
 
     SPDY = "spdy"

@@ -12,7 +12,7 @@ OnOutput = Callable[[StreamType, Buffer], Awaitable[None]]
 FROM_SERVER = frozenset((StreamType.STDOUT, StreamType.STDERR, StreamType.ERROR))
 
 
-class Link(Protocol):
+class SessionStreams(Protocol):
     """One session's streams."""
 
     version: Version

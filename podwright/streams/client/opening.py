@@ -6,8 +6,8 @@ import ssl
 from collections.abc import Iterable, Sequence
 
 from podwright.streams import negotiation
-from podwright.streams.client.dial import Transport, upgrade
-from podwright.streams.client.link import Link
+from podwright.streams.client.dial import StreamTransport, upgrade
+from podwright.streams.client.link import SessionStreams
 from podwright.streams.client.spdy_link import SpdyLink
 from podwright.streams.client.websocket_link import WebSocketLink
 from podwright.streams.errors import ProtocolError
@@ -19,19 +19,19 @@ async def open_link(
     url: str,
     streams: Iterable[StreamType],
     *,
-    transport: Transport,
+    transport: StreamTransport,
     protocols: Sequence[str],
     tls: ssl.SSLContext | None = None,
-) -> Link:
+) -> SessionStreams:
     """Offer these protocols, the preferred one first. Raises what `dial.upgrade` raises, and ProtocolError."""
-    if transport is Transport.WEBSOCKET:
+    if transport is StreamTransport.WEBSOCKET:
         return await _open_websocket(url, streams, protocols, tls)
     return await _open_spdy(url, streams, protocols, tls)
 
 
 async def _open_spdy(
     url: str, streams: Iterable[StreamType], offered: Sequence[str], tls: ssl.SSLContext | None
-) -> Link:
+) -> SessionStreams:
     upgraded = await upgrade(url, "POST", negotiation.spdy_request_headers(offered), tls=tls)
     try:
         chosen = negotiation.spdy_chosen(upgraded.response, offered)
@@ -47,7 +47,7 @@ async def _open_spdy(
 
 async def _open_websocket(
     url: str, streams: Iterable[StreamType], offered: Sequence[str], tls: ssl.SSLContext | None
-) -> Link:
+) -> SessionStreams:
     key = handshake.new_key()
     upgraded = await upgrade(url, "GET", handshake.request_headers(key, offered), tls=tls)
     try:

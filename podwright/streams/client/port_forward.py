@@ -21,10 +21,10 @@ from collections.abc import AsyncIterator
 
 from podwright.errors import FailedPrecondition, Unavailable
 from podwright.streams import negotiation
-from podwright.streams.client.dial import Transport, upgrade
+from podwright.streams.client.dial import StreamTransport, upgrade
 from podwright.streams.errors import ProtocolError
 from podwright.streams.outlet import LIMIT_BYTES, Outlet
-from podwright.streams.port_forward import PROTOCOL, StreamType, stream_headers
+from podwright.streams.port_forward import PROTOCOL, ForwardStreamType, stream_headers
 from podwright.streams.spdy.session import DATA_HEADER_BYTES
 from podwright.streams.spdy_connection import Opening, SpdyConnection
 from podwright.streams.websocket import handshake
@@ -37,13 +37,13 @@ ERROR_LIMIT_BYTES = 4 * 1024
 
 @contextlib.asynccontextmanager
 async def forwarding(
-    url: str, *, transport: Transport = Transport.SPDY, tls: ssl.SSLContext | None = None
+    url: str, *, transport: StreamTransport = StreamTransport.SPDY, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Forwarder]:
     """A session on the URL that PortForward returned; leaving closes it and all its connections.
 
     Raises what `dial.upgrade` raises, and ProtocolError.
     """
-    wire = await (_open_tunnel(url, tls) if transport is Transport.WEBSOCKET else _open_spdy(url, tls))
+    wire = await (_open_tunnel(url, tls) if transport is StreamTransport.WEBSOCKET else _open_spdy(url, tls))
     connection = SpdyConnection(wire, window_bytes=LIMIT_BYTES)
     running = asyncio.create_task(connection.run(), name="port-forward")
     forwarder = Forwarder(connection)
@@ -128,9 +128,9 @@ class _Pair:
     async def open(self, port: int, request_id: str) -> None:
         """Raises Unavailable."""
         error = Opening(
-            headers=stream_headers(StreamType.ERROR, port, request_id), handler=_ErrorStream(self), fin=True
+            headers=stream_headers(ForwardStreamType.ERROR, port, request_id), handler=_ErrorStream(self), fin=True
         )
-        data = Opening(headers=stream_headers(StreamType.DATA, port, request_id), handler=_DataStream(self))
+        data = Opening(headers=stream_headers(ForwardStreamType.DATA, port, request_id), handler=_DataStream(self))
         _, self._data_id = await self._connection.open(error, data)
         self._pumping = True
 

@@ -54,7 +54,7 @@ class StreamReset:
 
 
 @dataclass(frozen=True, slots=True)
-class PongReceived:
+class PingAnswered:
     """The answer to a ping of ours."""
 
     ping_id: int
@@ -81,7 +81,7 @@ Event = (
     | HeadersReceived
     | DataReceived
     | StreamReset
-    | PongReceived
+    | PingAnswered
     | GoAwayReceived
     | WindowOpened
 )

@@ -31,7 +31,7 @@ from podwright.streams.spdy.events import (
     Event,
     GoAwayReceived,
     HeadersReceived,
-    PongReceived,
+    PingAnswered,
     StreamAccepted,
     StreamOpened,
     StreamReset,
@@ -61,7 +61,7 @@ class _Stream:
     window: Window = field(default_factory=Window)
 
 
-class Session:
+class SpdySession:
     """One side of one connection."""
 
     def __init__(self, role: Role, *, streams_limit: int = STREAMS_LIMIT, window_bytes: int = 0) -> None:
@@ -262,7 +262,7 @@ class Session:
     def _on_ping(self, frame: ControlFrame) -> Event | None:
         (ping_id,), _ = frames.split_ids(frame.payload, 1)
         if ping_id % 2 == self._role % 2:
-            return PongReceived(ping_id)
+            return PingAnswered(ping_id)
         self._answers += frames.ping(ping_id)
         return None
 

@@ -40,7 +40,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class PongReceived:
+class PongFrameReceived:
     """The answer to a ping of ours."""
 
 
@@ -52,7 +52,7 @@ class Closed:
     reason: str
 
 
-Event = Piece | PongReceived | Closed
+Event = Piece | PongFrameReceived | Closed
 
 
 class WebSocket:
@@ -109,10 +109,20 @@ class WebSocket:
         if frame.opcode in (Opcode.BINARY, Opcode.TEXT, Opcode.CONT):
             return Piece(memoryview(frame.data), frame.opcode is not Opcode.CONT, frame.fin)
         if frame.opcode is Opcode.PONG:
-            return PongReceived()
+            return PongFrameReceived()
         if frame.opcode is Opcode.CLOSE and (close := self._protocol.close_rcvd) is not None:
             return Closed(close.code, close.reason)
         return None
 
 
-__all__ = ["CLIENT", "SERVER", "CloseCode", "Closed", "Event", "Piece", "PongReceived", "WebSocket", "WebSocketError"]
+__all__ = [
+    "CLIENT",
+    "SERVER",
+    "CloseCode",
+    "Closed",
+    "Event",
+    "Piece",
+    "PongFrameReceived",
+    "WebSocket",
+    "WebSocketError",
+]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from websockets.utils import accept_key
 
 from podwright.streams.errors import ProtocolError
-from podwright.streams.upgrade import Headers, Request, Response, upgrade_headers
+from podwright.streams.upgrade import Headers, Response, UpgradeRequest, upgrade_headers
 
 WEBSOCKET = "websocket"
 TUNNEL_PREFIX = "SPDY/3.1+"  # what follows is the stream protocol that is spoken inside
@@ -62,12 +62,12 @@ def request_headers(key: str, offered: Sequence[str]) -> Headers:
     return upgrade_headers(WEBSOCKET, more | ({"sec-websocket-protocol": ", ".join(offered)} if offered else {}))
 
 
-def offered_protocols(request: Request) -> list[str]:
+def offered_protocols(request: UpgradeRequest) -> list[str]:
     """The subprotocols that a client names, in the order of its preference."""
     return request.values("sec-websocket-protocol")
 
 
-def answer_headers(request: Request, chosen: str) -> Headers:
+def answer_headers(request: UpgradeRequest, chosen: str) -> Headers:
     """A server's 101; `chosen` is "" when the client named no subprotocol. Raises ProtocolError for a bad request."""
     keys, versions = request.values("sec-websocket-key"), request.values("sec-websocket-version")
     if request.method != "GET" or versions != [_VERSION] or len(keys) != 1:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound
 from podwright.runtime.archive import contents, decompress
 from podwright.runtime.archive.intake import program
-from podwright.runtime.archive.members import Member, Members
+from podwright.runtime.archive.members import ArchiveMember, Members
 from podwright.runtime.archive.stream import StreamSource
 from podwright.runtime.storage.unpack.failure import UnpackError
 from tests.runtime.archive.archives import Content, docker_members, entry, index, oci_members, tar
@@ -49,7 +49,7 @@ def take_in(archive: bytes, folder: Path) -> Members:
     finally:
         os.close(fd)
         os.chdir(before)
-    return Members(str(folder), msgspec.convert(members, list[Member]))
+    return Members(str(folder), msgspec.convert(members, list[ArchiveMember]))
 
 
 def made(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from podwright.errors import FailedPrecondition
 from podwright.runtime.cdi import document
-from podwright.runtime.cdi.document import DeviceNode, IntelRdt, parse
+from podwright.runtime.cdi.document import CdiDeviceNode, IntelRdt, parse
 
 EDITS: dict[str, Any] = {"env": ["A=1"]}
 
@@ -21,7 +21,7 @@ def _file(version: str = "1.0.0", edits: object = EDITS, **fields: object) -> di
     return {"cdiVersion": version, "kind": "vendor.com/class", "devices": devices, **fields}
 
 
-def _parse(value: object) -> document.Document:
+def _parse(value: object) -> document.CdiDocument:
     return parse(json.dumps(value).encode(), yaml=False)
 
 
@@ -60,7 +60,7 @@ def test_every_field_in_both_languages() -> None:
     [device] = from_yaml.devices
     edits = device.container_edits
     assert from_yaml.container_edits.env == ("FILE=1",)
-    node = DeviceNode(
+    node = CdiDeviceNode(
         path="/dev/x",
         host_path="/dev/null",
         type="c",
@@ -71,7 +71,7 @@ def test_every_field_in_both_languages() -> None:
         uid=1,
         gid=2,
     )
-    assert edits.device_nodes == (node, DeviceNode(path="/dev/y"))
+    assert edits.device_nodes == (node, CdiDeviceNode(path="/dev/y"))
     assert edits.mounts[0].options == ("ro", "bind")
     assert (edits.hooks[0].hook_name, edits.hooks[0].timeout) == ("createContainer", 5)
     assert edits.intel_rdt == IntelRdt(

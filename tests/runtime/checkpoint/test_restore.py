@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from podwright.conformance.pods import Pod, remove_pod, running_pod
+from podwright.conformance.pods import CasePod, remove_pod, running_pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, PodwrightError, Unknown
 from tests.faults.audit import settled
@@ -34,13 +34,13 @@ def able(fresh_podwright: FreshPodwright, tmp_path: Path) -> Podwright:
 
 
 @pytest_asyncio.fixture
-async def pod(able: Podwright, image: str) -> AsyncIterator[Pod]:
+async def pod(able: Podwright, image: str) -> AsyncIterator[CasePod]:
     async with able.client() as client, running_pod(able.peer(client), image) as running:
         yield running
 
 
 @pytest_asyncio.fixture
-async def saved(pod: Pod, tmp_path: Path) -> Path:
+async def saved(pod: CasePod, tmp_path: Path) -> Path:
     """The checkpoint of a pod with two containers."""
     folder = tmp_path / "saved"
     folder.mkdir()
@@ -50,7 +50,7 @@ async def saved(pod: Pod, tmp_path: Path) -> Path:
     return folder
 
 
-def _request(pod: Pod, folder: Path, **fields: object) -> api.RestorePodRequest:
+def _request(pod: CasePod, folder: Path, **fields: object) -> api.RestorePodRequest:
     """The same pod under another name."""
     config = api.PodSandboxConfig()
     config.CopyFrom(pod.config)
@@ -69,7 +69,7 @@ def _request(pod: Pod, folder: Path, **fields: object) -> api.RestorePodRequest:
     )
 
 
-async def _restore(pod: Pod, request: api.RestorePodRequest) -> api.RestorePodResponse:
+async def _restore(pod: CasePod, request: api.RestorePodRequest) -> api.RestorePodResponse:
     return await pod.cri.call(pod.cri.runtime.RestorePod, request, 60.0)
 
 
@@ -83,7 +83,9 @@ def _rewrite(archive: Path, change: Callable[[Contents], Contents]) -> None:
             tar.addfile(info, io.BytesIO(data))
 
 
-async def test_containers_go_on_with_what_they_wrote(pod: Pod, saved: Path, able: Podwright, tmp_path: Path) -> None:
+async def test_containers_go_on_with_what_they_wrote(
+    pod: CasePod, saved: Path, able: Podwright, tmp_path: Path
+) -> None:
     made = await _restore(pod, _request(pod, saved))
     ids = {each.name: each.container_id for each in made.restored_containers}
     assert set(ids) == set(NAMES)
@@ -104,7 +106,7 @@ async def test_containers_go_on_with_what_they_wrote(pod: Pod, saved: Path, able
     assert settled(able) == []
 
 
-async def test_the_same_pod_is_not_restored_twice(pod: Pod, saved: Path) -> None:
+async def test_the_same_pod_is_not_restored_twice(pod: CasePod, saved: Path) -> None:
     request = _request(pod, saved)
     made = await _restore(pod, request)
     with pytest.raises(AlreadyExists):
@@ -116,7 +118,7 @@ async def test_the_same_pod_is_not_restored_twice(pod: Pod, saved: Path) -> None
     await remove_pod(pod.cri, made.pod_sandbox_id)
 
 
-async def test_a_failed_restore_is_a_failed_start(pod: Pod, saved: Path) -> None:
+async def test_a_failed_restore_is_a_failed_start(pod: CasePod, saved: Path) -> None:
     _rewrite(_archive(saved, "c0"), lambda contents: contents | {"checkpoint/pages-1.img": b""})
     made = await _restore(pod, _request(pod, saved))
     ids = {each.name: each.container_id for each in made.restored_containers}
@@ -174,7 +176,7 @@ def _other_image(archive: Path) -> None:
     ids=lambda spoil: spoil.__name__.strip("_"),
 )
 async def test_a_spoiled_archive_leaves_nothing(
-    pod: Pod, saved: Path, able: Podwright, spoil: Callable[[Path], None]
+    pod: CasePod, saved: Path, able: Podwright, spoil: Callable[[Path], None]
 ) -> None:
     spoil(_archive(saved, "c1"))
     with pytest.raises((InvalidArgument, FailedPrecondition, OSError, PodwrightError)) as refused:
@@ -187,7 +189,7 @@ async def test_a_spoiled_archive_leaves_nothing(
     assert settled(able) == []
 
 
-async def test_requests_that_are_refused(pod: Pod, saved: Path, tmp_path: Path) -> None:
+async def test_requests_that_are_refused(pod: CasePod, saved: Path, tmp_path: Path) -> None:
     good = _request(pod, saved)
     one, two = good.container_configs
     refused: tuple[dict[str, object], ...] = (

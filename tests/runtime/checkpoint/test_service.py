@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from podwright.conformance.pods import Pod, running_pod
+from podwright.conformance.pods import CasePod, running_pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import (
     DeadlineExceeded,
@@ -47,24 +47,24 @@ def able(fresh_podwright: FreshPodwright, standin: StandIn) -> Podwright:
 
 
 @pytest_asyncio.fixture
-async def pod(able: Podwright, image: str) -> AsyncIterator[Pod]:
+async def pod(able: Podwright, image: str) -> AsyncIterator[CasePod]:
     async with able.client() as client, running_pod(able.peer(client), image) as running:
         yield running
 
 
-async def _checkpoint(pod: Pod, container_id: str, location: Path, timeout: int = 0) -> None:
+async def _checkpoint(pod: CasePod, container_id: str, location: Path, timeout: int = 0) -> None:
     request = api.CheckpointContainerRequest(container_id=container_id, location=str(location), timeout=timeout)
     await pod.cri.call(pod.cri.runtime.CheckpointContainer, request)
 
 
-async def _checkpoint_pod(pod: Pod, folder: Path, *container_ids: str, timeout_s: float | None = 60.0) -> None:
+async def _checkpoint_pod(pod: CasePod, folder: Path, *container_ids: str, timeout_s: float | None = 60.0) -> None:
     request = api.CheckpointPodRequest(
         pod_sandbox_id=pod.id, output_path=str(folder), container_ids=container_ids or pod.containers
     )
     await pod.cri.call(pod.cri.runtime.CheckpointPod, request, timeout_s)
 
 
-async def _goes_on(pod: Pod, container_id: str) -> None:
+async def _goes_on(pod: CasePod, container_id: str) -> None:
     assert (await pod.status(container_id)).state == api.CONTAINER_RUNNING
     before = pod.log(container_id)
     async with asyncio.timeout(30):
@@ -84,7 +84,7 @@ def _contents(archive: Path) -> dict[str, bytes]:
         return {member.name: file.read() if file else b"" for member, file in files}
 
 
-async def test_the_archive_holds_everything_and_the_container_goes_on(pod: Pod, tmp_path: Path) -> None:
+async def test_the_archive_holds_everything_and_the_container_goes_on(pod: CasePod, tmp_path: Path) -> None:
     container_id = await pod.run_ready(COUNT)
     location = tmp_path / "checkpoint.tar"
     location.write_text("an older one")
@@ -108,7 +108,7 @@ async def test_the_archive_holds_everything_and_the_container_goes_on(pod: Pod, 
     assert b"ready" in found["container.log"]
 
 
-async def test_a_failed_dump_leaves_nothing(pod: Pod, standin: StandIn, able: Podwright, tmp_path: Path) -> None:
+async def test_a_failed_dump_leaves_nothing(pod: CasePod, standin: StandIn, able: Podwright, tmp_path: Path) -> None:
     container_id = await pod.run_ready(COUNT)
     location = tmp_path / "out" / "checkpoint.tar"
     location.parent.mkdir()
@@ -120,7 +120,7 @@ async def test_a_failed_dump_leaves_nothing(pod: Pod, standin: StandIn, able: Po
     await _goes_on(pod, container_id)
 
 
-async def test_a_late_dump_is_ended(pod: Pod, standin: StandIn, tmp_path: Path) -> None:
+async def test_a_late_dump_is_ended(pod: CasePod, standin: StandIn, tmp_path: Path) -> None:
     container_id = await pod.run_ready(COUNT)
     standin.hang()
     with pytest.raises(DeadlineExceeded):
@@ -131,7 +131,7 @@ async def test_a_late_dump_is_ended(pod: Pod, standin: StandIn, tmp_path: Path) 
 
 
 async def test_a_killed_daemon_s_containers_run_on(
-    able: Podwright, pod: Pod, standin: StandIn, tmp_path: Path
+    able: Podwright, pod: CasePod, standin: StandIn, tmp_path: Path
 ) -> None:
     container_id = await pod.run_ready(COUNT)
     standin.hang()
@@ -146,7 +146,7 @@ async def test_a_killed_daemon_s_containers_run_on(
     assert list((able.root / "checkpoints").iterdir()) == []
 
 
-async def test_a_paused_container_stays_paused(pod: Pod, tmp_path: Path) -> None:
+async def test_a_paused_container_stays_paused(pod: CasePod, tmp_path: Path) -> None:
     container_id = await pod.run_ready(COUNT)
     await pod.cri.call(pod.cri.runtime.PauseContainer, api.PauseContainerRequest(container_id=container_id))
     await _checkpoint(pod, container_id, tmp_path / "checkpoint.tar")
@@ -156,7 +156,7 @@ async def test_a_paused_container_stays_paused(pod: Pod, tmp_path: Path) -> None
     await _goes_on(pod, container_id)
 
 
-async def test_a_pod_is_captured_at_one_moment(pod: Pod, standin: StandIn, tmp_path: Path) -> None:
+async def test_a_pod_is_captured_at_one_moment(pod: CasePod, standin: StandIn, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     first, second = await pod.run_ready(COUNT), await pod.run_ready(COUNT)
@@ -178,7 +178,7 @@ async def test_a_pod_is_captured_at_one_moment(pod: Pod, standin: StandIn, tmp_p
         await _goes_on(pod, container_id)
 
 
-async def test_a_pod_whose_last_dump_fails(pod: Pod, standin: StandIn, tmp_path: Path) -> None:
+async def test_a_pod_whose_last_dump_fails(pod: CasePod, standin: StandIn, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     first, second = await pod.run_ready(COUNT), await pod.run_ready(COUNT)
@@ -190,7 +190,7 @@ async def test_a_pod_whose_last_dump_fails(pod: Pod, standin: StandIn, tmp_path:
         await _goes_on(pod, container_id)
 
 
-async def test_pods_that_are_refused(pod: Pod, tmp_path: Path) -> None:
+async def test_pods_that_are_refused(pod: CasePod, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     first, second = await pod.run_ready(COUNT), await pod.run_ready(COUNT)
@@ -210,7 +210,7 @@ async def test_pods_that_are_refused(pod: Pod, tmp_path: Path) -> None:
         await pod.cri.call(pod.cri.runtime.CheckpointPod, request)
 
 
-async def test_containers_and_places_that_are_refused(pod: Pod, able: Podwright, tmp_path: Path) -> None:
+async def test_containers_and_places_that_are_refused(pod: CasePod, able: Podwright, tmp_path: Path) -> None:
     container_id = await pod.run_ready(COUNT)
     for location in ("relative", "/", f"{tmp_path}/a/../b", f"{tmp_path}/none/x", f"{able.root}/x", str(tmp_path)):
         with pytest.raises(InvalidArgument):
@@ -237,7 +237,7 @@ async def test_containers_and_places_that_are_refused(pod: Pod, able: Podwright,
     ids=["none", "old", "unfit kernel", "runtime without it"],
 )
 async def test_hosts_that_cannot(
-    pod: Pod, standin: StandIn, tmp_path: Path, replaced: str, text: str | None, reason: str
+    pod: CasePod, standin: StandIn, tmp_path: Path, replaced: str, text: str | None, reason: str
 ) -> None:
     container_id = await pod.run_ready(COUNT)
     (standin.folder / replaced).unlink()

@@ -9,14 +9,14 @@ import pytest
 from podwright.errors import InvalidArgument
 from podwright.runtime.container import devices
 from podwright.runtime.model.container import ContainerConfig, ContainerSecurity, Device, ImageSpec
-from podwright.runtime.oci_spec.builder import DeviceNode
+from podwright.runtime.oci_spec.builder import HostDevice
 
 NULL, ZERO = os.makedev(1, 3), os.makedev(1, 5)
 
 
 def _resolved(
     *wanted: Device, security: ContainerSecurity | None = None, owned_by_user: bool = False
-) -> dict[str, DeviceNode]:
+) -> dict[str, HostDevice]:
     config = ContainerConfig(
         name="c", image=ImageSpec(image="i"), devices=wanted, security=security or ContainerSecurity()
     )
@@ -43,7 +43,7 @@ def test_a_device_through_a_link(tmp_path: Path) -> None:
         Device(container_path="/dev//mine/../mine", host_path=str(tmp_path / "link"), permissions="rw")
     ).values()
     host = os.stat("/dev/null")
-    assert node == DeviceNode(
+    assert node == HostDevice(
         path="/dev/mine",
         kind="c",
         major=1,
@@ -104,5 +104,5 @@ def test_a_directory_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(devices, "ENTRIES_LIMIT", 2)
     for name in "abc":
         (tmp_path / name).touch()
-    with pytest.raises(InvalidArgument, match="too much in it"):
+    with pytest.raises(InvalidArgument, match="too many entries"):
         _resolved(Device(container_path="/dev/x", host_path=str(tmp_path)))

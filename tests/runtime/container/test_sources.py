@@ -47,7 +47,7 @@ def test_links_are_resolved_and_missing_directories_made(tmp_path: Path) -> None
 
 def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InvalidArgument, match="cannot be made"):
+    with pytest.raises(InvalidArgument, match="cannot make host path"):
         sources.resolve(_config(tmp_path / "file" / "below"), ours=OURS)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from podwright.errors import FailedPrecondition
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config as configuration
+from podwright.runtime.config import parse_config
 from podwright.runtime.engines.native import engine
 from podwright.runtime.engines.native.engine import NativeEngine
 from podwright.runtime.handlers.fake import FakeHandler, FakeHost, FakeKind
@@ -47,7 +47,7 @@ async def running(part: Part, host: FakeHost, capabilities: Capabilities | None 
         "network": {"cni_conf_dir": f"{part.directory}/none", "bridge": part.bridge, "subnet": str(part.subnet)},
         "containers": {"cgroup_parent": part.cgroup_parent},
     }
-    config = configuration.parse(settings, "the test")
+    config = parse_config(settings, "the test")
     Path(config.state).mkdir(parents=True, exist_ok=True)
     database = Database(config.root)
     handlers = Handlers([FakeKind(FakeHandler(host, capabilities=capabilities))], "")

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from podwright.errors import ResourceExhausted, Unavailable
-from podwright.runtime.events import Event, EventHub, EventKind, Subscription, hub
+from podwright.runtime.events import ContainerEvent, EventHub, EventKind, Subscription, hub
 from podwright.runtime.model.container import ContainerState
 from podwright.runtime.model.sandbox import SandboxState
 from tests.runtime.events.records import Stores, container, sandbox
@@ -21,7 +21,7 @@ def events(stores: Stores) -> EventHub:
     return EventHub(stores.sandboxes, stores.containers)
 
 
-async def _next(subscription: Subscription, count: int) -> list[Event]:
+async def _next(subscription: Subscription, count: int) -> list[ContainerEvent]:
     async with asyncio.timeout(5):
         return [await anext(subscription) for _ in range(count)]
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from podwright.linux import cgroup
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config as configuration
+from podwright.runtime.config import parse_config
 from podwright.runtime.handlers.fake import FakeHandler, FakeHost
 from podwright.runtime.handlers.oci.kind import OciKind
 from podwright.runtime.handlers.suite import CASES, World
@@ -34,7 +34,7 @@ async def oci_world(request: pytest.FixtureRequest, scratch: Scratch) -> AsyncIt
     part.directory.mkdir(parents=True, exist_ok=True)
     make_rootfs(part.directory, BUSYBOX)
     cgroups = cgroup.detect()
-    config = configuration.parse(
+    config = parse_config(
         {"root": f"{part.directory}/root", "state": f"{part.directory}/state", "handlers": {request.param: {}}},
         "the test",
     )

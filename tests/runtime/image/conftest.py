@@ -23,7 +23,7 @@ async def make_node(tmp_path: Path) -> AsyncIterator[MakeNode]:
         ) -> Node:
             node = Node(root or tmp_path / "root", registry or {}, images or {}, signatures or {})
             stack.push_async_callback(node.close)
-            await node.service.reconcile()
+            await node.service.recover()
             return node
 
         yield make

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings, RegistrySettings, parse_config
 from podwright.runtime.image import ImageService
 from podwright.runtime.state import Database
 
@@ -27,15 +27,15 @@ class Node:
         images: dict[str, object],
         signatures: dict[str, object],
     ) -> None:
-        usual = config.Registry(config_path="", connect_timeout_s=2.0, stall_timeout_s=1.0)
+        usual = RegistrySettings(config_path="", connect_timeout_s=2.0, stall_timeout_s=1.0)
         self._registry = msgspec.structs.replace(usual, **registry)
-        self._images = msgspec.structs.replace(config.Images(), **images)
-        self._signatures = config.parse({"signatures": signatures}, "test").signatures
+        self._images = msgspec.structs.replace(ImageSettings(), **images)
+        self._signatures = parse_config({"signatures": signatures}, "test").signatures
         self.root = root
         self.open()
 
     def open(self) -> None:
-        """Start it; `reconcile` is the caller's."""
+        """Start it; `recover` is the caller's."""
         self.is_open = True
         self.database = Database(str(self.root))
         self.service = ImageService(
@@ -46,7 +46,7 @@ class Node:
         """The service's memory is gone, what is on the disk stays."""
         await self.close()
         self.open()
-        await self.service.reconcile()
+        await self.service.recover()
 
     async def close(self) -> None:
         """End everything; may be called again."""

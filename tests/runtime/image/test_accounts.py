@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from podwright.runtime.image.accounts import Accountant, ImageAccount, Sizes, account, prunable
-from podwright.runtime.image.records import Hold, ImageRecord, Target
+from podwright.runtime.image.accounts import Accountant, Sizes, account, prunable
+from podwright.runtime.image.records import Hold, ImageRecord, ImageTarget
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import Image
+from podwright.runtime.model.image_store import ImageAccount
 from tests.runtime.image.node import MakeNode, Node
 from tools.images import Entry, busybox_image, busybox_layer, layer_of
 from tools.registry import Registry
@@ -21,7 +22,7 @@ def record(
     image_id: str, layers: tuple[str, ...], *, tags: tuple[str, ...] = ("t",), pinned: bool = False
 ) -> ImageRecord:
     blobs = (f"config-{image_id}", *(f"blob-{layer}" for layer in layers))
-    target = Target(digest="d", manifest="m", listed="l", listed_bytes=1, blobs=blobs)
+    target = ImageTarget(digest="d", manifest="m", listed="l", listed_bytes=1, blobs=blobs)
     image = Image(id=ImageId(image_id), size_bytes=1, layers=layers, repo_tags=tags, pinned=pinned)
     return ImageRecord(image=image, targets=dict.fromkeys(tags or ("n@d",), target))
 

@@ -17,10 +17,11 @@ import pytest
 
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError, Unknown
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings, RegistrySettings
 from podwright.runtime.image.loading import Loader
 from podwright.runtime.image.refetch import Refetcher
-from podwright.runtime.image.saving import ArchiveFormat, Saver
+from podwright.runtime.image.saving import Saver
+from podwright.runtime.model.image_store import ArchiveFormat
 from tests.runtime.archive.archives import blob, docker_members, oci_members, tar
 from tests.runtime.image.node import MakeNode, Node
 from tools.images import Entry, Image, Layer, busybox_image, digest_of, image_of, layer_of_tar, tar_of
@@ -43,11 +44,11 @@ async def load(
         for start in range(0, len(archive), piece_bytes):
             yield archive[start : start + piece_bytes]
 
-    return await Loader(node.service, config.Images(), PosixProcessRunner()).load(chunks(), name)
+    return await Loader(node.service, ImageSettings(), PosixProcessRunner()).load(chunks(), name)
 
 
 async def save(node: Node, file: Path, form: ArchiveFormat, *names: str) -> None:
-    runner, settings = PosixProcessRunner(), config.Registry(config_path="")
+    runner, settings = PosixProcessRunner(), RegistrySettings(config_path="")
     saver = Saver(node.service.catalog, Refetcher(node.service.catalog.blobs, settings, runner))
     with file.open("wb") as archive:
         async for piece in saver.save(names, form):
@@ -164,7 +165,7 @@ async def test_a_bad_archive_leaves_nothing(case: str, node: Node) -> None:
 
 
 async def test_a_bomb(node: Node) -> None:
-    loader = Loader(node.service, config.Images(max_archive_bytes=1 << 20), PosixProcessRunner())
+    loader = Loader(node.service, ImageSettings(max_archive_bytes=1 << 20), PosixProcessRunner())
 
     async def chunks() -> AsyncIterator[bytes]:
         yield gzip.compress(tar({"zeros": bytes(2 << 20)}))
@@ -181,7 +182,7 @@ async def test_a_client_that_goes_away(node: Node) -> None:
         yield GOOD[:1500]
         await never.wait()
 
-    loading = asyncio.create_task(Loader(node.service, config.Images(), PosixProcessRunner()).load(chunks()))
+    loading = asyncio.create_task(Loader(node.service, ImageSettings(), PosixProcessRunner()).load(chunks()))
     await asyncio.sleep(0.2)
     loading.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -229,7 +230,7 @@ async def test_dropped_blobs_are_fetched_for_saving(
         ({"rules": {"docker.io/library": {"action": "reject"}}}, 'rules."docker.io/library" rejects it'),
         (
             {"rules": {"docker.io": {"action": "signed", "keys": ["/k"]}}},
-            "asks for a signature, and an archive brings none",
+            "requires a signature:  an archive brings none",
         ),
     ],
 )

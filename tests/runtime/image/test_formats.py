@@ -113,7 +113,7 @@ async def test_indexes_in_indexes_have_an_end(node: Node, registry: Registry) ->
     index = index_of([image_of([layer_of(CONTENT)], {})])
     for _ in range(4):
         index = index_of([index])
-    with pytest.raises(errors.FailedPrecondition, match=rf"{registry.host}/formats:1@sha256:.* inside an index"):
+    with pytest.raises(errors.FailedPrecondition, match=rf"{registry.host}/formats:1@sha256:.* indexes nest deeper"):
         await pulled(node, registry, index)
     assert node.leftovers() == []
 

@@ -159,7 +159,7 @@ async def test_a_wrong_size_of_a_layer(by: int, node: Node, origin: Origin) -> N
 async def test_a_wrong_size_of_a_config(by: int, node: Node, origin: Origin) -> None:
     honest = image(BIG)
     lying = changed(honest, "config", size=len(honest.config) + by)
-    await refused(node, origin, lying, errors.FailedPrecondition, f"{honest.image_id} has .* were declared")
+    await refused(node, origin, lying, errors.FailedPrecondition, f"{honest.image_id} has .* instead of the declared")
 
 
 async def test_a_wrong_size_of_a_manifest(node: Node, origin: Origin) -> None:
@@ -170,7 +170,9 @@ async def test_a_wrong_size_of_a_manifest(node: Node, origin: Origin) -> None:
         manifest=json.dumps(document).encode(), media_type=index.media_type, config=b"{}", layers=(), platform={}
     )
     origin.serve("hostile/app:honest", index)
-    await refused(node, origin, lying, errors.FailedPrecondition, f"{image(BIG).digest} has .* were declared")
+    await refused(
+        node, origin, lying, errors.FailedPrecondition, f"{image(BIG).digest} has .* instead of the declared"
+    )
 
 
 async def test_a_layer_as_a_manifest(node: Node, origin: Origin) -> None:

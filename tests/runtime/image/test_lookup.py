@@ -4,13 +4,13 @@ import pytest
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.image import describe, lookup
-from podwright.runtime.image.records import ImageRecord, Target
+from podwright.runtime.image.records import ImageRecord, ImageTarget
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import Image
 
 ONE, TWO = ("sha256:" + digit * 64 for digit in "12")
 CAFE = "sha256:cafe" + "0" * 60
-TARGET = Target(digest=ONE, manifest=ONE, listed=ONE, listed_bytes=1, blobs=())
+TARGET = ImageTarget(digest=ONE, manifest=ONE, listed=ONE, listed_bytes=1, blobs=())
 
 
 def record(image_id: str, *names: str) -> ImageRecord:

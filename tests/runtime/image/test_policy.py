@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from podwright.errors import InvalidArgument
-from podwright.runtime import config
+from podwright.runtime.config import parse_config
 from podwright.runtime.image.policy import Policy
 
 
 def policy(document: dict[str, Any]) -> Policy:
-    return Policy(config.parse({"signatures": document}, "test").signatures)
+    return Policy(parse_config({"signatures": document}, "test").signatures)
 
 
 SIGNED = {"action": "signed", "keys": ["/k"]}
@@ -51,13 +51,13 @@ def test_nothing_is_asked_unless_configured() -> None:
     [
         ({"default": {"action": "signed"}}, "default: signed needs keys"),
         ({"default": {"action": "maybe"}}, "maybe"),
-        ({"default": {**SIGNED, "signed_as": "x"}}, "signed_as needs a prefix"),
+        ({"default": {**SIGNED, "signed_as": "x"}}, "signed_as replaces a prefix"),
         ({"rules": {"a": {"action": "signed", "keys": []}}}, "a: signed needs keys"),
         ({"rules": {"a": {"action": "signed", "keys": ["relative"]}}}, "absolute"),
-        ({"rules": {"a": {"action": "accept", "keys": ["/k"]}}}, "keys and signed_as are for signed"),
-        ({"rules": {"a/": {"action": "accept"}}}, "'a/' is no registry or repository"),
-        ({"rules": {"": {"action": "accept"}}}, "'' is no registry or repository"),
-        ({"rules": {"a@sha256:0": {"action": "accept"}}}, "is no registry or repository"),
+        ({"rules": {"a": {"action": "accept", "keys": ["/k"]}}}, "keys and signed_as need action signed"),
+        ({"rules": {"a/": {"action": "accept"}}}, "'a/' is not a registry or repository"),
+        ({"rules": {"": {"action": "accept"}}}, "'' is not a registry or repository"),
+        ({"rules": {"a@sha256:0": {"action": "accept"}}}, "is not a registry or repository"),
         ({"rules": {"a": {"actoin": "accept"}}}, r"signatures\.rules\.a\.actoin .*signatures\.rules\.a\.action"),
         ({"rules": {"a": {}}}, "action"),
     ],

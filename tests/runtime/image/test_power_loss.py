@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.runtime.image.verifying import Damage
+from podwright.runtime.model.image_store import Damage
 from tests.runtime.archive.archives import oci_members, tar
 from tests.runtime.image.node import Node
 from tests.runtime.image.test_archives import load
@@ -101,7 +101,7 @@ async def test_records_that_were_not_written_yet(node: Node, name: str) -> None:
     for file in node.root.glob("state.db*"):
         shutil.copy2(file, kept)
     node.open()
-    await node.service.reconcile()
+    await node.service.recover()
     image_id = await node.service.pull(name)
     await node.close()
     for file in node.root.glob("state.db*"):
@@ -109,7 +109,7 @@ async def test_records_that_were_not_written_yet(node: Node, name: str) -> None:
     for file in kept.iterdir():
         shutil.copy2(file, node.root)
     node.open()
-    await node.service.reconcile()
+    await node.service.recover()
     assert node.leftovers() == []
     assert await node.service.pull(name) == image_id
     await no_damage(node)

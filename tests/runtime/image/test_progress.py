@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 
 from podwright.errors import InvalidArgument, PodwrightError
-from podwright.runtime.image.progress import INTERVAL_S, PullProgress, PullSnapshot, PullTracker, Stage
+from podwright.runtime.image.progress import INTERVAL_S, PullProgress, PullTracker
+from podwright.runtime.model.image_store import PullSnapshot, PullStage
 from tests.harness.scripted_registry import ScriptedRegistry, fixed
 from tests.runtime.image.node import Node
 from tools.images import Entry, Image, Layer, image_of, layer_of
@@ -62,7 +63,7 @@ class Watcher:
         self.told: list[tuple[PullSnapshot, ...]] = []
         self._looks = looks
 
-    async def until(self, stage: Stage, *, name: str = "") -> PullSnapshot:
+    async def until(self, stage: PullStage, *, name: str = "") -> PullSnapshot:
         """The next snapshot of a pull in that stage."""
         async with asyncio.timeout(WAIT_S):
             async for pulls in self._looks:
@@ -74,7 +75,7 @@ class Watcher:
 
     async def until_moved(self) -> PullSnapshot:
         """A snapshot with some bytes of the top layer."""
-        while not (pull := await self.until(Stage.DOWNLOADING)).layers[-1].done_bytes:
+        while not (pull := await self.until(PullStage.DOWNLOADING)).layers[-1].done_bytes:
             pass
         return pull
 
@@ -98,7 +99,7 @@ async def test_a_pull_from_beginning_to_end(node: Node, liar: ScriptedRegistry, 
         ]
         assert MIB <= half.layers[-1].done_bytes <= SENT_BYTES
         gate.opened.set()
-        end = await watcher.until(Stage.DONE)
+        end = await watcher.until(PullStage.DONE)
         await job
         assert all(layer.unpacked and layer.done_bytes == layer.total_bytes for layer in end.layers)
         await node.service.pull(f"{liar.host}/some/image:1")  # too quick to be told of
@@ -116,7 +117,7 @@ async def test_pulls_that_share_a_layer_move_together(node: Node, liar: Scripted
         first = asyncio.ensure_future(node.service.pull(f"{liar.host}/one:1"))
         await watcher.until_moved()
         second = asyncio.ensure_future(node.service.pull(f"{liar.host}/two:1"))
-        waiting = await watcher.until(Stage.DOWNLOADING, name="two")
+        waiting = await watcher.until(PullStage.DOWNLOADING, name="two")
         assert MIB <= waiting.layers[0].done_bytes <= SENT_BYTES
         gate.opened.set()
         await asyncio.gather(first, second)
@@ -131,7 +132,7 @@ async def test_one_image_of_many(node: Node, liar: ScriptedRegistry, big: Image)
         await watcher.until_moved()
         await node.service.pull(f"{liar.host}/two:1")
         gate.opened.set()
-        await watcher.until(Stage.DONE)
+        await watcher.until(PullStage.DONE)
         await job
     assert {pull.reference for pulls in watcher.told for pull in pulls} == {f"{liar.host}/one:latest"}
     with pytest.raises(InvalidArgument):
@@ -145,11 +146,11 @@ async def test_ends_that_nobody_wants(node: Node, liar: ScriptedRegistry, big: I
         job = asyncio.ensure_future(node.service.pull(f"{liar.host}/some/image:1"))
         await watcher.until_moved()
         job.cancel()
-        assert (await watcher.until(Stage.FAILED)).error == "it was stopped"
+        assert (await watcher.until(PullStage.FAILED)).error == "it was stopped"
         layer = big.layers[-1]
         liar.answers[f"/v2/some/image/blobs/{layer.digest}"] = fixed(403)
         job = asyncio.ensure_future(node.service.pull(f"{liar.host}/some/image:1"))
-        failed = await watcher.until(Stage.FAILED)
+        failed = await watcher.until(PullStage.FAILED)
         with pytest.raises(PodwrightError) as told:
             await job
         assert failed.error == str(told.value)[:500]
@@ -165,15 +166,15 @@ async def test_a_watcher_sees_each_change_once_and_ends_with_the_service() -> No
     assert not waiting.done()
     with tracker.pull("r.io/a:1") as progress:
         (resolving,) = await waiting
-        assert (resolving.reference, resolving.stage) == ("r.io/a:1", Stage.RESOLVING)
+        assert (resolving.reference, resolving.stage) == ("r.io/a:1", PullStage.RESOLVING)
         waiting = asyncio.ensure_future(anext(looks))
         await asyncio.sleep(INTERVAL_S * 2)
         assert not waiting.done()
         progress.expect({"sha256:1": 10})
-        assert (await waiting)[0].stage is Stage.DOWNLOADING
+        assert (await waiting)[0].stage is PullStage.DOWNLOADING
         progress.counters["sha256:1"].done_bytes = 10
-        assert (await anext(looks))[0].stage is Stage.UNPACKING
-    assert [pull.stage for pull in await anext(looks)] == [Stage.DONE]
+        assert (await anext(looks))[0].stage is PullStage.UNPACKING
+    assert [pull.stage for pull in await anext(looks)] == [PullStage.DONE]
     assert await anext(looks) == ()
     ending = asyncio.ensure_future(anext(looks, None))
     await asyncio.sleep(0)
@@ -187,11 +188,11 @@ def test_a_layer_that_comes_anew() -> None:
     counters = progress.counters
     counters["sha256:1"].finish()
     counters["sha256:2"].done_bytes = 20
-    assert progress.snapshot().stage is Stage.UNPACKING
+    assert progress.snapshot().stage is PullStage.UNPACKING
     counters["sha256:2"].done_bytes = 0
-    assert progress.snapshot().stage is Stage.DOWNLOADING
+    assert progress.snapshot().stage is PullStage.DOWNLOADING
     progress.end("x" * 10_000)
     ended = progress.snapshot()
     counters["sha256:2"].finish()
     assert progress.snapshot() is ended
-    assert (ended.stage, len(ended.error)) == (Stage.FAILED, 500)
+    assert (ended.stage, len(ended.error)) == (PullStage.FAILED, 500)

@@ -10,10 +10,11 @@ import pytest
 
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied, Unavailable
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
-from podwright.runtime.image.pushing import Pushed, Pusher
+from podwright.runtime.config import RegistrySettings
+from podwright.runtime.image.pushing import Pusher
 from podwright.runtime.image.refetch import Refetcher
 from podwright.runtime.model.image import RegistryAuth
+from podwright.runtime.model.image_store import Pushed
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.client import Client
 from podwright.runtime.registry.upload import Came, Uploader
@@ -23,7 +24,7 @@ from tools.registry import Registry
 
 pytestmark = pytest.mark.root
 
-SETTINGS = config.Registry(config_path="", connect_timeout_s=2.0)
+SETTINGS = RegistrySettings(config_path="", connect_timeout_s=2.0)
 LAYER = layer_of([Entry("pushed", 0o644, "file", b"1")])
 IMAGE = busybox_image(LAYER)
 PASSWORDS = "me:$2y$05$abcdefghijklmnopqrstuuJlu1J7SD3rRuYlURnyVnj8wXy7Tqiui\n"  # bcrypt of very-secret

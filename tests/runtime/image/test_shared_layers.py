@@ -12,10 +12,11 @@ from aiohttp import web
 
 from podwright import errors
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.image.accounts import Accountant
 from podwright.runtime.image.refetch import Refetcher
-from podwright.runtime.image.verifying import Summary, Verifier
+from podwright.runtime.image.verifying import Verifier
+from podwright.runtime.model.image_store import VerifySummary
 from podwright.runtime.registry import ranges
 from podwright.runtime.storage import unpacking
 from tests.harness.scripted_registry import ScriptedRegistry, fixed
@@ -46,7 +47,7 @@ def unpacked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     counts: Counter[str] = Counter()
     real = unpacking.unpack
 
-    async def counted(*arguments: Any) -> unpacking.Report:
+    async def counted(*arguments: Any) -> unpacking.UnpackReport:
         report = await real(*arguments)
         counts[report.diff_id] += 1
         return report
@@ -105,10 +106,10 @@ async def test_a_layer_that_an_image_has_twice(node: Node, liar: ScriptedRegistr
     )
     [account] = (await Accountant(node.service.catalog).accounts()).images
     assert found.size_bytes == pytest.approx(account.size_bytes, rel=0.02)
-    refetcher = Refetcher(node.service.catalog.blobs, config.Registry(), PosixProcessRunner())
+    refetcher = Refetcher(node.service.catalog.blobs, RegistrySettings(), PosixProcessRunner())
     verifier = Verifier(node.service.catalog, refetcher, keep_blobs=True)
     [summary] = [one async for one in verifier.verify([], repair=False)]
-    assert isinstance(summary, Summary)
+    assert isinstance(summary, VerifySummary)
     assert (summary.layers, summary.damaged, summary.unchecked_layers) == (2, 0, 0)
 
 

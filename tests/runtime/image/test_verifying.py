@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.image.refetch import Refetcher
-from podwright.runtime.image.verifying import Damage, Summary, Verifier
+from podwright.runtime.image.verifying import Verifier
+from podwright.runtime.model.image_store import Damage, VerifySummary
 from tests.runtime.image.node import MakeNode, Node
 from tools.images import Entry, Image, artifact_of, busybox_image, layer_of
 from tools.registry import Registry
@@ -41,13 +42,13 @@ def name(registry: Registry) -> str:
 
 async def verify(
     node: Node, *names: str, repair: bool = False, keep_blobs: bool = True
-) -> tuple[list[Damage], Summary]:
+) -> tuple[list[Damage], VerifySummary]:
     catalog = node.service.catalog
-    refetcher = Refetcher(catalog.blobs, config.Registry(config_path=""), PosixProcessRunner())
+    refetcher = Refetcher(catalog.blobs, RegistrySettings(config_path=""), PosixProcessRunner())
     *damages, summary = [
         one async for one in Verifier(catalog, refetcher, keep_blobs=keep_blobs).verify(names, repair=repair)
     ]
-    assert isinstance(summary, Summary)
+    assert isinstance(summary, VerifySummary)
     return [one for one in damages if isinstance(one, Damage)], summary
 
 

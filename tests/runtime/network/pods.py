@@ -17,10 +17,10 @@ from typing import Any, cast
 
 from podwright.linux import namespaces
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import NetworkSettings
 from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Attachment, DnsConfig, PortMapping, SandboxName
-from podwright.runtime.network import AttachRequest, NetworkService
+from podwright.runtime.network import NetworkRequest, NetworkService
 from podwright.runtime.state import Database
 from tests.harness.scratch import Part
 
@@ -41,9 +41,9 @@ class Pod:
         assert self.attachment is not None
         return self.attachment.ips[0]
 
-    def request(self, *ports: PortMapping, annotations: dict[str, str] | None = None) -> AttachRequest:
+    def request(self, *ports: PortMapping, annotations: dict[str, str] | None = None) -> NetworkRequest:
         """What the sandbox room would ask for."""
-        return AttachRequest(
+        return NetworkRequest(
             sandbox_id=self.sandbox_id,
             name=SandboxName(name=self.name, namespace="tests", uid=f"uid-{self.name}"),
             netns=self.netns,
@@ -90,7 +90,7 @@ class World:
         self.conf_dir = part.directory / "net.d"
         self.conf_dir.mkdir()
 
-    def options(self, **over: Any) -> config.Network:
+    def options(self, **over: Any) -> NetworkSettings:
         """The [network] section."""
         given = {
             "bridge": self.part.bridge,
@@ -100,7 +100,7 @@ class World:
             **self.settings,
             **over,
         }
-        return config.Network(**given)
+        return NetworkSettings(**given)
 
     async def open(self, root: str = "root") -> NetworkService:
         """(Re)open the database and start a service on it, without reconciling."""

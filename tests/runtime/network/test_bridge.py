@@ -16,7 +16,7 @@ import pytest
 from podwright.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from podwright.linux import namespaces
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import NetworkSettings
 from podwright.runtime.model.sandbox import PortMapping
 from podwright.runtime.network import NetworkService
 from podwright.runtime.state import Database
@@ -282,7 +282,7 @@ async def test_mtu(make_world: MakeWorld) -> None:
 def test_wrong_settings(settings: dict[str, Any], scratch: Scratch) -> None:
     database = Database(str(scratch.part("net").directory))
     with contextlib.closing(database), pytest.raises(InvalidArgument, match=r"\[network\]"):
-        NetworkService(config.Network(**settings), database, PosixProcessRunner())
+        NetworkService(NetworkSettings(**settings), database, PosixProcessRunner())
 
 
 def _leases(world: World) -> list[tuple[object, ...]]:

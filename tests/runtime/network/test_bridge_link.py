@@ -6,12 +6,12 @@ from ipaddress import IPv4Interface, IPv4Network
 
 import pytest
 
-from podwright.runtime.network.bridge_link import BridgeSpec, Found, find_missing, find_overlap
-from podwright.runtime.network.netlink.replies import Address, Link, Route
+from podwright.runtime.network.bridge_link import BridgeSpec, HostLinks, find_missing, find_overlap
+from podwright.runtime.network.netlink.replies import InterfaceAddress, NetworkInterface, Route
 
 SPEC = BridgeSpec(name="pw0", gateway=IPv4Interface("10.88.0.1/24"), mtu_bytes=0)
 LINKS = [
-    Link(index=index, name=name, kind="", alias="", master=0, mtu_bytes=1500)
+    NetworkInterface(index=index, name=name, kind="", alias="", master=0, mtu_bytes=1500)
     for index, name in ((1, "lo"), (2, "eth0"), (7, "pw0"))
 ]
 
@@ -38,14 +38,14 @@ WANTED = BridgeSpec(name="pw0", gateway=SPEC.gateway, kept=(KEPT,), veths=frozen
 
 def found(
     *, up: bool = True, master: int = 7, addresses: int = 2, routes: int = 2, off: tuple[str, ...] = ()
-) -> Found:
+) -> HostLinks:
     """A bridge that lacks nothing but what is said."""
-    bridge = Link(index=7, name="pw0", kind="bridge", alias="", master=0, mtu_bytes=1500, up=up)
-    pod = Link(index=9, name="pw0a580002", kind="veth", alias="", master=master, mtu_bytes=1500)
+    bridge = NetworkInterface(index=7, name="pw0", kind="bridge", alias="", master=0, mtu_bytes=1500, up=up)
+    pod = NetworkInterface(index=9, name="pw0a580002", kind="veth", alias="", master=master, mtu_bytes=1500)
     wanted = (SPEC.gateway, KEPT)
-    return Found(
+    return HostLinks(
         links=[*LINKS[:2], bridge, pod],
-        addresses=[Address(interface=interface, link=7) for interface in wanted[:addresses]],
+        addresses=[InterfaceAddress(interface=interface, link=7) for interface in wanted[:addresses]],
         routes=[Route(destination=interface.network, link=7) for interface in wanted[:routes]],
         off=off,
     )
@@ -55,7 +55,7 @@ def found(
     ("there", "lacks"),
     [
         (found(), ()),
-        (Found(links=LINKS[:2], addresses=[], routes=[], off=("ip_forward",)), ("bridge pw0",)),
+        (HostLinks(links=LINKS[:2], addresses=[], routes=[], off=("ip_forward",)), ("bridge pw0",)),
         (found(up=False, routes=0), ("bridge pw0 is down",)),  # the routes come with the link
         (found(addresses=1, routes=1), ("address 10.77.0.1/24 of pw0",)),  # and with the address
         (found(routes=1), ("route to 10.77.0.0/24 by pw0",)),
@@ -63,5 +63,5 @@ def found(
         (found(off=("conf/pw0/forwarding",)), ("net.ipv4.conf.pw0.forwarding is off",)),
     ],
 )
-def test_missing(there: Found, lacks: tuple[str, ...]) -> None:
+def test_missing(there: HostLinks, lacks: tuple[str, ...]) -> None:
     assert find_missing(WANTED, there).described("pw0") == lacks

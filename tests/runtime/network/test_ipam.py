@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from podwright.errors import ResourceExhausted
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import PortMapping
-from podwright.runtime.network.ipam import AddressPool, Lease, Leases, gateway_of, veth_address, veth_name
+from podwright.runtime.network.ipam import AddressLease, AddressPool, Leases, gateway_of, veth_address, veth_name
 from podwright.runtime.state import Database
 from tests.harness.scratch import Scratch
 
@@ -118,7 +118,7 @@ def test_leases_survive(scratch: Scratch) -> None:
     database = Database(root)
     leases = Leases(SUBNET, database)
     assert leases.all() == {
-        one: Lease(addresses=("10.199.0.2",), pod="ns/a", ports=(port,), releasing=True, subnet=str(SUBNET))
+        one: AddressLease(addresses=("10.199.0.2",), pod="ns/a", ports=(port,), releasing=True, subnet=str(SUBNET))
     }
     assert leases.take(two, "ns/b", ()).addresses == ("10.199.0.3",)
     leases.drop(one)

@@ -19,7 +19,7 @@ from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import PortMapping
 from podwright.runtime.network import links
 from podwright.runtime.network.netlink import requests
-from podwright.runtime.network.netlink.connection import Connection
+from podwright.runtime.network.netlink.connection import NetlinkConnection
 from tests.runtime.network.conftest import MakeWorld
 from tests.runtime.network.pods import HOST, World, bridge_ports, dial, free_port, has_link, on_host, rules, serving
 
@@ -30,8 +30,8 @@ CHILD = """
 import asyncio, json, sys
 import msgspec
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
-from podwright.runtime.network import AttachRequest, NetworkService
+from podwright.runtime.config import NetworkSettings
+from podwright.runtime.network import NetworkRequest, NetworkService
 from podwright.runtime.state import Database
 
 async def churn(service, request):
@@ -41,11 +41,11 @@ async def churn(service, request):
 
 async def main():
     given = json.load(sys.stdin)
-    options = msgspec.convert(given["options"], config.Network)
+    options = msgspec.convert(given["options"], NetworkSettings)
     service = NetworkService(options, Database(given["root"]), PosixProcessRunner())
     await service.start()
     print("started", flush=True)
-    await asyncio.gather(*(churn(service, msgspec.convert(item, AttachRequest)) for item in given["requests"]))
+    await asyncio.gather(*(churn(service, msgspec.convert(item, NetworkRequest)) for item in given["requests"]))
 
 asyncio.run(main())
 """
@@ -99,7 +99,7 @@ async def test_a_bridge_that_was_made_but_not_marked_is_ours(make_world: MakeWor
     """The daemon was killed between the two; an administrator's bridge of that name stays."""
     world = await make_world()
     gateway = IPv4Interface(f"{world.part.subnet[1]}/{world.part.subnet.prefixlen}")
-    with Connection() as host:
+    with NetlinkConnection() as host:
         host.perform(requests.create_bridge(world.part.bridge, mac=links.mac_for(gateway), mtu=1500))
     await world.service.recover([])
     await world.close()

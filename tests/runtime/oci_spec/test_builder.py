@@ -24,12 +24,12 @@ from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.image import ImageConfig
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxSecurity, SandboxState
 from podwright.runtime.oci_spec import builder
-from podwright.runtime.oci_spec.builder import DeviceNode, HostFacts, SpecInputs
+from podwright.runtime.oci_spec.builder import HostAbilities, HostDevice, SpecInputs
 from podwright.runtime.oci_spec.mounts import SandboxFiles
 from podwright.runtime.oci_spec.resources import CgroupAbilities
 
 PROFILE = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}
-HOST = HostFacts(
+HOST = HostAbilities(
     machine="x86_64", kernel="6.1", capabilities=frozenset(kernel.NAMES), cgroups=CgroupAbilities(unified=True)
 )
 SANDBOX = Sandbox(
@@ -131,7 +131,7 @@ def test_privileged_has_no_fences() -> None:
     ids=["nil", "unconfined", "default", "localhost", "default-without-seccomp"],
 )
 def test_seccomp_choice(config: ContainerConfig, host_has_seccomp: bool, confined: bool) -> None:
-    host = HostFacts(
+    host = HostAbilities(
         machine="x86_64",
         kernel="6.1",
         capabilities=HOST.capabilities,
@@ -206,7 +206,7 @@ def test_containers_have_their_pods_users(
 
 
 def test_devices_are_nodes_and_rules() -> None:
-    node = DeviceNode(path="/dev/x", kind="c", major=1, minor=2, mode=0o660, uid=0, gid=9, permissions="rw")
+    node = HostDevice(path="/dev/x", kind="c", major=1, minor=2, mode=0o660, uid=0, gid=9, permissions="rw")
     linux = builder.build(_inputs(_config(), devices=(node,)))["linux"]
     assert linux["devices"][0]["fileMode"] == 0o660
     assert linux["resources"]["devices"][1] == {

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.model.image import RegistryAuth
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.client import Client, Resolved
@@ -37,7 +37,7 @@ def client(
 ) -> Client:
     """For a repository; `settings` are the registry section's. Use it as a context manager."""
     usual: dict[str, Any] = {"config_path": str(certs_d or ""), "connect_timeout_s": 2.0, "stall_timeout_s": 0.5}
-    return Client(reference.parse(f"{host}/{name}"), auth, config.Registry(**(usual | settings)))
+    return Client(reference.parse(f"{host}/{name}"), auth, RegistrySettings(**(usual | settings)))
 
 
 async def resolve(host: str, auth: RegistryAuth | None = None, certs_d: Path | None = None) -> Resolved:

@@ -15,12 +15,12 @@ from aiohttp import web
 
 from podwright import errors
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.model.image import RegistryAuth
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.challenge import hidden
 from podwright.runtime.registry.client import Client
-from podwright.runtime.registry.logins import Logins
+from podwright.runtime.registry.logins import DaemonLogins
 from tests.harness.processes import command_lines
 from tests.harness.scripted_registry import Answer, ScriptedRegistry, fixed
 from tests.runtime.registry.asking import AUTH, BLOB, BLOB_PATH, TAG_PATH, blob, client, hosts_toml, resolve
@@ -238,8 +238,10 @@ async def test_helpers_that_do_not_help(
     file = tmp_path / "config.json"
     file.write_text('{"credsStore": "test"}')
     registry.answers["*"] = fixed(401, WWW_Authenticate="Basic realm=x")
-    settings = config.Registry(config_path="", auth_file=str(file), credential_helper_timeout_s=0.3)
-    one = Client(reference.parse(f"{registry.host}/app:1"), None, settings, Logins(settings, PosixProcessRunner()))
+    settings = RegistrySettings(config_path="", auth_file=str(file), credential_helper_timeout_s=0.3)
+    one = Client(
+        reference.parse(f"{registry.host}/app:1"), None, settings, DaemonLogins(settings, PosixProcessRunner())
+    )
     async with one:
         with pytest.raises(errors.PermissionDenied, match=words) as failure:
             await one.resolve()
@@ -254,8 +256,8 @@ async def test_secrets_are_in_no_argument(
     file = tmp_path / "config.json"
     file.write_text('{"credsStore": "test"}')
     registry.answers["*"] = fixed(401, WWW_Authenticate="Basic realm=x")
-    settings = config.Registry(config_path="", auth_file=str(file))
-    logins = Logins(settings, PosixProcessRunner())
+    settings = RegistrySettings(config_path="", auth_file=str(file))
+    logins = DaemonLogins(settings, PosixProcessRunner())
     asked = asyncio.create_task(logins.find(registry.host, "app"))
     await asyncio.sleep(0.2)
     assert not [line for line in command_lines().values() if SECRET in line]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from podwright.errors import InvalidArgument
 from podwright.runtime.model.image import RegistryAuth
 from podwright.runtime.registry import challenge
-from podwright.runtime.registry.challenge import Challenge, Credentials
+from podwright.runtime.registry.challenge import Challenge, ServerCredentials
 
 BEARER = 'Bearer realm="https://auth.example/token",service="reg",scope="repository:a:pull"'
 
@@ -64,23 +64,23 @@ AUTH = base64.b64encode(b"me:secret:x\0\0").decode()
 @pytest.mark.parametrize(
     ("auth", "expected"),
     [
-        (None, Credentials()),
-        (RegistryAuth(username="me", password="pw"), Credentials(username="me", secret="pw")),
-        (RegistryAuth(auth=AUTH), Credentials(username="me", secret="secret:x")),
-        (RegistryAuth(identity_token="refresh", auth=AUTH), Credentials(secret="refresh")),
-        (RegistryAuth(registry_token="token"), Credentials(bearer="token")),
-        (RegistryAuth(username="me", password="pw", server_address="https://other.example"), Credentials()),
+        (None, ServerCredentials()),
+        (RegistryAuth(username="me", password="pw"), ServerCredentials(username="me", secret="pw")),
+        (RegistryAuth(auth=AUTH), ServerCredentials(username="me", secret="secret:x")),
+        (RegistryAuth(identity_token="refresh", auth=AUTH), ServerCredentials(secret="refresh")),
+        (RegistryAuth(registry_token="token"), ServerCredentials(bearer="token")),
+        (RegistryAuth(username="me", password="pw", server_address="https://other.example"), ServerCredentials()),
         (
             RegistryAuth(username="me", password="pw", server_address="https://reg.example/v1/"),
-            Credentials(username="me", secret="pw"),
+            ServerCredentials(username="me", secret="pw"),
         ),
         (
             RegistryAuth(username="me", password="pw", server_address="reg.example"),
-            Credentials(username="me", secret="pw"),
+            ServerCredentials(username="me", secret="pw"),
         ),
     ],
 )
-def test_credentials(auth: RegistryAuth | None, expected: Credentials) -> None:
+def test_credentials(auth: RegistryAuth | None, expected: ServerCredentials) -> None:
     assert challenge.credentials_for(auth, "reg.example") == expected
 
 
@@ -97,5 +97,5 @@ def test_unreadable_credentials_are_not_shown(auth: str) -> None:
 
 
 def test_secrets_have_no_repr() -> None:
-    shown = repr(RegistryAuth(username="me", password="pw")) + repr(Credentials(username="me", secret="pw"))
+    shown = repr(RegistryAuth(username="me", password="pw")) + repr(ServerCredentials(username="me", secret="pw"))
     assert "pw" not in shown

@@ -7,10 +7,10 @@ import pytest
 
 from podwright.errors import FailedPrecondition
 from podwright.runtime.registry import hosts
-from podwright.runtime.registry.hosts import CAPABILITIES, Host
+from podwright.runtime.registry.hosts import CAPABILITIES, RegistryHost
 
 
-def parse(text: str, host: str = "reg.example", folder: str = "/certs") -> list[Host]:
+def parse(text: str, host: str = "reg.example", folder: str = "/certs") -> list[RegistryHost]:
     return hosts.parse(tomllib.loads(text), folder, host)
 
 
@@ -66,7 +66,7 @@ def test_every_key() -> None:
         x-two = ["2", "3"]
         """
     )
-    assert mirror == Host(
+    assert mirror == RegistryHost(
         url="https://m.example",
         origin=False,
         ca=("/certs/ca.pem", "/abs.pem"),

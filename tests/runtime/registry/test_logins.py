@@ -12,11 +12,11 @@ from aiohttp import web
 
 from podwright import errors
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import RegistrySettings
 from podwright.runtime.model.image import RegistryAuth
 from podwright.runtime.registry import reference
 from podwright.runtime.registry.client import Client, Resolved
-from podwright.runtime.registry.logins import Logins, default_path
+from podwright.runtime.registry.logins import DaemonLogins, default_path
 from tests.harness.guarded_registry import PAIR, guarded_registry
 from tests.harness.scripted_registry import Answer, ScriptedRegistry, fixed
 from tests.runtime.registry.asking import hosts_toml
@@ -27,8 +27,8 @@ from tools.registry import Registry
 async def _resolve(
     name: str, auth_file: Path, auth: RegistryAuth | None = None, certs_d: Path | None = None
 ) -> Resolved:
-    settings = config.Registry(config_path=str(certs_d or ""), auth_file=str(auth_file))
-    logins = Logins(settings, PosixProcessRunner())
+    settings = RegistrySettings(config_path=str(certs_d or ""), auth_file=str(auth_file))
+    logins = DaemonLogins(settings, PosixProcessRunner())
     async with Client(reference.parse(name), auth, settings, logins) as client:
         return await client.resolve()
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from podwright import errors
 from podwright.runtime.registry import patience
 from podwright.runtime.registry.failure import HostFailure, Rank
-from podwright.runtime.registry.patience import Pace, Patience, retry_after_s
+from podwright.runtime.registry.patience import DownloadPace, Patience, retry_after_s
 from tests.harness.scripted_registry import Answer, ScriptedRegistry, fixed
 from tests.runtime.registry.asking import (
     BLOB,
@@ -42,15 +42,15 @@ def test_retry_after_as_a_date() -> None:
 
 
 def test_pace() -> None:
-    pace = Pace(100, 10.0)
+    pace = DownloadPace(100, 10.0)
     assert not pace.is_too_slow(1, 4.0)
     assert pace.remaining_s == 6.0
     assert not pace.is_too_slow(999, 6.0)
     assert pace.remaining_s == 10.0  # a new window
     assert not pace.is_too_slow(0, 9.0)
     assert pace.is_too_slow(999, 1.0)
-    assert Pace(0, 0.0).remaining_s is None
-    assert not Pace(0, 0.0).is_too_slow(0, 1e9)
+    assert DownloadPace(0, 0.0).remaining_s is None
+    assert not DownloadPace(0, 0.0).is_too_slow(0, 1e9)
 
 
 def busy(times: int, status: int, honest: Answer, **headers: str) -> Answer:

@@ -11,7 +11,7 @@ import pytest
 from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Command, Completed, Process
-from podwright.runtime.config import Containers
+from podwright.runtime.config import ContainerSettings
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxState
 from podwright.runtime.sandbox.parents import Parents
@@ -50,7 +50,7 @@ def _sandbox(parents: Parents, requested: str = "") -> Sandbox:
 
 async def test_directories(tmp_path: Path) -> None:
     host = CgroupHost(layout="v2", unified=str(tmp_path))
-    parents = Parents(Containers(cgroup_parent="/ours"), host, _Systemctl())
+    parents = Parents(ContainerSettings(cgroup_parent="/ours"), host, _Systemctl())
     own, given = _sandbox(parents), _sandbox(parents, "/theirs")
     (tmp_path / "ours/s1").mkdir(parents=True)
     (tmp_path / "theirs").mkdir()
@@ -66,7 +66,7 @@ async def test_directories(tmp_path: Path) -> None:
 @pytest.mark.parametrize("code", [0, 1, None], ids=["stops", "refuses", "absent"])
 async def test_slices(code: int | None, caplog: pytest.LogCaptureFixture) -> None:
     systemctl = _Systemctl(code)
-    settings = msgspec.structs.replace(Containers(), cgroup_driver="systemd")
+    settings = msgspec.structs.replace(ContainerSettings(), cgroup_driver="systemd")
     parents = Parents(settings, CgroupHost(layout="v2", unified="/none"), systemctl)
     with caplog.at_level(logging.WARNING):
         await parents.remove(_sandbox(parents))

@@ -122,7 +122,7 @@ async def test_a_namespace_for_a_while(users: UserNamespaces) -> None:
 
 async def test_unshare_says_why(users: UserNamespaces, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(userns.UNSHARE_OPTIONS, "user", "--no-such-option")
-    with pytest.raises(FailedPrecondition, match="no user namespace can be made: unshare"):
+    with pytest.raises(FailedPrecondition, match="cannot make a user namespace: unshare"):
         async with users.opened(USER):
             pass
 

@@ -52,7 +52,7 @@ def test_taken(config: SandboxConfig) -> None:
         (_config(hostname="h" * 65), "hostname"),
         (_config(hostname="a\nb"), "hostname"),
         (_config(log_directory="logs"), "not absolute"),
-        (_config(cgroup_parent="/a/../b"), "leads upwards"),
+        (_config(cgroup_parent="/a/../b"), "must not contain"),
         (_config(security=SandboxSecurity(run_as_group=1)), "run_as_group"),
         (_config(security=SandboxSecurity(namespaces=NamespaceOptions(pid=NamespaceMode.TARGET))), "TARGET"),
         (_config(port_mappings=(PortMapping(container_port=80, host_port=65536),)), "out of range"),
@@ -70,9 +70,9 @@ def test_taken(config: SandboxConfig) -> None:
         (_config(security=_user(mode=NamespaceMode.TARGET)), "mode POD"),
         (_config(security=_user(uids=ROOT)), "exactly one"),
         (_config(security=_user(uids=ROOT * 2, gids=ROOT * 2)), "exactly one"),
-        (_config(security=_user(uids=SHIFTED, gids=ROOT)), "leaves out id 0"),
-        (_config(security=_user(uids=ROOT, gids=NOTHING)), "leaves out id 0"),
-        (_config(security=_user(uids=ROOT, gids=BEYOND)), "more than there are"),
+        (_config(security=_user(uids=SHIFTED, gids=ROOT)), "must include id 0"),
+        (_config(security=_user(uids=ROOT, gids=NOTHING)), "must include id 0"),
+        (_config(security=_user(uids=ROOT, gids=BEYOND)), "exceed the range of ids"),
     ],
 )
 def test_refused(config: SandboxConfig, words: str) -> None:

@@ -13,7 +13,7 @@ from podwright.process import PosixProcessRunner
 from podwright.runtime.model.base import ProfileType, SecurityProfile
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxSecurity, SandboxState
-from podwright.runtime.oci_spec.builder import HostFacts
+from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.oci_spec.resources import CgroupAbilities
 from podwright.runtime.oci_spec.sandbox import Confinement
 from podwright.runtime.security.apparmor import AppArmor
@@ -35,7 +35,7 @@ async def _confinement(tmp_path: Path, **security: Any) -> Confinement:
     loaded = tmp_path / "profiles"
     loaded.write_text("podwright-default (enforce)\nmine (complain)\n")
     apparmor = AppArmor(PosixProcessRunner(), supported=True, default="podwright-default", profiles=str(loaded))
-    host = HostFacts(machine="x86_64", kernel="6.1", capabilities=frozenset(), cgroups=CgroupAbilities())
+    host = HostAbilities(machine="x86_64", kernel="6.1", capabilities=frozenset(), cgroups=CgroupAbilities())
     sandbox = Sandbox(
         id=SandboxId("i" * 64),
         config=SandboxConfig(

@@ -9,7 +9,7 @@ import pytest
 
 from podwright.errors import FailedPrecondition, Internal, InvalidArgument, NotFound, ResourceExhausted
 from podwright.runtime.model.base import Value
-from podwright.runtime.state import Database, Store, Table
+from podwright.runtime.state import Database, RecordTable, Store
 
 
 class Thing(Value, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ def test_second_owner_of_a_root_is_refused(tmp_path: Path) -> None:
 
 def test_transactions_are_all_or_nothing_and_nest(tmp_path: Path) -> None:
     database = Database(str(tmp_path))
-    table = Table(database, "things", Thing)
+    table = RecordTable(database, "things", Thing)
 
     def half_done() -> None:
         with database.transaction():
@@ -78,13 +78,13 @@ def test_newer_format_is_refused(tmp_path: Path) -> None:
 
 def test_garbage_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_bytes(b"garbage" * 1000)
-    with pytest.raises(FailedPrecondition, match="cannot be read"):
+    with pytest.raises(FailedPrecondition, match="cannot read the state database"):
         Database(str(tmp_path))
 
 
 def test_record_that_does_not_decode(tmp_path: Path) -> None:
     database = Database(str(tmp_path))
-    table = Table(database, "things", Thing)
+    table = RecordTable(database, "things", Thing)
     database.execute("INSERT INTO things VALUES ('x', '{}')")
     with pytest.raises(Internal, match="things"):
         table.load()

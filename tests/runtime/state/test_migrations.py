@@ -75,7 +75,7 @@ def test_a_record_that_is_spoiled_changes_nothing(tmp_path: Path) -> None:
     _write(tmp_path, 1, {"containers": {"c": {"id": "c", "monitor_pid": 5}}})
     with closing(sqlite3.connect(tmp_path / "state.db")) as connection, connection:
         connection.execute("INSERT INTO containers VALUES ('d', ?)", (b"not JSON",))
-    with pytest.raises(FailedPrecondition, match="cannot be brought to this version's format"):
+    with pytest.raises(FailedPrecondition, match="cannot migrate the state database to this version's format"):
         Database(str(tmp_path))
     with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)

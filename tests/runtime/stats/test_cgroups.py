@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from podwright.runtime.model.usage import (
     UINT64_MAX,
     CpuTimes,
     DeviceIo,
-    HugePages,
+    HugePageUsage,
     MemoryDetails,
     MemoryUsage,
     Pids,
@@ -164,7 +165,7 @@ def test_memory_details() -> None:
         own_major_page_faults=3,
     )
     assert _reader(V1).memory_details(PATH) == v1
-    v2 = {field: getattr(v1, field) for field in v1.__struct_fields__}
+    v2 = dataclasses.asdict(v1)
     assert _reader(V2).memory_details(PATH) == MemoryDetails(
         **{**v2, "mapped_file_bytes": 8192, "swap_bytes": 4096, "oom_kills": 1}
     )
@@ -201,8 +202,8 @@ def test_devices_that_bfq_counts() -> None:
 
 
 def test_huge_pages() -> None:
-    assert _reader(V1).huge_pages(PATH) == (HugePages(page_size="2MB", usage_bytes=0, max_usage_bytes=0),)
-    assert _reader(V2).huge_pages(PATH) == (HugePages(page_size="2MB", usage_bytes=2097152),)
+    assert _reader(V1).huge_pages(PATH) == (HugePageUsage(page_size="2MB", usage_bytes=0, max_usage_bytes=0),)
+    assert _reader(V2).huge_pages(PATH) == (HugePageUsage(page_size="2MB", usage_bytes=2097152),)
 
 
 def test_pids() -> None:
@@ -227,5 +228,5 @@ def test_garbage_in_the_files_raises_nothing(first: bytes, second: bytes, name: 
         assert 0 <= memory.working_set_bytes <= memory.usage_bytes <= UINT64_MAX
     details = (reader.cpu_times(PATH), reader.memory_details(PATH), reader.pids(PATH))
     for struct in (*details, *reader.devices(PATH), *reader.huge_pages(PATH)):
-        values = [getattr(struct, field) for field in struct.__struct_fields__] if struct else []
+        values = dataclasses.astuple(struct) if struct else ()
         assert all(0 <= value <= UINT64_MAX for value in values if isinstance(value, int))

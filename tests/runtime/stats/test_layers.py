@@ -15,7 +15,7 @@ import pytest_asyncio
 from podwright.errors import DeadlineExceeded, ResourceExhausted, Unavailable
 from podwright.runtime.model.usage import LayerUsage
 from podwright.runtime.stats import layers
-from podwright.runtime.stats.layers import Pace, WritableLayers, measure
+from podwright.runtime.stats.layers import WalkPace, WritableLayers, measure
 
 
 class Clock:
@@ -26,8 +26,8 @@ class Clock:
         return self.now_s
 
 
-def _pace() -> Pace:
-    return Pace(lambda: False).starting()
+def _pace() -> WalkPace:
+    return WalkPace(lambda: False).starting()
 
 
 def _blocks(*paths: Path) -> int:
@@ -69,7 +69,7 @@ def test_a_directory_that_becomes_a_link_leads_nowhere(upper: Path, tmp_path: Pa
         (tmp_path / f"outside/{number}").touch()
     swapped = upper / "etc/deep"
 
-    class Swapping(Pace):
+    class Swapping(WalkPace):
         def step(self) -> None:
             if swapped.is_dir() and not swapped.is_symlink():
                 (swapped / "empty").unlink(missing_ok=True)
@@ -106,7 +106,7 @@ def test_a_walk_has_a_deadline(upper: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_walk_ends_with_the_daemon(upper: Path) -> None:
     with pytest.raises(Unavailable):
-        measure(str(upper), Pace(lambda: True).starting())
+        measure(str(upper), WalkPace(lambda: True).starting())
 
 
 @pytest_asyncio.fixture
@@ -137,7 +137,7 @@ async def test_the_first_answer_is_waited_for_and_kept(known: WritableLayers, up
 
 
 async def test_what_took_long_is_not_done_often(known: WritableLayers, upper: Path, clock: Clock) -> None:
-    def slow(path: str, pace: Pace) -> LayerUsage:
+    def slow(path: str, pace: WalkPace) -> LayerUsage:
         clock.now_s += 2.0  # as the walk's clock sees it
         return measure(path, pace)
 
@@ -155,7 +155,7 @@ async def test_nobody_waits_for_long(upper: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(layers, "PATIENCE_S", 0.0)
     hold = threading.Event()
 
-    def held(path: str, pace: Pace) -> LayerUsage:
+    def held(path: str, pace: WalkPace) -> LayerUsage:
         hold.wait(30)
         return measure(path, pace)
 

@@ -13,7 +13,7 @@ from podwright.linux import namespaces
 from podwright.runtime.model.usage import InterfaceUsage
 from podwright.runtime.network.netlink import codec, requests
 from podwright.runtime.network.netlink.codec import Message
-from podwright.runtime.network.netlink.connection import Connection
+from podwright.runtime.network.netlink.connection import NetlinkConnection
 from podwright.runtime.stats import links
 from podwright.runtime.stats.links import ARPHRD_LOOPBACK, IFLA_STATS64
 
@@ -56,7 +56,7 @@ def test_real_namespaces(tmp_path: Path) -> None:
     pins = {name: str(tmp_path / name) for name in ("bare", "bridged")}
 
     def bridge() -> None:
-        with Connection() as connection:
+        with NetlinkConnection() as connection:
             connection.perform(requests.create_bridge("br7", mac=b"\x02\0\0\0\0\7", mtu=1500))
 
     try:

@@ -12,7 +12,7 @@ from podwright.runtime.model.usage import (
     CpuTimes,
     DeviceIo,
     Filesystem,
-    HugePages,
+    HugePageUsage,
     LayerUsage,
     MemoryDetails,
     MemoryUsage,
@@ -26,7 +26,7 @@ from podwright.runtime.model.usage import (
 from podwright.runtime.stats import metrics, samples
 from podwright.runtime.stats.descriptors import BASE_KEYS, DESCRIPTORS
 from podwright.runtime.stats.metrics import ContainerMetrics
-from podwright.runtime.stats.samples import Sample
+from podwright.runtime.stats.samples import MetricSample
 from tests.runtime.stats.records import CONTAINER, SANDBOX, container, interface, sandbox
 
 PSI = PsiStats(full=PsiData(total_ns=3_900_000_000), some=PsiData(total_ns=8_000_000_000))
@@ -78,7 +78,7 @@ def _details(resources: Resources = SPEC, devices: tuple[DeviceIo, ...] | None =
             own_major_page_faults=1,
         ),
         devices=(read, write, sync) if devices is None else devices,
-        huge_pages=(HugePages(page_size="2MB", usage_bytes=0, max_usage_bytes=4),),
+        huge_pages=(HugePageUsage(page_size="2MB", usage_bytes=0, max_usage_bytes=4),),
         pids=Pids(tasks=6, limit=100),
         processes=Processes(count=2, file_descriptors=11, sockets=3, max_open_files=1024),
         filesystem=Filesystem(limit_bytes=10**9, inodes=1000, inodes_free=900),
@@ -196,7 +196,7 @@ def test_labels_in_common() -> None:
         "id": CONTAINER,
         "image": "registry/app:1",
     }
-    assert Sample("container_network_transmit_errors_total", 6, ("eth0",)) in found.samples
+    assert MetricSample("container_network_transmit_errors_total", 6, ("eth0",)) in found.samples
 
 
 def test_a_pod_on_the_hosts_network_has_no_samples_of_its_own() -> None:

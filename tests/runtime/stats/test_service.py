@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from podwright.conformance.peer import CriPeer
-from podwright.conformance.pods import Pod, running_pod, sandbox_config
+from podwright.conformance.pods import CasePod, running_pod, sandbox_config
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.linux import cgroup
@@ -35,13 +35,13 @@ def peer(podwright_server: Podwright, cri: CriClient) -> CriPeer:
     return podwright_server.peer(cri)
 
 
-async def _pod_stats(pod: Pod) -> api.LinuxPodSandboxStats:
+async def _pod_stats(pod: CasePod) -> api.LinuxPodSandboxStats:
     request = api.PodSandboxStatsRequest(pod_sandbox_id=pod.id)
     return (await pod.cri.call(pod.cri.runtime.PodSandboxStats, request)).stats.linux
 
 
 @contextlib.asynccontextmanager
-async def _kubelets_pod(peer: CriPeer, image: str) -> AsyncIterator[tuple[Pod, Path]]:
+async def _kubelets_pod(peer: CriPeer, image: str) -> AsyncIterator[tuple[CasePod, Path]]:
     """A pod in a cgroup that is made and limited before, and where its memory files are."""
     uid = str(uuid.uuid4())
     path = f"{peer.cgroup_parent}/kubepods/pod{uid}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from podwright.errors import FailedPrecondition, InvalidArgument
-from podwright.runtime.config import Streaming
+from podwright.runtime.config import StreamingSettings
 from podwright.runtime.streaming.address import parse, reachable
 from podwright.runtime.streaming.tls import server_context
 
@@ -47,15 +47,15 @@ def test_a_url_never_names_a_wildcard() -> None:
 
 
 def test_only_loopback_goes_without_tls() -> None:
-    assert server_context(Streaming(address="127.0.0.1:0")) is None
-    assert isinstance(server_context(Streaming(address="0.0.0.0:0")), ssl.SSLContext)
+    assert server_context(StreamingSettings(address="127.0.0.1:0")) is None
+    assert isinstance(server_context(StreamingSettings(address="0.0.0.0:0")), ssl.SSLContext)
 
 
 def test_certificates_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="belong together"):
-        server_context(Streaming(tls_cert_file="/some/file"))
+        server_context(StreamingSettings(tls_cert_file="/some/file"))
     nonsense = tmp_path / "nonsense.pem"
     nonsense.write_text("no certificate")
     for path in (str(nonsense), str(tmp_path / "absent.pem")):
         with pytest.raises(FailedPrecondition, match="cannot be used"):
-            server_context(Streaming(tls_cert_file=path, tls_key_file=path))
+            server_context(StreamingSettings(tls_cert_file=path, tls_key_file=path))

@@ -8,9 +8,9 @@ import hashlib
 import pytest
 
 from podwright.conformance.pods import running_pod
-from podwright.conformance.streams import Kept, exec_url
+from podwright.conformance.streams import CollectingSink, exec_url
 from podwright.streams.client.command import CommandStreams, run_command
-from podwright.streams.client.dial import Transport
+from podwright.streams.client.dial import StreamTransport
 from podwright.streams.wire import Buffer
 from tests.faults.vitals import MIB, resident_bytes
 from tests.harness.podwright import Podwright
@@ -24,15 +24,15 @@ BLOCK = hashlib.shake_256(b"bulk").digest(7 * CHUNK_BYTES)  # no whole number of
 
 # Transport, protocol, MiB; those without a half-close are read by a command that knows how much will come.
 PROTOCOLS = [
-    pytest.param(Transport.SPDY, "v4.channel.k8s.io", 100, id="spdy-v4"),
-    pytest.param(Transport.WEBSOCKET, "v5.channel.k8s.io", 100, id="websocket-v5"),
-    pytest.param(Transport.SPDY, "v3.channel.k8s.io", 10, id="spdy-v3"),
-    pytest.param(Transport.SPDY, "v2.channel.k8s.io", 10, id="spdy-v2"),
-    pytest.param(Transport.SPDY, "channel.k8s.io", 10, id="spdy-v1"),
-    pytest.param(Transport.WEBSOCKET, "v4.channel.k8s.io", 10, id="websocket-v4"),
-    pytest.param(Transport.WEBSOCKET, "v4.base64.channel.k8s.io", 10, id="websocket-v4-base64"),
-    pytest.param(Transport.WEBSOCKET, "channel.k8s.io", 10, id="websocket-v1"),
-    pytest.param(Transport.WEBSOCKET, "base64.channel.k8s.io", 10, id="websocket-v1-base64"),
+    pytest.param(StreamTransport.SPDY, "v4.channel.k8s.io", 100, id="spdy-v4"),
+    pytest.param(StreamTransport.WEBSOCKET, "v5.channel.k8s.io", 100, id="websocket-v5"),
+    pytest.param(StreamTransport.SPDY, "v3.channel.k8s.io", 10, id="spdy-v3"),
+    pytest.param(StreamTransport.SPDY, "v2.channel.k8s.io", 10, id="spdy-v2"),
+    pytest.param(StreamTransport.SPDY, "channel.k8s.io", 10, id="spdy-v1"),
+    pytest.param(StreamTransport.WEBSOCKET, "v4.channel.k8s.io", 10, id="websocket-v4"),
+    pytest.param(StreamTransport.WEBSOCKET, "v4.base64.channel.k8s.io", 10, id="websocket-v4-base64"),
+    pytest.param(StreamTransport.WEBSOCKET, "channel.k8s.io", 10, id="websocket-v1"),
+    pytest.param(StreamTransport.WEBSOCKET, "base64.channel.k8s.io", 10, id="websocket-v1-base64"),
 ]
 HALF_CLOSE = {"v5.channel.k8s.io"}
 
@@ -73,14 +73,14 @@ class Gated:
 
 @pytest.mark.parametrize(("transport", "protocol", "size_mib"), PROTOCOLS)
 async def test_bulk(
-    podwright_server: Podwright, busybox_image: str, transport: Transport, protocol: str, size_mib: int
+    podwright_server: Podwright, busybox_image: str, transport: StreamTransport, protocol: str, size_mib: int
 ) -> None:
-    half_close = (transport is Transport.SPDY and protocol != "channel.k8s.io") or protocol in HALF_CLOSE
+    half_close = (transport is StreamTransport.SPDY and protocol != "channel.k8s.io") or protocol in HALF_CLOSE
     async with podwright_server.client() as client, running_pod(podwright_server.peer(client), busybox_image) as pod:
         command = ("cat",) if half_close else ("head", "-c", str(size_mib * MIB))
         url = await exec_url(pod, await pod.run(), *command, stdin=True)
         given, taken = Bulk(size_mib * MIB, ends=half_close), Gated()
-        streams = CommandStreams(stdin=given, stdout=taken, stderr=Kept())
+        streams = CommandStreams(stdin=given, stdout=taken, stderr=CollectingSink())
         before = resident_bytes(podwright_server)
         running = asyncio.create_task(run_command(url, streams, transport=transport, protocols=[protocol]))
         if size_mib > SOCKETS_MIB:

@@ -11,7 +11,7 @@ import pytest
 
 from podwright.conformance.pods import running_pod, serving
 from podwright.conformance.streams import forward_url, forwarded
-from podwright.streams.client.dial import Transport
+from podwright.streams.client.dial import StreamTransport
 from podwright.streams.client.port_forward import forwarding
 from tests.faults.vitals import MIB, resident_bytes
 from tests.harness.podwright import Podwright
@@ -27,9 +27,9 @@ STILL_S = 0.3
 WAIT_S = 60.0
 
 
-@pytest.mark.parametrize("transport", Transport)
+@pytest.mark.parametrize("transport", StreamTransport)
 async def test_two_that_stand_still_and_one_that_does_not(
-    podwright_server: Podwright, busybox_image: str, transport: Transport
+    podwright_server: Podwright, busybox_image: str, transport: StreamTransport
 ) -> None:
     """A local peer that never reads what its pod sends, and a pod that never reads what its local peer sends."""
     async with podwright_server.client() as client, running_pod(podwright_server.peer(client), busybox_image) as pod:

@@ -12,7 +12,7 @@ from podwright.conformance.streams import WAIT_S, exec_url
 from podwright.runtime.streaming.inbox import Inbox
 from podwright.runtime.streaming.remote import Remote
 from podwright.runtime.streaming.remote_command import TerminalSizes
-from podwright.streams.client.dial import Transport
+from podwright.streams.client.dial import StreamTransport
 from podwright.streams.client.opening import open_link
 from podwright.streams.client.spdy_link import SpdyLink
 from podwright.streams.remote_command.protocol import StreamType
@@ -81,7 +81,7 @@ async def test_a_program_starts_on_a_terminal_of_the_right_size(
         pod = await node.pod()
         url = await exec_url(pod, await pod.run(), "stty", "size", tty=True)
         early = (StreamType.RESIZE, StreamType.ERROR)
-        link = await open_link(url, early, transport=Transport.SPDY, protocols=["v4.channel.k8s.io"])
+        link = await open_link(url, early, transport=StreamTransport.SPDY, protocols=["v4.channel.k8s.io"])
         assert isinstance(link, SpdyLink)
         async with asyncio.timeout(WAIT_S):
             await link.send(StreamType.RESIZE, pack_size(LARGE))

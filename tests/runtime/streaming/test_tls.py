@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from podwright.conformance.pods import Pod, serving
+from podwright.conformance.pods import CasePod, serving
 from podwright.conformance.streams import (
+    CollectingSink,
     Given,
-    Kept,
     Speech,
     attach_url,
     exec_url,
@@ -24,11 +24,11 @@ from podwright.conformance.streams import (
     streamed_exec,
 )
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
-from podwright.runtime.config import Streaming
+from podwright.runtime.config import StreamingSettings
 from podwright.runtime.streaming import certificate
 from podwright.runtime.streaming.tls import server_context
 from podwright.streams.client.command import CommandStreams, run_command
-from podwright.streams.client.dial import Transport
+from podwright.streams.client.dial import StreamTransport
 from podwright.streams.client.port_forward import forwarding
 from tests.faults.node import running_node
 from tests.fixtures import FreshPodwright
@@ -48,21 +48,21 @@ def given(folder: Path) -> tuple[str, str]:
 
 def test_loopback_speaks_plain_http_unless_files_are_given(tmp_path: Path) -> None:
     cert, key = given(tmp_path)
-    assert server_context(Streaming(address="127.0.0.1:0")) is None
-    assert server_context(Streaming(address="[::1]:0")) is None
-    assert server_context(Streaming(address="127.0.0.1:0", tls_cert_file=cert, tls_key_file=key)) is not None
+    assert server_context(StreamingSettings(address="127.0.0.1:0")) is None
+    assert server_context(StreamingSettings(address="[::1]:0")) is None
+    assert server_context(StreamingSettings(address="127.0.0.1:0", tls_cert_file=cert, tls_key_file=key)) is not None
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:10250"])
 def test_other_addresses_speak_tls_only(address: str) -> None:
-    context = server_context(Streaming(address=address))
+    context = server_context(StreamingSettings(address=address))
     assert context is not None
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 def test_a_certificate_and_its_key_belong_together(tmp_path: Path) -> None:
     cert, key = given(tmp_path)
-    for half in (Streaming(tls_cert_file=cert), Streaming(tls_key_file=key)):
+    for half in (StreamingSettings(tls_cert_file=cert), StreamingSettings(tls_key_file=key)):
         with pytest.raises(InvalidArgument, match="belong together"):
             server_context(half)
 
@@ -74,7 +74,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "garbage").write_text("no PEM")
     for wrong in ((cert, other_key), (cert, f"{key}.missing"), (str(tmp_path / "garbage"), key)):
         with pytest.raises(FailedPrecondition, match="cannot be used"):
-            server_context(Streaming(tls_cert_file=wrong[0], tls_key_file=wrong[1]))
+            server_context(StreamingSettings(tls_cert_file=wrong[0], tls_key_file=wrong[1]))
 
 
 @pytest.mark.root
@@ -85,13 +85,13 @@ async def test_every_kind_of_stream_over_tls(fresh_podwright: FreshPodwright, bu
         await pod.run_ready(SERVERS)
         assert (await forward_url(pod)).startswith("https://")
         assert "0.0.0.0" not in await forward_url(pod)
-        for transport in Transport:
+        for transport in StreamTransport:
             await works(pod, transport)
         await a_plain_request_gets_nothing(pod)
         await node.emptied()
 
 
-async def works(pod: Pod, transport: Transport) -> None:
+async def works(pod: CasePod, transport: StreamTransport) -> None:
     """Exec, attach and port-forward, with enough bytes to fill buffers; a client's end comes before the answer."""
     speech = Speech(transport=transport)
     bulk = bytes(range(256)) * (BULK_BYTES // 256)
@@ -115,12 +115,12 @@ async def works(pod: Pod, transport: Transport) -> None:
             assert int(await read_all(counted)) == len(bulk)
 
 
-async def a_plain_request_gets_nothing(pod: Pod) -> None:
+async def a_plain_request_gets_nothing(pod: CasePod) -> None:
     """Neither an answer nor the token's use."""
     url = await exec_url(pod, pod.containers[0], "true")
     plain = url.replace("https://", "http://")
     with pytest.raises(PodwrightError):
-        await run_command(plain, CommandStreams(stdout=Kept(), stderr=Kept()))
+        await run_command(plain, CommandStreams(stdout=CollectingSink(), stderr=CollectingSink()))
     assert (await session(url, Speech())).outcome.exit_code == 0
 
 
@@ -133,8 +133,8 @@ async def test_a_given_certificate(fresh_podwright: FreshPodwright, busybox_imag
         container = await pod.run()
         url = await exec_url(pod, container, "echo", "secret")
         assert urlsplit(url).hostname == "127.0.0.1"
-        out = Kept()
-        streams = CommandStreams(stdout=out, stderr=Kept())
+        out = CollectingSink()
+        streams = CommandStreams(stdout=out, stderr=CollectingSink())
         with pytest.raises(PodwrightError, match="certificate verify failed"):
             await run_command(url, streams, tls=ssl.create_default_context())
         outcome = await run_command(url, streams, tls=ssl.create_default_context(cafile=cert))

@@ -18,18 +18,18 @@ from podwright.streams.spdy.events import (
     Event,
     GoAwayReceived,
     HeadersReceived,
-    PongReceived,
+    PingAnswered,
     StreamAccepted,
     StreamOpened,
     StreamReset,
 )
 from podwright.streams.spdy.frames import Buffer, FrameType, GoAwayStatus, ResetStatus
 from podwright.streams.spdy.headers import HeaderPacker
-from podwright.streams.spdy.session import Role, Session
+from podwright.streams.spdy.session import Role, SpdySession
 from tests.streams.splits import pieces
 
 
-def events(session: Session, *fed: Buffer) -> list[Event]:
+def events(session: SpdySession, *fed: Buffer) -> list[Event]:
     return [event for data in fed for event in session.receive_data(data)]
 
 
@@ -41,7 +41,7 @@ class Pair:
     """A client and a server with nothing between them."""
 
     def __init__(self) -> None:
-        self.client, self.server = Session(Role.CLIENT), Session(Role.SERVER)
+        self.client, self.server = SpdySession(Role.CLIENT), SpdySession(Role.SERVER)
 
     def open(self, *, fin: bool = False) -> int:
         """A stream that both know of."""
@@ -58,7 +58,7 @@ class Pair:
 class Side:
     """A session, what it has sent and the other has not received, and what the other should find in it."""
 
-    session: Session
+    session: SpdySession
     sent: bytearray = field(default_factory=bytearray)
     streams: list[int] = field(default_factory=list)  # that this side may try to use
     said: dict[int, bytes] = field(default_factory=dict)  # on each stream, since it was opened
@@ -73,7 +73,7 @@ class Conversation(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sides = {Role.CLIENT: Side(Session(Role.CLIENT)), Role.SERVER: Side(Session(Role.SERVER))}
+        self.sides = {Role.CLIENT: Side(SpdySession(Role.CLIENT)), Role.SERVER: Side(SpdySession(Role.SERVER))}
 
     @rule(role=st.sampled_from(Role), fin=st.booleans(), name=st.sampled_from(["stdin", "error", ""]))
     def open(self, role: Role, fin: bool, name: str) -> None:
@@ -193,7 +193,7 @@ def hostile_frame(draw: st.DrawFn, packer: HeaderPacker) -> bytes:
 
 @given(data=st.data(), role=st.sampled_from(Role), own=st.integers(0, 3))
 def test_anything_is_events_or_a_spdy_error(data: st.DataObject, role: Role, own: int) -> None:
-    session, packer = Session(role, streams_limit=3), HeaderPacker()
+    session, packer = SpdySession(role, streams_limit=3), HeaderPacker()
     for _ in range(own):
         session.open_stream({})
     said = [data.draw(hostile_frame(packer)) for _ in range(data.draw(st.integers(1, 12)))]
@@ -233,7 +233,7 @@ def test_anything_is_events_or_a_spdy_error(data: st.DataObject, role: Role, own
 )
 def test_what_cannot_be_ends_the_connection(said: bytes) -> None:
     with pytest.raises(SpdyError):
-        events(Session(Role.SERVER), said)
+        events(SpdySession(Role.SERVER), said)
 
 
 def test_ids_of_streams_only_grow() -> None:
@@ -245,7 +245,7 @@ def test_ids_of_streams_only_grow() -> None:
 
 
 def test_more_streams_than_the_limit_are_refused_one_by_one() -> None:
-    client, server = Session(Role.CLIENT), Session(Role.SERVER, streams_limit=2)
+    client, server = SpdySession(Role.CLIENT), SpdySession(Role.SERVER, streams_limit=2)
     openings = [client.open_stream({}) for _ in range(3)]
     opened = events(server, *(opening for _, opening in openings))
     assert [event.stream_id for event in opened if isinstance(event, StreamOpened)] == [1, 3]
@@ -299,7 +299,7 @@ def test_pings_of_either_side_are_answered() -> None:
     pair = Pair()
     for asking, answering, ping_id in ((pair.client, pair.server, 7), (pair.server, pair.client, 8)):
         assert events(answering, asking.send_ping(ping_id)) == []
-        assert events(asking, answering.take_answers()) == [PongReceived(ping_id)]
+        assert events(asking, answering.take_answers()) == [PingAnswered(ping_id)]
 
 
 def test_the_rest_of_the_frames() -> None:
@@ -312,7 +312,7 @@ def test_the_rest_of_the_frames() -> None:
 
 
 def test_stream_ids_run_out() -> None:
-    session = Session(Role.CLIENT)
+    session = SpdySession(Role.CLIENT)
     session._next_id = frames.STREAM_ID_MASK  # a thousand million streams would take a while
     session.open_stream({})
     with pytest.raises(FailedPrecondition, match="used up"):

@@ -10,18 +10,18 @@ from podwright.errors import FailedPrecondition
 from podwright.streams.spdy import frames
 from podwright.streams.spdy.events import DataReceived, Event, StreamOpened, WindowOpened
 from podwright.streams.spdy.frames import FRAME_LIMIT_BYTES, Buffer, FrameType
-from podwright.streams.spdy.session import Role, Session
+from podwright.streams.spdy.session import Role, SpdySession
 
 WINDOW_BYTES = 1000
 
 
-def events(session: Session, *fed: Buffer) -> list[Event]:
+def events(session: SpdySession, *fed: Buffer) -> list[Event]:
     return [event for data in fed for event in session.receive_data(data)]
 
 
-def pair(*, client_window_bytes: int = WINDOW_BYTES) -> tuple[Session, Session]:
+def pair(*, client_window_bytes: int = WINDOW_BYTES) -> tuple[SpdySession, SpdySession]:
     """A client and a server that have heard each other's announcements, and stream 1 between them."""
-    client, server = Session(Role.CLIENT, window_bytes=client_window_bytes), Session(Role.SERVER)
+    client, server = SpdySession(Role.CLIENT, window_bytes=client_window_bytes), SpdySession(Role.SERVER)
     events(server, client.announcement())
     assert isinstance(events(server, client.open_stream({})[1])[0], StreamOpened)
     events(client, server.accept(1))

@@ -15,7 +15,7 @@ from podwright.streams.websocket.connection import (
     Closed,
     Event,
     Piece,
-    PongReceived,
+    PongFrameReceived,
     WebSocket,
     WebSocketError,
 )
@@ -119,4 +119,4 @@ def test_a_long_reason_is_cut_between_characters() -> None:
 def test_pings() -> None:
     client, server = WebSocket(CLIENT), WebSocket(SERVER)
     assert events(server, client.send_ping(b"are you there")) == []
-    assert events(client, server.take_answers()) == [PongReceived()]
+    assert events(client, server.take_answers()) == [PongFrameReceived()]

@@ -7,21 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.streams.errors import ProtocolError
-from podwright.streams.upgrade import Request, Response
+from podwright.streams.upgrade import Response, UpgradeRequest
 from podwright.streams.websocket import handshake
 
 OFFERED = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
 
 
-def asked(offered: list[str], **changed: str | None) -> tuple[Request, str]:
+def asked(offered: list[str], **changed: str | None) -> tuple[UpgradeRequest, str]:
     """A client's request, some headers changed or (None) left out; and its key."""
     key = handshake.new_key()
     headers = {**dict(handshake.request_headers(key, offered)), **{k.replace("_", "-"): v for k, v in changed.items()}}
     kept = tuple((name, value) for name, value in headers.items() if value is not None)
-    return Request(method="GET", target="/", headers=kept), key
+    return UpgradeRequest(method="GET", target="/", headers=kept), key
 
 
-def answered(request: Request, chosen: str) -> Response:
+def answered(request: UpgradeRequest, chosen: str) -> Response:
     return Response(status=101, headers=tuple(handshake.answer_headers(request, chosen)))
 
 

@@ -122,19 +122,17 @@ class Progress(Generic[K]):
         if version:
             self._version = self._floor = version
 
-    def fail(self, failure: PodwrightError) -> None:
-        """The request, or the stream, has failed."""
-        if isinstance(failure, Gone | OutOfOrder) or too_large_version(failure):
-            self._gather_anew(floor="")
-        elif not self._version and self._streaming and isinstance(failure, InvalidArgument | Unimplemented):
+    def fail(self, failure: PodwrightError) -> bool:
+        """The request, or the stream, has failed; whether to wait before the next one."""
+        if not self._version and self._streaming and isinstance(failure, InvalidArgument | Unimplemented):
             self._streaming = False
+            return False
+        if isinstance(failure, Gone | OutOfOrder) or too_large_version(failure):
+            # The newest state is asked for: the version is forgotten, in the future, or of another history.
+            self._version = self._floor = self._more = ""
         elif not isinstance(failure, Unavailable):
             self._more = ""
-
-    def _gather_anew(self, *, floor: str) -> None:
-        """Ask for the newest state: what other versions say has been refuted."""
-        self._version = self._more = ""
-        self._floor = floor
+        return True
 
 
 def key_of(obj: Kind) -> Key:

@@ -24,7 +24,7 @@ K = TypeVar("K", bound=Kind)
 
 # By chance between these, so that watches do not end together (client-go).
 LIFETIME_S = (300.0, 600.0)
-# A watch that ends sooner and has brought nothing would be opened again and again.
+# A server that ends watches sooner is asked less often.
 SHORT_S = 1.0
 
 
@@ -71,27 +71,23 @@ class Reflector(Generic[K]):
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            began = asyncio.get_running_loop().time()
             try:
-                changes = await self._step()
+                await self._step()
             except PodwrightError as failure:
-                self._progress.fail(failure)
-                await self._wait(failure)
-                continue
-            if not changes and asyncio.get_running_loop().time() - began < SHORT_S:
-                await self._wait(Unreachable(f"watches of {self._kind.RESOURCE} end as soon as they are opened"))
+                if self._progress.fail(failure):
+                    await self._wait(failure)
 
-    async def _step(self) -> int:
-        """One request to its end; how much it brought."""
+    async def _step(self) -> None:
+        """One request to its end."""
         request = self._progress.ask()
         if isinstance(request, Paging):
             page = await self._api.list(self._kind, self._selection, request)
             self._progress.take_page(page)
             self._well()
-            return 1
-        return await self._watch(request)
+        else:
+            await self._watch(request)
 
-    async def _watch(self, start: Watching) -> int:
+    async def _watch(self, start: Watching) -> None:
         shortest, longest = LIFETIME_S
         watching = Watching(
             resource_version=start.resource_version,
@@ -99,13 +95,13 @@ class Reflector(Generic[K]):
             lifetime_s=shortest + (longest - shortest) * self._chance(),
             idle_s=self._idle_s,
         )
-        count = 0
+        began = asyncio.get_running_loop().time()
         async with self._api.watch(self._kind, self._selection, watching) as changes:
             async for change in changes:
                 self._progress.take(change)
                 self._well()
-                count += 1
-        return count
+        if asyncio.get_running_loop().time() - began < SHORT_S:
+            raise Unreachable(f"a watch of {self._kind.RESOURCE} ended as soon as it was opened")
 
     def _well(self) -> None:
         if self._progress.synced:

@@ -15,7 +15,7 @@ from typing import Any
 from podwright.runtime.archive import decompress
 from podwright.runtime.archive.stream import StreamSource
 from podwright.runtime.storage.unpack import decode
-from podwright.runtime.storage.unpack.archive import REGULAR, Archive, Entry
+from podwright.runtime.storage.unpack.archive import REGULAR, Archive, ArchiveEntry
 from podwright.runtime.storage.unpack.failure import UnpackError, shown
 from podwright.runtime.storage.unpack.names import relative
 
@@ -71,7 +71,7 @@ def _bounded(reader: decode.Readable, source: StreamSource, max_bytes: int) -> I
         yield chunk
 
 
-def _taken(entry: Entry, archive: Archive, file: str) -> dict[str, Any]:
+def _taken(entry: ArchiveEntry, archive: Archive, file: str) -> dict[str, Any]:
     name = relative(entry.name).decode("utf-8", "backslashreplace")
     if entry.kind in LINKS:
         target = entry.linkname.decode("utf-8", "backslashreplace")
@@ -81,7 +81,7 @@ def _taken(entry: Entry, archive: Archive, file: str) -> dict[str, Any]:
     return {"name": name, "file": file, "size": entry.size, "digest": _written(entry, archive, file)}
 
 
-def _written(entry: Entry, archive: Archive, file: str) -> str:
+def _written(entry: ArchiveEntry, archive: Archive, file: str) -> str:
     digest = hashlib.sha256()
     fd = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:

@@ -1,1 +1,1 @@
-"""The engine that runs pods on this host by itself: its services, and how they are tied together (`engine`)."""
+"""The engine that runs pods on this host: its services, and how `engine` connects them."""

@@ -1,6 +1,6 @@
-"""The services of the native engine, made and tied together, and what they do at the daemon's start and end.
+"""The services of the native engine: construction, recovery at the daemon's start, and the end.
 
-Called by `app`. Nothing of gRPC is here.
+Called by `app`. Knows nothing of gRPC.
 """
 
 from __future__ import annotations
@@ -13,21 +13,20 @@ from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
 from podwright.linux.cgroup_lock import WarmCgroupLock
 from podwright.process import ProcessRunner
-from podwright.runtime import config as configuration
 from podwright.runtime import host
 from podwright.runtime.checkpoint.criu import Criu
 from podwright.runtime.checkpoint.restoring import RestoreService
 from podwright.runtime.checkpoint.service import CheckpointService
+from podwright.runtime.config import Config
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.container.service import open_store as open_containers
 from podwright.runtime.engines.native.node import NativeNode
 from podwright.runtime.events import EventHub
 from podwright.runtime.handlers.registry import Handlers, find_handlers
 from podwright.runtime.image import ImageService
-from podwright.runtime.image import tools as image_tools
 from podwright.runtime.image.tools import ImageTools
 from podwright.runtime.network import NetworkService
-from podwright.runtime.oci_spec.builder import HostFacts
+from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.pods import PodService
 from podwright.runtime.sandbox.building import SandboxSettings
 from podwright.runtime.sandbox.first_process import FirstProcesses
@@ -46,7 +45,7 @@ from podwright.runtime.streaming.tls import server_context
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeEngine:
-    """Made by `make`; nothing may be asked of them before `recover` is done."""
+    """All services, made by `make`. They accept calls after `recover`."""
 
     lock: WarmCgroupLock
     handlers: Handlers
@@ -64,10 +63,13 @@ class NativeEngine:
     restores: RestoreService
 
     async def recover(self, database: Database) -> None:
-        """Compare what is on record with what there is, each room after those below it, and correct the records."""
+        """Compare the records with the host and correct them.
+
+        Rooms recover in the order of their layers, the lowest first.
+        """
         await self.handlers.end_abandoned()
         await self.network.start()
-        await self.images.reconcile()
+        await self.images.recover()
         boots = Boots(database)
         await self.pods.recover(rebooted=boots.is_new)
         await self.checkpoints.end_abandoned()
@@ -76,13 +78,13 @@ class NativeEngine:
         self.streaming.start()
 
     def end_streams(self) -> None:
-        """Tell those who listen that there will be no more."""
+        """End the streams of events and of pull progress."""
         self.events.close()
         self.images.end_watches()
 
     async def close(self, grace_s: float) -> None:
-        """Let go of what is under way, in `grace_s` for each kind of it; containers run on."""
-        async with contextlib.AsyncExitStack() as stack:  # the last first; one that fails keeps none from its end
+        """End work in progress, within `grace_s` for each service. Containers keep running."""
+        async with contextlib.AsyncExitStack() as stack:  # in reverse order; a failure does not skip the others
             stack.push_async_callback(self.handlers.close)
             stack.push_async_callback(self.images.close)
             stack.push_async_callback(self.stats.close)
@@ -92,11 +94,11 @@ class NativeEngine:
 
 
 async def make(
-    config: configuration.Config, database: Database, runner: ProcessRunner, handlers: Handlers | None = None
+    config: Config, database: Database, runner: ProcessRunner, handlers: Handlers | None = None
 ) -> NativeEngine:
-    """Look at the host, load the records, start nothing. Without `handlers`, those of the configuration are found.
+    """Inspect the host and load the records, but start nothing. Without `handlers`, use those of the configuration.
 
-    Raises FailedPrecondition for what the host lacks.
+    Raises FailedPrecondition if the host lacks something that is required.
     """
     cgroups = cgroup.detect()
     handlers = handlers or await find_handlers(config, runner, cgroups)
@@ -130,7 +132,7 @@ async def make(
         network=network,
         node=NativeNode(config, handlers, network, sandboxes.users),
         images=images,
-        image_tools=image_tools.make(images, config, runner),
+        image_tools=ImageTools(images, config, runner),
         sandboxes=sandboxes,
         containers=containers,
         pods=pods,
@@ -143,7 +145,7 @@ async def make(
 
 
 def _sandbox_settings(
-    config: configuration.Config, cgroups: CgroupHost, facts: HostFacts, runner: ProcessRunner
+    config: Config, cgroups: CgroupHost, facts: HostAbilities, runner: ProcessRunner
 ) -> SandboxSettings:
     return SandboxSettings(
         state=config.state,
@@ -154,9 +156,7 @@ def _sandbox_settings(
     )
 
 
-def _first_processes(
-    config: configuration.Config, handlers: Handlers, facts: HostFacts, profiles: Profiles
-) -> FirstProcesses:
+def _first_processes(config: Config, handlers: Handlers, facts: HostAbilities, profiles: Profiles) -> FirstProcesses:
     return FirstProcesses(
         handlers=handlers,
         oom_score_adj=max(-998, facts.oom_score_adj),
@@ -166,7 +166,7 @@ def _first_processes(
     )
 
 
-def _profiles(config: configuration.Config, facts: HostFacts, runner: ProcessRunner) -> Profiles:
+def _profiles(config: Config, facts: HostAbilities, runner: ProcessRunner) -> Profiles:
     return Profiles(
         seccomp=_default_profile(config.containers.seccomp_profile),
         apparmor=AppArmor(runner, supported=facts.apparmor, default=config.containers.apparmor_profile),
@@ -174,6 +174,6 @@ def _profiles(config: configuration.Config, facts: HostFacts, runner: ProcessRun
 
 
 def _default_profile(configured: str) -> dict[str, Any] | None:
-    """The default seccomp profile; None when the host has none. Raises InvalidArgument for a broken file."""
+    """The default seccomp profile, or None if the host has none. Raises InvalidArgument for an invalid file."""
     path = host.default_profile_path(configured)
     return load_profile(path) if path else None

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from podwright.linux import detached
-from podwright.runtime import config as configuration
+from podwright.runtime.config import Config
 from podwright.runtime.engines.protocol import HandlerState, NodeState
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.network import NetworkService
@@ -15,11 +15,9 @@ from podwright.runtime.sandbox.userns import UserNamespaces
 
 
 class NativeNode:
-    """See Node."""
+    """A NodeEngine on this host."""
 
-    def __init__(
-        self, config: configuration.Config, handlers: Handlers, network: NetworkService, users: UserNamespaces
-    ) -> None:
+    def __init__(self, config: Config, handlers: Handlers, network: NetworkService, users: UserNamespaces) -> None:
         self._config = config
         self._handlers = handlers
         self._network = network
@@ -27,11 +25,11 @@ class NativeNode:
 
     @property
     def systemd_cgroups(self) -> bool:
-        """Whether systemd makes the cgroups."""
+        """Whether systemd creates the cgroups."""
         return self._config.containers.cgroup_driver == "systemd"
 
     async def state(self) -> NodeState:
-        """What is known now; nothing that takes long is waited for."""
+        """The state as known now. This never waits for slow checks."""
         network, users = await self._network.readiness(), not await self._users.lacking()
         return NodeState(
             handlers=self._handler_states(user_namespaces=users),
@@ -53,9 +51,9 @@ class NativeNode:
         )
 
     def document(self) -> dict[str, Any]:
-        """The effective configuration, for people. critest asks for the file system of containerd's `stateDir`."""
+        """The effective configuration. critest reads the filesystem of containerd's `stateDir` from it."""
         return {**msgspec.to_builtins(self._config), "stateDir": f"{self._config.root}/containers"}
 
     async def set_pod_cidr(self, text: str) -> None:
-        """See NetworkService."""
+        """As `NetworkService.set_pod_cidr`."""
         await self._network.set_pod_cidr(text)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner, find_executable
-from podwright.runtime import config as configuration
+from podwright.runtime.config import Config, HandlerSettings
 from podwright.runtime.handlers.oci import abandoned, exit_directories, launcher
 from podwright.runtime.handlers.oci.handler import OciHandler
 from podwright.runtime.handlers.oci.runtime import OciRuntime, Programs
@@ -28,7 +28,7 @@ NO_PROGRAMS = Programs(runtime="crun", kind="", conmon="conmon", conmon_options=
 class OciKind:
     """All handlers that are OCI runtimes. The runtimes keep their state below `runtimes` in the daemon's."""
 
-    def __init__(self, config: configuration.Config, runner: ProcessRunner, cgroups: CgroupHost) -> None:
+    def __init__(self, config: Config, runner: ProcessRunner, cgroups: CgroupHost) -> None:
         """Raises FailedPrecondition for a configured runtime or monitor that is missing."""
         self._root = config.root
         self._state = config.state
@@ -45,12 +45,12 @@ class OciKind:
             systemd_cgroup=config.containers.cgroup_driver == "systemd",
         )
         self._launchers = _launchers(f"{config.root}/launchers")
-        wanted = dict(config.handlers) or {name: configuration.Handler() for name in PREFERENCE if _installed(name)}
+        wanted = dict(config.handlers) or {name: HandlerSettings() for name in PREFERENCE if _installed(name)}
         ordered = sorted(wanted, key=lambda name: PREFERENCE.index(name) if name in PREFERENCE else len(PREFERENCE))
         self._programs: Mapping[str, Programs] = {name: self._find(name, wanted[name]) for name in ordered}
         self.handlers: dict[str, Handler] = {name: self._make(name, found) for name, found in self._programs.items()}
 
-    def _find(self, name: str, settings: configuration.Handler) -> Programs:
+    def _find(self, name: str, settings: HandlerSettings) -> Programs:
         """The handler's programs, of which nothing is known yet. Raises FailedPrecondition when one is missing."""
         return Programs(
             runtime=_program(settings.path or name),

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from podwright.errors import FailedPrecondition, ResourceExhausted
-from podwright.runtime.network.cni.calls import Target
+from podwright.runtime.network.cni.calls import CniTarget
 from podwright.runtime.network.cni.config import NetworkList
 
 KIND = "cniCacheV1"
@@ -22,7 +22,7 @@ class CachedAttachment(msgspec.Struct, frozen=True, kw_only=True):
 
     network: str
     config: str
-    target: Target
+    target: CniTarget
     result: dict[str, Any]
 
 
@@ -33,7 +33,7 @@ class ResultCache:
         """`folder` is CNI's cache directory, /var/lib/cni by convention."""
         self._folder = f"{folder}/results"
 
-    def save(self, network: NetworkList, target: Target, result: dict[str, Any]) -> None:
+    def save(self, network: NetworkList, target: CniTarget, result: dict[str, Any]) -> None:
         """Write an entry, whole or not at all. Raises FailedPrecondition or ResourceExhausted."""
         document = {
             "kind": KIND,
@@ -88,7 +88,7 @@ class ResultCache:
             return CachedAttachment(
                 network=document["networkName"],
                 config=base64.b64decode(document["config"]).decode(),
-                target=Target(
+                target=CniTarget(
                     container_id=document["containerId"],
                     netns=document.get("netns") or "",
                     interface=document["ifName"],

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
-
-import msgspec
 
 from podwright.runtime.network.cni.config import NetworkList, PluginConfig
 
@@ -16,17 +15,18 @@ VALID_ATTACHMENTS = "cni.dev/valid-attachments"
 GO_RUNTIME = {"GOMAXPROCS": "1"}
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CniTarget:
     """What an attachment is about; `netns` is empty when the namespace is gone (DEL only)."""
 
     container_id: str
     netns: str
     interface: str
     args: tuple[tuple[str, str], ...] = ()
-    capability_args: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    capability_args: Mapping[str, Any] = field(default_factory=dict)
 
 
-def environment(command: str, bin_dirs: tuple[str, ...], path: str, target: Target | None = None) -> dict[str, str]:
+def environment(command: str, bin_dirs: tuple[str, ...], path: str, target: CniTarget | None = None) -> dict[str, str]:
     """The plugin's environment; `path` is PATH, for the programs that plugins run."""
     found = {**GO_RUNTIME, "PATH": path, "CNI_COMMAND": command, "CNI_PATH": ":".join(bin_dirs)}
     if target is not None:
@@ -47,7 +47,7 @@ def standard_input(
     network: NetworkList,
     plugin: PluginConfig,
     *,
-    target: Target | None = None,
+    target: CniTarget | None = None,
     previous: Mapping[str, Any] | None = None,
     valid: list[dict[str, str]] | None = None,
 ) -> bytes:

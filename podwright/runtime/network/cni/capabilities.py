@@ -6,13 +6,13 @@ from typing import Any
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.network.bandwidth import bandwidth
-from podwright.runtime.network.request import AttachRequest
+from podwright.runtime.network.request import NetworkRequest
 
 BURST_BITS = 2**32 - 1  # what the field's runtimes hand to the bandwidth plugin
 POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations"
 
 
-def capability_arguments(request: AttachRequest) -> dict[str, Any]:
+def capability_arguments(request: NetworkRequest) -> dict[str, Any]:
     """By capability; each plugin gets those that its configuration asks for. Raises InvalidArgument."""
     found: dict[str, Any] = {}
     ports = [
@@ -42,7 +42,7 @@ def capability_arguments(request: AttachRequest) -> dict[str, Any]:
     return found
 
 
-def _bandwidth(request: AttachRequest) -> dict[str, int]:
+def _bandwidth(request: NetworkRequest) -> dict[str, int]:
     limits = bandwidth(request.annotations)
     found: dict[str, int] = {}
     for prefix, rate in (("ingress", limits.ingress_bits_s), ("egress", limits.egress_bits_s)):
@@ -51,7 +51,7 @@ def _bandwidth(request: AttachRequest) -> dict[str, int]:
     return found
 
 
-def cni_args(request: AttachRequest) -> tuple[tuple[str, str], ...]:
+def cni_args(request: NetworkRequest) -> tuple[tuple[str, str], ...]:
     """CNI_ARGS as pairs, as every CRI runtime gives them. Raises InvalidArgument for a name that would break them."""
     pairs = (
         ("IgnoreUnknown", "1"),

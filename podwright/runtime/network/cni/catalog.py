@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-
-import msgspec
+from dataclasses import dataclass
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.network.cni import config
@@ -21,7 +20,8 @@ log = logging.getLogger(__name__)
 Signature = tuple[tuple[str, int, int, int], ...]
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CniChoice:
     """What the directory says: `present` if it has any configuration, `network` the one to use, else why not."""
 
     present: bool
@@ -29,7 +29,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str = ""
 
 
-class Catalog:
+class CniConfigs:
     """Looks into one directory; a look takes tens of microseconds while nothing changes."""
 
     def __init__(self, folder: str, plugins: PluginRunner) -> None:
@@ -39,7 +39,7 @@ class Catalog:
         self._networks: list[tuple[str, NetworkList]] = []
         self._broken: list[str] = []
 
-    def look(self) -> Found:
+    def look(self) -> CniChoice:
         """What the directory says now."""
         signature = _signature(self._folder)
         if signature != self._signature:
@@ -49,9 +49,11 @@ class Catalog:
         for name, network in self._networks:
             missing = self._plugins.missing(network)
             if not missing:
-                return Found(present=True, network=network)
+                return CniChoice(present=True, network=network)
             troubles.append(f"{name}: the plugin {missing} is not installed")
-        return Found(present=bool(troubles), trouble="; ".join(troubles) or f"no CNI configuration in {self._folder}")
+        return CniChoice(
+            present=bool(troubles), trouble="; ".join(troubles) or f"no CNI configuration in {self._folder}"
+        )
 
     def _load(self, names: list[str]) -> None:
         self._networks, self._broken = [], []

@@ -9,9 +9,9 @@ from typing import Any
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, PodwrightError, Unavailable
 from podwright.runtime.network.cni import results
-from podwright.runtime.network.cni.calls import Target
+from podwright.runtime.network.cni.calls import CniTarget
 from podwright.runtime.network.cni.config import NetworkList
-from podwright.runtime.network.cni.plugin import Invocation, PluginRunner
+from podwright.runtime.network.cni.plugin import PluginCall, PluginRunner
 from podwright.runtime.network.cni.results import Failure
 
 log = logging.getLogger(__name__)
@@ -29,16 +29,16 @@ class Chain:
     def __init__(self, plugins: PluginRunner) -> None:
         self._plugins = plugins
 
-    async def add(self, network: NetworkList, target: Target, deadline: float) -> dict[str, Any]:
+    async def add(self, network: NetworkList, target: CniTarget, deadline: float) -> dict[str, Any]:
         """Run ADD through the list; the last plugin's result. Raises PodwrightError at the first failure."""
         previous: dict[str, Any] | None = None
         for plugin in network.plugins:
-            invocation = Invocation(command="ADD", network=network, plugin=plugin, target=target, previous=previous)
+            invocation = PluginCall(command="ADD", network=network, plugin=plugin, target=target, previous=previous)
             previous = await self._insist(invocation, deadline)
         return previous or {}
 
     async def delete(
-        self, network: NetworkList, target: Target, previous: Mapping[str, Any] | None, deadline: float
+        self, network: NetworkList, target: CniTarget, previous: Mapping[str, Any] | None, deadline: float
     ) -> None:
         """Run DEL through the list backwards, to its end whatever a plugin says: each holds things of its own.
 
@@ -47,7 +47,7 @@ class Chain:
         given = previous if network.supports(PREVIOUS_RESULT_ON_DEL) else None
         failures: list[PodwrightError] = []
         for plugin in reversed(network.plugins):
-            invocation = Invocation(command="DEL", network=network, plugin=plugin, target=target, previous=given)
+            invocation = PluginCall(command="DEL", network=network, plugin=plugin, target=target, previous=given)
             try:
                 await self._insist(invocation, deadline)
             except PodwrightError as failure:
@@ -56,12 +56,14 @@ class Chain:
         if failures:
             raise failures[0]
 
-    async def check(self, network: NetworkList, target: Target, previous: Mapping[str, Any], deadline: float) -> None:
+    async def check(
+        self, network: NetworkList, target: CniTarget, previous: Mapping[str, Any], deadline: float
+    ) -> None:
         """Ask every plugin whether its work still stands. Raises PodwrightError when one says no."""
         if network.disable_check or not network.supports(CHECK_SINCE):
             return
         for plugin in network.plugins:
-            invocation = Invocation(command="CHECK", network=network, plugin=plugin, target=target, previous=previous)
+            invocation = PluginCall(command="CHECK", network=network, plugin=plugin, target=target, previous=previous)
             await self._insist(invocation, deadline)
 
     async def status(self, network: NetworkList, timeout_s: float) -> str:
@@ -71,7 +73,7 @@ class Chain:
         for plugin in network.plugins:
             try:
                 outcome = await self._plugins.run(
-                    Invocation(command="STATUS", network=network, plugin=plugin), timeout_s
+                    PluginCall(command="STATUS", network=network, plugin=plugin), timeout_s
                 )
             except PodwrightError as failure:
                 return str(failure)
@@ -84,7 +86,7 @@ class Chain:
         if network.disable_gc or not network.supports(GC_SINCE):
             return
         for plugin in network.plugins:
-            invocation = Invocation(command="GC", network=network, plugin=plugin, valid=valid)
+            invocation = PluginCall(command="GC", network=network, plugin=plugin, valid=valid)
             try:
                 outcome = await self._plugins.run(invocation, timeout_s)
             except PodwrightError as failure:
@@ -107,7 +109,7 @@ class Chain:
                 )
         raise FailedPrecondition(f"CNI network {network.name}: its plugins have no version in common")
 
-    async def _insist(self, invocation: Invocation, deadline: float) -> dict[str, Any]:
+    async def _insist(self, invocation: PluginCall, deadline: float) -> dict[str, Any]:
         """Run a plugin, again while it says "try again later". Raises PodwrightError."""
         now = asyncio.get_running_loop().time
         delays = iter(RETRY_DELAYS_S)
@@ -134,11 +136,11 @@ class Chain:
             await asyncio.sleep(delay_s)
 
 
-def _describe(invocation: Invocation) -> str:
+def _describe(invocation: PluginCall) -> str:
     return f"{invocation.command} of plugin {invocation.plugin.type}"
 
 
-def _error(invocation: Invocation, failure: Failure) -> PodwrightError:
+def _error(invocation: PluginCall, failure: Failure) -> PodwrightError:
     message = f"CNI network {invocation.network.name}, {invocation.command}: {failure}"
     if failure.code == results.TRY_AGAIN_LATER:
         return Unavailable(message)

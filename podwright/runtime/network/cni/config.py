@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from podwright.errors import InvalidArgument
 
@@ -18,7 +17,8 @@ SUFFIXES = (".conf", ".conflist", ".json")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*")
 
 
-class PluginConfig(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginConfig:
     """One plugin of a list; `document` is its part of the file, untouched."""
 
     type: str
@@ -26,7 +26,8 @@ class PluginConfig(msgspec.Struct, frozen=True, kw_only=True):
     document: Json
 
 
-class NetworkList(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkList:
     """A network: plugins to run one after the other.
 
     `versions` are those that the file allows, best first; `version` is the one in use. `inlined_only`: the plugins

@@ -11,7 +11,7 @@ import time
 from podwright.runtime.model.base import Value
 from podwright.runtime.model.sandbox import SandboxName
 from podwright.runtime.network.cni.config import NetworkList
-from podwright.runtime.state import Database, Table
+from podwright.runtime.state import Database, RecordTable
 
 CAPABILITY = "ips"
 REMEMBERED_PODS = 4096
@@ -29,7 +29,7 @@ class AddressMemory:
     """By pod, on record."""
 
     def __init__(self, database: Database) -> None:
-        self._table: Table[LastAddresses] = Table(database, "network_cni_addresses", LastAddresses)
+        self._table: RecordTable[LastAddresses] = RecordTable(database, "network_cni_addresses", LastAddresses)
         self._records = dict(sorted(self._table.load().items(), key=lambda item: item[1].since))
 
     def recall(self, name: SandboxName, network: NetworkList) -> tuple[str, ...]:

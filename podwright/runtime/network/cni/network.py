@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -16,23 +17,23 @@ import msgspec
 from podwright.errors import FailedPrecondition, Internal, PodwrightError
 from podwright.linux import namespaces
 from podwright.process import ProcessRunner
-from podwright.runtime import config as settings
+from podwright.runtime.config import NetworkSettings
 from podwright.runtime.model.base import Value
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Attachment
 from podwright.runtime.network import links
 from podwright.runtime.network.cni import results
 from podwright.runtime.network.cni.cache import CachedAttachment, ResultCache
-from podwright.runtime.network.cni.calls import Target
+from podwright.runtime.network.cni.calls import CniTarget
 from podwright.runtime.network.cni.capabilities import capability_arguments, cni_args
-from podwright.runtime.network.cni.catalog import Catalog, Found
+from podwright.runtime.network.cni.catalog import CniChoice, CniConfigs
 from podwright.runtime.network.cni.chain import Chain
 from podwright.runtime.network.cni.config import NetworkList, parse
 from podwright.runtime.network.cni.memory import CAPABILITY, AddressMemory
 from podwright.runtime.network.cni.plugin import PluginFile, PluginRunner
-from podwright.runtime.network.request import INTERFACE, AttachRequest
+from podwright.runtime.network.request import INTERFACE, NetworkRequest
 from podwright.runtime.network.threads import in_fresh_thread
-from podwright.runtime.state import Database, Table
+from podwright.runtime.state import Database, RecordTable
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ class CniRecord(Value, frozen=True, kw_only=True):
     added: bool = False
 
 
-class Settled(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
     """A network as `found`, and as it is used with these plugins: in the one version that they all speak."""
 
     found: NetworkList
@@ -63,13 +65,13 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 class CniNetwork:
     """The network that [network] cni_conf_dir describes."""
 
-    def __init__(self, options: settings.Network, database: Database, runner: ProcessRunner) -> None:
+    def __init__(self, options: NetworkSettings, database: Database, runner: ProcessRunner) -> None:
         self._plugins = PluginRunner(options.cni_bin_dirs, runner)
-        self._catalog = Catalog(options.cni_conf_dir, self._plugins)
+        self._catalog = CniConfigs(options.cni_conf_dir, self._plugins)
         self._chain = Chain(self._plugins)
         self._cache = ResultCache(options.cni_cache_dir)
         self._timeout_s = options.timeout_s
-        self._table: Table[CniRecord] = Table(database, "network_cni", CniRecord)
+        self._table: RecordTable[CniRecord] = RecordTable(database, "network_cni", CniRecord)
         self._records = {SandboxId(key): record for key, record in self._table.load().items()}
         self._memory = AddressMemory(database)
         self._check: asyncio.Task[None] | None = None
@@ -77,7 +79,7 @@ class CniNetwork:
         self._detaching: set[SandboxId] = set()
         self._settled: Settled | None = None
 
-    def look(self) -> Found:
+    def look(self) -> CniChoice:
         """What the configuration directory says now."""
         return self._catalog.look()
 
@@ -95,7 +97,7 @@ class CniNetwork:
             return str(failure)
         return await self._chain.status(network, STATUS_TIMEOUT_S)
 
-    async def attach(self, request: AttachRequest) -> Attachment:
+    async def attach(self, request: NetworkRequest) -> Attachment:
         """ADD, with the addresses that the pod had before where a plugin can be asked for them.
 
         Raises PodwrightError; the caller then calls `detach`.
@@ -112,7 +114,7 @@ class CniNetwork:
                 await self.detach(request.sandbox_id)
         return await self._add(request, network, given)
 
-    async def _add(self, request: AttachRequest, network: NetworkList, capability_args: dict[str, Any]) -> Attachment:
+    async def _add(self, request: NetworkRequest, network: NetworkList, capability_args: dict[str, Any]) -> Attachment:
         deadline = self._deadline()
         record = CniRecord(
             network=network.name,
@@ -227,14 +229,14 @@ class CniNetwork:
         settled = self._settled
         if settled is None or settled.found is not found.network or settled.files != files:
             version = await self._chain.settle_version(found.network)
-            network = msgspec.structs.replace(found.network, versions=(version,))
+            network = replace(found.network, versions=(version,))
             settled = self._settled = Settled(found=found.network, files=files, network=network)
         return settled.network
 
-    async def _delete(self, network: NetworkList, target: Target, cached: CachedAttachment | None) -> None:
+    async def _delete(self, network: NetworkList, target: CniTarget, cached: CachedAttachment | None) -> None:
         netns = target.netns if namespaces.is_pinned(target.netns) else ""
         previous = cached.result if cached is not None else None
-        await self._chain.delete(network, msgspec.structs.replace(target, netns=netns), previous, self._deadline())
+        await self._chain.delete(network, replace(target, netns=netns), previous, self._deadline())
 
     async def _bring_up_loopback(self, netns: str) -> None:
         try:
@@ -250,8 +252,8 @@ class CniNetwork:
         self._records[sandbox_id] = record
 
 
-def _target(sandbox_id: SandboxId, record: CniRecord) -> Target:
-    return Target(
+def _target(sandbox_id: SandboxId, record: CniRecord) -> CniTarget:
+    return CniTarget(
         container_id=sandbox_id,
         netns=record.netns,
         interface=INTERFACE,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition
 from podwright.process import Command, ProcessRunner
@@ -20,13 +19,14 @@ VERSION_TIMEOUT_S = 10.0
 PluginFile = tuple[str, int, int, int]  # path, inode, size, time of change in ns: another program has another one
 
 
-class Invocation(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginCall:
     """A plugin, what to do, and with what input."""
 
     command: str
     network: NetworkList
     plugin: PluginConfig
-    target: calls.Target | None = None
+    target: calls.CniTarget | None = None
     previous: Mapping[str, Any] | None = None
     valid: list[dict[str, str]] | None = None
 
@@ -62,7 +62,7 @@ class PluginRunner:
             found.append((path, status.st_ino, status.st_size, status.st_mtime_ns))
         return tuple(found)
 
-    async def run(self, invocation: Invocation, timeout_s: float) -> dict[str, Any] | Failure:
+    async def run(self, invocation: PluginCall, timeout_s: float) -> dict[str, Any] | Failure:
         """What the plugin printed, or why it failed.
 
         Raises FailedPrecondition when it is not installed, DeadlineExceeded when it does not end in time.

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-
-import msgspec
+from dataclasses import dataclass
 
 from podwright.runtime.network.firewall.rules import Published, Scope, protocol_name
 
 TABLES = ("nat", "raw")
 
 
-class Listing(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
     """What there is: `iptables -t TABLE -S`, as lines."""
 
     nat: frozenset[str]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from ipaddress import IPv4Network, collapse_addresses
-
-import msgspec
 
 from podwright.runtime.model.sandbox import PortMapping, Protocol
 
 
-class Scope(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
     """Whose rules: the bridge's name names the table and the chains; `subnets` are masqueraded, and do not overlap."""
 
     bridge: str
@@ -22,7 +22,8 @@ def scope_of(bridge: str, subnets: Iterable[IPv4Network]) -> Scope:
     return Scope(bridge=bridge, subnets=tuple(collapse_addresses(subnets)))
 
 
-class Published(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
     """The host ports of one pod at `address`; `veth` is unique among the pods of the bridge."""
 
     veth: str

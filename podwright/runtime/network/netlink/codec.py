@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-
-import msgspec
+from dataclasses import dataclass
 
 NLMSG_ERROR = 2
 NLMSG_DONE = 3
@@ -28,7 +27,8 @@ _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetlinkRequest:
     """One message to the kernel; `label` says what it does, for errors."""
 
     kind: int
@@ -37,7 +37,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     label: str
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
     """One message from the kernel."""
 
     kind: int
@@ -46,7 +47,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-def encode(request: Request, sequence: int) -> bytes:
+def encode(request: NetlinkRequest, sequence: int) -> bytes:
     """The message as the kernel wants it, padded so that another may follow."""
     flags = request.flags | NLM_F_REQUEST
     return _pad(_HEADER.pack(_HEADER.size + len(request.body), request.kind, flags, sequence, 0) + request.body)

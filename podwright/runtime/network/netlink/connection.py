@@ -9,10 +9,10 @@ from __future__ import annotations
 import socket
 
 from podwright.runtime.network.netlink import codec
-from podwright.runtime.network.netlink.codec import NLMSG_DONE, NLMSG_ERROR, Message, Request
+from podwright.runtime.network.netlink.codec import NLMSG_DONE, NLMSG_ERROR, Message, NetlinkRequest
 from podwright.runtime.network.netlink.replies import (
-    Address,
-    Link,
+    InterfaceAddress,
+    NetworkInterface,
     Route,
     parse_address,
     parse_link,
@@ -29,7 +29,7 @@ REPLY_TIMEOUT_S = 10.0
 DATAGRAM_BYTES = 65536
 
 
-class Connection:
+class NetlinkConnection:
     """Use as a context manager. Every call raises OSError, TimeoutError included."""
 
     def __init__(self, family: int = NETLINK_ROUTE) -> None:
@@ -40,7 +40,7 @@ class Connection:
         self._socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
         self._sequence = 0
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> NetlinkConnection:
         """Itself."""
         return self
 
@@ -48,7 +48,7 @@ class Connection:
         """Close the socket."""
         self._socket.close()
 
-    def perform(self, *requests: Request) -> None:
+    def perform(self, *requests: NetlinkRequest) -> None:
         """Send all in one datagram and wait for all answers.
 
         The kernel carries out the rest of a batch after a failure, so batch only what is harmless then. The first
@@ -67,7 +67,7 @@ class Connection:
         if failures:
             raise failures[0]
 
-    def dump(self, request: Request) -> list[Message]:
+    def dump(self, request: NetlinkRequest) -> list[Message]:
         """Everything that a dump request yields."""
         self._sequence += 1
         self._socket.send(codec.encode(request, self._sequence))
@@ -82,11 +82,11 @@ class Connection:
                     raise codec.acknowledgement(message) or OSError(0, "an end without NLMSG_DONE", request.label)
                 found.append(message)
 
-    def links(self) -> list[Link]:
+    def links(self) -> list[NetworkInterface]:
         """Every network interface."""
         return [parse_link(message) for message in self.dump(dump_links())]
 
-    def addresses(self) -> list[Address]:
+    def addresses(self) -> list[InterfaceAddress]:
         """Every IPv4 address."""
         return [found for message in self.dump(dump_addresses()) if (found := parse_address(message)) is not None]
 

@@ -12,8 +12,8 @@ import struct
 from collections.abc import Collection
 
 from podwright.runtime.network.netlink import codec
-from podwright.runtime.network.netlink.codec import NLM_F_ACK, NLM_F_DUMP, Message, Request
-from podwright.runtime.network.netlink.connection import NETLINK_NETFILTER, Connection
+from podwright.runtime.network.netlink.codec import NLM_F_ACK, NLM_F_DUMP, Message, NetlinkRequest
+from podwright.runtime.network.netlink.connection import NETLINK_NETFILTER, NetlinkConnection
 
 NFNL_SUBSYS_CTNETLINK = 1 << 8
 IPCTNL_MSG_CT_GET = NFNL_SUBSYS_CTNETLINK | 1
@@ -27,8 +27,8 @@ _NFGENMSG = struct.pack("=BBH", socket.AF_INET, 0, 0)
 def forget_udp(ports: Collection[int]) -> int:
     """Drop every tracked IPv4 UDP flow that was sent to one of `ports`; how many. Blocks. Raises OSError."""
     forgotten = 0
-    with Connection(NETLINK_NETFILTER) as connection:
-        listing = Request(kind=IPCTNL_MSG_CT_GET, flags=NLM_F_DUMP, body=_NFGENMSG, label="list tracked flows")
+    with NetlinkConnection(NETLINK_NETFILTER) as connection:
+        listing = NetlinkRequest(kind=IPCTNL_MSG_CT_GET, flags=NLM_F_DUMP, body=_NFGENMSG, label="list tracked flows")
         for message in connection.dump(listing):
             if udp_destination(message) not in ports:
                 continue
@@ -50,8 +50,8 @@ def udp_destination(message: Message) -> int | None:
     return int.from_bytes(protocol[CTA_PROTO_DST_PORT], "big")
 
 
-def _delete(message: Message) -> Request:
+def _delete(message: Message) -> NetlinkRequest:
     found = codec.attributes(message.body[4:])
     body = _NFGENMSG + codec.attribute(CTA_TUPLE_ORIG | codec.NLA_F_NESTED, found[CTA_TUPLE_ORIG])
     body += b"".join(codec.attribute(kind, found[kind]) for kind in (CTA_ID, CTA_ZONE) if kind in found)
-    return Request(kind=IPCTNL_MSG_CT_DELETE, flags=NLM_F_ACK, body=body, label="forget a tracked flow")
+    return NetlinkRequest(kind=IPCTNL_MSG_CT_DELETE, flags=NLM_F_ACK, body=body, label="forget a tracked flow")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import socket
 import struct
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-
-import msgspec
 
 from podwright.runtime.network.netlink import codec, requests
 from podwright.runtime.network.netlink.codec import Message
 
 
-class Link(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkInterface:
     """A network interface; `kind` is "bridge", "veth", ...; `master` the index of the bridge it is on, 0 for none."""
 
     index: int
@@ -25,26 +25,28 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     up: bool = True
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
     """An IPv4 route of the main table; `link` is the index of its interface, 0 when it has several or none."""
 
     destination: IPv4Network
     link: int
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceAddress:
     """An IPv4 address with its prefix length; `link` is the index of its interface."""
 
     interface: IPv4Interface
     link: int
 
 
-def parse_link(message: Message) -> Link:
+def parse_link(message: Message) -> NetworkInterface:
     """A link from an RTM_NEWLINK message."""
     index, flags = struct.unpack_from("=iI", message.body, 4)
     found = codec.attributes(message.body[16:])
     info = codec.attributes(found.get(requests.IFLA_LINKINFO, b""))
-    return Link(
+    return NetworkInterface(
         index=index,
         name=codec.string(found.get(requests.IFLA_IFNAME, b"")),
         kind=codec.string(info.get(requests.IFLA_INFO_KIND, b"")),
@@ -56,14 +58,14 @@ def parse_link(message: Message) -> Link:
     )
 
 
-def parse_address(message: Message) -> Address | None:
+def parse_address(message: Message) -> InterfaceAddress | None:
     """An address from an RTM_NEWADDR message; None for one that is not IPv4."""
     family, prefix_length = message.body[:2]
     (index,) = struct.unpack_from("=I", message.body, 4)
     local = codec.attributes(message.body[8:]).get(requests.IFA_LOCAL, b"")
     if family != socket.AF_INET or len(local) != 4:
         return None
-    return Address(interface=IPv4Interface((IPv4Address(local), prefix_length)), link=index)
+    return InterfaceAddress(interface=IPv4Interface((IPv4Address(local), prefix_length)), link=index)
 
 
 def parse_route(message: Message) -> Route | None:

@@ -7,7 +7,7 @@ import struct
 from ipaddress import IPv4Address, IPv4Interface
 
 from podwright.runtime.network.netlink import codec
-from podwright.runtime.network.netlink.codec import NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, Request
+from podwright.runtime.network.netlink.codec import NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NetlinkRequest
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
@@ -29,7 +29,7 @@ RT_SCOPE_UNIVERSE, RT_SCOPE_LINK = 0, 253
 LOOPBACK_INDEX = 1
 
 
-def create_bridge(name: str, *, mac: bytes, mtu: int) -> Request:
+def create_bridge(name: str, *, mac: bytes, mtu: int) -> NetlinkRequest:
     """A bridge that is up. Its MAC is fixed, or it would follow those of its ports."""
     body = (
         _ifinfo(flags=IFF_UP, change=IFF_UP)
@@ -38,10 +38,12 @@ def create_bridge(name: str, *, mac: bytes, mtu: int) -> Request:
         + codec.number(IFLA_MTU, mtu)
         + codec.nested(IFLA_LINKINFO, codec.text(IFLA_INFO_KIND, "bridge"))
     )
-    return Request(kind=RTM_NEWLINK, flags=_CREATE, body=body, label=f"create bridge {name}")
+    return NetlinkRequest(kind=RTM_NEWLINK, flags=_CREATE, body=body, label=f"create bridge {name}")
 
 
-def create_veth(name: str, *, bridge_index: int, mtu: int, peer: str, peer_mac: bytes, netns_fd: int) -> Request:
+def create_veth(
+    name: str, *, bridge_index: int, mtu: int, peer: str, peer_mac: bytes, netns_fd: int
+) -> NetlinkRequest:
     """A veth that is up and on the bridge, its peer made (down: it cannot be up before the pair is) in the netns."""
     peer_attributes = (
         _ifinfo()
@@ -58,48 +60,48 @@ def create_veth(name: str, *, bridge_index: int, mtu: int, peer: str, peer_mac: 
         + codec.number(IFLA_MASTER, bridge_index)
         + codec.nested(IFLA_LINKINFO, codec.text(IFLA_INFO_KIND, "veth"), pair)
     )
-    return Request(kind=RTM_NEWLINK, flags=_CREATE, body=body, label=f"create veth {name}")
+    return NetlinkRequest(kind=RTM_NEWLINK, flags=_CREATE, body=body, label=f"create veth {name}")
 
 
-def set_alias(name: str, alias: str) -> Request:
+def set_alias(name: str, alias: str) -> NetlinkRequest:
     """The free text of a link (`ip link` shows it); at most 255 bytes."""
     body = _ifinfo() + codec.text(IFLA_IFNAME, name) + codec.attribute(IFLA_IFALIAS, alias.encode())
-    return Request(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"set alias of {name}")
+    return NetlinkRequest(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"set alias of {name}")
 
 
-def set_hairpin(name: str) -> Request:
+def set_hairpin(name: str) -> NetlinkRequest:
     """Let a bridge port send frames back where they came from: a pod reaching itself through a service address."""
     mode = codec.nested(IFLA_INFO_SLAVE_DATA, codec.attribute(IFLA_BRPORT_MODE, b"\1"))
     info = codec.nested(IFLA_LINKINFO, codec.text(IFLA_INFO_SLAVE_KIND, "bridge"), mode)
     body = _ifinfo() + codec.text(IFLA_IFNAME, name) + info
-    return Request(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"set hairpin on {name}")
+    return NetlinkRequest(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"set hairpin on {name}")
 
 
-def set_up(index: int) -> Request:
+def set_up(index: int) -> NetlinkRequest:
     """Bring a link up."""
     body = _ifinfo(index=index, flags=IFF_UP, change=IFF_UP)
-    return Request(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"bring up link {index}")
+    return NetlinkRequest(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"bring up link {index}")
 
 
-def set_master(name: str, bridge_index: int) -> Request:
+def set_master(name: str, bridge_index: int) -> NetlinkRequest:
     """Plug a link into a bridge."""
     body = _ifinfo() + codec.text(IFLA_IFNAME, name) + codec.number(IFLA_MASTER, bridge_index)
-    return Request(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"plug {name} into the bridge")
+    return NetlinkRequest(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"plug {name} into the bridge")
 
 
-def set_down(name: str) -> Request:
+def set_down(name: str) -> NetlinkRequest:
     """Take a link down."""
     body = _ifinfo(change=IFF_UP) + codec.text(IFLA_IFNAME, name)
-    return Request(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"take down {name}")
+    return NetlinkRequest(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"take down {name}")
 
 
-def delete_link(name: str) -> Request:
+def delete_link(name: str) -> NetlinkRequest:
     """Delete a link; of a veth, both ends."""
     body = _ifinfo() + codec.text(IFLA_IFNAME, name)
-    return Request(kind=RTM_DELLINK, flags=NLM_F_ACK, body=body, label=f"delete {name}")
+    return NetlinkRequest(kind=RTM_DELLINK, flags=NLM_F_ACK, body=body, label=f"delete {name}")
 
 
-def add_address(index: int, interface: IPv4Interface) -> Request:
+def add_address(index: int, interface: IPv4Interface) -> NetlinkRequest:
     """An address with its prefix, which brings the route to its subnet."""
     body = (
         struct.pack("=BBBBI", socket.AF_INET, interface.network.prefixlen, 0, 0, index)
@@ -107,18 +109,18 @@ def add_address(index: int, interface: IPv4Interface) -> Request:
         + codec.attribute(IFA_ADDRESS, interface.ip.packed)
         + codec.attribute(IFA_BROADCAST, interface.network.broadcast_address.packed)
     )
-    return Request(kind=RTM_NEWADDR, flags=_CREATE, body=body, label=f"add address {interface}")
+    return NetlinkRequest(kind=RTM_NEWADDR, flags=_CREATE, body=body, label=f"add address {interface}")
 
 
-def delete_address(index: int, interface: IPv4Interface) -> Request:
+def delete_address(index: int, interface: IPv4Interface) -> NetlinkRequest:
     """Take an address away, and with it the route to its subnet."""
     body = struct.pack("=BBBBI", socket.AF_INET, interface.network.prefixlen, 0, 0, index) + codec.attribute(
         IFA_LOCAL, interface.ip.packed
     )
-    return Request(kind=RTM_DELADDR, flags=NLM_F_ACK, body=body, label=f"delete address {interface}")
+    return NetlinkRequest(kind=RTM_DELADDR, flags=NLM_F_ACK, body=body, label=f"delete address {interface}")
 
 
-def add_subnet_route(index: int, interface: IPv4Interface) -> Request:
+def add_subnet_route(index: int, interface: IPv4Interface) -> NetlinkRequest:
     """The route to an address's subnet, as the kernel makes it when the address is added."""
     network = interface.network
     kind = struct.pack(
@@ -139,33 +141,33 @@ def add_subnet_route(index: int, interface: IPv4Interface) -> Request:
         + codec.attribute(RTA_PREFSRC, interface.ip.packed)
         + codec.number(RTA_OIF, index)
     )
-    return Request(kind=RTM_NEWROUTE, flags=_CREATE, body=body, label=f"add route to {network}")
+    return NetlinkRequest(kind=RTM_NEWROUTE, flags=_CREATE, body=body, label=f"add route to {network}")
 
 
-def add_default_route(index: int, gateway: IPv4Address) -> Request:
+def add_default_route(index: int, gateway: IPv4Address) -> NetlinkRequest:
     """The default route."""
     kind = struct.pack(
         "=BBBBBBBBI", socket.AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0
     )
     body = kind + codec.attribute(RTA_GATEWAY, gateway.packed) + codec.number(RTA_OIF, index)
-    return Request(kind=RTM_NEWROUTE, flags=_CREATE, body=body, label=f"add default route via {gateway}")
+    return NetlinkRequest(kind=RTM_NEWROUTE, flags=_CREATE, body=body, label=f"add default route via {gateway}")
 
 
-def dump_links() -> Request:
+def dump_links() -> NetlinkRequest:
     """All links."""
-    return Request(kind=RTM_GETLINK, flags=NLM_F_DUMP, body=_ifinfo(), label="list links")
+    return NetlinkRequest(kind=RTM_GETLINK, flags=NLM_F_DUMP, body=_ifinfo(), label="list links")
 
 
-def dump_addresses() -> Request:
+def dump_addresses() -> NetlinkRequest:
     """All IPv4 addresses."""
     body = struct.pack("=BBBBI", socket.AF_INET, 0, 0, 0, 0)
-    return Request(kind=RTM_GETADDR, flags=NLM_F_DUMP, body=body, label="list addresses")
+    return NetlinkRequest(kind=RTM_GETADDR, flags=NLM_F_DUMP, body=body, label="list addresses")
 
 
-def dump_routes() -> Request:
+def dump_routes() -> NetlinkRequest:
     """All IPv4 routes."""
     body = struct.pack("=BBBBBBBBI", socket.AF_INET, *[0] * 8)
-    return Request(kind=RTM_GETROUTE, flags=NLM_F_DUMP, body=body, label="list routes")
+    return NetlinkRequest(kind=RTM_GETROUTE, flags=NLM_F_DUMP, body=body, label="list routes")
 
 
 _CREATE = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL

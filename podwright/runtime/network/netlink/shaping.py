@@ -6,7 +6,7 @@ import socket
 import struct
 
 from podwright.runtime.network.netlink import codec
-from podwright.runtime.network.netlink.codec import NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE, Request
+from podwright.runtime.network.netlink.codec import NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE, NetlinkRequest
 
 RTM_NEWQDISC = 36
 TC_H_ROOT = 0xFFFFFFFF
@@ -19,7 +19,7 @@ BURST_S, QUEUE_S = 0.05, 0.1  # what may go at once after a pause, and wait befo
 BURST_MIN_BYTES = 64 * 1024  # a whole segment as TCP hands it down
 
 
-def limit_rate(index: int, bits_s: int) -> Request:
+def limit_rate(index: int, bits_s: int) -> NetlinkRequest:
     """Let a link send `bits_s` on average, in the place of whatever limit it has."""
     rate_bytes_s = max(bits_s // 8, 1)
     burst_bytes = min(max(int(rate_bytes_s * BURST_S), BURST_MIN_BYTES), RATE32_MAX)
@@ -35,4 +35,6 @@ def limit_rate(index: int, bits_s: int) -> Request:
     )
     body = struct.pack("=BxHiIII", socket.AF_UNSPEC, 0, index, 0, TC_H_ROOT, 0) + codec.text(TCA_KIND, "tbf") + options
     flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE
-    return Request(kind=RTM_NEWQDISC, flags=flags, body=body, label=f"limit link {index} to {bits_s} bits a second")
+    return NetlinkRequest(
+        kind=RTM_NEWQDISC, flags=flags, body=body, label=f"limit link {index} to {bits_s} bits a second"
+    )

@@ -66,7 +66,7 @@ class Bytes:
                 raise UnpackError("bad", "there is more data after the end of the archive")
 
 
-class Entry:
+class ArchiveEntry:
     """One member. Who reads its data, all of it, from `Archive.data` says so in `consumed`; else it is skipped."""
 
     __slots__ = (
@@ -112,7 +112,7 @@ class Archive:
         self.data = Bytes(chunks)
         self._globals: dict[bytes, bytes] = {}
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[ArchiveEntry]:
         """Raises UnpackError for anything that is not a well-formed archive."""
         while (block := self._block()) is not None:
             own: dict[bytes, bytes] = {}
@@ -130,7 +130,7 @@ class Archive:
                 block = self.data.take(BLOCK)
             if head is None:
                 break
-            entry = Entry(head)
+            entry = ArchiveEntry(head)
             entry.name = longname or entry.name
             entry.linkname = longlink or entry.linkname
             if own or self._globals:
@@ -158,7 +158,7 @@ class Archive:
         self.data.take(-head.size % BLOCK)
         return data
 
-    def _apply(self, entry: Entry, records: dict[bytes, bytes]) -> None:
+    def _apply(self, entry: ArchiveEntry, records: dict[bytes, bytes]) -> None:
         for key, value in records.items():
             if key == b"path":
                 entry.name = value
@@ -177,7 +177,7 @@ class Archive:
         if any(key.startswith(b"GNU.sparse.") for key in records):
             self._apply_sparse(entry, records)
 
-    def _apply_sparse(self, entry: Entry, records: dict[bytes, bytes]) -> None:
+    def _apply_sparse(self, entry: ArchiveEntry, records: dict[bytes, bytes]) -> None:
         entry.name = records.get(b"GNU.sparse.name", entry.name)
         size = records.get(b"GNU.sparse.realsize", records.get(b"GNU.sparse.size"))
         if size is None:
@@ -189,7 +189,7 @@ class Archive:
             pieces = pax.sparse_map(records.get(pax.SPARSE_MAP, b""))
         entry.pieces = pax.checked_pieces(pieces, entry.stored, entry.size, entry.name)
 
-    def _read_map(self, entry: Entry) -> list[pax.Piece]:
+    def _read_map(self, entry: ArchiveEntry) -> list[pax.Piece]:
         """Format 1.0: decimal lines at the start of the data, padded to a block."""
         lines: list[bytes] = []
         buffer, wanted = b"", 1
@@ -209,7 +209,7 @@ class Archive:
         numbers = [pax.decimal(line) for line in lines[1:wanted]]
         return list(zip(numbers[::2], numbers[1::2], strict=True))
 
-    def _read_gnu_map(self, entry: Entry, block: bytes) -> None:
+    def _read_gnu_map(self, entry: ArchiveEntry, block: bytes) -> None:
         pieces, more, entry.size = header.gnu_sparse(block)
         while more:
             extension = self.data.take(BLOCK)
@@ -221,7 +221,7 @@ class Archive:
         entry.pieces = pax.checked_pieces(pieces, entry.stored, entry.size, entry.name)
 
 
-def _check_numbers(entry: Entry) -> None:
+def _check_numbers(entry: ArchiveEntry) -> None:
     """What chown(2) and utimensat(2) can be given. Raises UnpackError."""
     if not (0 <= entry.uid < ID_LIMIT and 0 <= entry.gid < ID_LIMIT):
         raise UnpackError(

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from isal import igzip_lib
 
 from podwright.runtime.storage.unpack.failure import UnpackError
-from podwright.runtime.storage.unpack.source import Source
+from podwright.runtime.storage.unpack.source import GrowingFile
 
 TYPE_CHECKING = False  # typing would take longer to import than a small layer to unpack
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 class GzipReader:
     """Gzip, any number of members, CRCs checked, trailing zeros ignored."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: GrowingFile) -> None:
         self._source = source
         self._member: Any = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
         self._fresh = True  # the member has seen no byte yet
@@ -76,7 +76,7 @@ class GzipReader:
 
 
 class _Prefixed:
-    def __init__(self, head: bytes, tail: Source) -> None:
+    def __init__(self, head: bytes, tail: GrowingFile) -> None:
         self._head = head
         self._tail = tail
 
@@ -85,7 +85,7 @@ class _Prefixed:
         return head or self._tail.read()
 
 
-def opened(source: Source) -> Readable:
+def opened(source: GrowingFile) -> Readable:
     """A decoder by the blob's first bytes. Imports zstandard when it is needed: call it before the chroot."""
     magic = source.peek(4)
     if magic.startswith(GZIP_MAGIC):
@@ -98,7 +98,7 @@ def opened(source: Source) -> Readable:
 class _ZstdReader:
     """Zstandard, any number of frames."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: GrowingFile) -> None:
         import zstandard  # noqa: PLC0415 # costs 10 ms, and few layers are zstd
 
         self._error = zstandard.ZstdError
@@ -112,7 +112,7 @@ class _ZstdReader:
 
 
 class _Whole:
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: GrowingFile) -> None:
         self._source = source
 
     def read(self, size: int) -> bytes:

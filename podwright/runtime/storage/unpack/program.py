@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from podwright.runtime.storage.unpack import decode
 from podwright.runtime.storage.unpack.archive import Archive
 from podwright.runtime.storage.unpack.failure import UnpackError
-from podwright.runtime.storage.unpack.source import Source
-from podwright.runtime.storage.unpack.tree import Tree
+from podwright.runtime.storage.unpack.source import GrowingFile
+from podwright.runtime.storage.unpack.tree import UnpackedTree
 
 BLOB_FD = 0
 MARKS_FD = 3
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     gc.disable()  # nothing here refers to itself, and what is made lives to the end or is gone at once
     report: Report
     try:
-        report = unpack(tree, Source(BLOB_FD, MARKS_FD, expected_bytes), max_bytes, max_entries)
+        report = unpack(tree, GrowingFile(BLOB_FD, MARKS_FD, expected_bytes), max_bytes, max_entries)
     except UnpackError as failure:
         report = {"kind": failure.kind, "message": str(failure)}
     except OSError as failure:
@@ -47,14 +47,14 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def unpack(tree_path: str, source: Source, max_bytes: int, max_entries: int) -> Report:
+def unpack(tree_path: str, source: GrowingFile, max_bytes: int, max_entries: int) -> Report:
     """Unpack below `tree_path`, which becomes this process's root. Raises UnpackError and OSError."""
     os.umask(0)
     plain = decode.Plain(decode.opened(source), source.expected_bytes, max_bytes)
     os.chroot(tree_path)
     os.chdir("/")
     archive = Archive(iter(plain))
-    tree = Tree(archive.data, max_bytes=max_bytes, max_entries=max_entries)
+    tree = UnpackedTree(archive.data, max_bytes=max_bytes, max_entries=max_entries)
     parent = os.getppid()
     for count, entry in enumerate(archive):
         tree.add(entry)

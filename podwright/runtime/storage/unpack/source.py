@@ -15,7 +15,7 @@ READ_BYTES = 1 << 20
 MARK = struct.Struct("<Q")
 
 
-class Source:
+class GrowingFile:
     """A file of `expected_bytes` in the end; `marks_fd` is the read end of the parent's pipe."""
 
     def __init__(self, fd: int, marks_fd: int, expected_bytes: int) -> None:

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable
 
 from podwright.runtime.storage.unpack import header
-from podwright.runtime.storage.unpack.archive import REGULAR, Bytes, Entry
+from podwright.runtime.storage.unpack.archive import REGULAR, ArchiveEntry, Bytes
 from podwright.runtime.storage.unpack.failure import UnpackError, shown
 from podwright.runtime.storage.unpack.names import relative
 
@@ -42,7 +42,7 @@ class Totals:
         self.implicit: set[bytes] = set()
 
 
-class Tree:
+class UnpackedTree:
     """Writes entries in the order of the archive; `finish` sets what has to wait until the end."""
 
     def __init__(self, data: Bytes, *, max_bytes: int, max_entries: int) -> None:
@@ -51,9 +51,11 @@ class Tree:
         self._max_bytes = max_bytes
         self._max_entries = max_entries
         self._directories: set[bytes] = {b""}  # names that are directories made by this layer, links not followed
-        self._explicit: dict[bytes, Entry] = {}  # directories that the archive describes; attributes set at the end
+        self._explicit: dict[
+            bytes, ArchiveEntry
+        ] = {}  # directories that the archive describes; attributes set at the end
         self._whiteouts: set[bytes] = set()
-        self._makers: dict[bytes, Callable[[bytes, Entry], None]] = {
+        self._makers: dict[bytes, Callable[[bytes, ArchiveEntry], None]] = {
             REGULAR: self._make_file,
             b"1": self._make_hard_link,
             b"2": self._make_symbolic_link,
@@ -63,7 +65,7 @@ class Tree:
             b"6": self._make_node,
         }
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: ArchiveEntry) -> None:
         """Write one entry. Raises UnpackError and OSError."""
         self.totals.entries += 1
         if self.totals.entries > self._max_entries:
@@ -99,7 +101,7 @@ class Tree:
 
     # Kinds of entries
 
-    def _make_file(self, path: bytes, entry: Entry) -> None:
+    def _make_file(self, path: bytes, entry: ArchiveEntry) -> None:
         self.totals.file_bytes += entry.size
         if self.totals.file_bytes > self._max_bytes:
             raise UnpackError("limit", f"the files of the layer, holes included, exceed {self._max_bytes} bytes")
@@ -124,7 +126,7 @@ class Tree:
         self.totals.inodes += 1
         self.totals.used_bytes += -(-entry.stored // DISK_BLOCK_BYTES) * DISK_BLOCK_BYTES
 
-    def _fill(self, fd: int, entry: Entry) -> None:
+    def _fill(self, fd: int, entry: ArchiveEntry) -> None:
         entry.consumed = True
         if entry.pieces is None:
             self._data.pass_on(entry.stored, lambda piece: _write(fd, piece))
@@ -134,7 +136,7 @@ class Tree:
             os.lseek(fd, offset, os.SEEK_SET)
             self._data.pass_on(length, lambda piece: _write(fd, piece))
 
-    def _make_directory(self, path: bytes, entry: Entry) -> None:
+    def _make_directory(self, path: bytes, entry: ArchiveEntry) -> None:
         if path not in self._directories:
             self._mkdir(path, entry.mode & ~SET_ID_BITS)
         elif stat.S_IMODE(os.lstat(path or b"/").st_mode) != entry.mode & ~SET_ID_BITS:
@@ -143,7 +145,7 @@ class Tree:
         self._explicit.pop(path, None)
         self._explicit[path] = entry
 
-    def _make_symbolic_link(self, path: bytes, entry: Entry) -> None:
+    def _make_symbolic_link(self, path: bytes, entry: ArchiveEntry) -> None:
         if not 0 < len(entry.linkname) <= SYMLINK_LIMIT_BYTES or b"\0" in entry.linkname:
             raise UnpackError("bad", f"the symbolic link {shown(path)} has no usable target")
         self._place(path, lambda: os.symlink(entry.linkname, path))
@@ -152,7 +154,7 @@ class Tree:
         os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
         self.totals.inodes += 1
 
-    def _make_hard_link(self, path: bytes, entry: Entry) -> None:
+    def _make_hard_link(self, path: bytes, entry: ArchiveEntry) -> None:
         target = relative(entry.linkname)
         if target == path:
             return
@@ -163,7 +165,7 @@ class Tree:
                 "bad", f"the hard link {shown(path)} names {shown(entry.linkname)}, which the layer does not have"
             ) from failure
 
-    def _make_node(self, path: bytes, entry: Entry) -> None:
+    def _make_node(self, path: bytes, entry: ArchiveEntry) -> None:
         kind = {b"3": stat.S_IFCHR, b"4": stat.S_IFBLK, b"6": stat.S_IFIFO}[entry.kind]
         device = 0 if kind == stat.S_IFIFO else _device(entry, path)
         self._place(path, lambda: os.mknod(path, kind | entry.mode, device))
@@ -260,11 +262,11 @@ class Tree:
 
     # Attributes
 
-    def _own(self, path: bytes, entry: Entry) -> None:
+    def _own(self, path: bytes, entry: ArchiveEntry) -> None:
         if entry.uid or entry.gid:
             os.chown(path, entry.uid, entry.gid, follow_symlinks=False)
 
-    def _set_xattrs(self, target: bytes | int, entry: Entry) -> None:
+    def _set_xattrs(self, target: bytes | int, entry: ArchiveEntry) -> None:
         """Filesystems without a kind of attribute lose it, as with every other engine; the parent logs how many."""
         for name, value in entry.xattrs:
             try:
@@ -303,7 +305,7 @@ def _check_space(size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _device(entry: Entry, path: bytes) -> int:
+def _device(entry: ArchiveEntry, path: bytes) -> int:
     major, minor = header.number(entry.major), header.number(entry.minor)
     if not (0 <= major < MAJOR_LIMIT and 0 <= minor < MINOR_LIMIT):
         raise UnpackError("bad", f"{shown(path)} has the device number {major}:{minor}, which no device has")

@@ -87,7 +87,7 @@ class Watch:
             cursor = max(cursor, store.version)
             if self.wish.bookmarks and now >= due:
                 due = now + self.bookmark_every_s
-                yield "BOOKMARK", self._bookmark(cursor)
+                yield "BOOKMARK", self._bookmark(store.version)
             if store.version == began:
                 await store.changed(min(end, due) - loop.time())
 

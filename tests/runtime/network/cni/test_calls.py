@@ -13,9 +13,9 @@ from podwright.runtime.network.bandwidth import INGRESS
 from podwright.runtime.network.cni import calls
 from podwright.runtime.network.cni.capabilities import capability_arguments, cni_args
 from podwright.runtime.network.cni.config import parse
-from podwright.runtime.network.request import AttachRequest
+from podwright.runtime.network.request import NetworkRequest
 
-REQUEST = AttachRequest(
+REQUEST = NetworkRequest(
     sandbox_id=SandboxId("c0ffee"),
     name=SandboxName(name="web", namespace="default", uid="u-1"),
     netns="/run/netns/web",
@@ -28,7 +28,7 @@ REQUEST = AttachRequest(
     annotations={INGRESS: "10M", "other": "text"},
     cgroup_parent="/kubepods/pod1",
 )
-TARGET = calls.Target(
+TARGET = calls.CniTarget(
     container_id="c0ffee",
     netns="/run/netns/web",
     interface="eth0",
@@ -95,12 +95,14 @@ def test_capability_arguments() -> None:
         "cgroupPath": "/kubepods/pod1",
         "io.kubernetes.cri.pod-annotations": {INGRESS: "10M", "other": "text"},
     }
-    bare = AttachRequest(sandbox_id=SandboxId("x"), name=REQUEST.name, netns="/n")
+    bare = NetworkRequest(sandbox_id=SandboxId("x"), name=REQUEST.name, netns="/n")
     assert capability_arguments(bare) == {}
 
 
 @pytest.mark.parametrize("name", ["a;b", "a=b", "a\0b"])
 def test_names_that_would_break_cni_args(name: str) -> None:
-    request = AttachRequest(sandbox_id=SandboxId("x"), name=SandboxName(name=name, namespace="n", uid="u"), netns="/n")
+    request = NetworkRequest(
+        sandbox_id=SandboxId("x"), name=SandboxName(name=name, namespace="n", uid="u"), netns="/n"
+    )
     with pytest.raises(InvalidArgument, match="K8S_POD_NAME"):
         cni_args(request)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podwright.process import PosixProcessRunner
-from podwright.runtime.network.cni.catalog import Catalog
+from podwright.runtime.network.cni.catalog import CniConfigs
 from podwright.runtime.network.cni.plugin import PluginRunner
 
 
@@ -26,14 +26,14 @@ def configure(folder: Path, name: str, network: str, *plugins: str) -> None:
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Catalog:
+def catalog(tmp_path: Path) -> CniConfigs:
     install(tmp_path / "bin", "bridge", "portmap")
-    return Catalog(
+    return CniConfigs(
         str(tmp_path / "net.d"), PluginRunner((str(tmp_path / "none"), str(tmp_path / "bin")), PosixProcessRunner())
     )
 
 
-def test_no_directory_and_no_configuration(catalog: Catalog, tmp_path: Path) -> None:
+def test_no_directory_and_no_configuration(catalog: CniConfigs, tmp_path: Path) -> None:
     assert not catalog.look().present
     (tmp_path / "net.d").mkdir()
     (tmp_path / "net.d" / "README").write_text("nothing")
@@ -42,7 +42,7 @@ def test_no_directory_and_no_configuration(catalog: Catalog, tmp_path: Path) -> 
     assert "no CNI configuration" in found.trouble
 
 
-def test_the_first_usable_file_wins(catalog: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_first_usable_file_wins(catalog: CniConfigs, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "net.d"
     configure(folder, "30-third.conflist", "third", "bridge")
     configure(folder, "20-second.conf", "second", "bridge", "portmap")
@@ -60,7 +60,7 @@ def test_the_first_usable_file_wins(catalog: Catalog, tmp_path: Path, caplog: py
     assert network.name == "first"
 
 
-def test_changes_are_seen(catalog: Catalog, tmp_path: Path) -> None:
+def test_changes_are_seen(catalog: CniConfigs, tmp_path: Path) -> None:
     folder = tmp_path / "net.d"
     assert catalog.look().network is None
     configure(folder, "10-net.conflist", "one", "bridge")
@@ -75,7 +75,7 @@ def test_changes_are_seen(catalog: Catalog, tmp_path: Path) -> None:
     assert not catalog.look().present
 
 
-def test_what_is_wrong_is_told(catalog: Catalog, tmp_path: Path) -> None:
+def test_what_is_wrong_is_told(catalog: CniConfigs, tmp_path: Path) -> None:
     configure(tmp_path / "net.d", "10-net.conflist", "net", "cilium-cni")
     (tmp_path / "net.d" / "20-broken.conf").write_text("{}")
     found = catalog.look()
@@ -84,7 +84,7 @@ def test_what_is_wrong_is_told(catalog: Catalog, tmp_path: Path) -> None:
     assert "20-broken.conf: name None is missing" in found.trouble
 
 
-def test_plugins_of_the_network_s_folder(catalog: Catalog, tmp_path: Path) -> None:
+def test_plugins_of_the_network_s_folder(catalog: CniConfigs, tmp_path: Path) -> None:
     folder = tmp_path / "net.d"
     configure(folder, "10-net.conflist", "net", "bridge")
     (folder / "net").mkdir()
@@ -95,7 +95,7 @@ def test_plugins_of_the_network_s_folder(catalog: Catalog, tmp_path: Path) -> No
     assert [plugin.type for plugin in network.plugins] == ["bridge", "portmap"]
 
 
-def test_a_plugin_must_be_a_program(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_plugin_must_be_a_program(catalog: CniConfigs, tmp_path: Path) -> None:
     configure(tmp_path / "net.d", "10-net.conflist", "net", "text")
     (tmp_path / "bin" / "text").write_text("not executable")
     assert "text is not installed" in catalog.look().trouble

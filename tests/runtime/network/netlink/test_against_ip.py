@@ -15,8 +15,8 @@ import pytest
 
 from podwright.linux import namespaces
 from podwright.runtime.network.netlink import requests
-from podwright.runtime.network.netlink.codec import Request
-from podwright.runtime.network.netlink.connection import Connection
+from podwright.runtime.network.netlink.codec import NetlinkRequest
+from podwright.runtime.network.netlink.connection import NetlinkConnection
 from podwright.runtime.network.netlink.replies import Route
 
 pytestmark = pytest.mark.root
@@ -48,9 +48,9 @@ def ip(netns: str, *arguments: str) -> list[dict[str, Any]]:
     return found
 
 
-def talk(netns: str, work: Callable[[Connection], Result]) -> Result:
+def talk(netns: str, work: Callable[[NetlinkConnection], Result]) -> Result:
     def inside() -> Result:
-        with Connection() as connection:
+        with NetlinkConnection() as connection:
             return work(connection)
 
     return namespaces.run_in(netns, "net", inside)
@@ -143,7 +143,7 @@ def test_many_links(netns: str) -> None:
         (requests.add_default_route(1, IPv4Address("192.0.2.1")), errno.ENETUNREACH),
     ],
 )
-def test_errors_name_the_request(netns: str, request_: Request, code: int) -> None:
+def test_errors_name_the_request(netns: str, request_: NetlinkRequest, code: int) -> None:
     make_bridge(netns)
     with pytest.raises(OSError, match=r".") as caught:
         talk(netns, lambda net: net.perform(request_))

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.runtime.network.netlink import codec
-from podwright.runtime.network.netlink.codec import Message, Request
+from podwright.runtime.network.netlink.codec import Message, NetlinkRequest
 
 
 @given(st.lists(st.tuples(st.integers(16, 0xFFFF), st.binary(max_size=40)), max_size=5))
 def test_messages_come_back(sent: list[tuple[int, bytes]]) -> None:
     data = b"".join(
-        codec.encode(Request(kind=kind, flags=codec.NLM_F_ACK, body=body, label=""), number)
+        codec.encode(NetlinkRequest(kind=kind, flags=codec.NLM_F_ACK, body=body, label=""), number)
         for number, (kind, body) in enumerate(sent)
     )
     got = list(codec.decode(data))

@@ -12,7 +12,7 @@ import pytest
 
 from podwright.errors import ResourceExhausted
 from podwright.linux import mount
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings
 from podwright.runtime.storage.unpacking import BadLayer
 from tests.runtime.storage.unpack.trees import described, unpack
 from tools.images import Entry, Kind, tar_of
@@ -165,7 +165,7 @@ async def test_holes_count(tmp_path: Path) -> None:
     assert (tmp_path / "fine/hole").stat().st_blocks == 0
 
 
-LIMITS = config.Images(max_unpacked_bytes=1 << 20, max_entries=10)
+LIMITS = ImageSettings(max_unpacked_bytes=1 << 20, max_entries=10)
 
 
 NO_TAR = b"<html>not found</html>" * 100

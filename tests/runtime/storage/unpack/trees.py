@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from podwright.process import PosixProcessRunner
-from podwright.runtime import config
+from podwright.runtime.config import ImageSettings
 from podwright.runtime.storage import unpacking
-from podwright.runtime.storage.unpacking import Marks, Report
+from podwright.runtime.storage.unpacking import Marks, UnpackReport
 
 Described = dict[str, dict[str, Any]]
 
 
-async def unpack(tree: Path, blob: bytes, limits: config.Images | None = None) -> Report:
+async def unpack(tree: Path, blob: bytes, limits: ImageSettings | None = None) -> UnpackReport:
     """Unpack a whole blob into the new directory `tree`."""
     source = tree.with_name(f"{tree.name}.blob")
     source.write_bytes(blob)
@@ -25,7 +25,7 @@ async def unpack(tree: Path, blob: bytes, limits: config.Images | None = None) -
     with source.open("rb") as file, Marks() as marks:
         marks.end()
         return await unpacking.unpack(
-            PosixProcessRunner(), str(tree), file.fileno(), marks, len(blob), limits or config.Images()
+            PosixProcessRunner(), str(tree), file.fileno(), marks, len(blob), limits or ImageSettings()
         )
 
 

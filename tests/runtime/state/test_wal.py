@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from podwright.runtime.model.base import Value
-from podwright.runtime.state import Database, Table
-from podwright.runtime.state.checkpoint import EVERY_COMMITS
+from podwright.runtime.state import Database, RecordTable
 from podwright.runtime.state.database import RESERVE_BYTES
+from podwright.runtime.state.wal import EVERY_COMMITS
 
 
 class Thing(Value, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ def _without_log(root: Path, copy: Path) -> dict[str, Thing]:
     shutil.copy(root / "state.db", copy / "state.db")
     database = Database(str(copy))
     try:
-        return Table(database, "things", Thing).load()
+        return RecordTable(database, "things", Thing).load()
     finally:
         database.close()
 
@@ -33,13 +33,13 @@ def test_the_log_is_written_back_long_before_sqlite_does_it(tmp_path: Path) -> N
     root = tmp_path / "root"
     database = Database(str(root))
     try:
-        table = Table(database, "things", Thing)
+        table = RecordTable(database, "things", Thing)
         for number in range(EVERY_COMMITS - 10):
             table.put("a", Thing(size=number))
         assert _without_log(root, tmp_path / "early") == {}
         for number in range(20):
             table.put("b", Thing(size=number))
-        thread = database._checkpoints._thread
+        thread = database._writeback._thread
         assert thread is not None
         thread.join()  # however slow the disk is: half of it would be no database
         written = _without_log(root, tmp_path / "late")
@@ -53,7 +53,7 @@ def test_the_log_is_written_back_long_before_sqlite_does_it(tmp_path: Path) -> N
 def test_the_log_stays_in_its_room(tmp_path: Path) -> None:
     database = Database(str(tmp_path))
     try:
-        table = Table(database, "things", Thing)
+        table = RecordTable(database, "things", Thing)
         for number in range(20 * EVERY_COMMITS):
             table.put(str(number % 50), Thing(size=number))
         assert os.path.getsize(tmp_path / "state.db-wal") <= RESERVE_BYTES
