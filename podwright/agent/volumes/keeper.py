@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from functools import partial
 
-from podwright.agent.volumes import places
+from podwright.agent.pods.places import pod_directory
 from podwright.agent.volumes.messages import set_up_failed
 from podwright.agent.volumes.ownership import Progress
 from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, HostPathPlan, Plan
@@ -74,7 +74,7 @@ class Keeper:
 
     async def _set_up(self, volumes: PodVolumes, state: VolumeState) -> None:
         uid = volumes.pod.metadata.uid
-        directory = places.pod_directory(self._root, uid)
+        directory = pod_directory(self._root, uid)
         plan = await state.plugin.plan(Request(pod=volumes.pod, volume=state.volume, directory=directory))
         files = plan if isinstance(plan, FilesPlan) else None
         digest = files.digest() if files is not None else b""
