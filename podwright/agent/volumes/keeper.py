@@ -19,7 +19,7 @@ from podwright.agent.volumes.state import PodVolumes, VolumeState
 from podwright.agent.volumes.threads import Work
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Pod
-from podwright.tasks import Tasks
+from podwright.tasks import Tasks, end_all
 
 
 class Keeper:
@@ -44,11 +44,8 @@ class Keeper:
     async def stop(self, volumes: PodVolumes) -> None:
         """Look at the pod's volumes no more. A thread that sets one up may still run: see Work.settled."""
         volumes.is_over = True
-        tasks = [state.task for state in volumes.states.values() if state.task is not None]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        states = volumes.states.values()
+        await end_all(lambda: [state.task for state in states if state.task is not None and not state.task.done()])
         await volumes.notify()
 
     async def close(self) -> None:
