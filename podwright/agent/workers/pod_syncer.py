@@ -34,7 +34,7 @@ from podwright.agent.workers.restarts import Restarts
 from podwright.agent.workers.starting import Place, Starter
 from podwright.agent.workers.syncer import SyncResult
 from podwright.agent.workers.updates import SetStatus
-from podwright.errors import Internal, PodwrightError
+from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, PodwrightError
 from podwright.k8s.objects import Container, Pod
 
 
@@ -80,13 +80,19 @@ class PodSyncer:
         if is_static(pod):
             await ports.mirrors.reconcile(pod, mirror)
         make_pod_directories(ports.root, pod.metadata.uid)
-        try:
-            await ports.volumes.wait_mounted(pod)
-        except PodwrightError as failure:
-            ports.events.pod(pod, "Warning", "FailedMount", str(failure))
-            raise
+        await self._wait_for_volumes(pod)
         ports.probes.add(pod)
         return SyncResult(acted=await self._act(pod, observed))
+
+    async def _wait_for_volumes(self, pod: Pod) -> None:
+        """The end of the wait is no event: each failure to set a volume up was one (as in the kubelet's SyncPod)."""
+        try:
+            await self._ports.volumes.wait_mounted(pod)
+        except (DeadlineExceeded, FailedPrecondition):
+            raise
+        except PodwrightError as failure:
+            self._ports.events.pod(pod, "Warning", "FailedMount", str(failure))
+            raise
 
     def _check_network(self, pod: Pod) -> None:
         problem = "" if pod.spec.host_network else self._ports.network_problem()
