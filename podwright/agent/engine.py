@@ -186,6 +186,7 @@ class Engine:
             mirrors=rooms.mirrors,
             events=rooms.events,
             network_problem=rooms.network_problem,
+            seen=self.cache.peek,
             look=self.cache.look,
             handler_of=rooms.handler_of,
             root=settings.root,

@@ -99,7 +99,7 @@ class Generator:
             self._relist_now.clear()
             began = self._clock.monotonic()
             try:
-                await relist(self._runtime, self._cache)
+                await relist(self._runtime, self._cache, self._clock)
                 self._relisted_at, self._failure = began, ""
             except PodwrightError as failure:
                 if str(failure) != self._failure:

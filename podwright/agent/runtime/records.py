@@ -7,6 +7,7 @@ that an agent that was restarted, and a kubelet before it, mean the same things.
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 
@@ -161,6 +162,16 @@ class ObservedPod:
     def running(self) -> tuple[ContainerStatus, ...]:
         """All instances whose state is RUNNING."""
         return tuple(status for status in self.containers if status.state is ContainerState.RUNNING)
+
+    def shows_started(self, ids: Collection[str]) -> bool:
+        """Whether it shows that all of these containers were started, whatever has become of them since."""
+        begun = {each.id for each in self.containers if each.state in (ContainerState.RUNNING, ContainerState.EXITED)}
+        return begun.issuperset(ids)
+
+    def shows_ended(self, ids: Collection[str]) -> bool:
+        """Whether it shows that all of these containers have ended, and no other runs."""
+        ended = {each.id for each in self.containers if each.state is ContainerState.EXITED}
+        return ended.issuperset(ids) and not self.running()
 
     def ready_sandboxes(self) -> tuple[SandboxStatus, ...]:
         """All sandboxes whose state is READY."""

@@ -60,8 +60,8 @@ class Starter:
         self._events = events
         self._links_directory = links_directory
 
-    async def start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> None:
-        """Start a new instance. Raises ContainerFailure, whose reason the API shows."""
+    async def start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
+        """Start a new instance; its id. Raises ContainerFailure, whose reason the API shows."""
         image = await self._images.ensure(pod, container, place.config, place.handler)
         attempt = self._next_attempt(pod, container, observed)
         try:
@@ -85,6 +85,7 @@ class Starter:
         self._link_log(pod, container.name, container_id, config.log_path)
         if isinstance(container, Container):
             await self._post_start(pod, container, container_id, observed)
+        return container_id
 
     def _note(self, pod: Pod, container: AnyContainer, reason: str, message: str) -> None:
         self._events.pod(pod, "Normal", reason, message, container=container.name)
