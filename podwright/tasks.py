@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-STUCK_S = 5.0  # after this time, a cancelled task that still runs is logged
+STUCK_S = 5.0  # a task that has not ended so long after its cancellation is named in the log, and cancelled again
+END_LIMIT_S = 20.0  # then it is left behind: an owner must not wait for it without end
 
 
 class Tasks:
@@ -59,15 +60,27 @@ class Tasks:
         await self.close()
 
     async def close(self) -> None:
-        """Cancel the running tasks and wait for their end. A task started afterwards is cancelled at once."""
+        """Cancel what runs and wait for its end, END_LIMIT_S at most. What is started later is cancelled at once."""
         self._closed = True
         current = asyncio.current_task()
-        while tasks := self._tasks - {current}:  # a task may start another one as it ends
+        await end_all(lambda: self._tasks - {current})  # a task may start another one as it ends
+
+
+async def end_all(running: Callable[[], Collection[asyncio.Task[Any]]]) -> None:
+    """Cancel what `running` gives until it gives nothing; after END_LIMIT_S, what still runs is named and left."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + END_LIMIT_S
+    while tasks := running():
+        for task in tasks:
+            task.cancel()
+        left_s = deadline - loop.time()
+        if left_s <= 0:
             for task in tasks:
-                task.cancel()
-            _, stuck = await asyncio.wait(tasks, timeout=STUCK_S)
-            for task in stuck:
-                log.warning("task does not end: name=%s", task.get_name())
+                log.error("task does not end and is left behind: name=%s", task.get_name())
+            return
+        _, stuck = await asyncio.wait(tasks, timeout=min(STUCK_S, left_s))
+        for task in stuck:
+            log.warning("task does not end: name=%s", task.get_name())
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:

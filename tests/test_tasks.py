@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
-from podwright.tasks import Tasks
+from podwright.tasks import END_LIMIT_S, Tasks
+from tests.agent.fakes.time import run_virtual
 
 
 async def forever() -> None:
@@ -57,6 +59,33 @@ async def test_close_ends_what_a_task_starts_as_it_ends() -> None:
     await asyncio.sleep(0)
     await tasks.close()
     assert [task.cancelled() for task in late] == [True]
+
+
+def test_a_task_that_never_ends_is_named_and_left(caplog: pytest.LogCaptureFixture) -> None:
+    """On virtual time: `close` cancels it again and again, says so, and comes back."""
+
+    async def run() -> float:
+        over = False
+
+        async def deaf() -> None:
+            while not over:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(3600)
+
+        tasks, loop = Tasks(), asyncio.get_running_loop()
+        task = tasks.start(deaf(), name="a deaf one")
+        await asyncio.sleep(0)
+        began = loop.time()
+        await tasks.close()
+        took_s = loop.time() - began
+        over = True
+        task.cancel()
+        await asyncio.wait({task})
+        return took_s
+
+    assert run_virtual(run()) == pytest.approx(END_LIMIT_S)
+    assert "a task does not end: name=a deaf one" in caplog.text
+    assert "a task is left behind, it does not end: name=a deaf one" in caplog.text
 
 
 async def test_a_task_may_close_its_own_owner() -> None:

@@ -160,7 +160,7 @@ class Engine:
 
     def _syncer(self, settings: Settings, restarts: Restarts) -> PodSyncer:
         rooms = self._rooms
-        hooks = Hooks(rooms.runtime, rooms.http)
+        hooks = Hooks(rooms.runtime, rooms.http, rooms.configs.addresses, rooms.events)
         killer = Killer(rooms.runtime, hooks, rooms.events, rooms.clock)
         starter = Starter(
             rooms.runtime,
@@ -186,6 +186,7 @@ class Engine:
             mirrors=rooms.mirrors,
             events=rooms.events,
             network_problem=rooms.network_problem,
+            seen=self.cache.peek,
             look=self.cache.look,
             handler_of=rooms.handler_of,
             root=settings.root,

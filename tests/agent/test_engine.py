@@ -21,12 +21,12 @@ from tests.agent.fakes.pods import container, pod
 from tests.agent.fakes.ports import (
     FakeCgroups,
     FakeConfigs,
+    FakeHttp,
     FakeImages,
     FakeProbes,
     FakeStatuses,
     FakeVolumes,
     KeptDead,
-    NoHttp,
     NoMirrors,
     NoObjects,
     NoUsers,
@@ -79,7 +79,7 @@ class Scene:
             objects=NoObjects(),
             users=NoUsers(),
             mirrors=NoMirrors(),
-            http=NoHttp(),
+            http=FakeHttp(),
             dead_containers=KeptDead(),
             events=self.events,
             clock=self.clock,
@@ -156,6 +156,29 @@ def test_a_start_takes_no_time_of_the_agent_s(in_scene: InScene) -> None:
         scene.file.put(*(static(f"p{number}") for number in range(50)))
         await asyncio.sleep(0.01)
         assert len(scene.runtime.running_names()) == 50
+
+    in_scene(check)
+
+
+QUESTIONS = ("sandboxes", "containers", "pod_sandboxes", "pod_containers", "sandbox_status", "container_status")
+
+
+def test_where_events_show_everything_a_pod_costs_no_question(in_scene: InScene) -> None:
+    """The runtime is asked to make and to end it, and nothing else."""
+
+    async def check(scene: Scene) -> None:
+        scene.runtime.answer_s = 0.001
+        await asyncio.sleep(3)
+        scene.runtime.calls.clear()
+        scene.file.put(static("a", containers=(container("x"), container("y"))))
+        await asyncio.sleep(3)
+        assert scene.runtime.running_names() == ["x", "y"]
+        scene.file.put()
+        await asyncio.sleep(70)
+        assert scene.runtime.running_names() == []
+        assert scene.states() == {}
+
+        assert [name for name, _ in scene.runtime.calls if name in QUESTIONS] == []
 
     in_scene(check)
 
@@ -305,7 +328,7 @@ def test_a_runtime_that_dies_and_comes_back(in_scene: InScene) -> None:
         scene.problem = ""
         await asyncio.sleep(70)
         assert scene.runtime.running_names() == ["main", "main"]
-        assert scene.runtime.count("run_sandbox") == 2
+        assert scene.runtime.count("create_container") == 2
 
     in_scene(check)
 

@@ -22,7 +22,7 @@ from podwright.agent.config.reading import ConfigError, Reading, nearest
 from podwright.agent.config.setting import Setting
 from podwright.agent.config.settings import API_VERSION, BY_KEY, FIELDS, KIND
 from podwright.agent.config.structure import build
-from podwright.agent.config.values import Values, decode, encode, known_part
+from podwright.agent.config.values import Values, decode, encode, known_part, to_file
 
 _LENIENT_HINT = "--lenient-config reads such a file as a kubelet does, and warns"
 
@@ -113,7 +113,7 @@ def load(occurrences: Sequence[Occurrence], *, unified_cgroups: bool) -> Loaded:
     config = build(AgentConfig, values)
     loader.note_ignored("command line", (occurrence.setting for occurrence in occurrences), by_flag=True)
     loader.warnings += gates.remarks(chosen)
-    return Loaded(config=config, document=encode(values), warnings=tuple(loader.warnings))
+    return Loaded(config=config, document=to_file(values), warnings=tuple(loader.warnings))
 
 
 def _complete(given: Values, flag_gates: dict[str, bool]) -> Values:

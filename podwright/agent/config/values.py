@@ -6,6 +6,7 @@ everything after `defaults.complete`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from podwright.agent.config.reading import Reading
@@ -61,11 +62,23 @@ def _children(prefix: str) -> set[str]:
 
 def encode(values: Values) -> dict[str, Any]:
     """A complete KubeletConfiguration as Go's encoder writes it; what is only a flag is left out."""
+    return _document(values, Setting.is_shown)
+
+
+def to_file(values: Values) -> dict[str, Any]:
+    """The same, fit to be a file of --config.
+
+    A list or map that was set to nothing stays, since its absence may mean the default.
+    """
+    return _document(values, lambda setting, value: setting.is_shown(value) or value in ((), {}))
+
+
+def _document(values: Values, is_shown: Callable[[Setting, Any], bool]) -> dict[str, Any]:
     document: dict[str, Any] = {"apiVersion": API_VERSION, "kind": KIND}
     for group in sorted(GROUPS - _POINTERS):
         _parent(document, f"{group}.")
     for setting in FIELDS:
-        if setting.is_shown(values[setting.key]):
+        if is_shown(setting, values[setting.key]):
             _parent(document, setting.key)[_leaf(setting)] = setting.kind.encode(values[setting.key])
     return document
 

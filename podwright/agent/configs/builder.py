@@ -68,6 +68,10 @@ class ConfigBuilder:
         self._facts = facts
         self._settings = settings
 
+    def addresses(self, pod: Pod, observed: ObservedPod) -> tuple[str, ...]:
+        """The pod's addresses, its first one first; the node's for a pod on the node's network."""
+        return pod_addresses(pod, observed, self._facts)
+
     def log_directory(self, pod: Pod) -> str:
         """Where the logs of the pod's containers are."""
         return pod_log_directory(self._settings.log_root, pod)
@@ -100,7 +104,6 @@ class ConfigBuilder:
                 instance = self._instance(pod, container, image, observed)
                 config = await self._config(instance, image, attempt, made)
             except (PodwrightError, OSError) as failure:
-                self._ports.events.pod(pod, "Warning", "Failed", f"Error: {failure}", container=container.name)
                 raise ContainerFailure(container.name, CREATE_CONTAINER_CONFIG_ERROR, str(failure)) from failure
             kept = made.pop_all()
         return config, kept.aclose

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from podwright.agent.pods.places import log_directory
 from podwright.k8s.objects import Pod
 
 
 def pod_log_directory(log_root: str, pod: Pod) -> str:
-    """`<log root>/<namespace>_<name>_<UID>`."""
+    """`<log root>/<namespace>_<name>_<UID>`. Raises InvalidArgument for what cannot be a part of a path."""
     metadata = pod.metadata
-    return f"{log_root}/{metadata.namespace}_{metadata.name}_{metadata.uid}"
+    return log_directory(log_root, metadata.namespace, metadata.name, metadata.uid)
 
 
 def log_path(container: str, attempt: int) -> str:

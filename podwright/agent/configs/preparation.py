@@ -17,8 +17,9 @@ from podwright.agent.configs.security import SecurityInputs
 from podwright.agent.configs.volumes import MountedVolume
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.pods.places import file_name, pod_directory
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import InvalidArgument, NotFound
+from podwright.errors import NotFound
 from podwright.k8s.objects import FileKeySelector, Pod
 
 Volumes = dict[str, MountedVolume]
@@ -49,7 +50,7 @@ class Instance:
     @property
     def pod_directory(self) -> str:
         """The pod's own directory on the host."""
-        return f"{self.settings.root}/pods/{self.pod.metadata.uid}"
+        return pod_directory(self.settings.root, self.pod.metadata.uid)
 
 
 async def make_environment(instance: Instance, objects: ObjectGetter, services: Services) -> Environment:
@@ -118,8 +119,6 @@ def _make_termination_file(instance: Instance, made: AsyncExitStack) -> str:
     container = instance.container
     if not container.termination_message_path:
         return ""
-    if "/" in container.name or container.name in ("", ".", ".."):
-        raise InvalidArgument(f"container {container.name!r}: this is not a name", hint="use a DNS label")
-    path = files.make_termination_file(instance.pod_directory, container.name)
+    path = files.make_termination_file(instance.pod_directory, file_name(container.name))
     made.callback(files.remove_file, path)
     return path

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 from collections.abc import Callable, Iterable
 
 from podwright.agent.clock import Clock
@@ -18,6 +19,7 @@ from podwright.agent.runtime.records import ContainerStatus, ObservedPod, Sandbo
 from podwright.errors import NotFound
 
 GONE_KEPT = 1000
+NEVER = -math.inf
 
 Deliver = Callable[[PodEvent], None]
 
@@ -30,6 +32,7 @@ class StatusCache:
         self._clock = clock
         self._deliver = deliver
         self._pods: dict[str, ObservedPod] = {}
+        self._listed_at = NEVER
         self._gone: dict[str, float] = {}  # when pods were last seen to be gone: an older look cannot bring them back
         self._looks: dict[str, tuple[float, asyncio.Task[ObservedPod]]] = {}
 
@@ -41,9 +44,15 @@ class StatusCache:
         """The newest look at every pod of which the runtime holds something."""
         return list(self._pods.values())
 
+    def listed(self, began: float) -> None:
+        """The whole node was listed: a pod that is not here had nothing at the runtime then."""
+        self._listed_at = began
+
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
         """A look that began after `time` (`Clock.monotonic`). Raises PodwrightError when the runtime fails."""
         known = self._pods.get(uid)
+        if known is None and uid not in self._looks:
+            known = ObservedPod(uid=uid, seen_at=self._gone.get(uid, self._listed_at))
         if known is not None and known.seen_at > time:
             return known
         while True:
@@ -106,7 +115,7 @@ class StatusCache:
     def put(self, pod: ObservedPod) -> None:
         """Take a look in, unless a newer one is there, and deliver what it changes."""
         known = self._pods.get(pod.uid)
-        seen_at = known.seen_at if known is not None else self._gone.get(pod.uid, -1.0)
+        seen_at = known.seen_at if known is not None else self._gone.get(pod.uid, NEVER)
         if seen_at > pod.seen_at:
             return
         if pod.sandboxes or pod.containers:

@@ -99,7 +99,7 @@ class Generator:
             self._relist_now.clear()
             began = self._clock.monotonic()
             try:
-                await relist(self._runtime, self._cache)
+                await relist(self._runtime, self._cache, self._clock)
                 self._relisted_at, self._failure = began, ""
             except PodwrightError as failure:
                 if str(failure) != self._failure:
@@ -160,7 +160,14 @@ class Generator:
             self._relist_now.set()  # what happened before the stream began
 
     def _take(self, event: RuntimeEvent) -> None:
-        """An event that shows the whole pod is a look at it; after any other the pod is looked at."""
+        """An event that shows the whole pod is a look at it; after any other the pod is looked at.
+
+        What does not belong to a pod of this agent is somebody else's, and left alone as in a relist.
+        """
+        if not event.pod_uid:
+            if not event.shows_sandbox:
+                self._relist_now.set()
+            return
         known = self._cache.peek(event.pod_uid)
         if event.pod is not None and _is_whole(known, event.pod):
             age_s = max(0.0, (self._clock.now_ns() - event.created_at_ns) / 1e9)

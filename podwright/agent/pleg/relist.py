@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import defaultdict
 
+from podwright.agent.clock import Clock
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pleg.changes import Stage, stage_of_container, stage_of_sandbox, stages
 from podwright.agent.runtime.protocol import CriRuntime
@@ -16,11 +17,12 @@ log = logging.getLogger(__name__)
 AT_ONCE = 8  # pods that are looked at side by side
 
 
-async def relist(runtime: CriRuntime, cache: StatusCache) -> None:
+async def relist(runtime: CriRuntime, cache: StatusCache, clock: Clock) -> None:
     """Bring the cache up to date. Raises PodwrightError when the lists fail.
 
     A pod whose details cannot be had is left as it was, so that the next relist tries again.
     """
+    began = clock.monotonic()
     sandboxes, containers = await asyncio.gather(runtime.sandboxes(), runtime.containers())
     listed: dict[str, dict[str, Stage]] = defaultdict(dict)
     for sandbox in sandboxes:
@@ -39,3 +41,4 @@ async def relist(runtime: CriRuntime, cache: StatusCache) -> None:
                 log.warning("cannot look at a pod: uid=%s error=%s", uid, failure)
 
     await asyncio.gather(*(look(uid) for uid in changed))
+    cache.listed(began)

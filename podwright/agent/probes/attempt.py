@@ -50,13 +50,18 @@ def joined(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def is_plain_answer(error: OSError) -> bool:
+    """Whether a server answered without TLS where TLS was spoken to it."""
+    return isinstance(error, ssl.SSLError) and error.reason in PLAIN_ANSWERS
+
+
 def connect_failure(address: str, error: OSError) -> str:
     """Why a connection could not be made, as Go's net package says it: people search logs for these texts."""
     if isinstance(error, TimeoutError):
         return f"dial tcp {address}: i/o timeout"
     if isinstance(error, ssl.SSLError):  # whose errno is none of the kernel's
-        is_plain = error.reason in PLAIN_ANSWERS
-        return "http: server gave HTTP response to HTTPS client" if is_plain else f"tls: {error.reason or error}"
+        plain = "http: server gave HTTP response to HTTPS client"
+        return plain if is_plain_answer(error) else f"tls: {error.reason or error}"
     number = error.errno
     if number is None or number not in errno.errorcode:
         return f"dial tcp {address}: {error}"

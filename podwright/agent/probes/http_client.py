@@ -15,9 +15,9 @@ import h11
 
 from podwright.agent.config.settings import KUBERNETES_VERSION
 from podwright.agent.pods.ports import find_port
-from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, connect_failure, joined
+from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, connect_failure, is_plain_answer, joined
 from podwright.agent.probes.connections import Connection, connect, connect_tls
-from podwright.errors import DeadlineExceeded, InvalidArgument, Unavailable
+from podwright.errors import DeadlineExceeded, InvalidArgument, PodwrightError, Unavailable
 from podwright.k8s.objects import Container, HTTPGetAction
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -29,6 +29,10 @@ VERSION = ".".join(KUBERNETES_VERSION.removeprefix("v").split(".")[:2])
 URL_CHARACTERS = "/?:@!$&'()*+,;=%~-._[]"  # what stays as it is in a path or a query
 
 Headers = list[tuple[str, str]]
+
+
+class NoTls(Unavailable):
+    """The server of an https URL does not speak TLS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,8 @@ async def _get_one(url: str, headers: Headers) -> Answer:
         raise InvalidArgument(f'Get "{url}": {failure}') from failure
     except OSError as failure:
         address = joined(parts.hostname or "", _port(parts))
-        raise Unavailable(f'Get "{url}": {connect_failure(address, failure)}') from failure
+        kind = NoTls if is_plain_answer(failure) else Unavailable
+        raise kind(f'Get "{url}": {connect_failure(address, failure)}') from failure
     try:
         await connection.send(request)
         return await _answer(client, connection)
@@ -129,9 +134,21 @@ async def _answer(client: h11.Connection, connection: Connection) -> Answer:
 class HookGetter:
     """The `HttpGetter` of life cycle hooks: any answer is a success."""
 
-    async def get(self, url: str, headers: dict[str, str]) -> None:
-        """Send one request. Raises PodwrightError when no answer comes."""
-        await get(url, request_headers(headers.items(), "lifecycle"), HOOK_TIMEOUT_S)
+    async def get(self, action: HTTPGetAction, container: Container, ip: str) -> str:
+        """See HttpGetter. What the fallback sends is readable on the way, so that it carries no Authorization."""
+        url = action_url(action, container, ip)
+        headers = request_headers(((header.name, header.value) for header in action.http_headers), "lifecycle")
+        try:
+            await get(url, headers, HOOK_TIMEOUT_S)
+        except NoTls as no_tls:
+            parts = urlsplit(url)._replace(scheme="http")
+            headers = [(name, value) for name, value in headers if name.lower() != "authorization"]
+            try:
+                await get(parts.geturl(), headers, HOOK_TIMEOUT_S)
+            except PodwrightError:
+                raise no_tls from None
+            return parts.netloc
+        return ""
 
 
 def request_headers(given: Iterable[tuple[str, str]], purpose: str) -> Headers:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from podwright.agent.pods.places import checked_uid
 from podwright.agent.pods.qos import QosClass
-from podwright.errors import InvalidArgument
 
 Driver = Literal["cgroupfs", "systemd"]
 
@@ -43,11 +43,7 @@ class CgroupNames:
 
     def of_pod(self, qos: QosClass, uid: str) -> str:
         """A pod's cgroup. Raises InvalidArgument for a UID that cannot be a part of a name."""
-        if not uid or "/" in uid or "\0" in uid or uid in (".", ".."):
-            raise InvalidArgument(f"pod UID {uid!r} cannot name a cgroup", hint="use a UUID")
-        if self.driver == "systemd" and "_" in uid:
-            raise InvalidArgument(f"pod UID {uid!r} cannot name a systemd slice: it has a '_'", hint="use a UUID")
-        return self._path((*self._class_parts(qos), f"{POD}{uid}"))
+        return self._path((*self._class_parts(qos), f"{POD}{checked_uid(uid)}"))
 
     def uid_of(self, parent: str, name: str) -> str:
         """The UID of the pod whose cgroup is `name` in the cgroup `parent`, empty for any other cgroup."""

@@ -14,6 +14,7 @@ from collections.abc import Collection
 import msgspec
 
 from podwright.agent.configs.namespaces import UserNamespace
+from podwright.agent.pods.places import checked_uid, is_uid
 from podwright.agent.resources.id_range import IdRange, check_range
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, ResourceExhausted
 from podwright.k8s.objects import Pod
@@ -133,14 +134,12 @@ class UserNamespaceAllocator:
 
     def _pods_on_disk(self) -> list[str]:
         try:
-            return sorted(os.listdir(self._directory))
+            return sorted(filter(is_uid, os.listdir(self._directory)))
         except FileNotFoundError:
             return []
 
     def _path(self, uid: str) -> str:
-        if not uid or "/" in uid or uid in (".", ".."):
-            raise InvalidArgument(f"pod UID {uid!r} cannot name a directory", hint="use a UUID")
-        return f"{self._directory}/{uid}/{FILE_NAME}"
+        return f"{self._directory}/{checked_uid(uid)}/{FILE_NAME}"
 
     def _read(self, uid: str) -> UserNamespace | None:
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from podwright.agent.pods.identity import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
+from podwright.agent.pods.places import is_uid
 from podwright.agent.runtime.records import (
     ContainerState,
     ContainerStatus,
@@ -40,14 +41,20 @@ _EVENT_KINDS = {
 SIGNAL_PREFIX = "SIGNAL_"
 
 
+def pod_uid(labels: Mapping[str, str]) -> str:
+    """The UID in the labels that the agent writes; empty for what is somebody else's, or cannot be a UID of ours."""
+    uid = labels.get(POD_UID, "")
+    return uid if is_uid(uid) else ""
+
+
 def sandbox_summary(item: api.PodSandbox) -> SandboxSummary | None:
     """None for a sandbox without a pod's labels: somebody else's."""
     labels = item.labels
-    if POD_UID not in labels:
+    if not (uid := pod_uid(labels)):
         return None
     return SandboxSummary(
         id=item.id,
-        pod_uid=labels[POD_UID],
+        pod_uid=uid,
         pod_name=labels.get(POD_NAME, item.metadata.name),
         pod_namespace=labels.get(POD_NAMESPACE, item.metadata.namespace),
         attempt=item.metadata.attempt,
@@ -59,11 +66,11 @@ def sandbox_summary(item: api.PodSandbox) -> SandboxSummary | None:
 def container_summary(item: api.Container) -> ContainerSummary | None:
     """None for a container without a pod's labels: somebody else's."""
     labels = item.labels
-    if POD_UID not in labels:
+    if not (uid := pod_uid(labels)):
         return None
     return ContainerSummary(
         id=item.id,
-        pod_uid=labels[POD_UID],
+        pod_uid=uid,
         pod_name=labels.get(POD_NAME, ""),
         pod_namespace=labels.get(POD_NAMESPACE, ""),
         sandbox_id=item.pod_sandbox_id,
@@ -86,7 +93,7 @@ def sandbox_status(status: api.PodSandboxStatus) -> SandboxStatus:
     ips = (status.network.ip, *(extra.ip for extra in status.network.additional_ips))
     return SandboxStatus(
         id=status.id,
-        pod_uid=status.labels.get(POD_UID, status.metadata.uid),
+        pod_uid=pod_uid(status.labels),
         pod_name=status.metadata.name,
         pod_namespace=status.metadata.namespace,
         attempt=status.metadata.attempt,
@@ -177,13 +184,14 @@ def event(message: api.ContainerEventResponse) -> RuntimeEvent:
     pod = None
     if is_whole:
         containers = [container_status(container, status.id) for container in message.containers_statuses]
-        pod = observed(status.metadata.uid, [sandbox_status(status)], containers, 0.0)
+        pod = observed(pod_uid(status.labels), [sandbox_status(status)], containers, 0.0)
     return RuntimeEvent(
         id=message.container_id,
         kind=_EVENT_KINDS[message.container_event_type],
-        pod_uid=status.labels.get(POD_UID, status.metadata.uid),
+        pod_uid=pod_uid(status.labels),
         created_at_ns=message.created_at,
         pod=pod,
+        shows_sandbox=bool(status.id),
     )
 
 

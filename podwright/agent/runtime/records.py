@@ -7,6 +7,7 @@ that an agent that was restarted, and a kubelet before it, mean the same things.
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 
@@ -162,6 +163,16 @@ class ObservedPod:
         """All instances whose state is RUNNING."""
         return tuple(status for status in self.containers if status.state is ContainerState.RUNNING)
 
+    def shows_started(self, ids: Collection[str]) -> bool:
+        """Whether it shows that all of these containers were started, whatever has become of them since."""
+        begun = {each.id for each in self.containers if each.state in (ContainerState.RUNNING, ContainerState.EXITED)}
+        return begun.issuperset(ids)
+
+    def shows_ended(self, ids: Collection[str]) -> bool:
+        """Whether it shows that all of these containers have ended, and no other runs."""
+        ended = {each.id for each in self.containers if each.state is ContainerState.EXITED}
+        return ended.issuperset(ids) and not self.running()
+
     def ready_sandboxes(self) -> tuple[SandboxStatus, ...]:
         """All sandboxes whose state is READY."""
         return tuple(sandbox for sandbox in self.sandboxes if sandbox.state is SandboxState.READY)
@@ -221,7 +232,8 @@ class RuntimeEventKind(enum.Enum):
 class RuntimeEvent:
     """One message of GetContainerEvents: what happened to `id` (a container or a sandbox), and the pod after it.
 
-    `pod` is None when the runtime sends the event without the containers' statuses, as containerd does.
+    `pod` is None when the runtime sends the event without the containers' statuses, as containerd does. `pod_uid` is
+    empty for a sandbox that is no pod's of this agent, and where the event does not show the sandbox at all.
     """
 
     id: str
@@ -229,6 +241,7 @@ class RuntimeEvent:
     pod_uid: str
     created_at_ns: int
     pod: ObservedPod | None = None
+    shows_sandbox: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

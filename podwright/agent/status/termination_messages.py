@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from podwright.agent.pods.identity import TERMINATION_MESSAGE_PATH, TERMINATION_MESSAGE_POLICY
+from podwright.agent.pods.places import pod_directory
 from podwright.agent.runtime.records import ContainerState, ContainerStatus, ObservedPod
 from podwright.crilog.tail import read_tail
 from podwright.linux.openat2 import open_in_root, opened_root
@@ -113,7 +114,7 @@ class TerminationMessages:
         that the runtime shows without its mounts, as it may in an event, is looked at again.
         """
         known = self._messages.get(observed.uid, {})
-        directory = f"{self._root}/pods/{observed.uid}"
+        directory = pod_directory(self._root, observed.uid)
         ends = _shown_ends(observed)
         sources = {end.id: message_source(end, directory) for end in ends if end.id not in known}
         unread = {identifier: source for identifier, source in sources.items() if source.file or source.log}

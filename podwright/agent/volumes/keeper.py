@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from functools import partial
 
-from podwright.agent.volumes import places
+from podwright.agent.pods.places import pod_directory
 from podwright.agent.volumes.messages import set_up_failed
 from podwright.agent.volumes.ownership import Progress
 from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, HostPathPlan, Plan
@@ -19,7 +19,7 @@ from podwright.agent.volumes.state import PodVolumes, VolumeState
 from podwright.agent.volumes.threads import Work
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Pod
-from podwright.tasks import Tasks
+from podwright.tasks import Tasks, end_all
 
 
 class Keeper:
@@ -44,11 +44,8 @@ class Keeper:
     async def stop(self, volumes: PodVolumes) -> None:
         """Look at the pod's volumes no more. A thread that sets one up may still run: see Work.settled."""
         volumes.is_over = True
-        tasks = [state.task for state in volumes.states.values() if state.task is not None]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        states = volumes.states.values()
+        await end_all(lambda: [state.task for state in states if state.task is not None and not state.task.done()])
         await volumes.notify()
 
     async def close(self) -> None:
@@ -74,7 +71,7 @@ class Keeper:
 
     async def _set_up(self, volumes: PodVolumes, state: VolumeState) -> None:
         uid = volumes.pod.metadata.uid
-        directory = places.pod_directory(self._root, uid)
+        directory = pod_directory(self._root, uid)
         plan = await state.plugin.plan(Request(pod=volumes.pod, volume=state.volume, directory=directory))
         files = plan if isinstance(plan, FilesPlan) else None
         digest = files.digest() if files is not None else b""

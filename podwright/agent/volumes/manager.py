@@ -20,6 +20,7 @@ import os
 from collections.abc import Collection, Mapping
 from functools import partial
 
+from podwright.agent.pods.places import is_uid, pod_directory, pods_directory
 from podwright.agent.volumes import places
 from podwright.agent.volumes.keeper import Keeper
 from podwright.agent.volumes.messages import not_mounted
@@ -131,7 +132,7 @@ class VolumeManager:
         if mounted is None or mounted.image:
             message = f'cannot find volume "{volume}" to mount into container "{container}"'
             raise FailedPrecondition(message, hint="wait until the pod's volumes are mounted")
-        target = places.subpath_target(places.pod_directory(self._root, uid), volume, container, index)
+        target = places.subpath_target(pod_directory(self._root, uid), volume, container, index)
         try:
             await self._work.run(uid, partial(bind_subpath, mounted.path, subpath, target))
         except OSError as failure:
@@ -180,15 +181,15 @@ def _problem(volumes: PodVolumes, problem: str) -> str:
 
 
 def _recover(root: str) -> set[str]:
-    for path in (root, places.pods_directory(root)):
+    for path in (root, pods_directory(root)):
         os.makedirs(path, mode=ROOT_MODE, exist_ok=True)
     make_shared(root)
-    return {uid for uid in _pods_on_disk(root) if has_volumes(places.pod_directory(root, uid))}
+    return {uid for uid in _pods_on_disk(root) if has_volumes(pod_directory(root, uid))}
 
 
 def _pods_on_disk(root: str) -> list[str]:
     try:
-        with os.scandir(places.pods_directory(root)) as entries:
-            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        with os.scandir(pods_directory(root)) as entries:
+            return [entry.name for entry in entries if is_uid(entry.name) and entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return []

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from podwright.errors import InvalidArgument
+from podwright.agent.pods.places import file_name
 
 EMPTY_DIR = "kubernetes.io/empty-dir"
 CONFIG_MAP = "kubernetes.io/configmap"
@@ -19,17 +19,6 @@ IMAGE = "kubernetes.io/image"
 
 VOLUMES, PLUGINS, SUBPATHS, DEVICES = "volumes", "plugins", "volume-subpaths", "volumeDevices"
 READY = "ready"
-NAME_MAX = 255
-
-
-def pods_directory(root: str) -> str:
-    """Where the directories of all pods are."""
-    return f"{root}/pods"
-
-
-def pod_directory(root: str, uid: str) -> str:
-    """The directory of one pod. Raises InvalidArgument for a UID that is no file name."""
-    return f"{pods_directory(root)}/{file_name(uid)}"
 
 
 def volume_directory(pod: str, plugin: str, volume: str) -> str:
@@ -54,10 +43,3 @@ def subpath_target(pod: str, volume: str, container: str, index: int) -> str:
 def escaped(plugin: str) -> str:
     """A plug-in's name as the name of a directory."""
     return plugin.replace("/", "~")
-
-
-def file_name(text: str) -> str:
-    """`text`, when it can be the name of one file. Raises InvalidArgument."""
-    if not text or text in (".", "..") or "/" in text or "\0" in text or len(text.encode()) > NAME_MAX:
-        raise InvalidArgument(f"{text!r} cannot be a part of a path", hint="names of volumes are DNS labels")
-    return text

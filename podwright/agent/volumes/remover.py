@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from podwright.agent.volumes import places
+from podwright.agent.pods.places import pod_directory
 from podwright.agent.volumes.state import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from podwright.agent.volumes.threads import Work
 from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError
@@ -26,7 +26,7 @@ class Remover:
         Nothing may set up volumes of the pod any more but threads that run already. Raises DeadlineExceeded with the
         last problem after `limit_s`, FailedPrecondition when it is being removed already.
         """
-        directory = places.pod_directory(self._root, uid)
+        directory = pod_directory(self._root, uid)
         if uid in self._going:
             raise FailedPrecondition(f"the volumes of pod {uid} are being removed already", hint="wait for that")
         self._going.add(uid)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
-from podwright.agent.volumes.places import PLUGINS, VOLUMES, pod_directory
+from podwright.agent.pods.places import pod_directory
+from podwright.agent.volumes.places import PLUGINS, VOLUMES
 
 POD_MODE, LOG_MODE = 0o750, 0o755
 
 
 def make_pod_directories(root: str, uid: str) -> None:
-    """Those that every pod has. Raises OSError, and InvalidArgument for a UID that is no file name."""
+    """Those that every pod has. Raises OSError, and InvalidArgument for a UID that cannot be a part of a path."""
     directory = pod_directory(root, uid)
     for path in (directory, f"{directory}/{VOLUMES}", f"{directory}/{PLUGINS}"):
         os.makedirs(path, mode=POD_MODE, exist_ok=True)

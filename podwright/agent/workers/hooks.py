@@ -6,36 +6,44 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from podwright.agent.pods.ports import find_port
+from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.errors import FailedPrecondition, Internal, PodwrightError
-from podwright.k8s.objects import Container, HTTPGetAction, LifecycleHandler
+from podwright.agent.runtime.records import ObservedPod
+from podwright.errors import FailedPrecondition, Internal
+from podwright.k8s.objects import Container, HTTPGetAction, LifecycleHandler, Pod
 
 OUTPUT_LIMIT = 500  # characters of a failed command's output
+AddressesOf = Callable[[Pod, ObservedPod], tuple[str, ...]]  # those of the pod, or of its node
 
 
 class HttpGetter(Protocol):
     """One request over HTTP, for hooks."""
 
-    async def get(self, url: str, headers: dict[str, str]) -> None:
-        """Any answer is a success. Raises PodwrightError when there is none."""
+    async def get(self, action: HTTPGetAction, container: Container, ip: str) -> str:
+        """Any answer is a success; one to HTTPS that was HTTP is asked for once more, by HTTP.
+
+        Returns the host and port that was asked by HTTP in place of HTTPS, else an empty text. Raises PodwrightError
+        when there is no answer.
+        """
 
 
 class Hooks:
     """Runs hooks."""
 
-    def __init__(self, runtime: CriRuntime, http: HttpGetter) -> None:
+    def __init__(self, runtime: CriRuntime, http: HttpGetter, addresses: AddressesOf, events: EventRecorder) -> None:
         self._runtime = runtime
         self._http = http
+        self._addresses = addresses
+        self._events = events
 
     async def run(
-        self, handler: LifecycleHandler, container: Container, container_id: str, pod_ip: Callable[[], str]
+        self, handler: LifecycleHandler, pod: Pod, container: Container, container_id: str, observed: ObservedPod
     ) -> None:
         """Run a hook to its end; the caller bounds the time. Raises PodwrightError when it fails."""
         if handler.exec is not None:
             await self._exec(list(handler.exec.command), container_id)
         elif handler.http_get is not None:
-            await self._http_get(handler.http_get, container, pod_ip())
+            await self._http_get(pod, container, handler.http_get, self._addresses(pod, observed))
         elif handler.sleep is not None:
             await asyncio.sleep(handler.sleep.seconds)
         elif handler.tcp_socket is not None:
@@ -47,20 +55,12 @@ class Hooks:
             output = (result.stderr or result.stdout).decode(errors="replace").strip()[-OUTPUT_LIMIT:]
             raise Internal(f"command {' '.join(command)!r} exited with {result.exit_code}: {output}")
 
-    async def _http_get(self, action: HTTPGetAction, container: Container, pod_ip: str) -> None:
-        host = action.host or pod_ip
-        if not host:
+    async def _http_get(
+        self, pod: Pod, container: Container, action: HTTPGetAction, addresses: tuple[str, ...]
+    ) -> None:
+        if not action.host and not addresses:
             raise FailedPrecondition("the pod has no address to send the hook's request to")
-        scheme = (action.scheme or "HTTP").lower()
-        path = action.path if action.path.startswith("/") else f"/{action.path}"
-        address = f"[{host}]" if ":" in host else host
-        port = find_port(container, action.port)
-        headers = {header.name: header.value for header in action.http_headers}
-        url = f"{scheme}://{address}:{port}{path}"
-        try:
-            await self._http.get(url, headers)
-        except PodwrightError:
-            if scheme != "https":
-                raise
-            # Old manifests say HTTPS for plain servers (the kubelet falls back as well).
-            await self._http.get(f"http://{address}:{port}{path}", headers)
+        fallback = await self._http.get(action, container, addresses[0] if addresses else "")
+        if fallback:
+            text = f"request to HTTPS lifecycle hook {fallback} got HTTP response, retry with HTTP succeeded"
+            self._events.pod(pod, "Warning", "LifecycleHTTPFallback", text)

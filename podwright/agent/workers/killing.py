@@ -103,7 +103,7 @@ class Killer:
             return
         try:
             async with asyncio.timeout(limit_s):
-                await self._hooks.run(handler, container, status.id, lambda: observed.ips[0] if observed.ips else "")
+                await self._hooks.run(handler, pod, container, status.id, observed)
         except TimeoutError:
             log.info("a preStop hook takes longer than the grace: pod=%s container=%s", pod.metadata.name, status.name)
         except PodwrightError as failure:

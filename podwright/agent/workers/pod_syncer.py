@@ -16,7 +16,7 @@ from podwright.agent.pods.phases import TERMINAL
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.pods.termination import MIN_STOP_S
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import ObservedPod
+from podwright.agent.runtime.records import ObservedPod, SandboxStatus
 from podwright.agent.workers.directories import make_log_directory, make_pod_directories
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.ports import (
@@ -34,7 +34,7 @@ from podwright.agent.workers.restarts import Restarts
 from podwright.agent.workers.starting import Place, Starter
 from podwright.agent.workers.syncer import SyncResult
 from podwright.agent.workers.updates import SetStatus
-from podwright.errors import Internal, PodwrightError
+from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, PodwrightError
 from podwright.k8s.objects import Container, Pod
 
 
@@ -56,7 +56,8 @@ class SyncerPorts:
     mirrors: Mirrors
     events: EventRecorder
     network_problem: Callable[[], str]  # why pods get no network; empty when they do
-    look: Callable[[str], Awaitable[ObservedPod]]  # at the pod with this UID, now
+    seen: Callable[[str], ObservedPod | None]  # the newest look at the pod with this UID
+    look: Callable[[str], Awaitable[ObservedPod]]  # at the pod, now
     handler_of: Callable[[Pod], str]  # the runtime handler that the pod's RuntimeClass means
     root: str
 
@@ -80,13 +81,19 @@ class PodSyncer:
         if is_static(pod):
             await ports.mirrors.reconcile(pod, mirror)
         make_pod_directories(ports.root, pod.metadata.uid)
-        try:
-            await ports.volumes.wait_mounted(pod)
-        except PodwrightError as failure:
-            ports.events.pod(pod, "Warning", "FailedMount", str(failure))
-            raise
+        await self._wait_for_volumes(pod)
         ports.probes.add(pod)
-        return SyncResult(acted=await self._act(pod, observed))
+        return await self._act(pod, observed)
+
+    async def _wait_for_volumes(self, pod: Pod) -> None:
+        """The end of the wait is no event: each failure to set a volume up was one (as in the kubelet's SyncPod)."""
+        try:
+            await self._ports.volumes.wait_mounted(pod)
+        except (DeadlineExceeded, FailedPrecondition):
+            raise
+        except PodwrightError as failure:
+            self._ports.events.pod(pod, "Warning", "FailedMount", str(failure))
+            raise
 
     def _check_network(self, pod: Pod) -> None:
         problem = "" if pod.spec.host_network else self._ports.network_problem()
@@ -108,21 +115,23 @@ class PodSyncer:
                 ports.events.pod(pod, "Warning", "FailedCreatePodContainer", message)
                 raise
 
-    async def _act(self, pod: Pod, observed: ObservedPod) -> bool:
-        """Do what is to be done next; whether anything was. Raises BackOff and Internal for containers' failures."""
+    async def _act(self, pod: Pod, observed: ObservedPod) -> SyncResult:
+        """Do what is to be done next. Raises BackOff and Internal for containers' failures."""
         ports = self._ports
         actions = compute_pod_actions(pod, observed, ports.probes.finding_of)
         if actions.is_nothing:
-            return False
+            return SyncResult()
         await self._end_what_must(pod, observed, actions)
         if actions.kill_pod and not actions.create_sandbox:
-            return True
+            return SyncResult(acted=True)
+        had_something = bool(observed.sandboxes or observed.containers)
         place, observed = await self._place(pod, observed, actions)
-        failures = await self._start_all(pod, observed, actions, place)
+        started, failures = await self._start_all(pod, observed, actions, place)
         if failures:
             ports.statuses.set(pod, await ports.statuses.build(pod, await ports.look(pod.metadata.uid)))
             raise combined(failures)
-        return True
+        has_ended_some = (actions.kill_pod and had_something) or actions.restart_all or actions.kill
+        return SyncResult(acted=True, started=frozenset() if has_ended_some else frozenset(started))
 
     async def _end_what_must(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> None:
         ports = self._ports
@@ -159,45 +168,55 @@ class PodSyncer:
             message = f"Failed to create pod sandbox: {failure}"
             ports.events.pod(pod, "Warning", "FailedCreatePodSandBox", message)
             raise Internal(message) from failure
+        status = await self._status_of_new(pod, sandbox_id)
+        now = dataclasses.replace(observed, sandboxes=(status, *observed.sandboxes))
+        return Place(id=sandbox_id, config=config, handler=handler), now
+
+    async def _status_of_new(self, pod: Pod, sandbox_id: str) -> SandboxStatus:
+        """The sandbox that was just made: as an event has shown it, or asked for. Raises PodwrightError."""
+        ports = self._ports
+        seen = ports.seen(pod.metadata.uid)
+        for sandbox in seen.ready_sandboxes() if seen is not None else ():
+            if sandbox.id == sandbox_id and (sandbox.ips or sandbox.host_network):
+                return sandbox
         try:
             status, _ = await ports.runtime.sandbox_status(sandbox_id)
         except PodwrightError as failure:
             message = f"Unable to get pod sandbox status: {failure}"
             ports.events.pod(pod, "Warning", "FailedPodSandBoxStatus", message)
             raise
-        now = dataclasses.replace(observed, sandboxes=(status, *observed.sandboxes))
-        return Place(id=sandbox_id, config=config, handler=handler), now
+        return status
 
     async def _start_all(
         self, pod: Pod, observed: ObservedPod, actions: PodActions, place: Place
-    ) -> list[ContainerFailure]:
-        """Start the containers in their order; the failures of those that could not be started."""
+    ) -> tuple[list[str], list[ContainerFailure]]:
+        """Start the containers in their order: the ids of the new ones, and the failures of the others."""
+        started: list[str] = []
         failures: list[ContainerFailure] = []
         await self._ports.images.ensure_volumes(pod, place.config, place.handler)
         for name in (*actions.start_ephemeral, *actions.start_init, *actions.start):
             container = find_container(pod, name)
             if container is None:
                 continue
-            failure = await self._start(pod, container, place, observed)
-            if failure is None:
+            try:
+                started.append(await self._start(pod, container, place, observed))
                 continue
-            failures.append(failure)
+            except ContainerFailure as failure:
+                failures.append(failure)
             if is_init(pod, name) and isinstance(container, Container) and not is_sidecar(container):
                 break  # nothing starts before an init container has succeeded
-        return failures
+        return started, failures
 
-    async def _start(
-        self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod
-    ) -> ContainerFailure | None:
+    async def _start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
         ports = self._ports
         try:
             self._restarts.check(pod, container, observed)
-            await ports.starter.start(pod, container, place, observed)
+            container_id = await ports.starter.start(pod, container, place, observed)
         except ContainerFailure as failure:
             ports.statuses.note_failure(pod, failure)
-            return failure
+            raise
         ports.statuses.note_success(pod, container.name)
-        return None
+        return container_id
 
     async def sync_terminating_pod(
         self, pod: Pod, observed: ObservedPod, grace_s: int, set_status: SetStatus | None
@@ -209,7 +228,9 @@ class PodSyncer:
         ports.probes.stop_liveness_and_startup(uid)
         await ports.killer.kill_pod(pod, observed, grace_s)
         ports.probes.remove(uid)
-        seen = await ports.look(uid)
+        seen = ports.seen(uid)
+        if seen is None or not seen.shows_ended([status.id for status in observed.running()]):
+            seen = await ports.look(uid)
         if running := [status.name for status in seen.running()]:
             raise Internal(f"containers still run after they were stopped: {', '.join(running)}")
         status = await ports.statuses.build(pod, seen, is_terminal=True)

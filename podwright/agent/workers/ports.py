@@ -75,6 +75,9 @@ class Configs(Protocol):
     def sandbox(self, pod: Pod, attempt: int) -> api.PodSandboxConfig:
         """What the sandbox is made of. Raises PodwrightError."""
 
+    def addresses(self, pod: Pod, observed: ObservedPod) -> tuple[str, ...]:
+        """The pod's addresses, its first one first; the node's for a pod on the node's network."""
+
     def log_directory(self, pod: Pod) -> str:
         """Where the logs of the pod's containers are."""
 

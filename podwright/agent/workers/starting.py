@@ -60,11 +60,15 @@ class Starter:
         self._events = events
         self._links_directory = links_directory
 
-    async def start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> None:
-        """Start a new instance. Raises ContainerFailure, whose reason the API shows."""
+    async def start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
+        """Start a new instance; its id. Raises ContainerFailure, whose reason the API shows."""
         image = await self._images.ensure(pod, container, place.config, place.handler)
         attempt = self._next_attempt(pod, container, observed)
-        config, undo = await self._configs.container(pod, container, image, observed, attempt)
+        try:
+            config, undo = await self._configs.container(pod, container, image, observed, attempt)
+        except ContainerFailure as failure:
+            self._note_failure(pod, container, failure.message)
+            raise
         try:
             container_id = await self._runtime.create_container(place.id, config, place.config)
         except BaseException as failure:
@@ -81,12 +85,17 @@ class Starter:
         self._link_log(pod, container.name, container_id, config.log_path)
         if isinstance(container, Container):
             await self._post_start(pod, container, container_id, observed)
+        return container_id
 
     def _note(self, pod: Pod, container: AnyContainer, reason: str, message: str) -> None:
         self._events.pod(pod, "Normal", reason, message, container=container.name)
 
+    def _note_failure(self, pod: Pod, container: AnyContainer, message: str) -> None:
+        """The only place for this event: a container that cannot be made has one, whatever the reason."""
+        self._events.pod(pod, "Warning", "Failed", f"Error: {message}", container=container.name)
+
     def _failed(self, pod: Pod, container: AnyContainer, reason: str, failure: PodwrightError) -> ContainerFailure:
-        self._events.pod(pod, "Warning", "Failed", f"Error: {failure}", container=container.name)
+        self._note_failure(pod, container, str(failure))
         return ContainerFailure(container.name, reason, str(failure))
 
     def _next_attempt(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> int:
@@ -120,7 +129,7 @@ class Starter:
         if handler is None:
             return
         try:
-            await self._hooks.run(handler, container, container_id, lambda: observed.ips[0] if observed.ips else "")
+            await self._hooks.run(handler, pod, container, container_id, observed)
         except PodwrightError as failure:
             message = f"PostStartHook failed: {failure}"
             self._events.pod(pod, "Warning", "FailedPostStartHook", message, container=container.name)

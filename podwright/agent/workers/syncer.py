@@ -12,10 +12,14 @@ from podwright.k8s.objects import Pod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncResult:
-    """What came of a pass. `acted`: the runtime was changed, so that the next pass has to look again."""
+    """What came of a pass. `acted`: the runtime was changed, so that the next pass needs a later look.
+
+    `started` are the containers that were started, when that was all: a look that shows them is late enough.
+    """
 
     is_terminal: bool = False
     acted: bool = False
+    started: frozenset[str] = frozenset()
 
 
 class PodSyncer(Protocol):
@@ -27,7 +31,7 @@ class PodSyncer(Protocol):
     async def sync_terminating_pod(
         self, pod: Pod, observed: ObservedPod, grace_s: int, set_status: SetStatus | None
     ) -> None:
-        """End every container of the pod. Returns when none runs any more."""
+        """End every container of the pod. Returns when a look shows that none runs any more."""
 
     async def sync_terminating_runtime_pod(self, observed: ObservedPod) -> None:
         """End every container of a pod that no source knows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.workers.queue import WorkQueue
 from podwright.agent.workers.record import MIN_GRACE_S, WorkerRecord, WorkState, effective_grace_s
 from podwright.agent.workers.static import StaticOrder
-from podwright.agent.workers.syncer import PodSyncer
+from podwright.agent.workers.syncer import PodSyncer, SyncResult
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
 from podwright.k8s.objects import PodStatus
 from podwright.tasks import Tasks
@@ -71,7 +72,8 @@ class PodWorker:
         self._ports = ports
         self._order = order
         self._finish = finish
-        self._acted_at = 0.0  # when the last pass that changed something ended: the next one looks at what came of it
+        self._acted_at = -math.inf  # when the last pass that changed something ended: the next one needs a later look
+        self._started: frozenset[str] = frozenset()  # see SyncResult
 
     async def run(self) -> None:
         """Make passes until the last one."""
@@ -141,27 +143,39 @@ class PodWorker:
             await syncer.sync_terminating_runtime_pod(update.runtime_pod)
             return True
         try:
-            observed = await self._ports.statuses.newer_than(record.uid, self._acted_at)
+            observed = await self._observed()
         except Exception as failure:
             self._ports.events.pod(update.pod, "Warning", "FailedSync", f"error determining status: {failure}")
             raise
-        acted = True
+        result = SyncResult(acted=True)
         try:
             if state is WorkState.SYNC:
                 result = await syncer.sync_pod(update.pod, update.mirror, observed)
-                acted = result.acted
                 return result.is_terminal
             if state is WorkState.TERMINATING:
                 record.termination_started = True
                 await syncer.sync_terminating_pod(
                     update.pod, observed, record.grace_s or MIN_GRACE_S, self._set_status
                 )
+                result = SyncResult()  # it has looked after its last act
             else:
                 await syncer.sync_terminated_pod(update.pod, observed)
         finally:
-            if acted:
-                self._acted_at = self._ports.clock.monotonic()
+            if result.acted:
+                self._acted_at, self._started = self._ports.clock.monotonic(), result.started
         return True
+
+    async def _observed(self) -> ObservedPod:
+        """What the runtime shows of the pod, with all that the passes before have done. Raises PodwrightError.
+
+        An event of the runtime may have shown the containers that were started before the call that started them
+        returned.
+        """
+        statuses, uid = self._ports.statuses, self._record.uid
+        known = statuses.peek(uid) if self._started else None
+        if known is not None and known.shows_started(self._started):
+            return known
+        return await statuses.newer_than(uid, self._acted_at)
 
     def _set_status(self, status: PodStatus) -> PodStatus:
         """What those who had the pod killed want in its status."""

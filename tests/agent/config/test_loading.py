@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,6 +126,16 @@ def test_empty_lists_of_the_file_do_not_survive_a_folder_of_drop_ins(write: Writ
     (tmp_path / "d").mkdir()
     assert _load("--config", file).config.reserved.enforced == ()
     assert _load("--config", file, "--config-dir", str(tmp_path / "d")).config.reserved.enforced == ("pods",)
+
+
+@pytest.mark.parametrize("field", ["enforceNodeAllocatable", "imageMinimumGCAge", "evictionHard"])
+def test_what_is_printed_means_the_same_when_it_is_read_again(write: Write, field: str) -> None:
+    """Also an empty list, where no list would mean the default."""
+    given = {"enforceNodeAllocatable": "[]", "imageMinimumGCAge": "0s", "evictionHard": "{}"}[field]
+    first = _load("--config", write("kubelet.yaml", f"{field}: {given}\n"))
+    fields = {key: value for key, value in first.document.items() if key not in ("apiVersion", "kind")}
+    again = _load("--config", write("printed.yaml", yaml.safe_dump(fields)))
+    assert again.config == first.config
 
 
 def test_drop_ins_without_a_file_change_the_flags_but_flags_win(write: Write, tmp_path: Path) -> None:

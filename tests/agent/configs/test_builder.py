@@ -208,7 +208,7 @@ async def test_a_failure_is_in_the_kubelets_words_and_leaves_nothing(
         await bench.container(which)
     assert (caught.value.container, caught.value.reason) == ("main", CREATE_CONTAINER_CONFIG_ERROR)
     assert str(caught.value) == message
-    assert bench.events.seen == [("web", "Failed", f"Error: {message}")]
+    assert bench.events.seen == []  # whoever starts the container records the failure, as any other
     assert bench.left() <= {"etc-hosts"}
 
 

@@ -14,7 +14,7 @@ from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.runtime.records import ImageStatus, ObservedPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError, Unavailable
-from podwright.k8s.objects import Pod, PodStatus
+from podwright.k8s.objects import Container, HTTPGetAction, Pod, PodStatus
 
 
 class FakeImages:
@@ -104,11 +104,15 @@ class FakeProbes:
         return lambda container_id, kind: self.findings.get((container_id, kind))
 
 
+NODE_ADDRESS = "192.0.2.10"
+
+
 class FakeConfigs:
     """Configs with names, labels and hashes."""
 
     def __init__(self, logs: str) -> None:
         self.logs = logs
+        self.failures: dict[str, ContainerFailure] = {}  # by container
 
     def sandbox(self, pod: Pod, attempt: int) -> api.PodSandboxConfig:
         network = api.NODE if pod.spec.host_network else api.POD
@@ -124,12 +128,18 @@ class FakeConfigs:
             ),
         )
 
+    def addresses(self, pod: Pod, observed: ObservedPod) -> tuple[str, ...]:
+        return (NODE_ADDRESS,) if pod.spec.host_network else observed.ips
+
     def log_directory(self, pod: Pod) -> str:
         return f"{self.logs}/{pod.metadata.namespace}_{pod.metadata.name}_{pod.metadata.uid}"
 
     async def container(
         self, pod: Pod, container: AnyContainer, image: EnsuredImage, observed: ObservedPod, attempt: int
     ) -> tuple[api.ContainerConfig, Callable[[], Awaitable[None]]]:
+        if container.name in self.failures:
+            raise self.failures[container.name]
+
         async def undo() -> None:
             return None
 
@@ -231,8 +241,17 @@ class KeptDead:
         return None
 
 
-class NoHttp:
-    """Nobody answers."""
+class FakeHttp:
+    """Hooks over HTTP: what was asked, and what comes of it. Without an outcome nobody answers."""
 
-    async def get(self, url: str, headers: dict[str, str]) -> None:
-        raise Unavailable(f"{url} does not answer")
+    def __init__(self, outcome: str | None = None) -> None:
+        """`outcome` is what `get` returns."""
+        self.outcome = outcome
+        self.asked: list[str] = []
+
+    async def get(self, action: HTTPGetAction, container: Container, ip: str) -> str:
+        host = action.host or ip
+        self.asked.append(host)
+        if self.outcome is None:
+            raise Unavailable(f"{host} does not answer")
+        return self.outcome

@@ -78,6 +78,7 @@ class FakeRuntime:
         self.failures: dict[str, list[PodwrightError]] = {}  # by method: raised once each, in order
         self.down: PodwrightError | None = None  # raised by every call
         self.hangs: set[str] = set()  # methods that do not answer
+        self.answer_s = 0.0  # from a change, and its event, to the answer of the call that made it
         self.network_ready = True
         self.handlers: tuple[HandlerFeatures, ...] = (HandlerFeatures(name=""),)
         self.exec_handler: Exec | None = None
@@ -228,6 +229,7 @@ class FakeRuntime:
         self._configs[status.id] = config
         self._emit(status.id, RuntimeEventKind.CREATED, status.id)
         self._emit(status.id, RuntimeEventKind.STARTED, status.id)
+        await asyncio.sleep(self.answer_s)
         return status.id
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
@@ -309,6 +311,7 @@ class FakeRuntime:
                 pass
         each.life = asyncio.create_task(self._live(each), name=f"container {each.status.name}")
         self._emit(container_id, RuntimeEventKind.STARTED, each.status.sandbox_id)
+        await asyncio.sleep(self.answer_s)
 
     async def _live(self, each: _Container) -> None:
         try:
@@ -351,6 +354,7 @@ class FakeRuntime:
         except TimeoutError:
             each.killed.set()
             await each.ended.wait()
+        await asyncio.sleep(self.answer_s)
 
     async def remove_container(self, container_id: str) -> None:
         await self._call("remove_container", container_id)

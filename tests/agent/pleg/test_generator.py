@@ -11,7 +11,14 @@ import pytest
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pleg.changes import PodEvent, PodEventKind
 from podwright.agent.pleg.generator import Generator
-from podwright.agent.runtime.records import ContainerState, RuntimeEvent, RuntimeEventKind
+from podwright.agent.runtime.convert import observed
+from podwright.agent.runtime.records import (
+    ContainerState,
+    RuntimeEvent,
+    RuntimeEventKind,
+    SandboxState,
+    SandboxStatus,
+)
 from podwright.errors import Unavailable, Unimplemented
 from tests.agent.fakes.configs import container_config, sandbox_config
 from tests.agent.fakes.runtime import FakeRuntime, Program
@@ -142,6 +149,43 @@ def test_a_runtime_that_begins_a_stream_only_to_refuse_it_is_listed() -> None:
             container = await scene.start_container()
             await asyncio.sleep(1.1)
             assert scene.kinds(container) == [PodEventKind.STARTED]
+
+    run_virtual(run())
+
+
+@pytest.mark.parametrize(("shows_sandbox", "relists"), [(True, 0), (False, 1)], ids=["foreign", "unknown"])
+def test_an_event_that_names_no_pod_of_ours(shows_sandbox: bool, relists: int) -> None:
+    """Somebody else's sandbox is left alone; where the pod is not known, the node is listed."""
+    foreign = SandboxStatus(
+        id="s9", pod_uid="", pod_name="x", pod_namespace="y", attempt=0, state=SandboxState.READY, created_at_ns=1
+    )
+
+    class Foreign(FakeRuntime):
+        async def events(self, begun: asyncio.Event) -> AsyncIterator[RuntimeEvent]:
+            begun.set()
+            await asyncio.sleep(5)
+            yield RuntimeEvent(
+                id="s9",
+                kind=RuntimeEventKind.CREATED,
+                pod_uid="",
+                created_at_ns=self.clock.now_ns(),
+                pod=observed("", [foreign], [], 0.0) if shows_sandbox else None,
+                shows_sandbox=shows_sandbox,
+            )
+            await asyncio.sleep(3600)
+
+    async def run() -> None:
+        scene = Scene()
+        scene.runtime = Foreign(scene.clock)
+        scene.cache = StatusCache(scene.runtime, scene.clock, scene.events.append)
+        scene.generator = Generator(scene.runtime, scene.cache, scene.clock)
+        async with running(scene):
+            await asyncio.sleep(4)
+            before = scene.runtime.count("sandboxes")
+            await asyncio.sleep(2)
+            assert scene.runtime.count("sandboxes") - before == relists
+            assert scene.cache.all() == []
+            assert scene.events == []
 
     run_virtual(run())
 

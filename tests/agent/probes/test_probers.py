@@ -391,8 +391,26 @@ async def test_a_warning_is_a_success_with_an_event(scene: Scene) -> None:
 async def test_hooks_take_any_answer(scene: Scene) -> None:
     port = await scene.serve(answering(500))
     getter: HttpGetter = HookGetter()
-    await getter.get(f"http://127.0.0.1:{port}/stop", {"X-A": "1"})
+    action = HTTPGetAction(port=port, path="/stop", http_headers=(HTTPHeader(name="X-A", value="1"),))
+    assert await getter.get(action, container(), "127.0.0.1") == ""
     assert scene.requests[0].headers["User-Agent"] == "kube-lifecycle/1.36"
     assert scene.requests[0].headers["X-A"] == "1"
     with pytest.raises(Unavailable, match="connection refused"):
-        await getter.get(f"http://127.0.0.1:{free_port()}/", {})
+        await getter.get(HTTPGetAction(port=free_port()), container(), "127.0.0.1")
+
+
+async def test_a_hook_to_https_falls_back_to_http_without_its_authorization(scene: Scene) -> None:
+    port = await scene.serve(answering(200))
+    headers = (HTTPHeader(name="Authorization", value="secret"), HTTPHeader(name="X-A", value="1"))
+    action = HTTPGetAction(port=port, path="/stop?now", scheme="HTTPS", http_headers=headers)
+    assert await HookGetter().get(action, container(), "127.0.0.1") == f"127.0.0.1:{port}"
+    (request,) = scene.requests
+    assert request.path_qs == "/stop?now"
+    assert request.headers["X-A"] == "1"
+    assert "Authorization" not in request.headers
+
+
+async def test_a_hook_to_https_that_nobody_answers_stays_https(scene: Scene) -> None:
+    action = HTTPGetAction(port=free_port(), scheme="HTTPS")
+    with pytest.raises(Unavailable, match=r'Get "https://.*connection refused'):
+        await HookGetter().get(action, container(), "127.0.0.1")

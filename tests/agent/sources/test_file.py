@@ -93,6 +93,30 @@ def test_a_uid_in_the_manifest_is_kept(folder: Path, source: FileSource) -> None
     assert source.read()[0].metadata.uid == "my-own"
 
 
+@pytest.mark.parametrize(
+    ("metadata", "problem"),
+    [
+        pytest.param({"uid": "../../../etc"}, "the pod UID '../../../etc' cannot be a part of a path", id="UID"),
+        pytest.param({"uid": ".."}, "the pod UID '..' cannot be a part of a path", id="the UID .."),
+        pytest.param({"uid": "u" * 300}, "cannot be a part of a path", id="a long UID"),
+        pytest.param({"name": "../a"}, "metadata.name", id="name"),
+        pytest.param({"name": "a" * 250}, "metadata.name", id="too long with the node's name"),
+        pytest.param({"name": "a" * 220}, "use a shorter name", id="too long for the folder of logs"),
+        pytest.param({"namespace": "../.."}, "metadata.namespace", id="namespace"),
+        pytest.param({"namespace": "n" * 64}, "metadata.namespace", id="a long namespace"),
+    ],
+)
+def test_what_would_leave_a_directory_is_no_pod(
+    folder: Path, source: FileSource, metadata: dict[str, str], problem: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    document = json.loads(manifest("a"))
+    document["metadata"].update(metadata)
+    (folder / "a.json").write_text(json.dumps(document))
+    assert source.read() == []
+    assert problem in caplog.text
+    assert f"{folder}/a.json" in caplog.text
+
+
 async def test_changes_are_seen_at_once(folder: Path, source: FileSource) -> None:
     sets = source.sets()
     await until(sets, [])

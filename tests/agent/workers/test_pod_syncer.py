@@ -13,7 +13,7 @@ import pytest
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.failures import BackOff, NetworkNotReady
-from podwright.agent.pods.reasons import ContainerFailure
+from podwright.agent.pods.reasons import CREATE_CONTAINER_CONFIG_ERROR, ContainerFailure
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.runtime.records import ContainerState, ExecResult
 from podwright.agent.workers.hooks import Hooks
@@ -22,12 +22,13 @@ from podwright.agent.workers.pod_syncer import PodSyncer, SyncerPorts
 from podwright.agent.workers.restarts import Restarts
 from podwright.agent.workers.starting import Starter, link_name
 from podwright.agent.workers.syncer import SyncResult
-from podwright.errors import Internal, PodwrightError
+from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, PodwrightError
 from podwright.k8s.objects import (
     Container,
     ContainerRestartRule,
     ContainerRestartRuleOnExitCodes,
     ExecAction,
+    HTTPGetAction,
     Lifecycle,
     LifecycleHandler,
     Pod,
@@ -36,13 +37,14 @@ from podwright.k8s.objects import (
 from tests.agent.fakes.events import RecordedEvents
 from tests.agent.fakes.pods import container, pod
 from tests.agent.fakes.ports import (
+    NODE_ADDRESS,
     FakeCgroups,
     FakeConfigs,
+    FakeHttp,
     FakeImages,
     FakeProbes,
     FakeStatuses,
     FakeVolumes,
-    NoHttp,
     NoMirrors,
     NoObjects,
     NoUsers,
@@ -65,7 +67,8 @@ class Scene:
         self.cache = StatusCache(self.runtime, self.clock, lambda _: None)
         self.network_problem = ""
         self.links = directory / "links"
-        hooks = Hooks(self.runtime, NoHttp())
+        self.http = FakeHttp("")
+        hooks = Hooks(self.runtime, self.http, self.configs.addresses, self.events)
         killer = Killer(self.runtime, hooks, self.events, self.clock)
         starter = Starter(
             self.runtime, self.images, self.configs, hooks, killer, self.events, links_directory=str(self.links)
@@ -86,6 +89,7 @@ class Scene:
                 mirrors=NoMirrors(),
                 events=self.events,
                 network_problem=lambda: self.network_problem,
+                seen=self.cache.peek,
                 look=self.cache.look,
                 handler_of=lambda _: "",
                 root=str(directory / "root"),
@@ -292,6 +296,35 @@ def test_a_container_whose_post_start_hook_fails_is_ended(in_scene: InScene) -> 
     in_scene(check)
 
 
+HTTP = LifecycleHandler(http_get=HTTPGetAction(port=80, path="/stop"))
+
+
+@pytest.mark.parametrize(("host_network", "address"), [(False, "10.0.0.1"), (True, NODE_ADDRESS)])
+def test_a_hook_over_http_asks_the_pods_address_or_its_nodes(
+    in_scene: InScene, host_network: bool, address: str
+) -> None:
+    async def check(scene: Scene) -> None:
+        web = pod(containers=(hooked(post_start=HTTP, pre_stop=HTTP),), host_network=host_network)
+        await scene.sync(web)
+        await scene.terminate(web)
+        assert scene.http.asked == [address, address]
+        assert "LifecycleHTTPFallback" not in scene.events.reasons()
+
+    in_scene(check)
+
+
+def test_a_hook_that_falls_back_to_http_is_an_event(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.http.outcome = "10.0.0.1:80"
+        await scene.sync(pod(containers=(hooked(post_start=HTTP),)))
+        assert scene.events.reasons() == ["Created", "Started", "LifecycleHTTPFallback"]
+        assert scene.events.seen[-1][2] == (
+            "request to HTTPS lifecycle hook 10.0.0.1:80 got HTTP response, retry with HTTP succeeded"
+        )
+
+    in_scene(check)
+
+
 def test_a_pre_stop_hook_counts_against_the_grace(in_scene: InScene) -> None:
     async def check(scene: Scene) -> None:
         scene.runtime.programs["main"] = [Program(stops_s=None)]
@@ -338,6 +371,34 @@ def test_a_network_that_is_not_ready_stops_only_pods_that_need_it(in_scene: InSc
         await scene.sync(pod("host", host_network=True))
         assert scene.runtime.running_names() == ["main"]
         assert scene.events.reasons("web") == ["NetworkNotReady"]
+
+    in_scene(check)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [DeadlineExceeded("context deadline exceeded"), FailedPrecondition("they are being removed")],
+    ids=["the wait's limit", "the pod ends"],
+)
+def test_a_wait_for_volumes_that_is_over_is_no_event(in_scene: InScene, failure: PodwrightError) -> None:
+    """As in the kubelet's SyncPod: what could not be set up had an event of its own each time."""
+
+    async def check(scene: Scene) -> None:
+        scene.volumes.failure = failure
+        with pytest.raises(type(failure)):
+            await scene.sync(pod())
+        assert scene.events.reasons() == []
+
+    in_scene(check)
+
+
+def test_a_container_that_cannot_be_configured_has_one_event(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        problem = 'configmap "c" not found'
+        scene.configs.failures["main"] = ContainerFailure("main", CREATE_CONTAINER_CONFIG_ERROR, problem)
+        with pytest.raises(Internal, match=CREATE_CONTAINER_CONFIG_ERROR):
+            await scene.sync(pod())
+        assert scene.events.seen == [("web", "Failed", f"Error: {problem}")]
 
     in_scene(check)
 

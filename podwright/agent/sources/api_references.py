@@ -1,0 +1,106 @@
+"""What a pod needs of the API: a static pod may need nothing, since it has to run without an API server.
+
+Source: HasAPIObjectReference of Kubernetes 1.36 (pkg/api/pod/util.go), and its words for what is referred to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from podwright.k8s.objects import Container, Pod, Volume, VolumeProjection
+
+# By the fields of a Volume. The two tables hold all of its kinds, which a test checks.
+API_VOLUMES = {
+    "azure_file": "secrets (via azureFile volumes)",
+    "config_map": "configmaps (via configmap volumes)",
+    "csi": "csidrivers (via CSI volumes)",
+    "ephemeral": "persistentvolumeclaims (via ephemeral volumes)",
+    "glusterfs": "endpoints (via glusterFS volumes)",
+    "persistent_volume_claim": "persistentvolumeclaims",
+    "secret": "secrets (via secret volumes)",
+}
+OTHER_VOLUMES = frozenset(
+    (
+        "aws_elastic_block_store",
+        "azure_disk",
+        "cephfs",
+        "cinder",
+        "downward_api",
+        "empty_dir",
+        "fc",
+        "flex_volume",
+        "flocker",
+        "gce_persistent_disk",
+        "git_repo",
+        "host_path",
+        "image",
+        "iscsi",
+        "nfs",
+        "photon_persistent_disk",
+        "portworx_volume",
+        "projected",
+        "quobyte",
+        "rbd",
+        "scale_io",
+        "storageos",
+        "vsphere_volume",
+    )
+)
+API_SOURCES = {
+    "cluster_trust_bundle": "clustertrustbundles",
+    "config_map": "configmaps (via projected volumes)",
+    "pod_certificate": "podcertificates",
+    "secret": "secrets (via projected volumes)",
+    "service_account_token": "serviceaccounts (via projected volumes)",
+}
+OTHER_SOURCES = frozenset(("downward_api",))
+
+
+def api_reference(pod: Pod) -> str:
+    """The first thing of the pod that only the API can provide, with its place; empty when there is none."""
+    return next(_references(pod), "")
+
+
+def _references(pod: Pod) -> Iterator[str]:
+    spec = pod.spec
+    if spec.service_account_name:
+        yield "serviceaccounts (spec.serviceAccountName)"
+    if any(secret.name for secret in spec.image_pull_secrets):
+        yield "secrets (spec.imagePullSecrets)"
+    for container in (*spec.init_containers, *spec.containers):
+        yield from (f"{what} (container {container.name})" for what in _of_container(container))
+    if spec.resource_claims:
+        yield "resourceclaims (spec.resourceClaims)"
+    for volume in spec.volumes:
+        yield from (f"{what} (volume {volume.name})" for what in _of_volume(volume))
+
+
+def _of_container(container: Container) -> Iterator[str]:
+    for source in container.env_from:
+        if source.secret_ref is not None:
+            yield "secrets"
+        if source.config_map_ref is not None:
+            yield "configmaps"
+    for chosen in (variable.value_from for variable in container.env if variable.value_from is not None):
+        if chosen.secret_key_ref is not None:
+            yield "secrets"
+        if chosen.config_map_key_ref is not None:
+            yield "configmaps"
+
+
+def _of_volume(volume: Volume) -> Iterator[str]:
+    for kind in _set_fields(volume):
+        if kind in API_VOLUMES:
+            yield API_VOLUMES[kind]
+        elif getattr(getattr(volume, kind), "secret_ref", None) is not None:
+            yield "secrets"
+    for source in volume.projected.sources if volume.projected is not None else ():
+        yield from (API_SOURCES[kind] for kind in _set_fields(source) if kind in API_SOURCES)
+
+
+def _set_fields(value: Volume | VolumeProjection) -> list[str]:
+    """The kinds that are set: all fields but the name."""
+    names = (field.name for field in msgspec.structs.fields(value) if field.name != "name")
+    return [name for name in names if getattr(value, name) is not None]
