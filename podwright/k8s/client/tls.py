@@ -25,7 +25,12 @@ def client_context(endpoint: Endpoint, key_pair: KeyPair | None) -> ssl.SSLConte
     return context
 
 
-def _load(context: ssl.SSLContext, key_pair: KeyPair, url: str) -> None:
+def check_key_pair(key_pair: KeyPair, where: str) -> None:
+    """Raises FailedPrecondition for a certificate and a key that cannot be used, or not together."""
+    _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), key_pair, where)
+
+
+def _load(context: ssl.SSLContext, key_pair: KeyPair, where: str) -> None:
     """`load_cert_chain` takes files only: these are in memory, so that no key is written anywhere."""
     descriptor = os.memfd_create("podwright-client-key", os.MFD_CLOEXEC)
     try:
@@ -34,7 +39,7 @@ def _load(context: ssl.SSLContext, key_pair: KeyPair, url: str) -> None:
         context.load_cert_chain(f"/proc/self/fd/{descriptor}")
     except (ssl.SSLError, ValueError) as failure:
         raise FailedPrecondition(
-            f"{url}: the client certificate or its key cannot be used: {failure}",
+            f"{where}: the client certificate or its key cannot be used: {failure}",
             hint="both must be PEM and belong together",
         ) from failure
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from podwright import __version__
+from podwright import __version__, proxies
+from podwright.errors import FailedPrecondition
 from podwright.k8s.client.endpoint import Credentials, Endpoint, Identity, KeyPair
 from podwright.k8s.client.failures import Garbled, Unreachable, read_failure
 from podwright.k8s.client.requests import Request
@@ -130,10 +132,19 @@ class Transport:
             headers=headers,
             data=request.body or None,
             allow_redirects=False,
-            proxy=self._endpoint.proxy_url or None,
+            proxy=self._proxy(),
             server_hostname=self._endpoint.server_name or None,
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S, sock_read=idle_s),
         )
+
+    def _proxy(self) -> str | None:
+        """The kubeconfig's, or what the environment says."""
+        if self._endpoint.proxy_url:
+            return self._endpoint.proxy_url
+        try:
+            return proxies.choose(self._endpoint.url, os.environ)
+        except ValueError as failure:
+            raise FailedPrecondition(f"{self._endpoint.url}: {failure}") from failure
 
     def _url(self, target: str) -> URL:
         # Encoded already: yarl must not change what was quoted.

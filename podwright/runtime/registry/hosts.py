@@ -5,7 +5,6 @@ See containerd's docs/hosts.md for the keys. Mirrors come in the file's order, t
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import tomllib
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from podwright.errors import FailedPrecondition
+from podwright.proxies import is_loopback
 
 DOCKER_SERVER = "registry-1.docker.io"
 CAPABILITIES = frozenset({"pull", "resolve", "push", "referrers"})
@@ -144,14 +144,6 @@ def is_plain_loopback(netloc: str) -> bool:
     try:
         return is_loopback(parts.hostname or "") and parts.port is not None and parts.port != 443
     except ValueError:  # a port that is no number: refused where the URL is built
-        return False
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a host without its port is this machine."""
-    try:
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
         return False
 
 

@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from podwright import __version__
+from podwright import __version__, proxies
 from podwright.errors import FailedPrecondition
-from podwright.runtime.registry import encodings, proxies
+from podwright.runtime.registry import encodings
 from podwright.runtime.registry.failure import HostFailure, Rank
 from podwright.runtime.registry.hosts import RegistryHost, place_of
 from podwright.runtime.registry.patience import DownloadPace

@@ -11,8 +11,6 @@ import ipaddress
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from podwright.runtime.registry.hosts import is_loopback
-
 PORTS = {"http": 80, "https": 443}
 
 
@@ -27,6 +25,14 @@ def choose(url: str, environ: Mapping[str, str]) -> str | None:
     if urlsplit(whole).scheme not in PORTS or not urlsplit(whole).hostname:
         raise ValueError(f"{variable.upper()} is not the http:// or https:// URL of a proxy")
     return whole
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host without its port is this machine."""
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _value(name: str, environ: Mapping[str, str]) -> str:

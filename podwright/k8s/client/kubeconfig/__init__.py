@@ -1,0 +1,5 @@
+"""Where the API server is and who we are, from kubeconfig files or from inside a pod.
+
+`model` is the file's form, `files` reads and merges, `connection` makes of a context what the client needs, `user` and
+`exec_plugin` are the credentials, which are renewed while the client runs.
+"""

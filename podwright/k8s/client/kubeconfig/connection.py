@@ -1,0 +1,158 @@
+"""A context to an endpoint and credentials; the same from inside a pod."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.k8s.client.endpoint import Credentials, Endpoint
+from podwright.k8s.client.kubeconfig.exec_plugin import ExecCredentials
+from podwright.k8s.client.kubeconfig.files import Merged, paths_of, read_all
+from podwright.k8s.client.kubeconfig.model import API_VERSIONS, Cluster, ExecClusterInfo, ExecConfig, User
+from podwright.k8s.client.kubeconfig.user import UserCredentials
+from podwright.process import ProcessRunner
+
+T = TypeVar("T")
+
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+EXEC_EXTENSION = "client.authentication.k8s.io/exec"
+_UNSUPPORTED = {
+    "auth-provider": "kubectl has dropped it; use an exec plug-in",
+    "as": "impersonation is not supported here",
+    "as-uid": "impersonation is not supported here",
+    "as-groups": "impersonation is not supported here",
+    "as-user-extra": "impersonation is not supported here",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What a client needs; `namespace` is the context's ("default" where it has none)."""
+
+    endpoint: Endpoint
+    credentials: Credentials
+    namespace: str
+
+
+def load(paths: Sequence[str], runner: ProcessRunner, *, context: str = "") -> Connection:
+    """The context (empty: the current one) of these files. Raises FailedPrecondition and InvalidArgument."""
+    merged = read_all(paths)
+    name = context or merged.current_context
+    if name not in merged.contexts:
+        raise InvalidArgument(
+            f"kubeconfig {', '.join(merged.files)}: there is no context {name!r}",
+            hint=f"those there are: {', '.join(merged.contexts) or 'none'}",
+        )
+    file, chosen = merged.contexts[name]
+    where, cluster = _named(merged, merged.clusters, chosen.cluster, f"{file}: context {name!r}: cluster")
+    owner, user = file, User()
+    if chosen.user:
+        owner, user = _named(merged, merged.users, chosen.user, f"{file}: context {name!r}: user")
+    endpoint = _endpoint(cluster, f"kubeconfig {where}: cluster {chosen.cluster!r}")
+    credentials = _credentials(user, f"kubeconfig {owner}: user {chosen.user!r}", cluster, endpoint, runner)
+    return Connection(endpoint=endpoint, credentials=credentials, namespace=chosen.namespace or "default")
+
+
+def load_environment(environ: Mapping[str, str], runner: ProcessRunner, *, context: str = "") -> Connection:
+    """$KUBECONFIG or ~/.kube/config; inside a pod that has neither, its service account."""
+    paths = paths_of(environ)
+    if not environ.get("KUBECONFIG") and not os.path.exists(paths[0]) and environ.get("KUBERNETES_SERVICE_HOST"):
+        return in_cluster(environ)
+    return load(paths, runner, context=context)
+
+
+def in_cluster(environ: Mapping[str, str], folder: str = ACCOUNT) -> Connection:
+    """As a pod's service account. Raises FailedPrecondition when this is no pod, or it has no token."""
+    host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "")
+    if not host or not port:
+        names = "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT"
+        raise FailedPrecondition(f"{names} are not set: this is no pod of a cluster")
+    where = f"service account {folder}"
+    netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    authorities = _content(f"{folder}/ca.crt", f"{where}: ca.crt")
+    credentials = UserCredentials(User(token_file=f"{folder}/token"), where)
+    namespace = ""
+    if os.path.exists(f"{folder}/namespace"):
+        namespace = _content(f"{folder}/namespace", f"{where}: namespace").decode().strip()
+    endpoint = Endpoint(url=f"https://{netloc}", authorities=authorities)
+    return Connection(endpoint=endpoint, credentials=credentials, namespace=namespace or "default")
+
+
+def _named(merged: Merged, known: Mapping[str, tuple[str, T]], name: str, where: str) -> tuple[str, T]:
+    if name not in known:
+        raise InvalidArgument(f"kubeconfig {where} {name!r} is in none of {', '.join(merged.files)}")
+    return known[name]
+
+
+def _endpoint(cluster: Cluster, where: str) -> Endpoint:
+    if urlsplit(cluster.server).scheme not in ("http", "https") or not urlsplit(cluster.server).hostname:
+        raise InvalidArgument(
+            f"{where}: server: {cluster.server!r} is not a URL", hint="such as https://10.0.0.1:6443"
+        )
+    authorities = cluster.certificate_authority_data
+    if not authorities and cluster.certificate_authority:
+        authorities = _content(cluster.certificate_authority, f"{where}: certificate-authority")
+    if authorities and cluster.insecure_skip_tls_verify:
+        raise InvalidArgument(f"{where}: insecure-skip-tls-verify and a certificate authority exclude each other")
+    if cluster.proxy_url and urlsplit(cluster.proxy_url).scheme not in ("http", "https"):
+        raise InvalidArgument(f"{where}: proxy-url: only http:// and https:// proxies are supported")
+    return Endpoint(
+        url=cluster.server,
+        authorities=authorities,
+        server_name=cluster.tls_server_name,
+        insecure=cluster.insecure_skip_tls_verify,
+        proxy_url=cluster.proxy_url,
+    )
+
+
+def _credentials(user: User, where: str, cluster: Cluster, endpoint: Endpoint, runner: ProcessRunner) -> Credentials:
+    given = {
+        "auth-provider": user.auth_provider is not None,
+        "as": bool(user.impersonate),
+        "as-uid": bool(user.impersonate_uid),
+        "as-groups": bool(user.impersonate_groups),
+        "as-user-extra": bool(user.impersonate_extra),
+    }
+    for name, is_given in given.items():
+        if is_given:
+            raise InvalidArgument(f"{where}: {name} cannot be used", hint=_UNSUPPORTED[name])
+    if user.exec is None:
+        return UserCredentials(user, where)
+    _check_exec(user.exec, f"{where}: exec")
+    info = _cluster_info(cluster, endpoint) if user.exec.provide_cluster_info else None
+    return ExecCredentials(user.exec, info, f"{where}: exec {user.exec.command}", runner)
+
+
+def _check_exec(program: ExecConfig, where: str) -> None:
+    if program.api_version not in API_VERSIONS:
+        hint = f"one of {', '.join(API_VERSIONS)}"
+        raise InvalidArgument(f"{where}: apiVersion: {program.api_version!r} is not supported", hint=hint)
+    if program.interactive_mode == "Always":
+        raise InvalidArgument(f"{where}: interactiveMode: Always cannot work here, where nobody can be asked")
+    if program.interactive_mode not in ("Never", "IfAvailable"):
+        hint = "one of Never, IfAvailable, Always"
+        raise InvalidArgument(f"{where}: interactiveMode: there is no {program.interactive_mode!r}", hint=hint)
+
+
+def _cluster_info(cluster: Cluster, endpoint: Endpoint) -> ExecClusterInfo:
+    config = next((item.extension for item in cluster.extensions if item.name == EXEC_EXTENSION), None)
+    return ExecClusterInfo(
+        server=cluster.server,
+        tls_server_name=cluster.tls_server_name,
+        insecure_skip_tls_verify=cluster.insecure_skip_tls_verify,
+        certificate_authority_data=endpoint.authorities,
+        proxy_url=cluster.proxy_url,
+        config=config,
+    )
+
+
+def _content(path: str, where: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as failure:
+        raise FailedPrecondition(f"{where}: {path} cannot be read: {failure.strerror}") from failure

@@ -1,0 +1,210 @@
+"""Kubeconfig files: what they say, how they merge, and what is wrong with them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podwright.errors import InvalidArgument, NotFound, PodwrightError
+from podwright.k8s.client.client import ApiClient
+from podwright.k8s.client.failures import Unauthorized
+from podwright.k8s.client.kubeconfig.connection import Connection, in_cluster, load, load_environment
+from podwright.k8s.client.transport import Transport
+from podwright.k8s.objects import Node
+from podwright.process import PosixProcessRunner
+from tests.harness.apiserver.people import User
+from tests.harness.apiserver.server import ADMIN, ApiServer, running
+
+RUNNER = PosixProcessRunner()
+
+
+def written(folder: Path, user: dict[str, Any], name: str = "config", **cluster: Any) -> str:
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "clusters": [{"name": "k", "cluster": {"server": "https://127.0.0.1:1", **cluster}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u", "namespace": "n"}}],
+    }
+    path = folder / name
+    path.write_text(json.dumps(document))
+    return str(path)
+
+
+async def is_known(connection: Connection) -> bool:
+    """Whether the server takes the credentials."""
+    transport = Transport(connection.endpoint, connection.credentials)
+    try:
+        await ApiClient(transport).get(Node, "n1")
+    except NotFound:
+        return True
+    except Unauthorized:
+        return False
+    finally:
+        await transport.close()
+    return True
+
+
+def authorities(server: ApiServer) -> dict[str, str]:
+    return {
+        "server": server.url,
+        "certificate-authority-data": base64.b64encode(server.authority.certificate).decode(),
+    }
+
+
+async def test_every_form_of_credentials(tmp_path: Path) -> None:
+    async with running() as server:
+        issued = server.authority.issue(ADMIN)
+        (tmp_path / "cert").write_bytes(issued.certificate)
+        (tmp_path / "key").write_bytes(issued.key)
+        (tmp_path / "token").write_text(server.admin_token + "\n")
+        users: list[dict[str, Any]] = [
+            {"token": server.admin_token},
+            {"tokenFile": "token"},
+            {"client-certificate": "cert", "client-key": str(tmp_path / "key")},
+            {
+                "client-certificate-data": base64.b64encode(issued.certificate).decode(),
+                "client-key-data": base64.b64encode(issued.key).decode(),
+            },
+        ]
+        for user in users:
+            connection = load([written(tmp_path, user, **authorities(server))], RUNNER)
+            assert connection.namespace == "n"
+            assert await is_known(connection), user
+        for user in ({}, {"token": "other"}, {"username": "a", "password": "b"}):
+            assert not await is_known(load([written(tmp_path, user, **authorities(server))], RUNNER)), user
+
+
+async def test_authorities_in_a_file_the_servers_name_and_no_check_at_all(tmp_path: Path) -> None:
+    async with running() as server:
+        (tmp_path / "ca").write_bytes(server.authority.certificate)
+        user = {"token": server.admin_token}
+        clusters: list[dict[str, Any]] = [
+            {"certificate-authority": "ca"},
+            {"certificate-authority": "ca", "tls-server-name": "kubernetes"},
+            {"insecure-skip-tls-verify": True},
+        ]
+        for cluster in clusters:
+            assert await is_known(load([written(tmp_path, user, server=server.url, **cluster)], RUNNER))
+
+
+async def test_a_token_file_is_read_again(tmp_path: Path) -> None:
+    async with running() as server:
+        token = tmp_path / "token"
+        token.write_text(server.admin_token)
+        connection = load([written(tmp_path, {"tokenFile": "token"}, **authorities(server))], RUNNER)
+        transport = Transport(connection.endpoint, connection.credentials)
+        api = ApiClient(transport)
+        await api.list(Node)
+        server.tokens.revoke(server.admin_token)
+        with pytest.raises(Unauthorized):
+            await api.list(Node)
+        token.write_text("")
+        with pytest.raises(Unauthorized):
+            await api.list(Node)
+        token.write_text(server.tokens.issue(ADMIN))
+        await api.list(Node)
+        await transport.close()
+
+
+def test_files_merge_and_the_first_wins(tmp_path: Path) -> None:
+    first = written(tmp_path, {"token": "one"}, name="a")
+    second = tmp_path / "b"
+    second.write_text(
+        "clusters: [{name: k, cluster: {server: 'https://other:1'}}, {name: k2, cluster: {server: 'https://two:2'}}]\n"
+        "contexts: [{name: c2, context: {cluster: k2, user: u}}]\n"
+    )
+    environ = {"KUBECONFIG": f"{first}:{second}:{tmp_path}/none"}
+    assert load_environment(environ, RUNNER).endpoint.url == "https://127.0.0.1:1"
+    other = load_environment(environ, RUNNER, context="c2")
+    assert (other.endpoint.url, other.namespace) == ("https://two:2", "default")
+
+
+def test_home_and_pod(tmp_path: Path) -> None:
+    (tmp_path / ".kube").mkdir()
+    written(tmp_path / ".kube", {"token": "t"})
+    assert load_environment({"HOME": str(tmp_path)}, RUNNER).endpoint.url == "https://127.0.0.1:1"
+    with pytest.raises(PodwrightError, match=r"ca\.crt"):
+        load_environment(
+            {"HOME": "/nowhere", "KUBERNETES_SERVICE_HOST": "::1", "KUBERNETES_SERVICE_PORT": "1"}, RUNNER
+        )
+    with pytest.raises(PodwrightError, match="this is no pod"):
+        in_cluster({})
+
+
+async def test_inside_a_pod(tmp_path: Path) -> None:
+    async with running() as server:
+        (tmp_path / "ca.crt").write_bytes(server.authority.certificate)
+        (tmp_path / "token").write_text(server.tokens.issue(User(name="system:serviceaccount:n:a")))
+        (tmp_path / "namespace").write_text("n")
+        environ = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(server.port)}
+        connection = in_cluster(environ, str(tmp_path))
+        assert connection.namespace == "n"
+        assert await is_known(connection)
+
+
+WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "unknown field": ({"tokn": "x"}, {}, r"users\[0\]\.user\.tokn: no such field \(did you mean token\?\)"),
+    "wrong type": ({"token": 7}, {}, r"users\[0\]\.user\.token: expected a string"),
+    "no base64": ({"client-key-data": "%"}, {}, r"users\[0\]\.user\.client-key-data: is not base64"),
+    "no key": ({"client-certificate-data": "YQ=="}, {}, "user 'u': client-key is missing"),
+    "no certificate": (
+        {"client-certificate-data": "YQ==", "client-key-data": "YQ=="},
+        {},
+        "user 'u': the client cert",
+    ),
+    "no file": ({"tokenFile": "none"}, {}, "user 'u': tokenFile: .*/none cannot be read: No such file"),
+    "two kinds": ({"token": "a", "username": "b"}, {}, "exclude each other"),
+    "auth provider": ({"auth-provider": {"name": "gcp"}}, {}, "auth-provider cannot be used"),
+    "impersonation": ({"as": "root"}, {}, "as cannot be used"),
+    "no URL": ({}, {"server": "here"}, "cluster 'k': server: 'here' is not a URL"),
+    "no authorities": ({}, {"certificate-authority": "none"}, "cluster 'k': certificate-authority: .*/none cannot be"),
+    "contradiction": (
+        {},
+        {"insecure-skip-tls-verify": True, "certificate-authority-data": "YQ=="},
+        "insecure-skip-tls-verify and a certificate authority exclude",
+    ),
+    "proxy": ({}, {"proxy-url": "socks5://p"}, "proxy-url: only http"),
+    "exec version": ({"exec": {"command": "x", "apiVersion": "v1"}}, {}, "exec: apiVersion: 'v1' is not supported"),
+    "exec asks": (
+        {"exec": {"command": "x", "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Always"}},
+        {},
+        "interactiveMode: Always cannot work here",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_named_with_its_file(case: str, tmp_path: Path) -> None:
+    user, cluster, message = WRONG[case]
+    path = written(tmp_path, user, **cluster)
+    with pytest.raises(PodwrightError, match=message) as caught:
+        load([path], RUNNER)
+    assert path in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "config: line 2"),
+        ("", "0 documents"),
+        ("a: 1", "a: no such field"),
+        ("current-context: x", "there is no context 'x'"),
+        ("contexts: [{name: x, context: {cluster: k}}]\ncurrent-context: x", "cluster 'k' is in none of"),
+        (
+            "contexts: [{name: x, context: {cluster: k, user: z}}]\nclusters: [{name: k}]\ncurrent-context: x",
+            "user 'z' is in none of",
+        ),
+    ],
+)
+def test_files_that_make_no_sense(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(text)
+    with pytest.raises(InvalidArgument, match=message):
+        load([str(tmp_path / "config")], RUNNER)
+    with pytest.raises(PodwrightError, match="cannot be read"):
+        load([str(tmp_path / "none")], RUNNER)

@@ -1,0 +1,68 @@
+"""Connections over time: new certificates mean new connections."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from podwright.errors import PodwrightError
+from podwright.k8s.client.client import ApiClient
+from podwright.k8s.client.endpoint import Identity, KeyPair
+from podwright.k8s.client.failures import Unreachable
+from podwright.k8s.client.protocol import Watching
+from podwright.k8s.client.transport import Transport
+from podwright.k8s.objects import Node
+from tests.harness.apiserver.faults import Ailment, Fault
+from tests.harness.apiserver.server import ADMIN, ApiServer, running
+from tests.harness.sockets import connections_to, none_to
+from tests.k8s.client.connected import endpoint
+
+
+class Changing:
+    """Credentials that a test changes."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server = server
+        self.renew()
+
+    def renew(self) -> None:
+        issued = self._server.authority.issue(ADMIN)
+        self.now = Identity(key_pair=KeyPair(certificate=issued.certificate, key=issued.key))
+
+    async def identity(self) -> Identity:
+        return self.now
+
+    def refused(self, identity: Identity) -> bool:
+        return False
+
+
+async def test_a_new_certificate_takes_new_connections_and_cuts_watches() -> None:
+    async with running() as server:
+        credentials = Changing(server)
+        transport = Transport(endpoint(server), credentials)
+        api = ApiClient(transport)
+        async with api.watch(Node, watching=Watching(initial_events=True)) as changes:
+            await anext(changes)
+            slow = asyncio.create_task(api.list(Node))
+            server.faults.add(Fault(ailment=Ailment.SLOW, delay_s=0.3))
+            await asyncio.sleep(0.1)
+            credentials.renew()
+            await api.list(Node)
+            with pytest.raises(Unreachable):
+                await anext(changes)
+            assert (await slow).items == ()
+        assert connections_to(server.port) == 1
+        await transport.close()
+        assert connections_to(server.port) == 0
+
+
+async def test_a_call_that_is_given_up_leaves_nothing() -> None:
+    async with running() as server:
+        transport = Transport(endpoint(server), Changing(server))
+        server.faults.add(Fault(ailment=Ailment.HANG))
+        with suppress(PodwrightError):
+            await ApiClient(transport).list(Node, timeout_s=0.2)
+        await none_to(server.port)
+        await transport.close()
