@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-
-import yaml
 
 from podwright.agent.cluster import Servers
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.k8s.client.client import ApiClient
-from podwright.k8s.client.endpoint import Endpoint, FixedCredentials, Identity, KeyPair, bearer
+from podwright.k8s.client.kubeconfig.connection import load
 from podwright.k8s.client.transport import Transport
 from podwright.process import ProcessRunner
 
+HEARTBEATS_PER_S, HEARTBEATS_BURST = 5.0, 10
+
 
 async def connect(config: AgentConfig, runner: ProcessRunner, stack: contextlib.AsyncExitStack) -> Servers | None:
-    """The API server of the kubeconfig; None for an agent that stands alone. Raises PodwrightError."""
-    if not config.api.kubeconfig:
-        return None
-    document = yaml.safe_load(open(config.api.kubeconfig))
-    cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
+    """The API server of the kubeconfig; None for an agent that stands alone. Nothing is sent yet.
 
-    def read(item, key):
-        if key in item:
-            return open(item[key], "rb").read()
-        return base64.b64decode(item.get(f"{key}-data", ""))
-
-    endpoint = Endpoint(
-        url=cluster["server"],
-        authorities=read(cluster, "certificate-authority"),
-        insecure=cluster.get("insecure-skip-tls-verify", False),
-    )
-    if "token" in user:
-        identity = bearer(user["token"])
-    else:
-        identity = Identity(
-            key_pair=KeyPair(certificate=read(user, "client-certificate"), key=read(user, "client-key"))
-        )
-    transport = Transport(endpoint, FixedCredentials(identity))
-    stack.push_async_callback(transport.close)
+    Raises PodwrightError for a kubeconfig that cannot be used.
+    """
     api = config.api
+    if not api.kubeconfig:
+        return None
+    connection = load([api.kubeconfig], runner)
+    transport = Transport(connection.endpoint, connection.credentials)
+    stack.push_async_callback(transport.close)
     return Servers(
         pods=ApiClient(transport, rate=api.qps, burst=api.burst),
-        heartbeats=ApiClient(transport),
+        heartbeats=ApiClient(transport, rate=HEARTBEATS_PER_S, burst=HEARTBEATS_BURST),
         events=ApiClient(transport, rate=api.event_qps, burst=api.event_burst),
     )

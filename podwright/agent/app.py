@@ -9,8 +9,8 @@ import os
 import signal
 import sys
 
-from podwright.agent.assembly import Agent, Outside, assemble
 from podwright.agent.api_access import connect
+from podwright.agent.assembly import Agent, Outside, assemble
 from podwright.agent.clock import SystemClock
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
