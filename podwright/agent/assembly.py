@@ -78,6 +78,7 @@ from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
 
 LINKS = "containers"  # beside the folder of pods' logs: log collectors look in /var/log/containers
+STARTING = "container runtime status check may not have completed yet"  # a kubelet's first problem
 IDS_PER_POD = 65536  # unless the configuration says otherwise
 
 
@@ -262,7 +263,10 @@ class Agent:
     def _make_node(self) -> Node:
         """The node as this agent registers it; without an API server it is the node for all purposes."""
         config, outside = self.config.node, self.outside
-        findings, now = self.node_findings(), datetime.fromtimestamp(outside.clock.now_ns() / 1e9, UTC)
+        findings, now = (
+            dataclasses.replace(self.node_findings(), problems=(STARTING,)),
+            datetime.fromtimestamp(outside.clock.now_ns() / 1e9, UTC),
+        )
         taints = [Taint(key=each.key, value=each.value, effect=each.effect) for each in config.taints]
         node = new_node(outside.node_name, findings, config.labels, taints, config.provider_id)
         return structs.replace(node, status=node_status(node.status, findings, outside.node_name, now))

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,8 +28,11 @@ POLL_S = 0.05
 class AgentProcess:
     """An agent at one CRI server. Use as a context manager: at the end the manifests go, then the pods, then it."""
 
-    def __init__(self, part: Part, endpoint: str, config: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, part: Part, endpoint: str, config: dict[str, Any] | None = None, *, flags: Sequence[str] = ()
+    ) -> None:
         """`config` is laid over a KubeletConfiguration of the harness's own."""
+        self._flags = flags
         self.part = part
         self.endpoint = endpoint
         self.manifests = part.directory / "manifests"
@@ -78,6 +81,7 @@ class AgentProcess:
         argv = [
             *(sys.executable, "-m", "podwright", "agent", f"--config={self._config}", f"--root-dir={self.root}"),
             *(f"--agent-socket={self.socket}", f"--container-runtime-endpoint={self.endpoint}", "--v=4"),
+            *self._flags,
         ]
         self._process = Background(argv, log=self.log)
         self._process.wait_ready(self._answers, timeout_s=READY_TIMEOUT_S)

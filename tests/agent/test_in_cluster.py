@@ -1,0 +1,221 @@
+"""`podwright agent` as a process that joins an API server: its node, the pods bound to it, mirrors, events.
+
+The server is the tests' own (tests/harness/apiserver); kubectl is Debian's.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from podwright.k8s.objects import ConfigMap, Node, ObjectMeta, Pod, Secret
+from tests.harness.agent import AgentProcess
+from tests.harness.apiserver.documents import read_filter
+from tests.harness.apiserver.thread import ApiServerThread
+from tests.harness.scratch import Scratch
+from tests.harness.server import CriServer
+
+NODE = "node-a"
+FOREVER = "trap exit TERM; sleep 1000 & wait"
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[ApiServerThread]:
+    with ApiServerThread() as server:
+        yield server
+
+
+@pytest.fixture
+def agent(any_server: CriServer, scratch: Scratch, api: ApiServerThread, tmp_path: Path) -> Iterator[AgentProcess]:
+    flags = [f"--kubeconfig={api.kubeconfig(str(tmp_path))}", f"--hostname-override={NODE}"]
+    with AgentProcess(scratch.part("agent"), any_server.endpoint, flags=flags) as process:
+        yield process
+        delete_all(process, api)
+
+
+def delete_all(agent: AgentProcess, api: ApiServerThread) -> None:
+    """Have all pods of the API end."""
+    pods = api.call(lambda server: server.store.list("v1/pods", read_filter("", "", "")))
+    for document in pods:
+        delete(api, document["metadata"]["name"], grace_s=1)
+    agent.until(
+        lambda: not api.call(lambda server: server.store.list("v1/pods", read_filter("", "", ""))), "the pods are gone"
+    )
+
+
+def delete(api: ApiServerThread, name: str, *, grace_s: int | None = None) -> None:
+    options = {} if grace_s is None else {"gracePeriodSeconds": grace_s}
+    api.call(lambda server: server.api.delete(server._target("v1", "Pod", reference(name)), options))
+
+
+def reference(name: str) -> dict[str, str]:
+    return {"name": name, "namespace": "default"}
+
+
+def bind(api: ApiServerThread, name: str, spec: str) -> None:
+    """Create a pod that a scheduler has put onto the node."""
+    document = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
+        "spec": {"nodeName": NODE, "terminationGracePeriodSeconds": 2, **yaml.safe_load(spec)},
+    }
+    api.call(lambda server: server.put_document(document))
+
+
+def plain(image: str, script: str = FOREVER) -> str:
+    return f"containers: [{{name: main, image: {image}, command: [sh, -c, '{script}']}}]"
+
+
+def pod(api: ApiServerThread, name: str) -> Pod | None:
+    found: Pod | None = api.get(Pod, name, "default")
+    return found
+
+
+def is_ready(api: ApiServerThread, name: str) -> bool:
+    found = pod(api, name)
+    return found is not None and any(
+        each.type == "Ready" and each.status == "True" for each in found.status.conditions
+    )
+
+
+def events(api: ApiServerThread, name: str) -> list[str]:
+    """Reasons of the events of one object."""
+    found: list[dict[str, Any]] = api.call(lambda server: server.store.list("v1/events", read_filter("", "", "")))
+    return [each["reason"] for each in found if each["involvedObject"]["name"] == name]
+
+
+def test_a_node_joins_and_reports(agent: AgentProcess, api: ApiServerThread) -> None:
+    def is_node_ready() -> bool:
+        node: Node | None = api.get(Node, NODE)
+        return node is not None and any(
+            each.type == "Ready" and each.status == "True" for each in node.status.conditions
+        )
+
+    agent.until(is_node_ready, "the node is ready")
+    node: Node = api.get(Node, NODE)
+    assert node.status.node_info is not None
+    assert node.status.capacity["pods"] == "110"
+    agent.until(lambda: "NodeReady" in events(api, NODE), "the event is written")
+
+
+def test_a_pod_of_the_api_lives_and_ends(agent: AgentProcess, api: ApiServerThread, image: str) -> None:
+    api.put(ConfigMap(metadata=ObjectMeta(name="settings", namespace="default"), data={"greeting": "hello"}))
+    api.put(Secret(metadata=ObjectMeta(name="key", namespace="default"), data={"word": b"open"}))
+    spec = f"""
+containers:
+- name: main
+  image: {image}
+  command: [sh, -c, 'cat /settings/greeting; echo " $WORD"; ls /token; {FOREVER}']
+  env: [{{name: WORD, valueFrom: {{secretKeyRef: {{name: key, key: word}}}}}}]
+  volumeMounts: [{{name: settings, mountPath: /settings}}, {{name: token, mountPath: /token}}]
+volumes:
+- {{name: settings, configMap: {{name: settings}}}}
+- {{name: token, projected: {{sources: [{{serviceAccountToken: {{path: token, expirationSeconds: 3600}}}}]}}}}
+"""
+    bind(api, "web", spec)
+    agent.until(lambda: is_ready(api, "web"), "the pod is ready")
+    shown = pod(api, "web")
+    assert shown is not None
+    assert (shown.status.phase, shown.status.qos_class) == ("Running", "BestEffort")
+    assert shown.status.pod_ip
+    assert shown.status.start_time is not None
+    path = next(agent.logs.glob("default_web_*/main/0.log"))
+    agent.until(lambda: "hello open" in path.read_text() and "token" in path.read_text(), "the log has all of it")
+    agent.until(lambda: "Started" in events(api, "web"), "the events are written")
+    delete(api, "web")
+    agent.until(lambda: pod(api, "web") is None, "the object goes when nothing is left")
+    assert not list((agent.root / "pods").glob("*/volumes/*/*"))
+    agent.until(lambda: "Killing" in events(api, "web"), "the end is an event")
+
+
+def test_a_job_like_pod_shows_its_end(agent: AgentProcess, api: ApiServerThread, image: str) -> None:
+    bind(api, "job", f"{{restartPolicy: Never, {plain(image, 'echo bye > /dev/termination-log; exit 3')}}}")
+
+    def phase() -> str:
+        shown = pod(api, "job")
+        return shown.status.phase if shown is not None else ""
+
+    agent.until(lambda: phase() == "Failed", "the pod has failed")
+    shown = pod(api, "job")
+    assert shown is not None
+    ended = shown.status.container_statuses[0].state.terminated
+    assert ended is not None
+    assert (ended.exit_code, ended.message) == (3, "bye\n")
+
+
+def test_a_pod_that_does_not_fit_is_refused(agent: AgentProcess, api: ApiServerThread, image: str) -> None:
+    large = f"containers: [{{name: main, image: {image}, resources: {{requests: {{cpu: '1000'}}}}}}]"
+    bind(api, "large", large)
+
+    def reason() -> str:
+        shown = pod(api, "large")
+        return shown.status.reason if shown is not None else ""
+
+    agent.until(lambda: reason() == "OutOfcpu", "the pod is refused")
+    delete(api, "large")
+    agent.until(lambda: pod(api, "large") is None, "the object goes")
+
+
+def test_a_static_pod_has_a_mirror(agent: AgentProcess, api: ApiServerThread, image: str) -> None:
+    document = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "static"},
+        "spec": {"terminationGracePeriodSeconds": 1, **yaml.safe_load(plain(image))},
+    }
+    agent.write("static.yaml", json.dumps(document))
+    name = f"static-{NODE}"
+    agent.until(lambda: is_ready(api, name), "the mirror is ready")
+    first = pod(api, name)
+    assert first is not None
+    api.call(lambda server: server.remove(Pod, name, "default"))
+    agent.until(lambda: is_ready(api, name), "the mirror is made anew")
+    again = pod(api, name)
+    assert again is not None
+    assert again.status.container_statuses[0].container_id == first.status.container_statuses[0].container_id
+    agent.remove("static.yaml")
+    agent.until(lambda: pod(api, name) is None, "the mirror goes with the static pod")
+
+
+def test_what_happens_while_the_server_is_away_is_written_later(
+    agent: AgentProcess, api: ApiServerThread, image: str
+) -> None:
+    bind(api, "web", plain(image))
+    agent.until(lambda: is_ready(api, "web"), "the pod is ready")
+    shown = pod(api, "web")
+    assert shown is not None
+    api.stop()
+    agent.kill9()
+    agent.start()
+    agent.until(lambda: agent.get("/healthz") == b"ok", "the agent works without the server")
+    api.start()
+    bind(api, "other", plain(image))
+    agent.until(lambda: is_ready(api, "other"), "a new pod runs")
+    now = pod(api, "web")
+    assert now is not None
+    assert now.status.container_statuses == shown.status.container_statuses
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_kubectl_works_the_node(agent: AgentProcess, api: ApiServerThread, image: str, tmp_path: Path) -> None:
+    def kubectl(*arguments: str) -> str:
+        argv = ["kubectl", f"--kubeconfig={tmp_path}/kubeconfig", *arguments]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout
+
+    until: Callable[[Callable[[], object], str], None] = agent.until
+    version = "jsonpath={.status.nodeInfo.kubeletVersion}"
+    until(lambda: "podwright" in kubectl("get", "node", NODE, "-o", version), "the node is there")
+    bind(api, "web", plain(image))
+    until(lambda: "Running" in kubectl("get", "pod", "web", "-o", "jsonpath={.status.phase}"), "the pod runs")
+    until(lambda: "Started" in kubectl("describe", "pod", "web"), "the events are shown")
+    kubectl("delete", "pod", "web", "--wait=false")
+    until(lambda: "web" not in kubectl("get", "pods"), "the pod is gone")
