@@ -400,6 +400,10 @@ class FakeRuntime:
         await self._call("sandbox_stats")
         return []
 
+    async def metric_descriptors(self) -> list[api.MetricDescriptor]:
+        await self._call("metric_descriptors")
+        return []
+
     async def sandbox_metrics(self) -> list[api.PodSandboxMetrics]:
         await self._call("sandbox_metrics")
         return []

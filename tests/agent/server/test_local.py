@@ -11,11 +11,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
+from podwright.agent.server.local import LocalServers
 
 from podwright.agent.events.log import EventLog
 from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.server.health import Health, loop_check
-from podwright.agent.server.local import LocalServers
 from podwright.agent.server.view import View
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.queue import WorkQueue
