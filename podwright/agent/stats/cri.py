@@ -88,7 +88,7 @@ def network(message: api.NetworkUsage) -> Network:
     default = interface(message.default_interface)
     return Network(
         time=moment(message.timestamp),
-        interfaces=tuple(interface(each) for each in message.interfaces),
+        interfaces=tuple(interface(each) for each in (message.default_interface, *message.interfaces) if each.name),
         name=default.name,
         rx_bytes=default.rx_bytes,
         rx_errors=default.rx_errors,

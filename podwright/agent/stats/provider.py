@@ -30,7 +30,8 @@ from podwright.agent.stats.records import (
 )
 from podwright.agent.stats.sharing import Shared
 from podwright.agent.stats.volumes import VolumeUsage
-from podwright.errors import PodwrightError, Unimplemented
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import DeadlineExceeded, PodwrightError, Unavailable, Unimplemented
 from podwright.k8s.objects import Pod
 from podwright.linux.cgroup import CgroupHost
 
@@ -126,6 +127,18 @@ class HostStats:
             return Told(sandboxes=tuple(await self._ports.runtime.sandbox_stats()))
         except Unimplemented:
             return Told(sandboxes=None, containers=tuple(await self._ports.runtime.container_stats()))
+        except (Unavailable, DeadlineExceeded):
+            raise
+        except PodwrightError as failure:  # containerd 1.6: one pod that is just ending fails the list
+            log.debug("the runtime cannot list the stats of pods: error=%s", failure)
+            return Told(sandboxes=await self._one_by_one())
+
+    async def _one_by_one(self) -> tuple[api.PodSandboxStats, ...]:
+        """The stats of those sandboxes that have any."""
+        ids = [sandbox.id for pod in self._ports.observed() for sandbox in pod.ready_sandboxes()]
+        asked = (self._ports.runtime.stats_of_sandbox(each) for each in ids)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        return tuple(each for each in found if isinstance(each, api.PodSandboxStats))
 
     async def _scene(self) -> Scene:
         return Scene(

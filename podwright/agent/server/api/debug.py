@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json as std_json
 import logging
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ NOT_PARSEABLE = (
     "for debugging purposes only."
 )
 API_VERSION = "config.k8s.io/v1beta1"
+FRAMES = 4  # of each task's stack
 DEBUG_VERBOSITY = 4  # the kubelet's level from which we log debug lines
 
 
@@ -103,11 +103,13 @@ class DebugPaths:
 
 
 def _tasks() -> str:
-    written = io.StringIO()
+    lines = []
     for task in sorted(asyncio.all_tasks(), key=lambda each: each.get_name()):
-        written.write(f"{task.get_name()}:\n")
-        task.print_stack(limit=4, file=written)
-    return written.getvalue()
+        lines.append(f"{task.get_name()}:")
+        for frame in task.get_stack(limit=FRAMES):
+            code = frame.f_code
+            lines.append(f"    {code.co_filename}:{frame.f_lineno} {code.co_qualname}")
+    return "\n".join((*lines, ""))
 
 
 def _wants_structure(request: Request) -> bool:
