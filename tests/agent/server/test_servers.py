@@ -14,7 +14,14 @@ import pytest_asyncio
 
 from podwright.agent.events.log import EventLog
 from podwright.agent.pods.registry import PodRegistry
+from podwright.agent.server.api.healthz import HealthPaths
+from podwright.agent.server.api.pods import PodPaths
+from podwright.agent.server.api.request_counts import RequestCounts
+from podwright.agent.server.api.table import disabled_routes, health_routes
 from podwright.agent.server.health import Health, loop_check
+from podwright.agent.server.http.listener import Limits
+from podwright.agent.server.http.routing import Route
+from podwright.agent.server.servers import Descriptions, Servers
 from podwright.agent.server.view import View
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.queue import WorkQueue

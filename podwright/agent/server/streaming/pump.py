@@ -1,9 +1,9 @@
 """Bytes between two wires, in both directions: what one side does not read, the other cannot send.
 
 When the backend has ended its direction, the client gets LINGER_S for the rest. When the client has ended its own, the
-backend may go on until it is silent for SILENCE_S: the protocols on these wires say the end of a stream themselves, and
-a connection ends when a client is gone, or about to go. When either side breaks, or nothing moves for the idle time, it
-is over.
+backend may go on until it is silent for SILENCE_S: the protocols on these wires say the end of a stream themselves,
+and a connection ends when a client is gone, or about to go. When either side breaks, or nothing moves for the idle
+time, it is over.
 """
 
 from __future__ import annotations
