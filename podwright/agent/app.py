@@ -19,10 +19,9 @@ from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.objects.none import NoObjects
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.agent.runtime.watch import RuntimeWatch
-from podwright.agent.server.health import Health, loop_check
-from podwright.agent.server.local import LocalServers
-from podwright.agent.server.metrics import exposition
-from podwright.agent.server.view import View
+from podwright.agent.server.auth.api_reviews import ApiReviews
+from podwright.agent.server.auth.reviews import NoApiServer
+from podwright.agent.server.setup import Shown, serve
 from podwright.agent.sources.changes import FILE, HTTP
 from podwright.agent.sources.file import FileSource
 from podwright.agent.sources.http import HttpSource
@@ -39,7 +38,7 @@ UMASK = 0o022
 LARGE_BYTES = 1024 * 1024  # memory for larger blocks is given back at once
 
 
-async def run(config: AgentConfig) -> int:
+async def run(config: AgentConfig, shown: Shown) -> int:
     """Run the agent until SIGTERM or SIGINT; the exit code. Raises a PodwrightError when it cannot start."""
     set_up_logging(config.process.verbosity)
     keep_descriptors_to_ourselves()
@@ -50,7 +49,7 @@ async def run(config: AgentConfig) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with contextlib.AsyncExitStack() as stack:
-        starting = asyncio.create_task(start(config, stack), name="start")
+        starting = asyncio.create_task(start(config, shown, stack), name="start")
         await _first(starting, stopping)
         if stopping.is_set():
             starting.cancel()
@@ -64,7 +63,7 @@ async def run(config: AgentConfig) -> int:
     return 0
 
 
-async def start(config: AgentConfig, stack: contextlib.AsyncExitStack) -> Agent:
+async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitStack) -> Agent:
     """Connect, assemble, serve, begin. What `stack` holds undoes it in reverse."""
     clock, runner, machine = SystemClock(), PosixProcessRunner(), read_machine()
     name = node_name(machine, config.node.hostname_override)
@@ -76,6 +75,7 @@ async def start(config: AgentConfig, stack: contextlib.AsyncExitStack) -> Agent:
     runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(runtime, clock)
     await watch.first_answer(endpoint)
+    servers = await connect(config, runner, stack)
     outside = Outside(
         runtime=runtime,
         images=ImagesClient(images, config.runtime.request_timeout_s),
@@ -85,13 +85,15 @@ async def start(config: AgentConfig, stack: contextlib.AsyncExitStack) -> Agent:
         clock=clock,
         runner=runner,
         objects=NoObjects(),
-        servers=await connect(config, runner, stack),
+        servers=servers,
+        reviews=ApiReviews(servers.pods) if servers is not None else NoApiServer(),
         cgroup_driver=await runtime.cgroup_driver() or config.cgroups.driver,
+        endpoint=endpoint,
     )
     agent = await assemble(config, outside, make_sources(config, name))
     stack.push_async_callback(agent.close)
     await agent.start()
-    await _serve(config, agent, stack)
+    await serve(config, agent, shown, stack)
     _log_start(agent, endpoint, machine)
     return agent
 
@@ -118,25 +120,6 @@ async def _endpoint(config: AgentConfig, runner: ProcessRunner, stack: contextli
     stack.push_async_callback(runtime.close)
     await runtime.start()
     return runtime.endpoint
-
-
-async def _serve(config: AgentConfig, agent: Agent, stack: contextlib.AsyncExitStack) -> None:
-    engine = agent.engine
-    view = View(registry=engine.registry, workers=engine.workers, status_of=agent.statuses.get, events=agent.events)
-    health = Health(
-        {
-            "ping": lambda: "",
-            "syncloop": loop_check(engine.loop.silent_s, config.pods.sync_frequency_s),
-        }
-    )
-    servers = LocalServers(view, health, lambda: exposition(engine.cache.all(), engine.registry.pods()))
-    stack.push_async_callback(servers.close)
-    await servers.serve_socket(config.process.socket)
-    server = config.server
-    if server.healthz_port:
-        await servers.serve_health(server.healthz_address, server.healthz_port)
-    if server.read_only_port:
-        await servers.serve_reader(server.address, server.read_only_port)
 
 
 def _log_start(agent: Agent, endpoint: str, machine: Machine) -> None:

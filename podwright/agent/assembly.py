@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from msgspec import structs
@@ -49,11 +49,13 @@ from podwright.agent.node.object import NodeFindings, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
+from podwright.agent.pods.places import pod_directory
+from podwright.agent.probes.counts import CountedProber
 from podwright.agent.probes.http_client import HookGetter
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
-from podwright.agent.resources.cgroup_names import CgroupNames
+from podwright.agent.resources.cgroup_names import CgroupNames, names_of
 from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
 from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, SystemdDriver
 from podwright.agent.resources.id_range import IdRange, find_range
@@ -63,17 +65,23 @@ from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
 from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.agent.server.auth.reviews import NoApiServer, Reviews
 from podwright.agent.sources.changes import API
+from podwright.agent.stats.provider import HostStats, StatsPorts, StatsSettings
+from podwright.agent.stats.system_parts import RuntimeProcess, own_cgroup
+from podwright.agent.stats.volumes import VolumeUsage
 from podwright.agent.status.inputs import StatusGates
 from podwright.agent.status.manager import StatusManager, StatusPorts
 from podwright.agent.status.termination_messages import TerminationMessages
+from podwright.agent.volumes import ports as volume_ports
 from podwright.agent.volumes.manager import VolumeManager
-from podwright.agent.volumes.ports import NoApiServer, VolumePorts
+from podwright.agent.volumes.ports import VolumePorts
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.worker import Pauses
 from podwright.k8s.objects import Node, Pod, Taint
 from podwright.k8s.quantity import Amount
 from podwright.linux import apparmor, cgroup
+from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
 
@@ -96,6 +104,8 @@ class Outside:
     objects: ObjectGetter  # without an API server
     servers: Servers | None = None  # the API server, if the agent is to join one
     cgroup_driver: str  # `cgroupfs` or `systemd`
+    endpoint: str = ""  # of the runtime
+    reviews: Reviews = field(default_factory=NoApiServer)
 
 
 class Agent:
@@ -117,9 +127,11 @@ class Agent:
         self.handlers = RuntimeHandlers(outside.watch, self.cluster.classes if self.cluster is not None else None)
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
         self.volumes = VolumeManager(self._volume_ports(), root)
+        self.probe_counts = CountedProber(Prober(Probers(outside.runtime, expand), self.events), outside.clock)
         self.probes = self._make_probes()
         self.statuses = self._make_statuses()
         self.cgroups = self._make_cgroups()
+        self.stats = self._make_stats()
         self._records = self._make_records()
         self._container_gc = self._make_container_gc()
         if self.cluster is not None:
@@ -149,6 +161,7 @@ class Agent:
         await self._tasks.close()
         if self.cluster is not None:
             await self.cluster.close()
+        await self.stats.close()
         await self.engine.close()
         await self.probes.close()
         await self.volumes.close()
@@ -292,13 +305,12 @@ class Agent:
             events=self.events,
             clock=self.outside.clock,
             allocatable_bytes=lambda: memory,
-            cluster=self.cluster.projections if self.cluster is not None else NoApiServer(),
+            cluster=self.cluster.projections if self.cluster is not None else volume_ports.NoApiServer(),
         )
 
     def _make_probes(self) -> ProbeManager:
-        probers = Probers(self.outside.runtime, expand)
         return ProbeManager(
-            Prober(probers, self.events),
+            self.probe_counts,
             self.base.probe_decided,
             self.outside.clock,
             look=self.base.cache.peek,
@@ -327,7 +339,8 @@ class Agent:
 
     def _make_tree(self) -> CgroupTree:
         config, host = self.config.cgroups, cgroup.detect()
-        is_systemd = self.outside.cgroup_driver == "systemd"
+        names = self._cgroup_names()
+        is_systemd = names.driver == "systemd"
         driver: CgroupDriver = SystemdDriver(host, self.outside.runner) if is_systemd else CgroupfsDriver(host)
         rules = LimitRules(
             enforces_cpu=config.cpu_cfs_quota,
@@ -335,9 +348,50 @@ class Agent:
             max_pids=self.config.pods.max_pid_count,
             huge_page_sizes=self.facts.huge_page_sizes,
         )
-        root = tuple(part for part in config.root.split("/") if part)
-        names = CgroupNames(driver="systemd" if is_systemd else "cgroupfs", root=root)
         return CgroupTree(host, driver, names, rules, self._root_limits(rules), self.events)
+
+    def _cgroup_names(self) -> CgroupNames:
+        is_systemd = self.outside.cgroup_driver == "systemd"
+        return names_of("systemd" if is_systemd else "cgroupfs", self.config.cgroups.root)
+
+    def _make_stats(self) -> HostStats:
+        outside, config, root = self.outside, self.config, self.config.process.root_dir
+        host = cgroup.detect()
+        usage = VolumeUsage(self.volumes.mounted, outside.clock, config.volumes.stats_period_s)
+        return HostStats(
+            StatsPorts(
+                runtime=outside.runtime,
+                images=outside.images,
+                clock=outside.clock,
+                host=host,
+                observed=self.base.cache.all,
+                pods=self.base.registry.pods,
+                cgroup_of=self.cgroups.parent_of,
+                pod_directory=lambda uid: pod_directory(root, uid),
+                volumes=usage,
+            ),
+            StatsSettings(
+                node_name=outside.node_name,
+                root=root,
+                log_root=config.container_logs.root,
+                with_pressure=os.path.exists("/proc/pressure/cpu"),
+                parts=self._system_parts(host),
+            ),
+        )
+
+    def _system_parts(self, host: CgroupHost) -> Callable[[], Mapping[str, str]]:
+        config, runtime = self.config, RuntimeProcess(self.outside.endpoint)
+        pods = self._cgroup_names().kubepods if config.cgroups.per_qos else ""
+
+        def parts() -> Mapping[str, str]:
+            return {
+                "kubelet": config.cgroups.kubelet or own_cgroup(host).rstrip("/"),
+                "runtime": config.runtime.cgroups or runtime.cgroup(host),
+                "misc": config.cgroups.system,
+                "pods": pods,
+            }
+
+        return parts
 
     def _root_limits(self, rules: LimitRules) -> CgroupLimits:
         """What all pods get together, when that is enforced: the capacity without what is reserved."""

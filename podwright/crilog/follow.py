@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from podwright.crilog.lines import Line, LineParser
 from podwright.linux.inotify import IN_CREATE, IN_MODIFY, IN_MOVED_TO, Inotify
@@ -21,6 +21,12 @@ CHUNK_BYTES = 256 * 1024
 NAME_CHANGES = IN_CREATE | IN_MOVED_TO
 
 Emit = Callable[[Line], None]
+Between = Callable[[], Awaitable[None]]
+
+
+async def let_others_run() -> None:
+    """What a follower does between two reads, unless it is given something else."""
+    await asyncio.sleep(0)
 
 
 class LogWatch:
@@ -58,8 +64,14 @@ class LogFollower:
     A file that is not there yet is waited for; one that was rotated away is read to its end, and then its successor.
     """
 
-    def __init__(self, path: str, parser: LineParser, emit: Emit, watch: LogWatch) -> None:
-        """The parser's `position` says where in the file to begin."""
+    def __init__(
+        self, path: str, parser: LineParser, emit: Emit, watch: LogWatch, *, between: Between = let_others_run
+    ) -> None:
+        """The parser's `position` says where in the file to begin.
+
+        `between` is awaited after each read (CHUNK_BYTES at most): it may wait for whoever takes the lines.
+        """
+        self._between = between
         self._path = path
         self._parser = parser
         self._emit = emit
@@ -107,7 +119,7 @@ class LogFollower:
         while self._descriptor >= 0:
             if chunk := os.read(self._descriptor, CHUNK_BYTES):
                 self._emit_all(self._parser.feed(chunk))
-                await asyncio.sleep(0)
+                await self._between()
             elif self._was_truncated():
                 self._emit_all(self._parser.end_file())
                 os.lseek(self._descriptor, 0, os.SEEK_SET)

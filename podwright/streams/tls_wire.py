@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections.abc import Mapping
 
 from podwright.streams.errors import ProtocolError
 from podwright.streams.wire import Buffer, SocketWire
@@ -25,10 +26,19 @@ class TlsWire:
     """A Wire on a connected, non-blocking stream socket, which it owns. `handshake` comes first."""
 
     def __init__(
-        self, connection: socket.socket, context: ssl.SSLContext, *, server_hostname: str | None = None
+        self,
+        connection: socket.socket,
+        context: ssl.SSLContext,
+        *,
+        server_hostname: str | None = None,
+        receive_bytes: int = RECEIVE_BYTES,
     ) -> None:
-        """A client names its server, which has to show a certificate for that name if the context wants any."""
-        self._wire = SocketWire(connection, receive_bytes=RECEIVE_BYTES)
+        """A client names its server, which has to show a certificate for that name if the context wants any.
+
+        `receive_bytes` at most are received at once.
+        """
+        self._receive_bytes = receive_bytes
+        self._wire = SocketWire(connection, receive_bytes=receive_bytes)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(
             self._incoming, self._outgoing, server_side=server_hostname is None, server_hostname=server_hostname
@@ -51,6 +61,10 @@ class TlsWire:
                 await self._flush()  # the alert that tells the peer why
             raise
 
+    def peer_certificate(self) -> Mapping[str, object] | None:
+        """The peer's certificate, as `ssl.SSLObject.getpeercert` describes it; None when it has shown none."""
+        return self._tls.getpeercert() or None
+
     def _is_shaken(self) -> bool:
         try:
             self._tls.do_handshake()
@@ -64,7 +78,7 @@ class TlsWire:
             leftover, self._leftover = self._leftover, b""
             return leftover
         if self._buffer is None:
-            self._buffer = memoryview(bytearray(RECEIVE_BYTES + RECORD_LIMIT_BYTES))
+            self._buffer = memoryview(bytearray(self._receive_bytes + RECORD_LIMIT_BYTES))
         while not (count := self._decrypt(self._buffer)) and not self._ended:
             await self._fill()
         return self._buffer[:count]

@@ -41,7 +41,7 @@ from podwright.k8s.objects import (
     VolumeMount,
 )
 from tests.agent.fakes.pods import container, pod
-from tests.agent.server.test_local import Scene
+from tests.agent.server.test_servers import Scene
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 EARLIER = datetime(2026, 1, 1, 11, 0, tzinfo=UTC)
@@ -70,7 +70,7 @@ class Served:
     async def _start(self) -> None:
         self.scene = Scene(self.directory)
         self.socket = self.scene.socket
-        await self.scene.servers.serve_socket(self.socket)
+        self.scene.servers.serve_socket(self.socket, self.scene.routes)
 
     def __enter__(self) -> Scene:
         self._thread.start()

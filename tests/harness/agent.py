@@ -52,6 +52,7 @@ class AgentProcess:
             "cgroupRoot": part.cgroup_parent,
             "podLogsDir": str(self.logs),
             "healthzPort": 0,
+            "enableServer": False,
             "resolvConf": "",
             **(config or {}),
         }
@@ -80,6 +81,7 @@ class AgentProcess:
         """Start it; returns when it answers."""
         argv = [
             *(sys.executable, "-m", "podwright", "agent", f"--config={self._config}", f"--root-dir={self.root}"),
+            f"--cert-dir={self.part.directory / 'pki'}",
             *(f"--agent-socket={self.socket}", f"--container-runtime-endpoint={self.endpoint}", "--v=4"),
             *self._flags,
         ]

@@ -22,17 +22,18 @@ from podwright.agent.config.reading import ConfigError, Reading, nearest
 from podwright.agent.config.setting import Setting
 from podwright.agent.config.settings import API_VERSION, BY_KEY, FIELDS, KIND
 from podwright.agent.config.structure import build
-from podwright.agent.config.values import Values, decode, encode, known_part, to_file
+from podwright.agent.config.values import Values, decode, encode, flag_texts, known_part, to_file
 
 _LENIENT_HINT = "--lenient-config reads such a file as a kubelet does, and warns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """The configuration, the same as a KubeletConfiguration document, and what the user should hear."""
+    """The configuration, the same as a KubeletConfiguration document and as flags, and what the user should hear."""
 
     config: AgentConfig
     document: dict[str, Any]
+    flags: dict[str, str]
     warnings: tuple[str, ...]
 
 
@@ -95,10 +96,10 @@ class _Loader:
 
 def load(occurrences: Sequence[Occurrence], *, unified_cgroups: bool) -> Loaded:
     """The effective configuration on a host with or without cgroup v2. Raises InvalidArgument for what is wrong."""
-    flags = apply({}, occurrences)
-    flag_gates = flags.get("featureGates") or {}
+    given = apply({}, occurrences)
+    flag_gates = given.get("featureGates") or {}
     _refuse("--feature-gates", gates.problems(flag_gates))
-    loader = _Loader(lenient=flags.get("--lenient-config", False))
+    loader = _Loader(lenient=given.get("--lenient-config", False))
     values = apply(complete(LEGACY, gates.enabled({})), occurrences)
     path, folder = values["--config"], values["--config-dir"]
     if path:
@@ -113,7 +114,8 @@ def load(occurrences: Sequence[Occurrence], *, unified_cgroups: bool) -> Loaded:
     config = build(AgentConfig, values)
     loader.note_ignored("command line", (occurrence.setting for occurrence in occurrences), by_flag=True)
     loader.warnings += gates.remarks(chosen)
-    return Loaded(config=config, document=to_file(values), warnings=tuple(loader.warnings))
+    flags = flag_texts(values)
+    return Loaded(config=config, document=to_file(values), flags=flags, warnings=tuple(loader.warnings))
 
 
 def _complete(given: Values, flag_gates: dict[str, bool]) -> Values:

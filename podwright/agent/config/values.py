@@ -83,6 +83,25 @@ def _document(values: Values, is_shown: Callable[[Setting, Any], bool]) -> dict[
     return document
 
 
+def flag_texts(values: Values) -> dict[str, str]:
+    """All flags with the values that they would need to say the same."""
+    return {
+        setting.flag: _flag_text(setting.kind.encode(values[setting.key]))
+        for setting in BY_KEY.values()
+        if setting.flag and values[setting.key] is not None
+    }
+
+
+def _flag_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return ",".join(f"{key}={_flag_text(each)}" for key, each in sorted(value.items()))
+    if isinstance(value, list | tuple):
+        return ",".join(map(_flag_text, value))
+    return str(value)
+
+
 def _parent(document: dict[str, Any], path: str) -> dict[str, Any]:
     for word in path.split(".")[:-1]:
         document = document.setdefault(word, {})

@@ -205,6 +205,16 @@ class RuntimeClient:
         request = api.ListPodSandboxStatsRequest()
         return list((await self._cri.call(self._rpc.ListPodSandboxStats, request, self._timeout_s)).stats)
 
+    async def stats_of_sandbox(self, sandbox_id: str) -> api.PodSandboxStats:
+        """See CriRuntime."""
+        request = api.PodSandboxStatsRequest(pod_sandbox_id=sandbox_id)
+        return (await self._cri.call(self._rpc.PodSandboxStats, request, self._timeout_s)).stats
+
+    async def metric_descriptors(self) -> list[api.MetricDescriptor]:
+        """See CriRuntime."""
+        request = api.ListMetricDescriptorsRequest()
+        return list((await self._cri.call(self._rpc.ListMetricDescriptors, request, self._timeout_s)).descriptors)
+
     async def sandbox_metrics(self) -> list[api.PodSandboxMetrics]:
         """See CriRuntime."""
         request = api.ListPodSandboxMetricsRequest()

@@ -120,6 +120,12 @@ class CriRuntime(Protocol):
     async def sandbox_stats(self) -> list[api.PodSandboxStats]:
         """Those of all READY sandboxes. Raises Unimplemented."""
 
+    async def stats_of_sandbox(self, sandbox_id: str) -> api.PodSandboxStats:
+        """Those of one sandbox. Raises NotFound, Unimplemented."""
+
+    async def metric_descriptors(self) -> list[api.MetricDescriptor]:
+        """What `sandbox_metrics` tells of. Raises Unimplemented."""
+
     async def sandbox_metrics(self) -> list[api.PodSandboxMetrics]:
         """Prometheus metrics by pod. Raises Unimplemented."""
 

@@ -38,6 +38,15 @@ class View:
         """`/pods`: a PodList in JSON."""
         return codec.encode(PodList(items=tuple(self.pods())))
 
+    def named(self, namespace: str, name: str) -> Pod | None:
+        """The pod of exactly that name, with its status."""
+        pod = self.registry.named(f"{name}_{namespace}")
+        return None if pod is None else self._with_status(pod)
+
+    def uid_of(self, api_uid: str) -> str:
+        """The agent's UID of a pod that the API knows by `api_uid`."""
+        return self.registry.uid_of(api_uid)
+
     def find(self, namespace: str, name: str) -> Pod:
         """The pod of that name, or the only one whose name begins so. Raises NotFound."""
         pods = [pod for pod in self.pods() if pod.metadata.namespace == namespace]

@@ -48,6 +48,24 @@ async def upgrade(
     Raises InvalidArgument for a URL that is none, Unavailable when nothing answers, NotFound for a URL that was used
     or has expired, DeadlineExceeded, and ProtocolError for every other refusal.
     """
+    asked = await ask(url, method, headers, timeout_s=timeout_s, tls=tls)
+    try:
+        _check(asked.response, _checked(url))
+    except BaseException:
+        await asked.wire.close()
+        raise
+    return asked
+
+
+async def ask(
+    url: str,
+    method: str,
+    headers: Headers,
+    *,
+    timeout_s: float = CONNECT_TIMEOUT_S,
+    tls: ssl.SSLContext | None = None,
+) -> Upgraded:
+    """As `upgrade`, for a caller that hands refusals on: any status. The wire is the caller's."""
     parts = _checked(url)
     try:
         async with asyncio.timeout(timeout_s):
@@ -117,7 +135,6 @@ async def _handshake(wire: Wire, parts: SplitResult, method: str, headers: Heade
     response = None
     while response is None:
         response = handshake.receive_data(bytes(await wire.receive()))
-    _check(response, parts)
     wire.push_back(handshake.leftover)
     return Upgraded(wire=wire, response=response)
 

@@ -404,6 +404,14 @@ class FakeRuntime:
         await self._call("sandbox_stats")
         return []
 
+    async def stats_of_sandbox(self, sandbox_id: str) -> api.PodSandboxStats:
+        await self._call("stats_of_sandbox", sandbox_id)
+        return api.PodSandboxStats()
+
+    async def metric_descriptors(self) -> list[api.MetricDescriptor]:
+        await self._call("metric_descriptors")
+        return []
+
     async def sandbox_metrics(self) -> list[api.PodSandboxMetrics]:
         await self._call("sandbox_metrics")
         return []

@@ -14,8 +14,14 @@ import pytest_asyncio
 
 from podwright.agent.events.log import EventLog
 from podwright.agent.pods.registry import PodRegistry
+from podwright.agent.server.api.healthz import HealthPaths
+from podwright.agent.server.api.pods import PodPaths
+from podwright.agent.server.api.request_counts import RequestCounts
+from podwright.agent.server.api.table import disabled_routes, health_routes
 from podwright.agent.server.health import Health, loop_check
-from podwright.agent.server.local import LocalServers
+from podwright.agent.server.http.listener import Limits
+from podwright.agent.server.http.routing import Route
+from podwright.agent.server.servers import Descriptions, Servers
 from podwright.agent.server.view import View
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.queue import WorkQueue
@@ -47,14 +53,17 @@ class Scene:
         self.workers = PodWorkers(ports)
         view = View(registry=self.registry, workers=self.workers, status_of=self.statuses.get, events=self.events)
         checks = Health({name: lambda name=name: self.problems[name] for name in self.problems})  # type: ignore[misc]
-        self.servers = LocalServers(view, checks, lambda: b"metric 1\n")
+        self.health = health_routes(HealthPaths(checks))
+        pods = Route(pattern="/pods", handler=PodPaths(view, list).wanted)
+        self.routes = [*self.health, pods, *Descriptions(view).routes()]
+        self.servers = Servers(RequestCounts(), Limits())
         self.socket = str(directory / "run" / "agent.sock")
 
 
 @pytest_asyncio.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     made = Scene(tmp_path)
-    await made.servers.serve_socket(made.socket)
+    made.servers.serve_socket(made.socket, made.routes)
     yield made
     await made.servers.close()
     assert not os.path.exists(made.socket)
@@ -76,9 +85,12 @@ async def test_health(scene: Scene) -> None:
     assert await get(scene, "/healthz") == (200, b"ok")
     scene.problems["syncloop"] = "it stands"
     status, text = await get(scene, "/healthz")
-    assert (status, text) == (500, b"[+]ping ok\n[-]syncloop failed: it stands\nhealthz check failed\n")
+    assert (status, text) == (500, b"[+]ping ok\n[-]syncloop failed: reason withheld\nhealthz check failed\n")
+    verbose = b"[+]ping ok\n[+]syncloop excluded: ok\nhealthz check passed\n"
+    assert await get(scene, "/healthz?verbose&exclude=syncloop") == (200, verbose)
+    assert b'no matches for "other"' in (await get(scene, "/healthz?exclude=other"))[1]
     assert await get(scene, "/healthz/ping") == (200, b"ok")
-    assert await get(scene, "/healthz/syncloop") == (500, b"it stands")
+    assert await get(scene, "/healthz/syncloop") == (500, b"internal server error: it stands\n")
     assert (await get(scene, "/healthz/other"))[0] == 404
 
 
@@ -116,22 +128,32 @@ async def test_a_description_of_nothing(scene: Scene) -> None:
     assert json.loads(body)["hint"] == "pods in default: web-1, web-2"
 
 
-async def test_metrics_and_health_on_loopback(scene: Scene) -> None:
-    port = await scene.servers.serve_reader("127.0.0.1", 0)
-    health = await scene.servers.serve_health("127.0.0.1", 0)
+async def test_health_alone_on_loopback(scene: Scene) -> None:
+    port = scene.servers.serve_plain("127.0.0.1", 0, scene.health)
     async with aiohttp.ClientSession() as session:
-        async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
-            assert await answer.read() == b"metric 1\n"
-        async with session.get(f"http://127.0.0.1:{health}/healthz") as answer:
+        async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
             assert await answer.read() == b"ok"
-        async with session.get(f"http://127.0.0.1:{health}/pods") as answer:
-            assert answer.status == 404
+        async with session.get(f"http://127.0.0.1:{port}/pods") as answer:
+            assert (answer.status, await answer.text()) == (404, "404: Page Not Found")
+        async with session.post(f"http://127.0.0.1:{port}/healthz") as answer:
+            assert answer.status == 200
+
+
+async def test_the_reader_says_what_it_has_not(scene: Scene) -> None:
+    port = scene.servers.serve_plain("127.0.0.1", 0, [*scene.routes, *disabled_routes()])
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/pods") as answer:
+            assert answer.status == 200
+        async with session.post(f"http://127.0.0.1:{port}/pods") as answer:
+            assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+        async with session.post(f"http://127.0.0.1:{port}/exec/default/web/main") as answer:
+            assert (answer.status, await answer.text()) == (405, "Debug endpoints are disabled.\n")
 
 
 async def test_a_port_that_is_taken_is_named(scene: Scene) -> None:
-    port = await scene.servers.serve_health("127.0.0.1", 0)
+    port = scene.servers.serve_plain("127.0.0.1", 0, scene.health)
     with pytest.raises(FailedPrecondition, match=f"127.0.0.1:{port}"):
-        await scene.servers.serve_health("127.0.0.1", port)
+        scene.servers.serve_plain("127.0.0.1", port, scene.health)
 
 
 def test_a_loop_that_stands_is_not_well() -> None:

@@ -1,0 +1,38 @@
+"""`/metrics` and what lies below it: Prometheus' text, compressed for those who take it so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from podwright.agent.server.http.messages import Answer, Request, Response
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=values"
+COMPRESSED_FROM_BYTES = 2048
+LEVEL = 1
+
+Text = Callable[[], Awaitable[bytes]]
+
+
+def of(make: Text) -> Callable[[Request], Awaitable[Answer]]:
+    """The handler of a text that `make` gives."""
+
+    async def handler(request: Request) -> Answer:
+        body = await make()
+        if len(body) < COMPRESSED_FROM_BYTES or not _takes_gzip(request.header("accept-encoding")):
+            return Response(body=body, content_type=CONTENT_TYPE)
+        compressed = await asyncio.to_thread(_compress, body)
+        return Response(body=compressed, content_type=CONTENT_TYPE, headers=(("content-encoding", "gzip"),))
+
+    return handler
+
+
+def _takes_gzip(header: str) -> bool:
+    return any(part.strip().split(";")[0] == "gzip" for part in header.split(","))
+
+
+def _compress(body: bytes) -> bytes:
+    from isal import igzip  # noqa: PLC0415 # for scrapers alone
+
+    compressed: bytes = igzip.compress(body, LEVEL)
+    return compressed

@@ -1,0 +1,49 @@
+"""`/pods`: what the sources want, with its status. `/runningpods/`: what the runtime holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from podwright.agent.runtime.records import ObservedPod
+from podwright.agent.server.http.messages import Answer, Request, json
+from podwright.k8s import codec
+from podwright.k8s.objects import Container, ObjectMeta, Pod, PodList, PodSpec
+
+
+class Pods(Protocol):
+    """`server.view.View`."""
+
+    def pod_list(self) -> bytes:
+        """A PodList in JSON."""
+
+    def named(self, namespace: str, name: str) -> Pod | None:
+        """The pod of exactly that name, with its status."""
+
+    def uid_of(self, api_uid: str) -> str:
+        """The agent's UID of a pod that the API knows by `api_uid`."""
+
+
+class PodPaths:
+    """The handlers."""
+
+    def __init__(self, pods: Pods, observed: Callable[[], Iterable[ObservedPod]]) -> None:
+        self._pods = pods
+        self._observed = observed
+
+    async def wanted(self, _: Request) -> Answer:
+        """GET /pods."""
+        return json(self._pods.pod_list())
+
+    async def running(self, _: Request) -> Answer:
+        """GET /runningpods/."""
+        found = tuple(_as_pod(pod) for pod in self._observed() if pod.running())
+        return json(codec.encode(PodList(items=found)))
+
+
+def _as_pod(pod: ObservedPod) -> Pod:
+    """What the runtime's labels tell of a pod."""
+    return Pod(
+        metadata=ObjectMeta(name=pod.name, namespace=pod.namespace, uid=pod.uid),
+        spec=PodSpec(containers=tuple(Container(name=each.name, image=each.image) for each in pod.running())),
+    )

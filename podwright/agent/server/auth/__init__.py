@@ -1,0 +1,1 @@
+"""Who asks, and whether they may: certificates, tokens, reviews by the API server."""

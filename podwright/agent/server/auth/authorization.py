@@ -1,0 +1,26 @@
+"""Whether a user may do what a request asks."""
+
+from __future__ import annotations
+
+from podwright.agent.clock import Clock
+from podwright.agent.server.auth.cache import KeptAnswers
+from podwright.agent.server.auth.reviews import Access, Decision, Reviews, User
+
+
+class Authorizer:
+    """Asks the API server (mode Webhook) and keeps its answers, or allows everything (mode AlwaysAllow)."""
+
+    def __init__(self, reviews: Reviews | None, clock: Clock, *, allowed_ttl_s: float, denied_ttl_s: float) -> None:
+        """Without `reviews`, everything is allowed."""
+        self._reviews = reviews
+        self._kept: KeptAnswers[Decision] = KeptAnswers(
+            clock, lambda decision: allowed_ttl_s if decision.allowed else denied_ttl_s
+        )
+
+    async def decide(self, user: User, access: Access) -> Decision:
+        """Raises PodwrightError when the API server does not answer."""
+        reviews = self._reviews
+        if reviews is None:
+            return Decision(allowed=True)
+        key = (user, tuple(sorted(user.extra.items())), access)
+        return await self._kept.get(key, lambda: reviews.review_access(user, access))

@@ -1,0 +1,84 @@
+"""The server's TLS: its certificate, and the authorities of its clients. Files that change count from then on.
+
+Files are looked at when a connection comes, so that an idle server looks at nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+from dataclasses import dataclass
+
+from podwright.agent.config.node_sections import Security
+from podwright.agent.server.auth import ciphers
+from podwright.errors import FailedPrecondition
+
+log = logging.getLogger(__name__)
+
+Stamp = tuple[int, int, int]  # of a file: inode, size, time of change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """Where certificate and key are, and the authorities of clients; empty for none."""
+
+    certificate: str
+    key: str
+    client_ca: str = ""
+
+
+class ServerContexts:
+    """Makes contexts for connections; all with the same files share one."""
+
+    def __init__(self, files: TlsFiles, security: Security) -> None:
+        """Raises FailedPrecondition and InvalidArgument when the files or names are no good."""
+        self._files = files
+        self._minimum = ciphers.minimum_version(security.tls_min_version)
+        self._ciphers = ciphers.cipher_list(security.tls_cipher_suites)
+        self._stamps = self._look()
+        self._context = self._make()
+
+    def current(self) -> ssl.SSLContext:
+        """The context for a new connection; the old one stays when new files cannot be used."""
+        stamps = self._look()
+        if stamps != self._stamps:
+            self._stamps = stamps
+            try:
+                self._context = self._make()
+                log.info("the server's certificates have changed: certificate=%s", self._files.certificate)
+            except FailedPrecondition as failure:
+                log.warning("changed certificates cannot be used, the old ones stay: error=%s", failure)
+        return self._context
+
+    def _look(self) -> list[Stamp | None]:
+        return [_stamp(path) for path in (self._files.certificate, self._files.key, self._files.client_ca) if path]
+
+    def _make(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = self._minimum
+        context.num_tickets = (
+            0  # nobody resumes; a client that closes before it has read them would reset the connection
+        )
+        context.options |= ssl.OP_NO_RENEGOTIATION
+        context.set_alpn_protocols(["http/1.1"])
+        files = self._files
+        try:
+            if self._ciphers:
+                context.set_ciphers(self._ciphers)
+            context.load_cert_chain(files.certificate, files.key)
+            if files.client_ca:
+                context.load_verify_locations(files.client_ca)
+                context.verify_mode = ssl.CERT_OPTIONAL
+        except (OSError, ssl.SSLError) as failure:
+            names = ", ".join(path for path in (files.certificate, files.key, files.client_ca) if path)
+            raise FailedPrecondition(f"the server's TLS files cannot be used ({names}): {failure}") from failure
+        return context
+
+
+def _stamp(path: str) -> Stamp | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

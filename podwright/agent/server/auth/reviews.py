@@ -1,0 +1,60 @@
+"""What the server asks of an API server about its clients (TokenReview, SubjectAccessReview)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Who asks."""
+
+    name: str
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What is asked for: a verb on a subresource of a node (v1, resource `nodes`)."""
+
+    verb: str
+    subresource: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Whether somebody may. `reason` is for the log."""
+
+    allowed: bool
+    reason: str = ""
+
+
+class Reviews(Protocol):
+    """An API server. Both methods raise PodwrightError when it does not answer."""
+
+    async def review_token(self, token: str, audiences: Sequence[str]) -> User | None:
+        """Whose token it is; None when it is nobody's. Without `audiences`, it must be for the API server's own."""
+
+    async def review_access(self, user: User, access: Access) -> Decision:
+        """Whether the user may."""
+
+
+class NoApiServer:
+    """The reviews of a node that stands alone: no token is known, nothing is allowed."""
+
+    async def review_token(self, token: str, audiences: Sequence[str]) -> User | None:  # noqa: ARG002 # the protocol's
+        """See Reviews."""
+        return None
+
+    async def review_access(self, user: User, access: Access) -> Decision:  # noqa: ARG002 # the protocol's
+        """See Reviews."""
+        return Decision(
+            allowed=False,
+            reason="authorization.mode is Webhook and the agent has no API server to ask (set --kubeconfig, or "
+            "authorization.mode: AlwaysAllow)",
+        )

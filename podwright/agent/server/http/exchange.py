@@ -1,0 +1,268 @@
+"""One HTTP/1.1 connection: its requests one after the other, until it ends or changes its protocol.
+
+    head within HEAD_S (the next ones within IDLE_S) -> body within BODY_S -> handler -> answer -> the next head
+
+A request that is none, or too large, is refused and the connection closed. A client that goes ends its handler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from email.utils import formatdate
+
+import h11
+
+from podwright.agent.server.http.messages import Answer, Request, Response, Takeover, text
+from podwright.streams import upgrade
+from podwright.streams.wire import Wire
+
+log = logging.getLogger(__name__)
+
+HEAD_LIMIT_BYTES = 64 * 1024
+BODY_LIMIT_BYTES = 64 * 1024  # no request of the API needs more
+HEAD_S = 10.0
+BODY_S = 10.0
+IDLE_S = 90.0  # Go's servers: between two requests
+LINGER_S = 1.0  # after a refusal: for the client to read it before the connection is reset
+SWITCHING_PROTOCOLS = 101
+
+Serve = Callable[[Request], Awaitable[Answer]]
+
+
+class Exchange:
+    """The connection's state."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        serve: Serve,
+        *,
+        certificate: Mapping[str, object] | None = None,
+        is_current: Callable[[], bool] = lambda: True,
+        stall_s: float,
+    ) -> None:
+        """`stall_s` is how long a part of an answer may wait for a client that does not read.
+
+        Once `is_current` is false, the connection serves no further request: what its certificate was verified with
+        has changed.
+        """
+        self._is_current = is_current
+        self._wire = wire
+        self._serve = serve
+        self._certificate = certificate
+        self._stall_s = stall_s
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT_BYTES)
+        self._reading: asyncio.Task[bytes] | None = None  # never cancelled but at the end: it may have data already
+
+    async def run(self) -> None:
+        """Serve until the connection is over. The caller closes the wire. Raises OSError and TimeoutError."""
+        wait_s = HEAD_S
+        try:
+            while (head := await self._head(wait_s)) is not None and self._is_current():
+                body = await self._body()
+                request = Request(head=head, certificate=self._certificate, body=body)
+                if not await self._answer(request):
+                    return
+                wait_s = IDLE_S
+        except h11.RemoteProtocolError as failure:
+            await self._refuse(failure.error_status_hint, str(failure))
+        finally:
+            await self._stop_reading()
+
+    async def _head(self, wait_s: float) -> upgrade.UpgradeRequest | None:
+        try:
+            async with asyncio.timeout(wait_s):
+                event = await self._next()
+        except TimeoutError:
+            return None
+        if not isinstance(event, h11.Request):
+            return None
+        return upgrade.UpgradeRequest(
+            method=event.method.decode("ascii"),
+            target=event.target.decode("latin-1"),
+            headers=tuple((name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers),
+        )
+
+    async def _body(self) -> bytes:
+        body = bytearray()
+        async with asyncio.timeout(BODY_S):
+            while True:
+                if self._http.they_are_waiting_for_100_continue:
+                    await self._send(h11.InformationalResponse(status_code=100, headers=[]))
+                event = await self._next()
+                if not isinstance(event, h11.Data):
+                    return bytes(body)
+                body += event.data
+                if len(body) > BODY_LIMIT_BYTES:
+                    raise h11.RemoteProtocolError("the body is too large", error_status_hint=413)
+
+    async def _next(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            self._http.receive_data(await self._read())
+        return event
+
+    async def _read(self) -> bytes:
+        """The next bytes; nothing is lost when whoever waits is cancelled."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._receive(), name="read a request")
+        data = await asyncio.shield(self._reading)
+        self._reading = None
+        return data
+
+    async def _receive(self) -> bytes:
+        try:
+            return bytes(await self._wire.receive())
+        except OSError:  # a connection that breaks has ended
+            return b""
+
+    async def _stop_reading(self) -> bytes:
+        """What has been read and not been looked at."""
+        reading, self._reading = self._reading, None
+        if reading is None:
+            return b""
+        reading.cancel()
+        await asyncio.wait({reading})
+        return b"" if reading.cancelled() or reading.exception() is not None else reading.result()
+
+    async def _answer(self, request: Request) -> bool:
+        """Whether the connection can serve another request."""
+        answer = await self._while_connected(self._serve(request))
+        if answer is None:
+            return False
+        if isinstance(answer, Takeover):
+            await self._hand_over(answer)
+            return False
+        await self._respond(request, answer)
+        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+            return False
+        self._http.start_next_cycle()
+        return True
+
+    async def _while_connected(self, work: Awaitable[Answer]) -> Answer | None:
+        """The handler's answer; None when the client goes before it, which ends the handler."""
+        handling = asyncio.ensure_future(work)
+        try:
+            async with self._watching(handling):
+                return await handling
+        except asyncio.CancelledError:
+            if _is_cancelled():
+                raise
+            return None  # the watch has ended the handler
+
+    @contextlib.asynccontextmanager
+    async def _watching(self, handling: asyncio.Future[Answer]) -> AsyncIterator[None]:
+        watch = asyncio.create_task(self._until_gone(), name="watch a client")
+        watch.add_done_callback(lambda done: None if done.cancelled() or not done.result() else handling.cancel())
+        try:
+            yield
+        finally:
+            await self._end_watch(watch)
+            if not handling.done():
+                handling.cancel()
+                await asyncio.wait({handling})
+
+    async def _until_gone(self) -> bool:
+        """Wait for the client's end. What it sends meanwhile is kept for the next request, up to a limit."""
+        while True:
+            data = await self._read()
+            self._http.receive_data(data)
+            if not data:
+                return True
+            if len(self._http.trailing_data[0]) > BODY_LIMIT_BYTES:
+                return False
+
+    async def _end_watch(self, watch: asyncio.Task[bool]) -> None:
+        watch.cancel()
+        await asyncio.wait({watch})
+
+    async def _respond(self, request: Request, answer: Response) -> None:
+        parts = answer.body if not isinstance(answer.body, bytes) else None
+        headers = [("date", formatdate(usegmt=True)), ("content-type", answer.content_type), *answer.headers]
+        if isinstance(answer.body, bytes):
+            headers.append(("content-length", str(len(answer.body))))
+        reason = _reason(answer.status)
+        head = h11.Response(status_code=answer.status, headers=headers, reason=reason)
+        is_head = request.method == "HEAD"
+        if parts is None:
+            data = b"" if is_head else answer.body
+            assert isinstance(data, bytes)
+            await self._send(head, *([h11.Data(data=data)] if data else []), h11.EndOfMessage())
+            return
+        await self._send(head)
+        if not is_head:
+            await self._send_parts(parts)
+        await self._send(h11.EndOfMessage())
+
+    async def _send_parts(self, parts: AsyncIterator[bytes]) -> None:
+        """Raises ConnectionResetError when the client goes."""
+        watch = asyncio.create_task(self._until_gone(), name="watch a client")
+        try:
+            while True:
+                step = asyncio.ensure_future(anext(parts, b""))
+                await asyncio.wait({step, watch}, return_when=asyncio.FIRST_COMPLETED)
+                if watch.done() and watch.result():
+                    step.cancel()
+                    await asyncio.wait({step})
+                    raise ConnectionResetError("the client has gone")
+                if watch.done():
+                    await asyncio.wait({step})
+                if not (data := await step):
+                    return
+                await self._send(h11.Data(data=data))
+        finally:
+            await self._end_watch(watch)
+            if (close := getattr(parts, "aclose", None)) is not None:
+                await close()
+
+    async def _send(self, *events: h11.Event) -> None:
+        data = b"".join(self._http.send(event) or b"" for event in events)
+        async with asyncio.timeout(self._stall_s):
+            await self._wire.send(data)
+
+    async def _hand_over(self, takeover: Takeover) -> None:
+        switch = h11.InformationalResponse(
+            status_code=SWITCHING_PROTOCOLS, headers=list(takeover.headers), reason=b"Switching Protocols"
+        )
+        try:
+            head = self._http.send(switch) or b""
+            self._wire.push_back(self._http.trailing_data[0] + await self._stop_reading())
+            async with asyncio.timeout(self._stall_s):
+                await self._wire.send(head)
+        except BaseException:
+            await takeover.abandon()
+            raise
+        await takeover.session(self._wire)
+
+    async def _refuse(self, status: int, message: str) -> None:
+        log.info("a request was refused: status=%d reason=%s", status, message)
+        if self._http.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            return
+        body = f"{status} {http.HTTPStatus(status).phrase}: {message}"
+        answer = text(body, status)
+        headers = [("content-type", answer.content_type), ("content-length", str(len(body))), ("connection", "close")]
+        await self._send(
+            h11.Response(status_code=status, headers=headers, reason=_reason(status)),
+            h11.Data(data=body.encode()),
+            h11.EndOfMessage(),
+        )
+        with contextlib.suppress(OSError, TimeoutError):
+            await self._wire.finish()
+            async with asyncio.timeout(LINGER_S):
+                while await self._read():
+                    pass
+
+
+def _reason(status: int) -> bytes:
+    try:
+        return http.HTTPStatus(status).phrase.encode()
+    except ValueError:
+        return b""
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,170 @@
+"""Listening sockets, and the limits on what comes of them. Whatever a client does, ends at most its own connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from podwright.agent.server.http.exchange import Exchange
+from podwright.agent.server.http.messages import Answer, Request
+from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.streams.tls_wire import TlsWire
+from podwright.streams.wire import SocketWire, Wire
+from podwright.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 128
+HANDSHAKE_S = 10.0
+CLOSE_S = 5.0
+ACCEPT_PAUSE_S = 0.1  # when there are no descriptors left
+KEEPALIVE_IDLE_S = 60  # then the kernel asks whether the client is still there
+RECEIVE_BYTES = 16 * 1024  # at once: a connection that waits for its next request is to cost little
+SOCKET_MODE = 0o600
+
+Certificate = Mapping[str, object] | None
+Serve = Callable[[Request], Awaitable[Answer]]
+Contexts = Callable[[], ssl.SSLContext]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """`stall_s` is how long an answer may wait for a client that does not read."""
+
+    connections: int = 4096
+    stall_s: float = 300.0
+
+
+class Listener:
+    """One listening socket and its connections."""
+
+    def __init__(self, listening: socket.socket, serve: Serve, *, limits: Limits, tls: Contexts | None = None) -> None:
+        """`tls` gives the context of each new connection."""
+        self._listening = listening
+        self._serve = serve
+        self._limits = limits
+        self._tls = tls
+        self._accepting, self._serving = Tasks(), Tasks()
+        self._full = False
+
+    def start(self) -> None:
+        """Accept connections from now on."""
+        self._accepting.start(self._accept(), name="accept connections")
+
+    @property
+    def port(self) -> int:
+        """The port that was bound; 0 for a unix socket."""
+        if self._listening.family == socket.AF_UNIX:
+            return 0
+        bound: int = self._listening.getsockname()[1]
+        return bound
+
+    async def close(self) -> None:
+        """Accept no more, and end all connections within CLOSE_S."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await self._accepting.close()
+                self._listening.close()
+                await self._serving.close()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connected, _ = await loop.sock_accept(self._listening)
+            except OSError as failure:  # the client has gone already, or there are no descriptors left
+                if failure.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    log.warning("the agent's server cannot accept: error=%s", failure.strerror)
+                    await asyncio.sleep(ACCEPT_PAUSE_S)
+                continue
+            if self._is_full():
+                connected.close()
+                continue
+            self._serving.start(self._run(connected), name="connection of the agent's server")
+
+    def _is_full(self) -> bool:
+        """Logged once each time that it becomes so: a crowd must not fill the log as well."""
+        was_full, self._full = self._full, len(self._serving) >= self._limits.connections
+        if self._full and not was_full:
+            log.warning("the agent's server is full: connections=%d", len(self._serving))
+        return self._full
+
+    async def _run(self, connected: socket.socket) -> None:
+        connected.setblocking(False)
+        wire: Wire | None = None
+        try:
+            if connected.family != socket.AF_UNIX:
+                _set_options(connected)
+            context = self._tls() if self._tls is not None else None
+            async with asyncio.timeout(HANDSHAKE_S):
+                wire, certificate = await _open(connected, context)
+            exchange = Exchange(
+                wire,
+                self._serve,
+                certificate=certificate,
+                is_current=lambda: self._tls is None or self._tls() is context,
+                stall_s=self._limits.stall_s,
+            )
+            await exchange.run()
+        except (OSError, TimeoutError, PodwrightError) as failure:
+            log.debug("a connection ended: error=%s", failure or type(failure).__name__)
+        except Exception:
+            log.exception("a connection of the agent's server failed")
+        finally:
+            if wire is not None:
+                await wire.close()
+            connected.close()
+
+
+async def _open(connected: socket.socket, context: ssl.SSLContext | None) -> tuple[Wire, Certificate]:
+    """Raises OSError, and ssl.SSLError, which is one."""
+    if context is None:
+        return SocketWire(connected, receive_bytes=RECEIVE_BYTES), None
+    secured = TlsWire(connected, context, receive_bytes=RECEIVE_BYTES)
+    await secured.handshake()
+    return secured, secured.peer_certificate()
+
+
+def listen_tcp(address: str, port: int) -> socket.socket:
+    """A listening socket; `::` takes both families where the host allows it. Raises FailedPrecondition."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((address, port))
+        listening.listen(BACKLOG)
+    except OSError as failure:
+        listening.close()
+        raise FailedPrecondition(
+            f"cannot listen on {address}:{port}: {failure.strerror}", hint="is another kubelet or agent running?"
+        ) from failure
+    return listening
+
+
+def listen_unix(path: str) -> socket.socket:
+    """A listening socket that only its owner may use, in place of an old one. Raises FailedPrecondition."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        os.fchmod(listening.fileno(), SOCKET_MODE)  # the file that bind makes has it from the start (unix(7))
+        listening.bind(path)
+        listening.listen(BACKLOG)
+    except OSError as failure:
+        listening.close()
+        raise FailedPrecondition(f"cannot listen on {path}: {failure}") from failure
+    return listening
+
+
+def _set_options(connected: socket.socket) -> None:
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)

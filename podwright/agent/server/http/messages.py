@@ -1,0 +1,91 @@
+"""Requests and answers, as handlers see them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import parse_qs, unquote
+
+from podwright.streams import upgrade
+from podwright.streams.wire import Wire
+
+PLAIN = "text/plain; charset=utf-8"
+JSON = "application/json"
+PARAMETERS_LIMIT = 1000
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots: the query is parsed once, when it is asked for
+class Request:
+    """One request. `head` has its header names in lower case; `certificate` is the client's, as `ssl` describes it.
+
+    `places` are the parts of the path that the route names.
+    """
+
+    head: upgrade.UpgradeRequest
+    certificate: Mapping[str, object] | None = None
+    body: bytes = b""
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        """In capitals."""
+        return self.head.method
+
+    @cached_property
+    def path(self) -> str:
+        """Without the query, and without escapes."""
+        return unquote(self.head.target.partition("?")[0])
+
+    @cached_property
+    def query(self) -> Mapping[str, list[str]]:
+        """The parameters of the URL with all their values. Raises ValueError for more than PARAMETERS_LIMIT."""
+        text = self.head.target.partition("?")[2]
+        return parse_qs(text, keep_blank_values=True, max_num_fields=PARAMETERS_LIMIT)
+
+    def parameter(self, name: str) -> str:
+        """The first value of a parameter; empty when it is not given."""
+        values = self.query.get(name)
+        return values[0] if values else ""
+
+    def header(self, name: str) -> str:
+        """The first line of a header; empty when it is not given."""
+        return next((value for each, value in self.head.headers if each == name), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer. A body in parts is sent as it comes (chunked)."""
+
+    status: int = 200
+    body: bytes | AsyncIterator[bytes] = b""
+    content_type: str = PLAIN
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takeover:
+    """The connection goes to another protocol: 101 with these headers, then `session` has the wire.
+
+    `abandon` undoes what was made for the session when the 101 cannot be sent.
+    """
+
+    headers: Headers
+    session: Callable[[Wire], Awaitable[None]]
+    abandon: Callable[[], Awaitable[None]]
+
+
+Answer = Response | Takeover
+Handler = Callable[[Request], Awaitable[Answer]]
+
+
+def text(body: str, status: int = 200, *, headers: Headers = ()) -> Response:
+    """An answer in plain text."""
+    return Response(status=status, body=body.encode(), headers=headers)
+
+
+def json(body: bytes) -> Response:
+    """An answer in JSON."""
+    return Response(body=body, content_type=JSON)

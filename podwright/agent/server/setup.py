@@ -1,0 +1,189 @@
+"""The servers of an assembled agent: which there are, with which paths and certificates."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from podwright.agent.assembly import Agent
+from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.prometheus import exposition
+from podwright.agent.server import metrics
+from podwright.agent.server.api.commands import CommandPaths
+from podwright.agent.server.api.container_logs import LogPaths
+from podwright.agent.server.api.debug import DebugPaths, Facts
+from podwright.agent.server.api.healthz import HealthPaths
+from podwright.agent.server.api.node_logs import NodeLogPaths
+from podwright.agent.server.api.node_query import NodeLogQuery
+from podwright.agent.server.api.pods import PodPaths
+from podwright.agent.server.api.request_counts import RequestCounts
+from podwright.agent.server.api.stats import StatsPaths
+from podwright.agent.server.api.streams import StreamPaths
+from podwright.agent.server.api.table import (
+    GuardedPaths,
+    OpenPaths,
+    debug_routes,
+    disabled_routes,
+    guarded_routes,
+    health_routes,
+    open_routes,
+)
+from podwright.agent.server.api.targets import Targets
+from podwright.agent.server.auth import self_signed
+from podwright.agent.server.auth.authentication import Authenticator
+from podwright.agent.server.auth.authorization import Authorizer
+from podwright.agent.server.auth.certificates import ServerContexts, TlsFiles
+from podwright.agent.server.auth.guard import Guard
+from podwright.agent.server.health import Health, loop_check
+from podwright.agent.server.http.listener import Limits
+from podwright.agent.server.http.routing import Route
+from podwright.agent.server.servers import Descriptions, Servers
+from podwright.agent.server.view import View
+
+NODE_LOGS = "/var/log"
+CONNECTIONS = 4096
+DESCRIPTORS_PER_CONNECTION = 4  # a stream needs one more to the runtime; the rest is for the agent itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The effective configuration as people see it: a KubeletConfiguration, and all flags."""
+
+    document: Mapping[str, Any]
+    flags: Mapping[str, str]
+
+
+async def serve(config: AgentConfig, agent: Agent, shown: Shown, stack: contextlib.AsyncExitStack) -> None:
+    """Listen on all that is configured until `stack` ends. Raises FailedPrecondition and InvalidArgument."""
+    server = config.server
+    parts = _Parts(config, agent, shown)
+    servers = Servers(parts.counts, Limits(connections=_connections(), stall_s=server.streaming_idle_timeout_s))
+    stack.push_async_callback(servers.close)
+    reader = open_routes(parts.open)
+    servers.serve_socket(config.process.socket, [*reader, *Descriptions(parts.view).routes()])
+    if server.healthz_port:
+        servers.serve_plain(server.healthz_address, server.healthz_port, health_routes(parts.open.health))
+    if server.read_only_port:
+        servers.serve_plain(server.address, server.read_only_port, [*reader, *disabled_routes()])
+    if server.enabled:
+        contexts = ServerContexts(_tls_files(config, agent), config.security)
+        servers.serve_api(server.address, server.port, parts.api_routes(), parts.guard(), contexts.current)
+
+
+def _connections() -> int:
+    """As many as descriptors allow."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(16, min(CONNECTIONS, soft // DESCRIPTORS_PER_CONNECTION))
+
+
+def _tls_files(config: AgentConfig, agent: Agent) -> TlsFiles:
+    security = config.security
+    certificate, key = security.tls_cert_file, security.tls_key_file
+    if not (certificate and key):
+        certificate, key = self_signed.ensure(security.cert_dir, agent.outside.node_name, agent.facts.addresses)
+    return TlsFiles(certificate=certificate, key=key, client_ca=security.client_ca_file)
+
+
+class _Parts:
+    """The handlers of one agent."""
+
+    def __init__(self, config: AgentConfig, agent: Agent, shown: Shown) -> None:
+        self._config = config
+        self._agent = agent
+        self._shown = shown
+        engine = agent.engine
+        self.counts = RequestCounts()
+        self.view = View(
+            registry=engine.registry, workers=engine.workers, status_of=agent.statuses.get, events=agent.events
+        )
+        self._health = Health(
+            {
+                "ping": lambda: "",
+                "log": lambda: "",
+                "syncloop": loop_check(engine.loop.silent_s, config.pods.sync_frequency_s),
+            }
+        )
+        self._started_s = agent.outside.clock.now_ns() / 1e9
+        self.open = OpenPaths(
+            health=HealthPaths(self._health),
+            pods=PodPaths(self.view, engine.cache.all),
+            stats=StatsPaths(
+                agent.stats, agent.outside.runtime, engine.cache.all, agent.outside.machine, agent.outside.clock
+            ),
+            own=self._metrics,
+            slis=self._slis,
+            probes=self._probe_metrics,
+        )
+
+    async def _metrics(self) -> bytes:
+        engine = self._agent.engine
+        return exposition(
+            [
+                *metrics.pod_families(engine.cache.all(), engine.registry.pods()),
+                *self.counts.families(),
+                *metrics.process_families(self._agent.outside.node_name, self._started_s),
+            ]
+        )
+
+    async def _slis(self) -> bytes:
+        return exposition(metrics.health_families(self._health))
+
+    async def _probe_metrics(self) -> bytes:
+        counts = self._agent.probe_counts
+        counts.retain({pod.metadata.uid for pod in self._agent.engine.registry.pods()})
+        return exposition(counts.families())
+
+    def guard(self) -> Guard:
+        """Who may use the API."""
+        security, outside = self._config.security, self._agent.outside
+        return Guard(
+            Authenticator(
+                outside.reviews if security.token_webhook else None,
+                outside.clock,
+                anonymous=security.anonymous,
+                token_ttl_s=security.token_cache_ttl_s,
+            ),
+            Authorizer(
+                outside.reviews if security.authorization_mode == "Webhook" else None,
+                outside.clock,
+                allowed_ttl_s=security.authorized_cache_ttl_s,
+                denied_ttl_s=security.unauthorized_cache_ttl_s,
+            ),
+            outside.node_name,
+        )
+
+    def api_routes(self) -> Sequence[Route]:
+        """The authenticated server's."""
+        config, gates = self._config.server, self._config.feature_gates
+        opened = open_routes(self.open)
+        if not config.debugging_handlers:
+            return [*opened, *disabled_routes()]
+        guarded = guarded_routes(self._guarded(), self.open.pods, config, checkpoints=gates["ContainerCheckpoint"])
+        paths = tuple(sorted({route.pattern for route in (*opened, *guarded)}))
+        debug = DebugPaths(
+            Facts(document=self._shown.document, flags=self._shown.flags, paths=paths), self._agent.outside.clock
+        )
+        shown = debug_routes(debug, config, statusz=gates["ComponentStatusz"], flagz=gates["ComponentFlagz"])
+        return [*opened, *guarded, *shown]
+
+    def _guarded(self) -> GuardedPaths:
+        config, gates = self._config, self._config.feature_gates
+        outside, cache = self._agent.outside, self._agent.engine.cache
+        targets = Targets(self.view, cache.look)
+        asks_journal = config.server.system_log_query and gates["NodeLogQuery"]
+        return GuardedPaths(
+            logs=LogPaths(
+                self.view, outside.runtime, cache.peek, outside.clock, splits=gates["PodLogsQuerySplitStreams"]
+            ),
+            node_logs=NodeLogPaths(NODE_LOGS, NodeLogQuery(outside.runner) if asks_journal else None),
+            streams=StreamPaths(
+                targets,
+                outside.runtime,
+                idle_timeout_s=config.server.streaming_idle_timeout_s,
+                translates=gates["ExtendWebSocketsToKubelet"],
+            ),
+            commands=CommandPaths(targets, outside.runtime, outside.clock, config.process.root_dir),
+        )

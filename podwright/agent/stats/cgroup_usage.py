@@ -1,0 +1,129 @@
+"""What a cgroup and those below it use, on v1 and v2."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from podwright.agent.stats.records import Cpu, Io, Memory, Moment, Psi, PsiData, Swap
+from podwright.linux.cgroup import CgroupHost, read_file, read_number, read_table
+
+UNLIMITED = 2**62  # cgroup v1 writes "no limit" as a number near 2**63, rounded down to pages
+NS_PER_US = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CgroupUsage:
+    """None for what this host does not account."""
+
+    cpu: Cpu | None = None
+    memory: Memory | None = None
+    swap: Swap | None = None
+    io: Io | None = None
+
+
+def usage(host: CgroupHost, path: str, time: Moment, *, with_pressure: bool) -> CgroupUsage | None:
+    """A cgroup's usage without its rate; None when there is none of that name. Raises OSError."""
+    used_ns, memory = cpu_ns(host, path), _memory(host, path, time)
+    if used_ns is None and memory is None:
+        return None
+    pressures = {name: _psi(host, path, name) if with_pressure else None for name in ("cpu", "memory", "io")}
+    if memory is not None:
+        memory = replace(memory, psi=pressures["memory"])
+    return CgroupUsage(
+        cpu=Cpu(time=time, usage_core_nano_seconds=used_ns, psi=pressures["cpu"]) if used_ns is not None else None,
+        memory=memory,
+        swap=_swap(host, path, time),
+        io=Io(time=time, psi=pressures["io"]) if with_pressure else None,
+    )
+
+
+def cpu_ns(host: CgroupHost, path: str) -> int | None:
+    """CPU time that was used. v2 counts it in every cgroup, whether its controller is on or not."""
+    if "cpuacct" in host.controllers:
+        return read_number(f"{host.directory(path, 'cpuacct')}/cpuacct.usage")
+    if host.unified is None:
+        return None
+    microseconds = read_table(f"{host.unified}/{path.strip('/')}/cpu.stat").get("usage_usec")
+    return None if microseconds is None else microseconds * NS_PER_US
+
+
+def _memory(host: CgroupHost, path: str, time: Moment) -> Memory | None:
+    directory = host.directory(path, "memory")
+    if directory is None:
+        return None
+    v1 = "memory" in host.controllers
+    used = read_number(f"{directory}/{'memory.usage_in_bytes' if v1 else 'memory.current'}")
+    if used is None:
+        return None
+    table = read_table(f"{directory}/memory.stat")
+    working_set = max(0, used - table.get("total_inactive_file" if v1 else "inactive_file", 0))
+    limit = _limit(f"{directory}/{'memory.limit_in_bytes' if v1 else 'memory.max'}")
+    return Memory(
+        time=time,
+        available_bytes=None if limit is None else max(0, limit - working_set),
+        usage_bytes=used,
+        working_set_bytes=working_set,
+        rss_bytes=table.get("total_rss" if v1 else "anon", 0),
+        page_faults=table.get("total_pgfault" if v1 else "pgfault", 0),
+        major_page_faults=table.get("total_pgmajfault" if v1 else "pgmajfault", 0),
+    )
+
+
+def _swap(host: CgroupHost, path: str, time: Moment) -> Swap | None:
+    directory = host.directory(path, "memory")
+    if directory is None:
+        return None
+    if "memory" not in host.controllers:
+        used = read_number(f"{directory}/memory.swap.current")
+        limit = _limit(f"{directory}/memory.swap.max")
+    else:  # memsw counts memory and swap together, and so does its limit
+        both = read_number(f"{directory}/memory.memsw.usage_in_bytes")
+        used = None if both is None else max(0, both - (read_number(f"{directory}/memory.usage_in_bytes") or 0))
+        total, of_memory = (
+            _limit(f"{directory}/memory.memsw.limit_in_bytes"),
+            _limit(f"{directory}/memory.limit_in_bytes"),
+        )
+        limit = None if total is None or of_memory is None else max(0, total - of_memory)
+    if used is None:
+        return None
+    return Swap(time=time, swap_usage_bytes=used, swap_available_bytes=None if limit is None else max(0, limit - used))
+
+
+def _limit(path: str) -> int | None:
+    value = read_number(path)
+    return None if value is None or value > UNLIMITED else value
+
+
+def _psi(host: CgroupHost, path: str, resource: str) -> Psi | None:
+    """Pressure is in the v2 tree on every layout; the root's is the machine's."""
+    if host.unified is None:
+        return None
+    name = path.strip("/")
+    file = f"{host.unified}/{name}/{resource}.pressure" if name else f"/proc/pressure/{resource}"
+    return parse_psi(read_file(file) or "")
+
+
+def parse_psi(text: str) -> Psi | None:
+    """A pressure file ("some avg10=0.00 ... total=0", "full ..."); None when it is empty. Totals are nanoseconds."""
+    lines = {kind: _psi_data(rest) for kind, _, rest in (line.partition(" ") for line in text.splitlines())}
+    if not lines:
+        return None
+    return Psi(full=lines.get("full", PsiData()), some=lines.get("some", PsiData()))
+
+
+def _psi_data(text: str) -> PsiData:
+    pairs = dict(word.partition("=")[::2] for word in text.split())
+    total = pairs.get("total", "")
+    averages = {name: _percent(pairs.get(name, "")) for name in ("avg10", "avg60", "avg300")}
+    return PsiData(total=int(total) * NS_PER_US if total.isdigit() else 0, **averages)
+
+
+def _percent(word: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        return 0.0
+    return value if math.isfinite(value) else 0.0

@@ -1,0 +1,172 @@
+"""CRI's messages to the summary's values. Pure. Follows pkg/kubelet/stats/cri_stats_provider.go of Kubernetes 1.36.
+
+A runtime that does not tell something of a container has zeros there, as a kubelet shows it; of a pod, nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from podwright.agent.stats.records import (
+    Container,
+    Cpu,
+    Interface,
+    Io,
+    Memory,
+    Moment,
+    Network,
+    Processes,
+    Psi,
+    PsiData,
+    Swap,
+    moment,
+)
+from podwright.cri.v1 import api_pb2 as api
+
+
+def _value(message: api.UInt64Value, *, known: bool, missing: int | None) -> int | None:
+    return message.value if known else missing
+
+
+def cpu(message: api.CpuUsage, *, missing: int | None = None) -> Cpu:
+    """`missing` is what stands for numbers that are not there; a rate stays None."""
+    return Cpu(
+        time=moment(message.timestamp),
+        usage_nano_cores=_value(message.usage_nano_cores, known=message.HasField("usage_nano_cores"), missing=None),
+        usage_core_nano_seconds=_value(
+            message.usage_core_nano_seconds, known=message.HasField("usage_core_nano_seconds"), missing=missing
+        ),
+        psi=psi(message.psi) if message.HasField("psi") else None,
+    )
+
+
+def memory(message: api.MemoryUsage, *, missing: int | None = None) -> Memory:
+    """See `cpu`. No limit is told as none, and what is available is None then."""
+    return Memory(
+        time=moment(message.timestamp),
+        available_bytes=_value(message.available_bytes, known=message.HasField("available_bytes"), missing=None),
+        usage_bytes=_value(message.usage_bytes, known=message.HasField("usage_bytes"), missing=missing),
+        working_set_bytes=_value(
+            message.working_set_bytes, known=message.HasField("working_set_bytes"), missing=missing
+        ),
+        rss_bytes=_value(message.rss_bytes, known=message.HasField("rss_bytes"), missing=missing),
+        page_faults=_value(message.page_faults, known=message.HasField("page_faults"), missing=missing),
+        major_page_faults=_value(
+            message.major_page_faults, known=message.HasField("major_page_faults"), missing=missing
+        ),
+        psi=psi(message.psi) if message.HasField("psi") else None,
+    )
+
+
+def swap(message: api.SwapUsage) -> Swap:
+    """Swap in use."""
+    return Swap(
+        time=moment(message.timestamp),
+        swap_available_bytes=_value(
+            message.swap_available_bytes, known=message.HasField("swap_available_bytes"), missing=None
+        ),
+        swap_usage_bytes=_value(message.swap_usage_bytes, known=message.HasField("swap_usage_bytes"), missing=None),
+    )
+
+
+def io(message: api.IoUsage) -> Io:
+    """Pressure of I/O."""
+    return Io(time=moment(message.timestamp), psi=psi(message.psi) if message.HasField("psi") else None)
+
+
+def psi(message: api.PsiStats) -> Psi:
+    """Pressure."""
+    return Psi(full=_psi_data(message.Full), some=_psi_data(message.Some))
+
+
+def _psi_data(message: api.PsiData) -> PsiData:
+    return PsiData(total=message.Total, avg10=message.Avg10, avg60=message.Avg60, avg300=message.Avg300)
+
+
+def network(message: api.NetworkUsage) -> Network:
+    """The default interface, and the others."""
+    default = interface(message.default_interface)
+    return Network(
+        time=moment(message.timestamp),
+        interfaces=tuple(interface(each) for each in (message.default_interface, *message.interfaces) if each.name),
+        name=default.name,
+        rx_bytes=default.rx_bytes,
+        rx_errors=default.rx_errors,
+        tx_bytes=default.tx_bytes,
+        tx_errors=default.tx_errors,
+    )
+
+
+def interface(message: api.NetworkInterfaceUsage) -> Interface:
+    """One interface."""
+    return Interface(
+        name=message.name,
+        rx_bytes=message.rx_bytes.value,
+        rx_errors=message.rx_errors.value,
+        tx_bytes=message.tx_bytes.value,
+        tx_errors=message.tx_errors.value,
+    )
+
+
+def processes(message: api.ProcessUsage) -> Processes:
+    """How many."""
+    return Processes(process_count=message.process_count.value)
+
+
+def container(message: api.ContainerStats, created_ns: int, now: Moment, *, with_io: bool) -> Container:
+    """A container without its files. Its start in the summary is its creation."""
+    return Container(
+        name=message.attributes.metadata.name,
+        start_time=moment(created_ns),
+        cpu=cpu(message.cpu, missing=0) if message.HasField("cpu") else Cpu(time=now, usage_core_nano_seconds=0),
+        memory=memory(message.memory, missing=0)
+        if message.HasField("memory")
+        else Memory(time=now, usage_bytes=0, working_set_bytes=0, rss_bytes=0),
+        swap=swap(message.swap)
+        if message.HasField("swap")
+        else Swap(time=now, swap_available_bytes=0, swap_usage_bytes=0),
+        io=_io(message, now) if with_io else None,
+    )
+
+
+def _io(message: api.ContainerStats, now: Moment) -> Io:
+    return io(message.io) if message.HasField("io") else Io(time=now)
+
+
+def summed_cpu(containers: Iterable[Container]) -> Cpu | None:
+    """A pod's, of its containers: where neither the runtime nor a cgroup tells it."""
+    found = [each.cpu for each in containers if each.cpu is not None]
+    if not found:
+        return None
+    return Cpu(
+        time=max(each.time for each in found),
+        usage_nano_cores=sum(each.usage_nano_cores or 0 for each in found),
+        usage_core_nano_seconds=sum(each.usage_core_nano_seconds or 0 for each in found),
+    )
+
+
+def summed_memory(containers: Iterable[Container]) -> Memory | None:
+    """See `summed_cpu`."""
+    found = [each.memory for each in containers if each.memory is not None]
+    if not found:
+        return None
+    return Memory(
+        time=max(each.time for each in found),
+        usage_bytes=sum(each.usage_bytes or 0 for each in found),
+        working_set_bytes=sum(each.working_set_bytes or 0 for each in found),
+        rss_bytes=sum(each.rss_bytes or 0 for each in found),
+        page_faults=sum(each.page_faults or 0 for each in found),
+        major_page_faults=sum(each.major_page_faults or 0 for each in found),
+    )
+
+
+def summed_swap(containers: Iterable[Container]) -> Swap | None:
+    """See `summed_cpu`: CRI has no swap of pods."""
+    found = [each.swap for each in containers if each.swap is not None]
+    if not found:
+        return None
+    return Swap(
+        time=max(each.time for each in found),
+        swap_available_bytes=sum(each.swap_available_bytes or 0 for each in found),
+        swap_usage_bytes=sum(each.swap_usage_bytes or 0 for each in found),
+    )

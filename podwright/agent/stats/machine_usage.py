@@ -1,0 +1,113 @@
+"""What the whole machine uses: memory, swap, network, process ids. Pure but for `read`, which gives a file's text.
+
+cgroup v2's root has no memory files, and v1's leaves the kernel's memory out: /proc/meminfo knows both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from podwright.agent.stats.records import Interface, Memory, Moment, Network, Rlimit, Swap
+
+Read = Callable[[str], str]
+
+DEFAULT_INTERFACE = "eth0"  # what the kubelet takes for the node's
+# Ends of pods' links and bridges of runtimes: as cAdvisor, which leaves them out.
+IGNORED = ("lo", "veth", "docker", "nerdctl", "cni", "pw")
+
+
+def memory(read: Read, time: Moment) -> Memory | None:
+    """The machine's memory: what is neither free nor idle page cache is the working set."""
+    table = meminfo(read("/proc/meminfo"))
+    if "MemTotal" not in table:
+        return None
+    faults = vmstat(read("/proc/vmstat"))
+    used = table["MemTotal"] - table.get("MemFree", 0)
+    working_set = max(0, used - table.get("Inactive(file)", 0))
+    return Memory(
+        time=time,
+        available_bytes=max(0, table["MemTotal"] - working_set),
+        usage_bytes=used,
+        working_set_bytes=working_set,
+        rss_bytes=table.get("AnonPages", 0),
+        page_faults=faults.get("pgfault", 0),
+        major_page_faults=faults.get("pgmajfault", 0),
+    )
+
+
+def swap(read: Read, time: Moment) -> Swap | None:
+    """The machine's swap."""
+    table = meminfo(read("/proc/meminfo"))
+    if "SwapTotal" not in table:
+        return None
+    free = table.get("SwapFree", 0)
+    return Swap(time=time, swap_available_bytes=free, swap_usage_bytes=max(0, table["SwapTotal"] - free))
+
+
+def network(read: Read, time: Moment) -> Network | None:
+    """The node's interfaces (/proc/net/dev), the default one apart."""
+    found = interfaces(read("/proc/net/dev"))
+    shown = tuple(each for each in found if not each.name.startswith(IGNORED))
+    if not shown:
+        return None
+    names = {each.name: each for each in shown}
+    default = names.get(DEFAULT_INTERFACE) or names.get(default_route(read("/proc/net/route"))) or Interface(name="")
+    return Network(
+        time=time,
+        interfaces=shown,
+        name=default.name,
+        rx_bytes=default.rx_bytes,
+        rx_errors=default.rx_errors,
+        tx_bytes=default.tx_bytes,
+        tx_errors=default.tx_errors,
+    )
+
+
+def pids(read: Read, time: Moment) -> Rlimit:
+    """The lower one of the two limits on tasks, and how many there are (proc_loadavg(5))."""
+    texts = [read(f"/proc/sys/kernel/{name}").strip() for name in ("pid_max", "threads-max")]
+    limits = [int(text) for text in texts if text.isdigit()]
+    match = re.search(r" \d+/(\d+) ", read("/proc/loadavg"))
+    return Rlimit(time=time, maxpid=min(limits, default=None), curproc=int(match[1]) if match else None)
+
+
+def boot_time_s(read: Read) -> int:
+    """When the machine was started, in seconds since the epoch; 0 when it does not say."""
+    match = re.search(r"^btime (\d+)$", read("/proc/stat"), re.MULTILINE)
+    return int(match[1]) if match else 0
+
+
+def meminfo(text: str) -> dict[str, int]:
+    """Lines such as `MemTotal:  16384 kB` (proc_meminfo(5)), as bytes."""
+    return {match[1]: int(match[2]) * 1024 for match in re.finditer(r"^(\S+):\s+(\d+) kB$", text, re.MULTILINE)}
+
+
+def vmstat(text: str) -> dict[str, int]:
+    """Lines such as `pgfault 12`."""
+    return {match[1]: int(match[2]) for match in re.finditer(r"^(\w+) (\d+)$", text, re.MULTILINE)}
+
+
+def interfaces(text: str) -> tuple[Interface, ...]:
+    """The lines of /proc/net/dev."""
+    found = []
+    for line in text.splitlines()[2:]:
+        name, _, rest = line.partition(":")
+        numbers = [int(word) for word in rest.split() if word.isdigit()]
+        if len(numbers) >= 16:
+            found.append(
+                Interface(
+                    name=name.strip(),
+                    rx_bytes=numbers[0],
+                    rx_errors=numbers[2],
+                    tx_bytes=numbers[8],
+                    tx_errors=numbers[10],
+                )
+            )
+    return tuple(found)
+
+
+def default_route(text: str) -> str:
+    """The interface of the first default route in /proc/net/route; empty when there is none."""
+    rows = (line.split() for line in text.splitlines()[1:])
+    return next((row[0] for row in rows if len(row) > 7 and row[1] == "00000000" and row[7] == "00000000"), "")

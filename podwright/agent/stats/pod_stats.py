@@ -1,0 +1,180 @@
+"""The pods' part of the summary: what the runtime tells, completed by the pods' cgroups and files on this host.
+
+Blocking, for a thread: files of cgroups and logs are read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from podwright.agent.configs.files import hosts_path
+from podwright.agent.runtime.records import ContainerStatus, ObservedPod
+from podwright.agent.stats import cri, disk
+from podwright.agent.stats.cgroup_usage import CgroupUsage
+from podwright.agent.stats.rates import Rates
+from podwright.agent.stats.records import Container, Fs, Moment, PodReference, PodStats, moment
+from podwright.agent.stats.storage import ephemeral_storage
+from podwright.agent.stats.volumes import PodVolumeStats
+from podwright.cri.v1 import api_pb2 as api
+from podwright.k8s.objects import Pod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The runtime's answer: pods with their containers, or (runtimes without ListPodSandboxStats) containers alone."""
+
+    sandboxes: tuple[api.PodSandboxStats, ...] | None
+    containers: tuple[api.ContainerStats, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where things of pods are. `cgroup` measures a pod's cgroup."""
+
+    log_root: str
+    pod_directory: Callable[[str], str]
+    cgroup: Callable[[Pod], CgroupUsage | None]
+    with_io: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What is known of the pods at this moment. `volumes` is None when nobody asks for disks."""
+
+    now: Moment
+    told: Told
+    observed: tuple[ObservedPod, ...]
+    pods: Mapping[str, Pod]
+    node: Fs | None = None
+    volumes: Mapping[str, PodVolumeStats] | None = None
+    filesystems: dict[str, Fs | None] = field(default_factory=dict)
+
+
+class PodBuilder:
+    """Builds the records of all pods of a scene."""
+
+    def __init__(self, places: Places, rates: Rates) -> None:
+        self._places = places
+        self._rates = rates
+
+    def build(self, scene: Scene) -> tuple[PodStats, ...]:
+        """All pods with a ready sandbox of which the runtime tells something. Raises OSError."""
+        self._rates.forget(scene.now)
+        return tuple(self._pods(scene))
+
+    def _pods(self, scene: Scene) -> Iterator[PodStats]:
+        sandboxes = {each.attributes.id: each for each in scene.told.sandboxes or ()}
+        containers = {each.attributes.id: each for each in scene.told.containers}
+        for observed in scene.observed:
+            ready = observed.ready_sandboxes()
+            if not ready:
+                continue
+            stats = sandboxes.get(ready[0].id)
+            if stats is not None:
+                told: Iterable[api.ContainerStats] = stats.linux.containers
+            else:
+                told = [containers[each.id] for each in observed.running() if each.id in containers]
+                if not told:
+                    continue
+            yield self._pod(scene, observed, stats, told)
+
+    def _pod(
+        self,
+        scene: Scene,
+        observed: ObservedPod,
+        stats: api.PodSandboxStats | None,
+        told: Iterable[api.ContainerStats],
+    ) -> PodStats:
+        running = {each.id: each for each in observed.running()}
+        sandbox = observed.ready_sandboxes()[0]
+        containers = tuple(
+            self._container(scene, observed, each, running[each.attributes.id])
+            for each in told
+            if each.attributes.id in running
+        )
+        linux = stats.linux if stats is not None else api.LinuxPodSandboxStats()
+        record = PodStats(
+            pod_ref=PodReference(name=sandbox.pod_name, namespace=sandbox.pod_namespace, uid=sandbox.pod_uid),
+            start_time=moment(sandbox.created_at_ns),
+            containers=containers,
+            cpu=cri.cpu(linux.cpu) if linux.HasField("cpu") else None,
+            memory=cri.memory(linux.memory) if linux.HasField("memory") else None,
+            io=cri.io(linux.io) if linux.HasField("io") and self._places.with_io else None,
+            network=cri.network(linux.network) if linux.HasField("network") else None,
+            process_stats=cri.processes(linux.process) if linux.HasField("process") else None,
+        )
+        record = self._completed(record, scene.pods.get(observed.uid))
+        record = replace(record, cpu=self._rates.rated(f"pod {observed.uid}", record.cpu))
+        if scene.node is None or scene.volumes is None:
+            return replace(record, network=None, process_stats=None, io=None)
+        return self._with_storage(record, scene.node, scene.volumes.get(observed.uid, PodVolumeStats()))
+
+    def _completed(self, record: PodStats, pod: Pod | None) -> PodStats:
+        """What the runtime did not tell, from the pod's cgroup, and else from its containers."""
+        containers = record.containers
+        if record.cpu is not None and record.memory is not None:
+            return replace(record, swap=cri.summed_swap(containers))
+        found = self._places.cgroup(pod) if pod is not None else None
+        if found is None:
+            found = CgroupUsage()
+        return replace(
+            record,
+            cpu=record.cpu or found.cpu or cri.summed_cpu(containers),
+            memory=record.memory or found.memory or cri.summed_memory(containers),
+            swap=found.swap or cri.summed_swap(containers),
+            io=record.io or found.io,
+        )
+
+    def _container(
+        self, scene: Scene, observed: ObservedPod, told: api.ContainerStats, status: ContainerStatus
+    ) -> Container:
+        made = cri.container(told, status.created_at_ns, scene.now, with_io=self._places.with_io)
+        made = replace(made, cpu=self._rates.rated(status.id, made.cpu))
+        if scene.node is None:
+            return replace(made, io=None)
+        return replace(made, rootfs=self._rootfs(scene, told), logs=self._logs(scene.node, observed, made.name))
+
+    def _rootfs(self, scene: Scene, told: api.ContainerStats) -> Fs | None:
+        if not told.HasField("writable_layer"):
+            return None
+        layer = told.writable_layer
+        usage = disk.Usage(used_bytes=layer.used_bytes.value, inodes=layer.inodes_used.value)
+        when = moment(layer.timestamp)
+        whole = self._filesystem(scene, layer.fs_id.mountpoint)
+        if whole is None:
+            return Fs(time=when, used_bytes=usage.used_bytes, inodes_used=usage.inodes)
+        return disk.of(whole, usage, when)
+
+    def _filesystem(self, scene: Scene, mountpoint: str) -> Fs | None:
+        """None for one that this host cannot see."""
+        if mountpoint not in scene.filesystems:
+            scene.filesystems[mountpoint] = None
+            with contextlib.suppress(OSError):
+                if mountpoint:
+                    scene.filesystems[mountpoint] = disk.filesystem(mountpoint, scene.now)
+        return scene.filesystems[mountpoint]
+
+    def _logs(self, node: Fs, observed: ObservedPod, container: str) -> Fs:
+        folder = self._log_folder(observed.namespace, observed.name, observed.uid)
+        return disk.of(node, disk.files(os.path.join(folder, container)), node.time)
+
+    def _log_folder(self, namespace: str, name: str, uid: str) -> str:
+        return f"{self._places.log_root}/{namespace}_{name}_{uid}"
+
+    def _with_storage(self, record: PodStats, node: Fs, volumes: PodVolumeStats) -> PodStats:
+        reference = record.pod_ref
+        folder = self._log_folder(reference.namespace, reference.name, reference.uid)
+        hosts = disk.file(hosts_path(self._places.pod_directory(reference.uid)))
+        files = [disk.of(node, disk.files(folder), node.time)]
+        if hosts is not None:
+            files.append(disk.of(node, hosts, node.time))
+        return replace(
+            record,
+            volume_stats=(*volumes.ephemeral, *volumes.persistent),
+            ephemeral_storage=ephemeral_storage(node, record.containers, volumes.ephemeral, files),
+        )

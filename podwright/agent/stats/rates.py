@@ -1,0 +1,49 @@
+"""CPU per second of what tells only sums: each measurement is the base of the next one's rate. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from podwright.agent.stats.records import Cpu, Moment
+
+SHORTEST = timedelta(seconds=1)  # a shorter window tells more of the scheduler than of the load
+LONGEST = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    at: Moment
+    used_ns: int
+    nano_cores: int | None
+
+
+class Rates:
+    """The last measurement of each name."""
+
+    def __init__(self) -> None:
+        self._bases: dict[str, _Base] = {}
+
+    def __len__(self) -> int:
+        return len(self._bases)
+
+    def rated(self, name: str, cpu: Cpu | None) -> Cpu | None:
+        """The same with a rate, where one is known; a rate that is there stays."""
+        if cpu is None or cpu.usage_nano_cores is not None or cpu.usage_core_nano_seconds is None:
+            return cpu
+        used = cpu.usage_core_nano_seconds
+        base = self._bases.get(name)
+        if base is not None and base.used_ns <= used and cpu.time - base.at < SHORTEST:
+            return replace(cpu, usage_nano_cores=base.nano_cores)
+        rate = None
+        if base is not None and base.used_ns <= used and cpu.time - base.at <= LONGEST:
+            rate = round((used - base.used_ns) / (cpu.time - base.at).total_seconds())
+        self._bases[name] = _Base(cpu.time, used, rate)
+        return replace(cpu, usage_nano_cores=rate)
+
+    def forget(self, now: Moment) -> None:
+        """Drop what no rate can be made of any more."""
+        for name in [name for name, base in self._bases.items() if now - base.at > LONGEST]:
+            del self._bases[name]

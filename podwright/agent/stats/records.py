@@ -1,0 +1,229 @@
+"""The Summary API's values (k8s.io/kubelet stats v1alpha1), with its names in JSON.
+
+Sizes are bytes, times nanoseconds; None means that this host or runtime does not tell. The API has whole seconds;
+here times have what was measured.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from podwright.k8s.times import format_time
+
+
+class Moment(datetime):
+    """A time that is encoded as the API writes it."""
+
+
+def moment(nanoseconds: int) -> Moment:
+    """Of nanoseconds since the epoch."""
+    return Moment.fromtimestamp(nanoseconds / 1e9, tz=UTC)
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
+    """A part of the summary."""
+
+
+class PsiData(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """One line of a pressure file: percent of time, and nanoseconds in all."""
+
+    total: int = 0
+    avg10: float = 0.0
+    avg60: float = 0.0
+    avg300: float = 0.0
+
+
+class Psi(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """Stalls of all tasks at once, and of at least one."""
+
+    full: PsiData = PsiData()
+    some: PsiData = PsiData()
+
+
+class Cpu(Record, frozen=True, kw_only=True):
+    """`usage_nano_cores` is a rate, `usage_core_nano_seconds` a sum."""
+
+    time: Moment
+    usage_nano_cores: int | None = None
+    usage_core_nano_seconds: int | None = None
+    psi: Psi | None = None
+
+
+class Memory(Record, frozen=True, kw_only=True):
+    """`available_bytes` is what is left below the limit, None without one. The working set is what eviction counts."""
+
+    time: Moment
+    available_bytes: int | None = None
+    usage_bytes: int | None = None
+    working_set_bytes: int | None = None
+    rss_bytes: int | None = None
+    page_faults: int | None = None
+    major_page_faults: int | None = None
+    psi: Psi | None = None
+
+
+class Swap(Record, frozen=True, kw_only=True):
+    """`swap_available_bytes` is None without a limit."""
+
+    time: Moment
+    swap_available_bytes: int | None = None
+    swap_usage_bytes: int | None = None
+
+
+class Io(Record, frozen=True, kw_only=True):
+    """Pressure alone."""
+
+    time: Moment
+    psi: Psi | None = None
+
+
+class Fs(Record, frozen=True, kw_only=True):
+    """A filesystem: what it has (`capacity_bytes`, `inodes`), what is left, and what the subject uses of it."""
+
+    time: Moment
+    available_bytes: int | None = None
+    capacity_bytes: int | None = None
+    used_bytes: int | None = None
+    inodes_free: int | None = None
+    inodes: int | None = None
+    inodes_used: int | None = None
+
+
+class ClaimReference(Record, frozen=True, kw_only=True):
+    """A PersistentVolumeClaim."""
+
+    name: str
+    namespace: str
+
+
+class Volume(Record, frozen=True, kw_only=True):
+    """A volume of a pod: the fields of `Fs`, and its name."""
+
+    time: Moment
+    available_bytes: int | None = None
+    capacity_bytes: int | None = None
+    used_bytes: int | None = None
+    inodes_free: int | None = None
+    inodes: int | None = None
+    inodes_used: int | None = None
+    name: str = ""
+    pvc_ref: ClaimReference | None = None
+
+
+class Interface(Record, frozen=True, kw_only=True):
+    """Counters of one network interface."""
+
+    name: str
+    rx_bytes: int | None = None
+    rx_errors: int | None = None
+    tx_bytes: int | None = None
+    tx_errors: int | None = None
+
+
+class Network(Record, frozen=True, kw_only=True):
+    """The default interface (an empty name: there is none), and all of them."""
+
+    time: Moment
+    name: str
+    rx_bytes: int | None = None
+    rx_errors: int | None = None
+    tx_bytes: int | None = None
+    tx_errors: int | None = None
+    interfaces: tuple[Interface, ...] = ()
+
+
+class Processes(Record, frozen=True, kw_only=True):
+    """How many processes."""
+
+    process_count: int | None = msgspec.field(name="process_count", default=None)
+
+
+class Container(Record, frozen=True, kw_only=True):
+    """A container, or a part of the system such as `kubelet`."""
+
+    name: str
+    start_time: Moment
+    cpu: Cpu | None = None
+    memory: Memory | None = None
+    io: Io | None = None
+    rootfs: Fs | None = None
+    logs: Fs | None = None
+    swap: Swap | None = None
+
+
+class PodReference(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """Which pod."""
+
+    name: str
+    namespace: str
+    uid: str
+
+
+class PodStats(Record, frozen=True, kw_only=True):
+    """A pod. `ephemeral_storage` is what counts against its limits: layers, logs, volumes on the node's disk."""
+
+    pod_ref: PodReference
+    start_time: Moment
+    containers: tuple[Container, ...]
+    cpu: Cpu | None = None
+    memory: Memory | None = None
+    io: Io | None = None
+    network: Network | None = None
+    volume_stats: tuple[Volume, ...] = msgspec.field(name="volume", default=())
+    ephemeral_storage: Fs | None = msgspec.field(name="ephemeral-storage", default=None)
+    process_stats: Processes | None = msgspec.field(name="process_stats", default=None)
+    swap: Swap | None = None
+
+
+class RuntimeFilesystems(Record, frozen=True, kw_only=True):
+    """Where images and containers' layers are."""
+
+    image_fs: Fs | None = None
+    container_fs: Fs | None = None
+
+
+class Rlimit(Record, frozen=True, kw_only=True):
+    """Process ids: how many there may be, how many tasks there are."""
+
+    time: Moment
+    maxpid: int | None = None
+    curproc: int | None = None
+
+
+class NodeStats(Record, frozen=True, kw_only=True):
+    """The node."""
+
+    node_name: str
+    start_time: Moment
+    system_containers: tuple[Container, ...] = ()
+    cpu: Cpu | None = None
+    memory: Memory | None = None
+    io: Io | None = None
+    network: Network | None = None
+    fs: Fs | None = None
+    runtime: RuntimeFilesystems | None = None
+    rlimit: Rlimit | None = None
+    swap: Swap | None = None
+
+
+class Summary(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """The answer of /stats/summary."""
+
+    node: NodeStats
+    pods: tuple[PodStats, ...]
+
+
+def encode(summary: Summary) -> bytes:
+    """As JSON."""
+    return _ENCODER.encode(summary)
+
+
+def _encode_time(value: object) -> str:
+    if isinstance(value, Moment):
+        return format_time(value)
+    raise NotImplementedError(f"{type(value)} has no form on the wire")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_encode_time)
