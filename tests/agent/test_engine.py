@@ -66,7 +66,7 @@ class Scene:
         self._begin()
 
     def _begin(self) -> None:
-        self.statuses, self.probes = FakeStatuses(), FakeProbes()
+        self.statuses, self.probes = FakeStatuses(self.clock), FakeProbes()
         self.sources = {name: ListSource() for name in self._names}
         rooms = Rooms(
             runtime=self.runtime,
@@ -156,6 +156,22 @@ def test_a_start_takes_no_time_of_the_agent_s(in_scene: InScene) -> None:
         scene.file.put(*(static(f"p{number}") for number in range(50)))
         await asyncio.sleep(0.01)
         assert len(scene.runtime.running_names()) == 50
+
+    in_scene(check)
+
+
+def test_a_pod_ends_at_its_deadline(in_scene: InScene) -> None:
+    """To the second, whatever else happens on the node, and with one event."""
+
+    async def check(scene: Scene) -> None:
+        scene.file.put(static("a", active_deadline_seconds=45), static("b"))
+        await asyncio.sleep(44)
+        assert scene.runtime.running_names() == ["main", "main"]
+        await asyncio.sleep(4)
+        assert scene.runtime.running_names() == ["main"]
+        await asyncio.sleep(100)
+        events = [event for event in scene.events.seen if event[1] == "DeadlineExceeded"]
+        assert events == [("a", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")]
 
     in_scene(check)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.pods.actions import PodActions, compute_pod_actions
 from podwright.agent.pods.containers import AnyContainer, all_containers, find_container, is_init
+from podwright.agent.pods.deadlines import DEADLINE_EXCEEDED
 from podwright.agent.pods.failures import NetworkNotReady, combined
 from podwright.agent.pods.identity import is_sidecar, is_static
 from podwright.agent.pods.phases import TERMINAL
@@ -74,6 +75,8 @@ class PodSyncer:
         ports = self._ports
         status = ports.statuses.set(pod, await ports.statuses.build(pod, observed))
         if status.phase in TERMINAL:
+            if status.reason == DEADLINE_EXCEEDED:
+                ports.events.pod(pod, "Normal", status.reason, status.message)
             return SyncResult(is_terminal=True)
         self._check_network(pod)
         ports.objects.register(pod)

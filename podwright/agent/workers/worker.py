@@ -21,7 +21,7 @@ from podwright.agent.workers.record import MIN_GRACE_S, WorkerRecord, WorkState,
 from podwright.agent.workers.static import StaticOrder
 from podwright.agent.workers.syncer import PodSyncer, SyncResult
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
-from podwright.k8s.objects import PodStatus
+from podwright.k8s.objects import Pod, PodStatus
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ class WorkerPorts:
     clock: Clock
     tasks: Tasks
     pauses: Pauses = Pauses()
+    active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may be active yet; None: as it likes
 
 
 class PodWorker:
@@ -221,7 +222,13 @@ class PodWorker:
             due = self._soon(min(failure.seconds(self._ports.clock.now_ns()), pauses.resync_s))
         else:
             due = self._soon(pauses.error_s)
-        self._ports.queue.put(record.uid, due)
+        self._ports.queue.put(record.uid, min(due, self._end_of_activity()))
+
+    def _end_of_activity(self) -> float:
+        """When the pod has been active for as long as it may, if that lies ahead."""
+        pod = self._record.pod
+        left_s = self._ports.active_s(pod) if pod is not None else None
+        return self._ports.clock.monotonic() + left_s if left_s is not None and left_s > 0 else math.inf
 
     def _soon(self, pause_s: float) -> float:
         return self._ports.clock.monotonic() + pause_s * (1 + random.random() * JITTER)  # noqa: S311 # no secret
