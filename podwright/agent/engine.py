@@ -191,7 +191,7 @@ class Engine:
             mirrors=rooms.mirrors,
             events=rooms.events,
             network_problem=rooms.network_problem,
-            seen=self.cache.peek,
+            shown=self.cache.shown,
             look=self.cache.look,
             handler_of=rooms.handler_of,
             root=settings.root,

@@ -183,16 +183,16 @@ def test_where_events_show_everything_a_pod_costs_no_question(in_scene: InScene)
     """The runtime is asked to make and to end it, and nothing else."""
 
     async def check(scene: Scene) -> None:
-        scene.runtime.answer_s = 0.001
+        scene.file.put(static("first"))  # by its events the agent learns what events of this runtime show
         await asyncio.sleep(3)
         scene.runtime.calls.clear()
-        scene.file.put(static("a", containers=(container("x"), container("y"))))
+        scene.file.put(static("first"), static("a", containers=(container("x"), container("y"))))
         await asyncio.sleep(3)
-        assert scene.runtime.running_names() == ["x", "y"]
-        scene.file.put()
+        assert scene.runtime.running_names() == ["main", "x", "y"]
+        scene.file.put(static("first"))
         await asyncio.sleep(70)
-        assert scene.runtime.running_names() == []
-        assert scene.states() == {}
+        assert scene.runtime.running_names() == ["main"]
+        assert scene.states().keys() == {"uid-first"}
 
         assert [name for name, _ in scene.runtime.calls if name in QUESTIONS] == []
 

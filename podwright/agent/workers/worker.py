@@ -35,6 +35,9 @@ class Statuses(Protocol):
     def peek(self, uid: str) -> ObservedPod | None:
         """The newest look; None when there was none."""
 
+    async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
+        """The newest look when it shows enough, or the one that an event brings soon; None when none does."""
+
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
         """A look that began after `time`; waits for one. Raises PodwrightError when looking fails."""
 
@@ -169,13 +172,11 @@ class PodWorker:
     async def _observed(self) -> ObservedPod:
         """What the runtime shows of the pod, with all that the passes before have done. Raises PodwrightError.
 
-        An event of the runtime may have shown the containers that were started before the call that started them
-        returned.
+        The runtime's events show the containers that were started, often before the call that started them returns.
         """
-        statuses, uid = self._ports.statuses, self._record.uid
-        known = statuses.peek(uid) if self._started else None
-        if known is not None and known.shows_started(self._started):
-            return known
+        statuses, uid, started = self._ports.statuses, self._record.uid, self._started
+        if started and (seen := await statuses.shown(uid, lambda pod: pod.shows_started(started))) is not None:
+            return seen
         return await statuses.newer_than(uid, self._acted_at)
 
     def _set_status(self, status: PodStatus) -> PodStatus:
