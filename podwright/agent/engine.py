@@ -20,6 +20,7 @@ from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pleg.changes import PodEvent
 from podwright.agent.pleg.generator import Generator
 from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.deadlines import deadline_ns
 from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.probes.outcomes import ProbeOutcome
 from podwright.agent.runtime.protocol import CriRuntime
@@ -43,7 +44,7 @@ from podwright.agent.workers.queue import WorkQueue
 from podwright.agent.workers.restarts import Restarts
 from podwright.agent.workers.starting import Starter
 from podwright.agent.workers.worker import Pauses, WorkerPorts
-from podwright.k8s.objects import Pod
+from podwright.k8s.objects import Pod, PodStatus
 from podwright.tasks import Tasks
 
 
@@ -56,6 +57,9 @@ class Source(Protocol):
 
 class StatusRoom(StatusKeeper, Statuses, Kept, Protocol):
     """`status.manager`, as workers, loop and housekeeping need it."""
+
+    def get(self, uid: str) -> PodStatus | None:
+        """The newest status; None for a pod that has none yet."""
 
 
 class ProbeRoom(Probes, Kept, Protocol):
@@ -153,6 +157,7 @@ class Engine:
                 clock=rooms.clock,
                 tasks=self._worker_tasks,
                 pauses=settings.pauses,
+                active_s=self._active_s,
             )
         )
         self._merger = Merger(rooms.clock, self._dropped)
@@ -186,7 +191,7 @@ class Engine:
             mirrors=rooms.mirrors,
             events=rooms.events,
             network_problem=rooms.network_problem,
-            seen=self.cache.peek,
+            shown=self.cache.shown,
             look=self.cache.look,
             handler_of=rooms.handler_of,
             root=settings.root,
@@ -227,6 +232,10 @@ class Engine:
             problem=self.problem,
             housekeeping=housekeeping.run,
         )
+
+    def _active_s(self, pod: Pod) -> float | None:
+        deadline = deadline_ns(pod, self._rooms.statuses.get(pod.metadata.uid))
+        return None if deadline is None else (deadline - self._rooms.clock.now_ns()) / 1e9
 
     def active_pods(self) -> list[Pod]:
         """The pods that run, or will."""

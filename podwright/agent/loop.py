@@ -17,7 +17,6 @@ from podwright.agent.channels import Channels
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.pleg.changes import PodEvent, PodEventKind
-from podwright.agent.pods.deadlines import has_passed_deadline, next_deadline
 from podwright.agent.pods.identity import is_mirror
 from podwright.agent.pods.phases import has_ended
 from podwright.agent.pods.registry import PodRegistry
@@ -26,7 +25,7 @@ from podwright.agent.sources.changes import Operation, SourceChange
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.queue import WorkQueue
 from podwright.agent.workers.updates import PodUpdate, UpdateKind
-from podwright.k8s.objects import Pod, PodStatus
+from podwright.k8s.objects import Pod
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +52,6 @@ def new_channels() -> Channels[Message]:
 
 class Statuses(Protocol):
     """The status of pods, as far as the loop needs it: `status.manager`."""
-
-    def get(self, uid: str) -> PodStatus | None:
-        """The newest status; None for a pod that has none yet."""
 
     def set_ready(self, uid: str, container_id: str, *, ready: bool) -> None:
         """A readiness probe has decided."""
@@ -151,13 +147,10 @@ class SyncLoop:
     def _patience_s(self) -> float:
         """How long nothing is due."""
         ports = self._ports
-        now, now_ns = ports.clock.monotonic(), ports.clock.now_ns()
-        due = [self._housekeeping_due()]
-        if (next_pod := ports.queue.next_due()) is not None:
-            due.append(next_pod)
-        if (deadline := next_deadline(ports.registry.pods(), ports.statuses.get, now_ns)) is not None:
-            due.append(now + (deadline - now_ns) / 1e9)
-        return max(0.0, min(due) - now)
+        due, next_pod = self._housekeeping_due(), ports.queue.next_due()
+        if next_pod is not None:
+            due = min(due, next_pod)
+        return max(0.0, due - ports.clock.monotonic())
 
     def _handle(self, message: Message) -> None:
         match message:
@@ -268,10 +261,6 @@ class SyncLoop:
         ports = self._ports
         for uid in ports.queue.take(ports.clock.monotonic()):
             self._sync(uid)
-        now_ns = ports.clock.now_ns()
-        for pod in ports.registry.pods():
-            if has_passed_deadline(pod, ports.statuses.get(pod.metadata.uid), now_ns):
-                self._dispatch(pod, UpdateKind.SYNC)
 
     def _sync(self, uid: str) -> None:
         pod = self._ports.registry.get(uid)

@@ -66,7 +66,7 @@ class Scene:
         self._begin()
 
     def _begin(self) -> None:
-        self.statuses, self.probes = FakeStatuses(), FakeProbes()
+        self.statuses, self.probes = FakeStatuses(self.clock), FakeProbes()
         self.sources = {name: ListSource() for name in self._names}
         rooms = Rooms(
             runtime=self.runtime,
@@ -160,6 +160,22 @@ def test_a_start_takes_no_time_of_the_agent_s(in_scene: InScene) -> None:
     in_scene(check)
 
 
+def test_a_pod_ends_at_its_deadline(in_scene: InScene) -> None:
+    """To the second, whatever else happens on the node, and with one event."""
+
+    async def check(scene: Scene) -> None:
+        scene.file.put(static("a", active_deadline_seconds=45), static("b"))
+        await asyncio.sleep(44)
+        assert scene.runtime.running_names() == ["main", "main"]
+        await asyncio.sleep(4)
+        assert scene.runtime.running_names() == ["main"]
+        await asyncio.sleep(100)
+        events = [event for event in scene.events.seen if event[1] == "DeadlineExceeded"]
+        assert events == [("a", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")]
+
+    in_scene(check)
+
+
 QUESTIONS = ("sandboxes", "containers", "pod_sandboxes", "pod_containers", "sandbox_status", "container_status")
 
 
@@ -167,16 +183,16 @@ def test_where_events_show_everything_a_pod_costs_no_question(in_scene: InScene)
     """The runtime is asked to make and to end it, and nothing else."""
 
     async def check(scene: Scene) -> None:
-        scene.runtime.answer_s = 0.001
+        scene.file.put(static("first"))  # by its events the agent learns what events of this runtime show
         await asyncio.sleep(3)
         scene.runtime.calls.clear()
-        scene.file.put(static("a", containers=(container("x"), container("y"))))
+        scene.file.put(static("first"), static("a", containers=(container("x"), container("y"))))
         await asyncio.sleep(3)
-        assert scene.runtime.running_names() == ["x", "y"]
-        scene.file.put()
+        assert scene.runtime.running_names() == ["main", "x", "y"]
+        scene.file.put(static("first"))
         await asyncio.sleep(70)
-        assert scene.runtime.running_names() == []
-        assert scene.states() == {}
+        assert scene.runtime.running_names() == ["main"]
+        assert scene.states().keys() == {"uid-first"}
 
         assert [name for name, _ in scene.runtime.calls if name in QUESTIONS] == []
 

@@ -7,6 +7,7 @@ the pod is looked at when the cache has none. Every look tells what has changed 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Iterable
@@ -20,6 +21,7 @@ from podwright.errors import NotFound
 
 GONE_KEPT = 1000
 NEVER = -math.inf
+EVENT_S = 0.1  # how long an event may be under way before it is worth a question to the runtime
 
 Deliver = Callable[[PodEvent], None]
 
@@ -34,6 +36,8 @@ class StatusCache:
         self._pods: dict[str, ObservedPod] = {}
         self._listed_at = NEVER
         self._gone: dict[str, float] = {}  # when pods were last seen to be gone: an older look cannot bring them back
+        self._news: dict[str, asyncio.Event] = {}  # set by the next look at the pod
+        self.events_show_pods = False  # whether the runtime's events are looks at their pods
         self._looks: dict[str, tuple[float, asyncio.Task[ObservedPod]]] = {}
 
     def peek(self, uid: str) -> ObservedPod | None:
@@ -47,6 +51,20 @@ class StatusCache:
     def listed(self, began: float) -> None:
         """The whole node was listed: a pod that is not here had nothing at the runtime then."""
         self._listed_at = began
+
+    async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
+        """The newest look when it shows enough, or the one that an event brings soon; None when none does.
+
+        For those who have just changed something: the event of it is under way, and costs no question.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EVENT_S):
+                while (known := self._pods.get(uid)) is None or not is_enough(known):
+                    if not self.events_show_pods:
+                        return None
+                    await self._news.setdefault(uid, asyncio.Event()).wait()
+                return known
+        return None
 
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
         """A look that began after `time` (`Clock.monotonic`). Raises PodwrightError when the runtime fails."""
@@ -114,6 +132,8 @@ class StatusCache:
 
     def put(self, pod: ObservedPod) -> None:
         """Take a look in, unless a newer one is there, and deliver what it changes."""
+        if (news := self._news.pop(pod.uid, None)) is not None:
+            news.set()
         known = self._pods.get(pod.uid)
         seen_at = known.seen_at if known is not None else self._gone.get(pod.uid, NEVER)
         if seen_at > pod.seen_at:

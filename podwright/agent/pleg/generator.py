@@ -17,7 +17,7 @@ from podwright.agent.clock import Clock
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pleg.relist import AT_ONCE, relist
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import ObservedPod, RuntimeEvent
+from podwright.agent.runtime.records import ObservedPod, RuntimeEvent, RuntimeEventKind
 from podwright.errors import PodwrightError, Unimplemented
 from podwright.tasks import Tasks
 
@@ -138,7 +138,7 @@ class Generator:
     def _stream_ended(self, reason: str) -> None:
         if self._streaming:
             log.info("no more events from the runtime: %s", reason)
-        self._streaming = False
+        self._streaming = self._cache.events_show_pods = False
         self._relist_now.set()
 
     async def _follow(self) -> None:
@@ -165,16 +165,29 @@ class Generator:
         What does not belong to a pod of this agent is somebody else's, and left alone as in a relist.
         """
         if not event.pod_uid:
-            if not event.shows_sandbox:
+            if event.pod is None:
                 self._relist_now.set()
             return
-        known = self._cache.peek(event.pod_uid)
-        if event.pod is not None and _is_whole(known, event.pod):
+        if event.pod is not None and event.pod.containers:
+            self._cache.events_show_pods = True
+        if event.pod is not None and self._is_look(event, event.pod):
             age_s = max(0.0, (self._clock.now_ns() - event.created_at_ns) / 1e9)
             self._cache.put(dataclasses.replace(event.pod, seen_at=self._clock.monotonic() - age_s))
         elif event.pod_uid not in self._dirty:
             self._dirty.add(event.pod_uid)
             self._tasks.start(self._look(event.pod_uid), name=f"look at pod {event.pod_uid} after an event")
+
+    def _is_look(self, event: RuntimeEvent, pod: ObservedPod) -> bool:
+        """Whether the event shows all of the pod: its containers, and no other sandbox is known than its own.
+
+        Where none are shown, there are none if the sandbox is new, or if this runtime has shown some before.
+        """
+        ours = {sandbox.id for sandbox in pod.sandboxes}
+        known = self._cache.peek(pod.uid)
+        if known is not None and not ours.issuperset(sandbox.id for sandbox in known.sandboxes):
+            return False
+        is_new = event.id in ours and event.kind in (RuntimeEventKind.CREATED, RuntimeEventKind.STARTED)
+        return bool(pod.containers) or is_new or self._cache.events_show_pods
 
     async def _look(self, uid: str) -> None:
         async with self._limit:
@@ -184,9 +197,3 @@ class Generator:
             except PodwrightError as failure:
                 log.warning("cannot look at a pod: uid=%s error=%s", uid, failure)
                 self._relist_now.set()
-
-
-def _is_whole(known: ObservedPod | None, pod: ObservedPod) -> bool:
-    """Whether an event shows all of the pod: it has one sandbox, that of the event."""
-    ours = {sandbox.id for sandbox in pod.sandboxes}
-    return known is None or {sandbox.id for sandbox in known.sandboxes} <= ours

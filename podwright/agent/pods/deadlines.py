@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 from podwright.agent.pods.phases import TERMINAL
 from podwright.k8s.objects import Pod, PodStatus
 
@@ -25,9 +23,3 @@ def has_passed_deadline(pod: Pod, status: PodStatus | None, now_ns: int) -> bool
     deadline = deadline_ns(pod, status)
     phase = status.phase if status is not None else pod.status.phase
     return deadline is not None and now_ns >= deadline and phase not in TERMINAL
-
-
-def next_deadline(pods: Iterable[Pod], status_of: Callable[[str], PodStatus | None], now_ns: int) -> int | None:
-    """The earliest deadline that lies ahead."""
-    found = (deadline_ns(pod, status_of(pod.metadata.uid)) for pod in pods)
-    return min((deadline for deadline in found if deadline is not None and deadline > now_ns), default=None)

@@ -178,11 +178,10 @@ def observed(
 
 
 def event(message: api.ContainerEventResponse) -> RuntimeEvent:
-    """An event. Its pod is left out when the runtime sends no containers, as containerd does."""
+    """An event, with the pod as far as it shows it."""
     status = message.pod_sandbox_status
-    is_whole = bool(status.id) and (bool(message.containers_statuses) or message.container_id == status.id)
     pod = None
-    if is_whole:
+    if status.id:
         containers = [container_status(container, status.id) for container in message.containers_statuses]
         pod = observed(pod_uid(status.labels), [sandbox_status(status)], containers, 0.0)
     return RuntimeEvent(
@@ -191,7 +190,6 @@ def event(message: api.ContainerEventResponse) -> RuntimeEvent:
         pod_uid=pod_uid(status.labels),
         created_at_ns=message.created_at,
         pod=pod,
-        shows_sandbox=bool(status.id),
     )
 
 

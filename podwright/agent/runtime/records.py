@@ -232,8 +232,8 @@ class RuntimeEventKind(enum.Enum):
 class RuntimeEvent:
     """One message of GetContainerEvents: what happened to `id` (a container or a sandbox), and the pod after it.
 
-    `pod` is None when the runtime sends the event without the containers' statuses, as containerd does. `pod_uid` is
-    empty for a sandbox that is no pod's of this agent, and where the event does not show the sandbox at all.
+    `pod` is None when the event does not show the sandbox; containerd shows it without its containers. `pod_uid` is
+    empty for a sandbox that is no pod's of this agent, and where no sandbox is shown.
     """
 
     id: str
@@ -241,7 +241,6 @@ class RuntimeEvent:
     pod_uid: str
     created_at_ns: int
     pod: ObservedPod | None = None
-    shows_sandbox: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,11 +26,10 @@ from podwright.linux.inotify import Inotify
 log = logging.getLogger(__name__)
 
 SIZE_LIMIT_BYTES = 10 * 1024 * 1024
-SETTLE_S = 0.02  # for a burst of notices
+SETTLE_S = 0.02  # from a file's creation until it is read: it is empty at first, and its end is a notice of its own
 REARM_S = 1.0
 CHANGES = (
     inotify.IN_CLOSE_WRITE
-    | inotify.IN_CREATE
     | inotify.IN_ATTRIB
     | inotify.IN_MOVED_FROM
     | inotify.IN_MOVED_TO
@@ -68,8 +67,8 @@ class FileSource:
         changed = asyncio.Event()
         while True:
             try:
-                with contextlib.closing(Inotify()) as notices:
-                    watched = self._watch(notices, changed)
+                with contextlib.closing(Inotify()) as notices, contextlib.closing(Inotify()) as creations:
+                    watched = self._watch(notices, creations, changed)
                     yield self.read()
                     while watched:
                         await self._wait(changed)
@@ -80,22 +79,27 @@ class FileSource:
                 yield self.read()
             await asyncio.sleep(min(REARM_S, self._period_s))
 
-    def _watch(self, notices: Inotify, changed: asyncio.Event) -> bool:
-        """Whether there is something to watch: a path that does not exist yet is looked for each second."""
+    def _watch(self, notices: Inotify, creations: Inotify, changed: asyncio.Event) -> bool:
+        """Whether there is something to watch: a path that does not exist yet is looked for each second.
+
+        A link has no other notice than that of its creation, which has a watch of its own to be waited with.
+        """
+
+        def settle() -> None:
+            asyncio.get_running_loop().call_later(SETTLE_S, changed.set)
+
         try:
             notices.add(self._path, CHANGES, changed.set)
+            creations.add(self._path, inotify.IN_CREATE, settle)
         except FileNotFoundError:
             return False
         return True
 
     async def _wait(self, changed: asyncio.Event) -> None:
-        """Until a notice, and a moment more for those that come with it; or until it is time to look anyway."""
-        try:
+        """Until a notice, or until it is time to look anyway."""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._period_s):
                 await changed.wait()
-        except TimeoutError:
-            return
-        await asyncio.sleep(SETTLE_S)
         changed.clear()
 
     def read(self) -> list[Pod]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.pods.actions import PodActions, compute_pod_actions
 from podwright.agent.pods.containers import AnyContainer, all_containers, find_container, is_init
+from podwright.agent.pods.deadlines import DEADLINE_EXCEEDED
 from podwright.agent.pods.failures import NetworkNotReady, combined
 from podwright.agent.pods.identity import is_sidecar, is_static
 from podwright.agent.pods.phases import TERMINAL
@@ -37,6 +38,8 @@ from podwright.agent.workers.updates import SetStatus
 from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, PodwrightError
 from podwright.k8s.objects import Container, Pod
 
+IsEnough = Callable[[ObservedPod], bool]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncerPorts:
@@ -56,7 +59,7 @@ class SyncerPorts:
     mirrors: Mirrors
     events: EventRecorder
     network_problem: Callable[[], str]  # why pods get no network; empty when they do
-    seen: Callable[[str], ObservedPod | None]  # the newest look at the pod with this UID
+    shown: Callable[[str, IsEnough], Awaitable[ObservedPod | None]]  # see `pleg.cache`
     look: Callable[[str], Awaitable[ObservedPod]]  # at the pod, now
     handler_of: Callable[[Pod], str]  # the runtime handler that the pod's RuntimeClass means
     root: str
@@ -74,6 +77,8 @@ class PodSyncer:
         ports = self._ports
         status = ports.statuses.set(pod, await ports.statuses.build(pod, observed))
         if status.phase in TERMINAL:
+            if status.reason == DEADLINE_EXCEEDED:
+                ports.events.pod(pod, "Normal", status.reason, status.message)
             return SyncResult(is_terminal=True)
         self._check_network(pod)
         ports.objects.register(pod)
@@ -175,10 +180,9 @@ class PodSyncer:
     async def _status_of_new(self, pod: Pod, sandbox_id: str) -> SandboxStatus:
         """The sandbox that was just made: as an event has shown it, or asked for. Raises PodwrightError."""
         ports = self._ports
-        seen = ports.seen(pod.metadata.uid)
-        for sandbox in seen.ready_sandboxes() if seen is not None else ():
-            if sandbox.id == sandbox_id and (sandbox.ips or sandbox.host_network):
-                return sandbox
+        seen = await ports.shown(pod.metadata.uid, lambda seen: _placed(seen, sandbox_id) is not None)
+        if seen is not None and (shown := _placed(seen, sandbox_id)) is not None:
+            return shown
         try:
             status, _ = await ports.runtime.sandbox_status(sandbox_id)
         except PodwrightError as failure:
@@ -228,11 +232,10 @@ class PodSyncer:
         ports.probes.stop_liveness_and_startup(uid)
         await ports.killer.kill_pod(pod, observed, grace_s)
         ports.probes.remove(uid)
-        seen = ports.seen(uid)
-        if seen is None or not seen.shows_ended([status.id for status in observed.running()]):
-            seen = await ports.look(uid)
-        if running := [status.name for status in seen.running()]:
-            raise Internal(f"containers still run after they were stopped: {', '.join(running)}")
+        running = [status.id for status in observed.running()]
+        seen = await ports.shown(uid, lambda pod: pod.shows_ended(running)) or await ports.look(uid)
+        if alive := [status.name for status in seen.running()]:
+            raise Internal(f"containers still run after they were stopped: {', '.join(alive)}")
         status = await ports.statuses.build(pod, seen, is_terminal=True)
         ports.statuses.set(pod, set_status(status) if set_status is not None else status)
 
@@ -254,3 +257,9 @@ class PodSyncer:
         await ports.cgroups.remove(pod.metadata.uid)
         ports.users.release(pod.metadata.uid)
         ports.statuses.terminate(pod)
+
+
+def _placed(pod: ObservedPod, sandbox_id: str) -> SandboxStatus | None:
+    """The sandbox, when it is ready and has its addresses."""
+    found = (each for each in pod.ready_sandboxes() if each.id == sandbox_id)
+    return next((each for each in found if each.ips or each.host_network), None)

@@ -21,7 +21,7 @@ from podwright.agent.workers.record import MIN_GRACE_S, WorkerRecord, WorkState,
 from podwright.agent.workers.static import StaticOrder
 from podwright.agent.workers.syncer import PodSyncer, SyncResult
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
-from podwright.k8s.objects import PodStatus
+from podwright.k8s.objects import Pod, PodStatus
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,9 @@ class Statuses(Protocol):
 
     def peek(self, uid: str) -> ObservedPod | None:
         """The newest look; None when there was none."""
+
+    async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
+        """The newest look when it shows enough, or the one that an event brings soon; None when none does."""
 
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
         """A look that began after `time`; waits for one. Raises PodwrightError when looking fails."""
@@ -59,6 +62,7 @@ class WorkerPorts:
     clock: Clock
     tasks: Tasks
     pauses: Pauses = Pauses()
+    active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may be active yet; None: as it likes
 
 
 class PodWorker:
@@ -168,13 +172,11 @@ class PodWorker:
     async def _observed(self) -> ObservedPod:
         """What the runtime shows of the pod, with all that the passes before have done. Raises PodwrightError.
 
-        An event of the runtime may have shown the containers that were started before the call that started them
-        returned.
+        The runtime's events show the containers that were started, often before the call that started them returns.
         """
-        statuses, uid = self._ports.statuses, self._record.uid
-        known = statuses.peek(uid) if self._started else None
-        if known is not None and known.shows_started(self._started):
-            return known
+        statuses, uid, started = self._ports.statuses, self._record.uid, self._started
+        if started and (seen := await statuses.shown(uid, lambda pod: pod.shows_started(started))) is not None:
+            return seen
         return await statuses.newer_than(uid, self._acted_at)
 
     def _set_status(self, status: PodStatus) -> PodStatus:
@@ -221,7 +223,13 @@ class PodWorker:
             due = self._soon(min(failure.seconds(self._ports.clock.now_ns()), pauses.resync_s))
         else:
             due = self._soon(pauses.error_s)
-        self._ports.queue.put(record.uid, due)
+        self._ports.queue.put(record.uid, min(due, self._end_of_activity()))
+
+    def _end_of_activity(self) -> float:
+        """When the pod has been active for as long as it may, if that lies ahead."""
+        pod = self._record.pod
+        left_s = self._ports.active_s(pod) if pod is not None else None
+        return self._ports.clock.monotonic() + left_s if left_s is not None and left_s > 0 else math.inf
 
     def _soon(self, pause_s: float) -> float:
         return self._ports.clock.monotonic() + pause_s * (1 + random.random() * JITTER)  # noqa: S311 # no secret

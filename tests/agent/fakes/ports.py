@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from datetime import UTC, datetime
 
+import msgspec
+
+from podwright.agent.clock import Clock
 from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.pods.actions import FindingOf
 from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.pods.deadlines import DEADLINE_EXCEEDED, DEADLINE_MESSAGE, has_passed_deadline
 from podwright.agent.pods.hashes import container_hash
 from podwright.agent.pods.identity import CONTAINER_HASH, CONTAINER_NAME, identity_labels
 from podwright.agent.pods.reasons import ContainerFailure
@@ -154,9 +159,11 @@ class FakeConfigs:
 
 
 class FakeStatuses:
-    """The phase alone: Running, or what `phase` says once the pod is terminal."""
+    """The phase alone: Running, Failed after the pod's deadline, or what `phase` says."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        """With a clock, pods have a start time, from which activeDeadlineSeconds count."""
+        self._clock = clock
         self.failures: dict[str, ContainerFailure] = {}
         self.published: list[PodStatus] = []
         self.phase = ""
@@ -165,7 +172,15 @@ class FakeStatuses:
         self.newest: dict[str, PodStatus] = {}
 
     async def build(self, pod: Pod, observed: ObservedPod, *, is_terminal: bool = False) -> PodStatus:
-        return PodStatus(phase=self.phase or ("Succeeded" if is_terminal else "Running"))
+        status = PodStatus(phase=self.phase or ("Succeeded" if is_terminal else "Running"))
+        if self._clock is None:
+            return status
+        now_ns, before = self._clock.now_ns(), self.newest.get(pod.metadata.uid)
+        start = before.start_time if before is not None else datetime.fromtimestamp(now_ns / 1e9, UTC)
+        status = msgspec.structs.replace(status, start_time=start)
+        if not has_passed_deadline(pod, status, now_ns):
+            return status
+        return msgspec.structs.replace(status, phase="Failed", reason=DEADLINE_EXCEEDED, message=DEADLINE_MESSAGE)
 
     def set(self, pod: Pod, status: PodStatus) -> PodStatus:
         self.published.append(status)

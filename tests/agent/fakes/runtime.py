@@ -70,7 +70,7 @@ class FakeRuntime:
     """See the module's text. `calls` lists what was asked for, as (method, id or name)."""
 
     def __init__(self, clock: Clock, *, sends_pods: bool = True) -> None:
-        """`sends_pods`: whether events and sandbox statuses carry the containers (Podwright, CRI-O: yes)."""
+        """`sends_pods`: whether events and sandbox statuses carry the containers, as containerd's do not."""
         self.clock = clock
         self.sends_pods = sends_pods
         self.programs: dict[str, list[Program]] = {}
@@ -78,7 +78,6 @@ class FakeRuntime:
         self.failures: dict[str, list[PodwrightError]] = {}  # by method: raised once each, in order
         self.down: PodwrightError | None = None  # raised by every call
         self.hangs: set[str] = set()  # methods that do not answer
-        self.answer_s = 0.0  # from a change, and its event, to the answer of the call that made it
         self.network_ready = True
         self.handlers: tuple[HandlerFeatures, ...] = (HandlerFeatures(name=""),)
         self.exec_handler: Exec | None = None
@@ -229,7 +228,6 @@ class FakeRuntime:
         self._configs[status.id] = config
         self._emit(status.id, RuntimeEventKind.CREATED, status.id)
         self._emit(status.id, RuntimeEventKind.STARTED, status.id)
-        await asyncio.sleep(self.answer_s)
         return status.id
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
@@ -311,7 +309,6 @@ class FakeRuntime:
                 pass
         each.life = asyncio.create_task(self._live(each), name=f"container {each.status.name}")
         self._emit(container_id, RuntimeEventKind.STARTED, each.status.sandbox_id)
-        await asyncio.sleep(self.answer_s)
 
     async def _live(self, each: _Container) -> None:
         try:
@@ -354,7 +351,6 @@ class FakeRuntime:
         except TimeoutError:
             each.killed.set()
             await each.ended.wait()
-        await asyncio.sleep(self.answer_s)
 
     async def remove_container(self, container_id: str) -> None:
         await self._call("remove_container", container_id)
@@ -469,8 +465,8 @@ class FakeRuntime:
         sandbox = self._sandboxes.get(sandbox_id)
         uid = sandbox.pod_uid if sandbox is not None else pod_uid
         pod = None
-        if sandbox is not None and self.sends_pods:
-            pod = observed(uid, [sandbox], self._containers_in(sandbox_id), 0.0)
+        if sandbox is not None:
+            pod = observed(uid, [sandbox], self._containers_in(sandbox_id) if self.sends_pods else (), 0.0)
         event = RuntimeEvent(id=of, kind=kind, pod_uid=uid, created_at_ns=self.clock.now_ns(), pod=pod)
         for queue in self._listeners:
             queue.put_nowait(event)

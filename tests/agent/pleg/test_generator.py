@@ -80,6 +80,37 @@ def test_a_change_is_seen_at_once_by_events(sends_pods: bool) -> None:
     in_scene(check, sends_pods=sends_pods)
 
 
+@pytest.mark.parametrize("sends_pods", [True, False], ids=["events carry pods", "events name pods"])
+def test_the_end_of_a_sandbox_leaves_its_containers(sends_pods: bool) -> None:
+    async def check(scene: Scene) -> None:
+        container = await scene.start_container()
+        await asyncio.sleep(0.01)
+        pod = scene.cache.peek("uid1")
+        assert pod is not None
+        await scene.runtime.stop_sandbox(pod.sandboxes[0].id)
+        await asyncio.sleep(0.01)
+        assert PodEventKind.REMOVED not in scene.kinds(container)
+        pod = scene.cache.peek("uid1")
+        assert pod is not None
+        assert [status.state for status in pod.containers] == [ContainerState.EXITED]
+        assert not pod.ready_sandboxes()
+
+    in_scene(check, sends_pods=sends_pods)
+
+
+def test_a_removed_container_of_a_runtime_that_shows_pods_costs_no_question() -> None:
+    async def check(scene: Scene) -> None:
+        container = await scene.start_container()
+        await asyncio.sleep(0.01)
+        scene.runtime.calls.clear()
+        await scene.runtime.remove_container(container)
+        await asyncio.sleep(0.01)
+        assert scene.kinds(container)[-1] is PodEventKind.REMOVED
+        assert [name for name, _ in scene.runtime.calls] == ["remove_container"]
+
+    in_scene(check)
+
+
 def test_a_change_is_seen_within_a_second_by_relists() -> None:
     async def check(scene: Scene) -> None:
         container = await scene.start_container()
@@ -170,7 +201,6 @@ def test_an_event_that_names_no_pod_of_ours(shows_sandbox: bool, relists: int) -
                 pod_uid="",
                 created_at_ns=self.clock.now_ns(),
                 pod=observed("", [foreign], [], 0.0) if shows_sandbox else None,
-                shows_sandbox=shows_sandbox,
             )
             await asyncio.sleep(3600)
 

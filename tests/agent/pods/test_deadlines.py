@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from podwright.agent.pods.deadlines import has_passed_deadline, next_deadline
+from podwright.agent.pods.deadlines import has_passed_deadline
 from podwright.k8s.objects import PodStatus
 from tests.agent.fakes.pods import pod
 
@@ -34,9 +34,3 @@ def test_a_pod_without_a_limit_or_a_beginning_has_all_time() -> None:
     assert not has_passed_deadline(pod(), PodStatus(start_time=START), START_NS * 2)
     assert not has_passed_deadline(LIMITED, PodStatus(), START_NS * 2)
     assert not has_passed_deadline(LIMITED, None, START_NS * 2)
-
-
-def test_the_next_deadline_lies_ahead() -> None:
-    status = PodStatus(start_time=START)
-    assert next_deadline([pod(), LIMITED], lambda _: status, START_NS) == START_NS + 10 * 10**9
-    assert next_deadline([LIMITED], lambda _: status, START_NS + 10 * 10**9) is None

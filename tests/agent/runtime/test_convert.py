@@ -22,7 +22,7 @@ def test_an_event_of_a_foreign_sandbox_names_no_pod(labels: dict[str, str]) -> N
     status = api.PodSandboxStatus(id="s", metadata=api.PodSandboxMetadata(uid="u1"), labels=labels)
     event = convert.event(api.ContainerEventResponse(container_id="s", pod_sandbox_status=status))
     assert event.pod_uid == ""
-    assert event.shows_sandbox
+    assert event.pod is not None
 
 
 def test_an_event_of_ours_names_its_pod() -> None:
@@ -34,4 +34,4 @@ def test_an_event_of_ours_names_its_pod() -> None:
 
 
 def test_an_event_may_not_show_its_sandbox() -> None:
-    assert not convert.event(api.ContainerEventResponse(container_id="c")).shows_sandbox
+    assert convert.event(api.ContainerEventResponse(container_id="c")).pod is None

@@ -89,7 +89,7 @@ class Scene:
                 mirrors=NoMirrors(),
                 events=self.events,
                 network_problem=lambda: self.network_problem,
-                seen=self.cache.peek,
+                shown=self.cache.shown,
                 look=self.cache.look,
                 handler_of=lambda _: "",
                 root=str(directory / "root"),

@@ -70,6 +70,9 @@ class Looks:
     def peek(self, uid: str) -> ObservedPod | None:
         return self.known.get(uid)
 
+    async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
+        return None
+
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
         if self.failures:
             raise self.failures.pop(0)
