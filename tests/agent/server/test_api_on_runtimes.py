@@ -13,10 +13,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from podwright.conformance.streams import Given, Kept, forwarded
+from podwright.conformance.streams import CollectingSink, Given, forwarded
 from podwright.errors import PodwrightError
 from podwright.streams.client.command import CommandStreams, run_command
-from podwright.streams.client.dial import Transport
+from podwright.streams.client.dial import StreamTransport
 from podwright.streams.client.port_forward import forwarding
 from podwright.streams.remote_command.status import Outcome
 from podwright.streams.wire import Buffer
@@ -48,7 +48,7 @@ CRASHER = """
   containers:
   - {{name: main, image: {image}, command: [sh, -c, 'echo last words; exit 3']}}
 """
-BOTH = pytest.mark.parametrize("transport", [Transport.SPDY, Transport.WEBSOCKET])
+BOTH = pytest.mark.parametrize("transport", [StreamTransport.SPDY, StreamTransport.WEBSOCKET])
 
 
 @pytest.fixture(
@@ -181,8 +181,8 @@ def exec_url(node: ApiNode, web: str, *command: str, **streams: str) -> str:
 
 
 @BOTH
-async def test_exec(node: ApiNode, web: str, transport: Transport) -> None:
-    out, err = Kept(), Kept()
+async def test_exec(node: ApiNode, web: str, transport: StreamTransport) -> None:
+    out, err = CollectingSink(), CollectingSink()
     url = exec_url(node, web, "sh", "-c", "echo to out; echo to err >&2; exit 7", output="1", error="1")
     streams = CommandStreams(stdout=out, stderr=err)
     outcome = await run_command(url, streams, transport=transport, tls=node.admin)
@@ -190,8 +190,8 @@ async def test_exec(node: ApiNode, web: str, transport: Transport) -> None:
 
 
 @BOTH
-async def test_exec_with_stdin_that_ends(node: ApiNode, web: str, transport: Transport) -> None:
-    out = Kept()
+async def test_exec_with_stdin_that_ends(node: ApiNode, web: str, transport: StreamTransport) -> None:
+    out = CollectingSink()
     url = exec_url(node, web, "wc", "-c", input="1", output="1")
     streams = CommandStreams(stdin=Given(b"x" * 100_000, b"y" * 5), stdout=out)
     assert await run_command(url, streams, transport=transport, tls=node.admin) == Outcome()
@@ -200,17 +200,17 @@ async def test_exec_with_stdin_that_ends(node: ApiNode, web: str, transport: Tra
 
 @pytest.mark.parametrize("protocol", ["v4.channel.k8s.io", "v4.base64.channel.k8s.io", "channel.k8s.io"])
 async def test_exec_over_older_websockets(node: ApiNode, web: str, protocol: str) -> None:
-    out = Kept()
+    out = CollectingSink()
     url = exec_url(node, web, "echo", "hello", output="1")
     await run_command(
-        url, CommandStreams(stdout=out), transport=Transport.WEBSOCKET, protocols=[protocol], tls=node.admin
+        url, CommandStreams(stdout=out), transport=StreamTransport.WEBSOCKET, protocols=[protocol], tls=node.admin
     )
     assert bytes(out.data) == b"hello\n"
 
 
 @BOTH
-async def test_attach_to_a_terminal(node: ApiNode, web: str, transport: Transport) -> None:
-    out, typed = Kept(), Given(open_ended=True)
+async def test_attach_to_a_terminal(node: ApiNode, web: str, transport: StreamTransport) -> None:
+    out, typed = CollectingSink(), Given(open_ended=True)
     url = node.url(f"/attach/default/{web}/typist", {"input": "1", "output": "1", "tty": "1"})
     streams = CommandStreams(stdin=typed, stdout=out, tty=True)
     attached = asyncio.create_task(run_command(url, streams, transport=transport, tls=node.admin))
@@ -230,14 +230,16 @@ async def test_streams_that_cannot_be_had(node: ApiNode, web: str) -> None:
     assert (await node.ask(f"/exec/default/{web}/none", {"output": "1"})).status == 500
     assert (await node.ask(f"/exec/default/{web}/wrong-uid/main", {"output": "1"})).status == 404
     with pytest.raises(PodwrightError):
-        await run_command(exec_url(node, web, "true", output="1"), CommandStreams(stdout=Kept()), tls=node.nobody)
+        await run_command(
+            exec_url(node, web, "true", output="1"), CommandStreams(stdout=CollectingSink()), tls=node.nobody
+        )
     missing = exec_url(node, web, "/no/such/program", output="1")
-    outcome = await run_command(missing, CommandStreams(stdout=Kept()), tls=node.admin)
+    outcome = await run_command(missing, CommandStreams(stdout=CollectingSink()), tls=node.admin)
     assert outcome.exit_code or outcome.failure
 
 
 @BOTH
-async def test_port_forward(node: ApiNode, web: str, transport: Transport) -> None:
+async def test_port_forward(node: ApiNode, web: str, transport: StreamTransport) -> None:
     url = node.url(f"/portForward/default/{web}")
     async with (
         asyncio.timeout(WAIT_S),
@@ -249,7 +251,7 @@ async def test_port_forward(node: ApiNode, web: str, transport: Transport) -> No
 
 
 @BOTH
-async def test_much_output_arrives_whole(node: ApiNode, web: str, transport: Transport) -> None:
+async def test_much_output_arrives_whole(node: ApiNode, web: str, transport: StreamTransport) -> None:
     class Counted:
         def __init__(self) -> None:
             self.count = 0
@@ -353,9 +355,9 @@ async def test_a_client_that_goes_leaves_nothing(node: ApiNode, web: str, busybo
             await answer.content.readline()
             answer.close()
         url = exec_url(node, web, "sleep", "1000", output="1")
-        for transport in (Transport.SPDY, Transport.WEBSOCKET):
+        for transport in (StreamTransport.SPDY, StreamTransport.WEBSOCKET):
             running = asyncio.create_task(
-                run_command(url, CommandStreams(stdout=Kept()), transport=transport, tls=node.admin)
+                run_command(url, CommandStreams(stdout=CollectingSink()), transport=transport, tls=node.admin)
             )
             await asyncio.sleep(0.3)
             running.cancel()
