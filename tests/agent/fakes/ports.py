@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 
@@ -47,6 +48,7 @@ class FakeVolumes:
         self.failure: PodwrightError | None = None
         self.released: list[str] = []
         self.mounted: set[str] = set()
+        self.retain_s = 0.0
 
     async def wait_mounted(self, pod: Pod) -> None:
         if self.failure is not None:
@@ -54,6 +56,7 @@ class FakeVolumes:
         self.mounted.add(pod.metadata.uid)
 
     async def retain(self, uids: Collection[str]) -> None:
+        await asyncio.sleep(self.retain_s)
         self.mounted &= set(uids)
 
     async def release(self, pod: Pod) -> None:
@@ -66,6 +69,7 @@ class FakeCgroups:
 
     def __init__(self) -> None:
         self.made: set[str] = set()
+        self.retain_failures: list[PodwrightError] = []
         self.failure: PodwrightError | None = None
 
     def parent_of(self, pod: Pod) -> str:
@@ -83,6 +87,8 @@ class FakeCgroups:
         self.made.discard(uid)
 
     async def retain(self, uids: Collection[str]) -> None:
+        if self.retain_failures:
+            raise self.retain_failures.pop(0)
         self.made &= set(uids)
 
 
