@@ -161,7 +161,8 @@ class Engine:
             )
         )
         self._merger = Merger(rooms.clock, self._dropped)
-        self.loop = SyncLoop(self._loop_ports(self._housekeeping(restarts)), sources)
+        self._housekeeping = self._make_housekeeping(restarts)
+        self.loop = SyncLoop(self._loop_ports(), sources)
 
     def _syncer(self, settings: Settings, restarts: Restarts) -> PodSyncer:
         rooms = self._rooms
@@ -198,7 +199,7 @@ class Engine:
         )
         return PodSyncer(ports, restarts)
 
-    def _housekeeping(self, restarts: Restarts) -> Housekeeping:
+    def _make_housekeeping(self, restarts: Restarts) -> Housekeeping:
         rooms = self._rooms
         return Housekeeping(
             HousekeepingPorts(
@@ -214,10 +215,11 @@ class Engine:
                 mirrors=rooms.mirrors,
                 all_sources_read=lambda: self.loop.all_sources_read,
                 is_refused=rooms.statuses.is_refused,
+                again=self._keep_house_soon,
             )
         )
 
-    def _loop_ports(self, housekeeping: Housekeeping) -> LoopPorts:
+    def _loop_ports(self) -> LoopPorts:
         rooms = self._rooms
         return LoopPorts(
             channels=self.channels,
@@ -230,8 +232,11 @@ class Engine:
             events=rooms.events,
             clock=rooms.clock,
             problem=self.problem,
-            housekeeping=housekeeping.run,
+            housekeeping=self._housekeeping.run,
         )
+
+    def _keep_house_soon(self) -> None:  # for a room that is made before the loop
+        self.loop.keep_house_soon()
 
     def _active_s(self, pod: Pod) -> float | None:
         deadline = deadline_ns(pod, self._rooms.statuses.get(pod.metadata.uid))
@@ -260,6 +265,7 @@ class Engine:
     async def close(self) -> None:
         """Leave the pods as they are, and look after them no more."""
         await self._tasks.close()
+        await self._housekeeping.close()
         await self._worker_tasks.close()
         await self.generator.close()
 

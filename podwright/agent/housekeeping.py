@@ -6,9 +6,8 @@ Nothing is taken away before every source has been read once. The steps are thos
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +21,7 @@ from podwright.agent.workers.restarts import Restarts
 from podwright.agent.workers.updates import PodUpdate, UpdateKind
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Pod
+from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class HousekeepingPorts:
     mirrors: Mirrors
     all_sources_read: Callable[[], bool]
     is_refused: Callable[[str], bool]  # whether the pod of that UID was not admitted
+    again: Callable[[], None]  # have another round soon
 
 
 class Housekeeping:
@@ -70,24 +71,30 @@ class Housekeeping:
 
     def __init__(self, ports: HousekeepingPorts) -> None:
         self._ports = ports
+        self._tasks = Tasks()
+        self._under_way: set[str] = set()
 
-    async def run(self) -> bool:
-        """One round. False when there is more to do soon: a pod that nobody wants is still ending."""
+    async def close(self) -> None:
+        """Clean up no more."""
+        await self._tasks.close()
+
+    def run(self) -> bool:
+        """One round, which never waits. False when there is more to do soon: a pod that nobody wants still ends."""
         ports = self._ports
         if not ports.all_sources_read():
             return False
         pods = {pod.metadata.uid: pod for pod in ports.registry.pods()}
         known = ports.workers.reconcile(pods)
         self._start_missing(pods)
-        held = {observed.uid for observed in ports.cache.all()}
         self._end_unknown(pods, known)
-        in_use = {*pods, *known, *held}
+        in_use = self._in_use()
         ports.probes.retain([uid for uid, each in known.items() if each.state is not WorkState.TERMINATED])
         ports.statuses.retain(in_use)
         ports.users.retain(in_use)
         ports.restarts.prune()
-        is_clean = await self._clean(in_use, {*known, *held})
-        return is_clean and not any(each.orphan for each in known.values())
+        is_behind = bool(self._under_way)
+        self._clean_up()
+        return not is_behind and not any(each.orphan for each in known.values())
 
     def _start_missing(self, pods: dict[str, Pod]) -> None:
         """A pod that was wanted again while the one of its UID ended, or that ended before the agent came."""
@@ -116,18 +123,35 @@ class Housekeeping:
             if registry.static_of(mirror) is None and not workers.is_name_terminating(full_name(mirror))
         ]
 
-    async def _clean(self, in_use: Collection[str], with_cgroup: Collection[str]) -> bool:
-        """Whether nothing is left of other pods. What fails is logged, and done in the next round."""
-        ports, is_clean = self._ports, True
-        steps = (
-            ports.volumes.retain(in_use),
-            ports.cgroups.retain(with_cgroup),
-            ports.mirrors.remove(self._orphaned_mirrors()),
-        )
-        for outcome in await asyncio.gather(*steps, return_exceptions=True):
-            if isinstance(outcome, PodwrightError | OSError):
-                log.warning("housekeeping: %s", outcome)
-                is_clean = False
-            elif isinstance(outcome, BaseException):
-                raise outcome
-        return is_clean
+    # -- what takes its time
+
+    def _clean_up(self) -> None:
+        """Remove what other pods have left, beside everything else. A room that is still at it goes on alone."""
+        ports = self._ports
+        rooms: Mapping[str, Callable[[], Awaitable[None]]] = {
+            "volumes": lambda: ports.volumes.retain(self._in_use()),
+            "cgroups": lambda: ports.cgroups.retain(self._with_cgroup()),
+            "mirrors": lambda: ports.mirrors.remove(self._orphaned_mirrors()),
+        }
+        for name, clean in rooms.items():
+            if name not in self._under_way:
+                self._under_way.add(name)
+                self._tasks.start(self._clean(name, clean), name=f"housekeeping: {name}")
+
+    async def _clean(self, name: str, clean: Callable[[], Awaitable[None]]) -> None:
+        """What fails is logged, and done in the next round, which comes soon."""
+        try:
+            await clean()
+        except (PodwrightError, OSError) as failure:
+            log.warning("housekeeping: %s: %s", name, failure)
+            self._ports.again()
+        finally:
+            self._under_way.discard(name)
+
+    def _in_use(self) -> set[str]:
+        """The pods that anybody knows now. Nothing of them is removed."""
+        return {pod.metadata.uid for pod in self._ports.registry.pods()} | self._with_cgroup()
+
+    def _with_cgroup(self) -> set[str]:
+        """The pods that work, or that the runtime holds something of."""
+        return {*self._ports.workers.uids(), *(observed.uid for observed in self._ports.cache.all())}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -90,7 +90,7 @@ class LoopPorts:
     events: EventRecorder
     clock: Clock
     problem: Callable[[], str]  # why the runtime cannot be worked with; empty when it can
-    housekeeping: Callable[[], Awaitable[bool]]  # false when there is more to do soon
+    housekeeping: Callable[[], bool]  # false when there is more to do soon
 
 
 class SyncLoop:
@@ -126,9 +126,11 @@ class SyncLoop:
             self._sync_due()
             if ports.clock.monotonic() >= self._housekeeping_due():
                 self._housekept_at = ports.clock.monotonic()
-                self._is_dirty = False
-                if not await ports.housekeeping():
-                    self._is_dirty = True
+                self._is_dirty = not ports.housekeeping()
+
+    def keep_house_soon(self) -> None:
+        """Have a round of housekeeping soon, though nothing may happen until then."""
+        self._ports.channels.offer("managers", PodsChanged(uids=()))
 
     async def _until_runtime_works(self) -> None:
         pause_s, last = FIRST_PAUSE_S, ""

@@ -13,7 +13,7 @@ from podwright.agent.admission.chain import Check, Refusal
 from podwright.agent.engine import Base, Engine, Rooms, Settings, StatusRoom
 from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
 from podwright.agent.workers.record import WorkState
-from podwright.errors import Unavailable
+from podwright.errors import Internal, Unavailable
 from podwright.k8s.objects import Pod
 from tests.agent.fakes.configs import container_config, sandbox_config
 from tests.agent.fakes.events import RecordedEvents
@@ -156,6 +156,29 @@ def test_a_start_takes_no_time_of_the_agent_s(in_scene: InScene) -> None:
         scene.file.put(*(static(f"p{number}") for number in range(50)))
         await asyncio.sleep(0.01)
         assert len(scene.runtime.running_names()) == 50
+
+    in_scene(check)
+
+
+def test_a_room_that_cannot_clean_up_holds_nothing_up(in_scene: InScene) -> None:
+    """A removal that hangs, or that fails for a while, is its room's alone."""
+
+    async def check(scene: Scene) -> None:
+        scene.file.put(static("a"))
+        await asyncio.sleep(3)
+        scene.volumes.retain_s = 3600
+        scene.cgroups.retain_failures = [Internal("busy"), Internal("busy")]
+        scene.file.put()
+        await asyncio.sleep(20)
+        assert scene.cgroups.retain_failures == []
+        assert scene.runtime.running_names() == []
+        assert scene.engine.loop.silent_s() < 3
+        scene.file.put(static("b"))
+        await asyncio.sleep(5)
+        assert scene.runtime.running_names() == ["main"]
+        scene.file.put()
+        await asyncio.sleep(20)
+        assert not scene.engine.workers.is_known("uid-b")
 
     in_scene(check)
 

@@ -5,6 +5,7 @@ Fulfils `Configs` of `workers.ports`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -166,7 +167,7 @@ class ConfigBuilder:
         if not path:
             return Resolver()
         try:
-            return parse_resolv_conf(files.read_bytes(path, LIMIT_BYTES).decode(errors="replace"))
+            return _parsed(files.read_bytes(path, LIMIT_BYTES))
         except OSError as failure:
             raise FailedPrecondition(
                 f"{path} cannot be read: {failure.strerror}", hint="set resolvConf to a resolv.conf that exists"
@@ -179,6 +180,12 @@ class ConfigBuilder:
             self._ports.events.node("Warning", warning.reason, warning.message)
         else:
             self._ports.events.pod(pod, "Warning", warning.reason, warning.message)
+
+
+@functools.lru_cache(maxsize=2)
+def _parsed(resolv_conf: bytes) -> Resolver:
+    """The file is read for each pod, since it may change, and mostly is the same."""
+    return parse_resolv_conf(resolv_conf.decode(errors="replace"))
 
 
 def _extra_groups(pod: Pod, volumes: Iterable[MountedVolume]) -> tuple[int, ...]:

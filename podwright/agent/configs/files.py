@@ -8,6 +8,7 @@ import secrets
 
 from podwright.agent.configs.env_file import LIMIT_BYTES, find_variable
 from podwright.errors import InvalidArgument, NotFound
+from podwright.linux.directories import ensure_directory
 from podwright.linux.files import write_new
 from podwright.linux.openat2 import read_in_root
 
@@ -37,9 +38,9 @@ def write_hosts(path: str, contents: bytes) -> None:
 def make_termination_file(pod_directory: str, container: str) -> str:
     """Make a new empty file for one instance of the container. Returns its path. Raises OSError."""
     directory = f"{pod_directory}/containers"
-    os.makedirs(directory, mode=CONTAINER_MODE, exist_ok=True)  # makedirs gives the mode to the last one alone
+    ensure_directory(directory, CONTAINER_MODE)
     directory = f"{directory}/{container}"
-    os.makedirs(directory, mode=CONTAINER_MODE, exist_ok=True)
+    ensure_directory(directory, CONTAINER_MODE)
     path = f"{directory}/{secrets.token_hex(4)}"
     write_new(path, b"", mode=TERMINATION_MODE)
     return path
@@ -53,7 +54,7 @@ def remove_file(path: str) -> None:
 
 def make_log_directory(path: str) -> None:
     """Where the runtime writes the logs of one container. Raises OSError."""
-    os.makedirs(path, mode=LOG_MODE, exist_ok=True)
+    ensure_directory(path, LOG_MODE)
 
 
 def read_bytes(path: str, limit_bytes: int) -> bytes:

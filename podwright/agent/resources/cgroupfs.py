@@ -12,12 +12,14 @@ from podwright.agent.resources.limits import CgroupLimits
 from podwright.errors import DeadlineExceeded
 from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
+from podwright.linux.directories import ensure_directory
 
 CONTROLLERS = ("cpu", "cpuset", "memory", "hugetlb", "pids", "io")
 NEEDED = ("cpu", "cpuacct", "cpuset", "memory", "pids", "hugetlb", "name=systemd")
 NEEDED_V2 = frozenset({"cpu", "cpuset", "memory", "hugetlb", "pids"})
 REMOVE_TIMEOUT_S = 5.0
 POLL_S = 0.01
+MODE = 0o755
 
 
 def exists(host: CgroupHost, path: str) -> bool:
@@ -36,14 +38,20 @@ def make(host: CgroupHost, path: str, limits: CgroupLimits) -> None:
 
     Raises OSError.
     """
-    for mount in host.directories("/"):
-        directory = mount.rstrip("/")
-        for part in path.strip("/").split("/"):
-            if directory == (host.unified or "").rstrip("/") or directory.startswith(f"{host.unified}/"):
+    parts = path.strip("/").split("/")
+    unified, cpuset = (host.unified or "").rstrip("/"), host.controllers.get("cpuset", "").rstrip("/")
+    for mount in (each.rstrip("/") for each in host.directories("/")):
+        if mount not in (unified, cpuset):  # nothing has to be done in the cgroups above it
+            ensure_directory("/".join((mount, *parts)), MODE)
+            continue
+        directory = mount
+        for part in parts:
+            if mount == unified:
                 _pass_controllers_on(directory)
             parent, directory = directory, f"{directory}/{part}"
-            os.makedirs(directory, mode=0o755, exist_ok=True)
-            _inherit_cpuset(parent, directory)
+            ensure_directory(directory, MODE)
+            if mount == cpuset:
+                _inherit_cpuset(parent, directory)
     set_limits(host, path, limits)
 
 
@@ -88,7 +96,7 @@ def _inherit_cpuset(parent: str, directory: str) -> None:
     """v1: a new cpuset is empty, and no process can join it. v2 has the parent's by itself."""
     for name in ("cpuset.cpus", "cpuset.mems"):
         own = f"{directory}/{name}"
-        if os.path.exists(own) and not os.path.exists(f"{directory}/cgroup.controllers") and not _words(own):
+        if not _words(own):
             _put(own, " ".join(_words(f"{parent}/{name}")))
 
 

@@ -53,6 +53,7 @@ class CgroupTree:
         self._root_limits = root_limits
         self._events = events
         self._is_root_limited = False
+        self._made: dict[str, str] = {}  # by the UIDs of pods that have come since the start
 
     async def ensure_root(self) -> None:
         """Make the cgroups of all pods and of the classes. Raises PodwrightError.
@@ -98,9 +99,9 @@ class CgroupTree:
 
     async def ensure(self, pod: Pod) -> None:
         """Make the pod's cgroup with its limits. An existing one keeps the limits it has. Raises PodwrightError."""
+        path = self._made[pod.metadata.uid] = self.parent_of(pod)
         if self.exists(pod):
             return
-        path = self.parent_of(pod)
         try:
             await self._driver.make(path, limits_of_pod(pod, self._rules))
         except BaseException as failure:
@@ -116,6 +117,7 @@ class CgroupTree:
                 await self._driver.remove(path)
             except OSError as failure:
                 raise Internal(f"cgroup {path} cannot be removed: {failure}", hint=_HINT) from failure
+        self._made.pop(uid, None)
 
     async def kill(self, uid: str) -> None:
         """Kill what runs in the pod's cgroup. Raises DeadlineExceeded."""
@@ -146,8 +148,9 @@ class CgroupTree:
             yield from (uid for name in names if (uid := self._names.uid_of(parent, name)))
 
     def _paths_of(self, uid: str) -> list[str]:
-        """The pod's class is not known when the pod has gone: look in all of them."""
-        paths = (self._names.of_pod(qos, uid) for qos in CLASSES)
+        """The class of a pod that has gone is not known, unless this agent made its cgroup: look in all of them."""
+        known = self._made.get(uid)
+        paths = [known] if known is not None else [self._names.of_pod(qos, uid) for qos in CLASSES]
         return [path for path in paths if any(os.path.isdir(folder) for folder in self._host.directories(path))]
 
     async def _limit_root(self) -> None:

@@ -191,6 +191,10 @@ class PodWorkers:
 
     # -- what others ask
 
+    def uids(self) -> Collection[str]:
+        """The pods that have a worker."""
+        return self._records.keys()
+
     def is_known(self, uid: str) -> bool:
         """Whether the pod has a worker."""
         return uid in self._records

@@ -21,6 +21,7 @@ from podwright.agent.workers.ports import Configs, Images
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Container, Pod
+from podwright.linux.directories import ensure_directory
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class Starter:
             return
         link = f"{self._links_directory}/{link_name(pod, name, container_id)}"
         try:
-            os.makedirs(self._links_directory, mode=0o755, exist_ok=True)
+            ensure_directory(self._links_directory, 0o755)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(link)
             os.symlink(path, link)

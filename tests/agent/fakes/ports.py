@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import UTC, datetime
 
@@ -46,6 +47,7 @@ class FakeVolumes:
         self.failure: PodwrightError | None = None
         self.released: list[str] = []
         self.mounted: set[str] = set()
+        self.retain_s = 0.0
 
     async def wait_mounted(self, pod: Pod) -> None:
         if self.failure is not None:
@@ -53,6 +55,7 @@ class FakeVolumes:
         self.mounted.add(pod.metadata.uid)
 
     async def retain(self, uids: Collection[str]) -> None:
+        await asyncio.sleep(self.retain_s)
         self.mounted &= set(uids)
 
     async def release(self, pod: Pod) -> None:
@@ -65,6 +68,7 @@ class FakeCgroups:
 
     def __init__(self) -> None:
         self.made: set[str] = set()
+        self.retain_failures: list[PodwrightError] = []
         self.failure: PodwrightError | None = None
 
     def parent_of(self, pod: Pod) -> str:
@@ -82,6 +86,8 @@ class FakeCgroups:
         self.made.discard(uid)
 
     async def retain(self, uids: Collection[str]) -> None:
+        if self.retain_failures:
+            raise self.retain_failures.pop(0)
         self.made &= set(uids)
 
 
