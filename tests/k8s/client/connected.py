@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from podwright.k8s.client.client import ApiClient
 from podwright.k8s.client.endpoint import Credentials, Endpoint, FixedCredentials, bearer
 from podwright.k8s.client.transport import Transport
 from tests.harness.apiserver.server import ApiServer, running
+
+WAIT_S = 20.0
 
 
 def endpoint(server: ApiServer) -> Endpoint:
@@ -24,6 +27,13 @@ async def client_of(server: ApiServer, credentials: Credentials | None = None) -
         yield ApiClient(transport)
     finally:
         await transport.close()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for what nobody tells. Raises TimeoutError."""
+    async with asyncio.timeout(WAIT_S):
+        while not holds():  # noqa: ASYNC110 # there is no event for it
+            await asyncio.sleep(0.02)
 
 
 @contextlib.asynccontextmanager

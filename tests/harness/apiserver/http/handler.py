@@ -57,6 +57,8 @@ class Handler:
         user = self._user(request)
         if (found := discovery.document(request.path)) is not None:
             return _json(found)
+        if request.path == "/whoami":
+            return web.Response(text=" ".join((user.name, *user.groups)))
         if request.path in ("/readyz", "/livez", "/healthz"):
             return web.Response(text="ok")
         target = read_path(request.raw_path.partition("?")[0])

@@ -1,0 +1,6 @@
+"""Certificates by CertificateSigningRequests: a node's first one (TLS bootstrap), and new ones before the old end.
+
+`schedule` says when, `x509` reads what one says, `keys` makes keys and requests in a child process,
+`signing` submits and waits, `files` keeps them as a kubelet does, `rotation` and `bootstrap` put these together.
+Clients need no notice: their kubeconfig names the files, and `kubeconfig.user` sees that they are others.
+"""

@@ -1,0 +1,62 @@
+"""Keys and certificate requests, made by a child process (`request_child`)."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from dataclasses import dataclass, field
+
+import msgspec
+
+from podwright.errors import FailedPrecondition
+from podwright.process import Command, ProcessRunner
+
+PROGRAM = os.path.join(os.path.dirname(__file__), "request_child.py")
+TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whom a certificate names, and at which hosts it serves."""
+
+    common_name: str
+    organizations: tuple[str, ...] = ()
+    dns_names: tuple[str, ...] = ()
+    ip_addresses: tuple[str, ...] = ()
+
+    def hosts(self) -> frozenset[str]:
+        """All names and addresses."""
+        return frozenset((*self.dns_names, *(str(ipaddress.ip_address(each)) for each in self.ip_addresses)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyAndRequest:
+    """PEM."""
+
+    key: bytes = field(repr=False)
+    request: bytes
+
+
+class KeyMaker:
+    """See the module's text."""
+
+    def __init__(self, runner: ProcessRunner) -> None:
+        self._runner = runner
+
+    async def make(self, subject: Subject, key: bytes = b"") -> KeyAndRequest:
+        """A request with a new key, or with the given one. Raises FailedPrecondition and DeadlineExceeded."""
+        asked = {
+            "common_name": subject.common_name,
+            "organizations": subject.organizations,
+            "dns_names": subject.dns_names,
+            "ip_addresses": subject.ip_addresses,
+            "key": key.decode(),
+        }
+        command = Command(argv=(sys.executable, "-I", PROGRAM), timeout_s=TIMEOUT_S, stdin=msgspec.json.encode(asked))
+        done = await self._runner.run(command)
+        if done.returncode:
+            what = f"a certificate request for {subject.common_name}"
+            raise FailedPrecondition(f"cannot make {what}: {done.error_text()}")
+        answer = msgspec.json.decode(done.stdout)
+        return KeyAndRequest(key=answer["key"].encode(), request=answer["request"].encode())
