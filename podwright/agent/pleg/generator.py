@@ -23,6 +23,8 @@ from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+FRESH_S = 1.0  # how old an event may be that is taken for a look
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Periods:
@@ -160,10 +162,14 @@ class Generator:
             self._relist_now.set()  # what happened before the stream began
 
     def _take(self, event: RuntimeEvent) -> None:
-        """An event that shows the whole pod is a look at it; after any other the pod is looked at."""
+        """A fresh event that shows the whole pod is a look at it; after any other the pod is looked at.
+
+        An age is the difference of two readings of the clock, which may have been set between them. So an event that
+        seems old, or from the future, shows that something happened and no more.
+        """
         known = self._cache.peek(event.pod_uid)
-        if event.pod is not None and _is_whole(known, event.pod):
-            age_s = max(0.0, (self._clock.now_ns() - event.created_at_ns) / 1e9)
+        age_s = (self._clock.now_ns() - event.created_at_ns) / 1e9
+        if event.pod is not None and _is_whole(known, event.pod) and 0 <= age_s < FRESH_S:
             self._cache.put(dataclasses.replace(event.pod, seen_at=self._clock.monotonic() - age_s))
         elif event.pod_uid not in self._dirty:
             self._dirty.add(event.pod_uid)
