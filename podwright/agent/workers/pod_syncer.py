@@ -210,19 +210,19 @@ class PodSyncer:
         await ports.killer.kill_pod(pod, observed, grace_s)
         ports.probes.remove(uid)
         seen = await ports.look(uid)
-        if running := [status.name for status in seen.running()]:
-            raise Internal(f"containers still run after they were stopped: {', '.join(running)}")
+        _check_ended(seen)
         status = await ports.statuses.build(pod, seen, is_terminal=True)
         ports.statuses.set(pod, set_status(status) if set_status is not None else status)
 
     async def sync_terminating_runtime_pod(self, observed: ObservedPod) -> None:
-        """See `workers.syncer`. Without a spec there are no hooks, and little grace."""
+        """See `workers.syncer`. Without a spec there are no hooks, and little grace. Raises Internal."""
         ports = self._ports
         stops = (ports.runtime.stop_container(status.id, MIN_STOP_S) for status in observed.running())
         for outcome in await asyncio.gather(*stops, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
         await ports.killer.stop_sandboxes(observed)
+        _check_ended(await ports.look(observed.uid))
 
     async def sync_terminated_pod(self, pod: Pod, observed: ObservedPod) -> None:
         """See `workers.syncer`."""
@@ -233,3 +233,8 @@ class PodSyncer:
         await ports.cgroups.remove(pod.metadata.uid)
         ports.users.release(pod.metadata.uid)
         ports.statuses.terminate(pod)
+
+
+def _check_ended(observed: ObservedPod) -> None:
+    if running := [status.name for status in observed.running()]:
+        raise Internal(f"containers still run after they were stopped: {', '.join(running)}")

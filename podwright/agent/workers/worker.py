@@ -20,7 +20,7 @@ from podwright.agent.workers.record import MIN_GRACE_S, WorkerRecord, WorkState,
 from podwright.agent.workers.static import StaticOrder
 from podwright.agent.workers.syncer import PodSyncer
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
-from podwright.k8s.objects import PodStatus
+from podwright.k8s.objects import Pod, PodStatus
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,9 @@ class Statuses(Protocol):
 
     def peek(self, uid: str) -> ObservedPod | None:
         """The newest look; None when there was none."""
+
+    def named(self, name: str, namespace: str) -> list[ObservedPod]:
+        """The newest look at each of the pods of that name."""
 
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
         """A look that began after `time`; waits for one. Raises PodwrightError when looking fails."""
@@ -114,13 +117,21 @@ class PodWorker:
                     record.terminated_at = record.terminating_at
                     self._finish(record)
                     return None
-                if not self._order.may_start(record.full_name, record.uid):
+                if self._has_predecessor(update.pod) or not self._order.may_start(record.full_name, record.uid):
                     self._ports.queue.put(record.uid, self._soon(self._ports.pauses.error_s))
                     return None
             record.started_at = self._ports.clock.monotonic()
         record.pending = None
         record.active = _merged(record.active, update)
         return record.active
+
+    def _has_predecessor(self, pod: Pod) -> bool:
+        """Whether a pod of the same name runs that an agent before this one has started. Housekeeping ends it."""
+        metadata = pod.metadata
+        return any(
+            other.uid != metadata.uid and (other.running() or other.ready_sandboxes())
+            for other in self._ports.statuses.named(metadata.name, metadata.namespace)
+        )
 
     async def _pass(self, state: WorkState, update: PodUpdate) -> bool:
         """One pass; true when the pod goes on to the next state."""
