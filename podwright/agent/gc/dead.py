@@ -30,12 +30,16 @@ class KeptDead:
 def dead_containers(
     containers: Iterable[ContainerSummary], kept: KeptDead, now_ns: int, is_removable: IsRemovable
 ) -> list[ContainerSummary]:
-    """Those to remove: all of pods that are gone, and the oldest of the others."""
+    """Those to remove: all of pods that are gone, and the oldest of the others.
+
+    Attempts tell which instance of a container is newer: the clock may have been set back between two of them. One
+    that was created in the future is older than that, so it is old enough.
+    """
     units: dict[tuple[str, str], list[ContainerSummary]] = defaultdict(list)
     gone: list[ContainerSummary] = []
-    for each in sorted(containers, key=lambda each: each.created_at_ns, reverse=True):
-        is_old = now_ns - each.created_at_ns >= kept.min_age_s * 1e9
-        if each.state is ContainerState.RUNNING or not is_old:
+    for each in sorted(containers, key=_age, reverse=True):
+        is_young = 0 <= now_ns - each.created_at_ns < kept.min_age_s * 1e9
+        if each.state is ContainerState.RUNNING or is_young:
             continue
         if is_removable(each.pod_uid):
             gone.append(each)
@@ -80,10 +84,14 @@ def dead_sandboxes(
 ) -> list[SandboxSummary]:
     """Those that are not ready and hold no container (`in_use`: ids of those that do), but for a pod's newest one."""
     pods: dict[str, list[SandboxSummary]] = defaultdict(list)
-    for each in sorted(sandboxes, key=lambda each: each.created_at_ns, reverse=True):
+    for each in sorted(sandboxes, key=_age, reverse=True):
         pods[each.pod_uid].append(each)
     candidates = [each for uid, of in pods.items() for each in (of if is_removable(uid) else of[1:])]
     return [each for each in candidates if each.state is not SandboxState.READY and each.id not in in_use]
+
+
+def _age(each: ContainerSummary | SandboxSummary) -> tuple[int, int]:
+    return each.attempt, each.created_at_ns
 
 
 def uid_of_log_directory(name: str) -> str:

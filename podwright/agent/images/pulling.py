@@ -61,17 +61,18 @@ class Puller:
         failure = self._failures.get(key)
         if failure is None:
             return None
-        until_ns = self._backoff.until_ns(key, failure.at_ns)
-        return (until_ns, failure.text) if self._clock.now_ns() < until_ns else None
+        now_ns = self._clock.now_ns()
+        until_ns = self._backoff.until_ns(key, failure.at_ns, now_ns)
+        return (until_ns, failure.text) if now_ns < until_ns else None
 
     def note_failure(self, key: str, text: str) -> int:
         """The pull has failed; until when the next one has to wait."""
         now_ns = self._clock.now_ns()
         self._backoff.prune(now_ns)
-        self._failures = {each: old for each, old in self._failures.items() if now_ns - old.at_ns < FORGOTTEN_NS}
+        self._failures = {each: old for each, old in self._failures.items() if abs(now_ns - old.at_ns) < FORGOTTEN_NS}
         self._backoff.next(key, now_ns, now_ns)
         self._failures[key] = _Failure(now_ns, text)
-        return self._backoff.until_ns(key, now_ns)
+        return self._backoff.until_ns(key, now_ns, now_ns)
 
     async def pull(
         self, requested: str, image: str, logins: Sequence[Login], sandbox_config: api.PodSandboxConfig

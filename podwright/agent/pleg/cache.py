@@ -66,6 +66,10 @@ class StatusCache:
                 return known
         return None
 
+    def named(self, name: str, namespace: str) -> list[ObservedPod]:
+        """The newest look at each of the pods of that name. There are two while one replaces the other."""
+        return [pod for pod in self._pods.values() if (pod.name, pod.namespace) == (name, namespace)]
+
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
         """A look that began after `time` (`Clock.monotonic`). Raises PodwrightError when the runtime fails."""
         known = self._pods.get(uid)

@@ -23,6 +23,8 @@ from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+FRESH_S = 1.0  # how old an event may be that is taken for a look
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Periods:
@@ -160,9 +162,11 @@ class Generator:
             self._relist_now.set()  # what happened before the stream began
 
     def _take(self, event: RuntimeEvent) -> None:
-        """An event that shows the whole pod is a look at it; after any other the pod is looked at.
+        """A fresh event that shows the whole pod is a look at it; after any other the pod is looked at.
 
-        What does not belong to a pod of this agent is somebody else's, and left alone as in a relist.
+        An age is the difference of two readings of the clock, which may have been set between them. So an event that
+        seems old, or from the future, shows that something happened and no more. An event that does not belong to a
+        pod of this agent is somebody else's, and left alone as in a relist.
         """
         if not event.pod_uid:
             if event.pod is None:
@@ -170,8 +174,8 @@ class Generator:
             return
         if event.pod is not None and event.pod.containers:
             self._cache.events_show_pods = True
-        if event.pod is not None and self._is_look(event, event.pod):
-            age_s = max(0.0, (self._clock.now_ns() - event.created_at_ns) / 1e9)
+        age_s = (self._clock.now_ns() - event.created_at_ns) / 1e9
+        if event.pod is not None and self._is_look(event, event.pod) and 0 <= age_s < FRESH_S:
             self._cache.put(dataclasses.replace(event.pod, seen_at=self._clock.monotonic() - age_s))
         elif event.pod_uid not in self._dirty:
             self._dirty.add(event.pod_uid)

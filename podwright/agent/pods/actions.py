@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from podwright.agent.pods.hashes import has_changed
 from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.pods.restarts import (
-    ALWAYS,
-    NEVER,
-    policy_of,
+    restarts_after,
     restarts_on_failure,
     should_start,
     wants_all_restarted,
@@ -113,13 +111,14 @@ def compute_pod_actions(pod: Pod, observed: ObservedPod, finding_of: FindingOf) 
 
 
 def _recreate(pod: Pod, observed: ObservedPod, sandbox: Sandbox) -> PodActions:
-    """Everything starts again in a new sandbox, unless nothing would run in it."""
-    only_kill = PodActions(kill_pod=True, sandbox_id=sandbox.id, attempt=sandbox.attempt)
-    if _never_restarts(pod) and sandbox.attempt != 0 and observed.containers:
-        return only_kill
-    start = tuple(container.name for container in pod.spec.containers if not _has_succeeded(pod, container, observed))
+    """What may run again does so in a new sandbox, if there is anything.
+
+    The kubelet gives a pod that never restarts up as soon as it has had any container. Such a pod, when it loses its
+    sandbox before all of its containers have begun, is pending forever. Here they begin in the new sandbox.
+    """
+    start = tuple(container.name for container in pod.spec.containers if _starts_anew(pod, container, observed))
     if not start and (not pod.spec.init_containers or _was_initialized(pod, observed)):
-        return only_kill
+        return PodActions(kill_pod=True, sandbox_id=sandbox.id, attempt=sandbox.attempt)
     return PodActions(
         kill_pod=True,
         create_sandbox=True,
@@ -130,16 +129,14 @@ def _recreate(pod: Pod, observed: ObservedPod, sandbox: Sandbox) -> PodActions:
     )
 
 
-def _never_restarts(pod: Pod) -> bool:
-    return all(policy_of(pod, container) == NEVER for container in pod.spec.containers)
-
-
-def _has_succeeded(pod: Pod, container: Container, observed: ObservedPod) -> bool:
-    """Whether a container has done its work, so that a new sandbox is no reason to run it again."""
+def _starts_anew(pod: Pod, container: Container, observed: ObservedPod) -> bool:
+    """Whether a container starts in a new sandbox: its policy allows that, or it has not run yet."""
     status = observed.newest(container.name)
-    if status is None or status.state is not ContainerState.EXITED or status.exit_code != 0:
-        return False
-    return policy_of(pod, container) != ALWAYS
+    if status is None or status.state is ContainerState.CREATED:
+        return True
+    if status.state is ContainerState.EXITED:
+        return restarts_after(pod, container, status.exit_code)
+    return restarts_on_failure(pod, container)  # it is about to be killed
 
 
 def _was_initialized(pod: Pod, observed: ObservedPod) -> bool:

@@ -25,11 +25,15 @@ class Backoff:
         self._longest_s = longest_s
         self._entries: dict[str, _Entry] = {}
 
-    def until_ns(self, key: str, since_ns: int) -> int:
-        """When the wait that began at `since_ns` (the last failure) is over; in the past when there is none."""
+    def until_ns(self, key: str, since_ns: int, now_ns: int) -> int:
+        """When the wait that began at `since_ns` (the last failure) is over; not after `now_ns` when there is none.
+
+        A failure that lies ahead is from before the clock was set back. How long ago that was cannot be known, and
+        the wait must not last until the clock comes there again.
+        """
         entry = self._entries.get(key)
-        if entry is None or self._has_expired(entry, since_ns):
-            return since_ns
+        if entry is None or self._has_expired(entry, since_ns) or since_ns > now_ns:
+            return min(since_ns, now_ns)
         return since_ns + int(entry.wait_s * SECOND_NS)
 
     def next(self, key: str, since_ns: int, now_ns: int) -> None:
@@ -46,8 +50,8 @@ class Backoff:
         self._entries.pop(key, None)
 
     def prune(self, now_ns: int) -> None:
-        """Drop the keys that would start over anyway."""
+        """Drop the keys that would start over anyway, and those from before the clock was set back."""
         self._entries = {key: entry for key, entry in self._entries.items() if not self._has_expired(entry, now_ns)}
 
     def _has_expired(self, entry: _Entry, now_ns: int) -> bool:
-        return now_ns - entry.updated_ns > 2 * self._longest_s * SECOND_NS
+        return abs(now_ns - entry.updated_ns) > 2 * self._longest_s * SECOND_NS

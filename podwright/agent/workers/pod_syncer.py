@@ -234,19 +234,19 @@ class PodSyncer:
         ports.probes.remove(uid)
         running = [status.id for status in observed.running()]
         seen = await ports.shown(uid, lambda pod: pod.shows_ended(running)) or await ports.look(uid)
-        if alive := [status.name for status in seen.running()]:
-            raise Internal(f"containers still run after they were stopped: {', '.join(alive)}")
+        _check_ended(seen)
         status = await ports.statuses.build(pod, seen, is_terminal=True)
         ports.statuses.set(pod, set_status(status) if set_status is not None else status)
 
     async def sync_terminating_runtime_pod(self, observed: ObservedPod) -> None:
-        """See `workers.syncer`. Without a spec there are no hooks, and little grace."""
+        """See `workers.syncer`. Without a spec there are no hooks, and little grace. Raises Internal."""
         ports = self._ports
         stops = (ports.runtime.stop_container(status.id, MIN_STOP_S) for status in observed.running())
         for outcome in await asyncio.gather(*stops, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
         await ports.killer.stop_sandboxes(observed)
+        _check_ended(await ports.look(observed.uid))
 
     async def sync_terminated_pod(self, pod: Pod, observed: ObservedPod) -> None:
         """See `workers.syncer`."""
@@ -263,3 +263,8 @@ def _placed(pod: ObservedPod, sandbox_id: str) -> SandboxStatus | None:
     """The sandbox, when it is ready and has its addresses."""
     found = (each for each in pod.ready_sandboxes() if each.id == sandbox_id)
     return next((each for each in found if each.ips or each.host_network), None)
+
+
+def _check_ended(observed: ObservedPod) -> None:
+    if running := [status.name for status in observed.running()]:
+        raise Internal(f"containers still run after they were stopped: {', '.join(running)}")

@@ -137,6 +137,9 @@ class PodWorkers:
         record.notify_terminated()
         self._order.leave(record.full_name, record.uid)
         self._ports.queue.discard(record.uid)
+        for other in self._records.values():
+            if other.full_name == record.full_name and other.started_at is None:
+                other.wake.set()  # it may be its turn
 
     # -- housekeeping
 

@@ -31,7 +31,7 @@ class Restarts:
         if ended is None:
             return
         key, now_ns = _key(pod, container), self._clock.now_ns()
-        until_ns = self._backoff.until_ns(key, ended.finished_at_ns)
+        until_ns = self._backoff.until_ns(key, ended.finished_at_ns, now_ns)
         if now_ns >= until_ns:
             self._backoff.next(key, ended.finished_at_ns, now_ns)
             return

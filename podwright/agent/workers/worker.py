@@ -38,6 +38,9 @@ class Statuses(Protocol):
     async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
         """The newest look when it shows enough, or the one that an event brings soon; None when none does."""
 
+    def named(self, name: str, namespace: str) -> list[ObservedPod]:
+        """The newest look at each of the pods of that name."""
+
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
         """A look that began after `time`; waits for one. Raises PodwrightError when looking fails."""
 
@@ -120,13 +123,21 @@ class PodWorker:
                     record.terminated_at = record.terminating_at
                     self._finish(record)
                     return None
-                if not self._order.may_start(record.full_name, record.uid):
+                if self._has_predecessor(update.pod) or not self._order.may_start(record.full_name, record.uid):
                     self._ports.queue.put(record.uid, self._soon(self._ports.pauses.error_s))
                     return None
             record.started_at = self._ports.clock.monotonic()
         record.pending = None
         record.active = _merged(record.active, update)
         return record.active
+
+    def _has_predecessor(self, pod: Pod) -> bool:
+        """Whether a pod of the same name runs that an agent before this one has started. Housekeeping ends it."""
+        metadata = pod.metadata
+        return any(
+            other.uid != metadata.uid and (other.running() or other.ready_sandboxes())
+            for other in self._ports.statuses.named(metadata.name, metadata.namespace)
+        )
 
     async def _pass(self, state: WorkState, update: PodUpdate) -> bool:
         """One pass; true when the pod goes on to the next state."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from podwright.agent.gc.dead import (
@@ -62,6 +64,13 @@ def made(id_: str, state: ContainerState = EXITED) -> ContainerSummary:
 def test_containers(containers: list[str], kept: KeptDead, removed: list[str]) -> None:
     chosen = dead_containers(map(made, containers), kept, 100 * SECOND, lambda uid: uid == "gone")
     assert sorted(each.id for each in chosen) == removed
+
+
+def test_the_clock_was_set_back() -> None:
+    """What was created in the future is old, and a higher attempt is newer than a later time."""
+    future = replace(made("a/x/1"), created_at_ns=200 * SECOND)
+    chosen = dead_containers([future, made("a/x/2")], KeptDead(min_age_s=10), 100 * SECOND, lambda uid: False)
+    assert [each.id for each in chosen] == ["a/x/1"]
 
 
 def test_what_runs_stays_and_counts_for_nothing() -> None:

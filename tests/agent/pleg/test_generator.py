@@ -313,3 +313,30 @@ def test_containers_that_crash_between_two_relists_are_seen() -> None:
         assert pod.containers[0].exit_code == 7
 
     in_scene(check, evented=False)
+
+
+@pytest.mark.parametrize("jump_s", [3600.0, -3600.0], ids=["forward", "back"])
+def test_an_event_across_a_jump_of_the_clock(jump_s: float) -> None:
+    """How old the event is cannot be known: the pod is looked at, and the event's own picture of it counts nothing."""
+
+    async def check(scene: Scene) -> None:
+        container = await scene.start_container()
+        await asyncio.sleep(0.01)
+        stale = scene.cache.peek("uid1")
+        event = RuntimeEvent(
+            id=container,
+            kind=RuntimeEventKind.STARTED,
+            pod_uid="uid1",
+            created_at_ns=scene.clock.now_ns(),
+            pod=stale,
+        )
+        scene.runtime.lose_sandbox("uid1")
+        scene.clock.jump_s += jump_s
+        await asyncio.sleep(0.01)
+        scene.generator._take(event)
+        await asyncio.sleep(0.01)
+        pod = scene.cache.peek("uid1")
+        assert pod is not None
+        assert [status.state for status in pod.containers] == [ContainerState.EXITED]
+
+    in_scene(check)

@@ -103,6 +103,18 @@ LOST = (sandbox(0, ready=False),)
             id="Never: the sandbox was lost before anything ran",
         ),
         pytest.param(
+            pod(restart_policy="Never", init_containers=(container("side", restart_policy="Always"),)),
+            observed(exited("side", 137), sandboxes=LOST),
+            {"kill_pod": True, "create": 1, "init": ["side"]},
+            id="Never: the sandbox was lost before the pod was initialized",
+        ),
+        pytest.param(
+            pod(restart_policy="Never", containers=TWO),
+            observed(exited("a", 137), created("b"), sandboxes=LOST),
+            {"kill_pod": True, "create": 1, "start": ["b"]},
+            id="Never: what has not run yet runs in the new sandbox",
+        ),
+        pytest.param(
             pod(restart_policy="OnFailure"),
             observed(exited(exit_code=0), sandboxes=LOST),
             {"kill_pod": True},

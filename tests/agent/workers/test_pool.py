@@ -21,6 +21,7 @@ from podwright.errors import Internal
 from podwright.k8s.objects import Pod
 from podwright.tasks import Tasks
 from tests.agent.fakes.events import RecordedEvents
+from tests.agent.fakes.observed import exited, running
 from tests.agent.fakes.pods import pod
 from tests.agent.fakes.time import START_NS, VirtualClock, run_virtual
 
@@ -72,6 +73,9 @@ class Looks:
 
     async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
         return None
+
+    def named(self, name: str, namespace: str) -> list[ObservedPod]:
+        return [pod for pod in self.known.values() if (pod.name, pod.namespace) == (name, namespace)]
 
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
         if self.failures:
@@ -273,6 +277,20 @@ def test_a_static_pod_waits_for_the_one_of_its_name() -> None:
             scene.update(UpdateKind.SYNC, {"old": old, "new": new}[uid])
         await asyncio.sleep(1)
         assert scene.syncer.states("old") == ["sync", "terminating", "terminated"]
+        assert scene.syncer.states("new") == ["sync"]
+
+    in_scene(check)
+
+
+def test_a_static_pod_waits_for_one_of_its_name_that_an_earlier_agent_has_started() -> None:
+    async def check(scene: Scene) -> None:
+        scene.looks.known["old"] = ObservedPod(uid="old", name="web", namespace="default", containers=(running(),))
+        scene.update(UpdateKind.CREATE, pod(uid="new", source="file"))
+        await asyncio.sleep(60)
+        assert scene.syncer.states("new") == []
+        scene.looks.known["old"] = ObservedPod(uid="old", name="web", namespace="default", containers=(exited(),))
+        scene.workers.update(PodUpdate(kind=UpdateKind.KILL, runtime_pod=scene.looks.known["old"]))
+        await asyncio.sleep(0.1)  # the end of the old one wakes the new one
         assert scene.syncer.states("new") == ["sync"]
 
     in_scene(check)
