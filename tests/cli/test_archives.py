@@ -73,7 +73,7 @@ async def test_a_layout_directory(cli: Cli, name: str, tmp_path: Path) -> None:
     renamed = await cli("load", "--name", "cli/laid:2", f"{tmp_path}/layout")
     assert renamed.out == f"docker.io/cli/laid:2: {IMAGE.image_id}\n"
     blob.unlink()
-    assert "which it should have" in (await cli("load", f"{tmp_path}/layout")).err
+    assert "the archive lacks" in (await cli("load", f"{tmp_path}/layout")).err
 
 
 async def test_one_name_for_two_images(cli: Cli, tmp_path: Path) -> None:
