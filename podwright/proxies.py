@@ -1,8 +1,8 @@
-"""Which HTTP proxy a request goes through, as the environment says it to most programs of this field. Pure.
+"""The HTTP proxy for a request, from the usual environment variables. Pure.
 
-HTTP_PROXY and HTTPS_PROXY by the URL's scheme, NO_PROXY for those that go directly: names with all below them (only
-those below with a leading dot), addresses, networks, each with a port if need be, or `*`. Capitals go first.
-Loopback never goes through a proxy.
+HTTP_PROXY and HTTPS_PROXY apply by the URL's scheme. NO_PROXY lists exceptions: `*`, or names (with subdomains, or
+only those with a leading dot), addresses and networks, each with an optional port. Upper case names come first.
+Loopback never uses a proxy.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PORTS = {"http": 80, "https": 443}
 
 
 def choose(url: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy's URL; None to go directly. Raises ValueError, in which no secret is, for what is no proxy."""
+    """The proxy's URL, or None to connect directly. Raises ValueError without secrets for an invalid proxy."""
     parts = urlsplit(url)
     variable = f"{parts.scheme}_proxy"
     proxy = _value(variable, environ)

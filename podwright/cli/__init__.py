@@ -1,5 +1,5 @@
-"""What people type. `app` is the way in; every command is a module of its own in `commands`, loaded when called.
+"""The command line. `app` is the entry point. Each command is a module in `commands`, loaded when it is called.
 
-The commands speak CRI to whatever endpoint they are given; only `serve`, `config`, `run`, `bench` and `doctor`
-reach into other rooms, and do so when called. Nothing below imports this room.
+Commands use CRI with any endpoint. Only `serve`, `config`, `run`, `bench` and `doctor` import other rooms, when
+called. No room below imports this one.
 """

@@ -1,4 +1,4 @@
-"""What `podwright agent --help` says: the flags and fields that are honoured, and the names of all others."""
+"""The text of `podwright agent --help`: flags and fields that take effect, and the names of all others."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def write_help(formatter: click.HelpFormatter) -> None:
 
 
 def _wrapped(names: list[str], formatter: click.HelpFormatter) -> str:
-    """A paragraph that breaks no name; click would break them at their hyphens."""
+    """A paragraph that breaks no name. click would break names at their hyphens."""
     indent = " " * formatter.current_indent
     text = ", ".join(names)
     return textwrap.fill(

@@ -25,14 +25,14 @@ NONE = "<none>"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodChoice:
-    """Which pods; None and an empty mapping mean all."""
+    """Which pods to show. None and an empty mapping select all."""
 
     name: str | None
     namespace: str | None
     labels: Mapping[str, str]
 
     def matches(self, document: Mapping[str, Any]) -> bool:
-        """Whether a pod, as JSON, is one of them."""
+        """Whether a pod, as JSON, is selected."""
         metadata = document["metadata"]
         labels = metadata.get("labels") or {}
         return (
@@ -43,7 +43,7 @@ class PodChoice:
 
 
 def show_pods(socket: str, wanted: PodChoice, output: str | None) -> None:
-    """Print the pods; `output` is `json`, `yaml`, `wide` or None. Raises what `agent_socket.ask` raises."""
+    """Print the pods. `output` is `json`, `yaml`, `wide` or None. Raises what `agent_socket.ask` raises."""
     answer = ask(socket, "pods")
     answer["items"] = [document for document in answer.get("items") or () if wanted.matches(document)]
     if output is not None and output in options.PROGRAM_FORMS:
@@ -77,7 +77,7 @@ def row(pod: Pod, now_ns: int) -> Sequence[str]:
 
 
 def _since_ns(pod: Pod) -> int:
-    """When the pod was made; a static pod has only the time of its start."""
+    """The creation time of the pod. A static pod only has its start time."""
     made = pod.metadata.creation_timestamp or pod.status.start_time
     return _nanoseconds(made) if made is not None else 0
 

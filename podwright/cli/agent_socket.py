@@ -1,4 +1,4 @@
-"""Questions to the agent of this machine, on its own socket. HTTP from the standard library: it loads at once."""
+"""HTTP requests to this machine's agent on its own socket, with the standard library, which loads fast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANSWER_LIMIT_BYTES = 256 * 1024 * 1024
 
 
 def is_there(path: str = DEFAULT_PATH) -> bool:
-    """Whether an agent has a socket here. It need not answer."""
+    """Whether an agent has a socket here. It may not answer."""
     try:
         return stat.S_ISSOCK(os.stat(path).st_mode)
     except OSError:
@@ -26,7 +26,7 @@ def is_there(path: str = DEFAULT_PATH) -> bool:
 
 
 def ask(path: str, *steps: str) -> Any:
-    """The JSON that the agent answers at a URL path. Raises NotFound, Unavailable, PermissionDenied, Internal."""
+    """The agent's JSON answer for a URL path. Raises NotFound, Unavailable, PermissionDenied, Internal."""
     url = "/" + "/".join(quote(step, safe="") for step in steps)
     connection = _SocketConnection(path)
     try:
@@ -35,7 +35,7 @@ def ask(path: str, *steps: str) -> Any:
         data = answer.read(ANSWER_LIMIT_BYTES + 1)
         return _read(answer.status, data, f"the agent at {path}")
     except PermissionError as failure:
-        raise PermissionDenied(f"no permission to open {path}", hint="run as root") from failure
+        raise PermissionDenied(f"no permission to open {path}", hint="run podwright as root") from failure
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as failure:
         hint = "start podwright agent, or choose another socket with --agent-socket"
         raise Unavailable(f"no agent listens on {path}", hint=hint) from failure

@@ -1,8 +1,7 @@
-"""The top of the command line: global options, the table of commands, and where failures become exit codes.
+"""The top of the command line: global options, the table of commands, and exit codes for failures.
 
-Imports click and nothing heavy: `podwright --help` has to answer at once, so a command's module (and with it gRPC,
-rich and the rest) is loaded only when that command is called. The table therefore carries each command's one-line
-help as well.
+It imports click and nothing heavy, because `podwright --help` must answer at once. A command's module (and with it
+gRPC, rich and others) is loaded when that command is called, so the table also has each command's one-line help.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from podwright.errors import InvalidArgument
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lazy:
-    """A command that is not loaded yet: its module in `podwright.cli.commands` must define `command`."""
+    """A command that is not loaded yet. Its module in `podwright.cli.commands` must define `command`."""
 
     module: str
     help: str
@@ -44,36 +43,36 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
         "pods": Lazy(module="pods", help="List the agent's pods, or pod sandboxes."),
         "ps": Lazy(module="ps", help="List containers."),
         "images": Lazy(module="images", help="List images."),
-        "pulls": Lazy(module="pulls", help="Show what is being pulled now, by anyone."),
-        "describe": Lazy(module="describe", help="Show all about a pod of the agent, with its events."),
-        "inspect": Lazy(module="inspect", help="Show all about a container, a pod or an image."),
-        "stats": Lazy(module="stats", help="Show what containers, or pods, use."),
+        "pulls": Lazy(module="pulls", help="Show all pulls in progress."),
+        "describe": Lazy(module="describe", help="Show details and events of a pod of the agent."),
+        "inspect": Lazy(module="inspect", help="Show details of a container, a pod or an image."),
+        "stats": Lazy(module="stats", help="Show the resource usage of containers or pods."),
         "metrics": Lazy(module="metrics", help="Show the metrics of pods and containers."),
-        "events": Lazy(module="events", help="Show what happens to containers and pods, as it happens."),
-        "df": Lazy(module="df", help="Show what images and containers take of the disk."),
+        "events": Lazy(module="events", help="Show events of containers and pods as they happen."),
+        "df": Lazy(module="df", help="Show the disk usage of images and containers."),
         "imagefsinfo": Lazy(module="imagefsinfo", help="Show the file systems that hold images and containers."),
-        "timeline": Lazy(module="timeline", help="Show what the runtime does, and what took how long."),
-        "logs": Lazy(module="logs", help="Show what a container wrote."),
-        "info": Lazy(module="info", help="Show whether the runtime is ready, and what it says of itself."),
+        "timeline": Lazy(module="timeline", help="Show the runtime's calls and where their time goes."),
+        "logs": Lazy(module="logs", help="Show the log of a container."),
+        "info": Lazy(module="info", help="Show the status and configuration of the runtime."),
         "runtime-config": Lazy(module="runtime_config", help="Show the cgroup driver of the runtime."),
         "version": Lazy(module="version", help="Show the versions of this program and of the runtime."),
     },
     "Change": {
-        "pull": Lazy(module="pull", help="Bring an image from its registry."),
-        "push": Lazy(module="push", help="Bring an image to a registry."),
-        "load": Lazy(module="load", help="Bring images from an archive."),
-        "save": Lazy(module="save", help="Write images into an archive."),
+        "pull": Lazy(module="pull", help="Pull an image from its registry."),
+        "push": Lazy(module="push", help="Push an image to a registry."),
+        "load": Lazy(module="load", help="Load images from an archive."),
+        "save": Lazy(module="save", help="Save images to an archive."),
         "rmi": Lazy(module="rmi", help="Remove images."),
         "prune": Lazy(module="prune", help="Remove images that no container uses."),
         "exec": Lazy(module="exec", help="Run a command in a container."),
-        "attach": Lazy(module="attach", help="Show what a container writes, and pass on what is typed."),
-        "port-forward": Lazy(module="port_forward", help="Listen here, and lead connections to a port of a pod."),
+        "attach": Lazy(module="attach", help="Attach to a container's output and input."),
+        "port-forward": Lazy(module="port_forward", help="Forward local ports to a pod."),
         "update": Lazy(module="update", help="Change the limits of running containers."),
-        "checkpoint": Lazy(module="checkpoint", help="Write a running container into an archive."),
+        "checkpoint": Lazy(module="checkpoint", help="Write a running container to an archive."),
         "stop": Lazy(module="stop", help="Stop containers or pods."),
         "rm": Lazy(module="rm", help="Remove containers or pods."),
         "update-runtime-config": Lazy(
-            module="update_runtime_config", help="Tell the runtime which addresses pods shall have."
+            module="update_runtime_config", help="Tell the runtime the address range for pods."
         ),
     },
     "This machine": {
@@ -81,11 +80,11 @@ SECTIONS: dict[str, dict[str, Lazy]] = {
         "conformance": Lazy(module="conformance", help="Check that an endpoint does what a CRI server must."),
         "bench": Lazy(module="bench", help="Measure how fast an endpoint starts pods."),
         "config": Lazy(module="config", help="Print the daemon's effective configuration."),
-        "completion": Lazy(module="completion", help="Print a script with which a shell completes commands."),
+        "completion": Lazy(module="completion", help="Print a script for command completion in a shell."),
     },
 }
 COMMANDS = {name: lazy for section in SECTIONS.values() for name, lazy in section.items()}
-# What crictl has commands of their own for: `stop`, `rm`, `inspect` and `stats` take containers and pods alike.
+# crictl's names. Here `stop`, `rm`, `inspect` and `stats` accept containers and pods.
 ALIASES: dict[str, tuple[str, ...]] = {
     "inspectp": ("inspect", "--type", "pod"),
     "inspecti": ("inspect", "--type", "image"),
@@ -104,7 +103,7 @@ command's exit code on, and answers 125 when it could not be run; `run` answers 
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported on use and listed by section without being imported."""
+    """A group that lists its commands by section without importing them, and imports a command when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
         return list(COMMANDS)
@@ -129,7 +128,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """The table's names and help: no command is imported for a key press."""
+        """Completions from the table. It imports no command for a key press."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
         return [CompletionItem(name, help=lazy.help) for name, lazy in COMMANDS.items() if name.startswith(incomplete)]
@@ -146,7 +145,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="podwright", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context, endpoint: str | None, debug: bool) -> None:
-    """Pods on this machine: run them, look at them, and serve them to Kubernetes.
+    """Run pods on this machine, inspect them, and serve them to Kubernetes.
 
     Works on any CRI endpoint (podwright serve, containerd, CRI-O).
     """
@@ -154,11 +153,11 @@ def cli(context: click.Context, endpoint: str | None, debug: bool) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line; returns the exit code. Prints failures itself and raises nothing."""
+    """Run one command line and return the exit code. Prints failures itself and raises nothing."""
     debug = "--debug" in arguments[: arguments.index("--")] if "--" in arguments else "--debug" in arguments
     try:
         result = cli.main(args=list(arguments), prog_name="podwright", standalone_mode=False)
-        if sys.stdout is not None:  # None: closed by the caller
+        if sys.stdout is not None:  # None: the caller has closed it
             sys.stdout.flush()
     except BaseException as failure:  # noqa: BLE001 # the last place that could: an exit code is made of everything
         report(failure, debug=debug)

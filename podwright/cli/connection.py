@@ -1,6 +1,6 @@
-"""A checked connection to the chosen endpoint, and a way to run async code from a command.
+"""A checked connection to the chosen endpoint, and a runner for async code of commands.
 
-gRPC is imported only when a connection is made.
+gRPC is imported when a connection is made.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ Result = TypeVar("Result")
 
 
 def check_listening(endpoint: str) -> None:
-    """Fail at once, and in plain words, when nothing listens. Raises Unavailable and PermissionDenied."""
+    """Fail at once, with a clear message, if no process listens. Raises Unavailable and PermissionDenied."""
     path = socket_path(endpoint)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)
         except PermissionError as failure:
-            raise PermissionDenied(f"no permission to open {path}", hint="run as root") from failure
+            raise PermissionDenied(f"no permission to open {path}", hint="run podwright as root") from failure
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as failure:
             raise Unavailable(
-                f"nothing listens on {path}",
+                f"no process listens on {path}",
                 hint="start podwright serve, or choose another socket with --endpoint",
             ) from failure
         except OSError as failure:
@@ -53,9 +53,9 @@ async def connected(invocation: Invocation) -> AsyncIterator[CriClient]:
 
 
 def run_async(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine to its end. SIGINT and SIGTERM cancel it, so that it cleans up first.
+    """Run a coroutine to its end. SIGINT and SIGTERM cancel it, so that it can clean up.
 
-    Raises KeyboardInterrupt and Terminated after that.
+    Afterwards raises KeyboardInterrupt or Terminated.
     """
     return asyncio.run(_until_signal(work))
 

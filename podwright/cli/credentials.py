@@ -1,6 +1,6 @@
 """Registry credentials for `pull`: from stdin, the environment, or the login file of docker and podman.
 
-Never from the command line, where every process of the machine can read them.
+They never come from the command line, which every process of the machine can read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CREDENTIALS_VARIABLE = "PODWRIGHT_CREDS"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryLogin:
-    """What a registry asks for; a token instead of a password is `identity_token`."""
+    """A registry login. `identity_token` is used instead of a password."""
 
     username: str = ""
     password: str = field(default="", repr=False)
@@ -25,15 +25,15 @@ class RegistryLogin:
 
 
 def parse_pair(text: str, source: str) -> RegistryLogin:
-    """`user:password`; the password may hold colons. Raises InvalidArgument, without quoting the secret."""
+    """Parse `user:password`. The password may contain colons. Raises InvalidArgument without the secret."""
     username, separator, password = text.strip("\r\n").partition(":")
     if not username or not separator:
-        raise InvalidArgument(f"the credentials in {source} are not of the form user:password")
+        raise InvalidArgument(f"the credentials in {source} do not have the form user:password")
     return RegistryLogin(username=username, password=password)
 
 
 def login_files(environ: Mapping[str, str]) -> list[str]:
-    """Where logins are kept, in the order in which they are asked: podman's file, then docker's."""
+    """The login files in order: podman's, then docker's."""
     home = environ.get("HOME", "/root")
     docker = environ.get("DOCKER_CONFIG") or os.path.join(home, ".docker")
     podman = environ.get("REGISTRY_AUTH_FILE")
@@ -43,7 +43,7 @@ def login_files(environ: Mapping[str, str]) -> list[str]:
 
 
 def find_login(reference: str, environ: Mapping[str, str] = os.environ) -> RegistryLogin | None:
-    """The environment's credentials, else those of the first login file that has any. Raises InvalidArgument."""
+    """The environment's credentials, otherwise those of the first login file that has any. Raises InvalidArgument."""
     if pair := environ.get(CREDENTIALS_VARIABLE):
         return parse_pair(pair, CREDENTIALS_VARIABLE)
     for path in login_files(environ):
@@ -51,7 +51,7 @@ def find_login(reference: str, environ: Mapping[str, str] = os.environ) -> Regis
             with open(path, "rb") as file:
                 logins = docker_config.parse(file.read())
         except OSError:
-            continue  # not logged in, or not ours to read: an anonymous pull says soon enough if that will not do
+            continue  # absent or not readable: an anonymous pull will fail if it needs a login
         if logins is None:
             raise InvalidArgument(f"{path} is not a login file")
         for found in docker_config.matching(logins.credentials, *docker_config.image_repository(reference)):

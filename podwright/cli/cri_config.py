@@ -1,6 +1,6 @@
-"""PodSandboxConfig and ContainerConfig from files, in crictl's format: JSON or YAML, fields named as in the CRI proto.
+"""PodSandboxConfig and ContainerConfig from files in crictl's format: JSON or YAML, with CRI's field names.
 
-Stricter than crictl: a field that does not exist is an error that names the nearest one, instead of being passed over.
+Stricter than crictl: an unknown field is an error that suggests the nearest one.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from podwright.errors import InvalidArgument
 from podwright.nesting import check_nesting
 
 STDIN = "-"
-SIZE_LIMIT_BYTES = 16 * 1024 * 1024  # what a CRI server takes in one message
+SIZE_LIMIT_BYTES = 16 * 1024 * 1024  # the limit of a CRI server for one message
 DEPTH_LIMIT = 100
 
 Config = TypeVar("Config", bound=Message)
 
 
 def read_pod_config(path: str) -> api.PodSandboxConfig:
-    """The config in the file; `-` is standard input. One without a uid gets one. Raises InvalidArgument, OSError."""
+    """The config in the file. `-` is standard input. Adds a uid if it is missing. Raises InvalidArgument, OSError."""
     config = parse_config(_read(path), api.PodSandboxConfig(), path)
     if not config.metadata.name or not config.metadata.namespace:
-        raise InvalidArgument(f"{path}: metadata.name and metadata.namespace are needed")
+        raise InvalidArgument(f"{path}: metadata.name and metadata.namespace are required")
     if not config.metadata.uid:
         config.metadata.uid = str(uuid.uuid4())
     return config
 
 
 def read_container_config(path: str) -> api.ContainerConfig:
-    """The config in the file; `-` is standard input. Raises InvalidArgument, OSError."""
+    """The config in the file. `-` is standard input. Raises InvalidArgument, OSError."""
     config = parse_config(_read(path), api.ContainerConfig(), path)
     if not config.metadata.name:
-        raise InvalidArgument(f"{path}: metadata.name is needed")
+        raise InvalidArgument(f"{path}: metadata.name is required")
     if not config.image.image:
-        raise InvalidArgument(f"{path}: image.image is needed")
+        raise InvalidArgument(f"{path}: image.image is required")
     if not config.image.user_specified_image:
         config.image.user_specified_image = config.image.image
     return config
@@ -63,7 +63,7 @@ def parse_config(data: bytes, config: Config, path: str) -> Config:
 
 
 class _BadField(Exception):
-    """Which field is wrong, and how."""
+    """The wrong field, and the problem."""
 
 
 def _read(path: str) -> bytes:
@@ -73,7 +73,7 @@ def _read(path: str) -> bytes:
         with open(path, "rb") as file:
             data = file.read(SIZE_LIMIT_BYTES + 1)
     if len(data) > SIZE_LIMIT_BYTES:
-        raise InvalidArgument(f"{path}: it has more than {SIZE_LIMIT_BYTES} bytes, which no CRI server takes")
+        raise InvalidArgument(f"{path}: it has more than {SIZE_LIMIT_BYTES} bytes, more than a CRI server accepts")
     return data
 
 
@@ -84,7 +84,7 @@ def _load(data: bytes) -> Any:
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
-            pass  # YAML's flow style looks alike
+            pass  # YAML's flow style looks like JSON
     import yaml  # noqa: PLC0415 # only who has YAML waits for it
 
     try:
@@ -95,7 +95,7 @@ def _load(data: bytes) -> Any:
 
 
 def _readable_fields(content: dict[Any, Any], descriptor: Any, path: str) -> dict[str, Any]:
-    """The same fields for ParseDict, which wants bytes as base64: texts of bytes fields are encoded.
+    """The fields for ParseDict, which requires base64 for bytes: texts of bytes fields are encoded.
 
     Raises _BadField for a field that the message does not have.
     """

@@ -1,4 +1,4 @@
-"""A pod in full for people, in the manner of `kubectl describe pod`. Pure."""
+"""A pod with all details for people, in the style of `kubectl describe pod`. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NONE = "<none>"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What the agent says about one pod (`/describe/NAMESPACE/NAME`)."""
+    """The agent's data about one pod (`/describe/NAMESPACE/NAME`)."""
 
     pod: Pod
     events: Sequence[Mapping[str, Any]]
@@ -28,14 +28,14 @@ class Description:
 
 
 def read_description(answer: Mapping[str, Any]) -> Description:
-    """The agent's answer. Raises InvalidArgument for a pod that is none."""
+    """The agent's answer. Raises InvalidArgument for an invalid pod."""
     return Description(
         pod=codec.from_document(answer["pod"], Pod), events=answer["events"], worker=answer.get("worker")
     )
 
 
 def describe(description: Description, now: datetime) -> str:
-    """The whole text."""
+    """The complete text."""
     pod = description.pod
     lines = [
         *_identity(pod),
@@ -117,7 +117,7 @@ def _conditions(pod: Pod) -> Iterator[SheetLine]:
 
 
 def _worker(worker: Mapping[str, Any] | None) -> Iterator[SheetLine]:
-    """What the agent does with the pod now, which no API server knows."""
+    """The agent's current work on the pod, which no API server knows."""
     if worker is None:
         yield SheetLine(0, "Worker:", NONE)
         return

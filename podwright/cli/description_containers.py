@@ -1,4 +1,4 @@
-"""The containers of a described pod: what they are, and how they are. Pure."""
+"""The containers of a described pod: configuration and status. Pure."""
 
 from __future__ import annotations
 

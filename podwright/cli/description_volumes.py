@@ -1,4 +1,4 @@
-"""The volumes of a described pod: each with the kind of its source and what that says. Pure."""
+"""The volumes of a described pod: the kind and the fields of each source. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _kind(wire: str) -> str:
 
 
 def _facts(source: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What the source says, apart from long lists; of those, how many entries they have."""
+    """The fields of the source. Long lists are replaced by their number of entries."""
     for key, value in source.items():
         if isinstance(value, list):
             yield key, f"{len(value)} entries" if len(value) != 1 else "1 entry"

@@ -1,4 +1,4 @@
-"""Detach keys: a sequence that leaves a session while the command runs on. Pure."""
+"""Detach keys: a key sequence that ends a session while the command keeps running. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from podwright.errors import InvalidArgument
 
 DEFAULT = "ctrl-p,ctrl-q"
-_SPECIAL = "@abcdefghijklmnopqrstuvwxyz[\\]^_"  # ctrl and the character at each place is the byte of that value
+_SPECIAL = "@abcdefghijklmnopqrstuvwxyz[\\]^_"  # ctrl with the character at index N sends the byte N
 
 
 def parse_keys(text: str) -> bytes:
-    """`ctrl-p,ctrl-q` as the bytes that a terminal sends; "" means none. Raises InvalidArgument."""
+    """The bytes that a terminal sends for `ctrl-p,ctrl-q`. "" means none. Raises InvalidArgument."""
     return bytes(_key(word) for word in text.split(",")) if text else b""
 
 
@@ -21,11 +21,11 @@ def _key(word: str) -> int:
         return _SPECIAL.index(bare)
     if len(word) == 1 and word.isascii():
         return ord(word)
-    raise InvalidArgument(f"{word!r} is no key", hint="name keys like a, or ctrl-p, with commas between them")
+    raise InvalidArgument(f"{word!r} is not a key", hint="use keys such as a or ctrl-p, separated by commas")
 
 
 class DetachKeys:
-    """Looks for the keys in what is typed. What could be their beginning is held back until the next key decides."""
+    """Finds the keys in typed input. A possible beginning of the sequence is held back until the next key."""
 
     def __init__(self, keys: bytes) -> None:
         self._keys = keys
@@ -33,7 +33,7 @@ class DetachKeys:
         self.pressed = False
 
     def feed(self, typed: bytes) -> bytes:
-        """What goes to the command; after `pressed`, nothing does."""
+        """The input for the command. Empty after `pressed`."""
         if not self._keys or self.pressed:
             return b"" if self.pressed else typed
         seen = self._held + typed
@@ -45,12 +45,12 @@ class DetachKeys:
         return seen[: len(seen) - len(self._held)]
 
     def rest(self) -> bytes:
-        """What is still held back, at the end of the input."""
+        """Input that is still held back at the end."""
         held, self._held = self._held, b""
         return held
 
 
 def _overlap(seen: bytes, keys: bytes) -> bytes:
-    """The longest end of `seen` that is a beginning of `keys`, and not all of it."""
+    """The longest end of `seen` that is a proper beginning of `keys`."""
     lengths: Sequence[int] = range(min(len(seen), len(keys) - 1), 0, -1)
     return next((seen[-length:] for length in lengths if keys.startswith(seen[-length:])), b"")

@@ -1,4 +1,4 @@
-"""Doing the same to several objects: results are printed as they come, failures reported, none stops the rest."""
+"""Applies one operation to several objects: prints results at once, reports failures, and continues after them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from podwright.errors import PodwrightError
 
 
 async def for_each(words: Iterable[str], act: Callable[[str], Awaitable[str]]) -> None:
-    """Call `act` with each word in turn and print what it returns.
+    """Call `act` for each word in turn and print its results.
 
-    Raises Leave at the end when any failed: with the failures' exit code when it is the same for all.
+    If any failed, raises Leave at the end, with their exit code if it is the same for all.
     """
     codes = set()
     for word in words:

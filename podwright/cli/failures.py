@@ -1,7 +1,7 @@
-"""How failures look on a terminal: one line on stderr, a hint, an exit code; a traceback only with --debug.
+"""How failures appear on a terminal: one line on stderr, a hint, an exit code. A traceback only with --debug.
 
 Exit codes: 1 failure, 2 bad usage or bad input, 125 `exec` could not run its command, 130 interrupted (128 + SIGINT),
-143 terminated, and what a command asks for by `Leave`.
+143 terminated, and whatever a command passes to `Leave`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from podwright.errors import InvalidArgument, PodwrightError
 
 FAILURE = 1
 BAD_USAGE = 2
-COULD_NOT_RUN = 125  # of exec: tells "podwright failed" from "the command failed", as other container tools do
+COULD_NOT_RUN = (
+    125  # for exec: distinguishes "podwright failed" from "the command failed", as in other container tools
+)
 
 
-class Leave(Exception):  # not an error: an exit code on its way out, after everything was said
-    """End with this exit code and say nothing more."""
+class Leave(Exception):  # not an error, but an exit code
+    """End with this exit code without a message."""
 
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
@@ -30,15 +32,15 @@ class Leave(Exception):  # not an error: an exit code on its way out, after ever
 
 
 class CouldNotRun(PodwrightError):
-    """A failure of ours in a command that otherwise passes on a container's exit code."""
+    """A failure of ours in a command that otherwise returns a container's exit code."""
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived; the work was cancelled and cleaned up."""
+    """SIGTERM arrived. The work was cancelled and cleaned up."""
 
 
 def exit_code_of(failure: BaseException) -> int:
-    """The exit code that a failure means."""
+    """The exit code for a failure."""
     code = FAILURE
     if isinstance(failure, Leave):
         code = failure.exit_code
@@ -58,7 +60,7 @@ def exit_code_of(failure: BaseException) -> int:
 
 
 def report(failure: BaseException, *, debug: bool) -> None:
-    """Say on stderr what went wrong; nothing for interruptions, pipes closed by the reader, and `Leave`."""
+    """Report a failure on stderr. Silent for interruptions, pipes closed by the reader, and `Leave`."""
     if _is_silent(failure):
         _detach_stdout(failure)
         return
@@ -74,7 +76,7 @@ def _is_silent(failure: BaseException) -> bool:
 
 
 def _detach_stdout(failure: BaseException) -> None:
-    """After a broken pipe, keep the interpreter from complaining when it flushes stdout at exit."""
+    """After a broken pipe, prevent an error message when the interpreter flushes stdout at exit."""
     if isinstance(failure, OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

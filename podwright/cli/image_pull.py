@@ -1,4 +1,4 @@
-"""One pull as the commands do it: with this user's logins, and shown while it goes on."""
+"""One pull for a command: with this user's logins, and with progress."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def pull(
     shown_on: TextIO | None = None,
     sandbox_config: api.PodSandboxConfig | None = None,
 ) -> api.PullImageResponse:
-    """Pull the image, for as long as it takes; without `login`, with the one that this user has.
+    """Pull the image without a time limit. Without `login`, with this user's login.
 
     Raises PodwrightError.
     """

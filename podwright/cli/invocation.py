@@ -1,4 +1,4 @@
-"""What every command has in hand: the global options. Imports nothing heavy, since `--help` does."""
+"""The global options, which every command gets. Imports nothing heavy, because `--help` uses it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Invocation:
     debug: bool
 
     def chosen_endpoint(self) -> str:
-        """The endpoint to talk to: option, environment, default. Raises InvalidArgument."""
+        """The endpoint: from the option, the environment or the default. Raises InvalidArgument."""
         return choose_endpoint(self.endpoint)
 
 

@@ -1,4 +1,4 @@
-"""Where a container's log is: asked of the runtime, which names a file of its own machine."""
+"""Finds a container's log: the runtime names a file of its own machine."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from podwright.errors import FailedPrecondition, NotFound
 if TYPE_CHECKING:
     from podwright.cri.client import CriClient
 
-# The name that a kubelet, and the agent, give to the log of a container's attempt.
+# The name of a container's log for one attempt, as in a kubelet and the agent.
 _ATTEMPT_LOG = re.compile(r"(\d+)\.log", re.ASCII)
 
 
 async def log_of(cri: CriClient, container_id: str, *, may_come: bool = False) -> str:
-    """The path. Raises FailedPrecondition when the container has no log, NotFound when there is none here.
+    """The path. Raises FailedPrecondition if the container has no log, NotFound if the file does not exist here.
 
-    With `may_come`, its directory is enough: before the start, and within a rotation, the file is not there.
+    With `may_come`, its directory is enough, because the file is absent before the start and during a rotation.
     """
     path = (await _status(cri, container_id)).log_path
     if not path:
-        raise FailedPrecondition(f"container {container_id[:13]} has no log", hint="its pod named no log directory")
+        raise FailedPrecondition(f"container {container_id[:13]} has no log", hint="its pod has no log directory")
     if not os.path.exists(os.path.dirname(path) if may_come else path):
         raise NotFound(f"the log {path} does not exist", hint="has the container started, on this machine?")
     return path
 
 
 async def log_before(cri: CriClient, container_id: str) -> str:
-    """The path of the log of the attempt before this one, which may have been removed but for its log.
+    """The path of the log of the previous attempt. Only its log may still exist.
 
     Raises NotFound and FailedPrecondition.
     """
@@ -41,14 +41,12 @@ async def log_before(cri: CriClient, container_id: str) -> str:
     path = _log_file_before(status.log_path)
     if path is None:
         name = f"container {status.metadata.name} (attempt {status.metadata.attempt})"
-        raise NotFound(
-            f"{name} has no attempt before this one", hint="it was removed together with its log, or never was"
-        )
+        raise NotFound(f"{name} has no attempt before this one", hint="it was removed with its log, or did not exist")
     return path
 
 
 async def is_over(cri: CriClient, container_id: str) -> bool:
-    """Whether the container has ended and will not write any more. Raises what the call raises but NotFound."""
+    """Whether the container has ended and writes no more. Raises what the call raises, except NotFound."""
     try:
         return (await _status(cri, container_id)).state in (api.CONTAINER_EXITED, api.CONTAINER_UNKNOWN)
     except NotFound:
@@ -61,7 +59,7 @@ async def _status(cri: CriClient, container_id: str) -> api.ContainerStatus:
 
 
 async def _attempt_before(cri: CriClient, container_id: str) -> str | None:
-    """The id of the container that the given one replaced."""
+    """The id of the container that this one replaced."""
     listed = await cri.call(cri.runtime.ListContainers, api.ListContainersRequest())
     this = next((each for each in listed.containers if each.id == container_id), None)
     if this is None:
@@ -77,7 +75,7 @@ async def _attempt_before(cri: CriClient, container_id: str) -> str | None:
 
 
 def _log_file_before(path: str) -> str | None:
-    """The newest log of an earlier attempt beside this one."""
+    """The newest log of an earlier attempt in the same directory."""
     directory, name = os.path.split(path)
     this = _ATTEMPT_LOG.fullmatch(name)
     if this is None or not os.path.isdir(directory):

@@ -1,4 +1,4 @@
-"""Lines of a container's log on our own stdout and stderr, byte for byte."""
+"""Writes lines of a container's log to our stdout and stderr, byte for byte."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from podwright.crilog.times import parse_time
 
 
 class LimitReached(Exception):
-    """As many bytes were written as were wanted."""
+    """The wanted number of bytes was written."""
 
 
 @dataclass(slots=True, kw_only=True)
 class LogWriter:
     """Writes each line to the stream that the container wrote it to.
 
-    Lines older than `since_ns` are left out; a record in another format has no time, and is written. After
-    `limit_bytes` (both streams together, times included) LimitReached is raised.
+    Skips lines older than `since_ns`. A record in another format has no time and is written. After `limit_bytes`
+    (both streams together, including times) raises LimitReached.
     """
 
     out: BinaryIO
@@ -30,7 +30,7 @@ class LogWriter:
     limit_bytes: int | None = None
     at_once: bool = False
     _last: BinaryIO | None = None
-    _within: set[Stream] = field(default_factory=set)  # streams of which the last piece was not a line's end
+    _within: set[Stream] = field(default_factory=set)  # streams whose last piece did not end a line
 
     def write(self, line: Line) -> None:
         """Write the line if it is wanted. Raises LimitReached, OSError."""
@@ -53,7 +53,7 @@ class LogWriter:
             self.limit_bytes -= len(data)
         target = self.out if stream == "stdout" else self.err
         if self._last not in (None, target):
-            self.flush()  # a terminal that shows both streams shows them in the container's order
+            self.flush()  # keeps the container's order on a terminal that shows both streams
         self._last = target
         target.write(data)
         if self.at_once or target is self.err:
@@ -62,6 +62,6 @@ class LogWriter:
             raise LimitReached
 
     def flush(self) -> None:
-        """Hand on what is kept back."""
+        """Flush buffered output."""
         if self._last is not None:
             self._last.flush()

@@ -1,7 +1,7 @@
-"""From what a person typed (an id, the start of one, a name) to the one object that is meant.
+"""Finds the object that a person means by an id, the start of one, or a name.
 
-`choose` is pure. The functions below it list over CRI and use it, so that prefixes work with runtimes that want
-whole ids, and a name is as good as an id while it is the only one.
+`choose` is pure. The functions below list objects over CRI and call it, so that prefixes work with all runtimes, and
+a unique name works like an id.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ LISTED_CHOICES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupCandidate:
-    """Something that a word may mean. `names` are its other names; a later `created_ns` wins among equal names."""
+    """An object that a word may refer to. `names` are its other names.
+
+    Among equal names the latest `created_ns` wins.
+    """
 
     kind: Kind
     id: str
@@ -31,13 +34,13 @@ class LookupCandidate:
 
 
 def choose(word: str, candidates: Sequence[LookupCandidate]) -> LookupCandidate:
-    """The candidate that `word` means: a whole id, else a name, else the start of exactly one id.
+    """The candidate for `word`: by complete id, by name, or by the start of exactly one id.
 
-    The attempts of one container share a name; then the newest is meant. Raises NotFound, and InvalidArgument
-    when several fit or `word` is empty.
+    Attempts of one container share a name, and the newest is chosen. Raises NotFound, and InvalidArgument if several
+    match or `word` is empty.
     """
     if not word:
-        raise InvalidArgument("an empty string names nothing")
+        raise InvalidArgument("the name is empty")
     bare = word.removeprefix("sha256:")
     exact = [candidate for candidate in candidates if candidate.id.removeprefix("sha256:") == bare]
     named = [candidate for candidate in candidates if word in candidate.names]
@@ -47,13 +50,13 @@ def choose(word: str, candidates: Sequence[LookupCandidate]) -> LookupCandidate:
             return found[0]
         if found:
             shown = ", ".join(f"{each.kind} {each.id[:16]}" for each in found[:LISTED_CHOICES])
-            raise InvalidArgument(f"{word!r} is ambiguous: {shown}", hint="give more of the id")
+            raise InvalidArgument(f"{word!r} is ambiguous: {shown}", hint="use more digits of the id")
     kinds = " or ".join(dict.fromkeys(candidate.kind for candidate in candidates)) or "object"
     raise NotFound(f"no {kinds} is called {word!r} or has an id that starts so")
 
 
 def _newest_attempts(named: Sequence[LookupCandidate]) -> list[LookupCandidate]:
-    """Candidates with equal names are attempts of one thing: only the newest of them stays."""
+    """The candidates without older attempts of the same object."""
     newest: dict[tuple[str, tuple[str, ...]], LookupCandidate] = {}
     for candidate in sorted(named, key=lambda each: each.created_ns):
         newest[candidate.kind, candidate.names] = candidate
@@ -61,7 +64,7 @@ def _newest_attempts(named: Sequence[LookupCandidate]) -> list[LookupCandidate]:
 
 
 async def pod_candidates(cri: CriClient) -> list[LookupCandidate]:
-    """Every sandbox; its names are `name` and `namespace/name`."""
+    """All sandboxes, with the names `name` and `namespace/name`."""
     response = await cri.call(cri.runtime.ListPodSandbox, api.ListPodSandboxRequest())
     return [
         LookupCandidate(
@@ -75,7 +78,7 @@ async def pod_candidates(cri: CriClient) -> list[LookupCandidate]:
 
 
 async def container_candidates(cri: CriClient) -> list[LookupCandidate]:
-    """Every container; its names are `name`, `pod/name` and `namespace/pod/name`."""
+    """All containers, with the names `name`, `pod/name` and `namespace/pod/name`."""
     pods = await cri.call(cri.runtime.ListPodSandbox, api.ListPodSandboxRequest())
     by_id = {pod.id: pod.metadata for pod in pods.items}
     response = await cri.call(cri.runtime.ListContainers, api.ListContainersRequest())
@@ -89,7 +92,7 @@ async def container_candidates(cri: CriClient) -> list[LookupCandidate]:
 
 
 async def image_candidates(cri: CriClient) -> list[LookupCandidate]:
-    """Every image; its names are its tags and digests."""
+    """All images, with their tags and digests as names."""
     response = await cri.call(cri.images.ListImages, api.ListImagesRequest())
     return [
         LookupCandidate(kind="image", id=image.id, names=(*image.repo_tags, *image.repo_digests))
@@ -98,17 +101,17 @@ async def image_candidates(cri: CriClient) -> list[LookupCandidate]:
 
 
 async def find_container(cri: CriClient, word: str) -> str:
-    """The id of the container that is meant. Raises NotFound and InvalidArgument."""
+    """The id of the container. Raises NotFound and InvalidArgument."""
     return _choose_of_kind(word, await container_candidates(cri), "container").id
 
 
 async def find_pod(cri: CriClient, word: str) -> str:
-    """The id of the sandbox that is meant. Raises NotFound and InvalidArgument."""
+    """The id of the sandbox. Raises NotFound and InvalidArgument."""
     return _choose_of_kind(word, await pod_candidates(cri), "pod").id
 
 
 async def find_image(cri: CriClient, word: str) -> str:
-    """The id of the image that is meant; the runtime's own way of reading references goes first.
+    """The id of the image. The runtime's own resolution of references goes first.
 
     Raises NotFound and InvalidArgument.
     """
@@ -121,7 +124,7 @@ async def find_image(cri: CriClient, word: str) -> str:
 
 
 async def find_container_or_pod(cri: CriClient, word: str, kind: Kind | None = None) -> LookupCandidate:
-    """The container or the sandbox that is meant, or that of the given kind. Raises NotFound and InvalidArgument."""
+    """The container or the sandbox, or the one of the given kind. Raises NotFound and InvalidArgument."""
     if kind == "container":
         return _choose_of_kind(word, await container_candidates(cri), "container")
     if kind == "pod":

@@ -1,4 +1,4 @@
-"""An OCI image layout directory (image-spec, image-layout.md) as the bytes of an oci-archive. Blocks."""
+"""Reads an OCI image layout directory (image-spec, image-layout.md) as an oci-archive. Blocks."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ INDEX, MARKER, BLOBS = "index.json", "oci-layout", "blobs"
 
 
 def check(directory: str) -> None:
-    """Raises InvalidArgument unless it is a layout."""
+    """Raises InvalidArgument unless it is an OCI layout."""
     for name in (MARKER, INDEX):
         if not os.path.isfile(os.path.join(directory, name)):
             raise InvalidArgument(
-                f"{directory} is a directory and no OCI layout: it has no {name}",
-                hint="give an archive, or a directory that was written as oci: (skopeo copy SOURCE oci:DIRECTORY)",
+                f"{directory} is not an OCI layout: it has no {name}",
+                hint="use an archive, or a directory written by skopeo copy SOURCE oci:DIRECTORY",
             )
 
 
 def archived(directory: str) -> Generator[bytes, None, None]:
-    """The layout as a tar, piece by piece; links are followed.
+    """The layout as a tar in pieces. Links are followed.
 
-    Raises OSError, and InvalidArgument for files that become shorter meanwhile.
+    Raises OSError, and InvalidArgument for files that shrink in the meantime.
     """
     for name in _files(directory):
         with open(os.path.join(directory, name), "rb", buffering=0) as file:
@@ -58,6 +58,6 @@ def _content(file: BinaryIO, name: str, size: int) -> Iterator[bytes]:
     while size:
         data = file.read(min(size, CHUNK_BYTES))
         if not data:
-            raise InvalidArgument(f"{name} became shorter while it was read")
+            raise InvalidArgument(f"{name} shrank while it was read")
         size -= len(data)
         yield data

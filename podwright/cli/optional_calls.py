@@ -1,4 +1,4 @@
-"""CRI calls that older runtimes do not have: the failure says so, instead of naming a gRPC method."""
+"""CRI calls that older runtimes lack: the failure explains that instead of naming a gRPC method."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Response = TypeVar("Response")
 async def call(
     cri: CriClient, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, what: str
 ) -> Response:
-    """One unary call. `what` says what the runtime should do. Raises a PodwrightError."""
+    """One unary call. `what` describes it. Raises a PodwrightError."""
     try:
         return await cri.call(method, request)
     except Unimplemented as failure:

@@ -1,4 +1,4 @@
-"""Options that several commands share, so that they read and behave alike everywhere."""
+"""Options that several commands share, so that they look and behave the same everywhere."""
 
 from __future__ import annotations
 
@@ -16,24 +16,31 @@ PROGRAM_FORMS = ("json", "yaml")
 
 
 def output_option(*, wide: bool = False) -> Callable[[Function], Function]:
-    """`-o json|yaml` and, for tables with more to show, `-o wide`; the value is None for the plain table."""
+    """`-o json|yaml` and, for tables with more columns, `-o wide`. The value is None for the plain table."""
     forms = [*PROGRAM_FORMS, *(["wide"] if wide else [])]
-    return click.option("--output", "-o", type=click.Choice(forms), help="Print another form than the table.")
+    return click.option("--output", "-o", type=click.Choice(forms), help="The output format, instead of the table.")
 
 
 def quiet_option(what: str) -> Callable[[Function], Function]:
-    """`-q`: ids alone."""
+    """`-q`: print only ids."""
     return click.option("--quiet", "-q", is_flag=True, help=f"Print only the ids of the {what}.")
 
 
 def kind_option(*kinds: str) -> Callable[[Function], Function]:
-    """`--type`, where an ID may name objects of several kinds; None means whatever matches."""
-    return click.option("--type", "kind", type=click.Choice(kinds), help="What ID names; otherwise whatever matches.")
+    """`--type`, if an ID may name objects of several kinds. None means any kind."""
+    return click.option(
+        "--type", "kind", type=click.Choice(kinds), help="The kind of object. Default: any that matches."
+    )
 
 
 whole_ids_option = click.option("--no-trunc", is_flag=True, help="Do not shorten ids.")
 label_option = click.option(
-    "--label", "-l", "labels", multiple=True, metavar="KEY=VALUE", help="Only those with this label; may be repeated."
+    "--label",
+    "-l",
+    "labels",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only objects with this label. May be repeated.",
 )
 
 agent_socket_option = click.option(

@@ -1,6 +1,6 @@
-"""CRI messages for programs: protobuf JSON as crictl prints it (camelCase, defaults included), and the same as YAML.
+"""CRI messages for programs: protobuf JSON as in crictl (camelCase, with defaults), and the same as YAML.
 
-A list is the whole response message; an inspection is `{"info": …, "status": …}` with readable times.
+A list is the complete response message. An inspection is `{"info": …, "status": …}` with readable times.
 """
 
 from __future__ import annotations
@@ -15,30 +15,32 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 TIME_FIELDS = ("createdAt", "startedAt", "finishedAt")
-NEVER = "0001-01-01T00:00:00Z"  # how Go prints a time that is not set, and programs know it
+NEVER = "0001-01-01T00:00:00Z"  # Go's zero time, which programs expect
 NANOSECONDS_PER_SECOND = 1_000_000_000
 
 
 def as_data(message: Message) -> dict[str, Any]:
-    """The message in protobuf's JSON mapping; unset scalars, lists and maps are there, unset messages are not."""
+    """The message as protobuf JSON. Unset scalars, lists and maps are included, unset messages are not."""
     return MessageToDict(message, always_print_fields_with_no_presence=True)
 
 
 def as_inspection(status: Message, info: Mapping[str, str]) -> dict[str, Any]:
-    """What `inspect` shows: the status with RFC 3339 times, and the verbose info with its JSON strings opened."""
+    """The output of `inspect`: the status with RFC 3339 times, and the verbose info with its JSON strings parsed."""
     data = as_data(status)
     for name in TIME_FIELDS:
         if name in data:
             data[name] = rfc3339(int(data[name]))
     if "stopSignal" in data:
-        data["stopSignal"] = data["stopSignal"].removeprefix("SIGNAL_")  # as Go programs name the enum's values
+        data["stopSignal"] = data["stopSignal"].removeprefix(
+            "SIGNAL_"
+        )  # Go programs use the enum's values without the prefix
     return {"info": open_info(info), "status": data}
 
 
 def open_info(info: Mapping[str, str]) -> dict[str, Any]:
-    """A verbose answer's details with their JSON texts opened.
+    """The details of a verbose answer, with their JSON texts parsed.
 
-    containerd and CRI-O put everything under one key, "info"; crictl shows its contents, not the key.
+    containerd and CRI-O put everything under one key, "info". crictl shows its content, not the key.
     """
     opened: dict[str, Any] = {}
     for key, text in info.items():
@@ -51,7 +53,7 @@ def open_info(info: Mapping[str, str]) -> dict[str, Any]:
 
 
 def print_data(data: object, form: str) -> None:
-    """Print for programs; `form` is "json" or "yaml"."""
+    """Print for programs. `form` is "json" or "yaml"."""
     if form == "yaml":
         import yaml  # noqa: PLC0415 # only who asks for YAML waits for it
 
@@ -61,7 +63,7 @@ def print_data(data: object, form: str) -> None:
 
 
 def rfc3339(time_ns: int) -> str:
-    """UTC with nanoseconds, trailing zeros trimmed as Go does."""
+    """UTC with nanoseconds. Trailing zeros are removed, as in Go."""
     if time_ns == 0:
         return NEVER
     seconds, nanoseconds = divmod(time_ns, NANOSECONDS_PER_SECOND)

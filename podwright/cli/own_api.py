@@ -1,4 +1,4 @@
-"""Calls of the services that Podwright's own daemon has beyond the CRI; other runtimes lack them, and are told so."""
+"""Calls of services that only Podwright's daemon has. For other runtimes the failure says so."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 async def call(cri: CriClient, method: Any, request: Any) -> Any:
-    """One unary call, as long as it takes. Raises Unimplemented for another runtime."""
+    """One unary call without a time limit. Raises Unimplemented for another runtime."""
     try:
         return await cri.call(method, request, timeout_s=None)
     except Unimplemented as failure:
@@ -33,9 +33,9 @@ async def stream(cri: CriClient, method: Any, request: Any) -> AsyncGenerator[An
 
 
 async def upload(cri: CriClient, method: Any, requests: AsyncIterator[Any]) -> Any:
-    """One client-streaming call. Raises Unimplemented for another runtime, and what `requests` raise.
+    """One client-streaming call. Raises Unimplemented for another runtime, and what `requests` raises.
 
-    Nothing is sent before the server has said that it listens.
+    It sends nothing before the server has announced that it listens.
     """
     failed: list[BaseException] = []
 
@@ -47,7 +47,7 @@ async def upload(cri: CriClient, method: Any, requests: AsyncIterator[Any]) -> A
             async for request in requests:
                 yield request
         except Exception as failure:
-            failed.append(failure)  # gRPC would say that the call was cancelled
+            failed.append(failure)  # gRPC would only report that the call was cancelled
             raise
 
     upload_call = method(watched())
@@ -62,5 +62,5 @@ async def upload(cri: CriClient, method: Any, requests: AsyncIterator[Any]) -> A
 
 def _not_ours(cri: CriClient, failure: Unimplemented) -> Unimplemented:
     return Unimplemented(
-        f"the runtime behind {cri.endpoint} cannot do this: {failure.message}", hint="only podwright serve can"
+        f"the runtime behind {cri.endpoint} cannot do this: {failure.message}", hint="it needs podwright serve"
     )

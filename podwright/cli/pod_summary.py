@@ -1,6 +1,6 @@
-"""A pod in one line, as `kubectl get pods` sums it up. Pure.
+"""A pod in one line, as in `kubectl get pods`. Pure.
 
-Rules: printPod of Kubernetes 1.36 (pkg/printers/internalversion/printers.go).
+The rules are those of printPod in Kubernetes 1.36 (pkg/printers/internalversion/printers.go).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TERMINAL = ("Succeeded", "Failed")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodSummary:
-    """READY, STATUS and RESTARTS. `last_restart` is None where nothing was restarted."""
+    """READY, STATUS and RESTARTS. `last_restart` is None without restarts."""
 
     ready: int
     containers: int
@@ -27,7 +27,7 @@ class PodSummary:
 
 @dataclass(slots=True)
 class _Count:
-    """What a walk over containers adds up."""
+    """Sums over containers."""
 
     ready: int = 0
     restarts: int = 0
@@ -76,7 +76,7 @@ def _phase_reason(status: PodStatus) -> str:
 
 
 def _initializing(pod: Pod, sidecars: set[str], count: _Count) -> tuple[str, list[ContainerStatus]]:
-    """What the first init container that is not done says, and the containers up to it; empty when all are done."""
+    """The state of the first unfinished init container, and the containers up to it. Empty if all have finished."""
     walked = []
     for index, status in enumerate(pod.status.init_container_statuses):
         walked.append(status)

@@ -1,7 +1,7 @@
-"""Listening sockets, and the sessions that their connections go through.
+"""Listening sockets, and the sessions for their connections.
 
-A session ends when the runtime restarts or has heard nothing for hours; then a new one is asked for, and the
-listening sockets stay.
+A session ends if the runtime restarts, or after hours without traffic. Then a new one is requested, and the listening
+sockets stay.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from podwright.errors import AlreadyExists, PermissionDenied, PodwrightError, Un
 from podwright.streams.client.port_forward import Forwarder, forwarding
 
 BACKLOG = 128
-PAUSE_S = 1.0  # between sessions that end at once
+PAUSE_S = 1.0  # between sessions that end immediately
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Listener:
 
 
 async def forward_ports(invocation: Invocation, pod: str, mappings: Sequence[ForwardedPort]) -> None:
-    """Until cancelled. Raises AlreadyExists for a local port that is taken, and what the runtime says."""
+    """Run until cancelled. Raises AlreadyExists for a local port in use, and what the runtime raises."""
     async with connected(invocation) as cri:
         sandbox_id = await lookup.find_pod(cri, pod)
         with contextlib.ExitStack() as sockets:
@@ -53,7 +53,7 @@ async def forward_ports(invocation: Invocation, pod: str, mappings: Sequence[For
                 click.echo(f"forwarding {listener.name} to port {listener.pod_port} of {pod}")
             while True:
                 await _session(url, listeners)
-                click.echo("podwright: the session ended; asking for another one", err=True)
+                click.echo("podwright: the session ended, requesting another one", err=True)
                 await asyncio.sleep(PAUSE_S)
                 url = await _url(cri, sandbox_id)
 
@@ -64,11 +64,11 @@ def _listen(mapping: ForwardedPort, sockets: contextlib.ExitStack) -> Listener:
     try:
         listening = socket.create_server((mapping.address, mapping.local_port), family=family, backlog=BACKLOG)
     except PermissionError as failure:
-        raise PermissionDenied(f"no permission to listen on {place}", hint="choose a port from 1024") from failure
+        raise PermissionDenied(f"no permission to listen on {place}", hint="choose a port from 1024 up") from failure
     except OSError as failure:
         if failure.errno == errno.EADDRINUSE:
             hint = f"choose another one, or :{mapping.pod_port} for any"
-            raise AlreadyExists(f"{place} is taken by another program", hint=hint) from failure
+            raise AlreadyExists(f"{place} is in use by another program", hint=hint) from failure
         raise Unavailable(f"cannot listen on {place}: {failure.strerror}") from failure
     sockets.callback(listening.close)
     listening.setblocking(False)
@@ -95,8 +95,8 @@ async def _accept(listener: Listener, forwarder: Forwarder, tasks: asyncio.TaskG
     while True:
         try:
             connection, _ = await loop.sock_accept(listener.socket)
-        except OSError as failure:  # too many open files; the connection waits
-            click.echo(f"podwright: cannot take a connection on {listener.name}: {failure.strerror}", err=True)
+        except OSError as failure:  # too many open files, the connection waits
+            click.echo(f"podwright: cannot accept a connection on {listener.name}: {failure.strerror}", err=True)
             await asyncio.sleep(PAUSE_S)
             continue
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,4 +1,4 @@
-"""`[ADDRESS:][LOCAL:]POD_PORT` as people type it. Pure."""
+"""Parses `[ADDRESS:][LOCAL:]POD_PORT`. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HINT = "give it as 8080:80, as 80 for the same port here, as :80 for any, or as 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardedPort:
-    """Where to listen, and the pod's port behind it; local port 0 means any that is free."""
+    """The local address and port, and the pod's port. Local port 0 means any free port."""
 
     address: str
     local_port: int
@@ -36,11 +36,11 @@ def parse_mapping(text: str) -> ForwardedPort:
 def _port(word: str, text: str, *, any_port: bool = False) -> int:
     if word.isascii() and word.isdigit() and len(word) <= 5 and (not any_port) <= int(word) <= 65535:
         return int(word)
-    raise InvalidArgument(f"{text!r} names {word!r}, which is no port", hint=HINT)
+    raise InvalidArgument(f"{text!r} names {word!r}, which is not a port", hint=HINT)
 
 
 def _address(word: str, text: str) -> str:
     try:
         return LOOPBACK if word == "localhost" else str(ipaddress.ip_address(word))
     except ValueError:
-        raise InvalidArgument(f"{text!r} names {word!r}, which is no IP address", hint=HINT) from None
+        raise InvalidArgument(f"{text!r} names {word!r}, which is not an IP address", hint=HINT) from None

@@ -1,6 +1,7 @@
-"""What a pull looks like while it lasts: a bar with bytes, layers and rate where the runtime tells them, which is
-our own alone, and a moving line with the time gone otherwise. On something that is no terminal there are lines: at
-the beginning, and then now and again. rich is imported when a terminal wants it.
+"""Progress of a pull.
+
+If the runtime reports it (only ours does), a bar shows bytes, layers and rate. Otherwise a moving line shows the
+time. Without a terminal, lines appear at the beginning and from time to time. rich is imported for terminals only.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 PLAIN_INTERVAL_S = 10.0
 WIDE_COLUMNS = 120
 BAR_COLUMNS = 24  # half of it on narrow terminals
-BESIDE_COLUMNS = 53  # the spinner, 40 for the amount, the time, and what is between them
+BESIDE_COLUMNS = 53  # the spinner, 40 for the amount, the time, and the space between
 LABEL_COLUMNS = 12  # at least
 
 Tell = Callable[[PullState], None]
 
 
 def make_bars(console: Console) -> Progress:
-    """A progress display for pulls; it vanishes when it is stopped."""
+    """A progress display for pulls, which disappears when it is stopped."""
     from rich import progress  # noqa: PLC0415 # 80 ms to import, for terminals only
 
     return progress.Progress(
@@ -42,12 +43,12 @@ def make_bars(console: Console) -> Progress:
 
 
 def start_bar(bars: Progress, image: str) -> TaskID:
-    """Add a line for `image`, moving without an end until sizes are known."""
+    """Add a line for `image` without an end, until sizes are known."""
     return bars.add_task(f"pulling {image}", total=None, amount="")
 
 
 def label(image: str, columns: int) -> str:
-    """What a line begins with; of a long name the end, where the image's own name is, so that the rest has room."""
+    """The label of a line. A long name is shortened to its end, which has the image's own name."""
     if columns >= WIDE_COLUMNS:
         label, room = f"pulling {image}", columns - BESIDE_COLUMNS - BAR_COLUMNS
     else:
@@ -56,7 +57,7 @@ def label(image: str, columns: int) -> str:
 
 
 def move_bar(bars: Progress, task: TaskID, state: PullState) -> None:
-    """Bring a line to where its pull is; it is drawn with the display's next refresh."""
+    """Move a line to the pull's state. The next refresh draws it."""
     bars.update(
         task,
         description=label(state.reference, bars.console.width),
@@ -68,7 +69,7 @@ def move_bar(bars: Progress, task: TaskID, state: PullState) -> None:
 
 
 def amount(state: PullState) -> str:
-    """What stands beside the bar: `12.5MB of 30MB  4.1MB/s  2/5 layers`, or the stage where it is not downloading."""
+    """The text beside the bar: `12.5MB of 30MB 4.1MB/s 2/5 layers`, or the stage while it is not downloading."""
     if not state.layers:
         return state.stage
     parts = [f"{size(state.done_bytes)} of {size(state.total_bytes)}"]
@@ -81,7 +82,7 @@ def amount(state: PullState) -> str:
 
 @contextlib.contextmanager
 def shown_pull(image: str, stream: TextIO) -> Iterator[Tell]:
-    """Show one pull on `stream` (stderr, so that stdout stays for the result) while the block runs, and tells."""
+    """Show one pull on `stream` during the block (stderr, because stdout is for the result)."""
     if not stream.isatty():
         _write(stream, f"pulling {image}")
         yield plain_lines(stream)
@@ -94,7 +95,7 @@ def shown_pull(image: str, stream: TextIO) -> Iterator[Tell]:
 
 
 def plain_lines(stream: TextIO) -> Tell:
-    """A line now and again about pulls that take long."""
+    """Print a line from time to time for long pulls."""
     lately = Seldom(PLAIN_INTERVAL_S)
 
     def tell(state: PullState) -> None:
@@ -111,7 +112,7 @@ def _write(stream: TextIO, line: str) -> None:
 
 @contextlib.contextmanager
 def timed() -> Iterator[list[float]]:
-    """Measure a block: the list has one number, the seconds it took, afterwards."""
+    """Measure a block. Afterwards the list has one number, the seconds."""
     taken: list[float] = []
     started = time.monotonic()
     try:

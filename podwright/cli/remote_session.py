@@ -1,4 +1,4 @@
-"""An exec or attach session between this terminal and a container: what both commands share."""
+"""An exec or attach session between this terminal and a container."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from podwright.streams.remote_command.status import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What a person asked for."""
+    """The options of a session."""
 
     stdin: bool
     tty: bool
@@ -34,7 +34,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnd:
-    """How a session was over: the exit code that the runtime told, which for an attach is always 0."""
+    """How a session ended. `exit_code` is the one that the runtime reported, always 0 for an attach."""
 
     exit_code: int = 0
     detached: bool = False
@@ -42,16 +42,17 @@ class SessionEnd:
 
 
 async def run_session(url: str, wishes: Wishes, container: str) -> SessionEnd:
-    """Until the command ends, or the person detaches from it.
+    """Run until the command ends or the person detaches.
 
-    Raises CouldNotRun when the runtime says that it could not be run or followed, and what `run_command` raises.
+    Raises CouldNotRun if the runtime reports that the command could not be run or followed, and what `run_command`
+    raises.
     """
     detached = asyncio.Event()
     source = _Keys(FdSource(terminal.STDIN), DetachKeys(wishes.detach_keys if wishes.raw else b""), detached)
     with terminal.raw_mode() if wishes.raw else contextlib.nullcontext():
         outcome = await _until_detached(_run(url, wishes, source), detached)
     if outcome is None:
-        click.echo(f"\npodwright: detached from {container}, which runs on", err=True)
+        click.echo(f"\npodwright: detached from {container}, which keeps running", err=True)
         return SessionEnd(detached=True)
     if outcome.failure:
         raise CouldNotRun(outcome.failure)
@@ -86,7 +87,7 @@ async def _until_detached(running: Coroutine[Any, Any, Outcome], detached: async
 
 
 class _Keys:
-    """stdin, watched for the detach keys."""
+    """stdin, checked for the detach keys."""
 
     def __init__(self, source: FdSource, keys: DetachKeys, detached: asyncio.Event) -> None:
         self._source = source
@@ -100,6 +101,6 @@ class _Keys:
                 return passed
             if self._keys.pressed:
                 self._detached.set()
-                await asyncio.Event().wait()  # the session is about to be cancelled: stdin has not ended
+                await asyncio.Event().wait()  # stdin has not ended: wait for the cancellation of the session
         self.ended = True
         return self._keys.rest()

@@ -1,7 +1,7 @@
-"""What `podwright run` looks like on a terminal: pull lines that move, states, and log lines in colours.
+"""The output of `podwright run` on a terminal: moving lines for pulls, states, and log lines in colours.
 
-Implements `podwright.agent.run.reporter.Reporter` with rich. What is no terminal gets plain lines instead;
-`shown_run` decides.
+Implements `podwright.agent.run.reporter.Reporter` with rich. Without a terminal there are plain lines. `shown_run`
+decides.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BAD_POD_PHASES = ("Failed",)
 
 
 class TerminalReporter:
-    """See Reporter. Everything goes through one console, so that moving lines stay below printed ones."""
+    """A Reporter for terminals. Everything uses one console, so that moving lines stay below printed ones."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -45,36 +45,30 @@ class TerminalReporter:
         self._console.print(text, soft_wrap=True, highlight=False)
 
     def _style(self, container: str) -> str:
-        """The colour of a container's label: each new one takes the next."""
+        """The colour of a container's label. Each new container gets the next one."""
         return self._styles.setdefault(container, COLOURS[len(self._styles) % len(COLOURS)])
 
     def info(self, message: str) -> None:
-        """See Reporter."""
         self._print(Text(message))
 
     def warning(self, message: str) -> None:
-        """See Reporter."""
         self._print(Text.assemble(("warning: ", "bold yellow"), message))
 
     def error(self, message: str) -> None:
-        """See Reporter."""
         self._print(Text.assemble(("error: ", "bold red"), message))
 
     def pull_started(self, image: str) -> None:
-        """See Reporter."""
         if self._bars is None:
             self._bars = make_bars(self._console)
             self._bars.start()
         self._tasks[image] = start_bar(self._bars, image)
 
     def pull_progress(self, image: str, state: PullState) -> None:
-        """See Reporter."""
         task = self._tasks.get(image)
         if self._bars is not None and task is not None:
             move_bar(self._bars, task, state)
 
     def pull_finished(self, image: str, *, elapsed_s: float, size_bytes: int, error: str = "") -> None:
-        """See Reporter."""
         task = self._tasks.pop(image, None)
         if self._bars is not None and task is not None:
             self._bars.remove_task(task)
@@ -88,26 +82,23 @@ class TerminalReporter:
         self._print(Text.assemble(("pulled ", "green"), image, (facts, "dim")))
 
     def pod(self, name: str, phase: PodPhase, message: str = "") -> None:
-        """See Reporter."""
         style = "bold red" if phase in BAD_POD_PHASES else "bold"
         self._print(Text.assemble("pod ", (name, "bold"), ": ", (phase, style), f" ({message})" if message else ""))
 
     def container(self, change: ContainerChange) -> None:
-        """See Reporter."""
         failed = change.phase == "exited" and change.exit_code != 0
         line = Text(describe(change), style="red" if failed else PHASE_STYLES.get(change.phase, ""))
         line.highlight_words([change.label], style=self._style(change.label))
         self._print(line)
 
     def log(self, line: LogLine) -> None:
-        """See Reporter."""
         prefix = (f"{line.label} │ ", self._style(line.label))
-        # The text goes out as the container wrote it, its own colours included; markup in it means nothing.
+        # The text stays as the container wrote it, with its own colours and without interpreting rich's markup.
         body = Text.from_ansi(line.text) if "\x1b" in line.text else Text(line.text)
         self._print(Text.assemble(prefix, body))
 
     def close(self) -> None:
-        """Take moving lines off the screen, also when a pull was interrupted."""
+        """Remove moving lines from the screen, also after an interrupted pull."""
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
@@ -115,7 +106,7 @@ class TerminalReporter:
 
 @contextlib.contextmanager
 def shown_run() -> Iterator[Reporter]:
-    """The reporter for this process's streams; the terminal is in order again afterwards."""
+    """The reporter for this process's streams. Restores the terminal afterwards."""
     reporter = choose_reporter()
     try:
         yield reporter
@@ -125,7 +116,7 @@ def shown_run() -> Iterator[Reporter]:
 
 
 def choose_reporter(out: TextIO | None = None, err: TextIO | None = None) -> Reporter:
-    """Colours for a terminal; plain lines when either stream is redirected, each to its own stream."""
+    """Colours for a terminal. Plain lines if either stream is redirected."""
     out, err = out or sys.stdout, err or sys.stderr
     if out.isatty() and err.isatty():
         return TerminalReporter(Console(file=out))

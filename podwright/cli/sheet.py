@@ -1,4 +1,4 @@
-"""Sheets for people: labels and values with indents, the values of one indent below each other. Pure."""
+"""Sheets for people: labels and values, with the values of one indent in one column. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NONE = "<none>"
 
 @dataclass(frozen=True, slots=True)
 class SheetLine:
-    """One line. A line without a value says what follows."""
+    """One line. A line without a value is a heading."""
 
     level: int
     label: str
@@ -22,7 +22,7 @@ class SheetLine:
 
 
 def render(lines: Iterable[SheetLine]) -> str:
-    """The text. Values of several lines, and what moves a terminal's cursor, are kept within their column."""
+    """The text. Values of several lines stay in their column, and control characters are escaped."""
     found = list(lines)
     widths: dict[int, int] = {}
     for line in found:

@@ -1,7 +1,8 @@
-"""Points in time as people type them. Pure.
+"""Parses points in time. Pure.
 
-A duration before now (`42m`, `1h30m`, `1.5s`), an RFC 3339 time or the beginning of one, in local time without a zone
-(`2026-01-02`, `2026-01-02T15:04`), or seconds since the epoch (`1767323045.25`): what crictl and docker take.
+Accepts what crictl and docker accept: a duration before now (`42m`, `1h30m`, `1.5s`), an RFC 3339 time or its
+beginning, in local time without a zone (`2026-01-02`, `2026-01-02T15:04`), or seconds since the epoch
+(`1767323045.25`).
 """
 
 from __future__ import annotations
@@ -38,13 +39,14 @@ def parse_since(text: str, now_ns: int) -> int:
         time_ns = _local_time(text)
     if time_ns is None:
         raise InvalidArgument(
-            f"{text!r} is no point in time", hint="for example 42m, 2026-01-02T15:04:05Z, 2026-01-02 or 1767323045"
+            f"{text!r} is not a point in time",
+            hint="use for example 42m, 2026-01-02T15:04:05Z, 2026-01-02 or 1767323045",
         )
     return time_ns
 
 
 def _local_time(text: str) -> int | None:
-    """A time without a zone is one of this machine's clock on the wall."""
+    """A time without a zone is in this machine's local time."""
     if not _LOCAL.fullmatch(text):
         return None
     clock, _, fraction = text.partition(".")

@@ -1,4 +1,4 @@
-"""CRI's states in words for people."""
+"""CRI's states as text for people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _POD_WORDS: dict[int, str] = {api.SANDBOX_READY: "Ready", api.SANDBOX_NOTREADY: 
 
 
 def container_state(number: int) -> str:
-    """`Running` for CONTAINER_RUNNING, and so on; numbers of later API versions are shown as they are."""
+    """`Running` for CONTAINER_RUNNING, and so on. Unknown numbers of later API versions are shown as numbers."""
     return _CONTAINER_WORDS.get(number) or str(number)
 
 

@@ -1,7 +1,7 @@
-"""Our own stdin, stdout and stderr for a stream: terminals, pipes and files, which stay in blocking mode.
+"""Our own stdin, stdout and stderr as streams: terminals, pipes and files, in blocking mode.
 
-They are shared with the shell that started us, so making them non-blocking would break it. Reading waits until there
-is something; writing is done by a thread of its own, which a reader that stands still can hold up without harm.
+They are shared with the shell that started us, and non-blocking mode would break it. Reading waits until there is
+data. A thread of its own writes, and a reader that does not read only blocks that thread.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Buffer = bytes | bytearray | memoryview
 
 
 def binary_output(stream: TextIO | None) -> BinaryIO:
-    """Where to write bytes for `sys.stdout` or `sys.stderr`, which is None when our caller has closed it."""
-    return stream.buffer if stream is not None else open(os.devnull, "wb")  # open until we end
+    """The bytes output for `sys.stdout` or `sys.stderr`, which is None if our caller has closed it."""
+    return stream.buffer if stream is not None else open(os.devnull, "wb")  # open until the process ends
 
 
 class FdSource:
@@ -33,10 +33,10 @@ class FdSource:
         self._fd = fd
 
     async def read(self) -> bytes:
-        """The next bytes; empty at the end, and when the terminal has gone."""
+        """The next bytes. Empty at the end, and when the terminal is gone."""
         while True:
             await self._readable()
-            with contextlib.suppress(BlockingIOError):  # somebody else was faster
+            with contextlib.suppress(BlockingIOError):  # another reader has taken the data
                 try:
                     return os.read(self._fd, READ_BYTES)
                 except OSError as failure:
@@ -49,7 +49,7 @@ class FdSource:
         readable = asyncio.Event()
         try:
             loop.add_reader(self._fd, readable.set)
-        except PermissionError:  # epoll takes no regular files, which are always readable
+        except PermissionError:  # epoll rejects regular files, which are always readable
             return
         try:
             await readable.wait()
@@ -58,7 +58,7 @@ class FdSource:
 
 
 class FdSink:
-    """Writes to a file descriptor, in the background up to a limit."""
+    """Writes to a file descriptor in the background, up to a limit."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -67,18 +67,18 @@ class FdSink:
         self._moved = asyncio.Event()
         self._failure: OSError | None = None
         self._loop = asyncio.get_running_loop()
-        # A daemon: one that is stuck in a write must not keep the process from ending.
+        # A daemon thread, so that a blocked write does not prevent the process from ending.
         self._thread = threading.Thread(target=self._write_all, name=f"write to {fd}", daemon=True)
         self._thread.start()
 
     async def write(self, data: Buffer) -> None:
-        """Raises OSError when nobody reads any more."""
+        """Raises OSError when the reader is gone."""
         self._kept_bytes += len(data)
         self._kept.put(bytes(data))
         await self._until(lambda: self._kept_bytes <= KEPT_LIMIT_BYTES)
 
     async def drain(self) -> None:
-        """Wait until all is written. Raises OSError."""
+        """Wait until everything is written. Raises OSError."""
         await self._until(lambda: self._kept_bytes == 0)
 
     async def _until(self, reached: Callable[[], bool]) -> None:
@@ -112,5 +112,5 @@ def _write(fd: int, data: bytes) -> None:
     while view:
         try:
             view = view[os.write(fd, view) :]
-        except BlockingIOError:  # somebody made it non-blocking
+        except BlockingIOError:  # another process made it non-blocking
             select.select([], [fd], [])

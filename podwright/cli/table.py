@@ -1,4 +1,4 @@
-"""Tables for people: columns padded to their widest cell, no frames, so that they can be cut and grepped."""
+"""Tables for people: columns padded to their widest cell, without frames, for use with cut and grep."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def render(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def short_id(full: str, *, whole: bool = False) -> str:
-    """An id as people read it: without `sha256:`, and cut unless `whole`."""
+    """An id for people: without `sha256:`, and shortened unless `whole`."""
     return full if whole else full.removeprefix("sha256:")[:SHORT_ID_LENGTH]
 
 
 def age(created_ns: int, now_ns: int) -> str:
-    """How long ago, in its two largest units: `3h12m`, `45s`, `2d4h`; `-` when not known."""
+    """The time since then in its two largest units: `3h12m`, `45s`, `2d4h`. `-` if unknown."""
     if created_ns <= 0:
         return "-"
     seconds = max(0, (now_ns - created_ns) // NANOSECONDS_PER_SECOND)

@@ -1,4 +1,4 @@
-"""The terminal that a person sits at: raw mode that is always undone, its size, and news of a new size."""
+"""This terminal: raw mode that is always undone, its size, and changes of its size."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from podwright.errors import InvalidArgument
 from podwright.streams.remote_command.resize import TerminalSize
 
 STDIN, STDOUT, STDERR = 0, 1, 2
-# Signals that would end the process without a word, and leave the terminal raw.
+# Signals that would kill the process and leave the terminal in raw mode.
 DEADLY = (signal.SIGHUP, signal.SIGQUIT)
 
 
 def check_terminal(*, interactive: bool) -> None:
-    """Whether there is one to lend to a command. Raises InvalidArgument."""
+    """Raises InvalidArgument unless there is a terminal for a command."""
     fd, name = (STDIN, "stdin") if interactive else (STDOUT, "stdout")
     if not os.isatty(fd):
-        raise InvalidArgument(f"-t needs a terminal, and {name} is none", hint="leave out -t")
+        raise InvalidArgument(f"-t needs a terminal, and {name} is not one", hint="omit -t")
 
 
 @contextlib.contextmanager
 def raw_mode(fd: int = STDIN) -> Iterator[None]:
-    """Every key goes to the command as it is: Ctrl-C, too. The terminal is as before whichever way this is left.
+    """Pass every key to the command, including Ctrl-C. The terminal is restored afterwards in all cases.
 
-    Inside a running event loop: SIGHUP and SIGQUIT cancel the task, as SIGINT and SIGTERM do anyway.
+    Use it inside a running event loop. SIGHUP and SIGQUIT cancel the task, like SIGINT and SIGTERM.
     """
     saved = termios.tcgetattr(fd)
     with _cancelled_by_deadly_signals():
         try:
-            tty.setraw(fd, termios.TCSANOW)  # what was typed ahead is kept
+            tty.setraw(fd, termios.TCSANOW)  # TCSANOW keeps input that was typed ahead
             yield
         finally:
-            with contextlib.suppress(termios.error):  # the terminal has gone
+            with contextlib.suppress(termios.error):  # the terminal is gone
                 termios.tcsetattr(fd, termios.TCSANOW, saved)
 
 
@@ -66,7 +66,7 @@ def _cancelled_by_deadly_signals() -> Iterator[None]:
 
 
 def size(fd: int) -> TerminalSize | None:
-    """The terminal's size; None when it has none, or there is no terminal."""
+    """The terminal's size, or None."""
     try:
         columns, lines = os.get_terminal_size(fd)
     except OSError:
@@ -75,7 +75,7 @@ def size(fd: int) -> TerminalSize | None:
 
 
 async def sizes(fd: int = STDOUT) -> AsyncIterator[TerminalSize]:
-    """The size as it is now, and each time that it changes."""
+    """The current size, and each later one."""
     changed = asyncio.Event()
     changed.set()
     loop = asyncio.get_running_loop()

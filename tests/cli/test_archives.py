@@ -73,7 +73,7 @@ async def test_a_layout_directory(cli: Cli, name: str, tmp_path: Path) -> None:
     renamed = await cli("load", "--name", "cli/laid:2", f"{tmp_path}/layout")
     assert renamed.out == f"docker.io/cli/laid:2: {IMAGE.image_id}\n"
     blob.unlink()
-    assert "which it should have" in (await cli("load", f"{tmp_path}/layout")).err
+    assert "the archive lacks" in (await cli("load", f"{tmp_path}/layout")).err
 
 
 async def test_one_name_for_two_images(cli: Cli, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ async def test_other_runtimes_cannot(containerd_server: Containerd, tmp_path: Pa
     commands = [*loads, ["save", "-o", str(tmp_path / "b.tar"), "busybox"]]
     for done in await asyncio.gather(*(run_cli("-e", containerd_server.endpoint, *words) for words in commands)):
         assert done.code == 1
-        assert "only podwright serve can" in done.err
+        assert "it needs podwright serve" in done.err
 
 
 def ctr(server: Containerd, *arguments: str) -> str:

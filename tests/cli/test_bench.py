@@ -32,7 +32,7 @@ def test_all_suites_have_the_agent_where_there_is_one(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--agent", "kubelet"), "'kubelet' does not say which endpoint it is for"),
+        (("--agent", "kubelet"), "'kubelet' does not name the endpoint that it is for"),
         (("--agent", "a=kubelet 'x"), '"kubelet \'x" is not a command: No closing quotation'),
         (("--agent", "b=kubelet"), "no endpoint is named b"),
         (("--agent-pods", "50,x"), "not a valid integer list"),

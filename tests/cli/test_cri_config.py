@@ -64,7 +64,7 @@ def test_a_pod_in_json_with_a_uid_of_its_own_and_without(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("metadata: {name: p}", "metadata.namespace are needed"),
+        ("metadata: {name: p}", "metadata.namespace are required"),
         ("{}", "metadata.name"),
         ("- a", "is no PodSandboxConfig"),
         ("", "is no PodSandboxConfig"),

@@ -315,7 +315,7 @@ def test_options_that_speak_of_sandboxes_ask_the_runtime(
 ) -> None:
     monkeypatch.setenv("CONTAINER_RUNTIME_ENDPOINT", f"unix://{tmp_path}/none.sock")
     assert run(["pods", "--agent-socket", scene.socket, *options]) == 1
-    assert "nothing listens" in capsys.readouterr().err
+    assert "no process listens" in capsys.readouterr().err
     assert run(["--endpoint", f"unix://{tmp_path}/none.sock", "pods", "--agent-socket", scene.socket]) == 1
 
 

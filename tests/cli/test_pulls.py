@@ -143,7 +143,7 @@ async def test_watching_without_a_terminal(stalled: Stalled) -> None:
 async def test_runtimes_that_do_not_tell(containerd_server: Containerd, podwright: Cli) -> None:
     done = await podwright("-e", containerd_server.endpoint, "pulls")
     assert (done.code, done.out) == (1, "")
-    assert "only podwright serve" in done.err
+    assert "it needs podwright serve" in done.err
 
 
 async def test_bars_have_no_other_form(podwright: Cli) -> None:

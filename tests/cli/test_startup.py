@@ -49,9 +49,9 @@ async def test_version_option(podwright: Cli) -> None:
         pytest.param(["exec", "some"], "COMMAND", id="no command to run"),
         pytest.param(["exec", "-it", "some", "--", "sh"], "-t needs a terminal", id="no terminal"),
         pytest.param(["attach", "-t", "some"], "-t needs a terminal", id="no terminal to attach"),
-        pytest.param(["exec", "-i", "--timeout", "5", "some", "sh"], "without -i and -t", id="timed and interactive"),
-        pytest.param(["attach", "--detach-keys", "ctrl-1", "some"], "'ctrl-1' is no key", id="no key"),
-        pytest.param(["port-forward", "some", "80:99999"], "'99999', which is no port", id="no port"),
+        pytest.param(["exec", "-i", "--timeout", "5", "some", "sh"], "excludes -i and -t", id="timed and interactive"),
+        pytest.param(["attach", "--detach-keys", "ctrl-1", "some"], "'ctrl-1' is not a key", id="no key"),
+        pytest.param(["port-forward", "some", "80:99999"], "'99999', which is not a port", id="no port"),
         pytest.param(["rm"], "--all", id="nothing to remove"),
         pytest.param(["update", "x"], "at least one limit", id="no limit"),
         pytest.param(["update", "--oom-score-adj", "1001", "x"], "1001", id="no OOM score"),
@@ -60,7 +60,7 @@ async def test_version_option(podwright: Cli) -> None:
         pytest.param(["checkpoint", "x"], "--export", id="no archive"),
         pytest.param(["stopq"], "did you mean stop", id="unknown alias"),
         pytest.param(["logs", "--tail", "-2", "x"], "-2", id="no number of lines"),
-        pytest.param(["logs", "--since", "soon", "x"], "no point in time", id="no time"),
+        pytest.param(["logs", "--since", "soon", "x"], "not a point in time", id="no time"),
         pytest.param(["rm", "--all", "x"], "--all", id="both to remove"),
         pytest.param(["stop", "-t", "-1", "x"], "-1", id="negative timeout"),
         pytest.param(["--endpoint", "tcp://1.2.3.4:5", "ps"], "not a unix socket", id="not a unix socket"),
@@ -86,7 +86,7 @@ async def test_no_daemon_is_one_line_with_a_hint(podwright: Cli, tmp_path: Path,
     done = await podwright("--endpoint", str(socket), *arguments)
     assert done.code == 1
     assert re.fullmatch(
-        rf"podwright: nothing listens on {re.escape(str(socket))} \(start podwright serve.*\)\n", done.err
+        rf"podwright: no process listens on {re.escape(str(socket))} \(start podwright serve.*\)\n", done.err
     )
 
 

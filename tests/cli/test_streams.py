@@ -235,7 +235,7 @@ async def test_a_taken_port_is_refused(cli: Cli, pod: CasePod) -> None:
         port = taken.getsockname()[1]
         done = await cli("port-forward", pod.id, f"{port}:80")
     assert done.code == 1
-    assert f"127.0.0.1:{port} is taken" in done.err
+    assert f"127.0.0.1:{port} is in use" in done.err
 
 
 async def test_port_forward_to_no_pod(cli: Cli) -> None:

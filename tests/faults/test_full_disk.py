@@ -65,7 +65,7 @@ async def test_pull(root_node: Node, disk: SmallDisk) -> None:
     before = disk.used_bytes()
     disk.fill()
     for _ in range(2):
-        with pytest.raises(ResourceExhausted, match=r"the disk is full.*under the root"):
+        with pytest.raises(ResourceExhausted, match=r"the disk is full.*under the daemon's root"):
             await root_node.pull()
         await root_node.audited()
     disk.free()

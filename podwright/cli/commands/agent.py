@@ -18,7 +18,7 @@ from podwright.linux.cgroup import detect
 
 
 class KubeletCommand(click.Command):
-    """A command whose flags are spelled as a kubelet's, which click's parser does not read."""
+    """A command whose flags follow the kubelet's syntax, which click's parser does not support."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.params["arguments"] = tuple(args)
@@ -36,9 +36,9 @@ class KubeletCommand(click.Command):
 @pass_invocation
 @click.pass_context
 def command(context: click.Context, invocation: Invocation, arguments: tuple[str, ...]) -> None:
-    """Run the node agent: make this machine's pods what its sources say, as a kubelet does.
+    """Run the node agent, which runs the pods of its sources on this machine, as a kubelet does.
 
-    It takes a kubelet's flags and KubeletConfiguration. Flags win over files.
+    It takes a kubelet's flags and KubeletConfiguration. Flags override files.
     """
     flags = parse_command_line(arguments)
     if _says(flags, "help"):
@@ -49,7 +49,7 @@ def command(context: click.Context, invocation: Invocation, arguments: tuple[str
         return
     printing = _says(flags, "print-config")
     endpoint = _given("container-runtime-endpoint", invocation.endpoint)
-    # Whether this host can run the agent does not matter to what is printed.
+    # Printing the configuration does not need a host that can run the agent.
     loaded = load((*endpoint, *flags), unified_cgroups=printing or detect().layout == "v2")
     for warning in loaded.warnings:
         click.echo(f"podwright: warning: {warning}", err=True)
@@ -69,6 +69,6 @@ def _given(flag: str, text: str | None) -> tuple[Occurrence, ...]:
 
 
 def _says(flags: tuple[Occurrence, ...], name: str) -> bool:
-    """Whether the last occurrence of a flag switches it on."""
+    """Whether the last occurrence of a flag turns it on."""
     texts = [flag.text for flag in flags if flag.setting.flag == name]
     return bool(texts) and texts[-1] not in {"false", "0", "f", "F", "FALSE", "False"}

@@ -1,4 +1,4 @@
-"""`podwright attach`: this terminal on the first process of a container, by CRI's Attach and its stream."""
+"""`podwright attach`: connects this terminal to a container's first process, by CRI's Attach."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound
 
 POLL_S = 0.05
-ENDED_S = 10.0  # for the record of an end that the session has shown
-STDIN_ENDED_S = 1.0  # when it may be only our stdin that has ended
+ENDED_S = 10.0  # for the record of the end that the session has shown
+STDIN_ENDED_S = 1.0  # if perhaps only our stdin has ended
 
 
 @click.command("attach")
-@click.option("-i", "--stdin", "interactive", is_flag=True, help="Pass on stdin, to a container that takes any.")
-@click.option("-t", "--tty", is_flag=True, help="The container has a terminal; with -i, make this one its own.")
-@click.option("--detach-keys", default=detach.DEFAULT, show_default=True, help='Keys that leave it; "": none.')
+@click.option("-i", "--stdin", "interactive", is_flag=True, help="Pass stdin to the container, if it reads stdin.")
+@click.option("-t", "--tty", is_flag=True, help="The container has a terminal. With -i, connect this one.")
+@click.option("--detach-keys", default=detach.DEFAULT, show_default=True, help='Keys that detach. "": none.')
 @click.argument("container")
 @pass_invocation
 def command(invocation: Invocation, interactive: bool, tty: bool, detach_keys: str, container: str) -> None:
-    """Show what CONTAINER (an id, the start of one, or a name) writes from now on, until it ends; then exit as it did.
+    """Attach to CONTAINER (an id, the start of one, or a name) until it ends, then exit with its exit code.
 
-    What it wrote before is in `podwright logs`. Leaving by Ctrl-C without -t, or by the detach keys, lets it run on.
+    For earlier output, see `podwright logs`. After Ctrl-C (without -t) or the detach keys, the container keeps
+    running.
     """
     wishes = Wishes(stdin=interactive, tty=tty, detach_keys=detach.parse_keys(detach_keys))
     if tty:
@@ -53,9 +54,9 @@ async def _attach(invocation: Invocation, container: str, wishes: Wishes) -> int
 
 
 async def _exit_code(cri: CriClient, container_id: str, session: SessionEnd) -> int:
-    """The container's; 0 when it runs on, since the session is also over when our stdin is.
+    """The container's exit code. 0 if it still runs, because the session also ends with our stdin.
 
-    The session ends with the container's output, a moment before the runtime has recorded the container's end.
+    The session ends with the container's output, shortly before the runtime records the container's end.
     """
     deadline = time.monotonic() + (STDIN_ENDED_S if session.stdin_ended else ENDED_S)
     request = api.ContainerStatusRequest(container_id=container_id)
@@ -65,6 +66,6 @@ async def _exit_code(cri: CriClient, container_id: str, session: SessionEnd) -> 
             if status.state == api.CONTAINER_EXITED:
                 return status.exit_code
             await asyncio.sleep(POLL_S)
-    except NotFound:  # somebody has removed it
+    except NotFound:  # it was removed
         pass
     return 0

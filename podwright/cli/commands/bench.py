@@ -1,4 +1,4 @@
-"""`podwright bench`: how fast container runtimes are and what they cost; `bench report` makes pages of the result."""
+"""`podwright bench`: measures speed and cost of container runtimes. `bench report` makes pages from the result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
     name = "N,N..."
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """Raises click's BadParameter."""
+        """Raises click's BadParameter for anything else."""
         if isinstance(value, tuple):
             return value
         try:
@@ -34,7 +34,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
             self.fail(f"{value!r} is not a valid integer list such as 1,4,16", param, ctx)
 
 
-# How much is done: fields of BenchOptions, and the options that set them.
+# The amount of work: fields of BenchOptions, and the options that set them.
 AMOUNTS: tuple[tuple[str, tuple[str, ...], Any, str], ...] = (
     ("rounds", ("--rounds",), POSITIVE, "Rounds of start and exec, the targets taking turns."),
     ("long_rounds", ("--long-rounds",), POSITIVE, "Rounds of the other suites."),
@@ -57,7 +57,7 @@ AMOUNTS: tuple[tuple[str, tuple[str, ...], Any, str], ...] = (
 
 
 def amounts(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options of AMOUNTS."""
+    """Adds the options in AMOUNTS."""
     for field, names, kind, words in reversed(AMOUNTS):
         default = getattr(DEFAULTS, field)
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else True
@@ -68,23 +68,31 @@ def amounts(command: Callable[..., None]) -> Callable[..., None]:
 @click.group("bench", invoke_without_command=True)
 @click.option(
     "--endpoint", "-e", "endpoints", multiple=True, metavar="[NAME=]URL",
-    help="unix:///path, or docker+unix:///path for a Docker Engine; repeat to compare several.",
+    help="unix:///path, or docker+unix:///path for a Docker Engine. Repeat to compare several.",
 )  # fmt: skip
 @click.option("--suite", "suites", multiple=True, type=click.Choice((*SUITES, "all")), default=("start",),
-    show_default=True, help="What to measure; repeat for several.")  # fmt: skip
-@click.option("--json", "json_file", type=click.Path(dir_okay=False), help="Write the whole result; - is stdout.")
+    show_default=True, help="What to measure. Repeat for several.")  # fmt: skip
+@click.option("--json", "json_file", type=click.Path(dir_okay=False), help="Write the complete result. - is stdout.")
 @click.option("--html", "html_file", type=click.Path(dir_okay=False), help="Write one page with plots.")
-@click.option("--handler", "handlers", multiple=True, metavar="NAME=HANDLER", help="A target's runtime handler.")
-@click.option("--cgroup-parent", "parents", multiple=True, metavar="NAME=PATH", help="A target's cgroup parent.")
-@click.option("--restart", "restarts", multiple=True, metavar="NAME=COMMAND", help="Restarts a target's daemon.")
+@click.option("--handler", "handlers", multiple=True, metavar="NAME=HANDLER", help="The runtime handler of a target.")
+@click.option("--cgroup-parent", "parents", multiple=True, metavar="NAME=PATH", help="The cgroup parent of a target.")
+@click.option(
+    "--restart",
+    "restarts",
+    multiple=True,
+    metavar="NAME=COMMAND",
+    help="A command that restarts the daemon of a target.",
+)
 @click.option(
     "--agent", "agents", multiple=True, metavar="NAME=COMMAND",
-    help="agent: what makes a target's pods, such as kubelet or 'podwright agent'. It gets a kubelet's flags, unless "
+    help="agent: a target's node agent, such as kubelet or 'podwright agent'. It gets a kubelet's flags, unless "
     "the command says {manifests}, {config}, {root}, {logs}, {cgroup}, {endpoint}, {node} or {port} (of /pods).",
 )  # fmt: skip
-@click.option("--config", "configs", multiple=True, metavar="NAME=FILE", help="A file to report a target with.")
+@click.option(
+    "--config", "configs", multiple=True, metavar="NAME=FILE", help="A file that is added to the report of a target."
+)
 @click.option("--pull-image", "pull_images", multiple=True, metavar="IMAGE", help="pull: an image; repeat.")
-@click.option("--image-series", metavar="REPOSITORY", help="pull: has the tags 0, 1, 2 ...")
+@click.option("--image-series", metavar="REPOSITORY", help="pull: a repository with the tags 0, 1, 2 ...")
 @click.option("--note", "notes", multiple=True, help="A line for the report.")
 @amounts
 @click.pass_context
@@ -99,9 +107,9 @@ def command(
 ) -> None:
     """Measure how fast runtimes start pods, run commands, pull images and restart, and what they cost.
 
-    The same work is done on each endpoint in turn. Pods are removed again, also on Ctrl-C. Times are those of the
-    calls, as the kubelet would see them; memory (as root, of processes of this machine) is PSS. A table goes to
-    stdout; failures are counted, and exit code 1 says that there were some.
+    The same work is done on each endpoint in turn. Pods are removed afterwards, also after Ctrl-C. Times are those of
+    the calls, as the kubelet sees them. Memory (as root, for processes of this machine) is PSS. A table goes to
+    stdout. Failures are counted, and cause exit code 1.
     """
     if context.invoked_subcommand is not None:
         return
@@ -138,14 +146,14 @@ def _run(
 
 
 def chosen_suites(suites: tuple[str, ...], targets: tuple[TargetOptions, ...]) -> tuple[str, ...]:
-    """The suites that were named, each once. `all` has `agent` in it when any target has an agent."""
+    """The named suites without duplicates. `all` includes `agent` if any target has an agent."""
     if "all" not in suites:
         return tuple(dict.fromkeys(suites))
     return tuple(suite for suite in SUITES if suite != "agent" or any(target.agent for target in targets))
 
 
 def _per_target(rest: dict[str, Any]) -> dict[str, dict[str, object]]:
-    """The options that say NAME=VALUE, as fields of each target."""
+    """The options of the form NAME=VALUE, as fields of each target."""
     fields: dict[str, dict[str, object]] = {}
     for option, field in (("handlers", "handler"), ("parents", "cgroup_parent")):
         for name, value in map(_named, rest.pop(option)):
@@ -170,19 +178,19 @@ def _words(command: str) -> tuple[str, ...]:
 def _named(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise InvalidArgument(f"{text!r} does not say which endpoint it is for", hint="write NAME=VALUE")
+        raise InvalidArgument(f"{text!r} does not name the endpoint that it is for", hint="write NAME=VALUE")
     return name, value
 
 
 @command.command("report")
 @click.argument("results", type=click.Path(exists=True, dir_okay=False))
 @click.option("--markdown", "form", flag_value="markdown", help="Tables in Markdown.")
-@click.option("--summary", "form", flag_value="summary", help="The one table for a README, in Markdown.")
-@click.option("--svg", "form", flag_value="svg", help="The one plot for a README.")
+@click.option("--summary", "form", flag_value="summary", help="One summary table, in Markdown.")
+@click.option("--svg", "form", flag_value="svg", help="One summary plot.")
 @click.option("--html", "form", flag_value="html", help="One self-contained page with plots.")
-@click.option("--output", "-o", default="-", help="A file instead of stdout.")
+@click.option("--output", "-o", default="-", help="Write to a file instead of stdout.")
 def report_command(results: str, form: str | None, output: str) -> None:
-    """Make a page of RESULTS, the JSON of a run; without an option, the table for a terminal."""
+    """Make a page from RESULTS, the JSON of a run. Without an option, print a table for a terminal."""
     from podwright.bench import render  # noqa: PLC0415 # not for --help
     from podwright.bench.results import from_json  # noqa: PLC0415
 

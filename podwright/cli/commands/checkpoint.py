@@ -1,4 +1,4 @@
-"""`podwright checkpoint`: a running container as an archive."""
+"""`podwright checkpoint`: writes a running container to an archive."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from podwright.cri.v1 import api_pb2 as api
 @click.argument("container")
 @pass_invocation
 def command(invocation: Invocation, archive: str, container: str) -> None:
-    """Write the running CONTAINER (an id, the start of one, or a name) into an archive, and print its id.
+    """Write the running CONTAINER (an id, the start of one, or a name) to an archive, and print its id.
 
-    It goes on running. The runtime writes FILE on its own machine, and needs CRIU there.
+    The container keeps running. The runtime writes FILE on its own machine, and needs CRIU there.
     """
     click.echo(run_async(_checkpoint(invocation, container, os.path.abspath(archive))))
 

@@ -1,4 +1,4 @@
-"""`podwright completion`: what a shell needs to complete our commands and options."""
+"""`podwright completion`: a shell script that completes commands and options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VARIABLE = "_PODWRIGHT_COMPLETE"  # the one that click looks for when the progra
 @click.argument("shell", type=click.Choice(SHELLS), default="bash")
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    """Print a script that lets SHELL (bash, when it is not given) complete commands and options.
+    """Print a script that lets SHELL (default: bash) complete commands and options.
 
     \b
     bash: eval "$(podwright completion bash)"

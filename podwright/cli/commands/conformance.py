@@ -14,14 +14,14 @@ IMAGE = "docker.io/library/busybox:1"
 
 @click.command("conformance")
 @click.option("--endpoint", "-e", metavar="URL", help="The endpoint under test.")
-@click.option("--image", default=IMAGE, show_default=True, help="An image with busybox, pulled by the server.")
-@click.option("--cgroup-parent", default="", metavar="PATH", help="The pods' cgroup parent.")
+@click.option("--image", default=IMAGE, show_default=True, help="An image with busybox, which the server pulls.")
+@click.option("--cgroup-parent", default="", metavar="PATH", help="The cgroup parent of the pods.")
 @click.option("--select", "-k", default="", metavar="EXPR", help="Only cases that match, as pytest's -k.")
 @click.option("--report", default="", metavar="FILE", help="Write the outcome of each case as JUnit XML.")
 @click.option("--list", "list_only", is_flag=True, help="Only list the cases.")
-@click.option("--verbose", "-v", is_flag=True, help="A line for each case.")
+@click.option("--verbose", "-v", is_flag=True, help="Print a line for each case.")
 @pass_invocation
-def command(  # one argument per option is click's way
+def command(  # click needs one argument per option
     invocation: Invocation,
     endpoint: str | None,
     image: str,
@@ -31,10 +31,10 @@ def command(  # one argument per option is click's way
     list_only: bool,
     verbose: bool,
 ) -> int:
-    """Check that an endpoint does what a CRI server must do; the exit code is 1 when a case fails.
+    """Check that an endpoint does what a CRI server must do. The exit code is 1 if a case fails.
 
-    Run it on the server's host, as root, on a server that may be played with: pods come and go. Where a known
-    runtime is known to differ, the case says so and counts as xfailed.
+    Run it on the server's host, as root, on a server for tests, because it creates and removes pods. A case that a
+    known runtime is known to fail counts as xfailed.
     """
     chosen = normalise(endpoint) if endpoint else invocation.chosen_endpoint()
     if not list_only:

@@ -1,4 +1,4 @@
-"""`podwright create`: a container from a CRI config."""
+"""`podwright create`: creates a container from a CRI config."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 @click.argument("pod_config", metavar="POD-CONFIG")
 @pass_invocation
 def command(invocation: Invocation, with_pull: bool, pod: str, container_config: str, pod_config: str) -> None:
-    """Create a container in POD (an id, the start of one, or a name) and print its id; start starts it.
+    """Create a container in POD (an id, the start of one, or a name) and print its id. Use start to start it.
 
-    CONTAINER-CONFIG and POD-CONFIG are files with CRI's ContainerConfig, and the PodSandboxConfig that the pod was
-    made of, in JSON or YAML, as crictl takes them (- is standard input).
+    CONTAINER-CONFIG and POD-CONFIG are files with CRI's ContainerConfig, and the PodSandboxConfig of the pod, in JSON
+    or YAML, as crictl takes them (- is standard input).
     """
     if container_config == pod_config == STDIN:
         raise click.UsageError("only one of the two configs can be standard input")

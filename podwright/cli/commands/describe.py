@@ -1,4 +1,4 @@
-"""`podwright describe`: a pod of the agent in full, with its events and what its worker waits for."""
+"""`podwright describe`: details of a pod of the agent, with its events and the current work of its worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from podwright.cli.output import print_data
 @options.output_option()
 @click.argument("pod")
 def command(agent_socket: str, namespace: str, output: str | None, pod: str) -> None:
-    """Show all about a pod of this machine's agent: state, conditions, containers, probes, events.
+    """Show details of a pod of this machine's agent: state, conditions, containers, probes, events.
 
     POD is a name, the beginning of one, or NAMESPACE/NAME.
     """

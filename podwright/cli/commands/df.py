@@ -1,4 +1,4 @@
-"""`podwright df`: what images and containers take of the disk."""
+"""`podwright df`: disk usage of images and containers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONTAINER_COLUMNS = ("CONTAINER", "NAME", "IMAGE ID", "WRITTEN")
 @options.whole_ids_option
 @pass_invocation
 def command(invocation: Invocation, output: str | None, no_trunc: bool) -> None:
-    """Show what images and containers take of the disk, and what prune would free."""
+    """Show the disk usage of images and containers, and what prune would free."""
     usage = run_async(_usage(invocation))
     if output is not None:
         print_data(as_data(usage), output)

@@ -15,13 +15,13 @@ from podwright.process import PosixProcessRunner
 
 @click.command("doctor")
 @click.option("--config", "config_file", metavar="FILE", help="TOML file [default: /etc/podwright/config.toml].")
-@click.option("--root", metavar="DIR", help="The daemon's root directory, where overlay mounts are tried.")
-@click.option("--problems", is_flag=True, help="Leave out what is well.")
+@click.option("--root", metavar="DIR", help="The daemon's root directory, to test overlay mounts.")
+@click.option("--problems", is_flag=True, help="Show problems only.")
 @click.option("--output", "-o", type=click.Choice(("json", "table")), default="table", show_default=True)
 def command(config_file: str | None, root: str | None, problems: bool, output: str) -> None:
-    """Check what this machine lacks to run pods, what that costs, and what mends it.
+    """Check what this machine lacks to run pods, what that costs, and how to fix it.
 
-    Exit code 0 when nothing necessary is missing (there may be warnings), 1 otherwise.
+    The exit code is 0 if nothing required is missing (there may be warnings), 1 otherwise.
     """
     facts = run_async(gather(_options(config_file, root), PosixProcessRunner()))
     findings = judge_all(facts)
@@ -32,7 +32,7 @@ def command(config_file: str | None, root: str | None, problems: bool, output: s
 
 
 def _options(config_file: str | None, root: str | None) -> DoctorOptions:
-    """The places that the daemon's configuration names. Raises InvalidArgument."""
+    """The paths in the daemon's configuration. Raises InvalidArgument."""
     from podwright.runtime.config import load_config  # noqa: PLC0415 # the daemon's modules are for the daemon
 
     settings = load_config(config_file)

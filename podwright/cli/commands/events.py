@@ -1,4 +1,4 @@
-"""`podwright events`: what happens to containers and pods, as it happens."""
+"""`podwright events`: events of containers and pods as they happen."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ KINDS: dict[int, str] = {
 
 @click.command("events")
 @click.option("--pod", "-p", help="Only events of this pod (id or name) and its containers.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document a line; the same as -o json.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document per line, as -o json.")
 @options.output_option()
 @pass_invocation
 def command(invocation: Invocation, pod: str | None, as_json: bool, output: str | None) -> None:
-    """Show events of containers and pods as they come, until Ctrl-C.
+    """Show events of containers and pods until Ctrl-C.
 
-    containerd 1.7 gives each event to one listener only: a kubelet on it misses what is shown here.
+    containerd 1.7 sends each event to one client only, so a kubelet misses the events that are shown here.
     """
     form = "json" if as_json else output
     show: Callable[[api.ContainerEventResponse], None] = (
@@ -54,7 +54,7 @@ async def _show(invocation: Invocation, pod: str | None, show: Callable[[api.Con
 
 
 def print_event(event: api.ContainerEventResponse, form: str) -> None:
-    """The whole event for programs: JSON on one line, or a YAML document."""
+    """Print the complete event for programs: JSON on one line, or a YAML document."""
     data = as_data(event)
     if form == "json":
         click.echo(json.dumps(data, ensure_ascii=False))
@@ -65,7 +65,7 @@ def print_event(event: api.ContainerEventResponse, form: str) -> None:
 
 @dataclass(slots=True)
 class Lines:
-    """One line an event. Names are remembered, since an event of a deletion may not have them any more."""
+    """One line per event. Names are remembered, because a deletion event may lack them."""
 
     _names: dict[str, str] = field(default_factory=dict)
 
@@ -74,7 +74,7 @@ class Lines:
         click.echo(self.line(event))
 
     def line(self, event: api.ContainerEventResponse) -> str:
-        """Time, what happened, to what, and its id."""
+        """Time, event, object, and its id."""
         self._learn(event)
         time = rfc3339(event.created_at)
         kind = KINDS.get(event.container_event_type, str(event.container_event_type))

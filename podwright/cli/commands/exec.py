@@ -1,4 +1,4 @@
-"""`podwright exec`: a command in a running container, by CRI's Exec and its stream; with a timeout by ExecSync."""
+"""`podwright exec`: runs a command in a container, by CRI's Exec, or with a timeout by ExecSync."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from podwright.cli.terminal import check_terminal
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 
-REPLY_MARGIN_S = 120.0  # the kubelet's: the runtime ends the command by its own timeout, and then has to answer
+REPLY_MARGIN_S = (
+    120.0  # as in the kubelet: the runtime kills the command at the timeout, and then needs time to answer
+)
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
 @click.option("-i", "--stdin", "interactive", is_flag=True, help="Pass on stdin.")
-@click.option("-t", "--tty", is_flag=True, help="Give the command a terminal; with -i, this one.")
+@click.option("-t", "--tty", is_flag=True, help="Give the command a terminal. With -i, connect this one.")
+@click.option("--detach-keys", default=detach.DEFAULT, show_default=True, help='Keys that detach. "": none.')
 @click.option(
-    "--detach-keys", default=detach.DEFAULT, show_default=True, help='Keys that leave the command; "": none.'
-)
-@click.option(
-    "--timeout", "timeout_s", type=click.IntRange(min=1), help="Seconds after which the runtime ends the command."
+    "--timeout", "timeout_s", type=click.IntRange(min=1), help="Seconds after which the runtime kills the command."
 )
 @click.argument("container")
 @click.argument("words", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -42,22 +42,22 @@ def command(
 ) -> None:
     """Run COMMAND in CONTAINER (an id, the start of one, or a name), and exit with its exit code.
 
-    Exit code 125 means that the command could not be run. With --timeout, the output comes when it has ended.
+    Exit code 125 means that the command could not be run. With --timeout, the output is shown after its end.
     """
     cmd = words[1:] if words[0] == "--" else words
     if not cmd:
-        raise click.UsageError("there is no command to run after --")
+        raise click.UsageError("the command after -- is missing")
     wishes = Wishes(stdin=interactive, tty=tty, detach_keys=detach.parse_keys(detach_keys))
     if timeout_s is not None:
         if interactive or tty:
-            raise click.UsageError("--timeout goes without -i and -t only")
+            raise click.UsageError("--timeout excludes -i and -t")
         exit_code = run_async(_exec_sync(invocation, container, cmd, timeout_s))
     else:
         if tty:
             check_terminal(interactive=interactive)
         exit_code = run_async(_exec(invocation, container, cmd, wishes))
     if exit_code != 0:
-        raise Leave(exit_code & 0xFF)  # -1 is how some runtimes say "timed out"
+        raise Leave(exit_code & 0xFF)  # some runtimes answer -1 for "timed out"
 
 
 async def _exec(invocation: Invocation, container: str, cmd: tuple[str, ...], wishes: Wishes) -> int:

@@ -1,4 +1,4 @@
-"""`podwright generate`: a systemd unit that keeps files running."""
+"""`podwright generate`: prints a systemd unit that keeps files running."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from podwright.errors import InvalidArgument
 
 
 @click.command("generate")
-@click.option("--now", is_flag=True, help="Let CronJobs run once at the unit's start.")
-@click.option("--root", metavar="DIR", help="As of podwright run.")
+@click.option("--now", is_flag=True, help="Run CronJobs once when the unit starts.")
+@click.option("--root", metavar="DIR", help="As for podwright run.")
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True)
 @pass_invocation
 def command(invocation: Invocation, now: bool, root: str | None, paths: tuple[str, ...]) -> None:
     """Print a systemd unit that runs the pods of FILE... at boot.
 
-    Write it to /etc/systemd/system/NAME.service, then: systemctl daemon-reload && systemctl enable --now NAME.
-    Without --endpoint the unit brings its own runtime. What is not honoured is named on stderr.
+    Write it to /etc/systemd/system/NAME.service, then: systemctl daemon-reload && systemctl enable --now NAME. Without
+    --endpoint the unit starts its own runtime. Warnings about ignored fields go to stderr.
     """
     from podwright.agent.run.documents import load_files  # noqa: PLC0415 # 100 ms to import the API's types
     from podwright.agent.run.expand import expand  # noqa: PLC0415
@@ -43,7 +43,7 @@ def command(invocation: Invocation, now: bool, root: str | None, paths: tuple[st
 
 
 def program() -> tuple[str, ...]:
-    """How systemd starts this program: as it was started now, by its absolute path."""
+    """The absolute path of this program, for systemd."""
     name = sys.argv[0]
     found = shutil.which(name) if os.path.basename(name) == "podwright" else None
     return (os.path.abspath(found),) if found else (sys.executable, "-m", "podwright")

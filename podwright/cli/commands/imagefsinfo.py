@@ -17,7 +17,7 @@ COLUMNS = ("HOLDS", "MOUNTPOINT", "USED", "FILES")
 @options.output_option()
 @pass_invocation
 def command(invocation: Invocation, output: str | None) -> None:
-    """Show the file systems that hold images and containers, and what these take; df shows each image."""
+    """Show the file systems of images and containers, and their usage. df shows each image."""
     response = run_async(_info(invocation))
     if output is not None:
         print_data(as_data(response), output)

@@ -1,4 +1,4 @@
-"""`podwright images`: what was pulled."""
+"""`podwright images`: lists images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NONE = "<none>"
 
 
 class WithVerify(click.Command):
-    """A command that takes a reference, or the word `verify` and what follows it."""
+    """A command that takes a reference, or `verify` with its own arguments."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -37,7 +37,7 @@ class WithVerify(click.Command):
 @options.whole_ids_option
 @pass_invocation
 def command(invocation: Invocation, reference: str | None, output: str | None, quiet: bool, no_trunc: bool) -> None:
-    """List images; with REFERENCE only that one. `images verify` checks what is stored of them."""
+    """List images, or only REFERENCE. `images verify` checks their stored data."""
     found = run_async(_list(invocation, reference))
     images = sorted(found, key=lambda image: [*image.repo_tags, *image.repo_digests, image.id])
     if output in options.PROGRAM_FORMS:
@@ -51,7 +51,7 @@ def command(invocation: Invocation, reference: str | None, output: str | None, q
 
 
 async def _list(invocation: Invocation, reference: str | None) -> list[api.Image]:
-    """All images, or those that `reference` means. ListImages' own filter is not kept by every runtime."""
+    """All images, or those with the name `reference`. Some runtimes ignore the filter of ListImages."""
     async with connected(invocation) as cri:
         listed = await cri.call(cri.images.ListImages, api.ListImagesRequest())
         if reference is None:
@@ -74,7 +74,7 @@ def _rows(image: api.Image, *, wide: bool, whole: bool) -> Iterator[tuple[str, .
 
 
 def _names(image: api.Image, repositories: list[str]) -> list[tuple[str, str]]:
-    """(repository, tag) pairs; a colon before the last slash belongs to a port, not to a tag."""
+    """(repository, tag) pairs. A colon before the last slash belongs to a port, not to a tag."""
     if image.repo_tags:
         return [(name, tag) for name, _, tag in (each.rpartition(":") for each in image.repo_tags)]
     return [(name, NONE) for name in repositories] or [(NONE, NONE)]

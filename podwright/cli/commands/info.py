@@ -1,4 +1,4 @@
-"""`podwright info`: whether the runtime is ready, and what it says of itself."""
+"""`podwright info`: status and configuration of the runtime."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from podwright.cri.v1 import api_pb2 as api
 
 
 @click.command("info")
-@click.option("--quiet", "-q", is_flag=True, help="Leave the configuration and other details out.")
+@click.option("--quiet", "-q", is_flag=True, help="Omit the configuration and other details.")
 @click.option("--output", "-o", type=click.Choice(PROGRAM_FORMS), default="json", show_default=True)
 @pass_invocation
 def command(invocation: Invocation, quiet: bool, output: str) -> None:
-    """Show the runtime's conditions, handlers and features, and its configuration as far as it tells."""
+    """Show the runtime's conditions, handlers and features, and its configuration if it reports one."""
     print_data(described(run_async(_status(invocation, verbose=not quiet))), output)
 
 
@@ -28,7 +28,7 @@ async def _status(invocation: Invocation, *, verbose: bool) -> api.StatusRespons
 
 
 def described(response: api.StatusResponse) -> dict[str, Any]:
-    """As crictl shows it: the details stand beside the status, each under its own key."""
+    """The form that crictl shows: details beside the status, each under its own key."""
     return {
         "status": as_data(response.status),
         "runtimeHandlers": [as_data(handler) for handler in response.runtime_handlers],

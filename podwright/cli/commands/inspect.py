@@ -1,4 +1,4 @@
-"""`podwright inspect`: all that a runtime tells about one container, pod or image."""
+"""`podwright inspect`: everything that a runtime reports about one container, pod or image."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ KINDS = ("container", "pod", "image")
 @click.option("--output", "-o", type=click.Choice(options.PROGRAM_FORMS), default="json", show_default=True)
 @pass_invocation
 def command(invocation: Invocation, words: tuple[str, ...], kind: str | None, output: str) -> None:
-    """Show all about a container, a pod or an image.
+    """Show details of a container, a pod or an image.
 
-    ID is an id, the start of one, or a name. One ID prints one document; several print a list.
+    ID is an id, the start of one, or a name. One ID prints one document, several print a list.
     """
     found = run_async(_inspect(invocation, words, kind))
     print_data(found[0] if len(found) == 1 else found, output)
@@ -39,7 +39,7 @@ async def _inspect(invocation: Invocation, words: tuple[str, ...], kind: str | N
 
 
 async def _find(cri: CriClient, word: str, kind: str | None) -> lookup.LookupCandidate:
-    """What `word` means among the wanted kinds. Raises NotFound and InvalidArgument."""
+    """The object that `word` refers to. Raises NotFound and InvalidArgument."""
     candidates: list[lookup.LookupCandidate] = []
     if kind in (None, "container"):
         candidates += await lookup.container_candidates(cri)
@@ -50,7 +50,7 @@ async def _find(cri: CriClient, word: str, kind: str | None) -> lookup.LookupCan
             return lookup.choose(word, candidates + await lookup.image_candidates(cri))
         return lookup.choose(word, candidates)
     except NotFound:
-        if kind in (None, "image"):  # short references such as `busybox` are the runtime's to understand
+        if kind in (None, "image"):  # the runtime resolves short references such as `busybox`
             return lookup.LookupCandidate(kind="image", id=await _image_id(cri, word, kind))
         raise NotFound(f"no {kind} is called {word!r} or has an id that starts so") from None
 

@@ -1,4 +1,4 @@
-"""`podwright load`: images from an archive, or from an OCI layout directory, which is sent as one."""
+"""`podwright load`: loads images from an archive, or from an OCI layout directory, which is sent as one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ CHUNK_BYTES = 1 << 20
 
 
 @click.command("load")
-@click.option("--name", default="", metavar="NAME", help="What to call the archive's only image.")
+@click.option("--name", default="", metavar="NAME", help="The name for the archive's only image.")
 @click.argument("file", metavar="FILE|DIRECTORY|-")
 @pass_invocation
 def command(invocation: Invocation, name: str, file: str) -> None:
-    """Bring the images of FILE (- is standard input): a docker-archive or an oci-archive.
+    """Load the images in FILE (- is standard input): a docker-archive or an oci-archive.
 
-    It may be compressed by gzip, zstd, xz or bzip2. DIRECTORY is an OCI image layout.
+    The archive may be compressed with gzip, zstd, xz or bzip2. DIRECTORY is an OCI image layout.
     """
     response = run_async(_load(invocation, file, name))
     for image in response.images:
@@ -61,7 +61,9 @@ def _pieces(file: str) -> Iterator[Iterator[bytes]]:
 def _opened(file: str) -> BinaryIO:
     if file == "-":
         if sys.stdin.isatty():
-            raise InvalidArgument("standard input is a terminal", hint="give a file, or lead an archive in")
+            raise InvalidArgument(
+                "standard input is a terminal", hint="name a file, or redirect an archive to standard input"
+            )
         return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
     return open(file, "rb", buffering=0)
 

@@ -1,4 +1,4 @@
-"""`podwright logs`: what a container wrote, read from the log file that its runtime names."""
+"""`podwright logs`: the log of a container, from the file that its runtime names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ALL_LINES = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogChoice:
-    """Which log of a container, and what of it."""
+    """Which log of a container, and which part."""
 
     follow: bool
     previous: bool
@@ -43,20 +43,22 @@ class LogChoice:
 
 
 @click.command("logs")
-@click.option("--follow", "-f", is_flag=True, help="Go on until the container ends.")
+@click.option("--follow", "-f", is_flag=True, help="Follow the log until the container ends.")
 @click.option(
     "--tail",
     type=click.IntRange(min=ALL_LINES),
     default=ALL_LINES,
     metavar="N",
-    help="Only the last N lines; -1: all.",
+    help="Show only the last N lines. -1: all.",
 )
-@click.option("--since", metavar="TIME", help="Only lines from TIME on: 42m (before now), RFC 3339, or epoch seconds.")
-@click.option("--timestamps", "-t", is_flag=True, help="Begin each line with its time.")
-@click.option("--previous", "-p", is_flag=True, help="Of the attempt before this one.")
-@click.option("--stream", "-s", type=click.Choice(("stdout", "stderr")), help="Only what was written to this stream.")
-@click.option("--limit-bytes", type=click.IntRange(min=0), metavar="N", help="End after N bytes.")
-@click.option("--reopen", "-r", is_flag=True, help="First have the runtime open the log anew, as after a rotation.")
+@click.option(
+    "--since", metavar="TIME", help="Show only lines since TIME: 42m (before now), RFC 3339, or epoch seconds."
+)
+@click.option("--timestamps", "-t", is_flag=True, help="Start each line with its time.")
+@click.option("--previous", "-p", is_flag=True, help="Show the log of the previous attempt.")
+@click.option("--stream", "-s", type=click.Choice(("stdout", "stderr")), help="Show only this stream.")
+@click.option("--limit-bytes", type=click.IntRange(min=0), metavar="N", help="Stop after N bytes.")
+@click.option("--reopen", "-r", is_flag=True, help="First let the runtime reopen the log, as after a rotation.")
 @click.argument("container")
 @pass_invocation
 def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
@@ -73,7 +75,7 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
 ) -> None:
     """Show what CONTAINER (an id, the start of one, or a name) wrote to stdout and stderr.
 
-    The log is a file of this machine; an endpoint on another one cannot be read.
+    The log is a file on this machine, so an endpoint on another machine does not work.
     """
     writer = LogWriter(
         out=binary_output(sys.stdout),
@@ -101,7 +103,7 @@ async def _show(invocation: Invocation, word: str, wanted: LogChoice, writer: Lo
         watch = LogWatch()
         with contextlib.closing(watch), contextlib.suppress(LimitReached):
             follower = LogFollower(path, _tail_of(path, wanted).parser(), writer.write, watch)
-            # An attempt that has a successor writes no more.
+            # An attempt with a successor has ended.
             if wanted.follow and not wanted.previous:
                 await _follow(cri, container_id, follower)
             else:
@@ -117,7 +119,7 @@ def _tail_of(path: str, wanted: LogChoice) -> Tail:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return Tail()  # all of what comes is the tail of what was there
+        return Tail()  # a log that does not exist yet is shown from its beginning
     try:
         return find_tail(descriptor, wanted.tail, wanted.stream)
     finally:
@@ -125,11 +127,11 @@ def _tail_of(path: str, wanted: LogChoice) -> Tail:
 
 
 async def _follow(cri: CriClient, container_id: str, follower: LogFollower) -> None:
-    """Show the log until the container has ended; also when the runtime cannot be asked, which is raised then."""
+    """Show the log until the container ends, or until the runtime does not answer, which is raised."""
 
     async def until_over() -> None:
         try:
-            # Not by GetContainerEvents: containerd 1.7 gives each event to one listener, and a kubelet would miss it.
+            # Not with GetContainerEvents: containerd 1.7 sends each event to one client, so a kubelet would miss it.
             while not await is_over(cri, container_id):  # noqa: ASYNC110 # as the line above says
                 await asyncio.sleep(STATUS_POLL_S)
         finally:

@@ -1,4 +1,4 @@
-"""`podwright metrics`: what pods and containers use, as cAdvisor's metrics."""
+"""`podwright metrics`: resource usage of pods and containers as cAdvisor's metrics."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 @click.command("metrics")
-@click.option("--descriptors", is_flag=True, help="Show which metrics there are instead of their values.")
+@click.option("--descriptors", is_flag=True, help="Show the descriptions of the metrics instead of values.")
 @options.output_option()
 @pass_invocation
 def command(invocation: Invocation, descriptors: bool, output: str | None) -> None:
-    """Show the metrics of pods and containers, in Prometheus' text format unless -o says otherwise."""
+    """Show the metrics of pods and containers, by default in Prometheus' text format."""
     described, measured = run_async(_ask(invocation))
     if output is not None:
         print_data(as_data(described if descriptors else measured), output)
@@ -45,7 +45,7 @@ async def _ask(invocation: Invocation) -> tuple[api.ListMetricDescriptorsRespons
 
 
 def exposition(descriptors: Sequence[api.MetricDescriptor], pods: Sequence[api.PodSandboxMetrics]) -> Iterator[str]:
-    """Lines of Prometheus' text format: each metric once, with its help, its type and all its values."""
+    """Lines of Prometheus' text format: each metric once, with help, type and all values."""
     values: dict[str, list[api.Metric]] = {}
     for pod in pods:
         own = [*pod.metrics, *(metric for container in pod.container_metrics for metric in container.metrics)]

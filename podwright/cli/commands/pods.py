@@ -1,4 +1,4 @@
-"""`podwright pods`: the pods of this machine's agent, or a runtime's sandboxes."""
+"""`podwright pods`: lists the pods of this machine's agent, or a runtime's sandboxes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDE_COLUMNS = (*COLUMNS, "RUNTIME", "UID")
 
 @click.command("pods")
 @options.agent_socket_option
-@click.option("--sandboxes", is_flag=True, help="List the runtime's sandboxes, also where an agent is.")
+@click.option("--sandboxes", is_flag=True, help="List the runtime's sandboxes, even if there is an agent.")
 @click.option("--name", help="Only pods of this name.")
 @click.option("--namespace", help="Only pods of this namespace.")
 @click.option("--state", type=click.Choice(list(POD_STATES)), help="Only pods in this state.")
@@ -44,8 +44,8 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
 ) -> None:
     """List the pods of this machine's agent, or pod sandboxes, newest first.
 
-    The agent's pods are listed where it has its socket. Sandboxes are listed otherwise, and with --sandboxes, with
-    --endpoint, and with the options that speak of sandboxes: --state, --quiet and --no-trunc.
+    The agent's pods are listed if its socket exists. Sandboxes are listed otherwise, and with --sandboxes,
+    --endpoint, or an option for sandboxes: --state, --quiet and --no-trunc.
     """
     speaks_of_sandboxes = sandboxes or state is not None or quiet or no_trunc or invocation.endpoint is not None
     if not speaks_of_sandboxes and is_there(agent_socket):

@@ -1,4 +1,4 @@
-"""`podwright prune`: images that no container uses."""
+"""`podwright prune`: removes images that no container uses."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from podwright.cli.invocation import Invocation, pass_invocation
 
 
 @click.command("prune")
-@click.option("--all", "-a", "everything", is_flag=True, help="Also those that have a tag.")
-@click.option("--dry-run", is_flag=True, help="Tell what would be removed, and remove nothing.")
+@click.option("--all", "-a", "everything", is_flag=True, help="Also remove images with a tag.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, but remove nothing.")
 @pass_invocation
 def command(invocation: Invocation, everything: bool, dry_run: bool) -> None:
     """Remove images without a tag that no container uses. Pinned images stay."""

@@ -1,4 +1,4 @@
-"""`podwright ps`: the containers."""
+"""`podwright ps`: lists containers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
     quiet: bool,
     no_trunc: bool,
 ) -> None:
-    """List containers, newest first; without -a only those that run."""
+    """List containers, newest first. Without -a, only running ones."""
     selector = api.ContainerFilter(label_selector=options.parse_labels(labels))
     if state is not None or not every:
         selector.state.state = CONTAINER_STATES[state or "running"]
@@ -90,7 +90,7 @@ def _row(
 
 
 def image_name(container: api.Container, *, whole: bool = False) -> str:
-    """The image as the Pod names it; repository and digest where the runtime tells only the id that a kubelet gave."""
+    """The image as named in the Pod. Repository and digest if the runtime only reports an id."""
     name = container.image.user_specified_image or container.image.image
     if not IMAGE_ID.fullmatch(name):
         return name

@@ -1,4 +1,4 @@
-"""`podwright pull`: an image from its registry."""
+"""`podwright pull`: pulls an image from its registry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STDIN_LIMIT_CHARACTERS = 64 * 1024
 @click.argument("reference")
 @pass_invocation
 def command(invocation: Invocation, creds_stdin: bool, output: str | None, quiet: bool, reference: str) -> None:
-    """Bring the image REFERENCE from its registry."""
+    """Pull the image REFERENCE from its registry."""
     login = parse_pair(sys.stdin.read(STDIN_LIMIT_CHARACTERS), "standard input") if creds_stdin else None
     with timed() as taken:
         response, image = run_async(_pull(invocation, reference, login, silent=quiet))
@@ -43,7 +43,7 @@ def command(invocation: Invocation, creds_stdin: bool, output: str | None, quiet
 async def _pull(
     invocation: Invocation, reference: str, login: RegistryLogin | None, *, silent: bool
 ) -> tuple[api.PullImageResponse, api.Image]:
-    """The response, and the image as the runtime describes it now."""
+    """The response, and the image's current description in the runtime."""
     async with connected(invocation) as cri:
         response = await pull(cri, reference, login=login, shown_on=None if silent else sys.stderr)
         spec = api.ImageSpec(image=response.image_ref)

@@ -1,4 +1,4 @@
-"""`podwright pulls`: what is being pulled now, whoever asked for it."""
+"""`podwright pulls`: shows all pulls in progress."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ COLUMNS = ("IMAGE", "STAGE", "DOWNLOADED", "SIZE", "LAYERS", "AGE")
 
 @click.command("pulls")
 @click.argument("reference", required=False, default="")
-@click.option("--watch", "-w", is_flag=True, help="Go on showing them until interrupted.")
+@click.option("--watch", "-w", is_flag=True, help="Keep showing them until interrupted.")
 @options.output_option()
 @pass_invocation
 def command(invocation: Invocation, reference: str, watch: bool, output: str | None) -> None:
-    """Show what is being pulled now, by anyone; with REFERENCE only that image. Needs podwright serve."""
+    """Show all pulls in progress, or only those of REFERENCE. Needs podwright serve."""
     if watch and output is not None:
-        raise InvalidArgument("--watch shows bars or lines, and has no other form")
+        raise InvalidArgument("--watch does not support -o")
     run_async(_watch(invocation, reference) if watch else _show(invocation, reference, output))
 
 
@@ -79,7 +79,7 @@ def _row(state: PullState, now_ns: int) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _display(stream: TextIO) -> Iterator[Tell]:
-    """Bars on a terminal, lines elsewhere; the end of each pull is a line on both."""
+    """Bars on a terminal, lines elsewhere. Both show the end of each pull as a line."""
     if not stream.isatty():
         yield _Lines(plain_lines(stream)).show
         return
@@ -90,14 +90,14 @@ def _display(stream: TextIO) -> Iterator[Tell]:
 
 
 class _Lines:
-    """Pulls as lines."""
+    """Shows pulls as lines."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._known: set[tuple[str, int]] = set()
 
     def show(self, state: PullState) -> None:
-        """The beginning, the end, and a word now and again."""
+        """Print the beginning, the end, and progress from time to time."""
         if state.stage in ENDED:
             self._known.discard(state.key)
             click.echo(ending(state))
@@ -109,14 +109,14 @@ class _Lines:
 
 
 class _Bars:
-    """Pulls as moving lines, one for each."""
+    """Shows pulls as moving lines, one each."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._tasks: dict[tuple[str, int], TaskID] = {}
 
     def show(self, state: PullState) -> None:
-        """Move its line; the end takes it away."""
+        """Move the pull's line, or remove it at the end."""
         if state.stage in ENDED:
             if (task := self._tasks.pop(state.key, None)) is not None:
                 self._bars.remove_task(task)
@@ -128,7 +128,7 @@ class _Bars:
 
 
 def ending(state: PullState) -> str:
-    """What is said of a pull that has ended."""
+    """The line for a pull that has ended."""
     if state.error:
         return f"pull failed: {state.reference}: {state.error}"
     return f"pulled {state.reference} ({table.size(state.total_bytes)})"

@@ -1,4 +1,4 @@
-"""`podwright push`: an image to a registry."""
+"""`podwright push`: pushes an image to a registry."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from podwright.cli.invocation import Invocation, pass_invocation
 @click.argument("destination", required=False, default="")
 @pass_invocation
 def command(invocation: Invocation, creds_stdin: bool, reference: str, destination: str) -> None:
-    """Bring the image REFERENCE to DESTINATION, or to where its name says.
+    """Push the image REFERENCE to DESTINATION, or to the registry in its name.
 
-    Of an image for several platforms, what this machine runs is pushed.
+    Of a multi-platform image, only this machine's platform is pushed.
     """
     request = api.PushImageRequest(image=reference, destination=destination)
     if creds_stdin:

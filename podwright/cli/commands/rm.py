@@ -1,4 +1,4 @@
-"""`podwright rm`: containers and pods that are no longer needed."""
+"""`podwright rm`: removes containers and pods."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("rm")
-@click.option("--force", "-f", is_flag=True, help="Stop what still runs first.")
+@click.option("--force", "-f", is_flag=True, help="First stop running ones.")
 @click.option("--all", "-a", "every", is_flag=True, help="Remove every pod with its containers.")
 @options.kind_option("container", "pod")
 @click.argument("words", metavar="ID...", nargs=-1)
@@ -29,10 +29,10 @@ def command(
 ) -> None:
     """Remove containers or pods (a pod with its containers) and print their ids.
 
-    What still runs is not removed without -f.
+    Running ones are not removed without -f.
     """
     if every == bool(words):
-        raise click.UsageError("give either ids or --all")
+        raise click.UsageError("use either ids or --all")
     run_async(_remove(invocation, words, every=every, force=force, kind=kind))
 
 

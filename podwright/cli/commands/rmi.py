@@ -1,4 +1,4 @@
-"""`podwright rmi`: images that are no longer needed."""
+"""`podwright rmi`: removes images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podwright.cri.v1 import api_pb2 as api
 @click.argument("words", metavar="IMAGE...", nargs=-1, required=True)
 @pass_invocation
 def command(invocation: Invocation, words: tuple[str, ...]) -> None:
-    """Remove images, each under all its names, and print their ids."""
+    """Remove images with all their names, and print their ids."""
     run_async(_remove(invocation, words))
 
 

@@ -1,4 +1,4 @@
-"""`podwright run`: pods from files, in front of one's eyes."""
+"""`podwright run`: runs pods from files in the foreground."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ container or the runtime failed; 2 when FILE cannot be run; 124 when the timeout
 
 
 @click.command("run", epilog=EPILOG)
-@click.option("--watch", is_flag=True, help="Run the Pod anew whenever FILE changes.")
-@click.option("--kube-down", is_flag=True, help="End and remove what an earlier run --detach made of FILE.")
+@click.option("--watch", is_flag=True, help="Restart the Pod whenever FILE changes.")
+@click.option("--kube-down", is_flag=True, help="Stop and remove what an earlier run --detach of FILE started.")
 @click.option("--detach", is_flag=True, help="Leave the Pod running (needs a daemon at the endpoint).")
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Stop after S seconds."
@@ -53,10 +53,10 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
     log_root: str,
     paths: tuple[str, ...],
 ) -> None:
-    """Run the Pod in FILE (YAML; - is standard input) until it ends or Ctrl-C, and show what happens.
+    """Run the Pod in FILE (YAML, - is standard input) until it ends or Ctrl-C, and show what happens.
 
-    ConfigMaps and Secrets that it uses may stand in the same FILE. A daemon at the endpoint is used; when there is
-    none, one is started for as long as the Pod runs.
+    ConfigMaps and Secrets for it may be in the same FILE. A daemon at the endpoint is used. Without one, an embedded
+    daemon runs as long as the Pod.
     """
     options = RunOptions(
         paths=paths,
@@ -80,7 +80,7 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
 
 def _run(options: RunOptions, reporter: Reporter) -> int:
     if len(options.paths) > 1 or (options.paths[0] != "-" and os.path.isdir(options.paths[0])):
-        raise Unimplemented("several files and folders cannot be run yet", hint="give one FILE with one Pod")
+        raise Unimplemented("several files and folders are not supported yet", hint="name one FILE with one Pod")
     seed = seed_options.RunOptions(
         file=options.paths[0],
         watch=options.watch,

@@ -1,4 +1,4 @@
-"""`podwright runp`: a pod sandbox from a CRI config."""
+"""`podwright runp`: runs a pod sandbox from a CRI config."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cri.client import DEFAULT_TIMEOUT_S
 from podwright.cri.v1 import api_pb2 as api
 
-TIMEOUT_S = 2 * DEFAULT_TIMEOUT_S  # the kubelet's doubling: networks may be slow
+TIMEOUT_S = 2 * DEFAULT_TIMEOUT_S  # doubled as in the kubelet, because networks may be slow
 
 
 @click.command("runp")
-@click.option(
-    "--runtime", "-r", "handler", default="", metavar="NAME", help="The runtime handler, as info lists them."
-)
+@click.option("--runtime", "-r", "handler", default="", metavar="NAME", help="The runtime handler. info lists them.")
 @click.argument("config", metavar="POD-CONFIG")
 @pass_invocation
 def command(invocation: Invocation, handler: str, config: str) -> None:
     """Run a pod sandbox and print its id.
 
-    POD-CONFIG is a file with CRI's PodSandboxConfig in JSON or YAML, as crictl takes it (- is standard input).
-    `podwright run` takes a Pod as Kubernetes has it.
+    POD-CONFIG is a file with CRI's PodSandboxConfig in JSON or YAML, as crictl takes it (- is standard input). For a
+    Kubernetes Pod, use `podwright run`.
     """
     request = api.RunPodSandboxRequest(config=read_pod_config(config), runtime_handler=handler)
     click.echo(run_async(_run(invocation, request)))

@@ -1,4 +1,4 @@
-"""`podwright runtime-config`: what a kubelet learns from the runtime."""
+"""`podwright runtime-config`: the runtime's cgroup driver, which a kubelet follows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podwright.cri.v1 import api_pb2 as api
 @options.output_option()
 @pass_invocation
 def command(invocation: Invocation, output: str | None) -> None:
-    """Show the cgroup driver of the runtime. A systemd one wants a .slice as the cgroup parent of a pod's config."""
+    """Show the cgroup driver of the runtime. With systemd, the cgroup parent in a pod's config must be a .slice."""
     response = run_async(_config(invocation))
     if output is not None:
         print_data(as_data(response), output)

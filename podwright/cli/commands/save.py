@@ -1,4 +1,4 @@
-"""`podwright save`: images as an archive."""
+"""`podwright save`: saves images to an archive."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ FORMATS = {"oci-archive": api.OCI_ARCHIVE, "docker-archive": api.DOCKER_ARCHIVE}
 
 
 @click.command("save")
-@click.option("--output", "-o", "file", required=True, metavar="FILE|-", help="Where to; - is standard output.")
+@click.option(
+    "--output", "-o", "file", required=True, metavar="FILE|-", help="The archive to write. - is standard output."
+)
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="oci-archive", show_default=True)
 @click.argument("references", metavar="IMAGE...", nargs=-1, required=True)
 @pass_invocation
 def command(invocation: Invocation, file: str, form: str, references: tuple[str, ...]) -> None:
-    """Write images into one archive."""
+    """Save images to one archive."""
     request = api.SaveImageRequest(images=references, format=FORMATS[form])
     run_async(_save(invocation, request, file))
 
@@ -41,10 +43,10 @@ async def _save(invocation: Invocation, request: api.SaveImageRequest, file: str
 
 @contextlib.contextmanager
 def _target(file: str) -> Iterator[BinaryIO]:
-    """A file that is there when all of it is. Raises InvalidArgument and OSError."""
+    """The output file, which appears when it is complete. Raises InvalidArgument and OSError."""
     if file == "-":
         if sys.stdout.isatty():
-            raise InvalidArgument("standard output is a terminal", hint="give a file, or lead the archive out")
+            raise InvalidArgument("standard output is a terminal", hint="name a file, or redirect standard output")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return

@@ -15,8 +15,8 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.command("serve")
 @click.option("--config", "config_file", metavar="FILE", help="TOML file [default: /etc/podwright/config.toml].")
 @click.option("--root", metavar="DIR", help="Images, records, container filesystems.")
-@click.option("--state", metavar="DIR", help="Sockets and pinned namespaces; need not survive a reboot.")
-@click.option("--listen", metavar="URL", help="Where to serve, unix:///path.")
+@click.option("--state", metavar="DIR", help="Sockets and pinned namespaces. Need not survive a reboot.")
+@click.option("--listen", metavar="URL", help="The socket to serve, unix:///path.")
 @click.option("--log-level", type=click.Choice(LEVELS))
 @pass_invocation
 def command(
@@ -27,7 +27,7 @@ def command(
     listen: str | None,
     log_level: str | None,
 ) -> None:
-    """Run the CRI server until SIGTERM; containers outlive it. Options win over the file."""
+    """Run the CRI server until SIGTERM. Containers outlive it. Options override the file."""
     from podwright.runtime.app import serve  # noqa: PLC0415 # the daemon's modules are for the daemon
 
     level = log_level or ("debug" if invocation.debug else None)

@@ -1,4 +1,4 @@
-"""`podwright start`: containers that were created."""
+"""`podwright start`: starts created containers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podwright.cri.v1 import api_pb2 as api
 @click.argument("words", metavar="CONTAINER...", nargs=-1, required=True)
 @pass_invocation
 def command(invocation: Invocation, words: tuple[str, ...]) -> None:
-    """Start created containers and print their ids. One that has ended cannot be started again."""
+    """Start created containers and print their ids. A container that has ended cannot start again."""
     run_async(_start(invocation, words))
 
 

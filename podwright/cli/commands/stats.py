@@ -1,4 +1,4 @@
-"""`podwright stats`: what containers, or pods, use."""
+"""`podwright stats`: resource usage of containers or pods."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from podwright.cri.v1 import api_pb2 as api
 
 COLUMNS = ("CONTAINER", "NAME", "POD", "CPU %", "MEMORY", "SWAP", "DISK", "FILES")
 POD_COLUMNS = ("POD ID", "NAME", "NAMESPACE", "CPU %", "MEMORY", "PROCESSES", "RECEIVED", "SENT")
-SAMPLE_S = 1.1  # between two looks, when the runtime knows no rate yet: Podwright's shortest window is a second
+SAMPLE_S = 1.1  # between two calls, if the runtime has no rate yet: Podwright's shortest window is a second
 NANO = 1_000_000_000
 
 Stats = TypeVar("Stats", api.ContainerStats, api.PodSandboxStats)
@@ -34,10 +34,10 @@ Listable_co = TypeVar("Listable_co", covariant=True)
 def command(
     invocation: Invocation, pods: bool, pod: str | None, labels: tuple[str, ...], output: str | None, no_trunc: bool
 ) -> None:
-    """Show what running containers use.
+    """Show the resource usage of running containers.
 
-    CPU is in percent of one core, memory is the working set: what cannot be taken back without a loss. The runtime
-    may need a second to know the CPU's use.
+    CPU is in percent of one core. Memory is the working set, which cannot be reclaimed without a loss. The runtime
+    may need a second to measure the CPU usage.
     """
     selector = options.parse_labels(labels)
     if pods:
@@ -94,7 +94,7 @@ class StatsReply(Protocol[Listable_co]):
 async def _measured(
     ask: Callable[[], Awaitable[StatsReply[Stats]]], cpu_of: Callable[[Stats], api.CpuUsage]
 ) -> list[tuple[Stats, str]]:
-    """What is listed, by name, each with its CPU use; asks a second time when a rate is missing."""
+    """Listed objects by name, each with its CPU usage. Asks a second time if a rate is missing."""
     first = list((await ask()).stats)
     later = first
     if not all(cpu_of(stats).HasField("usage_nano_cores") for stats in first):
@@ -114,7 +114,7 @@ async def _pods_of_containers(cri: CriClient) -> dict[str, str]:
 
 
 def cpu_percent(before: api.CpuUsage | None, now: api.CpuUsage) -> str:
-    """The runtime's rate, or else that between two looks; `-` when neither is known."""
+    """The runtime's rate, otherwise that between two answers, otherwise `-`."""
     if now.HasField("usage_nano_cores"):
         return f"{now.usage_nano_cores.value / NANO * 100:.1f}"
     if before is None or now.timestamp <= before.timestamp:

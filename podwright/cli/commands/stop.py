@@ -1,4 +1,4 @@
-"""`podwright stop`: containers and pods, gracefully."""
+"""`podwright stop`: stops containers and pods gracefully."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from podwright.cri.v1 import api_pb2 as api
 if TYPE_CHECKING:
     from podwright.cri.client import CriClient
 
-GRACE_S = 10  # what docker and podman give
+GRACE_S = 10  # as in docker and podman
 
 
 @click.command("stop")
@@ -31,7 +31,7 @@ GRACE_S = 10  # what docker and podman give
 def command(invocation: Invocation, grace_s: int, kind: lookup.Kind | None, words: tuple[str, ...]) -> None:
     """Stop containers or pods and print their ids.
 
-    A pod's containers are stopped together, each with the grace period; then the pod itself.
+    A pod's containers stop together, each with the grace period, and then the pod itself.
     """
     run_async(_stop(invocation, words, grace_s, kind))
 
@@ -51,7 +51,7 @@ async def _stop(invocation: Invocation, words: tuple[str, ...], grace_s: int, ki
 
 
 async def stop_container(cri: CriClient, container_id: str, grace_s: int) -> None:
-    """StopContainer, with time for the grace period. Raises a PodwrightError."""
+    """StopContainer with a deadline that includes the grace period. Raises a PodwrightError."""
     request = api.StopContainerRequest(container_id=container_id, timeout=grace_s)
     await cri.call(cri.runtime.StopContainer, request, timeout_s=DEFAULT_TIMEOUT_S + grace_s)
 

@@ -1,4 +1,4 @@
-"""`podwright timeline`: what the runtime does, and what took how long."""
+"""`podwright timeline`: the runtime's calls and where their time goes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from podwright.cli.invocation import Invocation, pass_invocation
 from podwright.cli.output import as_data, print_data
 
 BAR_WIDTH = 32
-ID_LENGTH = 64  # of a sandbox's and a container's; images go by their names
-SMALL = 0.02  # of its call's time: steps below are left out
+ID_LENGTH = 64  # of sandboxes and containers; images use their names
+SMALL = 0.02  # share of the call's time: shorter steps are left out
 
 
 @click.command("timeline")
 @click.argument("about", metavar="[ID|IMAGE]", required=False, default="")
-@click.option("--last", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="How many calls.")
-@click.option("--slower", "slower_ms", type=float, default=0.0, metavar="MS", help="Only calls that took longer.")
-@click.option("--running", is_flag=True, help="Only calls that are under way.")
-@click.option("--all", "everything", is_flag=True, help="Show also steps that hardly took any time.")
+@click.option("--last", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="The number of calls.")
+@click.option("--slower", "slower_ms", type=float, default=0.0, metavar="MS", help="Only slower calls.")
+@click.option("--running", is_flag=True, help="Only calls in progress.")
+@click.option("--all", "everything", is_flag=True, help="Also show very short steps.")
 @options.output_option()
 @pass_invocation
 def command(
@@ -36,7 +36,7 @@ def command(
     everything: bool,
     output: str | None,
 ) -> None:
-    """Show what the runtime is doing and what took how long, of all or of one pod, container or image.
+    """Show the runtime's calls and where their time goes, for all or for one pod, container or image.
 
     Needs podwright serve.
     """
@@ -63,7 +63,7 @@ async def _calls(invocation: Invocation, about: str) -> api.ListCallsResponse:
 
 
 def lines(call: api.Call, *, everything: bool) -> Iterator[str]:
-    """One line for the call, and one for each step: offset and duration in milliseconds, when it was, its name."""
+    """One line for the call and one for each step: offset and duration in milliseconds, a bar, its name."""
     began = datetime.fromtimestamp(call.began_at / 1e9).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     about = " ".join(table.short_id(one) if len(one) == ID_LENGTH else one for one in call.ids)
     yield f"{began}  {call.step.name}  {milliseconds(call.step.duration_ns)} ms  {about}".rstrip() + _ending(call.step)
@@ -89,7 +89,7 @@ def _ending(step: api.Step) -> str:
 
 
 def bar(step: api.Step, whole_ns: int) -> str:
-    """When the step was, within its call."""
+    """The position of the step within its call, as a bar."""
     per_cell = max(whole_ns, 1) / BAR_WIDTH
     begin = min(int(step.offset_ns / per_cell), BAR_WIDTH - 1)
     end = min(max(round((step.offset_ns + step.duration_ns) / per_cell), begin + 1), BAR_WIDTH)
@@ -97,5 +97,5 @@ def bar(step: api.Step, whole_ns: int) -> str:
 
 
 def milliseconds(duration_ns: int) -> str:
-    """With a digit behind the point, or none when it takes long."""
+    """With one decimal place, or none for a long time."""
     return f"{duration_ns / 1e6:.1f}" if duration_ns < 10_000_000_000 else f"{duration_ns / 1e6:.0f}"

@@ -1,4 +1,4 @@
-"""`podwright update`: other limits for running containers."""
+"""`podwright update`: changes the limits of running containers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from podwright.cri.v1 import api_pb2 as api
 
 @click.command("update")
 @click.option("--cpu-period", type=int, default=0, metavar="US", help="CFS period in microseconds.")
-@click.option("--cpu-quota", type=int, default=0, metavar="US", help="CPU time in one period; -1: no limit.")
-@click.option("--cpu-share", type=int, default=0, metavar="N", help="Weight beside other containers.")
-@click.option("--memory", type=int, default=0, metavar="BYTES", help="Memory limit; -1: none.")
-@click.option("--memory-swap", type=int, default=0, metavar="BYTES", help="Limit of memory and swap; -1: none.")
+@click.option("--cpu-quota", type=int, default=0, metavar="US", help="CPU time per period. -1: no limit.")
+@click.option("--cpu-share", type=int, default=0, metavar="N", help="CPU weight relative to other containers.")
+@click.option("--memory", type=int, default=0, metavar="BYTES", help="Memory limit. -1: none.")
+@click.option("--memory-swap", type=int, default=0, metavar="BYTES", help="Limit of memory and swap. -1: none.")
 @click.option("--cpuset-cpus", default="", metavar="LIST", help="The CPUs to use: 0-2,4.")
 @click.option("--cpuset-mems", default="", metavar="LIST", help="The memory nodes to use.")
 @click.option(
@@ -36,7 +36,7 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
     oom_score_adj: int,
     words: tuple[str, ...],
 ) -> None:
-    """Change the limits of containers and print their ids. What is not given, or 0, stays as it is."""
+    """Change the limits of containers and print their ids. An absent or 0 value changes nothing."""
     limits = api.LinuxContainerResources(
         cpu_period=cpu_period,
         cpu_quota=cpu_quota,
@@ -48,7 +48,7 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
         oom_score_adj=oom_score_adj,
     )
     if limits == api.LinuxContainerResources():
-        raise click.UsageError("give at least one limit")
+        raise click.UsageError("set at least one limit")
     run_async(_update(invocation, words, limits))
 
 

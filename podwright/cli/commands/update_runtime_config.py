@@ -1,4 +1,4 @@
-"""`podwright update-runtime-config`: what a kubelet tells the runtime of its node."""
+"""`podwright update-runtime-config`: sets the address range for pods, as a kubelet does."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from podwright.cri.v1 import api_pb2 as api
 
 
 @click.command("update-runtime-config")
-@click.option("--pod-cidr", required=True, metavar="CIDR", help="Addresses for pods; two with a comma between.")
+@click.option("--pod-cidr", required=True, metavar="CIDR", help="One network, or two separated by a comma.")
 @pass_invocation
 def command(invocation: Invocation, pod_cidr: str) -> None:
-    """Tell the runtime which addresses the node's pods shall have, as a kubelet does."""
+    """Tell the runtime the address range for the node's pods, as a kubelet does."""
     config = api.RuntimeConfig(network_config=api.NetworkConfig(pod_cidr=pod_cidr))
     run_async(_update(invocation, api.UpdateRuntimeConfigRequest(runtime_config=config)))
 

@@ -1,4 +1,4 @@
-"""`podwright images verify`: whether the store still has what was pulled."""
+"""`podwright images verify`: checks the stored data of images."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from podwright.cli.invocation import Invocation, pass_invocation
 
 
 @click.command("verify")
-@click.option("--repair", is_flag=True, help="Fetch damaged blobs anew, and unpack damaged layers again.")
+@click.option("--repair", is_flag=True, help="Fetch damaged blobs and unpack damaged layers again.")
 @click.argument("references", metavar="[IMAGE...]", nargs=-1)
 @pass_invocation
 def command(invocation: Invocation, repair: bool, references: tuple[str, ...]) -> None:
-    """Compare every blob with its digest and every unpacked layer with its blob, of all images or of these.
+    """Compare every blob with its digest and every unpacked layer with its blob, for all or these images.
 
-    The exit code is 1 when damage remains.
+    The exit code is 1 if damage remains.
     """
     request = api.VerifyImagesRequest(images=references, repair=repair)
     summary = run_async(_verify(invocation, request))

@@ -1,4 +1,4 @@
-"""`podwright version`: this program's and the runtime's."""
+"""`podwright version`: versions of this program and the runtime."""
 
 from __future__ import annotations
 

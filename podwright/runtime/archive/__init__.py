@@ -1,4 +1,4 @@
-"""Image archives (docker-archive, oci-archive): reading strangers' and writing our own.
+"""Image archives (docker-archive, oci-archive): reads untrusted ones and writes our own.
 
-Knows formats and files, not the node's images: `image` decides what becomes of what an archive holds.
+It knows formats and files. `image` decides what happens to an archive's images.
 """

@@ -1,6 +1,6 @@
-"""What images an archive holds, by docker-archive's manifest.json or oci-archive's index.json.
+"""The images in an archive, from docker-archive's manifest.json or oci-archive's index.json.
 
-An archive with both (Docker since 25) is read as OCI, whose manifests keep their digests, if that names any image.
+An archive with both (Docker since 25) is read as OCI, whose manifests keep their digests, if that lists any image.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 MAGICS = {b"\x1f\x8b": "+gzip", b"\x28\xb5": "+zstd"}
 NAME_HINT = "say what it shall be called: --name NAME"
-BARE_HOST = "localhost"  # where podman puts images whose archive has a bare word for a name
+BARE_HOST = "localhost"  # podman's host for images whose name in the archive is a bare word
 SHOWN = 5
 Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveImage:
-    """One image: the names that it shall have, and its manifest or index, which `document` is unless a member is."""
+    """One image: its names, and its manifest or index. `document` holds the latter unless it is a member."""
 
     names: tuple[ImageReference, ...]
     digest: str
@@ -44,7 +44,7 @@ class ArchiveImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listed:
-    """One image of the archive, with its names as they are written there. See ArchiveImage."""
+    """One image of the archive, with its names as written there. See ArchiveImage."""
 
     names: tuple[str, ...]
     digest: str
@@ -61,15 +61,15 @@ class _DockerImage(NullsAsDefaults, frozen=True, kw_only=True, rename="pascal"):
 
 
 def images(members: Members, name: str = "") -> list[ArchiveImage]:
-    """The images of an archive; a `name` is for its only one, in the place of its own names.
+    """The images of an archive. `name` replaces the names of its only image.
 
-    Raises FailedPrecondition for what is no archive or contradicts itself, InvalidArgument for `name`.
+    Raises FailedPrecondition for an invalid or contradictory archive, and InvalidArgument for `name`.
     """
     _check_blobs(members)
     if not {INDEX, DOCKER_INDEX} & {member.name for member in members}:
         raise FailedPrecondition("not an image archive: it has neither index.json nor manifest.json")
     listed = _oci(members) if INDEX in members else []
-    if not listed and DOCKER_INDEX in members:  # some tools write an empty index.json beside it
+    if not listed and DOCKER_INDEX in members:  # some tools also write an empty index.json
         listed = _docker(members)
     if len(listed) > IMAGES_LIMIT:
         raise FailedPrecondition(f"the archive has more than {IMAGES_LIMIT} images")
@@ -88,7 +88,7 @@ def blobs(members: Members) -> dict[str, ArchiveMember]:
 
 
 def _check_blobs(members: Members) -> None:
-    """A blob is what its name says, or the archive is refused whole."""
+    """Raises FailedPrecondition if a blob's name is not its digest."""
     for member in members:
         if not member.name.startswith(BLOBS) or member.link:
             continue
@@ -97,32 +97,32 @@ def _check_blobs(members: Members) -> None:
 
 
 def _called(name: str, listed: Sequence[_Listed]) -> ArchiveImage:
-    """The archive's only image, by a name of the caller's."""
+    """The archive's only image, with the caller's name."""
     wanted = _tagged(name)
     by_digest = {one.digest: one for one in listed}
     if len(by_digest) > 1:
         every = _enumerated(by_digest.values())
         raise InvalidArgument(
-            f"the archive has {len(by_digest)} images, {every}: they cannot all be called {name}",
+            f"the archive has {len(by_digest)} images, {every}and only one can be called {name}",
             hint="load it without --name, or write an archive of one image",
         )
     return ArchiveImage(names=(wanted,), digest=listed[0].digest, document=listed[0].document)
 
 
 def _own_names(image: _Listed) -> tuple[ImageReference, ...]:
-    """The names of an image, of which it has to have one."""
+    """The names of an image, which needs at least one."""
     if not image.names:
-        raise FailedPrecondition(f"the archive has no name for its image {image.digest}", hint=NAME_HINT)
+        raise FailedPrecondition(f"the archive names no tag for its image {image.digest}", hint=NAME_HINT)
     try:
         return tuple(map(_tagged, image.names))
     except InvalidArgument as failure:
         raise InvalidArgument(
-            f"the archive calls an image by a name that it cannot have: {failure.message}", hint=NAME_HINT
+            f"the archive has an image with an invalid name: {failure.message}", hint=NAME_HINT
         ) from failure
 
 
 def _check_names(found: Iterable[ArchiveImage]) -> None:
-    """No name may mean two images: one of them would be lost."""
+    """Raises FailedPrecondition if a name refers to two images, because one of them would be lost."""
     meant: dict[ImageReference, str] = {}
     for one in found:
         for name in one.names:
@@ -136,7 +136,7 @@ def _enumerated(images: Iterable[_Listed]) -> str:
 
 
 def _oci(members: Members) -> list[_Listed]:
-    """Entries with one name, or with none, are one image for several platforms, or several images."""
+    """Entries with one name, or without, are one image for several platforms, or several images."""
     by_name: dict[str, list[Descriptor]] = {}
     for entry in _decoded(members, INDEX, Index).manifests:
         if manifest.ATTESTATION not in (entry.annotations or {}):
@@ -151,7 +151,7 @@ def _oci(members: Members) -> list[_Listed]:
 
 
 def _chosen(entries: Sequence[Descriptor], name: str) -> list[Descriptor]:
-    """The entry for this machine, and those that do not say that they are for another. Raises NotFound."""
+    """The entry for this machine, and the entries that do not name another platform. Raises NotFound."""
     fitting = manifest.ranked(entries, platforms.host_platforms(), name or "the archive's image")
     return [one for one in fitting if _platform(one) in (_platform(fitting[0]), None)]
 
@@ -161,10 +161,10 @@ def _platform(entry: Descriptor) -> platforms.Platform | None:
 
 
 def _oci_name(entry: Descriptor) -> str:
-    """The name by containerd's annotation or the standard's.
+    """The name from containerd's annotation or from the standard's.
 
-    skopeo and others write a bare word into the latter: what stood behind the file's name. podman takes it for an
-    image of this host, and so do we: of docker.io, as other short names, it surely is not.
+    skopeo and others write a bare word into the latter: the text after the file's name. Like podman, we take it for
+    an image of this host and not of docker.io.
     """
     annotations = entry.annotations or {}
     name = annotations.get(NAME) or annotations.get(layout.REF_NAME, "")
@@ -180,7 +180,7 @@ def _docker(members: Members) -> list[_Listed]:
 
 
 def _manifest(members: Members, image: _DockerImage) -> bytes:
-    """docker-archive has no manifests; this is always the same one for the same image."""
+    """The manifest that docker-archive lacks. It is always the same for the same image."""
     config = members.find(image.config)
     layers = [members.find(name) for name in image.layers]
     document: dict[str, Any] = {
@@ -199,7 +199,7 @@ def _descriptor(member: ArchiveMember, media_type: str) -> dict[str, Any]:
 def _tagged(name: str) -> ImageReference:
     found = reference.parse(name)
     if not found.tag:
-        raise InvalidArgument(f"{name} is a digest, which an archive cannot vouch for", hint="give a tag")
+        raise InvalidArgument(f"{name} is a digest, and an image from an archive needs a tag", hint="give a tag")
     return found
 
 
@@ -207,9 +207,9 @@ def _decoded(members: Members, name: str, kind: type[Kind]) -> Kind:
     try:
         return decode(members.read(name), kind)
     except NotJson as failure:
-        raise FailedPrecondition(f"the archive's {name} is not what it should be: {failure}") from failure
+        raise FailedPrecondition(f"the archive's {name} is invalid: {failure}") from failure
 
 
 def named_by(found: Sequence[ArchiveImage]) -> str:
-    """For log lines."""
+    """The image in a log line."""
     return ",".join(str(name) for one in found for name in one.names)

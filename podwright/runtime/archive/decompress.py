@@ -1,4 +1,4 @@
-"""Archives may be compressed in more ways than layers: by xz and bzip2 too, as people do with what they store."""
+"""Decompression of archives, which unlike layers may also use xz and bzip2."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Decompressor(Protocol):
-        """One stream: what lzma and bz2 offer."""
+        """A stream decompressor, as in lzma and bz2."""
 
         @property
         def eof(self) -> bool: ...
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 XZ_MAGIC = b"\xfd7zXZ\0"
-BZIP2_MAGIC, BZIP2_BLOCKS = b"BZh", (b"1AY&SY", b"\x17rE8P\x90")  # the first block's sign, or that of the end
+BZIP2_MAGIC, BZIP2_BLOCKS = b"BZh", (b"1AY&SY", b"\x17rE8P\x90")  # the magic of the first block, or of the end
 HEAD_BYTES = 10
 XZ_MEMORY_BYTES = 256 << 20  # xz -9 needs 65 MiB; headers can ask for 4 GiB
 
 
 def opened(source: StreamSource) -> decode.Readable:
-    """A decoder by the first bytes. Imports what it needs: call it before the chroot."""
+    """A decoder, chosen by the first bytes. It imports what it needs, so call it before the chroot."""
     head = source.peek(HEAD_BYTES)
     if head.startswith(XZ_MAGIC):
         import lzma  # noqa: PLC0415 # few archives need it
@@ -44,7 +44,7 @@ def opened(source: StreamSource) -> decode.Readable:
 
 
 class _Streams:
-    """Any number of streams, one behind the other; zeros between and after them are padding (xz's format, 2.2)."""
+    """Any number of concatenated streams. Zeros between and after them are padding (xz's format, 2.2)."""
 
     def __init__(
         self, source: StreamSource, name: str, make: Callable[[], Decompressor], damaged: type[Exception]
@@ -57,7 +57,7 @@ class _Streams:
         self._rest = b""
 
     def read(self, size: int = decode.CHUNK_BYTES) -> bytes:
-        """See decode.Readable. Raises UnpackError."""
+        """As `decode.Readable.read`. Raises UnpackError."""
         while True:
             if self._stream.eof and not self._next_stream():
                 return b""

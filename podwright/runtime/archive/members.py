@@ -1,7 +1,7 @@
-"""What an archive consists of: its files, each in a file of ours and named by what it holds, and its links.
+"""The members of an archive: its files, each stored under a name of ours with its digest, and its links.
 
-The archive is taken apart by a confined program (see `intake`) while it still comes. Names in an archive are only
-looked up in its own table; no path of it ever reaches the filesystem.
+A confined program splits the archive (see `intake`) while it arrives. Names from the archive are only looked up in
+this table. They never reach the filesystem.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from podwright.process.descriptors import FdWriter
 from podwright.runtime.storage.unpacking import library_directories
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "intake", "__main__.py")
-TIMEOUT_S = 4 * 3600.0  # a last resort: a client that is gone ends it much earlier
+TIMEOUT_S = 4 * 3600.0  # a last resort: the loss of the client ends it much earlier
 REPORT_LIMIT_BYTES = 64 << 20
 DOCUMENT_LIMIT_BYTES = 8 << 20
 LINK_LIMIT = 8
@@ -51,7 +51,7 @@ class _IntakeFailure(msgspec.Struct, frozen=True):
 
 
 class Members:
-    """The table of an archive. Of two members with one name the last counts, as with tar."""
+    """The members of an archive by name. Of two members with one name the last counts, as with tar."""
 
     def __init__(self, folder: str, members: Sequence[ArchiveMember]) -> None:
         self._folder = folder
@@ -64,27 +64,29 @@ class Members:
         return iter(self._members.values())
 
     def path(self, member: ArchiveMember) -> str:
-        """Where its content is for now."""
+        """The current path of its content."""
         return f"{self._folder}/{member.file}"
 
     def find(self, name: str) -> ArchiveMember:
-        """The file that is called so, links followed. Raises FailedPrecondition."""
+        """The file with that name, after links. Raises FailedPrecondition."""
         asked = name
         for _ in range(LINK_LIMIT):
             member = self._members.get(posixpath.normpath(name))
             if member is None:
-                raise FailedPrecondition(f"the archive has no {shown(asked)}, which it should have")
+                raise FailedPrecondition(f"the archive lacks {shown(asked)}")
             if not member.link:
                 return member
             start = posixpath.dirname(member.name) if member.link == "symlink" else ""
             name = posixpath.join(start, member.target)
-        raise FailedPrecondition(f"the archive's {shown(asked)} is a link that leads nowhere")
+        raise FailedPrecondition(f"the archive's {shown(asked)} is a dangling link")
 
     def read(self, name: str) -> bytes:
         """A small file as a whole. Raises FailedPrecondition."""
         member = self.find(name)
         if member.size > DOCUMENT_LIMIT_BYTES:
-            raise FailedPrecondition(f"the archive's {shown(name)} has {member.size} bytes, which no such file needs")
+            raise FailedPrecondition(
+                f"the archive's {shown(name)} has {member.size} bytes, which is too large for such a file"
+            )
         with open(self.path(member), "rb") as file:
             return file.read()
 
@@ -95,7 +97,7 @@ class Members:
 
 
 def shown(name: str) -> str:
-    """A name from an archive for a message: printable and not endless."""
+    """A name from an archive for a message: printable and shortened."""
     return repr(name[:SHOWN_CHARACTERS])
 
 
@@ -103,9 +105,10 @@ def shown(name: str) -> str:
 async def taken_apart(
     runner: ProcessRunner, folder: str, chunks: AsyncIterator[bytes], max_bytes: int
 ) -> AsyncIterator[Members]:
-    """The members of the archive that `chunks` bring, with their files in `folder` until the end of the block.
+    """The members of the archive in `chunks`. Their files are in `folder` until the end of the block.
 
-    Raises FailedPrecondition (damaged, hostile, no archive), ResourceExhausted, Internal, and what `chunks` raise.
+    Raises FailedPrecondition (damaged, hostile, not an archive), ResourceExhausted, Internal, and what `chunks`
+    raises.
     """
     prefix = f"load-{secrets.token_hex(8)}"
     try:
@@ -132,7 +135,7 @@ async def _members(
         taking = asyncio.create_task(runner.run(command))
         try:
             done, _ = await asyncio.wait({feeding, taking}, return_when=asyncio.FIRST_COMPLETED)
-            if taking not in done:  # otherwise it has found something that no further byte could mend
+            if taking not in done:  # otherwise the program has already found the archive invalid
                 await feeding
             completed = await taking
         finally:
@@ -146,7 +149,7 @@ async def _members(
     except msgspec.ValidationError:
         raise _error(completed.stdout) from None
     except msgspec.DecodeError as failure:
-        raise Internal(f"the intake program reported nonsense: {completed.error_text()}") from failure
+        raise Internal(f"the intake program gave an invalid report: {completed.error_text()}") from failure
 
 
 async def _feed(writer: FdWriter, chunks: AsyncIterator[bytes]) -> None:
@@ -160,7 +163,7 @@ async def _feed(writer: FdWriter, chunks: AsyncIterator[bytes]) -> None:
 def _error(output: bytes) -> PodwrightError:
     failure = msgspec.json.decode(output, type=_IntakeFailure)
     if failure.kind == "space":
-        return ResourceExhausted("the disk is full", hint="remove images, or make room under the root")
+        return ResourceExhausted("the disk is full", hint="remove images, or free disk space under the daemon's root")
     if failure.kind == "io":
-        return Internal(f"the archive cannot be taken apart: {failure.message}")
+        return Internal(f"cannot read the archive: {failure.message}")
     return FailedPrecondition(f"not a usable image archive: {failure.message}")

@@ -8,22 +8,22 @@ from podwright.runtime.storage.unpack.source import READ_BYTES, GrowingFile
 
 
 class StreamSource(GrowingFile):
-    """Reads a pipe or a file to its end. Standard library only: the intake program uses it."""
+    """Reads a pipe or a file to its end. Uses the standard library only, because the intake program runs it."""
 
     def __init__(self, fd: int) -> None:
         super().__init__(fd, -1, 0)
         self._stream_fd = fd
         self._head = b""
-        self.read_bytes = 0  # so many have come
+        self.read_bytes = 0  # so far
 
     def peek(self, size: int) -> bytes:
-        """See GrowingFile."""
+        """As `GrowingFile.peek`."""
         while len(self._head) < size and (piece := self._next(size)):
             self._head += piece
         return self._head[:size]
 
     def read(self, size: int = READ_BYTES) -> bytes:
-        """See Source; there is no early end to tell from the real one."""
+        """As `GrowingFile.read`. An early end looks like the real one."""
         data, self._head = self._head[:size], self._head[size:]
         return data or self._next(size)
 

@@ -1,4 +1,4 @@
-"""Archives of our own: what is in them (pure), and the tar as a stream of bytes."""
+"""Writes archives: their members (pure), and the tar as a stream of bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveLayer:
-    """A layer's blob, in the store at `path`, and the digest of the tar in it."""
+    """A layer's blob at `path` in the store, and the digest of its tar."""
 
     digest: str
     size_bytes: int
@@ -37,7 +37,7 @@ class ArchiveLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """One image for an archive; `manifest` is an OCI one."""
+    """One image for an archive, with an OCI manifest."""
 
     names: tuple[str, ...]
     manifest: bytes
@@ -47,7 +47,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivePart:
-    """A member: its bytes, or the layer that has them; `plain`: as a tar without compression."""
+    """A member: its bytes, or the layer that holds them. With `plain`, the layer is decompressed."""
 
     name: str
     data: bytes = b""
@@ -78,7 +78,7 @@ def oci_parts(images: Sequence[Saved]) -> list[ArchivePart]:
 
 
 def docker_parts(images: Sequence[Saved]) -> list[ArchivePart]:
-    """The members of a docker-archive, whose layers are plain tars."""
+    """The members of a docker-archive, whose layers are uncompressed tars."""
     parts: dict[str, ArchivePart] = {}
     entries: list[dict[str, Any]] = []
     for image in images:
@@ -97,7 +97,7 @@ def _blob_name(digest: str) -> str:
 
 
 async def tar_of(parts: Sequence[ArchivePart]) -> AsyncIterator[bytes]:
-    """The archive, piece by piece. Raises FailedPrecondition for a damaged blob, Internal for one that is gone."""
+    """The archive in pieces. Raises FailedPrecondition for a damaged blob, Internal for a missing one."""
     for part in parts:
         if part.layer is None:
             yield _header(part.name, len(part.data)) + part.data + _padding(len(part.data))
@@ -122,7 +122,7 @@ def _padding(size_bytes: int) -> bytes:
 
 
 def _plain_size(layer: ArchiveLayer) -> int:
-    """A tar's header comes before its data, so the layer is decompressed once to know how long it is."""
+    """The size of the uncompressed layer. A tar's header comes before the data, so the layer is decompressed twice."""
     size, digest = 0, hashlib.sha256()
     with _reader(layer, plain=True) as chunks:
         for chunk in chunks:

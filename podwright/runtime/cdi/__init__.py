@@ -1,7 +1,7 @@
-"""The Container Device Interface: what vendors' files ask to be changed in a container's spec for a device's sake.
+"""The Container Device Interface: vendors' files say how to edit a container's spec for a device.
 
-`names` says which devices a request means, `document` what a file says, `registry` which file has a device, `nodes`
-what the host knows of its device nodes, and `apply` makes the changes. `Cdi` joins them for `container`.
+`names` finds the devices of a request, `document` parses a file, `registry` finds the file of a device, `nodes` adds
+what the host knows of device nodes, and `apply` makes the edits. `Cdi` joins them for `container`.
 """
 
 from podwright.runtime.cdi.registry import Cdi

@@ -1,4 +1,4 @@
-"""Edits to an OCI spec. A pure function: what is given stays as it is."""
+"""Edits of an OCI spec. Pure: the given spec stays unchanged."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Spec = dict[str, Any]
 
 
 class Injection(NamedTuple):
-    """Edits, and whose they are: a device's, or a file's for all its devices."""
+    """Edits and their source: a device, or a file for all its devices."""
 
     source: str
     edits: Edits
 
 
 def apply(spec: Spec, injections: Iterable[Injection]) -> Spec:
-    """The spec with all edits made, in their order. Raises FailedPrecondition for what we do not do."""
+    """The spec after all edits, in order. Raises FailedPrecondition for an unsupported edit."""
     for source, edits in injections:
         if edits.net_devices:
             raise FailedPrecondition(
-                f"CDI device {source} wants network interfaces of the host in the container",
+                f"CDI device {source} needs network interfaces of the host",
                 hint="netDevices are not supported: interfaces belong to pods",
             )
         spec = {**spec, "process": _process(spec["process"], edits), "linux": _linux(spec, edits)}
@@ -47,7 +47,7 @@ def _process(process: Spec, edits: Edits) -> Spec:
 
 
 def _environment(given: Iterable[str], added: Iterable[str]) -> list[str]:
-    """Each variable once, where it first stood, with its last value."""
+    """Each variable once, at its first position, with its last value."""
     return list({variable.partition("=")[0]: variable for variable in (*given, *added)}.values())
 
 
@@ -67,7 +67,7 @@ def _linux(spec: Spec, edits: Edits) -> Spec:
 
 
 def _device(node: CdiDeviceNode, user: Spec) -> Spec:
-    """Who owns it, if nobody says, is the container's user: otherwise only root could open it."""
+    """The owner defaults to the container's user. Otherwise only root could open the device."""
     uid, gid = (user["uid"] if node.uid is None else node.uid), (user["gid"] if node.gid is None else node.gid)
     device: Spec = {"path": node.path, "type": node.type, "uid": uid, "gid": gid}
     if node.type != "p":
@@ -76,7 +76,7 @@ def _device(node: CdiDeviceNode, user: Spec) -> Spec:
 
 
 def _rule(node: CdiDeviceNode) -> Spec | None:
-    """The device cgroup's rule; fifos need none."""
+    """The rule of the device cgroup. Fifos need none."""
     access = "" if node.permissions == NO_PERMISSIONS else node.permissions or "rwm"
     if node.type == "p" or not access:
         return None
@@ -98,7 +98,7 @@ def _intel_rdt(rdt: IntelRdt) -> Spec:
 
 
 def _mounts(spec: Spec, added: Iterable[CdiMount]) -> list[Spec]:
-    """A mount takes the place of one with the same path; parents come before children."""
+    """A mount replaces one with the same path. Parents come before children."""
     mapped = any(space["type"] == "user" for space in spec["linux"].get("namespaces", ()))
     mounts = {posixpath.normpath(mount["destination"]): mount for mount in spec.get("mounts", ())}
     for mount in added:
@@ -113,7 +113,9 @@ def _mount(mount: CdiMount, path: str, *, mapped: bool) -> Spec:
     if not mount.type and not {"bind", "rbind"}.intersection(options):
         options.insert(0, "bind")
     if mapped and is_bind(mount) and not {"idmap", "ridmap"}.intersection(options):
-        options.append("ridmap" if "rbind" in options else "idmap")  # the container's users own what the host's do
+        options.append(
+            "ridmap" if "rbind" in options else "idmap"
+        )  # map the owners, so that the container's users own what the host's own
     kind = mount.type or "bind"
     return {"destination": path, "type": kind, "source": mount.host_path, "options": options}
 

@@ -1,6 +1,6 @@
-"""A CDI file: its fields, and what makes it valid (CDI specification 0.3 to 1.1). Pure.
+"""A CDI file: its fields and its validity (CDI specification 0.3 to 1.1). Pure.
 
-Unknown fields and fields newer than the file's `cdiVersion` make it invalid, as the specification asks.
+As the specification requires, unknown fields and fields newer than the file's `cdiVersion` make it invalid.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class CdiPart(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_
 
 
 class CdiDeviceNode(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """A device in the container; what is not given is the host's. `uid` and `gid` are the container's."""
+    """A device in the container. Missing values are the host's. `uid` and `gid` are those of the container."""
 
     path: str
     host_path: str = ""
@@ -40,13 +40,13 @@ class CdiDeviceNode(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_u
     major: Id = 0
     minor: Id = 0
     file_mode: Annotated[int, msgspec.Meta(ge=0, le=0o7777)] | None = None
-    permissions: str = ""  # of the device cgroup; empty: rwm
+    permissions: str = ""  # for the device cgroup; empty: rwm
     uid: Id | None = None
     gid: Id | None = None
 
 
 class CdiMount(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """A mount in the container, in OCI's words."""
+    """A mount in the container, with OCI's fields."""
 
     host_path: str
     container_path: str
@@ -65,7 +65,7 @@ class Hook(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fi
 
 
 class IntelRdt(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Shares of cache and memory bandwidth, in resctrl's words."""
+    """Shares of cache and memory bandwidth, as in resctrl."""
 
     clos_id: str = msgspec.field(default="", name="closID")
     l3_cache_schema: str = ""
@@ -77,14 +77,14 @@ class IntelRdt(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknow
 
 
 class NetDevice(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """An interface of the host that is moved into the container."""
+    """An interface of the host that moves into the container."""
 
     host_interface_name: str
     name: str
 
 
 class Edits(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What changes in the container's spec."""
+    """Edits of the container's spec."""
 
     env: Strings = ()
     device_nodes: tuple[CdiDeviceNode, ...] = ()
@@ -104,7 +104,7 @@ class CdiDevice(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unkno
 
 
 class CdiDocument(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """A file; its own edits come with any of its devices."""
+    """A file. Its own edits apply with any of its devices."""
 
     cdi_version: str
     kind: str
@@ -114,25 +114,25 @@ class CdiDocument(CdiPart, frozen=True, kw_only=True, rename="camel", forbid_unk
 
     @property
     def all_edits(self) -> tuple[Edits, ...]:
-        """The file's and the devices'."""
+        """The edits of the file and of its devices."""
         return (self.container_edits, *(device.container_edits for device in self.devices))
 
 
 def parse(data: bytes, *, yaml: bool) -> CdiDocument:
-    """What a file says. Raises FailedPrecondition, in whose message the file's name is still missing."""
+    """Parse a file. Raises FailedPrecondition. The caller adds the file's name to the message."""
     try:
         document = msgspec.convert(
             _without_nulls(_from_yaml(data) if yaml else msgspec.json.decode(data)), CdiDocument
         )
     except (ValueError, RecursionError, OverflowError) as failure:  # UnicodeDecodeError and msgspec's are ValueErrors
-        raise FailedPrecondition(f"it cannot be read: {str(failure) or type(failure).__name__}") from failure
+        raise FailedPrecondition(f"cannot parse it: {str(failure) or type(failure).__name__}") from failure
     for problem in _problems(document):
         raise FailedPrecondition(problem)
     return document
 
 
 def _from_yaml(data: bytes) -> Any:
-    """Raises ValueError, also for aliases: these can grow without end."""
+    """Raises ValueError, also for aliases, which can expand without limit."""
     import yaml  # noqa: PLC0415 # 20 ms, and most hosts have no such file
 
     try:
@@ -143,7 +143,7 @@ def _from_yaml(data: bytes) -> Any:
 
 
 def _without_nulls(value: Any) -> Any:
-    """A null is a field that is not given, as in the reference implementation."""
+    """As in the reference implementation, null means an absent field."""
     if isinstance(value, dict):
         return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
     return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
@@ -174,7 +174,7 @@ def _problems(document: CdiDocument) -> Iterator[str]:
 
 
 def needed_version(document: CdiDocument) -> str:
-    """The lowest version that has all the fields in use."""
+    """The lowest version that has all used fields."""
     every = document.all_edits
     rdt = [edits.intel_rdt for edits in every if edits.intel_rdt is not None]
     named = (document.annotations, *(device.annotations for device in document.devices))

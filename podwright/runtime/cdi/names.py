@@ -1,4 +1,4 @@
-"""Names of CDI devices, such as `vendor.com/class=name`, and where a request has them. Pure."""
+"""Names of CDI devices, such as `vendor.com/class=name`, and their places in a request. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ QUALIFIED = re.compile(rf"{KIND.pattern}={DEVICE.pattern}")
 
 
 def requested(fields: Iterable[str], annotations: Mapping[str, str]) -> tuple[str, ...]:
-    """The devices of a request, each once: those of its own field first, then those of the annotations by their keys.
+    """The devices of a request without duplicates: from its own field first, then from the annotations, sorted by key.
 
-    Raises InvalidArgument for what is not the whole name of a device.
+    Raises InvalidArgument for anything other than the complete name of a device.
     """
     keys = sorted(key for key in annotations if key.startswith(ANNOTATION_PREFIX))
     found = [*fields, *(name for key in keys for name in annotations[key].split(","))]

@@ -1,4 +1,4 @@
-"""What the host knows: numbers and modes of device nodes, and whether the sources of mounts are there. Blocks."""
+"""Completes edits with the host's data: numbers and modes of device nodes, existence of mount sources. Blocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TYPES = {stat.S_IFCHR: "c", stat.S_IFBLK: "b", stat.S_IFIFO: FIFO}
 
 
 def complete(source: str, edits: Edits) -> Edits:
-    """The edits with everything that the host has to add. Raises FailedPrecondition, which names `source`."""
+    """The completed edits. Raises FailedPrecondition that names `source`."""
     for mount in edits.mounts:
         if is_bind(mount) and not os.path.lexists(mount.host_path):
             raise FailedPrecondition(f"CDI device {source}: {mount.host_path} is not on this host")
@@ -23,12 +23,15 @@ def complete(source: str, edits: Edits) -> Edits:
 
 
 def is_bind(mount: CdiMount) -> bool:
-    """Whether the source is a path of the host. A mount that says nothing of its kind is one."""
+    """Whether the source is a path of the host. A mount without a type is a bind mount."""
     return mount.type == "bind" or bool({"bind", "rbind"}.intersection(mount.options)) or not mount.type
 
 
 def _node(source: str, node: CdiDeviceNode) -> CdiDeviceNode:
-    """A file that says type and numbers needs no such device on the host; what it leaves out is taken from there."""
+    """A node with type and numbers in the file needs no device on the host.
+
+    Missing values come from the host's device.
+    """
     whole = bool(node.type) and (node.major != 0 or node.type == FIFO)
     path = node.host_path or node.path
     try:

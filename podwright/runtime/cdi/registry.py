@@ -1,6 +1,6 @@
-"""Which file has a device: the CDI files of some directories, read again when they change.
+"""Finds devices in the CDI files of some directories, which are read again when they change.
 
-Files are looked at when a container asks for devices, never otherwise. All calls block: they belong in a thread.
+Files are read only when a container requests devices. All calls block, so they belong in a thread.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FILE_LIMIT_BYTES = 4 << 20
 
 
 class _File(NamedTuple):
-    """A file as it was when it was read: `document`, or what is wrong with it."""
+    """A file as last read: its `document`, or its problem."""
 
     path: str
     stamp: tuple[int, ...]
@@ -28,22 +28,22 @@ class _File(NamedTuple):
 
 
 class Cdi:
-    """The devices that the files under `directories` offer; of two directories, the later one counts."""
+    """The devices of the files in `directories`. A later directory overrides an earlier one."""
 
     def __init__(self, directories: Sequence[str]) -> None:
         self._directories = tuple(directories)
         self._files: dict[str, _File] = {}
 
     def inject(self, spec: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-        """The spec with the devices of these names. Raises FailedPrecondition, which names the device."""
+        """The spec with the devices of these names. Raises FailedPrecondition that names the device."""
         if not names:
             return spec
         return apply(spec, [Injection(one.source, nodes.complete(*one)) for one in self.find(names)])
 
     def find(self, names: Sequence[str]) -> list[Injection]:
-        """The edits for these devices; those of a file come once, before those of its first device.
+        """The edits for these devices. A file's own edits come once, before those of its first device.
 
-        Raises FailedPrecondition for a device that no file has, or two files of one directory.
+        Raises FailedPrecondition for a device that no file has, or that two files of one directory have.
         """
         levels = self._read()
         seen: set[str] = set()
@@ -71,7 +71,7 @@ class Cdi:
         )
 
     def _read(self) -> list[list[_File]]:
-        """The files of each directory. Those that have not changed are not read again."""
+        """The files of each directory. Unchanged ones are not read again."""
         levels = [list(self._files_in(directory)) for directory in self._directories]
         self._files = {file.path: file for files in levels for file in files}
         return levels
@@ -86,7 +86,7 @@ class Cdi:
             try:
                 status = os.stat(path)
             except OSError:
-                continue  # gone since
+                continue  # deleted in the meantime
             stamp = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
             known = self._files.get(path)
             yield known if known is not None and known.stamp == stamp else _load(path, stamp)

@@ -1,12 +1,13 @@
-"""The archive of one container's checkpoint: an uncompressed tar as containerd, CRI-O and their tools have it.
+"""The archive of one container's checkpoint: an uncompressed tar in the format of containerd and CRI-O.
 
-    spec.dump, config.dump, status.dump, status    what it was, as JSON
+    spec.dump, config.dump, status.dump, status    the container's configuration and state, as JSON
     container.log                                  its log
-    dump.log, stats-dump                           what CRIU says of the dump
-    rootfs-diff.tar                                its own files, as an OCI layer
+    dump.log, stats-dump                           CRIU's log and statistics
+    rootfs-diff.tar                                its writable layer, as an OCI layer
     checkpoint/                                    CRIU's images
 
-Called by `service`, in threads, for writing blocks; what it reads may be a container's, and is not trusted.
+Called by `service`, in threads because writing blocks. The container may have written what it reads, so it is
+untrusted.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import IO
 from podwright.errors import DeadlineExceeded
 
 CRIU_FOLDER = "checkpoint"
-POD = "pod.dump"  # beside the archives of a pod's containers
+POD = "pod.dump"  # next to the archives of a pod's containers
 DIFF = "rootfs-diff.tar"
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -30,9 +31,9 @@ GoOn = Callable[[], bool]
 
 
 def write(path: str, documents: Mapping[str, bytes], files: Mapping[str, str], folder: str, go_on: GoOn) -> None:
-    """The archive at `path`, which must not be there: `documents` by name, `files` by name and CRIU's `folder`.
+    """Write the new archive at `path`: `documents` by name, `files` by name, and CRIU's `folder`.
 
-    Files that are absent are left out. Raises OSError, and DeadlineExceeded once `go_on` says no.
+    Absent files are left out. Raises OSError, and DeadlineExceeded once `go_on` returns False.
     """
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file, tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -46,7 +47,7 @@ def write(path: str, documents: Mapping[str, bytes], files: Mapping[str, str], f
 
 
 def write_diff(path: str, upper: str, go_on: GoOn) -> None:
-    """What a container wrote over its image, by its overlay's upper directory, as an OCI layer. Raises as `write`."""
+    """Write the container's writable layer, from its overlay's upper directory, as an OCI layer. Raises as `write`."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file, tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as layer:
         for folder, folders, names in os.walk(upper):
@@ -61,11 +62,11 @@ def write_diff(path: str, upper: str, go_on: GoOn) -> None:
 
 def _add_changed(layer: tarfile.TarFile, name: str, source: str) -> None:
     status = os.lstat(source)
-    if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:  # overlayfs' way to say "deleted"
+    if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:  # overlayfs's mark of a deleted file
         folder, _, base = name.rpartition("/")
         _add_bytes(layer, f"{folder}/{WHITEOUT}{base}".lstrip("/"), b"")
         return
-    if stat.S_ISSOCK(status.st_mode):  # nothing without its process
+    if stat.S_ISSOCK(status.st_mode):  # a socket is useless without its process
         return
     info = layer.gettarinfo(source, arcname=name)
     info.uname = info.gname = ""
@@ -121,7 +122,7 @@ def _add_file(archive: tarfile.TarFile, name: str, source: str, go_on: GoOn) -> 
 
 
 class _Checked(io.RawIOBase):
-    """A file that stops being read when nobody waits for it any more; one that shrinks is filled up with zeros."""
+    """A file whose reading stops when no caller waits for it. If it shrinks, it is padded with zeros."""
 
     def __init__(self, file: IO[bytes], go_on: GoOn) -> None:
         super().__init__()
@@ -134,6 +135,6 @@ class _Checked(io.RawIOBase):
 
 
 def check(go_on: GoOn) -> None:
-    """Raises DeadlineExceeded when nobody waits any more."""
+    """Raises DeadlineExceeded if no caller waits any longer."""
     if not go_on():
         raise DeadlineExceeded("the checkpoint was not done in time")

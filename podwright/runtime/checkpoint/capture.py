@@ -1,7 +1,7 @@
-"""What is taken of one container, step by step, in a work directory of its own; `service` says when.
+"""The steps of one container's checkpoint, in a work directory of its own. `service` decides when.
 
-The directory bears the container's id, and tells whether we froze it: the daemon that finds one at its start lets
-the container run on, and deletes it.
+The directory is named by the container's id and records whether we froze it. A daemon that finds one at its start
+resumes the container and deletes the directory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from podwright.runtime.model.container import Container
 from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.storage.completion import to_completion
 
-FROZEN = "frozen"  # in the work directory: it was we who froze the container
+FROZEN = "frozen"  # in the work directory, if we froze the container
 IMAGES, REPORTS, LAYER = "images", "reports", "layer.tar"
 DUMP_LOG = "dump.log"
 DUMP_LOG_TAIL_BYTES = 64 * 1024
@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 
 
 class Capture:
-    """A checkpoint of one container under way. Use as an async context manager: it owns `folder`."""
+    """A checkpoint of one container in progress. Use as an async context manager, which owns `folder`."""
 
     def __init__(self, containers: ContainerService, container: Container, folder: str) -> None:
         self.container = container
@@ -53,9 +53,9 @@ class Capture:
 
     @contextlib.asynccontextmanager
     async def standing_still(self) -> AsyncIterator[None]:
-        """Nothing of it runs within the context. Raises FailedPrecondition and DeadlineExceeded.
+        """Freeze the container during the context. Raises FailedPrecondition and DeadlineExceeded.
 
-        Who paused it before finds it paused after.
+        A container that was paused before stays paused afterwards.
         """
         if await self._containers.task(self.container).is_paused():
             yield
@@ -65,12 +65,12 @@ class Capture:
             await self._containers.pause(self.container.id)
             yield
         finally:
-            with contextlib.suppress(FailedPrecondition, NotFound):  # it has ended
+            with contextlib.suppress(FailedPrecondition, NotFound):  # it has exited
                 await self._containers.unpause(self.container.id)
             os.unlink(f"{self._folder}/{FROZEN}")
 
     async def dump(self, path: str) -> None:
-        """Its processes and what they wrote. `path` is where CRIU is found. Raises RuntimeFailed and OSError."""
+        """Dump its processes and writable layer. `path` is the PATH with CRIU. Raises RuntimeFailed and OSError."""
         task = self._containers.task(self.container)
         reports = f"{self._folder}/{REPORTS}"
         try:
@@ -82,7 +82,7 @@ class Capture:
         await in_thread(lambda go_on: archive.write_diff(layer, upper, go_on))
 
     async def archive(self, location: str) -> None:
-        """Put everything together, whole or not at all. Raises OSError."""
+        """Write the archive, atomically. Raises OSError."""
         handler = self._containers.handler_of(self.container).name
         spec = self._containers.spec(self.container)
         named = documents.of_container(self.container, spec, handler=handler, now=time.time_ns())
@@ -112,14 +112,14 @@ class Capture:
 
 
 async def in_thread(work: Callable[[archive.GoOn], Result]) -> Result:
-    """A caller who is cancelled waits until `work` has seen it, and touches nothing any more."""
+    """Run `work` in a thread. A cancelled caller waits until `work` has noticed it and stopped."""
     cancelled = threading.Event()
     job = asyncio.to_thread(work, lambda: not cancelled.is_set())
     return await to_completion(job, on_cancel=cancelled.set)
 
 
 def dump_error(path: str) -> str:
-    """The first error that CRIU's log ends with, which the others follow from; empty when there is none."""
+    """The first error at the end of CRIU's log, which causes the others. Empty if there is none."""
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - DUMP_LOG_TAIL_BYTES))

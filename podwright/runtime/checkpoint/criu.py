@@ -1,4 +1,4 @@
-"""Whether this host can checkpoint. Looked at whenever somebody wants one: CRIU may be installed at any time."""
+"""Whether this host can checkpoint. Checked for every checkpoint, because CRIU may be installed at any time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from podwright.errors import FailedPrecondition, PodwrightError, Unimplemented
 from podwright.process import Command, Completed, ProcessRunner, find_executable, search_path
 from podwright.runtime.handlers.protocol import Handler
 
-OLDEST = (3, 16)  # the first that dumps containers whole, as other runtimes ask for, too
+OLDEST = (3, 16)  # the first that dumps containers completely; other runtimes require it as well
 TIMEOUT_S = 10.0
 VERSION = re.compile(r"^Version: (\d+)\.(\d+)", re.MULTILINE)
 
 
 class Criu:
-    """The program in `directory`; empty: in one of the standard directories."""
+    """The program in `directory`. Empty means the standard directories."""
 
     def __init__(self, directory: str, runner: ProcessRunner) -> None:
         self._program = f"{directory}/criu" if directory else "criu"
@@ -22,14 +22,14 @@ class Criu:
         self._runner = runner
 
     async def require(self, handler: Handler) -> None:
-        """Raises Unimplemented, with the reason, where no checkpoint can be had."""
+        """Raises Unimplemented with the reason if checkpoints are impossible."""
         if trouble := await self._host_trouble():
             raise Unimplemented(f"this host cannot checkpoint or restore: {trouble}")
         if not await handler.can_checkpoint():
             raise Unimplemented(f"the OCI runtime {handler.name} has no checkpoint command: it is built without CRIU")
 
     async def _host_trouble(self) -> str:
-        """Why CRIU does not work here; empty when it does."""
+        """Why CRIU does not work here, or ""."""
         try:
             find_executable(self._program)
             answer = await self._run("--version")
@@ -48,7 +48,7 @@ class Criu:
 
 
 def parse_version(text: str) -> tuple[int, int]:
-    """What `criu --version` means; (0, 0) when it does not tell."""
+    """The version in the output of `criu --version`, or (0, 0)."""
     found = VERSION.search(text)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 

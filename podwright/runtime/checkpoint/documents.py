@@ -14,7 +14,7 @@ NEVER = "0001-01-01T00:00:00Z"  # Go's zero time
 
 
 def of_container(container: Container, spec: bytes, *, handler: str, now: int) -> dict[str, bytes]:
-    """By their names in the archive. `spec` is its OCI spec; `now` in nanoseconds since the epoch."""
+    """The documents by their names in the archive. `spec` is the OCI spec. `now` is in nanoseconds since the epoch."""
     return {
         "spec.dump": spec,
         "config.dump": _json(_config(container, handler, now)),
@@ -24,7 +24,7 @@ def of_container(container: Container, spec: bytes, *, handler: str, now: int) -
 
 
 def of_pod(sandbox: Sandbox, containers: dict[str, str]) -> bytes:
-    """What a pod's checkpoint consists of: `containers` are the archives by the containers' names."""
+    """The content of a pod's checkpoint. `containers` are the archives by the containers' names."""
     name = sandbox.config.name
     document = {
         "id": sandbox.id,
@@ -52,7 +52,7 @@ def _config(container: Container, handler: str, now: int) -> dict[str, Any]:
 
 
 def _cri_status(container: Container) -> dict[str, Any]:
-    """CRI's ContainerStatus, spelt as Go spells it."""
+    """CRI's ContainerStatus in Go's JSON format."""
     return {
         "id": container.id,
         "metadata": {"name": container.config.name, "attempt": container.config.attempt},

@@ -1,6 +1,6 @@
-"""Reads the checkpoint of a pod. Whoever wrote it is not trusted: names are looked at, and bytes counted.
+"""Reads the checkpoint of a pod. It is untrusted, so names are checked and bytes counted.
 
-Called by `restoring`, in threads. The layer in an archive is left to the confined unpack program.
+Called by `restoring`, in threads. The confined unpack program handles the layer in an archive.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ class _PodStatus(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extracted:
-    """An archive's parts in a directory of ours: CRIU's `images`, and the `layer` that was written ("" for none)."""
+    """An archive's parts in a directory of ours: CRIU's `images`, and the writable `layer`, or ""."""
 
     images: str
     layer: str
-    image_id: str  # the image that it ran on; empty when the archive does not tell
+    image_id: str  # the container's image; empty if the archive does not name it
 
 
 def archives(folder: str) -> dict[str, str]:
-    """Paths of the archives in a pod's checkpoint, by their containers' names. Raises InvalidArgument and OSError."""
+    """Paths of the archives in a pod's checkpoint, by the containers' names. Raises InvalidArgument and OSError."""
     try:
         pod = msgspec.json.decode(_read(f"{folder}/{POD}"), type=_ArchivedPod)
     except msgspec.DecodeError as failure:
-        raise InvalidArgument(f"checkpoint_path {folder[:200]!r} holds no checkpoint of a pod: {failure}") from failure
+        raise InvalidArgument(f"checkpoint_path {folder[:200]!r} is not a checkpoint of a pod: {failure}") from failure
     for name in pod.containers.values():
         if name in {"", ".", ".."} or "/" in name or "\0" in name:
-            raise InvalidArgument(f"checkpoint_path {folder[:200]!r}: {name[:200]!r} is no name of an archive")
+            raise InvalidArgument(f"checkpoint_path {folder[:200]!r}: {name[:200]!r} is not an archive name")
     return {container: f"{folder}/{name}" for container, name in pod.containers.items()}
 
 
 def extract(path: str, folder: str, go_on: GoOn) -> Extracted:
-    """Put the parts of the archive at `path` into the new directory `folder`.
+    """Write the parts of the archive at `path` to the new directory `folder`.
 
-    Raises InvalidArgument for what is no checkpoint of a container, DeadlineExceeded once `go_on` says no, OSError.
+    Raises InvalidArgument for an invalid checkpoint, DeadlineExceeded once `go_on` returns False, and OSError.
     """
     images, layer = f"{folder}/{IMAGES}", f"{folder}/{LAYER}"
     os.makedirs(images, mode=0o700)
@@ -74,9 +74,9 @@ def extract(path: str, folder: str, go_on: GoOn) -> Extracted:
                 if count > ENTRIES_LIMIT:
                     raise InvalidArgument(f"archive {path[:200]!r} has more than {ENTRIES_LIMIT} entries")
     except (UnpackError, msgspec.DecodeError, FileExistsError) as failure:
-        raise InvalidArgument(f"archive {path[:200]!r} is no checkpoint: {failure}") from failure
+        raise InvalidArgument(f"archive {path[:200]!r} is not a checkpoint: {failure}") from failure
     if not os.listdir(images):
-        raise InvalidArgument(f"archive {path[:200]!r} holds no images of CRIU")
+        raise InvalidArgument(f"archive {path[:200]!r} has no CRIU images")
     return Extracted(images=images, layer=layer if os.path.exists(layer) else "", image_id=image_id)
 
 
@@ -87,14 +87,14 @@ def _chunks(file: IO[bytes], go_on: GoOn) -> Iterator[bytes]:
 
 
 def _target(name: str, images: str, layer: str) -> str | None:
-    """Where a member belongs; None for what a restore does not need. Raises InvalidArgument."""
+    """The path for a member, or None if a restore does not need it. Raises InvalidArgument."""
     if name == DIFF:
         return layer
     place, _, plain = name.rpartition("/")
     if place != CRIU_FOLDER:
         return None
     if plain in {"", ".", ".."} or "\0" in plain:
-        raise InvalidArgument(f"{name!r} is no name of a file")
+        raise InvalidArgument(f"{name!r} is not a file name")
     return f"{images}/{plain}"
 
 
@@ -122,4 +122,4 @@ def _opened(path: str) -> int:
     try:
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as failure:
-        raise InvalidArgument(f"{path[:300]!r} cannot be read: {failure.strerror}") from failure
+        raise InvalidArgument(f"{path[:300]!r} is not readable: {failure.strerror}") from failure

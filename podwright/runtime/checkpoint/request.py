@@ -1,4 +1,4 @@
-"""Whether a checkpoint can be where it is wanted: checks before anything is touched. They look, and change nothing."""
+"""Whether a checkpoint can be written to the requested place: checks that change nothing."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from podwright.runtime.model.base import UserNamespace, check_path
 
 
 def check_location(location: str, *, ours: tuple[str, ...]) -> None:
-    """An archive's path: absolute, plain, in a directory that exists. `ours` are directories of the daemon itself.
+    """Check an archive's path: absolute, plain, in a directory that exists. `ours` are the daemon's own directories.
 
     Raises InvalidArgument.
     """
     _check_plain("location", location)
     folder = os.path.dirname(location)
     if not os.path.isdir(folder):
-        raise InvalidArgument(f"location {location[:200]!r}: {folder[:200]!r} is no directory")
+        raise InvalidArgument(f"location {location[:200]!r}: {folder[:200]!r} is not a directory")
     if os.path.lexists(location) and (os.path.islink(location) or not os.path.isfile(location)):
-        raise InvalidArgument(f"location {location[:200]!r} is there, and no plain file")
+        raise InvalidArgument(f"location {location[:200]!r} exists and is not a plain file")
     _check_not_ours("location", os.path.realpath(folder), ours)
 
 
 def check_output(path: str, *, ours: tuple[str, ...]) -> None:
-    """A pod checkpoint's directory: absolute, there, and empty. Raises InvalidArgument."""
+    """Check a pod checkpoint's directory: absolute, existing and empty. Raises InvalidArgument."""
     check_folder("output_path", path)
     if os.listdir(path):
         raise InvalidArgument(f"output_path {path[:200]!r} is not empty")
@@ -33,30 +33,30 @@ def check_output(path: str, *, ours: tuple[str, ...]) -> None:
 
 
 def check_folder(label: str, path: str) -> None:
-    """A directory, by a plain absolute path. Raises InvalidArgument."""
+    """Check a directory: a plain absolute path. Raises InvalidArgument."""
     _check_plain(label, path)
     if os.path.islink(path) or not os.path.isdir(path):
-        raise InvalidArgument(f"{label} {path[:200]!r} is no directory")
+        raise InvalidArgument(f"{label} {path[:200]!r} is not a directory")
 
 
 def check_options(options: Mapping[str, str]) -> None:
-    """There are none yet. Raises InvalidArgument."""
+    """Raises InvalidArgument for any option, because none is supported yet."""
     if options:
         raise InvalidArgument(f"unknown options: {', '.join(sorted(options))[:200]}")
 
 
 def check_names(label: str, names: Sequence[str]) -> None:
-    """There are some, each once. Raises InvalidArgument."""
+    """Raises InvalidArgument unless there are names without duplicates."""
     if not names:
         raise InvalidArgument(f"{label} is empty")
     if len(set(names)) != len(names):
-        raise InvalidArgument(f"{label} names something twice")
+        raise InvalidArgument(f"{label} has duplicates")
 
 
 def check_users(label: str, user: UserNamespace | None) -> None:
-    """The files of such a pod belong to ids that the next one would not have. Raises FailedPrecondition."""
+    """Raises FailedPrecondition for a user namespace of the pod, because a restored pod would get other host ids."""
     if user is not None:
-        raise FailedPrecondition(f"{label} has a user namespace of its own: it cannot be in a checkpoint")
+        raise FailedPrecondition(f"{label} has its own user namespace, which checkpoints do not support")
 
 
 def _check_plain(label: str, path: str) -> None:

@@ -1,8 +1,8 @@
-"""RestorePod: a new sandbox whose containers, when they are started, go on where their checkpoints were made.
+"""RestorePod: makes a new sandbox whose containers, once started, continue from their checkpoints.
 
     archives --extract--> work directory --create--> CREATED containers --StartContainer--> the OCI runtime's restore
 
-All of them are there in the end, or nothing is.
+In the end either all of them exist, or nothing.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ class RestoreService:
         options: Mapping[str, str],
         timeout_s: float,
     ) -> tuple[SandboxId, dict[str, ContainerId]]:
-        """The sandbox and its containers by name, all CREATED, from the checkpoint of a pod in `folder`.
+        """The new sandbox and its CREATED containers by name, from the pod checkpoint in `folder`.
 
-        Raises InvalidArgument, AlreadyExists, FailedPrecondition, NotFound (an image), Unimplemented where host or OCI
-        runtime cannot, and DeadlineExceeded; nothing is left behind then.
+        Raises InvalidArgument, AlreadyExists, FailedPrecondition, NotFound (an image), Unimplemented if the host or
+        the OCI runtime does not support it, and DeadlineExceeded. A failure leaves nothing behind.
         """
         request.check_options(options)
         request.check_folder("checkpoint_path", folder)
@@ -79,7 +79,7 @@ class RestoreService:
             archives = await asyncio.to_thread(reading.archives, folder)
             if set(archives) != {each.name for each in wanted}:
                 raise InvalidArgument(
-                    "container_configs are not those of the checkpoint", hint=f"it has {', '.join(sorted(archives))}"
+                    "container_configs do not match the checkpoint", hint=f"it has {', '.join(sorted(archives))}"
                 )
             await self._criu.require(chosen)
             if self._sandboxes.named(config.name) is not None:
@@ -105,7 +105,7 @@ class RestoreService:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def _check_image(self, config: ContainerConfig, extracted: Extracted) -> None:
-        """What it wrote lies over the files of one image, and no other."""
+        """The writable layer only fits the image that the container had."""
         image_id = self._images.runnable(config.image.image).id
         if extracted.image_id and extracted.image_id != image_id:
             raise FailedPrecondition(
@@ -114,7 +114,7 @@ class RestoreService:
             )
 
     async def _unpack(self, extracted: Extracted, upper: str) -> str:
-        """What the container had written, as an overlay's upper directory."""
+        """Unpack the writable layer as an overlay's upper directory."""
         os.mkdir(upper, 0o700)
         if extracted.layer:
             with unpacking.Marks() as marks, open(extracted.layer, "rb") as blob:
@@ -124,5 +124,5 @@ class RestoreService:
         return upper
 
     def end_abandoned(self) -> None:
-        """At start: delete what a killed daemon was at; what it had created is found by its records."""
+        """At start: delete work directories of a killed daemon. Recovery of records finds what it had created."""
         shutil.rmtree(self._work, ignore_errors=True)

@@ -1,9 +1,9 @@
-"""CheckpointContainer and CheckpointPod: running containers written down as archives, while they go on running.
+"""CheckpointContainer and CheckpointPod: write running containers to archives. The containers keep running.
 
-    stand still --> CRIU's dump --> layer of what was written --> run on --> archive --> its final name
+    freeze --> CRIU's dump --> writable layer --> resume --> archive --> rename to its final name
 
-Processes and files are of one moment, for nothing runs between the first arrow and the third; of a pod, that holds for
-all its containers. See `capture` for the steps.
+Processes and files belong to one moment, because nothing runs from the first step to the third. For a pod that holds
+for all its containers. See `capture` for the steps.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.sandbox.service import SandboxService
 
-LONGEST_S = 3600.0  # of a checkpoint whose caller sets no limit
+LONGEST_S = 3600.0  # the limit if the caller sets none
 
 
 class CheckpointService:
-    """Writes checkpoints. Each container has one made at a time."""
+    """Writes checkpoints. Checkpoints of one container run one after the other."""
 
     def __init__(
         self,
@@ -47,10 +47,10 @@ class CheckpointService:
         self._turns: KeyedLocks[ContainerId] = KeyedLocks()
 
     async def container(self, container_id: str, location: str, timeout_s: float) -> None:
-        """Write the archive `location`, over an older one. `timeout_s` 0: no limit of the caller's.
+        """Write the archive `location`, replacing an older one. `timeout_s` 0: no limit by the caller.
 
-        Raises NotFound, InvalidArgument, FailedPrecondition when it does not run, Unimplemented where the host or the
-        OCI runtime cannot, DeadlineExceeded, and RuntimeFailed with the runtime's message.
+        Raises NotFound, InvalidArgument, FailedPrecondition if it does not run, Unimplemented if the host or the OCI
+        runtime does not support it, DeadlineExceeded, and RuntimeFailed with the runtime's message.
         """
         if timeout_s < 0:
             raise InvalidArgument("timeout is negative")
@@ -63,9 +63,9 @@ class CheckpointService:
     async def pod(
         self, sandbox_id: str, folder: str, container_ids: Sequence[str], options: dict[str, str], timeout_s: float
     ) -> None:
-        """Write an archive of every running container, all of one moment, and `pod.dump` into the empty `folder`.
+        """Write an archive of every running container, all of one moment, and `pod.dump` to the empty `folder`.
 
-        Raises as `container` does; the directory is empty again then.
+        Raises as `container` does. After a failure the directory is empty again.
         """
         sandbox = self._sandboxes.get(sandbox_id)
         request.check_options(options)
@@ -86,7 +86,10 @@ class CheckpointService:
                 raise
 
     def _selected(self, sandbox: Sandbox, container_ids: Sequence[str]) -> list[Container]:
-        """Those named, which have to be all that run. Raises NotFound, InvalidArgument and FailedPrecondition."""
+        """The named containers, which must be all running ones.
+
+        Raises NotFound, InvalidArgument and FailedPrecondition.
+        """
         named = [self._containers.get(container_id) for container_id in container_ids]
         for container in named:
             if container.sandbox_id != sandbox.id:
@@ -95,13 +98,13 @@ class CheckpointService:
         running = {container.id for container in inside if container.state is ContainerState.RUNNING}
         if running != {container.id for container in named}:
             raise FailedPrecondition(
-                f"container_ids are not those that run in sandbox {sandbox.id[:12]}",
+                f"container_ids are not the running containers of sandbox {sandbox.id[:12]}",
                 hint=f"running: {', '.join(sorted(running)) or 'none'}",
             )
         return named
 
     async def _require(self, containers: Sequence[Container]) -> None:
-        """Raises FailedPrecondition for what cannot be in a checkpoint, and Unimplemented."""
+        """Raises FailedPrecondition for containers that checkpoints do not support, and Unimplemented."""
         for container in containers:
             if container.state is not ContainerState.RUNNING:
                 raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
@@ -110,7 +113,9 @@ class CheckpointService:
 
     async def _write(self, containers: Sequence[Container], targets: Mapping[ContainerId, str]) -> None:
         async with contextlib.AsyncExitStack() as stack:
-            for container in sorted(containers, key=lambda each: each.id):  # one order for all: nobody waits in a ring
+            for container in sorted(
+                containers, key=lambda each: each.id
+            ):  # one order for all callers prevents a deadlock
                 await stack.enter_async_context(self._turns[container.id])
             captures = [
                 await stack.enter_async_context(Capture(self._containers, each, f"{self._work}/{each.id}"))
@@ -125,7 +130,7 @@ class CheckpointService:
                 await capture.archive(targets[capture.container.id])
 
     async def end_abandoned(self) -> None:
-        """At start, after the containers: end what a killed daemon was at."""
+        """At start, after the containers: end what a killed daemon left."""
         with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(self._work):
                 await Capture.abandon(self._containers, ContainerId(name), f"{self._work}/{name}")
@@ -133,7 +138,7 @@ class CheckpointService:
 
 @contextlib.asynccontextmanager
 async def within(timeout_s: float) -> AsyncIterator[None]:
-    """Raises DeadlineExceeded when the block takes longer; LONGEST_S at the most."""
+    """Raises DeadlineExceeded if the block takes longer. LONGEST_S is the maximum."""
     try:
         async with asyncio.timeout(min(timeout_s, LONGEST_S)):
             yield

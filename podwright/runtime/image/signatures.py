@@ -69,7 +69,7 @@ class SignatureChecks:
         requirement = self._policy.requirement(reference.name)
         if requirement.action == "accept" or self._archives_are_free:
             return
-        why = "rejects it" if requirement.action == "reject" else "asks for a signature, and an archive brings none"
+        why = "rejects it" if requirement.action == "reject" else "requires a signature, and archives have none"
         hint = 'give it another name, or trust all archives by signatures.archives = "accept"'
         raise _refused(str(reference), f"{requirement.rule} {why}", hint)
 

@@ -1,4 +1,4 @@
-"""The runtime's nouns: what CRI's messages mean to us, and the records that we keep. Frozen, without behaviour.
+"""The runtime's nouns: CRI's messages as frozen values, and the records that we store.
 
-`rpc` turns protobuf into these at the edge and back; no room below the edge sees a protobuf message.
+`rpc` converts protobuf to these at the edge and back. No room below the edge sees a protobuf message.
 """

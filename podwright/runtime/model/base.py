@@ -1,4 +1,4 @@
-"""What several nouns share."""
+"""Values that several nouns share."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from podwright.errors import InvalidArgument
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An immutable value that the state room can store as JSON; defaults are not written."""
+    """An immutable value that can be stored as JSON. Defaults are not written."""
 
 
 class NamespaceMode(IntEnum):
-    """CRI's NamespaceMode, number by number."""
+    """CRI's NamespaceMode, with the same numbers."""
 
     POD = 0
     CONTAINER = 1
@@ -26,7 +26,7 @@ class NamespaceMode(IntEnum):
 
 
 class IdMapping(Value, frozen=True, kw_only=True):
-    """`length` ids from `container_id` on are `host_id` and following on the host."""
+    """`length` ids from `container_id` on map to ids from `host_id` on."""
 
     host_id: int
     container_id: int
@@ -34,22 +34,22 @@ class IdMapping(Value, frozen=True, kw_only=True):
 
 
 class UserNamespace(Value, frozen=True, kw_only=True):
-    """A user namespace as asked for; POD means one of its own for the pod."""
+    """A requested user namespace. POD means the pod's own."""
 
     mode: NamespaceMode = NamespaceMode.POD
     uids: tuple[IdMapping, ...] = ()
     gids: tuple[IdMapping, ...] = ()
 
     def on_host(self, uid: int, gid: int) -> tuple[int, int]:
-        """Who a user and a group of the namespace are on the host; nobody (65534) for ids without a mapping."""
+        """The host's user and group for ids of the namespace. 65534 (nobody) for ids without a mapping."""
         return _or_nobody(host_id(self.uids, uid)), _or_nobody(host_id(self.gids, gid))
 
 
-NOBODY = 65534  # what the kernel shows for ids without a mapping, too (/proc/sys/kernel/overflowuid)
+NOBODY = 65534  # the kernel also shows it for ids without a mapping (/proc/sys/kernel/overflowuid)
 
 
 def host_id(mappings: tuple[IdMapping, ...], container_id: int) -> int | None:
-    """The id on the host; None when there is none."""
+    """The id on the host, or None."""
     for mapping in mappings:
         offset = container_id - mapping.container_id
         if 0 <= offset < mapping.length:
@@ -62,7 +62,7 @@ def _or_nobody(number: int | None) -> int:
 
 
 class NamespaceOptions(Value, frozen=True, kw_only=True):
-    """CRI's NamespaceOption; `target_id` goes with pid TARGET."""
+    """CRI's NamespaceOption. `target_id` is for pid mode TARGET."""
 
     network: NamespaceMode = NamespaceMode.POD
     pid: NamespaceMode = NamespaceMode.POD
@@ -72,18 +72,18 @@ class NamespaceOptions(Value, frozen=True, kw_only=True):
 
     @property
     def own_user(self) -> UserNamespace | None:
-        """The user namespace that the pod has of its own; None: the host's."""
+        """The pod's own user namespace, or None for the host's."""
         return self.user if self.user is not None and self.user.mode is NamespaceMode.POD else None
 
 
 def check_namespaces(label: str, modes: NamespaceOptions) -> None:
-    """What holds for pods and containers. Raises InvalidArgument: a mode that nobody can give does not mean POD."""
+    """Rules for pods and containers. Raises InvalidArgument, because an unsupported mode must not become POD."""
     for kind in ("network", "ipc"):
         mode: NamespaceMode = getattr(modes, kind)
         if mode not in (NamespaceMode.POD, NamespaceMode.NODE):
-            raise InvalidArgument(f"{label}: {kind} namespaces are the pod's or the node's, not of mode {mode.name}")
+            raise InvalidArgument(f"{label}: {kind} namespaces must have mode POD or NODE, not {mode.name}")
     if modes.target_id and modes.pid is not NamespaceMode.TARGET:
-        raise InvalidArgument(f"{label}: target_id goes with the pid namespace mode TARGET")
+        raise InvalidArgument(f"{label}: target_id needs the pid namespace mode TARGET")
 
 
 class ProfileType(IntEnum):
@@ -95,24 +95,24 @@ class ProfileType(IntEnum):
 
 
 class SecurityProfile(Value, frozen=True, kw_only=True):
-    """A seccomp or AppArmor profile; `localhost_ref` only with LOCALHOST."""
+    """A seccomp or AppArmor profile. `localhost_ref` is for LOCALHOST only."""
 
     kind: ProfileType = ProfileType.UNCONFINED
     localhost_ref: str = ""
 
 
 def check_profile(label: str, profile: SecurityProfile | None) -> None:
-    """Raises InvalidArgument when `localhost_ref` is given to another type than Localhost, or missing there."""
+    """Raises InvalidArgument if `localhost_ref` is missing for Localhost, or set for another type."""
     if profile is None:
         return
     if profile.kind is ProfileType.LOCALHOST and not profile.localhost_ref:
         raise InvalidArgument(f"{label} profile Localhost needs localhost_ref")
     if profile.kind is not ProfileType.LOCALHOST and profile.localhost_ref:
-        raise InvalidArgument(f"{label} localhost_ref goes with Localhost only")
+        raise InvalidArgument(f"{label} localhost_ref needs profile type Localhost")
 
 
 class SelinuxOptions(Value, frozen=True, kw_only=True):
-    """The parts of an SELinux label; empty parts are the pod's or the host's."""
+    """The parts of an SELinux label. Empty parts come from the pod or the host."""
 
     user: str = ""
     role: str = ""
@@ -121,7 +121,7 @@ class SelinuxOptions(Value, frozen=True, kw_only=True):
 
 
 class Resources(Value, frozen=True, kw_only=True):
-    """CRI's LinuxContainerResources; 0 and empty mean "not given". Times in microseconds, sizes in bytes."""
+    """CRI's LinuxContainerResources. 0 and empty mean "not set". Times in microseconds, sizes in bytes."""
 
     cpu_period: int = 0
     cpu_quota: int = 0
@@ -135,14 +135,14 @@ class Resources(Value, frozen=True, kw_only=True):
     unified: dict[str, str] = {}
 
 
-KEY_LIMIT = 80  # characters of a key in a message
-FREE_TEXT = frozenset({"labels", "annotations"})  # passed on as they are, never given to the kernel
+KEY_LIMIT = 80  # maximum characters of a key in a message
+FREE_TEXT = frozenset({"labels", "annotations"})  # never passed to the kernel
 
 
 def field_with_nul(value: object, name: str = "") -> str:
-    """The name of the first field that holds a NUL, as `mounts.host_path` or `envs[KEY]`; empty when none does.
+    """The name of the first field that contains a NUL byte, as `mounts.host_path` or `envs[KEY]`, or "".
 
-    A NUL ends a string for the kernel: what follows it would be lost without a word.
+    A NUL byte ends a string for the kernel, and the rest would be silently lost.
     """
     if isinstance(value, str):
         return name if "\0" in value else ""
@@ -151,7 +151,7 @@ def field_with_nul(value: object, name: str = "") -> str:
 
 
 def _inside(value: object, name: str) -> Iterable[tuple[str, object]]:
-    """The parts of a value with their names; those of a mapping, or of pairs like one, are named by their keys."""
+    """The parts of a value with their names. Parts of a mapping, or of a list of pairs, are named by their keys."""
     if isinstance(value, msgspec.Struct):
         prefix = f"{name}." if name else ""
         return [(prefix + field, getattr(value, field)) for field in value.__struct_fields__ if field not in FREE_TEXT]
@@ -165,32 +165,35 @@ def _inside(value: object, name: str) -> Iterable[tuple[str, object]]:
 
 
 def _shown(key: object) -> str:
-    """A key as a message shows it: a NUL in it as \\x00."""
+    r"""A key for a message, with NUL as \x00."""
     return repr(str(key)[:KEY_LIMIT])[1:-1]
 
 
 def check_no_nul(label: str, value: msgspec.Struct) -> None:
-    """Raises InvalidArgument that names the field. The search begins only if JSON, made in C, has seen one."""
+    """Raises InvalidArgument that names the field.
+
+    Searches only if the JSON encoder, which is fast, has found a NUL.
+    """
     if b"\\u0000" in msgspec.json.encode(value) and (name := field_with_nul(value)):
-        raise InvalidArgument(f"{label}: a NUL in {name}")
+        raise InvalidArgument(f"{label}: {name} contains a NUL byte")
 
 
 ID_TEXT = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def id_of_text(text: str) -> int | None:
-    """The number of a user or group that is written in an image's config, passwd or group file; None for a name.
+    """The number of a user or group in an image's config, passwd or group file, or None for a name.
 
-    What is a number is never looked up as a name, since an image's passwd may call root "1000".
+    A number is never looked up as a name, although an image's passwd may name root "1000".
     """
     return int(text) if ID_TEXT.fullmatch(text) else None
 
 
-ID_MAX = 2**31 - 1  # OCI's spec has uint32, but -1 and the upper half are treated as errors by kernels' tools
+ID_MAX = 2**31 - 1  # OCI's spec has uint32, but tools treat -1 and the upper half as errors
 
 
 def check_ids(label: str, *numbers: int | None) -> None:
-    """Raises InvalidArgument for what cannot be a user's or a group's number; None is not given."""
+    """Raises InvalidArgument for an invalid user or group id. None means not set."""
     for number in numbers:
         if number is not None and not 0 <= number <= ID_MAX:
             raise InvalidArgument(f"{label}: the id {number} is out of range (0 to {ID_MAX})")
@@ -198,11 +201,11 @@ def check_ids(label: str, *numbers: int | None) -> None:
 
 PATH_LIMIT_BYTES = 4095  # PATH_MAX without its NUL
 NAME_LIMIT_BYTES = 255
-DEPTH_LIMIT = 256  # ours: making directories takes a step for each
+DEPTH_LIMIT = 256  # our own limit, because creating directories takes a step for each
 
 
 def check_path(label: str, path: str) -> None:
-    """Raises InvalidArgument for a path that the kernel would refuse, or that nobody means."""
+    """Raises InvalidArgument for a path that the kernel would reject, or that is useless."""
     parts = os.fsencode(path).split(b"/")
     if (
         len(os.fsencode(path)) > PATH_LIMIT_BYTES

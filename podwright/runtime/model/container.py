@@ -1,4 +1,4 @@
-"""A container: what was asked for (`ContainerConfig`) and what became of it (`Container`)."""
+"""A container: its request (`ContainerConfig`) and its record (`Container`)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from podwright.runtime.model.ids import ContainerId, ImageId, SandboxId
 
 
 class ContainerState(StrEnum):
-    """CREATING --> CREATED --> RUNNING --> EXITED --> removed; CREATED --> EXITED when the start fails.
+    """CREATING --> CREATED --> RUNNING --> EXITED --> removed. If the start fails: CREATED --> EXITED.
 
-    CREATING is never shown; the daemon that finds such a record at its start undoes it. No way leads back.
+    Clients never see CREATING. A daemon that finds such a record at its start undoes it. States never go back.
     """
 
     CREATING = "creating"
@@ -37,7 +37,7 @@ class GroupsPolicy(IntEnum):
 
 
 class ImageSpec(Value, frozen=True, kw_only=True):
-    """CRI's ImageSpec; `image` is a name or an id."""
+    """CRI's ImageSpec. `image` is a name or an id."""
 
     image: str
     annotations: dict[str, str] = {}
@@ -63,7 +63,7 @@ class Mount(Value, frozen=True, kw_only=True):
 
 
 class Device(Value, frozen=True, kw_only=True):
-    """CRI's Device; `permissions` is a subset of "rwm"."""
+    """CRI's Device. `permissions` is a subset of "rwm"."""
 
     container_path: str
     host_path: str
@@ -93,7 +93,7 @@ class ContainerSecurity(Value, frozen=True, kw_only=True):
 
 
 class ContainerConfig(Value, frozen=True, kw_only=True):
-    """What a container shall be. `log_path` is relative to the sandbox's log directory."""
+    """CRI's ContainerConfig. `log_path` is relative to the sandbox's log directory."""
 
     name: str
     attempt: int = 0
@@ -113,11 +113,11 @@ class ContainerConfig(Value, frozen=True, kw_only=True):
     tty: bool = False
     resources: Resources = Resources()
     security: ContainerSecurity = ContainerSecurity()
-    stop_signal: int = 0  # CRI's own numbering; 0: the image's, or SIGTERM
+    stop_signal: int = 0  # in CRI's numbering; 0: the image's, or SIGTERM
 
 
 class User(Value, frozen=True, kw_only=True):
-    """Who the container's first process is, as numbers."""
+    """The user and groups of the container's first process, as numbers."""
 
     uid: int
     gid: int
@@ -125,11 +125,11 @@ class User(Value, frozen=True, kw_only=True):
 
 
 class Container(Value, frozen=True, kw_only=True):
-    """The record of a container. Times in nanoseconds since the epoch, 0 while it has not happened.
+    """The record of a container. Times are in nanoseconds since the epoch, 0 if it has not happened.
 
-    `image_id` and `image_ref` are kept here because they must be told even after the image was removed.
-    `pid` is the first process on this host, 0 where the host has none. `task` is what the container's handler must
-    find again: only that handler looks inside. `cgroup` is the one that the spec names: the handler may use another.
+    `image_id` and `image_ref` are kept because clients see them even after the image is removed. `pid` is the first
+    process on this host, or 0. `task` is the handler's part of the record, and only the handler reads it. `cgroup` is
+    the one in the spec, but the handler may use another.
     """
 
     id: ContainerId
@@ -144,9 +144,9 @@ class Container(Value, frozen=True, kw_only=True):
     user: User
     stop_signal: int  # the kernel's number
     cgroup: str
-    resources: Resources = Resources()  # what it has: granted on this host, and updated since
-    is_restored: bool = False  # it goes on from a checkpoint when it is started
-    volume_images: tuple[ImageId, ...] = ()  # those behind the mounts that name one, in their order
+    resources: Resources = Resources()  # the current limits: as granted on this host, and updated since
+    is_restored: bool = False  # it continues from a checkpoint when it is started
+    volume_images: tuple[ImageId, ...] = ()  # images of the mounts that name one, in order
     started_at: int = 0
     finished_at: int = 0
     exit_code: int = 0

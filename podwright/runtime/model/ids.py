@@ -1,4 +1,4 @@
-"""Ids as types of their own, so that a sandbox's cannot be handed where a container's is meant."""
+"""Ids as separate types, so that a sandbox's id cannot be passed for a container's."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ ImageId = NewType("ImageId", str)  # sha256:<hex digest of the config blob>
 
 
 def new_id() -> str:
-    """64 lower-case hex digits, as every CRI runtime has them."""
+    """64 lower-case hex digits, as in every CRI runtime."""
     return secrets.token_hex(32)

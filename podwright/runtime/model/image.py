@@ -1,4 +1,4 @@
-"""Images: what is known of one (`Image`), how one is asked for (`RegistryAuth`), and how much room they take."""
+"""Images (`Image`), credentials for pulls (`RegistryAuth`), and disk usage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 def hex_of(digest: str) -> str:
-    """The 64 digits of a `sha256:` digest: safe as a file name. Raises InvalidArgument for anything else."""
+    """The 64 digits of a `sha256:` digest, safe as a file name. Raises InvalidArgument for anything else."""
     match = DIGEST.fullmatch(digest)
     if match is None:
         raise InvalidArgument(f"{digest[:200]!r} is not a sha256 digest")
@@ -21,7 +21,7 @@ def hex_of(digest: str) -> str:
 
 
 class ImageConfig(Value, frozen=True, kw_only=True):
-    """What an image says about running it; `user` as written, `env` as NAME=value."""
+    """An image's defaults for containers. `user` is as written, `env` as NAME=value."""
 
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
@@ -35,12 +35,12 @@ class ImageConfig(Value, frozen=True, kw_only=True):
 
 
 class Image(Value, frozen=True, kw_only=True):
-    """One image, whatever its names.
+    """One image with all its names.
 
-    `size_bytes` is what it takes on this node, its blobs and its unpacked layers. `uid` is set when the config's user
-    is a number, `username` when it is a name; both come from before the colon. `layers` are the ids of unpacked
-    layers from the base up, `chain_id` the digest that stands for all of them together. `artifact_type` is set for
-    artifacts, which are files to be mounted, and nothing to run.
+    `size_bytes` is its size on this node, blobs and unpacked layers. `uid` is set if the config's user is a number,
+    `username` if it is a name. Both come from before the colon. `layers` are the ids of unpacked layers, the base
+    first. `chain_id` is the digest of all of them together. `artifact_type` is set for artifacts, which are files to
+    mount and cannot run.
     """
 
     id: ImageId
@@ -59,17 +59,17 @@ class Image(Value, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryAuth:
-    """CRI's AuthConfig. Never stored, and never shown: its repr is empty."""
+    """CRI's AuthConfig. It is never stored or shown, so its repr hides everything."""
 
     username: str = ""
     password: str = ""
     auth: str = ""  # base64 of username:password
     server_address: str = ""
     identity_token: str = ""  # an OAuth2 refresh token
-    registry_token: str = ""  # a bearer token as it is
+    registry_token: str = ""  # a bearer token
 
     def __bool__(self) -> bool:
-        """Whether it grants anything."""
+        """Whether it has any credentials."""
         return bool(self.username or self.password or self.auth or self.identity_token or self.registry_token)
 
     def __repr__(self) -> str:
@@ -79,7 +79,7 @@ class RegistryAuth:
 
 
 class FsUsage(Value, frozen=True, kw_only=True):
-    """What the images take of the filesystem at `mountpoint`. `timestamp` in nanoseconds since the epoch."""
+    """The disk usage of images on the filesystem at `mountpoint`. `timestamp` is in nanoseconds since the epoch."""
 
     mountpoint: str
     used_bytes: int

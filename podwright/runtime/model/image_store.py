@@ -48,7 +48,10 @@ class PullSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageAccount:
-    """Disk usage of one image. `shared_bytes` is the part that other images also use; `containers` counts holders."""
+    """Disk usage of one image. `shared_bytes` is the part that other images also use.
+
+    `containers` counts its holders.
+    """
 
     image: Image
     size_bytes: int

@@ -1,4 +1,4 @@
-"""A pod sandbox: what was asked for (`SandboxConfig`) and what became of it (`Sandbox`)."""
+"""A pod sandbox: its request (`SandboxConfig`) and its record (`Sandbox`)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from podwright.runtime.model.ids import SandboxId
 
 
 class SandboxState(StrEnum):
-    """CREATING --(all steps done)--> READY --(its processes died)--> NOTREADY --> removed.
-                                      \\--StopPodSandbox--> STOPPING --(all is down)--^
+    r"""The states of a sandbox.
 
-    CREATING is never shown; the daemon that finds such a record at its start undoes it. STOPPING is shown as
-    NOTREADY; it stays when something cannot be taken down, and the next StopPodSandbox goes on. The way back from
-    NOTREADY is StartPodSandbox, which a kubelet does not use: it makes a new sandbox with the next attempt.
+        CREATING --(all steps done)--> READY --(its processes died)--> NOTREADY --> removed.
+                                         \--StopPodSandbox--> STOPPING --(all is down)--^
+
+    Clients never see CREATING. A daemon that finds such a record at its start undoes it. Clients see STOPPING as
+    NOTREADY. It stays if something cannot be removed, and the next StopPodSandbox continues. StartPodSandbox leads
+    from NOTREADY back to READY. A kubelet does not use it, but makes a new sandbox with the next attempt.
     """
 
     CREATING = "creating"
@@ -33,7 +35,7 @@ class Protocol(IntEnum):
 
 
 class SandboxName(Value, frozen=True, kw_only=True):
-    """CRI's PodSandboxMetadata: all four together are unique."""
+    """CRI's PodSandboxMetadata. The four fields together are unique."""
 
     name: str
     namespace: str
@@ -42,7 +44,7 @@ class SandboxName(Value, frozen=True, kw_only=True):
 
 
 class DnsConfig(Value, frozen=True, kw_only=True):
-    """Lines of resolv.conf; none at all is an empty file, which differs from no DnsConfig."""
+    """Lines of resolv.conf. Without any, the file is empty, which differs from no DnsConfig."""
 
     servers: tuple[str, ...] = ()
     searches: tuple[str, ...] = ()
@@ -50,7 +52,7 @@ class DnsConfig(Value, frozen=True, kw_only=True):
 
 
 class PortMapping(Value, frozen=True, kw_only=True):
-    """A host port; `host_ip` empty means every address."""
+    """A host port. An empty `host_ip` means every address."""
 
     container_port: int
     host_port: int
@@ -73,7 +75,7 @@ class SandboxSecurity(Value, frozen=True, kw_only=True):
 
 
 class SandboxConfig(Value, frozen=True, kw_only=True):
-    """What a sandbox shall be."""
+    """CRI's PodSandboxConfig."""
 
     name: SandboxName
     hostname: str = ""
@@ -90,7 +92,7 @@ class SandboxConfig(Value, frozen=True, kw_only=True):
 
 
 class Attachment(Value, frozen=True, kw_only=True):
-    """How a sandbox is on its network: the addresses, primary first, and what the backend needs to undo it."""
+    """A sandbox's network attachment: the addresses, primary first, and the data that the backend needs to undo it."""
 
     backend: str  # "bridge" or "cni"
     ips: tuple[str, ...] = ()
@@ -99,18 +101,18 @@ class Attachment(Value, frozen=True, kw_only=True):
 
 
 class Sandbox(Value, frozen=True, kw_only=True):
-    """The record of a sandbox. Times in nanoseconds since the epoch.
+    """The record of a sandbox. Times are in nanoseconds since the epoch.
 
-    `netns` is the path of the pinned network namespace, empty for the host's; `attachment` is None until the network
-    is up, and again once it is down. `process` is what the handler must find again of the pod's first process, empty
-    when there is none; only the handler looks inside. `pid` is that process on this host, 0 where the host has none.
-    `selinux_level` keeps the pod's things apart from other pods' on a host with SELinux.
+    `netns` is the pin of the network namespace, empty for the host's. `attachment` is None while the network is not
+    attached. `process` is the handler's record of the pod's first process, empty if there is none, and only the
+    handler reads it. `pid` is that process on this host, or 0. `selinux_level` separates the pod from other pods on a
+    host with SELinux.
     """
 
     id: SandboxId
     config: SandboxConfig
     handler: str
-    requested_handler: str = ""  # as the request spelt it: empty for the default
+    requested_handler: str = ""  # as in the request: empty for the default
     state: SandboxState
     created_at: int
     netns: str = ""
@@ -119,5 +121,5 @@ class Sandbox(Value, frozen=True, kw_only=True):
     pid: int = 0
     process: dict[str, Any] = {}
     selinux_level: str = ""
-    overhead: Resources | None = None  # as updated since, None: as in the config
+    overhead: Resources | None = None  # as last updated; None: as in the config
     resources: Resources | None = None  # as above

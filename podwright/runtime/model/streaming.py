@@ -1,4 +1,4 @@
-"""What a client asked Exec, Attach and PortForward for, and will come for with the URL it was given."""
+"""The requests of Exec, Attach and PortForward, which a client's URL stands for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from podwright.runtime.model.ids import ContainerId, SandboxId
 
 
 class StreamRequest(Value, frozen=True, kw_only=True):
-    """The part that Exec and Attach share: which of the container's streams the client wants."""
+    """The part that Exec and Attach share: the streams that the client wants."""
 
     container_id: ContainerId
     tty: bool = False
@@ -27,7 +27,7 @@ class AttachRequest(StreamRequest, frozen=True, kw_only=True):
 
 
 class PortForwardRequest(Value, frozen=True, kw_only=True):
-    """CRI's PortForwardRequest; `ports` matter to one of the protocols only, the others name them as they go."""
+    """CRI's PortForwardRequest. Only one of the protocols uses `ports`, others name ports on each connection."""
 
     sandbox_id: SandboxId
     ports: tuple[int, ...] = ()

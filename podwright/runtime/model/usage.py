@@ -1,6 +1,6 @@
-"""What was measured, as frozen data. None means that this host or kernel does not tell.
+"""Measurements as frozen data. None means that this host or kernel does not report the value.
 
-Sizes in bytes, times in nanoseconds, timestamps in nanoseconds since the epoch; every number fits 64 bits unsigned.
+Sizes are in bytes, times in nanoseconds, timestamps in nanoseconds since the epoch. Every number fits uint64.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ UINT64_MAX = 2**64 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PsiData:
-    """One line of a pressure file: the share of time (percent) over 10, 60 and 300 s, and the time in all."""
+    """One line of a pressure file: shares of time (percent) over 10, 60 and 300 s, and the total time."""
 
     total_ns: int = 0
     avg10: float = 0.0
@@ -25,7 +25,7 @@ class PsiData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PsiStats:
-    """Stalls for want of a resource: of all tasks at once (`full`), of at least one (`some`)."""
+    """Stalls for lack of a resource: of all tasks at once (`full`), of at least one (`some`)."""
 
     full: PsiData = PsiData()
     some: PsiData = PsiData()
@@ -33,7 +33,7 @@ class PsiStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryUsage:
-    """CRI's MemoryUsage; `limit_bytes` is the cgroup's own, None when it has none."""
+    """CRI's MemoryUsage. `limit_bytes` is the cgroup's own, or None."""
 
     usage_bytes: int
     working_set_bytes: int
@@ -44,13 +44,13 @@ class MemoryUsage:
 
     @property
     def available_bytes(self) -> int | None:
-        """What is left below the limit; without a limit there is no answer, and a kubelet leaves it out as well."""
+        """The memory left below the limit. None without a limit, as in a kubelet."""
         return None if self.limit_bytes is None else max(0, self.limit_bytes - self.working_set_bytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwapUsage:
-    """CRI's SwapUsage; `available_bytes` is None without a limit."""
+    """CRI's SwapUsage. `available_bytes` is None without a limit."""
 
     usage_bytes: int
     available_bytes: int | None = None
@@ -58,7 +58,7 @@ class SwapUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a cgroup and those below it use."""
+    """The usage of a cgroup and those below it."""
 
     timestamp: int
     cpu_ns: int | None = None
@@ -72,7 +72,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerUsage:
-    """What a container has written into its root."""
+    """The size of a container's writable layer."""
 
     used_bytes: int
     inodes: int
@@ -96,7 +96,7 @@ class InterfaceUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerStats:
-    """A container and what it uses; `layer_mountpoint` names the filesystem that its writable layer is on."""
+    """A container's usage. `layer_mountpoint` is the filesystem of its writable layer."""
 
     container: Container
     usage: Usage
@@ -106,7 +106,7 @@ class ContainerStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxStats:
-    """A pod and what it uses. `interfaces` leaves the loopback out and is None for a pod on the host's network."""
+    """A pod's usage. `interfaces` excludes the loopback, and is None for a pod on the host's network."""
 
     sandbox: Sandbox
     usage: Usage
@@ -117,7 +117,7 @@ class SandboxStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuTimes:
-    """Where CPU time went, and what the quota (CFS bandwidth control) held back."""
+    """CPU time by mode, and throttling by the quota (CFS bandwidth control)."""
 
     user_ns: int
     system_ns: int
@@ -128,7 +128,7 @@ class CpuTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryDetails:
-    """What the metrics tell of memory beyond MemoryUsage; `own_` counts leave the cgroups below out."""
+    """Memory metrics beyond MemoryUsage. `own_` counts exclude the cgroups below."""
 
     cache_bytes: int
     kernel_bytes: int
@@ -156,7 +156,7 @@ class DeviceIo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HugePageUsage:
-    """Huge pages in use; `max_usage_bytes` is None on cgroup v2, which keeps no record."""
+    """Huge pages in use. `max_usage_bytes` is None on cgroup v2, which has no peak."""
 
     page_size: str
     usage_bytes: int
@@ -165,7 +165,7 @@ class HugePageUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pids:
-    """Tasks in a cgroup; `limit` 0 is none."""
+    """Tasks in a cgroup. `limit` 0 means no limit."""
 
     tasks: int
     limit: int
@@ -173,7 +173,7 @@ class Pids:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processes:
-    """What /proc tells of a cgroup's processes; `max_open_files` is the first one's soft limit."""
+    """A cgroup's processes in /proc. `max_open_files` is the first process's soft limit."""
 
     count: int
     file_descriptors: int
@@ -183,7 +183,7 @@ class Processes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filesystem:
-    """The filesystem that a writable layer is on."""
+    """The filesystem of a writable layer."""
 
     limit_bytes: int
     inodes: int
@@ -192,7 +192,7 @@ class Filesystem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerDetails:
-    """What the metrics of a container are made of."""
+    """The values for a container's metrics."""
 
     stats: ContainerStats
     cpu: CpuTimes | None = None

@@ -1,6 +1,6 @@
-"""Pods on the network: CNI plugins when the host has a configuration for them, the built-in bridge otherwise.
+"""Pod networking: CNI plugins if the host has a configuration for them, otherwise the built-in bridge.
 
-`service` is what the sandbox room calls; nothing here knows of protobuf, images or containers.
+The room of sandboxes calls `service`. Nothing here knows protobuf, images or containers.
 """
 
 from podwright.runtime.network.request import NetworkRequest, Readiness

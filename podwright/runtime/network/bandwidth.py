@@ -1,4 +1,4 @@
-"""The traffic limits that pods ask for by annotation (kubernetes.io/ingress-bandwidth: 10M). Pure."""
+"""Traffic limits of pods, from annotations such as kubernetes.io/ingress-bandwidth: 10M. Pure."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _SUFFIXES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bandwidth:
-    """Limits of a pod's traffic, as the pod sees its directions; 0 is none."""
+    """Limits of a pod's traffic in the pod's directions. 0 means no limit."""
 
     ingress_bits_s: int = 0
     egress_bits_s: int = 0
 
 
 def parse_quantity(text: str) -> Decimal:
-    """A number as Kubernetes writes them: 10M, 1.5Gi, 2e6. Raises InvalidArgument."""
+    """A number in Kubernetes' format: 10M, 1.5Gi, 2e6. Raises InvalidArgument."""
     match = _QUANTITY.fullmatch(text.strip())
     if match is None:
         raise InvalidArgument(f"{text!r} is not a quantity", hint="such as 10M or 1.5Gi")
@@ -45,7 +45,10 @@ def parse_quantity(text: str) -> Decimal:
 
 
 def bandwidth(annotations: Mapping[str, str]) -> Bandwidth:
-    """What the annotations ask for. Raises InvalidArgument for limits below 1k or above 1P, and for no quantities."""
+    """The limits in the annotations.
+
+    Raises InvalidArgument for invalid quantities, and for limits below 1k or above 1P.
+    """
     return Bandwidth(ingress_bits_s=_rate(annotations, INGRESS), egress_bits_s=_rate(annotations, EGRESS))
 
 
@@ -57,5 +60,5 @@ def _rate(annotations: Mapping[str, str], name: str) -> int:
     except InvalidArgument as failure:
         raise InvalidArgument(f"annotation {name}: {failure.message}", hint=failure.hint) from failure
     if not LOWEST_BITS <= rate <= HIGHEST_BITS:
-        raise InvalidArgument(f"annotation {name}: {annotations[name]} is not within 1k and 1P")
+        raise InvalidArgument(f"annotation {name}: {annotations[name]} is not between 1k and 1P")
     return int(rate)

@@ -1,13 +1,13 @@
 """The built-in network: one bridge, an address per pod, masquerading and host ports. Called by `service`.
 
-The bridge itself and its rules are `upkeep`'s.
+`upkeep` maintains the bridge itself and its rules.
 
-Life of a pod here: lease written -> veth made in one message -> rules for its host ports; back: rules away -> link
-down (the pod is off the network, detach returns) -> link deleted (see `deletions`) -> lease deleted. Whatever was
-going on when the daemon died, the lease says what may be left, and `recover` undoes it.
+To attach a pod: write the lease, make the veth with one message, add rules for its host ports. To detach it: remove
+the rules, set the link down (the pod is off the network, and detach returns), delete the link (see `deletions`),
+delete the lease. If the daemon dies at any point, the lease says what may be left, and `recover` undoes it.
 
-The host's end of the veth is named after the pod's address. So the kernel refuses to let two daemons on one bridge
-give out the same address, and what a rule or a record refers to can be looked up among the links.
+The host's end of the veth is named after the pod's address. So the kernel prevents two daemons on one bridge from
+using the same address, and the link for a rule or record is found by its name.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from podwright.runtime.state import Database
 log = logging.getLogger(__name__)
 
 BACKEND = "bridge"
-FOREIGN_ADDRESSES_LIMIT = 64  # tries to find an address that no other daemon has on the same bridge
+FOREIGN_ADDRESSES_LIMIT = 64  # attempts to find an address that no other daemon uses on the same bridge
 
 
 class BridgeNetwork:
     """The network of [network] bridge and subnet."""
 
     def __init__(self, settings: NetworkSettings, database: Database, runner: ProcessRunner) -> None:
-        """Reads its leases; touches nothing. Raises InvalidArgument for settings that cannot be."""
+        """Reads its leases and changes nothing. Raises InvalidArgument for invalid settings."""
         if not _is_link_name(settings.bridge):
-            raise InvalidArgument(f"[network] bridge: {settings.bridge!r} is not a name for a link")
+            raise InvalidArgument(f"[network] bridge: {settings.bridge!r} is not a valid interface name")
         self._bridge = settings.bridge
         self._mtu_bytes = settings.mtu
         self._subnets = Subnets(parse_subnet(settings.subnet), database)
@@ -56,22 +56,22 @@ class BridgeNetwork:
         self._keep_gateways()
         self._upkeep = Upkeep(settings.bridge, runner, wanted=self._wanted, scope=self._scope)
         self._ports = PortClaims()
-        self._touched = False  # whether there may be a bridge or rules to remove
+        self._touched = False  # whether a bridge or rules may exist that must be removed
         self._deletions = Deletions()
 
     async def trouble(self) -> str:
-        """Why pods could not be plugged in now; empty when they could."""
+        """Why pods cannot be attached now, or ""."""
         return await self._upkeep.trouble()
 
     async def fault(self) -> str:
-        """What pods that run lack and could not be given back; empty when they lack nothing."""
+        """What running pods lack and could not be restored, or ""."""
         await self._upkeep.settle()
         return self._upkeep.fault
 
     async def move(self, subnet: IPv4Network) -> None:
-        """Give new pods addresses of this subnet, also after a restart; pods that run keep theirs and are reached.
+        """Give new pods addresses of this subnet, also after a restart. Running pods keep theirs and stay reachable.
 
-        Raises FailedPrecondition when the subnet is used by somebody else.
+        Raises FailedPrecondition if something else uses the subnet.
         """
         if subnet == self._subnets.current:
             return
@@ -88,18 +88,18 @@ class BridgeNetwork:
         self._subnets.move(subnet)
         self._leases.move(subnet)
         self._keep_gateways()
-        log.info("new pods get addresses of %s, no longer of %s", subnet, before)
+        log.info("new pods get addresses of another subnet: subnet=%s former=%s", subnet, before)
         await self._upkeep.follow()
         await self._retire_subnets()
 
     def holds(self, sandbox_id: SandboxId) -> bool:
-        """Whether the sandbox has anything of this network, whole or in parts."""
+        """Whether anything of this network belongs to the sandbox."""
         return self._leases.get(sandbox_id) is not None
 
     async def attach(self, request: NetworkRequest) -> Attachment:
-        """Plug a sandbox in. Raises PodwrightError; the caller then calls `detach`."""
+        """Attach a sandbox. Raises PodwrightError, after which the caller must call `detach`."""
         ports = wanted(request.port_mappings)
-        bandwidth(request.annotations)  # what is no limit is refused before anything is changed
+        bandwidth(request.annotations)  # reject invalid limits before any change
         if self.holds(request.sandbox_id):
             await self.detach(request.sandbox_id)
         await self._finish_earlier(_pod(request))
@@ -115,9 +115,9 @@ class BridgeNetwork:
         )
 
     async def detach(self, sandbox_id: SandboxId) -> None:
-        """Take a sandbox off the network, also one that is half on it or gone; nothing to do is fine.
+        """Detach a sandbox, even if it is incomplete or gone. A sandbox that is not attached succeeds.
 
-        Returns when no packet can reach it; its link is deleted in the background.
+        When it returns, no packet reaches the sandbox. Its link is deleted in the background.
         """
         lease = self._leases.get(sandbox_id)
         self._ports.release(sandbox_id)
@@ -127,19 +127,19 @@ class BridgeNetwork:
             if lease.ports:
                 await self._withdraw(lease)
             await in_kernel("unplug the pod", lambda: links.cut(lease.veth))
-            if self._leases.get(sandbox_id) is not lease:  # another call was faster
+            if self._leases.get(sandbox_id) is not lease:  # another call has deleted it
                 return
             self._leases.mark_releasing(sandbox_id, lease)
         if sandbox_id not in self._deletions:
             self._deletions.begin(sandbox_id, lambda: self._delete(sandbox_id, lease))
 
     async def recover(self, known: Collection[SandboxId]) -> None:
-        """Undo what belongs to no sandbox in `known`; bring back bridge, rules and port claims of the others."""
+        """Undo what belongs to no sandbox in `known`. Restore the bridge, rules and port claims of the others."""
         leases = self._leases.all()
         stale = [key for key, lease in leases.items() if key not in known or lease.releasing]
         for outcome in await asyncio.gather(*(self.detach(key) for key in stale), return_exceptions=True):
             if isinstance(outcome, PodwrightError):
-                log.warning("leftover of a sandbox stays: %s", outcome)
+                log.warning("cannot clean up network of removed sandbox: error=%s", outcome)
             elif isinstance(outcome, BaseException):
                 raise outcome
         running = {key: lease for key, lease in leases.items() if key not in stale and links.index_of(lease.veth)}
@@ -151,7 +151,7 @@ class BridgeNetwork:
         await self._retire_subnets()
 
     async def close(self) -> None:
-        """Finish deletions; remove bridge and rules when no pod is left on them."""
+        """Finish deletions. Remove the bridge and its rules if no pod uses them."""
         await self._deletions.finish()
         await self._upkeep.close()
         self._ports.close()
@@ -160,14 +160,14 @@ class BridgeNetwork:
         try:
             await self._upkeep.remove()
         except PodwrightError as failure:
-            log.warning("the bridge stays: %s", failure)
+            log.warning("cannot remove bridge: error=%s", failure)
 
     def _wanted(self) -> bridge_link.BridgeSpec:
         """The bridge as the pods need it."""
         return self._spec(gateway_of(self._subnets.current))
 
     def _scope(self) -> Scope:
-        """What the rules are about: pods in any subnet that is on the bridge."""
+        """The scope of the rules: pods in all subnets on the bridge."""
         return scope_of(self._bridge, (self._subnets.current, *self._subnets.kept))
 
     def _spec(self, gateway: IPv4Interface) -> bridge_link.BridgeSpec:
@@ -181,12 +181,12 @@ class BridgeNetwork:
         )
 
     def _keep_gateways(self) -> None:
-        """The bridge's addresses in other subnets are no pod's."""
+        """Reserve the bridge's addresses in other subnets."""
         for subnet in self._subnets.kept:
             self._leases.pool.occupy(str(gateway_of(subnet).ip))
 
     async def _retire_subnets(self) -> None:
-        """Take subnets off the bridge that no pod has an address of any more."""
+        """Remove subnets from the bridge in which no pod has an address."""
         for subnet in self._subnets.without_pods(self._leases.subnets()):
             gateway = gateway_of(subnet)
             self._subnets.give_up(subnet)
@@ -195,7 +195,9 @@ class BridgeNetwork:
                 await self._upkeep.follow(dropped=[gateway])
                 self._subnets.forget(subnet)
             except PodwrightError as failure:
-                log.warning("subnet %s stays on the bridge until the next start: %s", subnet, failure)
+                log.warning(
+                    "cannot remove subnet from bridge, next start tries again: subnet=%s error=%s", subnet, failure
+                )
 
     async def _ready(self) -> bridge_link.BridgeState:
         self._touched = True
@@ -205,16 +207,16 @@ class BridgeNetwork:
     async def _plug(
         self, request: NetworkRequest, ports: tuple[PortMapping, ...], state: bridge_link.BridgeState
     ) -> AddressLease:
-        """Lease an address and make the veth that claims it; an address that another daemon has stays taken."""
+        """Lease an address and make the veth that claims it. An address of another daemon stays reserved."""
         for _ in range(FOREIGN_ADDRESSES_LIMIT):
             lease = await self._lease(request, ports)
             if await self._try_plug(request, lease, state):
                 return lease
             self._leases.drop(request.sandbox_id, keep_addresses=True)
-        raise Internal(f"the addresses tried on {self._bridge} all belong to other daemons' pods")
+        raise Internal(f"all tried addresses on {self._bridge} belong to pods of other daemons")
 
     async def _finish_earlier(self, pod: str) -> None:
-        """A pod that comes back, in the same sandbox or the next, has its address again when it is free."""
+        """Finish the pod's earlier deletion, so that it gets its address again if that is free."""
         earlier = [key for key in self._deletions if (lease := self._leases.get(key)) and lease.pod == pod]
         if earlier:
             await self._deletions.finish(*earlier)
@@ -225,11 +227,11 @@ class BridgeNetwork:
         except ResourceExhausted:
             if not self._deletions:
                 raise
-        await self._deletions.finish()  # their addresses are free then
+        await self._deletions.finish()  # then their addresses are free
         return self._leases.take(request.sandbox_id, _pod(request), ports)
 
     async def _try_plug(self, request: NetworkRequest, lease: AddressLease, state: bridge_link.BridgeState) -> bool:
-        """False when the host has a veth of this name, which means that somebody has the address."""
+        """Returns False if the host has a veth with this name, because then the address is in use."""
         plan = links.Plug(
             netns=request.netns,
             veth=lease.veth,
@@ -245,7 +247,7 @@ class BridgeNetwork:
         except FileExistsError as taken:
             if links.index_of(plan.veth):
                 return False
-            raise FailedPrecondition(f"the network namespace {plan.netns} has an {INTERFACE} already") from taken
+            raise FailedPrecondition(f"the network namespace {plan.netns} already has an {INTERFACE}") from taken
         except OSError as failure:
             raise links.explain(failure, "plug the pod in") from failure
         return True
@@ -261,21 +263,24 @@ class BridgeNetwork:
         await self._forget_udp([lease])
 
     async def _forget_udp(self, leases: Iterable[AddressLease]) -> None:
-        """Make clients that keep on sending follow the new rules. Best effort: old flows end by themselves, too."""
+        """Make clients that keep sending follow the new rules.
+
+        Best effort, because old flows also end by themselves.
+        """
         ports = {port.host_port for lease in leases for port in lease.ports if port.protocol == Protocol.UDP}
         if ports:
             try:
                 await in_fresh_thread(lambda: conntrack.forget_udp(ports))
             except OSError as failure:
-                log.warning("old UDP flows stay ports=%s: %s", sorted(ports), failure)
+                log.warning("cannot delete old UDP flows: ports=%s error=%s", sorted(ports), failure)
 
     async def _delete(self, sandbox_id: SandboxId, lease: AddressLease) -> None:
-        """Delete the link, then the lease; when that fails, the next detach or start tries again."""
+        """Delete the link, then the lease. After a failure, the next detach or start tries again."""
         try:
             await in_kernel("delete the pod's link", lambda: links.delete(lease.veth))
             self._leases.drop(sandbox_id)
         except PodwrightError as failure:
-            log.warning("a link stays sandbox=%s veth=%s: %s", sandbox_id, lease.veth, failure)
+            log.warning("cannot delete link: sandbox=%s veth=%s error=%s", sandbox_id, lease.veth, failure)
             return
         await self._retire_subnets()
 
@@ -289,5 +294,5 @@ def _published(lease: AddressLease) -> Published:
 
 
 def _is_link_name(name: str) -> bool:
-    """Narrower than the kernel's rule: the name is also nft's and iptables' word for our table and chains."""
+    """Stricter than the kernel's rule, because the name is also used for the tables and chains of nft and iptables."""
     return re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,14}", name) is not None

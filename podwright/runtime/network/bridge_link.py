@@ -1,6 +1,6 @@
-"""The link, addresses, routes and kernel settings of the built-in bridge: what there is, what is missing, making it.
+"""The link, addresses, routes and kernel settings of the built-in bridge: reads, compares and creates them.
 
-Everything that is not pure blocks and runs in a thread of its own (`threads`). `upkeep` decides when.
+Everything that is not pure blocks, and runs in a thread of its own (`threads`). `upkeep` decides when.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from podwright.runtime.network.netlink.codec import NetlinkRequest
 from podwright.runtime.network.netlink.connection import NetlinkConnection
 from podwright.runtime.network.netlink.replies import InterfaceAddress, NetworkInterface, Route
 
-BRIDGE_ALIAS = "made by podwright"  # tells a bridge that we may delete from an administrator's
+BRIDGE_ALIAS = "made by podwright"  # marks a bridge as ours, so that we never delete an administrator's
 DEFAULT_MTU_BYTES = 1500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeSpec:
-    """The bridge as it has to be.
+    """The bridge as it must be.
 
-    `gateway` is its address for new pods, `kept` are those of subnets that only older pods are in. `veths` are the
-    links of the pods that are plugged in. `mtu_bytes` 0 means that of the default route.
+    `gateway` is its address for new pods. `kept` are its addresses in subnets that only older pods use. `veths` are
+    the links of attached pods. `mtu_bytes` 0 means the MTU of the default route.
     """
 
     name: str
@@ -38,13 +38,13 @@ class BridgeSpec:
 
     @property
     def addresses(self) -> tuple[IPv4Interface, ...]:
-        """All that the bridge has to have."""
+        """All addresses that the bridge must have."""
         return (self.gateway, *self.kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostLinks:
-    """What the kernel has. `off` are the settings below /proc/sys/net/ipv4 that have to be 1 and are not."""
+    """The kernel's state. `off` are settings below /proc/sys/net/ipv4 that must be 1 and are not."""
 
     links: list[NetworkInterface]
     routes: list[Route]
@@ -54,7 +54,7 @@ class HostLinks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeState:
-    """The bridge as it is: its number, what new pods get, and the names of the links that are plugged in."""
+    """The bridge's state: its index, its MTU for new pods, and the names of attached links."""
 
     index: int
     mtu_bytes: int
@@ -73,7 +73,7 @@ class Missing:
     settings: tuple[str, ...] = ()
 
     def described(self, name: str) -> tuple[str, ...]:
-        """In a person's terms."""
+        """A description for messages."""
         if self.link:
             return (f"bridge {name}",)
         return (
@@ -86,10 +86,10 @@ class Missing:
 
 
 def find_overlap(spec: BridgeSpec, links: list[NetworkInterface], routes: list[Route]) -> str:
-    """The route that already leads to (part of) the bridge's subnet, in words; empty when there is none. Pure.
+    """A description of the route that already leads to (part of) the bridge's subnet, or "". Pure.
 
-    The links have to be read after the routes: then a route by a link that is not listed went away with that link,
-    while a bridge that another daemon is just making is listed under its name.
+    The links must be read after the routes. Then a route without a listed link went away with its link, while a
+    bridge that another daemon is creating is listed by its name.
     """
     names = {link.index: link.name for link in links}
     for route in routes:
@@ -103,13 +103,13 @@ def find_overlap(spec: BridgeSpec, links: list[NetworkInterface], routes: list[R
 
 
 def find_missing(spec: BridgeSpec, found: HostLinks) -> Missing:
-    """What has to be made. Pure."""
+    """What must be created. Pure."""
     bridge = _bridge(spec, found)
     if bridge is None:
         return Missing(link=True)
     addresses = {address.interface for address in found.addresses if address.link == bridge.index}
     routes = {route.destination for route in found.routes if route.link == bridge.index}
-    # The kernel takes routes away with the address or when the link goes down, and brings them back with it.
+    # The kernel deletes routes with the address or when the link goes down, and restores them with it.
     return Missing(
         up=not bridge.up,
         addresses=tuple(interface for interface in spec.addresses if interface not in addresses),
@@ -124,14 +124,14 @@ def find_missing(spec: BridgeSpec, found: HostLinks) -> Missing:
 
 
 def choose_mtu(spec: BridgeSpec, found: HostLinks) -> int:
-    """The configured MTU, or that of the default route's link, or Ethernet's. Pure."""
+    """The configured MTU, otherwise that of the default route's link, otherwise Ethernet's. Pure."""
     default = next((route.link for route in found.routes if route.destination.prefixlen == 0), 0)
     mtu_bytes = next((link.mtu_bytes for link in found.links if link.index == default), 0)
     return spec.mtu_bytes or mtu_bytes or DEFAULT_MTU_BYTES
 
 
 def look(spec: BridgeSpec) -> HostLinks:
-    """What there is now. Raises OSError."""
+    """The current state. Raises OSError."""
     with NetlinkConnection() as host:
         routes, addresses, links = host.routes(), host.addresses(), host.links()
     off = tuple(setting for setting in _settings(spec) if not is_on(setting))
@@ -139,14 +139,14 @@ def look(spec: BridgeSpec) -> HostLinks:
 
 
 def check_overlap(spec: BridgeSpec) -> None:
-    """Raise FailedPrecondition when the subnet is somebody else's already."""
+    """Raises FailedPrecondition if something else uses the subnet."""
     with NetlinkConnection() as host:
         routes, links = host.routes(), host.links()
     _refuse_overlap(spec, links, routes)
 
 
 def state_of(spec: BridgeSpec, found: HostLinks) -> BridgeState | None:
-    """The bridge as it was found; None when it was not there. Pure."""
+    """The state of the bridge, or None if it does not exist. Pure."""
     bridge = _bridge(spec, found)
     if bridge is None:
         return None
@@ -155,7 +155,7 @@ def state_of(spec: BridgeSpec, found: HostLinks) -> BridgeState | None:
 
 
 def ensure_bridge(spec: BridgeSpec) -> BridgeState:
-    """Make the bridge, or put it right. Raises FailedPrecondition for a foreign subnet or name, and OSError."""
+    """Create or repair the bridge. Raises FailedPrecondition for a foreign subnet or name, and OSError."""
     found = look(spec)
     _refuse_overlap(spec, found.links, found.routes)
     with NetlinkConnection() as host:
@@ -165,21 +165,21 @@ def ensure_bridge(spec: BridgeSpec) -> BridgeState:
         elif bridge.kind != "bridge":
             raise FailedPrecondition(f"{spec.name} is not a bridge", hint="set [network] bridge to another name")
         elif not bridge.alias and bridge.mac == mac_for(spec.gateway):
-            host.perform(requests.set_alias(spec.name, BRIDGE_ALIAS))  # a killed daemon had come no further
+            host.perform(requests.set_alias(spec.name, BRIDGE_ALIAS))  # a killed daemon may not have set it
         index = socket.if_nametoindex(spec.name)
         host.perform(requests.set_up(index))
-        found = look(spec)  # with the link up, the kernel has made the routes of the addresses that stayed
+        found = look(spec)  # with the link up, the kernel has added routes for the remaining addresses
         _add(host, index, find_missing(spec, found))
     for setting in _settings(spec):
         turn_on(setting)
     state = state_of(spec, look(spec))
     if state is None:
-        raise Internal(f"the bridge {spec.name} vanished while it was made")
+        raise Internal(f"the bridge {spec.name} disappeared during its creation")
     return state
 
 
 def drop_addresses(name: str, interfaces: Collection[IPv4Interface]) -> None:
-    """Take addresses off the bridge; none there is fine. Raises OSError."""
+    """Remove addresses from the bridge. Absent ones succeed. Raises OSError."""
     index = index_of(name)
     with NetlinkConnection() as host:
         for address in host.addresses() if interfaces else ():
@@ -188,7 +188,7 @@ def drop_addresses(name: str, interfaces: Collection[IPv4Interface]) -> None:
 
 
 def delete_bridge_if_unused(name: str) -> bool:
-    """Delete the bridge if it is ours and nothing is plugged in; whether it is gone now."""
+    """Delete the bridge if it is ours and nothing is attached. Returns whether it is gone."""
     with NetlinkConnection() as host:
         links = host.links()
         bridge = next((link for link in links if link.name == name), None)
@@ -201,10 +201,10 @@ def delete_bridge_if_unused(name: str) -> bool:
 
 
 def is_on(setting: str) -> bool:
-    """Whether a boolean setting below net.ipv4 is 1: three quick system calls. Raises OSError."""
+    """Whether a boolean setting below net.ipv4 is 1. Takes three fast system calls. Raises OSError."""
     try:
         fd = os.open(f"/proc/sys/net/ipv4/{setting}", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:  # of a bridge that is not there
+    except FileNotFoundError:  # the bridge does not exist
         return False
     try:
         return os.read(fd, 16).strip() == b"1"
@@ -213,14 +213,14 @@ def is_on(setting: str) -> bool:
 
 
 def turn_on(setting: str) -> None:
-    """1 into a boolean setting below net.ipv4, unless it is there: the file may be read-only and right."""
+    """Set a boolean setting below net.ipv4 to 1 unless it is, because the file may be read-only."""
     if not is_on(setting):
         with open(f"/proc/sys/net/ipv4/{setting}", "w", encoding="ascii") as file:
             file.write("1")
 
 
 def _settings(spec: BridgeSpec) -> tuple[str, ...]:
-    """Without forwarding pods have no way out; without route_localnet the host's 127.0.0.1 has no host ports."""
+    """Pods need forwarding to leave the host, and route_localnet makes host ports work on the host's 127.0.0.1."""
     return ("ip_forward", f"conf/{spec.name}/forwarding", f"conf/{spec.name}/route_localnet")
 
 
@@ -232,7 +232,7 @@ def _create_bridge(host: NetlinkConnection, spec: BridgeSpec, mtu_bytes: int) ->
     try:
         host.perform(requests.create_bridge(spec.name, mac=mac_for(spec.gateway), mtu=mtu_bytes))
     except FileExistsError:
-        return  # another daemon was faster
+        return  # another daemon has done it
     host.perform(requests.set_alias(spec.name, BRIDGE_ALIAS))
 
 
@@ -247,7 +247,7 @@ def _add(host: NetlinkConnection, index: int, missing: Missing) -> None:
 
 
 def _unless_there(host: NetlinkConnection, request: NetlinkRequest) -> None:
-    """Another daemon on the same bridge may be faster."""
+    """Perform a request. Another daemon on the same bridge may have done so already."""
     try:
         host.perform(request)
     except FileExistsError:
@@ -259,5 +259,5 @@ def _refuse_overlap(spec: BridgeSpec, links: list[NetworkInterface], routes: lis
     if overlap:
         raise FailedPrecondition(
             f"the subnet {spec.gateway.network} of the built-in bridge overlaps the host's route {overlap}",
-            hint="set [network] subnet to one that is free",
+            hint="set [network] subnet to a free one",
         )

@@ -1,9 +1,9 @@
-"""Links of pods that are off the network already: deleted in the background, and as a rule by the kernel.
+"""Deletes links of detached pods in the background. Usually the kernel does it.
 
-A pod's namespace is let go of right after its link was cut, and the kernel then deletes what is in it, the other end
-of the link too, for many namespaces at once. To delete a link before that takes the lock of all network changes and
-keeps it for 20 ms, in which no other pod is plugged in. So it is done only where the namespace lives on, after a
-moment, or at once when somebody wants the address.
+A pod's namespace is released right after its link was set down. The kernel then deletes everything in it, including
+the other end of the link, for many namespaces at once. Deleting a link before that takes the lock of all network
+changes for 20 ms, in which no other pod can be attached. So we delete a link only if the namespace still exists after
+a moment, or at once if the address is needed.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from dataclasses import dataclass
 from podwright.runtime.model.ids import SandboxId
 from podwright.tasks import Tasks
 
-GRACE_S = 0.3  # the kernel takes 20 to 50 ms
+GRACE_S = 0.3  # the kernel needs 20 to 50 ms
 FINISH_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Deletion:
-    """One under way; `hurry` ends the wait."""
+    """A deletion in progress. `hurry` ends the delay."""
 
     task: asyncio.Task[None]
     hurry: asyncio.Event
 
 
 class Deletions:
-    """All of one network."""
+    """The deletions of one network."""
 
     def __init__(self) -> None:
         self._under_way: dict[SandboxId, _Deletion] = {}
@@ -45,7 +45,7 @@ class Deletions:
         return len(self._under_way)
 
     def begin(self, sandbox_id: SandboxId, delete: Callable[[], Awaitable[None]]) -> None:
-        """Call `delete`, for which an absent link is fine, in a while."""
+        """Call `delete` after a delay. It must accept an absent link."""
         hurry = asyncio.Event()
         task = self._tasks.start(self._run(sandbox_id, delete, hurry), name=f"delete link {sandbox_id[:12]}")
         self._under_way[sandbox_id] = _Deletion(task=task, hurry=hurry)
@@ -60,7 +60,7 @@ class Deletions:
             del self._under_way[sandbox_id]
 
     async def finish(self, *sandbox_ids: SandboxId) -> None:
-        """Have those of these sandboxes, or all, done now."""
+        """Finish the deletions of these sandboxes, or all, now."""
         wanted = [self._under_way[key] for key in sandbox_ids or self if key in self._under_way]
         for deletion in wanted:
             deletion.hurry.set()

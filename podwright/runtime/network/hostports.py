@@ -1,7 +1,8 @@
-"""Which pod holds which host port of the built-in bridge. Rules that lead there are `firewall`'s.
+"""Which pod holds which host port of the built-in bridge. `firewall` makes the rules for them.
 
-A held port is a socket bound to it: so no other process can take a port whose packets never reach it, and a port in
-use is found before anything is changed. The sockets die with the daemon; the leases bring them back (`restore`).
+A held port is a socket bound to it. So no other process can take a port whose packets would never reach it, and a
+port in use is detected before any change. The sockets end with the daemon, and `restore` opens them again from the
+leases.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from podwright.runtime.network.threads import in_fresh_thread
 
 log = logging.getLogger(__name__)
 
-IP_FREEBIND = 15  # an address that comes later (a floating one) may be named now
+IP_FREEBIND = 15  # allows an address that the host gets later, such as a floating one
 HIGHEST_PORT = 65535
 _NUMBERS = {
     Protocol.TCP: socket.IPPROTO_TCP,
@@ -38,9 +39,9 @@ class _Claim:
 
 
 def wanted(mappings: Iterable[PortMapping]) -> tuple[PortMapping, ...]:
-    """The mappings that need a host port, in one notation: no address means all. Raises InvalidArgument.
+    """The mappings with a host port, normalised: no address means all. Raises InvalidArgument.
 
-    Entries without a host port mean none (CRI sends them for every container port).
+    Entries without a host port are skipped, because CRI has one for every container port.
     """
     found: list[PortMapping] = []
     for mapping in mappings:
@@ -53,17 +54,17 @@ def wanted(mappings: Iterable[PortMapping]) -> tuple[PortMapping, ...]:
             host_ip=_checked_ip(mapping),
         )
         if max(port.host_port, port.container_port) > HIGHEST_PORT or port.container_port <= 0:
-            raise InvalidArgument(f"host port {describe(port)} -> {port.container_port}: no such port")
+            raise InvalidArgument(f"host port {describe(port)} -> {port.container_port}: port is out of range")
         if port in found:
             continue
         if any(_is_same(port, other) for other in found):
-            raise InvalidArgument(f"the pod asks twice for host port {describe(port)}")
+            raise InvalidArgument(f"the pod requests host port {describe(port)} twice")
         found.append(port)
     return tuple(found)
 
 
 def _is_same(one: PortMapping, other: PortMapping) -> bool:
-    """Whether a pod asks for the same thing twice. On all addresses and on one is not that: the one comes first.
+    """Whether a pod requests the same port twice. A port on all addresses and one on a single address differ.
 
     Kubernetes' validation compares protocol, address and port (pkg/apis/core/validation, AccumulateUniqueHostPorts).
     """
@@ -71,13 +72,13 @@ def _is_same(one: PortMapping, other: PortMapping) -> bool:
 
 
 def overlaps(one: PortMapping, other: PortMapping) -> bool:
-    """Whether a packet could be meant for both."""
+    """Whether one packet could match both."""
     same = (one.protocol, one.host_port) == (other.protocol, other.host_port)
     return same and (not one.host_ip or not other.host_ip or one.host_ip == other.host_ip)
 
 
 def describe(port: PortMapping) -> str:
-    """Such as 127.0.0.1:8080/tcp."""
+    """A description such as 127.0.0.1:8080/tcp."""
     return f"{port.host_ip + ':' if port.host_ip else ''}{port.host_port}/{port.protocol.name.lower()}"
 
 
@@ -88,7 +89,7 @@ class PortClaims:
         self._claims: dict[SandboxId, list[_Claim]] = {}
 
     async def claim(self, sandbox_id: SandboxId, pod: str, ports: Sequence[PortMapping]) -> None:
-        """All of `ports`, or none. Raises FailedPrecondition naming the port and who has it."""
+        """Claim all of `ports`, or none. Raises FailedPrecondition with the port and its holder."""
         self.release(sandbox_id)
         taken = self._claims[sandbox_id] = []
         try:
@@ -101,24 +102,24 @@ class PortClaims:
             raise
 
     async def restore(self, sandbox_id: SandboxId, pod: str, ports: Sequence[PortMapping]) -> None:
-        """Claim again what a pod had before the daemon was restarted; a port that was taken meanwhile is logged.
+        """Claim a pod's ports again after a restart of the daemon. A port that was taken in the meantime is logged.
 
-        The pod keeps the traffic then: its rules come before the other's socket.
+        The pod still gets the traffic, because its rules come before the other socket.
         """
         try:
             await self.claim(sandbox_id, pod, ports)
         except PodwrightError as failure:
-            log.warning("port of a running pod pod=%s: %s", pod, failure)
+            log.warning("cannot hold port of running pod: pod=%s error=%s", pod, failure)
             self._claims[sandbox_id] = [_Claim(port=port, pod=pod, socket=None) for port in ports]
 
     def release(self, sandbox_id: SandboxId) -> None:
-        """Let go of a sandbox's ports; none is fine."""
+        """Release a sandbox's ports. Without ports it succeeds."""
         for claim in self._claims.pop(sandbox_id, ()):
             if claim.socket is not None:
                 claim.socket.close()
 
     def close(self) -> None:
-        """Let go of all."""
+        """Release all ports."""
         for sandbox_id in list(self._claims):
             self.release(sandbox_id)
 
@@ -130,7 +131,7 @@ class PortClaims:
 
 
 def _is_held_by_all(port: PortMapping, ports: Sequence[PortMapping]) -> bool:
-    """Whether the pod's claim on all addresses holds this one as well, so that two sockets would clash."""
+    """Whether the pod's claim on all addresses includes this one, so that two sockets would conflict."""
     return bool(port.host_ip) and any(not other.host_ip and overlaps(port, other) for other in ports)
 
 
@@ -150,7 +151,7 @@ def _checked_ip(mapping: PortMapping) -> str:
 
 
 async def _hold(port: PortMapping) -> socket.socket | None:
-    """A socket that holds the port; None when the kernel lacks the protocol. Raises FailedPrecondition."""
+    """A socket that holds the port, or None if the kernel lacks the protocol. Raises FailedPrecondition."""
     try:
         return _bind(port)
     except OSError as failure:
@@ -169,7 +170,7 @@ def _bind(port: PortMapping) -> socket.socket | None:
         return None
     try:
         holder.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
-        if kind == socket.SOCK_STREAM:  # old connections of a server that is gone must not count, listeners must
+        if kind == socket.SOCK_STREAM:  # ignore old connections of a former server, but not listeners
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind((port.host_ip or "0.0.0.0", port.host_port))
         if kind == socket.SOCK_STREAM:

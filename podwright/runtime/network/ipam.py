@@ -1,7 +1,7 @@
-"""Which pod has which address of the built-in bridge. `AddressPool` decides, `Leases` remembers.
+"""Which pod has which address of the built-in bridge. `AddressPool` decides, `Leases` records.
 
-An address is one of ours only: the veth named after it is the claim that the kernel checks, so that two daemons on one
-bridge do not hand out the same address (see `bridge`).
+The pool covers this daemon. The kernel checks the claim between daemons, by the veth named after the address (see
+`bridge`).
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ REMEMBERED_PODS = 4096
 
 
 class AddressLease(Value, frozen=True, kw_only=True):
-    """What a sandbox has of the bridge; written before the kernel is asked, deleted after it has let go.
+    """What a sandbox has of the bridge. Written before the kernel's objects are made, deleted after they are gone.
 
-    `addresses`: primary first, one per family. `subnet`: the one that the primary is of. `releasing`: the pod is cut
-    off, its link is being deleted.
+    `addresses`: primary first, one per family. `subnet`: the primary address's. `releasing`: the pod is detached and
+    its link is being deleted.
     """
 
     addresses: tuple[str, ...]
     pod: str  # namespace/name
     ports: tuple[PortMapping, ...] = ()
     releasing: bool = False
-    subnet: str = ""  # only in records of versions without pod CIDRs, for the configured one
+    subnet: str = ""  # empty in records of versions without pod CIDRs: the configured one
 
     @property
     def veth(self) -> str:
-        """The host's end: named after the primary address."""
+        """The host's end, named after the primary address."""
         return veth_name(self.addresses[0])
 
     @property
     def network(self) -> IPv4Network:
-        """`subnet` as one."""
+        """`subnet` as a network object."""
         return IPv4Network(self.subnet)
 
     @property
@@ -51,17 +51,17 @@ class AddressLease(Value, frozen=True, kw_only=True):
 
 
 def gateway_of(subnet: IPv4Network) -> IPv4Interface:
-    """The bridge's own address in a subnet: the first."""
+    """The bridge's own address in a subnet: the first one."""
     return IPv4Interface((subnet.network_address + 1, subnet.prefixlen))
 
 
 def veth_name(address: str) -> str:
-    """The name of the link that leads to an address: unique on the host, and shorter than the kernel's 15 bytes."""
+    """The name of the link for an address: unique on the host, and shorter than the kernel's 15 bytes."""
     return f"pw{int(IPv4Address(address)):08x}"
 
 
 def veth_address(name: str) -> str | None:
-    """The address that a link's name means; None when it is not one of our veths."""
+    """The address in a link's name, or None if it is not one of our veths."""
     if len(name) != 10 or not name.startswith("pw"):
         return None
     try:
@@ -71,16 +71,16 @@ def veth_address(name: str) -> str | None:
 
 
 class Remembered(Value, frozen=True, kw_only=True):
-    """Who had an address last; `since` in nanoseconds since the epoch."""
+    """The last pod of an address. `since` is in nanoseconds since the epoch."""
 
     pod: str
     since: int
 
 
 class AddressPool:
-    """The free addresses of a subnet, handed out in turn so that one is not used again soon. Pure.
+    """The free addresses of a subnet, assigned in turn so that none is reused soon. Pure.
 
-    A pod that comes back gets the address that it had: others get that one only when there is no other.
+    A pod that returns gets its former address. Others get that address only if no other is free.
     """
 
     def __init__(self, subnet: IPv4Network) -> None:
@@ -90,17 +90,17 @@ class AddressPool:
         self._used: set[int] = set()
         self._next = 0
         self._offset_of: dict[str, int] = {}
-        self._pod_of: OrderedDict[int, str] = OrderedDict()  # the last pod of an address; longest ago first
+        self._pod_of: OrderedDict[int, str] = OrderedDict()  # the last pod of an address, the oldest first
 
     def occupy(self, address: str) -> None:
-        """Count an address as used; one outside the subnet (of an earlier configuration) is fine."""
+        """Mark an address as used. One outside the subnet (of an earlier configuration) is ignored."""
         offset = int(IPv4Address(address)) - self._first
         self._used.add(offset)
         if 0 <= offset < self._count:
             self._next = max(self._next, offset + 1)
 
     def remember(self, address: str, pod: str) -> None:
-        """Keep an address for the pod that had it last. Addresses outside the subnet are nobody's."""
+        """Reserve an address for its last pod. One outside the subnet is ignored."""
         offset = int(IPv4Address(address)) - self._first
         if not 0 <= offset < self._count:
             return
@@ -112,7 +112,7 @@ class AddressPool:
         self._offset_of[pod] = offset
 
     def forget_oldest(self, limit: int) -> list[str]:
-        """Keep addresses for `limit` pods; those that are kept for nobody any more are returned."""
+        """Keep reservations for `limit` pods. Returns the addresses that are no longer reserved."""
         forgotten = []
         while len(self._pod_of) > limit:
             offset, pod = self._pod_of.popitem(last=False)
@@ -121,11 +121,11 @@ class AddressPool:
         return forgotten
 
     def last_pod(self, address: str) -> str:
-        """The pod that an address is kept for; empty when it is nobody's."""
+        """The pod that an address is reserved for, or ""."""
         return self._pod_of.get(int(IPv4Address(address)) - self._first, "")
 
     def take(self, pod: str) -> str:
-        """A free address, the one that `pod` had last if possible. Raises ResourceExhausted."""
+        """A free address, if possible the one that `pod` had last. Raises ResourceExhausted."""
         offset = self._offset_of.get(pod, -1)
         if offset < 0 or offset in self._used:
             offset = self._free()
@@ -133,11 +133,11 @@ class AddressPool:
         return str(IPv4Address(self._first + offset))
 
     def release(self, address: str) -> None:
-        """Give an address back; a free one is fine."""
+        """Release an address. A free one is ignored."""
         self._used.discard(int(IPv4Address(address)) - self._first)
 
     def _free(self) -> int:
-        """The next that nobody had lately, else the one whose pod was here longest ago."""
+        """The next address without a reservation, otherwise the one with the oldest reservation."""
         for step in range(self._count):
             offset = (self._next + step) % self._count
             if offset not in self._used and offset not in self._pod_of:
@@ -153,7 +153,7 @@ class AddressPool:
 
 
 class Leases:
-    """The pool, and the records of who holds what of it and who had what."""
+    """The pool, and the records of current and former holders."""
 
     def __init__(self, subnet: IPv4Network, database: Database) -> None:
         self._database = database
@@ -166,7 +166,7 @@ class Leases:
         self.pool = self._pool_of(subnet)
 
     def move(self, subnet: IPv4Network) -> None:
-        """Take addresses from another subnet from now on. Leases stay as they are."""
+        """Take addresses from another subnet from now on. Existing leases stay."""
         self.pool = self._pool_of(subnet)
 
     def _pool_of(self, subnet: IPv4Network) -> AddressPool:
@@ -182,7 +182,7 @@ class Leases:
         return pool
 
     def subnets(self) -> frozenset[IPv4Network]:
-        """Those that sandboxes have addresses of."""
+        """The subnets in which sandboxes have addresses."""
         return frozenset(lease.network for lease in self._records.values())
 
     def get(self, sandbox_id: SandboxId) -> AddressLease | None:
@@ -194,7 +194,7 @@ class Leases:
         return dict(self._records)
 
     def take(self, sandbox_id: SandboxId, pod: str, ports: tuple[PortMapping, ...]) -> AddressLease:
-        """Lease an address. Raises ResourceExhausted: no address, or no disk to write it down."""
+        """Lease an address. Raises ResourceExhausted if there is no address, or no disk space for the record."""
         lease = AddressLease(addresses=(self.pool.take(pod),), subnet=str(self.pool.subnet), pod=pod, ports=ports)
         try:
             with self._database.transaction():
@@ -207,7 +207,7 @@ class Leases:
         return lease
 
     def _remember(self, lease: AddressLease) -> None:
-        """Note that the pod has this address now, so that it gets it again."""
+        """Record that the pod has this address, so that it gets it again."""
         address = lease.addresses[0]
         if self.pool.last_pod(address) == lease.pod:
             return
@@ -217,11 +217,11 @@ class Leases:
             self._memory.delete(forgotten)
 
     def mark_releasing(self, sandbox_id: SandboxId, lease: AddressLease) -> None:
-        """Note that the pod is cut off and only its link is left to delete."""
+        """Record that the pod is detached and only its link must be deleted."""
         self._put(sandbox_id, msgspec.structs.replace(lease, releasing=True))
 
     def drop(self, sandbox_id: SandboxId, *, keep_addresses: bool = False) -> None:
-        """Forget a lease; with `keep_addresses` they stay taken, because somebody else turned out to have them."""
+        """Delete a lease. With `keep_addresses` they stay in use, because another daemon has them."""
         lease = self._records.pop(sandbox_id, None)
         self._table.delete(sandbox_id)
         if lease is not None and not keep_addresses:

@@ -1,7 +1,7 @@
-"""The kernel's side of a pod on the built-in bridge: plugging it in, unplugging. Data in, system calls, OSError out.
+"""System calls that attach a pod to the built-in bridge and detach it. Input is data, failures are OSErrors.
 
-Everything blocks and runs in a thread of its own (`threads`). `bridge` decides when; this file knows how. The bridge
-itself is `bridge_link`'s.
+Everything blocks, and runs in a thread of its own (`threads`). `bridge` decides when. `bridge_link` handles the
+bridge itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from podwright.runtime.network.request import INTERFACE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plug:
-    """A pod to plug in; `alias` is what `ip link` shows beside the host's end."""
+    """A pod to attach. `alias` is shown by `ip link` for the host's end."""
 
     netns: str
     veth: str
@@ -36,14 +36,14 @@ class Plug:
 
 
 def mac_for(interface: IPv4Interface) -> bytes:
-    """A MAC made from the address, so that neighbours' caches stay right when an address is used again."""
+    """A MAC derived from the address, so that neighbours' caches stay valid when an address is reused."""
     return b"\x0a\x58" + interface.ip.packed
 
 
 def plug(plan: Plug) -> None:
-    """Join a network namespace to the bridge. Call it in a thread of its own: it stays in that namespace.
+    """Connect a network namespace to the bridge. Call it in a thread of its own, because it stays in that namespace.
 
-    Raises FileExistsError when the veth's name is taken, which means that its address is.
+    Raises FileExistsError if the veth's name is in use, which means that the address is.
     """
     fd = os.open(plan.netns, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -77,17 +77,17 @@ def plug(plan: Plug) -> None:
 
 
 def _limit(connection: NetlinkConnection, name: str, bits_s: int) -> None:
-    """What a pod receives is limited where the host sends it, what it sends at its own end."""
+    """Limit the pod's ingress at the host's end, and its egress at its own end."""
     try:
         connection.perform(shaping.limit_rate(socket.if_nametoindex(name), bits_s))
-    except FileNotFoundError as missing:  # the kernel's word for a kind of queue that it does not know
+    except FileNotFoundError as missing:  # the kernel's error for an unknown queueing discipline
         raise FailedPrecondition(
-            "this kernel cannot limit a pod's traffic", hint="load the kernel module sch_tbf, or drop the annotation"
+            "this kernel cannot limit a pod's traffic", hint="load the kernel module sch_tbf, or remove the annotation"
         ) from missing
 
 
 def bring_up_loopback(netns: str) -> None:
-    """127.0.0.1 in a network namespace. Call it in a thread of its own: it stays in that namespace."""
+    """Set up 127.0.0.1 in a network namespace. Call it in a thread of its own, because it stays in that namespace."""
     fd = os.open(netns, os.O_RDONLY | os.O_CLOEXEC)
     try:
         libc.setns(fd, namespaces.CLONE_NEWNET)
@@ -98,7 +98,7 @@ def bring_up_loopback(netns: str) -> None:
 
 
 def index_of(name: str) -> int:
-    """The number of a link of the host; 0 when there is none. One quick system call."""
+    """The index of a link of the host, or 0. One fast system call."""
     try:
         return socket.if_nametoindex(name)
     except OSError:
@@ -106,19 +106,19 @@ def index_of(name: str) -> int:
 
 
 def cut(veth: str) -> None:
-    """Silence a pod at once (deleting takes 20 ms); no such link is fine."""
+    """Set a pod's link down at once (deleting takes 20 ms). An absent link succeeds."""
     with NetlinkConnection() as host:
         unless_gone(host, requests.set_down(veth))
 
 
 def delete(name: str) -> None:
-    """Delete a link; none there is fine."""
+    """Delete a link. An absent one succeeds."""
     with NetlinkConnection() as host:
         unless_gone(host, requests.delete_link(name))
 
 
 def explain(failure: OSError, doing: str) -> PodwrightError:
-    """What a failed system call means to the caller of attach."""
+    """The error for a failed system call of attach."""
     message = (
         f"cannot {doing}: {failure.filename or ''}{': ' if failure.filename else ''}{failure.strerror or failure}"
     )
@@ -134,7 +134,7 @@ def explain(failure: OSError, doing: str) -> PodwrightError:
 
 
 def unless_gone(host: NetlinkConnection, request: NetlinkRequest) -> None:
-    """Perform a request; that its link is not there is fine."""
+    """Perform a request. An absent link succeeds."""
     try:
         host.perform(request)
     except OSError as failure:

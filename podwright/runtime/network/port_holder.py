@@ -1,4 +1,4 @@
-"""Who listens on a host port: for error messages only, so it never fails."""
+"""Finds the process that listens on a host port. Only for error messages, so it never fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TCP_LISTEN = "0A"
 
 
 def parse_inodes(table: str, port: int, *, listening_only: bool) -> set[str]:
-    """The inodes of sockets bound to `port`, from the text of /proc/net/tcp and its like (proc_pid_net(5))."""
+    """The inodes of sockets bound to `port`, from the text of a file like /proc/net/tcp (proc_pid_net(5))."""
     inodes = set()
     for line in table.splitlines()[1:]:
         fields = line.split()
@@ -24,7 +24,7 @@ def parse_inodes(table: str, port: int, *, listening_only: bool) -> set[str]:
 
 
 def find_holder(protocol: Protocol, port: int) -> str:
-    """Such as "nginx (pid 12)"; "another process" when it cannot be told. Reads all of /proc: takes milliseconds."""
+    """A description such as "nginx (pid 12)", or "another process". Reads all of /proc, which takes milliseconds."""
     inodes: set[str] = set()
     for name in _TABLES.get(protocol, ()):
         with contextlib.suppress(OSError), open(f"/proc/net/{name}", encoding="ascii") as file:

@@ -1,4 +1,4 @@
-"""What the sandbox room asks, and what it is told."""
+"""The requests of the room of sandboxes, and the answers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import DnsConfig, PortMapping, SandboxName
 
 INTERFACE = "eth0"
-NOT_READY = "NetworkPluginNotReady"  # the reason that kubelets know
+NOT_READY = "NetworkPluginNotReady"  # the reason that kubelets expect
 
 
 class NetworkRequest(Value, frozen=True, kw_only=True):
-    """A sandbox to plug in; `netns` is the path of its pinned network namespace."""
+    """A sandbox to attach. `netns` is the path of its pinned network namespace."""
 
     sandbox_id: SandboxId
     name: SandboxName
@@ -23,7 +23,7 @@ class NetworkRequest(Value, frozen=True, kw_only=True):
 
 
 class Readiness(Value, frozen=True, kw_only=True):
-    """CRI's NetworkReady condition; without trouble, `reason` and `message` are empty."""
+    """CRI's NetworkReady condition. `reason` and `message` are empty if it is ready."""
 
     ready: bool
     reason: str = ""
@@ -34,5 +34,5 @@ READY = Readiness(ready=True)
 
 
 def not_ready(trouble: str) -> Readiness:
-    """The condition in the words that kubelets and their users look for."""
+    """The condition with the text that kubelets and users know."""
     return Readiness(ready=False, reason=NOT_READY, message=f"Network plugin returns error: {trouble}")

@@ -1,7 +1,7 @@
-"""The network as the sandbox room sees it: attach, detach, readiness. Chooses between CNI and the built-in bridge.
+"""The network for the room of sandboxes: attach, detach, readiness. Chooses between CNI and the built-in bridge.
 
-The choice is made anew for each sandbox ([network] mode, and what the CNI directory holds then); undoing goes by what
-each network has on record for the sandbox, whatever the choice would be by now.
+Each attach chooses again, by [network] mode and the CNI directory's current content. Each detach follows the records
+of both networks, independent of the current choice.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
-LOOK_AGAIN_AFTER_S = 5.0  # a kubelet asks for the status as often
+LOOK_AGAIN_AFTER_S = 5.0  # the interval of a kubelet's Status calls
 UNDO_TIMEOUT_S = 60.0
 
 
 class NetworkService:
-    """Pods on the network. All calls are made on one event loop, each sandbox's one after the other."""
+    """Pod networking. All calls run on one event loop. Calls for one sandbox run one after the other."""
 
     def __init__(self, settings: NetworkSettings, database: Database, runner: ProcessRunner) -> None:
-        """Reads its records; touches nothing. Raises InvalidArgument for settings that cannot be."""
+        """Reads its records and changes nothing. Raises InvalidArgument for invalid settings."""
         self._mode = settings.mode
         self._bridge = BridgeNetwork(settings, database, runner)
         self._cni = CniNetwork(settings, database, runner)
@@ -46,25 +46,25 @@ class NetworkService:
         self._undoing = Tasks()
 
     async def start(self) -> None:
-        """Look at the host, so that `readiness` has an answer. Changes nothing; trouble is told by `readiness`."""
+        """Inspect the host, so that `readiness` has an answer. Changes nothing. `readiness` reports problems."""
         await self._look()
 
     async def recover(self, known: Collection[SandboxId]) -> None:
-        """Undo everything of sandboxes that are not in `known`; what cannot be undone now stays on record.
+        """Undo everything of sandboxes that are not in `known`. What cannot be undone now stays on record.
 
-        CNI's plugins are then asked in the background whether their work still stands; the log has their answers.
+        Afterwards, CNI CHECK runs in the background. Its results are logged.
         """
         for network in (self._bridge, self._cni):
             try:
                 await network.recover(known)
             except PodwrightError as failure:
-                log.warning("network leftovers stay: %s", failure)
+                log.warning("cannot clean up network: error=%s", failure)
         self._background.start(self._cni.check_all(), name="CNI CHECK")
 
     async def readiness(self) -> Readiness:
-        """CRI's NetworkReady condition. Answers from what is known, and looks again in the background now and then.
+        """CRI's NetworkReady condition as last known. A check in the background updates it.
 
-        After another program changed what pods on the built-in bridge need, it waits a moment until that is put right.
+        After another program changed the built-in bridge, it waits a moment for the repair.
         """
         found = self._cni.look()
         if self._uses_cni(present=found.present) and found.network is None:
@@ -78,23 +78,23 @@ class NetworkService:
         return not_ready(trouble) if trouble else READY
 
     async def set_pod_cidr(self, text: str) -> None:
-        """Give new pods addresses of CRI's `pod_cidr`, where the built-in bridge is used; empty changes nothing.
+        """Give new pods addresses of CRI's `pod_cidr`, if the built-in bridge is used. An empty text changes nothing.
 
-        Raises InvalidArgument for what is no pod CIDR, FailedPrecondition for one that is somebody else's.
+        Raises InvalidArgument for an invalid pod CIDR, and FailedPrecondition for one that something else uses.
         """
         networks = parse_pod_cidrs(text)
         if networks and self._uses_cni(present=self._cni.look().present):
-            log.info("pod_cidr %s is passed over: a CNI configuration gives pods their addresses", text)
+            log.info("pod_cidr is ignored, a CNI configuration assigns addresses: pod_cidr=%s", text)
             return
         for network in networks:
             if isinstance(network, IPv4Network):
                 check_room(network)
                 await self._bridge.move(network)
             else:
-                log.info("pod_cidr %s is passed over: the built-in bridge has no IPv6", network)
+                log.info("pod_cidr is ignored, the built-in bridge has no IPv6: pod_cidr=%s", network)
 
     async def attach(self, request: NetworkRequest) -> Attachment:
-        """Plug a sandbox in. On any failure, or when cancelled, it is undone before the error goes on.
+        """Attach a sandbox. After any failure or cancellation, the attachment is undone before the error is raised.
 
         Raises FailedPrecondition (a host port in use, no network, a wrong configuration), InvalidArgument,
         ResourceExhausted (no address left), Unavailable, DeadlineExceeded or Internal.
@@ -108,9 +108,9 @@ class NetworkService:
             raise
 
     async def detach(self, request: NetworkRequest, attachment: Attachment | None) -> None:
-        """Take a sandbox off the network: whole, half or not at all on it, its namespace there or gone.
+        """Detach a sandbox, whether its attachment is complete or not, and with or without its namespace.
 
-        Raises PodwrightError when something of it stays; repeating the call is right then.
+        Raises PodwrightError if something remains. Then the call may be repeated.
         """
         with Step("network"):
             await self._detach(request, attachment)
@@ -123,7 +123,7 @@ class NetworkService:
             await self._cni.detach_cached(request.sandbox_id, attachment.detail.get("network", ""))
 
     async def close(self) -> None:
-        """Finish what is under way; the bridge and its rules go when no pod is left on them."""
+        """Finish work in progress. Remove the bridge and its rules if no pod uses them."""
         await self._background.close()
         await self._undoing.settle(UNDO_TIMEOUT_S)
         await self._bridge.close()
@@ -132,18 +132,18 @@ class NetworkService:
         return self._mode == "cni" or (self._mode == "auto" and present)
 
     async def _look(self) -> None:
-        """Ask the network in use whether it could take a pod, and note the answer."""
+        """Ask the current network whether it can take a pod, and note the answer."""
         if self._uses_cni(present=self._cni.look().present):
             trouble = await self._cni.status()
         else:
             trouble = await self._bridge.trouble()
         if trouble and trouble != self._trouble:
-            log.warning("the network is not ready: %s", trouble)
+            log.warning("network is not ready: error=%s", trouble)
         self._trouble = trouble
         self._looked_at = asyncio.get_running_loop().time()
 
     async def _undo(self, request: NetworkRequest) -> None:
-        """Detach after a failed attach, in a task of its own: a second cancellation does not stop it."""
+        """Detach after a failed attach. Runs in a task of its own, so that a second cancellation does not stop it."""
         task = self._undoing.job(self._detach_quietly(request), name=f"undo network {request.sandbox_id}")
         await asyncio.wait([task], timeout=UNDO_TIMEOUT_S)
 
@@ -151,4 +151,4 @@ class NetworkService:
         try:
             await self.detach(request, None)
         except (PodwrightError, OSError) as failure:
-            log.warning("a failed attach left something: %s", failure)
+            log.warning("cannot undo failed attach: error=%s", failure)

@@ -1,7 +1,7 @@
-"""Which subnet new pods of the built-in bridge get addresses of, and which others are still on the bridge.
+"""The subnet for new pods of the built-in bridge, and other subnets that are still on the bridge.
 
-A subnet is on record before the bridge gets an address in it, until that is taken away. It is taken away when no pod
-has an address of it and it is not the one for new pods: `bridge` sees to that.
+A subnet is recorded before the bridge gets an address in it, and until that address is removed. `bridge` removes it
+when no pod has an address in it and it is not the subnet for new pods.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ SMALLEST_SUBNET = 30  # prefix length: the network, the bridge, one pod, the bro
 
 
 class OnBridge(Value, frozen=True, kw_only=True):
-    """The record of a subnet. `instead_of`: the configured one in whose place a kubelet asked for this one."""
+    """The record of a subnet. `instead_of` is the configured subnet that a kubelet's pod CIDR replaced."""
 
     instead_of: str = ""
 
 
 class Subnets:
-    """The configured subnet, or the pod CIDR that a kubelet asked for, and their predecessors."""
+    """The configured subnet or the kubelet's pod CIDR, and former ones."""
 
     def __init__(self, configured: IPv4Network, database: Database) -> None:
-        """A pod CIDR on record counts as long as the configuration is what it was when the kubelet asked."""
+        """A recorded pod CIDR is valid as long as the configured subnet stays the same."""
         self._configured = configured
         self._database = database
         self._table: RecordTable[OnBridge] = RecordTable(database, "network_subnets", OnBridge)
@@ -36,16 +36,16 @@ class Subnets:
 
     @property
     def kept(self) -> tuple[IPv4Network, ...]:
-        """Those on the bridge beside the current one."""
+        """The subnets on the bridge besides the current one."""
         return tuple(subnet for subnet in self._records if subnet != self.current)
 
     def use(self) -> None:
-        """Note that the current subnet is on the bridge; there already is fine."""
+        """Record that the current subnet is on the bridge."""
         if self.current not in self._records:
             self._put(self.current, OnBridge())
 
     def move(self, subnet: IPv4Network) -> None:
-        """Make a pod CIDR the current one, also over restarts."""
+        """Make a pod CIDR the current subnet, also after a restart."""
         with self._database.transaction():
             if self.current in self._records:
                 self._put(self.current, OnBridge())
@@ -53,15 +53,15 @@ class Subnets:
         self.current = subnet
 
     def without_pods(self, in_use: Collection[IPv4Network]) -> tuple[IPv4Network, ...]:
-        """Those that may go."""
+        """The subnets without pods."""
         return tuple(subnet for subnet in self.kept if subnet not in in_use)
 
     def give_up(self, subnet: IPv4Network) -> None:
-        """Keep a subnet no longer. Its record stays until `forget`: a restart before that keeps it again."""
+        """Mark a subnet for removal. Its record stays until `forget`, so that a restart before that keeps it."""
         self._records.pop(subnet, None)
 
     def forget(self, subnet: IPv4Network) -> None:
-        """Note that a subnet is not on the bridge any more, unless it is used again."""
+        """Record that a subnet is no longer on the bridge, unless it is used again."""
         if subnet not in self._records:
             self._table.delete(str(subnet))
 
@@ -84,9 +84,9 @@ def parse_subnet(text: str) -> IPv4Network:
 
 
 def parse_pod_cidrs(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """CRI's NetworkConfig.pod_cidr: one network, or one of each family, divided by a comma; none when it is empty.
+    """CRI's NetworkConfig.pod_cidr: one network, or one per family, separated by a comma. None if it is empty.
 
-    Bits behind the prefix are passed over, as kubelets and other runtimes do. Raises InvalidArgument.
+    Host bits are ignored, as kubelets and other runtimes do. Raises InvalidArgument.
     """
     if not text:
         return ()
@@ -95,17 +95,17 @@ def parse_pod_cidrs(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     except ValueError as failure:
         raise InvalidArgument(f"pod_cidr {text!r}: {failure}") from failure
     if len({network.version for network in networks}) < len(networks):
-        raise InvalidArgument(f"pod_cidr {text!r} has two networks of one family", hint="name one of each at most")
+        raise InvalidArgument(f"pod_cidr {text!r} has two networks of one family", hint="use at most one of each")
     return networks
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:
-    if not text.partition("/")[2].isdecimal():  # which the library takes for a single address, or a mask
+    if not text.partition("/")[2].isdecimal():  # the library would take it for a single address or a mask
         raise ValueError(f"{text!r} has no prefix length")
     return ip_network(text, strict=False)
 
 
 def check_room(subnet: IPv4Network) -> None:
-    """Raise InvalidArgument for a pod CIDR that no pod fits in."""
+    """Raises InvalidArgument for a pod CIDR without space for a pod."""
     if subnet.prefixlen > SMALLEST_SUBNET:
         raise InvalidArgument(f"pod_cidr {subnet} has no room for a pod", hint="use /30 or larger")

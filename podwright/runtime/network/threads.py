@@ -1,8 +1,8 @@
-"""Blocking kernel work off the event loop, in a thread that is thrown away.
+"""Runs blocking kernel calls off the event loop, each in a new thread.
 
-Netlink calls wait for the kernel's RTNL lock (deleting a link: 20 ms), and setns changes a thread for good; a shared
-pool would be starved by the one and spoilt by the other. A thread costs 0.02 ms (`threading.Thread`, whose `start`
-waits until the thread has got the interpreter, costs the event loop five times as much).
+Netlink calls wait for the kernel's RTNL lock (20 ms while a link is deleted), which would block a shared pool. setns
+changes a thread for ever, which would spoil it. A thread costs 0.02 ms. `threading.Thread` costs five times as much,
+because its `start` waits until the thread has the interpreter.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ Result = TypeVar("Result")
 
 
 async def in_fresh_thread(work: Callable[[], Result]) -> Result:
-    """Run `work` in a new thread and pass on its result or exception.
+    """Run `work` in a new thread and return its result or raise its exception.
 
-    `work` has its own deadlines: a cancelled caller waits for its end, so that undoing does not race it.
+    `work` needs deadlines of its own. A cancelled caller waits for its end, so that an undo does not race it.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[Result] = loop.create_future()
@@ -36,7 +36,7 @@ async def in_fresh_thread(work: Callable[[], Result]) -> Result:
         return await asyncio.shield(outcome)
     except asyncio.CancelledError:
         await asyncio.wait([outcome])
-        outcome.exception()  # seen: it must not be reported as lost
+        outcome.exception()  # read, so that asyncio does not report it
         raise
 
 

@@ -1,8 +1,8 @@
-"""The host's side of the built-in bridge: made with the first pod, and kept as it has to be while there are pods.
+"""Creates the host's side of the built-in bridge with the first pod, and repairs it while there are pods.
 
-Other programs change what the kernel holds: `nft flush ruleset` when nftables restarts, `ip address flush`, a sysctl.
-The kernel notifies of most of that (`netlink.changes`), a slow poll finds the rest, and what is missing is put back.
-Nothing is taken for granted: a pod is plugged in, and a Status answered, when all changes up to then were looked at.
+Other programs change the kernel's state: `nft flush ruleset` when nftables restarts, `ip address flush`, a sysctl.
+The kernel notifies of most changes (`netlink.changes`), a slow poll finds the others, and what is missing is
+restored. A pod is attached and a Status answered only after all earlier changes were checked.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-POLL_S = 60.0  # for what the kernel does not notify of
-POLL_UNNOTIFIED_S = 10.0  # where it notifies of no rules at all: the legacy iptables
+POLL_S = 60.0  # for changes without a notification
+POLL_UNNOTIFIED_S = 10.0  # if the kernel sends no notifications about rules, as for legacy iptables
 RETRY_S = 5.0  # after a failure
-PAUSE_S = 1.0  # between looks, however many changes there are
-SETTLE_TIMEOUT_S = 2.0  # for a Status to wait for a look
-ATTEMPTS = 2  # to put something back before it counts as taken away again and again
+PAUSE_S = 1.0  # between checks, regardless of the number of changes
+SETTLE_TIMEOUT_S = 2.0  # how long a Status waits for a check
+ATTEMPTS = 2  # to restore something before it counts as removed repeatedly
 
 
 class Upkeep:
-    """One bridge. All calls are made on one event loop, in the network namespace of the host."""
+    """One bridge. All calls run on one event loop, in the network namespace of the host."""
 
     def __init__(
         self, name: str, runner: ProcessRunner, *, wanted: Callable[[], BridgeSpec], scope: Callable[[], Scope]
     ) -> None:
-        """`wanted` says what the bridge has to be now, `scope` what its rules are about. Touches nothing."""
+        """`wanted` returns the bridge as it must be now, `scope` the scope of its rules. Changes nothing."""
         self._name = name
         self._runner = runner
         self._wanted = wanted
@@ -53,16 +53,16 @@ class Upkeep:
         self._firewall: Firewall | None = None
         self._state: BridgeState | None = None
         self._changes: Changes | None = None
-        self._suspect = False  # a look began and did not come to its end
-        self._lost: tuple[str, ...] = ()  # what the last look missed, so that a retry does not log it again
+        self._suspect = False  # a check began and did not finish
+        self._lost: tuple[str, ...] = ()  # what the last check found missing, so that a retry does not log it again
         self._looking = asyncio.Lock()
         self._rules_turn = asyncio.Lock()
         self._tasks = Tasks()
         self._keeping = False
-        self.fault = ""  # why something is missing that could not be put back; empty when all is there
+        self.fault = ""  # why something missing could not be restored; empty: nothing is missing
 
     async def trouble(self) -> str:
-        """Why the first pod could not be plugged in; empty when it could."""
+        """Why the first pod could not be attached, or ""."""
         spec = self._wanted()
         try:
             await in_kernel("look at the host's network", lambda: bridge_link.check_overlap(spec))
@@ -72,7 +72,7 @@ class Upkeep:
         return ""
 
     async def ready(self) -> BridgeState:
-        """The bridge with its rules, whatever others did to them before this call. Raises PodwrightError."""
+        """The bridge with its rules, repaired if necessary. Raises PodwrightError."""
         async with self._looking:
             if self._state is None:
                 self._state = await self._make()
@@ -81,7 +81,7 @@ class Upkeep:
             return self._state
 
     async def check(self) -> None:
-        """Put back what is missing, when there are pods that need it. Raises PodwrightError."""
+        """Restore what is missing, if there are pods that need it. Raises PodwrightError."""
         async with self._looking:
             if self._state is not None and self._wanted().veths:
                 self._state = await self._restore(self._state)
@@ -89,7 +89,7 @@ class Upkeep:
                 self.fault = ""
 
     async def settle(self) -> None:
-        """Have a change that was noticed looked at; `fault` has the outcome. Returns at once when there is none."""
+        """Wait until noticed changes are checked. `fault` has the result. Returns at once without a change."""
         if not self.fault and (self._state is None or not self._is_disturbed(self._state, Concern.LATER)):
             return
         if self._state is None or not self._wanted().veths:
@@ -101,19 +101,19 @@ class Upkeep:
             self.fault = self.fault or f"bridge {self._name} is being checked after another program changed something"
 
     async def publish(self, pods: Collection[Published]) -> None:
-        """Let host ports lead to pods. Raises PodwrightError."""
+        """Forward host ports to pods. Raises PodwrightError."""
         async with self._rules_turn:
             await (await self._rules()).publish(self._scope(), pods)
             self._published.update({pod.veth: pod for pod in pods})
 
     async def withdraw(self, pod: Published) -> None:
-        """Stop that. Raises PodwrightError."""
+        """Stop forwarding a pod's host ports. Raises PodwrightError."""
         async with self._rules_turn:
             self._published.pop(pod.veth, None)
             await (await self._rules()).withdraw(self._scope(), pod)
 
     async def follow(self, *, dropped: Collection[IPv4Interface] = ()) -> None:
-        """Put a change of what is wanted into effect; the bridge loses the addresses `dropped`.
+        """Apply a change of what is wanted. The bridge loses the addresses `dropped`.
 
         Raises PodwrightError.
         """
@@ -129,7 +129,7 @@ class Upkeep:
                 await in_kernel("change the bridge", lambda: bridge_link.drop_addresses(self._name, gone))
 
     async def remove(self) -> None:
-        """Remove the bridge and its rules unless something is plugged in. Raises PodwrightError."""
+        """Remove the bridge and its rules unless something is attached. Raises PodwrightError."""
         if await in_kernel("delete the bridge", lambda: bridge_link.delete_bridge_if_unused(self._name)):
             await (await self._rules()).remove(self._scope())
 
@@ -140,7 +140,7 @@ class Upkeep:
             self._changes.close()
 
     def _is_disturbed(self, state: BridgeState, least: Concern) -> bool:
-        """Whether something of at least this concern was changed. Takes microseconds."""
+        """Whether something of at least this concern has changed. Takes microseconds."""
         return (
             self._suspect
             or (self._changes is not None and self._changes.look() >= least)
@@ -150,11 +150,11 @@ class Upkeep:
 
     @property
     def _is_notified(self) -> bool:
-        """Whether the kernel says when rules are changed."""
+        """Whether the kernel sends notifications about rules."""
         return self._changes is not None and self._firewall is not None and bool(self._firewall.tables)
 
     async def _make(self) -> BridgeState:
-        """Make what is not there, and withdraw host ports that lead nowhere."""
+        """Create what is missing, and withdraw host ports of removed pods."""
         with self._noting_faults():
             state = await self._put_in_place()
             live = {name: address for name in state.ports if (address := veth_address(name))}
@@ -166,12 +166,12 @@ class Upkeep:
         return state
 
     async def _restore(self, state: BridgeState) -> BridgeState:
-        """Put back what others took away; looks again afterwards."""
+        """Restore what other programs removed, then check again."""
         with self._noting_faults():
             for _ in range(ATTEMPTS):
                 lost = await self._find_lost()
                 if lost and lost != self._lost:
-                    log.warning("another program changed the network of pods, which is put right: %s", ", ".join(lost))
+                    log.warning("another program changed the pod network, restoring it: lost=%s", ", ".join(lost))
                 self._lost = lost
                 if not lost:
                     return state
@@ -179,8 +179,8 @@ class Upkeep:
             lost = await self._find_lost()
             if lost:
                 raise FailedPrecondition(
-                    f"another program takes away what pods need as soon as it is put back: {', '.join(lost)}",
-                    hint="let that program leave the built-in bridge alone",
+                    f"another program keeps removing what pods need: {', '.join(lost)}",
+                    hint="configure that program to ignore the built-in bridge",
                 )
             return state
 
@@ -191,7 +191,7 @@ class Upkeep:
             yield
         except PodwrightError as failure:
             if str(failure) != self.fault:
-                log.warning("the network of pods is not as it has to be: %s", failure)
+                log.warning("cannot restore the pod network: error=%s", failure)
             self.fault = str(failure)
             raise
         self._suspect = False
@@ -216,7 +216,7 @@ class Upkeep:
         return state
 
     async def _listen(self, index: int) -> None:
-        """Be notified of what happens from now on; a kernel that does not notify is polled."""
+        """Subscribe to notifications. A kernel without them is polled."""
         firewall = await self._rules()
         if self._changes is not None:
             if self._changes.index == index:
@@ -226,16 +226,16 @@ class Upkeep:
         try:
             self._changes = Changes(index, firewall.tables)
         except OSError as failure:
-            log.warning("the kernel does not notify of changes, so they are looked for: %s", failure)
+            log.warning("kernel sends no notifications, polling for changes: error=%s", failure)
 
     async def _keep(self) -> None:
-        """Look after each change, and now and then without one."""
+        """Check after each change, and from time to time without one."""
         while True:
             try:
                 await self._next_reason()
                 await self._check_quietly()
-            except Exception:  # the next look may go well, and without one nothing is put back any more
-                log.exception("looking after bridge %s failed", self._name)
+            except Exception:  # the next check may succeed, and without one nothing would be restored
+                log.exception("bridge check failed: bridge=%s", self._name)
             await asyncio.sleep(PAUSE_S)
 
     async def _next_reason(self) -> None:
@@ -245,7 +245,7 @@ class Upkeep:
                 await (self._changes.wait() if self._changes is not None else asyncio.Event().wait())
 
     async def _check_quietly(self) -> None:
-        with contextlib.suppress(PodwrightError):  # `fault` has it
+        with contextlib.suppress(PodwrightError):  # `fault` reports it
             await self.check()
 
     async def _rules(self) -> Firewall:
@@ -255,7 +255,7 @@ class Upkeep:
 
 
 async def in_kernel(doing: str, work: Callable[[], Result]) -> Result:
-    """Run blocking system calls in a thread; their OSError becomes a PodwrightError."""
+    """Run blocking system calls in a thread. Their OSError becomes a PodwrightError."""
     try:
         return await in_fresh_thread(work)
     except OSError as failure:

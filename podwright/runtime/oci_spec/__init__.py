@@ -1,4 +1,4 @@
-"""From what CRI asks for to an OCI runtime spec: pure functions from values to JSON-ready dicts.
+"""CRI's configuration to an OCI runtime spec: pure functions from values to JSON-ready dicts.
 
-`builder.build` puts the parts together; nothing in this room touches the host. Tests are tables.
+`builder.build` joins the parts. Nothing in this room touches the host, so its tests are tables.
 """

@@ -1,4 +1,4 @@
-"""The whole OCI runtime spec, put together from its parts. A pure function from `SpecInputs` to a dict."""
+"""The complete OCI runtime spec, a pure function of `SpecInputs`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOST_USERS = UserNamespace(mode=NamespaceMode.NODE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostAbilities:
-    """What the host and the daemon allow; found once, at start."""
+    """What the host and the daemon support, detected once at start."""
 
     machine: str
     kernel: str
@@ -32,12 +32,12 @@ class HostAbilities:
     oom_score_adj: int = -1000  # the lowest that the daemon may set
     seccomp: bool = True
     apparmor: bool = False
-    selinux: Contexts | None = None  # what its policy gives containers; None: it has none
+    selinux: Contexts | None = None  # what its policy gives containers; None: no SELinux
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostDevice:
-    """A device of the host: its node, and what the container may do with it."""
+    """A device of the host: its node, and the container's permissions for it."""
 
     path: str
     kind: str  # "c" or "b"
@@ -51,7 +51,7 @@ class HostDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecInputs:
-    """Everything that a spec depends on. `namespaces` maps an OCI namespace type to a path; "" makes a new one."""
+    """Everything that a spec depends on. `namespaces` maps an OCI namespace type to a path, or to "" for a new one."""
 
     config: ContainerConfig
     image: ImageConfig
@@ -64,15 +64,15 @@ class SpecInputs:
     files: SandboxFiles
     host: HostAbilities
     resources: Resources  # as granted
-    default_profile: dict[str, Any] | None = None  # what seccomp RuntimeDefault means
-    localhost_profile: dict[str, Any] | None = None  # the file that seccomp Localhost names
+    default_profile: dict[str, Any] | None = None  # for seccomp RuntimeDefault
+    localhost_profile: dict[str, Any] | None = None  # for seccomp Localhost
     apparmor_profile: str = ""
     selinux: Contexts | None = None  # the container's own labels
     devices: tuple[HostDevice, ...] = ()
 
 
 def build(inputs: SpecInputs) -> dict[str, Any]:
-    """The spec. Raises InvalidArgument and FailedPrecondition for what cannot be given."""
+    """The spec. Raises InvalidArgument and FailedPrecondition for unsupported requests."""
     security = inputs.config.security
     if security.privileged and not inputs.sandbox.config.security.privileged:
         raise InvalidArgument(f"container {inputs.config.name} is privileged, but its sandbox is not")
@@ -116,7 +116,7 @@ def linux(inputs: SpecInputs) -> dict[str, Any]:
     """The OCI `linux` section."""
     user = inputs.sandbox.config.security.namespaces.own_user
     config = inputs.config
-    limits = resources.without_quota(resources.oci_resources(inputs.resources))  # as a new cgroup begins
+    limits = resources.without_quota(resources.oci_resources(inputs.resources))  # a new cgroup starts without a quota
     limits["devices"] = device_rules(inputs)
     result: dict[str, Any] = {
         "cgroupsPath": inputs.cgroups_path,
@@ -152,7 +152,7 @@ def linux(inputs: SpecInputs) -> dict[str, Any]:
 
 
 def device_rules(inputs: SpecInputs) -> list[dict[str, Any]]:
-    """The device cgroup: everything for privileged containers, else the runtime's few and those asked for."""
+    """The device cgroup: everything for privileged containers, otherwise defaults and requested devices."""
     if inputs.config.security.privileged:
         return [{"allow": True, "access": "rwm"}]
     allowed = [
@@ -163,7 +163,7 @@ def device_rules(inputs: SpecInputs) -> list[dict[str, Any]]:
 
 
 def seccomp_profile(inputs: SpecInputs) -> dict[str, Any] | None:
-    """The container's OCI seccomp section; None runs the process unconfined."""
+    """The container's OCI seccomp section. None means unconfined."""
     security = inputs.config.security
     return seccomp_section(
         security.seccomp,
@@ -182,16 +182,16 @@ def seccomp_section(
     default: dict[str, Any] | None,
     localhost: dict[str, Any] | None,
 ) -> dict[str, Any] | None:
-    """What `wanted` means for a process with the capabilities `granted`. Raises FailedPrecondition.
+    """The section for `wanted`, for a process with the capabilities `granted`. Raises FailedPrecondition.
 
-    `default` and `localhost` are the profiles that the types of these names stand for.
+    `default` and `localhost` are the profiles for RuntimeDefault and Localhost.
     """
     if wanted is None or wanted.kind is ProfileType.UNCONFINED:
         return None
     if not host.seccomp:
         if wanted.kind is ProfileType.RUNTIME_DEFAULT:
-            return None  # the kubelet sends it unasked; hosts without seccomp must still run pods
-        raise FailedPrecondition("this kernel has no seccomp", hint="use an Unconfined profile")
+            return None  # the kubelet sends it by default, and hosts without seccomp must still run pods
+        raise FailedPrecondition("this kernel has no seccomp", hint="request the profile Unconfined")
     profile = default if wanted.kind is ProfileType.RUNTIME_DEFAULT else localhost
     if profile is None:
         raise FailedPrecondition(
@@ -204,10 +204,10 @@ def seccomp_section(
 def namespace_paths(
     sandbox: Sandbox, config: ContainerConfig, pins: dict[str, str], *, target_pid: int, private_cgroup: bool
 ) -> dict[str, str]:
-    """The namespaces that a container joins (path) or gets (empty); those of the host are left out.
+    """The namespaces that a container joins (path) or gets (""). Those of the host are left out.
 
     `pins` are the sandbox's pinned namespaces by OCI type ("network", "ipc", "uts"). `target_pid` is the process
-    whose PID namespace is joined for TARGET and POD; 0 when POD means the host's, as the sandbox has that.
+    whose PID namespace is joined for TARGET and POD, or 0 if POD means the host's, because the sandbox uses that.
     """
     modes = config.security.namespaces
     result = {"mount": "", **pins}
@@ -219,11 +219,11 @@ def namespace_paths(
         result["cgroup"] = ""
     if modes.user is not None and modes.user != (sandbox.config.security.namespaces.user or HOST_USERS):
         raise InvalidArgument(
-            f"container {config.name} wants another user namespace than its sandbox {sandbox.id[:12]}"
+            f"container {config.name} requests another user namespace than its sandbox {sandbox.id[:12]}"
         )
     for kind in ("network", "ipc"):
         if getattr(modes, kind) is NamespaceMode.NODE and kind in result:
             raise InvalidArgument(
-                f"container {config.name} wants the host's {kind} namespace, but sandbox {sandbox.id[:12]} has its own"
+                f"container {config.name} wants the host's {kind} namespace, and sandbox {sandbox.id[:12]} has its own"
             )
     return result

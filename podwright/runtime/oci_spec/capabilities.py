@@ -8,7 +8,7 @@ from podwright.errors import InvalidArgument
 from podwright.linux import capabilities as kernel
 from podwright.runtime.model.container import ContainerSecurity
 
-# What images expect since Docker; containerd grants the same fourteen.
+# Docker's default, which images rely on. containerd grants the same fourteen.
 DEFAULT = tuple(
     f"CAP_{name}"
     for name in (
@@ -20,10 +20,10 @@ ALL = "CAP_ALL"
 
 
 def granted(security: ContainerSecurity, held: frozenset[str]) -> list[str]:
-    """The capabilities to grant, in the kernel's order; `held` are the daemon's own, more it cannot give.
+    """The capabilities to grant, in the kernel's order. `held` are the daemon's own, because it cannot grant others.
 
-    ALL is taken first (add, then drop), single names after it: drop ALL and add X leaves X alone.
-    Raises InvalidArgument for a name that no kernel has.
+    ALL applies before single names (add, then drop): drop ALL and add X grants only X. Raises InvalidArgument for an
+    unknown name.
     """
     add, drop = _normalised(security.add_capabilities), _normalised(security.drop_capabilities)
     if security.privileged:
@@ -39,8 +39,8 @@ def granted(security: ContainerSecurity, held: frozenset[str]) -> list[str]:
 def process_sets(security: ContainerSecurity, held: frozenset[str]) -> dict[str, list[str]]:
     """The OCI `process.capabilities`.
 
-    Inheritable stays empty: a non-empty set gives files with inheritable capabilities more than the pod asked for
-    (CVE-2022-24769). Ambient holds what was asked for as ambient, which needs it inheritable as well.
+    Inheritable stays empty: otherwise files with inheritable capabilities would get more than the pod requested
+    (CVE-2022-24769). Requested ambient capabilities are also inheritable, as the kernel requires.
     """
     names = granted(security, held)
     ambient = [name for name in names if name in _normalised(security.add_ambient_capabilities)]
@@ -48,7 +48,7 @@ def process_sets(security: ContainerSecurity, held: frozenset[str]) -> dict[str,
 
 
 def _normalised(names: Iterable[str]) -> set[str]:
-    """Any case, with or without CAP_, to the kernel's spelling."""
+    """The kernel's spelling of names in any case, with or without CAP_."""
     result = {name.upper() if name.upper().startswith("CAP_") else f"CAP_{name.upper()}" for name in names}
     unknown = sorted(result - {*kernel.NAMES, ALL})
     if unknown:

@@ -1,6 +1,6 @@
-"""Names of cgroups of pods and containers, for the cgroupfs and the systemd driver. Pure.
+"""Names of pods' and containers' cgroups, for the cgroupfs and the systemd driver. Pure.
 
-A pod's parent is a directory, or for systemd a slice, and its containers are directories or scopes in it.
+A pod's parent is a directory, or with systemd a slice. Its containers are directories or scopes in it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ SLICE = ".slice"
 
 
 def pod_parent(requested: str, configured: str, sandbox_id: str, *, systemd: bool) -> str:
-    """The parent cgroup of a pod: the one that its request names, else one of its own below the `configured`.
+    """The parent cgroup of a pod: the request's, otherwise one of its own below `configured`.
 
-    Raises InvalidArgument for a parent that systemd cannot make.
+    Raises InvalidArgument for a parent that systemd cannot create.
     """
     if requested:
         if systemd and not _last(requested).endswith(SLICE):
             raise InvalidArgument(
-                f"cgroup_parent {requested!r} is not a slice, but systemd makes the cgroups here",
-                hint="name a .slice, or set containers.cgroup_driver to cgroupfs",
+                f"cgroup_parent {requested!r} is not a slice, as the systemd cgroup driver requires",
+                hint="use a .slice, or set containers.cgroup_driver to cgroupfs",
             )
         return requested
     if not systemd:
@@ -29,7 +29,7 @@ def pod_parent(requested: str, configured: str, sandbox_id: str, *, systemd: boo
 
 
 def slice_name(parent: str) -> str:
-    """The slice that a configured parent stands for: /podwright is podwright.slice."""
+    """The slice for a configured parent: podwright.slice for /podwright."""
     name = _last(parent)
     return name if name.endswith(SLICE) else f"{name or PREFIX}{SLICE}"
 
@@ -42,14 +42,14 @@ def cgroups_path(parent: str, container_id: str, *, systemd: bool) -> str:
 
 
 def cgroup_directory(parent: str, container_id: str, *, systemd: bool) -> str:
-    """Where the container's cgroup is, below the hierarchies' roots."""
+    """The container's cgroup below the hierarchies' roots."""
     if not systemd:
         return cgroups_path(parent, container_id, systemd=False)
     return f"{expand_slice(slice_name(parent))}/{PREFIX}-{container_id}.scope"
 
 
 def expand_slice(name: str) -> str:
-    """systemd nests slices by the dashes in their names: a-b.slice lies in a.slice (systemd.slice(5))."""
+    """The path of a slice. systemd nests slices by dashes: a-b.slice is in a.slice (systemd.slice(5))."""
     stem = name.removesuffix(SLICE)
     if stem in ("", "-"):
         return ""

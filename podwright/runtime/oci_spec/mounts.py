@@ -21,23 +21,23 @@ ALLOWED_OPTIONS = frozenset({"noexec", "nodev", "nosuid"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxFiles:
-    """Host paths of what the sandbox gives to each of its containers; empty: not given."""
+    """Host paths of what the sandbox provides to its containers. Empty if not provided."""
 
     hostname: str = ""
     hosts: str = ""
     resolv_conf: str = ""
     shm: str = ""
-    sys: str = ""  # the host's, for pods that may not mount one of their own
+    sys: str = ""  # the host's, for pods that may not mount sysfs
 
 
 def mounts(
     requested: tuple[Mount, ...], files: SandboxFiles, *, privileged: bool, readonly_root: bool
 ) -> list[OciMount]:
-    """All mounts in the order in which to make them.
+    """All mounts in mount order.
 
-    A requested mount takes the place of a default one with the same path; one on /dev or /sys of all below it.
-    `requested` has its host paths resolved already, and what not every runtime can do (mapped owners, recursive
-    read-only) is done to them there. Raises InvalidArgument for a path that is not absolute.
+    A requested mount replaces a default one with the same path. One on /dev or /sys replaces all defaults below it.
+    The host paths in `requested` are resolved, and their mapped owners and recursive read-only flags already applied.
+    Raises InvalidArgument for a relative path.
     """
     wanted = [_bind(mount) for mount in requested]
     taken = {mount["destination"] for mount in wanted}
@@ -47,7 +47,7 @@ def mounts(
 
 
 def rootfs_propagation(requested: tuple[Mount, ...]) -> str | None:
-    """What the root mount must be for the requested propagation to work; None leaves the runtime's default."""
+    """The propagation of the root mount that the requested ones need. None means the runtime's default."""
     modes = {mount.propagation for mount in requested}
     if Propagation.BIDIRECTIONAL in modes:
         return "rshared"
@@ -87,7 +87,7 @@ def _system(host_sys: str, *, privileged: bool) -> list[OciMount]:
             "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
         },
         {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": quiet},
-        # The kernel gives a sysfs only to those who own the network namespace that it would show.
+        # The kernel lets only the owner of a network namespace mount a sysfs of it.
         {"destination": "/sys", "type": "bind", "source": host_sys, "options": ["rbind", "rprivate", *quiet, "ro"]}
         if host_sys
         else {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [*quiet, access]},

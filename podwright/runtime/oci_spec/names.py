@@ -1,24 +1,24 @@
-"""What all our OCI specs share: the version, the names of namespaces, and the annotations that other tools read."""
+"""What all our OCI specs share: the version, the names of namespaces, and annotations that other tools read."""
 
 from __future__ import annotations
 
 from podwright.runtime.model.container import ContainerConfig
 from podwright.runtime.model.sandbox import Sandbox
 
-# The lowest version that has every field used here: crun before 1.9 refuses documents of 1.1.
+# The lowest version with every field used here. crun before 1.9 rejects specs of version 1.1.
 OCI_VERSION = "1.0.2"
 # The kinds of namespaces that a sandbox pins -> their OCI types.
 NAMESPACE_TYPES = {"net": "network", "ipc": "ipc", "uts": "uts", "user": "user"}
-PREFIX = "io.kubernetes.cri."  # containerd's keys, which others have taken over
+PREFIX = "io.kubernetes.cri."  # containerd's keys, which other runtimes use as well
 
 
 def sandbox_annotations(sandbox: Sandbox) -> dict[str, str]:
-    """Whose pod this is."""
+    """Annotations that identify the pod."""
     return {f"{PREFIX}container-type": "sandbox", **_pod(sandbox)}
 
 
 def container_annotations(sandbox: Sandbox, config: ContainerConfig) -> dict[str, str]:
-    """Whose container this is."""
+    """Annotations that identify the container."""
     return {
         f"{PREFIX}container-type": "container",
         f"{PREFIX}container-name": config.name,

@@ -1,4 +1,4 @@
-"""cgroup limits: what a request asks for, what the container gets on this host, and OCI's form of it. Pure."""
+"""Resource limits: the request's, those granted on this host, and their OCI form. Pure."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from podwright.runtime.model.base import Resources
 
 HUGE_PAGE_SIZE = re.compile(r"[1-9]\d*[KMG]B")
 CPU_LIST = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
-# Files of controllers only: cgroup.kill, cgroup.freeze and their like are no limits.
+# Only files of controllers: cgroup.kill, cgroup.freeze and similar files are not limits.
 UNIFIED_NAME = re.compile(r"(?!cgroup\.)[a-z0-9_]+\.[a-zA-Z0-9_.]+")
 UNLIMITED = -1
 DEFAULT_PERIOD_US = 100_000
-# The kernel's own bounds (kernel/sched/core.c); it would take other shares and change them in silence.
+# The kernel's bounds (kernel/sched/core.c). It silently changes shares outside of them.
 SHARES_MIN, SHARES_MAX = 2, 262144
 QUOTA_MIN_US, PERIOD_MAX_US = 1000, 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgroupAbilities:
-    """What the host's cgroups can do; `huge_page_sizes` is empty where huge pages cannot be limited."""
+    """What the host's cgroups support. `huge_page_sizes` is empty if huge pages cannot be limited."""
 
     swap: bool = True
     huge_page_sizes: frozenset[str] = frozenset()
-    unified: bool = False  # the whole host is on cgroup v2
+    unified: bool = False  # the host uses cgroup v2 alone
 
 
 def granted(wanted: Resources, abilities: CgroupAbilities, *, lowest_oom_score_adj: int = -1000) -> Resources:
-    """What a container that asks for `wanted` gets here, which is also what its status tells.
+    """The limits that a container gets on this host for `wanted`. Its status shows them.
 
-    A memory limit without a swap limit means no swap on top of it; no limit (-1) means none for swap either. Limits
-    of swap and huge pages are left out where the host does not account for them, since a kubelet sends them unasked;
-    v2's own files are not, since it does not.
-    Raises InvalidArgument for values that contradict each other, and FailedPrecondition.
+    A memory limit without a swap limit means no swap on top of it. No memory limit (-1) means no swap limit either.
+    Limits for swap and huge pages are dropped if the host does not account for them, because a kubelet sends them by
+    default. v2's files are not dropped, because it does not. Raises InvalidArgument for contradictory values, and
+    FailedPrecondition.
     """
     check(wanted)
     if wanted.unified and not abilities.unified:
@@ -53,21 +53,24 @@ def granted(wanted: Resources, abilities: CgroupAbilities, *, lowest_oom_score_a
 
 
 def merged(current: Resources, change: Resources) -> Resources:
-    """`current` with what `change` gives: 0 and empty change nothing, huge pages and v2's files go one by one."""
+    """`current` with the values of `change`. 0 and empty mean no change.
+
+    Huge pages and v2's files merge one by one.
+    """
     given = {field: value for field in change.__struct_fields__ if (value := getattr(change, field))}
     if "memory_limit_bytes" in given and "memory_swap_limit_bytes" not in given:
-        given["memory_swap_limit_bytes"] = 0  # follows the new limit
+        given["memory_swap_limit_bytes"] = 0  # it follows the new memory limit
     given["hugepage_limits"] = tuple({**dict(current.hugepage_limits), **dict(change.hugepage_limits)}.items())
     given["unified"] = {**current.unified, **change.unified}
     return msgspec.structs.replace(current, **given)
 
 
 def oci_resources(limits: Resources) -> dict[str, Any]:
-    """The OCI `linux.resources` of granted limits, without devices."""
+    """The OCI `linux.resources` for granted limits, without devices."""
     cpu = {
         "shares": limits.cpu_shares,
         "quota": limits.cpu_quota,
-        # Without a period, crun lifts no quota on v2.
+        # Without a period, crun does not remove a quota on v2.
         "period": limits.cpu_period or (DEFAULT_PERIOD_US if limits.cpu_quota == UNLIMITED else 0),
         "cpus": limits.cpuset_cpus,
         "mems": limits.cpuset_mems,
@@ -83,7 +86,7 @@ def oci_resources(limits: Resources) -> dict[str, Any]:
 
 
 def without_quota(oci: dict[str, Any]) -> dict[str, Any]:
-    """The same but for a CPU quota that is none: crun before 1.8.7 cannot write that to v1's files."""
+    """The same without a CPU quota of -1, because crun before 1.8.7 cannot write that to v1's files."""
     cpu = oci.get("cpu", {})
     if cpu.get("quota") != UNLIMITED:
         return oci
@@ -91,41 +94,41 @@ def without_quota(oci: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(resources: Resources) -> None:
-    """Raises InvalidArgument for what no host could give."""
+    """Raises InvalidArgument for values that no host supports."""
     for name in ("cpu_period", "cpu_shares"):
         if getattr(resources, name) < 0:
             raise InvalidArgument(f"resources: {name} is negative")
     _check_cpu(resources)
     _check_memory(resources)
     if not -1000 <= resources.oom_score_adj <= 1000:
-        raise InvalidArgument(f"resources: oom_score_adj {resources.oom_score_adj} is not within -1000 to 1000")
+        raise InvalidArgument(f"resources: oom_score_adj {resources.oom_score_adj} is not between -1000 and 1000")
     for size, _ in resources.hugepage_limits:
         if not HUGE_PAGE_SIZE.fullmatch(size):
-            raise InvalidArgument(f"resources: huge page size {size[:40]!r} is not like 2MB or 1GB")
+            raise InvalidArgument(f"resources: huge page size {size[:40]!r} is not a size such as 2MB or 1GB")
     for name in resources.unified:
         if not UNIFIED_NAME.fullmatch(name):
             raise InvalidArgument(f"resources: {name[:80]!r} is not the name of a controller's file")
 
 
 def check_floor(resources: Resources, floor_bytes: int, runtime: str) -> None:
-    """Raises InvalidArgument for a memory limit below which `runtime` cannot start anything."""
+    """Raises InvalidArgument for a memory limit that is too small for `runtime` to start anything."""
     if 0 < resources.memory_limit_bytes < floor_bytes:
         raise InvalidArgument(
             f"resources: {runtime} cannot start a container in {resources.memory_limit_bytes} bytes of memory",
-            hint=f"set a limit of {floor_bytes} at least",
+            hint=f"set a limit of at least {floor_bytes}",
         )
 
 
 def _check_cpu(resources: Resources) -> None:
     period, quota = resources.cpu_period, resources.cpu_quota
     if period and not QUOTA_MIN_US <= period <= PERIOD_MAX_US:
-        raise InvalidArgument(f"resources: cpu_period {period} is not within {QUOTA_MIN_US} to {PERIOD_MAX_US} us")
+        raise InvalidArgument(f"resources: cpu_period {period} is not between {QUOTA_MIN_US} and {PERIOD_MAX_US} us")
     if quota != UNLIMITED and quota and quota < QUOTA_MIN_US:
         raise InvalidArgument(f"resources: cpu_quota {quota} is less than {QUOTA_MIN_US} us", hint="-1 is no limit")
     for name in ("cpuset_cpus", "cpuset_mems"):
         value = getattr(resources, name)
         if value and not CPU_LIST.fullmatch(value):
-            raise InvalidArgument(f"resources: {name} {value[:80]!r} is not a list like 0-3,5")
+            raise InvalidArgument(f"resources: {name} {value[:80]!r} is not a list such as 0-3,5")
 
 
 def _check_memory(resources: Resources) -> None:
@@ -134,7 +137,7 @@ def _check_memory(resources: Resources) -> None:
         if value < UNLIMITED:
             raise InvalidArgument(f"resources: {name}_in_bytes {value} is negative", hint="-1 is no limit")
     if (swap and not limit) or (swap > 0 and limit == UNLIMITED):
-        raise InvalidArgument("resources: a limit of memory and swap needs a limit of memory")
+        raise InvalidArgument("resources: memory_swap_limit_in_bytes needs memory_limit_in_bytes")
     if 0 < swap < limit:
         raise InvalidArgument(f"resources: the memory and swap limit {swap} is below the memory limit {limit}")
 

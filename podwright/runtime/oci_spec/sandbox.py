@@ -1,7 +1,8 @@
 """The OCI spec of a pod's first process. Pure.
 
-That process holds a PID namespace that the pod's containers share, and does nothing else: an empty read-only root, no
-capabilities, no network access of its own; it runs as the sandbox's user, or as nobody. Its handler adds the root.
+That process holds the PID namespace that the pod's containers share, and does nothing else. It has an empty read-only
+root, no capabilities and no network access of its own. It runs as the sandbox's user, or as nobody. Its handler adds
+the root.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from podwright.runtime.oci_spec.idmaps import oci_mappings
 from podwright.runtime.oci_spec.names import NAMESPACE_TYPES, OCI_VERSION, sandbox_annotations
 
 PROC = {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}
-# Runtimes put devices in the root's /dev; that of the root that is shared does not belong to a pod's own users.
+# Runtimes create devices in the root's /dev. In the shared root, it does not belong to the pod's users.
 DEV = {
     "destination": "/dev",
     "type": "tmpfs",
@@ -27,7 +28,7 @@ DEV = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confinement:
-    """The OCI seccomp section and the name of a profile of AppArmor; None and "" are none."""
+    """The OCI seccomp section and the name of an AppArmor profile. None and "" mean unconfined."""
 
     seccomp: dict[str, Any] | None = None
     apparmor_profile: str = ""
@@ -42,7 +43,7 @@ def spec(
     confinement: Confinement,
     labels: Contexts | None = None,
 ) -> dict[str, Any]:
-    """The OCI spec; `pins` are the sandbox's namespaces by kind, `labels` its own on a host with SELinux."""
+    """The OCI spec. `pins` are the sandbox's namespaces by kind. `labels` are its own on a host with SELinux."""
     namespaces = [{"type": "mount"}, {"type": "pid"}]
     namespaces += [{"type": NAMESPACE_TYPES[kind], "path": path} for kind, path in sorted(pins.items())]
     user = sandbox.config.security.namespaces.own_user
@@ -71,7 +72,7 @@ def spec(
 
 
 def _user(security: SandboxSecurity) -> dict[str, Any]:
-    """As asked for; else nobody where nobody is mapped, or the pod's root, who is nobody on the host."""
+    """The requested user, otherwise nobody if mapped, otherwise the pod's root, who is unprivileged on the host."""
     groups = list(security.supplemental_groups)
     if security.run_as_user is not None:
         return {"uid": security.run_as_user, "gid": security.run_as_group or 0, "additionalGids": groups}

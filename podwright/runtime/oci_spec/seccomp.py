@@ -1,6 +1,6 @@
-"""Seccomp profiles in the field's JSON form (Docker's, with includes and excludes) to the OCI spec's.
+"""Seccomp profiles in Docker's JSON format, with includes and excludes, to the OCI spec's format.
 
-The default profile is the one that the distribution ships for all its container tools, not one of ours.
+The default profile is the one that the distribution ships for its container tools.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ARCHITECTURES = {
 def oci_seccomp(profile: dict[str, Any], *, machine: str, capabilities: Iterable[str], kernel: str) -> dict[str, Any]:
     """The OCI `linux.seccomp` of a profile, for processes with these capabilities.
 
-    `machine` and `kernel` are uname's. Raises InvalidArgument when the profile is not of the known form.
+    `machine` and `kernel` are uname's. Raises InvalidArgument if the profile has an unknown format.
     """
     try:
         short, oci_arch = ARCHITECTURES.get(machine, (machine, ""))
@@ -51,7 +51,7 @@ class _Facts:
 
 
 def _applies(rule: dict[str, Any], facts: _Facts) -> bool:
-    """Whether a rule is for this architecture, kernel and capability set."""
+    """Whether a rule applies to this architecture, kernel and capability set."""
     includes, excludes = rule.get("includes") or {}, rule.get("excludes") or {}
     if (arches := includes.get("arches")) and facts.arch not in arches:
         return False

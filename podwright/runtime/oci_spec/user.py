@@ -1,4 +1,4 @@
-"""Who the container's processes are: CRI's and the image's wishes, resolved by the image's passwd and group files."""
+"""The user of the container's processes: from CRI and the image, resolved by the image's passwd and group files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from podwright.runtime.model.container import ContainerSecurity, GroupsPolicy, U
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswdEntry:
-    """A line of passwd(5), as far as it matters here."""
+    """The relevant part of a line of passwd(5)."""
 
     name: str
     uid: int
@@ -28,7 +28,7 @@ class GroupEntry:
 
 
 def parse_passwd(text: str) -> list[PasswdEntry]:
-    """The entries of a passwd file; lines that do not parse are left out, as libc does."""
+    """The entries of a passwd file. Invalid lines are skipped, as in libc."""
     entries = []
     for line in text.splitlines():
         fields = line.split(":")
@@ -39,7 +39,7 @@ def parse_passwd(text: str) -> list[PasswdEntry]:
 
 
 def parse_group(text: str) -> list[GroupEntry]:
-    """The entries of a group file; lines that do not parse are left out."""
+    """The entries of a group file. Invalid lines are skipped."""
     entries = []
     for line in text.splitlines():
         fields = line.split(":")
@@ -53,10 +53,9 @@ def parse_group(text: str) -> list[GroupEntry]:
 def resolve(security: ContainerSecurity, image_user: str, passwd: str, group: str) -> User:
     """The user as numbers.
 
-    A name wins over a uid, and either over the image's `User`; nothing at all is root. A numeric uid takes its
-    group from the passwd file, or 0. The primary group is always among `groups`; Merge adds the groups whose member
-    lists hold the user's name, Strict does not. Raises InvalidArgument for names that the files do not have, and
-    for a group without a user.
+    A name overrides a uid, and both override the image's `User`. The default is root. A numeric uid takes its group
+    from the passwd file, or 0. The primary group is always among `groups`. Merge adds the groups that list the user's
+    name, Strict does not. Raises InvalidArgument for names that the files lack, and for a group without a user.
     """
     users, groups = parse_passwd(passwd), parse_group(group)
     if security.run_as_group is not None and security.run_as_user is None and not security.run_as_username:
@@ -73,7 +72,7 @@ def resolve(security: ContainerSecurity, image_user: str, passwd: str, group: st
 
 
 def _wanted(security: ContainerSecurity, image_user: str) -> tuple[int | str, int | str | None]:
-    """Who is asked for, each as a number or a name: the user, and the group if one is."""
+    """The requested user, and group if any, each as a number or a name."""
     if security.run_as_username:
         return _number_or_name(security.run_as_username), security.run_as_group
     if security.run_as_user is not None:
@@ -94,11 +93,11 @@ def _user_of(wanted: int | str, users: list[PasswdEntry]) -> tuple[int, int, str
             return entry.uid, entry.gid, entry.name
     if isinstance(wanted, int):
         return wanted, 0, ""
-    raise InvalidArgument(f"the image has no user {wanted!r}", hint="use a numeric id, or a name in its /etc/passwd")
+    raise InvalidArgument(f"the image has no user {wanted!r}", hint="use a numeric id, or a name from its /etc/passwd")
 
 
 def _group_named(wanted: str, groups: list[GroupEntry]) -> int:
     for entry in groups:
         if entry.name == wanted:
             return entry.gid
-    raise InvalidArgument(f"the image has no group {wanted!r}", hint="use a numeric id, or a name in its /etc/group")
+    raise InvalidArgument(f"the image has no group {wanted!r}", hint="use a numeric id, or a name from its /etc/group")

@@ -1,4 +1,5 @@
-"""The distribution protocol, client side: names, mirrors, credentials, manifests and blobs.
+"""The client side of the distribution protocol: names, mirrors, credentials, manifests and blobs.
 
-Knows HTTP and JSON, not disks, records or CRI; `image` joins it with `storage`. aiohttp is loaded with the first pull.
+It knows HTTP and JSON, but no disks, records or CRI. `image` connects it with `storage`. aiohttp is loaded with the
+first pull.
 """

@@ -1,7 +1,7 @@
-"""Answers a server's 401: Basic, or a Bearer token from its token server (distribution-spec, token/oauth2).
+"""Answers a server's 401 with Basic, or with a Bearer token from its token server (distribution-spec, token/oauth2).
 
-One per server and pull. Secrets are never logged, and are sent to a token server only as confidentially as to the
-registry itself.
+One object per server and pull. Secrets are never logged. A token server gets them only over a connection that is as
+confidential as the one to the registry.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from podwright.runtime.registry.transport import RegistryTransport
 
 CLIENT_ID = "podwright"
 TOKEN_LIMIT_BYTES = 1 << 20
-# What token servers without OAuth2 answer to a POST.
+# Status codes of token servers without OAuth2 for a POST.
 NO_POST = (400, 401, 404, 405)
 
 
@@ -51,7 +51,7 @@ class Authorizer:
         repository: str,
         login: Callable[[], Awaitable[ServerCredentials]] | None = None,
     ) -> None:
-        """`login` is asked for other credentials as soon as the server asks for any, and once."""
+        """When the server asks for credentials, `login` is called once for others."""
         self._transport = transport
         self._host = host
         self._credentials = credentials
@@ -61,28 +61,28 @@ class Authorizer:
         self.header = f"Bearer {credentials.bearer}" if credentials.bearer else ""
 
     async def answer(self, headers: Iterable[str], refused: str, patience: Patience = LAST) -> None:
-        """Find a new `header` for these WWW-Authenticate headers; `refused` is the one that did not do.
+        """Find a new `header` for these WWW-Authenticate headers. `refused` is the header that the server rejected.
 
-        Raises HostFailure when there is nothing new to offer. Requests that fail together share one answer.
+        Raises HostFailure if there is nothing new to try. Concurrent failed requests share one answer.
         """
         async with self._lock:
             if self.header != refused:
                 return
             asked = challenge.preferred(challenge.parse(headers))
             if asked is None:
-                raise self._denied("it asks for credentials in no way that we know")
+                raise self._denied("it requests an unsupported kind of authentication")
             if self._login is not None:
                 self._credentials, self._login = await self._login(), None
             header = self._credentials.basic() if asked.scheme == "basic" else await self._bearer(asked, patience)
             if not header:
                 why = f" ({self._credentials.missing})" if self._credentials.missing else ""
-                raise self._denied(f"it asks for a user and a password, and none were given{why}")
+                raise self._denied(f"it requires a user and a password, and there are none{why}")
             if header == refused:
-                raise self._denied("it refuses the credentials")
+                raise self._denied("it rejects the credentials")
             self.header = header
 
     def hide(self, text: str) -> str:
-        """The text without what is shown to the server."""
+        """The text without the secrets that the server gets."""
         own = self._credentials
         shown = (own.secret, own.bearer, own.basic().removeprefix("Basic "), self.header.partition(" ")[2])
         headers = (word for _, value in self._host.headers for word in (value, value.partition(" ")[2]))
@@ -95,10 +95,12 @@ class Authorizer:
         try:
             realm = urlsplit(asked.parameters["realm"])
         except ValueError as failure:
-            raise self._denied("the address of its token server is no URL") from failure
+            raise self._denied("the address of its token server is not a URL") from failure
         if realm.scheme not in ("http", "https") or (self._host.url.startswith("https:") and realm.scheme == "http"):
             place = f"{realm.scheme}://{place_of(realm.geturl())}"
-            raise self._denied(f"its token server {place} is not one to show credentials to")
+            raise self._denied(
+                f"its token server {place} must not get the credentials, because it is less secure than the registry"
+            )
         fields = {"scope": " ".join(challenge.scopes(asked, self._repository))}
         if asked.parameters.get("service"):
             fields["service"] = asked.parameters["service"]
@@ -110,7 +112,7 @@ class Authorizer:
         return f"Bearer {token}"
 
     async def _post(self, realm: str, fields: Mapping[str, str], patience: Patience) -> str | None:
-        """OAuth2; None when the server does not speak it."""
+        """Request a token by OAuth2. None if the server does not support it."""
         secret = self._credentials.secret
         if self._credentials.username:
             grant = {"grant_type": "password", "username": self._credentials.username, "password": secret}
@@ -120,7 +122,7 @@ class Authorizer:
         return await self._token(request, patience)
 
     async def _get(self, realm: str, fields: Mapping[str, str], patience: Patience) -> str:
-        """Docker's older way; without credentials an anonymous token."""
+        """Request a token by Docker's older method. Without credentials, an anonymous token."""
         scopes = fields["scope"].split(" ")
         query = urlencode(
             [*((key, value) for key, value in fields.items() if key != "scope"), *(("scope", one) for one in scopes)]
@@ -130,7 +132,7 @@ class Authorizer:
         headers = {"Authorization": basic} if basic else {}
         token = await self._token(_Request("GET", f"{realm}{separator}{query}", headers), patience)
         if token is None:
-            raise self._denied(f"its token server {place_of(realm)} refuses the credentials")
+            raise self._denied(f"its token server {place_of(realm)} rejects the credentials")
         return token
 
     async def _token(self, request: _Request, patience: Patience) -> str | None:

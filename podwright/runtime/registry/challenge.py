@@ -1,4 +1,4 @@
-"""WWW-Authenticate headers (RFC 9110, section 11) and the credentials that answer them. Pure."""
+"""WWW-Authenticate headers (RFC 9110, section 11) and the credentials for them. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from podwright.errors import InvalidArgument
 from podwright.runtime.model.image import RegistryAuth
 
 DOCKER_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
-SECRET_BYTES = 4  # anything shorter is in any text
+SECRET_BYTES = 4  # a shorter secret would match ordinary text
 _SCHEME = re.compile(r"[\s,]*([A-Za-z][A-Za-z0-9_-]*)(?=\s|,|$)(?!\s*=)")
 _PARAMETER = re.compile(r'[\s,]*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """One way in that a server offers; `scheme` and the parameters' names are lower case."""
+    """One method of authentication that a server offers. `scheme` and the parameters' names are in lower case."""
 
     scheme: str
     parameters: dict[str, str] = field(default_factory=dict)
@@ -27,9 +27,9 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCredentials:
-    """What may be shown to one server. With `secret` and no `username`, the secret is a refresh token.
+    """Credentials for one server. With `secret` and no `username`, the secret is a refresh token.
 
-    `bearer` is a token to be sent as it is. `missing` says why there are none, where there might have been.
+    `bearer` is a token to send unchanged. `missing` says why there are no credentials, if some were expected.
     """
 
     username: str = ""
@@ -38,21 +38,21 @@ class ServerCredentials:
     missing: str = ""
 
     def basic(self) -> str:
-        """The value of an Authorization header; empty without a username."""
+        """The value of an Authorization header. Empty without a username."""
         if not self.username:
             return ""
         return "Basic " + base64.b64encode(f"{self.username}:{self.secret}".encode()).decode("ascii")
 
 
 def hidden(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets in it: some servers say again what they were sent."""
+    """The text with secrets removed, because some servers repeat what they were sent."""
     for secret in sorted({one for one in secrets if len(one) >= SECRET_BYTES}, key=len, reverse=True):
         text = text.replace(secret, "...")
     return text
 
 
 def parse(headers: Iterable[str]) -> list[Challenge]:
-    """All challenges in all headers; what cannot be read is left out."""
+    """All challenges in all headers. Unreadable ones are skipped."""
     found = []
     for text in headers:
         position = 0
@@ -69,7 +69,7 @@ def parse(headers: Iterable[str]) -> list[Challenge]:
 
 
 def preferred(challenges: list[Challenge]) -> Challenge | None:
-    """Bearer before Basic; None when neither is offered."""
+    """Bearer before Basic. None if neither is offered."""
     for scheme in ("bearer", "basic"):
         for challenge in challenges:
             if challenge.scheme == scheme and (scheme == "basic" or challenge.parameters.get("realm")):
@@ -78,15 +78,15 @@ def preferred(challenges: list[Challenge]) -> Challenge | None:
 
 
 def scopes(challenge: Challenge, repository: str) -> list[str]:
-    """What to ask a token for: what the server says, and pulling."""
+    """The scopes of the token to request: what the server names, and pull."""
     asked = challenge.parameters.get("scope", "").split(" ")
     return sorted({*filter(None, asked), f"repository:{repository}:pull"})
 
 
 def credentials_for(auth: RegistryAuth | None, registry_host: str) -> ServerCredentials:
-    """What of CRI's AuthConfig is meant for the registry. Raises InvalidArgument.
+    """The part of CRI's AuthConfig that is for the registry. Raises InvalidArgument.
 
-    Credentials that name another server are none, as in containerd; the words are those of CRI.
+    As in containerd, credentials that name another server are ignored.
     """
     if auth is None or not _same_server(auth.server_address, registry_host):
         return ServerCredentials()
@@ -97,11 +97,11 @@ def credentials_for(auth: RegistryAuth | None, registry_host: str) -> ServerCred
     if auth.auth:
         try:
             decoded = base64.b64decode(auth.auth, validate=True).decode()
-        except ValueError as failure:  # not base64, or text that is no ASCII, or no UTF-8 inside
+        except ValueError as failure:  # not base64, not ASCII, or not UTF-8 inside
             raise InvalidArgument("the registry credentials' `auth` is not base64 of user:password") from failure
         username, colon, password = decoded.partition(":")
         if not colon:
-            raise InvalidArgument("the registry credentials' `auth` has no colon in it")
+            raise InvalidArgument("the registry credentials' `auth` has no colon")
         return ServerCredentials(username=username, secret=password.strip("\0"))
     if not auth.registry_token.isprintable():
         raise InvalidArgument("the registry credentials' `registry_token` is not a token")

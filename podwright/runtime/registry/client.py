@@ -1,7 +1,7 @@
-"""Pulling from one repository: resolves tags, fetches manifests and blobs, going from server to server as they fail.
+"""Pulls from one repository: resolves tags and fetches manifests and blobs, trying the next server after a failure.
 
-One per pull. Every manifest that leaves here has the digest that it was asked for by; blobs are checked by whoever
-stores them, who can tell `distrust` when one was wrong.
+One object per pull. The digest of every manifest is checked here. Those who store blobs check them, and call
+`distrust` for a wrong one.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DOCUMENT_LIMIT_BYTES = 8 << 20  # of a manifest, index or config
+DOCUMENT_LIMIT_BYTES = 8 << 20  # for a manifest, index or config
 NO_HEAD = (405, 501)
-NOT_SPOKEN = (400, 405, 501)  # what registries without an API answer to it, besides 404
+NOT_SPOKEN = (400, 405, 501)  # status codes of registries that lack an API, besides 404
 DIGEST_HEADER = "Docker-Content-Digest"
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """What a name points at; `data` is there when the server had to be asked for all of it."""
+    """What a name refers to. `data` is set if the server had to send the whole document."""
 
     digest: str
     media_type: str = ""
@@ -61,15 +61,15 @@ class Client:
     ) -> None:
         """Reads the hosts configuration. Raises InvalidArgument for credentials, FailedPrecondition for hosts.toml.
 
-        `logins` are asked when `auth` is empty.
+        `logins` are used if `auth` is empty.
         """
         self._reference = reference
         self._transport = RegistryTransport(
             connect_timeout_s=settings.connect_timeout_s, stall_timeout_s=settings.stall_timeout_s
         )
-        self._givers: dict[str, set[str]] = {}  # by blob, the keys of the servers that sent some of it
+        self._givers: dict[str, set[str]] = {}  # per blob, the keys of the servers that sent parts of it
         self._distrusted: dict[str, set[str]] = {}
-        self._undivided: set[str] = set()  # servers that failed while they were asked for segments
+        self._undivided: set[str] = set()  # servers that failed on requests for segments
         self._connections = ranges.Connections(settings.concurrent_downloads)
         self._impatient = patience.with_others(settings)
         self._servers = [
@@ -91,7 +91,7 @@ class Client:
         await self._transport.__aexit__()
 
     async def resolve(self) -> Resolved:
-        """What the reference points at now. Raises NotFound, PermissionDenied, Unknown (RegistryUnavailable) ..."""
+        """What the reference refers to now. Raises NotFound, PermissionDenied, Unknown (RegistryUnavailable) ..."""
         return await self._from_any(str(self._reference), "resolve", self._resolve_on)
 
     async def _from_any(
@@ -134,24 +134,26 @@ class Client:
         async def ask(server: RegistryServer, patient: Patience) -> tuple[bytes, str]:
             async with server.request("GET", path, headers, patient) as response:
                 data = await self._transport.body(server.host, response, DOCUMENT_LIMIT_BYTES)
-                if _digest_of(data) != digest:  # a blob of gzip may be called gzip: first as it is
+                if (
+                    _digest_of(data) != digest
+                ):  # a gzip blob may have Content-Encoding: gzip, so try it undecoded first
                     data = transport.decoded(server.host, response, data, DOCUMENT_LIMIT_BYTES)
                 if _digest_of(data) != digest:
                     _check_json(server, response, data)
-                    raise HostFailure(Rank.GARBAGE, f"{server.name} sends something else than {digest}")
+                    raise HostFailure(Rank.GARBAGE, f"{server.name} sends other content than {digest}")
                 return data, response.headers.get("Content-Type", "")
 
         return await self._from_any(f"{self._reference.name}@{digest}", "pull", ask)
 
     async def tagged(self, tag: str) -> bytes | None:
-        """The manifest or index under another tag of the repository; None when there is none. Raises as `resolve`."""
+        """The manifest or index under another tag of the repository, or None. Raises as `resolve`."""
         return await self._optional(f"manifests/{tag}", f"{self._reference.name}:{tag}", "resolve")
 
     async def referrers(self, digest: str) -> bytes | None:
         """The index of the manifests whose subject is `digest`, as far as it fits into one answer.
 
-        From the referrers API, or the tag that stands for it where a registry has none (distribution-spec, "Listing
-        Referrers"). None when there is neither. Raises as `resolve`.
+        It comes from the referrers API, or from the fallback tag if the registry has no such API (distribution-spec,
+        "Listing Referrers"). None if there is neither. Raises as `resolve`.
         """
         found = await self._optional(f"referrers/{digest}", f"the referrers of {digest}", "referrers")
         return found if found is not None else await self.tagged(digest.replace(":", "-"))
@@ -172,10 +174,10 @@ class Client:
             return None
 
     async def blob(self, descriptor: Descriptor, sink: BlobSink) -> None:
-        """Bring a blob into `sink`. Which servers it came from is remembered for `distrust`.
+        """Fetch a blob into `sink`, and remember its servers for `distrust`.
 
-        When a server fails or is slow, the next goes on where it stopped; it ends when a whole round brought nothing.
-        Raises as `resolve` does, and what the sink raises.
+        When a server fails or is slow, the next one continues at the same place. It gives up after a round of all
+        servers without progress. Raises as `resolve` does, and what the sink raises.
         """
         failures: list[HostFailure] = []
         failed: set[str] = set()
@@ -203,7 +205,7 @@ class Client:
             sink=sink,
             undivided=self._undivided,
         )
-        before, gave = sink.written_bytes, True  # even if nothing is written: the sink may refuse the first bytes
+        before, gave = sink.written_bytes, True  # also without progress: the sink may reject the first bytes
         try:
             await download.bring()
         except HostFailure:
@@ -214,9 +216,10 @@ class Client:
                 self._givers.setdefault(descriptor.digest, set()).add(server.key)
 
     def distrust(self, digest: str) -> bool:
-        """Take no more of this blob from the servers that it came from. Returns whether any is left.
+        """Stop using the servers that sent this blob. Returns whether any server is left.
 
-        When several had a part in it, the last of them, which may have gone on with what was wrong, is asked again.
+        If several servers sent parts, the last one is asked again, because it may have continued the wrong data of
+        another.
         """
         givers = self._givers.pop(digest, set())
         guilty = [one.key for one in self._serving("pull", digest) if one.key in givers]
@@ -224,11 +227,11 @@ class Client:
         return any(self._serving("pull", digest))
 
     def destination(self) -> RegistryServer:
-        """The server that takes what is pushed. Raises FailedPrecondition when the configuration allows none."""
+        """The server to push to. Raises FailedPrecondition if the configuration allows none."""
         servers = self._serving("push")
         if not servers:
             raise FailedPrecondition(
-                f"no server for {self._reference.host} may be pushed to", hint='capabilities in hosts.toml lack "push"'
+                f"no server for {self._reference.host} accepts pushes", hint='capabilities in hosts.toml lack "push"'
             )
         return next((server for server in servers if server.host.origin), servers[0])
 
@@ -239,7 +242,10 @@ class Client:
     def _in_turn(
         self, capability: str, digest: str = "", failed: Collection[str] = ()
     ) -> Iterator[tuple[RegistryServer, Patience]]:
-        """The servers to ask, each with the patience that it deserves while others, that have not `failed`, follow."""
+        """The servers to ask in order, each with its patience.
+
+        It is shorter while servers that have not `failed` follow.
+        """
         serving = self._serving(capability, digest)
         for index, server in enumerate(serving):
             others = any(other.key not in failed for other in serving[index + 1 :])
@@ -252,14 +258,17 @@ class Client:
 
 
 def _credentials(auth: RegistryAuth | None, host: RegistryHost, reference: ImageReference) -> ServerCredentials:
-    """A mirror sees credentials only when they name it; those without a server are the registry's own."""
+    """The credentials for a host. Mirrors only get credentials that name them.
+
+    Those without a server are the registry's.
+    """
     if host.origin:
         return challenge.credentials_for(auth, reference.host)
     return challenge.credentials_for(auth, host.name) if auth and auth.server_address else ServerCredentials()
 
 
 def _place(host: RegistryHost, reference: ImageReference) -> tuple[str, str]:
-    """What to look a login up by: mirrors have their own."""
+    """The key for a login. Mirrors have their own."""
     return (reference.host if host.origin else host.name), reference.repository
 
 
@@ -268,7 +277,7 @@ def _digest_of(data: bytes) -> str:
 
 
 def _check_json(server: RegistryServer, response: aiohttp.ClientResponse, data: bytes) -> None:
-    """Login pages and proxies answer 200 with HTML. Raises HostFailure."""
+    """Raises HostFailure unless the answer is JSON. Login pages and proxies answer 200 with HTML."""
     if not data.lstrip().startswith(b"{"):
         kind = response.headers.get("Content-Type", "something").partition(";")[0]
         raise HostFailure(Rank.GARBAGE, f"{server.name} answers with {kind} where an image manifest should be")

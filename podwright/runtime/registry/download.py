@@ -1,6 +1,6 @@
-"""What is missing of a blob, from one server: as one body, or by segments over several connections.
+"""Downloads the missing part of a blob from one server, in one response or in segments over several connections.
 
-`client` decides which server is asked and what follows when it fails; whether the bytes are the right ones, the sink.
+`client` chooses the server and handles its failure. The sink checks the bytes.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     import aiohttp
 
 WRITE_BYTES = 1 << 20
-NO_RANGES = (416, 501)  # what servers answer that take offence at a range
+NO_RANGES = (416, 501)  # status codes of servers that reject a range
 
 
 class BlobSink(Protocol):
-    """Where a blob goes; `written_bytes` tells where to go on after a server failed."""
+    """Receives a blob. After a server's failure the download continues at `written_bytes`."""
 
     @property
     def written_bytes(self) -> int: ...
@@ -36,9 +36,9 @@ class BlobSink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """Brings `descriptor` from `server` into `sink`.
+    """Downloads `descriptor` from `server` into `sink`.
 
-    `undivided` are the servers, by key, that failed while they were asked for segments of some blob.
+    `undivided` are the keys of servers that failed on segments of some blob.
     """
 
     transport: RegistryTransport
@@ -50,22 +50,25 @@ class Download:
     undivided: set[str]
 
     async def bring(self) -> None:
-        """All from where the sink is. Raises HostFailure, what came before it being kept, and what the sink raises."""
+        """Download from the sink's position on.
+
+        Raises HostFailure, after which the sink keeps its data, and what it raises.
+        """
         missing_bytes = self.descriptor.size - self.sink.written_bytes
         if missing_bytes >= ranges.LEAST_BYTES and self.server.key not in self.undivided:
             try:
                 if await self._in_segments():
                     return
             except HostFailure:
-                self.undivided.add(self.server.key)  # if it is asked again, then in the plainest way
+                self.undivided.add(self.server.key)  # a retry uses the simplest request
                 raise
         with self.connections:
             await self._stream()
 
     async def _in_segments(self) -> bool:
-        """Bring the first segment, and when that was slow, the others over several connections.
+        """Download the first segment, and if it was slow, the others over several connections.
 
-        Returns whether everything is there; otherwise one connection shall bring the rest.
+        Returns whether the blob is complete. If not, one connection must download the rest.
         """
         clock = asyncio.get_running_loop().time
         start, began = self.sink.written_bytes, clock()
@@ -97,14 +100,14 @@ class Download:
         return data
 
     async def _stream(self, *, end: int | None = None) -> None:
-        """Up to `end` (exclusive; None: all), or everything, when the server has no ranges."""
+        """Download up to `end` (exclusive, None: all). A server without ranges sends everything."""
         start = self.sink.written_bytes
         wanted = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end else {}
         async with self._request(wanted) as response:
             partial = response.status == HTTPStatus.PARTIAL_CONTENT
             if partial and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 raise self._garbage("sends another range of")
-            surplus = 0 if partial else start  # a server without ranges starts again
+            surplus = 0 if partial else start  # a server without ranges starts at the beginning
             pending = bytearray()
             try:
                 async for piece in self.transport.pieces(self.server.host, response, self.patience.pace()):

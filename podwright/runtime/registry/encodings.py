@@ -1,7 +1,7 @@
-"""Content that was compressed on its way (RFC 9110, 8.4). Pure.
+"""Content that was compressed in transit (RFC 9110, 8.4). Pure.
 
-We ask for none, and some CDNs and proxies compress anyway. Digests are of the content. Layers are not looked at here:
-they are compressed as such, and some stores call that by the same header.
+We do not request compression, but some CDNs and proxies compress anyway. Digests are digests of the content. This
+module does not handle layers: they are compressed themselves, and some stores declare that in the same header.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ ZLIB_GZIP = 16 + zlib.MAX_WBITS
 
 
 def decoded(data: bytes, encoding: str, limit_bytes: int) -> bytes:
-    """The content of a body whose Content-Encoding is `encoding`; of encodings other than gzip the body itself.
+    """The content of a body with this Content-Encoding. For encodings other than gzip, the body itself.
 
-    Raises ValueError for a body that is damaged or has more than `limit_bytes`.
+    Raises ValueError for a body that is damaged or longer than `limit_bytes`.
     """
     if encoding.strip().lower() not in GZIP or not data.startswith(MAGIC):
         return data

@@ -1,4 +1,4 @@
-"""How one server failed, and which failure of several to tell. Pure."""
+"""Failures of servers, and which of several failures to report. Pure."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ MESSAGE_LIMIT = 1000
 
 
 class Rank(IntEnum):
-    """How far a request got; the furthest failure is the one worth telling."""
+    """How far a request got. The failure that got furthest is reported."""
 
     UNREACHABLE = 0  # no connection
-    UNAVAILABLE = 1  # it stalled, broke off, or answered 429 or 5xx
-    GARBAGE = 2  # it answered something else than was asked for
+    UNAVAILABLE = 1  # it stalled, closed the connection, or answered 429 or 5xx
+    GARBAGE = 2  # it sent other content than requested
     DENIED = 3
     MISSING = 4
 
 
 def shown(text: str, limit: int = 200) -> str:
-    """Words of a server for one line of a log or a message."""
+    """A server's text, shortened to one line for a log or a message."""
     return "".join(sign if sign.isprintable() else "?" for sign in text[:limit])
 
 
 class HostFailure(Exception):
-    """One server failed; the next may be tried. `message` names the server, `status` is HTTP's, if it came to that.
+    """A server failed, and the next may be tried. `message` names the server. `status` is the HTTP status, if any.
 
-    `retry_after_s` is when the server wants to be asked again, if it said so.
+    `retry_after_s` is the server's Retry-After, if any.
     """
 
     def __init__(self, rank: Rank, message: str, *, status: int = 0, retry_after_s: float | None = None) -> None:
@@ -39,7 +39,7 @@ class HostFailure(Exception):
         self.retry_after_s = retry_after_s
 
     def with_words(self, words: str) -> HostFailure:
-        """The same with more to say."""
+        """The same failure with an addition to its message."""
         return HostFailure(self.rank, f"{self.message}, {words}", status=self.status, retry_after_s=self.retry_after_s)
 
 
@@ -53,10 +53,10 @@ ERRORS: dict[Rank, type[errors.PodwrightError]] = {
 
 
 def summary(what: str, failures: Sequence[HostFailure]) -> errors.PodwrightError:
-    """The error for `what` after every server failed, in the order in which they were tried."""
+    """The error for `what` after all servers failed, in the order of the attempts."""
     worst = max(failures, key=lambda failure: failure.rank)
     others = [failure.message for failure in failures if failure is not worst]
     text = f"cannot get {what}: " + "; ".join(dict.fromkeys([worst.message, *others]))
     kind = ERRORS[worst.rank]
-    # CRI's sentinel has to be the start of the message, under the code UNKNOWN.
+    # CRI's sentinel must start the message, with the code UNKNOWN.
     return kind(f"RegistryUnavailable: {text}") if kind is errors.Unknown else kind(text)

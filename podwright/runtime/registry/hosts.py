@@ -1,4 +1,4 @@
-"""Which servers an image may come from: containerd's `certs.d/<host>/hosts.toml`, read anew at each pull.
+"""The servers for an image, from containerd's `certs.d/<host>/hosts.toml`, which is read again at each pull.
 
 See containerd's docs/hosts.md for the keys. Mirrors come in the file's order, the registry itself (`server`) last.
 """
@@ -23,17 +23,17 @@ _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryHost:
-    """One server. `url` has no slash at its end and includes `/v2` unless the configuration overrides the path.
+    """One server. `url` has no trailing slash and includes `/v2` unless the configuration overrides the path.
 
-    `origin` tells the registry itself from its mirrors. `tls_fallback`: plain HTTP was our guess (loopback), so
-    HTTPS may be tried when the server does not understand it.
+    `origin` distinguishes the registry itself from its mirrors. With `tls_fallback`, plain HTTP was a guess for
+    loopback, so HTTPS may be tried if the server does not understand it.
     """
 
     url: str
     origin: bool
     capabilities: frozenset[str] = CAPABILITIES
     ca: tuple[str, ...] = ()
-    client: tuple[tuple[str, str], ...] = ()  # (certificate, key); key "" when both are in one file
+    client: tuple[tuple[str, str], ...] = ()  # (certificate, key); key "": both are in one file
     skip_verify: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     dial_timeout_s: float | None = None
@@ -46,13 +46,13 @@ class RegistryHost:
 
 
 def place_of(url: str) -> str:
-    """Host and port of a URL, without the user and password that some have in front of them."""
+    """Host and port of a URL, without user and password."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where settings come from, for messages and relative paths."""
+    """The origin of a setting, for messages and relative paths."""
 
     folder: str
     host: str
@@ -76,7 +76,7 @@ def load(config_path: str, host: str) -> list[RegistryHost]:
 
 
 def candidates(config_path: str, host: str) -> list[str]:
-    """Folders that may configure a host, the most special one first."""
+    """The folders that may configure a host, the most specific first."""
     if not config_path:
         return []
     name, colon, port = host.rpartition(":")
@@ -85,7 +85,7 @@ def candidates(config_path: str, host: str) -> list[str]:
 
 
 def parse(document: dict[str, Any], folder: str, host: str) -> list[RegistryHost]:
-    """The servers that a hosts.toml means for `host`. Raises FailedPrecondition for values of a wrong kind."""
+    """The servers that a hosts.toml configures for `host`. Raises FailedPrecondition for values of the wrong type."""
     place = _Place(folder=folder, host=host)
     mirrors = _typed(document, "host", dict, place) or {}
     found = []
@@ -127,7 +127,7 @@ def _server_url(url: str, place: _Place) -> SplitResult:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:  # brackets or a port that is no number
+    except ValueError:  # invalid brackets or port
         usable = False
     if "@" in url:
         shown = url.rpartition("@")[2]
@@ -139,16 +139,16 @@ def _server_url(url: str, place: _Place) -> SplitResult:
 
 
 def is_plain_loopback(netloc: str) -> bool:
-    """Whether plain HTTP is the convention for this host: loopback, on a port that is not HTTPS's."""
+    """Whether plain HTTP is the convention for this host: loopback, on a port other than HTTPS's."""
     parts = urlsplit(f"//{netloc}")
     try:
         return is_loopback(parts.hostname or "") and parts.port is not None and parts.port != 443
-    except ValueError:  # a port that is no number: refused where the URL is built
+    except ValueError:  # an invalid port, which is rejected when the URL is built
         return False
 
 
 def _certificates(folder: str) -> dict[str, Any]:
-    """Docker's convention for a folder without hosts.toml: *.crt are authorities, *.cert with *.key are ours."""
+    """Docker's convention for a folder without hosts.toml: *.crt are authorities, *.cert and *.key client keys."""
     names = sorted(os.listdir(folder))
     pairs = [(f"{name[:-5]}.cert", f"{name[:-5]}.key") for name in names if name.endswith(".cert")]
     return {
@@ -158,7 +158,7 @@ def _certificates(folder: str) -> dict[str, Any]:
 
 
 def _wrong(place: _Place, key: str) -> FailedPrecondition:
-    return FailedPrecondition(f"{place.folder}/hosts.toml: {key} has a value of the wrong kind")
+    return FailedPrecondition(f"{place.folder}/hosts.toml: {key} has a value of the wrong type")
 
 
 def _typed(settings: dict[str, Any], key: str, kind: type, place: _Place) -> Any:
@@ -199,7 +199,7 @@ def _headers(settings: dict[str, Any], place: _Place) -> tuple[tuple[str, str], 
 
 
 def _duration(settings: dict[str, Any], key: str, place: _Place) -> float | None:
-    """Go's durations, such as "10s" or "1m30s". Seconds."""
+    """A duration in Go's format, such as "10s" or "1m30s", in seconds."""
     text = _typed(settings, key, str, place)
     if not text:
         return None

@@ -1,4 +1,4 @@
-"""The daemon's own logins: what to show a registry when the request of a pull brings no credentials."""
+"""The daemon's own logins, for pulls whose request has no credentials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILE_LIMIT_BYTES = 4 << 20
 
 
 class DaemonLogins:
-    """Reads the file anew each time: a login needs no restart."""
+    """Reads the file at each use, so a new login needs no restart."""
 
     def __init__(self, settings: RegistrySettings, runner: ProcessRunner) -> None:
         self._path = settings.auth_file or default_path()
@@ -26,11 +26,11 @@ class DaemonLogins:
         self._runner = runner
 
     async def find(self, host: str, repository: str) -> ServerCredentials:
-        """What is known for a repository of a host; empty, perhaps with the reason, when it is nothing."""
+        """The credentials for a repository of a host. Empty, perhaps with the reason, if there are none."""
         try:
             found = await self._find(host, repository)
         except (OSError, FailedPrecondition) as failure:
-            log.warning("login cannot be found: host=%s reason=%s", host, failure)
+            log.warning("cannot read login: host=%s error=%s", host, failure)
             return ServerCredentials(missing=str(failure))
         if found is None:
             return ServerCredentials()

@@ -1,4 +1,4 @@
-"""Manifests, indexes and image configs (OCI image-spec, Docker schema 2), and the choice by platform. Pure."""
+"""Manifests, indexes and image configs (OCI image-spec, Docker schema 2), and the choice of a platform. Pure."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ MANIFEST_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST)
 CONFIG_TYPES = (
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
-    "application/octet-stream",  # as early tools wrote
+    "application/octet-stream",  # written by early tools
 )
-# What compression they name is not believed: the bytes tell.
+# The compression in the name is ignored: the bytes decide.
 LAYER_TYPE = re.compile(
     r"application/vnd\.(?:oci\.image\.layer\.v1\.tar|docker\.image\.rootfs\.diff\.tar)(?:[+.](?:gzip|zstd))?"
 )
@@ -40,11 +40,11 @@ Document = TypeVar("Document", bound=msgspec.Struct)
 
 
 class NoPlatform(NotFound):
-    """An index has nothing for this machine."""
+    """An index has no entry for this machine."""
 
 
 class Descriptor(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
-    """A pointer to a blob or manifest of `size` bytes. Nothing is checked before it is used: see `check`."""
+    """A pointer to a blob or manifest of `size` bytes. Check it before use: see `check`."""
 
     media_type: Nullable[str] = ""
     digest: Nullable[str] = ""
@@ -54,12 +54,12 @@ class Descriptor(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def is_foreign(self) -> bool:
-        """Whether it is a layer that registries need not hold: they may leave it to its vendor."""
+        """Whether it is a layer that registries may leave to its vendor."""
         return FOREIGN_TYPE.fullmatch(self.media_type) is not None
 
 
 class Manifest(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
-    """One image for one platform, or an artifact: files of any kind (OCI image-spec, manifest.md)."""
+    """An image for one platform, or an artifact, which is files of any kind (OCI image-spec, manifest.md)."""
 
     config: Nullable[Descriptor] = Descriptor()
     layers: Nullable[tuple[Descriptor, ...]] = ()
@@ -68,24 +68,24 @@ class Manifest(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def artifact(self) -> str:
-        """What kind of artifact it is; empty for an image."""
+        """The artifact's type. Empty for an image."""
         return "" if self.config.media_type in CONFIG_TYPES else self.artifact_type or self.config.media_type
 
 
 class Index(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
-    """The same image for several platforms. Entries are as they are written: most of them are of no use here."""
+    """An image for several platforms. The entries are unchecked, because most of them are not used."""
 
     manifests: Nullable[tuple[Nullable[Descriptor], ...]] = ()
 
 
 class RootFs(msgspec.Struct, frozen=True, kw_only=True):
-    """The digests of the plain tars, from the base up."""
+    """The digests of the uncompressed tars, the base first."""
 
     diff_ids: tuple[str, ...] | None = None
 
 
 class RunConfig(NullsAsDefaults, frozen=True, kw_only=True, rename="pascal"):
-    """The `config` of an image config; every key may be null."""
+    """The `config` of an image config. Every key may be null."""
 
     entrypoint: tuple[str, ...] | None = None
     cmd: tuple[str, ...] | None = None
@@ -114,9 +114,10 @@ class _Kind(NullsAsDefaults, frozen=True, kw_only=True, rename="camel"):
 
 
 def parse(data: bytes, media_type: str, name: str) -> Manifest | Index:
-    """The manifest or index in `data`; `media_type` is the server's word. Raises FailedPrecondition.
+    """The manifest or index in `data`. `media_type` is what the server says. Raises FailedPrecondition.
 
-    A manifest's descriptors are checked, since all of them are used; of an index' entries, whoever uses one checks it.
+    A manifest's descriptors are checked, because all of them are used. An index's entries are checked when they are
+    used.
     """
     kind = _decoded(data, _Kind, name)
     if kind.schema_version != 2:
@@ -125,9 +126,9 @@ def parse(data: bytes, media_type: str, name: str) -> Manifest | Index:
                 f"{name} is stored in Docker's schema 1, which no current runtime reads",
                 hint="push it again with a current tool",
             )
-        raise FailedPrecondition(f"{name} is no image manifest: schemaVersion is {kind.schema_version}")
+        raise FailedPrecondition(f"{name} is not an image manifest: schemaVersion is {kind.schema_version}")
     if kind.manifests is not None and (kind.layers is not None or kind.config is not None):
-        raise FailedPrecondition(f"{name} could be read both as an index and as a manifest")  # CVE-2021-41190
+        raise FailedPrecondition(f"{name} is ambiguous: it could be an index or a manifest")  # CVE-2021-41190
     media_type = kind.media_type or media_type.partition(";")[0].strip()
     is_manifest = kind.layers is not None or kind.config is not None
     if (kind.manifests is not None and media_type not in MANIFEST_TYPES) or (
@@ -142,7 +143,7 @@ def parse(data: bytes, media_type: str, name: str) -> Manifest | Index:
         if not manifest.artifact:
             _check_layer_types(manifest.layers, name)
         return manifest
-    raise FailedPrecondition(f"{name} is no image: its manifest's type is {shown(media_type) or 'unknown'}")
+    raise FailedPrecondition(f"{name} is not an image: its manifest has the type {shown(media_type) or 'unknown'}")
 
 
 def parse_config(data: bytes, name: str) -> ImageDocument:
@@ -154,23 +155,23 @@ def parse_config(data: bytes, name: str) -> ImageDocument:
 
 
 def check(descriptor: Descriptor, name: str) -> None:
-    """Before a descriptor is used. Raises FailedPrecondition, which calls the document that it is in `name`."""
+    """Check a descriptor before its use. Raises FailedPrecondition with the name of its document."""
     _check_digest(descriptor.digest, name)
     if descriptor.size < 0:
-        raise FailedPrecondition(f"{name}: {descriptor.digest} has the size {descriptor.size}")
+        raise FailedPrecondition(f"{name}: {descriptor.digest} has the invalid size {descriptor.size}")
 
 
 def ranked(manifests: Sequence[Descriptor], wanted: Sequence[Platform], name: str) -> list[Descriptor]:
-    """The manifests for the `wanted` platforms, best first; of equals in the index's order. Raises NoPlatform.
+    """The manifests for the `wanted` platforms, the best first. Equals stay in order. Raises NoPlatform.
 
-    Attestations are no images. Entries without a platform fit any, but after those that say theirs.
+    Attestations are not images. Entries without a platform match any, after entries that match exactly.
     """
     images = [(entry, entry.platform and normalised(entry.platform)) for entry in manifests if _is_image(entry)]
     fitting = [entry for platform in wanted for entry, own in images if own == platform]
     fitting += [entry for entry, own in images if own is None]
     if not fitting:
         have = ", ".join(sorted({str(own) for _, own in images})) or "none"
-        raise NoPlatform(f"{name} has no image for {wanted[0]}; it has {shown(have)}")
+        raise NoPlatform(f"{name} has no image for {wanted[0]}, only for {shown(have)}")
     return fitting
 
 

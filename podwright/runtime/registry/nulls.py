@@ -1,6 +1,6 @@
-"""JSON as Go's library writes and reads it: `null` stands for a value that is not there.
+"""JSON as Go's library reads and writes it, where `null` stands for an absent value.
 
-Nearly all images are written by Go programs, to which a nil map and an absent field are the same.
+Almost all images are written by Go programs, for which a nil map and an absent field are the same.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ else:
 
 
 class NullsAsDefaults(msgspec.Struct, frozen=True, kw_only=True):
-    """A struct whose Nullable fields, which need a default, have it where JSON has null.
+    """A struct whose Nullable fields take their default where JSON has null.
 
-    Null in a map of texts is an empty text, and in a list nothing.
+    Null in a map of texts becomes an empty text. Null in a list is dropped.
     """
 
     def __post_init__(self) -> None:
@@ -38,7 +38,7 @@ class NullsAsDefaults(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotJson(ValueError):
-    """Bytes are no JSON, or not of the shape that they should have."""
+    """The bytes are not JSON, or do not have the expected shape."""
 
 
 def decode(data: bytes, kind: type[Document]) -> Document:

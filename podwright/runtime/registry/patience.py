@@ -1,6 +1,6 @@
-"""How long a server may take: pauses before another try, `Retry-After`, time to answer, and the least rate of a body.
+"""How long a server may take: pauses between attempts, `Retry-After`, time to answer, and the minimum rate of a body.
 
-While another server could be asked instead, we are less patient than with the last one. Pure, but for the waiting.
+Limits are stricter while another server can be tried. Pure, except for the waiting.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from podwright.runtime.registry.failure import HostFailure
 BUSY_PAUSES_S = (0.1, 0.3, 1.0, 3.0)
 BROKEN_PAUSES_S = (0.05,)
 PAUSES_S = {408: BUSY_PAUSES_S, 429: BUSY_PAUSES_S, **dict.fromkeys((500, 502, 503, 504), BROKEN_PAUSES_S)}
-WAIT_S = 30.0  # the longest `Retry-After` that is waited out; whoever asks for more is told of, and asked later
+WAIT_S = 30.0  # the longest `Retry-After` to wait for; longer ones are reported in the failure
 IMPATIENT_WAIT_S = 3.0
 RATE_WINDOW_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """With one server: `answer_s` for a request until its body begins, tries and credentials included (None: no end),
-    `wait_s` for the longest pause that it may ask for, `floor_bytes_s` for the rate of its bodies (0: any).
+    """The limits for one server.
+
+    `answer_s` is the time for a request until its body begins, including retries and credentials (None: no limit).
+    `wait_s` is the longest pause that the server may ask for. `floor_bytes_s` is the minimum rate of bodies (0: any).
     """
 
     answer_s: float | None = None
@@ -32,7 +34,7 @@ class Patience:
     window_s: float = RATE_WINDOW_S
 
     def pace(self) -> DownloadPace:
-        """For one body."""
+        """The rate check for one body."""
         return DownloadPace(self.floor_bytes_s, self.window_s)
 
 
@@ -40,7 +42,7 @@ LAST = Patience()
 
 
 def with_others(settings: RegistrySettings) -> Patience:
-    """With a server after which another one can be asked."""
+    """The limits for a server after which another one can be tried."""
     return Patience(
         answer_s=settings.mirror_timeout_s,
         wait_s=IMPATIENT_WAIT_S,
@@ -50,7 +52,10 @@ def with_others(settings: RegistrySettings) -> Patience:
 
 
 class DownloadPace:
-    """Whether a body comes fast enough. Only time spent waiting counts: our slow disk is not the server's fault."""
+    """Whether a body arrives fast enough.
+
+    Only time spent waiting counts, because a slow local disk is not its fault.
+    """
 
     def __init__(self, floor_bytes_s: int, window_s: float) -> None:
         self.floor_bytes_s = floor_bytes_s
@@ -60,11 +65,11 @@ class DownloadPace:
 
     @property
     def remaining_s(self) -> float | None:
-        """How long to wait for more before `is_too_slow` has to be asked again; None: as long as it takes."""
+        """How long to wait for data before `is_too_slow` must be called again. None: no limit."""
         return self._window_s - self._waited_s if self.floor_bytes_s else None
 
     def is_too_slow(self, came_bytes: int, waited_s: float) -> bool:
-        """After so much more came in so much more time; decided once per window."""
+        """Count `came_bytes` that took `waited_s`, and return whether the rate is too low. Decided once per window."""
         self._bytes += came_bytes
         self._waited_s += waited_s
         if not self.floor_bytes_s or self._waited_s < self._window_s:
@@ -75,7 +80,10 @@ class DownloadPace:
 
 
 async def pause(failure: HostFailure, count: int, patience: Patience) -> None:
-    """Wait until it makes sense to try again after the `count`th failure of this kind; raises it when it does not."""
+    """Wait before another attempt after the `count`th failure of this kind.
+
+    Raises the failure if a retry is pointless.
+    """
     asked_s = failure.retry_after_s
     pauses = PAUSES_S.get(failure.status, ()) if asked_s is None else BUSY_PAUSES_S
     if count > len(pauses):
@@ -86,7 +94,7 @@ async def pause(failure: HostFailure, count: int, patience: Patience) -> None:
 
 
 def retry_after_s(value: str | None) -> float | None:
-    """Seconds to wait, from a Retry-After header (RFC 9110, 10.2.3): a number or a date. None: it says nothing."""
+    """The seconds in a Retry-After header (RFC 9110, 10.2.3), a number or a date. None if it is absent or invalid."""
     if not value:
         return None
     if value.strip().isdecimal():

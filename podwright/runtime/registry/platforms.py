@@ -1,5 +1,6 @@
-"""Platforms: how images name them, and which this machine runs, best first (containerd's rules). Pure, but for
-`host_platforms`.
+"""Platforms: their names in images, and which ones this machine runs, best first (containerd's rules).
+
+Pure, except for `host_platforms`.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ ARCHITECTURES = {
     "i386": "386",
     "loongarch64": "loong64",
 }
-# x86-64 psABI: what each level adds, in /proc/cpuinfo's words.
+# x86-64 psABI: the CPU flags that each level adds, as in /proc/cpuinfo.
 AMD64_LEVELS = (
     ("v2", {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}),
     ("v3", {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}),
     ("v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
 )
 ARM_VARIANTS = ("v8", "v7", "v6", "v5")
-# Other words for an architecture in images, and what the word alone says of the variant.
+# Other names for an architecture in images, and the variant that the name implies.
 ALIASES = {
     "x86_64": ("amd64", ""),
     "x86-64": ("amd64", ""),
@@ -35,7 +36,7 @@ ALIASES = {
     "armhf": ("arm", "v7"),
     "armel": ("arm", "v6"),
 }
-# What a variant may be called that is the same as another, by architecture.
+# Synonyms of variants, by architecture.
 VARIANTS = {
     "amd64": {"v1": ""},
     "arm64": {"8": "", "v8": ""},
@@ -55,7 +56,7 @@ class Platform(NullsAsDefaults, frozen=True, kw_only=True):
 
 
 def normalised(platform: Platform) -> Platform:
-    """The same platform in the words of `platforms_of`."""
+    """The same platform with the names that `platforms_of` uses."""
     word, variant = platform.architecture.lower(), platform.variant.lower()
     architecture, implied = ALIASES.get(word, (word, ""))
     variant = implied or variant
@@ -64,7 +65,7 @@ def normalised(platform: Platform) -> Platform:
 
 
 def host_platforms() -> list[Platform]:
-    """This machine's."""
+    """The platforms that this machine runs."""
     machine = platform.machine()
     flags: set[str] = set()
     if machine == "x86_64":
@@ -75,7 +76,7 @@ def host_platforms() -> list[Platform]:
 
 
 def platforms_of(machine: str, flags: set[str]) -> list[Platform]:
-    """What a machine (uname's word) with these CPU flags runs, normalised."""
+    """The platforms that a machine (uname's name) with these CPU flags runs, normalised."""
     architecture = ARCHITECTURES.get(machine, machine)
     if architecture == "amd64":
         levels = [""]

@@ -1,7 +1,7 @@
-"""One large blob over several connections: segments are asked for ahead, and handed on in their order.
+"""Downloads one large blob over several connections: requests segments ahead and writes them in order.
 
-Many registries, and the networks before them, give each connection its share and no more. How a segment is asked for,
-and what follows when one fails, is `client`'s matter.
+Many registries and networks limit the rate per connection. `client` decides how a segment is requested and what
+happens after a failure.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-SEGMENT_BYTES = 4 << 20  # small enough for a few of them to wait in memory, large enough to outweigh a request
-LEAST_BYTES = 4 * SEGMENT_BYTES  # of what is missing, for this to be worth while
-FAST_BYTES_S = 64 << 20  # a connection at this rate is not what a pull waits for
+SEGMENT_BYTES = 4 << 20  # small enough to keep several in memory, large enough to outweigh a request's cost
+LEAST_BYTES = 4 * SEGMENT_BYTES  # a smaller remainder is not worth several connections
+FAST_BYTES_S = 64 << 20  # at this rate the connection is not the bottleneck
 
 
 class Connections:
-    """How many connections a pull has open for blobs. Segments count until they are written, so memory is bounded."""
+    """The number of connections that a pull has open for blobs.
+
+    Segments count until written, which bounds the memory.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -29,16 +32,16 @@ class Connections:
         self.close()
 
     def open(self) -> None:
-        """One more, even over the limit: each blob may have one."""
+        """Count one more, even over the limit, because each blob may have one."""
         self._open += 1
 
     def close(self) -> None:
-        """One less."""
+        """Count one less."""
         self._open -= 1
 
     @property
     def to_spare(self) -> bool:
-        """Whether a blob may have another one."""
+        """Whether a blob may open another one."""
         return self._open < self._limit
 
 
@@ -49,10 +52,9 @@ async def in_order(
     write: Callable[[bytearray], Awaitable[None]],
     connections: Connections,
 ) -> None:
-    """Write bytes `start` to `end` (exclusive) of what `fetch` brings by segments, several ahead when there are
-    connections to spare.
+    """Write bytes `start` to `end` (exclusive) from `fetch`, several segments ahead while connections are free.
 
-    Raises what `fetch` raises for the first segment that fails, all before it being written, and what `write` raises.
+    Raises what `fetch` raises for the first failed segment, after writing all earlier ones, and what `write` raises.
     """
     ahead: deque[asyncio.Future[bytearray]] = deque()
     try:

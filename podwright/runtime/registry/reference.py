@@ -1,4 +1,4 @@
-"""Image names as people write them, made whole in docker's way. Pure: busybox is docker.io/library/busybox:latest."""
+"""Image names, completed as Docker does: busybox is docker.io/library/busybox:latest. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from podwright.runtime.model.image import hex_of
 
 DEFAULT_HOST = "docker.io"
 DEFAULT_TAG = "latest"
-OFFICIAL = "library/"  # where docker.io keeps images without a user
+OFFICIAL = "library/"  # docker.io's repository prefix of images without a user
 NAME_LIMIT = 255
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
@@ -22,7 +22,7 @@ _BARE_ID = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageReference:
-    """A whole name: exactly one of `tag` and `digest` is set. `host` includes the port, if any was written."""
+    """A complete name: either `tag` or `digest` is set. `host` includes the port, if any."""
 
     host: str
     repository: str
@@ -39,16 +39,16 @@ class ImageReference:
 
     @property
     def target(self) -> str:
-        """What stands in the manifest's URL: the digest or the tag."""
+        """The digest or tag, as in the manifest's URL."""
         return self.digest or self.tag
 
     def at(self, digest: str) -> ImageReference:
-        """The same repository by digest."""
+        """The same repository with a digest."""
         return replace(self, tag="", digest=digest)
 
 
 def parse(text: str) -> ImageReference:
-    """The reference that `text` means. With a tag and a digest the digest alone counts. Raises InvalidArgument."""
+    """The reference for `text`. If it has a tag and a digest, only the digest counts. Raises InvalidArgument."""
     named, at, digest = text.partition("@")
     if at:
         hex_of(digest)
@@ -65,7 +65,7 @@ def parse(text: str) -> ImageReference:
 
 
 def _split_host(named: str) -> tuple[str, str]:
-    """The first part is a host when it looks like one: a dot, a port, brackets, upper case, or localhost."""
+    """The first part is a host if it has a dot, a port, brackets or upper case, or is localhost."""
     first, slash, rest = named.partition("/")
     if not slash or not (any(sign in first for sign in ".:[") or first == "localhost" or first.lower() != first):
         return DEFAULT_HOST, named

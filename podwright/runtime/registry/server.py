@@ -1,4 +1,4 @@
-"""One server of a repository: requests that survive 401, busy and broken answers, and a wrong guess about TLS."""
+"""One server of a repository. Requests survive 401, overload, broken answers and a wrong guess about TLS."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ERROR_LIMIT_BYTES = 64 << 10
 ERROR_SHOWN = 300
-AUTH_ROUNDS = 2  # a token may have expired since, hence more than one
+AUTH_ROUNDS = 2  # more than one, because a token may expire
 RANKS = {401: Rank.DENIED, 403: Rank.DENIED, 404: Rank.MISSING, 400: Rank.GARBAGE}
 
 
@@ -37,7 +37,7 @@ class _Errors(NullsAsDefaults, frozen=True, kw_only=True):
 
 
 class RegistryServer:
-    """A host, with what was learnt about it during this pull."""
+    """A host, with what this pull learnt about it."""
 
     def __init__(
         self,
@@ -47,9 +47,9 @@ class RegistryServer:
         reference: ImageReference,
         login: Callable[[], Awaitable[ServerCredentials]] | None = None,
     ) -> None:
-        """`login`: see Authorizer."""
+        """`login` is passed to Authorizer."""
         self.host = host
-        self.key = host.url  # stays when the scheme changes
+        self.key = host.url  # constant, even if the scheme changes
         self._transport = transport
         self._reference = reference
         self._authorizer = Authorizer(transport, host, credentials, reference.repository, login)
@@ -68,9 +68,9 @@ class RegistryServer:
         patience: Patience = LAST,
         body: Callable[[], AsyncIterator[bytes]] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A successful response to a request below the repository, or to a URL that the server gave.
+        """A successful response to a request below the repository, or to a URL from the server.
 
-        `body` gives the bytes to send, anew for each try. Raises HostFailure.
+        `body` returns the bytes to send, for each attempt. Raises HostFailure.
         """
         async with contextlib.AsyncExitStack() as stack:
             try:
@@ -100,7 +100,9 @@ class RegistryServer:
                     exchange = self._transport.request(self.host, method, url, signed, body)
                     response = await attempt.enter_async_context(exchange)
                     if response.status < 300:
-                        self.host = dataclasses.replace(self.host, tls_fallback=False)  # the guess was right
+                        self.host = dataclasses.replace(
+                            self.host, tls_fallback=False
+                        )  # plain HTTP was the right guess
                         stack.push_async_exit(attempt.pop_all())
                         return response
                     failure = await self._refusal(method, path, response)
@@ -113,7 +115,7 @@ class RegistryServer:
     async def _prepare_next(
         self, failure: HostFailure, challenges: list[str], sent: str, count: int, patience: Patience
     ) -> None:
-        """Make another try worth while after the `count`th such failure, or raise it."""
+        """Prepare another attempt after the `count`th such failure, or raise it."""
         broken = failure.rank == Rank.UNAVAILABLE and not failure.status
         stalled = isinstance(
             failure.__cause__, TimeoutError
@@ -153,7 +155,7 @@ def _same_place(url: str, other: str) -> bool:
 
 
 def _message(body: bytes) -> str:
-    """The words of a registry's error body, if it is one."""
+    """The text of a registry's error body, if it is one."""
     try:
         listed = decode(body, _Errors).errors
     except NotJson:

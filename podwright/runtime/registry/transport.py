@@ -1,7 +1,7 @@
-"""HTTP to one server at a time: timeouts, TLS settings, proxies, redirects. The only file that knows aiohttp.
+"""HTTP to one server: timeouts, TLS settings, proxies, redirects. The only module that uses aiohttp.
 
-aiohttp is imported with the first pull, because an idle daemon shall not pay 10 MiB for it. Credentials go to the
-server that they are for and nowhere else: redirects are followed here, and another host gets bare requests.
+aiohttp is imported with the first pull, because it would cost an idle daemon 10 MiB. Credentials go only to their
+server: redirects are followed here, and another host gets requests without them.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ log = logging.getLogger(__name__)
 REDIRECTS = (301, 302, 303, 307, 308)
 REDIRECT_LIMIT = 10
 BUFFER_BYTES = 1 << 20
-# What may follow a redirect to another host: nothing that identifies us to the first.
+# The headers for a redirect to another host. None may hold credentials of the first host.
 TRAVELLING_HEADERS = frozenset({"accept", "accept-encoding", "range", "user-agent"})
 BASE_HEADERS = {"User-Agent": f"podwright/{__version__}", "Accept-Encoding": "identity"}
-# A form's fields, or what makes a stream of bytes.
+# A form's fields, or a function that returns a stream of bytes.
 Sent = Mapping[str, str] | Callable[[], AsyncIterator[bytes]] | None
 
 
 class RegistryTransport:
-    """A connection pool; use as an async context manager, one per pull."""
+    """A connection pool, one per pull. Use as an async context manager."""
 
     def __init__(self, *, connect_timeout_s: float, stall_timeout_s: float) -> None:
         self._connect_timeout_s = connect_timeout_s
@@ -53,11 +53,11 @@ class RegistryTransport:
     async def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             http = await asyncio.to_thread(_load)
-        if self._session is None:  # still: another request may have opened it meanwhile
+        if self._session is None:  # checked again, because another request may have opened it
             self._session = http.ClientSession(
                 connector=http.TCPConnector(limit=0),
                 cookie_jar=http.DummyCookieJar(),
-                auto_decompress=False,  # digests are of what is stored, whatever Content-Encoding says
+                auto_decompress=False,  # digests are those of the stored bytes, whatever Content-Encoding says
                 read_bufsize=BUFFER_BYTES,
             )
         return self._session
@@ -70,10 +70,10 @@ class RegistryTransport:
     async def request(
         self, host: RegistryHost, method: str, url: str, headers: Mapping[str, str], data: Sent = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The response to a request, redirects followed, whatever its status; its body is read by `pieces`.
+        """The response to a request, after redirects, with any status. `pieces` reads its body.
 
-        `data` are a form's fields, or a function that gives the bytes to upload, anew for each try.
-        Raises HostFailure when there is none, FailedPrecondition for unusable TLS settings.
+        `data` is a form's fields, or a function that returns the bytes to upload, for each attempt. Raises
+        HostFailure if there is no response, and FailedPrecondition for unusable TLS settings.
         """
         first = urlsplit(url)
         sent = _headers(host, headers)
@@ -90,7 +90,7 @@ class RegistryTransport:
                 raise HostFailure(Rank.GARBAGE, f"{host.name} redirects to {target.scheme}://{place_of(url)}")
             if (target.scheme, target.netloc) != (first.scheme, first.netloc):
                 if data is not None:
-                    raise HostFailure(Rank.GARBAGE, f"{host.name} redirects what was sent to {place_of(url)}")
+                    raise HostFailure(Rank.GARBAGE, f"{host.name} redirects an upload to {place_of(url)}")
                 sent = {name: value for name, value in sent.items() if name.lower() in TRAVELLING_HEADERS}
         raise HostFailure(Rank.GARBAGE, f"{host.name} redirects in a circle")
 
@@ -115,7 +115,7 @@ class RegistryTransport:
     async def pieces(
         self, host: RegistryHost, response: aiohttp.ClientResponse, pace: DownloadPace | None = None
     ) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises HostFailure when it stalls, breaks off, or comes too slowly for `pace`."""
+        """The body as it arrives. Raises HostFailure if it stalls, breaks off, or is too slow for `pace`."""
         pace = pace or DownloadPace(0, 0.0)
         clock = asyncio.get_running_loop().time
         while True:
@@ -138,11 +138,11 @@ class RegistryTransport:
                 yield piece
 
     async def content(self, host: RegistryHost, response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
-        """As `body`, decompressed if it was compressed on its way."""
+        """As `body`, decompressed if it was compressed in transit."""
         return decoded(host, response, await self.body(host, response, limit_bytes), limit_bytes)
 
     async def body(self, host: RegistryHost, response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
-        """The whole body as it is sent. Raises HostFailure, also when it is longer than `limit_bytes`."""
+        """The whole body as it was sent. Raises HostFailure, also if it is longer than `limit_bytes`."""
         collected = bytearray()
         async for piece in self.pieces(host, response):
             collected += piece
@@ -170,19 +170,19 @@ class RegistryTransport:
             stalled = f"{name}{via}: not a byte for {self._stall_timeout_s:g} s"
             raise HostFailure(Rank.UNAVAILABLE, stalled) from failure
         except http.ClientConnectorError as failure:
-            code = failure.os_error.errno or 0  # negative for name resolution, which brings its own words
+            code = failure.os_error.errno or 0  # negative for name resolution, which has its own text
             why = os.strerror(code) if code > 0 else failure.os_error.strerror
             raise HostFailure(Rank.UNREACHABLE, f"{name}{via}: {why or failure}") from failure
         except http.InvalidURL as failure:  # its text is the URL, which may be signed
             raise HostFailure(Rank.GARBAGE, f"{name}{via}: not a URL") from failure
-        except ValueError as failure:  # of `proxies`
+        except ValueError as failure:  # raised by `proxies`
             raise HostFailure(Rank.UNREACHABLE, f"{name}{via}: {failure}") from failure
         except (http.ClientError, OSError) as failure:
             text = str(failure) or type(failure).__name__
             raise HostFailure(Rank.UNAVAILABLE, f"{name}{via}: the connection broke: {text}") from failure
 
     async def _tls(self, host: RegistryHost, url: str) -> ssl.SSLContext | bool:
-        """TLS settings of the host for requests to itself, the system's for redirects elsewhere."""
+        """TLS settings: the host's for requests to itself, the system's for redirects elsewhere."""
         parts = urlsplit(url)
         if parts.scheme != "https":
             return True
@@ -202,7 +202,7 @@ def decoded(host: RegistryHost, response: aiohttp.ClientResponse, body: bytes, l
 
 
 def _headers(host: RegistryHost, own: Mapping[str, str]) -> dict[str, str]:
-    """Ours, and those that are configured for the host; a header given several times is one list (RFC 9110, 5.3)."""
+    """Our headers and the host's configured ones. A header with several values becomes one list (RFC 9110, 5.3)."""
     configured: dict[str, str] = {}
     for name, value in host.headers:
         key = name.lower()
@@ -217,7 +217,7 @@ def _target(host: RegistryHost, url: str, location: str) -> tuple[str, SplitResu
         joined = urljoin(url, location)
         return joined, urlsplit(joined)
     except ValueError as failure:  # its text may be the URL, which may be signed
-        raise HostFailure(Rank.GARBAGE, f"{host.name} redirects to what is no URL") from failure
+        raise HostFailure(Rank.GARBAGE, f"{host.name} redirects to an invalid URL") from failure
 
 
 def _load() -> Any:

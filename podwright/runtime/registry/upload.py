@@ -1,6 +1,6 @@
-"""Pushing to one repository of one server (distribution-spec, "Push"): blobs that it lacks, then the manifest.
+"""Pushes to one repository of one server (distribution-spec, "Push"): missing blobs, then the manifest.
 
-What the server has is skipped, what another of its repositories has is mounted. Large blobs go in chunks.
+Blobs that the server has are skipped, and those of its other repositories are mounted. Large blobs go in chunks.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from podwright.runtime.registry.server import RegistryServer
 
 CHUNK_BYTES = 64 << 20
 CHUNK_MINIMUM_HEADER = "OCI-Chunk-Min-Length"
-CHUNK_MINIMUM_LIMIT = 1 << 30  # a server that wants larger ones gets these
+CHUNK_MINIMUM_LIMIT = 1 << 30  # the largest chunk for a server that requires a minimum
 OCTETS = "application/octet-stream"
-MOUNTS_LIMIT = 2  # repositories that are asked for a blob
-TRIES = 3  # of one blob, from its beginning
+MOUNTS_LIMIT = 2  # repositories to mount a blob from
+TRIES = 3  # per blob, from its beginning
 
 Read = Callable[[int, int], AsyncIterator[bytes]]
 
 
 class Came(Enum):
-    """How a blob came to the server."""
+    """How a blob got to the server."""
 
     PRESENT = "present"
     MOUNTED = "mounted"
@@ -33,14 +33,14 @@ class Came(Enum):
 
 
 class Uploader:
-    """Raises HostFailure."""
+    """Pushes blobs and manifests. Every method raises HostFailure."""
 
     def __init__(self, server: RegistryServer, *, chunk_bytes: int = CHUNK_BYTES) -> None:
         self._server = server
         self._chunk_bytes = chunk_bytes
 
     async def blob(self, digest: str, size_bytes: int, read: Read, others: Sequence[str]) -> Came:
-        """Bring a blob; `read(start, end)` gives its bytes, `others` are repositories that may have it."""
+        """Push a blob. `read(start, end)` returns its bytes. `others` are repositories that may have it."""
         if await self._has(digest):
             return Came.PRESENT
         for count in range(1, TRIES + 1):
@@ -81,13 +81,13 @@ class Uploader:
         return Came.UPLOADED
 
     async def _patch(self, place: str, start: int, end: int, read: Read) -> str:
-        """Send one chunk. Returns where the next one goes."""
+        """Send one chunk. Returns the location of the next one."""
         headers = {"Content-Type": OCTETS, "Content-Length": str(end - start), "Content-Range": f"{start}-{end - 1}"}
         async with self._server.request("PATCH", place, headers, body=lambda: read(start, end)) as response:
             return _location(self._server, str(response.url), response.headers.get("Location", ""))
 
     async def _put(self, place: str, digest: str, size_bytes: int, body: Callable[[], AsyncIterator[bytes]]) -> None:
-        """End an upload; the server compares the digest."""
+        """Finish an upload. The server checks the digest."""
         parts = urlsplit(place)
         query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), ("digest", digest)])
         url = urlunsplit(parts._replace(query=query))
@@ -96,7 +96,7 @@ class Uploader:
             return
 
     async def manifest(self, name: str, data: bytes, media_type: str, digest: str) -> None:
-        """Let a tag or digest name a manifest all of whose blobs are there."""
+        """Store a manifest under a tag or digest. All its blobs must exist on the server."""
 
         async def body() -> AsyncIterator[bytes]:
             yield data
@@ -105,7 +105,7 @@ class Uploader:
         async with self._server.request("PUT", f"manifests/{name}", headers, body=body) as response:
             stored = response.headers.get(DIGEST_HEADER, digest)
         if stored != digest:
-            raise HostFailure(Rank.GARBAGE, f"{self._server.name} has stored {stored} in the place of {digest}")
+            raise HostFailure(Rank.GARBAGE, f"{self._server.name} stored {stored} instead of {digest}")
 
 
 async def _nothing() -> AsyncIterator[bytes]:
@@ -113,10 +113,10 @@ async def _nothing() -> AsyncIterator[bytes]:
 
 
 def _location(server: RegistryServer, asked: str, location: str) -> str:
-    """Where an upload goes on. Raises HostFailure."""
+    """The URL where the upload continues. Raises HostFailure."""
     url = urljoin(asked, location)
     parts = urlsplit(url)
     downgraded = asked.startswith("https:") and parts.scheme != "https"
     if not location or parts.scheme not in ("http", "https") or downgraded:
-        raise HostFailure(Rank.GARBAGE, f"{server.name} does not say where to upload to")
+        raise HostFailure(Rank.GARBAGE, f"{server.name} does not send a location for the upload")
     return url

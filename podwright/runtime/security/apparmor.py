@@ -1,6 +1,6 @@
-"""AppArmor profiles in the kernel: ours is loaded when it is needed, others must be there.
+"""AppArmor profiles in the kernel. Ours is loaded when needed, others must already be loaded.
 
-Called before a container is created. On hosts without AppArmor nothing is ever asked of it.
+Called before a container is created. Hosts without AppArmor skip all of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PARSER_TIMEOUT_S = 20.0
 
 
 class AppArmor:
-    """The host's AppArmor. `default` is the name of the profile for containers that ask for none."""
+    """The host's AppArmor. `default` is the name of the profile for containers without one."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class AppArmor:
         profiles: str = PROFILES,
         parser: str = "apparmor_parser",
     ) -> None:
-        """`profiles` is where the kernel lists what is loaded."""
+        """`profiles` is the kernel's list of loaded profiles."""
         self._runner = runner
         self._supported = supported
         self._default = default
@@ -41,7 +41,7 @@ class AppArmor:
         self._loading = asyncio.Lock()
 
     async def profile(self, security: ContainerSecurity | SandboxSecurity) -> str:
-        """The loaded profile for a container or a pod's first process; empty for none. Raises FailedPrecondition."""
+        """The loaded profile for a container or a pod's first process, or "". Raises FailedPrecondition."""
         name = apparmor_profile.profile_name(security, default=self._default, supported=self._supported)
         if not name or self._is_loaded(name):
             return name
@@ -60,15 +60,15 @@ class AppArmor:
                 return name in apparmor_profile.loaded_names(file.read())
         except OSError as failure:
             raise FailedPrecondition(
-                f"apparmor's profiles cannot be read: {failure.strerror}",
+                f"cannot read apparmor's profiles: {failure.strerror}",
                 hint="mount -t securityfs none /sys/kernel/security",
             ) from failure
 
     async def _load(self, name: str) -> None:
-        """Load our profile under that name, for every container from now on."""
+        """Load our profile under that name, for all later containers."""
         text = apparmor_profile.default_profile(name).encode()
         argv = (self._parser, "--replace", "--skip-cache")
         loaded = await self._runner.run(Command(argv=argv, timeout_s=PARSER_TIMEOUT_S, stdin=text))
         if loaded.returncode:
-            raise FailedPrecondition(f"apparmor profile {name} cannot be loaded: {loaded.error_text()}")
+            raise FailedPrecondition(f"cannot load apparmor profile {name}: {loaded.error_text()}")
         log.info("apparmor profile is loaded: name=%s", name)

@@ -1,4 +1,4 @@
-"""AppArmor profiles: which one a container gets, and what ours says. Pure."""
+"""AppArmor profiles: the choice for a container, and the text of ours. Pure."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from podwright.runtime.model.sandbox import SandboxSecurity
 
 
 def profile_name(security: ContainerSecurity | SandboxSecurity, *, default: str, supported: bool) -> str:
-    """The profile's name; empty leaves the process unconfined.
+    """The profile's name. Empty means unconfined.
 
-    `default` is given to who asks for nothing, too. On a host without AppArmor the runtime's default is nothing, as
-    a kubelet asks for it on the pod's behalf; a Localhost profile cannot be honoured. Raises FailedPrecondition.
+    `default` also applies without a request. On a host without AppArmor the runtime's default means none, because a
+    kubelet requests it by default. A Localhost profile fails there. Raises FailedPrecondition.
     """
     wanted = security.apparmor
     if security.privileged or (wanted is not None and wanted.kind is ProfileType.UNCONFINED):
         return ""
     if wanted is not None and wanted.kind is ProfileType.LOCALHOST:
         if not supported:
-            raise FailedPrecondition("apparmor is not supported on this host", hint="leave the profile out")
+            raise FailedPrecondition("apparmor is not supported on this host", hint="remove the profile")
         return wanted.localhost_ref.removeprefix("localhost/")
     return default if supported else ""
 
 
 def loaded_names(text: str) -> frozenset[str]:
-    """The names in securityfs' `profiles` file: lines such as `name (enforce)`."""
+    """The names in securityfs' `profiles` file, whose lines look like `name (enforce)`."""
     return frozenset(name for line in text.splitlines() if (name := line.rpartition(" (")[0]))
 
 
 def default_profile(name: str) -> str:
-    """The text of our default profile (apparmor.d(5)), for apparmor_parser.
+    """The text of our default profile (apparmor.d(5)) for apparmor_parser.
 
-    Containers may do what their capabilities and seccomp let them, but for what reaches the host through /proc and
-    /sys, and but for mounts. They may signal and trace each other, and be signalled from the host.
+    It allows what capabilities and seccomp allow, except for mounts and for access to the host through /proc and
+    /sys. Containers may signal and trace each other, and receive signals from the host.
     """
     return f"""\
 profile {name} flags=(attach_disconnected, mediate_deleted) {{

@@ -1,6 +1,6 @@
-"""What confines the first process of a pod that shares its PID namespace: its seccomp and AppArmor profiles.
+"""The seccomp and AppArmor profiles of a pod's first process, which holds a shared PID namespace.
 
-That process has no capabilities and nothing to read: unlike a container, it gets an AppArmor profile only if the
+That process has no capabilities and nothing to read. Unlike a container, it gets an AppArmor profile only if the
 request names one.
 """
 
@@ -17,14 +17,17 @@ from podwright.runtime.security.profiles import Profiles, localhost_profile
 
 
 class PodConfinement:
-    """Called with a sandbox whose first process is about to be started."""
+    """Called with a sandbox whose first process is about to start."""
 
     def __init__(self, host: HostAbilities, profiles: Profiles) -> None:
         self._host = host
         self._profiles = profiles
 
     async def of(self, sandbox: Sandbox) -> Confinement:
-        """Raises InvalidArgument and FailedPrecondition as for a container; privileged pods have no profiles."""
+        """The profiles. Raises InvalidArgument and FailedPrecondition as for a container.
+
+        Privileged pods have none.
+        """
         security = sandbox.config.security
         if security.privileged:
             return Confinement()
@@ -45,6 +48,6 @@ class PodConfinement:
 
 
 def for_one_architecture(section: dict[str, Any], machine: str) -> dict[str, Any]:
-    """The section for a program of the machine's own kind alone, which is compiled in a third of the time (12 ms)."""
+    """The section for a program of the machine's own architecture. It compiles in a third of the time (12 ms)."""
     own = ARCHITECTURES.get(machine, ("", ""))[1]
     return {**section, "architectures": [own]} if own in section.get("architectures", ()) else section

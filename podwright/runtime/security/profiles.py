@@ -1,4 +1,4 @@
-"""Profiles that confine processes: the default ones, found at start, and those in files of the host."""
+"""Security profiles: the default ones, found at start, and those in files of the host."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PROFILE_LIMIT_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profiles:
-    """`seccomp` is a profile in the field's JSON form; None: the host has none."""
+    """`seccomp` is a profile in Docker's JSON format. None means that the host has none."""
 
     seccomp: dict[str, Any] | None
     apparmor: AppArmor
 
 
 def localhost_profile(label: str, wanted: SecurityProfile | None) -> dict[str, Any] | None:
-    """The seccomp profile of the file that a request names; None when it names none. Raises InvalidArgument."""
+    """The seccomp profile in the file that a request names, or None. Raises InvalidArgument."""
     if wanted is None or wanted.kind is not ProfileType.LOCALHOST:
         return None
     path = wanted.localhost_ref.removeprefix("localhost/")

@@ -1,4 +1,4 @@
-"""Volumes that shall bear the SELinux label of a container. Blocks."""
+"""Gives volumes the SELinux label of a container. Blocks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from podwright.runtime.model.container import Mount
 
 
 def relabel(name: str, mounts: tuple[Mount, ...], own: Contexts | None) -> None:
-    """Give the volumes that ask for it the label of the container `name`. Raises InvalidArgument, OSError.
+    """Relabel the volumes that request it, for the container `name`. Raises InvalidArgument, OSError.
 
-    `mounts` have their host paths resolved; those of image volumes bear it already, and cannot be written.
+    The host paths of `mounts` are resolved. Image volumes are labelled already and read-only.
     """
     for wanted in mounts:
         if own is None or not wanted.selinux_relabel:

@@ -1,4 +1,4 @@
-"""Which SELinux labels pods and containers get. Pure; what is asked for is checked on hosts without SELinux, too."""
+"""SELinux labels of pods and containers. Pure. Requests are checked on hosts without SELinux as well."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ PRIVILEGED_TYPE = "spc_t"  # "super privileged container"
 
 
 def check(label: str, options: SelinuxOptions | None) -> None:
-    """Raises InvalidArgument for options that are no parts of a label; `label` names whose they are."""
+    """Raises InvalidArgument for options that are not parts of a label. `label` names their owner."""
     if options is None:
         return
     for field in ("user", "role", "type"):
         if not WORD.fullmatch(getattr(options, field)):
-            raise InvalidArgument(f"{label}: selinux {field} {getattr(options, field)[:80]!r} is not a word")
+            raise InvalidArgument(f"{label}: selinux {field} {getattr(options, field)[:80]!r} is not a valid name")
     if options.level and not LEVEL.fullmatch(options.level):
-        raise InvalidArgument(f"{label}: selinux level {options.level[:80]!r} is not like s0:c1,c2")
+        raise InvalidArgument(f"{label}: selinux level {options.level[:80]!r} is not a level such as s0:c1,c2")
 
 
 def labels(contexts: Contexts, level: str, *wanted: SelinuxOptions | None, privileged: bool = False) -> Contexts:
-    """A pod's or container's own: the policy's at `level`, with the parts that are asked for; later ones win.
+    """A label for processes and one for files: the policy's at `level`, with the requested parts. Later ones win.
 
-    Files take over user and level, as their type says what they are. Privileged processes are not confined.
+    Files take over user and level only, because their type says what they are. Privileged processes are unconfined.
     """
     own = contexts.at(level)
     process, file = own.process, own.file
@@ -43,12 +43,12 @@ def labels(contexts: Contexts, level: str, *wanted: SelinuxOptions | None, privi
 
 
 def of_sandbox(host: Contexts | None, sandbox: Sandbox) -> Contexts | None:
-    """The labels of the pod's own things; None on a host without SELinux (`host` are its policy's)."""
+    """The labels of the pod's own files and processes. None on a host without SELinux (`host` is its policy's)."""
     return None if host is None else labels(host, sandbox.selinux_level, sandbox.config.security.selinux)
 
 
 def of_container(host: Contexts | None, sandbox: Sandbox, config: ContainerConfig) -> Contexts | None:
-    """The container's labels: its pod's, but for what it asks for itself. None without SELinux. Pure."""
+    """The container's labels: its pod's, except for what it requests itself. None without SELinux. Pure."""
     if host is None:
         return None
     wanted = (sandbox.config.security.selinux, config.security.selinux)

@@ -1,5 +1,5 @@
-"""What pods and containers use: CPU, memory, swap, pressure, processes, network and disk, and the metrics of it all.
+"""Resource usage of pods and containers: CPU, memory, swap, pressure, processes, network and disk, and its metrics.
 
-Reads the container, sandbox and image services' records and the kernel's files; changes nothing. Called by the gRPC
-edge alone. Nothing runs here while nobody asks.
+It reads the records of the container, sandbox and image services and the kernel's files, and changes nothing. The
+gRPC edge calls it. Nothing runs here without a request.
 """

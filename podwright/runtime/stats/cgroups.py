@@ -1,7 +1,7 @@
-"""One cgroup's files, wherever this host has them: each controller's on v1 or on v2, pressure in the v2 tree.
+"""Reads one cgroup's files: each controller's on v1 or v2, and pressure from the v2 hierarchy.
 
-A hybrid host keeps its controllers on v1 and has the v2 tree beside them, whose directories tell pressure all the
-same. A path that no cgroup has reads as one that tells nothing.
+A hybrid host has its controllers on v1 and a v2 hierarchy without controllers, which still reports pressure. A path
+without a cgroup reads like one without values.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from podwright.runtime.stats.v1 import Read
 
 
 class Files(Protocol):
-    """What the modules v1 and v2 know."""
+    """The functions that the modules v1 and v2 share."""
 
     def cpu_ns(self, read: Read, directory: str, /) -> int | None: ...
     def memory(self, read: Read, directory: str, /) -> MemoryUsage | None: ...
@@ -40,7 +40,7 @@ class Files(Protocol):
 
 
 class CgroupReader:
-    """`read` gives a file's content, empty if absent; `pressure` is whether this kernel measures pressure (PSI)."""
+    """`read` returns a file's content, empty if absent. `pressure` is whether this kernel measures pressure (PSI)."""
 
     def __init__(
         self, host: CgroupHost, read: Read, *, pressure: bool | None = None, page_sizes: Iterable[str] | None = None
@@ -57,7 +57,7 @@ class CgroupReader:
         return v1 if controller in self._host.controllers else v2
 
     def usage(self, path: str) -> Usage | None:
-        """What a cgroup uses, without the rate; None when there is no such cgroup, or not any more."""
+        """A cgroup's usage without the CPU rate, or None if the cgroup does not exist."""
         cpu_ns, memory = self.cpu_ns(path), self.memory(path)
         if cpu_ns is None and memory is None:
             return None
@@ -72,7 +72,7 @@ class CgroupReader:
         )
 
     def cpu_ns(self, path: str) -> int | None:
-        """The CPU time that was used. v2 counts it in every cgroup, whether its controller is on or not."""
+        """The CPU time used. v2 counts it in every cgroup, even without the controller."""
         directory = self._host.directory(path, "cpuacct")
         return None if directory is None else self._cpu.cpu_ns(self._read, directory)
 
@@ -91,7 +91,7 @@ class CgroupReader:
         return parse.psi(self._read(f"{self._pressure_root}{path}/{resource}.pressure"))
 
     def tasks(self, path: str) -> int:
-        """How many tasks are in the cgroup and below it; 0 when nobody counts them."""
+        """The number of tasks in the cgroup and below it. 0 if it is not counted."""
         directory = self._host.directory(path, "pids")
         return 0 if directory is None else parse.number(self._read(f"{directory}/pids.current")) or 0
 
@@ -104,35 +104,35 @@ class CgroupReader:
         return Pids(tasks=tasks, limit=parse.limit(self._read(f"{directory}/pids.max")) or 0)
 
     def cpu_times(self, path: str) -> CpuTimes | None:
-        """See CpuTimes."""
+        """The cgroup's CpuTimes."""
         cpuacct, cpu = self._host.directory(path, "cpuacct"), self._host.directory(path, "cpu")
         return None if cpuacct is None else self._cpu.cpu_times(self._read, cpuacct, cpu or cpuacct)
 
     def memory_details(self, path: str) -> MemoryDetails | None:
-        """See MemoryDetails."""
+        """The cgroup's MemoryDetails."""
         directory = self._host.directory(path, "memory")
         return None if directory is None else self._memory.memory_details(self._read, directory)
 
     def devices(self, path: str) -> tuple[DeviceIo, ...]:
-        """Reads and writes by device; no device before the first of them."""
+        """Reads and writes by device. Empty before the first of them."""
         name = "blkio" if "blkio" in self._host.controllers else "io"
         directory = self._host.directory(path, name)
         return () if directory is None else self._files_of(name).devices(self._read, directory)
 
     def huge_pages(self, path: str) -> tuple[HugePageUsage, ...]:
-        """Huge pages of each size that this machine has."""
+        """Huge pages, for each size of this machine."""
         directory = self._host.directory(path, "hugetlb")
         if directory is None:
             return ()
         return self._files_of("hugetlb").huge_pages(self._read, directory, self._page_sizes)
 
     def task_directory(self, path: str) -> str | None:
-        """Where the cgroup's list of processes is: in the hierarchy that counts its tasks."""
+        """The directory with the cgroup's list of processes: in the hierarchy that counts its tasks."""
         return self._host.directory(path, "pids") or self._host.directory(path, "memory")
 
 
 def _page_sizes() -> Iterable[str]:
-    """The sizes of huge pages, in the words of the hugetlb controller's file names: "2MB", "1GB"."""
+    """The sizes of huge pages as in the hugetlb controller's file names: "2MB", "1GB"."""
     try:
         names = os.listdir("/sys/kernel/mm/hugepages")
     except OSError:

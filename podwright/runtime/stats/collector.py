@@ -1,6 +1,7 @@
-"""Reads the kernel for the service: usages of containers and pods, details for metrics. Blocks; one call at a time.
+"""Reads the kernel's files for the service: usages of containers and pods, details for metrics. Blocks.
 
-Runs in threads that end with the call. Whatever vanishes while it is read is left out, never an error.
+One call at a time, in a thread that ends with the call. Whatever disappears during a read is left out without an
+error.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from podwright.runtime.stats.cgroups import CgroupReader
 from podwright.runtime.stats.ownership import own_cgroup
 from podwright.runtime.stats.rates import Rates
 
-IDLE_S = 60.0  # files that nobody has asked for in this time are closed
+IDLE_S = 60.0  # files that were not requested for this time are closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodReading:
-    """What was read of a pod beside its containers."""
+    """What was read of a pod, apart from its containers."""
 
     usage: Usage
     process_count: int
@@ -43,10 +44,10 @@ class PodReading:
 
 
 class Collector:
-    """Keeps files open and the last samples, both of what was asked for lately."""
+    """Keeps files open and recent samples, both for recently requested cgroups."""
 
     def __init__(self, host: CgroupHost, cgroup_of: Callable[[Container], str | None], *, systemd: bool) -> None:
-        """`cgroup_of` gives the cgroup whose counters are a container's usage; None: its handler measures it."""
+        """`cgroup_of` returns the cgroup with a container's usage, or None if its handler measures it."""
         self._files = KeptFiles()
         self._reader = CgroupReader(host, self._files.read)
         self._rates = Rates()
@@ -64,7 +65,7 @@ class Collector:
         return found
 
     def _usage(self, cgroup: str, born_at: int) -> Usage | None:
-        """`born_at` is when the cgroup was made, in nanoseconds since the epoch."""
+        """`born_at` is the creation time of the cgroup, in nanoseconds since the epoch."""
         usage = self._reader.usage(cgroup)
         if usage is None or usage.cpu_ns is None:
             return usage
@@ -79,7 +80,10 @@ class Collector:
         members: Mapping[str, Sequence[Container]],
         usages: Mapping[ContainerId, Usage],
     ) -> dict[str, PodReading]:
-        """The usage of each pod, by id; `members` are the containers in each, `usages` theirs. Spoils its thread."""
+        """The usage of each pod, by id. `members` are its containers, and `usages` theirs.
+
+        Changes its thread's namespaces.
+        """
         interfaces = links.interfaces_of(sandbox.netns for sandbox in wanted if sandbox.netns)
         found: dict[str, PodReading] = {}
         for sandbox in wanted:
@@ -100,7 +104,7 @@ class Collector:
         )
 
     def details(self, stats: ContainerStats) -> ContainerDetails:
-        """What metrics tell beyond the usage, from the cgroup's files."""
+        """Further values for metrics, from the cgroup's files."""
         path, reader = self._cgroup_of(stats.container), self._reader
         if path is None:
             return ContainerDetails(stats=stats)
@@ -114,19 +118,25 @@ class Collector:
         )
 
     def processes(self, container: Container) -> Processes | None:
-        """What its processes have open. May be called beside other calls: thousands of descriptors take their time."""
+        """The open files of its processes.
+
+        Safe in parallel with other calls, because thousands of descriptors take time.
+        """
         path = self._cgroup_of(container)
         directory = self._reader.task_directory(path) if path is not None else None
         return None if directory is None else processes.look(directory, container.pid)
 
     def sweep(self, idle_s: float = IDLE_S) -> None:
-        """Let go of what nobody asks for any more."""
+        """Close files and drop samples that were not requested recently."""
         self._files.sweep(idle_s)
         self._rates.forget(now_ns=time.monotonic_ns())
 
 
 def total(usages: Sequence[Usage]) -> Usage:
-    """The sum of containers: all that can be summed. Stalls cannot, nor can limits where one has none."""
+    """The sum of containers, for values that can be summed.
+
+    Stalls cannot, nor can limits if one container has none.
+    """
     rates = [usage.nano_cores for usage in usages]
     memories = [usage.memory for usage in usages if usage.memory is not None]
     return Usage(
@@ -154,7 +164,7 @@ def _sum(numbers: Iterable[int]) -> int:
 
 
 def filesystem_of(path: str) -> Filesystem | None:
-    """The filesystem that `path` is on; None when there is no such path."""
+    """The filesystem of `path`, or None if the path does not exist."""
     try:
         found = os.statvfs(path)
     except OSError:
@@ -163,7 +173,7 @@ def filesystem_of(path: str) -> Filesystem | None:
 
 
 def block_device_name(major: int, minor: int) -> str:
-    """A device's path as people know it (/dev/sda); its number when it has gone meanwhile."""
+    """A device's usual path (/dev/sda), or its number if it has disappeared."""
     try:
         return "/dev/" + os.path.basename(os.readlink(f"/sys/dev/block/{major}:{minor}"))
     except OSError:

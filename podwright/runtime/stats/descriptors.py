@@ -1,6 +1,6 @@
-"""The metrics that Podwright gives: those that a kubelet's /metrics/cadvisor had when cAdvisor looked for itself.
+"""Podwright's metrics: those that a kubelet's /metrics/cadvisor has with cAdvisor itself.
 
-One table; a sample (`samples`) names its line. Every metric has the labels of BASE_KEYS and those of its own.
+One table. A sample (`samples`) names its row. Every metric has the labels of BASE_KEYS and its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PAGE_SIZE = ("pagesize",)
 
 @dataclass(frozen=True, slots=True)
 class MetricDescriptor:
-    """One metric; `keys` are its labels beyond the base."""
+    """One metric. `keys` are its labels beyond the base."""
 
     name: str
     help: str
@@ -24,7 +24,7 @@ class MetricDescriptor:
 
     @property
     def is_counter(self) -> bool:
-        """Whether its value only grows."""
+        """Whether it is a counter."""
         return self.name.endswith("_total")
 
     @property

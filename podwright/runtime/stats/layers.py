@@ -1,11 +1,12 @@
-"""How much containers have written into their roots: the sizes of the overlays' upper directories.
+"""Disk usage of containers' writable layers: the sizes of the overlays' upper directories.
 
-Counting means walking a tree, so answers take what the last walk found, and walks are made only when somebody asks:
-one after the other in one thread that gives way (it rests as long as it worked), and the less often the longer they
-take, so that they cost a fiftieth of the time at most. A caller waits a moment for them: the uppers of most containers
-hold few files, and the first answer about them is complete.
+Measuring means walking a tree, so answers use the last walk. A walk starts only on request. Walks run one after the
+other in one thread, which rests as long as it works. The longer a walk takes, the more rarely it runs, so that walks
+use at most a fiftieth of the time. A caller waits a moment for them: most upper directories hold few files, so the
+first answer about them is complete.
 
-The thread is not niced: while it holds the interpreter's lock it must not be put aside, or the daemon would be.
+The thread has no lower priority. Otherwise it could be preempted while it holds the interpreter's lock, which would
+block the daemon.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-FRESH_S = 10.0  # what a walk found is good for so long, and for SHARE times as long as it took
+FRESH_S = 10.0  # a result is valid for this time, or for SHARE times the duration of the walk if that is longer
 SHARE = 50
-PATIENCE_S = 0.1  # of a caller who finds nothing yet, or something stale
+PATIENCE_S = 0.1  # how long a caller without a current result waits
 WALK_LIMIT_S = 60.0
-PENDING_LIMIT = 200_000  # directories to be looked into; a container that has more goes uncounted
+PENDING_LIMIT = 200_000  # pending directories; a container with more is not measured
 FORGET_S = 600.0
 SLICE_S = 0.005
 BLOCK_BYTES = 512
@@ -38,7 +39,7 @@ BLOCK_BYTES = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What the last walk found, None when it was given up. Times of the monotonic clock, in seconds."""
+    """The result of the last walk, or None if it was given up. Times in seconds of the monotonic clock."""
 
     usage: LayerUsage | None
     stale_at: float
@@ -56,7 +57,7 @@ class WritableLayers:
         self._closed = False
 
     async def usages(self, wanted: Mapping[str, str]) -> dict[str, LayerUsage]:
-        """The sizes of layers, id to upper directory, as far as they are known after a moment's wait."""
+        """The sizes of layers (id to upper directory), as far as they are known after a short wait."""
         now = self._clock()
         self._asked_at.update(dict.fromkeys(wanted, now))
         stale = {key: path for key, path in wanted.items() if self._stale_at(key) <= now}
@@ -91,36 +92,36 @@ class WritableLayers:
             self._known[key] = _Known(usage=usage, stale_at=now + max(FRESH_S, SHARE * (now - began)))
 
     def _walk(self, key: str, upper: str, pace: WalkPace) -> LayerUsage | None:
-        """None for one that is gone, or that cannot be counted."""
+        """None if the layer is gone or cannot be measured."""
         try:
             return measure(upper, pace.starting())
         except PodwrightError as reason:
-            log.warning("a writable layer is not counted: id=%s reason=%s", key[:12], reason)
+            log.warning("writable layer is not measured: id=%s reason=%s", key[:12], reason)
         except OSError as failure:
             log.debug("no writable layer: id=%s error=%s", key[:12], failure)
         return None
 
     async def close(self) -> None:
-        """Give up a walk under way."""
+        """Abort the walk in progress."""
         self._closed = True
         if self._walks is not None:
             await asyncio.wait([self._walks])
 
 
 class WalkPace:
-    """Keeps a walk slow, and within its time."""
+    """Limits the rate and the time of a walk."""
 
     def __init__(self, closed: Callable[[], bool]) -> None:
         self._closed = closed
         self._slice_began = self._deadline = time.monotonic()
 
     def starting(self) -> WalkPace:
-        """Itself, for the next walk."""
+        """Itself, reset for the next walk."""
         self._deadline = time.monotonic() + WALK_LIMIT_S
         return self
 
     def step(self) -> None:
-        """To be called for every file. Raises DeadlineExceeded, Unavailable."""
+        """Call it for every file. Raises DeadlineExceeded, Unavailable."""
         now = time.monotonic()
         if self._closed():
             raise Unavailable("the daemon stops")
@@ -132,11 +133,11 @@ class WalkPace:
 
 
 def measure(upper: str, pace: WalkPace) -> LayerUsage:
-    """Disk space and inodes below `upper`, itself included; hard links count once. Blocks. Raises OSError, and
-    a PodwrightError when it is given up.
+    """Disk space and inodes below `upper`, including itself. Hard links count once. Blocks.
 
-    The container goes on writing: what vanishes meanwhile is passed over, and no link that it plants leads out. What
-    lies deeper than a path can be long is not seen.
+    Raises OSError, and a PodwrightError if the walk is given up. The container may write at the same time: files that
+    disappear are skipped, and links that it creates lead nowhere outside. Files deeper than the longest path are not
+    seen.
     """
     tally = _Tally()
     pending = ["."]
@@ -149,7 +150,7 @@ def measure(upper: str, pace: WalkPace) -> LayerUsage:
 
 
 class _Tally:
-    """Counts; `shared` are the inodes with several links that were seen."""
+    """Counters. `shared` are the inodes with several links that were counted."""
 
     def __init__(self) -> None:
         self.blocks = 0
@@ -157,11 +158,11 @@ class _Tally:
         self.shared: set[int] = set()
 
     def count(self, root: int, folder: str, pace: WalkPace) -> list[str]:
-        """Add a folder and the files in it; the folders in it are returned."""
+        """Count a folder and its files. Returns its subfolders."""
         folders: list[str] = []
         try:
             fd = openat2.open_in_root(root, folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except OSError:  # gone, something else by now, or too deep
+        except OSError:  # removed, replaced, or too deep
             return folders
         try:
             self._add(os.fstat(fd))

@@ -1,8 +1,8 @@
-"""The counters of network interfaces inside pods, asked of the kernel from inside their network namespaces.
+"""Counters of network interfaces in pods, read from the kernel inside their network namespaces.
 
-A thread that enters namespaces is spoilt for anything else: call `interfaces_of` in one that ends afterwards
-(`network.threads`). It goes from namespace to namespace, 40 µs each (measured; a socket kept in each would be as quick
-and would keep the namespaces of dead pods alive).
+Entering namespaces spoils a thread for other work, so call `interfaces_of` in a thread that ends afterwards
+(`network.threads`). It visits one namespace after the other, 40 µs each (measured). A socket kept in each namespace
+would not be faster, and would keep the namespaces of removed pods alive.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COUNTERS = struct.Struct("=8Q")  # the first of struct rtnl_link_stats64
 
 
 def interfaces_of(namespaces: Iterable[str]) -> dict[str, tuple[InterfaceUsage, ...]]:
-    """The interfaces in each network namespace, by its path; one that is gone meanwhile is left out. See above."""
+    """The interfaces in each network namespace, by its path. Namespaces that disappear are left out. See above."""
     found: dict[str, tuple[InterfaceUsage, ...]] = {}
     for path in namespaces:
         with contextlib.suppress(OSError):
@@ -41,7 +41,7 @@ def interfaces_of(namespaces: Iterable[str]) -> dict[str, tuple[InterfaceUsage, 
 
 
 def parse(messages: Iterable[Message]) -> tuple[InterfaceUsage, ...]:
-    """The interfaces that RTM_NEWLINK messages tell of, the loopback left out."""
+    """The interfaces in RTM_NEWLINK messages, without the loopback."""
     return tuple(usage for message in messages if (usage := _interface(message)) is not None)
 
 

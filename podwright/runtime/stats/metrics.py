@@ -1,4 +1,4 @@
-"""Pods' and containers' metrics: samples, and the label values that they have in common. Pure."""
+"""Metrics of pods and containers: samples, and the label values that they share. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SandboxMetrics:
 
 
 def of_sandbox(stats: SandboxStats, details: list[ContainerDetails], device_name: DeviceName) -> SandboxMetrics:
-    """All metrics of a pod; its own have neither container nor image."""
+    """All metrics of a pod. The pod's own have no container and image."""
     sandbox = stats.sandbox
     pod = (sandbox.config.name.name, sandbox.config.name.namespace)
     return SandboxMetrics(

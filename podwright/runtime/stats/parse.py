@@ -1,4 +1,4 @@
-"""The kernel's statistics files, text to numbers. Pure; whatever stands in a file, nothing is raised.
+"""Parsers of the kernel's statistics files. Pure, and they never raise.
 
 A number that is missing, malformed or beyond 64 bits is None, or left out of a table.
 """
@@ -16,7 +16,7 @@ MEMORY_UNLIMITED = 2**62  # cgroup v1 writes "no limit" as a number near 2**63, 
 
 
 def number(word: bytes) -> int | None:
-    """An unsigned number, blanks around it allowed."""
+    """An unsigned number, with optional blanks around it."""
     word = word.strip()
     if not word.isdigit() or len(word) > UINT64_DIGITS:
         return None
@@ -35,12 +35,12 @@ def field(text: bytes, key: bytes) -> int | None:
 
 
 def count(text: bytes, key: bytes) -> int:
-    """As `field`; 0 for what this kernel does not tell."""
+    """As `field`, but 0 if absent."""
     return field(text, key) or 0
 
 
 def limit(text: bytes) -> int | None:
-    """A limit in bytes or tasks; None when there is none ("max", or cgroup v1's huge number)."""
+    """A limit in bytes or tasks. None if there is none ("max", or cgroup v1's huge number)."""
     value = number(text)
     return None if value is None or value > MEMORY_UNLIMITED else value
 
@@ -50,9 +50,9 @@ def ns(microseconds: int) -> int:
     return min(microseconds * NS_PER_US, UINT64_MAX)
 
 
-@functools.lru_cache(maxsize=512)  # most containers wait for nothing: their files say the same each time
+@functools.lru_cache(maxsize=512)  # most containers never stall, so their files rarely change
 def psi(text: bytes) -> PsiStats | None:
-    """A pressure file ("some avg10=0.00 avg60=0.00 avg300=0.00 total=0", then "full ..."); None when it is empty.
+    """A pressure file ("some avg10=0.00 avg60=0.00 avg300=0.00 total=0", then "full ..."). None if it is empty.
 
     Kernels before 5.13 have no "full" line for the CPU.
     """
@@ -85,7 +85,7 @@ def _percent(word: bytes) -> float:
 
 
 def blkio(text: bytes) -> dict[tuple[int, int, str], int]:
-    """cgroup v1's "major:minor operation number" lines, by these three; its totals are left out."""
+    """cgroup v1's "major:minor operation number" lines, by these three, without the totals."""
     table: dict[tuple[int, int, str], int] = {}
     for line in text.splitlines():
         words = line.split()
@@ -121,7 +121,7 @@ def _device(word: bytes) -> tuple[int, int] | None:
 
 
 def open_files_limit(text: bytes) -> int | None:
-    """The soft limit of open files in a /proc/PID/limits; None for "unlimited", which no kernel grants."""
+    """The soft limit of open files in /proc/PID/limits. None for "unlimited", which no kernel grants."""
     for line in text.splitlines():
         if line.startswith(b"Max open files"):
             words = line.split()

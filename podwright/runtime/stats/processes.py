@@ -1,4 +1,4 @@
-"""What /proc tells of a container's processes. They may end at any moment: what is gone counts nothing."""
+"""What /proc shows of a container's processes. They may end at any moment, and ended ones are not counted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from podwright.runtime.stats import parse
 
 
 def look(directory: str, first_pid: int) -> Processes:
-    """Count the processes in a cgroup and below it, and their descriptors and sockets. Blocks.
+    """Count the processes in a cgroup and below it, their descriptors and their sockets. Blocks.
 
     The limits are those of `first_pid`.
     """
@@ -33,7 +33,7 @@ def _pids(directory: str) -> list[int]:
 
 
 def _targets(folder: str) -> list[str]:
-    """What each descriptor is; empty for one that was closed meanwhile."""
+    """The target of each descriptor. Empty if it was closed in the meantime."""
     try:
         names = os.listdir(folder)
     except OSError:

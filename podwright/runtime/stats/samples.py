@@ -1,7 +1,7 @@
-"""The metrics' values: measurements to samples. Pure; `descriptors` has the names.
+"""The values of metrics: measurements to samples. Pure. `descriptors` has the names.
 
-CRI's values are whole numbers: seconds are cut off, as the field's runtimes do. What this host cannot tell has no
-sample. Two samples never have the same name and labels: that would cost a kubelet the whole scrape.
+CRI's values are integers, so seconds are truncated, as in other runtimes. Unknown values have no sample. Two samples
+never have the same name and labels, because a kubelet would then reject the whole scrape.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from podwright.runtime.stats import parse
 
 NS_PER_S = 1_000_000_000
 DEFAULT_CPU_PERIOD_US = 100_000  # the kernel's
-DEFAULT_CPU_SHARES = 1024  # likewise
+DEFAULT_CPU_SHARES = 1024  # the kernel's
 
 DeviceName = Callable[[int, int], str]
 
 
 class MetricSample(NamedTuple):
-    """A value; `labels` are those beyond the base, `timestamp` is 0 for "now"."""
+    """A value. `labels` are those beyond the base, `timestamp` 0 means "now"."""
 
     name: str
     value: int
@@ -54,7 +54,7 @@ def of_interfaces(interfaces: Iterable[InterfaceUsage]) -> Iterator[MetricSample
 
 
 def of_container(details: ContainerDetails, device_name: DeviceName) -> Iterator[MetricSample]:
-    """All about a container."""
+    """All samples of a container."""
     container, usage = details.stats.container, details.stats.usage
     yield MetricSample("container_last_seen", usage.timestamp // NS_PER_S)
     yield MetricSample("container_start_time_seconds", container.started_at // NS_PER_S)

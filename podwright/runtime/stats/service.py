@@ -1,7 +1,7 @@
-"""The stats service: who is measured, and what the other rooms know of them. Called by the gRPC edge.
+"""The stats service: what to measure, combined with what other rooms know. Called by the gRPC edge.
 
-Lists are snapshots: `running` and `ready` choose records at once, the measuring comes after, and what has vanished by
-then is left out. One measurement runs at a time; clients in a hurry share the machine, not multiply its work.
+Lists are snapshots: `running` and `ready` choose records at once, and what disappears before the measurement is left
+out. Measurements run one at a time, so that many clients do not multiply the load.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WITHOUT_PROCESS = frozenset({ContainerState.CREATING, ContainerState.CREATED, Co
 
 
 class StatsService:
-    """Measures on request; see `rates` and `layers` for what is kept from one request to the next."""
+    """Measures on request. See `rates` and `layers` for what is kept between requests."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class StatsService:
         self._mountpoint = ""
 
     async def container(self, container_id: str) -> ContainerStats:
-        """What a container uses. Raises NotFound, and FailedPrecondition when it has no process."""
+        """The usage of a container. Raises NotFound, and FailedPrecondition if it has no process."""
         container = self._containers.get(container_id)
         if container.state not in WITHOUT_PROCESS:
             for stats in await self.of_containers([container]):
@@ -74,16 +74,16 @@ class StatsService:
         return [c for c in self._containers.visible() if c.state not in WITHOUT_PROCESS and chosen(c)]
 
     async def of_containers(self, wanted: Sequence[Container]) -> list[ContainerStats]:
-        """What containers use; one without a cgroup any more is left out."""
+        """The usage of containers. Containers without a cgroup are left out."""
         told = await self._containers.told_usages(wanted)
         usages = await self._measure(lambda: told | self._collector.containers(wanted))
         return await self._with_layers(wanted, usages)
 
     async def sandbox(self, sandbox_id: str) -> SandboxStats:
-        """What a pod uses. Raises NotFound, and FailedPrecondition when it is not READY."""
+        """The usage of a pod. Raises NotFound, and FailedPrecondition if it is not READY."""
         sandbox = self._sandboxes.get(sandbox_id)
         if sandbox.state is not SandboxState.READY:
-            raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready: nothing to measure")
+            raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready, so it cannot be measured")
         (stats,) = await self.of_sandboxes([sandbox])
         return stats
 
@@ -92,7 +92,7 @@ class StatsService:
         return [s for s in self._sandboxes.visible() if s.state is SandboxState.READY and chosen(s)]
 
     async def of_sandboxes(self, wanted: Sequence[Sandbox]) -> list[SandboxStats]:
-        """What pods and their containers use."""
+        """The usage of pods and their containers."""
         members: dict[str, list[Container]] = {sandbox.id: self._members(sandbox.id) for sandbox in wanted}
         inside = [container for containers in members.values() for container in containers]
         told = await self._containers.told_usages(inside)
@@ -129,7 +129,7 @@ class StatsService:
         return [metrics.of_sandbox(pod, by_sandbox[pod.sandbox.id], device_name) for pod in found]
 
     def _look(self, details: ContainerDetails) -> ContainerDetails:
-        """What needs no lock, and may take its time."""
+        """The part that needs no lock and may be slow."""
         container = details.stats.container
         return dataclasses.replace(
             details,
@@ -141,7 +141,7 @@ class StatsService:
         return [c for c in self._containers.in_sandbox(sandbox_id) if c.state not in WITHOUT_PROCESS]
 
     async def _measure(self, work: Callable[[], Result]) -> Result:
-        """Run the collector; a minute after the last time, what it keeps is let go of."""
+        """Run the collector. A minute after the last call, it releases its files."""
         async with self._lock:
             if self._idle is not None:
                 self._idle.cancel()
@@ -156,7 +156,7 @@ class StatsService:
     ) -> list[ContainerStats]:
         there = [container for container in wanted if container.id in usages]
         layers = await self._layers.usages({container.id: self._upper(container) for container in there})
-        if layers and not self._mountpoint:  # the filesystem that ImageFsInfo tells of: kubelets compare the two
+        if layers and not self._mountpoint:  # the filesystem of ImageFsInfo, because kubelets compare the two
             self._mountpoint = (await self._images.fs_usage()).mountpoint
         return [
             ContainerStats(
@@ -169,13 +169,13 @@ class StatsService:
         ]
 
     async def written(self) -> list[tuple[Container, int]]:
-        """The bytes that every container, running or not, has in its writable layer, counted now."""
+        """The bytes in the writable layer of every container, running or not, measured now."""
         containers = self._containers.visible()
 
         def measure_all() -> list[tuple[Container, int]]:
             pace, found = WalkPace(lambda: False), []
             for container in containers:
-                with contextlib.suppress(OSError, PodwrightError):  # it is gone, or too large to be counted
+                with contextlib.suppress(OSError, PodwrightError):  # it is gone, or too large to be measured
                     found.append((container, measure(self._upper(container), pace.starting()).used_bytes))
             return found
 
@@ -185,7 +185,7 @@ class StatsService:
         return self._containers.written_files(container)
 
     async def close(self) -> None:
-        """Close what is kept open, and stop walking."""
+        """Close open files and stop walks."""
         if self._idle is not None:
             self._idle.cancel()
         await self._layers.close()

@@ -1,6 +1,6 @@
-"""What the files of a cgroup v1 hierarchy say. Pure but for `read`, which gives a file's content, empty if absent.
+"""The content of a cgroup v1 hierarchy's files. Pure, except for `read`, which returns a file's content or "".
 
-The `total_` fields of memory.stat count the cgroups below as well, as everything on cgroup v2 does.
+The `total_` fields of memory.stat include the cgroups below, as everything in cgroup v2 does.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ Read = Callable[[str], bytes]
 
 
 def cpu_ns(read: Read, directory: str) -> int | None:
-    """The CPU time that was used."""
+    """The CPU time used."""
     return parse.number(read(f"{directory}/cpuacct.usage"))
 
 
 def memory(read: Read, directory: str) -> MemoryUsage | None:
-    """Memory in use; the working set is what eviction would find in use: all but the idle page cache."""
+    """Memory in use. The working set is all but the inactive page cache, as in eviction."""
     usage_bytes = parse.number(read(f"{directory}/memory.usage_in_bytes"))
     if usage_bytes is None:
         return None
@@ -35,7 +35,7 @@ def memory(read: Read, directory: str) -> MemoryUsage | None:
 
 
 def swap(read: Read, directory: str, in_memory: MemoryUsage) -> SwapUsage | None:
-    """Swap in use; None without swap accounting. memsw counts memory and swap together, and so does its limit."""
+    """Swap in use. None without swap accounting. memsw counts memory and swap together, also in its limit."""
     both_bytes = parse.number(read(f"{directory}/memory.memsw.usage_in_bytes"))
     if both_bytes is None:
         return None
@@ -47,7 +47,7 @@ def swap(read: Read, directory: str, in_memory: MemoryUsage) -> SwapUsage | None
 
 
 def cpu_times(read: Read, cpuacct: str, cpu: str) -> CpuTimes:
-    """From the directories of the controllers cpuacct and cpu."""
+    """CPU times from the directories of the controllers cpuacct and cpu."""
     throttling = read(f"{cpu}/cpu.stat")
     return CpuTimes(
         user_ns=parse.number(read(f"{cpuacct}/cpuacct.usage_user")) or 0,
@@ -59,7 +59,7 @@ def cpu_times(read: Read, cpuacct: str, cpu: str) -> CpuTimes:
 
 
 def memory_details(read: Read, directory: str) -> MemoryDetails:
-    """See MemoryDetails."""
+    """The cgroup's MemoryDetails."""
     table = read(f"{directory}/memory.stat")
     return MemoryDetails(
         cache_bytes=parse.count(table, b"total_cache"),
@@ -77,7 +77,7 @@ def memory_details(read: Read, directory: str) -> MemoryDetails:
 
 
 def devices(read: Read, directory: str) -> tuple[DeviceIo, ...]:
-    """Reads and writes by device, cgroups below included: what the throttling policy counts, or the bfq scheduler."""
+    """Reads and writes by device, including cgroups below. The throttling policy or the bfq scheduler counts them."""
     sizes = _blkio(read, directory, "io_service_bytes_recursive")
     requests = _blkio(read, directory, "io_serviced_recursive")
     return tuple(

@@ -1,4 +1,4 @@
-"""What the files of a cgroup v2 directory say. Pure but for `read`, which gives a file's content, empty if absent."""
+"""The content of a cgroup v2 directory's files. Pure, except for `read`, which returns a file's content or ""."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from podwright.runtime.stats.v1 import Read
 
 
 def cpu_ns(read: Read, directory: str) -> int | None:
-    """The CPU time that was used."""
+    """The CPU time used."""
     microseconds = parse.field(read(f"{directory}/cpu.stat"), b"usage_usec")
     return None if microseconds is None else parse.ns(microseconds)
 
@@ -40,7 +40,7 @@ def memory(read: Read, directory: str) -> MemoryUsage | None:
 
 
 def swap(read: Read, directory: str, _in_memory: MemoryUsage) -> SwapUsage | None:
-    """Swap in use; None when the kernel has no swap accounting."""
+    """Swap in use. None if the kernel has no swap accounting."""
     usage_bytes = parse.number(read(f"{directory}/memory.swap.current"))
     if usage_bytes is None:
         return None
@@ -52,7 +52,7 @@ def swap(read: Read, directory: str, _in_memory: MemoryUsage) -> SwapUsage | Non
 
 
 def cpu_times(read: Read, directory: str, _cpu: str) -> CpuTimes:
-    """See CpuTimes."""
+    """The cgroup's CpuTimes."""
     table = read(f"{directory}/cpu.stat")
     return CpuTimes(
         user_ns=parse.ns(parse.count(table, b"user_usec")),
@@ -64,10 +64,10 @@ def cpu_times(read: Read, directory: str, _cpu: str) -> CpuTimes:
 
 
 def memory_details(read: Read, directory: str) -> MemoryDetails:
-    """See MemoryDetails. Faults of this cgroup alone are not told: those with the cgroups below stand for them.
+    """The cgroup's MemoryDetails. v2 has no page faults of the cgroup alone, so the totals stand for them.
 
-    Kernels before 5.18 do not sum kernel memory up, those before 5.19 keep no record of the peak; the parts that
-    they know, and what is used now, are lower bounds.
+    Kernels before 5.18 do not report the sum of kernel memory, those before 5.19 not the peak. The known parts and
+    the current usage are lower bounds.
     """
     table = read(f"{directory}/memory.stat")
     events = read(f"{directory}/memory.events")

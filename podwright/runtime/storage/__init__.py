@@ -1,4 +1,4 @@
-"""What images are on disk: the content store (`blobs`), the unpacked layers (`layers`), and how a tar becomes one.
+"""Images on disk: the content store (`blobs`), the unpacked layers (`layers`), and the unpacking of tars.
 
-Knows digests and files, not registries, names or CRI; `image` joins it with `registry`.
+It knows digests and files, but no registries, names or CRI. `image` connects it with `registry`.
 """

@@ -1,6 +1,6 @@
-"""An artifact as a tree: each of its blobs is a file, under the name that its title gives it.
+"""An artifact as a tree: each of its blobs is a file, named by its title annotation.
 
-The files are links to the blobs where the filesystem allows, and take no room of their own.
+If the filesystem allows, the files are hard links to the blobs and use no space.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ NAME_LIMIT_BYTES = 1024
 
 
 class File(NamedTuple):
-    """A blob and where it goes: a relative path."""
+    """A blob and its relative path in the tree."""
 
     name: str
     digest: str
 
 
 def check_names(files: Sequence[File], artifact: str) -> None:
-    """Raises FailedPrecondition for names that are no relative paths, and for those that stand in each other's way."""
+    """Raises FailedPrecondition for names that are not relative paths, and for names that conflict with each other."""
     taken: set[str] = set()
     for file in files:
         parts = file.name.split("/")
@@ -42,7 +42,7 @@ def check_names(files: Sequence[File], artifact: str) -> None:
             "\0" not in file.name and not {"", ".", ".."} & set(parts) and len(_bytes(file.name)) < NAME_LIMIT_BYTES
         )
         if not usable or max(len(_bytes(part)) for part in parts) > PART_LIMIT_BYTES:
-            raise FailedPrecondition(f"{artifact}: {file.name[:200]!r} is no name for a file")
+            raise FailedPrecondition(f"{artifact}: {file.name[:200]!r} is not a valid file name")
         if file.name in taken:
             raise FailedPrecondition(f"{artifact} has two files {file.name[:200]!r}")
         taken.add(file.name)
@@ -53,7 +53,7 @@ def check_names(files: Sequence[File], artifact: str) -> None:
 
 
 async def keep(layers: LayerStore, blobs: BlobStore, digest: str, files: Sequence[File]) -> str:
-    """The id of the tree of these stored blobs, whose names have been checked; `digest` stands for all of it.
+    """Build the tree of these stored blobs, whose names are checked, and return its id. `digest` identifies all of it.
 
     Raises ResourceExhausted and Internal.
     """
@@ -69,7 +69,7 @@ async def keep(layers: LayerStore, blobs: BlobStore, digest: str, files: Sequenc
 
 
 def wrong_files(tree: str, files: Sequence[File]) -> list[str]:
-    """What of an artifact's tree is not what it should be, as `/path: what`. Blocks."""
+    """The differences between an artifact's tree and its blobs, as `/path: what`. Blocks."""
     if not os.path.isdir(tree):
         return ["it is missing"]
     with opened_root(tree) as root:
@@ -89,24 +89,24 @@ def _lay_out(folder: str, blobs: BlobStore, digest: str, files: Sequence[File]) 
     tree = f"{folder}/fs"
     try:
         os.makedirs(tree)
-        for file in files:  # nothing in the tree is a link to be followed
+        for file in files:  # the tree has no symbolic links
             target = f"{tree}/{file.name}"
             os.makedirs(os.path.dirname(target), exist_ok=True)
             _put(blobs.path(file.digest), target)
         return _report(tree, digest, len(files))
     except OSError as failure:
-        raise disk_error(failure, f"cannot lay out artifact {digest}") from failure
+        raise disk_error(failure, f"cannot write artifact {digest}") from failure
 
 
 def _put(blob: str, target: str) -> None:
-    with contextlib.suppress(OSError):  # another filesystem, or too many links
+    with contextlib.suppress(OSError):  # another filesystem, or too many hard links
         os.link(blob, target)
         return
     shutil.copyfile(blob, target)
 
 
 def _report(tree: str, digest: str, count: int) -> UnpackReport:
-    """What the tree costs: links cost nothing."""
+    """The report for the tree. Hard links use no space."""
     found = [os.lstat(os.path.join(place, name)) for place, below, files in os.walk(tree) for name in [*below, *files]]
     own = [one for one in [os.lstat(tree), *found] if one.st_nlink < 2 or stat.S_ISDIR(one.st_mode)]
     used = sum(one.st_blocks * 512 for one in own)

@@ -1,7 +1,7 @@
-"""The content store: an OCI image layout whose blobs are named by their digest and never change.
+"""The content store: an OCI image layout whose blobs are named by digest and never change.
 
-A blob is written to `ingest/`, checked, fsynced and renamed, so what stands under `blobs/` is whole, even after a
-power cut. Who may delete a blob is `image`'s decision. Errors of the filesystem leave as the error tree.
+A blob is written to `ingest/`, checked, fsynced and renamed, so blobs in `blobs/` are complete even after a power
+cut. `image` decides which blobs to delete. Filesystem errors become errors of the tree.
 """
 
 from __future__ import annotations
@@ -21,42 +21,44 @@ from podwright.runtime.storage.completion import to_completion
 
 
 class DigestMismatch(FailedPrecondition):
-    """The bytes that came are not those that were asked for."""
+    """The received bytes have another digest than requested."""
 
 
 def disk_error(failure: OSError, doing: str) -> PodwrightError:
-    """What a failed file operation of ours means to the caller."""
+    """The error for a failed file operation."""
     if failure.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ResourceExhausted(f"{doing}: the disk is full", hint="remove images, or make room under the root")
+        return ResourceExhausted(
+            f"{doing}: the disk is full", hint="remove images, or free disk space under the daemon's root"
+        )
     return Internal(f"{doing}: {failure}")
 
 
 class BlobStore:
-    """Blobs under `root`. Methods that touch more than a directory entry run in a thread."""
+    """The blobs under `root`. Methods that read more than a directory entry run in a thread."""
 
     def __init__(self, root: str) -> None:
-        """Create the layout if it is not there. Raises ResourceExhausted and Internal."""
+        """Create the layout if it is missing. Raises ResourceExhausted and Internal."""
         self.root = root
         self._blobs = f"{root}/blobs/sha256"
-        self._ingest = self.ingest_folder = f"{root}/ingest"  # what is not a blob yet, and goes at the next start
+        self._ingest = self.ingest_folder = f"{root}/ingest"  # incomplete blobs, deleted at the next start
         with _reported("cannot create the image store"):
             os.makedirs(self._blobs, exist_ok=True)
             os.makedirs(self._ingest, mode=0o700, exist_ok=True)
             _replace(f"{root}/oci-layout", layout.LAYOUT_FILE)
 
     def path(self, digest: str) -> str:
-        """Where the blob is or would be."""
+        """The path of the blob, whether it exists or not."""
         return f"{self._blobs}/{hex_of(digest)}"
 
     def size(self, digest: str) -> int | None:
-        """Bytes of a stored blob; None when it is not stored."""
+        """The size of a stored blob in bytes, or None."""
         try:
             return os.stat(self.path(digest)).st_size
         except FileNotFoundError:
             return None
 
     def read(self, digest: str) -> bytes | None:
-        """A small blob (manifest, config) as a whole; None when it is not stored."""
+        """The content of a small stored blob (manifest, config), or None."""
         try:
             with open(self.path(digest), "rb") as file:
                 return file.read()
@@ -64,7 +66,7 @@ class BlobStore:
             return None
 
     async def computed(self, digest: str) -> str | None:
-        """The digest that a stored blob really has; None when it is not stored. Raises Internal."""
+        """The actual digest of a stored blob, or None if it is not stored. Raises Internal."""
         return await to_completion(asyncio.to_thread(self._computed, digest))
 
     def _computed(self, digest: str) -> str | None:
@@ -74,11 +76,11 @@ class BlobStore:
             return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
     def ingest(self, digest: str, size_bytes: int) -> Ingest:
-        """Start to receive a blob; use the result as a context manager."""
+        """Start to receive a blob. Use the result as a context manager."""
         return Ingest(self.path(digest), f"{self._ingest}/{secrets.token_hex(8)}", digest, size_bytes)
 
     async def put(self, data: bytes) -> str:
-        """Store a small blob that we hold. Returns its digest."""
+        """Store a small blob from memory. Returns its digest."""
         digest = layout.digest_of(data)
         if self.size(digest) is None:
             with self.ingest(digest, len(data)) as ingest:
@@ -87,13 +89,13 @@ class BlobStore:
         return digest
 
     async def replace(self, data: bytes) -> None:
-        """Store a small blob over whatever stands in its place."""
+        """Store a small blob, replacing whatever is stored."""
         with self.ingest(layout.digest_of(data), len(data)) as ingest:
             await ingest.write(data)
             await ingest.commit()
 
     async def adopt(self, path: str, digest: str, size_bytes: int) -> None:
-        """Make a file of the ingest folder, whose digest its writer has computed, a blob."""
+        """Turn a file of the ingest folder into a blob. Its writer has computed the digest."""
         if self.size(digest) != size_bytes:
             await to_completion(asyncio.to_thread(self._adopt, path, digest))
 
@@ -109,7 +111,7 @@ class BlobStore:
             _sync_directory(self._blobs)
 
     async def delete(self, digests: Collection[str]) -> None:
-        """Delete; absent blobs are fine. They are out of the store before the first await, and off the disk after."""
+        """Delete blobs. Absent ones succeed. They leave the store before the first await, and the disk afterwards."""
         doomed = []
         for digest in digests:
             moved = f"{self._ingest}/{secrets.token_hex(8)}"
@@ -124,7 +126,7 @@ class BlobStore:
         return [f"sha256:{name}" for name in os.listdir(self._blobs)]
 
     def disk_bytes(self) -> dict[str, int]:
-        """What each blob takes of the disk."""
+        """The disk usage of each blob in bytes."""
         found = {}
         with os.scandir(self._blobs) as entries:
             for entry in entries:
@@ -133,7 +135,7 @@ class BlobStore:
         return found
 
     def usage(self) -> tuple[int, int]:
-        """(bytes, inodes) of everything stored and half-stored."""
+        """(bytes, inodes) of all blobs, complete or not."""
         used = inodes = 0
         for folder in (self._blobs, self._ingest):
             with os.scandir(folder) as entries:
@@ -144,20 +146,20 @@ class BlobStore:
         return used, inodes
 
     def write_index(self, listed: list[layout.ListedManifest]) -> None:
-        """Derive index.json anew."""
+        """Write index.json."""
         with _reported("cannot write the image store's index"):
             _replace(f"{self.root}/index.json", layout.index_json(listed))
 
     def clear_ingest(self) -> None:
-        """Drop what an earlier run left half-written; only before anything is received."""
+        """Delete incomplete blobs of an earlier run. Call it before anything is received."""
         for name in os.listdir(self._ingest):
             os.unlink(f"{self._ingest}/{name}")
 
 
 class Ingest:
-    """A blob on its way in. Left without `commit`, the context deletes what had come.
+    """A blob being received. The context deletes its data unless `commit` was called.
 
-    `fd` may be read by others while it grows: `written_bytes` of it are there.
+    Others may read `fd` while it grows: `written_bytes` of it are valid.
     """
 
     def __init__(self, target: str, path: str, digest: str, size_bytes: int) -> None:
@@ -180,7 +182,7 @@ class Ingest:
             os.unlink(self._path)
 
     async def write(self, data: bytes | bytearray) -> None:
-        """Append and hash. Raises ResourceExhausted when the disk is full, DigestMismatch for too many bytes."""
+        """Append and hash. Raises ResourceExhausted if the disk is full, DigestMismatch for too many bytes."""
         if self.written_bytes + len(data) > self._size_bytes:
             raise DigestMismatch(f"{self._digest} is larger than its {self._size_bytes} declared bytes")
         await to_completion(asyncio.to_thread(self._append, data))
@@ -194,14 +196,14 @@ class Ingest:
         self._hash.update(data)
 
     def check(self) -> None:
-        """Raises DigestMismatch unless everything has come as it should."""
+        """Raises DigestMismatch unless the content is complete and correct."""
         if self.written_bytes != self._size_bytes:
             raise DigestMismatch(
                 f"{self._digest} is truncated: {self.written_bytes} of its {self._size_bytes} declared bytes came"
             )
         came = "sha256:" + self._hash.hexdigest()
         if came != self._digest:
-            raise DigestMismatch(f"{self._digest} was asked for, but {came} came")
+            raise DigestMismatch(f"{self._digest} was requested, but {came} was received")
 
     async def commit(self) -> None:
         """Check, make durable and publish. Raises DigestMismatch, ResourceExhausted and Internal."""
@@ -226,7 +228,7 @@ def _reported(doing: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def open_blob(path: str) -> Iterator[int]:
-    """A descriptor to read a stored blob. Raises Internal."""
+    """A descriptor for reading a stored blob. Raises Internal."""
     with _reported("cannot read the image store"):
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -236,7 +238,7 @@ def open_blob(path: str) -> Iterator[int]:
 
 
 async def read_at(fd: int, start: int, size_bytes: int) -> bytes:
-    """Some bytes of an open blob. Raises Internal when there are none."""
+    """A range of an open blob. Raises Internal if it is missing."""
     with _reported("cannot read the image store"):
         data = await to_completion(asyncio.to_thread(os.pread, fd, size_bytes, start))
     if not data:
@@ -251,9 +253,9 @@ def _unlink_all(paths: Iterable[str]) -> None:
 
 
 def _replace(path: str, content: bytes) -> None:
-    """Write a small file so that readers see the old or the new one. Not synced: it is derived again at each start."""
+    """Write a small file atomically. It is not synced, because each start derives it again."""
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-        if file.read() == content:  # nothing to write: a daemon must come up on a full disk, too
+        if file.read() == content:  # nothing to write: a daemon must also start on a full disk
             return
     temporary = f"{path}.new"
     with open(temporary, "wb") as file:

@@ -15,7 +15,7 @@ TIMEOUT_S = 4 * 3600.0
 
 
 async def differences(runner: ProcessRunner, tree: str, expected: str) -> list[str]:
-    """How `tree` differs from the one that it should be: the first few, as `/path: what`. Raises Internal."""
+    """The first differences of `tree` from the expected one, as `/path: what`. Raises Internal."""
     command = Command(argv=(sys.executable, "-I", "-S", PROGRAM, tree, expected), timeout_s=TIMEOUT_S)
     completed = await runner.run(command)
     try:

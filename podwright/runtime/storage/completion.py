@@ -1,4 +1,4 @@
-"""Work that must not be left half-done when its caller is cancelled."""
+"""Work that must not be interrupted when its caller is cancelled."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Result = TypeVar("Result")
 
 
 async def to_completion(work: Coroutine[Any, Any, Result], *, on_cancel: Callable[[], None] = lambda: None) -> Result:
-    """`work`'s result. A cancelled caller is held until the work has ended, and only then cancelled.
+    """The result of `work`. A cancelled caller waits for the end of the work, and is cancelled then.
 
-    `on_cancel` is called when the caller is cancelled: it may tell the work to end early.
+    `on_cancel` is called when the caller is cancelled. It may make the work end early.
     """
     job = asyncio.create_task(work)
     try:
@@ -24,5 +24,5 @@ async def to_completion(work: Coroutine[Any, Any, Result], *, on_cancel: Callabl
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([job])
         if not job.cancelled():
-            job.exception()  # seen, so that nobody warns of it
+            job.exception()  # read, so that asyncio does not report it
         raise

@@ -1,8 +1,7 @@
-"""Attributes for directories that a layer uses without describing them.
+"""Attributes of directories that a layer uses without describing them.
 
-As a layer of an overlay such a directory would hide the attributes that the layers below gave it (/tmp would lose its
-1777), so they are copied up. Names come from images: they are only followed component by component, or inside the
-tree by openat2.
+In an overlay such a directory would hide the attributes from the layers below (/tmp would lose its mode 1777), so
+they are copied. Names come from images, so they are resolved component by component, or inside the tree by openat2.
 """
 
 from __future__ import annotations
@@ -20,19 +19,21 @@ OVERLAY_PREFIX = "trusted.overlay."
 
 
 def copy_up(tree: str, names: Iterable[str], lowers: Sequence[str]) -> None:
-    """Give each directory of `names` in `tree` the attributes that it has in `lowers` (trees, top first).
+    """Give each directory of `names` in `tree` its attributes in `lowers` (trees, top first).
 
-    Directories that no lower has keep theirs. Raises OSError.
+    Directories that no lower tree has stay as they are. Raises OSError.
     """
     with opened_root(tree) as root_fd:
-        for name in sorted(names, reverse=True):  # inside before outside: setting times is the last change
+        for name in sorted(
+            names, reverse=True
+        ):  # children first, because changing them would change the parent's times
             source = find(name.encode("latin-1"), lowers)
             if source is not None:
                 _copy_attributes(source, root_fd, os.fsdecode(name.encode("latin-1")))
 
 
 def find(name: bytes, lowers: Sequence[str]) -> bytes | None:
-    """The path of the directory `name` as an overlay of `lowers` shows it; None when it shows no directory there."""
+    """The path of directory `name` as an overlay of `lowers` shows it, or None."""
     for lower in lowers:
         path, covered = os.fsencode(lower), False
         for part in name.split(b"/"):
@@ -41,7 +42,7 @@ def find(name: bytes, lowers: Sequence[str]) -> bytes | None:
                 kind = os.lstat(path).st_mode
             except FileNotFoundError:
                 break
-            if not stat.S_ISDIR(kind):  # another kind of file, or a whiteout: nothing below it shows
+            if not stat.S_ISDIR(kind):  # another kind of file, or a whiteout, which hides the lower trees
                 return None
             covered = covered or _is_opaque(path)
         else:

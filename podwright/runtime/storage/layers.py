@@ -1,9 +1,9 @@
-"""Unpacked layers: one directory each under `root`/<id>/fs, ready to be lower directories of overlays.
+"""Unpacked layers: one directory each, `root`/<id>/fs, for use as lower directories of overlays.
 
-A layer's id is the hex part of its diff-id, so images share it whatever lies below. Only a layer with implicit
-directories above other layers depends on these (see `implicit`); its id is that of its chain-id. A directory is
-complete from the moment of its rename, and a row is written after that; a row not yet known to be on the disk
-(`synced`) does not survive a reboot, since the files behind it may not have.
+A layer's id is the hex part of its diff-id, so images share it regardless of the layers below. Only a layer with
+implicit directories above other layers depends on them (see `implicit`), so its id is its chain-id. A directory is
+complete once it is renamed, and its row is written after that. Until a row is `synced`, it does not survive a reboot,
+because the files may not be on disk.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ log = logging.getLogger(__name__)
 DELETE_TIMEOUT_S = 600.0
 DELETE_TRIES = 3
 SYNC_TIMEOUT_S = 600.0
-EMPTY = "empty"  # the lower directory of images without layers
+EMPTY = "empty"  # the id of the lower directory of images without layers
 
 
 class LayerRecord(Value, frozen=True, kw_only=True):
     """The record of an unpacked layer.
 
-    `boot_id` is the kernel's at the time of unpacking. `describes_root`: the archive says what mode and owner `/` has;
-    layers unpacked by a version without the field count as saying nothing.
+    `boot_id` is the kernel's at the time of unpacking. `describes_root` says whether the archive has mode and owner
+    of `/`. Layers of a version without the field count as not describing it.
     """
 
     id: str
@@ -63,7 +63,7 @@ class Unpacked:
 
 
 class LayerStore:
-    """Owns `root` and the table of layers. Which layers are needed is `image`'s decision."""
+    """Owns `root` and the table of layers. `image` decides which layers are needed."""
 
     def __init__(self, database: Database, root: str, limits: ImageSettings, runner: ProcessRunner) -> None:
         self.root = root
@@ -73,7 +73,7 @@ class LayerStore:
         self._records = self._table.load()
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             self._boot_id = file.read().strip()
-        try:  # not to be entered by others: device nodes and set-id programs of images lie below
+        try:  # not accessible to others, because it contains device nodes and set-id programs of images
             os.makedirs(f"{root}/{EMPTY}/fs", exist_ok=True)
             os.chmod(root, 0o700)
         except OSError as failure:
@@ -84,7 +84,7 @@ class LayerStore:
         return f"{self.root}/{layer_id}/fs"
 
     def find(self, diff_id: str, chain_id: str) -> str | None:
-        """The id under which that layer is there for use on top of that chain; None when it has to be unpacked."""
+        """The id of that layer for use on top of that chain, or None if it must be unpacked."""
         alone = self._records.get(hex_of(diff_id))
         if alone is not None and (not alone.implicit or diff_id == chain_id):
             return alone.id
@@ -92,7 +92,7 @@ class LayerStore:
         return placed.id if placed is not None and placed.diff_id == diff_id else None
 
     def describes_root(self, layer_id: str) -> bool:
-        """Whether the layer says what mode and owner `/` has."""
+        """Whether the layer has mode and owner of `/`."""
         record = self._records.get(layer_id)
         return record is not None and record.describes_root
 
@@ -100,7 +100,7 @@ class LayerStore:
     async def unpacked(
         self, blob_fd: int, marks: unpacking.Marks, size_bytes: int, diff_id: str
     ) -> AsyncIterator[Unpacked]:
-        """Unpack into a temporary directory, which is gone at the end unless it was committed.
+        """Unpack into a temporary directory, which is deleted at the end unless it was committed.
 
         Raises BadLayer, DigestMismatch for another diff-id, DownloadEnded, ResourceExhausted and Internal.
         """
@@ -114,16 +114,16 @@ class LayerStore:
             if report.diff_id != diff_id:
                 raise DigestMismatch(f"the layer unpacks to {report.diff_id}, but the image's config says {diff_id}")
             if report.lost_xattrs:
-                log.warning("extended attributes not kept diff_id=%s count=%d", diff_id, report.lost_xattrs)
+                log.warning("extended attributes are not stored: diff_id=%s count=%d", diff_id, report.lost_xattrs)
             yield Unpacked(folder=folder, diff_id=diff_id, report=report)
         finally:
             if os.path.lexists(folder):
                 await self._delete(folder)
 
     async def commit(self, unpacked: Unpacked, chain_id: str, below: Sequence[str]) -> str:
-        """Make an unpacked layer part of the store. `below` are the ids of the layers under it, from the base up.
+        """Add an unpacked layer to the store. `below` are the ids of the layers under it, the base first.
 
-        Returns its id. A layer that somebody else committed meanwhile is taken as it is.
+        Returns its id. A layer that was committed in the meantime stays as it is.
         """
         present = self.find(unpacked.diff_id, chain_id)
         if present is not None:
@@ -159,24 +159,24 @@ class LayerStore:
     async def rebuilt(
         self, layer_id: str, blob_path: str, size_bytes: int, diff_id: str, below: Sequence[str]
     ) -> AsyncIterator[Unpacked]:
-        """The layer as it should be, from its blob, in a temporary directory. Raises as `unpacked` does."""
+        """The layer unpacked again from its blob, in a temporary directory. Raises as `unpacked` does."""
         with open_blob(blob_path) as fd, unpacking.Marks() as marks:
             marks.end()
             async with self.unpacked(fd, marks, size_bytes, diff_id) as unpacked:
-                if layer_id != hex_of(diff_id):  # it depends on those below
+                if layer_id != hex_of(diff_id):  # it depends on the layers below
                     lowers = [self.path(other) for other in reversed(below)]
                     names = unpacked.report.implicit
                     await asyncio.to_thread(implicit.copy_up, f"{unpacked.folder}/fs", names, lowers)
                 yield unpacked
 
     async def differences(self, layer_id: str, unpacked: Unpacked) -> list[str]:
-        """How the stored layer differs from the `rebuilt` one: the first few, as `/path: what`."""
+        """The first differences of the stored layer from the `rebuilt` one, as `/path: what`."""
         if layer_id not in self._records or not os.path.isdir(self.path(layer_id)):
             return ["it is missing"]
         return await comparing.differences(self._runner, self.path(layer_id), f"{unpacked.folder}/fs")
 
     async def replace(self, layer_id: str, unpacked: Unpacked) -> None:
-        """Put the `rebuilt` layer in the place of a damaged one, which nobody may have mounted. Raises Internal."""
+        """Replace a damaged layer with the `rebuilt` one. No container may have it mounted. Raises Internal."""
         await self.remove([layer_id])
         try:
             os.rename(unpacked.folder, f"{self.root}/{layer_id}")
@@ -186,12 +186,15 @@ class LayerStore:
 
     async def _move_in(self, folder: str, layer_id: str) -> None:
         target = f"{self.root}/{layer_id}"
-        if os.path.lexists(target) and layer_id not in self._records:  # its row was lost: ours is the truth
+        if os.path.lexists(target) and layer_id not in self._records:  # its row was lost, so our copy is the valid one
             await self._delete(target)
         os.rename(folder, target)
 
     async def remove(self, layer_ids: Sequence[str]) -> None:
-        """Delete layers and their rows; absent ones are fine. Rows go first: a directory without one is litter."""
+        """Delete layers and their rows. Absent ones succeed.
+
+        Rows go first: the next start deletes directories without a row.
+        """
         folders = []
         for layer_id in layer_ids:
             if self._records.pop(layer_id, None) is not None:
@@ -205,24 +208,24 @@ class LayerStore:
             await self._delete(*folders)
 
     def ids(self) -> list[str]:
-        """All layers that are there."""
+        """The ids of all layers."""
         return list(self._records)
 
     def disk_bytes(self) -> dict[str, int]:
-        """What each layer takes of the disk, by id."""
+        """The disk usage of each layer, by id."""
         return {record.id: record.used_bytes for record in self._records.values()}
 
     def usage(self) -> tuple[int, int]:
-        """(bytes, inodes) of all layers, as counted when they were unpacked."""
+        """(bytes, inodes) of all layers, counted when they were unpacked."""
         records = self._records.values()
         return sum(record.used_bytes for record in records), sum(record.inodes for record in records)
 
     async def recover(self) -> None:
-        """At start: forget rows that cannot be trusted or have no directory, delete directories without a row."""
+        """At start: forget rows that are not trustworthy or lack a directory, and delete directories without a row."""
         for record in list(self._records.values()):
             trusted = record.synced or record.boot_id == self._boot_id
             if not trusted or not os.path.isdir(self.path(record.id)):
-                log.warning("layer lost id=%s synced=%s", record.id, record.synced)
+                log.warning("layer lost: id=%s synced=%s", record.id, record.synced)
                 del self._records[record.id]
                 self._table.delete(record.id)
         litter = [name for name in os.listdir(self.root) if name != EMPTY and name not in self._records]
@@ -230,7 +233,7 @@ class LayerStore:
             await self._delete(*(f"{self.root}/{name}" for name in litter))
 
     async def sync(self) -> None:
-        """Bring all layers to the disk, so that they survive a power cut. May take seconds; nobody waits for it."""
+        """Sync all layers to disk, so that they survive a power cut. May take seconds, in the background."""
         fresh = [record for record in self._records.values() if not record.synced]
         if not fresh:
             return
@@ -244,14 +247,14 @@ class LayerStore:
                 self._table.put(record.id, self._records[record.id])
 
     async def _delete(self, *folders: str) -> None:
-        """Delete trees of images. By rm, which keeps the event loop free and knows no depth that is too deep.
+        """Delete trees of images. Uses rm, which does not block the event loop and has no depth limit.
 
-        An unpack program that outlived a killed daemon may add files for a moment, hence the tries. What cannot be
-        deleted stays as litter for the next start: no reason to fail what the caller wanted.
+        An unpack program of a killed daemon may still add files for a moment, so it tries several times. What remains
+        is deleted at the next start, and does not fail the caller.
         """
         command = Command(argv=("rm", "-rf", "--one-file-system", "--", *folders), timeout_s=DELETE_TIMEOUT_S)
         for _ in range(DELETE_TRIES):
             completed = await to_completion(self._runner.run(command))
             if completed.returncode == 0:
                 return
-        log.warning("cannot delete layers: %s", completed.error_text())
+        log.warning("cannot delete layers: error=%s", completed.error_text())

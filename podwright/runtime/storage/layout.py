@@ -1,7 +1,7 @@
-"""The OCI image layout's own files (image-spec, image-layout.md), derived from what is stored. Pure.
+"""The OCI image layout's own files (image-spec, image-layout.md), derived from the store. Pure.
 
-The layout is for other tools (skopeo, umoci); we never read it back. They understand OCI manifests only, so an
-image that came as Docker schema 2 is listed by a translated manifest over the same blobs.
+The layout is for other tools (skopeo, umoci), and we never read it. They understand only OCI manifests, so an image
+with a Docker schema 2 manifest is listed with a translated manifest for the same blobs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FROM_DOCKER = {
 
 
 class ListedManifest(NamedTuple):
-    """One name in index.json and the OCI manifest that it stands for."""
+    """One name in index.json and its OCI manifest."""
 
     name: str
     digest: str
@@ -53,7 +53,7 @@ def index_json(listed: list[ListedManifest]) -> bytes:
 
 
 def oci_manifest(manifest: bytes) -> bytes:
-    """A manifest in OCI's words: itself when it is one, else its translation, always the same for the same input."""
+    """An OCI manifest: the given one, or its translation, which is always the same for the same input."""
     document: dict[str, Any] = json.loads(manifest)
     if document.get("mediaType", OCI_MANIFEST) != DOCKER_MANIFEST:
         return manifest

@@ -1,4 +1,4 @@
-"""Runs the unpack program on a blob that may still be coming in, and turns its report into a value or an error."""
+"""Runs the unpack program on a blob that may still grow, and turns its report into a value or an error."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ MARKS_FD = 3
 MARK = struct.Struct("<Q")
 MARK_STEP_BYTES = 1 << 18
 REPORT_LIMIT_BYTES = 64 << 20  # up to 100,000 directory names
-TIMEOUT_S = 4 * 3600.0  # a last resort: stalled downloads and lost callers end it much earlier
+TIMEOUT_S = 4 * 3600.0  # a last resort: stalled downloads and cancelled callers end it much earlier
 
 
 class BadLayer(FailedPrecondition):
-    """The layer is malformed, hostile or larger than allowed: the same bytes will fail again."""
+    """The layer is malformed, hostile or larger than allowed. The same bytes will fail again."""
 
 
 class DownloadEnded(FailedPrecondition):
-    """The program was told of the end before all bytes were there; whoever ended the download knows why."""
+    """The download ended before all bytes arrived. Whoever ended it knows the reason."""
 
 
 class UnpackReport(msgspec.Struct, frozen=True, kw_only=True):
     """What the program found.
 
-    `implicit` are directories that the layer uses but does not describe (latin-1); `describes_root` is whether it has
-    an entry for `/`.
+    `implicit` are directories that the layer uses but does not describe (latin-1). `describes_root` says whether it
+    has an entry for `/`.
     """
 
     diff_id: str
@@ -54,7 +54,7 @@ class _UnpackFailure(msgspec.Struct, frozen=True):
 
 
 class Marks:
-    """Tells the program how much of the blob is in the file. Use as a context manager."""
+    """Reports to the program how much of the blob is in the file. Use as a context manager."""
 
     def __init__(self) -> None:
         self.reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -69,16 +69,16 @@ class Marks:
         os.close(self.reader)
 
     def advance(self, available_bytes: int) -> None:
-        """So much is there now."""
+        """Report the current length."""
         if self._writer >= 0 and available_bytes >= self._told_bytes + MARK_STEP_BYTES:
             try:
                 os.write(self._writer, MARK.pack(available_bytes))
-            except BlockingIOError:  # the program is gigabytes behind: a later mark will do
+            except BlockingIOError:  # the program is gigabytes behind, so a later mark is enough
                 return
             self._told_bytes = available_bytes
 
     def end(self) -> None:
-        """Nothing more will come."""
+        """Report that no more data will come."""
         if self._writer >= 0:
             os.close(self._writer)
             self._writer = -1
@@ -87,9 +87,9 @@ class Marks:
 async def unpack(
     runner: ProcessRunner, tree: str, blob_fd: int, marks: Marks, size_bytes: int, limits: ImageSettings
 ) -> UnpackReport:
-    """Unpack the blob behind `blob_fd`, `size_bytes` long in the end, into the empty directory `tree`.
+    """Unpack the blob behind `blob_fd`, which grows to `size_bytes`, into the empty directory `tree`.
 
-    Raises BadLayer, DownloadEnded, ResourceExhausted and Internal; the caller deletes `tree` then.
+    Raises BadLayer, DownloadEnded, ResourceExhausted and Internal. The caller deletes `tree` after a failure.
     """
     numbers = (size_bytes, limits.max_unpacked_bytes, limits.max_entries)
     command = Command(
@@ -106,21 +106,21 @@ async def unpack(
     except msgspec.ValidationError:
         raise _error(completed.stdout) from None
     except msgspec.DecodeError as failure:
-        raise Internal(f"the unpack program reported nonsense: {completed.error_text()}") from failure
+        raise Internal(f"the unpack program gave an invalid report: {completed.error_text()}") from failure
 
 
 def _error(output: bytes) -> PodwrightError:
     failure = msgspec.json.decode(output, type=_UnpackFailure)
     kinds: dict[str, Any] = {"bad": BadLayer, "limit": BadLayer, "aborted": DownloadEnded}
     if failure.kind == "space":
-        return ResourceExhausted("the disk is full", hint="remove images, or make room under the root")
+        return ResourceExhausted("the disk is full", hint="remove images, or free disk space under the daemon's root")
     error: PodwrightError = kinds.get(failure.kind, Internal)(failure.message)
     return error
 
 
 @functools.cache
 def library_directories() -> tuple[str, ...]:
-    """Where isal and zstandard are installed; the program runs without site-packages, which takes 10 ms to set up."""
+    """The directories of isal and zstandard. The program runs without site-packages, which takes 10 ms to set up."""
     found = []
     for name in ("isal", "zstandard"):
         spec = importlib.util.find_spec(name)

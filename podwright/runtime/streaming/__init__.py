@@ -1,5 +1,5 @@
-"""The server behind the URLs of Exec, Attach and PortForward: SPDY and WebSocket on one side, containers on the other.
+"""The server behind the URLs of Exec, Attach and PortForward: connects clients (SPDY, WebSocket) with containers.
 
-`service` is what the rest of the runtime calls; `server` listens; `remote_command` and `port_forward` are the
-sessions. The protocols themselves are `podwright.streams`.
+The rest of the runtime calls `service`. `server` listens. `remote_command` and `port_forward` are the sessions.
+`podwright.streams` has the protocols themselves.
 """

@@ -1,4 +1,4 @@
-"""Where the streaming server listens, and what stands in its URLs. Pure, but for asking the kernel for a route."""
+"""The address of the streaming server, for listening and for URLs. Pure, except for asking the kernel for a route."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from podwright.errors import InvalidArgument
 ANYWHERE = {
     socket.AF_INET: ("192.0.2.1", 9),
     socket.AF_INET6: ("2001:db8::1", 9),
-}  # for documentation (RFC 5737, 3849)
+}  # addresses for documentation (RFC 5737, 3849), to ask for a route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenAddress:
-    """An IP address and a port; 0 takes a free one."""
+    """An IP address and a port. Port 0 means any free port."""
 
     host: str
     port: int
@@ -28,11 +28,11 @@ class ListenAddress:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this host's processes can reach it."""
+        """Whether only processes on this host can reach it."""
         return ipaddress.ip_address(self.host).is_loopback
 
     def __str__(self) -> str:
-        """As in a URL."""
+        """The form for URLs."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
@@ -45,14 +45,14 @@ def parse(text: str) -> ListenAddress:
             return ListenAddress(host=str(address), port=int(port))
     except ValueError:
         pass
-    raise InvalidArgument(f"streaming.address {text!r} is not IP:PORT", hint="for instance 127.0.0.1:0")
+    raise InvalidArgument(f"streaming.address {text!r} is not IP:PORT", hint="use for example 127.0.0.1:0")
 
 
 def reachable(address: ListenAddress) -> ListenAddress:
-    """What a client on another host would connect to: for a wildcard, this host's address on its default route."""
+    """The address for a client on another host. For a wildcard, this host's address on its default route."""
     if not ipaddress.ip_address(address.host).is_unspecified:
         return address
-    with socket.socket(address.family, socket.SOCK_DGRAM) as probe:  # connecting it sends nothing
+    with socket.socket(address.family, socket.SOCK_DGRAM) as probe:  # connecting a datagram socket sends nothing
         try:
             probe.connect(ANYWHERE[address.family])
             host = probe.getsockname()[0]

@@ -1,7 +1,7 @@
-"""A self-made certificate for the streaming server, for one new key and a few addresses.
+"""A self-signed certificate for the streaming server, with one new key and a few addresses.
 
-Whoever connects to the URL got it over the runtime's own socket, and checks no authority; TLS keeps others from
-reading along. The library is loaded when a certificate is made: most nodes listen on loopback, and need none.
+Clients get the URL over the runtime's own socket and check no authority. TLS prevents eavesdropping. The library is
+loaded when a certificate is made, because most nodes listen on loopback and need none.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import ipaddress
 from collections.abc import Iterable
 
 DAY = dt.timedelta(days=1)
-VALID = 3650 * DAY  # as long as a daemon may run
+VALID = 3650 * DAY  # longer than any daemon runs
 NAME = "podwright streaming"
 
 
 def make(addresses: Iterable[str]) -> bytes:
-    """A new certificate for these IP addresses, and its private key: PEM, one after the other."""
+    """A new certificate for these IP addresses, and its private key, both PEM."""
     from cryptography import x509  # noqa: PLC0415 # see the module's docstring
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 # as above
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 # as above
@@ -31,7 +31,7 @@ def make(addresses: Iterable[str]) -> bytes:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - DAY)  # clocks differ
+        .not_valid_before(now - DAY)  # clients' clocks may be slow
         .not_valid_after(now + VALID)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(key, hashes.SHA256())

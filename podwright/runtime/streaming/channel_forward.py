@@ -1,7 +1,7 @@
-"""A port-forward session on a WebSocket, as it was before the tunnel: two channels and one connection for each port.
+"""A port-forward session on a WebSocket without the tunnel: two channels and one connection per port.
 
-The ports are those of the CRI request. Nothing can be ended on one channel alone: the session is over when all
-connections are.
+The ports are those of the CRI request. A single channel cannot be closed, so the session ends when all connections
+have ended.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ChannelForwardSession:
     """One client."""
 
     def __init__(self, wire: Wire, protocol: ChannelProtocol, dial: Dial, ports: Sequence[int]) -> None:
-        """Raises ProtocolError when there are too many ports."""
+        """Raises ProtocolError if there are too many ports."""
         check_ports(ports)
         self._socket = ChannelSocket(wire, protocol)
         self._dial = dial
@@ -33,7 +33,7 @@ class ChannelForwardSession:
         self._clients = {data_channel(index): FromClient() for index in range(len(ports))}
 
     async def run(self) -> None:
-        """Until the client or all connections are gone. Raises ProtocolError."""
+        """Run until the client or all connections are gone. Raises ProtocolError."""
         receiving = asyncio.create_task(self._socket.run(self._on_channel), name="receive channels")
         forwarding = asyncio.create_task(self._forward_all(), name="forward channels")
         try:

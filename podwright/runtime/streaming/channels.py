@@ -1,4 +1,4 @@
-"""The server's side of a WebSocket whose messages are channels: exec, attach, and port-forward of old."""
+"""The server's side of a WebSocket with channels: exec, attach, and the older port-forward."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OnChannel = Callable[[ChannelData | ChannelClosed], Awaitable[None]]
 
 
 class ChannelSocket:
-    """One connection. Somebody has to `run` it; closing the wire ends that."""
+    """One connection. A task must call `run`. Closing the wire ends it."""
 
     def __init__(self, wire: Wire, protocol: ChannelProtocol) -> None:
         self.protocol = protocol
@@ -25,7 +25,7 @@ class ChannelSocket:
         self._aside = Aside(wire)
 
     async def run(self, on_channel: OnChannel) -> None:
-        """Receive until the client says goodbye or is gone. Raises ProtocolError, and what `on_channel` raises."""
+        """Receive until the client closes or is gone. Raises ProtocolError, and what `on_channel` raises."""
         try:
             while data := await self._next():
                 if await self._take(data, on_channel):
@@ -34,7 +34,7 @@ class ChannelSocket:
             self._aside.cancel()
 
     async def _take(self, data: Buffer, on_channel: OnChannel) -> bool:
-        """Whether that was the goodbye."""
+        """Whether the message was the client's close."""
         goodbye = False
         try:
             for event in self._websocket.receive_data(data):
@@ -51,21 +51,21 @@ class ChannelSocket:
         return goodbye
 
     async def _next(self) -> Buffer:
-        """A connection that breaks has ended, like others."""
+        """The next data. A broken connection counts as ended."""
         try:
             return await self._wire.receive()
         except OSError:
             return b""
 
     async def send(self, channel: int, data: Buffer) -> None:
-        """One message. Raises Unavailable when the client is gone; waits while it does not read."""
+        """Send one message. Waits for a slow client. Raises Unavailable if the client is gone."""
         try:
             await self._send(self._writer.send_data(channel, data))
         except FailedPrecondition as failure:
-            raise Unavailable("the client has said goodbye") from failure
+            raise Unavailable("the client has closed the connection") from failure
 
     async def say_goodbye(self) -> None:
-        """Nothing more will be sent. Raises Unavailable."""
+        """Close the sending side. Raises Unavailable."""
         await self._send(self._websocket.close())
 
     async def _send(self, message: bytes) -> None:

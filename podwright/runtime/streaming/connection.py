@@ -1,4 +1,4 @@
-"""One accepted connection: its wire, how long it has been idle, and its place among those that are counted."""
+"""One accepted connection: its wire, its idle time, and its place among the counted connections."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from podwright.streams.tls_wire import TlsWire
 from podwright.streams.upgrade import ServerHandshake, UpgradeRequest
 from podwright.streams.wire import Buffer, SocketWire, Wire
 
-KEEPALIVE_IDLE_S = 60  # then the kernel asks whether the client is still there
+KEEPALIVE_IDLE_S = 60  # then the kernel probes whether the client still exists
 HEAD_TIMEOUT_S = 10.0  # for the request's head, and a TLS handshake before it
 REFUSED_S = 1.0
 LINGER_S = 5.0  # for the client to close after the end
 
 
 class ClientConnection:
-    """A Wire that remembers when it was last used."""
+    """A Wire that records when it was last used."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -29,7 +29,7 @@ class ClientConnection:
     async def receive(self) -> Buffer:
         data = await self._wire.receive()
         self.used_at = self._loop.time()
-        await asyncio.sleep(0)  # one client that never pauses must not keep the loop from the others
+        await asyncio.sleep(0)  # a client that never pauses must not block the event loop
         return data
 
     def push_back(self, data: bytes) -> None:
@@ -46,13 +46,13 @@ class ClientConnection:
         await self._wire.close()
 
     async def close_when_idle(self, timeout_s: float) -> None:
-        """Close it once nothing has come or gone for that long."""
+        """Close it after `timeout_s` without traffic."""
         while (rest_s := self.used_at + timeout_s - self._loop.time()) > 0:  # noqa: ASYNC110 # an event for each use costs more
             await asyncio.sleep(rest_s)
         await self.close()
 
     async def drop_rest(self) -> None:
-        """After a refusal: let the client read it, whatever it still sends."""
+        """After a refusal: keep reading, so that the client can read the answer."""
         with contextlib.suppress(OSError, TimeoutError):
             await self.finish()
             async with asyncio.timeout(REFUSED_S):
@@ -60,7 +60,10 @@ class ClientConnection:
                     pass
 
     async def linger(self, receiving: asyncio.Task[None]) -> None:
-        """After the last byte: let the client read it and close. To close over what it still sends would reset it."""
+        """After the last byte: let the client read it and close.
+
+        Closing with unread data would reset the connection.
+        """
         with contextlib.suppress(OSError, FailedPrecondition):
             await self.finish()
         await asyncio.wait({receiving}, timeout=LINGER_S)
@@ -80,7 +83,7 @@ async def accept(connected: socket.socket, tls: ssl.SSLContext | None) -> Client
 
 
 async def read_head(connection: ClientConnection, handshake: ServerHandshake) -> UpgradeRequest:
-    """The request's head. Raises ProtocolError and OSError; the caller bounds the time."""
+    """The request's head. Raises ProtocolError and OSError. The caller limits the time."""
     while (request := handshake.receive_data(bytes(await connection.receive()))) is None:
         pass
     return request

@@ -1,7 +1,7 @@
-"""One forwarded connection: the two directions between a client's stream and a socket to a pod.
+"""One forwarded connection: both directions between a client's stream and a socket to a pod.
 
-When the pod has ended its direction, the client gets a second for the rest of its own. When the client has ended its
-own, the pod may go on until it falls silent: clients of Kubernetes half-close when they are really gone, too.
+When the pod ends its direction, the client gets one more second for its own. When the client ends its direction, the
+pod may send until it falls silent, because Kubernetes clients half-close even when they are gone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from podwright.streams.outlet import LIMIT_BYTES, Outlet
 from podwright.streams.spdy.session import DATA_HEADER_BYTES
 
 READ_BYTES = 256 * 1024
-WINDOW_BYTES = LIMIT_BYTES  # what is kept of a client's stream: before there is a socket, and then by its outlet
+WINDOW_BYTES = LIMIT_BYTES  # the buffer for a client's stream, before there is a socket and then in its outlet
 REST_S = 1.0
 SILENCE_S = 10.0
 
@@ -25,27 +25,27 @@ class ToClient(Protocol):
     """The client's stream, for sending."""
 
     async def send(self, buffer: memoryview, length_bytes: int) -> None:
-        """Data, behind DATA_HEADER_BYTES that are left free. Raises Unavailable when the client is gone.
+        """Send data that follows DATA_HEADER_BYTES of free space. Raises Unavailable if the client is gone.
 
-        Must not be cancelled unless the whole connection is given up.
+        Cancel it only if the whole connection is given up.
         """
 
     async def finish(self) -> None:
-        """The pod has said everything. Raises Unavailable."""
+        """Report that the pod sends no more. Raises Unavailable."""
 
     async def break_off(self) -> None:
-        """The pod's connection broke. Raises Unavailable."""
+        """Report that the pod's connection broke. Raises Unavailable."""
 
 
 class FromClient:
-    """What the client sends: kept until there is a socket, then written to it."""
+    """Data from the client: buffered until there is a socket, then written to it."""
 
     def __init__(self, taken: Callable[[int], None] | None = None) -> None:
-        """`taken` hears of all bytes that the pod's socket has taken, or nobody wants."""
+        """`taken` is called for all bytes that the pod's socket has accepted or that are discarded."""
         self.taken = taken
         self._early = bytearray()
         self._outlet: Outlet | None = None
-        self._settled = asyncio.Event()  # there is a socket, or nobody wants the data any more
+        self._settled = asyncio.Event()  # set when there is a socket, or when data is discarded
         self._dropped = False
         self.ended = asyncio.Event()
         self.was_reset = False
@@ -64,14 +64,14 @@ class FromClient:
             await self._settled.wait()
 
     async def on_end(self, *, reset: bool) -> None:
-        """Nothing more will come; after a reset, nothing is wanted either."""
+        """The client's end. After a reset, buffered data is discarded as well."""
         self.was_reset = reset
         self.ended.set()
         if self._outlet is not None:
             self._outlet.finish()
 
     async def attach(self, outlet: Outlet) -> None:
-        """Write everything to this one from now on."""
+        """Write everything to this outlet from now on."""
         self._outlet = outlet
         early = bytes(self._early)
         self._early.clear()
@@ -81,14 +81,14 @@ class FromClient:
             outlet.finish()
 
     def drop(self) -> None:
-        """Nobody wants the client's data any more."""
+        """Discard the client's data from now on."""
         self._dropped = True
         self._early.clear()
         self._settled.set()
 
 
 async def forward(pod: socket.socket, client: FromClient, stream: ToClient) -> None:
-    """Copy both ways until both have ended, and close the socket. Raises Unavailable when the client is gone."""
+    """Copy both ways until both have ended, and close the socket. Raises Unavailable if the client is gone."""
     outlet = Outlet(pod, limit_bytes=WINDOW_BYTES, on_written=client.taken)
     answers = _Answers(pod, stream)
     ended = asyncio.create_task(client.ended.wait(), name="wait for the client's end")
@@ -101,7 +101,7 @@ async def forward(pod: socket.socket, client: FromClient, stream: ToClient) -> N
             await _until_silent(answers)
         client.drop()
         with contextlib.suppress(OSError):
-            pod.shutdown(socket.SHUT_RDWR)  # what is being sent, is sent
+            pod.shutdown(socket.SHUT_RDWR)  # sent data still arrives
         await answers.copying
     finally:
         client.drop()
@@ -134,7 +134,7 @@ class _Answers:
                     break
                 self.received_bytes += count
                 await self._stream.send(buffer, count)
-                await asyncio.sleep(0)  # a fast pod and a fast client must not keep the loop to themselves
+                await asyncio.sleep(0)  # a fast pod and a fast client must not block the event loop
         except OSError:
             await self._stream.break_off()
         else:

@@ -1,4 +1,4 @@
-"""What a client sent on one stream and nobody has taken yet: bounded, so that a full one holds up the client."""
+"""Data of one client stream that is not consumed yet. It is bounded, so that a full inbox blocks the client."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections import deque
 from podwright.streams.wire import Buffer
 
 LIMIT_BYTES = 256 * 1024
-CHUNK_COST_BYTES = 128  # what a chunk costs besides its bytes: a flood of tiny ones is bounded, too
+CHUNK_COST_BYTES = 128  # overhead of a chunk, so that a flood of tiny chunks is bounded as well
 
 
 class Inbox:
-    """Filled by the one task that receives, emptied by the one that wants it."""
+    """Filled by the receiving task, emptied by the consumer."""
 
     def __init__(self) -> None:
         self._chunks: deque[bytes] = deque()
@@ -23,7 +23,7 @@ class Inbox:
         self._abandoned = False
 
     async def put(self, data: Buffer) -> None:
-        """Keep a copy; waits while there is too much."""
+        """Add a copy. Waits while the inbox is full."""
         if self._abandoned or self._ended or not data:
             return
         self._chunks.append(bytes(data))
@@ -34,12 +34,12 @@ class Inbox:
             await self._room.wait()
 
     def end(self) -> None:
-        """Nothing more will come."""
+        """Mark the end."""
         self._ended = True
         self._news.set()
 
     async def get(self) -> bytes:
-        """The next bytes; empty at the end."""
+        """The next bytes. Empty at the end."""
         while not self._chunks:
             if self._ended or self._abandoned:
                 return b""
@@ -51,7 +51,7 @@ class Inbox:
         return data
 
     def abandon(self) -> None:
-        """Nobody wants it any more: what is there is dropped, and what comes."""
+        """Discard its data and all later data."""
         self._abandoned = True
         self._chunks.clear()
         self._held_bytes = 0

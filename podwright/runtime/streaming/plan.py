@@ -1,4 +1,4 @@
-"""What to speak on a connection: decided from the request's head and what its URL stands for. Pure."""
+"""The protocol of a connection, decided from the request's head and the meaning of its URL. Pure."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ METHODS = ("GET", "POST")
 
 
 class Carrier(Enum):
-    """How streams are carried."""
+    """How streams are transported."""
 
     SPDY = auto()
-    CHANNELS = auto()  # WebSocket messages that begin with a channel's number
+    CHANNELS = auto()  # WebSocket messages that start with a channel number
     TUNNEL = auto()  # SPDY in WebSocket messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The answer to a request that can be served: the carrier, the stream protocol's name, and the 101's headers."""
+    """The answer to an acceptable request: the carrier, the stream protocol's name, and the headers of the 101."""
 
     carrier: Carrier
     protocol: str
@@ -35,22 +35,22 @@ class Plan:
 
 
 def parse_target(request: UpgradeRequest) -> tuple[str, str] | UpgradeRefusal:
-    """(kind, token) of the URL: "exec", "attach" or "portforward"."""
+    """(kind, token) of the URL. The kind is "exec", "attach" or "portforward"."""
     if request.method not in METHODS:
         return UpgradeRefusal(
-            status=405, message="streams are asked for by GET or POST", headers=(("allow", "GET, POST"),)
+            status=405, message="streams need the method GET or POST", headers=(("allow", "GET, POST"),)
         )
     match = PATH.fullmatch(request.target)
     return (match[1], match[2]) if match else UpgradeRefusal(status=404, message="there is no such stream")
 
 
 def for_remote_command(request: UpgradeRequest) -> Plan | UpgradeRefusal:
-    """Exec and attach. Raises ProtocolError for a WebSocket handshake that is none."""
+    """The plan for exec and attach. Raises ProtocolError for an invalid WebSocket handshake."""
     return _plan(request, tuple(SPDY_PROTOCOLS), tunnels=())
 
 
 def for_port_forward(request: UpgradeRequest) -> Plan | UpgradeRefusal:
-    """Port-forward. Raises ProtocolError for a WebSocket handshake that is none."""
+    """The plan for port-forward. Raises ProtocolError for an invalid WebSocket handshake."""
     return _plan(request, (negotiation.PORT_FORWARD,), tunnels=(handshake.TUNNEL,))
 
 

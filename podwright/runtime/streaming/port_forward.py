@@ -1,9 +1,9 @@
 """A port-forward session on SPDY: pairs of streams, each pair one TCP connection to a port of the pod.
 
-The receiving task writes what arrives straight to the pods' sockets; each pair has a task that reads from its socket
-and sends. What a pod does not read is kept, up to a window: a client that keeps windows sends no more of that
-connection, others wait with all of theirs. A port that cannot be had is told on the pair's error stream, both streams
-are reset, and the session lives on.
+The receiving task writes data straight to the pods' sockets. Each pair has a task that reads from its socket and
+sends. What a pod does not read is buffered up to a window. A client with flow control then stops sending on that
+connection, and a client without it waits with all of them. An unreachable port is reported on the pair's error
+stream, both streams are reset, and the session continues.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-STREAMS_LIMIT = 1024  # two for each connection
+STREAMS_LIMIT = 1024  # two per connection
 
 Dial = Callable[[int], Awaitable[socket.socket]]
 
@@ -35,11 +35,11 @@ class PortForwardSession:
     """One client."""
 
     def __init__(self, wire: Wire, dial: Dial, *, pair_timeout_s: float) -> None:
-        """`dial` connects to a port. Both streams of a pair must come within `pair_timeout_s`."""
+        """`dial` connects to a port. Both streams of a pair must arrive within `pair_timeout_s`."""
         self._dial = dial
         self._pair_timeout_s = pair_timeout_s
         self._pairing = Pairing()
-        self._halves: dict[int, FromClient] = {}  # of pairs that are not complete
+        self._halves: dict[int, FromClient] = {}  # for incomplete pairs
         self._forwards = Tasks()
         self._connection = SpdyConnection(
             wire,
@@ -50,7 +50,7 @@ class PortForwardSession:
         )
 
     async def run(self) -> None:
-        """Until the client is gone; then all its connections are closed. Raises ProtocolError."""
+        """Run until the client is gone, then close all its connections. Raises ProtocolError."""
         try:
             await self._connection.run()
         finally:
@@ -60,7 +60,7 @@ class PortForwardSession:
         try:
             pair = self._pairing.add(opened.stream_id, opened.headers)
         except StreamRefused as refusal:
-            log.info("a client opened a stream that cannot be forwarded: error=%s", refusal)
+            log.info("stream cannot be forwarded: error=%s", refusal)
             return None
         taken = functools.partial(self._connection.taken, opened.stream_id)
         half = self._halves[opened.stream_id] = FromClient(taken)
@@ -71,7 +71,7 @@ class PortForwardSession:
         return half
 
     def _give_up(self, stream_id: int) -> None:
-        """The other half has not come."""
+        """Give up a pair whose other stream did not arrive."""
         half = self._halves.get(stream_id)
         if half is None or not self._pairing.is_alone(stream_id):
             return
@@ -88,7 +88,7 @@ class PortForwardSession:
 
     async def _forward(self, pair: Pair, client: FromClient) -> None:
         """One connection, from dialling to its end."""
-        with contextlib.suppress(Unavailable, FailedPrecondition):  # the client is gone, or has reset the streams
+        with contextlib.suppress(Unavailable, FailedPrecondition):  # the client is gone or has reset the streams
             try:
                 pod = await self._dial(pair.port)
             except PodwrightError as failure:
@@ -99,7 +99,7 @@ class PortForwardSession:
             await self._connection.send_fin(pair.error_stream_id)
 
     async def _refuse(self, pair: Pair, why: str) -> None:
-        log.info("port-forward refused: port=%d error=%s", pair.port, why)
+        log.info("port-forward failed: port=%d error=%s", pair.port, why)
         await self._connection.send(pair.error_stream_id, why.encode())
         self._connection.reset(pair.error_stream_id)
         self._connection.reset(pair.data_stream_id)

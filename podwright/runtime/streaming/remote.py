@@ -1,4 +1,4 @@
-"""The streams of an exec or attach session as its server sees them, whatever carries them."""
+"""The streams of an exec or attach session from the server's view, for any carrier."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from podwright.streams.wire import Buffer, Wire
 
 log = logging.getLogger(__name__)
 
-STREAMS_LIMIT = 16  # of one session; five have a meaning
+STREAMS_LIMIT = 16  # per session; five have a meaning
 
 
 class Remote(Protocol):
     """The client's end of a session."""
 
     stdin: Inbox
-    sizes: Inbox  # JSON, as it comes
+    sizes: Inbox  # JSON as received
 
     async def run(self) -> None:
-        """Receive until the client is gone; then the inboxes have ended. Raises ProtocolError."""
+        """Receive until the client is gone, then end the inboxes. Raises ProtocolError."""
 
     async def ready(self) -> None:
         """Wait until the client has opened all its streams."""
 
     async def send(self, stream_type: StreamType, data: Buffer) -> None:
-        """Output. Raises Unavailable when the client is gone; waits while it does not read."""
+        """Send output. Waits for a slow client. Raises Unavailable if the client is gone."""
 
     async def conclude(self, outcome: Outcome) -> None:
-        """End all streams with how the command ended. Raises Unavailable."""
+        """End all streams with the outcome of the command. Raises Unavailable."""
 
 
 def wanted_streams(request: StreamRequest, version: Version) -> frozenset[StreamType]:
@@ -52,7 +52,7 @@ def wanted_streams(request: StreamRequest, version: Version) -> frozenset[Stream
 
 
 class SpdyRemote:
-    """Each stream is a SPDY stream that the client opens."""
+    """A Remote whose streams are SPDY streams that the client opens."""
 
     def __init__(self, wire: Wire, version: Version, wanted: frozenset[StreamType]) -> None:
         self.stdin = Inbox()
@@ -78,12 +78,12 @@ class SpdyRemote:
     async def ready(self) -> None:
         await self._complete.wait()
         if self._version is Version.V1 and StreamType.STDIN in self._ids:
-            await self._connection.send_fin(self._ids[StreamType.STDIN])  # v1's clients wait for it
+            await self._connection.send_fin(self._ids[StreamType.STDIN])  # clients of v1 wait for it
 
     async def _on_opened(self, opened: StreamOpened) -> StreamHandler | None:
         name = opened.headers.get(STREAM_TYPE_HEADER, "")
         if name not in self._wanted:
-            log.info("a client opened a stream that nobody asked for: type=%.32r", name)
+            log.info("client opened an unexpected stream: type=%.32r", name)
             return _Input(None)
         stream_type = StreamType(name)
         if stream_type in self._ids:

@@ -1,6 +1,6 @@
-"""Exec and attach sessions: bytes from the client to the process and back, sizes, and how it ended.
+"""Exec and attach sessions: copies bytes between client and process, follows terminal sizes, reports the outcome.
 
-The client sets the pace: what it does not read stays in the process' pipe, and the process waits.
+The client sets the pace: unread output stays in the process's pipe, and the process waits.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from podwright.streams.remote_command.status import Outcome
 
 log = logging.getLogger(__name__)
 
-FIRST_SIZE_S = 0.05  # for a client to say how large its terminal is
-QUIET_S = 2.0  # how long output may pause after the process' end, while a child of it holds the pipes
+FIRST_SIZE_S = 0.05  # for a client to send the size of its terminal
+QUIET_S = 2.0  # how long output may pause after the process's end while its children hold the pipes
 
-Gone = asyncio.Task[None]  # the remote's `run`: it ends when the client is gone
+Gone = asyncio.Task[None]  # the remote's `run`, which ends when the client is gone
 
 
 class TerminalSizes:
@@ -38,32 +38,35 @@ class TerminalSizes:
         self._read: deque[TerminalSize] = deque()
 
     async def first(self) -> TerminalSize | None:
-        """The one to start with: clients send it with the streams, if at all; a program should see no other before."""
+        """The size to start with.
+
+        Clients send it with the streams, and the program should see no other size before.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SIZE_S):
                 return await self._next()
         return None
 
     async def follow(self, resize: Callable[[int, int], None]) -> None:
-        """Until the client says no more."""
+        """Apply sizes until the client sends no more."""
         while (size := await self._next()) is not None:
             resize(size.width, size.height)
 
     async def _next(self) -> TerminalSize | None:
-        """None at the end, and from a client that sends something else."""
+        """The next size. None at the end, and after invalid data."""
         while not self._read:
             if not (data := await self._inbox.get()):
                 return None
             try:
                 self._read.extend(self._reader.feed(data))
             except ProtocolError as failure:
-                log.info("a client sends sizes that are none: error=%s", failure)
+                log.info("client sent an invalid terminal size: error=%s", failure)
                 self._inbox.abandon()
         return self._read.popleft()
 
 
 class _Output:
-    """One output stream on its way to the client, or to nowhere when the client did not ask for it."""
+    """One output stream on its way to the client. It is discarded if the client did not request it."""
 
     def __init__(self, source: Source, remote: Remote, stream_type: StreamType | None) -> None:
         self._source = source
@@ -74,7 +77,7 @@ class _Output:
         self.copying = asyncio.create_task(self._copy(), name=f"copy {stream_type or 'unwanted output'}")
 
     async def _copy(self) -> None:
-        """Until the end of the output. Raises Unavailable when the client is gone."""
+        """Copy until the end of the output. Raises Unavailable if the client is gone."""
         while True:
             self.waits_for_process = True
             data = await self._source.read()
@@ -84,13 +87,16 @@ class _Output:
             self.chunks += 1
             if self._stream_type is not None:
                 await self._remote.send(self._stream_type, data)
-            await asyncio.sleep(0)  # a fast process and a fast client must not keep the loop to themselves
+            await asyncio.sleep(0)  # a fast process and a fast client must not block the event loop
 
 
 async def serve_exec(
     remote: Remote, gone: Gone, command: Exec, sizes: TerminalSizes, wanted: frozenset[StreamType]
 ) -> Outcome | None:
-    """Until the command's end; None when the client went away before. Raises RuntimeFailed if it did not start."""
+    """Run until the command ends. None if the client left before.
+
+    Raises RuntimeFailed if the command did not start.
+    """
     outputs = [
         _Output(source, remote, stream_type if stream_type in wanted else None)
         for source, stream_type in ((command.stdout, StreamType.STDOUT), (command.stderr, StreamType.STDERR))
@@ -98,7 +104,7 @@ async def serve_exec(
     ]
     resizing = asyncio.create_task(
         sizes.follow(command.resize), name="resize exec"
-    )  # first: what is typed may ask for it
+    )  # first, because typed input may query the size
     typing = asyncio.create_task(_type_into(command, remote), name="type into exec")
     ending = asyncio.create_task(command.wait(), name="wait for exec")
     try:
@@ -114,7 +120,7 @@ async def serve_exec(
 
 
 async def _drained(outputs: list[_Output], gone: Gone) -> None:
-    """Wait until the client has all output. A child that outlives the process may hold the pipes, but not for ever."""
+    """Wait until the client has all output, but not for ever: a child of the process may hold the pipes."""
     while pending := [output for output in outputs if not output.copying.done()]:
         before = [output.chunks for output in pending]
         tasks = {output.copying for output in pending}
@@ -125,19 +131,19 @@ async def _drained(outputs: list[_Output], gone: Gone) -> None:
 
 
 async def _type_into(command: Exec, remote: Remote) -> None:
-    """The client's input, and its end."""
+    """Copy the client's input and its end."""
     if command.stdin is None:
         return
     try:
         while data := await remote.stdin.get():
             await command.stdin.write(data)
         await command.end_input()
-    except BrokenPipeError:  # the command reads no more, which is its right
+    except BrokenPipeError:  # the command has closed its stdin
         remote.stdin.abandon()
 
 
 async def serve_attach(remote: Remote, gone: Gone, client: Attached, request: AttachRequest) -> Outcome | None:
-    """Until the container's end, or that of the client's input when no more hangs on it; None when the client went.
+    """Run until the container ends, or its input if no output is attached. None if the client left.
 
     Raises DeadlineExceeded for a client that does not read.
     """
@@ -148,7 +154,7 @@ async def serve_attach(remote: Remote, gone: Gone, client: Attached, request: At
     )
     try:
         await asyncio.wait({copying, typing, gone}, return_when=asyncio.FIRST_COMPLETED)
-        client.close()  # what is being sent, is sent
+        client.close()  # sent data still arrives
         await asyncio.wait({copying, gone}, return_when=asyncio.FIRST_COMPLETED)
         if gone.done():
             return None
@@ -170,11 +176,11 @@ async def _show(remote: Remote, client: Attached, request: AttachRequest) -> Non
 
 
 async def _type_into_attached(stdin: Inbox, client: Attached) -> None:
-    """Returns when the session is over with the client's input."""
+    """Copy the client's input. Returns when its end also ends the session."""
     try:
         while data := await stdin.get():
             await client.write(data)
-    except BrokenPipeError:  # the container reads no more; its output goes on
+    except BrokenPipeError:  # the container has closed its stdin, but its output continues
         stdin.abandon()
         await _never()
     if await client.end_input():
@@ -186,7 +192,7 @@ async def _never() -> None:
 
 
 async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:
-    """Cancel them and wait for their ends; what they raised has been seen, or matters no more."""
+    """Cancel the tasks and wait for their ends. Their failures were already handled or do not matter."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,8 +1,8 @@
-"""Listening, the upgrade, and the limits: everything between a client's connect and its session.
+"""The listening socket, the upgrade, and the limits: everything from a client's connect to its session.
 
     accept -> head within HEAD_TIMEOUT_S -> token -> plan -> 101 -> the session -> linger -> close
 
-Sessions are handed over by `service`. Whatever a client does, ends at most its own connection.
+`service` provides the sessions. A misbehaving client ends at most its own connection.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 128
 CLOSE_TIMEOUT_S = 5.0
-ACCEPT_PAUSE_S = 0.1  # when there are no descriptors left
+ACCEPT_PAUSE_S = 0.1  # when file descriptors are exhausted
 
 Session = Callable[[ClientConnection], Awaitable[None]]
 Prepare = Callable[[str, str, UpgradeRequest], tuple[Plan, Session] | UpgradeRefusal]
 
 
 class StreamingServer:
-    """The listening socket and what came of it."""
+    """The listening socket and its connections."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class StreamingServer:
         max_connections: int,
         idle_timeout_s: float,
     ) -> None:
-        """`prepare` gets a URL's kind and token and the request, and says what to answer and what to run then."""
+        """`prepare` gets the URL's kind and token and the request, and returns the answer and the session to run."""
         self._address = address
         self._tls = tls
         self._prepare = prepare
@@ -59,7 +59,7 @@ class StreamingServer:
         self.base_url = ""
 
     def start(self) -> None:
-        """Listen. Raises FailedPrecondition when the address cannot be had."""
+        """Listen. Raises FailedPrecondition if the address is not available."""
         listener = socket.socket(self._address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,7 +82,7 @@ class StreamingServer:
         while True:
             try:
                 connected, _ = await loop.sock_accept(listener)
-            except OSError as failure:  # the client has gone already, or we have no descriptors left
+            except OSError as failure:  # the client is gone, or file descriptors are exhausted
                 if failure.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     log.warning("streaming server cannot accept: error=%s", failure.strerror)
                     await asyncio.sleep(ACCEPT_PAUSE_S)
@@ -93,14 +93,14 @@ class StreamingServer:
             self._serving.start(self._serve(connected), name="streaming connection")
 
     def _is_full(self) -> bool:
-        """Logged once each time that it becomes so: a crowd must not fill the log as well."""
+        """Whether the limit is reached. Logged once per time, so that a crowd does not fill the log."""
         was_full, self._full = self._full, len(self._serving) >= self._max_connections
         if self._full and not was_full:
-            log.warning("streaming server is full: connections=%d", len(self._serving))
+            log.warning("streaming server rejects connections, it is full: connections=%d", len(self._serving))
         return self._full
 
     async def _serve(self, connected: socket.socket) -> None:
-        """One connection, to its end."""
+        """Handle one connection to its end."""
         connection: ClientConnection | None = None
         try:
             async with asyncio.timeout(HEAD_TIMEOUT_S):
@@ -128,7 +128,7 @@ class StreamingServer:
             idle.cancel()
 
     async def _upgrade(self, connection: ClientConnection) -> Session | None:
-        """Read the request and answer it; None when it was refused. Raises ProtocolError and OSError."""
+        """Read the request and answer it. None if it was refused. Raises ProtocolError and OSError."""
         handshake = ServerHandshake()
         try:
             request = await read_head(connection, handshake)
@@ -150,7 +150,7 @@ class StreamingServer:
         return target if isinstance(target, UpgradeRefusal) else self._prepare(*target, request)
 
     async def close(self) -> None:
-        """Stop listening and end all sessions. Returns after CLOSE_TIMEOUT_S even if one does not end."""
+        """Stop listening and end all sessions. Returns after CLOSE_TIMEOUT_S even if some do not end."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._accepting.close()

@@ -1,7 +1,6 @@
-"""Exec, Attach and PortForward: URLs for those who ask, sessions for those who come.
+"""Exec, Attach and PortForward: makes URLs for callers, and sessions for clients that use them.
 
-Called by the gRPC edge. A request is checked when the URL is asked for, and by the backend again when the client
-comes for it.
+Called by the gRPC edge. A request is checked when its URL is made, and by the backend again when the client connects.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class StreamingService:
         containers: ContainerService,
         sandboxes: SandboxService,
     ) -> None:
-        """Without `tls`, plain HTTP. Raises InvalidArgument for an address that is none."""
+        """Without `tls`, plain HTTP. Raises InvalidArgument for an invalid address."""
         self._containers = containers
         self._sandboxes = sandboxes
         self._tokens: Tokens[AnyRequest] = Tokens(asyncio.get_running_loop().time)
@@ -55,7 +54,7 @@ class StreamingService:
         )
 
     def start(self) -> None:
-        """Listen. Raises FailedPrecondition when the address cannot be had."""
+        """Listen. Raises FailedPrecondition if the address is not available."""
         self._server.start()
 
     async def exec_url(self, request: ExecRequest) -> str:
@@ -69,14 +68,14 @@ class StreamingService:
         """Raises as `exec_url` does."""
         container = self._containers.get(request.container_id)
         check_streams(request)
-        self._containers.task(container)  # it has to run
+        self._containers.task(container)  # raises unless it runs
         return self._url(msgspec.structs.replace(request, container_id=container.id))
 
     def port_forward_url(self, request: PortForwardRequest) -> str:
         """Raises as `exec_url` does."""
         sandbox = self._sandboxes.get(request.sandbox_id)
         if wrong := [port for port in request.ports if not 0 < port <= 65535]:
-            raise InvalidArgument(f"{wrong[0]} is no port from 1 to 65535")
+            raise InvalidArgument(f"{wrong[0]} is not a port (1 to 65535)")
         port_forward.check(sandbox)
         return self._url(msgspec.structs.replace(request, sandbox_id=sandbox.id))
 
@@ -84,10 +83,10 @@ class StreamingService:
         return f"{self._server.base_url}/{KINDS[type(request)]}/{self._tokens.add(request)}"
 
     def _prepare(self, kind: str, token: str, http_request: UpgradeRequest) -> tuple[Plan, Session] | UpgradeRefusal:
-        """What the server shall answer and run. A token is used up also by a client that asks for nonsense."""
+        """The answer and the session to run. Every use consumes the token, even with an invalid request."""
         request = self._tokens.take(token)
         if request is None or KINDS[type(request)] != kind:
-            return UpgradeRefusal(status=404, message="this URL is unknown, used or expired: ask for a new one")
+            return UpgradeRefusal(status=404, message="this URL is unknown, used or expired, request a new one")
         if isinstance(request, PortForwardRequest):
             plan = plans.for_port_forward(http_request)
         else:
@@ -97,7 +96,7 @@ class StreamingService:
         return plan, functools.partial(self._sessions.run, request, plan)
 
     async def close(self) -> None:
-        """End all sessions, and kill the commands of those and of earlier ones."""
+        """End all sessions, and kill the commands of current and earlier ones."""
         await self._server.close()
         await self._sessions.close()
 
@@ -105,6 +104,6 @@ class StreamingService:
 def check_streams(request: StreamRequest) -> None:
     """CRI's rules for the streams of one request. Raises InvalidArgument."""
     if not (request.stdin or request.stdout or request.stderr):
-        raise InvalidArgument("one of stdin, stdout and stderr must be asked for")
+        raise InvalidArgument("at least one of stdin, stdout and stderr must be true")
     if request.tty and request.stderr:
-        raise InvalidArgument("a terminal has no stderr: tty and stderr cannot both be asked for")
+        raise InvalidArgument("tty and stderr must not both be true, because a terminal has no stderr")

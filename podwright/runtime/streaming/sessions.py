@@ -1,6 +1,6 @@
-"""What happens on a connection after its upgrade: a backend and a client brought together, and taken apart again.
+"""Connects a backend with a client after the upgrade of the connection, and cleans up afterwards.
 
-A command whose client went away goes on without its stdio until its end, or the daemon's.
+If the client of a command leaves, the command continues without stdio until its end, or the daemon's.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ log = logging.getLogger(__name__)
 
 
 class Sessions:
-    """Runs sessions; remembers the commands that outlive theirs."""
+    """Runs sessions, and remembers commands that outlive theirs."""
 
     def __init__(self, containers: ContainerService, sandboxes: SandboxService, *, creation_timeout_s: float) -> None:
-        """Clients get `creation_timeout_s` to open the streams that they asked for."""
+        """Clients get `creation_timeout_s` to open their streams."""
         self._containers = containers
         self._sandboxes = sandboxes
         self._creation_timeout_s = creation_timeout_s
@@ -47,7 +47,7 @@ class Sessions:
     async def run(
         self, request: ExecRequest | AttachRequest | PortForwardRequest, plan: Plan, connection: ClientConnection
     ) -> None:
-        """To the end of the session. Raises PodwrightError for what only the log should hear of."""
+        """Run to the end of the session. Raises PodwrightError for failures that are only logged."""
         if isinstance(request, PortForwardRequest):
             await self._forward(request, plan, connection)
         else:
@@ -73,7 +73,7 @@ class Sessions:
             await asyncio.gather(gone, return_exceptions=True)
 
     async def _outcome(self, request: ExecRequest | AttachRequest, remote: Remote, gone: Gone) -> Outcome | None:
-        """How it ended, or why it could not be; None when there is nobody to tell."""
+        """The outcome, or why the session failed. None if the client is gone."""
         try:
             if isinstance(request, ExecRequest):
                 return await self._exec(request, remote, gone)
@@ -96,7 +96,7 @@ class Sessions:
         return outcome
 
     def _leave(self, command: Exec) -> None:
-        """The client is gone; the command may go on."""
+        """Leave the command running after the client is gone."""
         command.hang_up()
         self._left.start(_see_off(command), name="exec without a client")
 
@@ -118,7 +118,7 @@ class Sessions:
         await PortForwardSession(wire, dial, pair_timeout_s=self._creation_timeout_s).run()
 
     async def close(self) -> None:
-        """Kill the commands that are left."""
+        """Kill the remaining commands."""
         await self._left.close()
 
 
@@ -131,7 +131,7 @@ async def _see_off(command: Exec) -> None:
 
 
 def _remote(request: ExecRequest | AttachRequest, plan: Plan, connection: ClientConnection) -> Remote:
-    """Raises ProtocolError for a protocol that the plan should not have chosen."""
+    """Raises ProtocolError for a protocol that the plan must not choose."""
     if plan.carrier is Carrier.SPDY:
         version = SPDY_PROTOCOLS[plan.protocol]
         return SpdyRemote(connection, version, wanted_streams(request, version))
@@ -142,5 +142,5 @@ def _remote(request: ExecRequest | AttachRequest, plan: Plan, connection: Client
 def _channels(plan: Plan) -> ChannelProtocol:
     protocol = channel_protocol(plan.protocol)
     if protocol is None:
-        raise ProtocolError(f"{plan.protocol!r} is no channel protocol")
+        raise ProtocolError(f"{plan.protocol!r} is not a channel protocol")
     return protocol

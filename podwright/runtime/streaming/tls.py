@@ -1,4 +1,4 @@
-"""Whether the streaming server speaks TLS, and with which certificate."""
+"""Whether the streaming server uses TLS, and its certificate."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from podwright.runtime.streaming.address import parse, reachable
 
 
 def server_context(settings: StreamingSettings) -> ssl.SSLContext | None:
-    """None for plain HTTP, which only a loopback address may speak. Without files, a certificate is made.
+    """None for plain HTTP, which is limited to loopback addresses. Without files, a certificate is made.
 
     Raises InvalidArgument and FailedPrecondition.
     """
     address = parse(settings.address)
     if bool(settings.tls_cert_file) != bool(settings.tls_key_file):
-        raise InvalidArgument("streaming: tls_cert_file and tls_key_file belong together")
+        raise InvalidArgument("streaming: tls_cert_file and tls_key_file need each other")
     if not settings.tls_cert_file and address.is_loopback:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.num_tickets = 0  # nobody resumes; a client that closes before it has read them would reset the connection
+    context.num_tickets = (
+        0  # no client resumes sessions, and one that closes before reading the tickets would reset the connection
+    )
     if not settings.tls_cert_file:
         made = certificate.make((address.host, reachable(address).host))
         with memory_file(made) as path:
@@ -33,6 +35,6 @@ def server_context(settings: StreamingSettings) -> ssl.SSLContext | None:
         context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
     except (OSError, ssl.SSLError) as failure:
         raise FailedPrecondition(
-            f"streaming: {settings.tls_cert_file} with its key cannot be used: {failure}"
+            f"streaming: cannot use {settings.tls_cert_file} with its key: {failure}"
         ) from failure
     return context

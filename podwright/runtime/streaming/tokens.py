@@ -1,6 +1,6 @@
-"""URLs that work once: a token stands for a request until its client comes for it, for a minute at most.
+"""URLs that work once: a token stands for a request until its client comes, for one minute at most.
 
-Bounded, so that a caller that asks and never comes costs little. Time is the caller's clock, in seconds.
+The number is limited, so callers whose clients never come cost little. Time is the caller's clock, in seconds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from podwright.errors import ResourceExhausted
 
 PENDING_LIMIT = 1000
 TIME_TO_LIVE_S = 60.0
-TOKEN_BYTES = 16  # of randomness: who guesses one, gets into a container
+TOKEN_BYTES = 16  # of randomness, because a guessed token gives access to a container
 
 Request = TypeVar("Request")
 
@@ -23,21 +23,21 @@ class Tokens(Generic[Request]):
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._pending: dict[str, tuple[float, Request]] = {}  # token -> when it expires, what it stands for
+        self._pending: dict[str, tuple[float, Request]] = {}  # token -> expiry, request
 
     def add(self, request: Request) -> str:
-        """A new token. Raises ResourceExhausted when too many are pending."""
+        """A new token. Raises ResourceExhausted if too many are pending."""
         self._drop_expired()
         if len(self._pending) >= PENDING_LIMIT:
             raise ResourceExhausted(
-                f"{PENDING_LIMIT} streaming URLs wait for their clients", hint="use them, or wait a minute"
+                f"{PENDING_LIMIT} streaming URLs are pending", hint="connect to them, or wait a minute"
             )
         token = secrets.token_urlsafe(TOKEN_BYTES)
         self._pending[token] = (self._now() + TIME_TO_LIVE_S, request)
         return token
 
     def take(self, token: str) -> Request | None:
-        """What the token stands for, once; None when it is unknown, used or expired."""
+        """The request of the token. Works once. None if the token is unknown, used or expired."""
         self._drop_expired()
         _, request = self._pending.pop(token, (0.0, None))
         return request

@@ -1,4 +1,4 @@
-"""Exec and attach over a WebSocket: each stream is a channel, and is there from the start."""
+"""Exec and attach over a WebSocket, where each stream is a channel that exists from the start."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class WebSocketRemote:
             self.sizes.end()
 
     async def ready(self) -> None:
-        """An empty message tells the client that the session has begun."""
+        """Send an empty message, which tells the client that the session has begun."""
         first = next(stream_type for stream_type in READY_ORDER if stream_type in self._wanted)
         await self._socket.send(CHANNELS[first], b"")
 

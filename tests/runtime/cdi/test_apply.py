@@ -118,5 +118,5 @@ def test_cache_and_bandwidth() -> None:
 
 
 def test_interfaces_are_refused() -> None:
-    with pytest.raises(FailedPrecondition, match="v/c=d wants network interfaces"):
+    with pytest.raises(FailedPrecondition, match="v/c=d needs network interfaces"):
         _applied(netDevices=[{"hostInterfaceName": "eth7", "name": "x"}])

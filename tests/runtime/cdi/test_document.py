@@ -138,8 +138,8 @@ def test_fields_need_the_version_that_brought_them(version: str, value: dict[str
         (_edits(hooks=[{"hookName": "prestart", "path": "/x", "timeout": 0}]), "timeout"),
         (_edits(intelRdt={"closID": ".."}), "class of service"),
         (_edits(intelRdt={"closID": "a/b"}), "class of service"),
-        ([], "cannot be read"),
-        (7, "cannot be read"),
+        ([], "cannot parse it"),
+        (7, "cannot parse it"),
     ],
 )
 def test_what_makes_a_file_invalid(value: object, why: str) -> None:

@@ -146,7 +146,7 @@ async def test_what_cannot_be_given_is_one_error_and_leaves_nothing(
     with pytest.raises(FailedPrecondition, match=r"CDI device vendor\.test/device=d0 is in no file"):
         await pod.create(CDI_devices=ASKED)
     file.write_text("{")
-    with pytest.raises(FailedPrecondition, match=f"vendor.test/device=d0 .*{file}: it cannot be read"):
+    with pytest.raises(FailedPrecondition, match=f"vendor.test/device=d0 .*{file}: cannot parse it"):
         await pod.create(CDI_devices=ASKED)
     _write(file, deviceNodes=[{"path": "/dev/not-there"}])
     with pytest.raises(FailedPrecondition, match=r"vendor\.test/device=d0: device node /dev/not-there: No such file"):

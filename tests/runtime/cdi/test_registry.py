@@ -87,7 +87,7 @@ def test_a_bad_file_spoils_no_other_and_is_told_of(directories: list[Path]) -> N
     told = str(refusal.value)
     for words in (
         "v.com/c=other is in no file",
-        "bad.json: it cannot be read",
+        "bad.json: cannot parse it",
         "huge.json: it is larger",
         "folder.json",
     ):

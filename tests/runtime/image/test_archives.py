@@ -230,7 +230,7 @@ async def test_dropped_blobs_are_fetched_for_saving(
         ({"rules": {"docker.io/library": {"action": "reject"}}}, 'rules."docker.io/library" rejects it'),
         (
             {"rules": {"docker.io": {"action": "signed", "keys": ["/k"]}}},
-            "requires a signature:  an archive brings none",
+            "requires a signature, and archives have none",
         ),
     ],
 )

@@ -46,7 +46,7 @@ def blob_path(layer: Layer) -> str:
 async def test_another_digest(node: Node, liar: ScriptedRegistry) -> None:
     liar.serve("app:1", image(BIG))
     liar.put(blob_path(BIG), BIG.blob[:-1] + b"x")
-    await refused(node, liar.host, errors.FailedPrecondition, f"{BIG.digest} was asked for, but sha256:")
+    await refused(node, liar.host, errors.FailedPrecondition, f"{BIG.digest} was requested, but sha256:")
 
 
 @pytest.mark.parametrize("change", [-1000, 1000])
@@ -246,7 +246,7 @@ async def test_html_for_everything(where: str, node: Node, liar: ScriptedRegistr
         (
             b'{"schemaVersion": 2, "mediaType": "a\\nb\\u001b"}',
             errors.FailedPrecondition,
-            r"its manifest's type is a\?b\?$",
+            r"its manifest has the type a\?b\?$",
         ),
     ],
     ids=["cut", "schema-1", "no-config", "empty-index", "error", "deep", "line-breaks"],
@@ -300,7 +300,7 @@ async def test_a_layer_that_changes_between_two_ranges(node: Node, liar: Scripte
         return await (halves.pop() if halves else liar.honest)(request)
 
     liar.answers[blob_path(BIG)] = answer
-    await refused(node, liar.host, errors.FailedPrecondition, f"{BIG.digest} was asked for, but sha256:")
+    await refused(node, liar.host, errors.FailedPrecondition, f"{BIG.digest} was requested, but sha256:")
     assert any("Range" in seen.headers for seen in liar.requests)
 
 

@@ -49,10 +49,10 @@ def test_nothing_is_asked_unless_configured() -> None:
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({"default": {"action": "signed"}}, "default: signed needs keys"),
+        ({"default": {"action": "signed"}}, "default: action signed needs keys"),
         ({"default": {"action": "maybe"}}, "maybe"),
         ({"default": {**SIGNED, "signed_as": "x"}}, "signed_as replaces a prefix"),
-        ({"rules": {"a": {"action": "signed", "keys": []}}}, "a: signed needs keys"),
+        ({"rules": {"a": {"action": "signed", "keys": []}}}, "a: action signed needs keys"),
         ({"rules": {"a": {"action": "signed", "keys": ["relative"]}}}, "absolute"),
         ({"rules": {"a": {"action": "accept", "keys": ["/k"]}}}, "keys and signed_as need action signed"),
         ({"rules": {"a/": {"action": "accept"}}}, "'a/' is not a registry or repository"),

@@ -134,5 +134,5 @@ async def test_a_pod_cidr_with_a_cni_configuration(own_host: Pod, fresh_podwrigh
         await set_pod_cidr(cri, "10.200.7.0/24")
         with pytest.raises(InvalidArgument, match="pod_cidr"):
             await set_pod_cidr(cri, "10.200.7.0")
-    lines = [line for line in daemon.log.read_text().splitlines() if "pod_cidr" in line and "passed over" in line]
+    lines = [line for line in daemon.log.read_text().splitlines() if "pod_cidr" in line and "is ignored" in line]
     assert len(lines) == 1

@@ -47,7 +47,7 @@ def test_wanted(given: list[PortMapping], expected: tuple[PortMapping, ...]) -> 
     ("given", "words"),
     [
         pytest.param([port(70000)], "70000", id="too high"),
-        pytest.param([port(80, container_port=0)], "no such port", id="no container port"),
+        pytest.param([port(80, container_port=0)], "out of range", id="no container port"),
         pytest.param([port(80, "localhost")], "localhost", id="not an address"),
         pytest.param([port(80, "fd00::1")], "IPv6", id="another family"),
         pytest.param([port(80), port(80, container_port=81)], "twice", id="to two ports"),

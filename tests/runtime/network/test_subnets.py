@@ -195,7 +195,8 @@ async def test_a_cni_configuration_passes_over_it(make_world: MakeWorld, caplog:
     caplog.set_level("INFO")
     await world.service.set_pod_cidr("10.200.7.0/24,fd00::/64")
     (line,) = [record.getMessage() for record in caplog.records if "pod_cidr" in record.getMessage()]
-    assert "10.200.7.0/24,fd00::/64 is passed over" in line
+    assert "is ignored" in line
+    assert "pod_cidr=10.200.7.0/24,fd00::/64" in line
     with pytest.raises(InvalidArgument):
         await world.service.set_pod_cidr("10.200.7.0/240")
 

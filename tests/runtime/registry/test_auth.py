@@ -102,8 +102,8 @@ async def test_words_of_a_server_stay_on_one_line(
     [
         ("http://[broken", "no URL"),
         ("ftp://127.0.0.1/token", "token server ftp://127.0.0.1 is not one"),
-        ("file:///etc/passwd", "is not one to show credentials to"),
-        ("/relative", "is not one to show credentials to"),
+        ("file:///etc/passwd", "must not get the credentials"),
+        ("/relative", "must not get the credentials"),
         ("http://user:pass@127.0.0.1:1/token", r"127\.0\.0\.1:1: Connection refused"),
         ("http://127.0.0.1:99999/token", "RegistryUnavailable|no URL|not a URL"),
     ],
@@ -117,7 +117,7 @@ async def test_a_wrong_realm(realm: str, words: str, registry: ScriptedRegistry)
 
 async def test_no_realm_at_all(registry: ScriptedRegistry) -> None:
     registry.answers["*"] = fixed(401, WWW_Authenticate='Bearer service="x"')
-    await refused(registry.host, AUTH, "in no way that we know")
+    await refused(registry.host, AUTH, "unsupported kind of authentication")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -128,7 +128,7 @@ async def test_a_token_server_that_sends_us_elsewhere(
     """The form with the secret in it goes to nobody else, whatever the kind of redirect."""
     registry.answers["*"] = asking_for_bearer(f"{registry.url}/token")
     registry.answers["/token"] = fixed(status, Location=f"{mirror.url}/steal")
-    await refused(registry.host, EVERY_KIND[kind], f"redirects what was sent to {mirror.host}")
+    await refused(registry.host, EVERY_KIND[kind], f"redirects an upload to {mirror.host}")
     assert mirror.requests == []
 
 
@@ -227,7 +227,7 @@ def helper(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
         (f"echo {SECRET}", "something else than its protocol"),
         (f'echo "{SECRET}" >&2; exit 1', "failed with exit code 1"),
         ("head -c 3000000 /dev/zero", "docker-credential-test"),
-        ("echo credentials not found in native keychain; exit 1", "none were given"),
+        ("echo credentials not found in native keychain; exit 1", "there are none"),
     ],
     ids=["hangs", "fails", "garbage", "secret-on-stderr", "endless", "has-none"],
 )

@@ -50,12 +50,12 @@ def _basic(registry: ScriptedRegistry, header: str = f"Basic {PAIR}") -> Answer:
 async def test_a_login_is_shown_when_the_request_has_none(registry: ScriptedRegistry, tmp_path: Path) -> None:
     registry.answers["*"] = _basic(registry)
     file = tmp_path / "config.json"
-    with pytest.raises(errors.PermissionDenied, match="none were given"):
+    with pytest.raises(errors.PermissionDenied, match="there are none"):
         await _resolve(f"{registry.host}/app:1", file)
     _file(file, auths={registry.host: {"auth": PAIR}})  # no restart
     await _resolve(f"{registry.host}/app:1", file)
     await _resolve(f"{registry.host}/app:1", file, RegistryAuth())
-    with pytest.raises(errors.PermissionDenied, match="refuses the credentials"):
+    with pytest.raises(errors.PermissionDenied, match="rejects the credentials"):
         await _resolve(f"{registry.host}/app:1", file, RegistryAuth(username="you", password="p"))
 
 
@@ -102,9 +102,7 @@ async def test_a_helper(registry: ScriptedRegistry, tmp_path: Path, monkeypatch:
     _file(file, credsStore="mine")
     await _resolve(f"{registry.host}/app:1", file)
     _file(file, credsStore="absent")
-    with pytest.raises(
-        errors.PermissionDenied, match=r"none were given \(docker-credential-absent is not installed\)"
-    ):
+    with pytest.raises(errors.PermissionDenied, match=r"there are none \(docker-credential-absent is not installed\)"):
         await _resolve(f"{registry.host}/app:1", file)
 
 

@@ -156,7 +156,7 @@ def test_attestations_are_no_images_and_unlabelled_ones_come_last() -> None:
 
 def test_nothing_fits() -> None:
     unknown = described(Platform(architecture="unknown", os="unknown"), "4")
-    with pytest.raises(NotFound, match=r"x has no image for linux/amd64; it has linux/arm64$"):
+    with pytest.raises(NotFound, match=r"x has no image for linux/amd64, only for linux/arm64$"):
         manifest.ranked([described(ARM64, "1"), unknown], [AMD64], "x")
 
 

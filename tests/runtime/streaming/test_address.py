@@ -52,10 +52,10 @@ def test_only_loopback_goes_without_tls() -> None:
 
 
 def test_certificates_that_cannot_be_used(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgument, match="belong together"):
+    with pytest.raises(InvalidArgument, match="need each other"):
         server_context(StreamingSettings(tls_cert_file="/some/file"))
     nonsense = tmp_path / "nonsense.pem"
     nonsense.write_text("no certificate")
     for path in (str(nonsense), str(tmp_path / "absent.pem")):
-        with pytest.raises(FailedPrecondition, match="cannot be used"):
+        with pytest.raises(FailedPrecondition, match="cannot use"):
             server_context(StreamingSettings(tls_cert_file=path, tls_key_file=path))

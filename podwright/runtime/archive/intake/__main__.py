@@ -1,8 +1,8 @@
-"""Finds the package (the interpreter runs with -I -S, so nothing is on the path), then runs `program`.
+"""Finds the package, because the interpreter runs with -I -S and an empty path, then runs `program`.
 
     __main__.py FOLDER PREFIX MAX_BYTES [SITE_DIRECTORY ...]
 
-`sys.argv` beyond the first three arguments are the directories that hold isal and zstandard.
+The arguments after the first three are the directories of isal and zstandard.
 """
 
 import os
@@ -17,4 +17,4 @@ if __name__ == "__main__":
     sys.path += [root, *sys.argv[4:]]
     from podwright.runtime.archive.intake.program import main
 
-    os._exit(main(sys.argv[1:4]))  # at once: glibc may want to load a library from the root at an orderly end
+    os._exit(main(sys.argv[1:4]))  # at once: during an orderly exit glibc may try to load a library from the root

@@ -1,6 +1,6 @@
-"""The program's flow: decompress, read the tar, write each file under a number of its own, report one JSON object.
+"""The program's flow: decompress, read the tar, write each file under a number, report one JSON object.
 
-Exit code 0 means that the report is there, be it a success or a failure; anything else is a bug, told on stderr.
+Exit code 0 means that there is a report, of success or failure. Any other code is a bug, with details on stderr.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from podwright.runtime.storage.unpack.names import relative
 
 ARCHIVE_FD = 0
 MEMBERS_LIMIT = 20_000
-RATIO_LIMIT = 200  # beyond RATIO_FREE_BYTES, no honest archive unpacks to more than this many times its size
+RATIO_LIMIT = 200  # beyond RATIO_FREE_BYTES, no genuine archive unpacks to more than this multiple of its size
 RATIO_FREE_BYTES = 1 << 30
 SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 LINKS = {b"1": "hardlink", b"2": "symlink"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run with FOLDER PREFIX MAX_BYTES; FOLDER becomes this process's root."""
+    """Run with FOLDER PREFIX MAX_BYTES. FOLDER becomes this process's root."""
     folder, prefix, limit = arguments
     os.umask(0o077)
     source = StreamSource(ARCHIVE_FD)
@@ -60,7 +60,7 @@ def take_in(reader: decode.Readable, source: StreamSource, prefix: str, max_byte
 
 
 def _bounded(reader: decode.Readable, source: StreamSource, max_bytes: int) -> Iterator[bytes]:
-    """The tar's bytes, as long as their number is one that an honest archive may have."""
+    """The tar's bytes, up to the size that a genuine archive may have."""
     total = 0
     while chunk := reader.read():
         total += len(chunk)

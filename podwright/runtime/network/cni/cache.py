@@ -1,4 +1,4 @@
-"""libcni's cache of attachments, `<dir>/results/<network>-<container>-<interface>`: other tools read it, too."""
+"""libcni's cache of attachments, `<dir>/results/<network>-<container>-<interface>`, which other tools also read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KIND = "cniCacheV1"
 
 
 class CachedAttachment(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry: what was attached how, and what came of it."""
+    """An entry: an attachment's configuration and result."""
 
     network: str
     config: str
@@ -27,14 +27,14 @@ class CachedAttachment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResultCache:
-    """The directory; files of a few KiB, read and written in place."""
+    """The directory of small files."""
 
     def __init__(self, folder: str) -> None:
-        """`folder` is CNI's cache directory, /var/lib/cni by convention."""
+        """`folder` is CNI's cache directory, by convention /var/lib/cni."""
         self._folder = f"{folder}/results"
 
     def save(self, network: NetworkList, target: CniTarget, result: dict[str, Any]) -> None:
-        """Write an entry, whole or not at all. Raises FailedPrecondition or ResourceExhausted."""
+        """Write an entry atomically. Raises FailedPrecondition or ResourceExhausted."""
         document = {
             "kind": KIND,
             "containerId": target.container_id,
@@ -59,16 +59,16 @@ class ResultCache:
             raise kind(f"cannot write CNI's cache {path}: {failure.strerror}") from failure
 
     def load(self, network: str, container_id: str, interface: str) -> CachedAttachment | None:
-        """An entry; None when there is none, or none that we can read."""
+        """An entry, or None if it is absent or unreadable."""
         return self._read(self._path(network, container_id, interface))
 
     def remove(self, network: str, container_id: str, interface: str) -> None:
-        """Delete an entry; none there is fine."""
+        """Delete an entry. An absent one succeeds."""
         with contextlib.suppress(OSError):
             os.unlink(self._path(network, container_id, interface))
 
     def of_network(self, network: str) -> list[CachedAttachment]:
-        """Every entry of a network, whoever made it."""
+        """All entries of a network, of any runtime."""
         try:
             names = sorted(os.listdir(self._folder))
         except OSError:

@@ -1,4 +1,4 @@
-"""One execution of a plugin as data: environment and standard input, as the CNI spec (section 2) says. Pure."""
+"""One execution of a plugin as data: environment and standard input (CNI spec, section 2). Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from podwright.runtime.network.cni.config import NetworkList, PluginConfig
 
 VALID_ATTACHMENTS = "cni.dev/valid-attachments"
-# Plugins are Go programs that mostly wait for others. With one thread for Go code they take 4 to 12 % less CPU, and
-# less on hosts with many cores. It is the program that runs on one core; other programs do not know the variable.
+# Plugins are Go programs that mostly wait for others. With one thread for Go code they use 4 to 12 % less CPU, and
+# even less on hosts with many cores. Programs in other languages ignore the variable.
 GO_RUNTIME = {"GOMAXPROCS": "1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CniTarget:
-    """What an attachment is about; `netns` is empty when the namespace is gone (DEL only)."""
+    """What an attachment is about. `netns` is empty if the namespace is gone (DEL only)."""
 
     container_id: str
     netns: str
@@ -27,7 +27,7 @@ class CniTarget:
 
 
 def environment(command: str, bin_dirs: tuple[str, ...], path: str, target: CniTarget | None = None) -> dict[str, str]:
-    """The plugin's environment; `path` is PATH, for the programs that plugins run."""
+    """The plugin's environment. `path` is PATH, for programs that plugins run."""
     found = {**GO_RUNTIME, "PATH": path, "CNI_COMMAND": command, "CNI_PATH": ":".join(bin_dirs)}
     if target is not None:
         found["CNI_CONTAINERID"] = target.container_id
@@ -38,7 +38,7 @@ def environment(command: str, bin_dirs: tuple[str, ...], path: str, target: CniT
 
 
 def version_environment(path: str) -> dict[str, str]:
-    """The environment of VERSION; the dummies are for plugins that insist on them."""
+    """The environment of VERSION. Some plugins insist on the dummy values."""
     dummies = dict.fromkeys(("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"), "dummy")
     return {**GO_RUNTIME, "PATH": path, "CNI_COMMAND": "VERSION", **dummies}
 
@@ -51,7 +51,7 @@ def standard_input(
     previous: Mapping[str, Any] | None = None,
     valid: list[dict[str, str]] | None = None,
 ) -> bytes:
-    """The plugin's configuration with what the runtime adds: name, version, prevResult, runtimeConfig."""
+    """The plugin's configuration with the runtime's additions: name, version, prevResult, runtimeConfig."""
     document: dict[str, Any] = {**plugin.document, "name": network.name, "cniVersion": network.version}
     if target is not None:
         asked = {name: value for name, value in target.capability_args.items() if name in plugin.capabilities}

@@ -1,4 +1,4 @@
-"""What the runtime can tell plugins of a pod (CNI's "capability arguments"). Pure."""
+"""What the runtime passes to plugins about a pod (CNI's "capability arguments"). Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from podwright.errors import InvalidArgument
 from podwright.runtime.network.bandwidth import bandwidth
 from podwright.runtime.network.request import NetworkRequest
 
-BURST_BITS = 2**32 - 1  # what the field's runtimes hand to the bandwidth plugin
+BURST_BITS = 2**32 - 1  # the burst that containerd and CRI-O pass to the bandwidth plugin
 POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations"
 
 
 def capability_arguments(request: NetworkRequest) -> dict[str, Any]:
-    """By capability; each plugin gets those that its configuration asks for. Raises InvalidArgument."""
+    """The arguments by capability. A plugin gets those that its configuration requests. Raises InvalidArgument."""
     found: dict[str, Any] = {}
     ports = [
         {
@@ -52,7 +52,7 @@ def _bandwidth(request: NetworkRequest) -> dict[str, int]:
 
 
 def cni_args(request: NetworkRequest) -> tuple[tuple[str, str], ...]:
-    """CNI_ARGS as pairs, as every CRI runtime gives them. Raises InvalidArgument for a name that would break them."""
+    """CNI_ARGS as pairs, like other CRI runtimes. Raises InvalidArgument for a name that would break the format."""
     pairs = (
         ("IgnoreUnknown", "1"),
         ("K8S_POD_NAMESPACE", request.name.namespace),
@@ -63,6 +63,7 @@ def cni_args(request: NetworkRequest) -> tuple[tuple[str, str], ...]:
     for key, value in pairs:
         if any(sign in value for sign in ";=\0"):
             raise InvalidArgument(
-                f"{key} {value!r} cannot be given to a CNI plugin", hint="no semicolon, no equals sign"
+                f"{key} {value!r} cannot be passed to a CNI plugin",
+                hint="use a value without semicolon and equals sign",
             )
     return pairs

@@ -1,7 +1,7 @@
-"""The directory of CNI configurations: which network the host wants, looked up at every use, parsed when it changed.
+"""The directory of CNI configurations: which network the host uses. Checked at every use, parsed after a change.
 
-The first file by name that is valid and whose plugins are installed wins; broken ones are logged and passed over. A
-network appears, changes or goes away without a restart, as installers of cluster networks expect.
+The first file by name that is valid and has all plugins installed is used. Broken ones are logged and skipped. A
+network may appear, change or disappear without a restart, as installers of cluster networks expect.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ Signature = tuple[tuple[str, int, int, int], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CniChoice:
-    """What the directory says: `present` if it has any configuration, `network` the one to use, else why not."""
+    """The directory's content.
+
+    `present` says whether there is any configuration, `network` is the one to use, `trouble` says why there is none.
+    """
 
     present: bool
     network: NetworkList | None = None
@@ -30,7 +33,7 @@ class CniChoice:
 
 
 class CniConfigs:
-    """Looks into one directory; a look takes tens of microseconds while nothing changes."""
+    """Reads one directory. Takes tens of microseconds while nothing changes."""
 
     def __init__(self, folder: str, plugins: PluginRunner) -> None:
         self._folder = folder
@@ -40,7 +43,7 @@ class CniConfigs:
         self._broken: list[str] = []
 
     def look(self) -> CniChoice:
-        """What the directory says now."""
+        """The current content."""
         signature = _signature(self._folder)
         if signature != self._signature:
             self._load([name for name, *_ in signature if name.endswith(config.SUFFIXES)])
@@ -62,7 +65,9 @@ class CniConfigs:
                 self._networks.append((name, self._read(name)))
             except InvalidArgument as failure:
                 self._broken.append(f"{name}: {failure.message}")
-                log.warning("CNI configuration passed over file=%s: %s", f"{self._folder}/{name}", failure.message)
+                log.warning(
+                    "CNI configuration is skipped: file=%s error=%s", f"{self._folder}/{name}", failure.message
+                )
 
     def _read(self, name: str) -> NetworkList:
         data = _contents(f"{self._folder}/{name}")
@@ -71,14 +76,14 @@ class CniConfigs:
 
 
 def _signature(folder: str) -> Signature:
-    """Changes when a configuration, or a folder of plugins beside it, does."""
+    """A value that changes with any configuration, or folder of plugins beside it."""
     try:
         with os.scandir(folder) as entries:
             found = []
             for entry in entries:
                 try:
                     status = entry.stat()
-                except OSError:  # removed meanwhile, or a link that leads nowhere
+                except OSError:  # removed in the meantime, or a dangling link
                     continue
                 if entry.name.endswith(config.SUFFIXES) or entry.is_dir():
                     found.append((entry.name, status.st_mtime_ns, status.st_size, status.st_ino))
@@ -92,7 +97,7 @@ def _contents(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as failure:
-        raise InvalidArgument(f"cannot be read: {failure.strerror}") from failure
+        raise InvalidArgument(f"cannot read it: {failure.strerror}") from failure
 
 
 def _folder_plugins(folder: str) -> tuple[bytes, ...]:

@@ -1,4 +1,4 @@
-"""What the spec says about a list of plugins (section 3): the order, who gets whose result, which versions do what."""
+"""Runs a list of plugins (CNI spec, section 3): the order, the passing of results, and the version."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ GC_SINCE = "1.1.0"
 
 
 class Chain:
-    """Operations on networks. `deadline` is always a time of the event loop's clock."""
+    """Operations on networks. `deadline` is a time of the event loop's clock."""
 
     def __init__(self, plugins: PluginRunner) -> None:
         self._plugins = plugins
 
     async def add(self, network: NetworkList, target: CniTarget, deadline: float) -> dict[str, Any]:
-        """Run ADD through the list; the last plugin's result. Raises PodwrightError at the first failure."""
+        """Run ADD through the list and return the last result. Raises PodwrightError at the first failure."""
         previous: dict[str, Any] | None = None
         for plugin in network.plugins:
             invocation = PluginCall(command="ADD", network=network, plugin=plugin, target=target, previous=previous)
@@ -40,9 +40,9 @@ class Chain:
     async def delete(
         self, network: NetworkList, target: CniTarget, previous: Mapping[str, Any] | None, deadline: float
     ) -> None:
-        """Run DEL through the list backwards, to its end whatever a plugin says: each holds things of its own.
+        """Run DEL through the list backwards. A failure does not stop it, because each plugin holds its own resources.
 
-        Raises the first failure as a PodwrightError; repeating the whole is right then.
+        Raises the first failure as a PodwrightError. Then the whole call may be repeated.
         """
         given = previous if network.supports(PREVIOUS_RESULT_ON_DEL) else None
         failures: list[PodwrightError] = []
@@ -51,7 +51,9 @@ class Chain:
             try:
                 await self._insist(invocation, deadline)
             except PodwrightError as failure:
-                log.warning("CNI DEL failed plugin=%s container=%s: %s", plugin.type, target.container_id, failure)
+                log.warning(
+                    "CNI DEL failed: plugin=%s container=%s error=%s", plugin.type, target.container_id, failure
+                )
                 failures.append(failure)
         if failures:
             raise failures[0]
@@ -59,7 +61,7 @@ class Chain:
     async def check(
         self, network: NetworkList, target: CniTarget, previous: Mapping[str, Any], deadline: float
     ) -> None:
-        """Ask every plugin whether its work still stands. Raises PodwrightError when one says no."""
+        """Run CHECK for every plugin. Raises PodwrightError if one fails."""
         if network.disable_check or not network.supports(CHECK_SINCE):
             return
         for plugin in network.plugins:
@@ -67,7 +69,7 @@ class Chain:
             await self._insist(invocation, deadline)
 
     async def status(self, network: NetworkList, timeout_s: float) -> str:
-        """Why the network could not take a pod now; empty when it could, or cannot be asked."""
+        """Why the network cannot take a pod now, or "". Also "" if the plugins do not support STATUS."""
         if not network.supports(STATUS_SINCE):
             return ""
         for plugin in network.plugins:
@@ -82,7 +84,7 @@ class Chain:
         return ""
 
     async def collect(self, network: NetworkList, valid: list[dict[str, str]], timeout_s: float) -> None:
-        """Let every plugin drop what belongs to no attachment in `valid`; failures are logged."""
+        """Run GC: every plugin drops what belongs to no attachment in `valid`. Failures are logged."""
         if network.disable_gc or not network.supports(GC_SINCE):
             return
         for plugin in network.plugins:
@@ -90,13 +92,13 @@ class Chain:
             try:
                 outcome = await self._plugins.run(invocation, timeout_s)
             except PodwrightError as failure:
-                log.warning("CNI GC failed network=%s: %s", network.name, failure)
+                log.warning("CNI GC failed: network=%s error=%s", network.name, failure)
                 continue
             if isinstance(outcome, Failure):
-                log.warning("CNI GC failed network=%s: %s", network.name, outcome)
+                log.warning("CNI GC failed: network=%s error=%s", network.name, outcome)
 
     async def settle_version(self, network: NetworkList) -> str:
-        """The best version that the file allows and every plugin speaks. Raises PodwrightError."""
+        """The best version that the file allows and every plugin supports. Raises PodwrightError."""
         spoken = await asyncio.gather(*(self._plugins.versions(network, plugin) for plugin in network.plugins))
         for version in network.versions:
             if all(told is None or version in told for told in spoken):
@@ -107,10 +109,10 @@ class Chain:
                     f"CNI network {network.name}: plugin {plugin.type} speaks {', '.join(sorted(told))}, "
                     f"the configuration wants {', '.join(network.versions)}"
                 )
-        raise FailedPrecondition(f"CNI network {network.name}: its plugins have no version in common")
+        raise FailedPrecondition(f"CNI network {network.name}: its plugins support no common version")
 
     async def _insist(self, invocation: PluginCall, deadline: float) -> dict[str, Any]:
-        """Run a plugin, again while it says "try again later". Raises PodwrightError."""
+        """Run a plugin, and repeat it while it answers "try again later". Raises PodwrightError."""
         now = asyncio.get_running_loop().time
         delays = iter(RETRY_DELAYS_S)
         said: Failure | None = None
@@ -125,14 +127,14 @@ class Chain:
             except DeadlineExceeded:
                 if said is None:
                     raise
-                raise _error(invocation, said) from None  # what it said before explains more
+                raise _error(invocation, said) from None  # the plugin's earlier message explains more
             if not isinstance(outcome, Failure):
                 return outcome
             said = outcome
             delay_s = next(delays, RETRY_DELAYS_S[-1])
             if outcome.code != results.TRY_AGAIN_LATER or now() + delay_s >= deadline:
                 raise _error(invocation, outcome)
-            log.info("CNI plugin says try again later plugin=%s delay_s=%g", outcome.plugin, delay_s)
+            log.info("CNI plugin answers try again later: plugin=%s delay_s=%g", outcome.plugin, delay_s)
             await asyncio.sleep(delay_s)
 
 

@@ -1,4 +1,4 @@
-"""A CNI network configuration list, parsed from the text of a .conf, .conflist or .json file. Pure."""
+"""A CNI network configuration list, parsed from a .conf, .conflist or .json file. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from podwright.errors import InvalidArgument
 Json = dict[str, Any]
 
 VERSIONS = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
-DEFAULT_VERSION = "0.1.0"  # of a configuration that names none
+DEFAULT_VERSION = "0.1.0"  # for a configuration without a version
 SUFFIXES = (".conf", ".conflist", ".json")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginConfig:
-    """One plugin of a list; `document` is its part of the file, untouched."""
+    """One plugin of a list. `document` is its unchanged part of the file."""
 
     type: str
     capabilities: frozenset[str]
@@ -30,8 +30,8 @@ class PluginConfig:
 class NetworkList:
     """A network: plugins to run one after the other.
 
-    `versions` are those that the file allows, best first; `version` is the one in use. `inlined_only`: the plugins
-    in the file are all (otherwise those in the folder named after the network follow, as the spec says since 1.1).
+    `versions` are those that the file allows, best first. `version` is the one in use. With `inlined_only`, the
+    plugins in the file are all. Otherwise those in the folder named after the network follow (CNI spec 1.1).
     """
 
     name: str
@@ -43,7 +43,7 @@ class NetworkList:
 
     @property
     def version(self) -> str:
-        """The version to speak."""
+        """The version in use."""
         return self.versions[0]
 
     def supports(self, version: str) -> bool:
@@ -51,7 +51,7 @@ class NetworkList:
         return VERSIONS.index(self.version) >= VERSIONS.index(version)
 
     def text(self) -> str:
-        """The list as JSON, complete in itself: what is stored to undo an attachment later."""
+        """The complete list as JSON, which is stored to undo an attachment later."""
         return json.dumps(
             {
                 "cniVersion": self.version,
@@ -65,7 +65,7 @@ class NetworkList:
 
 
 def parse(data: bytes | str, folder_plugins: tuple[bytes, ...] = ()) -> NetworkList:
-    """The network in a file; a single plugin is a list of one. Raises InvalidArgument."""
+    """The network in a file. A single plugin becomes a list of one. Raises InvalidArgument."""
     document = _object(data)
     if "plugins" in document or "type" not in document:
         return _parse_list(document, folder_plugins)
@@ -86,7 +86,7 @@ def network_name(document: Json) -> str:
 
 
 def wants_folder(data: bytes) -> str:
-    """The network's name when the file asks for the plugins of its folder, else empty. Raises InvalidArgument."""
+    """The network's name if the file requests the plugins of its folder, otherwise "". Raises InvalidArgument."""
     document = _object(data)
     listed = "plugins" in document or "type" not in document
     return network_name(document) if listed and not _flag(document, "loadOnlyInlinedPlugins") else ""
@@ -134,7 +134,7 @@ def _plugin(entry: object) -> PluginConfig:
 
 
 def _versions(document: Json) -> tuple[str, ...]:
-    """What the file allows and we speak, best first."""
+    """The versions that the file allows and we support, best first."""
     named = document.get("cniVersion", DEFAULT_VERSION)
     listed = document.get("cniVersions", [])
     if not isinstance(listed, list):

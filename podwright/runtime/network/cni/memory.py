@@ -1,7 +1,7 @@
-"""Which addresses a pod had, for plugins that can be asked for them (the capability `ips`). Called by `network`.
+"""The former addresses of pods, for plugins with the capability `ips`. Called by `network`.
 
-Other plugins know the pod by its name and namespace alone (CNI_ARGS); whether they give it the same addresses again
-is theirs to decide.
+Other plugins know the pod only by name and namespace (CNI_ARGS), and decide by themselves whether it gets the same
+addresses again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REMEMBERED_PODS = 4096
 
 
 class LastAddresses(Value, frozen=True, kw_only=True):
-    """Addresses with prefix lengths, as `10.0.0.5/24`; `since` in nanoseconds since the epoch."""
+    """Addresses with prefix lengths, such as `10.0.0.5/24`. `since` is in nanoseconds since the epoch."""
 
     network: str
     addresses: tuple[str, ...]
@@ -26,19 +26,19 @@ class LastAddresses(Value, frozen=True, kw_only=True):
 
 
 class AddressMemory:
-    """By pod, on record."""
+    """The recorded addresses by pod."""
 
     def __init__(self, database: Database) -> None:
         self._table: RecordTable[LastAddresses] = RecordTable(database, "network_cni_addresses", LastAddresses)
         self._records = dict(sorted(self._table.load().items(), key=lambda item: item[1].since))
 
     def recall(self, name: SandboxName, network: NetworkList) -> tuple[str, ...]:
-        """What the pod had on this network; nothing when no plugin of it could be asked for that."""
+        """The pod's former addresses on this network. Empty if no plugin has the capability."""
         last = self._records.get(_key(name))
         return last.addresses if last is not None and last.network == network.name and _can_ask(network) else ()
 
     def remember(self, name: SandboxName, network: NetworkList, addresses: tuple[str, ...]) -> None:
-        """Note what the pod has now."""
+        """Record the pod's addresses."""
         if not _can_ask(network):
             return
         key = _key(name)

@@ -1,7 +1,7 @@
 """Sandboxes on the host's CNI network. Called by `service`.
 
-A record of ours is written before ADD and deleted after DEL, with the configuration that was used: so an attachment
-is undone the way it was made, also half of one, after a crash, or after the directory has changed.
+A record with the configuration is written before ADD and deleted after DEL. So an attachment is undone with the same
+configuration, even if it is incomplete, after a crash, or after a change of the directory.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ GC_TIMEOUT_S = 30.0
 
 
 class CniRecord(Value, frozen=True, kw_only=True):
-    """An attachment under way or done; `added` tells which. `config` is the network's list as JSON."""
+    """An attachment, in progress until `added` is true. `config` is the network's list as JSON."""
 
     network: str
     config: str
@@ -55,7 +55,7 @@ class CniRecord(Value, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A network as `found`, and as it is used with these plugins: in the one version that they all speak."""
+    """A network as `found`, and as it is used with these plugins: in the one version that all of them support."""
 
     found: NetworkList
     files: tuple[PluginFile, ...]
@@ -80,15 +80,15 @@ class CniNetwork:
         self._settled: Settled | None = None
 
     def look(self) -> CniChoice:
-        """What the configuration directory says now."""
+        """The current content of the configuration directory."""
         return self._catalog.look()
 
     def holds(self, sandbox_id: SandboxId) -> bool:
-        """Whether the sandbox has an attachment, whole or in parts."""
+        """Whether the sandbox has an attachment, complete or not."""
         return sandbox_id in self._records
 
     async def status(self) -> str:
-        """What the plugins say about taking pods now; empty when nothing is wrong, or they cannot be asked."""
+        """What the plugins report about taking pods now. "" if nothing is wrong, or if they do not support STATUS."""
         if self.look().network is None:
             return ""
         try:
@@ -98,9 +98,9 @@ class CniNetwork:
         return await self._chain.status(network, STATUS_TIMEOUT_S)
 
     async def attach(self, request: NetworkRequest) -> Attachment:
-        """ADD, with the addresses that the pod had before where a plugin can be asked for them.
+        """Run ADD, with the pod's former addresses if a plugin supports that.
 
-        Raises PodwrightError; the caller then calls `detach`.
+        Raises PodwrightError, after which the caller must call `detach`.
         """
         if self.holds(request.sandbox_id):
             await self.detach(request.sandbox_id)
@@ -110,7 +110,12 @@ class CniNetwork:
             try:
                 return await self._add(request, network, {**given, CAPABILITY: list(wanted)})
             except (FailedPrecondition, Internal) as failure:
-                log.warning("CNI: other addresses than %s sandbox=%s: %s", wanted, request.sandbox_id, failure)
+                log.warning(
+                    "CNI plugin refuses former addresses: addresses=%s sandbox=%s error=%s",
+                    wanted,
+                    request.sandbox_id,
+                    failure,
+                )
                 await self.detach(request.sandbox_id)
         return await self._add(request, network, given)
 
@@ -135,9 +140,9 @@ class CniNetwork:
         return Attachment(backend=BACKEND, ips=ips, interface=INTERFACE, detail={"network": network.name})
 
     async def detach(self, sandbox_id: SandboxId) -> None:
-        """DEL, also of half an attachment or with the namespace gone; nothing to do is fine.
+        """Run DEL, also for an incomplete attachment or without the namespace. Without an attachment it succeeds.
 
-        Raises PodwrightError when a plugin fails on an attachment that was whole: repeating it is right then.
+        Raises PodwrightError if a plugin fails for a complete attachment. Then the call may be repeated.
         """
         self._detaching.add(sandbox_id)
         try:
@@ -157,20 +162,20 @@ class CniNetwork:
         except PodwrightError as failure:
             if record.added:
                 raise
-            log.warning("CNI DEL after a failed ADD sandbox=%s: %s", sandbox_id, failure)
+            log.warning("CNI DEL failed after a failed ADD: sandbox=%s error=%s", sandbox_id, failure)
         self._cache.remove(record.network, sandbox_id, INTERFACE)
         del self._records[sandbox_id]
         self._table.delete(sandbox_id)
 
     async def detach_cached(self, sandbox_id: SandboxId, network: str) -> None:
-        """DEL by libcni's cache alone, for an attachment whose record was lost; no entry is fine."""
+        """Run DEL from libcni's cache, for an attachment whose record was lost. Without an entry it succeeds."""
         cached = self._cache.load(network, sandbox_id, INTERFACE)
         if cached is not None:
             await self._delete(parse(cached.config), cached.target, cached)
             self._cache.remove(network, sandbox_id, INTERFACE)
 
     async def check_all(self) -> None:
-        """CHECK every attachment, one after the other, and log those that do not stand any more."""
+        """Run CHECK for every attachment, one after the other, and log failures."""
         for sandbox_id, record in list(self._records.items()):
             gone = (
                 sandbox_id in self._detaching or not self.holds(sandbox_id) or not namespaces.is_pinned(record.netns)
@@ -184,16 +189,16 @@ class CniNetwork:
             finally:
                 self._check.cancel()
             if not self._check.cancelled() and (failure := self._check.exception()) is not None:
-                log.warning("a pod's network is not as its plugins left it sandbox=%s: %s", sandbox_id, failure)
+                log.warning("CNI CHECK failed: sandbox=%s error=%s", sandbox_id, failure)
 
     async def _end_check(self, sandbox_id: SandboxId) -> None:
-        """The spec allows no two operations on one attachment at once."""
+        """Wait for the sandbox's CHECK, because the spec forbids concurrent operations on one attachment."""
         if self._check is not None and self._checked == sandbox_id:
             self._check.cancel()
             await asyncio.wait([self._check])
 
     async def check(self, sandbox_id: SandboxId) -> None:
-        """CHECK that an attachment still stands. Raises PodwrightError when it does not."""
+        """Run CHECK for an attachment. Raises PodwrightError if it fails."""
         record = self._records.get(sandbox_id)
         cached = self._cache.load(record.network, sandbox_id, INTERFACE) if record is not None else None
         if record is None or cached is None:
@@ -202,7 +207,7 @@ class CniNetwork:
         await self._chain.check(parse(record.config), target, cached.result, self._deadline())
 
     async def recover(self, known: Collection[SandboxId]) -> None:
-        """Undo what belongs to no sandbox in `known`, then let the plugins collect their garbage."""
+        """Undo what belongs to no sandbox in `known`, then run GC."""
         await asyncio.gather(*(self._drop(sandbox_id) for sandbox_id in self._records if sandbox_id not in known))
         network = self.look().network
         if network is not None:
@@ -212,16 +217,16 @@ class CniNetwork:
         try:
             await self.detach(sandbox_id)
         except PodwrightError as failure:
-            log.warning("leftover CNI attachment stays sandbox=%s: %s", sandbox_id, failure)
+            log.warning("cannot remove leftover CNI attachment: sandbox=%s error=%s", sandbox_id, failure)
 
     def _valid_attachments(self, network: str) -> list[dict[str, str]]:
-        """Ours, and those that other runtimes on this host have in the common cache: theirs are not our garbage."""
+        """Our attachments, and those of other runtimes in the common cache, which GC must keep."""
         pairs = {(str(key), INTERFACE) for key, record in self._records.items() if record.network == network}
         pairs |= {(entry.target.container_id, entry.target.interface) for entry in self._cache.of_network(network)}
         return [{"containerID": container_id, "ifname": interface} for container_id, interface in sorted(pairs)]
 
     async def _network(self) -> NetworkList:
-        """The network to use, in a version that its plugins speak: asked once, until it or a plugin changes."""
+        """The network to use, in a version that its plugins support. Cached until the network or a plugin changes."""
         found = self.look()
         if found.network is None:
             raise FailedPrecondition(f"no usable CNI network: {found.trouble}", hint="see podwright doctor")
@@ -266,7 +271,7 @@ def _addresses(network: NetworkList, result: dict[str, Any]) -> tuple[str, ...]:
     try:
         addresses = results.pod_addresses(result, INTERFACE)
     except ValueError as failure:
-        raise Internal(f"CNI network {network.name}: its result breaks the spec: {failure}") from failure
+        raise Internal(f"CNI network {network.name}: its result violates the spec: {failure}") from failure
     if not addresses:
-        raise Internal(f"CNI network {network.name}: its plugins gave {INTERFACE} no address")
+        raise Internal(f"CNI network {network.name}: its plugins assigned no address to {INTERFACE}")
     return addresses

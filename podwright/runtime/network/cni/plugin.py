@@ -1,4 +1,7 @@
-"""Running one plugin. Called by `chain`; a plugin's failure is a value here, because what it means depends."""
+"""Runs one plugin. Called by `chain`.
+
+A failure of the plugin is a value here, because its meaning depends on the call.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from podwright.runtime.network.cni.results import Failure
 
 VERSION_TIMEOUT_S = 10.0
 
-PluginFile = tuple[str, int, int, int]  # path, inode, size, time of change in ns: another program has another one
+PluginFile = tuple[str, int, int, int]  # path, inode, size, mtime in ns: differs for another program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginCall:
-    """A plugin, what to do, and with what input."""
+    """A plugin, its command and its input."""
 
     command: str
     network: NetworkList
@@ -39,7 +42,7 @@ class PluginRunner:
         self._runner = runner
 
     def find(self, kind: str) -> str | None:
-        """The path of a plugin; None when no directory has it."""
+        """The path of a plugin, or None."""
         for folder in self._bin_dirs:
             path = f"{folder}/{kind}"
             if os.path.isfile(path) and os.access(path, os.X_OK):
@@ -47,11 +50,11 @@ class PluginRunner:
         return None
 
     def missing(self, network: NetworkList) -> str:
-        """Which plugin of a network is not installed; empty when all are."""
+        """The first plugin of a network that is not installed, or ""."""
         return next((plugin.type for plugin in network.plugins if self.find(plugin.type) is None), "")
 
     def files(self, network: NetworkList) -> tuple[PluginFile, ...]:
-        """What is installed as the network's plugins now. Raises FailedPrecondition when one is missing."""
+        """The installed files of the network's plugins. Raises FailedPrecondition if one is missing."""
         found = []
         for plugin in network.plugins:
             path = self._path(plugin.type)
@@ -63,9 +66,9 @@ class PluginRunner:
         return tuple(found)
 
     async def run(self, invocation: PluginCall, timeout_s: float) -> dict[str, Any] | Failure:
-        """What the plugin printed, or why it failed.
+        """The plugin's output, or its failure.
 
-        Raises FailedPrecondition when it is not installed, DeadlineExceeded when it does not end in time.
+        Raises FailedPrecondition if it is not installed, and DeadlineExceeded if it does not end in time.
         """
         kind = invocation.plugin.type
         stdin = calls.standard_input(
@@ -87,10 +90,10 @@ class PluginRunner:
         try:
             return results.parse_result(done.stdout)
         except ValueError as failure:
-            return Failure(plugin=kind, code=0, message=f"printed no CNI result: {failure}")
+            return Failure(plugin=kind, code=0, message=f"printed an invalid CNI result: {failure}")
 
     async def versions(self, network: NetworkList, plugin: PluginConfig) -> frozenset[str] | None:
-        """What the plugin speaks; None when it does not tell. Raises as `run` does."""
+        """The versions that the plugin supports, or None if it does not report them. Raises as `run` does."""
         stdin = f'{{"cniVersion":"{network.version}"}}'.encode()
         env = calls.version_environment(SAFE_PATH)
         command = Command(argv=(self._path(plugin.type),), timeout_s=VERSION_TIMEOUT_S, stdin=stdin, env=env)

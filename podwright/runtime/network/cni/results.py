@@ -1,4 +1,4 @@
-"""What plugins answer: results of every version from 0.1 on, and errors. Pure."""
+"""The output of plugins: results of all versions from 0.1, and errors. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONFIGURATION_CODES = frozenset({1, 2, 4, 6, 7})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a plugin failed; `code` is 0 when it did not say so in CNI's words."""
+    """A plugin's failure. `code` is 0 if the output is not in CNI's format."""
 
     plugin: str
     code: int
@@ -22,13 +22,13 @@ class Failure:
     details: str = ""
 
     def __str__(self) -> str:
-        """For people: the plugin, what it said, and its code."""
+        """The plugin, its message, and its code."""
         told = f"{self.message}: {self.details}" if self.details else self.message
         return f"plugin {self.plugin}: {told}" + (f" (CNI error {self.code})" if self.code else "")
 
 
 def parse_result(output: bytes) -> dict[str, Any]:
-    """The JSON object that a plugin printed; nothing at all is an empty one. Raises ValueError."""
+    """The JSON object that a plugin printed. No output is an empty object. Raises ValueError."""
     if not output.strip():
         return {}
     try:
@@ -41,7 +41,7 @@ def parse_result(output: bytes) -> dict[str, Any]:
 
 
 def parse_failure(plugin: str, returncode: int, stdout: bytes, stderr: bytes) -> Failure:
-    """What a plugin that ended badly meant, however it put it."""
+    """The failure of a plugin, from its output in any format."""
     try:
         document = parse_result(stdout)
     except ValueError:
@@ -60,7 +60,7 @@ def parse_failure(plugin: str, returncode: int, stdout: bytes, stderr: bytes) ->
 
 
 def supported_versions(output: bytes) -> frozenset[str] | None:
-    """What a plugin's VERSION says that it speaks; None when it does not say."""
+    """The versions in the output of VERSION, or None."""
     try:
         found = parse_result(output).get("supportedVersions")
     except ValueError:
@@ -71,9 +71,9 @@ def supported_versions(output: bytes) -> frozenset[str] | None:
 
 
 def pod_addresses(result: dict[str, Any], interface: str) -> tuple[str, ...]:
-    """The addresses of the pod's interface in a result, with prefix lengths: IPv4 first, else in the plugin's order.
+    """The addresses of the pod's interface with prefix lengths. IPv4 comes first, otherwise in the plugin's order.
 
-    Raises ValueError for a result that breaks the spec. An address that names no interface is the pod's.
+    Raises ValueError for a result that violates the spec. An address without an interface belongs to the pod.
     """
     found = _legacy_addresses(result) if "ip4" in result or "ip6" in result else _addresses(result, interface)
     normal = [str(ip_interface(text)) for text in dict.fromkeys(found)]
@@ -81,7 +81,7 @@ def pod_addresses(result: dict[str, Any], interface: str) -> tuple[str, ...]:
 
 
 def _legacy_addresses(result: dict[str, Any]) -> list[str]:
-    """Of versions 0.1 and 0.2."""
+    """The addresses in results of versions 0.1 and 0.2."""
     found = []
     for family in ("ip4", "ip6"):
         entry = result.get(family)

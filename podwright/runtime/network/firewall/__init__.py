@@ -1,5 +1,5 @@
-"""Packet rules of the built-in bridge: masquerading of pods, host ports, and nothing of anybody else's.
+"""Packet rules of the built-in bridge: masquerading of pods and host ports. Rules of other programs stay untouched.
 
-`rules` says what a published port is, `nft` and `iptables` turn that into text (pure), `nft_firewall` and
-`iptables_firewall` run the programs, `backend` chooses one of them.
+`rules` describes published ports, `nft` and `iptables` turn them into text (pure), `nft_firewall` and
+`iptables_firewall` run the programs, and `backend` chooses one of them.
 """

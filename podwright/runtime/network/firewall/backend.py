@@ -1,4 +1,4 @@
-"""What the built-in bridge asks of a firewall, and which one it gets: nft when the host has it, iptables otherwise."""
+"""What the built-in bridge needs from a firewall, and the choice of one: nft if installed, otherwise iptables."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from podwright.runtime.network.firewall.rules import Published, Scope
 
 
 class Firewall(Protocol):
-    """Every call raises FailedPrecondition when the program fails, DeadlineExceeded when it hangs.
+    """Every method raises FailedPrecondition if the program fails, and DeadlineExceeded if it hangs.
 
-    `tables` are those whose changes nftables notifies of: empty when nothing tells, and `lost` has to be asked.
+    `tables` are those for which nftables sends notifications. Without any, `lost` must be polled.
     """
 
     tables: frozenset[str]
 
     async def prepare(self, scope: Scope, pods: Collection[Published]) -> None:
-        """Make the table or the chains, or put them right, with the host ports of `pods`; may be repeated."""
+        """Create or repair the table or chains, with the host ports of `pods`. May be repeated."""
 
     async def narrow(self, scope: Scope, pods: Collection[Published]) -> None:
-        """Masquerade the subnets of `scope` and no others from now on."""
+        """Masquerade only the subnets of `scope` from now on."""
 
     async def lost(self, scope: Scope, pods: Collection[Published]) -> tuple[str, ...]:
-        """What `prepare` would put right, in a person's terms."""
+        """Descriptions of what `prepare` would repair."""
 
     async def publish(self, scope: Scope, pods: Collection[Published]) -> None:
-        """Let host ports lead to pods, all at once; may be repeated."""
+        """Forward host ports to pods, all at once. May be repeated."""
 
     async def withdraw(self, scope: Scope, pod: Published) -> None:
-        """Stop that; nothing there is fine."""
+        """Remove a pod's host ports. Absent ones succeed."""
 
     async def purge(self, scope: Scope, live: Mapping[str, str]) -> None:
-        """Withdraw every pod that is not in `live` (veth -> address), and what is left of dead daemons."""
+        """Remove all pods that are not in `live` (veth to address), and what dead daemons left."""
 
     async def remove(self, scope: Scope) -> None:
-        """Remove everything of ours; nothing there is fine."""
+        """Remove all our rules. Absent ones succeed."""
 
 
 async def choose(bridge: str, runner: ProcessRunner) -> Firewall:
-    """The firewall that this host can have. Raises FailedPrecondition when it has no program for one."""
+    """The firewall for this host. Raises FailedPrecondition if no program is installed."""
     if has_program("nft"):
         return NftFirewall(runner, bridge=bridge)
     if has_program("iptables"):

@@ -1,8 +1,8 @@
-"""The same rules for hosts without nft, in the language of iptables-restore(8). Pure text.
+"""The same rules for hosts without nft, as text for iptables-restore(8). Pure.
 
 Names are short because the kernel allows 28 characters: chains `PW-<bridge>-D` (host ports), `-M` (masquerading) and
-`-G` (guard), and two for each pod that has host ports, named after its veth. Rules are written exactly as
-`iptables -S` lists them, so that a rule that is gone is a line that is not listed.
+`-G` (guard), and two per pod with host ports, named after its veth. Rules are written exactly as `iptables -S` lists
+them, so that a missing rule is a missing line.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ TABLES = ("nat", "raw")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """What there is: `iptables -t TABLE -S`, as lines."""
+    """The output of `iptables -t TABLE -S` for our tables, as lines."""
 
     nat: frozenset[str]
     raw: frozenset[str]
 
 
 def setup(scope: Scope, listing: Listing, pods: Iterable[Published]) -> str:
-    """Make our chains, or put them right, with the host ports of `pods`; other daemons' pods keep theirs."""
+    """Create or repair our chains, with the host ports of `pods`. Other daemons' pods keep theirs."""
     pods = tuple(pods)
     ports, masquerade, guard = _chains(scope)
     others = published_veths(scope, listing) - {pod.veth for pod in pods}
@@ -36,7 +36,7 @@ def setup(scope: Scope, listing: Listing, pods: Iterable[Published]) -> str:
 
 
 def lost(scope: Scope, listing: Listing, pods: Iterable[Published]) -> tuple[str, ...]:
-    """What `setup` and `publish` made and is not there any more, in a person's terms."""
+    """Descriptions of what `setup` and `publish` made and what is missing now."""
     _, _, guard = _chains(scope)
     nat = [*_masquerading(scope), *_hooks(scope, "nat")]
     raw = [f"-A {guard} -j DROP", *_hooks(scope, "raw")]
@@ -49,7 +49,7 @@ def lost(scope: Scope, listing: Listing, pods: Iterable[Published]) -> tuple[str
 
 
 def publish(scope: Scope, pods: Iterable[Published]) -> str:
-    """Add the host ports of `pods`, in place of what their chains held; empty when they have none."""
+    """Add the host ports of `pods`, replacing the content of their chains. Empty if they have none."""
     chains: list[str] = []
     rules: list[str] = []
     for pod in pods:
@@ -63,7 +63,7 @@ def publish(scope: Scope, pods: Iterable[Published]) -> str:
 
 
 def withdraw(scope: Scope, listing: Listing, veths: Iterable[str]) -> str:
-    """Take away what is listed of the chains of pods; empty when nothing is."""
+    """Remove the listed chains of pods. Empty if there are none."""
     rules: list[str] = []
     for veth in sorted(veths):
         rules += _removed(listing.nat, _jumps(scope, veth), _pod_chains(veth))
@@ -71,7 +71,7 @@ def withdraw(scope: Scope, listing: Listing, veths: Iterable[str]) -> str:
 
 
 def remove(scope: Scope, listing: Listing) -> str:
-    """Remove those of our chains that are listed; they must have no pods. Empty when none is."""
+    """Remove our listed chains, which must have no pods. Empty if there are none."""
     ports, masquerade, guard = _chains(scope)
     nat = _removed(listing.nat, _hooks(scope, "nat"), (ports, masquerade))
     raw = _removed(listing.raw, _hooks(scope, "raw"), (guard,))
@@ -79,13 +79,13 @@ def remove(scope: Scope, listing: Listing) -> str:
 
 
 def published_veths(scope: Scope, listing: Listing) -> frozenset[str]:
-    """The pods whose chains are jumped to."""
+    """The pods with jumps to their chains."""
     jump = re.compile(rf"-A {re.escape(_chains(scope)[0])} -j PW-(\S+)-D")
     return frozenset(found[1] for line in listing.nat if (found := jump.fullmatch(line)))
 
 
 def _hooks(scope: Scope, table: str) -> list[str]:
-    """The rules that stand in the kernel's own chains."""
+    """Our rules in the kernel's own chains."""
     ports, masquerade, guard = _chains(scope)
     if table == "raw":
         return [f"-A PREROUTING -d 127.0.0.0/8 -i {scope.bridge} -j {guard}"]
@@ -94,7 +94,7 @@ def _hooks(scope: Scope, table: str) -> list[str]:
 
 
 def _masquerading(scope: Scope) -> list[str]:
-    """The reasons of these rules stand in `nft`."""
+    """Masquerading. `nft` explains these rules."""
     bridge, (_, chain, _) = scope.bridge, _chains(scope)
     rules = [f"-A {chain} -s 127.0.0.0/8 -o {bridge} -m conntrack --ctstate DNAT -j MASQUERADE"]
     for subnet in scope.subnets:
@@ -105,7 +105,7 @@ def _masquerading(scope: Scope) -> list[str]:
 
 
 def _rules_of_pod(scope: Scope, pod: Published) -> list[str]:
-    """What stands in a pod's two chains. Ports on one address come before those on all."""
+    """The rules of a pod's two chains. Ports on one address come before those on all."""
     to_pod, from_pods = _pod_chains(pod.veth)
     rules = []
     for port in sorted(pod.ports, key=lambda port: not port.host_ip):
@@ -119,18 +119,18 @@ def _rules_of_pod(scope: Scope, pod: Published) -> list[str]:
             " -m conntrack --ctstate DNAT -j MASQUERADE"
             for subnet in scope.subnets
         ]
-    return list(dict.fromkeys(rules))  # two host ports may lead to one port of the pod
+    return list(dict.fromkeys(rules))  # two host ports may forward to one port of the pod
 
 
 def _jumps(scope: Scope, veth: str) -> list[str]:
-    """From the common chains to those of a pod."""
+    """The jumps from the common chains to a pod's chains."""
     ports, masquerade, _ = _chains(scope)
     to_pod, from_pods = _pod_chains(veth)
     return [f"-A {ports} -j {to_pod}", f"-A {masquerade} -o {scope.bridge} -j {from_pods}"]
 
 
 def _jumps_of_pods(scope: Scope, listing: Listing, veths: Iterable[str]) -> list[str]:
-    """The jumps to pods whose chains are there."""
+    """The jumps to pods whose chains exist."""
     return [
         jump
         for veth in veths
@@ -140,7 +140,7 @@ def _jumps_of_pods(scope: Scope, listing: Listing, veths: Iterable[str]) -> list
 
 
 def _removed(listed: frozenset[str], jumps: Iterable[str], chains: Iterable[str]) -> list[str]:
-    """What takes away those of the jumps and chains that are listed: iptables fails for others, and does nothing."""
+    """Text that removes the listed ones of the jumps and chains. iptables fails as a whole for others."""
     present = [chain for chain in chains if f"-N {chain}" in listed]
     deletions = [rule.replace("-A", "-D", 1) for rule in jumps if rule in listed]
     return [*deletions, *(f"-F {chain}" for chain in present), *(f"-X {chain}" for chain in present)]
@@ -151,7 +151,7 @@ def _at_the_head(rule: str) -> str:
 
 
 def _restored(table: str, chains: Iterable[str], rules: Iterable[str]) -> str:
-    """Input of iptables-restore: `chains` are made, or emptied. Empty when there is nothing to do."""
+    """Input of iptables-restore. `chains` are created or emptied. Empty if there is nothing to do."""
     lines = [*(f":{chain} - [0:0]" for chain in chains), *rules]
     return "".join(f"{line}\n" for line in (f"*{table}", *lines, "COMMIT")) if lines else ""
 

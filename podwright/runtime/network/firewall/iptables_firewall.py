@@ -12,34 +12,30 @@ from podwright.runtime.network.firewall.rules import Published, Scope
 
 
 class IptablesFirewall:
-    """Chains of our own, and four jumps to them. Reads before it writes, so one change at a time."""
+    """Our own chains, and four jumps to them. It reads before it writes, so changes run one at a time."""
 
     def __init__(self, runner: ProcessRunner, *, tables: frozenset[str], program: str = "iptables") -> None:
-        """`tables`: see Firewall; the legacy kind of iptables notifies nobody."""
+        """`tables`: see Firewall. Legacy iptables sends no notifications."""
         self._runner = runner
         self._program = program
         self.tables = tables
         self._turn = asyncio.Lock()
 
     async def prepare(self, scope: Scope, pods: Collection[Published]) -> None:
-        """See Firewall.prepare."""
         async with self._turn:
             listing = await self._listing()
             if iptables.lost(scope, listing, pods):
                 await self._apply(iptables.setup(scope, listing, pods))
 
     async def narrow(self, scope: Scope, pods: Collection[Published]) -> None:
-        """See Firewall.narrow."""
         async with self._turn:
             await self._apply(iptables.setup(scope, await self._listing(), pods))
 
     async def lost(self, scope: Scope, pods: Collection[Published]) -> tuple[str, ...]:
-        """See Firewall.lost."""
         async with self._turn:
             return iptables.lost(scope, await self._listing(), pods)
 
     async def publish(self, scope: Scope, pods: Collection[Published]) -> None:
-        """See Firewall.publish."""
         async with self._turn:
             listing = await self._listing()
             if iptables.lost(scope, listing, ()):
@@ -48,19 +44,16 @@ class IptablesFirewall:
             await self._apply(stale + iptables.publish(scope, pods))
 
     async def withdraw(self, scope: Scope, pod: Published) -> None:
-        """See Firewall.withdraw."""
         async with self._turn:
             await self._apply(iptables.withdraw(scope, await self._listing(), [pod.veth]))
 
     async def purge(self, scope: Scope, live: Mapping[str, str]) -> None:
-        """See Firewall.purge."""
         async with self._turn:
             listing = await self._listing()
             stale = iptables.published_veths(scope, listing) - live.keys()
             await self._apply(iptables.withdraw(scope, listing, stale))
 
     async def remove(self, scope: Scope) -> None:
-        """See Firewall.remove."""
         async with self._turn:
             listing = await self._listing()
             pods = iptables.published_veths(scope, listing)

@@ -1,7 +1,7 @@
-"""The table of the built-in bridge in nft(8)'s language. Pure text.
+"""The table of the built-in bridge, as text for nft(8). Pure.
 
-A table per bridge, named after it. The rules never change: what comes and goes are elements of its maps, so that a
-pod costs one run of nft and touches no other pod. Every statement may be repeated.
+One table per bridge, named after it. The rules never change. Pods only add and remove elements of its maps, so a pod
+costs one run of nft and affects no other pod. Every statement may be repeated.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ add chain ip {t} guard {{ type filter hook prerouting priority -300; }}
 flush table ip {t}
 """
 
-# In turn: a port asked for on one address comes before one on all; a pod must not reach the host's 127.0.0.1 through
-# route_localnet; the host's 127.0.0.1 is no address that a pod could answer; pods on one bridge (or a pod itself)
-# would answer each other directly, past the translation; pods have no address outside.
+# In order: a port on one address comes before one on all. A pod must not reach the host's 127.0.0.1 through
+# route_localnet. A pod cannot answer to the host's 127.0.0.1. Pods on one bridge (or a pod itself)
+# would answer each other directly, without the translation. Pods have no address outside.
 _RULES = """\
 add rule ip {t} to_pods dnat ip to ip daddr . meta l4proto . th dport map @host_ports_at
 add rule ip {t} to_pods dnat ip to meta l4proto . th dport map @host_ports
@@ -53,19 +53,19 @@ Listed = list[tuple[str, Any]]  # kinds and bodies of `nft -j list table`'s entr
 
 
 def setup(scope: Scope) -> str:
-    """Make the table, or bring its rules up to date; the elements of its maps stay."""
+    """Create the table or update its rules. The elements of its maps stay."""
     return (_OBJECTS + _RULES).format(t=scope.bridge, bridge=scope.bridge, subnets=_subnets(scope))
 
 
 def replace_subnets(scope: Scope) -> str:
-    """Masquerade these subnets and no others. An interval cannot be added over a part of it."""
+    """Masquerade only these subnets. All are replaced, because nft cannot add an interval that overlaps another."""
     return f"flush set ip {scope.bridge} subnets\nadd element ip {scope.bridge} subnets {{ {_subnets(scope)} }}\n"
 
 
 def lost(scope: Scope, listing: str, pods: Iterable[Published]) -> tuple[str, ...]:
-    """What `setup` and `publish` made and is not there any more, in a person's terms.
+    """Descriptions of what `setup` and `publish` made and what is missing now.
 
-    `listing` is `nft -j list table`. Raises ValueError for one that is not what nft writes.
+    `listing` is the output of `nft -j list table`. Raises ValueError for an unknown format.
     """
     entries = _entries(listing)
     try:
@@ -75,19 +75,19 @@ def lost(scope: Scope, listing: str, pods: Iterable[Published]) -> tuple[str, ..
 
 
 def publish(scope: Scope, pods: Iterable[Published]) -> str:
-    """Add the host ports of `pods`; empty when they have none."""
+    """Add the host ports of `pods`. Empty if they have none."""
     return _elements("add", scope, pods, with_values=True)
 
 
 def withdraw(scope: Scope, pods: Iterable[Published]) -> str:
-    """Take the host ports of `pods` away; nft fails, and does nothing, when one of them is not there."""
+    """Remove the host ports of `pods`. nft fails as a whole if one of them is absent."""
     return _elements("delete", scope, pods, with_values=False)
 
 
 def withdraw_where(scope: Scope, listing: str, gone: Callable[[str], bool]) -> str:
-    """Take away what leads to the addresses that are `gone`; `listing` is `nft -j list table`.
+    """Remove the elements for the addresses `gone`. `listing` is the output of `nft -j list table`.
 
-    Raises ValueError for a listing that is not what nft writes.
+    Raises ValueError for an unknown format.
     """
     lines: list[str] = []
     for name, element in _listed(listing):
@@ -98,7 +98,7 @@ def withdraw_where(scope: Scope, listing: str, gone: Callable[[str], bool]) -> s
 
 
 def remove(scope: Scope) -> str:
-    """Remove the table, there or not: adding it first makes the deletion succeed."""
+    """Remove the table. Adding it first makes the deletion succeed if it is absent."""
     return f"add table ip {scope.bridge}\ndelete table ip {scope.bridge}\n"
 
 
@@ -129,7 +129,7 @@ def _prefix(element: Any) -> str:
 
 
 def _element(name: str, element: Any) -> str:
-    """An element of a listing as `publish` writes it."""
+    """An element of a listing in the form that `publish` writes."""
     if name == "targets":
         return _joined(element["concat"])
     key, value = element
@@ -157,7 +157,7 @@ def _shown(elements: Iterable[str], with_values: bool) -> set[str]:
 
 
 def _wanted(pods: Iterable[Published]) -> dict[str, set[str]]:
-    """The elements of each map that lead to these pods."""
+    """The elements for these pods, by map."""
     found: dict[str, set[str]] = {name: set() for name in _MAPS}
     for pod in pods:
         for port in pod.ports:
@@ -179,7 +179,7 @@ def _entries(listing: str) -> Listed:
 
 
 def _listed(listing: str) -> Listed:
-    """The elements of all maps, each with its map's name."""
+    """All elements of the maps, with the map's name."""
     try:
         return [
             (body["name"], element)

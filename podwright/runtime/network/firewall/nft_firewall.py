@@ -22,7 +22,7 @@ class NftFirewall:
         self.tables = frozenset({bridge})
 
     async def prepare(self, scope: Scope, pods: Collection[Published]) -> None:
-        """See Firewall.prepare. A table that cannot be put right, since others changed it, is made anew."""
+        """As `Firewall.prepare`. If others changed the table so that it cannot be repaired, it is created again."""
         rules = nft.setup(scope) + nft.publish(scope, pods)
         try:
             await self._apply(rules)
@@ -30,21 +30,19 @@ class NftFirewall:
             await self._apply(nft.remove(scope) + rules)
 
     async def narrow(self, scope: Scope, pods: Collection[Published]) -> None:
-        """See Firewall.narrow."""
         try:
             await self._apply(nft.replace_subnets(scope))
-        except FailedPrecondition:  # there is no table
+        except FailedPrecondition:  # the table does not exist
             await self.prepare(scope, pods)
 
     async def lost(self, scope: Scope, pods: Collection[Published]) -> tuple[str, ...]:
-        """See Firewall.lost."""
         listing = await self._listing(scope)
         if listing is None:
             return (f"nftables table {scope.bridge}",)
         return _read(lambda: nft.lost(scope, listing, pods))
 
     async def publish(self, scope: Scope, pods: Collection[Published]) -> None:
-        """See Firewall.publish. Makes the table anew when somebody flushed it away."""
+        """As `Firewall.publish`. Creates the table again if another program flushed it."""
         rules = nft.publish(scope, pods)
         if not rules:
             return
@@ -54,22 +52,19 @@ class NftFirewall:
             await self._apply(nft.setup(scope) + rules)
 
     async def withdraw(self, scope: Scope, pod: Published) -> None:
-        """See Firewall.withdraw."""
         rules = nft.withdraw(scope, [pod])
         if not rules:
             return
         try:
             await self._apply(rules)
-        except FailedPrecondition:  # part of it is not there
+        except FailedPrecondition:  # part of it is absent
             await self._withdraw_where(scope, lambda address: address == pod.address)
 
     async def purge(self, scope: Scope, live: Mapping[str, str]) -> None:
-        """See Firewall.purge."""
         addresses = frozenset(live.values())
         await self._withdraw_where(scope, lambda address: address not in addresses)
 
     async def remove(self, scope: Scope) -> None:
-        """See Firewall.remove."""
         await self._apply(nft.remove(scope))
 
     async def _withdraw_where(self, scope: Scope, gone: Callable[[str], bool]) -> None:
@@ -81,7 +76,7 @@ class NftFirewall:
             await self._apply(rules)
 
     async def _listing(self, scope: Scope) -> str | None:
-        """The table as JSON; None when there is no such table."""
+        """The table as JSON, or None if it does not exist."""
         argv = ("nft", "-j", "list", "table", "ip", scope.bridge)
         listed = await self._runner.run(Command(argv=argv, timeout_s=TIMEOUT_S))
         return listed.stdout.decode(errors="replace") if listed.returncode == 0 else None

@@ -1,4 +1,4 @@
-"""Running nft and iptables."""
+"""Runs nft and iptables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def has_program(name: str) -> bool:
 
 
 async def run(runner: ProcessRunner, argv: tuple[str, ...], stdin: str) -> str:
-    """The output. Raises FailedPrecondition when the program fails, DeadlineExceeded when it hangs."""
+    """The output. Raises FailedPrecondition if the program fails, and DeadlineExceeded if it hangs."""
     done = await runner.run(Command(argv=argv, timeout_s=TIMEOUT_S, stdin=stdin.encode()))
     if done.returncode != 0:
         raise FailedPrecondition(f"{argv[0]}: {done.error_text()}")

@@ -1,4 +1,4 @@
-"""What the rules are about, whichever program sets them."""
+"""The content of the rules, independent of the program that sets them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from podwright.runtime.model.sandbox import PortMapping, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Whose rules: the bridge's name names the table and the chains; `subnets` are masqueraded, and do not overlap."""
+    """The scope of the rules. `bridge` names the table and the chains.
+
+    `subnets` are masqueraded and do not overlap.
+    """
 
     bridge: str
     subnets: tuple[IPv4Network, ...]
@@ -24,7 +27,7 @@ def scope_of(bridge: str, subnets: Iterable[IPv4Network]) -> Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """The host ports of one pod at `address`; `veth` is unique among the pods of the bridge."""
+    """The host ports of one pod at `address`. `veth` is unique among the pods of the bridge."""
 
     veth: str
     address: str
@@ -32,5 +35,5 @@ class Published:
 
 
 def protocol_name(protocol: Protocol) -> str:
-    """ "tcp", "udp" or "sctp": the kernel's word, nft's, iptables' and CNI's."""
+    """ "tcp", "udp" or "sctp", the name that the kernel, nft, iptables and CNI use."""
     return protocol.name.lower()

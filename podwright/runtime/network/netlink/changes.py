@@ -1,8 +1,7 @@
-"""The kernel's notifications about what the built-in bridge needs, as one question: was anything of it taken away?
+"""The kernel's notifications about the built-in bridge: whether another program removed something.
 
-The kernel queues a notification before the call that caused the change returns. So who reads the queue before it
-plugs a pod in knows of every change before; and nobody has to ask the kernel for the state of things that did not
-change. What is done about a change is `upkeep`'s matter.
+The kernel queues a notification before the call that caused the change returns. So reading the queue before attaching
+a pod shows all earlier changes, and unchanged state need not be queried. `upkeep` reacts to changes.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ from podwright.runtime.network.netlink.notices import Concern
 NETLINK_ADD_MEMBERSHIP = 1
 RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_NETCONF = 1, 5, 7, 24
 NFNLGRP_NFTABLES = 7
-SETTLE_S = 0.2  # others change rules in bursts: the queue is read once for all that comes in this time
-READS_LIMIT = 1000  # datagrams at once, so that a flood does not hold up the event loop
+SETTLE_S = 0.2  # programs change rules in bursts: read the queue once for all changes in this time
+READS_LIMIT = 1000  # datagrams at once, so that a flood does not block the event loop
 
 
 class Changes:
-    """Made and used on one event loop; listens in the network namespace of its thread."""
+    """Used on one event loop. Listens in the network namespace of its thread."""
 
     def __init__(self, index: int, tables: Collection[str]) -> None:
-        """Listen for what concerns the bridge of this number, and these nftables tables. Raises OSError."""
+        """Listen for changes of the bridge with this index and of these nftables tables. Raises OSError."""
         self.index = index
         self._tables = frozenset(tables)
         self._concern = Concern.NONE
@@ -55,18 +54,18 @@ class Changes:
             asyncio.get_running_loop().add_reader(sock, self._readable, sock)
 
     def look(self) -> Concern:
-        """The gravest change since the last `take`. Never waits: microseconds when there is none."""
+        """The most serious change since the last `take`. Never waits, and takes microseconds without a change."""
         for sock in self._decisions:
             self._read(sock)
         return self._concern
 
     def take(self) -> None:
-        """Begin afresh: called before the kernel is asked for the state that all changes up to now led to."""
+        """Reset, before the state is queried from the kernel that all changes until now led to."""
         self.look()
         self._concern = Concern.NONE
 
     async def wait(self) -> None:
-        """Return when there was a change that no call of this has told of, and when nobody listens any more."""
+        """Return after a change that no earlier call returned for, and when the listener is closed."""
         await self._noticed.wait()
         self._noticed.clear()
 
@@ -83,7 +82,9 @@ class Changes:
     def _listen(self, family: int, decide: Callable[[Message], Concern]) -> socket.socket:
         sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, family)
         self._decisions[sock] = decide
-        sock.bind((0, 0))  # without a port number of its own it is taken for the sender, who is not notified
+        sock.bind(
+            (0, 0)
+        )  # without a port number of its own the kernel takes it for the sender, who gets no notification
         return sock
 
     def _readable(self, sock: socket.socket) -> None:
@@ -97,7 +98,7 @@ class Changes:
         asyncio.get_running_loop().add_reader(sock, self._readable, sock)
 
     def _read(self, sock: socket.socket) -> None:
-        """Empty the queue. After an overflow (ENOBUFS), or another failure, anything may have changed."""
+        """Empty the queue. After an overflow (ENOBUFS) or another failure, anything may have changed."""
         for _ in range(READS_LIMIT):
             try:
                 datagram = sock.recv(DATAGRAM_BYTES)

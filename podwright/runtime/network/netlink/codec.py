@@ -1,4 +1,4 @@
-"""Netlink's framing (netlink(7)): headers, attributes, acknowledgements. Pure bytes in, bytes out."""
+"""Netlink's framing (netlink(7)): headers, attributes, acknowledgements. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NLM_F_CAPPED = 0x100
 NLM_F_ACK_TLVS = 0x200
 NLM_F_DUMP = 0x300
 NLM_F_EXCL = 0x200
-NLM_F_REPLACE = 0x100  # in a request that makes something
+NLM_F_REPLACE = 0x100  # for requests that create objects
 NLM_F_CREATE = 0x400
 
 NLA_F_NESTED = 0x8000
@@ -29,7 +29,7 @@ _ATTRIBUTE = struct.Struct("=HH")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetlinkRequest:
-    """One message to the kernel; `label` says what it does, for errors."""
+    """One message to the kernel. `label` describes it in errors."""
 
     kind: int
     flags: int
@@ -48,13 +48,13 @@ class Message:
 
 
 def encode(request: NetlinkRequest, sequence: int) -> bytes:
-    """The message as the kernel wants it, padded so that another may follow."""
+    """The message in the kernel's format, padded so that another may follow."""
     flags = request.flags | NLM_F_REQUEST
     return _pad(_HEADER.pack(_HEADER.size + len(request.body), request.kind, flags, sequence, 0) + request.body)
 
 
 def decode(data: bytes) -> Iterator[Message]:
-    """The messages in one datagram; a cut-off one ends it."""
+    """The messages in one datagram. A truncated message ends the list."""
     offset = 0
     while offset + _HEADER.size <= len(data):
         length, kind, flags, sequence, _ = _HEADER.unpack_from(data, offset)
@@ -70,7 +70,7 @@ def attribute(kind: int, value: bytes) -> bytes:
 
 
 def text(kind: int, value: str) -> bytes:
-    """A string attribute, ended by a zero byte."""
+    """A string attribute, terminated by a zero byte."""
     return attribute(kind, value.encode() + b"\0")
 
 
@@ -85,7 +85,7 @@ def nested(kind: int, *attributes: bytes) -> bytes:
 
 
 def attributes(data: bytes) -> dict[int, bytes]:
-    """Attributes by number, flags taken off; of repeated ones the last, a cut-off one ends it."""
+    """Attributes by number without flags. The last of repeated ones counts. A truncated one ends the list."""
     found: dict[int, bytes] = {}
     offset = 0
     while offset + _ATTRIBUTE.size <= len(data):
@@ -103,13 +103,13 @@ def string(value: bytes) -> str:
 
 
 def acknowledgement(message: Message) -> OSError | None:
-    """What an NLMSG_ERROR message says: None for success, else the error with the kernel's own words if it has any."""
+    """The meaning of an NLMSG_ERROR message: None for success, otherwise the error, with the kernel's text if any."""
     code = -struct.unpack_from("=i", message.body)[0]
     if code == 0:
         return None
     words = ""
     if message.flags & NLM_F_ACK_TLVS:
-        # After the code comes the header of the request, and its body too unless the kernel capped it.
+        # The code is followed by the header of the request, and by its body unless the kernel capped it.
         request_length = _HEADER.unpack_from(message.body, 4)[0]
         start = 4 + (_HEADER.size if message.flags & NLM_F_CAPPED else (request_length + 3) & ~3)
         words = string(attributes(message.body[start:]).get(NLMSGERR_ATTR_MSG, b""))

@@ -1,7 +1,7 @@
-"""A netlink socket: sends batches, gathers acknowledgements and dumps.
+"""A netlink socket: sends batches, collects acknowledgements and dumps.
 
-It belongs to the network namespace of the thread that opens it. Calls block, for RTNL's holder at worst: make them
-in a worker thread.
+It belongs to the network namespace of the thread that opens it. Calls block, at worst for the holder of the RTNL
+lock, so make them in a worker thread.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DATAGRAM_BYTES = 65536
 
 
 class NetlinkConnection:
-    """Use as a context manager. Every call raises OSError, TimeoutError included."""
+    """Use as a context manager. Every call raises OSError, including TimeoutError."""
 
     def __init__(self, family: int = NETLINK_ROUTE) -> None:
         """Open it in the calling thread's network namespace."""
@@ -41,17 +41,15 @@ class NetlinkConnection:
         self._sequence = 0
 
     def __enter__(self) -> NetlinkConnection:
-        """Itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the socket."""
         self._socket.close()
 
     def perform(self, *requests: NetlinkRequest) -> None:
-        """Send all in one datagram and wait for all answers.
+        """Send all requests in one datagram and wait for all answers.
 
-        The kernel carries out the rest of a batch after a failure, so batch only what is harmless then. The first
+        After a failure the kernel still executes the rest of a batch, so batch only what is harmless then. The first
         failure is raised, with the request's label as its `filename`.
         """
         waiting = {self._sequence + offset: request for offset, request in enumerate(requests, start=1)}
@@ -68,7 +66,7 @@ class NetlinkConnection:
             raise failures[0]
 
     def dump(self, request: NetlinkRequest) -> list[Message]:
-        """Everything that a dump request yields."""
+        """All messages of a dump request."""
         self._sequence += 1
         self._socket.send(codec.encode(request, self._sequence))
         found: list[Message] = []
@@ -79,7 +77,9 @@ class NetlinkConnection:
                 if message.kind == NLMSG_DONE:
                     return found
                 if message.kind == NLMSG_ERROR:
-                    raise codec.acknowledgement(message) or OSError(0, "an end without NLMSG_DONE", request.label)
+                    raise codec.acknowledgement(message) or OSError(
+                        0, "the dump ended without NLMSG_DONE", request.label
+                    )
                 found.append(message)
 
     def links(self) -> list[NetworkInterface]:

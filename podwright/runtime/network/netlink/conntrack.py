@@ -1,7 +1,7 @@
-"""Forgetting tracked UDP flows (ctnetlink), so that a change of host ports reaches clients that keep on sending.
+"""Deletes tracked UDP flows (ctnetlink), so that clients that keep sending notice a change of host ports.
 
-A flow's translation is decided by its first packet: without this, a client that sends once a second would go on
-talking to the host, or to the pod that is gone.
+The first packet of a flow decides its translation. Otherwise a client that sends once a second would keep talking to
+the host, or to a removed pod.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NFGENMSG = struct.pack("=BBH", socket.AF_INET, 0, 0)
 
 
 def forget_udp(ports: Collection[int]) -> int:
-    """Drop every tracked IPv4 UDP flow that was sent to one of `ports`; how many. Blocks. Raises OSError."""
+    """Delete every tracked IPv4 UDP flow to one of `ports`. Returns their number. Blocks. Raises OSError."""
     forgotten = 0
     with NetlinkConnection(NETLINK_NETFILTER) as connection:
         listing = NetlinkRequest(kind=IPCTNL_MSG_CT_GET, flags=NLM_F_DUMP, body=_NFGENMSG, label="list tracked flows")
@@ -36,13 +36,13 @@ def forget_udp(ports: Collection[int]) -> int:
                 connection.perform(_delete(message))
                 forgotten += 1
             except OSError as failure:
-                if failure.errno != errno.ENOENT:  # it expired meanwhile
+                if failure.errno != errno.ENOENT:  # it expired in the meantime
                     raise
     return forgotten
 
 
 def udp_destination(message: Message) -> int | None:
-    """The port that a tracked flow's first packet was sent to; None when it is not UDP."""
+    """The destination port of a tracked flow's first packet, or None if it is not UDP."""
     original = codec.attributes(message.body[4:]).get(CTA_TUPLE_ORIG, b"")
     protocol = codec.attributes(codec.attributes(original).get(CTA_TUPLE_PROTO, b""))
     if protocol.get(CTA_PROTO_NUM) != bytes([socket.IPPROTO_UDP]) or len(protocol.get(CTA_PROTO_DST_PORT, b"")) != 2:

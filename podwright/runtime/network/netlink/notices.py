@@ -1,4 +1,4 @@
-"""Which of the kernel's notifications concern the built-in bridge. Pure: messages in, a decision out.
+"""Which of the kernel's notifications concern the built-in bridge. Pure.
 
 Numbers are those of linux/rtnetlink.h, linux/netconf.h and linux/netfilter/nf_tables.h.
 """
@@ -15,23 +15,23 @@ from podwright.runtime.network.netlink.codec import Message
 
 RTM_DELROUTE, RTM_NEWNETCONF = 25, 80
 NETCONFA_IFINDEX, NETCONFA_FORWARDING = 1, 2
-ALL_LINKS = -1  # NETCONFA_IFINDEX_ALL: net.ipv4.conf.all, which net.ipv4.ip_forward is an alias of
+ALL_LINKS = -1  # NETCONFA_IFINDEX_ALL: net.ipv4.conf.all; net.ipv4.ip_forward is an alias of its forwarding
 
 NFNL_SUBSYS_NFTABLES = 10 << 8
 NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE, NFT_MSG_DELCHAIN = (NFNL_SUBSYS_NFTABLES | number for number in (0, 2, 5))
 NFT_MSG_DELRULE, NFT_MSG_DELSET, NFT_MSG_DELSETELEM = (NFNL_SUBSYS_NFTABLES | number for number in (8, 11, 14))
-NFTA_TABLE = 1  # the table's name, in messages about tables, chains, rules, sets and elements alike
+NFTA_TABLE = 1  # the table's name, in messages about tables, chains, rules, sets and elements
 
 
 class Concern(enum.IntEnum):
-    """How much a notification matters: not at all, to pods that run, to the next pod too."""
+    """Whom a notification concerns: nothing, running pods, or also the next pod."""
 
     NONE = 0
     LATER = 1
     NOW = 2
 
 
-# A table that is set again may have become dormant. Elements also go when this daemon withdraws host ports.
+# A table that is set again may be dormant now. Deleted elements may also be host ports that this daemon withdrew.
 _RULE_CHANGES = {
     NFT_MSG_NEWTABLE: Concern.NOW,
     NFT_MSG_DELTABLE: Concern.NOW,
@@ -43,7 +43,7 @@ _RULE_CHANGES = {
 
 
 def concern_of_rules(message: Message, tables: Collection[str]) -> Concern:
-    """What a notification of nftables means to whoever has rules in `tables` (of the family ip)."""
+    """The meaning of an nftables notification for rules in `tables` (of the family ip)."""
     concern = _RULE_CHANGES.get(message.kind, Concern.NONE)
     if not concern or len(message.body) < 4 or message.body[0] != socket.AF_INET:
         return Concern.NONE
@@ -52,7 +52,7 @@ def concern_of_rules(message: Message, tables: Collection[str]) -> Concern:
 
 
 def concern_of_bridge(message: Message, index: int) -> Concern:
-    """What a notification of rtnetlink means to the bridge with this number."""
+    """The meaning of an rtnetlink notification for the bridge with this index."""
     body = message.body
     try:
         matters = _CHANGES_OF_BRIDGE[message.kind](body, index)
@@ -68,7 +68,7 @@ def _is_down(body: bytes, index: int) -> bool:
 
 def _is_deleted(body: bytes, index: int) -> bool:
     (number,) = struct.unpack_from("=i", body, 4)
-    return body[0] == socket.AF_UNSPEC and number == index  # AF_BRIDGE: it is no port of a bridge any more
+    return body[0] == socket.AF_UNSPEC and number == index  # AF_BRIDGE: it left its bridge
 
 
 def _lost_address(body: bytes, index: int) -> bool:

@@ -1,4 +1,4 @@
-"""What the kernel's link and route messages say, as frozen data."""
+"""The kernel's link, address and route messages as frozen data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from podwright.runtime.network.netlink.codec import Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkInterface:
-    """A network interface; `kind` is "bridge", "veth", ...; `master` the index of the bridge it is on, 0 for none."""
+    """A network interface.
+
+    `kind` is "bridge", "veth", ... `master` is the index of its bridge, or 0.
+    """
 
     index: int
     name: str
@@ -27,7 +30,7 @@ class NetworkInterface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """An IPv4 route of the main table; `link` is the index of its interface, 0 when it has several or none."""
+    """An IPv4 route of the main table. `link` is the index of its interface, or 0 if it has several or none."""
 
     destination: IPv4Network
     link: int
@@ -35,7 +38,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterfaceAddress:
-    """An IPv4 address with its prefix length; `link` is the index of its interface."""
+    """An IPv4 address with its prefix length. `link` is the index of its interface."""
 
     interface: IPv4Interface
     link: int
@@ -59,7 +62,7 @@ def parse_link(message: Message) -> NetworkInterface:
 
 
 def parse_address(message: Message) -> InterfaceAddress | None:
-    """An address from an RTM_NEWADDR message; None for one that is not IPv4."""
+    """An address from an RTM_NEWADDR message, or None if it is not IPv4."""
     family, prefix_length = message.body[:2]
     (index,) = struct.unpack_from("=I", message.body, 4)
     local = codec.attributes(message.body[8:]).get(requests.IFA_LOCAL, b"")
@@ -69,7 +72,7 @@ def parse_address(message: Message) -> InterfaceAddress | None:
 
 
 def parse_route(message: Message) -> Route | None:
-    """A route from an RTM_NEWROUTE message; None for one that carries no unicast traffic of the main table."""
+    """A route from an RTM_NEWROUTE message, or None if it is not a unicast route of the main table."""
     prefix_length, table, kind = message.body[1], message.body[4], message.body[7]
     found = codec.attributes(message.body[12:])
     if (_number(found.get(requests.RTA_TABLE)) or table) != requests.RT_TABLE_MAIN or kind != requests.RTN_UNICAST:

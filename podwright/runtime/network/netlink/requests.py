@@ -1,4 +1,4 @@
-"""The rtnetlink(7) messages that plug a pod, as data. Numbers are those of linux/if_link.h and linux/rtnetlink.h."""
+"""The rtnetlink(7) messages that attach a pod, as data. Numbers are those of linux/if_link.h and linux/rtnetlink.h."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IFF_UP = 1
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER = 1, 3, 4, 10
 IFLA_LINKINFO, IFLA_IFALIAS, IFLA_NET_NS_FD = 18, 20, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
-IFLA_BRPORT_MODE = 4  # "hairpin" in the words of bridge(8)
+IFLA_BRPORT_MODE = 4  # "hairpin" in bridge(8)
 VETH_INFO_PEER = 1
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_TABLE = 1, 4, 5, 15
@@ -30,7 +30,7 @@ LOOPBACK_INDEX = 1
 
 
 def create_bridge(name: str, *, mac: bytes, mtu: int) -> NetlinkRequest:
-    """A bridge that is up. Its MAC is fixed, or it would follow those of its ports."""
+    """A bridge that is up. Its MAC is fixed. Otherwise it would follow those of its ports."""
     body = (
         _ifinfo(flags=IFF_UP, change=IFF_UP)
         + codec.text(IFLA_IFNAME, name)
@@ -44,7 +44,7 @@ def create_bridge(name: str, *, mac: bytes, mtu: int) -> NetlinkRequest:
 def create_veth(
     name: str, *, bridge_index: int, mtu: int, peer: str, peer_mac: bytes, netns_fd: int
 ) -> NetlinkRequest:
-    """A veth that is up and on the bridge, its peer made (down: it cannot be up before the pair is) in the netns."""
+    """A veth on the bridge that is up, and its peer in the netns. The peer is down until the pair exists."""
     peer_attributes = (
         _ifinfo()
         + codec.text(IFLA_IFNAME, peer)
@@ -64,13 +64,13 @@ def create_veth(
 
 
 def set_alias(name: str, alias: str) -> NetlinkRequest:
-    """The free text of a link (`ip link` shows it); at most 255 bytes."""
+    """The free text of a link (`ip link` shows it), at most 255 bytes."""
     body = _ifinfo() + codec.text(IFLA_IFNAME, name) + codec.attribute(IFLA_IFALIAS, alias.encode())
     return NetlinkRequest(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"set alias of {name}")
 
 
 def set_hairpin(name: str) -> NetlinkRequest:
-    """Let a bridge port send frames back where they came from: a pod reaching itself through a service address."""
+    """Let a bridge port send frames back, so that a pod can reach itself through a service address."""
     mode = codec.nested(IFLA_INFO_SLAVE_DATA, codec.attribute(IFLA_BRPORT_MODE, b"\1"))
     info = codec.nested(IFLA_LINKINFO, codec.text(IFLA_INFO_SLAVE_KIND, "bridge"), mode)
     body = _ifinfo() + codec.text(IFLA_IFNAME, name) + info
@@ -84,25 +84,25 @@ def set_up(index: int) -> NetlinkRequest:
 
 
 def set_master(name: str, bridge_index: int) -> NetlinkRequest:
-    """Plug a link into a bridge."""
+    """Attach a link to a bridge."""
     body = _ifinfo() + codec.text(IFLA_IFNAME, name) + codec.number(IFLA_MASTER, bridge_index)
     return NetlinkRequest(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"plug {name} into the bridge")
 
 
 def set_down(name: str) -> NetlinkRequest:
-    """Take a link down."""
+    """Set a link down."""
     body = _ifinfo(change=IFF_UP) + codec.text(IFLA_IFNAME, name)
     return NetlinkRequest(kind=RTM_NEWLINK, flags=NLM_F_ACK, body=body, label=f"take down {name}")
 
 
 def delete_link(name: str) -> NetlinkRequest:
-    """Delete a link; of a veth, both ends."""
+    """Delete a link. For a veth, both ends."""
     body = _ifinfo() + codec.text(IFLA_IFNAME, name)
     return NetlinkRequest(kind=RTM_DELLINK, flags=NLM_F_ACK, body=body, label=f"delete {name}")
 
 
 def add_address(index: int, interface: IPv4Interface) -> NetlinkRequest:
-    """An address with its prefix, which brings the route to its subnet."""
+    """Add an address with its prefix, which also adds the route to its subnet."""
     body = (
         struct.pack("=BBBBI", socket.AF_INET, interface.network.prefixlen, 0, 0, index)
         + codec.attribute(IFA_LOCAL, interface.ip.packed)
@@ -113,7 +113,7 @@ def add_address(index: int, interface: IPv4Interface) -> NetlinkRequest:
 
 
 def delete_address(index: int, interface: IPv4Interface) -> NetlinkRequest:
-    """Take an address away, and with it the route to its subnet."""
+    """Remove an address, and with it the route to its subnet."""
     body = struct.pack("=BBBBI", socket.AF_INET, interface.network.prefixlen, 0, 0, index) + codec.attribute(
         IFA_LOCAL, interface.ip.packed
     )
@@ -121,7 +121,7 @@ def delete_address(index: int, interface: IPv4Interface) -> NetlinkRequest:
 
 
 def add_subnet_route(index: int, interface: IPv4Interface) -> NetlinkRequest:
-    """The route to an address's subnet, as the kernel makes it when the address is added."""
+    """The route to an address's subnet, as the kernel adds it with the address."""
     network = interface.network
     kind = struct.pack(
         "=BBBBBBBBI",

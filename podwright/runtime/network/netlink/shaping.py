@@ -1,4 +1,4 @@
-"""The message that limits what a link sends: a token bucket (tc-tbf(8)). Numbers are those of linux/pkt_sched.h."""
+"""The message that limits a link's egress: a token bucket (tc-tbf(8)). Numbers are those of linux/pkt_sched.h."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ RTM_NEWQDISC = 36
 TC_H_ROOT = 0xFFFFFFFF
 TCA_KIND, TCA_OPTIONS = 1, 2
 TCA_TBF_PARMS, TCA_TBF_RATE64, TCA_TBF_BURST = 1, 4, 6
-TC_LINKLAYER_ETHERNET = 1  # without it, the kernel wants a table that no newer one uses
+TC_LINKLAYER_ETHERNET = 1  # without it, the kernel requires a rate table that newer versions do not use
 RATE32_MAX = 2**32 - 1
 
-BURST_S, QUEUE_S = 0.05, 0.1  # what may go at once after a pause, and wait before packets are dropped
-BURST_MIN_BYTES = 64 * 1024  # a whole segment as TCP hands it down
+BURST_S, QUEUE_S = (
+    0.05,
+    0.1,
+)  # the burst after a pause, and the queue before packets are dropped, in seconds at the rate
+BURST_MIN_BYTES = 64 * 1024  # a whole segment of TCP segmentation offload
 
 
 def limit_rate(index: int, bits_s: int) -> NetlinkRequest:
-    """Let a link send `bits_s` on average, in the place of whatever limit it has."""
+    """Limit a link to an average of `bits_s`, replacing an existing limit."""
     rate_bytes_s = max(bits_s // 8, 1)
     burst_bytes = min(max(int(rate_bytes_s * BURST_S), BURST_MIN_BYTES), RATE32_MAX)
     queue_bytes = min(int(rate_bytes_s * QUEUE_S) + burst_bytes, RATE32_MAX)

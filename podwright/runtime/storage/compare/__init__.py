@@ -1,1 +1,1 @@
-"""A program of its own: tells how two trees differ. Standard library only; started by `storage.comparing`."""
+"""A separate program that compares two trees. Uses the standard library only. Started by `storage.comparing`."""

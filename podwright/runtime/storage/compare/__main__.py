@@ -1,4 +1,4 @@
-"""Finds the package (the interpreter runs with -I -S, so nothing is on the path), then runs `program`.
+"""Finds the package, because the interpreter runs with -I -S and an empty path, then runs `program`.
 
 __main__.py TREE EXPECTED_TREE
 """

@@ -1,7 +1,7 @@
-"""Walks two trees side by side and lists how the first differs from the second, up to a limit.
+"""Walks two trees in parallel and lists how the first differs from the second, up to a limit.
 
-Kind, mode, owner, device number, size, time of change, links, extended attributes and content are compared. Devices
-and FIFOs are never opened, and no symbolic link is followed.
+It compares kind, mode, owner, device number, size, modification time, links, extended attributes and content. It
+never opens devices and FIFOs, and follows no symbolic link.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 DIFFERENCES_LIMIT = 20
 CHUNK_BYTES = 1 << 20
 NAME_SHOWN = 200
-# Overlayfs marks what it has used; the layer is none the worse for it.
+# Overlayfs marks directories that it has used. That does not damage the layer.
 FOREIGN_XATTRS = ("trusted.overlay.origin", "trusted.overlay.impure", "trusted.overlay.uuid", "security.selinux")
 
 
@@ -38,7 +38,7 @@ def shown(path: bytes) -> str:
 
 
 def differences(tree: int, expected: int) -> Iterator[tuple[bytes, str]]:
-    """(path, what is wrong), of the trees with these root descriptors."""
+    """(path, problem) for the trees with these root descriptors."""
     if wrong := _difference(tree, expected, b"."):
         yield b"", wrong
     pending = [b""]
@@ -82,7 +82,7 @@ def _status(root: int, path: bytes) -> os.stat_result:
 
 
 def _difference(tree: int, expected: int, path: bytes) -> str:
-    """What is wrong with one entry; empty when nothing is."""
+    """What is wrong with one entry, or ""."""
     own, wanted = _status(tree, path), _status(expected, path)
     kind = stat.S_IFMT(wanted.st_mode)
     checks = [
@@ -102,7 +102,7 @@ def _difference(tree: int, expected: int, path: bytes) -> str:
         return "leads elsewhere"
     if _xattrs(tree, path) != _xattrs(expected, path):
         return "has other extended attributes"
-    # Directories that no archive describes, and whiteouts, have the time of their unpacking.
+    # Directories without an entry in the archive, and whiteouts, have the time of the unpacking.
     timed = kind in (stat.S_IFREG, stat.S_IFLNK)
     return "was changed at another time" if timed and own.st_mtime_ns != wanted.st_mtime_ns else ""
 
@@ -124,7 +124,7 @@ def _same_content(tree: int, expected: int, path: bytes) -> bool:
 def _xattrs(root: int, path: bytes) -> dict[str, bytes]:
     fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
     try:
-        link = f"/proc/self/fd/{fd}"  # extended attributes cannot be asked of a descriptor opened by O_PATH
+        link = f"/proc/self/fd/{fd}"  # the xattr calls do not accept O_PATH descriptors
         names = [name for name in os.listxattr(link) if name not in FOREIGN_XATTRS]
         return {name: os.getxattr(link, name) for name in names}
     except OSError as failure:

@@ -1,6 +1,6 @@
-"""A program of its own: unpacks one layer into a directory that it is chrooted into, and reports what it found.
+"""A separate program that unpacks one layer into a directory, to which it chroots, and reports the result.
 
-Started by `storage.unpacking` as `python -I -S .../unpack/__main__.py`; nothing else imports it but tests. Standard
-library plus isal and zstandard, and cheap to start: a pull starts one per layer. Everything is imported before the
-chroot, because afterwards there is nothing to import from.
+`storage.unpacking` starts it as `python -I -S .../unpack/__main__.py`. Only tests import it. It uses the standard
+library, isal and zstandard, and starts fast, because a pull starts one per layer. Everything is imported before the
+chroot, because nothing can be imported afterwards.
 """

@@ -1,8 +1,8 @@
-"""Finds the package (the interpreter runs with -I -S, so nothing is on the path), then runs `program`.
+"""Finds the package, because the interpreter runs with -I -S and an empty path, then runs `program`.
 
     __main__.py TREE EXPECTED_BYTES MAX_UNPACKED_BYTES MAX_ENTRIES [SITE_DIRECTORY ...]
 
-`sys.argv` beyond the first four arguments are the directories that hold isal and zstandard.
+The arguments after the first four are the directories of isal and zstandard.
 """
 
 import os
@@ -17,5 +17,5 @@ if __name__ == "__main__":
     sys.path += [root, *sys.argv[5:]]
     from podwright.runtime.storage.unpack.program import main
 
-    # At once: an orderly end would stop the decoding thread, for which glibc wants to load a library from the root.
+    # At once: an orderly exit would stop the decoding thread, for which glibc loads a library from the root.
     os._exit(main(sys.argv[1:5]))

@@ -1,6 +1,6 @@
-"""The archive as a sequence of entries, each with the stream positioned at its data.
+"""A tar archive as a sequence of entries, each with the stream positioned at its data.
 
-Joins headers with the PAX and GNU entries that extend them; what is written where is `tree`'s matter.
+Joins headers with the PAX and GNU entries that extend them. `tree` decides what is written where.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from podwright.runtime.storage.unpack import header, pax
 from podwright.runtime.storage.unpack.failure import UnpackError, shown
 from podwright.runtime.storage.unpack.header import BLOCK, Header
 
-META_LIMIT_BYTES = 1 << 20  # of one PAX header or long name
+META_LIMIT_BYTES = 1 << 20  # for one PAX header or long name
 SPARSE_LIMIT_PIECES = 1 << 20
-TRAILER_LIMIT_BYTES = 16 << 20  # padding after the end of the archive
-ID_LIMIT = (1 << 32) - 1  # chown(2) takes the number itself for "leave it as it is"
-TIME_LIMIT_NS = (1 << 63) * pax.NS  # of time_t; filesystems round what they cannot keep
-NO_DATA = b"123456"  # types without data, whatever their size says: some write sizes for links
+TRAILER_LIMIT_BYTES = 16 << 20  # for padding after the end of the archive
+ID_LIMIT = (1 << 32) - 1  # for chown(2), this number means "unchanged"
+TIME_LIMIT_NS = (1 << 63) * pax.NS  # of time_t; filesystems round times that they cannot store
+NO_DATA = b"123456"  # types without data, even if they have a size, as some tools write for links
 REGULAR = b"0"
 KINDS = {b"\0": REGULAR, b"7": REGULAR, b"D": b"5", b"S": REGULAR}
 
@@ -30,7 +30,7 @@ class Bytes:
         self._position = 0
 
     def take(self, size: int) -> bytes:
-        """Exactly `size` bytes. Raises UnpackError when the stream ends before."""
+        """Exactly `size` bytes. Raises UnpackError if the stream ends earlier."""
         end = self._position + size
         if end <= len(self._chunk):
             data = self._chunk[self._position : end]
@@ -41,14 +41,14 @@ class Bytes:
         return b"".join(parts)
 
     def at_end(self) -> bool:
-        """Whether no byte is left."""
+        """Whether the stream has ended."""
         if self._position == len(self._chunk):
             self._chunk = next(self._chunks, b"")
             self._position = 0
         return not self._chunk
 
     def pass_on(self, size: int, consume: Callable[[bytes], object]) -> None:
-        """Hand the next `size` bytes to `consume`, in pieces."""
+        """Pass the next `size` bytes to `consume`, in pieces."""
         while size:
             if self.at_end():
                 raise UnpackError("bad", "the archive is truncated")
@@ -58,7 +58,7 @@ class Bytes:
             consume(piece)
 
     def drain(self, limit_bytes: int) -> None:
-        """Read to the end. Raises UnpackError when that is further than `limit_bytes`."""
+        """Read to the end. Raises UnpackError if that is more than `limit_bytes`."""
         rest = len(self._chunk) - self._position
         for chunk in self._chunks:
             rest += len(chunk)
@@ -67,7 +67,7 @@ class Bytes:
 
 
 class ArchiveEntry:
-    """One member. Who reads its data, all of it, from `Archive.data` says so in `consumed`; else it is skipped."""
+    """One member. A reader of its whole data from `Archive.data` sets `consumed`. Otherwise the data is skipped."""
 
     __slots__ = (
         "consumed",
@@ -93,16 +93,16 @@ class ArchiveEntry:
         self.mode = head.mode
         self.uid = head.uid
         self.gid = head.gid
-        self.size = head.size  # of the file, holes included
+        self.size = head.size  # of the file, including holes
         self.dataless = head.kind in NO_DATA
         self.stored = 0 if self.dataless else head.size  # in the archive
         self.consumed = False
         self.mtime_ns = head.mtime * pax.NS
         self.linkname = head.linkname
-        self.major = head.major  # fields as they stand: only devices have them
+        self.major = head.major  # raw fields, because only devices have them
         self.minor = head.minor
         self.xattrs: list[tuple[bytes, bytes]] = []
-        self.pieces: list[pax.Piece] | None = None  # where the data goes; None: all of it, from the start
+        self.pieces: list[pax.Piece] | None = None  # where the data goes; None: all of it at the start
 
 
 class Archive:
@@ -113,7 +113,7 @@ class Archive:
         self._globals: dict[bytes, bytes] = {}
 
     def __iter__(self) -> Iterator[ArchiveEntry]:
-        """Raises UnpackError for anything that is not a well-formed archive."""
+        """Raises UnpackError for a malformed archive."""
         while (block := self._block()) is not None:
             own: dict[bytes, bytes] = {}
             longname = longlink = b""
@@ -139,7 +139,7 @@ class Archive:
             if head.kind == b"S":
                 self._read_gnu_map(entry, block)
             if entry.kind == REGULAR and entry.name.endswith(b"/") and entry.pieces is None:
-                entry.kind = b"5"  # how archives older than ustar write directories
+                entry.kind = b"5"  # directories in archives older than ustar
             stored = entry.stored
             yield entry
             if not entry.consumed:
@@ -148,7 +148,7 @@ class Archive:
         self.data.drain(TRAILER_LIMIT_BYTES)
 
     def _block(self) -> bytes | None:
-        """The next header block; None at the end of the stream: a missing end mark is forgiven, as tar does."""
+        """The next header block, or None at the end of the stream. Like tar, it accepts a missing end mark."""
         return None if self.data.at_end() else self.data.take(BLOCK)
 
     def _extension(self, head: Header) -> bytes:
@@ -217,15 +217,15 @@ class Archive:
             more = bool(extension[504])
             if len(pieces) > SPARSE_LIMIT_PIECES:
                 raise UnpackError("limit", f"the sparse file {shown(entry.name)} has too many pieces")
-        # A file that ends in a hole has a last piece of no length at its end.
+        # A file that ends in a hole has an empty last piece at its end.
         entry.pieces = pax.checked_pieces(pieces, entry.stored, entry.size, entry.name)
 
 
 def _check_numbers(entry: ArchiveEntry) -> None:
-    """What chown(2) and utimensat(2) can be given. Raises UnpackError."""
+    """Check what chown(2) and utimensat(2) accept. Raises UnpackError."""
     if not (0 <= entry.uid < ID_LIMIT and 0 <= entry.gid < ID_LIMIT):
-        raise UnpackError(
-            "bad", f"{shown(entry.name)} has the owner {entry.uid}:{entry.gid}, which the system cannot have"
-        )
+        raise UnpackError("bad", f"{shown(entry.name)} has the owner {entry.uid}:{entry.gid}, which is out of range")
     if not -TIME_LIMIT_NS <= entry.mtime_ns < TIME_LIMIT_NS:
-        raise UnpackError("bad", f"{shown(entry.name)} was changed at {entry.mtime_ns // pax.NS} s, which is no time")
+        raise UnpackError(
+            "bad", f"{shown(entry.name)} was changed at {entry.mtime_ns // pax.NS} s, which is out of range"
+        )

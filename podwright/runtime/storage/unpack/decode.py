@@ -1,7 +1,7 @@
-"""From compressed bytes to the tar: gzip, zstd or none, told apart by their magic numbers, hashed on the way.
+"""Decodes a compressed layer to its tar: gzip, zstd or none, detected by magic number, and hashed in the process.
 
-Media types in manifests are often wrong about the compression, so only the bytes are believed. Decompression and
-hashing run in a thread of their own (both release the interpreter's lock), a few buffers ahead of the unpacking.
+Media types in manifests are often wrong about the compression, so only the bytes count. Decompression and hashing run
+in a thread of their own (both release the interpreter's lock), a few buffers ahead of the unpacking.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from isal import igzip_lib
 from podwright.runtime.storage.unpack.failure import UnpackError
 from podwright.runtime.storage.unpack.source import GrowingFile
 
-TYPE_CHECKING = False  # typing would take longer to import than a small layer to unpack
+TYPE_CHECKING = False  # importing typing takes longer than unpacking a small layer
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Readable(Protocol):
-        """What the decoders offer: some bytes, at most `size`, empty at the end."""
+        """A decoder: `read` returns at most `size` bytes, and none at the end."""
 
         def read(self, size: int = ...) -> bytes: ...
 
 
 CHUNK_BYTES = 1 << 20
 AHEAD_CHUNKS = 4
-INLINE_BYTES = 1 << 18  # below this size a thread costs more than it gives
-RATIO_LIMIT = 200  # beyond RATIO_FREE_BYTES, no honest layer unpacks to more than this many times its size
+INLINE_BYTES = 1 << 18  # below this size a thread costs more than it gains
+RATIO_LIMIT = 200  # beyond RATIO_FREE_BYTES, no genuine layer unpacks to more than this multiple of its size
 RATIO_FREE_BYTES = 1 << 30
 GZIP_MAGIC = b"\x1f\x8b\x08"
 DAMAGED: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment] # the stub takes the class for an instance
@@ -37,15 +37,15 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 class GzipReader:
-    """Gzip, any number of members, CRCs checked, trailing zeros ignored."""
+    """Gzip with any number of members. CRCs are checked and trailing zeros ignored."""
 
     def __init__(self, source: GrowingFile) -> None:
         self._source = source
         self._member: Any = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-        self._fresh = True  # the member has seen no byte yet
+        self._fresh = True  # no data of the member was read yet
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
-        """See Readable. Raises UnpackError."""
+        """As `Readable.read`. Raises UnpackError."""
         while True:
             data = b""
             if self._member.eof and not self._next_member():
@@ -86,7 +86,7 @@ class _Prefixed:
 
 
 def opened(source: GrowingFile) -> Readable:
-    """A decoder by the blob's first bytes. Imports zstandard when it is needed: call it before the chroot."""
+    """A decoder, chosen by the blob's first bytes. Imports zstandard if necessary, so call it before the chroot."""
     magic = source.peek(4)
     if magic.startswith(GZIP_MAGIC):
         return GzipReader(source)
@@ -120,7 +120,7 @@ class _Whole:
 
 
 class Plain:
-    """The tar's bytes as an iterator of chunks; after its end `digest` and `size_bytes` describe all of it."""
+    """The tar's bytes as an iterator of chunks. After its end, `digest` and `size_bytes` describe all of it."""
 
     def __init__(self, reader: Readable, compressed_bytes: int, max_bytes: int) -> None:
         self._reader = reader
@@ -131,7 +131,7 @@ class Plain:
 
     @property
     def digest(self) -> str:
-        """`sha256:<hex>` of what was read so far."""
+        """`sha256:<hex>` of the data read so far."""
         return "sha256:" + self._hash.hexdigest()
 
     def __iter__(self) -> Iterator[bytes]:

@@ -1,8 +1,8 @@
-"""How unpacking can fail, as the parent has to tell it apart."""
+"""Failures of the unpacking, in the kinds that the parent distinguishes."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # typing would take longer to import than a small layer to unpack
+TYPE_CHECKING = False  # importing typing takes longer than unpacking a small layer
 if TYPE_CHECKING:
     from typing import Literal
 
@@ -10,8 +10,11 @@ if TYPE_CHECKING:
 
 
 class UnpackError(Exception):
-    """`kind` tells: the layer is malformed or hostile (bad), larger than allowed (limit), the disk is full (space),
-    the download ended early (aborted), or the host failed (io)."""
+    """A failure. `kind` is one of bad, limit, space, aborted and io.
+
+    bad: the layer is malformed or hostile. limit: it is larger than allowed. space: the disk is full. aborted: the
+    download ended early. io: the host failed.
+    """
 
     def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)
@@ -19,7 +22,7 @@ class UnpackError(Exception):
 
 
 def shown(name: bytes) -> str:
-    """A name from an archive for a message: printable and not endless."""
+    """A name from an archive for a message: printable and shortened."""
     text = name.decode("utf-8", "backslashreplace")
     text = text if text.isprintable() else ascii(text)[1:-1]
     return text if len(text) <= 200 else f"{text[:200]}... ({len(name)} bytes)"

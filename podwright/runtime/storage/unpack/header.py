@@ -15,7 +15,7 @@ GNU_MAGIC = b"ustar  \0"
 
 
 class Header:
-    """The fields as they stand; `name` includes ustar's prefix. `mtime` in seconds."""
+    """The fields as written. `name` includes ustar's prefix. `mtime` is in seconds."""
 
     __slots__ = ("gid", "kind", "linkname", "major", "minor", "mode", "mtime", "name", "size", "uid")
 
@@ -52,7 +52,7 @@ def number(field: bytes) -> int:
     if not text:
         return 0
     try:
-        if text.isdigit():  # int alone takes signs, prefixes and underscores as well
+        if text.isdigit():  # int() also accepts signs, prefixes and underscores
             return int(text, 8)
     except ValueError:
         pass
@@ -60,7 +60,7 @@ def number(field: bytes) -> int:
 
 
 def parse(block: bytes) -> Header | None:
-    """The header in `block`; None for a block of zeros. Raises UnpackError."""
+    """The header in `block`, or None for a block of zeros. Raises UnpackError."""
     name, mode, uid, gid, size, mtime, checksum, kind, linkname, magic, major, minor, prefix = _FIELDS.unpack(block)
     if not name[0] and block.count(0) == BLOCK:
         return None
@@ -86,7 +86,7 @@ def parse(block: bytes) -> Header | None:
 
 
 def _sum_fits(block: bytes, checksum: bytes) -> bool:
-    """The sum of all bytes, the checksum's own taken for blanks; some ancient tars summed signed bytes."""
+    """Compare the sum of all bytes, with blanks for the checksum's own. Some very old tars summed signed bytes."""
     text = checksum.partition(b"\0")[0].strip()
     unsigned = sum(block) - sum(checksum) + _BLANK_CHECKSUM
     if b"%o" % unsigned == text.lstrip(b"0"):
@@ -96,7 +96,7 @@ def _sum_fits(block: bytes, checksum: bytes) -> bool:
 
 
 def gnu_sparse(block: bytes) -> tuple[list[tuple[int, int]], bool, int]:
-    """Old GNU sparse header (type S): (first pieces as (offset, length), whether more blocks follow, real size)."""
+    """Old GNU sparse header (type S): first pieces as (offset, length), whether more blocks follow, real size."""
     pieces, extended, real_size = _GNU_SPARSE.unpack(block)
     return sparse_pieces(pieces), bool(extended), number(real_size)
 

@@ -1,4 +1,4 @@
-"""Names inside an archive: made relative to the layer's root, or refused. Pure."""
+"""Names in an archive: made relative to the layer's root, or rejected. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ NAME_LIMIT_BYTES = 255  # NAME_MAX
 
 
 def relative(name: bytes) -> bytes:
-    """`name` without leading slashes, `.` and empty parts; empty for the root itself. Raises UnpackError.
+    """`name` without leading slashes, `.` and empty parts. Empty for the root itself. Raises UnpackError.
 
-    `..` is refused even where it would stay inside: no archiver writes it, only an attacker does.
+    `..` is rejected even where it would stay inside, because only attackers write it.
     """
     if b"\0" in name:
-        raise UnpackError("bad", f"an entry's name has a NUL in it: {shown(name)}")
+        raise UnpackError("bad", f"an entry's name contains a NUL byte: {shown(name)}")
     if len(name) > PATH_LIMIT_BYTES:
         raise UnpackError("bad", f"an entry's name is longer than {PATH_LIMIT_BYTES} bytes: {shown(name)}")
     if name.startswith(b"./"):

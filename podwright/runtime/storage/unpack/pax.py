@@ -1,4 +1,4 @@
-"""PAX extended headers (pax(1)): records, and what GNU tar puts in them for sparse files. Pure."""
+"""PAX extended headers (pax(1)): records, and GNU tar's use of them for sparse files. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Piece = tuple[int, int]
 
 
 def records(data: bytes) -> dict[bytes, bytes]:
-    """`<length> <key>=<value>\\n` records; the last of a key wins. Raises UnpackError.
+    r"""`<length> <key>=<value>\n` records. The last record of a key counts. Raises UnpackError.
 
-    Sparse format 0.0 repeats its keys, one pair per piece; they are gathered into the one key of format 0.1.
+    Sparse format 0.0 repeats its keys, one pair per piece. They are joined in the key of format 0.1.
     """
     found: dict[bytes, bytes] = {}
     pieces: list[bytes] = []
@@ -38,10 +38,10 @@ def records(data: bytes) -> dict[bytes, bytes]:
 
 
 def valid(found: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """The records without those that are empty.
+    """The records without empty ones.
 
-    An empty value deletes what a global header said (pax(1), "Extended Header"). The header block's own field stays as
-    it stands, as in Go's library and hence containerd. An extended attribute may well be empty: tar writes it so.
+    An empty value deletes the value of a global header (pax(1), "Extended Header"). The header block's own field
+    stays, as in Go's library and containerd. An extended attribute may be empty, and tar writes it so.
     """
     return {key: value for key, value in found.items() if value or key.startswith(XATTR_PREFIX)}
 
@@ -61,15 +61,15 @@ def nanoseconds(text: bytes) -> int:
 
 
 def xattrs(found: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-    """Extended attributes among the records.
+    """Extended attributes in the records.
 
-    Overlay's own are left out: they would redirect lookups from inside the image. Raises UnpackError for what no
-    filesystem could keep.
+    Overlayfs's own are dropped, because they could redirect lookups from inside the image. Raises UnpackError for
+    attributes that no filesystem can store.
     """
     named = [(key[len(XATTR_PREFIX) :], value) for key, value in found.items() if key.startswith(XATTR_PREFIX)]
     for name, value in named:
         if not 0 < len(name) <= XATTR_NAME_LIMIT_BYTES or b"\0" in name or len(value) > XATTR_VALUE_LIMIT_BYTES:
-            raise UnpackError("bad", f"an extended attribute has a name or value that none can have: {shown(name)}")
+            raise UnpackError("bad", f"an extended attribute has an invalid name or value: {shown(name)}")
     return [item for item in named if not item[0].startswith((b"trusted.overlay.", b"user.overlay."))]
 
 
@@ -82,7 +82,7 @@ def sparse_map(text: bytes) -> list[Piece]:
 
 
 def checked_pieces(pieces: list[Piece], stored_bytes: int, real_bytes: int, name: bytes) -> list[Piece]:
-    """The pieces, if they are in order, inside the file and add up to what is stored. Raises UnpackError."""
+    """The pieces, if they are in order, inside the file and add up to the stored size. Raises UnpackError."""
     end = 0
     for offset, length in pieces:
         if offset < end or length < 0:

@@ -1,7 +1,7 @@
 """The program's flow: open, confine, unpack, report one JSON object on stdout.
 
-Standard input is the blob (perhaps still growing), descriptor 3 the pipe of `source`. Exit code 0 means that the
-report is there, be it a success or a failure; anything else is a bug, told on stderr.
+Standard input is the blob, which may still grow. Descriptor 3 is the pipe of `source`. Exit code 0 means that there
+is a report, of success or failure. Any other code is a bug, with details on stderr.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from podwright.runtime.storage.unpack.tree import UnpackedTree
 
 BLOB_FD = 0
 MARKS_FD = 3
-SWITCH_INTERVAL_S = 0.0005  # the decoding thread needs the interpreter rarely and briefly, but then soon
+SWITCH_INTERVAL_S = 0.0005  # the decoding thread needs the interpreter rarely and briefly, but without delay
 PARENT_CHECK_ENTRIES = 256
 SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 Report = Mapping[str, int | str | list[str]]
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     tree, *numbers = arguments
     expected_bytes, max_bytes, max_entries = map(int, numbers)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    gc.disable()  # nothing here refers to itself, and what is made lives to the end or is gone at once
+    gc.disable()  # there are no reference cycles, and objects live to the end or are freed at once
     report: Report
     try:
         report = unpack(tree, GrowingFile(BLOB_FD, MARKS_FD, expected_bytes), max_bytes, max_entries)
@@ -59,7 +59,7 @@ def unpack(tree_path: str, source: GrowingFile, max_bytes: int, max_entries: int
     for count, entry in enumerate(archive):
         tree.add(entry)
         if count % PARENT_CHECK_ENTRIES == 0 and os.getppid() != parent:
-            raise UnpackError("aborted", "the daemon that wanted the layer is gone")
+            raise UnpackError("aborted", "the daemon that started the unpacking has ended")
     tree.finish()
     totals = tree.totals
     return {
@@ -75,7 +75,7 @@ def unpack(tree_path: str, source: GrowingFile, max_bytes: int, max_entries: int
 
 
 def as_json(value: Report | int | str | list[str]) -> bytes:
-    """What json.dumps would give; that module alone takes longer to import than a small layer to unpack."""
+    """The result of json.dumps. Importing json takes longer than unpacking a small layer."""
     if isinstance(value, bool):
         return b"true" if value else b"false"
     if isinstance(value, int):

@@ -1,7 +1,7 @@
-"""The compressed blob, read while it is still being downloaded.
+"""The compressed blob, read while it is being downloaded.
 
-The parent appends to the file and writes how far it has come, as 8-byte little-endian numbers, into a pipe; closing
-the pipe says that no more will come. So the download never waits for the unpacking, nor copies anything for it.
+The parent appends to the file and writes its length so far into a pipe, as 8-byte little-endian numbers. Closing the
+pipe means that no more data will come. So the download never waits for the unpacking, and copies nothing for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MARK = struct.Struct("<Q")
 
 
 class GrowingFile:
-    """A file of `expected_bytes` in the end; `marks_fd` is the read end of the parent's pipe."""
+    """A file that grows to `expected_bytes`. `marks_fd` is the read end of the parent's pipe."""
 
     def __init__(self, fd: int, marks_fd: int, expected_bytes: int) -> None:
         self._fd = fd
@@ -32,13 +32,13 @@ class GrowingFile:
         return self._expected_bytes
 
     def peek(self, size: int) -> bytes:
-        """The first bytes, without consuming them; fewer only when the blob is shorter."""
+        """The first bytes, without consuming them. Fewer than `size` only if the blob is shorter."""
         while self._available < size and not self._ended:
             self._wait()
         return os.pread(self._fd, min(size, self._available), 0)
 
     def read(self, size: int = READ_BYTES) -> bytes:
-        """Some bytes, at most `size`; empty at the end. Raises UnpackError when the download ended early."""
+        """At most `size` bytes, none at the end. Raises UnpackError if the download ended early."""
         while self._position == self._available and not self._ended:
             self._wait()
         wanted = min(size, READ_BYTES, self._available - self._position)

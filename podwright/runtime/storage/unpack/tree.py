@@ -1,7 +1,7 @@
-"""Entries become files below `/`, which is the layer's directory once the program has chrooted into it.
+"""Writes entries as files below `/`, which is the layer's directory after the chroot.
 
-Owns the order in which attributes are set, whiteouts in overlayfs form, and the limits. Names are resolved by the
-kernel inside the chroot, so a symbolic link in the layer leads nowhere else; `..` never gets here (see `names`).
+Owns the order in which attributes are set, whiteouts in overlayfs form, and the limits. The kernel resolves names
+inside the chroot, so symbolic links cannot lead out of the layer. `names` has rejected `..`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ OPAQUE_MARK = b".wh..wh..opq"
 AUFS_META = b".wh..wh."
 OPAQUE_XATTR = b"trusted.overlay.opaque"
 DISK_BLOCK_BYTES = 4096
-SPACE_CHECK_BYTES = 16 << 20  # files from this size on are refused before they fill the disk
+SPACE_CHECK_BYTES = 16 << 20  # larger files are checked against the free space first
 IMPLICIT_LIMIT = 100_000
 SET_ID_BITS = stat.S_ISUID | stat.S_ISGID
-# What the kernel's dev_t holds (include/linux/kdev_t.h). Whether a container may open a device is its cgroup's matter.
+# The range of the kernel's dev_t (include/linux/kdev_t.h). The cgroup decides whether a container may open a device.
 MAJOR_LIMIT, MINOR_LIMIT = 1 << 12, 1 << 20
 SYMLINK_LIMIT_BYTES = 4095  # PATH_MAX without its NUL
 
 
 class Totals:
-    """What the layer holds: `used_bytes` on disk, `inodes` of any kind, `file_bytes` with holes counted."""
+    """What the layer contains: `used_bytes` on disk, `inodes` of all kinds, `file_bytes` including holes."""
 
     def __init__(self) -> None:
         self.used_bytes = 0
@@ -43,17 +43,17 @@ class Totals:
 
 
 class UnpackedTree:
-    """Writes entries in the order of the archive; `finish` sets what has to wait until the end."""
+    """Writes entries in the order of the archive. `finish` sets what must wait until the end."""
 
     def __init__(self, data: Bytes, *, max_bytes: int, max_entries: int) -> None:
         self.totals = Totals()
         self._data = data
         self._max_bytes = max_bytes
         self._max_entries = max_entries
-        self._directories: set[bytes] = {b""}  # names that are directories made by this layer, links not followed
+        self._directories: set[bytes] = {b""}  # directories made by this layer, by name, without following links
         self._explicit: dict[
             bytes, ArchiveEntry
-        ] = {}  # directories that the archive describes; attributes set at the end
+        ] = {}  # directories in the archive; their attributes are set at the end
         self._whiteouts: set[bytes] = set()
         self._makers: dict[bytes, Callable[[bytes, ArchiveEntry], None]] = {
             REGULAR: self._make_file,
@@ -86,11 +86,11 @@ class UnpackedTree:
 
     @property
     def describes_root(self) -> bool:
-        """Whether the archive says what mode and owner `/` has."""
+        """Whether the archive has mode and owner of `/`."""
         return b"" in self._explicit
 
     def finish(self) -> None:
-        """Attributes of directories, deepest last made first: writing inside would have changed them."""
+        """Set the attributes of directories, the deepest first, after all writes inside, which would change them."""
         for path, entry in reversed(self._explicit.items()):
             name = path or b"/"
             self._own(name, entry)
@@ -116,7 +116,7 @@ class UnpackedTree:
             self._fill(fd, entry)
             if entry.uid or entry.gid:
                 os.fchown(fd, entry.uid, entry.gid)
-                if entry.mode & SET_ID_BITS:  # chown has taken them away
+                if entry.mode & SET_ID_BITS:  # chown clears them
                     os.fchmod(fd, entry.mode)
             if entry.xattrs:
                 self._set_xattrs(fd, entry)
@@ -179,7 +179,7 @@ class UnpackedTree:
     # Whiteouts
 
     def _hide(self, path: bytes, parent: bytes, base: bytes) -> None:
-        """A whiteout concerns the layers below, never entries of this layer, before or after it."""
+        """Make a whiteout. It hides the layers below, never entries of this layer."""
         if base == OPAQUE_MARK:
             os.setxattr(parent or b"/", OPAQUE_XATTR, b"y", follow_symlinks=False)
             return
@@ -201,7 +201,10 @@ class UnpackedTree:
     # Places
 
     def _make_parents(self, parent: bytes) -> None:
-        """Directories that the archive uses without describing them; reported, since their attributes are not ours."""
+        """Make directories that the archive uses without describing them.
+
+        They are reported, because we guess attributes.
+        """
         path = b""
         for part in parent.split(b"/"):
             path = path + b"/" + part if path else part
@@ -213,7 +216,7 @@ class UnpackedTree:
                 if failure.errno == errno.ENOENT and not os.path.lexists(path):
                     kind = 0
                 else:
-                    raise UnpackError("bad", f"{shown(parent)} cannot be entered: {failure.strerror}") from failure
+                    raise UnpackError("bad", f"{shown(parent)} is not accessible: {failure.strerror}") from failure
             if kind == 0:
                 self._mkdir(path, 0o755)
                 self._note_implicit(path)
@@ -232,7 +235,7 @@ class UnpackedTree:
             hidden = path in self._whiteouts
             self._clear(path)
             os.mkdir(path, mode)
-            if hidden:  # what lies below was deleted, and this directory is new
+            if hidden:  # a whiteout deleted the lower directory, and this one is new
                 os.setxattr(path, OPAQUE_XATTR, b"y", follow_symlinks=False)
         self._directories.add(path)
         self.totals.inodes += 1
@@ -246,7 +249,7 @@ class UnpackedTree:
             make()
 
     def _clear(self, path: bytes) -> None:
-        """Remove what an earlier entry made there: the last one wins."""
+        """Remove what an earlier entry made there, because the last entry counts."""
         if path not in self._directories:
             os.unlink(path)
             self._whiteouts.discard(path)
@@ -267,7 +270,10 @@ class UnpackedTree:
             os.chown(path, entry.uid, entry.gid, follow_symlinks=False)
 
     def _set_xattrs(self, target: bytes | int, entry: ArchiveEntry) -> None:
-        """Filesystems without a kind of attribute lose it, as with every other engine; the parent logs how many."""
+        """Set extended attributes.
+
+        As in other engines, unsupported ones are dropped, and the parent logs their number.
+        """
         for name, value in entry.xattrs:
             try:
                 os.setxattr(target, name, value, follow_symlinks=isinstance(target, int))
@@ -308,5 +314,5 @@ def _check_space(size: int) -> None:
 def _device(entry: ArchiveEntry, path: bytes) -> int:
     major, minor = header.number(entry.major), header.number(entry.minor)
     if not (0 <= major < MAJOR_LIMIT and 0 <= minor < MINOR_LIMIT):
-        raise UnpackError("bad", f"{shown(path)} has the device number {major}:{minor}, which no device has")
+        raise UnpackError("bad", f"{shown(path)} has the device number {major}:{minor}, which is out of range")
     return os.makedev(major, minor)

@@ -307,9 +307,9 @@ async def test_a_version_that_a_plugin_lacks(recorded: Recorded) -> None:
         ('echo \'{"code": 11, "msg": "busy"}\'; exit 1', Unavailable, r"second: busy \(CNI error 11\)"),
         ("echo garbage; exit 3", Internal, "second: ended with 3: garbage"),
         ("kill -9 $$", Internal, "second: was killed by signal 9"),
-        ("echo garbage; exit 0", Internal, "second: printed no CNI result"),
+        ("echo garbage; exit 0", Internal, "second: printed an invalid CNI result"),
         ("exit 0", Internal, "gave eth0 no address"),
-        ("echo '{\"ips\": 3}'; exit 0", Internal, "breaks the spec"),
+        ("echo '{\"ips\": 3}'; exit 0", Internal, "violates the spec"),
         ("sleep 60", DeadlineExceeded, "plugin second did not end ADD in time"),
     ],
 )
@@ -414,7 +414,7 @@ async def test_attachments_are_checked_after_a_restart(recorded: Recorded, caplo
     await recorded.world.service._background.settle(30)
     assert sorted(call for call in recorded.calls() if "CHECK" in call) == ["first-CHECK"] * 2 + ["second-CHECK"] * 2
     assert recorded.call("second-CHECK")[1]["prevResult"] == RESULT
-    complaints = [record.message for record in caplog.records if "not as its plugins left it" in record.message]
+    complaints = [record.message for record in caplog.records if "CNI CHECK failed" in record.message]
     assert len(complaints) == 1
     assert broken.sandbox_id in complaints[0]
 
