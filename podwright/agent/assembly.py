@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from podwright.agent.clock import Clock
 from podwright.agent.config.agent_config import AgentConfig
@@ -15,6 +15,7 @@ from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
 from podwright.agent.configs.downward import DownwardApi
 from podwright.agent.configs.expansion import expand
 from podwright.agent.configs.node import look, settings_of
+from podwright.agent.configs.ports import NoServices, Services
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
@@ -79,6 +80,8 @@ class Outside:
     runner: ProcessRunner
     objects: ObjectGetter
     cgroup_driver: str  # `cgroupfs` or `systemd`
+    services: Services = field(default_factory=NoServices)
+    is_own: Callable[[str], bool] = lambda _: True  # whether what is left of the pod with this UID may be removed
 
 
 class Agent:
@@ -185,6 +188,7 @@ class Agent:
             users=self.users,
             handlers=self.handlers,
             events=self.events,
+            services=self.outside.services,
         )
         return ConfigBuilder(ports, self.facts, settings_of(self.config))
 
@@ -288,6 +292,7 @@ class Agent:
                 runtime=self.outside.runtime,
                 pods=_PodStates(lambda: self.engine.workers),
                 look=self.base.cache.peek,
+                is_own=self.outside.is_own,
                 all_sources_read=self._all_sources_read,
                 events=self.events,
                 clock=self.outside.clock,

@@ -69,9 +69,25 @@ class Housekeeping:
 
     def __init__(self, ports: HousekeepingPorts) -> None:
         self._ports = ports
+        self._begun = self._ended = 0  # rounds
+        self._news = asyncio.Event()
+
+    async def next_round(self) -> None:
+        """Wait for the end of a round that begins from now on."""
+        wanted = self._begun + 1
+        while self._ended < wanted:
+            self._news.clear()
+            await self._news.wait()
 
     async def run(self) -> bool:
         """One round. False when there is more to do soon: a pod that nobody wants is still ending."""
+        self._begun += 1
+        is_clean = await self._run()
+        self._ended = self._begun
+        self._news.set()
+        return is_clean
+
+    async def _run(self) -> bool:
         ports = self._ports
         if not ports.all_sources_read():
             return False

@@ -57,6 +57,7 @@ class WorkerPorts:
     events: EventRecorder
     clock: Clock
     tasks: Tasks
+    pod_gone: Callable[[str], None]  # nothing of the pod with this UID is needed any more
     pauses: Pauses = Pauses()
 
 
