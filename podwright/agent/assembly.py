@@ -14,6 +14,7 @@ from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
 from podwright.agent.configs.downward import DownwardApi
 from podwright.agent.configs.expansion import expand
+from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import look, settings_of
 from podwright.agent.configs.ports import NoServices, Services
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
@@ -31,6 +32,7 @@ from podwright.agent.images.pulling import Puller
 from podwright.agent.images.record_files import RecordFiles
 from podwright.agent.images.records import PullRecords
 from podwright.agent.logs.rotation import LogLimits, LogRotator
+from podwright.agent.loop import HOUSEKEEPING_S
 from podwright.agent.mirrors import NoMirrors
 from podwright.agent.node.capacity import allocatable, capacity, texts
 from podwright.agent.node.machine import Machine
@@ -63,7 +65,6 @@ from podwright.linux import cgroup
 from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
 
-LINKS = "containers"  # beside the folder of pods' logs: log collectors look in /var/log/containers
 IDS_PER_POD = 65536  # unless the configuration says otherwise
 
 
@@ -80,6 +81,7 @@ class Outside:
     runner: ProcessRunner
     objects: ObjectGetter
     cgroup_driver: str  # `cgroupfs` or `systemd`
+    housekeeping_s: float = HOUSEKEEPING_S
     services: Services = field(default_factory=NoServices)
     is_own: Callable[[str], bool] = lambda _: True  # whether what is left of the pod with this UID may be removed
 
@@ -143,18 +145,16 @@ class Agent:
     def _all_sources_read(self) -> bool:
         return self.engine.loop.all_sources_read
 
-    def _links_directory(self) -> str:
-        return os.path.join(os.path.dirname(self.config.container_logs.root.rstrip("/")), LINKS)
-
     # -- rooms
 
     def _settings(self) -> Settings:
         pods = self.config.pods
         return Settings(
             root=self.config.process.root_dir,
-            links_directory=self._links_directory(),
+            links_directory=links_directory(self.config.container_logs.root),
             pauses=Pauses(resync_s=pods.sync_frequency_s),
             longest_restart_wait_s=pods.max_restart_back_off_s or 300.0,
+            housekeeping_s=self.outside.housekeeping_s,
         )
 
     def _rooms(self) -> Rooms:
@@ -297,7 +297,7 @@ class Agent:
                 events=self.events,
                 clock=self.outside.clock,
                 log_root=self.config.container_logs.root,
-                links_directory=self._links_directory(),
+                links_directory=links_directory(self.config.container_logs.root),
             ),
             KeptDead(per_container=kept.per_container, total=kept.total, min_age_s=kept.min_age_s),
         )

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.run.daemon import Slot, held_slot, probe, serve_command
-from podwright.agent.seed.options import RunOptions
-from tests.agent.seed.conftest import Run
+from podwright.agent.run.options import RunOptions
+from tests.agent.run.real import Run
 from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
 
@@ -27,7 +27,7 @@ DONE = SLEEPER.replace("trap 'exit 0' TERM; echo up; while :; do sleep 0.1; done
 
 
 def options(directory: Path) -> RunOptions:
-    return RunOptions(file="-", embedded_root=str(directory / "root"), embedded_state=str(directory / "state"))
+    return RunOptions(paths=("-",), embedded_root=str(directory / "root"), embedded_state=str(directory / "state"))
 
 
 def test_runs_side_by_side_get_slots_of_their_own(tmp_path: Path) -> None:
@@ -62,14 +62,13 @@ def embedded_run(files: Podwright, text: str, **changes: object) -> Run:
     file = files.directory / "pod.yaml"
     file.write_text(text)
     values = {
-        "file": str(file),
+        "paths": (str(file),),
         "endpoint": f"unix://{files.directory}/none.sock",
         "config_file": str(files.config),
-        "agent_root": str(files.directory / "agent"),
+        "root": str(files.directory / "agent"),
         "log_root": str(files.directory / "logs"),
         "embedded_root": str(files.root),
         "embedded_state": str(files.state),
-        "handle_signals": False,
         **changes,
     }
     return Run(options=RunOptions(**values))  # type: ignore[arg-type] # tests give the right ones
@@ -79,10 +78,17 @@ async def test_detach_needs_a_daemon_that_stays(tmp_path: Path) -> None:
     file = tmp_path / "pod.yaml"
     file.write_text(SLEEPER)
     run = Run(
-        options=RunOptions(file=str(file), endpoint=f"unix://{tmp_path}/x.sock", detach=True, handle_signals=False)
+        options=RunOptions(
+            paths=(str(file),),
+            endpoint=f"unix://{tmp_path}/x.sock",
+            detach=True,
+            root=str(tmp_path),
+            embedded_root=str(tmp_path),
+            embedded_state=str(tmp_path),
+        )
     )
     assert await run.code() == 1
-    assert "podwright serve" in run.told.errors[0]
+    assert "podwright serve" in run.seen.errors[0]
 
 
 @pytest.mark.root
@@ -90,19 +96,19 @@ async def test_a_daemon_that_does_not_start_says_why(daemon_files: Podwright) ->
     daemon_files.config.write_text("no_such_key = 1\n")
     run = embedded_run(daemon_files, SLEEPER)
     assert await run.code() == 1
-    assert "no_such_key" in run.told.errors[0]
+    assert "no_such_key" in run.seen.errors[0]
 
 
 @pytest.mark.root
 async def test_a_run_brings_its_own_daemon_and_takes_it_away(daemon_files: Podwright) -> None:
     run = embedded_run(daemon_files, DONE)
     assert await run.code() == 0
-    assert run.told.text("c") == ["done"]
-    assert run.told.infos[0].startswith("using embedded podwright")
+    assert run.seen.text("c") == ["done"]
+    assert run.seen.infos[0].startswith("using embedded podwright")
     assert await probe(Slot(root="", state=str(daemon_files.state / "0")).endpoint) is None
     again = embedded_run(daemon_files, DONE)
     assert await again.code() == 0
-    assert not again.told.pulls  # the image is still there
+    assert not again.seen.pulls  # the image is still there
 
 
 def start_command(files: Podwright, text: str) -> subprocess.Popen[str]:
@@ -110,7 +116,7 @@ def start_command(files: Podwright, text: str) -> subprocess.Popen[str]:
     run = embedded_run(files, text).options
     argv = [sys.executable, "-m", "podwright", "--endpoint", str(run.endpoint), "run"]
     argv += ["--config", str(run.config_file), "--root", run.embedded_root, "--state", run.embedded_state]
-    argv += ["--log-root", run.log_root, run.file]
+    argv += ["--log-root", run.log_root, *run.paths]
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -145,7 +151,7 @@ async def test_a_signal_stops_the_pod_and_the_daemon(daemon_files: Podwright, nu
         assert await asyncio.to_thread(process.wait, 30) == 0
     finally:
         finish(process)
-    assert not list((daemon_files.root / "agent/pods").iterdir())
+    assert not list((daemon_files.root / "agent/runs").iterdir())
 
 
 @pytest.mark.root
@@ -156,10 +162,10 @@ async def test_the_next_run_cleans_up_after_one_that_was_killed(daemon_files: Po
         process.send_signal(signal.SIGKILL)
     finally:
         finish(process)
-    pods = daemon_files.root / "agent/pods"
-    assert len(list(pods.iterdir())) == 1
-    run = embedded_run(daemon_files, DONE, agent_root=str(pods.parent))
+    runs = daemon_files.root / "agent/runs"
+    assert len(list(runs.iterdir())) == 2  # the record, and what its agent has
+    run = embedded_run(daemon_files, DONE, root=str(runs.parent))
     assert await run.code() == 0
-    assert "removed what an interrupted run had left" in run.told.infos
-    assert not list(pods.iterdir())
+    assert "removed what an interrupted run had left" in run.seen.infos
+    assert not list(runs.iterdir())
     assert not os.listdir(daemon_files.directory / "logs")
