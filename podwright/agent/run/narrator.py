@@ -125,7 +125,8 @@ class Narrator:
     def _show_event(self, pod: Pod | None, event: RecordedEvent) -> None:
         name = full_name(pod) if pod is not None else event.subject.name
         where = f" {event.subject.field_path}" if event.subject.field_path else ""
-        self._reporter.warning(f"pod {name}{where}: {event.reason}: {event.message}")
+        message = event.message.rstrip(": \n")  # a probe without output leaves a colon
+        self._reporter.warning(f"pod {name}{where}: {event.reason}: {message}")
 
 
 def is_told(event: RecordedEvent) -> bool:
