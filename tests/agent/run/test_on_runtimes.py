@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import json
 import time
 import urllib.request
@@ -13,7 +14,10 @@ import pytest
 import yaml
 
 from podwright.agent.pods.identity import POD_UID
+from podwright.agent.run.kube_down import plan_of, take_down
+from podwright.agent.run.release import release
 from podwright.agent.run.reporter import describe
+from podwright.agent.runtime.client import RuntimeClient
 from podwright.cri.v1 import api_pb2 as api
 from tests.agent.run.real import PodFiles
 from tests.agent.run.recording import RecordingReporter
@@ -232,6 +236,64 @@ async def test_detach_leaves_the_pod_and_a_later_run_sweeps_its_files(pod_files:
     await cri.call(cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=sandbox))
     await cri.call(cri.runtime.RemovePodSandbox, api.RemovePodSandboxRequest(pod_sandbox_id=sandbox))
     assert await pod_files.run(pod(shell("true"))).code() == 0
+    await assert_nothing_left(pod_files)
+
+
+async def test_detached_pods_are_ended_by_kube_down(pod_files: PodFiles) -> None:
+    mounts = [{"name": "v", "mountPath": "/v"}]
+    spec = "{volumes: [{name: v, emptyDir: {medium: Memory}}]}"
+    run = pod_files.run(pod(shell(TRAP, volumeMounts=mounts), spec=spec), detach=True)
+    assert await run.code() == 0
+    root = run.options.root
+    code = await take_down(
+        plan_of(run.options.paths),
+        root=root,
+        endpoint=pod_files.peer.endpoint,
+        runtime=RuntimeClient(pod_files.peer.client),
+        release=functools.partial(release, root),
+        reporter=run.seen,
+    )
+    assert code == 0, run.seen
+    await assert_nothing_left(pod_files)
+
+
+async def test_what_others_have_is_left_alone(pod_files: PodFiles) -> None:
+    """A pod of somebody else that has ended, with logs and a link to a log that is being rotated."""
+    cri, logs = pod_files.peer.client, pod_files.directory / "logs"
+    labels = {POD_UID: "foreign", "io.kubernetes.pod.name": "other", "io.kubernetes.pod.namespace": "default"}
+    metadata = api.PodSandboxMetadata(name="other", namespace="default", uid="foreign")
+    config = api.PodSandboxConfig(
+        metadata=metadata,
+        labels=labels,
+        linux=api.LinuxPodSandboxConfig(cgroup_parent=pod_files.peer.cgroup_parent),
+    )
+    made = await cri.call(cri.runtime.RunPodSandbox, api.RunPodSandboxRequest(config=config))
+    foreign = made.pod_sandbox_id
+    try:
+        await cri.call(cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=foreign))
+        log = logs / "default_other_foreign/c/0.log"
+        log.parent.mkdir(parents=True)
+        link = pod_files.directory / "containers/other_default_c-0123.log"
+        link.parent.mkdir()
+        link.symlink_to(log)
+        assert await pod_files.run(pod(shell("exit 0"))).code() == 0
+        assert await pod_files.sandboxes() == [foreign]
+        assert pod_files.left() == [str(log.parent.parent), str(link)]
+    finally:
+        await cri.call(cri.runtime.RemovePodSandbox, api.RemovePodSandboxRequest(pod_sandbox_id=foreign))
+
+
+async def test_runs_side_by_side_leave_each_other_alone(pod_files: PodFiles) -> None:
+    mounts = [{"name": "v", "mountPath": "/v"}]
+    script = f"echo kept > /v/file; echo up; trap 'cat /v/file; exit 0' TERM; {TRAP.partition(';')[2]}"
+    first = pod_files.run(pod(shell(script, volumeMounts=mounts), spec="{volumes: [{name: v, emptyDir: {}}]}"))
+    task = asyncio.create_task(first.code())
+    await first.until(lambda seen: seen.text("c"), task)
+    assert await pod_files.run(pod(shell("exit 0"), name="q")).code() == 0
+    first.stop.ask()
+    assert await task == 0
+    assert first.seen.text("c") == ["up", "kept"]
+    assert not first.seen.warnings
     await assert_nothing_left(pod_files)
 
 
