@@ -62,7 +62,7 @@ test: setup venv bytecode ## the whole suite (root; starts containers and contai
 test-fast: venv ## the tests that need neither root nor a peer
 	$(BIN)/python -m pytest -m "not root and not peer" $(ARGS)
 
-demo: setup venv bytecode ## run examples/hello.yaml from a registry on loopback (root)
+demo: setup venv bytecode ## run examples/hello.yaml, then have a node run it; images from a registry on loopback (root)
 	$(BIN)/python -m tools.demo $(ARGS)
 
 bench: setup venv bytecode ## measure Podwright, containerd, Docker and, if it is there, CRI-O; reports go to build/bench (root)

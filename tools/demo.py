@@ -1,30 +1,35 @@
-"""`make demo`: `podwright run examples/hello.yaml` on images from a registry on loopback, proven and cleaned up.
+"""`make demo`: a Pod by `podwright run`, then by a node agent as a static pod; images from a registry on loopback.
 
-Everything is private to the run (directories, bridge, cgroups), so it may run beside a real daemon. Exit code 0
-means: the Pod came up, its web server answered on the hostPort, Ctrl-C stopped it, and nothing was left behind.
+Everything is private to the demo (directories, bridge, cgroups), so it may run beside a real daemon. Exit code 0
+means: the Pod of examples/hello.yaml came up, its web server answered on the hostPort, and Ctrl-C stopped it; on the
+node it came when its manifest appeared and went when the manifest vanished; and nothing was left behind.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
+from tests.harness.agent import AgentProcess
 from tests.harness.podwright import Podwright
 from tests.harness.scratch import Part, Scratch
 from tests.harness.sweep import sweep
 from tools.background import StartError
 from tools.leaks import leaked, remove_empty_parents, report, snapshot
 from tools.registry import Registry, push_samples, write_hosts
+
+Result = TypeVar("Result")
 
 TREE = Path(__file__).resolve().parent.parent
 MANIFEST = TREE / "examples/hello.yaml"
@@ -48,7 +53,10 @@ def main() -> int:
     before = snapshot(scratch.scope())
     failure = ""
     try:
-        run_demo(scratch)
+        with ExitStack() as stack:
+            certs_d = start_registry(scratch, stack)
+            run_demo(scratch, certs_d)
+            node_demo(scratch, certs_d)
     except (DemoFailed, StartError) as failed:
         failure = str(failed)
     except KeyboardInterrupt:
@@ -63,16 +71,25 @@ def main() -> int:
     return 1 if failure else 0
 
 
-def run_demo(scratch: Scratch) -> None:
-    """All steps. Raises DemoFailed."""
+def start_registry(scratch: Scratch, stack: ExitStack) -> Path:
+    """A registry with the sample images, and the folder that sends pulls to it."""
+    say("docker-registry on loopback, with a sample image made from this machine's busybox")
+    registry = stack.enter_context(Registry(scratch.part("registry").directory))
+    push_samples(registry)
+    return write_hosts(scratch.part("certs").directory, registry.url).parent.parent
+
+
+def daemon_in(part: Part, certs_d: Path) -> Podwright:
+    """A daemon in private directories; not started yet."""
+    return Podwright(part, settings={"registry": {"config_path": str(certs_d)}, "log_level": "warning"})
+
+
+def run_demo(scratch: Scratch, certs_d: Path) -> None:
+    """`podwright run`. Raises DemoFailed."""
     port = host_port(MANIFEST)
     with ExitStack() as stack:
-        say("docker-registry on loopback, with a sample image made from this machine's busybox")
-        registry = stack.enter_context(Registry(scratch.part("registry").directory))
-        push_samples(registry)
-        certs_d = write_hosts(scratch.part("certs").directory, registry.url).parent.parent
         part = scratch.part("demo")
-        daemon = Podwright(part, settings={"registry": {"config_path": str(certs_d)}, "log_level": "warning"})
+        daemon = daemon_in(part, certs_d)
         argv = run_argv(daemon)
         say(f"podwright run examples/hello.yaml        (all flags: {' '.join(argv[1:])})")
         run = subprocess.Popen(argv, cwd=TREE, env=environment(part), start_new_session=True)
@@ -89,6 +106,54 @@ def run_demo(scratch: Scratch) -> None:
             raise DemoFailed(f"podwright run ended with {code}")
         if files := [str(file) for pattern in POD_FILES for file in part.directory.glob(pattern)]:
             raise DemoFailed(f"files of the Pod were left: {', '.join(files)}")
+
+
+def node_demo(scratch: Scratch, certs_d: Path) -> None:
+    """A node whose static pod comes and goes. Raises DemoFailed."""
+    port = host_port(MANIFEST)
+    with daemon_in(scratch.part("node"), certs_d) as daemon:
+        say("a node: podwright serve, and podwright agent with a folder of manifests")
+        daemon.start()
+        with AgentProcess(scratch.part("agent"), daemon.endpoint) as agent:
+            say("a manifest appears: cp examples/hello.yaml manifests/")
+            began = time.monotonic()
+            agent.write("hello.yaml", MANIFEST.read_text())
+            url = until(lambda: fetched(port), f"hostPort {port} answers")
+            say(f"after {time.monotonic() - began:.1f} s, the image's pull included: {url}")
+            show_pods(daemon)
+            say("the manifest vanishes: rm manifests/hello.yaml")
+            began = time.monotonic()
+            agent.remove("hello.yaml")
+            until(lambda: not agent.pods() and not pods_of(daemon), "the pod is gone")
+            say(f"after {time.monotonic() - began:.1f} s, its grace included, the pod is gone")
+            show_pods(daemon)
+
+
+def until(condition: Callable[[], Result], what: str) -> Result:
+    """Wait for a true answer. Raises DemoFailed."""
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if answer := condition():
+            return answer
+        time.sleep(0.05)
+    raise DemoFailed(f"not within {ANSWER_TIMEOUT_S:.0f} s: {what}")
+
+
+def podwright(daemon: Podwright, *arguments: str) -> str:
+    """What a command on the daemon prints."""
+    argv = [str(Path(sys.executable).parent / "podwright"), "--endpoint", daemon.endpoint, *arguments]
+    return subprocess.run(argv, cwd=TREE, check=True, capture_output=True, text=True).stdout
+
+
+def show_pods(daemon: Podwright) -> None:
+    """The pods as people see them."""
+    print(f"\n$ podwright pods\n{podwright(daemon, 'pods')}", end="", flush=True)
+
+
+def pods_of(daemon: Podwright) -> list[Any]:
+    """The pods that the daemon holds."""
+    found: list[Any] = json.loads(podwright(daemon, "pods", "-o", "json")).get("items") or []
+    return found
 
 
 def run_argv(daemon: Podwright) -> list[str]:
@@ -121,18 +186,24 @@ def _host_ports(node: Any) -> Iterator[int]:
 
 def answering(run: subprocess.Popen[bytes], port: int) -> str:
     """Wait for an answer on the host port; returns the URL and the first line. Raises DemoFailed."""
-    url = f"http://127.0.0.1:{port}/"
-    deadline = time.monotonic() + ANSWER_TIMEOUT_S
-    while time.monotonic() < deadline:
+
+    def answer() -> str:
         if run.poll() is not None:
             raise DemoFailed(f"podwright run ended with {run.returncode} before the web server answered")
-        try:
-            with urllib.request.urlopen(url, timeout=2) as response:
-                first_line = response.readline().decode(errors="replace").strip()
-                return f"{url}: {response.status} {first_line}"
-        except OSError:
-            time.sleep(0.1)
-    raise DemoFailed(f"{url} did not answer within {ANSWER_TIMEOUT_S:.0f} s")
+        return fetched(port)
+
+    return until(answer, f"hostPort {port} answers")
+
+
+def fetched(port: int) -> str:
+    """The URL of the host port and the first line of its page; empty while it does not answer."""
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            first_line = response.readline().decode(errors="replace").strip()
+            return f"{url}: {response.status} {first_line}"
+    except OSError:
+        return ""
 
 
 def end(run: subprocess.Popen[bytes]) -> None:

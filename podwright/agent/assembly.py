@@ -23,8 +23,9 @@ from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
 from podwright.agent.configs.downward import DownwardApi
 from podwright.agent.configs.expansion import expand
+from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import look, settings_of
-from podwright.agent.configs.ports import NoServices
+from podwright.agent.configs.ports import NoServices, Services
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
@@ -40,7 +41,7 @@ from podwright.agent.images.pulling import Puller
 from podwright.agent.images.record_files import RecordFiles
 from podwright.agent.images.records import PullRecords
 from podwright.agent.logs.rotation import LogLimits, LogRotator
-from podwright.agent.loop import PodsChanged
+from podwright.agent.loop import HOUSEKEEPING_S, PodsChanged
 from podwright.agent.mirrors import NoMirrors
 from podwright.agent.node.capacity import allocatable, capacity, texts
 from podwright.agent.node.current import CurrentNode
@@ -85,7 +86,6 @@ from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
 
-LINKS = "containers"  # beside the folder of pods' logs: log collectors look in /var/log/containers
 STARTING = "container runtime status check may not have completed yet"  # a kubelet's first problem
 IDS_PER_POD = 65536  # unless the configuration says otherwise
 
@@ -106,6 +106,9 @@ class Outside:
     cgroup_driver: str  # `cgroupfs` or `systemd`
     endpoint: str = ""  # of the runtime
     reviews: Reviews = field(default_factory=NoApiServer)
+    housekeeping_s: float = HOUSEKEEPING_S
+    services: Services = field(default_factory=NoServices)
+    is_own: Callable[[str], bool] = lambda _: True  # whether what is left of the pod with this UID may be removed
 
 
 class Agent:
@@ -179,9 +182,6 @@ class Agent:
     def _all_sources_read(self) -> bool:
         return self.engine.loop.all_sources_read
 
-    def _links_directory(self) -> str:
-        return os.path.join(os.path.dirname(self.config.container_logs.root.rstrip("/")), LINKS)
-
     # -- the API server
 
     def _cluster_ports(self) -> ClusterPorts:
@@ -223,9 +223,10 @@ class Agent:
         pods = self.config.pods
         return Settings(
             root=self.config.process.root_dir,
-            links_directory=self._links_directory(),
+            links_directory=links_directory(self.config.container_logs.root),
             pauses=Pauses(resync_s=pods.sync_frequency_s),
             longest_restart_wait_s=pods.max_restart_back_off_s or 300.0,
+            housekeeping_s=self.outside.housekeeping_s,
         )
 
     def _rooms(self) -> Rooms:
@@ -289,11 +290,11 @@ class Agent:
             volumes=self.volumes,
             subpaths=self.volumes,
             objects=self.objects,
-            services=self.cluster.services if self.cluster is not None else NoServices(),
             cgroups=self.cgroups,
             users=self.users,
             handlers=self.handlers,
             events=self.events,
+            services=self.cluster.services if self.cluster is not None else self.outside.services,
         )
         return ConfigBuilder(ports, self.facts, settings_of(self.config))
 
@@ -438,11 +439,12 @@ class Agent:
                 runtime=self.outside.runtime,
                 pods=_PodStates(lambda: self.engine.workers),
                 look=self.base.cache.peek,
+                is_own=self.outside.is_own,
                 all_sources_read=self._all_sources_read,
                 events=self.events,
                 clock=self.outside.clock,
                 log_root=self.config.container_logs.root,
-                links_directory=self._links_directory(),
+                links_directory=links_directory(self.config.container_logs.root),
             ),
             KeptDead(per_container=kept.per_container, total=kept.total, min_age_s=kept.min_age_s),
         )

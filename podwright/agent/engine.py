@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,7 +15,15 @@ from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.housekeeping import Cleaned, Housekeeping, HousekeepingPorts, Kept
 from podwright.agent.housekeeping import Mirrors as OrphanMirrors
-from podwright.agent.loop import DeadContainers, LoopPorts, Statuses, SyncLoop, new_channels
+from podwright.agent.loop import (
+    HOUSEKEEPING_S,
+    DeadContainers,
+    LoopPorts,
+    PodsChanged,
+    Statuses,
+    SyncLoop,
+    new_channels,
+)
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pleg.changes import PodEvent
 from podwright.agent.pleg.generator import Generator
@@ -91,6 +99,7 @@ class Settings:
     pauses: Pauses = field(default_factory=Pauses)
     longest_restart_wait_s: float = 300.0
     evented: bool = True
+    housekeeping_s: float = HOUSEKEEPING_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,13 +165,14 @@ class Engine:
                 events=rooms.events,
                 clock=rooms.clock,
                 tasks=self._worker_tasks,
+                pod_gone=rooms.dead_containers.pod_gone,
                 pauses=settings.pauses,
                 active_s=self._active_s,
             )
         )
         self._merger = Merger(rooms.clock, self._dropped)
         self._housekeeping = self._make_housekeeping(restarts)
-        self.loop = SyncLoop(self._loop_ports(), sources)
+        self.loop = SyncLoop(self._loop_ports(settings), sources)
 
     def _syncer(self, settings: Settings, restarts: Restarts) -> PodSyncer:
         rooms = self._rooms
@@ -219,7 +229,7 @@ class Engine:
             )
         )
 
-    def _loop_ports(self) -> LoopPorts:
+    def _loop_ports(self, settings: Settings) -> LoopPorts:
         rooms = self._rooms
         return LoopPorts(
             channels=self.channels,
@@ -233,6 +243,7 @@ class Engine:
             clock=rooms.clock,
             problem=self.problem,
             housekeeping=self._housekeeping.run,
+            housekeeping_s=settings.housekeeping_s,
         )
 
     def _keep_house_soon(self) -> None:  # for a room that is made before the loop
@@ -261,6 +272,17 @@ class Engine:
         """Wait until the loop has ended, which it never should."""
         if self._loop_task is not None:
             await asyncio.wait({self._loop_task})
+
+    async def gone(self, uids: Collection[str]) -> None:
+        """Return when nothing is left of pods that no source wants: no worker, no container, no sandbox, no volume."""
+        while True:
+            self.channels.offer("managers", PodsChanged(uids=()))  # something to keep house for
+            await self._housekeeping.next_round()
+            if not any(self._holds(uid) for uid in uids):
+                return
+
+    def _holds(self, uid: str) -> bool:
+        return self.registry.get(uid) is not None or self.workers.is_known(uid) or self.cache.peek(uid) is not None
 
     async def close(self) -> None:
         """Leave the pods as they are, and look after them no more."""

@@ -6,6 +6,7 @@ Nothing is taken away before every source has been read once. The steps are thos
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -73,10 +74,19 @@ class Housekeeping:
         self._ports = ports
         self._tasks = Tasks()
         self._under_way: set[str] = set()
+        self._begun = self._ended = 0  # rounds in which every room was cleaned up
+        self._news = asyncio.Event()
 
     async def close(self) -> None:
         """Clean up no more."""
         await self._tasks.close()
+
+    async def next_round(self) -> None:
+        """Wait for the end of a round that begins from now on, with all that it cleans up."""
+        wanted = self._begun + 1
+        while self._ended < wanted:
+            self._news.clear()
+            await self._news.wait()
 
     def run(self) -> bool:
         """One round, which never waits. False when there is more to do soon: a pod that nobody wants still ends."""
@@ -93,6 +103,7 @@ class Housekeeping:
         ports.users.retain(in_use)
         ports.restarts.prune()
         is_behind = bool(self._under_way)
+        self._begun += not is_behind
         self._clean_up()
         return not is_behind and not any(each.orphan for each in known.values())
 
@@ -147,6 +158,9 @@ class Housekeeping:
             self._ports.again()
         finally:
             self._under_way.discard(name)
+            if not self._under_way:
+                self._ended = self._begun
+                self._news.set()
 
     def _in_use(self) -> set[str]:
         """The pods that anybody knows now. Nothing of them is removed."""

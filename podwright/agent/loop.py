@@ -29,7 +29,7 @@ from podwright.k8s.objects import Pod
 
 log = logging.getLogger(__name__)
 
-HOUSEKEEPING_S = 2.0  # after a message, and while something is still ending
+HOUSEKEEPING_S = 2.0  # after a message, and while something is still ending; unless the owner wants it sooner
 QUIET_HOUSEKEEPING_S = 60.0  # otherwise
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  # while the runtime does not work
 CHANNEL_LIMITS = {"sources": 50, "runtime": 1000, "probes": 100, "managers": 100}
@@ -75,6 +75,9 @@ class DeadContainers(Protocol):
     def pod_changed(self, uid: str) -> None:
         """A container of the pod has ended."""
 
+    def pod_gone(self, uid: str) -> None:
+        """Nothing of the pod is needed any more, its logs included."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopPorts:
@@ -91,6 +94,7 @@ class LoopPorts:
     clock: Clock
     problem: Callable[[], str]  # why the runtime cannot be worked with; empty when it can
     housekeeping: Callable[[], bool]  # false when there is more to do soon
+    housekeeping_s: float = HOUSEKEEPING_S
 
 
 class SyncLoop:
@@ -144,7 +148,7 @@ class SyncLoop:
             log.info("the runtime works again, pods are synced")
 
     def _housekeeping_due(self) -> float:
-        return self._housekept_at + (HOUSEKEEPING_S if self._is_dirty else QUIET_HOUSEKEEPING_S)
+        return self._housekept_at + (self._ports.housekeeping_s if self._is_dirty else QUIET_HOUSEKEEPING_S)
 
     def _patience_s(self) -> float:
         """How long nothing is due."""

@@ -150,6 +150,29 @@ def test_pods_come_and_go(in_scene: InScene, evented: bool) -> None:
     in_scene(check, evented=evented)
 
 
+def test_the_end_of_pods_can_be_waited_for(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.runtime.programs["main"] = [Program(stops_s=8)]
+        scene.file.put(static("a"))
+        await asyncio.sleep(5)
+        began = asyncio.get_running_loop().time()
+        scene.file.put()
+        gone = asyncio.create_task(scene.engine.gone(["uid-a"]))
+        await asyncio.sleep(7)
+        assert not gone.done()
+        await asyncio.sleep(3)
+        for dead in await scene.runtime.containers():
+            await scene.runtime.remove_container(dead.id)
+        for sandbox in await scene.runtime.sandboxes():
+            await scene.runtime.remove_sandbox(sandbox.id)
+        await gone
+        assert asyncio.get_running_loop().time() - began < 15
+        assert scene.volumes.mounted == set()
+        await scene.engine.gone(["uid-a"])  # and when nothing was left at the beginning
+
+    in_scene(check)
+
+
 def test_a_start_takes_no_time_of_the_agent_s(in_scene: InScene) -> None:
     async def check(scene: Scene) -> None:
         await asyncio.sleep(3)

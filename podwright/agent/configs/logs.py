@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+
 from podwright.agent.pods.places import log_directory
 from podwright.k8s.objects import Pod
+
+LINKS = "containers"
 
 
 def pod_log_directory(log_root: str, pod: Pod) -> str:
     """`<log root>/<namespace>_<name>_<UID>`. Raises InvalidArgument for what cannot be a part of a path."""
     metadata = pod.metadata
     return log_directory(log_root, metadata.namespace, metadata.name, metadata.uid)
+
+
+def links_directory(log_root: str) -> str:
+    """Where links to logs are that name their pods: beside the log root, as log collectors expect them."""
+    return os.path.join(os.path.dirname(log_root.rstrip("/")), LINKS)
 
 
 def log_path(container: str, attempt: int) -> str:

@@ -1,7 +1,8 @@
 """Removes dead containers, sandboxes and logs.
 
-An ended container has the older instances of its pod removed at once. Everything else is looked at a minute after the
-last end, and as long as pods are ending: a node on which nothing ends has nothing to look for.
+An ended container has the older instances of its pod removed at once, and a pod that is gone has everything of it
+removed at once. A look at all of the node comes a minute after the last end, and as long as pods are ending: a node on
+which nothing ends has nothing to look for.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +33,8 @@ from podwright.errors import NotFound, PodwrightError
 log = logging.getLogger(__name__)
 
 PERIOD_S = 60.0
+RETRY_S = 5.0  # after something of a pod that is gone could not be removed
+AT_ONCE = 16  # pods
 
 
 class PodStates(Protocol):
@@ -54,6 +57,7 @@ class ContainerGcPorts:
     runtime: CriRuntime
     pods: PodStates
     look: Callable[[str], ObservedPod | None]  # the newest look at a pod
+    is_own: Callable[[str], bool]  # whether logs of the pod with this UID are this agent's to remove
     all_sources_read: Callable[[], bool]
     events: EventRecorder
     clock: Clock
@@ -68,6 +72,7 @@ class ContainerGc:
         self._ports = ports
         self._kept = kept
         self._changed: set[str] = set()
+        self._gone: set[str] = set()
         self._due_at: float | None = 0.0  # of the next look at everything: at once, as nobody knows what was before
         self._news = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -76,6 +81,11 @@ class ContainerGc:
     def pod_changed(self, uid: str) -> None:
         """See DeadContainers."""
         self._changed.add(uid)
+        self._arm(PERIOD_S)
+
+    def pod_gone(self, uid: str) -> None:
+        """See DeadContainers."""
+        self._gone.add(uid)
         self._arm(PERIOD_S)
 
     def _arm(self, wait_s: float) -> None:
@@ -87,6 +97,10 @@ class ContainerGc:
         """Collect whenever there may be something to collect. Does not return."""
         while True:
             self._news.clear()
+            while self._gone:
+                gone, self._gone = self._gone, set()
+                self._changed -= gone
+                await self._collect_gone(gone)
             while self._changed:
                 await self._collect_pod(self._changed.pop())
             wait_s = None if self._due_at is None else self._due_at - self._ports.clock.monotonic()
@@ -106,6 +120,44 @@ class ContainerGc:
         async with self._turn:
             for status in dead_instances(observed.containers, per_container):
                 await self._remove_logged(status.id)
+
+    async def _collect_gone(self, uids: Collection[str]) -> None:
+        """Remove what is left of pods of which nothing is needed any more."""
+        if self._kept.min_age_s > 0:
+            return  # the look at everything knows how old each container is
+        limit = asyncio.Semaphore(AT_ONCE)
+
+        async def remove(uid: str) -> bool:
+            async with limit:
+                return not self._is_removable(uid) or await self._remove_pod(uid)
+
+        try:
+            async with self._turn:
+                removed = await asyncio.gather(*(remove(uid) for uid in uids))
+                await self._sweep_links()
+        except (PodwrightError, OSError) as failure:
+            log.warning("what is left of pods cannot be removed: %s", failure)
+            removed = [False]
+        if not all(removed):
+            self._arm(RETRY_S)
+
+    async def _remove_pod(self, uid: str) -> bool:
+        """Whether all that the runtime was seen to hold of a pod is gone, and its logs. The sandboxes are the last."""
+        observed = self._ports.look(uid)
+        containers, sandboxes = (observed.containers, observed.sandboxes) if observed is not None else ((), ())
+        removed = await asyncio.gather(*(self._remove_container(each.id) for each in containers))
+        await asyncio.to_thread(remove_log_directories, self._ports.log_root, lambda found: found == uid)
+        if not all(removed):
+            return False
+        return all(await asyncio.gather(*(self._remove_sandbox(each.id) for each in sandboxes)))
+
+    async def _remove_container(self, container_id: str) -> bool:
+        try:
+            await self._ports.runtime.remove_container(container_id)
+        except PodwrightError as failure:
+            log.warning("cannot remove a dead container: id=%s error=%s", container_id, failure)
+            return False
+        return True
 
     async def _collect_logged(self) -> None:
         self._due_at = None
@@ -143,11 +195,13 @@ class ContainerGc:
         return not ports.all_sources_read() or self._is_more_to_come(sandboxes, containers)
 
     def _is_removable(self, uid: str) -> bool:
-        return self._ports.all_sources_read() and self._ports.pods.should_content_be_removed(uid)
+        ports = self._ports
+        return ports.is_own(uid) and ports.all_sources_read() and ports.pods.should_content_be_removed(uid)
 
     def _is_ended(self, uid: str) -> bool:
+        ports = self._ports
         return self._is_removable(uid) or (
-            self._ports.all_sources_read() and self._ports.pods.should_runtime_be_removed(uid)
+            ports.is_own(uid) and ports.all_sources_read() and ports.pods.should_runtime_be_removed(uid)
         )
 
     def _is_more_to_come(self, sandboxes: Iterable[SandboxSummary], containers: Iterable[ContainerSummary]) -> bool:
@@ -184,12 +238,15 @@ class ContainerGc:
 
     async def _sweep_links(self) -> None:
         """Remove links whose logs are gone; that of a running container is only being rotated."""
-        for path, container_id in await asyncio.to_thread(lambda: list(dangling_links(self._ports.links_directory))):
+        ports = self._ports
+        for link in await asyncio.to_thread(lambda: list(dangling_links(ports.links_directory, ports.log_root))):
+            if not ports.is_own(link.pod_uid):
+                continue
             try:
-                status = await self._ports.runtime.container_status(container_id)
+                status = await ports.runtime.container_status(link.container_id)
                 is_dead = status.state is ContainerState.EXITED
             except NotFound:
                 is_dead = True
             if is_dead:
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)
+                    os.unlink(link.path)

@@ -10,12 +10,22 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from podwright.agent.gc.dead import uid_of_log_directory
 
 log = logging.getLogger(__name__)
 
 LINK_ENDING = ".log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DanglingLink:
+    """A link to a log that is not there. `pod_uid` is empty for one that does not lead to where pods' logs are."""
+
+    path: str
+    container_id: str
+    pod_uid: str
 
 
 def remove_logs(root: str, log_path: str) -> None:
@@ -41,12 +51,19 @@ def remove_log_directories(root: str, is_removable: Callable[[str], bool]) -> No
                 log.warning("cannot remove the logs of a pod: path=%s/%s error=%s", root, name, failure)
 
 
-def dangling_links(directory: str) -> Iterator[tuple[str, str]]:
-    """(path, container id) of each link to a log that is not there."""
+def dangling_links(directory: str, root: str) -> Iterator[DanglingLink]:
+    """The links that lead nowhere; `root` has the logs of pods."""
     for name in _names(directory):
         path = f"{directory}/{name}"
-        if name.endswith(LINK_ENDING) and os.path.islink(path) and not os.path.exists(path):
-            yield path, name.removesuffix(LINK_ENDING).rpartition("-")[2]
+        if not name.endswith(LINK_ENDING) or not os.path.islink(path) or os.path.exists(path):
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            inside = os.readlink(path).removeprefix(f"{root.rstrip('/')}/")
+            yield DanglingLink(
+                path=path,
+                container_id=name.removesuffix(LINK_ENDING).rpartition("-")[2],
+                pod_uid=uid_of_log_directory(inside.partition("/")[0]),
+            )
 
 
 def _names(directory: str) -> list[str]:

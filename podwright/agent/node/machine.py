@@ -61,12 +61,13 @@ def node_name(machine: Machine, override: str) -> str:
     return (override or machine.hostname).strip().lower()
 
 
-def resolver_text(path: str) -> str:
-    """The resolv.conf that pods inherit; empty when `path` is, or cannot be read."""
-    text = _text(path) if path else ""
-    if RESOLVED_STUB in text and os.path.exists(RESOLVED_UPLINKS):
-        return _text(RESOLVED_UPLINKS)
-    return text
+def resolver_path(path: str, uplinks: str = RESOLVED_UPLINKS) -> str:
+    """The resolv.conf that pods inherit: `path`, or what systemd-resolved keeps where that leads to its stub.
+
+    Where `uplinks` does not exist, nothing better than `path` is known. See systemd-resolved.service(8).
+    """
+    is_stub = any(line.split()[:2] == ["nameserver", RESOLVED_STUB] for line in _text(path).splitlines())
+    return uplinks if is_stub and os.path.exists(uplinks) else path
 
 
 def default_addresses() -> tuple[str, ...]:

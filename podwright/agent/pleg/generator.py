@@ -168,7 +168,8 @@ class Generator:
         seems old, or from the future, shows that something happened and no more. An event that does not belong to a
         pod of this agent is somebody else's, and left alone as in a relist.
         """
-        if not event.pod_uid:
+        uid = event.pod_uid or self._owner_of(event.id)
+        if not uid:
             if event.pod is None:
                 self._relist_now.set()
             return
@@ -177,9 +178,16 @@ class Generator:
         age_s = (self._clock.now_ns() - event.created_at_ns) / 1e9
         if event.pod is not None and self._is_look(event, event.pod) and 0 <= age_s < FRESH_S:
             self._cache.put(dataclasses.replace(event.pod, seen_at=self._clock.monotonic() - age_s))
-        elif event.pod_uid not in self._dirty:
-            self._dirty.add(event.pod_uid)
-            self._tasks.start(self._look(event.pod_uid), name=f"look at pod {event.pod_uid} after an event")
+        elif uid not in self._dirty:
+            self._dirty.add(uid)
+            self._tasks.start(self._look(uid), name=f"look at pod {uid} after an event")
+
+    def _owner_of(self, id: str) -> str:  # noqa: A002 # CRI's word
+        """The UID of the pod that has this sandbox or container: containerd does not say whose a removed one was."""
+        for pod in self._cache.all():
+            if id in {each.id for each in pod.sandboxes} | {each.id for each in pod.containers}:
+                return pod.uid
+        return ""
 
     def _is_look(self, event: RuntimeEvent, pod: ObservedPod) -> bool:
         """Whether the event shows all of the pod: its containers, and no other sandbox is known than its own.

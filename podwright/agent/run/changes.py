@@ -13,6 +13,8 @@ from podwright.agent.run.reporter import ContainerChange, PodPhase
 from podwright.agent.run.statuses import all_statuses
 from podwright.k8s.objects import Container, ContainerStateTerminated, ContainerStatus, Pod, PodStatus
 
+# What the agent says of containers that never ran when their pod has ended: nothing of theirs was seen to end.
+UNSEEN = "ContainerStatusUnknown"
 # Reasons that every container goes through: nobody needs a line of them.
 USUAL_WAITS = frozenset({"", "ContainerCreating", "PodInitializing"})
 PHASES: dict[str, PodPhase] = {"Running": "Running", "Succeeded": "Succeeded", "Failed": "Failed"}
@@ -65,6 +67,8 @@ def _new_ends(before: ContainerStatus | None, now: ContainerStatus) -> Iterator[
     known = {end for _, end in _ends(before)} if before is not None else set()
     known_ids = {end.container_id for end in known if end.container_id}
     for attempt, end in _ends(now):
+        if end.reason == UNSEEN and not end.container_id:
+            continue
         if end not in known and end.container_id not in known_ids:
             yield attempt, end
 

@@ -32,6 +32,8 @@ from podwright.process import Command, PosixProcessRunner, Process
 
 log = logging.getLogger(__name__)
 
+DEFAULT_EMBEDDED_ROOT = "/var/lib/podwright/run"
+DEFAULT_EMBEDDED_STATE = "/run/podwright/run"
 SLOTS_MAX = 64
 READY_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 15.0

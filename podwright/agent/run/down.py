@@ -57,10 +57,10 @@ def plan_down(
 
 @dataclass(slots=True, kw_only=True)
 class Takedown:
-    """Ends pods at a runtime. `release` takes away what this machine keeps of a pod: volumes, files, logs."""
+    """Ends pods at a runtime. `release` takes away what this machine keeps of one: volumes, files, logs."""
 
     runtime: CriRuntime
-    release: Callable[[RunPod], Awaitable[None]]
+    release: Callable[[Doomed], Awaitable[None]]
     problems: list[str] = field(default_factory=list)
 
     async def end(self, doomed: Sequence[Doomed]) -> frozenset[str]:
@@ -86,4 +86,4 @@ class Takedown:
         for sandbox in await self.runtime.pod_sandboxes(uid):
             await self.runtime.stop_sandbox(sandbox.id)
             await self.runtime.remove_sandbox(sandbox.id)
-        await self.release(doomed.pod)
+        await self.release(doomed)

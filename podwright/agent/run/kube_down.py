@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from podwright.agent.run.documents import load_files
-from podwright.agent.run.down import DownPlan, Takedown, plan_down
+from podwright.agent.run.down import Doomed, DownPlan, Takedown, plan_down
 from podwright.agent.run.expand import expand
 from podwright.agent.run.outcome import EXIT_FAILED, EXIT_OK
 from podwright.agent.run.plan import RunPlan, Situation
 from podwright.agent.run.reporter import Reporter
-from podwright.agent.run.runs import RunPod, abandoned, forget, held_pods
+from podwright.agent.run.runs import abandoned, forget, held_pods
 from podwright.agent.runtime.protocol import CriRuntime
 
 
@@ -27,7 +27,7 @@ async def take_down(
     root: str,
     endpoint: str,
     runtime: CriRuntime,
-    release: Callable[[RunPod], Awaitable[None]],
+    release: Callable[[Doomed], Awaitable[None]],
     reporter: Reporter,
 ) -> int:
     """End and remove what earlier runs made of these workloads; the exit code. Raises PodwrightError.

@@ -31,6 +31,7 @@ POD_SPEC: dict[str, str] = {
     "automountServiceAccountToken": f"{_API} that a token would be good for",
     "readinessGates": f"{_API} where anyone could set these conditions: the pod never becomes ready",
     "evictionResponders": "nothing here evicts pods",
+    "resources": "a run makes no cgroups for pods as a whole: only what containers write themselves holds",
 }
 WORKLOAD_SPEC: dict[str, dict[str, str]] = {
     "Deployment": {

@@ -18,6 +18,8 @@ from podwright.k8s.objects import Pod, PodStatus
 
 EVENTS_KEPT = 1000
 KILLED = 137
+# Worth a line although nothing is wrong: the containers start anew.
+TOLD = frozenset({"SandboxChanged"})
 # What statuses show as well, with the same message.
 SHOWN_BY_STATUSES = frozenset({"BackOff", "Failed", "ErrImageNeverPull", "InspectFailed"})
 
@@ -48,7 +50,9 @@ class Narrator:
 
     def add(self, pod: Pod) -> None:
         """Show this pod from now on."""
-        self._pods.setdefault(pod.metadata.uid, _Shown(pod=pod, status=PodStatus(), newest=PodStatus()))
+        if pod.metadata.uid not in self._pods:
+            self._pods[pod.metadata.uid] = _Shown(pod=pod, status=PodStatus(), newest=PodStatus())
+            self._reporter.pod(full_name(pod), "Pending")
 
     def note_status(self, uid: str, status: PodStatus) -> None:
         """A pod has another status."""
@@ -121,11 +125,14 @@ class Narrator:
     def _show_event(self, pod: Pod | None, event: RecordedEvent) -> None:
         name = full_name(pod) if pod is not None else event.subject.name
         where = f" {event.subject.field_path}" if event.subject.field_path else ""
-        self._reporter.warning(f"pod {name}{where}: {event.reason}: {event.message}")
+        message = event.message.rstrip(": \n")  # a probe without output leaves a colon
+        self._reporter.warning(f"pod {name}{where}: {event.reason}: {message}")
 
 
 def is_told(event: RecordedEvent) -> bool:
-    """Whether an event is worth a line: a warning, at its first time, that no status shows."""
+    """Whether an event is worth a line: a warning that no status shows, at its first time."""
+    if event.reason in TOLD:
+        return True
     return event.type == "Warning" and event.count == 1 and event.reason not in SHOWN_BY_STATUSES
 
 

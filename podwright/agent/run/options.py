@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from podwright.agent.run.places import STDIN
+from podwright.agent.run.runs import DEFAULT_LOG_ROOT
 from podwright.errors import InvalidArgument
 
 DEFAULT_ROOT = "/var/lib/podwright/agent"
@@ -14,7 +15,7 @@ CLAIMS = "claims"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """One run. `root` has the pods' directories, the claims' folders and the records of runs.
+    """One run. `root` has the records of runs, their agents' directories and the claims' folders.
 
     `endpoint` None means our daemon's default socket. When nothing answers there, an embedded daemon is started for
     the life of the run, below `embedded_root` and `embedded_state`, with `config_file` as its `--config`. `timeout_s`
@@ -30,7 +31,7 @@ class RunOptions:
     endpoint: str | None = None
     config_file: str | None = None
     root: str = DEFAULT_ROOT
-    log_root: str = ""
+    log_root: str = DEFAULT_LOG_ROOT
     embedded_root: str
     embedded_state: str
 

@@ -34,6 +34,8 @@ START_FAILURES = frozenset(
         "PreStartHookError",
     }
 )
+# The runtimes' words for an instance whose program could not be started.
+NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})
 # Events of pods whose containers cannot be started at all, and how often they may come before the run ends.
 EVENT_LIMITS = {"FailedCreatePodSandBox": 3, "FailedMount": 3}
 
@@ -97,7 +99,7 @@ def unstartable(status: PodStatus, *, label: str = "") -> tuple[FailedContainer,
         if (waiting := each.state.waiting) is not None
         and waiting.reason in START_FAILURES
         and not each.restart_count
-        and each.last_state.terminated is None
+        and (each.last_state.terminated is None or each.last_state.terminated.reason in NEVER_RAN)
     )
 
 
@@ -112,6 +114,29 @@ def failures(look: Look, statuses: Statuses) -> tuple[Failure, ...]:
         found += _of_pods(look.pods, statuses, several)
         found += [FailedWorkload(owner=ending.owner, reason=ending.reason) for ending in look.failed if ending.reason]
     return tuple(found)
+
+
+def restarting(look: Look, statuses: Statuses) -> tuple[FailedContainer, ...]:
+    """The containers that failed and wait for their next start. They end no run, but one that is stopped has failed.
+
+    Sidecars never count.
+    """
+    several = len(look.pods) > 1
+    return tuple(
+        FailedContainer(
+            name=each.name,
+            pod=pod.metadata.name if several else "",
+            reason=end.reason,
+            exit_code=end.exit_code,
+            message=end.message,
+        )
+        for pod in look.pods
+        for each in all_statuses(statuses.get(pod.metadata.uid, PodStatus()))
+        if each.name not in sidecar_names(pod)
+        and each.state.waiting is not None
+        and (end := each.last_state.terminated) is not None
+        and end.exit_code
+    )
 
 
 def hopeless(event: RecordedEvent) -> FailedPod | None:

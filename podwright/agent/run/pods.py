@@ -35,7 +35,9 @@ class PodMaker:
         pod = replace(
             pod,
             metadata=replace(metadata, name=name, generate_name=""),
-            spec=replace(self.folders.resolve(pod), node_name=self.node_name),
+            spec=replace(
+                self.folders.resolve(pod), node_name=self.node_name, dns_policy=_without_cluster(pod.spec.dns_policy)
+            ),
         )
         uid = metadata.uid or content_uid(pod, self.run_id)
         annotations = {**metadata.annotations, CONFIG_HASH: uid}
@@ -64,6 +66,11 @@ class PodMaker:
             owner_references=(owner.reference,),
         )
         return self.finish(Pod(api_version="v1", kind="Pod", metadata=metadata, spec=spec or template.spec))
+
+
+def _without_cluster(dns_policy: str) -> str:
+    """There is no DNS server of a cluster: pods use this machine's, as a kubelet without clusterDNS has them do it."""
+    return "Default" if dns_policy in ("ClusterFirst", "ClusterFirstWithHostNet") else dns_policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

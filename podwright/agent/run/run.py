@@ -19,11 +19,12 @@ from podwright.agent.run.daemon import Server
 from podwright.agent.run.documents import load_texts
 from podwright.agent.run.down import Doomed, Takedown
 from podwright.agent.run.expand import expand
+from podwright.agent.run.notify import notify
 from podwright.agent.run.options import RunOptions, check
 from podwright.agent.run.outcome import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_OK, exit_code
 from podwright.agent.run.plan import RunPlan, Situation
 from podwright.agent.run.reporter import Reporter
-from podwright.agent.run.runs import RunPod, RunRecord, abandoned, claimed, forget
+from podwright.agent.run.runs import RunRecord, abandoned, claimed, forget
 from podwright.agent.run.session import Engine, EngineInputs, Session, SessionInputs
 from podwright.agent.run.stop import StopRequest, StopRequested
 from podwright.agent.run.watch import Texts, changed_texts, read_texts
@@ -42,18 +43,19 @@ class Assembly(Protocol):
     def engine(self, inputs: EngineInputs) -> Engine:
         """The agent of one run."""
 
-    async def release(self, pod: RunPod) -> None:
+    async def release(self, doomed: Doomed) -> None:
         """Take away what this machine keeps of a pod whose run is dead: volumes, files, logs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPorts:
-    """What a run is made with."""
+    """What a run is made with. `notify` tells the service manager how far it is."""
 
     node_name: str
     clock: Clock
     server: Callable[[RunOptions, StopRequest], AbstractAsyncContextManager[Server]]
     assemble: Callable[[Server], AbstractAsyncContextManager[Assembly]]
+    notify: Callable[[str], object] = notify
 
 
 async def run_files(options: RunOptions, reporter: Reporter, ports: RunPorts, stop: StopRequest) -> int:
@@ -129,8 +131,7 @@ class _Run:
     async def run(self, plan: RunPlan, texts: Texts) -> int:
         """Raises PodwrightError and StopRequested."""
         async with self.ports.server(self.options, self.stop) as server, self.ports.assemble(server) as assembly:
-            kind = "embedded " if server.embedded else ""
-            self.reporter.info(f"using {kind}{server.name} {server.version} at {server.endpoint}")
+            self._introduce(server)
             await self._clean_up(assembly, server.endpoint)
             await _refuse_same_names(assembly.runtime, plan)
             await self._make_folders(plan)
@@ -142,10 +143,11 @@ class _Run:
                         stop=self.stop,
                         clock=self.ports.clock,
                         log=log,
-                        record=RunRecord(run_id=self.run_id, endpoint=server.endpoint),
+                        record=RunRecord(run_id=self.run_id, endpoint=server.endpoint, log_root=self.options.log_root),
                         make_engine=assembly.engine,
                         detach=self.options.detach,
                         new_plans=self._new_plans(texts) if self.options.watch else None,
+                        notify=self.ports.notify,
                     )
                 ).run()
         for failure in result.failures:
@@ -155,14 +157,23 @@ class _Run:
             self.reporter.error("stopped at once on the second request")
         return exit_code(result.failures, forced=forced)
 
+    def _introduce(self, server: Server) -> None:
+        kind = "embedded " if server.embedded else ""
+        if server.embedded and self.options.endpoint:
+            self.reporter.warning(f"no CRI server answers at {self.options.endpoint}: this run brings its own")
+        self.reporter.info(f"using {kind}{server.name} {server.version} at {server.endpoint}")
+
     async def _clean_up(self, assembly: Assembly, endpoint: str) -> None:
-        """End what runs that were killed have left. Detached pods are no leavings."""
-        dead = [each for each in await asyncio.to_thread(abandoned, self.options.root, endpoint) if not each.detached]
+        """End what runs that were killed have left, and remove the files of detached pods that somebody removed."""
+        records = await asyncio.to_thread(abandoned, self.options.root, endpoint)
+        there = {each.pod_uid for each in await assembly.runtime.sandboxes()} if records else set()
         work = Takedown(runtime=assembly.runtime, release=assembly.release)
-        for record in dead:
-            gone = await work.end([Doomed(pod=pod, record=record) for pod in record.pods])
-            await asyncio.to_thread(forget, self.options.root, record, gone)
-        if any(record.pods for record in dead):
+        for record in records:
+            doomed = [pod for pod in record.pods if not record.detached or pod.uid not in there]
+            gone = await work.end([Doomed(pod=pod, record=record) for pod in doomed])
+            if gone or not record.pods:
+                await asyncio.to_thread(forget, self.options.root, record, gone)
+        if any(record.pods and not record.detached for record in records):
             self.reporter.info("removed what an interrupted run had left")
         for problem in work.problems:
             self.reporter.warning(f"an interrupted run has left {problem}")

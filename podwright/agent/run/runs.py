@@ -1,12 +1,14 @@
-"""Records of runs on this machine, so that a later command finds the pods of an earlier one.
+"""What runs keep on this machine, so that a later command finds the pods of an earlier one.
 
-A run holds the lock of its record while it lives. A record without a holder is of a run that was detached, or killed.
-Blocking, but short.
+`runs/ID.json` is the record of a run, and `runs/ID/` the root directory of its agent: each run has one of its own,
+since an agent removes the directories of all pods that it does not know. A run holds the lock of its record while it
+lives. A record without a holder is of a run that was detached, or killed. Blocking, but short.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -14,13 +16,17 @@ from collections.abc import Iterator
 
 import msgspec
 
+from podwright.agent.gc.dead import uid_of_log_directory
+from podwright.agent.volumes.shared_root import undo_shared
 from podwright.errors import FailedPrecondition
 
 log = logging.getLogger(__name__)
 
 FOLDER = "runs"
 SUFFIX = ".json"
+PODS = "pods"
 LIMIT_BYTES = 4 * 1024 * 1024
+DEFAULT_LOG_ROOT = "/var/log/pods"
 
 
 class RunPod(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +51,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     pods: tuple[RunPod, ...] = ()
     detached: bool = False
+    log_root: str = DEFAULT_LOG_ROOT
 
 
 class RunLog:
@@ -68,6 +75,35 @@ class RunLog:
         """The run has left nothing."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
+
+
+def agent_root(root: str, run_id: str) -> str:
+    """Where the agent of a run keeps its things."""
+    return os.path.join(root, FOLDER, run_id)
+
+
+def remove_root(path: str) -> None:
+    """Remove the root directory of a run's agent, unless a pod has something there. Raises OSError."""
+    try:
+        os.rmdir(os.path.join(path, PODS))
+    except FileNotFoundError:
+        pass
+    except OSError as failure:
+        if failure.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return
+        raise
+    with contextlib.suppress(FileNotFoundError):
+        undo_shared(path)
+        os.rmdir(path)
+
+
+def log_directories(log_root: str, uid: str) -> list[str]:
+    """The directories with logs of a pod."""
+    try:
+        names = os.listdir(log_root)
+    except FileNotFoundError:
+        return []
+    return [os.path.join(log_root, name) for name in names if uid_of_log_directory(name) == uid]
 
 
 @contextlib.contextmanager
@@ -100,11 +136,12 @@ def held_pods(root: str, endpoint: str) -> frozenset[str]:
 
 
 def forget(root: str, record: RunRecord, uids: frozenset[str]) -> None:
-    """These pods are gone; the record goes with its last one. Raises FailedPrecondition."""
+    """These pods are gone; the record and the agent's directory go with the last one. Raises FailedPrecondition."""
     path = os.path.join(root, FOLDER, f"{record.run_id}{SUFFIX}")
     left = tuple(pod for pod in record.pods if pod.uid not in uids)
     try:
         if not left:
+            remove_root(agent_root(root, record.run_id))
             os.unlink(path)
             return
         temporary = f"{path}.new"

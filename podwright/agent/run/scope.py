@@ -35,5 +35,5 @@ class OwnRuntime(RuntimeClient):
     async def events(self, begun: asyncio.Event) -> AsyncIterator[RuntimeEvent]:
         """See CriRuntime."""
         async for event in super().events(begun):
-            if self._is_own(event.pod_uid):
+            if not event.pod_uid or self._is_own(event.pod_uid):  # without a UID: what was removed is not named
                 yield event

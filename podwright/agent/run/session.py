@@ -11,19 +11,24 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import structs
+
 from podwright.agent.clock import Clock
+from podwright.agent.configs.ports import Services
 from podwright.agent.events.log import RecordedEvent
 from podwright.agent.objects.documents import DocumentObjects
 from podwright.agent.run.control import Control, Look
 from podwright.agent.run.narrator import Narrator, full_name
-from podwright.agent.run.outcome import Failure, failures, hopeless
+from podwright.agent.run.notify import READY, STOPPING
+from podwright.agent.run.outcome import Failure, failures, hopeless, restarting
 from podwright.agent.run.plan import RunPlan
 from podwright.agent.run.reporter import Reporter
 from podwright.agent.run.runs import RunLog, RunPod, RunRecord
+from podwright.agent.run.statuses import is_terminal
 from podwright.agent.run.stop import StopRequest
 from podwright.agent.sources.memory import MemorySource
 from podwright.errors import Internal
-from podwright.k8s.objects import Pod, PodStatus, Service
+from podwright.k8s.objects import Pod, PodStatus
 
 SETTLE_S = 10.0  # for the last lines of logs
 KILL_S = 30.0  # for pods that are killed without a grace
@@ -56,9 +61,10 @@ class Engine(Protocol):
 class EngineInputs:
     """What an engine gets of its run. `is_own` says whether a pod is the run's, by its UID."""
 
+    run_id: str
     source: MemorySource
     objects: DocumentObjects
-    services: Callable[[], tuple[Service, ...]]
+    services: Services
     is_own: Callable[[str], bool]
 
 
@@ -72,7 +78,11 @@ class SessionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionInputs:
-    """What a session gets of its caller. `new_plans` yields the plans of files that have changed (`--watch`)."""
+    """What a session gets of its caller.
+
+    `new_plans` yields the plans of files that have changed (`--watch`). `notify` is called with READY once everything
+    is ready, and with STOPPING when the pods are made to end.
+    """
 
     plan: RunPlan
     reporter: Reporter
@@ -83,6 +93,7 @@ class SessionInputs:
     make_engine: Callable[[EngineInputs], Engine]
     detach: bool = False
     new_plans: AsyncIterator[RunPlan] | None = None
+    notify: Callable[[str], object] = lambda _: None
 
 
 class Session:
@@ -96,6 +107,7 @@ class Session:
         self._hopeless: list[Failure] = []
         self._changed = asyncio.Event()
         self._is_ending = False
+        self._was_settled = False
         self._was_over = False
         source = MemorySource()
         self._source = source
@@ -103,9 +115,10 @@ class Session:
         self._control = Control(inputs.plan, source, inputs.clock, self._note_look)
         self._engine = inputs.make_engine(
             EngineInputs(
+                run_id=inputs.record.run_id,
                 source=source,
                 objects=self._objects,
-                services=self._control.listed,
+                services=self._control,
                 is_own=self._pods.__contains__,
             )
         )
@@ -122,12 +135,14 @@ class Session:
         narrator = asyncio.create_task(self._narrator.run(), name="narrator")
         engine = asyncio.create_task(self._engine.run(), name="engine")
         watcher = asyncio.create_task(self._follow_files(), name="watch")
+        is_gone = False
         try:
             await self._until_over(engine)
-            found = self._failures()
+            found = (*self._failures(), *self._restarting())
             if self._inputs.detach and not found and not self._inputs.stop.graceful.is_set():
                 return self._detached()
-            await self._end(engine)
+            await self._narrator.settle(SETTLE_S)  # the logs of pods go with them
+            is_gone = await self._end(engine)
             return SessionResult(failures=found)
         finally:
             self._control.close()
@@ -138,6 +153,8 @@ class Session:
             narrator.cancel()
             await asyncio.wait((narrator,))
             await self._narrator.close()
+            if is_gone:
+                self._inputs.log.remove()
 
     # -- what is reported
 
@@ -151,15 +168,15 @@ class Session:
             self._pods[pod.metadata.uid] = pod
             self._narrator.add(pod)
         if new:
-            self._record = RunRecord(
-                run_id=self._record.run_id,
-                endpoint=self._record.endpoint,
-                pods=(*self._record.pods, *(_run_pod(pod, look.owners[pod.metadata.uid]) for pod in new)),
-            )
+            made = tuple(_run_pod(pod, look.owners[pod.metadata.uid]) for pod in new)
+            self._record = structs.replace(self._record, pods=(*self._record.pods, *made))
             self._inputs.log.write(self._record)
         if self._inputs.new_plans is not None and look.is_over and not self._was_over:
             self._tell_version_is_over()
         self._was_over = look.is_over
+        if look.is_settled and not self._was_settled:
+            self._was_settled = True
+            self._inputs.notify(READY)
         self._changed.set()
 
     def _tell_version_is_over(self) -> None:
@@ -202,8 +219,18 @@ class Session:
         return bool(look.is_over or self._failures() or (self._inputs.detach and look.is_settled))
 
     def _failures(self) -> tuple[Failure, ...]:
-        statuses = {uid: status for uid in self._pods if (status := self._control.status_of(uid)) is not None}
-        return (*failures(self._look, statuses), *self._hopeless) if self._look is not None else ()
+        if self._look is None:
+            return ()
+        return (*failures(self._look, self._known_statuses()), *self._hopeless)
+
+    def _restarting(self) -> tuple[Failure, ...]:
+        """What has failed and was about to be tried again, for a run that is stopped."""
+        if self._look is None or not self._inputs.stop.graceful.is_set():
+            return ()
+        return restarting(self._look, self._known_statuses())
+
+    def _known_statuses(self) -> dict[str, PodStatus]:
+        return {uid: status for uid in self._pods if (status := self._control.status_of(uid)) is not None}
 
     async def _follow_files(self) -> None:
         """Take over each new version of the files."""
@@ -218,28 +245,23 @@ class Session:
     # -- how it ends
 
     def _detached(self) -> SessionResult:
-        record = RunRecord(
-            run_id=self._record.run_id, endpoint=self._record.endpoint, pods=self._record.pods, detached=True
-        )
-        self._inputs.log.write(record)
+        self._inputs.log.write(structs.replace(self._record, detached=True))
         for pod in self._pods.values():
             self._inputs.reporter.pod(full_name(pod), "Detached", pod.metadata.uid)
         if any(pod.spec.restart_policy != "Never" for pod in self._pods.values()):
             self._inputs.reporter.warning("nobody restarts the containers of detached pods")
         return SessionResult(failures=(), detached=True)
 
-    async def _end(self, engine: asyncio.Task[None]) -> None:
-        """Let all pods end; a second request to stop leaves them no more time."""
+    async def _end(self, engine: asyncio.Task[None]) -> bool:
+        """Let all pods end; a second request to stop leaves them no more time. Whether nothing is left of them."""
         self._is_ending = True
+        self._inputs.notify(STOPPING)
         self._control.close()
-        if self._inputs.stop.graceful.is_set():
+        stopping = self._living() if self._inputs.stop.graceful.is_set() else []
+        if stopping:
             self._narrator.note_stop()
-            for uid, pod in self._pods.items():
-                if (status := self._control.status_of(uid)) is not None and status.phase not in (
-                    "Succeeded",
-                    "Failed",
-                ):
-                    self._inputs.reporter.pod(full_name(pod), "Stopping")
+        for pod in stopping:
+            self._inputs.reporter.pod(full_name(pod), "Stopping")
         self._source.set(())
         gone = asyncio.create_task(self._engine.gone(list(self._pods)), name="pods end")
         forced = asyncio.create_task(self._inputs.stop.forced.wait())
@@ -250,13 +272,21 @@ class Session:
                 await asyncio.wait((gone, engine), timeout=KILL_S, return_when=asyncio.FIRST_COMPLETED)
             if gone.done():
                 await gone
-                self._inputs.log.remove()
-                return
+                await self._narrator.settle(SETTLE_S)
+                for pod in stopping:
+                    self._inputs.reporter.pod(full_name(pod), "Stopped")
+                return True
             self._inputs.reporter.warning("could not clean up everything: podwright run --kube-down ends the rest")
         finally:
             for task in (gone, forced):
                 task.cancel()
             await asyncio.wait((gone, forced))
+        return False
+
+    def _living(self) -> list[Pod]:
+        """The pods that were started, and have not ended by themselves."""
+        statuses = ((pod, self._control.status_of(uid)) for uid, pod in self._pods.items())
+        return [pod for pod, status in statuses if status is not None and not is_terminal(status)]
 
 
 def _run_pod(pod: Pod, owner: str) -> RunPod:

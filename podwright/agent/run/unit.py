@@ -20,7 +20,7 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitRequest:
-    """What the unit is to run. `paths` are absolute; `options` stand before them on the command line."""
+    """What the unit is to run. `paths` are absolute; `options` stand before them, where the run starts and ends."""
 
     program: tuple[str, ...]
     paths: tuple[str, ...]
@@ -46,7 +46,7 @@ def make_unit(plan: RunPlan, request: UnitRequest) -> str:
             "Type=notify",
             "NotifyAccess=main",
             f"ExecStart={command((*base, *request.options, '--', *request.paths))}",
-            f"ExecStopPost=-{command((*base, '--kube-down', '--', *request.paths))}",
+            f"ExecStopPost=-{command((*base, '--kube-down', *request.options, '--', *request.paths))}",
             f"Restart={restart_policy(plan.workloads)}",
             "KillMode=mixed",
             f"TimeoutStartSec={START_LIMIT_S}",

@@ -178,10 +178,14 @@ def observed(
 
 
 def event(message: api.ContainerEventResponse) -> RuntimeEvent:
-    """An event, with the pod as far as it shows it."""
+    """An event, with the pod as far as it shows it.
+
+    The last status of a sandbox comes along with its removal, when nothing has it any more: it is left out.
+    """
     status = message.pod_sandbox_status
+    is_removal = message.container_event_type == api.CONTAINER_DELETED_EVENT and message.container_id == status.id
     pod = None
-    if status.id:
+    if status.id and not is_removal:
         containers = [container_status(container, status.id) for container in message.containers_statuses]
         pod = observed(pod_uid(status.labels), [sandbox_status(status)], containers, 0.0)
     return RuntimeEvent(

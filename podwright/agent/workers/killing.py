@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import math
 from collections.abc import Sequence
@@ -37,9 +38,13 @@ class Killer:
         could not be ended.
         """
         failures = []
-        for step in (self.kill_containers(pod, observed, observed.running(), grace_s), self.stop_sandboxes(observed)):
+        steps = (
+            functools.partial(self.kill_containers, pod, observed, observed.running(), grace_s),
+            functools.partial(self.stop_sandboxes, observed),
+        )
+        for step in steps:
             try:
-                await step
+                await step()
             except PodwrightError as failure:
                 failures.append(failure)
         if failures:

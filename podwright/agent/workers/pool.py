@@ -70,6 +70,7 @@ class PodWorkers:
                 _answer(update.kill)
                 return
         if record.finished:
+            self._note_gone(record, update)
             _answer(update.kill)
             return
         if not is_new and record.terminating_at is not None and update.kind is UpdateKind.CREATE:
@@ -123,6 +124,12 @@ class PodWorkers:
         record.grace_s = grace_s
         return dataclasses.replace(update, kill=dataclasses.replace(kill, grace_s=grace_s)), shortened
 
+    def _note_gone(self, record: WorkerRecord, update: PodUpdate) -> None:
+        """A pod that has ended by itself is not wanted any more."""
+        if update.kind is UpdateKind.KILL and not record.deleted:
+            record.deleted = True
+            self._ports.pod_gone(record.uid)
+
     def _run(self, record: WorkerRecord, *, is_new: bool) -> None:
         if record.task is None:
             if is_new and record.is_static:
@@ -140,6 +147,8 @@ class PodWorkers:
         for other in self._records.values():
             if other.full_name == record.full_name and other.started_at is None:
                 other.wake.set()  # it may be its turn
+        if record.should_content_be_removed():
+            self._ports.pod_gone(record.uid)
 
     # -- housekeeping
 
@@ -163,6 +172,8 @@ class PodWorkers:
         """Drop a worker that has finished. One whose pod is unwanted is made to finish."""
         if record.finished:
             del self._records[record.uid]
+            if orphan and not record.should_content_be_removed():
+                self._ports.pod_gone(record.uid)
             return True
         if not orphan:
             return False
@@ -258,6 +269,12 @@ class PodWorkers:
             for record in self._records.values()
             if record.full_name == full_name
         )
+
+    def shorten(self, uid: str, grace_s: int) -> None:
+        """Let a pod that ends have no more time than that, in seconds."""
+        record = self._records.get(uid)
+        if record is not None and record.pod is not None and record.terminating_at is not None:
+            self.update(PodUpdate(kind=UpdateKind.KILL, pod=record.pod, kill=KillOptions(grace_s=grace_s)))
 
     async def kill(self, update: PodUpdate, timeout_s: float) -> bool:
         """Have a pod end, and wait until its containers have. False when that took longer than `timeout_s`."""

@@ -64,6 +64,7 @@ class WorkerPorts:
     events: EventRecorder
     clock: Clock
     tasks: Tasks
+    pod_gone: Callable[[str], None]  # nothing of the pod with this UID is needed any more
     pauses: Pauses = Pauses()
     active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may be active yet; None: as it likes
 

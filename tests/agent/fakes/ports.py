@@ -256,10 +256,16 @@ class NoMirrors:
 
 
 class KeptDead:
-    """Dead containers stay."""
+    """Dead containers stay; `gone` are the pods of which nothing is needed any more."""
+
+    def __init__(self) -> None:
+        self.gone: list[str] = []
 
     def pod_changed(self, uid: str) -> None:
         return None
+
+    def pod_gone(self, uid: str) -> None:
+        self.gone.append(uid)
 
 
 class FakeHttp:

@@ -76,6 +76,7 @@ class FakeRuntime:
         self.programs: dict[str, list[Program]] = {}
         self.calls: list[tuple[str, str]] = []
         self.failures: dict[str, list[PodwrightError]] = {}  # by method: raised once each, in order
+        self.names_removed = True  # whether the event of a removed sandbox says whose it was
         self.down: PodwrightError | None = None  # raised by every call
         self.hangs: set[str] = set()  # methods that do not answer
         self.network_ready = True
@@ -248,7 +249,8 @@ class FakeRuntime:
         for each in self._containers_in(sandbox_id):
             del self._containers[each.id]
         if (sandbox := self._sandboxes.pop(sandbox_id, None)) is not None:
-            self._emit(sandbox_id, RuntimeEventKind.DELETED, sandbox_id, sandbox.pod_uid)
+            uid = sandbox.pod_uid if self.names_removed else ""
+            self._emit(sandbox_id, RuntimeEventKind.DELETED, sandbox_id, uid)
 
     async def create_container(
         self, sandbox_id: str, config: api.ContainerConfig, sandbox_config: api.PodSandboxConfig

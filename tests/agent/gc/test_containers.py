@@ -32,11 +32,13 @@ class Scene:
         self.events = RecordedEvents()
         self.gone: set[str] = set()
         self.ending: set[str] = set()
+        self.foreign: set[str] = set()
         self.sources_read = True
         ports = ContainerGcPorts(
             runtime=self.runtime,
             pods=self,
             look=self.cache.peek,
+            is_own=lambda uid: uid not in self.foreign,
             all_sources_read=lambda: self.sources_read,
             events=self.events,
             clock=self.clock,
@@ -145,6 +147,70 @@ def test_a_pod_that_is_gone_leaves_nothing(tmp_path: Path) -> None:
         assert [each.id for each in await scene.runtime.sandboxes()] == [other]
         assert [path.name for path in scene.logs.iterdir()] == ["default_uid2_uid2"]
         assert len(list(scene.links.iterdir())) == 1
+
+    with_scene(tmp_path, check)
+
+
+def test_a_pod_that_is_gone_is_removed_at_once(tmp_path: Path) -> None:
+    async def check(scene: Scene) -> None:
+        sandbox = await scene.sandbox("uid1")
+        await scene.instance(sandbox, "uid1", 0)
+        other = await scene.sandbox("uid2")
+        kept = await scene.instance(other, "uid2", 0, ends=False)
+        scene.gone.add("uid1")
+        scene.gc.pod_gone("uid1")
+        await asyncio.sleep(0.1)
+        assert await scene.left() == [kept]
+        assert [each.id for each in await scene.runtime.sandboxes()] == [other]
+        assert [path.name for path in scene.logs.iterdir()] == ["default_uid2_uid2"]
+        assert len(list(scene.links.iterdir())) == 1
+
+    with_scene(tmp_path, check)
+
+
+def test_what_could_not_be_removed_at_once_is_removed_soon(tmp_path: Path) -> None:
+    async def check(scene: Scene) -> None:
+        sandbox = await scene.sandbox("uid1")
+        await scene.instance(sandbox, "uid1", 0)
+        await scene.runtime.stop_sandbox(sandbox)
+        scene.gone.add("uid1")
+        scene.runtime.down = Unavailable("away")
+        scene.gc.pod_gone("uid1")
+        await asyncio.sleep(1)
+        scene.runtime.down = None
+        await asyncio.sleep(5)
+        assert await scene.left() == []
+        assert await scene.runtime.sandboxes() == []
+
+    with_scene(tmp_path, check)
+
+
+def test_a_pod_that_is_wanted_again_is_left_alone(tmp_path: Path) -> None:
+    async def check(scene: Scene) -> None:
+        sandbox = await scene.sandbox("uid1")
+        await scene.instance(sandbox, "uid1", 0, ends=False)
+        scene.gc.pod_gone("uid1")  # and its worker was made anew since
+        await asyncio.sleep(100)
+        assert len(await scene.left()) == 1
+
+    with_scene(tmp_path, check)
+
+
+def test_logs_and_links_of_other_agents_stay(tmp_path: Path) -> None:
+    async def check(scene: Scene) -> None:
+        directory = scene.logs / "default_web_uid9"
+        directory.mkdir()
+        link = scene.links / "web_default_main-0123.log"
+        link.symlink_to(directory / "main/0.log")
+        scene.gone.add("uid9")  # nobody here knows it
+        scene.foreign.add("uid9")
+        await scene.gc.collect(everything=True)
+        assert directory.exists()
+        assert link.is_symlink()
+        scene.foreign.clear()
+        await scene.gc.collect()
+        assert not directory.exists()
+        assert not link.is_symlink()
 
     with_scene(tmp_path, check)
 

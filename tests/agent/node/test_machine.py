@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from podwright.agent.node.machine import node_name, read_machine, resolver_text
+from podwright.agent.node.machine import node_name, read_machine, resolver_path
 
 MEMINFO = "MemTotal:        2048 kB\nMemFree:          1 kB\nSwapTotal:         512 kB\nHugePages_Total:       0\n"
 
@@ -44,6 +44,13 @@ def test_this_machine() -> None:
     assert node_name(machine, "Other") == "other"
 
 
-def test_no_resolver_is_no_text(tmp_path: Path) -> None:
-    assert resolver_text("") == ""
-    assert resolver_text(str(tmp_path / "none")) == ""
+def test_the_stub_of_systemd_resolved_is_no_resolver_for_pods(tmp_path: Path) -> None:
+    stub, plain, uplinks = (str(tmp_path / name) for name in ("stub", "plain", "uplinks"))
+    Path(stub).write_text("# 127.0.0.1 is not it\nnameserver 127.0.0.53\noptions edns0\n")
+    Path(plain).write_text("# not 127.0.0.53\nnameserver 192.0.2.53\n")
+    assert resolver_path(stub, uplinks) == stub
+    Path(uplinks).write_text("nameserver 192.0.2.53\n")
+    assert resolver_path(stub, uplinks) == uplinks
+    assert resolver_path(plain, uplinks) == plain
+    assert resolver_path(str(tmp_path / "none"), uplinks) == str(tmp_path / "none")
+    assert resolver_path("", uplinks) == ""

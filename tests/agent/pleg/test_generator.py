@@ -111,6 +111,19 @@ def test_a_removed_container_of_a_runtime_that_shows_pods_costs_no_question() ->
     in_scene(check)
 
 
+def test_a_removed_sandbox_is_gone_although_its_event_names_no_pod() -> None:
+    async def check(scene: Scene) -> None:
+        await scene.start_container()
+        await asyncio.sleep(0.01)
+        (sandbox,) = await scene.runtime.sandboxes()
+        scene.runtime.names_removed = False
+        await scene.runtime.remove_sandbox(sandbox.id)
+        await asyncio.sleep(0.01)
+        assert scene.cache.peek("uid1") is None
+
+    in_scene(check)
+
+
 def test_a_change_is_seen_within_a_second_by_relists() -> None:
     async def check(scene: Scene) -> None:
         container = await scene.start_container()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from podwright.agent.clock import SystemClock
+from podwright.agent.configs.expansion import expand
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
 from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.runtime.client import RuntimeClient
-from podwright.agent.seed.orchestration.environment import expand
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import running_pod
 from podwright.k8s.objects import ExecAction, Probe

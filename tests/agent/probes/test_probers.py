@@ -15,13 +15,13 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from podwright.agent.configs.expansion import expand
 from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, Attempt, Target, Verdict
 from podwright.agent.probes.http_client import HookGetter
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.runtime.records import ExecResult
-from podwright.agent.seed.orchestration.environment import expand
 from podwright.agent.workers.hooks import HttpGetter
 from podwright.errors import DeadlineExceeded, InvalidArgument, Unavailable, Unimplemented
 from podwright.k8s.objects import (

@@ -194,3 +194,9 @@ def test_changes_of_the_pod(before: PodStatus, now: PodStatus, expected: list[Po
 def test_the_end_of_a_container_comes_before_that_of_its_pod() -> None:
     found = list(changes(POD, status(1, RUNNING, phase="Running"), status(1, end(1), phase="Succeeded")))
     assert [type(change).__name__ for change in found] == ["ContainerChange", "PodChange"]
+
+
+def test_a_container_that_never_ran_has_no_end() -> None:
+    unseen = ContainerState(terminated=ContainerStateTerminated(exit_code=137, reason="ContainerStatusUnknown"))
+    now = PodStatus(phase="Failed", container_statuses=status(0, unseen).container_statuses)
+    assert [each for each in changes(POD, NOTHING, now) if not isinstance(each, PodChange)] == []

@@ -74,8 +74,8 @@ def takedown(failure: Unavailable | None = None) -> tuple[FakeRuntime, list[str]
     runtime = FakeRuntime(VirtualClock())
     released: list[str] = []
 
-    async def release(pod: RunPod) -> None:
-        released.append(pod.name)
+    async def release(doomed: Doomed) -> None:
+        released.append(doomed.pod.name)
 
     async def run() -> tuple[frozenset[str], list[str]]:
         metadata = api.PodSandboxMetadata(name="web", namespace="default", uid="uid-web")

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from podwright.agent.run.excerpt import excerpt
+from podwright.agent.run.outcome import FailedContainer
 from podwright.agent.run.reporter import ContainerChange, describe
-from podwright.agent.seed.pods.outcome import FailedContainer
 
 SHORT = "\n".join("abcdefgh")
 

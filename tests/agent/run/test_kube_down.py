@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.agent.run.down import Doomed
 from podwright.agent.run.kube_down import plan_of, take_down
 from podwright.agent.run.runs import RunPod, RunRecord, abandoned, claimed
 from podwright.cli.app import run
@@ -33,8 +34,8 @@ class Machine:
         self.runtime = FakeRuntime(VirtualClock())
         self.released: list[str] = []
 
-    async def release(self, pod: RunPod) -> None:
-        self.released.append(pod.uid)
+    async def release(self, doomed: Doomed) -> None:
+        self.released.append(doomed.pod.uid)
 
     def take_down(self, uid: str = "uid-web") -> int:
         async def work() -> int:

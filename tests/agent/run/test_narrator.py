@@ -62,8 +62,8 @@ async def test_the_last_lines_of_a_container_come_before_its_end(tmp_path: Path)
         await narrator.settle(10)
         write(tmp_path, web, 0, "last")
         narrator.note_status("uid-web", status(1, end(1, 3), phase="Failed"))
-    assert recorder.lines[:2] == ["container main: running", "pod default/web: Running"]
-    assert recorder.lines[2:] == [
+    assert recorder.lines[:3] == ["pod default/web: Pending", "container main: running", "pod default/web: Running"]
+    assert recorder.lines[3:] == [
         "[main] first",
         "[main] last",
         "container main: exited with code 3 (Error)",
@@ -78,6 +78,8 @@ async def test_several_pods_are_named(tmp_path: Path) -> None:
             write(tmp_path, pod(name), 0, f"of {name}")
             narrator.note_status(f"uid-{name}", status(1, end(1)))
     assert recorder.lines == [
+        "pod default/a: Pending",
+        "pod default/b: Pending",
         "container a/main: running",
         "[a/main] of a",
         "container a/main: exited with code 0 (Completed)",
@@ -99,6 +101,7 @@ async def test_warnings_are_shown(tmp_path: Path) -> None:
         narrator.add(pod())
         narrator.note_event(EVENT)
     assert recorder.lines == [
+        "pod default/web: Pending",
         "warning: pod default/web spec.containers{main}: Unhealthy: Readiness probe failed",
     ]
 
@@ -110,6 +113,7 @@ async def test_warnings_are_shown(tmp_path: Path) -> None:
         ({"count": 2}, False),
         ({"type": "Normal"}, False),
         ({"reason": "BackOff"}, False),
+        ({"reason": "SandboxChanged", "type": "Normal"}, True),
     ],
 )
 def test_which_events_are_worth_a_line(change: dict[str, object], told: bool) -> None:

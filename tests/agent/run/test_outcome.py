@@ -15,6 +15,7 @@ from podwright.agent.run.outcome import (
     failed_containers,
     failures,
     hopeless,
+    restarting,
 )
 from podwright.k8s.objects import ContainerState, ContainerStateWaiting, ContainerStatus, PodStatus
 from tests.agent.fakes.pods import container, pod
@@ -110,3 +111,39 @@ def test_events_that_come_too_often(reason: str, count: int, expected: FailedPod
 def test_exit_codes(failed: bool, timed_out: bool, forced: bool, code: int) -> None:
     found = [FailedPod(name="a", reason="b")] if failed else []
     assert exit_code(found, timed_out=timed_out, forced=forced) == code
+
+
+@pytest.mark.parametrize(
+    ("reason", "restarts", "blamed_for"),
+    [("StartError", 0, 1), ("StartError", 1, 0), ("Error", 0, 0)],
+    ids=["its program cannot be started", "it could be started once", "it ran and failed"],
+)
+def test_a_program_that_cannot_be_started_ends_the_run(reason: str, restarts: int, blamed_for: int) -> None:
+    status = waits("RunContainerError", restarts)
+    terminated = ended(128, reason=reason).container_statuses[0].state
+    one = changed(status.container_statuses[0], last_state=terminated)
+    assert len(blamed((pod_text(),), changed(status, container_statuses=(one,)))) == blamed_for
+
+
+@pytest.mark.parametrize(("code", "is_failure"), [(7, True), (0, False)])
+def test_what_waits_for_its_next_start_fails_a_run_that_is_stopped(code: int, is_failure: bool) -> None:
+    made = plan(pod_text(spec="restartPolicy: Always"))
+    status = waits("CrashLoopBackOff", 3)
+    one = changed(status.container_statuses[0], last_state=ended(code).container_statuses[0].state)
+    known = {made.all_pods()[0].metadata.uid: changed(status, container_statuses=(one,))}
+    seen = look(made, known, START, START)
+    assert [str(each) for each in restarting(seen, known)] == (
+        ["container c exited with code 7 (Error)"] if is_failure else []
+    )
+    assert failures(seen, known) == ()
+
+
+def test_a_sidecar_that_waits_for_its_next_start_is_no_failure() -> None:
+    made = plan(pod_text(spec="initContainers: [{name: side, image: i, restartPolicy: Always}]"))
+    state = ContainerState(waiting=ContainerStateWaiting(reason="CrashLoopBackOff"))
+    last = ended(7).container_statuses[0].state
+    side = ContainerStatus(
+        name="side", image="", image_id="", ready=False, restart_count=1, state=state, last_state=last
+    )
+    known = {made.all_pods()[0].metadata.uid: changed(running(), init_container_statuses=(side,))}
+    assert restarting(look(made, known, START, START), known) == ()

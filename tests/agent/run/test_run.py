@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from podwright.agent.run.daemon import Server
+from podwright.agent.run.down import Doomed
 from podwright.agent.run.options import RunOptions
 from podwright.agent.run.run import Assembly, RunPorts, run_files
 from podwright.agent.run.runs import RunPod, RunRecord, abandoned, claimed
@@ -47,8 +48,8 @@ class FakeAssembly:
         self._machine.play = asyncio.create_task(play())
         return engine
 
-    async def release(self, pod: RunPod) -> None:
-        self._machine.released.append(pod.uid)
+    async def release(self, doomed: Doomed) -> None:
+        self._machine.released.append(doomed.pod.uid)
 
 
 class Machine:
@@ -64,6 +65,16 @@ class Machine:
         self.stop = StopRequest()
         self.play: asyncio.Task[None] | None = None
         self.failure: Exception | None = None
+
+    async def occupy(self, name: str, uid: str) -> None:
+        """Have a pod that runs already."""
+        labels = {
+            "io.kubernetes.pod.name": name,
+            "io.kubernetes.pod.namespace": "default",
+            "io.kubernetes.pod.uid": uid,
+        }
+        metadata = api.PodSandboxMetadata(name=name, namespace="default", uid=uid)
+        await self.runtime.run_sandbox(api.PodSandboxConfig(metadata=metadata, labels=labels), "")
 
     def run(self, text: str, act: Act, **options: Any) -> int:
         self.file.write_text(text)
@@ -150,26 +161,18 @@ def test_a_server_that_does_not_come_up(machine: Machine) -> None:
 
 
 def test_what_a_killed_run_left_is_removed_and_what_was_detached_stays(machine: Machine) -> None:
-    for run_id, detached in (("aa", False), ("bb", True)):
+    run_virtual(machine.occupy("bb", "uid-bb"))
+    for run_id, detached in (("aa", False), ("bb", True), ("cc", True)):
         pod = RunPod(namespace="default", name=run_id, uid=f"uid-{run_id}", owner=f"Pod default/{run_id}")
         with claimed(str(machine.root), run_id) as log:
             log.write(RunRecord(run_id=run_id, endpoint=ENDPOINT, pods=(pod,), detached=detached))
     assert machine.run(pod_text(), succeed) == 0
-    assert machine.released == ["uid-aa"]
+    assert machine.released == ["uid-aa", "uid-cc"]  # somebody has removed the pod of cc
     assert [record.run_id for record in abandoned(str(machine.root), ENDPOINT)] == ["bb"]
     assert "removed what an interrupted run had left" in machine.recorder.lines
 
 
 def test_a_pod_of_the_same_name_is_refused(machine: Machine) -> None:
-    async def occupy() -> None:
-        labels = {
-            "io.kubernetes.pod.name": "web",
-            "io.kubernetes.pod.namespace": "default",
-            "io.kubernetes.pod.uid": "other",
-        }
-        metadata = api.PodSandboxMetadata(name="web", namespace="default", uid="other")
-        await machine.runtime.run_sandbox(api.PodSandboxConfig(metadata=metadata, labels=labels), "")
-
-    run_virtual(occupy())
+    run_virtual(machine.occupy("web", "other"))
     assert machine.run(pod_text(), nothing) == 1
     assert "pod default/web runs already" in machine.recorder.lines[-1]

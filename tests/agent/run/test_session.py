@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.log import RecordedEvent
@@ -17,7 +18,7 @@ from podwright.agent.run.runs import RunRecord, abandoned, claimed
 from podwright.agent.run.session import EngineInputs, Session, SessionInputs, SessionResult
 from podwright.agent.run.stop import StopRequest
 from podwright.errors import Unavailable
-from podwright.k8s.objects import ConfigMap, Pod, PodStatus
+from podwright.k8s.objects import ConfigMap, ContainerState, ContainerStateWaiting, Pod, PodStatus
 from tests.agent.fakes.time import VirtualClock, run_virtual
 from tests.agent.run.build import ended, job_text, names, plan, pod_text, running, workload
 from tests.agent.run.recording import Recorder
@@ -92,6 +93,7 @@ class Stage:
         self.engine: FakeEngine
         self.detach = False
         self.new_plans: AsyncIterator[RunPlan] | None = None
+        self.notices: list[str] = []
 
     def play(
         self, made: RunPlan, act: Callable[[FakeEngine, StopRequest], Coroutine[Any, Any, None]]
@@ -115,6 +117,7 @@ class Stage:
                     make_engine=make,
                     detach=self.detach,
                     new_plans=self.new_plans,
+                    notify=self.notices.append,
                 )
                 session = Session(inputs)
                 running_session = asyncio.create_task(session.run())
@@ -164,7 +167,34 @@ def test_a_stop_ends_the_pods_and_is_no_failure(stage: Stage) -> None:
 
     assert stage.play(plan(pod_text()), act) == SessionResult(failures=())
     assert "pod default/web: Stopping" in stage.recorder.lines
+    assert stage.recorder.lines[-1] == "pod default/web: Stopped"
     assert not stage.engine.killed
+
+
+def test_the_service_manager_hears_when_all_is_ready_and_when_it_ends(stage: Stage) -> None:
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        await engine.report("a", running(ready=True))
+        assert stage.notices == []
+        await engine.report("b", running(ready=True))
+        assert stage.notices == ["READY=1"]
+        await engine.report("b", running())
+        await engine.report("b", running(ready=True))
+        stop.ask()
+
+    stage.play(plan(pod_text("a"), pod_text("b")), act)
+    assert stage.notices == ["READY=1", "STOPPING=1"]
+
+
+def test_a_stop_while_a_container_waits_for_its_next_start_is_a_failure(stage: Stage) -> None:
+    async def act(engine: FakeEngine, stop: StopRequest) -> None:
+        failed = ended(7).container_statuses[0]
+        waits = ContainerState(waiting=ContainerStateWaiting(reason="CrashLoopBackOff"))
+        one = structs.replace(failed, state=waits, last_state=failed.state, restart_count=2)
+        await engine.report("web", structs.replace(running(), container_statuses=(one,)))
+        stop.ask()
+
+    result = stage.play(plan(pod_text()), act)
+    assert [str(failure) for failure in result.failures] == ["container c exited with code 7 (Error)"]
 
 
 def test_a_second_request_kills(stage: Stage) -> None:

@@ -59,6 +59,13 @@ def test_the_restart_policy_follows_from_the_pods(texts: tuple[str, ...], policy
     assert line(make_unit(plan(*texts), REQUEST), "Restart") == policy
 
 
+def test_a_run_elsewhere_is_ended_where_it_is() -> None:
+    request = UnitRequest(program=("/usr/bin/podwright",), paths=("/web.yaml",), options=("--root", "/srv/pods"))
+    text = make_unit(plan(pod_text()), request)
+    assert line(text, "ExecStart") == "/usr/bin/podwright run --root /srv/pods -- /web.yaml"
+    assert line(text, "ExecStopPost") == "-/usr/bin/podwright run --kube-down --root /srv/pods -- /web.yaml"
+
+
 def test_pods_have_their_grace_to_end() -> None:
     text = make_unit(plan(pod_text(spec="terminationGracePeriodSeconds: 300")), REQUEST)
     assert line(text, "TimeoutStopSec") == "330"

@@ -49,6 +49,7 @@ class Scene:
             events=self.events,
             clock=clock,
             tasks=Tasks(),
+            pod_gone=lambda _: None,
         )
         self.workers = PodWorkers(ports)
         view = View(registry=self.registry, workers=self.workers, status_of=self.statuses.get, events=self.events)

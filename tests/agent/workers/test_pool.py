@@ -93,6 +93,7 @@ class Scene:
         self.events = RecordedEvents()
         self.queue = WorkQueue()
         self.tasks = Tasks()
+        self.gone: list[str] = []
         ports = WorkerPorts(
             syncer=self.syncer,
             statuses=self.looks,
@@ -100,6 +101,7 @@ class Scene:
             events=self.events,
             clock=self.clock,
             tasks=self.tasks,
+            pod_gone=self.gone.append,
         )
         self.workers = PodWorkers(ports)
 
@@ -155,6 +157,7 @@ def test_a_deleted_pod_goes_through_all_states() -> None:
         assert scene.syncer.passes[1:] == [("terminating", "uid-web", 7), ("terminated", "uid-web", 0)]
         assert scene.workers.should_content_be_removed("uid-web")
         assert scene.workers.should_be_finished("uid-web")
+        assert scene.gone == ["uid-web"]
         assert scene.workers.reconcile([]) == {}
         assert not scene.workers.is_known("uid-web")
 
@@ -173,6 +176,41 @@ def test_a_pod_that_reaches_a_terminal_phase_ends_but_keeps_its_logs() -> None:
         ]
         assert scene.workers.is_known_terminated("uid-web")
         assert not scene.workers.should_content_be_removed("uid-web")
+        assert scene.gone == []
+
+    in_scene(check)
+
+
+@pytest.mark.parametrize("by_source", [True, False], ids=["its source", "housekeeping"])
+def test_a_pod_that_has_ended_is_gone_when_nobody_wants_it(by_source: bool) -> None:
+    async def check(scene: Scene) -> None:
+        scene.syncer.terminal = True
+        scene.update(UpdateKind.CREATE, pod())
+        await asyncio.sleep(1)
+        if by_source:
+            scene.update(UpdateKind.KILL, pod())
+            assert scene.workers.should_content_be_removed("uid-web")
+        scene.workers.reconcile([])
+        assert scene.gone == ["uid-web"]
+
+    in_scene(check)
+
+
+def test_a_pod_that_ends_can_be_given_less_time() -> None:
+    async def check(scene: Scene) -> None:
+        scene.update(UpdateKind.CREATE, pod())
+        await asyncio.sleep(1)
+        scene.workers.shorten("uid-web", 0)
+        assert not scene.workers.is_termination_requested("uid-web")
+        scene.syncer.takes_s = 100
+        scene.update(UpdateKind.KILL, pod())
+        await asyncio.sleep(1)
+        scene.workers.shorten("uid-web", 0)
+        await asyncio.sleep(1)
+        assert [each for each in scene.syncer.passes if each[0] == "terminating"] == [
+            ("terminating", "uid-web", 30),
+            ("terminating", "uid-web", 1),
+        ]
 
     in_scene(check)
 

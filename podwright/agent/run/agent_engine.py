@@ -1,0 +1,104 @@
+"""The agent as the engine of a run: see `session.Engine`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+
+from podwright.agent.assembly import Agent
+from podwright.agent.configs import logs
+from podwright.agent.events.log import RecordedEvent
+from podwright.agent.run.reporter import Reporter
+from podwright.agent.run.runs import log_directories, remove_root
+from podwright.errors import FailedPrecondition, Internal, PodwrightError, Unavailable
+from podwright.k8s.objects import Pod, PodStatus
+from podwright.tasks import Tasks
+
+CHECK_S = 2.0  # how often it is checked whether the runtime can be used
+PATIENCE_S = 10.0  # with a runtime that cannot: it may be started again meanwhile
+LEFT_S = 0.1  # between looks at what is left on disk
+
+
+class AgentEngine:
+    """Belongs to the event loop's thread."""
+
+    def __init__(self, agent: Agent, reporter: Reporter) -> None:
+        self._agent = agent
+        self._reporter = reporter
+        self._root = agent.config.process.root_dir
+        self._log_root = agent.config.container_logs.root
+        self._tasks = Tasks()
+
+    async def run(self) -> None:
+        """See Engine. Raises Unavailable when the runtime cannot be used any more."""
+        agent = self._agent
+        try:
+            await agent.start()
+            failed = self._tasks.start(agent.engine.failed(), name="engine")
+            silent = self._tasks.start(self._until_unusable(), name="usable runtime")
+            await asyncio.wait({failed, silent}, return_when=asyncio.FIRST_COMPLETED)
+            if silent.done():
+                raise Unavailable(f"the runtime cannot be used: {silent.result()}")
+            raise Internal("the sync loop of the agent has ended")
+        except OSError as failure:
+            raise FailedPrecondition(f"the agent cannot work in {self._root}: {failure}") from failure
+        finally:
+            await self._tasks.close()
+            await agent.close()
+            await asyncio.to_thread(remove_root, self._root)
+
+    async def _until_unusable(self) -> str:
+        """Why the runtime could not be used for a while."""
+        loop = asyncio.get_running_loop()
+        since: float | None = None
+        while True:
+            problem = self._agent.outside.watch.problem()
+            if not problem:
+                since = None
+            elif since is None:
+                since = loop.time()
+                self._reporter.warning(problem)
+            elif loop.time() - since > PATIENCE_S:
+                return problem
+            await asyncio.sleep(CHECK_S)
+
+    def on_status(self, watcher: Callable[[str, PodStatus], None]) -> None:
+        """See Engine. A terminal phase comes when no container of the pod runs any more, as in the API."""
+        self._agent.statuses.on_change(lambda entry: watcher(entry.uid, entry.shown))
+
+    def on_event(self, listener: Callable[[RecordedEvent], None]) -> None:
+        """See Engine."""
+        self._agent.events.listen(listener)
+
+    def log_path(self, pod: Pod, container: str, attempt: int) -> str:
+        """See Engine."""
+        return f"{logs.pod_log_directory(self._log_root, pod)}/{logs.log_path(container, attempt)}"
+
+    async def gone(self, uids: Iterable[str]) -> None:
+        """See Engine."""
+        wanted = tuple(uids)
+        while True:
+            await self._agent.engine.gone(wanted)
+            if not await asyncio.to_thread(self._has_files, wanted):
+                return
+            await asyncio.sleep(LEFT_S)
+
+    def _has_files(self, uids: Iterable[str]) -> bool:
+        return any(
+            os.path.lexists(f"{self._root}/pods/{uid}") or any(log_directories(self._log_root, uid)) for uid in uids
+        )
+
+    def kill(self, uids: Iterable[str]) -> None:
+        """See Engine. The runtime is asked at once: workers leave every container a second or two."""
+        for uid in uids:
+            self._agent.engine.workers.shorten(uid, 0)
+            observed = self._agent.base.cache.peek(uid)
+            for status in observed.running() if observed is not None else ():
+                self._tasks.start(self._end(status.id), name=f"kill container {status.id}")
+
+    async def _end(self, container_id: str) -> None:
+        try:
+            await self._agent.outside.runtime.stop_container(container_id, 0)
+        except PodwrightError as failure:
+            self._reporter.warning(f"container {container_id} cannot be killed: {failure}")

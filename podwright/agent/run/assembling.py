@@ -1,0 +1,118 @@
+"""The agent of a run, made for the server that the run uses: the ports of `run_files` on a real machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from podwright.agent.assembly import IDS_PER_POD, Agent, Outside
+from podwright.agent.clock import Clock, SystemClock
+from podwright.agent.node.machine import Machine, node_name, read_machine
+from podwright.agent.resources.id_range import IdRange, find_range
+from podwright.agent.run.agent_engine import AgentEngine
+from podwright.agent.run.daemon import Server, server_for
+from podwright.agent.run.down import Doomed
+from podwright.agent.run.options import RunOptions
+from podwright.agent.run.pulls import ReportedImages
+from podwright.agent.run.release import release
+from podwright.agent.run.reporter import Reporter
+from podwright.agent.run.run import RunPorts
+from podwright.agent.run.runs import agent_root
+from podwright.agent.run.scope import OwnRuntime
+from podwright.agent.run.session import EngineInputs
+from podwright.agent.run.settings import HOUSEKEEPING_S, agent_config, id_range_of
+from podwright.agent.runtime.client import ImagesClient, RuntimeClient
+from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.agent.sources.memory import RUN
+from podwright.api.pulls import followed
+from podwright.cri.client import CriClient
+from podwright.errors import FailedPrecondition, Unavailable
+from podwright.process import PosixProcessRunner, ProcessRunner
+
+ANSWER_S = 30.0  # for the status of a server that has told its version
+CGROUP_DRIVER = "cgroupfs"  # the agent of a run makes no cgroups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAssembly:
+    """See `run.Assembly`."""
+
+    options: RunOptions
+    reporter: Reporter
+    cri: CriClient
+    runtime: RuntimeClient
+    watch: RuntimeWatch
+    machine: Machine
+    ids: IdRange
+    clock: Clock
+    runner: ProcessRunner
+
+    def engine(self, inputs: EngineInputs) -> AgentEngine:
+        """See Assembly. Raises PodwrightError."""
+        root = agent_root(self.options.root, inputs.run_id)
+        config = agent_config(root, self.options.log_root)
+        outside = Outside(
+            runtime=OwnRuntime(self.cri, inputs.is_own),
+            images=ReportedImages(
+                ImagesClient(self.cri), self.reporter, self.clock, functools.partial(followed, self.cri)
+            ),
+            watch=self.watch,
+            machine=self.machine,
+            node_name=node_name(self.machine, ""),
+            clock=self.clock,
+            runner=self.runner,
+            objects=inputs.objects,
+            cgroup_driver=CGROUP_DRIVER,
+            services=inputs.services,
+            is_own=inputs.is_own,
+            housekeeping_s=HOUSEKEEPING_S,
+        )
+        ids = id_range_of(inputs.run_id, self.ids, config.pods.max_pods)
+        try:
+            os.makedirs(root, mode=0o750, exist_ok=True)
+            return AgentEngine(Agent(config, outside, {RUN: inputs.source}, ids), self.reporter)
+        except OSError as failure:
+            raise FailedPrecondition(f"the agent cannot work in {root}: {failure}", hint="run as root") from failure
+
+    async def release(self, doomed: Doomed) -> None:
+        """See Assembly."""
+        await release(self.options.root, doomed)
+
+
+@contextlib.asynccontextmanager
+async def assembled(server: Server, options: RunOptions, reporter: Reporter) -> AsyncIterator[AgentAssembly]:
+    """What a run needs at this server. Raises PodwrightError."""
+    clock, runner = SystemClock(), PosixProcessRunner()
+    async with CriClient(server.endpoint) as cri:
+        runtime = RuntimeClient(cri)
+        watch = RuntimeWatch(runtime, clock)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await watch.first_answer(server.endpoint)
+        except TimeoutError:
+            raise Unavailable(f"{server.endpoint} does not tell its status") from None
+        yield AgentAssembly(
+            options=options,
+            reporter=reporter,
+            cri=cri,
+            runtime=runtime,
+            watch=watch,
+            machine=read_machine(),
+            ids=await find_range(runner, IDS_PER_POD),
+            clock=clock,
+            runner=runner,
+        )
+
+
+def run_ports(options: RunOptions, reporter: Reporter) -> RunPorts:
+    """The ports of a run on this machine."""
+    return RunPorts(
+        node_name=node_name(read_machine(), ""),
+        clock=SystemClock(),
+        server=server_for,
+        assemble=lambda server: assembled(server, options, reporter),
+    )

@@ -1,0 +1,49 @@
+"""How the agent of a run is configured. Pure, but for where this machine's resolv.conf is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.node.machine import resolver_path
+from podwright.agent.resources.id_range import IdRange
+
+HOUSEKEEPING_S = 0.05  # somebody waits for the end
+NO_IMAGE_GC_PERCENT = 100
+
+
+def agent_config(root: str, log_root: str) -> AgentConfig:
+    """A kubelet's defaults, but for what a run leaves to others.
+
+    Images stay: the machine's owner, or the node agent beside the run, removes them. Whoever may start a run may use
+    every image. Pods get the runtime's own cgroup parent: a tree of classes would be the node agent's.
+    """
+    config = AgentConfig()
+    return replace(
+        config,
+        process=replace(config.process, root_dir=root),
+        container_logs=replace(config.container_logs, root=log_root),
+        cgroups=replace(config.cgroups, per_qos=False),
+        images=replace(
+            config.images,
+            gc_high_threshold_percent=NO_IMAGE_GC_PERCENT,
+            max_age_s=0.0,
+            serialize_pulls=False,
+            max_parallel_pulls=None,
+            pull_qps=0,
+        ),
+        network=replace(config.network, resolver_config=resolver_path(config.network.resolver_config)),
+        feature_gates={**config.feature_gates, "KubeletEnsureSecretPulledImages": False},
+    )
+
+
+def id_range_of(run_id: str, ids: IdRange, max_pods: int) -> IdRange:
+    """The part of `ids` that a run gives its pods, so that runs side by side rarely give the same ones.
+
+    `run_id` is hexadecimal. A range with room for one part only is used as a whole.
+    """
+    parts = ids.pods // max_pods
+    if parts < 2:
+        return ids
+    size = max_pods * ids.per_pod
+    return replace(ids, first=ids.first + int(run_id, 16) % parts * size, count=size)

@@ -1,1 +1,0 @@
-"""From a pod to CRI calls: the configs that are sent (pure), and the calls that are made (effects)."""

@@ -1,1 +1,0 @@
-"""Volumes: planned as data (`plan`), then made, mounted into containers and taken down (`prepare`, `subpath`)."""
