@@ -148,5 +148,3 @@ async def connect(path: str, *, timeout_s: float) -> Client:
 def shown(path: str) -> str:
     """A socket's path for a message."""
     return path.replace("\0", "@", 1)
-
-

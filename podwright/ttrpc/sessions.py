@@ -1,8 +1,8 @@
 """One connection of ttrpc, from the client's side or the server's: bytes to events, and calls to bytes. No I/O.
 
 A stream is one call. A unary one is a request and a response. With the flag REMOTE_OPEN the client goes on sending
-data, with REMOTE_CLOSED it only receives more than one message; the server may answer both with data, and ends a stream
-with a response, or with data that says REMOTE_CLOSED once the client has closed its side.
+data, with REMOTE_CLOSED it only receives more than one message; the server may answer both with data, and ends a
+stream with a response, or with data that says REMOTE_CLOSED once the client has closed its side.
 
 What a peer must not send is answered or ignored, as containerd's implementation does: a broken peer hurts its own
 calls only.
@@ -159,13 +159,17 @@ class ClientSession(_Session):
             return self._take_data(frame)
         if frame.kind != frames.RESPONSE or self._streams.pop(frame.stream, None) is None:
             return None
-        try:
-            message = pb.Response.FromString(frame.data)
-        except DecodeError:
-            return Response(stream=frame.stream, failure=Internal("the answer is no ttrpc response"))
-        if message.status.code != OK:
-            return Response(stream=frame.stream, failure=error_of(message.status.code, message.status.message))
-        return Response(stream=frame.stream, payload=message.payload)
+        return _read_response(frame)
+
+
+def _read_response(frame: Frame) -> Response:
+    try:
+        message = pb.Response.FromString(frame.data)
+    except DecodeError:
+        return Response(stream=frame.stream, failure=Internal("the answer is no ttrpc response"))
+    if message.status.code != OK:
+        return Response(stream=frame.stream, failure=error_of(message.status.code, message.status.message))
+    return Response(stream=frame.stream, payload=message.payload)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

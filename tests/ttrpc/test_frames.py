@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podwright.errors import ResourceExhausted
@@ -37,6 +37,7 @@ def test_garbage_raises_nothing(stream: list[bytes]) -> None:
         decoder.feed(piece)
 
 
+@settings(max_examples=10)  # of 4 MiB each
 @given(FRAMES, st.integers(1, 5000), st.data())
 def test_an_oversized_frame_is_dropped_and_those_after_it_are_not(
     wanted: list[Frame], extra: int, data: st.DataObject
