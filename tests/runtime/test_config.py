@@ -18,8 +18,8 @@ def _load(tmp_path: Path, text: str) -> config.Config:
 
 
 def test_defaults_and_every_key_round_trip(tmp_path: Path) -> None:
-    everything = config.dump(config.Config(handlers={"kata": config.Handler(path="/k")}))
-    assert _load(tmp_path, everything) == config.Config(handlers={"kata": config.Handler(path="/k")})
+    everything = config.dump(config.Config(handlers={"kata": config.OciHandler(path="/k")}))
+    assert _load(tmp_path, everything) == config.Config(handlers={"kata": config.OciHandler(path="/k")})
     assert tomllib.loads(everything)["network"]["cni_conf_dir"] == "/etc/cni/net.d"
 
 

@@ -77,9 +77,9 @@ class MonitorLink:
 
 
 async def connect(bundle: Bundle) -> MonitorLink:
-    """A link to conmon's socket.
+    """A link to conmon's socket. Raises FailedPrecondition when the monitor does not answer.
 
-    It is reached through its directory's descriptor, because its path is longer than an address can be. Raises FailedPrecondition when the monitor does not answer.
+    It is reached through its directory's descriptor, because its path is longer than an address can be.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
     try:
