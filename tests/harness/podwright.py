@@ -58,7 +58,7 @@ class Podwright(CriServer):
 class PodwrightOnShims(Podwright):
     """Our daemon whose pods run on containerd's shim for runc."""
 
-    name = "podwright-shim"
+    variant = "podwright-shim"
 
     def _defaults(self) -> Settings:
         handlers = {"shim": {"type": "shim", "path": os.environ.get("PODWRIGHT_TEST_SHIM", "")}}

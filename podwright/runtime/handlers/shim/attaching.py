@@ -21,12 +21,12 @@ class ShimLink:
 
     holds_input = False
 
-    def __init__(self, bundle: Bundle, calls: ShimCalls, connection: socket.socket, stdin: str) -> None:
-        """`stdin` is the path of the fifo, empty for a container without."""
+    def __init__(self, bundle: Bundle, calls: ShimCalls, connection: socket.socket, stdin: Input | None) -> None:
+        """Without `stdin`, input is ignored."""
         self._bundle = bundle
         self._calls = calls
         self._socket = connection
-        self._input = Input(stdin) if stdin else None
+        self._input = stdin
         self._tasks = Tasks()
 
     async def read(self) -> tuple[OutputStream, bytes] | None:
@@ -43,9 +43,7 @@ class ShimLink:
     async def end_input(self) -> bool:
         if self._input is None or not self._bundle.stdin_once or self._bundle.terminal:
             return False
-        self._input.close()
-        with contextlib.suppress(PodwrightError):  # it has ended
-            await self._calls.close_stdin(self._bundle.id)
+        await self._input.end(lambda: self._calls.close_stdin(self._bundle.id))
         return True
 
     def resize(self, width: int, height: int) -> None:

@@ -35,18 +35,23 @@ END_OF_FILE = b"\x04"  # as typed at a terminal
 class Running:
     """One process in a container, from its start to its deletion."""
 
-    def __init__(self, calls: ShimCalls, cgroups: CgroupHost, bundle: Bundle, process: ExecProcess) -> None:
+    def __init__(
+        self, calls: ShimCalls, cgroups: CgroupHost, bundle: Bundle, process: ExecProcess, *, ends_input: bool = False
+    ) -> None:
+        """`ends_input`: without stdin, the process gets one whose end has come, and not the host's /dev/null."""
         self.calls = calls
         self.id = f"exec-{secrets.token_hex(8)}"
         self.container_id = bundle.id
         self.terminal = bool(process.spec.get("terminal"))
+        self.ends_input = ends_input and not process.stdin and not self.terminal
         self.fifos: Fifos = stdio.fifos(
-            f"{bundle.directory}/{FOLDER}/{self.id}", stdin=process.stdin, terminal=self.terminal
+            f"{bundle.directory}/{FOLDER}/{self.id}", stdin=process.stdin or self.ends_input, terminal=self.terminal
         )
         self._cgroups = cgroups
         self._bundle = bundle
         self._spec = process.spec
         self._pid = 0
+        self.ended = False
 
     async def start(self) -> None:
         """Run it; its outputs have readers. Raises RuntimeFailed, FailedPrecondition and DeadlineExceeded."""
@@ -66,8 +71,19 @@ class Running:
             raise FailedPrecondition(f"container {self.container_id[:12]} is not running any more") from gone
 
     async def wait(self) -> int:
-        """The exit code, 128 + n for signal n."""
-        return (await self.calls.wait(self.container_id, self.id)).exit_status
+        """The exit code, 128 + n for signal n. Called once."""
+        try:
+            return (await self.calls.wait(self.container_id, self.id)).exit_status
+        finally:
+            self.ended = True
+
+    def input(self) -> Input:
+        """Our end of its stdin."""
+        return Input(self.fifos.stdin, lambda: self.ended)
+
+    async def end_input(self, stdin: Input) -> None:
+        """Let it see the end of its stdin."""
+        await stdin.end(lambda: self.calls.close_stdin(self.container_id, self.id))
 
     async def kill(self) -> None:
         """SIGKILL, with its descendants where they are processes of this host."""
@@ -101,6 +117,8 @@ async def run(running: Running, background: Tasks, *, timeout_s: float, output_l
         ]
         async with asyncio.timeout(timeout_s or None):
             await running.start()
+            if running.ends_input:
+                background.start(running.end_input(running.input()), name=f"end input of {running.id}")
             code = await running.wait()
         ended = True
         await _drain(pipes)
@@ -142,8 +160,8 @@ class ShimExec:
         self._running = running
         self._background = background
         self._readers = readers
-        self._input = Input(running.fifos.stdin) if running.fifos.stdin else None
-        self.stdin = self._input
+        self._input = running.input() if running.fifos.stdin else None
+        self.stdin = None if running.ends_input else self._input
         self.stdout = readers.get(stdio.STDOUT)
         self.stderr = readers.get(stdio.STDERR)
         self._ending: asyncio.Task[int] | None = None
@@ -160,6 +178,8 @@ class ShimExec:
         else:
             self._ending = self._background.job(self._running.wait(), name=f"wait for {self._running.id}")
             self._ending.add_done_callback(_retrieve)
+            if self._running.ends_input and self._input is not None:
+                self._background.start(self._running.end_input(self._input), name=f"end input of {self._running.id}")
 
     async def wait(self) -> int:
         if self._failure is not None:
@@ -178,10 +198,8 @@ class ShimExec:
         if self._running.terminal:
             with contextlib.suppress(BrokenPipeError):
                 await self._input.write(END_OF_FILE)
-            return
-        self._input.close()
-        with contextlib.suppress(PodwrightError):  # it has ended
-            await self._running.calls.close_stdin(self._running.container_id, self._running.id)
+        else:
+            await self._running.end_input(self._input)
 
     def hang_up(self) -> None:
         """The shim would keep its fifos and let the process wait for a reader: output is thrown away instead."""

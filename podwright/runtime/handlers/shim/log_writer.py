@@ -45,34 +45,17 @@ LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLO
 LOG_MODE = 0o640
 
 
-class Lines:
-    """Output of one stream to lines of the log, with nothing held back: what has no newline yet is a part."""
-
-    def __init__(self, stream: str) -> None:
-        self._stream = stream.encode()
-        self._is_open = False  # the last record was a part
-
-    def records(self, data: bytes, now_ns: int) -> bytes:
-        """The records for some output."""
-        full, part = self._prefixes(now_ns)
-        *lines, rest = data.split(b"\n")
-        made = [piece for line in lines for piece in _pieces(line, full, part)]
-        if rest:
-            made += _pieces(rest, part, part)
-        self._is_open = bool(rest)
-        return b"".join(made)
-
-    def end(self, now_ns: int) -> bytes:
-        """What completes the last record; empty when it is complete."""
-        full, _ = self._prefixes(now_ns)
-        was_open, self._is_open = self._is_open, False
-        return full + b"\n" if was_open else b""
-
-    def _prefixes(self, now_ns: int) -> tuple[bytes, bytes]:
-        seconds, fraction = divmod(now_ns, 10**9)
-        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)).encode()
-        prefix = b"%s.%09dZ %s " % (at, fraction, self._stream)
-        return prefix + b"F ", prefix + b"P "
+def records(stream: str, data: bytes, now_ns: int) -> bytes:
+    """Output of one stream as records of the log, with nothing held back: what has no newline yet is a part."""
+    seconds, fraction = divmod(now_ns, 10**9)
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)).encode()
+    prefix = b"%s.%09dZ %s " % (at, fraction, stream.encode())
+    full, part = prefix + b"F ", prefix + b"P "
+    *lines, rest = data.split(b"\n")
+    made = [piece for line in lines for piece in _pieces(line, full, part)]
+    if rest:
+        made += _pieces(rest, part, part)
+    return b"".join(made)
 
 
 def _pieces(line: bytes, last: bytes, part: bytes) -> list[bytes]:
@@ -100,11 +83,12 @@ class Log:
             raise OSError(f"{self._path} is not a file")
         return fd
 
-    def write(self, records: bytes) -> None:
-        if self._fd < 0 or len(records) > self._room_bytes:
+    def write(self, data: bytes) -> None:
+        """Append it."""
+        if self._fd < 0 or len(data) > self._room_bytes:
             return
-        self._room_bytes -= len(records)
-        rest = memoryview(records)
+        self._room_bytes -= len(data)
+        rest = memoryview(data)
         with contextlib.suppress(OSError):
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
@@ -153,7 +137,6 @@ class Container:
     def __init__(self, log: Log, streams: dict[int, str]) -> None:
         self.log = log
         self.streams = streams  # descriptors of the fifos that have not ended -> "stdout" or "stderr"
-        self.lines = {name: Lines(name) for name in streams.values()}
         self.clients: dict[int, Client] = {}
         self.waiting: list[socket.socket] = []
         self.waits = False  # for a client: its streams are not polled
@@ -302,19 +285,18 @@ class Writer:
             self._end_stream(container, fd)
             return
         name = container.streams[fd]
-        container.log.write(container.lines[name].records(data, time.time_ns()))
+        container.log.write(records(name, data, time.time_ns()))
         for client in tuple(container.clients.values()):
             if not client.send(CODES[name] + data):
                 self._drop(container, client)
         self._read_or_wait(container)
 
     def _end_stream(self, container: Container, fd: int) -> None:
-        name = container.streams.pop(fd)
+        del container.streams[fd]
         del self._of_stream[fd]
         with contextlib.suppress(OSError):
             self._poll.unregister(fd)
         os.close(fd)
-        container.log.write(container.lines[name].end(time.time_ns()))
         if container.streams:
             return
         for connection in container.waiting:

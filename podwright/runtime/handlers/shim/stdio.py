@@ -6,14 +6,18 @@ breaks while nobody else has it open. We open a reader before, because a shim ma
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
 import shutil
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from podwright.errors import PodwrightError
 from podwright.process import FdWriter
 
+READER_S, POLL_S = 5.0, 0.002
 STDIN, STDOUT, STDERR = "stdin", "stdout", "stderr"
 
 
@@ -62,24 +66,43 @@ def open_reader(path: str) -> int:
 class Input:
     """Our end of a standard input, opened when there is something to write."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, ended: Callable[[], bool]) -> None:
+        """`ended` says whether the process has ended."""
         self._path = path
+        self._ended = ended
         self._writer: FdWriter | None = None
         self._closed = False
 
     async def write(self, data: bytes) -> None:
         """Return when the kernel has it all. Raises BrokenPipeError when nobody will read it."""
-        if self._closed:
-            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
         if self._writer is None:
-            try:
-                self._writer = FdWriter(os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-            except OSError as failure:  # ENXIO: the shim has closed it, with the process
-                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from failure
+            self._writer = await self._open()
         await self._writer.write(data)
 
+    async def _open(self) -> FdWriter:
+        """A shim opens its end beside what it answers: wait for it. Raises BrokenPipeError."""
+        deadline = asyncio.get_running_loop().time() + READER_S
+        while not self._closed and not self._ended():
+            try:
+                return FdWriter(os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+            except OSError as failure:
+                if failure.errno != errno.ENXIO or asyncio.get_running_loop().time() > deadline:
+                    break
+            await asyncio.sleep(POLL_S)
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    async def end(self, close_stdin: Callable[[], Awaitable[None]]) -> None:
+        """The end of the input: both sides let go of it, and not before the shim reads, which could miss it."""
+        try:
+            self._writer = self._writer or await self._open()
+            await close_stdin()
+        except (BrokenPipeError, PodwrightError):  # it has ended
+            pass
+        finally:
+            self.close()
+
     def close(self) -> None:
-        """Let go of it: the end of the input, once the shim has let go too. More than once is fine."""
+        """Let go of it. More than once is fine."""
         self._closed = True
         if self._writer is not None:
             self._writer.close()

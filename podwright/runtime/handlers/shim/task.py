@@ -49,6 +49,7 @@ from podwright.runtime.handlers.shim.logs import LogWriter
 from podwright.runtime.handlers.shim.options import Options
 from podwright.runtime.handlers.shim.pods import PodShim, PodShims
 from podwright.runtime.handlers.shim.record import ShimRecord
+from podwright.runtime.handlers.shim.stdio import Input
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.usage import Usage
 from podwright.runtime.oci_spec import resources
@@ -91,7 +92,11 @@ class ShimTask:
         self._bundle = bundle
         self._record = record
         self._shim = shim
-        self._fifos = stdio.fifos(f"{bundle.directory}/io", stdin=bundle.stdin, terminal=bundle.terminal)
+        # A runc shim gives a process without stdin the host's /dev/null: it gets a pipe whose end has come instead.
+        self._ends_input = host.options.is_runc and not (bundle.stdin or bundle.terminal or bundle.checkpoint)
+        self._fifos = stdio.fifos(
+            f"{bundle.directory}/io", stdin=bundle.stdin or self._ends_input, terminal=bundle.terminal
+        )
         self._background = Tasks()
         self._reports = ending.Reports()
         self._interrupted = False  # what the shim does of the create is not known
@@ -188,8 +193,12 @@ class ShimTask:
         self.watch()
 
     async def start(self) -> int | None:
+        calls = self._calls
+        if self._ends_input:
+            ending_input = self._input().end(lambda: calls.close_stdin(self._bundle.id))
+            self._background.start(ending_input, name=f"end input of {self._bundle.id[:12]}")
         with Step("shim Start"):
-            pid = await self._calls.start(self._bundle.id)
+            pid = await calls.start(self._bundle.id)
         self._learn_process(pid)
         return pid if self._record.on_host else None
 
@@ -331,12 +340,16 @@ class ShimTask:
 
     # -- what runs in it, and its stdio
 
+    def _running(self, process: ExecProcess) -> execs.Running:
+        is_runc = self._host.options.is_runc
+        return execs.Running(self._calls, self._host.cgroups, self._bundle, process, ends_input=is_runc)
+
     async def exec(self, process: ExecProcess) -> Exec:
-        running = execs.Running(self._calls, self._host.cgroups, self._bundle, process)
+        running = self._running(process)
         return await execs.start(running, self._background)
 
     async def exec_sync(self, process: ExecProcess, *, timeout_s: float, output_limit_bytes: int) -> Completed:
-        running = execs.Running(self._calls, self._host.cgroups, self._bundle, process)
+        running = self._running(process)
         return await execs.run(running, self._background, timeout_s=timeout_s, output_limit_bytes=output_limit_bytes)
 
     async def attach(self) -> Attached:
@@ -344,7 +357,10 @@ class ShimTask:
 
     async def _link(self) -> ShimLink:
         connection = await self._host.logs.attach(self._bundle.id)
-        return ShimLink(self._bundle, self._calls, connection, self._fifos.stdin)
+        return ShimLink(self._bundle, self._calls, connection, self._input() if self._bundle.stdin else None)
+
+    def _input(self) -> Input:
+        return Input(self._fifos.stdin, lambda: self._watch is not None and self._watch.done())
 
     async def reopen_log(self) -> None:
         if self._bundle.log_path:
