@@ -19,7 +19,7 @@ import pytest_asyncio
 from podwright.conformance.peer import CriPeer
 from tests.harness import crio
 from tests.harness.containerd import Containerd
-from tests.harness.podwright import Podwright, Settings
+from tests.harness.podwright import Podwright, PodwrightOnShims, Settings
 from tests.harness.scratch import Scratch
 from tests.harness.server import CriServer
 from tests.harness.session import SHARE
@@ -79,6 +79,14 @@ def podwright_server(scratch: Scratch, certs_d: Path) -> Iterator[Podwright]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def shim_server(scratch: Scratch, certs_d: Path) -> Iterator[Podwright]:
+    """A daemon whose default handler is containerd's shim for runc."""
+    with PodwrightOnShims(scratch.part("pws", keep=True), settings=_pulling_from(certs_d)) as server:
+        server.start()
+        yield server
+
+
 @pytest.fixture
 def fresh_podwright(scratch: Scratch, certs_d: Path) -> Iterator[FreshPodwright]:
     """`fresh_podwright(settings={...}, config_text=None, start=True)`: a daemon of the test's own."""
@@ -119,6 +127,7 @@ def crio_server(scratch: Scratch, registry: Registry) -> Iterator[crio.Crio]:
     params=[
         pytest.param("podwright", marks=pytest.mark.root),
         pytest.param("containerd", marks=[pytest.mark.root, pytest.mark.peer]),
+        pytest.param("shim", marks=[pytest.mark.root, pytest.mark.shim]),
     ]
 )
 def any_server(request: pytest.FixtureRequest) -> CriServer:

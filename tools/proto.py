@@ -1,6 +1,6 @@
-"""Generates the stubs beside the protos of the CRI and of our own API, or tells how they differ from them.
+"""Generates the stubs beside the protos, or tells how they differ from them.
 
-python -m tools.proto          write podwright/{cri,api}/v1/*_pb2*
+python -m tools.proto          write the *_pb2* files of SERVICES and MESSAGES
 python -m tools.proto --check  exit 1 with a list when the files in the tree are not what would be written
 """
 
@@ -14,17 +14,24 @@ import tempfile
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
-FOLDERS = (Path("podwright/cri/v1"), Path("podwright/api/v1"))
+SERVICES = (Path("podwright/cri/v1"), Path("podwright/api/v1"))  # served or called by gRPC
+MESSAGES = (Path("podwright/ttrpc/v1"), Path("podwright/runtime/handlers/shim/api"))  # by ttrpc, or not at all
+FOLDERS = SERVICES + MESSAGES
 
 
 def generate(target: Path) -> list[Path]:
     """Run protoc with the output below `target`. Returns the generated files, relative to it."""
-    plugin = Path(sys.executable).parent / "protoc-gen-mypy_grpc"
-    outputs = [f"--{kind}_out={target}" for kind in ("python", "pyi", "grpc_python", "mypy_grpc")]
-    protoc = [sys.executable, "-m", "grpc_tools.protoc", "-I", ".", f"--plugin=protoc-gen-mypy_grpc={plugin}"]
-    protos = [str(proto.relative_to(TREE)) for folder in FOLDERS for proto in sorted((TREE / folder).glob("*.proto"))]
-    subprocess.run([*protoc, *outputs, *protos], cwd=TREE, check=True, stdin=subprocess.DEVNULL)
+    _run_protoc(target, SERVICES, ("python", "pyi", "grpc_python", "mypy_grpc"))
+    _run_protoc(target, MESSAGES, ("python", "pyi"))
     return sorted(file.relative_to(target) for file in target.rglob("*_pb2*"))
+
+
+def _run_protoc(target: Path, folders: tuple[Path, ...], kinds: tuple[str, ...]) -> None:
+    plugin = Path(sys.executable).parent / "protoc-gen-mypy_grpc"
+    outputs = [f"--{kind}_out={target}" for kind in kinds]
+    protoc = [sys.executable, "-m", "grpc_tools.protoc", "-I", ".", f"--plugin=protoc-gen-mypy_grpc={plugin}"]
+    protos = [str(proto.relative_to(TREE)) for folder in folders for proto in sorted((TREE / folder).glob("*.proto"))]
+    subprocess.run([*protoc, *outputs, *protos], cwd=TREE, check=True, stdin=subprocess.DEVNULL)
 
 
 def drift(target: Path, files: list[Path]) -> list[Path]:

@@ -14,7 +14,8 @@ class CriPeer:
     """A server and where the pods of the cases may be on its host, which is this one.
 
     `name` is what Version calls the runtime. `logs` is a directory for the pods' log directories, `cgroup_parent`
-    a cgroup path below which pods may be made, empty for the server's own choice.
+    a cgroup path below which pods may be made, empty for the server's own choice. `variant` is what deviations call it
+    when its configuration makes it differ from others of its name.
     """
 
     name: str
@@ -22,6 +23,7 @@ class CriPeer:
     client: CriClient
     logs: Path
     cgroup_parent: str
+    variant: str = ""
 
     async def handlers(self, *, own_users: bool = False) -> list[str]:
         """The runtime handlers, or those that have user namespaces; "" is the default.

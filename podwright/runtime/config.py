@@ -15,17 +15,51 @@ import msgspec
 from podwright.errors import InvalidArgument
 
 DEFAULT_PATH = "/etc/podwright/config.toml"
+DEFAULT_HANDLER_TYPE = "oci"  # of [handlers.NAME] without a type
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all sections. Unknown keys are errors."""
 
 
-class HandlerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[handlers.NAME]: one way to run containers, CRI's `runtime_handler`."""
+class OciHandlerSettings(
+    Section, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag=DEFAULT_HANDLER_TYPE
+):
+    """[handlers.NAME], type = "oci": an OCI runtime under conmon. NAME is CRI's `runtime_handler`, here as below."""
 
     path: str = ""  # the OCI runtime's binary; empty: NAME in the standard directories
     conmon: str = "conmon"
+
+
+class ShimOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[handlers.NAME.options]: what the shim's runtime takes. Those of io.containerd.runc.v2, and those of others."""
+
+    binary_name: str = ""  # runc: the OCI runtime; empty: runc
+    root: str = ""  # runc: where the OCI runtime keeps its state; empty: below the daemon's state directory
+    shim_cgroup: str = ""  # runc: the cgroup of the shim
+    no_pivot_root: bool = False  # runc
+    no_new_keyring: bool = False  # runc
+    criu_image_path: str = ""  # runc
+    criu_work_path: str = ""  # runc
+    type_url: str = ""  # others: what config_path or config_body holds
+    config_path: str = ""  # others: the runtime's own configuration file
+    config_body: str = ""  # others: the same as text
+
+
+class ShimHandlerSettings(
+    Section, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="shim"
+):
+    """[handlers.NAME], type = "shim": a containerd shim (runtime v2)."""
+
+    runtime_type: str = "io.containerd.runc.v2"  # containerd's name of the runtime, or the shim's absolute path
+    path: str = ""  # the shim's binary; empty: the one that runtime_type names, in the standard directories
+    sandbox: Literal["auto", "none", "container", "api"] = "auto"  # what each pod has besides its containers
+    debug: bool = False  # of the shim's log
+    sched_core: bool = False  # core scheduling: no two pods on the threads of one core at once
+    options: ShimOptions = ShimOptions()
+
+
+HANDLER_TYPES: dict[str, type[Section]] = {DEFAULT_HANDLER_TYPE: OciHandlerSettings, "shim": ShimHandlerSettings}
 
 
 class RegistrySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,7 +161,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     listen: str = "unix:///run/podwright/podwright.sock"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     default_handler: str = ""  # empty: crun if there is one, else runc
-    handlers: dict[str, HandlerSettings] = {}
+    handlers: dict[str, OciHandlerSettings | ShimHandlerSettings] = {}
     registry: RegistrySettings = RegistrySettings()
     images: ImageSettings = ImageSettings()
     signatures: SignatureSettings = SignatureSettings()
@@ -156,6 +190,7 @@ def load_config(path: str | None) -> Config:
 
 def parse_config(document: dict[str, Any], name: str) -> Config:
     """The configuration in a TOML document. Raises InvalidArgument with `name` in the message."""
+    document = {**document, **_typed_handlers(document, name)}
     _check_keys(document, Config, "", name)
     try:
         config = msgspec.convert(document, Config)
@@ -172,8 +207,35 @@ def dump_config(config: Config) -> str:
     return msgspec.toml.encode(config).decode()
 
 
+def _typed_handlers(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """The table of handlers, each with its type. Raises InvalidArgument for a type that there is not."""
+    handlers = document.get("handlers")
+    if not isinstance(handlers, dict):
+        return {}
+    typed = {}
+    for handler, settings in handlers.items():
+        if not isinstance(settings, dict):
+            return {}  # the conversion says what is wrong
+        kind = settings.get("type", DEFAULT_HANDLER_TYPE)
+        if kind not in HANDLER_TYPES:
+            near = difflib.get_close_matches(str(kind), HANDLER_TYPES, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known types: {', '.join(sorted(HANDLER_TYPES))}"
+            raise InvalidArgument(f"config {name}: handlers.{handler}.type {kind!r} is unknown", hint=hint)
+        typed[handler] = {"type": kind, **settings}
+    return {"handlers": typed}
+
+
+def _section_of(entry: Any, settings: dict[str, Any]) -> type[Section]:
+    """The section of an entry of a table: the only one, or for handlers the one of its type."""
+    if isinstance(entry, type) and issubclass(entry, Section):
+        return entry
+    return HANDLER_TYPES[settings["type"]]
+
+
 def _check_keys(document: dict[str, Any], section: type[Section], prefix: str, name: str) -> None:
-    fields = {field.name: field.type for field in msgspec.structs.fields(section)}
+    fields: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(section)}
+    if section.__struct_config__.tag_field is not None:
+        fields[section.__struct_config__.tag_field] = str
     for key, value in document.items():
         if key not in fields:
             near = difflib.get_close_matches(key, fields, n=1)
@@ -182,6 +244,7 @@ def _check_keys(document: dict[str, Any], section: type[Section], prefix: str, n
         if isinstance(value, dict) and get_origin(fields[key]) is dict:
             for entry, settings in value.items():
                 if isinstance(settings, dict):
-                    _check_keys(settings, get_args(fields[key])[1], f"{prefix}{key}.{entry}.", name)
+                    inner = _section_of(get_args(fields[key])[1], settings)
+                    _check_keys(settings, inner, f"{prefix}{key}.{entry}.", name)
         elif isinstance(value, dict) and isinstance(fields[key], type) and issubclass(fields[key], Section):
             _check_keys(value, fields[key], f"{prefix}{key}.", name)

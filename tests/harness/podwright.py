@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,6 +53,20 @@ class Podwright(CriServer):
         """Directories of sandboxes and containers."""
         places = (self.state / "sandboxes", self.state / "containers", self.state / "exits", self.root / "containers")
         return [entry for place in places for entry in sorted(place.glob("*"))]
+
+
+class PodwrightOnShims(Podwright):
+    """Our daemon whose pods run on containerd's shim for runc."""
+
+    variant = "podwright-shim"
+
+    def _defaults(self) -> Settings:
+        handlers = {"shim": {"type": "shim", "path": os.environ.get("PODWRIGHT_TEST_SHIM", "")}}
+        return {**super()._defaults(), "handlers": handlers}
+
+    def leftover_files(self) -> list[Path]:
+        """As of every daemon, and the directories of shims."""
+        return [*super().leftover_files(), *sorted((self.state / "shims").glob("*/*"))]
 
 
 def merged(base: Settings, over: Settings) -> dict[str, Any]:

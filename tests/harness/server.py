@@ -27,6 +27,7 @@ class LeftBehind(AssertionError):
 class CriServer(Daemon):
     """A daemon that speaks CRI."""
 
+    variant = ""  # what deviations call it, when it is one of several of its name
     leaves_bridge = False  # the CNI bridge plugin keeps its bridge when the last pod goes, so `close` deletes it
     leaves_cgroups = False  # likewise, of containers that did not start
 
@@ -42,6 +43,7 @@ class CriServer(Daemon):
             client=client,
             logs=self.directory / "logs",
             cgroup_parent=self.part.cgroup_parent,
+            variant=self.variant,
         )
 
     def answers(self) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podwright.errors import InvalidArgument
-from podwright.runtime.config import Config, HandlerSettings, dump_config, load_config
+from podwright.runtime.config import Config, OciHandlerSettings, dump_config, load_config
 
 
 def _load(tmp_path: Path, text: str) -> Config:
@@ -18,8 +18,8 @@ def _load(tmp_path: Path, text: str) -> Config:
 
 
 def test_defaults_and_every_key_round_trip(tmp_path: Path) -> None:
-    everything = dump_config(Config(handlers={"kata": HandlerSettings(path="/k")}))
-    assert _load(tmp_path, everything) == Config(handlers={"kata": HandlerSettings(path="/k")})
+    everything = dump_config(Config(handlers={"kata": OciHandlerSettings(path="/k")}))
+    assert _load(tmp_path, everything) == Config(handlers={"kata": OciHandlerSettings(path="/k")})
     assert tomllib.loads(everything)["network"]["cni_conf_dir"] == "/etc/cni/net.d"
 
 

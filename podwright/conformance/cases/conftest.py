@@ -22,7 +22,7 @@ def known_deviation(request: pytest.FixtureRequest, cri_server: CriPeer) -> None
     """
     for marker in request.node.iter_markers("deviates"):
         runtime, why = marker.args
-        if runtime == cri_server.name:
+        if runtime in (cri_server.name, cri_server.variant):
             expected = pytest.mark.xfail(reason=f"{runtime}: {why}", strict=False, **marker.kwargs)
             request.applymarker(expected)
 

@@ -190,6 +190,7 @@ async def test_a_directory_in_its_place(pod: CasePod) -> None:
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @pytest.mark.deviates("containerd", "its own writer takes any name")
+@pytest.mark.deviates("podwright-shim", "its log writer takes any name")
 async def test_a_colon_in_the_path(pod: CasePod) -> None:
     config = api.ContainerConfig(
         metadata=api.ContainerMetadata(name="x"),

@@ -62,6 +62,7 @@ async def test_what_the_pod_is_given_belongs_to_its_root(able: list[str], run_po
         assert words == ["0:0"] * 5
 
 
+@pytest.mark.deviates("podwright-shim", "runc in a user namespace binds the host's device of the container's path")
 async def test_devices_keep_their_modes(able: list[str], run_pod: RunPod) -> None:
     """Also those that the runtime makes: no umask acts on them."""
     devices = [

@@ -41,7 +41,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A container to run. `directory` holds its config.json; the handler may keep files of its own there.
+    """A container to run. `directory`, whose name is the id, holds its config.json and what the handler keeps there.
 
     `cgroup` is the one that the spec names, below the hierarchies' roots. An empty `log_path` drops the output.
     `owner` is the user and the group, on the host, of the container's processes. With `checkpoint`, a directory of
@@ -319,8 +319,11 @@ class HandlerKind(Protocol):
     def handlers(self) -> dict[str, Handler]:
         """By name, in the order of preference for a default."""
 
-    def of_record(self, name: str) -> Handler:
-        """A handler to take down what one of that name made, which is not configured any more."""
+    def of_record(self, name: str) -> Handler | None:
+        """A handler to take down what one of that name made, which is not configured any more.
+
+        None when it was not of this kind; the first kind takes whatever no other knows.
+        """
 
     async def end_abandoned(self) -> None:
         """At start, before anything is adopted: end what a killed daemon's calls still do. Raises OSError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.linux.cgroup import CgroupHost
@@ -12,10 +12,16 @@ from podwright.process import ProcessRunner
 from podwright.runtime.config import Config
 from podwright.runtime.handlers.oci.kind import OciKind
 from podwright.runtime.handlers.protocol import Handler, HandlerKind
+from podwright.runtime.handlers.shim.kind import ShimKind
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+# By `type` in [handlers.NAME]. The first one finds runtimes without any configuration.
+KINDS: dict[str, Callable[[Config, ProcessRunner, CgroupHost], HandlerKind]] = {
+    "oci": OciKind,
+    "shim": ShimKind,
+}
 PATIENCE_S = 2.0  # with programs that are asked what they can do; later answers are taken when they come
 
 
@@ -82,7 +88,10 @@ class Handlers:
 
     def of_record(self, name: str) -> Handler:
         """For taking down what the handler of that name made, also when it is no longer configured."""
-        return self._handlers.get(name) or self._kinds[0].of_record(name)
+        if (handler := self._handlers.get(name)) is not None:
+            return handler
+        found = (kind.of_record(name) for kind in reversed(self._kinds))
+        return next(handler for handler in found if handler is not None)  # the first kind takes what no other knows
 
     def all(self) -> list[Handler]:
         """The configured handlers, by name."""
@@ -91,7 +100,7 @@ class Handlers:
 
 async def find_handlers(config: Config, runner: ProcessRunner, cgroups: CgroupHost) -> Handlers:
     """The handlers of `config`. Raises FailedPrecondition for a program that is missing or cannot be executed."""
-    handlers = Handlers([OciKind(config, runner, cgroups)], config.default_handler)
+    handlers = Handlers([make(config, runner, cgroups) for make in KINDS.values()], config.default_handler)
     await handlers.probe()
     return handlers
 

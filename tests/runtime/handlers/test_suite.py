@@ -1,7 +1,8 @@
-"""Every handler passes the suite: the fake, and crun and runc under conmon."""
+"""Every handler passes the suite: the fake, crun and runc under conmon, and containerd's shim for runc."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from podwright.process import PosixProcessRunner
 from podwright.runtime.config import parse_config
 from podwright.runtime.handlers.fake import FakeHandler, FakeHost
 from podwright.runtime.handlers.oci.kind import OciKind
+from podwright.runtime.handlers.protocol import Handler, HandlerKind
+from podwright.runtime.handlers.registry import KINDS
 from podwright.runtime.handlers.suite import CASES, World
 from podwright.runtime.handlers.suite.cases import Case
 from tests.harness.scratch import Scratch
@@ -54,3 +57,41 @@ async def oci_world(request: pytest.FixtureRequest, scratch: Scratch) -> AsyncIt
 @each_case
 async def test_oci(case: Case, oci_world: World) -> None:
     await case(oci_world)
+
+
+@pytest_asyncio.fixture
+async def shim_world(scratch: Scratch) -> AsyncIterator[World]:
+    part = scratch.part("shim")
+    make_rootfs(part.directory, BUSYBOX)
+    cgroups = cgroup.detect()
+    config = parse_config(
+        {
+            "root": f"{part.directory}/root",
+            "state": f"{part.directory}/state",
+            "listen": f"unix://{part.directory}/podwright.sock",
+            "handlers": {"runc": {"type": "shim", "path": os.environ.get("PODWRIGHT_TEST_SHIM", "")}},
+        },
+        "the test",
+    )
+    kinds: list[HandlerKind] = []
+
+    def make() -> Handler:
+        kind = KINDS["shim"](config, PosixProcessRunner(), cgroups)
+        kinds.append(kind)
+        return kind.handlers["runc"]
+
+    world = LocalWorld(part.directory, part.cgroup_parent, make)
+    await kinds[0].end_abandoned()
+    try:
+        yield world
+    finally:
+        await kinds[-1].sweep(())
+        for kind in kinds:
+            await kind.close()
+        cgroup.remove(cgroups, part.cgroup_parent)
+
+
+@pytest.mark.root
+@each_case
+async def test_shim(case: Case, shim_world: World) -> None:
+    await case(shim_world)

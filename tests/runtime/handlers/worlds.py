@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import secrets
@@ -21,7 +20,6 @@ class LocalWorld:
         self._folder = folder
         self._cgroup_parent = cgroup_parent
         self._make = make
-        self._numbers = itertools.count(1)
         self.handler = make()
 
     def killed(self) -> Handler:
@@ -30,7 +28,7 @@ class LocalWorld:
 
     def _place(self) -> tuple[str, Path]:
         container_id = secrets.token_hex(32)
-        directory = self._folder / f"bundle{next(self._numbers)}"
+        directory = self._folder / container_id
         directory.mkdir()
         return container_id, directory
 

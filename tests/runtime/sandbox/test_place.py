@@ -13,7 +13,7 @@ import pytest
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.linux import elf, mount, namespaces
 from podwright.process import Command, PosixProcessRunner
-from podwright.runtime.handlers.oci import pause
+from podwright.runtime.handlers.processes import pause
 from podwright.runtime.model.base import NamespaceMode, NamespaceOptions
 from podwright.runtime.model.sandbox import DnsConfig, SandboxConfig, SandboxName, SandboxSecurity
 from podwright.runtime.sandbox import place

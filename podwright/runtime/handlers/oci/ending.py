@@ -1,23 +1,21 @@
-"""The end of a container under conmon: seeing it, judging it, and removing what the kernel keeps of it."""
+"""The end of a container under conmon: seeing it, and judging it."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import time
+import os
 
-from podwright.linux import cgroup, memory_kills, proc
+from podwright.linux import cgroup, proc
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Process
 from podwright.runtime.handlers.oci import conmon, exits
 from podwright.runtime.handlers.oci.conmon import Monitored
 from podwright.runtime.handlers.oci.record import OciRecord
+from podwright.runtime.handlers.processes import memory
 from podwright.runtime.handlers.protocol import UNKNOWN, Bundle, Exit
 
 log = logging.getLogger(__name__)
-
-BUSY_TIMEOUT_S, BUSY_POLL_S = 2.0, 0.002
 
 
 async def wait(
@@ -29,7 +27,8 @@ async def wait(
     if monitor is not None:
         await monitor.wait()
     end = exits.read(conmon.exit_file(monitored))
-    end = exits.judge(end, record.pid, await _memory_kills(cgroups, bundle, monitored))
+    kills = await memory.seen(cgroups, bundle.cgroup, reported=os.path.exists(conmon.oom_file(monitored)))
+    end = memory.judge(end, record.pid, kills)
     if end.reason == UNKNOWN:  # without its monitor, even the first process may have gone on
         await asyncio.to_thread(cgroup.kill_all, cgroups, bundle.cgroup)
     return end
@@ -56,14 +55,6 @@ async def _end_orphans(cgroups: CgroupHost, bundle: Bundle, record: OciRecord, m
     await asyncio.to_thread(cgroup.kill_all, cgroups, bundle.cgroup)
 
 
-async def _memory_kills(cgroups: CgroupHost, bundle: Bundle, monitored: Monitored) -> exits.MemoryKills:
-    """The kernel's log is read only when there was a kill, or nobody counts them any more."""
-    counters = memory_kills.counters(cgroups, bundle.cgroup)
-    looks = counters is None or counters.processes
-    victims = await asyncio.to_thread(memory_kills.victims, bundle.cgroup) if looks else ()
-    return exits.memory_kills(counters, victims, conmon.oom_file(monitored))
-
-
 def has_ended(record: OciRecord) -> bool:
     """Whether the first process is a zombie, or gone."""
     first = proc.stat(record.pid)
@@ -80,18 +71,3 @@ def give_up_monitor(monitored: Monitored, record: OciRecord) -> None:
         exits.write(conmon.exit_file(monitored), first.wait_status)
     log.warning("a monitor is killed, it does not see its container's end: id=%s", monitored.id[:12])
     proc.kill(record.monitor_pid, record.monitor_start_time)
-
-
-def remove_cgroup(cgroups: CgroupHost, path: str) -> None:
-    """Kill what is in it, and remove it. A process that is no longer listed keeps it busy for a moment. Blocks."""
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
-        cgroup.kill_all(cgroups, path)
-        try:
-            cgroup.remove(cgroups, path)
-        except OSError as failure:
-            if failure.errno != errno.EBUSY or time.monotonic() > deadline:
-                raise
-        else:
-            return
-        time.sleep(BUSY_POLL_S)

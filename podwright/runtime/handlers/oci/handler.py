@@ -15,11 +15,12 @@ from podwright.errors import PodwrightError
 from podwright.linux import cgroup, proc, selinux
 from podwright.linux.sealed import SealedProgram
 from podwright.process import Process
-from podwright.runtime.handlers.oci import execs, exit_directories, logs, pause, probing
+from podwright.runtime.handlers.oci import execs, exit_directories, logs, probing
 from podwright.runtime.handlers.oci.probing import Features
 from podwright.runtime.handlers.oci.record import OciRecord, OciSandboxRecord
 from podwright.runtime.handlers.oci.runtime import OciRuntime
 from podwright.runtime.handlers.oci.task import OciHost, OciTask
+from podwright.runtime.handlers.processes import pause
 from podwright.runtime.handlers.protocol import (
     Bundle,
     Capabilities,

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner, find_executable
-from podwright.runtime.config import Config, HandlerSettings
+from podwright.runtime.config import Config, OciHandlerSettings
 from podwright.runtime.handlers.oci import abandoned, exit_directories, launcher
 from podwright.runtime.handlers.oci.handler import OciHandler
 from podwright.runtime.handlers.oci.runtime import OciRuntime, Programs
@@ -45,12 +45,12 @@ class OciKind:
             systemd_cgroup=config.containers.cgroup_driver == "systemd",
         )
         self._launchers = _launchers(f"{config.root}/launchers")
-        wanted = dict(config.handlers) or {name: HandlerSettings() for name in PREFERENCE if _installed(name)}
+        wanted = _wanted(config)
         ordered = sorted(wanted, key=lambda name: PREFERENCE.index(name) if name in PREFERENCE else len(PREFERENCE))
         self._programs: Mapping[str, Programs] = {name: self._find(name, wanted[name]) for name in ordered}
         self.handlers: dict[str, Handler] = {name: self._make(name, found) for name, found in self._programs.items()}
 
-    def _find(self, name: str, settings: HandlerSettings) -> Programs:
+    def _find(self, name: str, settings: OciHandlerSettings) -> Programs:
         """The handler's programs, of which nothing is known yet. Raises FailedPrecondition when one is missing."""
         return Programs(
             runtime=_program(settings.path or name),
@@ -80,6 +80,13 @@ class OciKind:
 
     async def close(self) -> None:
         exit_directories.close_place(self._state)
+
+
+def _wanted(config: Config) -> dict[str, OciHandlerSettings]:
+    """Those of the configuration; without any handler there, every one of PREFERENCE that is installed."""
+    if config.handlers:
+        return {name: one for name, one in config.handlers.items() if isinstance(one, OciHandlerSettings)}
+    return {name: OciHandlerSettings() for name in PREFERENCE if _installed(name)}
 
 
 def _launchers(folder: str) -> dict[int, tuple[str, ...]]:

@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import os
-import stat
 import struct
 import termios
 import time
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
+from podwright.runtime.handlers.processes import log_files
 
 REOPEN = b"2 0 0\n"  # conmon's control message: kind, and two numbers that only resizing uses
 REOPEN_TIMEOUT_S = 10.0
 RESEND_S = 0.25
 POLL_S = 0.002
-MODE = 0o640  # conmon's own is 0600; log collectors read by their group
 
 
 def check(log_path: str) -> None:
@@ -43,37 +41,16 @@ def conmon_path(bundle: str, log_path: str) -> str:
 def prepare(bundle: str, log_path: str) -> None:
     """Make the file with its directories before conmon starts, and the link to the directory that `conmon_path` needs.
 
-    Raises as `make` does.
+    Raises as `log_files.make` does.
     """
     if not log_path:
         return
-    make(log_path)
+    log_files.make(log_path)
     if conmon_path(bundle, log_path) != log_path:
         link = f"{bundle}/log"
         with contextlib.suppress(FileNotFoundError):  # of a start that a crash interrupted
             os.unlink(link)
         os.symlink(os.path.dirname(log_path), link)
-
-
-def make(log_path: str) -> None:
-    """Make the file with its directories; a link in its place is removed, wherever it leads.
-
-    Raises FailedPrecondition, and OSError when the disk is full.
-    """
-    try:
-        os.makedirs(os.path.dirname(log_path), mode=0o755, exist_ok=True)
-        if os.path.islink(log_path):
-            os.unlink(log_path)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        fd = os.open(log_path, flags, MODE)
-        regular = stat.S_ISREG(os.fstat(fd).st_mode)
-        os.close(fd)
-    except OSError as failure:
-        if failure.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise FailedPrecondition(f"log {log_path}: {failure.strerror}") from failure
-    if not regular:
-        raise FailedPrecondition(f"log {log_path} is not a file")
 
 
 async def reopen(bundle: str, path: str, monitor_pid: int) -> None:
@@ -85,7 +62,7 @@ async def reopen(bundle: str, path: str, monitor_pid: int) -> None:
         return
     if os.path.isdir(path):
         raise FailedPrecondition(f"log {path} is not a file")
-    make(f"{path}.tmp")
+    log_files.make(f"{path}.tmp")
     try:
         control = os.open(f"{bundle}/ctl", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as failure:

@@ -26,11 +26,14 @@ from podwright.runtime.handlers.oci import (
     limits,
     logs,
     monitor,
+    monitor_link,
 )
-from podwright.runtime.handlers.oci.attach import AttachPoint
 from podwright.runtime.handlers.oci.conmon import Monitored
 from podwright.runtime.handlers.oci.record import OciRecord
 from podwright.runtime.handlers.oci.runtime import OciRuntime
+from podwright.runtime.handlers.processes import cgroups as container_cgroups
+from podwright.runtime.handlers.processes import limits as shared_limits
+from podwright.runtime.handlers.processes.attach import AttachPoint
 from podwright.runtime.handlers.protocol import (
     Attached,
     Bundle,
@@ -79,7 +82,7 @@ class OciTask:
         self._record = record
         self._monitor = monitor
         self._hangs = False  # the runtime let a deadline pass: it is not asked again
-        self._attach_point = AttachPoint(bundle)
+        self._attach_point = AttachPoint(bundle.id, lambda: monitor_link.connect(bundle))
 
     @property
     def record(self) -> HandlerRecord:
@@ -197,7 +200,12 @@ class OciTask:
         return cgroup.memory_held_bytes(self._host.cgroups, self._bundle.cgroup)
 
     def update(self, before: Resources, now: Resources) -> AbstractAsyncContextManager[None]:
-        return limits.updated(self._runtime, self._host.cgroups, self._bundle, before, now)
+        cgroups, bundle = self._host.cgroups, self._bundle
+
+        async def apply(wanted: Resources) -> None:
+            await limits.set_limits(self._runtime, cgroups, bundle, wanted)
+
+        return shared_limits.updated(cgroups, bundle, before, now, apply)
 
     async def exec(self, process: ExecProcess) -> Exec:
         return await exec_stream.start(self._runtime, execs.prepare(self._bundle, process), process)
@@ -235,7 +243,7 @@ class OciTask:
         except PodwrightError as failure:
             log.warning("a container is deleted without its runtime: id=%s error=%s", self._bundle.id[:12], failure)
         with Step("cgroup"):
-            await asyncio.to_thread(ending.remove_cgroup, self._host.cgroups, self._bundle.cgroup)
+            await asyncio.to_thread(container_cgroups.remove, self._host.cgroups, self._bundle.cgroup)
         self._runtime.forget(self._bundle.id)
         shutil.rmtree(exit_directories.path(self._host.state, self._bundle.id), ignore_errors=True)
         await self.close()

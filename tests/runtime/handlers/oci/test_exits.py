@@ -1,4 +1,4 @@
-"""How a container ended: exit files and memory kills, as tables."""
+"""What exit files say, as a table."""
 
 from __future__ import annotations
 
@@ -7,16 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.linux.memory_kills import Counters, Victim
 from podwright.runtime.handlers.oci import exits
-from podwright.runtime.handlers.oci.exits import MemoryKills
-from podwright.runtime.handlers.protocol import Exit
-
-FIRST, OTHER = 100, 200
-
-
-def _victims(*pids: int, name: str = "dd") -> tuple[Victim, ...]:
-    return tuple(Victim(cgroup="/pods/a", pid=pid, name=name) for pid in pids)
 
 
 @pytest.mark.parametrize(
@@ -36,71 +27,3 @@ def test_no_exit_file() -> None:
     end = exits.read("/no/such/file")
     assert (end.code, end.reason) == (255, "Unknown")
     assert before <= end.finished_at <= time.time_ns()
-
-
-@pytest.mark.parametrize(
-    ("code", "kills", "reason", "message"),
-    [
-        pytest.param(137, MemoryKills(), "Error", "", id="killed by somebody"),
-        pytest.param(137, MemoryKills(processes=1, victims=_victims(FIRST)), "OOMKilled", "", id="the first"),
-        pytest.param(137, MemoryKills(processes=2, victims=_victims(OTHER, FIRST)), "OOMKilled", "", id="both"),
-        pytest.param(137, MemoryKills(processes=1), "OOMKilled", "", id="no log"),
-        pytest.param(137, MemoryKills(processes=9, victims=_victims(OTHER)), "OOMKilled", "", id="log with gaps"),
-        pytest.param(137, MemoryKills(processes=3, groups=1, victims=_victims(OTHER)), "OOMKilled", "", id="group"),
-        pytest.param(
-            137,
-            MemoryKills(processes=1, victims=_victims(OTHER)),
-            "Error",
-            "the kernel killed for memory: dd (PID 200)",
-            id="another, and the first by somebody",
-        ),
-        pytest.param(
-            0,
-            MemoryKills(processes=1, victims=_victims(OTHER)),
-            "Completed",
-            "the kernel killed for memory: dd (PID 200)",
-            id="another, which the first survived",
-        ),
-        pytest.param(
-            143,
-            MemoryKills(processes=3, victims=_victims(OTHER)),
-            "Error",
-            "the kernel killed for memory: dd (PID 200), 2 more",
-            id="more than the log names",
-        ),
-        pytest.param(
-            1,
-            MemoryKills(processes=2),
-            "Error",
-            "the kernel killed for memory: 2 of the container's processes",
-            id="no log, and no first",
-        ),
-        pytest.param(
-            0,
-            MemoryKills(processes=8, victims=_victims(*range(1, 9), name="a\nb")),
-            "Completed",
-            "the kernel killed for memory: a?b (PID 1), a?b (PID 2), a?b (PID 3), a?b (PID 4), a?b (PID 5), 3 more",
-            id="many, with strange names",
-        ),
-    ],
-)
-def test_memory_kills(code: int, kills: MemoryKills, reason: str, message: str) -> None:
-    end = Exit(code=code, reason="Error" if code else "Completed", finished_at=1)
-    judged = exits.judge(end, FIRST, kills)
-    assert (judged.code, judged.reason, judged.message) == (code, reason, message)
-
-
-def test_an_unknown_end_stays_unknown() -> None:
-    end = Exit(code=255, reason="Unknown", finished_at=1)
-    assert exits.judge(end, FIRST, MemoryKills(processes=1)) == end
-
-
-def test_what_the_sources_say_together(tmp_path: Path) -> None:
-    """The monitor's file counts when the cgroup has gone alone: conmon leaves it for limits without a kill too."""
-    oom_file = tmp_path / "oom"
-    assert exits.memory_kills(None, (), str(oom_file)) == MemoryKills()
-    assert exits.memory_kills(Counters(processes=2, groups=1), (), str(oom_file)) == MemoryKills(processes=2, groups=1)
-    assert exits.memory_kills(None, _victims(1), str(oom_file)) == MemoryKills(processes=1, victims=_victims(1))
-    oom_file.touch()
-    assert exits.memory_kills(None, (), str(oom_file)) == MemoryKills(processes=1)
-    assert exits.memory_kills(Counters(processes=0), (), str(oom_file)) == MemoryKills()

@@ -10,6 +10,7 @@ import pytest
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.runtime.handlers.oci import logs
+from podwright.runtime.handlers.processes import log_files
 
 
 @pytest.mark.parametrize("path", ["/l/0:.log", "/l/a/b:0.log"])
@@ -32,11 +33,11 @@ def test_a_colon_in_a_directory_is_kept_from_conmon(tmp_path: Path) -> None:
 
 def test_a_new_log_and_one_that_is_there(tmp_path: Path) -> None:
     log = tmp_path / "a/b/0.log"
-    logs.make(str(log))
+    log_files.make(str(log))
     assert stat.S_IMODE(log.stat().st_mode) == 0o640
     log.write_text("kept")
     log.chmod(0o600)
-    logs.make(str(log))
+    log_files.make(str(log))
     assert (log.read_text(), stat.S_IMODE(log.stat().st_mode)) == ("kept", 0o600)
 
 
@@ -45,7 +46,7 @@ def test_a_link_is_no_log(tmp_path: Path, target: str) -> None:
     (tmp_path / "there").write_text("untouched")
     log = tmp_path / "0.log"
     log.symlink_to(target)
-    logs.make(str(log))
+    log_files.make(str(log))
     assert not log.is_symlink()
     assert log.read_text() == ""
     assert (tmp_path / "there").read_text() == "untouched"
@@ -57,7 +58,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("directory", "fifo", "file/0.log", "x" * 300):
         with pytest.raises(FailedPrecondition, match=name):
-            logs.make(str(tmp_path / name))
+            log_files.make(str(tmp_path / name))
 
 
 def test_who_writes_to_a_file(tmp_path: Path) -> None:

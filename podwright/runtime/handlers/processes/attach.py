@@ -1,59 +1,71 @@
-"""Attach: the stdio of containers' first processes, as their monitors pass it on.
+"""Attach: the stdio of containers' first processes, shared by all clients.
 
-One connection per container goes to conmon's attach socket, and is shared by all clients: each gets a copy of the
-output from when it came, and what they type goes to the one stdin. conmon takes the end of any connection for the
-end of a `stdin_once` container's input; with a single one, only the end of a client's input is that. So of a
-container whose stdin waits to be closed, the connection stays until the container ends.
-
-conmon writes to attach sockets before it goes on with the log: whoever does not read would stop the container. A
-client that keeps everybody waiting is therefore given up.
+One link per container goes to whoever holds its stdio; each client gets a copy of the output from when it came, and
+what they type goes to the one stdin. The other end of the link may let the container wait for us, so a client that
+keeps everybody waiting is given up.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import socket
 from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
-from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError
-from podwright.runtime.handlers.protocol import Bundle, OutputStream
+from podwright.errors import DeadlineExceeded, PodwrightError
+from podwright.runtime.handlers.protocol import OutputStream
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-MESSAGE_LIMIT_BYTES = 64 * 1024  # conmon sends 8 KiB and a byte for the stream
-INPUT_BYTES = 8192  # conmon cuts off what is longer than its buffer
 BACKLOG_BYTES = 256 * 1024  # of output that a client has not taken, before all wait for it
 STALL_TIMEOUT_S = 5.0
-SIZE_LIMIT = 1000  # conmon's own
 
 
-# conmon's names for the output streams: the first byte of each message.
-STREAMS = {2: OutputStream.STDOUT, 3: OutputStream.STDERR}
+class Link(Protocol):
+    """A connection to whoever holds the stdio of one container."""
+
+    @property
+    def holds_input(self) -> bool:
+        """Whether the container's stdin would end with this link: it stays without clients then."""
+
+    async def read(self) -> tuple[OutputStream, bytes] | None:
+        """The next output; None at the end. Raises OSError when the other side is gone."""
+
+    async def write(self, data: bytes) -> None:
+        """Pass input on; ignored by a container without stdin. Raises BrokenPipeError."""
+
+    async def end_input(self) -> bool:
+        """A client sends no more; true when that ended the container's stdin."""
+
+    def resize(self, width: int, height: int) -> None:
+        """Set the terminal's size in characters, if there is one."""
+
+    def close(self) -> None:
+        """Let go of it. More than once is fine."""
 
 
 class AttachPoint:
-    """The one connection to the monitor of a container, while somebody is attached."""
+    """The one link to the stdio of a container, while somebody is attached."""
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, container_id: str, connect: Callable[[], Awaitable[Link]]) -> None:
         """Connects when the first client comes."""
-        self._bundle = bundle
+        self._id = container_id
+        self._connect = connect
         self._connection: _Connection | None = None
 
     async def client(self) -> AttachedClient:
-        """A new client. Raises FailedPrecondition when the monitor does not answer."""
+        """A new client. Raises what `connect` raises."""
         connection = self._connection
         if connection is None or connection.ended:
-            connection = self._adopt(_Connection(self._bundle, await _connect(self._bundle)))
+            connection = self._adopt(_Connection(self._id, await self._connect()))
         return connection.add_client()
 
     def _adopt(self, connection: _Connection) -> _Connection:
         other = self._connection
         if other is not None and not other.ended:  # somebody was faster while we connected
-            connection.socket.close()
+            connection.link.close()
             return other
         self._connection = connection
         connection.run()
@@ -63,22 +75,6 @@ class AttachPoint:
         """Let all clients go."""
         if self._connection is not None:
             await self._connection.close()
-
-
-async def _connect(bundle: Bundle) -> socket.socket:
-    """conmon's socket, reached through its directory's descriptor: its path is longer than an address can be."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-    try:
-        directory = os.open(bundle.directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            await asyncio.get_running_loop().sock_connect(connection, f"/proc/self/fd/{directory}/attach")
-        finally:
-            os.close(directory)
-    except OSError as failure:
-        connection.close()
-        message = f"cannot attach to container {bundle.id[:12]}: its monitor refuses: {failure.strerror}"
-        raise FailedPrecondition(message) from failure
-    return connection
 
 
 class AttachedClient:
@@ -147,44 +143,36 @@ class AttachedClient:
 
 
 class _Connection:
-    """The connection to one container's monitor."""
+    """The link of one container, and its clients."""
 
-    def __init__(self, bundle: Bundle, connected: socket.socket) -> None:
-        self.socket = connected
+    def __init__(self, container_id: str, link: Link) -> None:
+        self.link = link
         self.room = asyncio.Event()
         self.ended = False
-        self._bundle = bundle
-        self._control = f"{bundle.directory}/ctl"
-        self._input_waits = bundle.stdin and bundle.stdin_once and not bundle.terminal  # to be ended by a client
+        self._id = container_id
         self._clients: list[AttachedClient] = []
         self._typing = asyncio.Lock()
         self._tasks = Tasks()
 
     def run(self) -> None:
         """Start passing output on."""
-        task = self._tasks.start(self._run(), name=f"attach {self._bundle.id[:12]}")
+        task = self._tasks.start(self._run(), name=f"attach {self._id[:12]}")
         task.add_done_callback(lambda _: self._finish())  # also of a task that is cancelled before it begins
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            while message := await loop.sock_recv(self.socket, MESSAGE_LIMIT_BYTES):
-                self._pass_on(message)
+            while (output := await self.link.read()) is not None:
+                for client in self._clients:
+                    client.put(*output)
                 await self._until_room()
         except OSError as failure:
-            log.warning("attach: the monitor is gone: id=%s error=%s", self._bundle.id[:12], failure)
+            log.warning("attach: whoever holds the stdio is gone: id=%s error=%s", self._id[:12], failure)
 
     def _finish(self) -> None:
         self.ended = True
-        self.socket.close()
+        self.link.close()
         for client in self._clients:
             client.end()
-
-    def _pass_on(self, message: bytes) -> None:
-        stream = STREAMS.get(message[0])
-        if stream is not None:  # else one that a later conmon may have
-            for client in self._clients:
-                client.put(stream, message[1:])
 
     async def _until_room(self) -> None:
         """Wait for clients that lag behind; those that do so for long are given up."""
@@ -195,8 +183,8 @@ class _Connection:
                     await self.room.wait()
         except TimeoutError:
             for client in self._laggards():
-                log.warning("attach: giving up a client that does not read: id=%s", self._bundle.id[:12])
-                client.end(DeadlineExceeded(f"attach to {self._bundle.id[:12]}: the client does not keep up"))
+                log.warning("attach: giving up a client that does not read: id=%s", self._id[:12])
+                client.end(DeadlineExceeded(f"attach to {self._id[:12]}: the client does not keep up"))
                 self._clients.remove(client)
 
     def _laggards(self) -> list[AttachedClient]:
@@ -209,49 +197,27 @@ class _Connection:
         return client
 
     def remove_client(self, client: AttachedClient) -> None:
-        """Let a client go, and with the last one the connection, unless the container's stdin hangs on it."""
+        """Let a client go, and with the last one the connection, unless the container's stdin would end with it."""
         if client in self._clients:
             self._clients.remove(client)
         self.room.set()
-        if not self._clients and not self._input_waits:
+        if not self._clients and not self.link.holds_input:
             self._tasks.cancel()
 
     async def write(self, data: bytes) -> None:
-        """See AttachedClient. A container without stdin ignores it."""
-        if not self._bundle.stdin:
-            return
-        loop = asyncio.get_running_loop()
-        view = memoryview(data)
-        try:
-            async with self._typing:
-                while view:
-                    await loop.sock_sendall(self.socket, view[:INPUT_BYTES])
-                    view = view[INPUT_BYTES:]
-        except OSError as failure:
-            raise BrokenPipeError(failure.errno, failure.strerror) from failure
+        """See AttachedClient."""
+        async with self._typing:
+            await self.link.write(data)
 
     async def end_input(self) -> bool:
         """See AttachedClient."""
-        if not (self._bundle.stdin and self._bundle.stdin_once) or self._bundle.terminal:
-            return False
         async with self._typing:
-            if self._input_waits:
-                self._input_waits = False
-                with contextlib.suppress(OSError):  # the container has ended
-                    self.socket.shutdown(socket.SHUT_WR)
-        return True
+            return await self.link.end_input()
 
     def resize(self, width: int, height: int) -> None:
         """See AttachedClient."""
-        if not self._bundle.terminal or width < 1 or height < 1:
-            return
-        with contextlib.suppress(OSError):  # the monitor is gone, or does not read: sizes come again
-            fifo = os.open(self._control, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                os.write(fifo, b"1 %d %d\n" % (min(height, SIZE_LIMIT), min(width, SIZE_LIMIT)))
-            finally:
-                os.close(fifo)
+        self.link.resize(width, height)
 
     async def close(self) -> None:
-        """End all clients and the connection."""
+        """End all clients and the link."""
         await self._tasks.close()

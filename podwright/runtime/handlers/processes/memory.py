@@ -1,0 +1,82 @@
+"""Which containers ended for want of memory: the reason that CRI shows. Pure but for `seen`."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import signal
+from dataclasses import dataclass
+
+from podwright.linux import memory_kills as kernel
+from podwright.linux.cgroup import CgroupHost
+from podwright.linux.memory_kills import Counters, Victim
+from podwright.runtime.handlers.protocol import OOM_KILLED, UNKNOWN, Exit
+
+KILLED_CODE = 128 + signal.SIGKILL
+NAMED_LIMIT = 5  # victims in a message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryKills:
+    """What is known of kills for memory in a container's cgroup.
+
+    `processes` were killed, `groups` times all of the cgroup at once (memory.oom.group); `victims` are those that the
+    kernel's log names, some or all of them.
+    """
+
+    processes: int = 0
+    groups: int = 0
+    victims: tuple[Victim, ...] = ()
+
+
+async def seen(cgroups: CgroupHost, path: str, *, reported: bool) -> MemoryKills:
+    """The kills in a cgroup. The kernel's log is read only when there was one, or nobody counts them any more."""
+    counters = kernel.counters(cgroups, path)
+    looks = counters is None or counters.processes
+    victims = await asyncio.to_thread(kernel.victims, path) if looks else ()
+    return memory_kills(counters, victims, reported=reported)
+
+
+def memory_kills(counters: Counters | None, victims: tuple[Victim, ...], *, reported: bool) -> MemoryKills:
+    """What the kernel's counters and log say together.
+
+    There are no `counters` when the cgroup has gone, as systemd's go with their last process. Then the log says it,
+    or that somebody who listened while the container ran has `reported` a kill.
+    """
+    if counters is None:
+        return MemoryKills(processes=len(victims) or int(reported), victims=victims)
+    return MemoryKills(processes=counters.processes, groups=counters.groups, victims=victims)
+
+
+def judge(end: Exit, pid: int, kills: MemoryKills) -> Exit:
+    """The end of a container whose first process was `pid`, in the light of what was killed for memory.
+
+    It is OOMKilled when that process was killed for memory, alone or with the group. The message names other
+    processes that were killed, which the first one may have survived.
+    """
+    if not kills.processes or end.reason == UNKNOWN:
+        return end
+    if end.code == KILLED_CODE and _hit_first(pid, kills):
+        return dataclasses.replace(end, reason=OOM_KILLED)
+    return dataclasses.replace(end, message=_message(kills))
+
+
+def _hit_first(pid: int, kills: MemoryKills) -> bool:
+    """If the log does not name all victims, the first process, which was killed by somebody, is taken for one."""
+    if kills.groups or len(kills.victims) < kills.processes:
+        return True
+    return any(victim.pid == pid for victim in kills.victims)
+
+
+def _message(kills: MemoryKills) -> str:
+    named = [f"{_shown(victim.name)} (PID {victim.pid})" for victim in kills.victims[:NAMED_LIMIT]]
+    unnamed = max(kills.processes, len(kills.victims)) - len(named)
+    if unnamed:
+        others = "more" if named else "of the container's processes"
+        named.append(f"{unnamed} {others}")
+    return f"the kernel killed for memory: {', '.join(named)}"
+
+
+def _shown(name: str) -> str:
+    """A process chooses its own name, which may hold anything."""
+    return "".join(one if one.isprintable() else "?" for one in name)

@@ -1,0 +1,180 @@
+"""The daemon's side of the log writer: starts it, asks it, and starts it again when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import glob
+import hashlib
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from podwright.errors import DeadlineExceeded, FailedPrecondition, Unavailable
+from podwright.process import Command, ProcessRunner
+from podwright.runtime.handlers.shim import log_writer
+from podwright.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+ANSWER_S = 10.0
+ANSWER_LIMIT_BYTES = 65536
+SHIM_LOG_LIMIT_BYTES = 1 << 20
+PREFIX = "log-writer-"
+
+
+class LogWriter:
+    """The one log writer of this daemon's state directory."""
+
+    def __init__(self, runner: ProcessRunner, state: str) -> None:
+        """The writer is started when the first container needs it."""
+        self._runner = runner
+        self._state = state
+        with open(str(log_writer.__file__), "rb") as program:
+            self._name = f"{PREFIX}{hashlib.sha256(program.read()).hexdigest()[:8]}.sock"
+        self._open: dict[str, dict[str, Any]] = {}
+        self._starting = asyncio.Lock()
+        self._watch: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
+
+    async def open(
+        self, container_id: str, log_path: str, streams: Mapping[str, str], *, limit_bytes: int = 0
+    ) -> None:
+        """Have fifos read into a log from now on; an open one stays as it is. Raises FailedPrecondition."""
+        request = {"do": "open", "id": container_id, "log": log_path, "limit": limit_bytes, "streams": dict(streams)}
+        await self._ask(request)
+        self._open[container_id] = request
+        self._watch_writer()
+
+    async def reopen(self, container_id: str) -> None:
+        """Write to a new file at the log's path. Raises FailedPrecondition."""
+        await self._ask({"do": "reopen", "id": container_id})
+
+    async def close_streams(self, container_id: str) -> None:
+        """Nothing more of this container is read."""
+        self._open.pop(container_id, None)
+        with contextlib.suppress(FailedPrecondition, Unavailable, DeadlineExceeded):
+            await self._ask({"do": "close", "id": container_id}, starts=False)
+
+    async def drained(self, container_id: str, timeout_s: float) -> bool:
+        """Wait until the streams have ended and all is in the log; false when that takes too long."""
+        try:
+            await self._ask({"do": "drained", "id": container_id}, timeout_s=timeout_s, starts=False)
+        except (FailedPrecondition, Unavailable, DeadlineExceeded):
+            return False
+        return True
+
+    async def attach(self, container_id: str) -> socket.socket:
+        """A connection on which output comes as messages, until it ends. Raises FailedPrecondition."""
+        connection = await self._connect()
+        try:
+            await _exchange(connection, {"do": "attach", "id": container_id}, ANSWER_S)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def _ask(self, request: dict[str, Any], *, timeout_s: float = ANSWER_S, starts: bool = True) -> None:
+        connection = await (self._connect() if starts else self._connect_to(self._name))
+        with contextlib.closing(connection):
+            await _exchange(connection, request, timeout_s)
+
+    async def _connect(self) -> socket.socket:
+        with contextlib.suppress(Unavailable):
+            return await self._connect_to(self._name)
+        async with self._starting:
+            with contextlib.suppress(Unavailable):  # somebody was faster
+                return await self._connect_to(self._name)
+            self._start()
+            for request in self._open.values():
+                with (
+                    contextlib.suppress(FailedPrecondition),
+                    contextlib.closing(await self._connect_to(self._name)) as connection,
+                ):
+                    await _exchange(connection, request, ANSWER_S)
+            return await self._connect_to(self._name)
+
+    async def _connect_to(self, name: str) -> socket.socket:
+        """Through the directory's descriptor: the path may be longer than an address. Raises Unavailable."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        try:
+            directory = os.open(self._state, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                connection.connect(f"/proc/self/fd/{directory}/{name}")
+            finally:
+                os.close(directory)
+        except OSError as failure:
+            connection.close()
+            raise Unavailable(f"the log writer does not answer: {failure.strerror}") from failure
+        return connection
+
+    def _start(self) -> None:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with contextlib.closing(listener):
+            directory = os.open(self._state, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._name, dir_fd=directory)
+                listener.bind(f"/proc/self/fd/{directory}/{self._name}")
+                os.chmod(self._name, 0o600, dir_fd=directory)
+            finally:
+                os.close(directory)
+            listener.listen(128)
+            argv = (sys.executable, "-I", "-S", str(log_writer.__file__), self._state)
+            self._runner.start(Command(argv=argv, timeout_s=None, fds={log_writer.LISTENER_FD: listener.fileno()}))
+
+    def _watch_writer(self) -> None:
+        if self._watch is None or self._watch.done():
+            self._watch = self._tasks.start(self._keep_alive(), name="watch the log writer")
+
+    async def _keep_alive(self) -> None:
+        """A connection without a request lasts as long as the writer; when it dies, another one takes over."""
+        while self._open:
+            with contextlib.closing(await self._connect()) as connection:
+                await asyncio.get_running_loop().sock_recv(connection, 1)
+            if self._open:
+                log.warning("the log writer has ended, starting another one")
+
+    async def adopt(self) -> None:
+        """At start: writers of other versions leave, so that ours reads on."""
+        for path in glob.glob(f"{glob.escape(self._state)}/{PREFIX}*.sock"):
+            name = os.path.basename(path)
+            if name == self._name:
+                continue
+            await self._send_away(name)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    async def _send_away(self, name: str) -> None:
+        with contextlib.suppress(Unavailable, FailedPrecondition, DeadlineExceeded):
+            connection = await self._connect_to(name)
+            with contextlib.closing(connection):
+                await _exchange(connection, {"do": "leave"}, ANSWER_S)
+
+    async def close(self) -> None:
+        """The daemon ends; so does the writer, unless it has containers."""
+        await self._tasks.close()
+        with contextlib.suppress(FailedPrecondition, Unavailable, DeadlineExceeded):
+            await self._ask({"do": "end"}, starts=False)
+
+
+async def _exchange(connection: socket.socket, request: dict[str, Any], timeout_s: float) -> None:
+    """Send a request and wait for its success. Raises FailedPrecondition, Unavailable and DeadlineExceeded."""
+    loop = asyncio.get_running_loop()
+    what, container_id = request["do"], str(request.get("id", ""))[:12]
+    try:
+        async with asyncio.timeout(timeout_s):
+            await loop.sock_sendall(connection, json.dumps(request).encode())
+            answer = await loop.sock_recv(connection, ANSWER_LIMIT_BYTES)
+    except TimeoutError as late:
+        raise DeadlineExceeded(f"the log writer does not answer {what} {container_id}") from late
+    except OSError as failure:
+        raise Unavailable(f"the log writer is gone: {failure.strerror}") from failure
+    if not answer:
+        raise Unavailable("the log writer has ended")
+    if error := json.loads(answer)["error"]:
+        raise FailedPrecondition(f"log of {container_id}: {error}")

@@ -1,0 +1,108 @@
+"""The fifos between a shim and whoever reads and writes a process's stdio.
+
+A shim opens each by its path when it starts the process: its own end, and the other one as well, so that nothing
+breaks while nobody else has it open. We open a reader before, because a shim may wait for one, and a writer after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from podwright.errors import PodwrightError
+from podwright.process import FdWriter
+
+READER_S, POLL_S = 5.0, 0.002
+STDIN, STDOUT, STDERR = "stdin", "stdout", "stderr"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fifos:
+    """The paths of a process's fifos, empty where it has none."""
+
+    directory: str
+    stdin: str = ""
+    stdout: str = ""
+    stderr: str = ""
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Those that the process writes to, by their names."""
+        return {name: path for name, path in ((STDOUT, self.stdout), (STDERR, self.stderr)) if path}
+
+    def make(self) -> None:
+        """Make them, unless they are there. Raises OSError."""
+        os.makedirs(self.directory, mode=0o700, exist_ok=True)
+        for path in (self.stdin, self.stdout, self.stderr):
+            if path:
+                with contextlib.suppress(FileExistsError):
+                    os.mkfifo(path, 0o600)
+
+    def remove(self) -> None:
+        """Delete them; absent is fine."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def fifos(directory: str, *, stdin: bool, terminal: bool) -> Fifos:
+    """Where the fifos of a process are; with a terminal, there is one output."""
+    return Fifos(
+        directory=directory,
+        stdin=f"{directory}/{STDIN}" if stdin else "",
+        stdout=f"{directory}/{STDOUT}",
+        stderr="" if terminal else f"{directory}/{STDERR}",
+    )
+
+
+def open_reader(path: str) -> int:
+    """Our end of an output. Raises OSError."""
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+class Input:
+    """Our end of a standard input, opened when there is something to write."""
+
+    def __init__(self, path: str, ended: Callable[[], bool]) -> None:
+        """`ended` says whether the process has ended."""
+        self._path = path
+        self._ended = ended
+        self._writer: FdWriter | None = None
+        self._closed = False
+
+    async def write(self, data: bytes) -> None:
+        """Return when the kernel has it all. Raises BrokenPipeError when nobody will read it."""
+        if self._writer is None:
+            self._writer = await self._open()
+        await self._writer.write(data)
+
+    async def _open(self) -> FdWriter:
+        """A shim opens its end beside what it answers: wait for it. Raises BrokenPipeError."""
+        deadline = asyncio.get_running_loop().time() + READER_S
+        while not self._closed and not self._ended():
+            try:
+                return FdWriter(os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+            except OSError as failure:
+                if failure.errno != errno.ENXIO or asyncio.get_running_loop().time() > deadline:
+                    break
+            await asyncio.sleep(POLL_S)
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    async def end(self, close_stdin: Callable[[], Awaitable[None]]) -> None:
+        """The end of the input: both sides let go of it, and not before the shim reads, which could miss it."""
+        try:
+            self._writer = self._writer or await self._open()
+            await close_stdin()
+        except (BrokenPipeError, PodwrightError):  # it has ended
+            pass
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of it. More than once is fine."""
+        self._closed = True
+        if self._writer is not None:
+            self._writer.close()
