@@ -33,18 +33,18 @@ def command(config_file: str | None, root: str | None, problems: bool, output: s
 
 def _options(config_file: str | None, root: str | None) -> DoctorOptions:
     """The paths in the daemon's configuration. Raises InvalidArgument."""
-    from podwright.runtime.config import load_config  # noqa: PLC0415 # the daemon's modules are for the daemon
+    from podwright.runtime.config import OciHandlerSettings, load_config  # noqa: PLC0415 # the daemon's modules are for the daemon
 
     settings = load_config(config_file)
     standard = DoctorOptions()
-    handlers = tuple((name, handler.path or name) for name, handler in settings.handlers.items())
-    named = {name for name, _ in handlers}
+    oci = {name: each for name, each in settings.handlers.items() if isinstance(each, OciHandlerSettings)}
+    handlers = tuple((name, handler.path or name) for name, handler in oci.items())
     return DoctorOptions(
         root=root or settings.root,
         network_mode=settings.network.mode,
         cni_conf_dir=settings.network.cni_conf_dir,
         cni_bin_dirs=settings.network.cni_bin_dirs,
         seccomp_profile=settings.containers.seccomp_profile,
-        runtimes=(*handlers, *(pair for pair in standard.runtimes if pair[0] not in named)),
-        conmon=next((handler.conmon for handler in settings.handlers.values()), standard.conmon),
+        runtimes=(*handlers, *(pair for pair in standard.runtimes if pair[0] not in oci)),
+        conmon=next((handler.conmon for handler in oci.values()), standard.conmon),
     )

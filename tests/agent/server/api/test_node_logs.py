@@ -35,7 +35,7 @@ def root(tmp_path: Path) -> Path:
 
 
 async def get(root: Path, path: str, **headers: str) -> tuple[Response, bytes]:
-    head = upgrade.Request(method="GET", target=f"/logs/{path}", headers=tuple(headers.items()))
+    head = upgrade.UpgradeRequest(method="GET", target=f"/logs/{path}", headers=tuple(headers.items()))
     answer = await NodeLogPaths(str(root), None).get(Request(head=head, places={"rest": path}))
     assert isinstance(answer, Response)
     return answer, await whole(answer.body)

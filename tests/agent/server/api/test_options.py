@@ -14,10 +14,10 @@ from podwright.errors import InvalidArgument
 from podwright.streams import upgrade
 from podwright.streams.remote_command.protocol import StreamType
 
-WEBSOCKET = upgrade.Request(
+WEBSOCKET = upgrade.UpgradeRequest(
     method="GET", target="/", headers=(("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket"))
 )
-SPDY = upgrade.Request(method="POST", target="/", headers=(("connection", "Upgrade"), ("upgrade", "SPDY/3.1")))
+SPDY = upgrade.UpgradeRequest(method="POST", target="/", headers=(("connection", "Upgrade"), ("upgrade", "SPDY/3.1")))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ async def test_metrics_are_compressed_for_those_who_ask() -> None:
         return body
 
     async def ask(encoding: str) -> Response:
-        head = upgrade.Request(method="GET", target="/metrics", headers=(("accept-encoding", encoding),))
+        head = upgrade.UpgradeRequest(method="GET", target="/metrics", headers=(("accept-encoding", encoding),))
         answer = await metrics.of(make)(Request(head=head))
         assert isinstance(answer, Response)
         return answer

@@ -60,7 +60,7 @@ def guard(reviews: Reviews, clock: VirtualClock, *, anonymous: bool = False) -> 
 
 def request(path: str = "/pods", *, certificate: Any = None, **headers: str) -> Request:
     lines = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return Request(head=upgrade.Request(method="GET", target=path, headers=lines), certificate=certificate)
+    return Request(head=upgrade.UpgradeRequest(method="GET", target=path, headers=lines), certificate=certificate)
 
 
 async def let_through(_: Request) -> Answer:
