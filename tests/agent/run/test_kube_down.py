@@ -114,7 +114,7 @@ def test_the_command_needs_a_runtime_and_right_options(
 ) -> None:
     endpoint = ["--endpoint", f"unix://{tmp_path}/none.sock"]
     assert run([*endpoint, "run", "--kube-down", str(machine.file)]) == 1
-    assert "nothing listens" in capsys.readouterr().err
+    assert "no process listens" in capsys.readouterr().err
     assert run([*endpoint, "run", "--kube-down", str(tmp_path / "none.yaml")]) == 2
     assert "cannot read" in capsys.readouterr().err
     assert run(["run", "--kube-down", "--detach", str(machine.file)]) == 2

@@ -1,4 +1,4 @@
-"""What an event of the runtime says of its pod."""
+"""What an event of the runtime shows of its pod. Whether that is all of it, `pleg.generator` decides."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ STARTED, DELETED = api.CONTAINER_STARTED_EVENT, api.CONTAINER_DELETED_EVENT
 
 
 @pytest.mark.parametrize(
-    ("kind", "of", "containers", "is_whole"),
+    ("kind", "of", "containers", "shows_pod"),
     [
         pytest.param(STARTED, "s1", (), True, id="a sandbox starts"),
         pytest.param(STARTED, "c1", (CONTAINER,), True, id="a container starts"),
-        pytest.param(STARTED, "c1", (), False, id="containers are not sent along"),
+        pytest.param(STARTED, "c1", (), True, id="containers are not sent along"),
         pytest.param(DELETED, "s1", (), False, id="a sandbox is removed"),
         pytest.param(DELETED, "c2", (CONTAINER,), True, id="a container is removed, another one stays"),
-        pytest.param(DELETED, "c1", (), False, id="the last container is removed"),
+        pytest.param(DELETED, "c1", (), True, id="the last container is removed"),
     ],
 )
 def test_events(
-    kind: api.ContainerEventType, of: str, containers: tuple[api.ContainerStatus, ...], is_whole: bool
+    kind: api.ContainerEventType, of: str, containers: tuple[api.ContainerStatus, ...], shows_pod: bool
 ) -> None:
     message = api.ContainerEventResponse(
         container_id=of, container_event_type=kind, pod_sandbox_status=SANDBOX, containers_statuses=containers
     )
     found = event(message)
-    assert (found.pod is not None) == is_whole
+    assert (found.pod is not None) == shows_pod
     assert found.pod_uid == "uid1"
 
 
