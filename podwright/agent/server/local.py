@@ -7,13 +7,15 @@ import os
 import socket
 from collections.abc import Callable
 
-from aiohttp import web
+import msgspec
 
 from podwright.agent.server.health import Health
+from podwright.agent.server.http import Handler, HttpServer, Request, Response
 from podwright.agent.server.view import View
 from podwright.errors import FailedPrecondition, NotFound
 
-CLOSE_S = 2.0
+JSON = "application/json"
+NOT_FOUND = Response(status=404, body=b"404 page not found\n")
 Metrics = Callable[[], bytes]
 
 
@@ -24,15 +26,11 @@ class LocalServers:
         self._view = view
         self._health = health
         self._metrics = metrics
-        self._runners: list[web.AppRunner] = []
+        self._servers: list[HttpServer] = []
         self._sockets: list[str] = []
 
     async def serve_socket(self, path: str) -> None:
         """Answer root on a socket of mode 0600. Raises FailedPrecondition."""
-        app = web.Application()
-        self._add_common(app)
-        app.router.add_get("/describe/{namespace}/{name}", self._describe)
-        runner = await self._runner(app)
         try:
             os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):
@@ -40,76 +38,72 @@ class LocalServers:
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             os.fchmod(listener.fileno(), 0o600)  # the file that bind makes has it from the start (unix(7))
             listener.bind(path)
-            await web.SockSite(runner, listener).start()
+            await self._server(self._answer_person).listen_on(listener)
         except OSError as failure:
             raise FailedPrecondition(f"cannot listen on {path}: {failure}") from failure
         self._sockets.append(path)
 
     async def serve_health(self, address: str, port: int) -> int:
         """Answer /healthz alone (healthzBindAddress); the port. Raises FailedPrecondition."""
-        app = web.Application()
-        self._add_health(app)
-        return await self._listen(app, address, port)
+        return await self._listen(self._answer_health, address, port)
 
     async def serve_reader(self, address: str, port: int) -> int:
         """Answer /healthz, /pods and /metrics to whoever asks (readOnlyPort); the port."""
-        app = web.Application()
-        self._add_common(app)
-        return await self._listen(app, address, port)
+        return await self._listen(self._answer_reader, address, port)
 
-    def _add_health(self, app: web.Application) -> None:
-        app.router.add_get("/healthz", self._healthz)
-        app.router.add_get("/healthz/{check}", self._one_check)
+    def _server(self, handler: Handler) -> HttpServer:
+        server = HttpServer(handler=handler)
+        self._servers.append(server)
+        return server
 
-    def _add_common(self, app: web.Application) -> None:
-        self._add_health(app)
-        app.router.add_get("/pods", self._pods)
-        app.router.add_get("/metrics", self._answer_metrics)
-
-    async def _runner(self, app: web.Application) -> web.AppRunner:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
-        await runner.setup()
-        self._runners.append(runner)
-        return runner
-
-    async def _listen(self, app: web.Application, address: str, port: int) -> int:
-        runner = await self._runner(app)
+    async def _listen(self, handler: Handler, address: str, port: int) -> int:
         try:
-            await web.TCPSite(runner, address, port).start()
+            return await self._server(handler).listen(address, port)
         except OSError as failure:
             raise FailedPrecondition(f"cannot listen on {address}:{port}: {failure.strerror}") from failure
-        bound: int = runner.addresses[0][1]
-        return bound
 
     async def close(self) -> None:
         """Serve no more."""
-        for runner in self._runners:
-            await runner.cleanup()
+        for server in self._servers:
+            await server.close()
         for path in self._sockets:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
 
     # -- answers
 
-    async def _healthz(self, request: web.Request) -> web.Response:
-        well, text = self._health.report(verbose="verbose" in request.query)
-        return web.Response(text=text, status=200 if well else 500)
+    def _answer_health(self, request: Request) -> Response:
+        match request.path:
+            case ("healthz",):
+                is_well, text = self._health.report(verbose="verbose" in request.query)
+                return Response(body=text.encode(), status=200 if is_well else 500)
+            case ("healthz", check):
+                return self._one_check(check)
+        return NOT_FOUND
 
-    async def _one_check(self, request: web.Request) -> web.Response:
-        problem = self._health.problem(request.match_info["check"])
+    def _one_check(self, check: str) -> Response:
+        problem = self._health.problem(check)
         if problem is None:
-            raise web.HTTPNotFound(text=f"there are checks of {', '.join(self._health.names())}\n")
-        return web.Response(text=problem or "ok", status=500 if problem else 200)
+            return Response(body=f"there are checks of {', '.join(self._health.names())}\n".encode(), status=404)
+        return Response(body=(problem or "ok").encode(), status=500 if problem else 200)
 
-    async def _pods(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._view.pod_list(), content_type="application/json")
+    def _answer_reader(self, request: Request) -> Response:
+        match request.path:
+            case ("pods",):
+                return Response(body=self._view.pod_list(), content_type=JSON)
+            case ("metrics",):
+                return Response(body=self._metrics(), content_type="text/plain; version=0.0.4; charset=utf-8")
+        return self._answer_health(request)
 
-    async def _answer_metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._metrics(), content_type="text/plain", charset="utf-8")
+    def _answer_person(self, request: Request) -> Response:
+        match request.path:
+            case ("describe", namespace, name):
+                return self._describe(namespace, name)
+        return self._answer_reader(request)
 
-    async def _describe(self, request: web.Request) -> web.Response:
-        place = request.match_info
+    def _describe(self, namespace: str, name: str) -> Response:
         try:
-            return web.json_response(self._view.description(place["namespace"], place["name"]))
+            return Response(body=msgspec.json.encode(self._view.description(namespace, name)), content_type=JSON)
         except NotFound as missing:
-            return web.json_response({"error": missing.message, "hint": missing.hint}, status=404)
+            error = {"error": missing.message, "hint": missing.hint}
+            return Response(body=msgspec.json.encode(error), content_type=JSON, status=404)
