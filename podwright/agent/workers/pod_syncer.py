@@ -7,15 +7,15 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
+from podwright.agent.decisions.actions import PodActions, compute_pod_actions
+from podwright.agent.decisions.termination import MIN_STOP_S
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.pods.actions import PodActions, compute_pod_actions
 from podwright.agent.pods.containers import AnyContainer, all_containers, find_container, is_init
 from podwright.agent.pods.deadlines import DEADLINE_EXCEEDED
 from podwright.agent.pods.failures import NetworkNotReady, combined
 from podwright.agent.pods.identity import is_sidecar, is_static
 from podwright.agent.pods.phases import TERMINAL
 from podwright.agent.pods.reasons import ContainerFailure
-from podwright.agent.pods.termination import MIN_STOP_S
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod, SandboxStatus
 from podwright.agent.workers.directories import make_log_directory, make_pod_directories

@@ -132,7 +132,7 @@ class PodWorker:
         """One pass; true when the pod goes on to the next state."""
         record = self._record
         record.sync_began_at = self._ports.clock.monotonic()
-        record.sync = asyncio.ensure_future(self._sync(state, update))
+        record.sync = asyncio.create_task(self._sync(state, update), name=f"pass for pod {record.full_name}")
         try:
             return await record.sync
         except asyncio.CancelledError:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 SEGMENT_BYTES = 4 << 20  # small enough for a few of them to wait in memory, large enough to outweigh a request
 LEAST_BYTES = 4 * SEGMENT_BYTES  # of what is missing, for this to be worth while
@@ -45,7 +46,7 @@ class Connections:
 async def in_order(
     start: int,
     end: int,
-    fetch: Callable[[int, int], Awaitable[bytearray]],
+    fetch: Callable[[int, int], Coroutine[Any, Any, bytearray]],
     write: Callable[[bytearray], Awaitable[None]],
     connections: Connections,
 ) -> None:
@@ -59,7 +60,9 @@ async def in_order(
         while start < end or ahead:
             while start < end and (not ahead or connections.to_spare):
                 connections.open()
-                ahead.append(asyncio.ensure_future(fetch(start, min(end, start + SEGMENT_BYTES))))
+                ahead.append(
+                    asyncio.create_task(fetch(start, min(end, start + SEGMENT_BYTES)), name=f"range from byte {start}")
+                )
                 start += SEGMENT_BYTES
             await write(await ahead[0])
             ahead.popleft()
