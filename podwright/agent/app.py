@@ -7,8 +7,8 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 
+from podwright import daemon_log
 from podwright.agent.assembly import Agent, Outside, assemble
 from podwright.agent.clock import SystemClock
 from podwright.agent.config.agent_config import AgentConfig
@@ -34,12 +34,13 @@ from podwright.process import PosixProcessRunner, ProcessRunner, keep_descriptor
 log = logging.getLogger(__name__)
 
 UMASK = 0o022
+DEBUG_VERBOSITY = 4  # from this on, debug lines too, as in the kubelet
 LARGE_BYTES = 1024 * 1024  # memory for larger blocks is given back at once
 
 
 async def run(config: AgentConfig) -> int:
     """Run the agent until SIGTERM or SIGINT; the exit code. Raises a PodwrightError when it cannot start."""
-    set_up_logging(config.process.verbosity)
+    daemon_log.set_up(logging.DEBUG if config.process.verbosity >= DEBUG_VERBOSITY else logging.INFO)
     keep_descriptors_to_ourselves()
     os.umask(UMASK)
     libc.give_back_blocks(LARGE_BYTES)
@@ -158,12 +159,3 @@ async def _first(task: asyncio.Task[object], stopping: asyncio.Event) -> None:
         await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stop.cancel()
-
-
-def set_up_logging(verbosity: int) -> None:
-    """One line per event on stderr. From verbosity 4 on, debug lines too, as in the kubelet."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.basicConfig(level=logging.DEBUG if verbosity >= 4 else logging.INFO, handlers=[handler], force=True)
-    for noisy in ("asyncio", "grpc", "aiohttp.access"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)

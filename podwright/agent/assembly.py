@@ -93,7 +93,9 @@ class Agent:
         self.events = EventLog(outside.clock, outside.node_name)
         self.capacity = capacity(outside.machine, config, root)
         self.allocatable = allocatable(self.capacity, config)
-        self.facts = look(outside.node_name, _addresses(config, outside.machine), texts(self.allocatable))
+        self.facts = look(
+            outside.node_name, outside.machine, _addresses(config, outside.machine), texts(self.allocatable)
+        )
         self.handlers = RuntimeHandlers(outside.watch)
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
         self.volumes = VolumeManager(self._volume_ports(), root)

@@ -7,10 +7,10 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 
 import msgspec
 
+from podwright import daemon_log
 from podwright.linux import libc
 from podwright.process import PosixProcessRunner, adopt_orphans, keep_descriptors_to_ourselves
 from podwright.runtime import config as configuration
@@ -60,7 +60,7 @@ async def serve(
     config = configuration.load(config_file)
     changed = {key: value for key, value in given.items() if value is not None}
     config = configuration.parse({**msgspec.to_builtins(config), **changed}, "command line")
-    set_up_logging(config.log_level)
+    daemon_log.set_up(config.log_level, request_id.get)
     keep_descriptors_to_ourselves()
     os.umask(UMASK)
     adopt_orphans()
@@ -121,21 +121,3 @@ def _families(made: NativeEngine, timeline: Timeline) -> Families:
 def _unlink(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-
-
-class _RequestFilter(logging.Filter):
-    """Puts the id of the RPC at hand on every record."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.request = request_id.get()
-        return True
-
-
-def set_up_logging(level: str) -> None:
-    """One line per event on stderr, with time, level, RPC and the words."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_RequestFilter())
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(request)s %(message)s"))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("asyncio", "grpc"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
