@@ -14,13 +14,15 @@ from podwright.agent.clock import SystemClock
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
 from podwright.agent.engine import Source
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.objects.none import NoObjects
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
+from podwright.agent.runtime.measured import MeasuredCriClient
 from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.server.health import Health, loop_check
 from podwright.agent.server.local import LocalServers
-from podwright.agent.server.metrics import exposition
+from podwright.agent.server.metrics import NodeView, exposition
 from podwright.agent.server.view import View
 from podwright.agent.sources.changes import FILE, HTTP
 from podwright.agent.sources.file import FileSource
@@ -68,10 +70,11 @@ async def start(config: AgentConfig, stack: contextlib.AsyncExitStack) -> Agent:
     clock, runner, machine = SystemClock(), PosixProcessRunner(), read_machine()
     name = node_name(machine, config.node.hostname_override)
     endpoint = await _endpoint(config, runner, stack)
-    cri = await stack.enter_async_context(CriClient(endpoint))
+    metrics = KubeletMetrics()
+    cri: CriClient = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics, clock))
     images = cri
     if config.runtime.image_endpoint and normalise(config.runtime.image_endpoint) != endpoint:
-        images = await stack.enter_async_context(CriClient(config.runtime.image_endpoint))
+        images = await stack.enter_async_context(MeasuredCriClient(config.runtime.image_endpoint, metrics, clock))
     runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(runtime, clock)
     await watch.first_answer(endpoint)
@@ -84,6 +87,7 @@ async def start(config: AgentConfig, stack: contextlib.AsyncExitStack) -> Agent:
         clock=clock,
         runner=runner,
         objects=NoObjects(),
+        metrics=metrics,
         cgroup_driver=await runtime.cgroup_driver() or config.cgroups.driver,
     )
     agent = await assemble(config, outside, make_sources(config, name))
@@ -129,7 +133,7 @@ async def _serve(config: AgentConfig, agent: Agent, stack: contextlib.AsyncExitS
             "syncloop": loop_check(engine.loop.silent_s, config.pods.sync_frequency_s),
         }
     )
-    servers = LocalServers(view, health, lambda: exposition(engine.cache.all(), engine.registry.pods()))
+    servers = LocalServers(view, health, lambda: exposition(agent.outside.metrics, _node_view(agent)))
     stack.push_async_callback(servers.close)
     await servers.serve_socket(config.process.socket)
     server = config.server
@@ -137,6 +141,17 @@ async def _serve(config: AgentConfig, agent: Agent, stack: contextlib.AsyncExitS
         await servers.serve_health(server.healthz_address, server.healthz_port)
     if server.read_only_port:
         await servers.serve_reader(server.address, server.read_only_port)
+
+
+def _node_view(agent: Agent) -> NodeView:
+    engine = agent.engine
+    return NodeView(
+        name=agent.outside.node_name,
+        observed=engine.cache.all(),
+        wanted=engine.registry.pods(),
+        active=engine.active_pods(),
+        mirrors=engine.registry.mirrors(),
+    )
 
 
 def _log_start(agent: Agent, endpoint: str, machine: Machine) -> None:

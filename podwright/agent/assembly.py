@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from podwright.agent.clock import Clock
 from podwright.agent.config.agent_config import AgentConfig
@@ -30,6 +30,7 @@ from podwright.agent.images.pulling import Puller
 from podwright.agent.images.record_files import RecordFiles
 from podwright.agent.images.records import PullRecords
 from podwright.agent.logs.rotation import LogLimits, LogRotator
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.mirrors import NoMirrors
 from podwright.agent.node.capacity import allocatable, capacity, texts
 from podwright.agent.node.machine import Machine
@@ -79,6 +80,7 @@ class Outside:
     runner: ProcessRunner
     objects: ObjectGetter
     cgroup_driver: str  # `cgroupfs` or `systemd`
+    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
 
 
 class Agent:
@@ -89,7 +91,7 @@ class Agent:
         root = config.process.root_dir
         self.config = config
         self.outside = outside
-        self.base = Base(outside.runtime, outside.clock)
+        self.base = Base(outside.runtime, outside.clock, outside.metrics)
         self.events = EventLog(outside.clock, outside.node_name)
         self.capacity = capacity(outside.machine, config, root)
         self.allocatable = allocatable(self.capacity, config)
@@ -176,6 +178,7 @@ class Agent:
             runtime_problem=outside.watch.problem,
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
+            metrics=outside.metrics,
         )
 
     def _make_configs(self) -> ConfigBuilder:
@@ -204,7 +207,7 @@ class Agent:
     def _make_probes(self) -> ProbeManager:
         probers = Probers(self.outside.runtime, expand)
         return ProbeManager(
-            Prober(probers, self.events),
+            Prober(probers, self.events, self.outside.metrics, self.outside.clock),
             self.base.probe_decided,
             self.outside.clock,
             look=self.base.cache.peek,

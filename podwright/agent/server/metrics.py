@@ -1,52 +1,61 @@
-"""`/metrics`: counts of pods and containers under the kubelet's names, and what this process takes.
-
-Prometheus' text format, version 0.0.4.
-"""
+"""`/metrics`: what the agent has counted and timed, what the node has now, and what this process takes."""
 
 from __future__ import annotations
 
 import os
 import resource
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from podwright.agent.metrics.instruments import gauge
+from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.pods.identity import is_static
 from podwright.agent.runtime.records import ObservedPod
 from podwright.k8s.objects import Pod
 
+Samples = list[tuple[Mapping[str, str], float]]
 
-def exposition(observed: Iterable[ObservedPod], wanted: Iterable[Pod]) -> bytes:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeView:
+    """The node now: what the runtime shows, and the pods that are wanted; `active` are those that run, or will."""
+
+    name: str
+    observed: Sequence[ObservedPod]
+    wanted: Sequence[Pod]
+    active: Sequence[Pod]
+    mirrors: Sequence[Pod]
+
+
+def exposition(metrics: KubeletMetrics, node: NodeView) -> bytes:
     """The text."""
-    pods = list(observed)
-    states = Counter(status.state.value for pod in pods for status in pod.containers)
+    return ("\n".join((*metrics.lines(), *_node(node), *_process())) + "\n").encode()
+
+
+def _node(node: NodeView) -> Iterator[str]:
+    yield from gauge("kubelet_node_name", "The node's name. The count is always 1.", [({"node": node.name}, 1)])
+    yield from gauge("kubelet_desired_pods", "The number of pods that the sources want", _by_source(node.wanted))
+    yield from gauge("kubelet_active_pods", "The number of pods that run, or will", _by_source(node.active))
+    yield from gauge("kubelet_mirror_pods", "The number of mirror pods", [({}, len(node.mirrors))])
+    ready = sum(bool(pod.ready_sandboxes()) for pod in node.observed)
+    yield from gauge("kubelet_running_pods", "Number of pods that have a running pod sandbox", [({}, ready)])
+    states = Counter(status.state.value for pod in node.observed for status in pod.containers)
+    samples: Samples = [({"container_state": state}, count) for state, count in sorted(states.items())]
+    yield from gauge("kubelet_running_containers", "Number of containers by state", samples)
+
+
+def _by_source(pods: Iterable[Pod]) -> Samples:
+    counts = Counter(is_static(pod) for pod in pods)
+    return [({"static": text}, counts[static]) for static, text in ((False, ""), (True, "true"))]
+
+
+def _process() -> Iterator[str]:
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    lines = [
-        *_family("kubelet_desired_pods", "gauge", "Pods that the sources want", [("", len(list(wanted)))]),
-        *_family(
-            "kubelet_running_pods",
-            "gauge",
-            "Pods with a ready sandbox",
-            [("", sum(bool(pod.ready_sandboxes()) for pod in pods))],
-        ),
-        *_family(
-            "kubelet_running_containers",
-            "gauge",
-            "Containers by state",
-            [(f'{{container_state="{state}"}}', count) for state, count in sorted(states.items())],
-        ),
-        *_family(
-            "process_cpu_seconds_total",
-            "counter",
-            "CPU time of this process",
-            [("", usage.ru_utime + usage.ru_stime)],
-        ),
-        *_family("process_resident_memory_bytes", "gauge", "Resident memory", [("", _resident_bytes())]),
-    ]
-    return ("\n".join(lines) + "\n").encode()
-
-
-def _family(name: str, kind: str, text: str, samples: Iterable[tuple[str, float]]) -> list[str]:
-    found = [f"{name}{labels} {value}" for labels, value in samples]
-    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *found]
+    yield "# HELP process_cpu_seconds_total CPU time of this process"
+    yield "# TYPE process_cpu_seconds_total counter"
+    yield f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime:g}"
+    yield from gauge("process_resident_memory_bytes", "Resident memory", [({}, _resident_bytes())])
 
 
 def _resident_bytes() -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from podwright.agent.decisions.actions import PodActions, compute_pod_actions
 from podwright.agent.decisions.termination import MIN_STOP_S
 from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pods.containers import AnyContainer, all_containers, find_container, is_init
 from podwright.agent.pods.deadlines import DEADLINE_EXCEEDED
 from podwright.agent.pods.failures import NetworkNotReady, combined
@@ -63,6 +64,7 @@ class SyncerPorts:
     look: Callable[[str], Awaitable[ObservedPod]]  # at the pod, now
     handler_of: Callable[[Pod], str]  # the runtime handler that the pod's RuntimeClass means
     root: str
+    metrics: KubeletMetrics
 
 
 class PodSyncer:
@@ -166,10 +168,12 @@ class PodSyncer:
         handler = ports.handler_of(pod)
         if not actions.create_sandbox:
             return Place(id=actions.sandbox_id, config=config, handler=handler), observed
+        ports.metrics.started_pods.add()
         try:
             make_log_directory(config.log_directory)
             sandbox_id = await ports.runtime.run_sandbox(config, handler)
         except (PodwrightError, OSError) as failure:
+            ports.metrics.started_pod_errors.add()
             message = f"Failed to create pod sandbox: {failure}"
             ports.events.pod(pod, "Warning", "FailedCreatePodSandBox", message)
             raise Internal(message) from failure

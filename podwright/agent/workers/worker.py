@@ -8,11 +8,12 @@ import logging
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pods.failures import BackOff, NetworkNotReady
 from podwright.agent.pods.identity import is_static
 from podwright.agent.runtime.records import ObservedPod
@@ -62,6 +63,7 @@ class WorkerPorts:
     clock: Clock
     tasks: Tasks
     pauses: Pauses = Pauses()
+    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
     active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may be active yet; None: as it likes
 
 
@@ -124,6 +126,7 @@ class PodWorker:
                     self._ports.queue.put(record.uid, self._soon(self._ports.pauses.error_s))
                     return None
             record.started_at = self._ports.clock.monotonic()
+            self._ports.metrics.worker_starts.observe(record.started_at - record.synced_at)
         record.pending = None
         record.active = _merged(record.active, update)
         return record.active
@@ -139,6 +142,9 @@ class PodWorker:
             if not record.sync.done():
                 record.sync.cancel()
             raise
+        finally:
+            took_s = self._ports.clock.monotonic() - record.sync_began_at
+            self._ports.metrics.passes.observe(took_s, update.kind.value)
 
     async def _sync(self, state: WorkState, update: PodUpdate) -> bool:
         syncer, record = self._ports.syncer, self._record
