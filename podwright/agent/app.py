@@ -7,24 +7,25 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 
+from podwright import daemon_log
 from podwright.agent.api_access import connect
 from podwright.agent.assembly import Agent, Outside, assemble
 from podwright.agent.clock import SystemClock
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
 from podwright.agent.engine import Source
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.objects.none import NoObjects
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
+from podwright.agent.runtime.measured import MeasuredCriClient
 from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.server.auth.api_reviews import ApiReviews
 from podwright.agent.server.auth.reviews import NoApiServer
 from podwright.agent.server.setup import Shown, serve
 from podwright.agent.sources.changes import FILE, HTTP
 from podwright.agent.sources.file import FileSource
-from podwright.agent.sources.http import HttpSource
 from podwright.agent.sources.manifest import read_pod
 from podwright.cri.client import CriClient
 from podwright.cri.endpoint import normalise
@@ -35,12 +36,13 @@ from podwright.process import PosixProcessRunner, ProcessRunner, keep_descriptor
 log = logging.getLogger(__name__)
 
 UMASK = 0o022
+DEBUG_VERBOSITY = 4  # from this on, debug lines too, as in the kubelet
 LARGE_BYTES = 1024 * 1024  # memory for larger blocks is given back at once
 
 
 async def run(config: AgentConfig, shown: Shown) -> int:
     """Run the agent until SIGTERM or SIGINT; the exit code. Raises a PodwrightError when it cannot start."""
-    set_up_logging(config.process.verbosity)
+    daemon_log.set_up(logging.DEBUG if config.process.verbosity >= DEBUG_VERBOSITY else logging.INFO)
     keep_descriptors_to_ourselves()
     os.umask(UMASK)
     libc.give_back_blocks(LARGE_BYTES)
@@ -68,10 +70,11 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     clock, runner, machine = SystemClock(), PosixProcessRunner(), read_machine()
     name = node_name(machine, config.node.hostname_override)
     endpoint = await _endpoint(config, runner, stack)
-    cri = await stack.enter_async_context(CriClient(endpoint))
+    metrics = KubeletMetrics()
+    cri: CriClient = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics, clock))
     images = cri
     if config.runtime.image_endpoint and normalise(config.runtime.image_endpoint) != endpoint:
-        images = await stack.enter_async_context(CriClient(config.runtime.image_endpoint))
+        images = await stack.enter_async_context(MeasuredCriClient(config.runtime.image_endpoint, metrics, clock))
     runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(runtime, clock)
     await watch.first_answer(endpoint)
@@ -87,6 +90,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
         objects=NoObjects(),
         servers=servers,
         reviews=ApiReviews(servers.pods) if servers is not None else NoApiServer(),
+        metrics=metrics,
         cgroup_driver=await runtime.cgroup_driver() or config.cgroups.driver,
         endpoint=endpoint,
     )
@@ -104,6 +108,8 @@ def make_sources(config: AgentConfig, name: str) -> dict[str, Source]:
     if sources.static_pod_path:
         found[FILE] = FileSource(sources.static_pod_path, name, read_pod, period_s=sources.file_check_frequency_s)
     if sources.static_pod_url:
+        from podwright.agent.sources.http import HttpSource  # noqa: PLC0415 # aiohttp is for those who ask for a URL
+
         found[HTTP] = HttpSource(
             sources.static_pod_url,
             sources.static_pod_url_headers,
@@ -142,12 +148,3 @@ async def _first(task: asyncio.Task[object], stopping: asyncio.Event) -> None:
         await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stop.cancel()
-
-
-def set_up_logging(verbosity: int) -> None:
-    """One line per event on stderr. From verbosity 4 on, debug lines too, as in the kubelet."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logging.basicConfig(level=logging.DEBUG if verbosity >= 4 else logging.INFO, handlers=[handler], force=True)
-    for noisy in ("asyncio", "grpc", "aiohttp.access"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -42,6 +42,7 @@ from podwright.agent.images.record_files import RecordFiles
 from podwright.agent.images.records import PullRecords
 from podwright.agent.logs.rotation import LogLimits, LogRotator
 from podwright.agent.loop import HOUSEKEEPING_S, PodsChanged
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.mirrors import NoMirrors
 from podwright.agent.node.capacity import allocatable, capacity, texts
 from podwright.agent.node.current import CurrentNode
@@ -51,7 +52,6 @@ from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
 from podwright.agent.pods.places import pod_directory
-from podwright.agent.probes.counts import CountedProber
 from podwright.agent.probes.http_client import HookGetter
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.prober import Prober
@@ -109,6 +109,7 @@ class Outside:
     housekeeping_s: float = HOUSEKEEPING_S
     services: Services = field(default_factory=NoServices)
     is_own: Callable[[str], bool] = lambda _: True  # whether what is left of the pod with this UID may be removed
+    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
 
 
 class Agent:
@@ -119,18 +120,19 @@ class Agent:
         root = config.process.root_dir
         self.config = config
         self.outside = outside
-        self.base = Base(outside.runtime, outside.clock)
+        self.base = Base(outside.runtime, outside.clock, outside.metrics)
         self.events = EventLog(outside.clock, outside.node_name)
         self.capacity = capacity(outside.machine, config, root)
         self.allocatable = allocatable(self.capacity, config)
-        self.facts = look(outside.node_name, _addresses(config, outside.machine), texts(self.allocatable))
+        self.facts = look(
+            outside.node_name, outside.machine, _addresses(config, outside.machine), texts(self.allocatable)
+        )
         self.node = CurrentNode(self._make_node())
         self.cluster = Cluster(outside.servers, self.node, outside.clock) if outside.servers is not None else None
         self.objects: ObjectGetter = self.cluster.objects if self.cluster is not None else outside.objects
         self.handlers = RuntimeHandlers(outside.watch, self.cluster.classes if self.cluster is not None else None)
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
         self.volumes = VolumeManager(self._volume_ports(), root)
-        self.probe_counts = CountedProber(Prober(Probers(outside.runtime, expand), self.events), outside.clock)
         self.probes = self._make_probes()
         self.statuses = self._make_statuses()
         self.cgroups = self._make_cgroups()
@@ -250,6 +252,7 @@ class Agent:
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
             admission=self._make_checks(),
+            metrics=outside.metrics,
         )
 
     def _make_checks(self) -> list[Check]:
@@ -311,7 +314,7 @@ class Agent:
 
     def _make_probes(self) -> ProbeManager:
         return ProbeManager(
-            self.probe_counts,
+            Prober(Probers(self.outside.runtime, expand), self.events, self.outside.metrics, self.outside.clock),
             self.base.probe_decided,
             self.outside.clock,
             look=self.base.cache.peek,

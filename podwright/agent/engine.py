@@ -24,6 +24,7 @@ from podwright.agent.loop import (
     SyncLoop,
     new_channels,
 )
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pleg.changes import PodEvent
 from podwright.agent.pleg.generator import Generator
@@ -124,19 +125,22 @@ class Rooms:
     network_problem: Callable[[], str]
     handler_of: Callable[[Pod], str]
     admission: Sequence[Check] = ()
+    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
 
 
 class Base:
     """What the engine and its rooms share: the pods that are wanted, what the runtime shows of them, the channels."""
 
-    def __init__(self, runtime: CriRuntime, clock: Clock) -> None:
+    def __init__(self, runtime: CriRuntime, clock: Clock, metrics: KubeletMetrics | None = None) -> None:
+        self._metrics = metrics or KubeletMetrics()
         self.channels = new_channels()
         self.registry = PodRegistry()
         self.cache = StatusCache(runtime, clock, self._runtime_changed)
 
     def _runtime_changed(self, event: PodEvent) -> None:
         # A full channel loses the event; the pod's next pass, and the next relist, see what it said.
-        self.channels.offer("runtime", event)
+        if not self.channels.offer("runtime", event):
+            self._metrics.discarded_events.add()
 
     async def probe_decided(self, outcome: ProbeOutcome) -> None:
         """For the probes: what one of them has found."""
@@ -155,7 +159,9 @@ class Engine:
         self._worker_tasks = Tasks()
         self.channels, self.registry, self.cache = base.channels, base.registry, base.cache
         self.queue = WorkQueue()
-        self.generator = Generator(rooms.runtime, self.cache, rooms.clock, evented=settings.evented)
+        self.generator = Generator(
+            rooms.runtime, self.cache, rooms.clock, evented=settings.evented, metrics=rooms.metrics
+        )
         restarts = Restarts(Backoff(longest_s=settings.longest_restart_wait_s), rooms.events, rooms.clock)
         self.workers = PodWorkers(
             WorkerPorts(
@@ -168,6 +174,7 @@ class Engine:
                 pod_gone=rooms.dead_containers.pod_gone,
                 pauses=settings.pauses,
                 active_s=self._active_s,
+                metrics=rooms.metrics,
             )
         )
         self._merger = Merger(rooms.clock, self._dropped)
@@ -176,7 +183,7 @@ class Engine:
 
     def _syncer(self, settings: Settings, restarts: Restarts) -> PodSyncer:
         rooms = self._rooms
-        hooks = Hooks(rooms.runtime, rooms.http, rooms.configs.addresses, rooms.events)
+        hooks = Hooks(rooms.runtime, rooms.http, rooms.configs.addresses, rooms.events, rooms.metrics)
         killer = Killer(rooms.runtime, hooks, rooms.events, rooms.clock)
         starter = Starter(
             rooms.runtime,
@@ -185,6 +192,7 @@ class Engine:
             hooks,
             killer,
             rooms.events,
+            metrics=rooms.metrics,
             links_directory=settings.links_directory,
         )
         ports = SyncerPorts(
@@ -206,6 +214,7 @@ class Engine:
             look=self.cache.look,
             handler_of=rooms.handler_of,
             root=settings.root,
+            metrics=rooms.metrics,
         )
         return PodSyncer(ports, restarts)
 
@@ -241,6 +250,7 @@ class Engine:
             dead_containers=rooms.dead_containers,
             events=rooms.events,
             clock=rooms.clock,
+            metrics=rooms.metrics,
             problem=self.problem,
             housekeeping=self._housekeeping.run,
             housekeeping_s=settings.housekeeping_s,

@@ -16,6 +16,7 @@ from podwright.agent.admission.chain import Admission
 from podwright.agent.channels import Channels
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pleg.changes import PodEvent, PodEventKind
 from podwright.agent.pods.identity import is_mirror
 from podwright.agent.pods.phases import has_ended
@@ -92,6 +93,7 @@ class LoopPorts:
     dead_containers: DeadContainers
     events: EventRecorder
     clock: Clock
+    metrics: KubeletMetrics
     problem: Callable[[], str]  # why the runtime cannot be worked with; empty when it can
     housekeeping: Callable[[], bool]  # false when there is more to do soon
     housekeeping_s: float = HOUSEKEEPING_S
@@ -198,6 +200,7 @@ class SyncLoop:
             if is_new and not has_ended(pod):
                 refusal = ports.admission.refuse(pod, others)
                 if refusal is not None:
+                    ports.metrics.refusals.add(refusal.reason)
                     ports.statuses.refuse(pod, refusal.reason, refusal.message)
                     ports.events.pod(pod, "Warning", refusal.reason, refusal.message)
                     continue

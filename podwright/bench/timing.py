@@ -37,7 +37,7 @@ async def side_by_side(
         for index, item in waiting:
             results[index] = await act(item)
 
-    workers = [asyncio.create_task(worker()) for _ in range(min(concurrency, len(items)))]
+    workers = [asyncio.create_task(worker(), name="side by side") for _ in range(min(concurrency, len(items)))]
     try:
         await asyncio.gather(*workers)
     finally:

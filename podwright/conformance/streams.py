@@ -129,7 +129,7 @@ async def forwarded(forwarder: Forwarder, port: int, *, give_up: bool = False) -
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     theirs.setblocking(False)
-    forwarding = asyncio.create_task(forwarder.forward(theirs, port))
+    forwarding = asyncio.create_task(forwarder.forward(theirs, port), name="forward a port")
     try:
         yield ours
     finally:

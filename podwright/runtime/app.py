@@ -10,10 +10,10 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 
 import msgspec
 
+from podwright import daemon_log
 from podwright.linux import libc
 from podwright.process import PosixProcessRunner, adopt_orphans, keep_descriptors_to_ourselves
 from podwright.runtime.config import Config, load_config, parse_config
@@ -63,7 +63,7 @@ async def serve(
     config = load_config(config_file)
     changed = {key: value for key, value in given.items() if value is not None}
     config = parse_config({**msgspec.to_builtins(config), **changed}, "command line")
-    set_up_logging(config.log_level)
+    daemon_log.set_up(config.log_level, request_id.get)
     keep_descriptors_to_ourselves()
     os.umask(UMASK)
     adopt_orphans()
@@ -124,24 +124,3 @@ def _families(made: NativeEngine, timeline: Timeline) -> Families:
 def _unlink(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-
-
-class _RequestFilter(logging.Filter):
-    """Adds the id of the current RPC to every record."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.request = request_id.get()
-        return True
-
-
-def set_up_logging(level: str) -> None:
-    """Log to stderr, one line per event: time, level, module, RPC and message.
-
-    A message says what happened, then `: `, then `key=value` pairs.
-    """
-    handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_RequestFilter())
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(request)s %(message)s"))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("asyncio", "grpc"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 
 from podwright.errors import FailedPrecondition
-from podwright.linux import apparmor, capabilities, cgroup_lock, selinux
+from podwright.linux import apparmor, capabilities, cgroup_lock, huge_pages, selinux
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import find_executable
 from podwright.runtime.oci_spec.builder import HostAbilities
@@ -29,7 +28,7 @@ def host_facts(cgroups: CgroupHost) -> HostAbilities:
         capabilities=held,
         cgroups=CgroupAbilities(
             swap=_has_swap_accounting(cgroups),
-            huge_page_sizes=_huge_page_sizes() if cgroups.has("hugetlb") else frozenset(),
+            huge_page_sizes=frozenset(huge_pages.sizes()) if cgroups.has("hugetlb") else frozenset(),
             unified=cgroups.layout == "v2",
         ),
         oom_score_adj=-1000 if "CAP_SYS_RESOURCE" in held else _own_oom_score_adj(),
@@ -68,20 +67,6 @@ def _has_swap_accounting(cgroups: CgroupHost) -> bool:
         return os.path.exists(f"{root}/memory.memsw.limit_in_bytes")
     # With cgroup v2, every cgroup except the root has the file.
     return bool(glob.glob(f"{root}/memory.swap.max") or glob.glob(f"{root}/*/memory.swap.max"))
-
-
-def _huge_page_sizes() -> frozenset[str]:
-    """The kernel's sizes as cgroup files and CRI spell them: hugepages-2048kB is 2MB."""
-    sizes = (int(re.sub(r"\D", "", name)) for name in os.listdir("/sys/kernel/mm/hugepages"))
-    return frozenset(huge_page_size(kib) for kib in sizes)
-
-
-def huge_page_size(kib: int) -> str:
-    """The size in its largest whole unit (mm/hugetlb_cgroup.c)."""
-    for unit, factor in (("GB", 1024**2), ("MB", 1024)):
-        if kib >= factor:
-            return f"{kib // factor}{unit}"
-    return f"{kib}KB"
 
 
 def _own_oom_score_adj() -> int:

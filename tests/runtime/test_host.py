@@ -11,13 +11,6 @@ from podwright.linux.cgroup import CgroupHost
 from podwright.runtime import host
 
 
-@pytest.mark.parametrize(
-    ("kib", "name"), [(64, "64KB"), (2048, "2MB"), (32768, "32MB"), (1048576, "1GB"), (16777216, "16GB")]
-)
-def test_huge_page_sizes_are_spelt_as_the_cgroup_files_are(kib: int, name: str) -> None:
-    assert host.huge_page_size(kib) == name
-
-
 def test_this_hosts_huge_pages_have_their_files() -> None:
     cgroups = cgroup.detect()
     directory = cgroups.directory("/", "hugetlb")

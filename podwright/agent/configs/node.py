@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from podwright.agent.config.agent_config import AgentConfig
-from podwright.agent.configs.huge_pages import page_sizes
+from podwright.agent.node.machine import Machine
 from podwright.linux import cgroup, selinux
 from podwright.linux.cgroup import CgroupHost
+from podwright.linux.huge_pages import spelt
 
 THROTTLE_PATHS = "/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"
 
@@ -72,29 +73,21 @@ def settings_of(config: AgentConfig) -> NodeSettings:
     )
 
 
-def look(node_name: str, addresses: tuple[str, ...], allocatable: Mapping[str, str]) -> NodeFacts:
-    """Look at this machine. Raises OSError."""
+def look(node_name: str, machine: Machine, addresses: tuple[str, ...], allocatable: Mapping[str, str]) -> NodeFacts:
+    """Look at what of this machine is not in `machine`. Raises OSError."""
     host = cgroup.detect()
-    memory = _memory_info()
     return NodeFacts(
         node_name=node_name,
         addresses=addresses,
-        memory_bytes=memory["MemTotal"],
-        swap_bytes=memory.get("SwapTotal", 0),
+        memory_bytes=machine.memory_bytes,
+        swap_bytes=machine.swap_bytes,
         allocatable=allocatable,
-        huge_page_sizes=page_sizes(),
+        huge_page_sizes=tuple(spelt(size_bytes) for size_bytes in sorted(machine.huge_pages)),
         throttle_paths=tuple(sorted(glob.glob(THROTTLE_PATHS))),
         is_cgroup_v2=host.layout == "v2",
         has_swap_control=_has_swap_control(host),
         has_selinux=selinux.is_enabled(),
     )
-
-
-def _memory_info() -> dict[str, int]:
-    """The table of proc_meminfo(5), in bytes."""
-    with open("/proc/meminfo", encoding="ascii") as file:
-        rows = [line.split() for line in file]
-    return {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows if row[-1] == "kB"}
 
 
 def _has_swap_control(host: CgroupHost) -> bool:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from podwright.agent.clock import Clock
+from podwright.agent.decisions.termination import MIN_STOP_S
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.gc.dead import KeptDead, dead_containers, dead_instances, dead_sandboxes
 from podwright.agent.gc.log_files import dangling_links, remove_log_directories, remove_logs
-from podwright.agent.pods.termination import MIN_STOP_S
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import (
     ContainerState,

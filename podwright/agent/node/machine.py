@@ -10,11 +10,12 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from podwright.linux import huge_pages
+
 # systemd-resolved's stub listens on the host's loopback, which a pod cannot reach; this file has the real servers.
 RESOLVED_STUB = "127.0.0.53"
 RESOLVED_UPLINKS = "/run/systemd/resolve/resolv.conf"
 FILE_LIMIT_BYTES = 1024 * 1024
-HUGE_PAGES = "/sys/kernel/mm/hugepages"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}  # Go's words (GOARCH)
 
 
@@ -46,7 +47,7 @@ def read_machine(root: str = "/") -> Machine:
         cpu_count=len(os.sched_getaffinity(0)) or os.cpu_count() or 1,
         memory_bytes=memory.get("MemTotal", 0),
         swap_bytes=memory.get("SwapTotal", 0),
-        huge_pages=_huge_pages(f"{root}{HUGE_PAGES}"),
+        huge_pages=_huge_pages(f"{root}{huge_pages.FOLDER}"),
         machine_id=machine_id,
         system_uuid=_text(f"{root}/sys/class/dmi/id/product_uuid").strip() or machine_id,
         boot_id=_text(f"{root}/proc/sys/kernel/random/boot_id").strip(),
@@ -94,15 +95,8 @@ def _meminfo(text: str) -> dict[str, int]:
 
 
 def _huge_pages(folder: str) -> dict[int, int]:
-    found = {}
-    with contextlib.suppress(OSError):
-        for name in os.listdir(folder):
-            size_kib = re.fullmatch(r"hugepages-(\d+)kB", name)
-            count = _text(f"{folder}/{name}/nr_hugepages").strip()
-            if size_kib and count.isdigit():
-                size_bytes = int(size_kib[1]) * 1024
-                found[size_bytes] = size_bytes * int(count)
-    return found
+    counts = {size: _text(f"{directory}/nr_hugepages").strip() for size, directory in huge_pages.pages(folder).items()}
+    return {size_bytes: size_bytes * int(count) for size_bytes, count in counts.items() if count.isdigit()}
 
 
 def _os_image(text: str) -> str:

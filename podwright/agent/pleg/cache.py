@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from podwright.agent.clock import Clock
 from podwright.agent.pleg.changes import PodEvent, changes, stages
@@ -35,6 +35,7 @@ class StatusCache:
         self._deliver = deliver
         self._pods: dict[str, ObservedPod] = {}
         self._listed_at = NEVER
+        self._unseen: frozenset[str] = frozenset()
         self._gone: dict[str, float] = {}  # when pods were last seen to be gone: an older look cannot bring them back
         self._news: dict[str, asyncio.Event] = {}  # set by the next look at the pod
         self.events_show_pods = False  # whether the runtime's events are looks at their pods
@@ -48,9 +49,9 @@ class StatusCache:
         """The newest look at every pod of which the runtime holds something."""
         return list(self._pods.values())
 
-    def listed(self, began: float) -> None:
-        """The whole node was listed: a pod that is not here had nothing at the runtime then."""
-        self._listed_at = began
+    def listed(self, began: float, unseen: Collection[str]) -> None:
+        """The whole node was listed: a pod that is not here had nothing then, but for those that could not be seen."""
+        self._listed_at, self._unseen = began, frozenset(unseen)
 
     async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
         """The newest look when it shows enough, or the one that an event brings soon; None when none does.
@@ -73,7 +74,7 @@ class StatusCache:
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
         """A look that began after `time` (`Clock.monotonic`). Raises PodwrightError when the runtime fails."""
         known = self._pods.get(uid)
-        if known is None and uid not in self._looks:
+        if known is None and uid not in self._looks and uid not in self._unseen:
             known = ObservedPod(uid=uid, seen_at=self._gone.get(uid, self._listed_at))
         if known is not None and known.seen_at > time:
             return known

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from podwright.agent.clock import Clock
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pleg.relist import AT_ONCE, relist
 from podwright.agent.runtime.protocol import CriRuntime
@@ -49,6 +50,7 @@ class Generator:
         *,
         evented: bool = True,
         periods: Periods | None = None,
+        metrics: KubeletMetrics | None = None,
     ) -> None:
         """`evented`: whether to ask the runtime for events at all."""
         self._runtime = runtime
@@ -56,6 +58,7 @@ class Generator:
         self._clock = clock
         self._evented = evented
         self._periods = periods or Periods()
+        self._metrics = metrics or KubeletMetrics()
         self._tasks = Tasks()
         self._streaming = False
         self._beginning: asyncio.Task[Literal[True]] | None = None
@@ -102,12 +105,18 @@ class Generator:
             began = self._clock.monotonic()
             try:
                 await relist(self._runtime, self._cache, self._clock)
-                self._relisted_at, self._failure = began, ""
+                self._note_relist(began)
             except PodwrightError as failure:
                 if str(failure) != self._failure:
                     log.warning("cannot list the runtime's pods: %s", failure)
                 self._failure = str(failure)
             await self._pause()
+
+    def _note_relist(self, began: float) -> None:
+        if self._relisted_at is not None:
+            self._metrics.relist_intervals.observe(began - self._relisted_at)
+        self._metrics.relists.observe(self._clock.monotonic() - began)
+        self._relisted_at, self._failure = began, ""
 
     async def _pause(self) -> None:
         period_s = self._periods.relist_s
@@ -132,6 +141,8 @@ class Generator:
                 return
             except PodwrightError as failure:
                 reason = str(failure)
+                if not self._streaming:
+                    self._metrics.event_stream_errors.add()
             self._stream_ended(reason)
             lasted = self._clock.monotonic() - began > self._periods.reconnect_longest_s
             pause_s = self._periods.reconnect_s if lasted else min(2 * pause_s, self._periods.reconnect_longest_s)
@@ -159,6 +170,7 @@ class Generator:
     def _stream_began(self, waiting: asyncio.Task[Literal[True]]) -> None:
         if waiting is self._beginning:  # and not a stream that has ended meanwhile
             self._streaming = True
+            self._metrics.event_streams.add()
             self._relist_now.set()  # what happened before the stream began
 
     def _take(self, event: RuntimeEvent) -> None:
@@ -177,6 +189,7 @@ class Generator:
             self._cache.events_show_pods = True
         age_s = (self._clock.now_ns() - event.created_at_ns) / 1e9
         if event.pod is not None and self._is_look(event, event.pod) and 0 <= age_s < FRESH_S:
+            self._metrics.event_latencies.observe(age_s)
             self._cache.put(dataclasses.replace(event.pod, seen_at=self._clock.monotonic() - age_s))
         elif uid not in self._dirty:
             self._dirty.add(uid)

@@ -31,14 +31,15 @@ async def relist(runtime: CriRuntime, cache: StatusCache, clock: Clock) -> None:
         listed[container.pod_uid][container.id] = stage_of_container(container.state)
     known = {pod.uid: stages(pod) for pod in cache.all()}
     changed = [uid for uid in {**known, **listed} if known.get(uid, {}) != listed.get(uid, {})]
-    limit = asyncio.Semaphore(AT_ONCE)
+    limit, unseen = asyncio.Semaphore(AT_ONCE), set[str]()
 
     async def look(uid: str) -> None:
         async with limit:
             try:
                 await cache.look(uid)
             except PodwrightError as failure:
+                unseen.add(uid)
                 log.warning("cannot look at a pod: uid=%s error=%s", uid, failure)
 
     await asyncio.gather(*(look(uid) for uid in changed))
-    cache.listed(began)
+    cache.listed(began, unseen)

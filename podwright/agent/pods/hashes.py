@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 
 from podwright.agent.pods.containers import AnyContainer
-from podwright.agent.pods.identity import CONTAINER_HASH
-from podwright.agent.runtime.records import ContainerStatus
 
 FNV_OFFSET_32 = 0x811C9DC5
 FNV_PRIME_32 = 0x01000193
@@ -21,9 +19,3 @@ def container_hash(container: AnyContainer) -> str:
     for byte in json.dumps({"name": container.name, "image": container.image}, separators=(",", ":")).encode():
         value = (value ^ byte) * FNV_PRIME_32 & 0xFFFFFFFF
     return f"{value:x}"
-
-
-def has_changed(container: AnyContainer, status: ContainerStatus) -> bool:
-    """Whether the container was made of another definition. One without a hash was made by somebody else: no."""
-    written = status.annotations.get(CONTAINER_HASH)
-    return written is not None and written != container_hash(container)

@@ -116,6 +116,7 @@ class ProbeManager:
         for worker, task in probed.workers.values():
             task.cancel()
             worker.see(None, "", was_good=False)
+        self._ports.prober.forget(probed.pod)
 
     def retain(self, uids: Collection[str]) -> None:
         """Remove all pods but these."""

@@ -4,27 +4,46 @@ from __future__ import annotations
 
 import logging
 
+from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.probes.attempt import Attempt, Target, Verdict
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.probes.probers import Probers
 from podwright.errors import PodwrightError
-from podwright.k8s.objects import Probe
+from podwright.k8s.objects import Pod, Probe
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # when the container could not be asked
+RESULTS = {Finding.SUCCESS: "successful", Finding.FAILURE: "failed", None: "unknown"}  # in metrics
 
 
 class Prober:
     """Runs probes. The events' texts are the kubelet's (pkg/kubelet/prober)."""
 
-    def __init__(self, probers: Probers, events: EventRecorder) -> None:
+    def __init__(self, probers: Probers, events: EventRecorder, metrics: KubeletMetrics, clock: Clock) -> None:
         self._probers = probers
         self._events = events
+        self._metrics = metrics
+        self._clock = clock
 
     async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> Finding | None:
         """SUCCESS or FAILURE; None when the container could not be asked, which says nothing about it."""
+        began = self._clock.monotonic()
+        finding = await self._run(kind, probe, target)
+        pod, container = target.pod.metadata, target.container.name
+        self._metrics.probes.add(kind.value, RESULTS[finding], container, pod.name, pod.namespace, pod.uid)
+        if finding is Finding.SUCCESS:
+            took_s = self._clock.monotonic() - began
+            self._metrics.probe_durations.observe(took_s, kind.value, container, pod.name, pod.namespace)
+        return finding
+
+    def forget(self, pod: Pod) -> None:
+        """The pod is probed no more."""
+        self._metrics.forget_probes(pod.metadata.uid, pod.metadata.name, pod.metadata.namespace)
+
+    async def _run(self, kind: ProbeKind, probe: Probe, target: Target) -> Finding | None:
         try:
             attempt = await self._attempts(probe, target)
         except PodwrightError as failed:

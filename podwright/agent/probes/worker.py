@@ -34,6 +34,9 @@ class Runner(Protocol):
     async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> Finding | None:
         """SUCCESS or FAILURE; None when nothing was learnt."""
 
+    def forget(self, pod: Pod) -> None:
+        """The pod is probed no more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerPorts:

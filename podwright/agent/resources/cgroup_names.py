@@ -11,12 +11,12 @@ from typing import Literal
 
 from podwright.agent.pods.places import checked_uid
 from podwright.agent.pods.qos import QosClass
+from podwright.linux.slices import SLICE, nested
 
 Driver = Literal["cgroupfs", "systemd"]
 
 KUBEPODS = "kubepods"
 POD = "pod"
-SLICE = ".slice"
 BURSTABLE, BEST_EFFORT = "burstable", "besteffort"
 
 
@@ -62,9 +62,7 @@ class CgroupNames:
     def _path(self, parts: tuple[str, ...]) -> str:
         if self.driver == "cgroupfs" or not parts:
             return "/" + "/".join(parts)
-        # systemd nests slices by the dashes in their names: a-b.slice lies in a.slice (systemd.slice(5)).
-        escaped = [part.replace("-", "_") for part in parts]
-        return "".join(f"/{'-'.join(escaped[: count + 1])}{SLICE}" for count in range(len(escaped)))
+        return nested("-".join(part.replace("-", "_") for part in parts))
 
 
 def names_of(driver: Driver, root: str) -> CgroupNames:

@@ -82,7 +82,7 @@ class SystemdDriver:
 
 async def _to_the_end(function: Callable[..., None], *args: Any) -> None:
     """Run it in a thread. A caller that is cancelled waits too: its undoing must not meet a cgroup in the making."""
-    work = asyncio.ensure_future(asyncio.to_thread(function, *args))
+    work = asyncio.create_task(asyncio.to_thread(function, *args), name=f"cgroups: {function.__name__}")
     try:
         await asyncio.shield(work)
     except asyncio.CancelledError:

@@ -1,37 +1,56 @@
-"""`/metrics`: counts of pods and containers under the kubelet's names, and what this process takes."""
+"""`/metrics`: what the node has now under the kubelet's names, and what this process takes."""
 
 from __future__ import annotations
 
 import os
 import resource
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from podwright import __version__
 from podwright.agent.config.settings import KUBERNETES_VERSION
+from podwright.agent.metrics.instruments import gauge
+from podwright.agent.pods.identity import is_static
 from podwright.agent.prometheus import Family, Sample
 from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.server.health import Health
 from podwright.k8s.objects import Pod
 
+Samples = list[tuple[Mapping[str, str], float]]
 
-def pod_families(observed: Iterable[ObservedPod], wanted: Iterable[Pod]) -> list[Family]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeView:
+    """The node now: what the runtime shows, and the pods that are wanted; `active` are those that run, or will."""
+
+    name: str
+    observed: Sequence[ObservedPod]
+    wanted: Sequence[Pod]
+    active: Sequence[Pod]
+    mirrors: Sequence[Pod]
+
+
+def node_lines(node: NodeView) -> Iterator[str]:
     """Pods and containers."""
-    pods = list(observed)
-    states = Counter(status.state.value for pod in pods for status in pod.containers)
-    return [
-        _gauge("kubelet_desired_pods", "Pods that the sources want", {"": len(list(wanted))}),
-        _gauge(
-            "kubelet_running_pods",
-            "Pods with a ready sandbox",
-            {"": sum(bool(each.ready_sandboxes()) for each in pods)},
-        ),
-        _gauge("kubelet_running_containers", "Containers by state", dict(sorted(states.items())), "container_state"),
-    ]
+    yield from gauge("kubelet_node_name", "The node's name. The count is always 1.", [({"node": node.name}, 1)])
+    yield from gauge("kubelet_desired_pods", "The number of pods that the sources want", _by_source(node.wanted))
+    yield from gauge("kubelet_active_pods", "The number of pods that run, or will", _by_source(node.active))
+    yield from gauge("kubelet_mirror_pods", "The number of mirror pods", [({}, len(node.mirrors))])
+    ready = sum(bool(pod.ready_sandboxes()) for pod in node.observed)
+    yield from gauge("kubelet_running_pods", "Number of pods that have a running pod sandbox", [({}, ready)])
+    states = Counter(status.state.value for pod in node.observed for status in pod.containers)
+    samples: Samples = [({"container_state": state}, count) for state, count in sorted(states.items())]
+    yield from gauge("kubelet_running_containers", "Number of containers by state", samples)
 
 
-def process_families(node_name: str, started_s: float) -> list[Family]:
-    """This process, and which node it is."""
+def _by_source(pods: Iterable[Pod]) -> Samples:
+    counts = Counter(is_static(pod) for pod in pods)
+    return [({"static": text}, counts[static]) for static, text in ((False, ""), (True, "true"))]
+
+
+def process_families(started_s: float) -> list[Family]:
+    """This process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     resident, virtual = _memory_bytes()
     used = round(usage.ru_utime + usage.ru_stime, 3)
@@ -48,7 +67,6 @@ def process_families(node_name: str, started_s: float) -> list[Family]:
         _gauge("process_virtual_memory_bytes", "Virtual memory", {"": virtual}),
         _gauge("process_open_fds", "Open file descriptors", {"": len(os.listdir("/proc/self/fd")) - 1}),
         _gauge("process_start_time_seconds", "Start of this process, since the epoch", {"": started_s}),
-        _gauge("kubelet_node_name", "The node's name. The count is always 1.", {node_name: 1}, "node"),
         Family(
             name="kubernetes_build_info",
             kind="gauge",

@@ -119,22 +119,27 @@ class _Parts:
         )
 
     async def _metrics(self) -> bytes:
+        lines = (*self._agent.outside.metrics.lines(), *metrics.node_lines(self._node_view()))
+        families = (*self.counts.families(), *metrics.process_families(self._started_s))
+        return "".join(f"{line}\n" for line in lines).encode() + exposition(families)
+
+    def _node_view(self) -> metrics.NodeView:
         engine = self._agent.engine
-        return exposition(
-            [
-                *metrics.pod_families(engine.cache.all(), engine.registry.pods()),
-                *self.counts.families(),
-                *metrics.process_families(self._agent.outside.node_name, self._started_s),
-            ]
+        return metrics.NodeView(
+            name=self._agent.outside.node_name,
+            observed=engine.cache.all(),
+            wanted=engine.registry.pods(),
+            active=engine.active_pods(),
+            mirrors=engine.registry.mirrors(),
         )
 
     async def _slis(self) -> bytes:
         return exposition(metrics.health_families(self._health))
 
     async def _probe_metrics(self) -> bytes:
-        counts = self._agent.probe_counts
-        counts.retain({pod.metadata.uid for pod in self._agent.engine.registry.pods()})
-        return exposition(counts.families())
+        counted = self._agent.outside.metrics
+        lines = (*counted.probes.lines(), *counted.probe_durations.lines())
+        return "".join(f"{line}\n" for line in lines).encode()
 
     def guard(self) -> Guard:
         """Who may use the API."""

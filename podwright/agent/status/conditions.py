@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from podwright.agent.pods.actions import choose_sandbox
+from podwright.agent.decisions.actions import choose_sandbox
 from podwright.agent.pods.containers import lasting_containers
 from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.pods.phases import FAILED, SUCCEEDED

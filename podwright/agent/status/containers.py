@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from podwright.agent.decisions.restarts import should_start
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.identity import is_sidecar
-from podwright.agent.pods.restarts import should_start
 from podwright.agent.runtime.records import ContainerState as InstanceState
 from podwright.agent.runtime.records import ContainerStatus as Instance
 from podwright.agent.runtime.records import ObservedPod

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from podwright.agent.pods.actions import FindingOf
-from podwright.agent.pods.restarts import RESTART_ALL, rule_for, wants_all_restarted
+from podwright.agent.decisions.actions import FindingOf
+from podwright.agent.decisions.restarts import RESTART_ALL, rule_for, wants_all_restarted
 from podwright.agent.runtime.records import ObservedPod
 from podwright.k8s.objects import Container, ContainerStatus, Pod, PodStatus
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from msgspec import structs
 
 from podwright.agent.clock import Clock
-from podwright.agent.pods.actions import FindingOf
+from podwright.agent.decisions.actions import FindingOf
 from podwright.agent.pods.containers import all_containers
 from podwright.agent.pods.identity import CONFIG_HASH, CONFIG_MIRROR
 from podwright.agent.pods.phases import FAILED

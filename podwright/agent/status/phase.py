@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from podwright.agent.decisions.restarts import restarts_after
 from podwright.agent.pods.identity import is_sidecar, is_static
 from podwright.agent.pods.phases import FAILED, PENDING, RUNNING, SUCCEEDED
-from podwright.agent.pods.restarts import restarts_after
 from podwright.agent.runtime.records import ObservedPod, SandboxState
 from podwright.agent.status.instances import RESTARTING_ALL
 from podwright.k8s.objects import Container, ContainerStateTerminated, ContainerStatus, Pod

@@ -11,9 +11,9 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from podwright.agent.decisions.restarts import ALWAYS, ON_FAILURE, restarts_after
 from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.pods.phases import TERMINAL
-from podwright.agent.pods.restarts import ALWAYS, ON_FAILURE, restarts_after
 from podwright.agent.status.conditions import OWN_OR_SHARED, find
 from podwright.agent.status.containers import by_name
 from podwright.agent.status.inputs import may_restart_all

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod
 from podwright.errors import FailedPrecondition, Internal
@@ -30,11 +31,19 @@ class HttpGetter(Protocol):
 class Hooks:
     """Runs hooks."""
 
-    def __init__(self, runtime: CriRuntime, http: HttpGetter, addresses: AddressesOf, events: EventRecorder) -> None:
+    def __init__(
+        self,
+        runtime: CriRuntime,
+        http: HttpGetter,
+        addresses: AddressesOf,
+        events: EventRecorder,
+        metrics: KubeletMetrics,
+    ) -> None:
         self._runtime = runtime
         self._http = http
         self._addresses = addresses
         self._events = events
+        self._metrics = metrics
 
     async def run(
         self, handler: LifecycleHandler, pod: Pod, container: Container, container_id: str, observed: ObservedPod
@@ -62,5 +71,6 @@ class Hooks:
             raise FailedPrecondition("the pod has no address to send the hook's request to")
         fallback = await self._http.get(action, container, addresses[0] if addresses else "")
         if fallback:
+            self._metrics.http_fallbacks.add()
             text = f"request to HTTPS lifecycle hook {fallback} got HTTP response, retry with HTTP succeeded"
             self._events.pod(pod, "Warning", "LifecycleHTTPFallback", text)

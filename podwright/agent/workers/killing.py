@@ -9,9 +9,9 @@ import math
 from collections.abc import Sequence
 
 from podwright.agent.clock import Clock
+from podwright.agent.decisions.termination import MIN_STOP_S, TerminationOrder, termination_grace_s
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.pods.containers import find_container
-from podwright.agent.pods.termination import MIN_STOP_S, TerminationOrder, termination_grace_s
 from podwright.agent.probes.outcomes import ProbeKind
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ContainerStatus, ObservedPod

@@ -7,15 +7,16 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
+from podwright.agent.decisions.actions import PodActions, compute_pod_actions
+from podwright.agent.decisions.termination import MIN_STOP_S
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.pods.actions import PodActions, compute_pod_actions
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pods.containers import AnyContainer, all_containers, find_container, is_init
 from podwright.agent.pods.deadlines import DEADLINE_EXCEEDED
 from podwright.agent.pods.failures import NetworkNotReady, combined
 from podwright.agent.pods.identity import is_sidecar, is_static
 from podwright.agent.pods.phases import TERMINAL
 from podwright.agent.pods.reasons import ContainerFailure
-from podwright.agent.pods.termination import MIN_STOP_S
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod, SandboxStatus
 from podwright.agent.workers.directories import make_log_directory, make_pod_directories
@@ -63,6 +64,7 @@ class SyncerPorts:
     look: Callable[[str], Awaitable[ObservedPod]]  # at the pod, now
     handler_of: Callable[[Pod], str]  # the runtime handler that the pod's RuntimeClass means
     root: str
+    metrics: KubeletMetrics
 
 
 class PodSyncer:
@@ -165,11 +167,13 @@ class PodSyncer:
         config = ports.configs.sandbox(pod, actions.attempt)
         if not actions.create_sandbox:
             return Place(id=actions.sandbox_id, config=config, handler=ports.handler_of(pod)), observed
+        ports.metrics.started_pods.add()
         try:
             handler = ports.handler_of(pod)
             make_log_directory(config.log_directory)
             sandbox_id = await ports.runtime.run_sandbox(config, handler)
         except (PodwrightError, OSError) as failure:
+            ports.metrics.started_pod_errors.add()
             message = f"Failed to create pod sandbox: {failure}"
             ports.events.pod(pod, "Warning", "FailedCreatePodSandBox", message)
             raise Internal(message) from failure

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from podwright.agent.decisions.actions import FindingOf
 from podwright.agent.images.ensured import EnsuredImage
-from podwright.agent.pods.actions import FindingOf
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.runtime.records import ObservedPod

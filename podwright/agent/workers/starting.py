@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass
 
 from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pods import reasons
-from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.pods.containers import AnyContainer, is_init
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod
@@ -50,6 +51,7 @@ class Starter:
         killer: Killer,
         events: EventRecorder,
         *,
+        metrics: KubeletMetrics,
         links_directory: str,
     ) -> None:
         """In `links_directory` each container's log has a link that names its pod (/var/log/containers)."""
@@ -60,9 +62,19 @@ class Starter:
         self._killer = killer
         self._events = events
         self._links_directory = links_directory
+        self._metrics = metrics
 
     async def start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
         """Start a new instance; its id. Raises ContainerFailure, whose reason the API shows."""
+        kind = _kind(pod, container)
+        self._metrics.started_containers.add(kind)
+        try:
+            return await self._start(pod, container, place, observed)
+        except ContainerFailure as failure:
+            self._metrics.started_container_errors.add(kind, failure.reason)
+            raise
+
+    async def _start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
         image = await self._images.ensure(pod, container, place.config, place.handler)
         attempt = self._next_attempt(pod, container, observed)
         try:
@@ -141,6 +153,13 @@ class Starter:
         except asyncio.CancelledError:
             log.info("a postStart hook is interrupted, the pod must end: pod=%s", pod.metadata.name)
             raise
+
+
+def _kind(pod: Pod, container: AnyContainer) -> str:
+    """What metrics call a container."""
+    if not isinstance(container, Container):
+        return "ephemeral_container"
+    return "init_container" if is_init(pod, container.name) else "container"
 
 
 def link_name(pod: Pod, container: str, container_id: str) -> str:

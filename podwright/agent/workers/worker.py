@@ -8,11 +8,12 @@ import logging
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pods.failures import BackOff, NetworkNotReady
 from podwright.agent.pods.identity import is_static
 from podwright.agent.runtime.records import ObservedPod
@@ -66,6 +67,7 @@ class WorkerPorts:
     tasks: Tasks
     pod_gone: Callable[[str], None]  # nothing of the pod with this UID is needed any more
     pauses: Pauses = Pauses()
+    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
     active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may be active yet; None: as it likes
 
 
@@ -128,6 +130,7 @@ class PodWorker:
                     self._ports.queue.put(record.uid, self._soon(self._ports.pauses.error_s))
                     return None
             record.started_at = self._ports.clock.monotonic()
+            self._ports.metrics.worker_starts.observe(record.started_at - record.synced_at)
         record.pending = None
         record.active = _merged(record.active, update)
         return record.active
@@ -144,13 +147,16 @@ class PodWorker:
         """One pass; true when the pod goes on to the next state."""
         record = self._record
         record.sync_began_at = self._ports.clock.monotonic()
-        record.sync = asyncio.ensure_future(self._sync(state, update))
+        record.sync = asyncio.create_task(self._sync(state, update), name=f"pass for pod {record.full_name}")
         try:
             return await record.sync
         except asyncio.CancelledError:
             if not record.sync.done():
                 record.sync.cancel()
             raise
+        finally:
+            took_s = self._ports.clock.monotonic() - record.sync_began_at
+            self._ports.metrics.passes.observe(took_s, update.kind.value)
 
     async def _sync(self, state: WorkState, update: PodUpdate) -> bool:
         syncer, record = self._ports.syncer, self._record

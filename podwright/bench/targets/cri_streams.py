@@ -51,7 +51,7 @@ class CriTunnel:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        running = asyncio.create_task(self._forwarder.forward(theirs, port))
+        running = asyncio.create_task(self._forwarder.forward(theirs, port), name="forward a port")
         try:
             yield ours
         finally:

@@ -133,7 +133,7 @@ async def test_stop_is_quick_when_the_signal_is_heard_and_bounded_when_not(pod: 
 @pytest.mark.deviates("containerd", "the first call's grace stands", run=False)
 async def test_a_shorter_stop_overtakes_a_longer_one(pod: CasePod) -> None:
     deaf = await pod.run_ready(DEAF)
-    long = asyncio.create_task(pod.stop(deaf, timeout=100))
+    long = asyncio.create_task(pod.stop(deaf, timeout=100), name="slow stop")
     await asyncio.sleep(0.2)
     await asyncio.wait_for(pod.stop(deaf, timeout=0), 10)
     await asyncio.wait_for(long, 10)

@@ -34,7 +34,7 @@ class Ear:
         self._cri = CriClient(endpoint)
         self._begun = asyncio.Event()
         self._heard: asyncio.Queue[api.ContainerEventResponse | PodwrightError] = asyncio.Queue()
-        self._listening = asyncio.create_task(self._listen())
+        self._listening = asyncio.create_task(self._listen(), name="listen to events")
 
     async def _listen(self) -> None:
         call = self._cri.runtime.GetContainerEvents

@@ -45,7 +45,7 @@ async def test_a_sandbox_whose_first_caller_gave_up(cri_server: CriPeer) -> None
 async def test_a_container_whose_first_caller_gave_up(pod: CasePod) -> None:
     config = api.ContainerConfig(metadata=api.ContainerMetadata(name="main"), image=pod.image_spec, command=SLEEP)
     for _ in range(3):
-        first = asyncio.ensure_future(pod.create_from(config))
+        first = asyncio.create_task(pod.create_from(config), name="first create")
         await asyncio.sleep(0.001)
         first.cancel()
     container_id = await pod.create_from(config)

@@ -78,7 +78,9 @@ async def test_nothing_outlives_its_container(run_pod: RunPod, mode: api.Namespa
     async with run_pod(namespaces=api.NamespaceOption(pid=mode)) as pod:
         watcher = await pod.run(name="watcher")
         container_id = await pod.run(("sh", "-c", f"{ORPHANS}; trap 'exit 4' TERM; while :; do sleep 0.1; done"))
-        command = asyncio.ensure_future(pod.exec(container_id, "sh", "-c", f"{ORPHANS}; touch /up; {NAP}"))
+        command = asyncio.create_task(
+            pod.exec(container_id, "sh", "-c", f"{ORPHANS}; touch /up; {NAP}"), name="long exec"
+        )
         async with asyncio.timeout(30):
             while (await pod.exec(container_id, "test", "-e", "/up")).exit_code:  # noqa: ASYNC110 # as a client polls
                 await asyncio.sleep(0.05)

@@ -166,7 +166,7 @@ async def test_a_list_survives_what_comes_and_goes(pod: CasePod, running: str) -
             request = api.RemoveContainerRequest(container_id=container_id)
             await pod.cri.call(pod.cri.runtime.RemoveContainer, request)
 
-    churning = asyncio.create_task(churn())
+    churning = asyncio.create_task(churn(), name="pods come and go")
     try:
         while not churning.done():
             assert running in ids(await list_containers(pod.cri, pod_sandbox_id=pod.id))

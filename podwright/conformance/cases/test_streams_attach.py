@@ -38,7 +38,7 @@ class AttachSession:
             tty=tty,
             sizes=sizes,
         )
-        self._running = asyncio.create_task(run_command(url, streams))
+        self._running = asyncio.create_task(run_command(url, streams), name="attach")
 
     async def ended(self) -> Outcome:
         async with asyncio.timeout(WAIT_S):

@@ -122,7 +122,9 @@ async def test_a_terminal(pod: CasePod, speech: Speech) -> None:
     sizes, out = asyncio.Queue[TerminalSize](), CollectingSink()
     sizes.put_nowait(TerminalSize(width=101, height=31))
     streams = CommandStreams(stdin=Given(open_ended=True), stdout=out, tty=True, sizes=each(sizes))
-    running = asyncio.create_task(run_command(url, streams, transport=speech.transport, protocols=speech.protocols))
+    running = asyncio.create_task(
+        run_command(url, streams, transport=speech.transport, protocols=speech.protocols), name="exec"
+    )
     await out.until(b"waiting")
     sizes.put_nowait(TerminalSize(width=102, height=32))
     async with asyncio.timeout(30):
@@ -142,7 +144,7 @@ async def test_control_c_on_a_terminal_is_a_signal(pod: CasePod) -> None:
     url = await exec_url(pod, container, "sh", "-c", "echo waiting; sleep 1000", stdin=True, tty=True)
     stdin, out = Given(open_ended=True), CollectingSink()
     streams = CommandStreams(stdin=stdin, stdout=out, tty=True)
-    running = asyncio.create_task(run_command(url, streams))
+    running = asyncio.create_task(run_command(url, streams), name="exec")
     await out.until(b"waiting")
     stdin.give(b"\x03")
     async with asyncio.timeout(30):
@@ -200,7 +202,7 @@ async def test_a_client_that_vanishes_leaves_the_container_alone(pod: CasePod) -
     url = await exec_url(pod, container, "sh", "-c", "echo waiting; sleep 1000", stdin=True)
     out = CollectingSink()
     streams = CommandStreams(stdin=Given(open_ended=True), stdout=out, stderr=CollectingSink())
-    running = asyncio.create_task(run_command(url, streams))
+    running = asyncio.create_task(run_command(url, streams), name="exec")
     await out.until(b"waiting")
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

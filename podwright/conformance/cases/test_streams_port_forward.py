@@ -30,7 +30,7 @@ BULK_BYTES = 8 * 1024 * 1024
 async def echoed(connection: socket.socket, words: bytes) -> bytes:
     """What port 7 sends back."""
     loop = asyncio.get_running_loop()
-    sending = asyncio.create_task(loop.sock_sendall(connection, words))
+    sending = asyncio.create_task(loop.sock_sendall(connection, words), name="send")
     back = bytearray()
     async with asyncio.timeout(WAIT_S):
         while len(back) < len(words) and (data := await loop.sock_recv(connection, 1 << 20)):

@@ -125,14 +125,14 @@ async def _members(
     reader, writer = os.pipe2(os.O_CLOEXEC)
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, reader)
-        feeding = asyncio.create_task(_feed(FdWriter(writer), chunks))
+        feeding = asyncio.create_task(_feed(FdWriter(writer), chunks), name="feed an archive")
         command = Command(
             argv=(sys.executable, "-I", "-S", PROGRAM, folder, prefix, str(max_bytes), *library_directories()),
             fds={0: reader},
             timeout_s=TIMEOUT_S,
             output_limit_bytes=REPORT_LIMIT_BYTES,
         )
-        taking = asyncio.create_task(runner.run(command))
+        taking = asyncio.create_task(runner.run(command), name="take an archive apart")
         try:
             done, _ = await asyncio.wait({feeding, taking}, return_when=asyncio.FIRST_COMPLETED)
             if taking not in done:  # otherwise the program has already found the archive invalid

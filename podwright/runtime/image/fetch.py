@@ -152,7 +152,9 @@ class LayerFetcher:
         descriptor = wanted.descriptor
         with self._blobs.ingest(descriptor.digest, descriptor.size) as ingest, Marks() as marks:
             sink = _Sink(ingest, marks, wanted.progress)
-            download = asyncio.create_task(self._download(client, descriptor, sink))
+            download = asyncio.create_task(
+                self._download(client, descriptor, sink), name=f"download {descriptor.digest}"
+            )
             try:
                 async with self._layers.unpacked(ingest.fd, marks, descriptor.size, wanted.diff_id) as unpacked:
                     await download

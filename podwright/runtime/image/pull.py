@@ -126,7 +126,7 @@ class ImagePuller:
                         below=below.ids,
                         progress=progress.counters[layer.digest],
                     )
-                    jobs.append(group.create_task(bring(wanted)))
+                    jobs.append(group.create_task(bring(wanted), name=f"bring {layer.digest}"))
         return [job.result() for job in jobs]
 
     async def _artifact(
@@ -146,7 +146,7 @@ class ImagePuller:
         with _first_failure():
             async with asyncio.TaskGroup() as group:
                 for blob in documents.manifest.layers:
-                    group.create_task(bring(blob))
+                    group.create_task(bring(blob), name=f"bring {blob.digest}")
         return await artifacts.keep(self._layers, self._blobs, digest, files)
 
     async def _pulled(self, documents: Documents, layers: Sequence[str], lease: ContentLease) -> PulledImage:

@@ -86,7 +86,10 @@ class Pusher:
 
         try:
             async with asyncio.TaskGroup() as group:
-                jobs = {digest: group.create_task(bring(blob)) for digest, blob in blobs.items()}
+                jobs = {
+                    digest: group.create_task(bring(blob), name=f"push {blob.digest}")
+                    for digest, blob in blobs.items()
+                }
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
         came = {digest: job.result() for digest, job in jobs.items()}

@@ -6,9 +6,9 @@ A pod's parent is a directory, or with systemd a slice. Its containers are direc
 from __future__ import annotations
 
 from podwright.errors import InvalidArgument
+from podwright.linux.slices import SLICE, nested
 
 PREFIX = "podwright"
-SLICE = ".slice"
 
 
 def pod_parent(requested: str, configured: str, sandbox_id: str, *, systemd: bool) -> str:
@@ -25,7 +25,7 @@ def pod_parent(requested: str, configured: str, sandbox_id: str, *, systemd: boo
         return requested
     if not systemd:
         return f"{configured}/{sandbox_id}"
-    return expand_slice(f"{slice_name(configured).removesuffix(SLICE)}-pod{sandbox_id}{SLICE}")
+    return nested(f"{slice_name(configured).removesuffix(SLICE)}-pod{sandbox_id}{SLICE}")
 
 
 def slice_name(parent: str) -> str:
@@ -45,16 +45,7 @@ def cgroup_directory(parent: str, container_id: str, *, systemd: bool) -> str:
     """The container's cgroup below the hierarchies' roots."""
     if not systemd:
         return cgroups_path(parent, container_id, systemd=False)
-    return f"{expand_slice(slice_name(parent))}/{PREFIX}-{container_id}.scope"
-
-
-def expand_slice(name: str) -> str:
-    """The path of a slice. systemd nests slices by dashes: a-b.slice is in a.slice (systemd.slice(5))."""
-    stem = name.removesuffix(SLICE)
-    if stem in ("", "-"):
-        return ""
-    parts = stem.split("-")
-    return "".join(f"/{'-'.join(parts[: count + 1])}{SLICE}" for count in range(len(parts)))
+    return f"{nested(slice_name(parent))}/{PREFIX}-{container_id}.scope"
 
 
 def _last(path: str) -> str:

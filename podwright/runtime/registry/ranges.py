@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 SEGMENT_BYTES = 4 << 20  # small enough to keep several in memory, large enough to outweigh a request's cost
 LEAST_BYTES = 4 * SEGMENT_BYTES  # a smaller remainder is not worth several connections
@@ -48,7 +49,7 @@ class Connections:
 async def in_order(
     start: int,
     end: int,
-    fetch: Callable[[int, int], Awaitable[bytearray]],
+    fetch: Callable[[int, int], Coroutine[Any, Any, bytearray]],
     write: Callable[[bytearray], Awaitable[None]],
     connections: Connections,
 ) -> None:
@@ -61,7 +62,9 @@ async def in_order(
         while start < end or ahead:
             while start < end and (not ahead or connections.to_spare):
                 connections.open()
-                ahead.append(asyncio.ensure_future(fetch(start, min(end, start + SEGMENT_BYTES))))
+                ahead.append(
+                    asyncio.create_task(fetch(start, min(end, start + SEGMENT_BYTES)), name=f"range from byte {start}")
+                )
                 start += SEGMENT_BYTES
             await write(await ahead[0])
             ahead.popleft()

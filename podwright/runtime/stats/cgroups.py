@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from typing import Protocol
 
+from podwright.linux import huge_pages
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime.model.usage import (
     CpuTimes,
@@ -49,7 +50,7 @@ class CgroupReader:
         self._read = read
         has_psi = os.path.exists("/proc/pressure/cpu") if pressure is None else pressure
         self._pressure_root = host.unified if has_psi else None
-        self._page_sizes = tuple(_page_sizes() if page_sizes is None else page_sizes)
+        self._page_sizes = tuple(huge_pages.sizes() if page_sizes is None else page_sizes)
         self._cpu = self._files_of("cpuacct")
         self._memory = self._files_of("memory")
 
@@ -129,19 +130,3 @@ class CgroupReader:
     def task_directory(self, path: str) -> str | None:
         """The directory with the cgroup's list of processes: in the hierarchy that counts its tasks."""
         return self._host.directory(path, "pids") or self._host.directory(path, "memory")
-
-
-def _page_sizes() -> Iterable[str]:
-    """The sizes of huge pages as in the hugetlb controller's file names: "2MB", "1GB"."""
-    try:
-        names = os.listdir("/sys/kernel/mm/hugepages")
-    except OSError:
-        return ()
-    return [_page_size(int(name.removeprefix("hugepages-").removesuffix("kB"))) for name in sorted(names)]
-
-
-def _page_size(size_kib: int) -> str:
-    for unit, factor in (("GB", 1024 * 1024), ("MB", 1024)):
-        if size_kib >= factor:
-            return f"{size_kib // factor}{unit}"
-    return f"{size_kib}KB"

@@ -15,7 +15,7 @@ async def to_completion(work: Coroutine[Any, Any, Result], *, on_cancel: Callabl
 
     `on_cancel` is called when the caller is cancelled. It may make the work end early.
     """
-    job = asyncio.create_task(work)
+    job = asyncio.create_task(work, name="to completion")
     try:
         return await asyncio.shield(job)
     except asyncio.CancelledError:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from podwright.agent.clock import Clock
+from podwright.agent.decisions.actions import FindingOf
 from podwright.agent.images.ensured import EnsuredImage
-from podwright.agent.pods.actions import FindingOf
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.deadlines import DEADLINE_EXCEEDED, DEADLINE_MESSAGE, has_passed_deadline
 from podwright.agent.pods.hashes import container_hash

@@ -261,6 +261,33 @@ def test_an_older_look_does_not_bring_a_removed_pod_back() -> None:
     in_scene(check)
 
 
+def test_a_pod_that_a_list_did_not_show_had_nothing() -> None:
+    async def check(scene: Scene) -> None:
+        await asyncio.sleep(301)
+        scene.runtime.calls.clear()
+        pod = await scene.cache.newer_than("uid1", 1.0)
+        assert (pod.sandboxes, pod.containers) == ((), ())
+        assert scene.runtime.calls == []
+        await scene.cache.newer_than("uid1", scene.clock.monotonic())
+        assert scene.runtime.count("pod_sandboxes") == 1
+
+    in_scene(check)
+
+
+def test_a_pod_that_was_listed_and_could_not_be_seen_is_looked_at() -> None:
+    async def run() -> None:
+        scene = Scene(evented=False)
+        container = await scene.start_container()
+        scene.runtime.failures["sandbox_status"] = [Unavailable("not now")]
+        await asyncio.sleep(1)
+        async with running(scene):
+            assert scene.cache.peek("uid1") is None
+            pod = await scene.cache.newer_than("uid1", 0.0)
+            assert [status.id for status in pod.containers] == [container]
+
+    run_virtual(run())
+
+
 def test_a_look_that_is_new_enough_is_not_repeated() -> None:
     async def check(scene: Scene) -> None:
         before = scene.clock.monotonic()

@@ -47,6 +47,7 @@ class Scene:
         self.runs: list[tuple[int, ProbeKind]] = []  # when, since the last start of the container
         self.outcomes: list[tuple[ProbeKind, Finding]] = []
         self.targets: list[Target] = []
+        self.forgotten: list[str] = []
         self.manager = self.new_manager()
         self.sandbox = ""
         self.started_at = 0.0
@@ -60,6 +61,9 @@ class Scene:
     def port(self) -> Probes:
         """As the passes for pods have it."""
         return self.manager
+
+    def forget(self, pod: Pod) -> None:
+        self.forgotten.append(pod.metadata.uid)
 
     async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> Finding | None:
         self.runs.append((round(self.clock.monotonic() - self.started_at), kind))
@@ -251,6 +255,7 @@ def test_a_pod_that_ends_is_asked_for_readiness_alone() -> None:
         assert [kind for _, kind in scene.runs].count(LIVENESS) == 1
         assert [kind for _, kind in scene.runs].count(READINESS) == 5
         scene.manager.remove(UID)
+        assert scene.forgotten == [UID]
         await asyncio.sleep(45)
         assert [kind for _, kind in scene.runs].count(READINESS) == 5
         assert scene.found(started, LIVENESS) is None

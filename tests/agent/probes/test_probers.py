@@ -16,6 +16,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from podwright.agent.configs.expansion import expand
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, Attempt, Target, Verdict
 from podwright.agent.probes.http_client import HookGetter
 from podwright.agent.probes.outcomes import Finding, ProbeKind
@@ -54,7 +55,8 @@ class Scene:
         self.clock = VirtualClock()
         self.runtime = FakeRuntime(self.clock)
         self.probers = Probers(self.runtime, expand)
-        self.events = RecordedEvents()
+        self.events, self.metrics = RecordedEvents(), KubeletMetrics()
+        self.prober = Prober(self.probers, self.events, self.metrics, self.clock)
         self.requests: list[web.Request] = []
         self.runners: list[web.AppRunner] = []
 
@@ -343,7 +345,7 @@ async def started(scene: Scene) -> Target:
 
 async def run_exec(scene: Scene, *, kind: ProbeKind = ProbeKind.LIVENESS) -> Finding | None:
     probe = Probe(exec=ExecAction(command=("cat", "$(DIR)/ok", "$(NONE)", "$$(DIR)")), timeout_seconds=2)
-    return await Prober(scene.probers, scene.events).run(kind, probe, await started(scene))
+    return await scene.prober.run(kind, probe, await started(scene))
 
 
 async def test_exec(scene: Scene) -> None:
@@ -380,11 +382,24 @@ async def test_a_runtime_that_fails_says_nothing_about_the_container(scene: Scen
     assert scene.events.seen == [("web", "Unhealthy", text)]
 
 
+async def test_probes_are_counted_while_their_pod_is_there(scene: Scene) -> None:
+    where = ("main", "web", "default")
+    await run_exec(scene)
+    assert scene.metrics.probes.value("liveness", "successful", *where, "uid-web") == 1
+    assert scene.metrics.probe_durations.count("liveness", *where) == 1
+    scene.runtime.failures["exec_sync"] = [Unavailable("gone")] * 3
+    await run_exec(scene)
+    assert scene.metrics.probes.value("liveness", "unknown", *where, "uid-web") == 1
+    assert scene.metrics.probe_durations.count("liveness", *where) == 1
+    scene.prober.forget(pod())
+    assert not any("web" in line for line in scene.metrics.lines())
+
+
 async def test_a_warning_is_a_success_with_an_event(scene: Scene) -> None:
     port = await scene.serve(answering(302, Location="http://192.0.2.1/"))
     probe = Probe(http_get=HTTPGetAction(port=port), timeout_seconds=2)
     target = Target(pod=pod(), container=container(), container_id="", ip="127.0.0.1")
-    assert await Prober(scene.probers, scene.events).run(ProbeKind.READINESS, probe, target) is Finding.SUCCESS
+    assert await scene.prober.run(ProbeKind.READINESS, probe, target) is Finding.SUCCESS
     assert scene.events.reasons() == ["ProbeWarning"]
 
 

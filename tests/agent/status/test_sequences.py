@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from podwright.agent.decisions.restarts import restarts_after
 from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.pods.phases import TERMINAL
 from podwright.agent.pods.reasons import ContainerFailure
-from podwright.agent.pods.restarts import restarts_after
 from podwright.agent.runtime.records import ContainerState, ObservedPod, SandboxStatus
 from podwright.agent.runtime.records import ContainerStatus as Instance
 from podwright.k8s.objects import Container, ContainerStatus, Pod, PodStatus

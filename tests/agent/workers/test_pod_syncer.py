@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.failures import BackOff, NetworkNotReady
@@ -68,10 +69,18 @@ class Scene:
         self.network_problem = ""
         self.links = directory / "links"
         self.http = FakeHttp("")
-        hooks = Hooks(self.runtime, self.http, self.configs.addresses, self.events)
+        self.metrics = KubeletMetrics()
+        hooks = Hooks(self.runtime, self.http, self.configs.addresses, self.events, self.metrics)
         killer = Killer(self.runtime, hooks, self.events, self.clock)
         starter = Starter(
-            self.runtime, self.images, self.configs, hooks, killer, self.events, links_directory=str(self.links)
+            self.runtime,
+            self.images,
+            self.configs,
+            hooks,
+            killer,
+            self.events,
+            metrics=self.metrics,
+            links_directory=str(self.links),
         )
         self.syncer = PodSyncer(
             SyncerPorts(
@@ -93,6 +102,7 @@ class Scene:
                 look=self.cache.look,
                 handler_of=lambda _: "",
                 root=str(directory / "root"),
+                metrics=self.metrics,
             ),
             Restarts(Backoff(), self.events, self.clock),
         )
@@ -318,6 +328,7 @@ def test_a_hook_that_falls_back_to_http_is_an_event(in_scene: InScene) -> None:
         scene.http.outcome = "10.0.0.1:80"
         await scene.sync(pod(containers=(hooked(post_start=HTTP),)))
         assert scene.events.reasons() == ["Created", "Started", "LifecycleHTTPFallback"]
+        assert scene.metrics.http_fallbacks.value() == 1
         assert scene.events.seen[-1][2] == (
             "request to HTTPS lifecycle hook 10.0.0.1:80 got HTTP response, retry with HTTP succeeded"
         )
@@ -399,6 +410,7 @@ def test_a_container_that_cannot_be_configured_has_one_event(in_scene: InScene) 
         with pytest.raises(Internal, match=CREATE_CONTAINER_CONFIG_ERROR):
             await scene.sync(pod())
         assert scene.events.seen == [("web", "Failed", f"Error: {problem}")]
+        assert scene.metrics.started_container_errors.value("container", CREATE_CONTAINER_CONFIG_ERROR) == 1
 
     in_scene(check)
 

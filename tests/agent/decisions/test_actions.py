@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from podwright.agent.pods.actions import PodActions, compute_pod_actions
+from podwright.agent.decisions.actions import PodActions, compute_pod_actions
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.runtime.records import ObservedPod
 from podwright.k8s.objects import (

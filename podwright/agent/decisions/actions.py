@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from podwright.agent.pods.hashes import has_changed
-from podwright.agent.pods.identity import is_sidecar
-from podwright.agent.pods.restarts import (
+from podwright.agent.decisions.restarts import (
     restarts_after,
     restarts_on_failure,
     should_start,
     wants_all_restarted,
 )
+from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.pods.hashes import container_hash
+from podwright.agent.pods.identity import CONTAINER_HASH, is_sidecar
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.runtime.records import ContainerState, ContainerStatus, ObservedPod, SandboxState
 from podwright.k8s.objects import Container, Pod
@@ -212,7 +213,7 @@ def _plan_running_sidecar(container: Container, status: ContainerStatus, finding
             _restart_sidecar(container, status, "failed startup probe", plan, ProbeKind.STARTUP)
         if startup is not Finding.SUCCESS:
             return False
-    if has_changed(container, status):
+    if _has_changed(container, status):
         _restart_sidecar(container, status, "definition changed", plan)
     elif finding_of(status.id, ProbeKind.LIVENESS) is Finding.FAILURE:
         _restart_sidecar(container, status, "failed liveness probe", plan, ProbeKind.LIVENESS)
@@ -255,7 +256,7 @@ def _reason_to_kill(
     """Why a running container has to be ended, if it has, and whether it runs again then."""
     restart = restarts_on_failure(pod, container) and pod.metadata.deletion_timestamp is None
     probe = None
-    if has_changed(container, status):
+    if _has_changed(container, status):
         reason, restart = "definition changed", True  # whatever the policy: the pod wants another container
     elif finding_of(status.id, ProbeKind.LIVENESS) is Finding.FAILURE:
         reason, probe = "failed liveness probe", ProbeKind.LIVENESS
@@ -270,3 +271,9 @@ def _reason_to_kill(
 def _unknown(status: ContainerStatus) -> Kill:
     """Perhaps it runs: two instances at once would be worse than one that is killed."""
     return Kill(status=status, message="Container is in unknown state, try killing it before restart")
+
+
+def _has_changed(container: AnyContainer, status: ContainerStatus) -> bool:
+    """Whether the container was made of another definition. One without a hash was made by somebody else: no."""
+    written = status.annotations.get(CONTAINER_HASH)
+    return written is not None and written != container_hash(container)

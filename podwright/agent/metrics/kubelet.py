@@ -1,0 +1,116 @@
+"""The kubelet's metrics that this agent has: names, labels and buckets of Kubernetes 1.36 (pkg/kubelet/metrics)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from podwright.agent.metrics.instruments import Counter, Histogram, Labels
+
+OPERATION_BUCKETS = tuple(0.005 * 2.5**power for power in range(14))
+LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
+
+
+PROBED: Labels = ("probe_type", "container", "pod", "namespace")
+
+
+class KubeletMetrics:
+    """All instruments of one agent."""
+
+    def __init__(self) -> None:
+        self.probes = Counter(
+            "prober_probe_total",
+            "Cumulative number of a liveness, readiness or startup probe for a container by result.",
+            ("probe_type", "result", "container", "pod", "namespace", "pod_uid"),
+        )
+        self.probe_durations = Histogram(
+            "prober_probe_duration_seconds",
+            "Duration in seconds for a probe response.",
+            PROBED,
+        )
+        self.operations = Counter(
+            "kubelet_runtime_operations_total",
+            "Cumulative number of runtime operations by operation type.",
+            ("operation_type",),
+        )
+        self.operation_errors = Counter(
+            "kubelet_runtime_operations_errors_total",
+            "Cumulative number of runtime operation errors by operation type.",
+            ("operation_type",),
+        )
+        self.operation_durations = Histogram(
+            "kubelet_runtime_operations_duration_seconds",
+            "Duration in seconds of runtime operations. Broken down by operation type.",
+            ("operation_type",),
+            buckets=OPERATION_BUCKETS,
+        )
+        self.passes = Histogram(
+            "kubelet_pod_worker_duration_seconds",
+            "Duration in seconds to sync a single pod. Broken down by operation type: create, update, or sync",
+            ("operation_type",),
+        )
+        self.worker_starts = Histogram(
+            "kubelet_pod_worker_start_duration_seconds",
+            "Duration in seconds from kubelet seeing a pod to starting a worker.",
+        )
+        self.relists = Histogram(
+            "kubelet_pleg_relist_duration_seconds",
+            "Duration in seconds for relisting pods in PLEG.",
+        )
+        self.relist_intervals = Histogram(
+            "kubelet_pleg_relist_interval_seconds",
+            "Interval in seconds between relisting in PLEG.",
+        )
+        self.discarded_events = Counter(
+            "kubelet_pleg_discard_events",
+            "The number of discard events in PLEG.",
+        )
+        self.event_latencies = Histogram(
+            "kubelet_evented_pleg_connection_latency_seconds",
+            "The latency of streaming connection with the CRI runtime, measured in seconds.",
+            buckets=LATENCY_BUCKETS,
+        )
+        self.event_streams = Counter(
+            "kubelet_evented_pleg_connection_success_count",
+            "The number of times a streaming client was obtained to receive CRI Events.",
+        )
+        self.event_stream_errors = Counter(
+            "kubelet_evented_pleg_connection_error_count",
+            "The number of errors encountered during the establishment of streaming connection with the CRI runtime.",
+        )
+        self.started_pods = Counter(
+            "kubelet_started_pods_total",
+            "Cumulative number of pods started",
+        )
+        self.started_pod_errors = Counter(
+            "kubelet_started_pods_errors_total",
+            "Cumulative number of errors when starting pods",
+        )
+        self.started_containers = Counter(
+            "kubelet_started_containers_total",
+            "Cumulative number of containers started",
+            ("container_type",),
+        )
+        self.started_container_errors = Counter(
+            "kubelet_started_containers_errors_total",
+            "Cumulative number of errors when starting containers",
+            ("container_type", "code"),
+        )
+        self.refusals = Counter(
+            "kubelet_admission_rejections_total",
+            "Cumulative number pod admission rejections by the Kubelet.",
+            ("reason",),
+        )
+        self.http_fallbacks = Counter(
+            "kubelet_lifecycle_handler_http_fallbacks_total",
+            "The number of times lifecycle handlers successfully fell back to http from https.",
+        )
+
+    def forget_probes(self, uid: str, name: str, namespace: str) -> None:
+        """The pod is probed no more. Pods come and go, and what is kept of each must not pile up."""
+        self.probes.forget(lambda labels: labels["pod_uid"] == uid)
+        self.probe_durations.forget(lambda labels: (labels["pod"], labels["namespace"]) == (name, namespace))
+
+    def lines(self) -> Iterator[str]:
+        """The text of all families."""
+        for each in vars(self).values():
+            yield from each.lines()

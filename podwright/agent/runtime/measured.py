@@ -1,0 +1,55 @@
+"""A CRI client that counts and times its calls, as the kubelet's instrumented services do."""
+
+from __future__ import annotations
+
+import re
+
+import grpc.aio
+
+from podwright.agent.clock import Clock
+from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.cri.client import DEFAULT_TIMEOUT_S, CriClient, Request, Response
+from podwright.errors import PodwrightError
+
+_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_OTHER_NAMES = {"update_container_resources": "update_container"}
+
+
+class MeasuredCriClient(CriClient):
+    """See the module's text."""
+
+    def __init__(self, endpoint: str, metrics: KubeletMetrics, clock: Clock) -> None:
+        super().__init__(endpoint)
+        self._metrics = metrics
+        self._clock = clock
+        self._names: dict[type, str] = {}
+
+    async def call(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        timeout_s: float | None = DEFAULT_TIMEOUT_S,
+    ) -> Response:
+        """See CriClient."""
+        name, began = self._name(type(request)), self._clock.monotonic()
+        self._metrics.operations.add(name)
+        try:
+            return await super().call(method, request, timeout_s)
+        except PodwrightError:
+            self._metrics.operation_errors.add(name)
+            raise
+        finally:
+            self._metrics.operation_durations.observe(self._clock.monotonic() - began, name)
+
+    def _name(self, request: type) -> str:
+        name = self._names.get(request)
+        if name is None:
+            name = self._names[request] = operation(request)
+        return name
+
+
+def operation(request: type) -> str:
+    """The kubelet's name for a request's operation: `run_podsandbox` for RunPodSandboxRequest."""
+    words = request.__name__.removesuffix("Request").replace("PodSandbox", "Podsandbox")
+    name = _WORD.sub("_", words).lower()
+    return _OTHER_NAMES.get(name, name)
