@@ -21,7 +21,7 @@ from yarl import URL
 from podwright import __version__, proxies
 from podwright.errors import FailedPrecondition
 from podwright.k8s.client.endpoint import Credentials, Endpoint, Identity, KeyPair
-from podwright.k8s.client.failures import Garbled, Unreachable, read_failure
+from podwright.k8s.client.failures import Garbled, Silent, Unreachable, read_failure
 from podwright.k8s.client.requests import Request
 from podwright.k8s.client.tls import client_context
 
@@ -92,7 +92,7 @@ class Transport:
     async def stream(self, request: Request, *, open_s: float, idle_s: float) -> AsyncIterator[AsyncIterator[bytes]]:
         """The answer's bytes as they come, after an answer of success within `open_s`.
 
-        Raises ApiFailure, Unreachable (also from the iterator, after a silence of `idle_s`) and Garbled.
+        Raises ApiFailure, Unreachable, Silent (from the iterator, when nothing comes for `idle_s`) and Garbled.
         """
         identity = await self._credentials.identity()
         connections = await self._current(identity)
@@ -230,8 +230,7 @@ def _reported(what: str, url: str) -> Iterator[None]:
         if type(failure) is TimeoutError and not failure.errno:
             raise  # the deadline; with a number, it is the kernel that has given the connection up
         text = str(failure) or type(failure).__name__
-        raise Unreachable(
-            f"cannot {what}: {url}: {text}", hint="is the API server up, and is this its address?"
-        ) from failure
+        kind = Silent if isinstance(failure, aiohttp.SocketTimeoutError) else Unreachable
+        raise kind(f"cannot {what}: {url}: {text}", hint="is the API server up, and is this its address?") from failure
     except aiohttp.ClientError as failure:
         raise Garbled(f"cannot {what}: {url}: {failure}") from failure
