@@ -121,7 +121,7 @@ def test_strategic_merge(case: str) -> None:
 
 def test_strategic_merge_needs_the_key() -> None:
     with pytest.raises(ValueError, match="merge key: name"):
-        strategic_merge({}, {"spec": {"containers": [{"image": "x"}]}}, Pod)
+        strategic_merge({"spec": {"containers": [A]}}, {"spec": {"containers": [{"image": "x"}]}}, Pod)
 
 
 @pytest.mark.parametrize(

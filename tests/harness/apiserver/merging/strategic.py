@@ -42,16 +42,27 @@ def _maps(target: Any, patch: dict[str, Any], shape: Shape | None) -> Any:
         inner, merge_key, as_set = _field(shape, key)
         if value is None:
             result.pop(key, None)
+        elif key not in result:
+            result[key] = _bare(value)
         elif isinstance(value, dict):
-            result[key] = _maps(result.get(key), value, inner)
+            result[key] = _maps(result[key], value, inner)
         elif isinstance(value, list) and merge_key:
-            result[key] = _keyed(result.get(key) or [], value, inner, merge_key)
+            result[key] = _keyed(result[key] or [], value, inner, merge_key)
         elif isinstance(value, list) and as_set:
-            there = result.get(key) or []
+            there = result[key] or []
             result[key] = _interleaved([*there, *(item for item in value if item not in there)], value, there, "")
         else:
             result[key] = value
     return _ordered(_dropped(result, patch), patch, before, shape)
+
+
+def _bare(value: Any) -> Any:
+    """What a patch brings where there is nothing: all of it but directives and nulls."""
+    if isinstance(value, dict):
+        return {key: _bare(item) for key, item in value.items() if not key.startswith("$") and item is not None}
+    if isinstance(value, list):
+        return [_bare(item) for item in value if not (isinstance(item, dict) and "$patch" in item)]
+    return value
 
 
 def _keyed(target: list[Any], patch: list[Any], shape: Shape | None, key: str) -> list[Any]:
