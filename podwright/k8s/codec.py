@@ -26,10 +26,22 @@ def decode(data: bytes | str, cls: type[T]) -> T:
     try:
         decoded: T = _decoder(cls).decode(data)
     except msgspec.ValidationError:
-        return from_document(msgspec.json.decode(data), cls)
-    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
-        raise InvalidArgument(f"{cls.__name__}: this is not JSON: {failure}") from failure
+        return from_document(_parsed(data, cls), cls)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as failure:
+        raise _not_json(cls, failure) from failure
     return decoded
+
+
+def _parsed(data: bytes | str, cls: type[ApiObject]) -> Any:
+    """A type can be wrong before the text is: `[+]ping ok` begins like a list."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as failure:
+        raise _not_json(cls, failure) from failure
+
+
+def _not_json(cls: type[ApiObject], failure: Exception) -> InvalidArgument:
+    return InvalidArgument(f"{cls.__name__}: this is not JSON: {failure}")
 
 
 def from_document(document: Any, cls: type[T]) -> T:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from podwright.errors import InvalidArgument
 from podwright.k8s.codec import decode, encode, from_document, to_document
@@ -128,3 +131,14 @@ def test_documents_are_read_as_json_is() -> None:
 def test_what_is_wrong_is_named(document: str | bytes, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         decode(document, Pod)
+
+
+@given(
+    data=st.one_of(
+        st.binary(max_size=40),
+        st.sampled_from([b"[+]ping ok", b"7x", b'"a', b"nul", b"[1,", b"\xff", b"[" * 9999, b'{"data":' * 9999]),
+    )
+)
+def test_what_is_not_json_is_refused_whatever_it_begins_like(data: bytes) -> None:
+    with contextlib.suppress(InvalidArgument):
+        decode(data, ConfigMap)

@@ -44,6 +44,8 @@ T = TypeVar("T", bound=ApiObject)
 # The kubelet's kubeAPIQPS and kubeAPIBurst.
 CALLS_PER_S = 50.0
 CALLS_BURST = 100
+# Codes of a server that has not begun to do what was asked. After a 504 it may have.
+REFUSED = (429, 503)
 
 
 class ApiClient:
@@ -162,13 +164,13 @@ class ApiClient:
             raise _too_late(request.what, timeout_s) from late
 
     async def _insisted(self, request: Request, deadline: float) -> bytes:
-        """Repeated as the server asks for it, while there is time: what it refuses this way, it has not done."""
+        """Repeated as the server asks for it, while there is time."""
         while True:
             answer = await self._transport.send(request)
             if 200 <= answer.code < 300:
                 return answer.body
             failure = _failure(answer, request.what)
-            wait_s = failure.retry_after_s if isinstance(failure, ApiFailure) and answer.retry_after else 0.0
+            wait_s = _asked_wait_s(answer, failure)
             if not wait_s or asyncio.get_running_loop().time() + wait_s >= deadline:
                 raise failure
             log.debug("the API server asks to wait: what=%s seconds=%g", request.what, wait_s)
@@ -196,6 +198,13 @@ def _failure(answer: Answer, what: str) -> Exception:
     if answer.code < 400:
         return Garbled(f"cannot {what}: the server answers with HTTP {answer.code}")
     return read_failure(answer.code, answer.body, what, retry_after=answer.retry_after)
+
+
+def _asked_wait_s(answer: Answer, failure: Exception) -> float:
+    """How long the server wants us to wait before the same request; 0 when it must not be sent again by itself."""
+    if answer.code in REFUSED and answer.retry_after and isinstance(failure, ApiFailure):
+        return failure.retry_after_s
+    return 0.0
 
 
 def _too_late(what: str, timeout_s: float) -> DeadlineExceeded:

@@ -93,6 +93,10 @@ class Unreachable(Unavailable):
     """There is no connection, or it broke off: whether a write took place is not known."""
 
 
+class Silent(Unreachable):
+    """Nothing came on a watch for too long: the server is hung, or waits for a version that never comes."""
+
+
 class Garbled(Unavailable):
     """An answer that is not what the API promises, as of a proxy's login page or a body that was cut off."""
 

@@ -39,8 +39,8 @@ from podwright.k8s.objects.base import Kind
 K = TypeVar("K", bound=Kind)
 
 CALL_TIMEOUT_S = 30.0
-# Without a bookmark, an API server sends one each minute: a watch that is silent for longer hangs.
-WATCH_IDLE_S = 150.0
+# An API server sends a bookmark each minute where nothing happens: a watch that is silent for longer hangs.
+WATCH_IDLE_S = 100.0
 # How long a server keeps a watch open (client-go: between 5 and 10 minutes, by chance).
 WATCH_LIFETIME_S = 450.0
 
@@ -146,8 +146,8 @@ class ApiServer(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterator[Change[K]]]:
         """Changes as they happen; `timeout_s` bounds the opening. The iterator ends when the server ends the answer.
 
-        The iterator raises Gone when the version is too old, Unreachable when the connection breaks or is silent for
-        `watching.idle_s`, Garbled for what is no event, and what an ERROR event says.
+        The iterator raises Gone when the version is too old, Unreachable when the connection breaks, Silent (which is
+        one) when nothing comes for `watching.idle_s`, Garbled for what is no event, and what an ERROR event says.
         """
 
     async def create(self, obj: K, *, timeout_s: float = CALL_TIMEOUT_S) -> K:

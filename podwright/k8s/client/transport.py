@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from asyncio import sslproto
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,7 @@ from yarl import URL
 from podwright import __version__, proxies
 from podwright.errors import FailedPrecondition
 from podwright.k8s.client.endpoint import Credentials, Endpoint, Identity, KeyPair
-from podwright.k8s.client.failures import Garbled, Unreachable, read_failure
+from podwright.k8s.client.failures import Garbled, Silent, Unreachable, read_failure
 from podwright.k8s.client.requests import Request
 from podwright.k8s.client.tls import client_context
 
@@ -31,6 +32,9 @@ KEEPALIVE_IDLE_S = 30
 UNACKNOWLEDGED_MS = 30_000
 ANSWER_LIMIT_BYTES = 256 * 1024 * 1024
 READ_BUFFER_BYTES = 64 * 1024
+# asyncio gives every TLS connection a buffer of 256 KiB, filled with zeros: 75 MiB for the 300 watches of a full node.
+# A record of TLS has 16 KiB at most.
+sslproto.SSLProtocol.max_size = 16 * 1024
 HEADERS = {"User-Agent": f"podwright/{__version__}", "Accept": "application/json"}
 
 
@@ -88,7 +92,7 @@ class Transport:
     async def stream(self, request: Request, *, open_s: float, idle_s: float) -> AsyncIterator[AsyncIterator[bytes]]:
         """The answer's bytes as they come, after an answer of success within `open_s`.
 
-        Raises ApiFailure, Unreachable (also from the iterator, after a silence of `idle_s`) and Garbled.
+        Raises ApiFailure, Unreachable, Silent (from the iterator, when nothing comes for `idle_s`) and Garbled.
         """
         identity = await self._credentials.identity()
         connections = await self._current(identity)
@@ -226,8 +230,7 @@ def _reported(what: str, url: str) -> Iterator[None]:
         if type(failure) is TimeoutError and not failure.errno:
             raise  # the deadline; with a number, it is the kernel that has given the connection up
         text = str(failure) or type(failure).__name__
-        raise Unreachable(
-            f"cannot {what}: {url}: {text}", hint="is the API server up, and is this its address?"
-        ) from failure
+        kind = Silent if isinstance(failure, aiohttp.SocketTimeoutError) else Unreachable
+        raise kind(f"cannot {what}: {url}: {text}", hint="is the API server up, and is this its address?") from failure
     except aiohttp.ClientError as failure:
         raise Garbled(f"cannot {what}: {url}: {failure}") from failure

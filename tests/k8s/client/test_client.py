@@ -85,7 +85,7 @@ async def test_all_kinds_of_patches() -> None:
         await api.patch(Pod, "a", patch.strategic(status), namespace="default", subresource="status")
         status["status"]["conditions"][0]["type"] = "Initialized"
         seen = await api.patch(Pod, "a", patch.strategic(status), namespace="default", subresource="status")
-        assert [each.type for each in seen.status.conditions] == ["Ready", "Initialized"]
+        assert [each.type for each in seen.status.conditions] == ["Initialized", "Ready"]
         seen = await api.patch(Pod, "a", patch.merge(status), namespace="default", subresource="status")
         assert [each.type for each in seen.status.conditions] == ["Initialized"]
         steps = [{"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}]
@@ -225,7 +225,7 @@ FAILURES: dict[str, tuple[Callable[[ApiClient], Awaitable[object]], type[Podwrig
     ),
     "invalid": (lambda api: api.create(config_map("A name")), InvalidArgument, 422),
     "the future": (
-        lambda api: api.list(ConfigMap, paging=Paging(resource_version="99999"), timeout_s=0.9),
+        lambda api: api.list(ConfigMap, paging=Paging(resource_version="99999")),
         Unavailable,
         504,
     ),
@@ -267,6 +267,9 @@ async def test_the_server_is_given_the_time_it_asks_for() -> None:
         fault = server.faults.add(Fault(ailment=Ailment.REFUSE, code=429, retry_after_s=1))
         await api.create(config_map("a"))
         assert fault.times == 0
+        server.faults.add(Fault(ailment=Ailment.REFUSE, code=504, retry_after_s=1))
+        with pytest.raises(Unavailable):
+            await api.get(ConfigMap, "a", namespace="default")
         server.faults.add(Fault(ailment=Ailment.REFUSE, code=503, retry_after_s=30))
         with pytest.raises(Unavailable) as caught:
             await api.get(ConfigMap, "a", namespace="default", timeout_s=5)

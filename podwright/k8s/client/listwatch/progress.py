@@ -4,7 +4,7 @@
                                                 list), or page by page where the server cannot do that
     all gathered:                               hand them on as a whole, and watch from their version
     watch ended, connection lost:               watch from the last version seen
-    410, versions that go backwards:            gather again; what went meanwhile is missing then, and is removed
+    410, silence, versions that go backwards:   gather again; what went meanwhile is missing then, and is removed
 
 The sink has the state of one moment at any time after the first `replace`, however often the connection breaks, and
 whatever the server sends twice. What comes in the wrong order is believed no more: the next list tells.
@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 
 from podwright.errors import InvalidArgument, PodwrightError, Unavailable, Unimplemented
 from podwright.k8s.client.changes import metadata_of
-from podwright.k8s.client.failures import Garbled, Gone, too_large_version
+from podwright.k8s.client.failures import Garbled, Gone, Silent, too_large_version
 from podwright.k8s.client.protocol import Change, ChangeType, Page, Paging, Watching
 from podwright.k8s.objects.base import Kind
 
@@ -127,8 +127,9 @@ class Progress(Generic[K]):
         if not self._version and self._streaming and isinstance(failure, InvalidArgument | Unimplemented):
             self._streaming = False
             return False
-        if isinstance(failure, Gone | OutOfOrder) or too_large_version(failure):
-            # The newest state is asked for: the version is forgotten, in the future, or of another history.
+        if isinstance(failure, Gone | OutOfOrder | Silent) or too_large_version(failure):
+            # The newest state is asked for: the version is forgotten, in the future, or of another history. In the
+            # last case a kube-apiserver says nothing at all, not even by bookmarks, until it has come as far.
             self._version = self._floor = self._more = ""
         elif not isinstance(failure, Unavailable):
             self._more = ""

@@ -84,7 +84,10 @@ class Watch:
             for kind, document, version in list(store.since(min(cursor, store.version), resource, self.chosen)):
                 cursor = version
                 yield kind, document
-            cursor = max(cursor, store.version)
+            if store.version < cursor:  # from the future: a kube-apiserver says nothing until its versions are as far
+                await store.changed(end - loop.time())
+                continue
+            cursor = store.version
             if self.wish.bookmarks and now >= due:
                 due = now + self.bookmark_every_s
                 yield "BOOKMARK", self._bookmark(store.version)

@@ -34,40 +34,54 @@ def _maps(target: Any, patch: dict[str, Any], shape: Shape | None) -> Any:
         return rest
     if how == "delete":
         return {}
-    result = dict(target) if isinstance(target, dict) else {}
+    before = dict(target) if isinstance(target, dict) else {}
+    result = dict(before)
     if (kept := patch.get("$retainKeys")) is not None:
         result = {key: value for key, value in result.items() if key in kept}
     for key, value in rest.items():
         inner, merge_key, as_set = _field(shape, key)
         if value is None:
             result.pop(key, None)
+        elif key not in result:
+            result[key] = _bare(value)
         elif isinstance(value, dict):
-            result[key] = _maps(result.get(key), value, inner)
+            result[key] = _maps(result[key], value, inner)
         elif isinstance(value, list) and merge_key:
-            result[key] = _keyed(result.get(key) or [], value, inner, merge_key)
+            result[key] = _keyed(result[key] or [], value, inner, merge_key)
         elif isinstance(value, list) and as_set:
-            before = result.get(key) or []
-            result[key] = [*before, *(item for item in value if item not in before)]
+            there = result[key] or []
+            result[key] = _interleaved([*there, *(item for item in value if item not in there)], value, there, "")
         else:
             result[key] = value
-    return _ordered(_dropped(result, patch), patch, shape)
+    return _ordered(_dropped(result, patch), patch, before, shape)
+
+
+def _bare(value: Any) -> Any:
+    """What a patch brings where there is nothing: all of it but directives and nulls."""
+    if isinstance(value, dict):
+        return {key: _bare(item) for key, item in value.items() if not key.startswith("$") and item is not None}
+    if isinstance(value, list):
+        return [_bare(item) for item in value if not (isinstance(item, dict) and "$patch" in item)]
+    return value
 
 
 def _keyed(target: list[Any], patch: list[Any], shape: Shape | None, key: str) -> list[Any]:
     if any(item.get("$patch") == "replace" for item in patch):
         return [item for item in patch if "$patch" not in item]
-    result = list(target)
     for item in patch:
         if key not in item:
             raise ValueError(f"map: {item} does not contain declared merge key: {key}")
+    gone = [item[key] for item in patch if item.get("$patch") == "delete"]
+    left = [item for item in target if item.get(key) not in gone]
+    wanted = [item for item in patch if item.get("$patch") != "delete"]
+    result = list(left)
+    for item in wanted:
         places = [number for number, there in enumerate(result) if there.get(key) == item[key]]
-        if item.get("$patch") == "delete":
-            result = [there for there in result if there.get(key) != item[key]]
-        elif places:
+        if places:
             result[places[0]] = _maps(result[places[0]], item, shape)
         else:
             result.append(_maps({}, item, shape))
-    return result
+    return _interleaved(result, [item[key] for item in wanted], left, key)
 
 
 def _dropped(result: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
@@ -77,19 +91,32 @@ def _dropped(result: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _ordered(result: dict[str, Any], patch: dict[str, Any], shape: Shape | None) -> dict[str, Any]:
-    """Items that the order names come in that order; the others stay where they were between them, or at the end."""
+def _ordered(
+    result: dict[str, Any], patch: dict[str, Any], before: dict[str, Any], shape: Shape | None
+) -> dict[str, Any]:
     for name, order in patch.items():
         field = name.removeprefix(_ORDER)
-        if not name.startswith(_ORDER) or field not in result:
-            continue
-        _, key, _ = _field(shape, field)
-        wanted = [item[key] if key else item for item in order]
-        place = {value: number for number, value in enumerate(wanted)}
-        named = [item for item in result[field] if _id(item, key) in place]
-        others = [item for item in result[field] if _id(item, key) not in place]
-        result[field] = [*sorted(named, key=lambda item: place[_id(item, key)]), *others]
+        if name.startswith(_ORDER) and field in result:
+            _, key, _ = _field(shape, field)
+            wanted = [item[key] if key else item for item in order]
+            result[field] = _interleaved(result[field], wanted, before.get(field) or [], key)
     return result
+
+
+def _interleaved(items: list[Any], order: list[Any], before: list[Any], key: str) -> list[Any]:
+    """Items that `order` names come in its order. Each of the others comes before the first of these that it came
+    before until now, and else at the end."""
+    place = {value: number for number, value in enumerate(order)}
+    old = {_id(item, key): number for number, item in enumerate(before)}
+    named = sorted((item for item in items if _id(item, key) in place), key=lambda item: place[_id(item, key)])
+    others = [item for item in items if _id(item, key) not in place]
+    result = []
+    for item in named:
+        at = old.get(_id(item, key))
+        while others and at is not None and old.get(_id(others[0], key), at) < at:
+            result.append(others.pop(0))
+        result.append(item)
+    return [*result, *others]
 
 
 def _id(item: Any, key: str) -> Any:

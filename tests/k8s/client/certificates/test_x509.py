@@ -17,6 +17,7 @@ from podwright.k8s.client.certificates.schedule import renewal_at
 from podwright.k8s.client.certificates.x509 import Validity, hosts_of, validity_of
 from tests.harness.apiserver.people import Authority, User
 
+WHOLE = Authority().issue(User(name="a")).certificate
 KEY = ec.generate_private_key(ec.SECP256R1())
 TIMES = st.datetimes(datetime(1951, 1, 1), datetime(2150, 1, 1)).map(lambda each: each.replace(microsecond=0))
 ADDRESSES = st.ip_addresses()
@@ -45,8 +46,7 @@ def test_it_reads_what_the_library_writes(times, names, addresses, critical) -> 
 
 @given(data=st.binary(max_size=400))
 def test_what_is_no_certificate_is_refused(data: bytes) -> None:
-    whole = Authority().issue(User(name="a")).certificate
-    for text in (data, b"-----BEGIN CERTIFICATE-----\n" + data + b"\n-----END CERTIFICATE-----", whole[: len(data)]):
+    for text in (data, b"-----BEGIN CERTIFICATE-----\n" + data + b"\n-----END CERTIFICATE-----", WHOLE[: len(data)]):
         with pytest.raises(InvalidArgument):
             validity_of(text)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from podwright.errors import DeadlineExceeded, PodwrightError
-from podwright.k8s.client.failures import Garbled, Gone, Invalid, Unreachable, failure_of
+from podwright.k8s.client.failures import Garbled, Gone, Invalid, Silent, Unreachable, failure_of
 from podwright.k8s.client.listwatch.cache import Cache
 from podwright.k8s.client.listwatch.progress import OutOfOrder, Progress, is_older
 from podwright.k8s.client.protocol import Change, ChangeType, Page, Paging, Watching
@@ -69,6 +69,8 @@ class ModelServer:
                 yield Change(type=ChangeType.ADDED, object=obj, resource_version=obj.metadata.resource_version)
             yield bookmark(now, end=True)
             start = now
+        elif start > self.version:  # as a kube-apiserver: no events, no bookmarks
+            raise Silent("nothing comes")
         elif start < self.oldest:
             raise failure_of(Status(reason="Expired", code=410), "watch")
         yield from [each for each in self.history if int(each.resource_version) > start]

@@ -109,7 +109,7 @@ BREAKS = {
     "refused": Fault(ailment=Ailment.REFUSE, code=500),
     "too many": Fault(ailment=Ailment.REFUSE, code=429, retry_after_s=1),
     "gone": Fault(ailment=Ailment.REFUSE, code=410),
-    "silent": Fault(ailment=Ailment.HANG),
+    "silent": Fault(ailment=Ailment.HANG, watches=True),
 }
 
 
@@ -143,7 +143,7 @@ async def test_an_event_that_comes_again_later_changes_nothing() -> None:
 
 @pytest.mark.parametrize("empty", [True, False])
 async def test_a_server_whose_history_begins_anew(empty: bool) -> None:
-    async with kept() as all_of:
+    async with kept(idle_s=0.5) as all_of:
         all_of.server.handler.bookmark_every_s = 0.1
         for number in range(20):
             all_of.put("b", str(number))
