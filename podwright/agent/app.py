@@ -21,7 +21,6 @@ from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.server.setup import Shown, serve
 from podwright.agent.sources.changes import FILE, HTTP
 from podwright.agent.sources.file import FileSource
-from podwright.agent.sources.http import HttpSource
 from podwright.agent.sources.manifest import read_pod
 from podwright.cri.client import CriClient
 from podwright.cri.endpoint import normalise
@@ -98,6 +97,8 @@ def make_sources(config: AgentConfig, name: str) -> dict[str, Source]:
     if sources.static_pod_path:
         found[FILE] = FileSource(sources.static_pod_path, name, read_pod, period_s=sources.file_check_frequency_s)
     if sources.static_pod_url:
+        from podwright.agent.sources.http import HttpSource  # noqa: PLC0415 # aiohttp takes 10 MiB, and few need it
+
         found[HTTP] = HttpSource(
             sources.static_pod_url,
             sources.static_pod_url_headers,
