@@ -90,9 +90,7 @@ class SocketWire:
     ever. So `close` wakes them, and the last one closes the descriptor.
     """
 
-    def __init__(
-        self, connection: socket.socket, *, receive_bytes: int = RECEIVE_BYTES, first_bytes: int = 0
-    ) -> None:
+    def __init__(self, connection: socket.socket, *, receive_bytes: int = RECEIVE_BYTES, first_bytes: int = 0) -> None:
         """`receive_bytes` at most are received at once.
 
         With `first_bytes`, the buffer begins with that size and doubles when it is full: a connection that waits for
