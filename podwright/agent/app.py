@@ -108,7 +108,7 @@ def make_sources(config: AgentConfig, name: str) -> dict[str, Source]:
     if sources.static_pod_path:
         found[FILE] = FileSource(sources.static_pod_path, name, read_pod, period_s=sources.file_check_frequency_s)
     if sources.static_pod_url:
-        from podwright.agent.sources.http import HttpSource  # noqa: PLC0415 # aiohttp is for those who ask for a URL
+        from podwright.agent.sources.http import HttpSource  # noqa: PLC0415 # aiohttp takes 10 MiB, and few need it
 
         found[HTTP] = HttpSource(
             sources.static_pod_url,

@@ -18,7 +18,7 @@ from podwright.streams.errors import ProtocolError
 from podwright.streams.wire import Buffer, SocketWire
 
 RECEIVE_BYTES = 64 * 1024
-RECORD_LIMIT_BYTES = 32 * 1024  # more than a TLS record may have
+RECORD_LIMIT_BYTES = 18 * 1024  # more than a TLS record may have
 ANSWERS_LIMIT_BYTES = 64 * 1024
 
 
@@ -31,20 +31,20 @@ class TlsWire:
         context: ssl.SSLContext,
         *,
         server_hostname: str | None = None,
-        receive_bytes: int = RECEIVE_BYTES,
+        first_bytes: int = 0,
     ) -> None:
         """A client names its server, which has to show a certificate for that name if the context wants any.
 
-        `receive_bytes` at most are received at once.
+        For `first_bytes`, see SocketWire.
         """
-        self._receive_bytes = receive_bytes
-        self._wire = SocketWire(connection, receive_bytes=receive_bytes)
+        self._wire = SocketWire(connection, receive_bytes=RECEIVE_BYTES, first_bytes=first_bytes)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(
             self._incoming, self._outgoing, server_side=server_hostname is None, server_hostname=server_hostname
         )
         self._leftover = b""
         self._buffer: memoryview | None = None
+        self._filled_bytes = 0  # the most that has come at once
         self._ended = False
         self._sending = asyncio.Lock()
         self._answering: asyncio.Task[None] | None = None
@@ -77,11 +77,16 @@ class TlsWire:
         if self._leftover:
             leftover, self._leftover = self._leftover, b""
             return leftover
-        if self._buffer is None:
-            self._buffer = memoryview(bytearray(self._receive_bytes + RECORD_LIMIT_BYTES))
-        while not (count := self._decrypt(self._buffer)) and not self._ended:
+        while not (count := self._decrypt(self._room())) and not self._ended:
             await self._fill()
-        return self._buffer[:count]
+        return self._room()[:count]
+
+    def _room(self) -> memoryview:
+        """Enough for all that can have come at once, with the rest of a record before it."""
+        size = self._filled_bytes + RECORD_LIMIT_BYTES
+        if self._buffer is None or len(self._buffer) < size:
+            self._buffer = memoryview(bytearray(size))
+        return self._buffer
 
     def _decrypt(self, buffer: memoryview) -> int:
         """All that has come: `finish` must find nothing that is not decrypted."""
@@ -100,6 +105,7 @@ class TlsWire:
 
     async def _fill(self) -> None:
         if data := await self._wire.receive():
+            self._filled_bytes = max(self._filled_bytes, len(data))
             self._incoming.write(data)
         else:
             self._incoming.write_eof()

@@ -90,10 +90,15 @@ class SocketWire:
     ever. So `close` wakes them, and the last one closes the descriptor.
     """
 
-    def __init__(self, connection: socket.socket, *, receive_bytes: int = RECEIVE_BYTES) -> None:
-        """`receive_bytes` at most are received at once."""
+    def __init__(self, connection: socket.socket, *, receive_bytes: int = RECEIVE_BYTES, first_bytes: int = 0) -> None:
+        """`receive_bytes` at most are received at once.
+
+        With `first_bytes`, the buffer begins with that size and doubles when it is full: a connection that waits for
+        little costs little.
+        """
         self._socket = connection
-        self._receive_bytes = receive_bytes
+        self._limit_bytes = receive_bytes
+        self.receive_bytes = first_bytes or receive_bytes  # of the next receive
         self._leftover = b""
         self._buffer: memoryview | None = None
         self._sending = asyncio.Lock()
@@ -104,10 +109,12 @@ class SocketWire:
         if self._leftover:
             leftover, self._leftover = self._leftover, b""
             return leftover
-        if self._buffer is None:
-            self._buffer = memoryview(bytearray(self._receive_bytes))
+        if self._buffer is None or len(self._buffer) < self.receive_bytes:
+            self._buffer = memoryview(bytearray(self.receive_bytes))
         with self._in_use():
             count = await asyncio.get_running_loop().sock_recv_into(self._socket, self._buffer)
+        if count == self.receive_bytes:
+            self.receive_bytes = min(2 * count, self._limit_bytes)
         return self._buffer[:count]
 
     def push_back(self, data: bytes) -> None:

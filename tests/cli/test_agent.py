@@ -44,13 +44,13 @@ async def test_the_version_is_that_of_the_kubelet_it_stands_in_for(podwright: Cl
 
 
 async def test_the_effective_configuration_can_be_printed_and_read_again(podwright: Cli, tmp_path: Path) -> None:
-    (tmp_path / "kubelet.yaml").write_text(HEAD + "maxPods: 5\nport: 1\n")
+    (tmp_path / "kubelet.yaml").write_text(HEAD + "maxPods: 5\nmaxOpenFiles: 1\n")
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "1.conf").write_text(HEAD + "clusterDNS: [10.0.0.1]\n")
     arguments = ("--config", str(tmp_path / "kubelet.yaml"), "--config-dir", str(tmp_path / "d"), "--max-pods", "6")
     done = await podwright("agent", *arguments, "--print-config")
     assert done.code == 0
-    assert done.err == f"podwright: warning: {tmp_path}/kubelet.yaml: not honoured: port\n"
+    assert done.err == f"podwright: warning: {tmp_path}/kubelet.yaml: not honoured: maxOpenFiles\n"
     document = yaml.safe_load(done.out)
     assert document["maxPods"] == 6
     assert document["clusterDNS"] == ["10.0.0.1"]

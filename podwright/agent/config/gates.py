@@ -14,11 +14,16 @@ HONOURED = frozenset(
     {
         "AllAlpha",
         "AllBeta",
+        "ComponentFlagz",
+        "ComponentStatusz",
+        "ContainerCheckpoint",
         "ContainerStopSignals",
         "CustomCPUCFSQuotaPeriod",
+        "ExtendWebSocketsToKubelet",
         "InPlacePodLevelResourcesVerticalScaling",
         "KubeletCrashLoopBackOffMax",
         "KubeletEnsureSecretPulledImages",
+        "PodLogsQuerySplitStreams",
         "PodReadyToStartContainersCondition",
     }
 )

@@ -44,7 +44,7 @@ from podwright.agent.server.servers import Descriptions, Servers
 from podwright.agent.server.view import View
 
 NODE_LOGS = "/var/log"
-CONNECTIONS = 4096
+CONNECTIONS = 1000
 DESCRIPTORS_PER_CONNECTION = 4  # a stream needs one more to the runtime; the rest is for the agent itself
 
 

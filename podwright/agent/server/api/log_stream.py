@@ -108,7 +108,8 @@ class _Full(Exception):  # a signal
 
 
 def with_nanoseconds(time: str) -> str:
-    """A record's time with all nine digits (Go's RFC3339NanoFixed), in its own zone."""
+    """A record's time with all nine digits, in its own zone, UTC as Z (Go's RFC3339NanoFixed)."""
+    time = f"{time[:-6]}Z" if time.endswith(("+00:00", "-00:00")) else time
     clock, dot, rest = time.partition(".")
     digits = len(rest) - len(rest.lstrip("0123456789"))
     if dot:

@@ -26,7 +26,7 @@ HANDSHAKE_S = 10.0
 CLOSE_S = 5.0
 ACCEPT_PAUSE_S = 0.1  # when there are no descriptors left
 KEEPALIVE_IDLE_S = 60  # then the kernel asks whether the client is still there
-RECEIVE_BYTES = 16 * 1024  # at once: a connection that waits for its next request is to cost little
+FIRST_BYTES = 2048  # of a connection's buffer, which grows: one that waits for its next request is to cost little
 SOCKET_MODE = 0o600
 
 Certificate = Mapping[str, object] | None
@@ -38,7 +38,7 @@ Contexts = Callable[[], ssl.SSLContext]
 class Limits:
     """`stall_s` is how long an answer may wait for a client that does not read."""
 
-    connections: int = 4096
+    connections: int = 1000
     stall_s: float = 300.0
 
 
@@ -126,8 +126,8 @@ class Listener:
 async def _open(connected: socket.socket, context: ssl.SSLContext | None) -> tuple[Wire, Certificate]:
     """Raises OSError, and ssl.SSLError, which is one."""
     if context is None:
-        return SocketWire(connected, receive_bytes=RECEIVE_BYTES), None
-    secured = TlsWire(connected, context, receive_bytes=RECEIVE_BYTES)
+        return SocketWire(connected, first_bytes=FIRST_BYTES), None
+    secured = TlsWire(connected, context, first_bytes=FIRST_BYTES)
     await secured.handshake()
     return secured, secured.peer_certificate()
 
