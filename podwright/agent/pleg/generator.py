@@ -167,13 +167,21 @@ class Generator:
         An age is the difference of two readings of the clock, which may have been set between them. So an event that
         seems old, or from the future, shows that something happened and no more.
         """
-        known = self._cache.peek(event.pod_uid)
+        uid = event.pod_uid or self._owner_of(event.id)
+        known = self._cache.peek(uid)
         age_s = (self._clock.now_ns() - event.created_at_ns) / 1e9
         if event.pod is not None and _is_whole(known, event.pod) and 0 <= age_s < FRESH_S:
             self._cache.put(dataclasses.replace(event.pod, seen_at=self._clock.monotonic() - age_s))
-        elif event.pod_uid not in self._dirty:
-            self._dirty.add(event.pod_uid)
-            self._tasks.start(self._look(event.pod_uid), name=f"look at pod {event.pod_uid} after an event")
+        elif uid and uid not in self._dirty:
+            self._dirty.add(uid)
+            self._tasks.start(self._look(uid), name=f"look at pod {uid} after an event")
+
+    def _owner_of(self, id: str) -> str:  # noqa: A002 # CRI's word
+        """The UID of the pod that has this sandbox or container: containerd does not say whose a removed one was."""
+        for pod in self._cache.all():
+            if id in {each.id for each in pod.sandboxes} | {each.id for each in pod.containers}:
+                return pod.uid
+        return ""
 
     async def _look(self, uid: str) -> None:
         async with self._limit:

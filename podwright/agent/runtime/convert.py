@@ -171,9 +171,13 @@ def observed(
 
 
 def event(message: api.ContainerEventResponse) -> RuntimeEvent:
-    """An event. Its pod is left out when the runtime sends no containers, as containerd does."""
+    """An event. Its pod is left out when the runtime sends no containers, as containerd does, and after the end of a
+    sandbox, whose last status comes along although nothing has it any more.
+    """
     status = message.pod_sandbox_status
-    is_whole = bool(status.id) and (bool(message.containers_statuses) or message.container_id == status.id)
+    is_of_sandbox = message.container_id == status.id
+    is_removal = message.container_event_type == api.CONTAINER_DELETED_EVENT
+    is_whole = bool(status.id) and (not is_removal if is_of_sandbox else bool(message.containers_statuses))
     pod = None
     if is_whole:
         containers = [container_status(container, status.id) for container in message.containers_statuses]
