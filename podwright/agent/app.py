@@ -16,6 +16,7 @@ from podwright.agent.embedded import EmbeddedRuntime
 from podwright.agent.engine import Source
 from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.objects.none import NoObjects
+from podwright.agent.root_lock import hold_root
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.server.health import Health, loop_check
@@ -65,6 +66,7 @@ async def run(config: AgentConfig) -> int:
 
 async def start(config: AgentConfig, stack: contextlib.AsyncExitStack) -> Agent:
     """Connect, assemble, serve, begin. What `stack` holds undoes it in reverse."""
+    stack.enter_context(hold_root(config.process.root_dir))
     clock, runner, machine = SystemClock(), PosixProcessRunner(), read_machine()
     name = node_name(machine, config.node.hostname_override)
     endpoint = await _endpoint(config, runner, stack)
@@ -88,8 +90,8 @@ async def start(config: AgentConfig, stack: contextlib.AsyncExitStack) -> Agent:
     )
     agent = await assemble(config, outside, make_sources(config, name))
     stack.push_async_callback(agent.close)
+    await _serve(config, agent, stack)  # what it listens on may be taken, and then it must not touch a pod
     await agent.start()
-    await _serve(config, agent, stack)
     _log_start(agent, endpoint, machine)
     return agent
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import stat
 from collections.abc import Callable
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from podwright.agent.server.view import View
 from podwright.errors import FailedPrecondition, NotFound
 
 CLOSE_S = 2.0
+PROBE_S = 1.0
 Metrics = Callable[[], bytes]
 
 
@@ -28,15 +30,14 @@ class LocalServers:
         self._sockets: list[str] = []
 
     async def serve_socket(self, path: str) -> None:
-        """Answer root on a socket of mode 0600. Raises FailedPrecondition."""
+        """Answer root on a socket of mode 0600. One that nobody listens on is replaced. Raises FailedPrecondition."""
         app = web.Application()
         self._add_common(app)
         app.router.add_get("/describe/{namespace}/{name}", self._describe)
         runner = await self._runner(app)
         try:
             os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+            _clear(path)
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             os.fchmod(listener.fileno(), 0o600)  # the file that bind makes has it from the start (unix(7))
             listener.bind(path)
@@ -113,3 +114,23 @@ class LocalServers:
             return web.json_response(self._view.description(place["namespace"], place["name"]))
         except NotFound as missing:
             return web.json_response({"error": missing.message, "hint": missing.hint}, status=404)
+
+
+def _clear(path: str) -> None:
+    """Remove a socket that its agent has left behind. Raises FailedPrecondition for anything else, and OSError."""
+    try:
+        is_socket = stat.S_ISSOCK(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return
+    if not is_socket:
+        raise FailedPrecondition(f"{path} exists and is no socket", hint="choose another --agent-socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_S)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except TimeoutError:  # its queue is full: it is busy
+            pass
+    raise FailedPrecondition(f"another agent listens on {path}", hint="stop it, or choose another --agent-socket")
