@@ -18,6 +18,7 @@ from podwright.agent.engine import Source
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.objects.none import NoObjects
+from podwright.agent.root_lock import hold_root
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.agent.runtime.measured import MeasuredCriClient
 from podwright.agent.runtime.watch import RuntimeWatch
@@ -67,6 +68,7 @@ async def run(config: AgentConfig, shown: Shown) -> int:
 
 async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitStack) -> Agent:
     """Connect, assemble, serve, begin. What `stack` holds undoes it in reverse."""
+    stack.enter_context(hold_root(config.process.root_dir))
     clock, runner, machine = SystemClock(), PosixProcessRunner(), read_machine()
     name = node_name(machine, config.node.hostname_override)
     endpoint = await _endpoint(config, runner, stack)
@@ -96,8 +98,8 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     )
     agent = await assemble(config, outside, make_sources(config, name))
     stack.push_async_callback(agent.close)
+    await serve(config, agent, shown, stack)  # what it listens on may be taken, and then it must not touch a pod
     await agent.start()
-    await serve(config, agent, shown, stack)
     _log_start(agent, endpoint, machine)
     return agent
 

@@ -12,6 +12,7 @@ import pytest
 from podwright.agent.admission.chain import Check, Refusal
 from podwright.agent.engine import Base, Engine, Rooms, Settings, StatusRoom
 from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
+from podwright.agent.runtime.records import ContainerState
 from podwright.agent.workers.record import WorkState
 from podwright.errors import Internal, Unavailable
 from podwright.k8s.objects import Pod
@@ -438,5 +439,18 @@ def test_a_flood_of_changes_leaves_the_last_set(in_scene: InScene) -> None:
             scene.file.put(*(static(f"p{number % 7}", uid=f"u{number}-{index}") for index in range(1)))
         await asyncio.sleep(200)
         assert [observed.uid for observed in scene.engine.cache.all() if observed.running()] == ["u299-0"]
+
+    in_scene(check)
+
+
+def test_a_container_that_was_made_and_not_started_is_made_anew(in_scene: InScene) -> None:
+    """Its start may still happen, as the answer alone can have been lost; and it has not run, so it counts nothing."""
+
+    async def check(scene: Scene) -> None:
+        scene.runtime.failures["start_container"] = [Unavailable("no answer")]
+        scene.file.put(static("web"))
+        await asyncio.sleep(30)
+        (observed,) = scene.engine.cache.all()
+        assert [(each.state, each.restart_count) for each in observed.containers] == [(ContainerState.RUNNING, 0)]
 
     in_scene(check)

@@ -39,13 +39,15 @@ CHANGES = (
 )
 
 ReadPod = Callable[[bytes, str], Pod]
+Stamp = tuple[int, int, int]  # inode, size, time of the last change: another stamp is another content
+UNREAD: Stamp = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     """A file as it was when it was read last. `pod` is None while it has never held one."""
 
-    stamp: tuple[int, int, int]
+    stamp: Stamp
     pod: Pod | None
     problem: str = ""
 
@@ -69,14 +71,14 @@ class FileSource:
             try:
                 with contextlib.closing(Inotify()) as notices, contextlib.closing(Inotify()) as creations:
                     watched = self._watch(notices, creations, changed)
-                    yield self.read()
+                    yield await asyncio.to_thread(self.read)
                     while watched:
                         await self._wait(changed)
-                        yield self.read()
+                        yield await asyncio.to_thread(self.read)
                         watched = not self._problem
             except OSError as failure:  # such as no inotify instances left
                 log.warning("cannot watch manifests: path=%s error=%s", self._path, failure)
-                yield self.read()
+                yield await asyncio.to_thread(self.read)
             await asyncio.sleep(min(REARM_S, self._period_s))
 
     def _watch(self, notices: Inotify, creations: Inotify, changed: asyncio.Event) -> bool:
@@ -103,7 +105,7 @@ class FileSource:
         changed.clear()
 
     def read(self) -> list[Pod]:
-        """The pods that the path holds now.
+        """The pods that the path holds now. Blocks: to take a large manifest apart takes seconds.
 
         A path that was never there holds none. One that has vanished, or cannot be listed, keeps its pods: a file
         system that is not mounted must not end what runs.
@@ -128,7 +130,7 @@ class FileSource:
 
     def _read_file(self, path: str) -> _Known | None:
         """None for what is no file (any more)."""
-        before = self._files.get(path)
+        before, stamp = self._files.get(path), UNREAD
         try:
             with open(path, "rb", opener=_open_regular) as file:
                 status = os.fstat(file.fileno())
@@ -140,7 +142,10 @@ class FileSource:
         except FileNotFoundError:
             return None
         except (PodwrightError, OSError) as failure:
-            return self._kept(path, before, str(failure))
+            return self._kept(path, before, stamp, str(failure))
+        except Exception as failure:  # a fault of the reader's must not end the pods of other files
+            log.exception("a manifest cannot be taken apart: file=%s", path)
+            return self._kept(path, before, stamp, f"{type(failure).__name__}: {failure}")
 
     def _pod(self, path: str, data: bytes) -> Pod:
         if len(data) > SIZE_LIMIT_BYTES:
@@ -148,11 +153,12 @@ class FileSource:
         pod = self._read_pod(data, path)
         return static_pod(pod, source=FILE, origin=path, node_name=self._node_name)
 
-    def _kept(self, path: str, before: _Known | None, problem: str) -> _Known:
+    def _kept(self, path: str, before: _Known | None, stamp: Stamp, problem: str) -> _Known:
+        """What a file that cannot be used holds: what it held before. It is read again when it has changed."""
         if before is None or before.problem != problem:
             kept = " (the pod that it held before goes on)" if before is not None and before.pod is not None else ""
             log.error("cannot read a manifest: file=%s error=%s%s", path, problem, kept)
-        return _Known(stamp=(0, 0, 0), pod=before.pod if before is not None else None, problem=problem)
+        return _Known(stamp=stamp, pod=before.pod if before is not None else None, problem=problem)
 
 
 def _files(path: str) -> list[str]:
@@ -165,10 +171,13 @@ def _files(path: str) -> list[str]:
 
 
 def _open_regular(path: str, flags: int) -> int:
-    """Open what is a regular file at the end of all links: a fifo would make the reader wait.
+    """Open what is a regular file at the end of all links.
 
-    Raises FileNotFoundError for anything else that is no file.
+    A fifo would make the reader wait, and opening a device can set it going. Raises FileNotFoundError for what is no
+    file.
     """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise FileNotFoundError(path)
     fd = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 ANSWER_LIMIT_BYTES = 10 * 1024 * 1024
 TIMEOUT_S = 10.0
+IDENTITY = ("Accept-Encoding", "identity")
 
 
 class HttpSource:
@@ -34,7 +35,7 @@ class HttpSource:
         self._headers = [(name, value) for name, values in headers.items() for value in values]
         self._node_name = node_name
         self._period_s = period_s
-        self._digest = b""
+        self._digest = b""  # of the last answer, which may be one that could not be used
         self._problem = ""
 
     async def sets(self) -> AsyncIterator[list[Pod]]:
@@ -49,29 +50,35 @@ class HttpSource:
                 if str(failure) != self._problem:
                     log.error("cannot read pods: %s", failure)  # noqa: TRY400 # one line says it
                 self._problem = str(failure)
+            except Exception:  # a fault of the reader's must not end the source
+                log.exception("an answer cannot be taken apart: url=%s", self._url)
             await asyncio.sleep(self._period_s)
 
     async def _ask(self) -> list[Pod] | None:
-        """The pods; None when the answer is the same as before. Raises PodwrightError."""
+        """The pods; None when the answer is the same as before, usable or not. Raises PodwrightError."""
         data = await self._get()
         digest = hashlib.sha256(data).digest()
         if digest == self._digest:
             return None
+        self._digest = digest
         if not data.strip():
             raise InvalidArgument(f"{self._url} gave an empty answer")
-        pods = [
+        return await asyncio.to_thread(self._read, data)
+
+    def _read(self, data: bytes) -> list[Pod]:
+        """Blocks: to take a large answer apart takes seconds."""
+        return [
             static_pod(pod, source=HTTP, origin=self._url, node_name=self._node_name)
             for pod in read_pods(data, self._url)
         ]
-        self._digest = digest
-        return pods
 
     async def _get(self) -> bytes:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         try:
             async with (
-                aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
-                session.get(self._url, headers=self._headers) as answer,
+                # Compressed, a few KiB would become GiB in memory before they can be counted.
+                aiohttp.ClientSession(timeout=timeout, trust_env=True, auto_decompress=False) as session,
+                session.get(self._url, headers=[*self._headers, IDENTITY]) as answer,
             ):
                 if answer.status != 200:
                     raise Unavailable(f"{self._url} answered {answer.status} {answer.reason}")

@@ -16,6 +16,8 @@ from podwright.k8s.validation.pods import validate_pod
 
 log = logging.getLogger(__name__)
 
+PROBLEMS_SHOWN = 10
+
 
 def read_pod(data: bytes, origin: str) -> Pod:
     """The one pod of a file. Raises InvalidArgument, which names `origin`."""
@@ -50,6 +52,8 @@ def _typed(document: Document, origin: str) -> Pod:
         return read_object(document, Pod)
     except ManifestError as strict:
         pod = codec.from_document(plain(document.root), Pod)
-        for problem in strict.problems:
+        for problem in strict.problems[:PROBLEMS_SHOWN]:
             log.warning("a manifest is not as it should be: file=%s problem=%s", origin, problem)
+        if (more := len(strict.problems) - PROBLEMS_SHOWN) > 0:
+            log.warning("a manifest is not as it should be: file=%s more_problems=%d", origin, more)
         return pod

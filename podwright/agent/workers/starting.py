@@ -15,7 +15,7 @@ from podwright.agent.pods import reasons
 from podwright.agent.pods.containers import AnyContainer, is_init
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import ObservedPod
+from podwright.agent.runtime.records import ContainerState, ObservedPod
 from podwright.agent.workers.hooks import Hooks
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.ports import Configs, Images
@@ -76,6 +76,7 @@ class Starter:
 
     async def _start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
         image = await self._images.ensure(pod, container, place.config, place.handler)
+        await self._remove_unstarted(pod, container, observed)
         attempt = self._next_attempt(pod, container, observed)
         try:
             config, undo = await self._configs.container(pod, container, image, observed, attempt)
@@ -100,6 +101,18 @@ class Starter:
             await self._post_start(pod, container, container_id, observed)
         return container_id
 
+    async def _remove_unstarted(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> None:
+        """Remove an instance that was made and has not run, as when the agent was killed in between.
+
+        A start that was given up may still happen, and there would be two instances then.
+        """
+        for status in observed.instances(container.name):
+            if status.state is ContainerState.CREATED:
+                try:
+                    await self._runtime.remove_container(status.id)
+                except PodwrightError as failure:
+                    raise self._failed(pod, container, reasons.CREATE_CONTAINER_ERROR, failure) from failure
+
     def _note(self, pod: Pod, container: AnyContainer, reason: str, message: str) -> None:
         self._events.pod(pod, "Normal", reason, message, container=container.name)
 
@@ -112,10 +125,13 @@ class Starter:
         return ContainerFailure(container.name, reason, str(failure))
 
     def _next_attempt(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> int:
-        """One more than the newest instance; when none is left, one more than the newest log."""
-        newest = observed.newest(container.name)
-        if newest is not None:
-            return newest.restart_count + 1
+        """One more than the newest instance that has run; when none is left, one more than the newest log."""
+        instances = observed.instances(container.name)
+        for status in instances:
+            if status.state is not ContainerState.CREATED:
+                return status.restart_count + 1
+        if instances:
+            return instances[-1].restart_count
         directory = f"{self._configs.log_directory(pod)}/{container.name}"
         with contextlib.suppress(OSError):
             found = (LOG_FILE.match(name) for name in os.listdir(directory))

@@ -10,7 +10,7 @@ from typing import Any
 
 from podwright.k8s.problems import ManifestError, Problem
 from podwright.k8s.reading.tree import Fields, MappingEntry, Node, Scalar, Sequence
-from podwright.k8s.reading.yaml import DEPTH_LIMIT
+from podwright.k8s.reading.yaml import DEPTH_LIMIT, VALUES_LIMIT
 
 
 def parse_json(text: str) -> list[Node]:
@@ -22,7 +22,7 @@ def parse_json(text: str) -> list[Node]:
             value, position = decoder.raw_decode(text, position)
         except RecursionError:
             raise _refuse(f"it is nested more than {DEPTH_LIMIT} deep") from None
-        nodes.append(_node(value, DEPTH_LIMIT))
+        nodes.append(_Trees().node(value, DEPTH_LIMIT))
     return nodes
 
 
@@ -45,16 +45,25 @@ def _constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
-def _node(value: Any, depth: int) -> Node:
-    if depth < 0:
-        raise _refuse(f"it is nested more than {DEPTH_LIMIT} deep")
-    if isinstance(value, dict):
-        return Fields(entries={key: MappingEntry(value=_node(item, depth - 1)) for key, item in value.items()})
-    if isinstance(value, list):
-        return Sequence(items=tuple(_node(item, depth - 1) for item in value))
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        value = int(value)
-    return Scalar(value=value, text=value if isinstance(value, str) else json.dumps(value))
+class _Trees:
+    """One document's tree, of a bounded size."""
+
+    def __init__(self) -> None:
+        self._values = 0
+
+    def node(self, value: Any, depth: int) -> Node:
+        self._values += 1
+        if depth < 0:
+            raise _refuse(f"it is nested more than {DEPTH_LIMIT} deep")
+        if self._values > VALUES_LIMIT:
+            raise _refuse(f"it holds more than {VALUES_LIMIT} values")
+        if isinstance(value, dict):
+            return Fields(entries={key: MappingEntry(value=self.node(item, depth - 1)) for key, item in value.items()})
+        if isinstance(value, list):
+            return Sequence(items=tuple(self.node(item, depth - 1) for item in value))
+        if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+            value = int(value)
+        return Scalar(value=value, text=value if isinstance(value, str) else json.dumps(value))
 
 
 def _refuse(message: str) -> ManifestError:

@@ -20,6 +20,7 @@ from podwright.k8s.reading.tree import Fields, MappingEntry, Node, Scalar, Seque
 DEPTH_LIMIT = 100  # no Kubernetes object comes near it
 # Of one document, aliases counted as often as they are used; no object comes near it.
 VALUES_LIMIT = 200_000
+TEXT_LIMIT = 5 * VALUES_LIMIT  # of all documents together, aliases counted once
 # A merge (`<<`) copies keys, so that merges of merges can grow without end.
 MERGED_LIMIT = 100_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -41,16 +42,20 @@ class _Composer:
         self._anchors: dict[str, Node] = {}
         self._depth = 0
         self._merged = 0
+        self._in_document = 0
+        self._in_text = 0
 
     def documents(self) -> Iterator[Node]:
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 self._anchors = {}
+                self._in_document = 0
                 yield self._node(next(self._events))
 
     def _node(self, event: Any) -> Node:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
+        self._count(event)
         self._depth += 1
         if self._depth > DEPTH_LIMIT:
             raise _refuse(event, f"it is nested more than {DEPTH_LIMIT} deep")
@@ -67,6 +72,15 @@ class _Composer:
         if event.anchor:
             self._anchors[event.anchor] = node
         return node
+
+    def _count(self, event: Any) -> None:
+        """Refuse a text while it is taken apart: one of 10 MiB can hold millions of values, which take minutes."""
+        self._in_document += 1
+        self._in_text += 1
+        if self._in_document > VALUES_LIMIT:
+            raise _refuse(event, f"it holds more than {VALUES_LIMIT} values")
+        if self._in_text > TEXT_LIMIT:
+            raise _refuse(event, f"its documents hold more than {TEXT_LIMIT} values together")
 
     def _alias(self, event: Any) -> Node:
         node = self._anchors.get(event.anchor)

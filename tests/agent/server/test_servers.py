@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -164,3 +165,29 @@ def test_a_loop_that_stands_is_not_well() -> None:
     assert check() == ""
     silent = 301
     assert check() == "the sync loop was last entered 301 s ago"
+
+
+async def test_a_socket_that_is_taken(scene: Scene, tmp_path: Path) -> None:
+    other = Scene(tmp_path)
+    with pytest.raises(FailedPrecondition, match="another agent listens on"):
+        other.servers.serve_socket(scene.socket, [])
+    await other.servers.close()
+    assert stat.S_ISSOCK(os.stat(scene.socket).st_mode)
+
+
+async def test_a_socket_that_was_left_is_replaced(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    os.makedirs(os.path.dirname(scene.socket))
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(scene.socket)
+    scene.servers.serve_socket(scene.socket, [])
+    await scene.servers.close()
+
+
+async def test_a_file_in_the_socket_s_place_is_kept(tmp_path: Path) -> None:
+    scene, path = Scene(tmp_path), tmp_path / "precious"
+    path.write_text("content")
+    with pytest.raises(FailedPrecondition, match="exists and is no socket"):
+        scene.servers.serve_socket(str(path), [])
+    await scene.servers.close()
+    assert path.read_text() == "content"

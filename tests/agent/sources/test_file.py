@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -191,3 +192,50 @@ def test_a_folder_that_vanishes_ends_no_pod(folder: Path, source: FileSource) ->
     os.rename(f"{folder}.away", folder)
     (folder / "a.json").unlink()
     assert source.read() == []
+
+
+def test_a_file_that_cannot_be_read_is_not_read_again(folder: Path) -> None:
+    """To take a large one apart takes seconds."""
+    reads = []
+
+    def reader(data: bytes, origin: str) -> Pod:
+        reads.append(data)
+        return read_pod(data, origin)
+
+    source = FileSource(str(folder), "node1", reader)
+    (folder / "a.json").write_bytes(b"{")
+    for _ in range(3):
+        assert source.read() == []
+    assert reads == [b"{"]
+    (folder / "a.json").write_bytes(manifest("a"))
+    assert names(source.read()) == ["a-node1"]
+
+
+def test_a_fault_of_the_reader_leaves_the_pods_alone(folder: Path) -> None:
+    def reader(data: bytes, origin: str) -> Pod:
+        if data == b"bad":
+            raise ZeroDivisionError
+        return read_pod(data, origin)
+
+    source = FileSource(str(folder), "node1", reader)
+    (folder / "a.json").write_bytes(manifest("a"))
+    (folder / "b.json").write_bytes(manifest("b"))
+    assert names(source.read()) == ["a-node1", "b-node1"]
+    (folder / "a.json").write_bytes(b"bad")
+    assert names(source.read()) == ["a-node1", "b-node1"]
+
+
+async def test_a_manifest_that_takes_long_to_read_holds_nothing_up(folder: Path) -> None:
+    beats, reading = 0, threading.Event()
+
+    def reader(data: bytes, origin: str) -> Pod:
+        reading.wait(10)
+        return read_pod(data, origin)
+
+    (folder / "a.json").write_bytes(manifest("a"))
+    waiting = asyncio.ensure_future(anext(FileSource(str(folder), "node1", reader).sets()))
+    while beats < 10:
+        await asyncio.sleep(0.01)
+        beats += 1
+    reading.set()
+    assert names(await waiting) == ["a-node1"]

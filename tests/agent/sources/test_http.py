@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -91,3 +93,31 @@ async def test_an_answer_that_changes_nothing(server: Server, answer: Answer) ->
 async def test_a_server_that_comes_later(unused_tcp_port: int) -> None:
     sets = HttpSource(f"http://127.0.0.1:{unused_tcp_port}/pods", {}, "node1", period_s=0.05).sets()
     await no_set(sets)
+
+
+async def test_a_bad_answer_is_taken_apart_once(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    sets = source(server).sets()
+    await until(sets, ["a-node1"])
+    server.answer = BAD["garbage"]
+    await no_set(sets)
+    assert len([record for record in caplog.records if "cannot read pods" in record.message]) == 1
+
+
+async def test_an_answer_is_not_expanded(server: Server) -> None:
+    """A few KiB of zeros could fill the memory."""
+
+    def bomb() -> web.Response:
+        return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
+
+    packed = gzip.compress(bytes(64 << 20))
+    sets = source(server).sets()
+    await until(sets, ["a-node1"])
+    server.answer = bomb
+    tracemalloc.start()
+    try:
+        await no_set(sets, while_s=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20
+    assert server.headers[-1]["Accept-Encoding"] == "identity"

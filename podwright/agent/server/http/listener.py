@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 import ssl
+import stat
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+PROBE_S = 1.0  # for an answer of whoever listens on the socket's path
 BACKLOG = 128
 HANDSHAKE_S = 10.0
 CLOSE_S = 5.0
@@ -149,12 +151,14 @@ def listen_tcp(address: str, port: int) -> socket.socket:
 
 
 def listen_unix(path: str) -> socket.socket:
-    """A listening socket that only its owner may use, in place of an old one. Raises FailedPrecondition."""
+    """A listening socket that only its owner may use. One that nobody listens on is replaced.
+
+    Raises FailedPrecondition.
+    """
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+        _clear(path)
         os.fchmod(listening.fileno(), SOCKET_MODE)  # the file that bind makes has it from the start (unix(7))
         listening.bind(path)
         listening.listen(BACKLOG)
@@ -162,6 +166,26 @@ def listen_unix(path: str) -> socket.socket:
         listening.close()
         raise FailedPrecondition(f"cannot listen on {path}: {failure}") from failure
     return listening
+
+
+def _clear(path: str) -> None:
+    """Remove a socket that its agent has left behind. Raises FailedPrecondition for anything else, and OSError."""
+    try:
+        is_socket = stat.S_ISSOCK(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return
+    if not is_socket:
+        raise FailedPrecondition(f"{path} exists and is no socket", hint="choose another --agent-socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_S)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except TimeoutError:  # its queue is full: it is busy
+            pass
+    raise FailedPrecondition(f"another agent listens on {path}", hint="stop it, or choose another --agent-socket")
 
 
 def _set_options(connected: socket.socket) -> None:
