@@ -6,6 +6,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 TREE = Path(__file__).resolve().parents[2]
 PICTURE = re.compile(r"^```layers (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -37,12 +39,13 @@ def test_the_drawn_layers_are_the_contracts() -> None:
     assert _drawn() == _contracts()
 
 
-def test_every_room_of_the_runtime_is_described() -> None:
+@pytest.mark.parametrize("half", ["runtime", "agent"])
+def test_every_room_is_described(half: str) -> None:
     text = (TREE / "docs/architecture.md").read_text()
     described = set(
         re.findall(r"`(\w+)`", " ".join(line.split("|")[1] for line in text.splitlines() if line[:1] == "|"))
     )
-    rooms = {room for line in _contracts()["podwright.runtime"] for room in line}
+    rooms = {room for line in _contracts()[f"podwright.{half}"] for room in line}
     assert rooms - described - {"config"} == set()
 
 
