@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from podwright.agent.run import agent_engine
 from podwright.agent.run.daemon import Slot, held_slot, probe, serve_command
 from podwright.agent.run.options import RunOptions
-from tests.agent.run.real import Run
+from podwright.agent.runtime import watch
+from tests.agent.run.real import PodFiles, Run
 from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
 
@@ -139,6 +141,42 @@ def finish(process: subprocess.Popen[str]) -> None:
     process.wait()
     if process.stdout is not None:
         process.stdout.close()
+
+
+@pytest.mark.root
+async def test_a_daemon_that_is_started_again_changes_nothing(fresh_podwright: FreshPodwright, tmp_path: Path) -> None:
+    server = fresh_podwright()
+    async with server.client() as client:
+        run = PodFiles(peer=server.peer(client), directory=tmp_path).run(SLEEPER)
+        task = asyncio.create_task(run.code())
+        await run.until(lambda seen: seen.text("c"), task)
+        await asyncio.to_thread(server.kill9)
+        await asyncio.to_thread(server.start)
+        run.stop.ask()
+        assert await task == 0, run.seen
+    assert run.seen.states("c") == ["running", "exited:0"]
+    assert not run.seen.errors
+
+
+@pytest.mark.root
+async def test_a_daemon_that_is_gone_ends_the_run(
+    fresh_podwright: FreshPodwright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "SILENT_S", 1.0)
+    monkeypatch.setattr(watch, "PERIOD_S", 0.5)
+    monkeypatch.setattr(agent_engine, "CHECK_S", 0.2)
+    monkeypatch.setattr(agent_engine, "PATIENCE_S", 0.5)
+    server = fresh_podwright()
+    async with server.client() as client:
+        files = PodFiles(peer=server.peer(client), directory=tmp_path)
+        run = files.run(SLEEPER)
+        task = asyncio.create_task(run.code())
+        await run.until(lambda seen: seen.text("c"), task)
+        await asyncio.to_thread(server.kill9)
+        assert await task == 1
+        assert "the runtime cannot be used" in run.seen.errors[-1]
+        await asyncio.to_thread(server.start)
+        assert await files.run(DONE).code() == 0  # and ends what was left
 
 
 @pytest.mark.root
