@@ -49,7 +49,13 @@ class AgentEngine:
         finally:
             await self._tasks.close()
             await agent.close()
+            await self._remove_root()
+
+    async def _remove_root(self) -> None:
+        try:
             await asyncio.to_thread(remove_root, self._root)
+        except OSError as failure:
+            self._reporter.warning(f"{self._root} cannot be removed: {failure.strerror}")
 
     def _note_start(self, event: RecordedEvent) -> None:
         if event.reason == "Started":

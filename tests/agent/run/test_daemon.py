@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -113,13 +114,14 @@ async def test_a_run_brings_its_own_daemon_and_takes_it_away(daemon_files: Podwr
     assert not again.seen.pulls  # the image is still there
 
 
-def start_command(files: Podwright, text: str) -> subprocess.Popen[str]:
+def start_command(files: Podwright, text: str, **environment: str) -> subprocess.Popen[str]:
     """`podwright run` as people start it."""
     run = embedded_run(files, text).options
     argv = [sys.executable, "-m", "podwright", "--endpoint", str(run.endpoint), "run"]
     argv += ["--config", str(run.config_file), "--root", run.embedded_root, "--state", run.embedded_state]
     argv += ["--log-root", run.log_root, *run.paths]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    env = {**os.environ, **environment}
+    return subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 async def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
@@ -190,6 +192,22 @@ async def test_a_signal_stops_the_pod_and_the_daemon(daemon_files: Podwright, nu
     finally:
         finish(process)
     assert not list((daemon_files.root / "agent/runs").iterdir())
+
+
+@pytest.mark.root
+async def test_a_service_manager_hears_how_far_it_is(daemon_files: Podwright) -> None:
+    address = daemon_files.directory / "notify.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(address))
+        manager.settimeout(60)
+        process = start_command(daemon_files, SLEEPER, NOTIFY_SOCKET=str(address))
+        try:
+            assert await asyncio.to_thread(manager.recv, 100) == b"READY=1"
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(manager.recv, 100) == b"STOPPING=1"
+            assert await asyncio.to_thread(process.wait, 60) == 0
+        finally:
+            finish(process)
 
 
 @pytest.mark.root
