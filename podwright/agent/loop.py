@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 HOUSEKEEPING_S = 2.0  # after a message, and while something is still ending; unless the owner wants it sooner
 QUIET_HOUSEKEEPING_S = 60.0  # otherwise
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  # while the runtime does not work
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 5.0  # while the runtime does not work
 CHANNEL_LIMITS = {"sources": 50, "runtime": 1000, "probes": 100, "managers": 100}
 
 

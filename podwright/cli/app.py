@@ -31,7 +31,7 @@ class Lazy:
 
 SECTIONS: dict[str, dict[str, Lazy]] = {
     "Run": {
-        "run": Lazy(module="run", help="Run a Pod from a YAML file and show what happens."),
+        "run": Lazy(module="run", help="Run the pods of YAML files and show what happens."),
         "generate": Lazy(module="generate", help="Print a systemd unit that runs the pods of YAML files."),
         "runp": Lazy(module="runp", help="Run a pod sandbox from a CRI config."),
         "create": Lazy(module="create", help="Create a container in a pod from a CRI config."),

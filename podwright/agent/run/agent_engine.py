@@ -11,6 +11,7 @@ from podwright.agent.configs import logs
 from podwright.agent.events.log import RecordedEvent
 from podwright.agent.run.reporter import Reporter
 from podwright.agent.run.runs import log_directories, remove_root
+from podwright.agent.workers.record import WorkState
 from podwright.errors import FailedPrecondition, Internal, PodwrightError, Unavailable
 from podwright.k8s.objects import Pod, PodStatus
 from podwright.tasks import Tasks
@@ -18,6 +19,7 @@ from podwright.tasks import Tasks
 CHECK_S = 2.0  # how often it is checked whether the runtime can be used
 PATIENCE_S = 10.0  # with a runtime that cannot: it may be started again meanwhile
 LEFT_S = 0.1  # between looks at what is left on disk
+BUSY_S = 0.1  # a pass that ends sooner is waited for
 
 
 class AgentEngine:
@@ -29,6 +31,7 @@ class AgentEngine:
         self._root = agent.config.process.root_dir
         self._log_root = agent.config.container_logs.root
         self._tasks = Tasks()
+        agent.events.listen(self._note_start)
 
     async def run(self) -> None:
         """See Engine. Raises Unavailable when the runtime cannot be used any more."""
@@ -46,7 +49,37 @@ class AgentEngine:
         finally:
             await self._tasks.close()
             await agent.close()
+            await self._remove_root()
+
+    async def _remove_root(self) -> None:
+        try:
             await asyncio.to_thread(remove_root, self._root)
+        except OSError as failure:
+            self._reporter.warning(f"{self._root} cannot be removed: {failure.strerror}")
+
+    def _note_start(self, event: RecordedEvent) -> None:
+        if event.reason == "Started":
+            self._tasks.start(self._show_start(event.subject.uid), name=f"status of pod {event.subject.name}")
+
+    async def _show_start(self, uid: str) -> None:
+        """A pod's status comes with its worker's next pass. People see what has started although a pass goes on: it
+        may wait for the image of the next container, or for a hook.
+        """
+        agent = self._agent
+        await asyncio.sleep(BUSY_S)
+        pod = agent.base.registry.get(uid)
+        if pod is None or not self._is_starting(uid):
+            return
+        try:
+            status = await agent.statuses.build(pod, await agent.base.cache.look(uid))
+        except PodwrightError:
+            return  # the pass itself has to do with it
+        if self._is_starting(uid):
+            agent.statuses.set(pod, status)
+
+    def _is_starting(self, uid: str) -> bool:
+        activity = self._agent.engine.workers.activity(uid)
+        return activity is not None and activity.state is WorkState.SYNC and activity.busy_s is not None
 
     async def _until_unusable(self) -> str:
         """Why the runtime could not be used for a while."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from podwright.agent.run import agent_engine
 from podwright.agent.run.daemon import Slot, held_slot, probe, serve_command
 from podwright.agent.run.options import RunOptions
-from tests.agent.run.real import Run
+from podwright.agent.runtime import watch
+from tests.agent.run.real import PodFiles, Run
 from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
 
@@ -111,13 +114,14 @@ async def test_a_run_brings_its_own_daemon_and_takes_it_away(daemon_files: Podwr
     assert not again.seen.pulls  # the image is still there
 
 
-def start_command(files: Podwright, text: str) -> subprocess.Popen[str]:
+def start_command(files: Podwright, text: str, **environment: str) -> subprocess.Popen[str]:
     """`podwright run` as people start it."""
     run = embedded_run(files, text).options
     argv = [sys.executable, "-m", "podwright", "--endpoint", str(run.endpoint), "run"]
     argv += ["--config", str(run.config_file), "--root", run.embedded_root, "--state", run.embedded_state]
     argv += ["--log-root", run.log_root, *run.paths]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    env = {**os.environ, **environment}
+    return subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 async def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
@@ -142,6 +146,42 @@ def finish(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.root
+async def test_a_daemon_that_is_started_again_changes_nothing(fresh_podwright: FreshPodwright, tmp_path: Path) -> None:
+    server = fresh_podwright()
+    async with server.client() as client:
+        run = PodFiles(peer=server.peer(client), directory=tmp_path).run(SLEEPER)
+        task = asyncio.create_task(run.code())
+        await run.until(lambda seen: seen.text("c"), task)
+        await asyncio.to_thread(server.kill9)
+        await asyncio.to_thread(server.start)
+        run.stop.ask()
+        assert await task == 0, run.seen
+    assert run.seen.states("c") == ["running", "exited:0"]
+    assert not run.seen.errors
+
+
+@pytest.mark.root
+async def test_a_daemon_that_is_gone_ends_the_run(
+    fresh_podwright: FreshPodwright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "SILENT_S", 1.0)
+    monkeypatch.setattr(watch, "PERIOD_S", 0.5)
+    monkeypatch.setattr(agent_engine, "CHECK_S", 0.2)
+    monkeypatch.setattr(agent_engine, "PATIENCE_S", 0.5)
+    server = fresh_podwright()
+    async with server.client() as client:
+        files = PodFiles(peer=server.peer(client), directory=tmp_path)
+        run = files.run(SLEEPER)
+        task = asyncio.create_task(run.code())
+        await run.until(lambda seen: seen.text("c"), task)
+        await asyncio.to_thread(server.kill9)
+        assert await task == 1
+        assert "the runtime cannot be used" in run.seen.errors[-1]
+        await asyncio.to_thread(server.start)
+        assert await files.run(DONE).code() == 0  # and ends what was left
+
+
+@pytest.mark.root
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_stops_the_pod_and_the_daemon(daemon_files: Podwright, number: signal.Signals) -> None:
     process = start_command(daemon_files, SLEEPER)
@@ -152,6 +192,22 @@ async def test_a_signal_stops_the_pod_and_the_daemon(daemon_files: Podwright, nu
     finally:
         finish(process)
     assert not list((daemon_files.root / "agent/runs").iterdir())
+
+
+@pytest.mark.root
+async def test_a_service_manager_hears_how_far_it_is(daemon_files: Podwright) -> None:
+    address = daemon_files.directory / "notify.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(address))
+        manager.settimeout(60)
+        process = start_command(daemon_files, SLEEPER, NOTIFY_SOCKET=str(address))
+        try:
+            assert await asyncio.to_thread(manager.recv, 100) == b"READY=1"
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(manager.recv, 100) == b"STOPPING=1"
+            assert await asyncio.to_thread(process.wait, 60) == 0
+        finally:
+            finish(process)
 
 
 @pytest.mark.root

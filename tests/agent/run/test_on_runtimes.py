@@ -346,6 +346,19 @@ async def test_hooks_run_inside_the_container(pod_files: PodFiles) -> None:
     assert not run.seen.warnings
 
 
+async def test_a_container_is_shown_while_its_pod_still_starts(pod_files: PodFiles) -> None:
+    hook = {"postStart": {"exec": {"command": ["sleep", "2"]}}}
+    first = yaml.safe_load(shell(f"echo up; {TRAP}", "first", lifecycle=hook))
+    second = yaml.safe_load(shell(TRAP, "second"))
+    run = pod_files.run(pod(yaml.safe_dump(first + second)))
+    task = asyncio.create_task(run.code())
+    await run.until(lambda seen: seen.text("first"), task)
+    assert run.seen.states("second") == []
+    await run.until(lambda seen: seen.states("second"), task)
+    run.stop.ask()
+    assert await task == 0
+
+
 async def test_what_a_container_sees(pod_files: PodFiles) -> None:
     script = (
         "hostname; grep -c alias-host /etc/hosts; grep ndots /etc/resolv.conf; "
