@@ -22,8 +22,6 @@ from podwright.agent.root_lock import hold_root
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.agent.runtime.measured import MeasuredCriClient
 from podwright.agent.runtime.watch import RuntimeWatch
-from podwright.agent.server.auth.api_reviews import ApiReviews
-from podwright.agent.server.auth.reviews import NoApiServer
 from podwright.agent.server.setup import Shown, serve
 from podwright.agent.sources.changes import FILE, HTTP
 from podwright.agent.sources.file import FileSource
@@ -91,7 +89,6 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
         runner=runner,
         objects=NoObjects(),
         servers=servers,
-        reviews=ApiReviews(servers.pods) if servers is not None else NoApiServer(),
         metrics=metrics,
         cgroup_driver=await runtime.cgroup_driver() or config.cgroups.driver,
         endpoint=endpoint,

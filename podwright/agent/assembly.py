@@ -66,7 +66,6 @@ from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
 from podwright.agent.runtime.watch import RuntimeWatch
-from podwright.agent.server.auth.reviews import NoApiServer, Reviews
 from podwright.agent.sources.changes import API
 from podwright.agent.stats.provider import HostStats, StatsPorts, StatsSettings
 from podwright.agent.stats.system_parts import RuntimeProcess, own_cgroup
@@ -105,7 +104,6 @@ class Outside:
     servers: Servers | None = None  # the API server, if the agent is to join one
     cgroup_driver: str  # `cgroupfs` or `systemd`
     endpoint: str = ""  # of the runtime
-    reviews: Reviews = field(default_factory=NoApiServer)
     housekeeping_s: float = HOUSEKEEPING_S
     services: Services = field(default_factory=NoServices)
     is_own: Callable[[str], bool] = lambda _: True  # whether what is left of the pod with this UID may be removed

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from podwright.agent.objects.protocol import ObjectGetter
-from podwright.agent.pods.containers import AnyContainer, all_containers
+from podwright.agent.pods.references import References, pod_references
 from podwright.errors import NotFound
-from podwright.k8s.objects import ConfigMap, Pod, Secret, Service, Volume
+from podwright.k8s.objects import ConfigMap, Pod, Secret, Service
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class References:
-    """Names of ConfigMaps and Secrets in the pod's namespace."""
-
-    config_maps: frozenset[str] = frozenset()
-    secrets: frozenset[str] = frozenset()
-
-    def __or__(self, other: References) -> References:
-        return References(config_maps=self.config_maps | other.config_maps, secrets=self.secrets | other.secrets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,41 +30,6 @@ class PodObjects:
     def secret(self, name: str, *, optional: bool | None) -> Secret | None:
         """The Secret, or None for an optional one that does not exist. Raises NotFound."""
         return _found(self.secrets.get(name), "secret", name, optional)
-
-
-def container_references(container: AnyContainer) -> References:
-    """What the environment of a container refers to."""
-    config_maps: set[str] = set()
-    secrets: set[str] = set()
-    for source in container.env_from:
-        config_maps.update([source.config_map_ref.name] if source.config_map_ref else ())
-        secrets.update([source.secret_ref.name] if source.secret_ref else ())
-    for value in (variable.value_from for variable in container.env):
-        if value is not None:
-            config_maps.update([value.config_map_key_ref.name] if value.config_map_key_ref else ())
-            secrets.update([value.secret_key_ref.name] if value.secret_key_ref else ())
-    return References(config_maps=frozenset(config_maps), secrets=frozenset(secrets))
-
-
-def volume_references(volumes: Iterable[Volume]) -> References:
-    """What configMap, secret and projected volumes refer to."""
-    config_maps: set[str] = set()
-    secrets: set[str] = set()
-    for volume in volumes:
-        config_maps.update([volume.config_map.name] if volume.config_map else ())
-        secrets.update([volume.secret.secret_name] if volume.secret else ())
-        for source in volume.projected.sources if volume.projected else ():
-            config_maps.update([source.config_map.name] if source.config_map else ())
-            secrets.update([source.secret.name] if source.secret else ())
-    return References(config_maps=frozenset(config_maps), secrets=frozenset(secrets))
-
-
-def pod_references(pod: Pod) -> References:
-    """What the pod's containers and volumes refer to."""
-    references = volume_references(pod.spec.volumes)
-    for container in all_containers(pod):
-        references |= container_references(container)
-    return references
 
 
 async def gather(

@@ -11,13 +11,14 @@ from podwright.agent.configs.environment import Environment, Sources, container_
 from podwright.agent.configs.hostname import pod_names
 from podwright.agent.configs.mounts import MountInputs, plan_mounts, wants_hosts_file
 from podwright.agent.configs.node import NodeFacts, NodeSettings
-from podwright.agent.configs.objects import container_references, gather
+from podwright.agent.configs.objects import gather
 from podwright.agent.configs.ports import Services, SubPaths
 from podwright.agent.configs.security import SecurityInputs
 from podwright.agent.configs.volumes import MountedVolume
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.places import file_name, pod_directory
+from podwright.agent.pods.references import container_references
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound
 from podwright.k8s.objects import FileKeySelector, Pod

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from podwright.agent.configs.objects import pod_references
+from podwright.agent.pods.references import pod_references
 from podwright.errors import Unavailable
 from podwright.k8s.objects import ConfigMap, Pod, Secret
 from podwright.tasks import Tasks

@@ -33,10 +33,12 @@ from podwright.agent.server.api.table import (
 )
 from podwright.agent.server.api.targets import Targets
 from podwright.agent.server.auth import self_signed
+from podwright.agent.server.auth.api_reviews import ApiReviews
 from podwright.agent.server.auth.authentication import Authenticator
 from podwright.agent.server.auth.authorization import Authorizer
 from podwright.agent.server.auth.certificates import ServerContexts, TlsFiles
 from podwright.agent.server.auth.guard import Guard
+from podwright.agent.server.auth.reviews import NoApiServer
 from podwright.agent.server.health import Health, loop_check
 from podwright.agent.server.http.listener import Limits
 from podwright.agent.server.http.routing import Route
@@ -144,15 +146,16 @@ class _Parts:
     def guard(self) -> Guard:
         """Who may use the API."""
         security, outside = self._config.security, self._agent.outside
+        reviews = ApiReviews(outside.servers.pods) if outside.servers is not None else NoApiServer()
         return Guard(
             Authenticator(
-                outside.reviews if security.token_webhook else None,
+                reviews if security.token_webhook else None,
                 outside.clock,
                 anonymous=security.anonymous,
                 token_ttl_s=security.token_cache_ttl_s,
             ),
             Authorizer(
-                outside.reviews if security.authorization_mode == "Webhook" else None,
+                reviews if security.authorization_mode == "Webhook" else None,
                 outside.clock,
                 allowed_ttl_s=security.authorized_cache_ttl_s,
                 denied_ttl_s=security.unauthorized_cache_ttl_s,

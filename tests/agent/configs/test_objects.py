@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.agent.configs.objects import References, container_references, gather, pod_references
+from podwright.agent.configs.objects import gather
+from podwright.agent.pods.references import References, container_references, pod_references
 from podwright.errors import NotFound, Unavailable
 from podwright.k8s.objects import (
     ConfigMap,
