@@ -20,6 +20,7 @@ nftables:/usr/sbin/nft
 procps:/usr/bin/ps
 golang-github-containers-common:/usr/share/containers/seccomp.json
 containerd:/usr/bin/containerd
+kubernetes-client:/usr/bin/kubectl
 $*
 "
 

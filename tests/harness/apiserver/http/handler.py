@@ -57,6 +57,8 @@ class Handler:
         user = self._user(request)
         if (found := discovery.document(request.path)) is not None:
             return _json(found)
+        if request.path == "/openapi/v2":  # for kubectl before 1.27: an empty document, in protobuf
+            return web.Response(body=b"", content_type="application/octet-stream")
         if request.path == "/whoami":
             return web.Response(text=" ".join((user.name, *user.groups)))
         if request.path in ("/readyz", "/livez", "/healthz"):
