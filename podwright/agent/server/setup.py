@@ -72,7 +72,7 @@ async def serve(config: AgentConfig, agent: Agent, shown: Shown, stack: contextl
         servers.serve_plain(server.address, server.read_only_port, [*reader, *disabled_routes()])
     if server.enabled:
         contexts = ServerContexts(_tls_files(config, agent), config.security)
-        servers.serve_api(server.address, server.port, parts.api_routes(), parts.guard(), contexts.current)
+        servers.serve_api(server.address, server.port, parts.api_routes(), parts.guard(), contexts)
 
 
 def _connections() -> int:

@@ -38,7 +38,7 @@ class Places:
 
     log_root: str
     pod_directory: Callable[[str], str]
-    cgroup: Callable[[Pod], CgroupUsage | None]
+    cgroup: Callable[[Pod, Moment], CgroupUsage | None]
     with_io: bool
 
 
@@ -108,18 +108,18 @@ class PodBuilder:
             network=cri.network(linux.network) if linux.HasField("network") else None,
             process_stats=cri.processes(linux.process) if linux.HasField("process") else None,
         )
-        record = self._completed(record, scene.pods.get(observed.uid))
+        record = self._completed(record, scene.pods.get(observed.uid), scene.now)
         record = replace(record, cpu=self._rates.rated(f"pod {observed.uid}", record.cpu))
         if scene.node is None or scene.volumes is None:
             return replace(record, network=None, process_stats=None, io=None)
         return self._with_storage(record, scene.node, scene.volumes.get(observed.uid, PodVolumeStats()))
 
-    def _completed(self, record: PodStats, pod: Pod | None) -> PodStats:
+    def _completed(self, record: PodStats, pod: Pod | None, now: Moment) -> PodStats:
         """What the runtime did not tell, from the pod's cgroup, and else from its containers."""
         containers = record.containers
         if record.cpu is not None and record.memory is not None:
             return replace(record, swap=cri.summed_swap(containers))
-        found = self._places.cgroup(pod) if pod is not None else None
+        found = self._places.cgroup(pod, now) if pod is not None else None
         if found is None:
             found = CgroupUsage()
         return replace(

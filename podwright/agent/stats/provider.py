@@ -162,10 +162,10 @@ class HostStats:
         )
         return await asyncio.to_thread(self._builder.build, scene)
 
-    def _pod_cgroup(self, pod: Pod) -> CgroupUsage | None:
+    def _pod_cgroup(self, pod: Pod, now: Moment) -> CgroupUsage | None:
         try:
             path = self._ports.cgroup_of(pod)
-            return self._usage(path, self._now()) if path else None
+            return self._usage(path, now) if path else None
         except (PodwrightError, OSError) as failure:
             log.debug("a pod's cgroup cannot be read: uid=%s error=%s", pod.metadata.uid, failure)
             return None
@@ -174,12 +174,12 @@ class HostStats:
 
     async def _build_filesystems(self) -> Filesystems:
         images, containers = await self._ports.images.filesystems()
-        return await asyncio.to_thread(self._judge_filesystems, images[:1], containers[:1] or images[:1])
+        return await asyncio.to_thread(self._judge_filesystems, images[:1], containers[:1] or images[:1], self._now())
 
     def _judge_filesystems(
-        self, images: Sequence[FilesystemUsage], containers: Sequence[FilesystemUsage]
+        self, images: Sequence[FilesystemUsage], containers: Sequence[FilesystemUsage], now: Moment
     ) -> Filesystems:
-        now, root = self._now(), self._settings.root
+        root = self._settings.root
         return Filesystems(
             node=disk.filesystem(root, now),
             images=_used(images[0], now) if images else None,
@@ -192,10 +192,9 @@ class HostStats:
 
     async def _build_node(self) -> NodeStats:
         filesystems = await self._filesystems.get(fresh=True)
-        return await asyncio.to_thread(self._node_record, filesystems)
+        return await asyncio.to_thread(self._node_record, filesystems, self._now())
 
-    def _node_record(self, filesystems: Filesystems) -> NodeStats:
-        now = self._now()
+    def _node_record(self, filesystems: Filesystems, now: Moment) -> NodeStats:
         found = self._usage("/", now) or CgroupUsage()
         memory = machine_usage.memory(read_text, now)
         if memory is not None and found.memory is not None:
@@ -211,7 +210,7 @@ class HostStats:
             network=machine_usage.network(read_text, now),
             fs=filesystems.node,
             runtime=RuntimeFilesystems(image_fs=filesystems.images, container_fs=filesystems.containers),
-            rlimit=self.pids(),
+            rlimit=machine_usage.pids(read_text, now),
         )
 
     def _parts(self, now: Moment) -> Iterable[Container]:

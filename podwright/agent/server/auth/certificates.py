@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import ssl
+import weakref
 from dataclasses import dataclass
 
 from podwright.agent.config.node_sections import Security
@@ -38,14 +39,24 @@ class ServerContexts:
         self._ciphers = ciphers.cipher_list(security.tls_cipher_suites)
         self._stamps = self._look()
         self._context = self._make()
+        self._trusted: weakref.WeakSet[ssl.SSLContext] = weakref.WeakSet([self._context])
+
+    def trusts(self, context: ssl.SSLContext) -> bool:
+        """Whether the authorities of clients are still those with which this context verified a certificate."""
+        self.current()
+        return context in self._trusted
 
     def current(self) -> ssl.SSLContext:
         """The context for a new connection; the old one stays when new files cannot be used."""
         stamps = self._look()
         if stamps != self._stamps:
+            has_new_authority = bool(self._files.client_ca) and stamps[-1] != self._stamps[-1]
             self._stamps = stamps
             try:
                 self._context = self._make()
+                if has_new_authority:
+                    self._trusted.clear()
+                self._trusted.add(self._context)
                 log.info("the server's certificates have changed: certificate=%s", self._files.certificate)
             except FailedPrecondition as failure:
                 log.warning("changed certificates cannot be used, the old ones stay: error=%s", failure)

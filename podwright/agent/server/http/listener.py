@@ -12,6 +12,7 @@ import ssl
 import stat
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from podwright.agent.server.http.exchange import Exchange
 from podwright.agent.server.http.messages import Answer, Request
@@ -33,7 +34,16 @@ SOCKET_MODE = 0o600
 
 Certificate = Mapping[str, object] | None
 Serve = Callable[[Request], Awaitable[Answer]]
-Contexts = Callable[[], ssl.SSLContext]
+
+
+class Contexts(Protocol):
+    """`auth.certificates.ServerContexts`."""
+
+    def current(self) -> ssl.SSLContext:
+        """The context for a new connection."""
+
+    def trusts(self, context: ssl.SSLContext) -> bool:
+        """Whether what a context has verified still counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +58,7 @@ class Listener:
     """One listening socket and its connections."""
 
     def __init__(self, listening: socket.socket, serve: Serve, *, limits: Limits, tls: Contexts | None = None) -> None:
-        """`tls` gives the context of each new connection."""
+        """`tls` gives the context of each new connection; without it, nothing is encrypted."""
         self._listening = listening
         self._serve = serve
         self._limits = limits
@@ -91,6 +101,9 @@ class Listener:
                 continue
             self._serving.start(self._run(connected), name="connection of the agent's server")
 
+    def _trusts(self, context: ssl.SSLContext | None) -> bool:
+        return self._tls is None or context is None or self._tls.trusts(context)
+
     def _is_full(self) -> bool:
         """Logged once each time that it becomes so: a crowd must not fill the log as well."""
         was_full, self._full = self._full, len(self._serving) >= self._limits.connections
@@ -104,14 +117,14 @@ class Listener:
         try:
             if connected.family != socket.AF_UNIX:
                 _set_options(connected)
-            context = self._tls() if self._tls is not None else None
+            context = self._tls.current() if self._tls is not None else None
             async with asyncio.timeout(HANDSHAKE_S):
                 wire, certificate = await _open(connected, context)
             exchange = Exchange(
                 wire,
                 self._serve,
                 certificate=certificate,
-                is_current=lambda: self._tls is None or self._tls() is context,
+                is_current=lambda: certificate is None or self._trusts(context),
                 stall_s=self._limits.stall_s,
             )
             await exchange.run()

@@ -44,7 +44,7 @@ class Scene:
         self.serve(self.authority)
         self.trust(self.authority)
         self.contexts = ServerContexts(self.files, security)
-        self.listener = Listener(listen_tcp("127.0.0.1", 0), who, limits=Limits(), tls=self.contexts.current)
+        self.listener = Listener(listen_tcp("127.0.0.1", 0), who, limits=Limits(), tls=self.contexts)
         self.listener.start()
 
     def serve(self, authority: Authority) -> None:
@@ -91,6 +91,14 @@ async def test_a_new_certificate_is_served_without_a_restart(scene: Scene) -> No
     scene.serve(renewed)
     assert await scene.ask(renewed.client()) == ""
     assert scene.contexts.current() is not before
+
+
+async def test_a_new_certificate_leaves_connections_alone(scene: Scene) -> None:
+    alice = scene.authority.client(scene.authority.issue("alice"))
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=alice, limit=1)) as session:
+        assert await scene.ask_in(session) == "alice"
+        scene.serve(Authority(scene.directory, "renewed"))  # a client that connected anew would not trust it
+        assert await scene.ask_in(session) == "alice"
 
 
 async def test_a_broken_certificate_leaves_the_old_one(scene: Scene) -> None:

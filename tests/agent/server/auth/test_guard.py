@@ -121,6 +121,17 @@ def test_a_token_is_reviewed_once_in_its_time() -> None:
     run(work())
 
 
+def test_a_crowd_asks_once() -> None:
+    async def work() -> None:
+        reviews = Answers("pods")
+        of = guard(reviews, VirtualClock())
+        answers = await asyncio.gather(*(ask(of, request(authorization="Bearer good")) for _ in range(50)))
+        assert {status for status, _ in answers} == {200}
+        assert (reviews.tokens, reviews.asked) == (["good"], [("robot", "pods")])
+
+    run(work())
+
+
 def test_decisions_are_kept_those_to_allow_for_longer() -> None:
     async def work() -> None:
         reviews = Answers("stats")
