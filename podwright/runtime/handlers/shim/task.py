@@ -189,7 +189,8 @@ class ShimTask:
             self._host.events.listeners[self._bundle.id] = self
             with contextlib.suppress(PodwrightError):
                 await self._open_logs()
-            await execs.end_abandoned(self._shim.calls, self._bundle)
+            if not self._hangs:
+                await execs.end_abandoned(self._shim.calls, self._bundle)
         self.watch()
 
     async def start(self) -> int | None:
@@ -262,11 +263,11 @@ class ShimTask:
 
     @property
     def _hangs(self) -> bool:
-        return self._shim is not None and self._shim.hangs
+        return self._shim is not None and self._shim.calls.hangs
 
     def _note_hang(self) -> None:
         if self._shim is not None:
-            self._shim.hangs = True
+            self._shim.calls.hangs = True
 
     async def _end_everything(self) -> None:
         """Its processes on this host; and the shim, if that does not notice."""
