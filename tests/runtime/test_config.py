@@ -18,8 +18,10 @@ def _load(tmp_path: Path, text: str) -> config.Config:
 
 
 def test_defaults_and_every_key_round_trip(tmp_path: Path) -> None:
-    everything = config.dump(config.Config(handlers={"kata": config.OciHandler(path="/k")}))
-    assert _load(tmp_path, everything) == config.Config(handlers={"kata": config.OciHandler(path="/k")})
+    options = config.ShimOptions(config_path="/c")
+    handlers = {"crun": config.OciHandler(path="/k"), "kata": config.ShimHandler(options=options)}
+    everything = config.dump(config.Config(handlers=handlers))
+    assert _load(tmp_path, everything) == config.Config(handlers=handlers)
     assert tomllib.loads(everything)["network"]["cni_conf_dir"] == "/etc/cni/net.d"
 
 
@@ -31,6 +33,12 @@ def test_defaults_and_every_key_round_trip(tmp_path: Path) -> None:
         ("[network]\ncni_confdir='x'", r"unknown key network\.cni_confdir .*network\.cni_conf_dir"),
         ("[handlers.kata]\npth='x'", r"unknown key handlers\.kata\.pth .*handlers\.kata\.path"),
         ("zzzzzz = 1", "known keys: "),
+        ("[handlers.kata]\ntype='shin'", r"handlers\.kata\.type 'shin' is unknown .*did you mean 'shim'"),
+        ("[handlers.kata]\ntype='shim'\nconmon='x'", r"unknown key handlers\.kata\.conmon"),
+        ("[handlers.kata]\ntype='shim'\nruntime_typ='x'", r"handlers\.kata\.runtime_typ .*runtime_type"),
+        ("[handlers.kata]\ntype='shim'\n[handlers.kata.options]\nconf_path='x'", r"options\.conf_path .*config_path"),
+        ("[handlers.kata]\ntype='shim'\nsandbox='x'", "sandbox"),
+        ("handlers.kata = 3", "handlers"),
         ("root = 5", "Expected `str`"),
         ("root = 'relative'", "absolute"),
         ("log_level = 'loud'", "log_level"),
