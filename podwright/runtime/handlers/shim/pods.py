@@ -24,6 +24,7 @@ from podwright.runtime.handlers.shim.calls import ShimCalls
 from podwright.runtime.handlers.shim.launching import Launcher
 from podwright.runtime.handlers.shim.logs import SHIM_LOG_LIMIT_BYTES, LogWriter
 from podwright.runtime.keyed_locks import KeyedLocks
+from podwright.tasks import Tasks
 from podwright.timeline import Step
 from podwright.ttrpc import connect
 
@@ -68,6 +69,7 @@ class PodShims:
         self._timeout_s = timeout_s
         self._shims: dict[str, PodShim] = {}
         self._locks: KeyedLocks[str] = KeyedLocks()
+        self._tasks = Tasks()
         self._swept = False  # see `sweep`
         self.closed = False  # lost connections are no news any more
 
@@ -88,6 +90,19 @@ class PodShims:
                 self._shims[pod] = shim
             shim.members.add(member)
             return shim
+
+    def prestart(self, pod: str) -> None:
+        """Start the pod's shim now, for a container that will soon join it; `join` says what is wrong, if anything."""
+        if pod not in self._shims and not self._locks[pod].locked():
+            self._tasks.start(self._prestart(pod), name=f"start the shim of {pod[:12]}")
+
+    async def _prestart(self, pod: str) -> None:
+        async with self._locks[pod]:
+            if pod not in self._shims:
+                try:
+                    self._shims[pod] = await self._start(pod, b"")
+                except (PodwrightError, OSError) as failure:
+                    log.debug("a shim is not started yet: pod=%s error=%s", pod[:12], failure)
 
     async def _start(self, pod: str, spec: bytes) -> PodShim:
         directory = self.directory(pod)
@@ -228,5 +243,6 @@ class PodShims:
     async def close(self) -> None:
         """The daemon ends; shims continue."""
         self.closed = True
+        await self._tasks.close()
         for shim in self._shims.values():
             shim.calls.client.close()

@@ -227,7 +227,7 @@ class ShimTask:
             log.debug("a container's output has not ended: id=%s", bundle.id[:12])
         if not self._record.on_host:
             return ending.with_oom(end, self._reports)
-        if end.message:  # its shim is gone, and nobody else saw to its processes
+        if end.message or bundle.shares_pid_namespace:  # nobody else saw to its processes, or may have failed to
             await asyncio.to_thread(cgroup.kill_all, host.cgroups, bundle.cgroup)
         kills = await memory.seen(host.cgroups, bundle.cgroup, reported=self._reports.oom)
         return memory.judge(end, self._record.pid, kills)
