@@ -30,13 +30,35 @@ NEEDS_CRIO = "needs crio and pinns on the PATH: Debian 12 has no package of CRI-
 FreshPodwright = Callable[..., Podwright]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs root when we are not; nothing else is ever skipped but for a CRI-O that is not there."""
+# The cases that always run over containerd's shim: what its handler has code of its own for. All take four minutes.
+SHIM_PART = frozenset(
+    {"test_lifecycle", "test_logs", "test_stdio", "test_streams_attach", "test_exec_sync", "test_pause", "test_update"}
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what needs root when we are not; nothing else is ever skipped but for a CRI-O that is not there.
+
+    `--shim` says which cases run over containerd's shim as well; other tests do not depend on the handler.
+    """
+    chosen = config.getoption("--shim")
+    left_out = [item for item in items if _is_left_out(item, chosen)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        dropped = set(left_out)
+        items[:] = [item for item in items if item not in dropped]
     if os.geteuid() == 0:
         return
     for item in items:
         if item.get_closest_marker("root") or item.get_closest_marker("peer"):
             item.add_marker(pytest.mark.skip(reason=NEEDS_ROOT))
+
+
+def _is_left_out(item: pytest.Item, chosen: str) -> bool:
+    if item.get_closest_marker("shim") is None:
+        return bool(chosen == "only")
+    is_case = item.path.parent.name == "cases"
+    return not is_case or (chosen == "part" and item.path.stem not in SHIM_PART)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 
 from podwright.errors import DeadlineExceeded, Internal, PodwrightError, Unimplemented
@@ -146,10 +147,20 @@ class Server:
         """Serve at `path`, for root alone; a socket that a killed daemon left there is replaced. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        self._path = path
+        listener = socket.socket(socket.AF_UNIX)
+        try:
+            listener.bind(path)
+            self._path = path
+            os.chmod(path, 0o600)
+            await self.serve(listener)
+        except BaseException:
+            listener.close()
+            raise
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Serve on a socket that is bound already. Raises OSError."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_unix_server(lambda: _UnixConnection(self), path)
-        os.chmod(path, 0o600)
+        self._listener = await loop.create_unix_server(lambda: _UnixConnection(self), sock=listener)
 
     def accept(self, connection: _UnixConnection) -> bool:
         """Take a connection in; false when there are too many."""

@@ -47,7 +47,11 @@ def audit(server: Podwright) -> list[str]:
     findings += _unknown("bundle", _names(server.state / "containers"), containers)
     findings += _unknown("container storage", _names(server.root / "containers"), containers)
     for handler in _names(server.state / "runtimes"):
-        findings += _unknown(f"{handler} state", _names(server.state / "runtimes" / handler), known)
+        folder = server.state / "runtimes" / handler
+        folder = folder / "k8s.io" if (folder / "k8s.io").exists() else folder  # as runc's shim divides it
+        findings += _unknown(f"{handler} state", _names(folder), known)
+    for handler in _names(server.state / "shims"):
+        findings += _unknown(f"{handler} shim", _names(server.state / "shims" / handler), sandboxes)
     findings += _unknown("download", _names(server.root / "images" / "ingest"), ())
     findings += [f"layer {name} is half-made" for name in _names(server.root / "layers") if name.startswith(".")]
     findings += [f"exec of {path.parent.name} left {path.name}" for path in server.state.glob("containers/*/exec-*")]
@@ -70,6 +74,8 @@ def _on_host(server: Podwright, known: set[str], running: set[str], attached: se
             findings.append(f"cgroup {words}")
         elif thing.kind == "process" and " conmon " in thing.name and not any(key in words for key in running):
             findings.append(f"monitor {words}")
+        elif thing.kind == "process" and " containerd-shim" in thing.name and not any(key in words for key in known):
+            findings.append(f"shim {words}")
         elif thing.kind == "process" and " crun " in thing.name:
             findings.append(f"runtime {words}")
         elif thing.kind == "link" and thing.name != server.part.bridge:

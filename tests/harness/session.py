@@ -38,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="own",
         help="count what can be traced to this run (own), or everything new on this machine (host)",
     )
+    parser.addoption(
+        "--shim",
+        choices=("part", "all", "only"),
+        default="part",
+        help="conformance cases over containerd's shim: a part of them, all, or all and nothing else",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses the place of its temporary directories

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from podwright.errors import InvalidArgument
-from podwright.runtime.config import Config, OciHandlerSettings, dump_config, load_config
+from podwright.runtime.config import (
+    Config,
+    OciHandlerSettings,
+    ShimHandlerSettings,
+    ShimOptions,
+    dump_config,
+    load_config,
+)
 
 
 def _load(tmp_path: Path, text: str) -> Config:
@@ -18,8 +25,13 @@ def _load(tmp_path: Path, text: str) -> Config:
 
 
 def test_defaults_and_every_key_round_trip(tmp_path: Path) -> None:
-    everything = dump_config(Config(handlers={"kata": OciHandlerSettings(path="/k")}))
-    assert _load(tmp_path, everything) == Config(handlers={"kata": OciHandlerSettings(path="/k")})
+    options = ShimOptions(config_path="/c")
+    handlers: dict[str, OciHandlerSettings | ShimHandlerSettings] = {
+        "crun": OciHandlerSettings(path="/k"),
+        "kata": ShimHandlerSettings(options=options),
+    }
+    everything = dump_config(Config(handlers=handlers))
+    assert _load(tmp_path, everything) == Config(handlers=handlers)
     assert tomllib.loads(everything)["network"]["cni_conf_dir"] == "/etc/cni/net.d"
 
 
@@ -31,6 +43,12 @@ def test_defaults_and_every_key_round_trip(tmp_path: Path) -> None:
         ("[network]\ncni_confdir='x'", r"unknown key network\.cni_confdir .*network\.cni_conf_dir"),
         ("[handlers.kata]\npth='x'", r"unknown key handlers\.kata\.pth .*handlers\.kata\.path"),
         ("zzzzzz = 1", "known keys: "),
+        ("[handlers.kata]\ntype='shin'", r"handlers\.kata\.type 'shin' is unknown .*did you mean 'shim'"),
+        ("[handlers.kata]\ntype='shim'\nconmon='x'", r"unknown key handlers\.kata\.conmon"),
+        ("[handlers.kata]\ntype='shim'\nruntime_typ='x'", r"handlers\.kata\.runtime_typ .*runtime_type"),
+        ("[handlers.kata]\ntype='shim'\n[handlers.kata.options]\nconf_path='x'", r"options\.conf_path .*config_path"),
+        ("[handlers.kata]\ntype='shim'\nsandbox='x'", "sandbox"),
+        ("handlers.kata = 3", "handlers"),
         ("root = 5", "Expected `str`"),
         ("root = 'relative'", "absolute"),
         ("log_level = 'loud'", "log_level"),

@@ -15,7 +15,7 @@ from podwright.ttrpc import Client
 SANDBOX = "containerd.runtime.sandbox.v1.Sandbox"
 METADATA = {"containerd-namespace-ttrpc": NAMESPACE}
 QUICK_S = 10.0  # for calls that take milliseconds
-DELETE_S = 20.0  # the runc shim waits up to 10 s for output that a process outside the container still holds
+DRAIN_S = 10.0  # the runc shim's Delete waits so long for output that a process outside the container still holds
 
 Reply = TypeVar("Reply", bound=Message)
 
@@ -30,26 +30,25 @@ class ShimCalls:
         self.client = client
         self._task = f"containerd.task.v{version}.Task"
         self.timeout_s = timeout_s
+        self._quick_s = min(QUICK_S, timeout_s)
+        # Something simple was not answered in time: the caller that notes it asks for no more that people wait for.
+        self.hangs = False
 
     async def _call(self, service: str, method: str, request: Message, timeout_s: float | None) -> bytes:
         try:
-            return await self.client.call(
+            answer = await self.client.call(
                 service, method, request.SerializeToString(), timeout_s=timeout_s, metadata=METADATA
             )
+            self.hangs = False
+            return answer  # noqa: TRY300 # one line of success
         except (Unknown, Internal) as failure:
             raise RuntimeFailed(f"shim {method}: {failure}") from failure
 
-    async def _ask(
-        self, method: str, request: Message, reply: type[Reply], timeout_s: float | None = QUICK_S
-    ) -> Reply:
-        answer = await self._call(self._task, method, request, timeout_s)
-        try:
-            return reply.FromString(answer)
-        except DecodeError as broken:
-            raise RuntimeFailed(f"shim {method}: the answer cannot be read") from broken
+    async def _ask(self, method: str, request: Message, reply: type[Reply], timeout_s: float | None) -> Reply:
+        return _read(method, await self._call(self._task, method, request, timeout_s), reply)
 
-    async def _tell(self, method: str, request: Message, timeout_s: float = QUICK_S) -> None:
-        await self._call(self._task, method, request, timeout_s)
+    async def _tell(self, method: str, request: Message, timeout_s: float = 0.0) -> None:
+        await self._call(self._task, method, request, timeout_s or self._quick_s)
 
     # -- containers; with an exec's id, processes in them
 
@@ -73,7 +72,7 @@ class ShimCalls:
 
     async def state(self, container_id: str) -> pb.StateResponse:
         """What the shim says of a container."""
-        return await self._ask("State", pb.ProcessRequest(id=container_id), pb.StateResponse)
+        return await self._ask("State", pb.ProcessRequest(id=container_id), pb.StateResponse, self._quick_s)
 
     async def kill(self, container_id: str, number: int, *, exec_id: str = "", everyone: bool = False) -> None:
         """Send a signal."""
@@ -82,7 +81,7 @@ class ShimCalls:
     async def delete(self, container_id: str, exec_id: str = "") -> pb.DeleteResponse:
         """Remove what the shim keeps of one that has ended."""
         request = pb.ProcessRequest(id=container_id, exec_id=exec_id)
-        return await self._ask("Delete", request, pb.DeleteResponse, DELETE_S)
+        return await self._ask("Delete", request, pb.DeleteResponse, self._quick_s + DRAIN_S)
 
     async def pause(self, container_id: str) -> None:
         """Freeze it."""
@@ -111,11 +110,11 @@ class ShimCalls:
 
     async def stats(self, container_id: str) -> AnyMessage:
         """What it uses, in a message of the shim's choice."""
-        return (await self._ask("Stats", pb.ProcessRequest(id=container_id), pb.StatsResponse)).stats
+        return (await self._ask("Stats", pb.ProcessRequest(id=container_id), pb.StatsResponse, self._quick_s)).stats
 
     async def connect(self, container_id: str) -> pb.ConnectResponse:
         """The shim's own PID."""
-        return await self._ask("Connect", pb.ProcessRequest(id=container_id), pb.ConnectResponse)
+        return await self._ask("Connect", pb.ProcessRequest(id=container_id), pb.ConnectResponse, self._quick_s)
 
     async def shut_down(self, container_id: str) -> None:
         """Let the shim end, if it has no containers."""
@@ -128,7 +127,7 @@ class ShimCalls:
         await self._call(SANDBOX, "CreateSandbox", request, self.timeout_s)
         start = pb.SandboxRequest(sandbox_id=request.sandbox_id)
         answer = await self._call(SANDBOX, "StartSandbox", start, self.timeout_s)
-        return pb.StartSandboxResponse.FromString(answer).pid
+        return _read("StartSandbox", answer, pb.StartSandboxResponse).pid
 
     async def wait_sandbox(self, sandbox_id: str) -> None:
         """Return when it has ended."""
@@ -136,6 +135,13 @@ class ShimCalls:
 
     async def stop_sandbox(self, sandbox_id: str) -> None:
         """Stop it, and let the shim end."""
-        stop = pb.StopSandboxRequest(sandbox_id=sandbox_id, timeout_secs=int(QUICK_S))
+        stop = pb.StopSandboxRequest(sandbox_id=sandbox_id, timeout_secs=int(self._quick_s))
         await self._call(SANDBOX, "StopSandbox", stop, self.timeout_s)
-        await self._call(SANDBOX, "ShutdownSandbox", pb.SandboxRequest(sandbox_id=sandbox_id), QUICK_S)
+        await self._call(SANDBOX, "ShutdownSandbox", pb.SandboxRequest(sandbox_id=sandbox_id), self._quick_s)
+
+
+def _read(method: str, answer: bytes, reply: type[Reply]) -> Reply:
+    try:
+        return reply.FromString(answer)
+    except DecodeError as broken:
+        raise RuntimeFailed(f"shim {method}: the answer cannot be read") from broken

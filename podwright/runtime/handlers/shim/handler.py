@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 
 from podwright.errors import PodwrightError
-from podwright.process import Command, ProcessRunner
+from podwright.linux import selinux
+from podwright.linux.sealed import SealedProgram
+from podwright.process import Command, ProcessRunner, find_executable
 from podwright.runtime.handlers.protocol import (
     Bundle,
     Capabilities,
@@ -30,6 +32,7 @@ from podwright.runtime.model.container import Container
 log = logging.getLogger(__name__)
 
 QUERY_TIMEOUT_S = 60.0  # nobody waits for it: see the registry
+COPY_THEMSELVES = (b"runc version ", b"crun version ")  # see `linux.sealed`
 RUNC_FLOOR_BYTES = 4 * 1024 * 1024  # with less memory runc's own start is killed
 
 
@@ -62,13 +65,30 @@ class ShimHandler:
         )
 
     async def probe(self) -> None:
-        """Ask the program for its version, which proves that it can be run; and its OCI runtime for its features."""
+        """Ask the program for its version, which proves that it can be run; and its OCI runtime what it can do."""
         await self._runner.run(Command(argv=(self._runtime.program, "-v"), timeout_s=QUERY_TIMEOUT_S))
         if self._runtime.is_runc:
-            self._user_namespaces = await self._joins_user_namespaces()
+            self._user_namespaces, _ = await asyncio.gather(self._joins_user_namespaces(), self._seal())
+
+    async def _seal(self) -> None:
+        """Have an OCI runtime that copies itself at each start run from a copy that is there already.
+
+        The copy lives as long as this daemon. Shims have its path, which leads to the next daemon's copy then.
+        """
+        options = self._host.options
+        try:
+            program = find_executable(options.binary)
+            answer = await self._runner.run(Command(argv=(program, "--version"), timeout_s=QUERY_TIMEOUT_S))
+        except PodwrightError as failure:  # a start will say so
+            log.warning("the shim's runtime cannot be asked: runtime=%s error=%s", options.binary, failure)
+            return
+        if answer.stdout.startswith(COPY_THEMSELVES) and not selinux.is_enabled():  # whose policy goes by the file
+            path = f"{self._state}/programs/{self.name}/{os.path.basename(program)}"
+            options.sealed = SealedProgram(program, path)
+            options.sealed.path()  # for shims that are there already
 
     async def _joins_user_namespaces(self) -> bool:
-        binary = self._host.options.given.binary_name or "runc"
+        binary = self._host.options.binary
         try:
             answer = await self._runner.run(Command(argv=(binary, "features"), timeout_s=QUERY_TIMEOUT_S))
             features = msgspec.json.decode(answer.stdout) if answer.returncode == 0 else {}
@@ -80,8 +100,13 @@ class ShimHandler:
     def check(self, bundle: Bundle) -> None:
         """A shim runs what a spec says."""
 
-    async def edit(self, spec: dict[str, Any], container: Container, /) -> None:
-        """The annotations that shims read are in every spec: see `oci_spec.names`."""
+    async def edit(self, spec: dict[str, Any], container: Container, /) -> None:  # noqa: ARG002 # the same for all
+        """Nothing is changed: the annotations that shims read are in every spec (`oci_spec.names`).
+
+        A container comes up, so its pod's shim is started, while the rest of its creation goes on.
+        """
+        if self._runtime.sandbox == "none":
+            self._host.pods.prestart(container.sandbox_id)
 
     async def create(self, bundle: Bundle, note: Note) -> Task:
         task = ShimTask(self._host, bundle, ShimRecord(pod=_pod_of(bundle)))
@@ -119,7 +144,7 @@ class ShimHandler:
         """Whether the OCI runtime has the command; of other runtimes it is not known."""
         if not self._runtime.is_runc:
             return False
-        argv = (self._host.options.given.binary_name or "runc", "checkpoint", "--help")
+        argv = (self._host.options.binary, "checkpoint", "--help")
         return (await self._runner.run(Command(argv=argv, timeout_s=QUERY_TIMEOUT_S))).returncode == 0
 
 

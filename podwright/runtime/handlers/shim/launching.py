@@ -65,7 +65,11 @@ class Launcher:
 
     async def _run_start(self, pod: str, directory: str, dialect: Dialect) -> Completed:
         argv = bootstrap.argv(self.launch, pod, "start")
-        return await self._run(directory, argv, bootstrap.start_input(self.launch, pod, dialect), self._timeout_s)
+        stdin = bootstrap.start_input(self.launch, pod, dialect)
+        try:
+            return await self._run(directory, argv, stdin, self._timeout_s)
+        except DeadlineExceeded as late:
+            raise DeadlineExceeded(f"{self.launch.binary} does not start within {self._timeout_s:g} s") from late
 
     async def delete(self, container_id: str, directory: str) -> pb.DeleteResponse | None:
         """Have the program remove a container whose shim is gone; None when it could not.

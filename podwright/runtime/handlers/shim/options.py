@@ -1,4 +1,4 @@
-"""The options that a shim's runtime gets with each container, from the handler's configuration. Pure."""
+"""The options that a shim's runtime gets with each container, from the handler's configuration."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 
+from podwright.linux.sealed import SealedProgram
 from podwright.runtime.config import ShimOptions
 from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.bootstrap import packed
@@ -14,14 +15,23 @@ RUNC_TYPE, OTHER_TYPE = "containerd.runc.v1.Options", "runtimeoptions.v1.Options
 CHECKPOINT_TYPE = "containerd.runc.v1.CheckpointOptions"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Options:
-    """What is the same for all containers. `root` is where an OCI runtime keeps its state, unless `given` says so."""
+    """What is the same for all containers. `root` is where an OCI runtime keeps its state, unless `given` says so.
+
+    `sealed` is the copy that the OCI runtime is to be run from, once it is known to be one that copies itself.
+    """
 
     is_runc: bool
     given: ShimOptions
     root: str
     systemd_cgroup: bool
+    sealed: SealedProgram | None = None
+
+    @property
+    def binary(self) -> str:
+        """The OCI runtime of a runc shim."""
+        return self.given.binary_name or "runc"
 
     def of(self, owner: tuple[int, int] = (0, 0)) -> AnyMessage | None:
         """The message; None when there is nothing to say.
@@ -36,7 +46,7 @@ class Options:
                 shim_cgroup=given.shim_cgroup,
                 io_uid=owner[0],
                 io_gid=owner[1],
-                binary_name=given.binary_name,
+                binary_name=self.sealed.path() if self.sealed is not None else given.binary_name,
                 root=given.root or self.root,
                 systemd_cgroup=self.systemd_cgroup,
                 criu_image_path=given.criu_image_path,

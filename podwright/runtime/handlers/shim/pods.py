@@ -24,6 +24,7 @@ from podwright.runtime.handlers.shim.calls import ShimCalls
 from podwright.runtime.handlers.shim.launching import Launcher
 from podwright.runtime.handlers.shim.logs import SHIM_LOG_LIMIT_BYTES, LogWriter
 from podwright.runtime.keyed_locks import KeyedLocks
+from podwright.tasks import Tasks
 from podwright.timeline import Step
 from podwright.ttrpc import connect
 
@@ -44,7 +45,6 @@ class PodShim:
         self.calls = calls
         self.pid = 0
         self.start_time = 0
-        self.hangs = False  # it let the deadline of something simple pass: it is not asked again
         self.members: set[str] = set()  # containers that it has
 
     @property
@@ -69,6 +69,8 @@ class PodShims:
         self._timeout_s = timeout_s
         self._shims: dict[str, PodShim] = {}
         self._locks: KeyedLocks[str] = KeyedLocks()
+        self._tasks = Tasks()
+        self._swept = False  # see `sweep`
         self.closed = False  # lost connections are no news any more
 
     def directory(self, pod: str) -> str:
@@ -89,9 +91,23 @@ class PodShims:
             shim.members.add(member)
             return shim
 
+    def prestart(self, pod: str) -> None:
+        """Start the pod's shim now, for a container that will soon join it; `join` says what is wrong, if anything."""
+        if pod not in self._shims and not self._locks[pod].locked():
+            self._tasks.start(self._prestart(pod), name=f"start the shim of {pod[:12]}")
+
+    async def _prestart(self, pod: str) -> None:
+        async with self._locks[pod]:
+            if pod not in self._shims:
+                try:
+                    self._shims[pod] = await self._start(pod, b"")
+                except (PodwrightError, OSError) as failure:
+                    log.debug("a shim is not started yet: pod=%s error=%s", pod[:12], failure)
+
     async def _start(self, pod: str, spec: bytes) -> PodShim:
         directory = self.directory(pod)
-        shutil.rmtree(directory, ignore_errors=True)  # of a shim that died
+        if os.path.isdir(directory):  # of a shim that died
+            await self._clean_up(pod)
         os.makedirs(directory, mode=0o700)
         try:
             config = spec or json.dumps({"annotations": {GROUP: pod}}).encode()
@@ -106,13 +122,23 @@ class PodShims:
             await asyncio.shield(self._clean_up(pod))
             raise
 
-    async def _reach(self, pod: str, address: Address) -> PodShim:
-        """Connect, and learn the shim's PID. Raises Unavailable and DeadlineExceeded."""
+    async def _reach(self, pod: str, address: Address, *, patient: bool = False) -> PodShim:
+        """Connect, and learn the shim's PID. Raises Unavailable, and DeadlineExceeded unless it is `patient`.
+
+        One that was there before and does not answer may be slow on a busy host: it is not taken for dead.
+        """
         client = await connect(address.path, timeout_s=CONNECT_S)
         shim = PodShim(pod, address, ShimCalls(client, address.version, self._timeout_s))
         try:
             shim.pid = (await shim.calls.connect(pod)).shim_pid
-        except (DeadlineExceeded, Unavailable):
+        except DeadlineExceeded:
+            if not patient:
+                client.close()
+                raise
+            log.warning("a shim does not answer: pod=%s", pod[:12])
+            shim.calls.hangs = True
+            shim.pid = next(iter(self._launcher.find(pod)), 0)
+        except Unavailable:
             client.close()
             raise
         except PodwrightError:  # not every shim knows its pod by this name: its process is not known then
@@ -129,7 +155,7 @@ class PodShims:
                 if address is None or self.closed:
                     return None
                 try:
-                    shim = await self._reach(pod, address)
+                    shim = await self._reach(pod, address, patient=True)
                 except PodwrightError as failure:
                     log.warning("a shim is not there any more: pod=%s error=%s", pod[:12], failure)
                     return None
@@ -158,11 +184,15 @@ class PodShims:
             shim = self._shims.get(pod)
             if shim is not None:
                 shim.members.discard(member)
-                if shim.members:
-                    return
-                del self._shims[pod]
-                await self._shut_down(shim)
-            await self._clean_up(pod)
+            if self._swept and (shim is None or not shim.members):
+                await self._end(pod)
+
+    async def _end(self, pod: str) -> None:
+        """Of a pod without containers: its shim, and what is left of it."""
+        shim = self._shims.pop(pod, None)
+        if shim is not None:
+            await self._shut_down(shim)
+        await self._clean_up(pod)
 
     async def _shut_down(self, shim: PodShim) -> None:
         with contextlib.suppress(PodwrightError):
@@ -198,14 +228,21 @@ class PodShims:
             self._launcher.kill(pod)
 
     async def sweep(self) -> None:
-        """At start, after everything was adopted: what is left of pods that nobody has any more."""
+        """At start, after everything was adopted: what is left of pods that nobody has any more.
+
+        Until then a pod without known containers may have others.
+        """
+        self._swept = True
         for pod in os.listdir(self._folder) if os.path.isdir(self._folder) else ():
-            if pod not in self._shims:
-                log.warning("removing what is left of an unknown shim: pod=%s", pod[:12])
-                await self._clean_up(pod)
+            async with self._locks[pod]:
+                shim = self._shims.get(pod)
+                if shim is None or not shim.members:
+                    log.warning("removing what is left of an unknown shim: pod=%s", pod[:12])
+                    await self._end(pod)
 
     async def close(self) -> None:
         """The daemon ends; shims continue."""
         self.closed = True
+        await self._tasks.close()
         for shim in self._shims.values():
             shim.calls.client.close()

@@ -133,7 +133,8 @@ def is_alive(record: HandlerRecord) -> bool:
 
 async def stop(host: ShimHost, bundle: SandboxBundle) -> None:
     """End it and remove what there is of it; absent is fine."""
-    if not os.path.exists(f"{bundle.directory}/config.json") and not os.path.exists(host.pods.directory(bundle.id)):
+    if not os.path.exists(f"{bundle.directory}/config.json"):
+        await host.pods.leave(bundle.id, bundle.id)  # a shim that was started for a container which never was
         return
     shim = await host.pods.rejoin(bundle.id, bundle.id)
     if shim is None or not await _stop(shim.calls, bundle.id):

@@ -189,7 +189,8 @@ class ShimTask:
             self._host.events.listeners[self._bundle.id] = self
             with contextlib.suppress(PodwrightError):
                 await self._open_logs()
-            await execs.end_abandoned(self._shim.calls, self._bundle)
+            if not self._hangs:
+                await execs.end_abandoned(self._shim.calls, self._bundle)
         self.watch()
 
     async def start(self) -> int | None:
@@ -226,7 +227,7 @@ class ShimTask:
             log.debug("a container's output has not ended: id=%s", bundle.id[:12])
         if not self._record.on_host:
             return ending.with_oom(end, self._reports)
-        if end.message:  # its shim is gone, and nobody else saw to its processes
+        if end.message or bundle.shares_pid_namespace:  # nobody else saw to its processes, or may have failed to
             await asyncio.to_thread(cgroup.kill_all, host.cgroups, bundle.cgroup)
         kills = await memory.seen(host.cgroups, bundle.cgroup, reported=self._reports.oom)
         return memory.judge(end, self._record.pid, kills)
@@ -262,11 +263,11 @@ class ShimTask:
 
     @property
     def _hangs(self) -> bool:
-        return self._shim is not None and self._shim.hangs
+        return self._shim is not None and self._shim.calls.hangs
 
     def _note_hang(self) -> None:
         if self._shim is not None:
-            self._shim.hangs = True
+            self._shim.calls.hangs = True
 
     async def _end_everything(self) -> None:
         """Its processes on this host; and the shim, if that does not notice."""

@@ -57,8 +57,8 @@ async def runtime() -> AsyncIterator[Runtime]:
     await server.wait_closed()
 
 
-def head(*headers: tuple[str, str], method: str = "POST") -> upgrade.Request:
-    return upgrade.Request(method=method, target="/exec/default/web/main?command=x", headers=headers)
+def head(*headers: tuple[str, str], method: str = "POST") -> upgrade.UpgradeRequest:
+    return upgrade.UpgradeRequest(method=method, target="/exec/default/web/main?command=x", headers=headers)
 
 
 async def test_the_upgrade_is_asked_for_without_credentials(runtime: Runtime) -> None:
