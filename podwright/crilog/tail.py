@@ -111,7 +111,7 @@ def _spans_backwards(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def tail_text(path: str, *, lines: int, limit_bytes: int) -> str:
-    """The last lines of a log as the container wrote them, at most `limit_bytes`; empty when it cannot be read.
+    """The last lines of a log unchanged, at most `limit_bytes`. Empty if it cannot be read.
 
     A newline at the end is left out.
     """

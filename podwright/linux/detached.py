@@ -66,9 +66,10 @@ def attach(tree: int, target: str) -> None:
 
 
 def detach(target: str) -> None:
-    """Unmount what was attached to `target`; nothing there is fine. Raises OSError.
+    """Unmount what was attached to `target`. An absent mount succeeds. Raises OSError.
 
-    Made private first: to unmount the copy of a shared tree unmounts the original's lower mounts as well.
+    The tree is first made private, because unmounting a copy of a shared tree also unmounts the original's lower
+    mounts.
     """
     try:
         libc.mount("none", target, None, mount.MS_REC | mount.MS_PRIVATE, None)

@@ -1,7 +1,7 @@
 """A SPDY connection as a state machine: bytes in, events out. `send_*` methods return bytes for the socket.
 
-Used by the client here and by the runtime's streaming server. The caller writes all returned bytes in order, because
-header blocks depend on each other, and after each `receive_data` the bytes of `take_answers`.
+Used by the client here and by the runtime's streaming server. The caller writes all returned bytes in order,
+for header blocks depend on each other, and after each `receive_data` the bytes of `take_answers`.
 
     received bytes -> receive_data() -> events          open_stream/accept/send_data/... -> bytes to send
                                      -> take_answers()  (pongs, resets of streams that were refused)
@@ -12,8 +12,8 @@ A stream is open in each direction until FIN goes that way, or RST_STREAM either
                                        -> FIN received -> remote end closed -> FIN sent -----> gone
                                        -> RST_STREAM either way ------------------------------> gone
 
-Data for a stream that is gone is dropped, because the peer may not know yet. Data for a stream that never existed ends
-the connection. Sending more than `sendable_bytes` may block the peer's other streams. A side with windows calls `taken`
+Data for a stream that is gone is dropped, for the peer may not know yet. Data for a stream that never existed ends the
+connection. Sending more than `sendable_bytes` may block the peer's other streams. A side with windows calls `taken`
 for data that its readers have consumed.
 """
 
