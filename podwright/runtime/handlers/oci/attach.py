@@ -1,12 +1,12 @@
-"""Attach: the stdio of containers' first processes, as their monitors pass it on.
+"""Attach: the stdio of containers' first processes, as passed on by their monitors.
 
-One connection per container goes to conmon's attach socket, and is shared by all clients: each gets a copy of the
-output from when it came, and what they type goes to the one stdin. conmon takes the end of any connection for the
-end of a `stdin_once` container's input; with a single one, only the end of a client's input is that. So of a
-container whose stdin waits to be closed, the connection stays until the container ends.
+One connection per container goes to conmon's attach socket, and all clients share it. Each client gets a copy of the
+output since it came, and all input goes to the one stdin. conmon takes the end of any connection for the end of a
+`stdin_once` container's input. With a single connection, that happens only at the end of a client's input. So if a
+container's stdin waits for its end, the connection stays until the container ends.
 
-conmon writes to attach sockets before it goes on with the log: whoever does not read would stop the container. A
-client that keeps everybody waiting is therefore given up.
+conmon writes to attach sockets before it continues with the log, so a client that does not read would block the
+container. Such a client is disconnected.
 """
 
 from __future__ import annotations
@@ -93,9 +93,9 @@ class AttachedClient:
         self.waiting_bytes = 0
 
     async def read(self) -> tuple[OutputStream, bytes] | None:
-        """The next output; None when the container has ended, or this client was closed.
+        """The next output, or None when the container has ended or this client was closed.
 
-        Raises DeadlineExceeded when the client was given up because it did not keep up.
+        Raises DeadlineExceeded if the client was disconnected because it did not read fast enough.
         """
         while not self._waiting:
             if self._failure is not None:
@@ -114,9 +114,9 @@ class AttachedClient:
         await self._connection.write(data)
 
     async def end_input(self) -> bool:
-        """The client types no more; true when that was the end of the container's stdin, and output goes on.
+        """The client's end of input. Returns whether that ended the container's stdin, so that output continues.
 
-        Otherwise stdin stays open for others, and this client's session is over.
+        Otherwise stdin stays open for others, and this client's session ends.
         """
         return await self._connection.end_input()
 
@@ -125,7 +125,7 @@ class AttachedClient:
         self._connection.resize(width, height)
 
     def close(self) -> None:
-        """Detach; the container goes on."""
+        """Detach. The container keeps running."""
         self.end()
         self._waiting.clear()
         self.waiting_bytes = 0
@@ -172,7 +172,7 @@ class _Connection:
                 self._pass_on(message)
                 await self._until_room()
         except OSError as failure:
-            log.warning("attach: the monitor is gone: id=%s error=%s", self._bundle.id[:12], failure)
+            log.warning("attach lost the monitor: id=%s error=%s", self._bundle.id[:12], failure)
 
     def _finish(self) -> None:
         self.ended = True
@@ -187,7 +187,7 @@ class _Connection:
                 client.put(stream, message[1:])
 
     async def _until_room(self) -> None:
-        """Wait for clients that lag behind; those that do so for long are given up."""
+        """Wait for slow clients. Disconnect those that stay slow for long."""
         try:
             async with asyncio.timeout(STALL_TIMEOUT_S):
                 while self._laggards():
@@ -195,7 +195,7 @@ class _Connection:
                     await self.room.wait()
         except TimeoutError:
             for client in self._laggards():
-                log.warning("attach: giving up a client that does not read: id=%s", self._bundle.id[:12])
+                log.warning("attach disconnects a client that does not read: id=%s", self._bundle.id[:12])
                 client.end(DeadlineExceeded(f"attach to {self._bundle.id[:12]}: the client does not keep up"))
                 self._clients.remove(client)
 
@@ -217,7 +217,7 @@ class _Connection:
             self._tasks.cancel()
 
     async def write(self, data: bytes) -> None:
-        """See AttachedClient. A container without stdin ignores it."""
+        """As `AttachedClient.write`. A container without stdin ignores it."""
         if not self._bundle.stdin:
             return
         loop = asyncio.get_running_loop()
@@ -231,7 +231,7 @@ class _Connection:
             raise BrokenPipeError(failure.errno, failure.strerror) from failure
 
     async def end_input(self) -> bool:
-        """See AttachedClient."""
+        """As `AttachedClient.end_input`."""
         if not (self._bundle.stdin and self._bundle.stdin_once) or self._bundle.terminal:
             return False
         async with self._typing:
@@ -242,7 +242,7 @@ class _Connection:
         return True
 
     def resize(self, width: int, height: int) -> None:
-        """See AttachedClient."""
+        """As `AttachedClient.resize`."""
         if not self._bundle.terminal or width < 1 or height < 1:
             return
         with contextlib.suppress(OSError):  # the monitor is gone, or does not read: sizes come again

@@ -20,10 +20,10 @@ NAMED_LIMIT = 5  # victims in a message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryKills:
-    """What is known of kills for memory in a container's cgroup.
+    """The kills for memory in a container's cgroup.
 
-    `processes` were killed, `groups` times all of the cgroup at once (memory.oom.group); `victims` are those that the
-    kernel's log names, some or all of them.
+    `processes` were killed, and `groups` times the whole cgroup at once (memory.oom.group). `victims` are those that
+    the kernel's log names, some or all of them.
     """
 
     processes: int = 0
@@ -32,9 +32,9 @@ class MemoryKills:
 
 
 def read(path: str) -> Exit:
-    """The end that the monitor wrote down, its reason as if nothing was killed for memory; Unknown/255 without a file.
+    """The end that the monitor recorded, without memory kills. Unknown/255 without a file.
 
-    Raises OSError when the file is there and cannot be read.
+    Raises OSError if the file exists and cannot be read.
     """
     try:
         with open(path, encoding="ascii", errors="replace") as file:

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 async def updated(
     runtime: OciRuntime, cgroups: CgroupHost, bundle: Bundle, before: Resources, now: Resources
 ) -> AsyncIterator[None]:
-    """See Task.update. Raises RuntimeFailed, DeadlineExceeded and OSError."""
+    """As Task.update. Raises RuntimeFailed, DeadlineExceeded and OSError."""
     files = cgroup_limits.read_limits(cgroups, bundle.cgroup, now.unified)
     try:
         await _set(runtime, cgroups, bundle, now)
@@ -35,7 +35,7 @@ async def updated(
         yield
     except BaseException:
         if refused := await asyncio.shield(asyncio.to_thread(cgroup_limits.write_limits, files)):
-            log.warning("limits are not back as they were: id=%s files=%s", bundle.id[:12], refused)
+            log.warning("cannot undo a change of limits: id=%s files=%s", bundle.id[:12], refused)
         _rescore(cgroups, bundle, now.oom_score_adj, before.oom_score_adj)
         raise
 
@@ -50,7 +50,7 @@ async def _set(runtime: OciRuntime, cgroups: CgroupHost, bundle: Bundle, now: Re
 
 
 def _rescore(cgroups: CgroupHost, bundle: Bundle, old: int, new: int) -> None:
-    """The OOM score of every process that has the one which the container began with; others chose their own."""
+    """Set the OOM score of every process that still has the container's initial one. Others chose their own."""
     if old == new:
         return
     for pid in cgroup.processes(cgroups, bundle.cgroup):
