@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def image_store(cri: CriClient) -> ImageStoreAsyncStub:
-    """The service for people who look after a node's images."""
+    """The service for administrators of a node's images."""
     return images_pb2_grpc.ImageStoreStub(cri.channel)
 
 
 def pulls(cri: CriClient) -> PullsAsyncStub:
-    """The service for people who wait for images."""
+    """The service for clients that wait for images."""
     return pulls_pb2_grpc.PullsStub(cri.channel)
 
 
 def timeline(cri: CriClient) -> TimelineAsyncStub:
-    """The service for people who wonder what takes so long."""
+    """The service that shows what calls spend their time on."""
     return timeline_pb2_grpc.TimelineStub(cri.channel)

@@ -1,6 +1,6 @@
-"""One pull, summed up for people: from what WatchPulls tells of it, with the rate that it does not tell. Pure.
+"""The progress of one pull for people: what WatchPulls reports, and the rate computed from it. Pure.
 
-Used by the CLI and the agent, whether or not there is anybody to ask: imports nothing heavy.
+Used by the CLI and the agent, with and without a runtime that reports progress. Imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ ENDED = STAGES[3:]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullState:
-    """How far one pull is. Nothing is known of bytes and layers while it is "resolving".
+    """The progress of one pull. While it is "resolving", bytes and layers are unknown.
 
-    `stage` is resolving, downloading, unpacking, done or failed; `layers_done` counts those that are unpacked;
-    `rate_bytes_s` is that of the last seconds, 0 while nothing has come; `began_at` in nanoseconds since the epoch.
+    `stage` is resolving, downloading, unpacking, done or failed. `layers_done` counts unpacked layers. `rate_bytes_s`
+    is the rate of the last seconds, 0 before the first data. `began_at` is in nanoseconds since the epoch.
     """
 
     reference: str
@@ -39,12 +39,12 @@ class PullState:
 
     @property
     def key(self) -> tuple[str, int]:
-        """Which pull it is: one image may be pulled more than once."""
+        """Identifies the pull, because one image may be pulled more than once."""
         return self.reference, self.began_at
 
 
 class PullMeter:
-    """Turns the messages about one pull into states; what was there when it began does not count for the rate."""
+    """Turns messages about one pull into states. Data that existed at the beginning does not count for the rate."""
 
     def __init__(self) -> None:
         self._looks: deque[tuple[float, int]] = deque(maxlen=RATE_WINDOW)
@@ -85,7 +85,7 @@ def describe_pull(state: PullState) -> str:
 
 
 class Seldom:
-    """When to tell of pulls where every word stays: each `interval_s`, the first time when so long has passed."""
+    """Limits reports of pulls on output that keeps every line: one per `interval_s`, the first after that time."""
 
     def __init__(self, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval_s = interval_s
@@ -93,7 +93,7 @@ class Seldom:
         self._told: dict[str, float] = {}
 
     def is_due(self, name: str) -> bool:
-        """Whether to tell of that pull now; its first call is its beginning."""
+        """Whether to report that pull now. The first call is its beginning."""
         now = self._clock()
         if now < self._told.setdefault(name, now) + self._interval_s:
             return False

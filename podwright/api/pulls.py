@@ -1,6 +1,6 @@
-"""Watching pulls as a client.
+"""Watches pulls as a client.
 
-Used by the CLI and the agent. Other runtimes do not know the call; `followed` is silent there.
+Used by the CLI and the agent. Other runtimes lack the call, and `followed` does nothing there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from podwright.errors import PodwrightError
 
 
 async def states(looks: AsyncIterator[api.WatchPullsResponse]) -> AsyncIterator[list[PullState]]:
-    """What a stream of WatchPulls means. Raises what it raises."""
+    """The states in a stream of WatchPulls. Raises what it raises."""
     meters: dict[tuple[str, int], PullMeter] = {}
     async for look in looks:
         now_s = time.monotonic()
@@ -33,7 +33,7 @@ async def states(looks: AsyncIterator[api.WatchPullsResponse]) -> AsyncIterator[
 
 @contextlib.asynccontextmanager
 async def followed(cri: CriClient, image: str, tell: Callable[[PullState], None]) -> AsyncIterator[None]:
-    """`tell` how far the pull of `image` is while the block runs, as far as the runtime tells it."""
+    """Call `tell` with the progress of the pull of `image` while the block runs, if the runtime reports it."""
     task = asyncio.create_task(_follow(cri, image, tell), name=f"follow the pull of {image}")
     try:
         yield
@@ -43,7 +43,7 @@ async def followed(cri: CriClient, image: str, tell: Callable[[PullState], None]
 
 
 async def _follow(cri: CriClient, image: str, tell: Callable[[PullState], None]) -> None:
-    with contextlib.suppress(PodwrightError):  # whatever it is: the pull itself will tell
+    with contextlib.suppress(PodwrightError):  # the pull itself reports its failure
         async for told in states(cri.stream(pulls(cri).WatchPulls, api.WatchPullsRequest(image=image))):
             for state in told:
                 if state.stage not in ENDED:

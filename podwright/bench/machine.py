@@ -1,4 +1,4 @@
-"""The machine that the numbers were taken on, as far as it explains them."""
+"""The machine of the measurements, as far as it explains the numbers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROGRAMS = {
 
 
 class BenchMachine(msgspec.Struct, frozen=True, kw_only=True):
-    """`cpus` are those that this process may use; `programs` are the versions of what is installed."""
+    """`cpus` are those that this process may use. `programs` are the versions of installed programs."""
 
     system: str
     kernel: str
@@ -38,7 +38,7 @@ class BenchMachine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def describe_machine() -> BenchMachine:
-    """What /proc, uname and the installed programs say now."""
+    """The machine as /proc, uname and the installed programs describe it."""
     programs = {name: await _version(argv) for name, argv in PROGRAMS.items()}
     return BenchMachine(
         system=_pretty_name(_read("/etc/os-release")),
@@ -54,7 +54,7 @@ async def describe_machine() -> BenchMachine:
 
 
 async def _version(argv: tuple[str, ...]) -> str:
-    """The first line that a program says of its version; empty when it is not there or fails."""
+    """The first line of a program's version output. Empty if it is absent or fails."""
     try:
         done = await PosixProcessRunner().run(Command(argv=argv, timeout_s=VERSION_TIMEOUT_S))
     except PodwrightError:
@@ -63,12 +63,12 @@ async def _version(argv: tuple[str, ...]) -> str:
 
 
 def cpu_model(cpuinfo: str) -> str:
-    """The first CPU's name; empty on architectures that give none."""
+    """The first CPU's name. Empty on architectures without names."""
     return _value(cpuinfo, "model name", ":")
 
 
 def memory_bytes(meminfo: str) -> int:
-    """The size of memory; 0 when it is not told."""
+    """The size of memory, or 0 if unknown."""
     words = _value(meminfo, "MemTotal", ":").split()
     return int(words[0]) * KIB if words else 0
 

@@ -1,4 +1,4 @@
-"""What a bench run is told, and is reported with its numbers."""
+"""The options of a bench run, which are part of its report."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
 
 
 class TargetOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to measure. `handler` is CRI's runtime handler, or Docker's `Runtime`; empty: the default.
+    """One target to measure.
 
-    `cgroup_parent` empty leaves the pods to the target's own default. `restart` is a command that restarts the
-    daemon and may return before it answers. `agent` is the command of a node agent, which makes the pods of the suite
-    `agent` (see `agents.command`). `files` (name to content) describe how it was configured.
+    `handler` is CRI's runtime handler, or Docker's `Runtime`, empty for the default. An empty `cgroup_parent` leaves
+    pods in the target's own default. `restart` is a command that restarts the daemon and may return before it
+    answers. `agent` is the command of a node agent, which makes the pods of the suite `agent` (see `agents.command`).
+    `files` (name to content) describe its configuration.
     """
 
     name: str
@@ -38,15 +39,15 @@ class TargetOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is done; every number is per round and target.
+    """The amount of work. Every number is per round and target.
 
-    `image` needs `sh`, `sleep`, `true`, and for port-forward busybox's `httpd` and `nc`; it is pulled where it is
-    missing. `image_series` is a repository with the tags 0, 1, 2 ... for the growth with images.
+    `image` needs `sh`, `sleep`, `true`, and for port-forward busybox's `httpd` and `nc`. It is pulled if missing.
+    `image_series` is a repository with the tags 0, 1, 2 ... for the growth with images.
     """
 
     suites: tuple[str, ...] = SUITES
     rounds: int = 2
-    long_rounds: int = 1  # of the suites that take minutes: all but start and exec
+    long_rounds: int = 1  # for suites that take minutes: all but start and exec
     image: str = "busybox:latest"
     warmup: int = 2  # pods before each suite, not counted
     pods: int = 20  # for each of `concurrencies`
@@ -60,18 +61,18 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
     pulls: int = 2
     image_series: str = ""
     image_steps: tuple[int, ...] = (10, 50)
-    agent_pods: tuple[int, ...] = (50, 100)  # that a node agent has
-    idle_s: float = 30.0  # of looking at an idle node agent
-    settle_s: float = 20.0  # for the machine to become idle before each suite on each target
-    step_limit_s: float = 20.0  # a target that needs longer for one step is spared the larger ones
+    agent_pods: tuple[int, ...] = (50, 100)  # numbers of pods of a node agent
+    idle_s: float = 30.0  # time of the measurement of an idle node agent
+    settle_s: float = 20.0  # limit of the wait for an idle machine before each suite on each target
+    step_limit_s: float = 20.0  # a target that needs longer for one step skips the larger ones
     notes: tuple[str, ...] = ()
 
     def rounds_of(self, suite: str) -> int:
-        """How often a suite runs on each target."""
+        """The number of rounds of a suite on each target."""
         return self.long_rounds if suite in LONG_SUITES else self.rounds
 
     def check(self) -> None:
-        """Raises InvalidArgument when the numbers make no sense."""
+        """Raises InvalidArgument for numbers that make no sense."""
         unknown = [suite for suite in self.suites if suite not in SUITES]
         if unknown or not self.suites:
             raise InvalidArgument(
@@ -98,9 +99,9 @@ class BenchOptions(msgspec.Struct, frozen=True, kw_only=True):
 def parse_targets(
     endpoints: Sequence[str], per_target: Mapping[str, Mapping[str, object]] | None = None
 ) -> tuple[TargetOptions, ...]:
-    """`[NAME=]unix:///path` or `[NAME=]docker+unix:///path`, each; `per_target` holds further fields by name.
+    """Parse `[NAME=]unix:///path` and `[NAME=]docker+unix:///path`. `per_target` has further fields by name.
 
-    Raises InvalidArgument for endpoints that are none, for a name that is used twice, and for fields of no target.
+    Raises InvalidArgument for invalid endpoints, for a name that is used twice, and for fields of unknown targets.
     """
     more = per_target or {}
     targets = [_parse_target(text, more) for text in endpoints]

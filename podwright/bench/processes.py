@@ -1,8 +1,8 @@
-"""What a runtime's processes use: memory (PSS) and CPU time of the daemon and of the monitors of its pods.
+"""Resource usage of a runtime's processes: memory (PSS) and CPU time of the daemon and its pods' monitors.
 
-Memory is the proportional set size, so that pages shared between monitors count once; it comes from
-/proc/PID/smaps_rollup (proc_pid_smaps(5)) and needs root for other users' processes. What runs inside the pods (a
-pause process too) is not counted.
+Memory is the proportional set size, so that shared pages count once. It comes from /proc/PID/smaps_rollup
+(proc_pid_smaps(5)), which needs root for other users' processes. Processes inside pods, including pause processes, do
+not count.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def listening_process(endpoint: str) -> int | None:
-    """The process that called listen on the endpoint's socket; None when it is in another PID namespace.
+    """The process that called listen on the endpoint's socket, or None if it is in another PID namespace.
 
-    Raises OSError when nothing listens. Under socket activation it is the service manager.
+    Raises OSError if no process listens. With socket activation it is the service manager.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(socket_path(endpoint))
@@ -34,7 +34,7 @@ def listening_process(endpoint: str) -> int | None:
 
 
 def pss_bytes(pid: int) -> int | None:
-    """The proportional set size of a process; None when it is gone or not ours to see."""
+    """The proportional set size of a process, or None if it is gone or not readable."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
             return parse_pss(file.read())
@@ -43,7 +43,7 @@ def pss_bytes(pid: int) -> int | None:
 
 
 def parse_pss(rollup: str) -> int:
-    """The `Pss:` line of a smaps_rollup in bytes. Raises ValueError when there is none."""
+    """The `Pss:` line of a smaps_rollup in bytes. Raises ValueError without one."""
     for line in rollup.splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * KIB
@@ -51,7 +51,7 @@ def parse_pss(rollup: str) -> int:
 
 
 def cpu_s(pid: int) -> float:
-    """CPU time of a process and of all children that it has waited for, to a clock tick; 0 when it is gone."""
+    """CPU time of a process and of all children that it waited for, to a clock tick. 0 if it is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return parse_cpu_s(file.read())
@@ -60,24 +60,24 @@ def cpu_s(pid: int) -> float:
 
 
 def parse_cpu_s(stat: bytes) -> float:
-    """The same from the text of /proc/PID/stat; the name in it may hold anything."""
+    """The same from the text of /proc/PID/stat. The name in it may contain anything."""
     return sum(map(int, stat.rpartition(b")")[2].split()[CPU_FIELDS])) / TICKS_PER_S
 
 
 def running_ns(pid: int) -> int:
-    """Time on a CPU of the living threads of a process, without children, to the nanosecond; 0 when it is gone."""
+    """CPU time of the living threads of a process, without children, in nanoseconds. 0 if it is gone."""
     total = 0
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
                 total += int(file.read().split()[0])
     except OSError:
-        pass  # a thread that ended takes its time along
+        pass  # the time of an ended thread is lost
     return total
 
 
 def daemon_family(pid: int, without: Collection[int] = ()) -> list[int]:
-    """The daemon and its descendants but for `without` (the monitors) and what runs inside of pods."""
+    """The daemon and its descendants, except `without` (the monitors) and processes inside pods."""
     family = [pid]
     home = _pid_namespace(pid)
     for member in family:
@@ -86,7 +86,7 @@ def daemon_family(pid: int, without: Collection[int] = ()) -> list[int]:
 
 
 def monitors(ids: Collection[str], *, without: Collection[int]) -> list[int]:
-    """All processes whose command line mentions one of `ids`, such as conmon and shims, but for `without`."""
+    """All processes whose command line contains one of `ids`, such as conmon and shims, except `without`."""
     if not ids:
         return []
     return [pid for pid, line in _command_lines() if pid not in without and any(identity in line for identity in ids)]

@@ -1,4 +1,4 @@
-"""Where the suites put their samples. A `Recorder` holds a run; each suite writes to the `Sheet` of one target."""
+"""Collects the suites' samples. A `Recorder` holds a run, and each suite writes to the `Sheet` of one target."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Recorder:
         self.errors: list[str] = []
 
     def entry(self, key: Key) -> _Recorded:
-        """The samples under a key; made when they are new."""
+        """The samples for a key. Creates the entry if necessary."""
         return self._entries.setdefault(key, _Recorded())
 
     def sheet(self, suite: str, target: str) -> Sheet:
-        """What one suite writes about one target."""
+        """The sheet of one suite on one target."""
         return Sheet(self, suite, target)
 
     def measurements(self) -> list[Measurement]:
-        """Everything, in the order in which it was first seen."""
+        """All measurements, in the order of their first sample."""
         return [
             Measurement(
                 suite=suite,
@@ -80,24 +80,24 @@ class Sheet:
             self.add(name, value, at=at)
 
     def fail(self, name: str, why: PodwrightError, unit: str = MS, at: At = NOWHERE) -> None:
-        """A try that gave no sample."""
+        """A failed attempt without a sample."""
         self._entry(name, unit, at).failures += 1
         self.error(f"{name}: {why}")
 
     def gap(self, text: str) -> None:
-        """Something that is not measured on this target, and why; said once."""
+        """Record once that something is not measured on this target, and why."""
         line = f"{self._suite}, {self._target}: {text}"
         if line not in self._recorder.gaps:
             self._recorder.gaps.append(line)
 
     def error(self, text: str) -> None:
-        """Something that went wrong; said once."""
+        """Record an error once."""
         line = f"{self._suite}, {self._target}: {' '.join(text.split())}"
         if line not in self._recorder.errors:
             self._recorder.errors.append(line)
 
     async def counted(self, name: str, work: Callable[[], Awaitable[None]], at: At = NOWHERE) -> None:
-        """Do it; when it fails, that counts as a failure of `name` and is no reason to stop."""
+        """Run it. A failure counts as a failure of `name` and does not stop the run."""
         try:
             await work()
         except PodwrightError as failure:

@@ -1,6 +1,6 @@
-"""The result of a bench run as data. Its JSON is the format to keep: every picture and table is made from it.
+"""The result of a bench run as data. Its JSON is the format to keep: every plot and table is made from it.
 
-`json_schema` describes it to programs; the docstrings here are its words.
+`json_schema` describes it for programs, with the docstrings here.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ FORMAT = 2
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was measured on one target under the same conditions (such as `pods: 100`).
+    """One quantity on one target under the same conditions (such as `pods: 100`).
 
-    `samples` are all that were taken, in their order, rounds one after the other; `failures` counts the tries that
-    gave none. `summary` is None when every try failed.
+    `samples` are all samples in order, round after round. `failures` counts attempts without a sample. `summary` is
+    None if all attempts failed.
     """
 
     suite: str
@@ -35,9 +35,9 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured: what it calls itself, and how it was configured (`files`: name to content).
+    """A target: its own version, and its configuration (`files`: name to content).
 
-    `agent` is the node agent that made the pods of the suite `agent`, with its version; empty: none.
+    `agent` is the node agent of the suite `agent` with its version, or empty.
     """
 
     name: str
@@ -53,9 +53,9 @@ class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything. `date` is RFC 3339, UTC, of the beginning; `format` counts up when fields change meaning.
+    """The complete result. `date` is the start (RFC 3339, UTC). `format` increases when fields change meaning.
 
-    `gaps` say what was not measured and why; `errors` what went wrong.
+    `gaps` say what was not measured and why. `errors` say what failed.
     """
 
     format: int
@@ -70,7 +70,7 @@ class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
     errors: list[str]
 
     def find(self, suite: str, name: str, target: str, **conditions: int) -> Measurement | None:
-        """The measurement, if it was made."""
+        """The measurement, or None."""
         for each in self.measurements:
             if (each.suite, each.name, each.target, each.conditions) == (suite, name, target, conditions):
                 return each
@@ -83,13 +83,13 @@ def as_json(report: BenchReport) -> str:
 
 
 def from_json(text: str | bytes) -> BenchReport:
-    """A report that was written by `as_json`. Raises InvalidArgument."""
+    """The report in the output of `as_json`. Raises InvalidArgument."""
     try:
         report = msgspec.json.decode(text, type=BenchReport)
     except msgspec.DecodeError as failure:
-        raise InvalidArgument(f"this is no bench report: {failure}") from failure
+        raise InvalidArgument(f"this is not a bench report: {failure}") from failure
     if report.format != FORMAT:
-        raise InvalidArgument(f"the report has format {report.format}; this version reads {FORMAT}")
+        raise InvalidArgument(f"the report has format {report.format}, but this version reads format {FORMAT}")
     return report
 
 

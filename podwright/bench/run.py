@@ -1,6 +1,6 @@
-"""A whole bench run: every suite on every target in turn, round after round, and nothing left behind.
+"""A complete bench run: every suite on every target in turn, round after round, with nothing left behind.
 
-A round goes A B C, A B C: what slows the machine down for a while then meets all targets alike.
+The order in a round is A B C, so a slow phase of the machine affects all targets alike.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ SUITES = {
 
 
 def utc_now() -> datetime:
-    """The clock on the wall."""
+    """The current time of the wall clock."""
     return datetime.now(UTC)
 
 
 async def run_bench(
     options: BenchOptions, targets: Sequence[TargetOptions], *, tell: Tell, clock: Clock = utc_now
 ) -> BenchReport:
-    """Measure as `options` say; `tell` gets a line about each step.
+    """Measure as `options` say. `tell` gets a line about each step.
 
-    Raises InvalidArgument for bad options, and whatever a target answers before its first suite; later failures are
-    in the report. Every pod that was made is removed before this returns, raises or is cancelled.
+    Raises InvalidArgument for bad options, and a target's failure before its first suite. Later failures are in the
+    report. Every pod is removed before this returns, raises or is cancelled.
     """
     options.check()
     began, began_s = clock(), time.monotonic()
@@ -82,7 +82,7 @@ async def run_bench(
 
 @contextlib.asynccontextmanager
 async def _opened(target: TargetOptions, options: BenchOptions) -> AsyncIterator[BenchTarget]:
-    """A target whose pods and log files are gone at the end, also after a failure or a cancellation."""
+    """A target whose pods and log files are removed at the end, also after a failure or a cancellation."""
     with tempfile.TemporaryDirectory(prefix="podwright-bench-", ignore_cleanup_errors=True) as log_root:
         opened = _target(target, options, log_root)
         try:
@@ -109,7 +109,7 @@ def _target(target: TargetOptions, options: BenchOptions, log_root: str) -> Benc
 
 
 async def _introduced(target: BenchTarget, options: BenchOptions, tell: Tell) -> TargetReport:
-    """Its version and process; the image is there afterwards. Raises a PodwrightError."""
+    """The target's version and process, after pulling the image. Raises a PodwrightError."""
     version = await target.version()
     mine = target.options
     tell(f"{mine.name}: {version.runtime_name} {version.runtime_version} at {mine.endpoint}")
@@ -129,19 +129,19 @@ async def _introduced(target: BenchTarget, options: BenchOptions, tell: Tell) ->
 
 
 async def _run_suite(suite: str, target: BenchTarget, recorder: Recorder, options: BenchOptions) -> None:
-    """One round of one suite on one target. What fails is written down, and swept away before the next."""
+    """One round of one suite on one target. Failures are recorded, and cleaned up before the next suite."""
     sheet = recorder.sheet(suite, target.options.name)
     try:
         bench = Bench(target=target, sheet=sheet, options=options, daemon=_daemon(target.options.endpoint))
         await SUITES[suite](bench)
     except PodwrightError as failure:
         sheet.error(f"not finished: {failure}")
-    with contextlib.suppress(PodwrightError):  # whatever is wrong is met again, and told, by the next suite
+    with contextlib.suppress(PodwrightError):  # the next suite meets and reports the same problem
         await target.sweep()
 
 
 def _daemon(endpoint: str) -> int | None:
-    """The daemon's process, if it can be told. Raises Unavailable."""
+    """The daemon's process, if known. Raises Unavailable."""
     try:
         return listening_process(endpoint)
     except OSError as failure:

@@ -1,4 +1,4 @@
-"""Samples in a few numbers. Pure."""
+"""Statistics of samples. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ CONFIDENCE = 0.95
 
 
 class SampleSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A sample in a few numbers, in the unit of its values; nothing was left out as an outlier.
+    """A sample in a few numbers, in the unit of its values. Outliers are included.
 
-    `low` and `high` bound the median with a confidence of at least 95 % (see `median_interval`); they are None for
-    samples of fewer than six, which cannot tell.
+    `low` and `high` bound the median with a confidence of at least 95 % (see `median_interval`). They are None for
+    fewer than six values, which are not enough.
     """
 
     count: int
@@ -44,15 +44,15 @@ def percentile(values: Sequence[float], percent: float) -> float:
     rank = (len(ordered) - 1) * percent / 100
     below = int(rank)
     above = min(below + 1, len(ordered) - 1)
-    # Weighted from the lower value, so that equal neighbours give exactly that value.
+    # Interpolated from the lower value, so that equal neighbours give exactly that value.
     return ordered[below] + (ordered[above] - ordered[below]) * (rank - below)
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """Two values of the sample between which the true median lies with at least 95 % confidence.
 
-    From the binomial distribution of how many samples fall below the median, so it assumes no shape of theirs. None
-    when even the smallest and the largest value are not enough.
+    They come from the binomial distribution of the number of samples below the median, which assumes no distribution
+    of the samples. None if even the smallest and the largest value are not enough.
     """
     count = len(values)
     tail, outside = 0.5**count, 0

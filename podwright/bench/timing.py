@@ -1,4 +1,4 @@
-"""Stop-watches, and work side by side."""
+"""Time measurement and concurrency."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def since_ms(started_ns: int) -> float:
 
 
 async def timed_ms(work: Awaitable[Result]) -> tuple[Result, float]:
-    """The result, and the milliseconds until it came."""
+    """The result, and its time in milliseconds."""
     started_ns = time.perf_counter_ns()
     result = await work
     return result, since_ms(started_ns)
@@ -26,9 +26,9 @@ async def timed_ms(work: Awaitable[Result]) -> tuple[Result, float]:
 async def side_by_side(
     items: Sequence[Item], act: Callable[[Item], Awaitable[Result]], concurrency: int
 ) -> list[Result]:
-    """`act` on every item, `concurrency` at a time; results in the order of the items.
+    """Call `act` on every item, `concurrency` at a time. Returns the results in the order of the items.
 
-    The first failure cancels the rest and is raised.
+    The first failure cancels the others and is raised.
     """
     results: dict[int, Result] = {}
     waiting = iter(enumerate(items))

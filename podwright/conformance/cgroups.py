@@ -14,7 +14,7 @@ from podwright.linux.cgroup import CgroupHost
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerCgroup:
-    """A running container's cgroup; `paths` by controller, "" for the v2 hierarchy."""
+    """A running container's cgroup. `paths` by controller, "" for the v2 hierarchy."""
 
     host: CgroupHost
     pid: int

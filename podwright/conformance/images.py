@@ -62,7 +62,7 @@ def link(path: str, target: str) -> TarMember:
 
 
 def device(path: str, kind: bytes, number: tuple[int, int]) -> TarMember:
-    """A device node; `kind` is tarfile.CHRTYPE or tarfile.BLKTYPE."""
+    """A device node. `kind` is tarfile.CHRTYPE or tarfile.BLKTYPE."""
     return TarMember(_info(path, kind, mode=0o660, devmajor=number[0], devminor=number[1]))
 
 
@@ -91,7 +91,7 @@ def base_layer(busybox: bytes) -> CaseLayer:
 
 
 def config_of(layers: Sequence[CaseLayer], **config: object) -> Json:
-    """An image config; `config` are Env, Cmd, Labels ..."""
+    """An image config. `config` are Env, Cmd, Labels ..."""
     return {
         "architecture": ARCHITECTURE,
         "os": "linux",
@@ -116,7 +116,7 @@ def descriptor(media_type: str, data: bytes) -> Json:
 
 
 def encoded(document: Mapping[str, object]) -> bytes:
-    """The bytes of a document; the same ones each time."""
+    """The bytes of a document, always the same."""
     return json.dumps(document).encode()
 
 
@@ -154,7 +154,7 @@ class ImageRegistry:
         return self.push_documents(manifest_of(image_config, whole), image_config, whole)
 
     def push_index(self, *others: object, **fields: object) -> str:
-        """Serve an image of the base in an index, behind `others`; `fields` are of its entry. Returns its name."""
+        """Serve an image of the base in an index, after `others`. `fields` are of its entry. Returns its name."""
         config = config_of([self.base])
         manifest = manifest_of(config, [self.base])
         self.push_documents(manifest, config, [self.base])
@@ -172,7 +172,7 @@ class ImageRegistry:
         return self.tag(manifest)
 
     def tag(self, document: Mapping[str, object], *, compressed: bool = False) -> str:
-        """Serve a manifest or index under a new tag, and by its digest; see Answer. Returns its name."""
+        """Serve a manifest or index under a new tag, and by its digest: see RegistryAnswer. Returns its name."""
         name = f"{self.host}/{self._repository}:{len(self.names)}"
         for reference in (name.rpartition(":")[2], digest_of(encoded(document))):
             self._serve_document(reference, document, compressed=compressed)

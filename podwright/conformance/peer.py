@@ -26,9 +26,9 @@ class CriPeer:
     variant: str = ""
 
     async def handlers(self, *, own_users: bool = False) -> list[str]:
-        """The runtime handlers, or those that have user namespaces; "" is the default.
+        """The runtime handlers, or those that have user namespaces. "" is the default.
 
-        Older servers do not tell theirs, and none of them that has user namespaces: the default is all that is known.
+        Older servers do not list theirs, and none of those has user namespaces, so only the default is known.
         """
         status = await self.client.call(self.client.runtime.Status, api.StatusRequest())
         told = [each.name for each in status.runtime_handlers if each.features.user_namespaces or not own_users]

@@ -1,6 +1,6 @@
-"""pytest plugin of `podwright conformance`: the server is the one that `--endpoint` names.
+"""The pytest plugin of `podwright conformance`: the server is the one of `--endpoint`.
 
-Loaded by `run` alone; where cases run on servers of their own, somebody else defines the two fixtures.
+Only `run` loads it. Where cases run on servers of their own, other code defines the two fixtures.
 """
 
 from __future__ import annotations

@@ -40,11 +40,11 @@ class CasePod:
 
     @property
     def image_spec(self) -> api.ImageSpec:
-        """The image as a kubelet asks for it; CRI-O makes no container without the name that the Pod has."""
+        """The image as a kubelet requests it. CRI-O creates no container without the name in the Pod."""
         return api.ImageSpec(image=self.image, user_specified_image=self.image)
 
     async def create(self, command: tuple[str, ...] = SLEEP, **fields: object) -> str:
-        """A container by its config's fields; its id."""
+        """Create a container by its config's fields. Returns its id."""
         name = str(fields.pop("name", f"c{len(self.containers)}"))
         attempt = fields.pop("attempt", 0)
         config = api.ContainerConfig(
@@ -56,7 +56,7 @@ class CasePod:
         return await self.create_from(config)
 
     async def create_from(self, config: api.ContainerConfig) -> str:
-        """A container by its whole config; the pod's namespace options, as a kubelet sends them, where it has none."""
+        """Create a container by its complete config. The pod's namespace options are the default, as in a kubelet."""
         security = config.linux.security_context
         if not security.HasField("namespace_options"):
             security.namespace_options.CopyFrom(self.config.linux.security_context.namespace_options)
@@ -132,7 +132,7 @@ RunPod = Callable[..., contextlib.AbstractAsyncContextManager[CasePod]]
 
 
 def sandbox_config(peer: CriPeer, **fields: object) -> api.PodSandboxConfig:
-    """A config with a name of its own, on the peer's own part of the host; pid namespaces as a kubelet has them."""
+    """A config with a name of its own, on the peer's own part of the host, and with a kubelet's pid namespaces."""
     uid = uuid.uuid4().hex
     namespaces = fields.pop("namespaces", api.NamespaceOption(pid=api.CONTAINER))
     security = fields.pop("security", api.LinuxSandboxSecurityContext())
@@ -152,7 +152,7 @@ def sandbox_config(peer: CriPeer, **fields: object) -> api.PodSandboxConfig:
 
 @contextlib.asynccontextmanager
 async def running_pod(peer: CriPeer, image: str, **fields: object) -> AsyncIterator[CasePod]:
-    """A pod with the image pulled; stopped and removed at the end."""
+    """A pod with the image pulled. It is stopped and removed at the end."""
     cri = peer.client
     handler = str(fields.pop("runtime_handler", ""))
     config = sandbox_config(peer, **fields)
@@ -171,7 +171,7 @@ async def running_pod(peer: CriPeer, image: str, **fields: object) -> AsyncItera
 
 
 async def remove_pod(cri: CriClient, sandbox_id: str) -> None:
-    """Stop and remove, as a kubelet does, which knows of runtimes that do not find what is gone already."""
+    """Stop and remove it like a kubelet, which accepts runtimes that do not find a removed pod."""
     with contextlib.suppress(NotFound):
         await cri.call(cri.runtime.StopPodSandbox, api.StopPodSandboxRequest(pod_sandbox_id=sandbox_id))
     await cri.call(cri.runtime.RemovePodSandbox, api.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id))

@@ -1,8 +1,8 @@
-"""No garbage collection while pytest parses source code: CPython 3.11 does not survive what finalizers do meanwhile.
+"""No garbage collection while pytest parses source code, because finalizers can break the parser of CPython 3.11.
 
-Its parser counts its depth in one place for the whole interpreter. A finalizer that warns has a traceback shown, which
-parses as well; the count is wrong then, and a failed test's report becomes `SystemError: AST constructor recursion
-depth mismatch`, which ends the whole session (python/cpython issue 106905, mended in 3.12).
+Its parser counts its depth once for the whole interpreter. A finalizer that warns shows a traceback, which parses as
+well. Then the count is wrong, and a failed test's report becomes `SystemError: AST constructor recursion depth
+mismatch`, which ends the whole session (python/cpython issue 106905, fixed in 3.12).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ HERE = os.path.dirname(__file__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What is run: `select` is pytest's -k expression, `report` the path of a JUnit XML file; empty: all, none."""
+    """What to run. `select` is pytest's -k expression, `report` the path of a JUnit XML file. Empty: all, none."""
 
     endpoint: str
     image: str
@@ -24,7 +24,7 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Run the cases; 0 when all hold, 1 when one does not. Raises FailedPrecondition without pytest."""
+    """Run the cases. Returns 0 if all pass, 1 otherwise. Raises FailedPrecondition without pytest."""
     try:
         import pytest  # noqa: PLC0415 # an extra
         import pytest_asyncio  # noqa: F401, PLC0415 # as above

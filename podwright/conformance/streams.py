@@ -24,7 +24,7 @@ class Given:
     """A source of bytes that are given beforehand or along the way."""
 
     def __init__(self, *chunks: bytes, open_ended: bool = False) -> None:
-        """`open_ended`: more will be given; otherwise the end comes after the chunks."""
+        """`open_ended`: more follows. Otherwise the end comes after the chunks."""
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
         for chunk in chunks:
             self._chunks.put_nowait(chunk)
@@ -32,7 +32,7 @@ class Given:
             self._chunks.put_nowait(b"")
 
     def give(self, chunk: bytes) -> None:
-        """More; b"" is the end."""
+        """Add data. b"" is the end."""
         self._chunks.put_nowait(chunk)
 
     async def read(self) -> bytes:
@@ -71,7 +71,7 @@ class SessionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speech:
-    """What is spoken; without protocols, all that the transport has."""
+    """The transport and protocols. Without protocols, all that the transport has."""
 
     transport: StreamTransport = StreamTransport.SPDY
     protocols: Sequence[str] = ()

@@ -1,6 +1,6 @@
 """A small async CRI client: two generated stubs on one channel, deadlines, and our error tree.
 
-Used by the agent, the CLI and the bench against any CRI server; it holds no policy beyond deadlines.
+Used by the agent, the CLI and the bench with any CRI server. It has no policy except deadlines.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 
-# Two ExecSync streams of 16 MiB each and their frame fit.
+# Enough for two ExecSync streams of 16 MiB each and their frame.
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
 DEFAULT_TIMEOUT_S = 120.0  # the kubelet's --runtime-request-timeout
 CHANNEL_OPTIONS = [
@@ -47,7 +47,7 @@ class CriClient:
     images: ImageServiceAsyncStub
 
     def __init__(self, endpoint: str) -> None:
-        """Raises InvalidArgument when the endpoint is not a unix socket; connects on first use."""
+        """Connects on first use. Raises InvalidArgument if the endpoint is not a unix socket."""
         self.endpoint = normalise(endpoint)
         self.channel = grpc.aio.insecure_channel(self.endpoint, options=CHANNEL_OPTIONS)
         self.runtime = api_pb2_grpc.RuntimeServiceStub(self.channel)
@@ -62,7 +62,7 @@ class CriClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the channel; calls in flight are cancelled."""
+        """Close the channel and cancel calls in flight."""
         await self.channel.close()
 
     async def call(
@@ -71,7 +71,10 @@ class CriClient:
         request: Request,
         timeout_s: float | None = DEFAULT_TIMEOUT_S,
     ) -> Response:
-        """One unary call. Raises a PodwrightError for every failure; None means no deadline (PullImage)."""
+        """One unary call. Raises a PodwrightError for every failure.
+
+        `timeout_s` None means no deadline (PullImage).
+        """
         try:
             return await method(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as failure:
@@ -87,7 +90,7 @@ class CriClient:
     ) -> AsyncIterator[Response]:
         """One server-streaming call. Raises a PodwrightError for every failure.
 
-        `begun` is set when the server has taken the call up, by servers that do not say so with the first response.
+        `begun` is set when the server has accepted the call, for servers that announce it before the first response.
         """
         call: Any = method(request, timeout=timeout_s)
         try:

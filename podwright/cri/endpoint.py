@@ -1,4 +1,4 @@
-"""Where a CRI server listens: parsing of `unix:///path`, and the field's way of choosing a default."""
+"""The address of a CRI server: parses `unix:///path`, and chooses the default like crictl."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNIX_PATH_MAX = 107  # sun_path is 108 bytes with its NUL (unix(7))
 
 
 def choose_endpoint(flag: str | None, environ: Mapping[str, str] = os.environ) -> str:
-    """The endpoint that a person means: the flag, then the environment, then our own daemon's default."""
+    """The chosen endpoint: the flag, then the environment, then our own daemon's default."""
     return normalise(flag or environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT)
 
 

@@ -28,6 +28,6 @@ def code_of(error: errors.PodwrightError) -> grpc.StatusCode:
 
 
 def error_from(failure: grpc.aio.AioRpcError) -> errors.PodwrightError:
-    """What a failed call means in our tree; codes that we never raise ourselves become `Unknown`."""
+    """A failed call as an error of our tree. Codes that we never raise ourselves become `Unknown`."""
     cls = _CLASSES.get(failure.code(), errors.Unknown)
     return cls(failure.details() or failure.code().name)

@@ -1,6 +1,6 @@
-"""Reading a log as it grows: new bytes, rotation, truncation, until somebody says that the writer has ended.
+"""Follows a growing log: new data, rotation, truncation, until the caller reports the writer's end.
 
-inotify wakes the readers. Where it cannot (no instance left, no directory yet), they look again and again.
+inotify wakes the readers. Without it (instances exhausted, no directory yet), they poll.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from podwright.crilog.lines import Line, LineParser
 from podwright.linux.inotify import IN_CREATE, IN_MODIFY, IN_MOVED_TO, Inotify
 
 POLL_S = 0.1
-# Not every file system tells of each change, and a pod's log is not to hang for that.
+# Some file systems do not report every change, and a log must not hang because of that.
 LOOK_AGAIN_S = 10.0
 CHUNK_BYTES = 256 * 1024
 
@@ -30,7 +30,7 @@ async def let_others_run() -> None:
 
 
 class LogWatch:
-    """Wakes any number of followers of one event loop. Close it after the last of them has ended."""
+    """Wakes any number of followers on one event loop. Close it after the last follower has ended."""
 
     def __init__(self) -> None:
         try:
@@ -39,7 +39,7 @@ class LogWatch:
             self._inotify = None
 
     def add(self, path: str, mask: int, changed: asyncio.Event) -> int | None:
-        """Set `changed` when the inode at `path` changes; None when that cannot be known."""
+        """Set `changed` when the inode at `path` changes. Returns None if that cannot be watched."""
         if self._inotify is None:
             return None
         try:
@@ -48,20 +48,20 @@ class LogWatch:
             return None
 
     def remove(self, watch: int | None, changed: asyncio.Event) -> None:
-        """Undo `add`; None is passed over."""
+        """Undo `add`. None is ignored."""
         if self._inotify is not None and watch is not None:
             self._inotify.remove(watch, changed.set)
 
     def close(self) -> None:
-        """Give the kernel's resources back."""
+        """Release the kernel's resources."""
         if self._inotify is not None:
             self._inotify.close()
 
 
 class LogFollower:
-    """Reads one log to its end, and goes on as it grows until `finish` was called.
+    """Reads one log to its end, and continues while it grows until `finish` is called.
 
-    A file that is not there yet is waited for; one that was rotated away is read to its end, and then its successor.
+    A missing file is waited for. A rotated file is read to its end, then its successor.
     """
 
     def __init__(
@@ -84,16 +84,16 @@ class LogFollower:
         self._content_watch: int | None = None
 
     def finish(self) -> None:
-        """Nobody writes any more: end once all that is there has been read."""
+        """The writer has ended: stop once all data was read."""
         self._finishing = True
         self._changed.set()
 
     async def run(self) -> None:
-        """Emit the lines, each once it is whole. Raises OSError when the file cannot be read."""
+        """Emit each line when it is complete. Raises OSError if the file cannot be read."""
         try:
             while True:
                 last = self._finishing
-                # Watched first and looked at then, so that no change falls between the two.
+                # Watch first and read afterwards, so that no change is missed in between.
                 self._changed.clear()
                 self._watch_name()
                 self._open_file()
@@ -110,7 +110,7 @@ class LogFollower:
             self._watch.remove(self._name_watch, self._changed)
 
     async def _leave_file(self) -> None:
-        # Who rotates moves the file, then has the writer open another: it wrote here until a moment ago.
+        # A rotation moves the file before the writer opens another, so the last data is still written here.
         await self._read_to_end()
         self._emit_all(self._parser.end_file())
         self._close_file()
@@ -157,7 +157,7 @@ class LogFollower:
         self._descriptor, self._content_watch = -1, None
 
     def _was_rotated(self) -> bool:
-        """Another file has the name now."""
+        """Whether another file has the name now."""
         if self._descriptor < 0:
             return False
         try:

@@ -1,4 +1,4 @@
-"""Records joined to lines, for one container's log. Pure; memory is bounded whatever the container writes."""
+"""Joins records to lines, for one container's log. Pure, with bounded memory."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 
 from podwright.crilog.records import Record, Stream, parse_record
 
-# A container that never ends its line must not fill the reader's memory: a longer one comes in pieces.
+# Longer lines come in pieces, so that a container without newlines does not fill the reader's memory.
 LINE_LIMIT_BYTES = 1024 * 1024
 
-# What a record counts under: its stream, or None for a record in another format.
+# A record's stream, or None for a record in another format.
 Key = Stream | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What a container wrote, without the line end.
+    """A line of a container's output, without the line end.
 
-    `time` is that of the first record, as the runtime wrote it; empty for a record in another format, which comes as
-    it stands, on stderr. `ended` is False for a piece that the line's next piece follows, and for what a container
-    left without a newline.
+    `time` is the first record's, as the runtime wrote it. It is empty for a record in another format, which is passed
+    unchanged on stderr. `ended` is False for a piece that is followed by another, and for a last line without a
+    newline.
     """
 
     time: str
@@ -31,7 +31,7 @@ class Line:
 
 @dataclass(slots=True)
 class _Begun:
-    """A line of which the end has not come yet."""
+    """A line whose end has not arrived."""
 
     time: str
     parts: list[bytes]
@@ -40,10 +40,10 @@ class _Begun:
 
 @dataclass(slots=True)
 class LineParser:
-    """Bytes in, lines out.
+    """Parses bytes to lines.
 
-    `position` is the offset of the first byte that is fed; `shown_from` holds, by stream, the offset of the first
-    record that counts (`tail.Tail` says which).
+    `position` is the offset of the first byte that is fed. `shown_from` has, by stream, the offset of the first
+    record that counts (see `tail.Tail`).
     """
 
     position: int = 0
@@ -52,7 +52,7 @@ class LineParser:
     _begun: dict[Stream, _Begun] = field(default_factory=dict)
 
     def feed(self, data: bytes) -> Iterator[Line]:
-        """Lines that `data` completes."""
+        """The lines that `data` completes."""
         *records, self._rest = (self._rest + data).split(b"\n")
         for record in records:
             if (line := self._take(record, newline=True)) is not None:
@@ -61,13 +61,13 @@ class LineParser:
             yield from self.end_file()
 
     def end_file(self) -> Iterator[Line]:
-        """The file ends here and another goes on: a record without its newline stays without it."""
+        """The file ends and another follows. A record without its newline stays incomplete."""
         record, self._rest = self._rest, b""
         if (line := self._take(record, newline=False)) is not None:
             yield line
 
     def flush(self) -> Iterator[Line]:
-        """What is left at the end: lines that never got their end."""
+        """The remaining lines without an end."""
         yield from self.end_file()
         begun, self._begun = self._begun, {}
         for stream, line in begun.items():

@@ -1,9 +1,9 @@
-"""One record of a log: what a runtime writes for one line, or for a part of a long one. Pure.
+"""One record of a log: one line, or a part of a long one. Pure.
 
     2026-01-02T03:04:05.678901234Z stdout F the text
 
-The tags stand between the stream and the text, joined by colons. Only the first has a meaning so far: P for a part of
-a line that goes on, F for a line's end.
+The tags are between the stream and the text, joined by colons. Only the first has a meaning: P for a part of a line
+that continues, F for a line's end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PARTIAL = b"P"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """`time` is RFC 3339 as the runtime wrote it; `partial` says that the line goes on in the stream's next record."""
+    """`time` is RFC 3339 as the runtime wrote it. `partial`: the line continues in the stream's next record."""
 
     time: bytes
     stream: Stream
@@ -28,9 +28,9 @@ class Record:
 
 
 def parse_record(data: bytes) -> Record | None:
-    """The record in `data`, which has no newline; None when it is in another format.
+    """The record in `data`, which has no newline, or None for another format.
 
-    The text may be missing together with the space before it: some runtimes write empty lines so.
+    The text may be missing together with the space before it, because some runtimes write empty lines so.
     """
     fields = data.split(b" ", 3)
     stream = STREAMS.get(fields[1]) if len(fields) >= 3 else None

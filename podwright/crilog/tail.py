@@ -1,4 +1,4 @@
-"""Where the last lines of a log begin, found from its end: the cost is that of the tail, not of the file."""
+"""Finds the start of the last lines of a log from its end, at the cost of the tail instead of the file."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from podwright.crilog.lines import LINE_LIMIT_BYTES, Key, LineParser
 from podwright.crilog.records import Record, Stream, parse_record
 
 BLOCK_BYTES = 64 * 1024
-# Enough of a record for its time, stream and tags.
+# Enough for a record's time, stream and tags.
 HEADER_BYTES = 256
-# The parts of one line may have records of the other stream between them. Beyond this distance nobody looks for more.
+# Records of the other stream may lie between the parts of one line. The search for parts ends at this distance.
 GAP_LIMIT_BYTES = LINE_LIMIT_BYTES
-# What a record holds beside its text. A container that writes without newlines gets a record for each byte, if slow.
+# The size of a record besides its text. A slow container without newlines gets a record for each byte.
 RECORD_OVERHEAD_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tail:
-    """Read from `offset`, and pass over the records of a stream that begin before its offset in `shown_from`.
+    """Read from `offset`, and skip the records of a stream that begin before its offset in `shown_from`.
 
-    Lines of the two streams may interleave: the other stream's records among the parts of the first line that is
-    wanted belong to earlier lines.
+    Lines of the two streams may interleave: records of the other stream among the parts of the first wanted line
+    belong to earlier lines.
     """
 
     offset: int = 0
     shown_from: Mapping[Key, int] = field(default_factory=dict)
 
     def parser(self) -> LineParser:
-        """A parser for what is read from `offset` on."""
+        """A parser for data from `offset` on."""
         return LineParser(position=self.offset, shown_from=self.shown_from)
 
 
 def find_tail(descriptor: int, lines: int, stream: Stream | None = None) -> Tail:
-    """The tail of the open file that shows its last `lines` lines, or the last ones of one stream. Raises OSError.
+    """The tail of the open file with its last `lines` lines, or the last ones of one stream. Raises OSError.
 
-    The records of a long line (tag P) count as one line with the one that ends it, and a last line without a newline
+    The records of a long line (tag P) count as one line with the record that ends it. A last line without a newline
     counts as well.
     """
     size = os.fstat(descriptor).st_size
@@ -58,7 +58,7 @@ def _others(wanted: tuple[Key, ...]) -> tuple[Key, ...]:
 
 @dataclass(slots=True)
 class _Search:
-    """What was found so far, going backwards."""
+    """The state of the backwards search."""
 
     lines: int
     shown_from: dict[Key, int]
@@ -67,7 +67,7 @@ class _Search:
     _open: set[Key] = field(default_factory=set)  # the first line found of these may have more parts before
 
     def is_over(self, key: Key, offset: int, *, partial: bool) -> bool:
-        """Take the record that begins at `offset`; True when none before it belongs to the tail."""
+        """Add the record at `offset`. Returns True if no earlier record belongs to the tail."""
         goes_on = partial and key in self._seen
         self._seen.add(key)
         if goes_on:
@@ -86,7 +86,7 @@ class _Search:
 
 
 def _records_backwards(descriptor: int, size: int) -> Iterator[tuple[int, Record | None]]:
-    """(offset, record) of each record, the last one first; of long records only the beginning was read."""
+    """(offset, record) of each record, last first. Of long records only the beginning is read."""
     for begin, end in _spans_backwards(descriptor, size):
         header = os.pread(descriptor, min(HEADER_BYTES, end - begin), begin).rstrip(b"\n")
         if header:
@@ -111,7 +111,7 @@ def _spans_backwards(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def tail_text(path: str, *, lines: int, limit_bytes: int) -> str:
-    """The last lines of a log as the container wrote them, at most `limit_bytes`; empty when it cannot be read.
+    """The last lines of a log unchanged, at most `limit_bytes`. Empty if it cannot be read.
 
     A newline at the end is left out.
     """

@@ -17,7 +17,7 @@ _RFC3339 = re.compile(
 
 
 def parse_time(text: str) -> int | None:
-    """Nanoseconds since the epoch; None when `text` is no RFC 3339 time of up to nine fractional digits."""
+    """Nanoseconds since the epoch, or None if `text` is not an RFC 3339 time of up to nine fractional digits."""
     match = _RFC3339.fullmatch(text)
     if match is None:
         return None

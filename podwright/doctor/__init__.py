@@ -1,5 +1,5 @@
-"""What this machine lacks to run pods: what is missing, what it costs, and the command that mends it.
+"""What this machine lacks to run pods: what is missing, what that costs, and how to fix it.
 
-`gather` looks (effects), `judge` decides (pure functions of `facts`), `checks` lists what is judged, `report` words
-it. The CLI calls `examine` and the report. Changes nothing that outlives the look.
+`gather` inspects (effects), `judge` decides (pure functions of `facts`), `checks` lists the judgements, `report`
+prints them. The CLI calls `examine` and the report. It leaves no changes behind.
 """

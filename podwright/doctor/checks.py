@@ -1,4 +1,4 @@
-"""What the doctor asks, in the order in which it reports. One line per check."""
+"""The doctor's checks, in the order of the report. One line per check."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What there is to know about a machine, as data. Gathered in `gather`, judged in `judge`.
+"""Facts about a machine, as data. `gather` collects them, `judge` evaluates them.
 
-An empty string in an `…_error` field means that the trial succeeded.
+An empty `…_error` field means that the test succeeded.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramFacts:
-    """An installed binary. `version` is what it says of itself; `numbers` its leading numbers, for comparisons."""
+    """An installed binary. `version` is its own text. `numbers` are the leading numbers in it, for comparisons."""
 
     path: str
     version: str = ""
@@ -20,7 +20,7 @@ class ProgramFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemFacts:
-    """`distribution` has the ID and ID_LIKE words of os-release(5). `in_user_namespace` is about this process.
+    """`distribution` has the ID and ID_LIKE values of os-release(5). `in_user_namespace` is about this process.
 
     `dev_null` is the owner, the group and the mode of /dev/null.
     """
@@ -36,7 +36,7 @@ class SystemFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelFacts:
-    """Features were tried, not guessed from `release`, where a trial does no harm."""
+    """Kernel features, tested instead of derived from `release` where a test is harmless."""
 
     release: str = ""
     numbers: tuple[int, ...] = ()
@@ -52,7 +52,7 @@ class KernelFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgroupFacts:
-    """`controllers` are usable ones, of either version; `unified_controllers` those that a v2 hierarchy holds."""
+    """`controllers` are usable ones of either version. `unified_controllers` are those in the v2 hierarchy."""
 
     layout: str = "none"
     controllers: frozenset[str] = frozenset()
@@ -62,7 +62,7 @@ class CgroupFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OciRuntimeFacts:
-    """A runc-like binary, by its handler's name. `features` is what it lists of itself; None when it cannot."""
+    """A runc-like binary, by its handler's name. `features` is None if it cannot list them."""
 
     name: str
     program: ProgramFacts
@@ -71,7 +71,7 @@ class OciRuntimeFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OciFeatures:
-    """The part of the OCI runtime-spec's features document that Podwright goes by."""
+    """The part of the OCI runtime-spec's features document that Podwright uses."""
 
     oci_version_max: str = ""
     seccomp: bool = False
@@ -83,7 +83,7 @@ class OciFeatures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkFacts:
-    """`plugins` are those that the first CNI configuration calls; `config` is its file, empty when there is none."""
+    """`plugins` are those in the first CNI configuration. `config` is its file, empty if there is none."""
 
     mode: str = "auto"
     conf_dir: str = ""
@@ -101,7 +101,7 @@ class NetworkFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityFacts:
-    """`seccomp_profile` is the file that RuntimeDefault means, empty when there is none."""
+    """`seccomp_profile` is the file for RuntimeDefault, empty if there is none."""
 
     seccomp_profile: str = ""
     seccomp_error: str = ""
@@ -112,7 +112,7 @@ class SecurityFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageFacts:
-    """The filesystem that holds, or would hold, the root directory."""
+    """The filesystem of the root directory, which may not exist yet."""
 
     root: str = ""
     filesystem: str = ""
@@ -125,7 +125,7 @@ class StorageFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitFacts:
-    """Of this process, which the daemon would inherit; and of the kernel."""
+    """Limits of this process, which the daemon would inherit, and of the kernel."""
 
     nofile_soft: int = 0
     nofile_hard: int = 0
@@ -136,7 +136,7 @@ class LimitFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Everything. The defaults describe a machine that has been told nothing about."""
+    """All facts. The defaults stand for an unknown machine."""
 
     host: SystemFacts = field(default_factory=SystemFacts)
     kernel: KernelFacts = field(default_factory=KernelFacts)

@@ -1,4 +1,4 @@
-"""What a check finds, and what a check is."""
+"""Checks and their findings."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Literal
 
 from podwright.doctor.facts import Facts
 
-# ok: nothing to say. note: something optional is absent. warning: it works, but worse. missing: pods cannot run.
+# ok: fine. note: something optional is absent. warning: it works, with a disadvantage. missing: pods cannot run.
 Level = Literal["ok", "note", "warning", "missing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """`found` is what is there; for anything but ok, `cost` is what it costs and `remedy` what mends it."""
+    """`found` is the current state. Unless it is ok, `cost` is the consequence and `remedy` the fix."""
 
     level: Level
     found: str
@@ -24,7 +24,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorCheck:
-    """One question to the machine. `judge` is pure."""
+    """One check of the machine. `judge` is pure."""
 
     name: str
     title: str
@@ -32,7 +32,7 @@ class DoctorCheck:
 
 
 def ok(found: str) -> Finding:
-    """All is well."""
+    """Everything is fine."""
     return Finding(level="ok", found=found)
 
 
@@ -42,7 +42,7 @@ def note(found: str, *, cost: str, remedy: str = "") -> Finding:
 
 
 def warning(found: str, *, cost: str, remedy: str) -> Finding:
-    """It works, but worse."""
+    """It works, with a disadvantage."""
     return Finding(level="warning", found=found, cost=cost, remedy=remedy)
 
 

@@ -1,4 +1,4 @@
-"""Where to look: the paths that the daemon's configuration names, handed over by the CLI."""
+"""The paths to inspect, from the daemon's configuration. The CLI passes them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorOptions:
-    """`runtimes` maps a handler's name to its binary (a path, or a name to look up); `seccomp_profile` empty means
-    the distribution's.
+    """`runtimes` maps a handler's name to its binary, a path or a name to look up.
+
+    `seccomp_profile` empty means the distribution's.
     """
 
     root: str = "/var/lib/podwright"

@@ -1,4 +1,4 @@
-"""How to install something, in the words of the machine's distribution. Pure."""
+"""How to install something on this distribution. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from podwright.doctor.facts import SystemFacts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """A piece of software: its name for people, and its packages where they are known."""
+    """A piece of software: its name, and its packages where they are known."""
 
     name: str
     debian: str = ""
@@ -33,7 +33,7 @@ CRIU = Package(name="CRIU", debian="criu", fedora="criu")
 
 
 def install(package: Package, host: SystemFacts) -> str:
-    """The command, or a sentence where the package manager is not known."""
+    """The command, or a sentence if the package manager is unknown."""
     if package.debian and host.distribution & {"debian", "ubuntu"}:
         return f"apt install {package.debian}"
     if package.fedora and host.distribution & {"fedora", "rhel", "centos"}:

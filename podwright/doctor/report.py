@@ -1,4 +1,4 @@
-"""The doctor's findings in words and as JSON, and what they mean for the exit code. Pure."""
+"""The doctor's findings as text and JSON, and the exit code. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Findings = Sequence[tuple[DoctorCheck, Finding]]
 
 
 def is_ready(findings: Findings) -> bool:
-    """Whether nothing necessary is missing."""
+    """Whether nothing required is missing."""
     return all(finding.level != "missing" for _, finding in findings)
 
 
@@ -32,7 +32,7 @@ def as_json(findings: Findings, facts: Facts) -> str:
 
 
 def as_text(findings: Findings, *, only_problems: bool = False) -> str:
-    """One line per check; below what is not ok, its cost and its remedy; a sentence at the end."""
+    """One line per check, with cost and remedy unless it is ok, and a sentence at the end."""
     width = max(len(check.title) for check, _ in findings)
     lines = []
     for check, finding in findings:
@@ -48,7 +48,7 @@ def as_text(findings: Findings, *, only_problems: bool = False) -> str:
 
 
 def conclusion(findings: Findings) -> str:
-    """How it stands, in one sentence."""
+    """The result in one sentence."""
     count = {level: sum(finding.level == level for _, finding in findings) for level in MARKS}
     rest = f"{count['warning']} warnings, {count['note']} notes"
     if not is_ready(findings):

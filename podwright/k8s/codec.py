@@ -60,7 +60,7 @@ def convert(document: Any, cls: type[T]) -> T:
 
 
 def encode(value: ApiObject) -> bytes:
-    """JSON without the fields that hold their default; `kind` and `apiVersion` are filled in."""
+    """JSON without fields that hold their default. `kind` and `apiVersion` are added."""
     return _ENCODER.encode(identified(value))
 
 

@@ -16,7 +16,7 @@ _ZERO_LEAVES: dict[object, Any] = {str: "", int: 0, bool: False, bytes: b"", int
 
 
 def mend(raw: Any, shape: Shape) -> Any:
-    """The document for `msgspec.convert`; what is wrong in it stays wrong. Unknown fields are left out."""
+    """The document for `msgspec.convert`. Invalid values stay invalid. Unknown fields are left out."""
     if raw is None:
         return zero(shape)
     if isinstance(shape, StructShape):

@@ -84,7 +84,7 @@ def qualified_name_faults(key: str) -> Iterator[str]:
 
 
 def label_value_faults(value: str) -> Iterator[str]:
-    """The value of a label; annotations hold anything."""
+    """The problems of a label's value. Annotations may contain anything."""
     if len(value) > LABEL_LIMIT:
         yield too_long(LABEL_LIMIT)
     if not re.fullmatch(_LABEL_VALUE, value):

@@ -17,7 +17,7 @@ def aggregate_requests(spec: PodSpec) -> Amounts:
 
 
 def aggregate_limits(spec: PodSpec) -> Amounts:
-    """The same for limits; a container without a limit adds nothing."""
+    """The same for limits. A container without a limit adds nothing."""
     return _aggregate(spec, lambda container: container.resources.limits)
 
 

@@ -11,9 +11,9 @@ from podwright.errors import InvalidArgument
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One fault; `path` is a field path such as `spec.containers[0].image`, or empty for the whole document.
+    """One problem. `path` is a field path such as `spec.containers[0].image`, or empty for the whole document.
 
-    `line` counts from 1, and is 0 where there is none to name. `hint` says what to write instead.
+    `line` counts from 1, and is 0 if unknown. `hint` says what to write instead.
     """
 
     path: str

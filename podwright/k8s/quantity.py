@@ -33,8 +33,7 @@ class Format(Enum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Amount:
-    """A quantity's value in billionths. Amounts compare by value; a sum has the format
-    of its first part that is not zero."""
+    """A quantity's value in billionths. Amounts compare by value. A sum has the format of its first non-zero part."""
 
     nano: int
     format: Format = field(default=Format.DECIMAL, compare=False)

@@ -66,7 +66,7 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
-    """Conditions that all have to be met. An empty selector selects everything; `nothing` selects nothing."""
+    """Conditions that must all be met. An empty selector selects everything, and `nothing` selects nothing."""
 
     requirements: tuple[Requirement, ...] = ()
     nothing: bool = False
@@ -85,7 +85,7 @@ def from_labels(labels: Mapping[str, str]) -> Selector:
 
 
 def from_label_selector(selector: LabelSelector | None) -> Selector:
-    """The API's structure; None selects nothing, an empty one everything. Raises InvalidArgument."""
+    """A selector from the API's structure. None selects nothing, an empty one everything. Raises InvalidArgument."""
     if selector is None:
         return Selector(nothing=True)
     requirements = list(from_labels(selector.match_labels).requirements)

@@ -64,7 +64,7 @@ def fields_of(cls: type[ApiObject]) -> Mapping[str, FieldShape]:
 
 
 def shape_of(kind: Any) -> Shape:
-    """The shape of an annotation; `X | None` is that of X, since an absent field needs no shape."""
+    """The shape of an annotation. `X | None` has the shape of X, because an absent field needs none."""
     kind, quantity = _bare(kind)
     if isinstance(kind, type) and issubclass(kind, ApiObject):
         return StructShape(cls=kind)
@@ -77,7 +77,7 @@ def shape_of(kind: Any) -> Shape:
 
 
 def _bare(kind: Any) -> tuple[Any, bool]:
-    """Without None and annotations; and whether it is a quantity."""
+    """The annotation without None and Annotated, and whether it is a quantity."""
     if get_origin(kind) in (Union, types.UnionType):
         rest = [choice for choice in get_args(kind) if choice is not types.NoneType]
         if len(rest) == 1:

@@ -1,5 +1,5 @@
-"""What Python's standard library lacks of Linux: mounts, namespaces, openat2, cgroups, capabilities.
+"""Linux features that Python's standard library lacks: mounts, namespaces, openat2, cgroups, capabilities.
 
-Stdlib only and without policy; both halves may use it. Calls block and release the GIL: run them in a thread
-when they can take longer than a fraction of a millisecond.
+Standard library only, and no policy, so both halves may use it. Calls block and release the GIL: run them in a thread
+if they may take longer than a fraction of a millisecond.
 """

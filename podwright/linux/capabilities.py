@@ -1,4 +1,4 @@
-"""Capabilities: the kernel's numbering, and what this process holds (capabilities(7))."""
+"""Capabilities: the kernel's numbers, and those of this process (capabilities(7))."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES = (
 
 
 def decode(mask: int) -> frozenset[str]:
-    """The names of a bit mask as /proc/PID/status shows it; bits without a name are left out."""
+    """The names in a bit mask as in /proc/PID/status. Bits without a name are skipped."""
     return frozenset(name for number, name in enumerate(NAMES) if mask >> number & 1)
 
 

@@ -1,7 +1,7 @@
-"""cgroups on every layout: v1, v2 and hybrid. Finding them, reading them, killing in them, removing them.
+"""cgroups on every layout (v1, v2, hybrid): find them, read them, kill in them, remove them.
 
-A cgroup is named by its path below the hierarchy's root (`/podwright/abc`), the same in every hierarchy. Creating
-and limiting container cgroups is the OCI runtime's work, not done here.
+A cgroup is named by its path below the hierarchy's root (`/podwright/abc`), which is the same in every hierarchy. OCI
+runtimes create and limit container cgroups.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from podwright.linux.mount import MountPoint, read_mounts
 Layout = Literal["v1", "v2", "hybrid", "none"]
 
 CGROUP_ROOT = "/sys/fs/cgroup"
-# A cgroup that goes while its file is open gives ENODEV, one for threads alone gives EOPNOTSUPP for cgroup.procs.
-# All else, such as EMFILE, says nothing about the cgroup.
+# ENODEV: the cgroup was removed while its file is open. EOPNOTSUPP: cgroup.procs of a threaded cgroup.
+# Other errors, such as EMFILE, say nothing about the cgroup.
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.EOPNOTSUPP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CgroupHost:
-    """Where this host has its hierarchies.
+    """The hierarchies of this host.
 
-    `controllers` maps a v1 controller (or `name=systemd`) to its mount; `unified` is the mount of the v2 hierarchy,
-    and `unified_controllers` what it holds (on a hybrid host: usually nothing, sometimes hugetlb).
+    `controllers` maps a v1 controller (or `name=systemd`) to its mount. `unified` is the mount of the v2 hierarchy,
+    and `unified_controllers` are its controllers (on a hybrid host usually none, sometimes hugetlb).
     """
 
     layout: Layout
@@ -38,12 +38,12 @@ class CgroupHost:
     unified_controllers: frozenset[str] = frozenset()
 
     def directories(self, path: str) -> list[str]:
-        """The directories that the cgroup `path` has, or would have, one per hierarchy."""
+        """The directories of the cgroup `path`, one per hierarchy, whether they exist or not."""
         roots = dict.fromkeys([*self.controllers.values(), *([self.unified] if self.unified else [])])
         return [root + "/" + path.strip("/") for root in roots]
 
     def directory(self, path: str, controller: str) -> str | None:
-        """The directory in which `controller`'s files of the cgroup are; None when the host lacks it."""
+        """The directory with `controller`'s files of the cgroup, or None if the host lacks it."""
         if controller in self.controllers:
             return self.controllers[controller] + "/" + path.strip("/")
         if self.unified and (self.layout == "v2" or controller in self.unified_controllers):
@@ -51,14 +51,14 @@ class CgroupHost:
         return None
 
     def has(self, controller: str) -> bool:
-        """Whether limits of that controller can be set here."""
+        """Whether limits of that controller can be set."""
         return controller in self.controllers or (self.layout == "v2" and controller in self.unified_controllers)
 
 
 def judge_layout(
     mounts: list[MountPoint], unified_controllers: frozenset[str], v1_names: frozenset[str]
 ) -> CgroupHost:
-    """What the mounts say: only cgroup2 is v2; cgroup2 beside v1 controllers is hybrid.
+    """The layout by the mounts: cgroup2 alone is v2, cgroup2 beside v1 controllers is hybrid.
 
     `v1_names` are the controllers that the kernel knows (/proc/cgroups).
     """
@@ -96,7 +96,7 @@ def detect() -> CgroupHost:
 
 
 def read_file(path: str) -> str | None:
-    """A small file of a cgroup; None when it, or its cgroup, is not there. Raises OSError."""
+    """A small file of a cgroup, or None if it or its cgroup does not exist. Raises OSError."""
     try:
         with open(path, encoding="ascii") as file:
             return file.read()
@@ -107,7 +107,7 @@ def read_file(path: str) -> str | None:
 
 
 def read_number(path: str) -> int | None:
-    """The number in a one-value file; None when it is missing or "max". Raises OSError."""
+    """The number in a one-value file, or None if it is missing or "max". Raises OSError."""
     text = read_file(path)
     try:
         return None if text is None else int(text)
@@ -116,7 +116,7 @@ def read_number(path: str) -> int | None:
 
 
 def read_table(path: str) -> dict[str, int]:
-    """A flat "key number" file such as memory.stat; empty when it is missing. Raises OSError."""
+    """A flat "key number" file such as memory.stat. Empty if it is missing. Raises OSError."""
     table: dict[str, int] = {}
     for line in (read_file(path) or "").splitlines():
         key, _, value = line.partition(" ")
@@ -126,7 +126,7 @@ def read_table(path: str) -> dict[str, int]:
 
 
 def memory_held_bytes(host: CgroupHost, path: str) -> int | None:
-    """What the cgroup uses, but for file pages that the kernel can drop at once; None when it is not accounted."""
+    """The cgroup's memory usage without reclaimable file pages, or None without memory accounting."""
     directory = host.directory(path, "memory")
     v1 = "memory" in host.controllers
     usage = read_number(f"{directory}/{'memory.usage_in_bytes' if v1 else 'memory.current'}")
@@ -137,7 +137,7 @@ def memory_held_bytes(host: CgroupHost, path: str) -> int | None:
 
 
 def processes(host: CgroupHost, path: str) -> set[int]:
-    """The processes in the cgroup and below it, in any hierarchy, but for those of PID namespaces unknown to us.
+    """The processes in the cgroup and below it, in any hierarchy, except those in PID namespaces that we cannot see.
 
     Raises OSError.
     """
@@ -155,10 +155,10 @@ def _unless_absent(failure: OSError) -> None:
 
 
 def kill_all(host: CgroupHost, path: str, timeout_s: float = 2.0) -> bool:
-    """SIGKILL everything in the cgroup, until it is empty; False when `timeout_s` was not enough. Blocks.
+    """SIGKILL everything in the cgroup until it is empty. Returns False if `timeout_s` was not enough. Blocks.
 
-    Raises OSError when it cannot be seen what is in it.
-    Frozen processes go too: v2 lets them die as they are, v1 must thaw them.
+    Raises OSError if its content cannot be read. Frozen processes are killed as well: v2 lets them die, v1 must thaw
+    them.
     """
     for folder, _, files in os.walk(f"{host.controllers.get('freezer')}/{path.strip('/')}"):
         if "freezer.state" in files:
@@ -178,9 +178,9 @@ def kill_all(host: CgroupHost, path: str, timeout_s: float = 2.0) -> bool:
 
 
 def _kill(host: CgroupHost, path: str, pids: set[int]) -> None:
-    """SIGKILL those that are still in the cgroup when a pidfd of them is held.
+    """SIGKILL those that are still in the cgroup while we hold their pidfd.
 
-    A number may meanwhile mean a process elsewhere; that one is never signalled.
+    A PID may have been reused for a process elsewhere, which must not get the signal.
     """
     with contextlib.ExitStack() as held:
         pidfds = {}
@@ -194,7 +194,7 @@ def _kill(host: CgroupHost, path: str, pids: set[int]) -> None:
 
 
 def remove(host: CgroupHost, path: str) -> None:
-    """Remove the cgroup and those below it, in every hierarchy; absent ones are fine. Raises OSError when busy."""
+    """Remove the cgroup and those below it, in every hierarchy. Absent ones succeed. Raises OSError if it is busy."""
     for directory in host.directories(path):
         for folder, _, _ in os.walk(directory, topdown=False, onerror=_unless_absent):
             try:

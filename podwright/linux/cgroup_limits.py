@@ -1,7 +1,6 @@
-"""The limits of a cgroup as its files hold them: reading them all, and putting them back.
+"""The limits of a cgroup as its files hold them: reads all and writes them back. Blocks.
 
-Called where limits of a running container are changed, so that a change that fails half-way leaves nothing. Blocking
-calls.
+Used when limits of a running container change, so that a failed change can be undone.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from podwright.linux.cgroup import CgroupHost
 
-# What CRI can change, by controller. Huge pages have a file for each size.
+# The limits that CRI can change, by controller. Huge pages have a file per size.
 V1_FILES = {
     "cpu": ("cpu.shares", "cpu.cfs_quota_us", "cpu.cfs_period_us"),
     "cpuset": ("cpuset.cpus", "cpuset.mems"),
@@ -28,7 +27,7 @@ V2_FILES = {
 
 
 def read_limits(host: CgroupHost, path: str, unified: Iterable[str] = ()) -> dict[str, str]:
-    """The text of every limit's file by its path; `unified` are names of further files of v2. Absent ones are not."""
+    """The text of every limit's file by path. `unified` are names of further v2 files. Absent files are skipped."""
     patterns = [
         f"{glob.escape(directory)}/{name}"
         for controller, v2_names in V2_FILES.items()
@@ -44,9 +43,9 @@ def read_limits(host: CgroupHost, path: str, unified: Iterable[str] = ()) -> dic
 
 
 def write_limits(limits: Mapping[str, str]) -> list[str]:
-    """Put limits back where they differ; the paths of those that the kernel does not take any more.
+    """Write limits back where they differ. Returns the paths that the kernel does not accept.
 
-    Twice, since some must not pass one another: memory alone never exceeds memory with swap.
+    Two passes, because some limits depend on each other: the memory limit never exceeds memory with swap.
     """
     refused: list[str] = []
     for _ in range(2):
@@ -63,13 +62,13 @@ def write_limits(limits: Mapping[str, str]) -> list[str]:
 
 
 def lift_v1_cpu_quota(host: CgroupHost, path: str) -> None:
-    """No CPU quota, on v1. Raises OSError."""
+    """Remove the CPU quota on v1. Raises OSError."""
     with open(f"{host.directory(path, 'cpu')}/cpu.cfs_quota_us", "r+", encoding="ascii") as file:
         file.write("-1")
 
 
 def set_huge_pages(host: CgroupHost, path: str, limits: Iterable[tuple[str, int]]) -> None:
-    """Limit huge pages by their sizes, such as "2MB". Raises OSError."""
+    """Limit huge pages by size, such as "2MB". Raises OSError."""
     for size, limit_bytes in limits:
         name = "limit_in_bytes" if "hugetlb" in host.controllers else "max"
         with open(f"{host.directory(path, 'hugetlb')}/hugetlb.{size}.{name}", "r+", encoding="ascii") as file:

@@ -1,10 +1,10 @@
-"""Keeping the kernel's cgroup lock warm while containers are being started.
+"""Keeps the kernel's cgroup lock warm while containers start.
 
-Whoever moves a process into a cgroup takes `cgroup_threadgroup_rwsem` for writing. When nobody has done so for a
-while, that waits for an RCU grace period (7 to 20 ms, kernel/locking/percpu-rwsem.c); within a grace period of the
-last writer it costs microseconds. An OCI runtime does it in every create, and it is the longest part of it. So
-while starts are under way, a thread moves this process into the cgroup in which it is already: nothing changes but
-that the runtime finds the lock warm. The wait is spent while the sandbox is built instead of after it.
+Moving a process into a cgroup takes `cgroup_threadgroup_rwsem` for writing. If there was no writer for a while, that
+waits for an RCU grace period (7 to 20 ms, kernel/locking/percpu-rwsem.c). Within a grace period of the last writer it
+takes microseconds. An OCI runtime does this in every create, and it is the longest part of it. So while starts are in
+progress, a thread moves this process into its current cgroup. That changes nothing, but the runtime finds the lock
+warm. The wait overlaps with the creation of the sandbox instead of following it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import time
 
 log = logging.getLogger(__name__)
 
-WINDOW_S = 0.1  # how long after the last call the lock is kept warm: the steps from a pod's first RPC to its create
-EXEC_WINDOW_S = 0.01  # a runtime's exec moves its process after 2 ms or 3
+WINDOW_S = 0.1  # how long the lock is kept warm after the last call: the time from a pod's first RPC to its create
+EXEC_WINDOW_S = 0.01  # a runtime's exec moves its process after 2 or 3 ms
 PERIOD_S = 0.003  # well below a grace period
 
 
 def own_procs_file(self_cgroup: str, unified: str | None, controllers: dict[str, str]) -> str | None:
-    """The cgroup.procs file of the cgroup that this process is in; None when the host shows none.
+    """The cgroup.procs file of this process's cgroup, or None if the host shows none.
 
-    `self_cgroup` is the text of /proc/self/cgroup; the others are where the hierarchies are mounted.
+    `self_cgroup` is the text of /proc/self/cgroup. The others are the mounts of the hierarchies.
     """
     for line in self_cgroup.splitlines():
         _, names, path = line.split(":", 2)
@@ -35,10 +35,10 @@ def own_procs_file(self_cgroup: str, unified: str | None, controllers: dict[str,
 
 
 class WarmCgroupLock:
-    """Call `warm` when a start comes up; it returns at once."""
+    """Call `warm` when a start is about to happen. It returns at once."""
 
     def __init__(self, procs_file: str | None) -> None:
-        """`procs_file` None makes it do nothing."""
+        """With `procs_file` None it does nothing."""
         self._file = procs_file
         self._until = 0.0
         self._wake = threading.Event()
@@ -81,7 +81,7 @@ class WarmCgroupLock:
             finally:
                 os.close(fd)
         except OSError as failure:
-            log.info("the cgroup lock cannot be kept warm: file=%s error=%s", self._file, failure.strerror)
+            log.info("cannot keep the cgroup lock warm: file=%s error=%s", self._file, failure.strerror)
             self._file = None
             return False
         return True

@@ -1,6 +1,6 @@
-"""Mount trees that are cloned, changed while nobody sees them, and then put in their place (kernel 5.12).
+"""Mount trees that are cloned, changed while detached, and then attached (kernel 5.12).
 
-What the classic mount(2) cannot do: make a whole tree read-only, or show a filesystem's owners through the mapping of
+That makes possible what mount(2) cannot do: a recursively read-only tree, or a filesystem whose owners are mapped by
 a user namespace (mount_setattr(2)). Paths are the host's and trusted.
 """
 
@@ -27,9 +27,9 @@ MOUNT_ATTR_IDMAP = 0x00100000
 
 @contextlib.contextmanager
 def cloned(path: str, *, recursive: bool) -> Iterator[int]:
-    """A descriptor of a copy of the mount at `path`, with those below it if asked for. Raises OSError.
+    """A descriptor of a copy of the mount at `path`, optionally with the mounts below it. Raises OSError.
 
-    The copy is gone afterwards unless it was attached.
+    The copy disappears afterwards unless it was attached.
     """
     flags = OPEN_TREE_CLONE | os.O_CLOEXEC | AT_SYMLINK_NOFOLLOW | (AT_RECURSIVE if recursive else 0)
     tree = libc.check(libc.syscall(SYS_OPEN_TREE, mount.AT_FDCWD, os.fsencode(path), flags), path)
@@ -40,14 +40,14 @@ def cloned(path: str, *, recursive: bool) -> Iterator[int]:
 
 
 def make_read_only(tree: int) -> None:
-    """No mount of the tree can be written through any more. Raises OSError."""
+    """Make all mounts of the tree read-only. Raises OSError."""
     _set(tree, AT_RECURSIVE, flags=MOUNT_ATTR_RDONLY)
 
 
 def map_ids(tree: int, user_namespace: int) -> None:
-    """Show the topmost mount's owners as the namespace (a descriptor) maps them. Raises OSError.
+    """Map the top mount's owners by the namespace (a descriptor). Raises OSError.
 
-    EINVAL means that the filesystem cannot; mounts below it stay as they are (OCI runtime-spec, `idmap`).
+    EINVAL means that the filesystem does not support it. Mounts below stay unmapped (OCI runtime-spec, `idmap`).
     """
     _set(tree, 0, flags=MOUNT_ATTR_IDMAP, user_namespace=user_namespace)
 
@@ -58,7 +58,7 @@ def set_propagation(tree: int, propagation: int) -> None:
 
 
 def attach(tree: int, target: str) -> None:
-    """Put the tree on `target`: a directory, or for the tree of a file, a file. Raises OSError."""
+    """Attach the tree to `target`: a directory, or for the tree of a file, a file. Raises OSError."""
     moved = libc.syscall(
         mount.SYS_MOVE_MOUNT, tree, b"", mount.AT_FDCWD, os.fsencode(target), mount.MOVE_MOUNT_F_EMPTY_PATH
     )
@@ -66,14 +66,15 @@ def attach(tree: int, target: str) -> None:
 
 
 def detach(target: str) -> None:
-    """Unmount what was attached to `target`; nothing there is fine. Raises OSError.
+    """Unmount what was attached to `target`. An absent mount succeeds. Raises OSError.
 
-    Made private first: to unmount the copy of a shared tree unmounts the original's lower mounts as well.
+    The tree is first made private, because unmounting a copy of a shared tree also unmounts the original's lower
+    mounts.
     """
     try:
         libc.mount("none", target, None, mount.MS_REC | mount.MS_PRIVATE, None)
     except OSError as failure:
-        if failure.errno in (errno.EINVAL, errno.ENOENT):  # not mounted, not there
+        if failure.errno in (errno.EINVAL, errno.ENOENT):  # not mounted, or absent
             return
         raise
     mount.unmount(target)

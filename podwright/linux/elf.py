@@ -1,4 +1,4 @@
-"""The smallest ELF executables: one segment of machine code. For programs of a dozen instructions that we make."""
+"""Minimal ELF executables with one segment of machine code, for programs of a dozen instructions that we make."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PROGRAM_HEADER_BYTES = 56
 
 
 def executable(machine: int, code: bytes) -> bytes:
-    """A static 64-bit little-endian executable that begins with the first byte of `code`, which is not writable."""
+    """A static 64-bit little-endian executable that starts at the first byte of `code`. The code is not writable."""
     start = HEADER_BYTES + PROGRAM_HEADER_BYTES
     size = start + len(code)
     identity = b"\x7fELF" + bytes((2, 1, 1)) + bytes(9)  # 64 bits, little-endian

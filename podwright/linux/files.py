@@ -1,4 +1,4 @@
-"""Small files that are written once, room for them, and trees that are deleted."""
+"""Small files that are written once, free space, and deletion of trees."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def check_space(folder: str) -> None:
-    """Raise OSError (ENOSPC, with the folder's name) when next to nothing can be written there any more.
+    """Raises OSError (ENOSPC, with the folder's name) if the filesystem is almost full.
 
-    For telling why a program failed that had to write there, without reading its words.
+    Used to explain the failure of a program that writes there, without parsing its output.
     """
     try:
         facts = os.statvfs(folder)
@@ -25,9 +25,9 @@ def check_space(folder: str) -> None:
 
 
 def make_private(path: str, *, group: int) -> None:
-    """A new directory for root alone; a `group` other than root's may pass through it, but not list it.
+    """Make a directory for root alone. A `group` other than root's may traverse it, but not list it.
 
-    That is for the root of a pod with users of its own, as which OCI runtimes look for things. Raises OSError.
+    That is for the root of a pod with a user namespace, as which OCI runtimes access files. Raises OSError.
     """
     os.mkdir(path, 0o700)
     if group:
@@ -36,7 +36,10 @@ def make_private(path: str, *, group: int) -> None:
 
 
 def write_new(path: str, data: bytes, *, mode: int) -> None:
-    """Create a file with exactly that mode, whatever the umask, or none. Raises OSError, which names the file."""
+    """Create a file with exactly that mode, regardless of the umask. Leaves none on failure.
+
+    Raises OSError with its name.
+    """
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(fd, "wb") as file:
@@ -44,15 +47,15 @@ def write_new(path: str, data: bytes, *, mode: int) -> None:
             file.write(data)
     except OSError as failure:
         os.unlink(path)
-        failure.filename = path  # a failed write does not know it, and a full disk must be named
+        failure.filename = path  # errors of write lack the name, and users need it for a full disk
         raise
 
 
 def remove_tree(path: str) -> None:
-    """Delete a directory with all that is in it. Raises OSError.
+    """Delete a directory and its content. Raises OSError.
 
-    It may be of any depth, which a container chooses: neither the stack nor the length of a path nor the number of
-    descriptors sets a limit. Directories are moved up to the top until they have none in them. A mounted one is busy.
+    It may have any depth, because a container chooses it: neither the stack, nor path length, nor the number of
+    descriptors limits it. Subdirectories move to the top until none contains others. A mounted one is busy.
     """
     root = os.open(path, DIRECTORY)
     moved = (f".{secrets.token_hex(8)}-{number}" for number in itertools.count())
@@ -72,7 +75,7 @@ def remove_tree(path: str) -> None:
 
 
 def _delete_files(folder: int) -> list[str]:
-    """Delete all in a directory but its directories, whose names are returned. Raises OSError."""
+    """Delete a directory's files and return the names of its subdirectories. Raises OSError."""
     with os.scandir(folder) as entries:
         found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, is_directory in found:

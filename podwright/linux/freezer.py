@@ -1,8 +1,7 @@
-"""Freezing and thawing a cgroup: the v1 freezer controller, or v2's own cgroup.freeze.
+"""Freezes and thaws a cgroup: by the v1 freezer controller, or v2's cgroup.freeze. Blocks.
 
-Called by the container room to pause containers, and before anything that needs their processes to run, such as
-taking a signal. The kernel is the only record of what is frozen, so nothing has to survive a restart. Blocking
-calls: callers with an event loop use a thread.
+Used to pause containers, and before anything that needs their processes to run, such as a signal. Only the kernel
+records what is frozen, so a restart loses nothing. Callers with an event loop use a thread.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ POLL_S = 0.001
 
 
 def freeze(host: CgroupHost, path: str, timeout_s: float = TIMEOUT_S) -> None:
-    """Return when every process of the cgroup stands still.
+    """Return when every process of the cgroup is frozen.
 
-    Raises OSError, FailedPrecondition where there is no freezer, and DeadlineExceeded; all runs on then.
+    Raises OSError, FailedPrecondition without a freezer, and DeadlineExceeded. After a failure all processes run.
     """
     deadline = time.monotonic() + timeout_s
     while not _stands_still(host, path):
@@ -30,23 +29,23 @@ def freeze(host: CgroupHost, path: str, timeout_s: float = TIMEOUT_S) -> None:
             raise DeadlineExceeded(
                 f"cgroup {path} does not freeze within {timeout_s:g} s", hint="a process may hang in the kernel"
             )
-        _write(host, path, frozen=True)  # again each time: v1 may miss processes that are being forked
+        _write(host, path, frozen=True)  # again each time, because v1 may miss processes during a fork
         time.sleep(POLL_S)
 
 
 def thaw(host: CgroupHost, path: str) -> None:
-    """Let it run again; a cgroup that is not frozen, or absent, is fine. Raises OSError."""
+    """Let it run again. A cgroup that is not frozen, or absent, succeeds. Raises OSError."""
     if not is_frozen(host, path):
         return
     try:
         _write(host, path, frozen=False)
     except OSError as failure:
-        if failure.errno not in (errno.ENOENT, errno.ENODEV):  # it went meanwhile
+        if failure.errno not in (errno.ENOENT, errno.ENODEV):  # it was removed in the meantime
             raise
 
 
 def is_frozen(host: CgroupHost, path: str) -> bool:
-    """Whether it is frozen, or on the way there: whoever joins it stands still. False for an absent cgroup."""
+    """Whether it is frozen or being frozen, which also affects processes that join it. False for an absent cgroup."""
     if root := host.controllers.get("freezer"):
         return _read(f"{root}/{path.strip('/')}/freezer.state") in ("FREEZING", "FROZEN")
     return _read(f"{host.unified}/{path.strip('/')}/cgroup.freeze") == "1"
@@ -59,7 +58,7 @@ def _stands_still(host: CgroupHost, path: str) -> bool:
 
 
 def _write(host: CgroupHost, path: str, *, frozen: bool) -> None:
-    # Where there is a v1 freezer, it is there that OCI runtimes look whether a container is paused.
+    # If there is a v1 freezer, OCI runtimes check it for paused containers.
     if root := host.controllers.get("freezer"):
         name, word = f"{root}/{path.strip('/')}/freezer.state", "FROZEN" if frozen else "THAWED"
     elif host.unified:

@@ -1,6 +1,6 @@
-"""inotify(7): being told when a file or a directory changes, on the running event loop.
+"""inotify(7): notifications about changes of files and directories on the running event loop.
 
-One instance serves any number of watches: the kernel gives each user only some instances (128, often).
+One instance serves any number of watches, because the kernel limits instances per user (often to 128).
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ Wake = Callable[[], None]
 
 
 class Inotify:
-    """Calls the `wake` of each watch whose file has changed; changes that come together may be one call."""
+    """Calls `wake` of each watch whose file has changed. Several changes may cause one call."""
 
     def __init__(self) -> None:
-        """Raises OSError when the kernel gives no more instances."""
+        """Raises OSError if the kernel's limit of instances is reached."""
         self._descriptor = libc.inotify_init()
         self._wakes: dict[int, list[Wake]] = {}
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._descriptor, self._read)
 
     def add(self, path: str, mask: int, wake: Wake) -> int:
-        """Watch the inode at `path` from now on; the watch's number. Raises OSError.
+        """Watch the inode at `path`. Returns the watch's number. Raises OSError.
 
         The same inode has the same number each time, and the mask of the last call.
         """
@@ -49,7 +49,7 @@ class Inotify:
         return watch
 
     def remove(self, watch: int, wake: Wake) -> None:
-        """Undo one `add`. What is not watched any more is passed over."""
+        """Undo one `add`. An unknown watch is ignored."""
         wakes = self._wakes.get(watch, [])
         if wake in wakes:
             wakes.remove(wake)
@@ -72,7 +72,7 @@ class Inotify:
         while position < len(data):
             watch, mask, _, name_bytes = _EVENT.unpack_from(data, position)
             position += _EVENT.size + name_bytes
-            # After an overflow nobody knows what changed, so that all look.
+            # After an overflow the changes are unknown, so wake all watches.
             changed.update(dict.fromkeys(self._wakes) if mask & IN_Q_OVERFLOW else {watch: None})
         for watch in changed:
             for wake in tuple(self._wakes.get(watch, ())):

@@ -9,7 +9,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def check(result: int, *names: str | bytes) -> int:
-    """`result`, or OSError from errno when it is negative; `names` are the paths to show in it."""
+    """`result`, or OSError from errno if it is negative, with the paths `names`."""
     if result >= 0:
         return result
     code = ctypes.get_errno()
@@ -20,7 +20,7 @@ def check(result: int, *names: str | bytes) -> int:
 
 
 def syscall(number: int, *arguments: int | bytes | None) -> int:
-    """A raw system call; integers go as 64-bit words, bytes as pointers. Raises nothing: see `check`."""
+    """A raw system call. Integers are passed as 64-bit words, bytes as pointers. Raises nothing: see `check`."""
     words = [ctypes.c_long(word) if isinstance(word, int) else ctypes.c_char_p(word) for word in arguments]
     return int(_libc.syscall(ctypes.c_long(number), *words))
 
@@ -66,9 +66,9 @@ def kernel_log(limit_bytes: int) -> bytes:
 
 
 def give_back_blocks(least_bytes: int) -> None:
-    """Have blocks of this size and more returned to the kernel when they are freed (mallopt(3), M_MMAP_THRESHOLD).
+    """Let freed blocks of at least this size return to the kernel (mallopt(3), M_MMAP_THRESHOLD).
 
-    glibc does so at first, but once such a block was freed it keeps the next ones. Other C libraries lack the call.
+    glibc does so at first, but keeps later blocks once such a block was freed. Other C libraries lack the call.
     """
     mallopt = getattr(_libc, "mallopt", None)
     if mallopt is not None:
@@ -86,5 +86,5 @@ def inotify_add_watch(descriptor: int, path: str, mask: int) -> int:
 
 
 def inotify_rm_watch(descriptor: int, watch: int) -> None:
-    """inotify_rm_watch(2). A watch that the kernel has ended already is passed over."""
+    """inotify_rm_watch(2). A watch that the kernel has already removed is ignored."""
     _libc.inotify_rm_watch(descriptor, watch)

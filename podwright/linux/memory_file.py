@@ -1,4 +1,4 @@
-"""Files without a place in any filesystem, for libraries that want a path and for secrets that want none."""
+"""Files outside any filesystem, for libraries that need a path and for secrets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def memory_file(data: bytes) -> Iterator[str]:
-    """A path with these contents, good in this process as long as the block lasts. Raises OSError."""
+    """A path with this content, valid in this process during the block. Raises OSError."""
     fd = os.memfd_create("podwright", os.MFD_CLOEXEC)
     try:
         with os.fdopen(os.dup(fd), "wb") as file:

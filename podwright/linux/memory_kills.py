@@ -1,7 +1,7 @@
-"""Which processes the kernel killed for want of memory: its counters of a cgroup, and the lines in its log.
+"""Which processes the kernel killed for lack of memory: its counters of a cgroup, and its log.
 
-The counters say how many, but not whom. The log names each victim, though not for ever, and when many are killed
-within seconds not all (the lines that name the cgroup are rate-limited, mm/oom_kill.c).
+The counters say how many, but not which. The log names each victim, but not for ever, and not all if many are killed
+within seconds (the lines that name the cgroup are rate-limited, mm/oom_kill.c).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # its inode number (PROC_PID_INIT_INO, inclu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Victim:
-    """A process that was killed: its cgroup in the hierarchy of the memory controller, its PID, its short name."""
+    """A killed process: its cgroup in the memory controller's hierarchy, its PID, its short name."""
 
     cgroup: str
     pid: int
@@ -31,14 +31,14 @@ class Victim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """How many processes of a cgroup were killed, and how often the whole group (memory.oom.group, v2 alone)."""
+    """The number of killed processes of a cgroup, and of kills of the whole group (memory.oom.group, v2 only)."""
 
     processes: int
     groups: int = 0
 
 
 def counters(host: CgroupHost, path: str) -> Counters | None:
-    """The kernel's counters; None when the cgroup is gone, or the kernel has none. Raises OSError."""
+    """The kernel's counters, or None if the cgroup or the counters do not exist. Raises OSError."""
     directory = host.directory(path, "memory")
     if directory is None:
         return None
@@ -50,9 +50,10 @@ def counters(host: CgroupHost, path: str) -> Counters | None:
 
 
 def victims(path: str) -> tuple[Victim, ...]:
-    """The processes of a cgroup, and of those below it, that the kernel's log names. Blocks.
+    """The processes of a cgroup and of those below it that the kernel's log names. Blocks.
 
-    Empty where the log may not be read, and in a PID namespace of the daemon's: the log has the initial one's PIDs.
+    Empty if the log is not readable, or if the daemon has a PID namespace of its own, because the log has initial
+    PIDs.
     """
     if os.stat("/proc/self/ns/pid").st_ino != INITIAL_PID_NAMESPACE:
         return ()
@@ -64,11 +65,14 @@ def victims(path: str) -> tuple[Victim, ...]:
 
 
 def parse(log: str) -> list[Victim]:
-    """The victims in a piece of the kernel's log."""
+    """The victims in an excerpt of the kernel's log."""
     return [Victim(cgroup=group, pid=int(pid), name=name) for group, name, pid in VICTIM.findall(log)]
 
 
 def below(path: str, found: Iterable[Victim]) -> Iterable[Victim]:
-    """Those of the cgroup `path`. In a cgroup namespace of the daemon's, the log's paths are longer than ours."""
+    """The victims in cgroup `path`.
+
+    If the daemon has its own cgroup namespace, the log's paths are longer than ours.
+    """
     wanted = f"/{path.strip('/')}/"
     return (victim for victim in found if wanted in f"{victim.cgroup}/")

@@ -1,6 +1,6 @@
-"""Mounts: bind, tmpfs, overlay (through the new mount API where the kernel has it), mountinfo.
+"""Mounts: bind, tmpfs, overlay (by the new mount API if the kernel has it), and mountinfo.
 
-Paths are the host's and trusted; anything that comes from an image or a request is resolved by `openat2` first.
+Paths are the host's and trusted. Paths from an image or a request must first be resolved by `openat2`.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ PAGE_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay:
-    """An overlay mount as data: `lower` from the top layer to the base; no `upper` makes it read-only.
+    """An overlay mount as data. `lower` goes from the top layer to the base. Without `upper` it is read-only.
 
-    `volatile` (kernel 5.10) leaves out syncing of the upper directory: right for container roots, which do not
-    outlive a crash of the host. `label` is the SELinux label of everything in it; empty: its files' own.
+    `volatile` (kernel 5.10) does not sync the upper directory, which is right for container roots, because they do
+    not outlive a crash of the host. `label` is the SELinux label of all files, or empty for the files' own.
     """
 
     target: str
@@ -63,8 +63,8 @@ class Overlay:
 def mount_overlay(overlay: Overlay) -> None:
     """Mount it. Raises OSError.
 
-    Tries `lowerdir+` (kernel 6.8), which takes any number of layers of any length; older kernels get one option
-    string in which layers are named by descriptor, so that some 200 of them fit in a page.
+    Tries `lowerdir+` (kernel 6.8), which supports any number of layers of any length. Older kernels get one option
+    string with layers as descriptor paths, so that some 200 of them fit in a page.
     """
     try:
         _mount_overlay_by_parts(overlay)
@@ -123,7 +123,7 @@ def _mount_overlay_by_string(overlay: Overlay) -> None:
 
 
 def _escaped(path: str) -> str:
-    """Overlay's option parser splits at commas and colons unless they are escaped."""
+    """Escape commas and colons, at which overlayfs's option parser splits."""
     return re.sub(r"([\\,:])", r"\\\1", path)
 
 
@@ -140,12 +140,12 @@ def mount_tmpfs(
 
 
 def _context(label: str) -> str:
-    """The mount option; quoted, since labels have commas."""
+    """The mount option. It is quoted, because labels contain commas."""
     return f',context="{label}"' if label else ""
 
 
 def unmount(target: str) -> None:
-    """Detach whatever is mounted on `target`, all of it; nothing mounted there is fine. Raises OSError."""
+    """Detach all mounts on `target`. Without any it succeeds. Raises OSError."""
     while True:
         try:
             libc.umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW)
@@ -164,11 +164,11 @@ class MountPoint:
     target: str
     filesystem: str
     source: str
-    propagation: frozenset[str]  # of "shared", "master", "propagate_from", "unbindable"
+    propagation: frozenset[str]  # any of "shared", "master", "propagate_from", "unbindable"
 
 
 def parse_mountinfo(text: str) -> list[MountPoint]:
-    """The mounts in `text`, in mount order; lines that do not parse are left out."""
+    """The mounts in `text`, in mount order. Invalid lines are skipped."""
     mounts = []
     for line in text.splitlines():
         head, separator, tail = line.partition(" - ")
@@ -189,13 +189,13 @@ def parse_mountinfo(text: str) -> list[MountPoint]:
 
 
 def read_mounts(*, containing: str = "") -> list[MountPoint]:
-    """The mounts of this process, or those whose line contains a text: to parse them all takes milliseconds."""
+    """The mounts of this process, or those whose line contains a text, because parsing all takes milliseconds."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         return parse_mountinfo("".join(line for line in file if containing in line))
 
 
 def enclosing_mount(mounts: list[MountPoint], path: str) -> MountPoint | None:
-    """The mount that `path` (absolute, resolved) lies on: the last one with the longest matching target."""
+    """The mount of `path` (absolute, resolved): the last one with the longest matching target."""
     best: MountPoint | None = None
     for mount in mounts:
         prefix = mount.target.rstrip("/") + "/"

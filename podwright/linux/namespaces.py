@@ -1,6 +1,6 @@
-"""Namespaces that live without a process: made by a thread, kept by bind mounts of its /proc entries.
+"""Namespaces without a process: created by a thread, kept by bind mounts of its /proc entries.
 
-A thread of its own is used and thrown away, because unshare and setns change the calling thread for good.
+The thread is used once, because unshare and setns change the calling thread for ever.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FLAGS = {"user": CLONE_NEWUSER, "net": CLONE_NEWNET, "ipc": CLONE_NEWIPC, "uts":
 
 
 def in_thread(work: Callable[[], Result]) -> Result:
-    """Run `work` in a new thread that ends with it; its result or exception is passed on."""
+    """Run `work` in a new thread. Returns its result or raises its exception."""
     outcome: list[Result] = []
     failure: list[BaseException] = []
 
@@ -45,10 +45,10 @@ def in_thread(work: Callable[[], Result]) -> Result:
 
 
 def create_pinned(pins: Mapping[str, str], inside: Callable[[], Result]) -> Result:
-    """Make one new namespace per entry of `pins` (kind -> path to keep it at), and run `inside` in them.
+    """Create one namespace per entry of `pins` (kind to path of the pin), and run `inside` in them.
 
-    Kinds are "net", "ipc" and "uts"; for a user namespace, the kernel wants a process of one thread. The pin files
-    are created; when anything fails, they are unmounted and removed again. Raises OSError.
+    Kinds are "net", "ipc" and "uts". The kernel allows a user namespace only for single-threaded processes. The pin
+    files are created, and after a failure unmounted and removed. Raises OSError.
     """
 
     def work() -> Result:
@@ -68,9 +68,9 @@ def create_pinned(pins: Mapping[str, str], inside: Callable[[], Result]) -> Resu
 
 
 def pin(process: str, pins: Mapping[str, str]) -> None:
-    """Keep namespaces of a process or thread (its directory in /proc) at the paths of `pins`; all, or none.
+    """Pin namespaces of a process or thread (its directory in /proc) at the paths of `pins`: all, or none.
 
-    A user namespace can be kept, too. Raises OSError.
+    User namespaces are possible as well. Raises OSError.
     """
     done: list[str] = []
     try:
@@ -85,7 +85,7 @@ def pin(process: str, pins: Mapping[str, str]) -> None:
 
 
 def unpin(path: str) -> None:
-    """Let go of a pinned namespace; nothing there is fine. Raises OSError."""
+    """Release a pinned namespace. An absent one succeeds. Raises OSError."""
     mount.unmount(path)
     try:
         os.unlink(path)
@@ -94,7 +94,7 @@ def unpin(path: str) -> None:
 
 
 def is_pinned(path: str) -> bool:
-    """Whether a namespace is mounted at `path`: the file then lives on the kernel's nsfs."""
+    """Whether a namespace is mounted at `path`: then the file is on the kernel's nsfs."""
     try:
         return os.stat(path).st_dev != os.stat(os.path.dirname(path)).st_dev
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""openat2(2): opening paths that come from images and requests, confined to a root directory."""
+"""openat2(2): opens paths from images and requests, confined to a root directory."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ RESOLVE_IN_ROOT = 0x10
 CONFINED = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
 INSIDE = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS
 SAME_TREE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV
-LINKS_LIMIT = 40  # as many as the kernel follows in one path (path_resolution(7))
-DEPTH_LIMIT = 256  # of directories that are made because a path says so
+LINKS_LIMIT = 40  # the kernel's limit for one path (path_resolution(7))
+DEPTH_LIMIT = 256  # for directories that are made for a path
 
 
 def open_in_root(root_fd: int, path: str, flags: int, mode: int = 0) -> int:
-    """A descriptor for `path` as a process chrooted to `root_fd` would see it. Raises OSError.
+    """A descriptor for `path` as a process chrooted to `root_fd` sees it. Raises OSError.
 
-    Symbolic links, absolute ones and `..` included, stay inside the root; magic links are refused.
+    Symbolic links, including absolute ones and `..`, stay inside the root. Magic links fail.
     """
     return _open(root_fd, path, flags, mode, CONFINED)
 
 
 def open_inside(root_fd: int, path: str, flags: int) -> int:
-    """A descriptor for `path` below `root_fd`. Raises OSError: EXDEV when a link or `..` leads out of the root."""
+    """A descriptor for `path` below `root_fd`. Raises OSError: EXDEV if a link or `..` leads out of the root."""
     return _open(root_fd, path, flags, 0, INSIDE)
 
 
 def open_directory_here(parent_fd: int, name: str) -> int:
     """A descriptor of the directory `name` in `parent_fd`, for reading.
 
-    Raises OSError: ELOOP for a symbolic link, EXDEV when something is mounted on it.
+    Raises OSError: ELOOP for a symbolic link, EXDEV for a mount point.
     """
     return _open(parent_fd, name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, 0, SAME_TREE)
 
@@ -51,7 +51,7 @@ def _open(root_fd: int, path: str, flags: int, mode: int, resolve: int) -> int:
 
 @contextlib.contextmanager
 def opened_root(root: str) -> Iterator[int]:
-    """An O_PATH descriptor of a directory that we trust."""
+    """An O_PATH descriptor of a trusted directory."""
     fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield fd
@@ -60,7 +60,7 @@ def opened_root(root: str) -> Iterator[int]:
 
 
 def read_in_root(root: str, path: str, limit_bytes: int) -> bytes | None:
-    """At most `limit_bytes` of a regular file inside `root`; None when there is no such file. Raises OSError."""
+    """At most `limit_bytes` of a regular file inside `root`, or None if there is none. Raises OSError."""
     with opened_root(root) as root_fd:
         try:
             fd = open_in_root(root_fd, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -71,7 +71,7 @@ def read_in_root(root: str, path: str, limit_bytes: int) -> bytes | None:
 
 
 def path_in_root(root: str, path: str) -> str:
-    """The host path that `path` means inside `root`, links resolved. Raises OSError."""
+    """The host path of `path` inside `root`, with links resolved. Raises OSError."""
     with opened_root(root) as root_fd:
         fd = open_in_root(root_fd, path, os.O_PATH)
         try:
@@ -81,10 +81,10 @@ def path_in_root(root: str, path: str) -> str:
 
 
 def make_directories_in_root(root_fd: int, path: str, owner: tuple[int, int], *, links: int = LINKS_LIMIT) -> None:
-    """Make `path` a directory inside the root, with those above it; what is missing belongs to `owner` (uid, gid).
+    """Make the directory `path` and its parents inside the root. Missing ones belong to `owner` (uid, gid).
 
-    A link that leads nowhere is followed, `links` of them at most: the directory is made at its end. Raises
-    FileExistsError and NotADirectoryError for something else in its place, and other OSErrors.
+    Up to `links` dangling links are followed: the directory is made at the target. Raises FileExistsError and
+    NotADirectoryError for another file at its place, and other OSErrors.
     """
     names = path.split("/")
     if len(names) > DEPTH_LIMIT:
@@ -106,7 +106,7 @@ def make_directories_in_root(root_fd: int, path: str, owner: tuple[int, int], *,
 
 
 def has_dangling_link(root_fd: int, path: str) -> bool:
-    """Whether `path`, or a directory on its way, is a link to what is not there. Raises OSError."""
+    """Whether `path`, or a directory on its way, is a dangling link. Raises OSError."""
     here = ""
     for name in path.split("/"):
         here = f"{here}/{name}"
@@ -116,7 +116,7 @@ def has_dangling_link(root_fd: int, path: str) -> bool:
 
 
 def _make_or_read_link(folder: int, name: str, owner: tuple[int, int]) -> str | None:
-    """Make a directory; if a link is in its place, return where that leads. Raises FileExistsError and OSError."""
+    """Make a directory. If there is a link, return its target. Raises FileExistsError and OSError."""
     try:
         os.mkdir(name, 0o755, dir_fd=folder)
     except FileExistsError as taken:
@@ -129,7 +129,7 @@ def _make_or_read_link(folder: int, name: str, owner: tuple[int, int]) -> str | 
 
 
 def _is_there(root_fd: int, path: str, flags: int = 0) -> bool:
-    """Whether a path leads to anything. Raises OSError."""
+    """Whether a path exists. Raises OSError."""
     try:
         os.close(open_in_root(root_fd, path, os.O_PATH | flags))
     except FileNotFoundError:

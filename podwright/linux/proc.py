@@ -1,4 +1,4 @@
-"""Processes as /proc shows them: telling a process from a later one with the same number, and its descendants."""
+"""Processes in /proc: identifies a process despite reuse of PIDs, and finds its descendants."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import signal
 from dataclasses import dataclass
 
 PF_EXITING = 0x4  # linux/sched.h
-NO_PROCESS = frozenset({errno.ESRCH, errno.EINVAL})  # EINVAL: a number that is none of a process, such as 0
+NO_PROCESS = frozenset({errno.ESRCH, errno.EINVAL})  # EINVAL: not a valid PID, such as 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stat:
-    """What proc_pid_stat(5) tells of a process; `start_time` in clock ticks since boot.
+    """The content of proc_pid_stat(5). `start_time` is in clock ticks since boot.
 
-    `wait_status` is what its parent will read once it is a zombie (field 52). One `is_exiting` (field 9) has run its
-    last instruction, but may not be a zombie yet; it leaves its namespaces in between.
+    `wait_status` is what the parent will read once the process is a zombie (field 52). A process with `is_exiting`
+    (field 9) has run its last instruction, but may not be a zombie yet. In between it leaves its namespaces.
     """
 
     is_zombie: bool
@@ -28,7 +28,7 @@ class Stat:
 
 
 def parse_stat(data: bytes) -> Stat:
-    """The text of a /proc/PID/stat; the name in it may hold anything, a closing parenthesis included."""
+    """Parse the text of a /proc/PID/stat. The name in it may contain anything, including a closing parenthesis."""
     fields = data.rpartition(b")")[2].split()
     return Stat(
         is_zombie=fields[0] in (b"Z", b"X"),
@@ -40,7 +40,7 @@ def parse_stat(data: bytes) -> Stat:
 
 
 def stat(pid: int) -> Stat | None:
-    """What is known of a process; None when there is none. Raises OSError when it cannot be seen (EMFILE)."""
+    """The state of a process, or None if it does not exist. Raises OSError if it is not readable (EMFILE)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return parse_stat(file.read())
@@ -49,13 +49,13 @@ def stat(pid: int) -> Stat | None:
 
 
 def start_time(pid: int) -> int | None:
-    """When the process started, in clock ticks since boot; None when it has ended."""
+    """When the process started, in clock ticks since boot, or None if it has ended."""
     found = stat(pid)
     return None if found is None or found.is_zombie else found.start_time
 
 
 def open_pidfd(pid: int, expected_start_time: int) -> int | None:
-    """A pidfd of exactly that process; None when it has ended, whoever has the number now. Raises OSError."""
+    """A pidfd of exactly that process, or None if it has ended, even if its PID was reused. Raises OSError."""
     try:
         fd = os.pidfd_open(pid)
     except OSError as failure:
@@ -74,7 +74,7 @@ def open_pidfd(pid: int, expected_start_time: int) -> int | None:
 
 
 def kill(pid: int, expected_start_time: int) -> None:
-    """SIGKILL exactly that process; nothing happens when it has ended."""
+    """SIGKILL exactly that process. Does nothing if it has ended."""
     fd = open_pidfd(pid, expected_start_time)
     if fd is not None:
         with contextlib.suppress(ProcessLookupError):
@@ -83,7 +83,7 @@ def kill(pid: int, expected_start_time: int) -> None:
 
 
 def children(pid: int) -> list[int]:
-    """The children of a process now; empty when it is gone."""
+    """The current children of a process. Empty if it is gone."""
     found: list[int] = []
     with contextlib.suppress(OSError):
         for task in os.listdir(f"/proc/{pid}/task"):
@@ -93,10 +93,10 @@ def children(pid: int) -> list[int]:
 
 
 def set_oom_score_adj(pid: int, value: int) -> None:
-    """Give a process and its descendants this oom_score_adj; nothing happens to those that have ended.
+    """Set oom_score_adj for a process and its descendants. Ended ones are skipped.
 
-    Each is looked at for children only after it has the value: a child made later inherits it. What the kernel does
-    not allow (a value below ours, without CAP_SYS_RESOURCE) stays as it is.
+    Each one gets the value before its children are listed, because later children inherit it. A value that the kernel
+    does not allow (below ours, without CAP_SYS_RESOURCE) is not set.
     """
     family = [pid]
     for member in family:
@@ -110,7 +110,7 @@ def set_oom_score_adj(pid: int, value: int) -> None:
 
 
 def kill_tree(pid: int) -> None:
-    """SIGKILL a process and all its descendants. Each is stopped first, so that it cannot fork away."""
+    """SIGKILL a process and all its descendants. Each is stopped first, so that it cannot fork."""
     family = [pid]
     for member in family:
         with contextlib.suppress(ProcessLookupError, PermissionError):

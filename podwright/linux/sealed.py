@@ -1,9 +1,9 @@
-"""Programs that run from a sealed copy in memory instead of making one themselves each time.
+"""Programs that run from a sealed copy in memory, so that they do not copy themselves each time.
 
-OCI runtimes do not let a container reach the host's file that they were started from (CVE-2019-5736): at every start
-they copy themselves to a memfd, seal it, and execute that; but not when they run from such a memfd already, however it
-came to be ("an admin could bind-mount a sealed memfd", runc's cloned_binary.c, which crun has as well). So one copy,
-made by us at the first use, does for all starts. It cannot be written to by anybody, us included.
+OCI runtimes protect their own file on the host from containers (CVE-2019-5736): at every start they copy themselves
+to a memfd, seal it, and execute it. They skip that if they already run from such a memfd ("an admin could bind-mount
+a sealed memfd", runc's cloned_binary.c, which crun shares). So one copy, made at the first use, serves all starts.
+Nothing can write to it, including us.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ import os
 
 log = logging.getLogger(__name__)
 
-MFD_EXEC = 0x10  # since Linux 6.3: executable whatever vm.memfd_noexec says of memfds that do not tell
-SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE  # what runtimes look for
+MFD_EXEC = 0x10  # since Linux 6.3: executable despite vm.memfd_noexec, which applies to memfds without this flag
+SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE  # what runtimes check for
 CHUNK_BYTES = 1 << 20
 ELF = b"\x7fELF"
 
 
 class SealedProgram:
-    """One program's copy, as long as this process lives; made anew when the program's file has changed."""
+    """One program's copy, for the lifetime of this process. It is renewed when the program's file has changed."""
 
     def __init__(self, source: str, link: str) -> None:
-        """`source` is the program, `link` a path of ours where its copy is to be found, under the program's name."""
+        """`source` is the program. `link` is a path of ours for its copy, with the program's name."""
         self._source = source
         self._link = link
         self._fd = -1
-        self._copied: object = None  # which file the copy is of
+        self._copied: object = None  # the file that was copied
 
     def path(self) -> str:
-        """What to execute: the link, or the program itself where it cannot be copied (a script, no memory)."""
+        """The path to execute: the link, or the program itself if it cannot be copied (a script, no memory)."""
         try:
             facts = os.stat(self._source)
         except OSError:
@@ -43,12 +43,14 @@ class SealedProgram:
             try:
                 self._renew(_sealed_copy(self._source))
             except OSError as failure:
-                log.info("a program runs from its file: program=%s error=%s", self._source, failure)
+                log.info(
+                    "cannot seal a copy of the program, using its file: program=%s error=%s", self._source, failure
+                )
                 self._forget()
         return self._link if self._fd >= 0 else self._source
 
     def _renew(self, fresh: int) -> None:
-        """Whoever is about to execute the copy of before gets the new one: the descriptor keeps its number."""
+        """Replace the copy. The descriptor keeps its number, so running users get the new one."""
         if fresh >= 0 and self._fd >= 0:
             os.dup2(fresh, self._fd, inheritable=False)
             os.close(fresh)
@@ -65,7 +67,7 @@ class SealedProgram:
 
 
 def _sealed_copy(path: str) -> int:
-    """A descriptor of the copy; -1 for what is no ELF program. Raises OSError."""
+    """A descriptor of the copy, or -1 for a program that is not ELF. Raises OSError."""
     with open(path, "rb") as source:
         if source.read(len(ELF)) != ELF:
             return -1
@@ -86,7 +88,7 @@ def _memory(name: str) -> int:
     flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
     try:
         return os.memfd_create(name, flags | MFD_EXEC)
-    except OSError:  # EINVAL: an older kernel, whose memfds can be executed all
+    except OSError:  # EINVAL: an older kernel, where all memfds are executable
         return os.memfd_create(name, flags)
 
 

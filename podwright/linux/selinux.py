@@ -1,7 +1,6 @@
 """SELinux: labels as values, the policy's defaults for containers, and labels of files.
 
-Whether the host enforces anything is the kernel's business; labels of files are extended attributes, which can be
-written on every host.
+The kernel decides what is enforced. Labels of files are extended attributes, which every host can write.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from dataclasses import dataclass, replace
 ATTRIBUTE = "security.selinux"
 CONFIG = "/etc/selinux/config"
 CATEGORIES = 1024  # c0 to c1023
-# Relabelling one of these for a container would lock the host's own programs out of it.
+# Relabelling one of these for a container would deny access to the host's own programs.
 HOST_DIRECTORIES = frozenset(
     (
         *("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/opt", "/proc", "/root", "/run"),
@@ -28,7 +27,7 @@ HOST_DIRECTORIES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """A security context; `level` may hold colons (s0:c1,c2)."""
+    """A security context. `level` may contain colons (s0:c1,c2)."""
 
     user: str
     role: str
@@ -39,19 +38,19 @@ class Label:
         return f"{self.user}:{self.role}:{self.type}:{self.level}"
 
     def at(self, level: str) -> Label:
-        """The same at another level."""
+        """The same context at another level."""
         return replace(self, level=level)
 
 
 def parse_label(text: str) -> Label | None:
-    """The label in `text`; None when it is none."""
+    """The label in `text`, or None."""
     parts = text.strip().strip('"').split(":", 3)
     return Label(user=parts[0], role=parts[1], type=parts[2], level=parts[3]) if len(parts) == 4 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contexts:
-    """What the policy gives containers: `process`es and `file`s."""
+    """The policy's contexts for processes and files of containers."""
 
     process: Label
     file: Label
@@ -73,7 +72,7 @@ def is_enabled(root: str = "") -> bool:
 
 
 def contexts(root: str = "") -> Contexts:
-    """The loaded policy's (its `lxc_contexts` file), or those that all policies have had for years."""
+    """The contexts of the loaded policy (its `lxc_contexts` file), or the common defaults."""
     policy = re.search(r"^\s*SELINUXTYPE\s*=\s*(\S+)", _read(f"{root}{CONFIG}"), re.MULTILINE)
     if policy is None:
         return DEFAULT_CONTEXTS
@@ -81,16 +80,16 @@ def contexts(root: str = "") -> Contexts:
 
 
 def parse_contexts(text: str) -> Contexts:
-    """The contexts of an `lxc_contexts` file; the default in place of one that it does not have."""
+    """The contexts in an `lxc_contexts` file, with defaults for missing ones."""
     found = dict(re.findall(r'^\s*(\w+)\s*=\s*"?([^"\n]+)"?\s*$', text, re.MULTILINE))
     process, file = (parse_label(found.get(key, "")) for key in ("process", "file"))
     return Contexts(process=process or DEFAULT_CONTEXTS.process, file=file or DEFAULT_CONTEXTS.file)
 
 
 def free_level(seed: int, taken: frozenset[str]) -> str:
-    """A level with a pair of categories that nobody has, the first free one from the one that `seed` means.
+    """A level with a free pair of categories, starting the search at the pair that `seed` selects.
 
-    There are half a million; should all be taken, some pods share one.
+    There are half a million pairs. If all are in use, pods share.
     """
     count = CATEGORIES * (CATEGORIES - 1) // 2
     for number in itertools.islice(itertools.count(seed), min(len(taken) + 1, count)):
@@ -101,13 +100,13 @@ def free_level(seed: int, taken: frozenset[str]) -> str:
 
 
 def _pair(number: int) -> str:
-    """The pairs of two different categories, counted through: (1, 0), (2, 0), (2, 1), (3, 0) and so on."""
+    """The pair with this number: (1, 0), (2, 0), (2, 1), (3, 0) and so on."""
     high = int(((8 * number + 1) ** 0.5 + 1) / 2)
     return f"s0:c{number - high * (high - 1) // 2},c{high}"
 
 
 def set_label(path: str, label: str) -> None:
-    """Label one file, a link itself; filesystems without labels are left alone. Raises OSError."""
+    """Label one file, or a link itself. Filesystems without labels are skipped. Raises OSError."""
     try:
         os.setxattr(path, ATTRIBUTE, label.encode() + b"\0", follow_symlinks=False)
     except OSError as failure:
@@ -121,12 +120,12 @@ def relabel(path: str, label: str) -> None:
         raise PermissionError(errno.EPERM, "the host's own directories cannot be relabelled", path)
     for entry in _tree(path):
         if _label_of(entry) != label:
-            with contextlib.suppress(FileNotFoundError):  # it went meanwhile
+            with contextlib.suppress(FileNotFoundError):  # it was removed in the meantime
                 set_label(entry, label)
 
 
 def _tree(path: str) -> Iterator[str]:
-    """Paths by way of open directories: a container may be putting links in the place of some."""
+    """Paths through open directories, because a container may replace parts of the tree with links."""
     yield path
     for _, folders, files, fd in os.fwalk(path):
         yield from (f"/proc/self/fd/{fd}/{name}" for name in (*folders, *files))

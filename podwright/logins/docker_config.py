@@ -1,6 +1,6 @@
 """Docker's config file (`~/.docker/config.json`), podman's (`auth.json`) and Kubernetes' secrets of these kinds. Pure.
 
-An entry may be for a registry, or for a part of one (`registry/user`); the most specific one counts.
+An entry may be for a registry, or for a part of one (`registry/user`). The most specific one counts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_NAMES = frozenset({"index.docker.io", "registry-1.docker.io", "docker.io"})
-DOCKER_HUB_SERVER = "https://index.docker.io/v1/"  # what it is called in files and by helpers
+DOCKER_HUB_SERVER = "https://index.docker.io/v1/"  # Docker Hub's key in files and for helpers
 HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -42,19 +42,19 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFile:
-    """A whole file: its entries, and the programs to ask instead, by host or for all hosts."""
+    """A complete file: its entries, and the helper programs for one host or for all."""
 
     credentials: tuple[Credential, ...] = ()
     helpers: Mapping[str, str] = field(default_factory=dict)
     store: str = ""
 
     def helper_for(self, host: str) -> str:
-        """The program that knows the login of a host; empty when the file does itself."""
+        """The helper program for a host, or "" if the file itself has the login."""
         return self.helpers.get(host, self.store)
 
 
 def image_repository(image: str) -> tuple[str, str]:
-    """(registry host, repository) that an image's name means; Docker Hub when no host is given."""
+    """(registry host, repository) of an image's name. Docker Hub without a host."""
     name = image.partition("@")[0]
     first, slash, rest = name.partition("/")
     if not slash or ("." not in first and ":" not in first and first != "localhost"):
@@ -64,7 +64,7 @@ def image_repository(image: str) -> tuple[str, str]:
 
 
 def parse(data: bytes) -> LoginFile | None:
-    """A file of any of the formats; None when it is none. Entries that cannot be read are left out."""
+    """A file in any of the formats, or None. Unreadable entries are skipped."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
@@ -86,7 +86,7 @@ def parse(data: bytes) -> LoginFile | None:
 
 
 def matching(credentials: Iterable[Credential], host: str, repository: str) -> list[Credential]:
-    """Those meant for the repository, the most specific first; order is kept among equals."""
+    """The credentials for the repository, the most specific first. Equals stay in order."""
     host = DOCKER_HUB if host in DOCKER_HUB_NAMES else host
     fitting = [credential for credential in credentials if credential.covers(host, repository)]
     return sorted(fitting, key=lambda credential: (len(credential.path), len(credential.host)), reverse=True)

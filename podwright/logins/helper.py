@@ -12,7 +12,7 @@ from podwright.logins.docker_config import DOCKER_HUB, DOCKER_HUB_SERVER, Creden
 from podwright.process import Command, ProcessRunner
 
 TOKEN_USER = "<token>"  # noqa: S105 # the helpers' word: the secret is an identity token
-NOT_FOUND = b"credentials not found"  # helpers know no other way to say so
+NOT_FOUND = b"credentials not found"  # the only way in which helpers report it
 OUTPUT_LIMIT_BYTES = 1 << 20
 
 
@@ -22,9 +22,9 @@ class _Answer(msgspec.Struct, frozen=True, rename="pascal"):
 
 
 async def ask(runner: ProcessRunner, name: str, host: str, timeout_s: float) -> Credential | None:
-    """What the helper has for a host; None when it has nothing. Raises FailedPrecondition, without what it printed.
+    """The helper's credentials for a host, or None. Raises FailedPrecondition without the helper's output.
 
-    It is looked up in our PATH and runs with our environment, as with Docker: helpers find their settings there.
+    The helper is looked up in our PATH and gets our environment, as in Docker, because helpers read settings from it.
     """
     program = f"docker-credential-{name}"
     path = shutil.which(program)

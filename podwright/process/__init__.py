@@ -1,4 +1,4 @@
-"""The one gateway through which Podwright starts programs. See `runner`."""
+"""The only way in which Podwright starts programs. See `runner`."""
 
 from podwright.process.descriptors import FdReader, FdWriter
 from podwright.process.orphans import adopt_orphans

@@ -1,7 +1,7 @@
-"""Pipes and terminals that coroutines read and write: as fast as the other end goes, and no faster.
+"""Pipes and terminals that coroutines read and write, at the speed of the other end.
 
-Used where a child's stdio is handed on while it runs. Nothing is buffered here: what a reader has not asked for
-stays in the kernel's pipe, and the child waits.
+Used to pass a child's stdio on while it runs. Nothing is buffered here: unread data stays in the kernel's pipe, and
+the child waits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ CHUNK_BYTES = 65536  # a pipe's own size
 
 
 class _Descriptor:
-    """A non-blocking descriptor that is ours, and the one coroutine that may wait for it."""
+    """A non-blocking descriptor that we own, with at most one coroutine that waits for it."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -24,11 +24,11 @@ class _Descriptor:
 
     @property
     def fd(self) -> int:
-        """The descriptor, for ioctls; -1 once it is closed."""
+        """The descriptor, for ioctls. -1 after it is closed."""
         return self._fd
 
     def close(self) -> None:
-        """Give it up; whoever waits for it wakes. More than once is fine."""
+        """Close it and wake the waiting coroutine. May be called more than once."""
         if self._fd < 0:
             return
         self._loop.remove_reader(self._fd)
@@ -43,17 +43,17 @@ class _Descriptor:
 
 
 class FdReader(_Descriptor):
-    """The read end of a pipe, or a terminal's master; closing it gives the writer EPIPE, or a hang-up."""
+    """The read end of a pipe, or a terminal's master. Closing it gives the writer EPIPE or a hang-up."""
 
     async def read(self, limit_bytes: int = CHUNK_BYTES) -> bytes:
-        """What there is, once there is something; empty at the end, or when this is closed meanwhile."""
+        """The next data. Waits for it. Empty at the end, or if this is closed in the meantime."""
         while self._fd >= 0:
             try:
                 return os.read(self._fd, limit_bytes)
             except BlockingIOError:
                 await self._readable()
             except OSError as failure:
-                if failure.errno == errno.EIO:  # a terminal that nobody has open any more
+                if failure.errno == errno.EIO:  # a terminal that no process has open
                     break
                 raise
         return b""
@@ -69,10 +69,10 @@ class FdReader(_Descriptor):
 
 
 class FdWriter(_Descriptor):
-    """The write end of a pipe, or a terminal's master; closing a pipe is the reader's end of file."""
+    """The write end of a pipe, or a terminal's master. Closing a pipe is the reader's end of file."""
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Return when the kernel has it all. Raises BrokenPipeError when nobody will read it."""
+        """Return when the kernel has all of it. Raises BrokenPipeError if the reader is gone."""
         view = memoryview(data)
         while view:
             try:

@@ -1,8 +1,8 @@
-"""Orphans of our children become ours, and are reaped: nobody else may do so in time, or at all.
+"""Adopts and reaps orphans of our children, because no other process does so in time, or at all.
 
-An OCI runtime that cannot start a command in a container leaves a dead child behind. It belongs to the container's
-PID namespace, and the kernel keeps the container's first process from ending until somebody has reaped it. That is
-the work of PID 1, which on some hosts looks every few seconds, and inside a container is often nobody.
+If an OCI runtime cannot start a command in a container, it leaves a dead child behind. The child belongs to the
+container's PID namespace, and the kernel keeps the container's first process from ending until the child is reaped.
+That is a task of PID 1, which on some hosts checks only every few seconds, and in a container often does not exist.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans() -> None:
-    """Called once, by a daemon, on its event loop; whoever waits for children must do so through `Process`."""
+    """Called once by a daemon on its event loop. From then on, wait for children through `Process` only."""
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
     asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, reap)
 
 
 def reap() -> None:
-    """Reap every child that has ended, started here or not."""
+    """Reap every child that has ended, including adopted ones."""
     while (pid := _ended()) is not None:
         if (started := Process.running.get(pid)) is not None:
             started.reap()

@@ -1,4 +1,4 @@
-"""Pipes to and from a child, moved by the event loop: bounded collection of output, and feeding of input."""
+"""Pipes to and from a child on the event loop: collects output up to a limit, and writes input."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ CHUNK_BYTES = 65536
 
 
 class OutputPipe:
-    """Collects what a child writes, up to a limit; what comes after it is read and thrown away."""
+    """Collects a child's output up to a limit. The rest is read and discarded."""
 
     def __init__(self, fd: int, number: int, limit_bytes: int) -> None:
-        self.number = number  # the child's name for it: 1 or 2
+        self.number = number  # its number in the child: 1 or 2
         self.data = bytearray()
         self._limit_bytes = limit_bytes
         self._fd = fd
@@ -39,7 +39,7 @@ class OutputPipe:
         await asyncio.wait({self.finished}, timeout=timeout_s)
 
     def close(self) -> None:
-        """Stop reading; may be called more than once."""
+        """Stop reading. May be called more than once."""
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
@@ -49,14 +49,17 @@ class OutputPipe:
 
 
 class _InputPipe:
-    """Writes bytes to a child as it takes them, then closes; a child that stops reading ends it quietly."""
+    """Writes bytes to a child as fast as it reads, then closes the pipe.
+
+    A child that stops reading ends it silently.
+    """
 
     def __init__(self, fd: int, data: bytes) -> None:
         self._rest = memoryview(data)
         self._fd = fd
         self._loop = asyncio.get_running_loop()
         os.set_blocking(fd, False)
-        self._on_writable()  # as a rule the pipe takes all of it, and the loop is not troubled
+        self._on_writable()  # usually the pipe takes all of it, without help of the event loop
         if self._fd >= 0:
             self._loop.add_writer(fd, self._on_writable)
 
@@ -65,13 +68,13 @@ class _InputPipe:
             self._rest = self._rest[os.write(self._fd, self._rest[:CHUNK_BYTES]) :]
         except BlockingIOError:
             return
-        except OSError:  # EPIPE: the child has closed its stdin, which is its right
+        except OSError:  # EPIPE: the child has closed its stdin
             self._rest = self._rest[:0]
         if not self._rest:
             self.cancel()
 
     def cancel(self) -> None:
-        """Close the pipe; may be called more than once."""
+        """Close the pipe. May be called more than once."""
         if self._fd >= 0:
             with contextlib.suppress(ValueError):
                 self._loop.remove_writer(self._fd)
@@ -80,14 +83,14 @@ class _InputPipe:
 
 
 def feed(fd: int, data: bytes) -> _InputPipe:
-    """Write `data` to `fd` in the background and close it; `cancel()` on the result gives up early."""
+    """Write `data` to `fd` in the background and close it. `cancel()` on the result stops early."""
     return _InputPipe(fd, data)
 
 
 async def read_line(fd: int, limit_bytes: int) -> bytes:
-    """The first line that a child writes to a pipe, or what it wrote before it closed it; at most `limit_bytes`.
+    """The first line that a child writes to a pipe, or its output before it closed it, up to `limit_bytes`.
 
-    The caller bounds the wait and closes the descriptor.
+    The caller limits the wait and closes the descriptor.
     """
     loop = asyncio.get_running_loop()
     line = bytearray()

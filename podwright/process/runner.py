@@ -1,8 +1,8 @@
-"""Starting programs: argv lists, a clean environment, deadlines, bounded output, a log line to paste.
+"""Starts programs: argv lists, a clean environment, deadlines, bounded output, and a log line for a shell.
 
-Called by everything that has to run a binary (OCI runtimes, conmon, CNI plugins, nft, our own children); ruff bans
-the other ways. Children are made by posix_spawn, because gRPC does not survive fork in a threaded process, and
-their ends are seen through pidfds on the event loop, so that no thread is needed.
+Every call of a binary (OCI runtimes, conmon, CNI plugins, nft, our own children) goes through this module, and ruff
+bans the other ways. Children are made by posix_spawn, because gRPC does not survive fork in a threaded process. Their
+ends are detected with pidfds on the event loop, so no thread is needed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024
 KILLED_REAP_S = 5.0
 PR_SET_TIMERSLACK = 29
-# What Python or a parent shell may have set to "ignore" would otherwise be inherited by every container.
+# Signals to reset: containers would inherit those that Python or a parent shell ignores.
 RESET_SIGNALS = (
     signal.SIGPIPE,
     signal.SIGINT,
@@ -44,18 +44,16 @@ RESET_SIGNALS = (
 class Command:
     """What to run.
 
-    `argv[0]` is an absolute path or a name looked up in SAFE_PATH. `env` replaces the environment (None: PATH
-    alone). `fds` maps a descriptor number in the child to an open one here; 0-2 may be given, otherwise stdin is a
-    pipe that brings `stdin`, and output is collected up to `output_limit_bytes` a stream, the rest discarded. These
-    pipes belong to `owner`, a user and a group of this host (None: to us).
-    After the process has ended, output is read until end of file or for `drain_s` at most, since a daemonised
-    grandchild may hold the pipes open.
-    The process and all that descend from it begin with `timer_slack_ns` (prctl(2), PR_SET_TIMERSLACK) and
-    `oom_score_adj`; None leaves ours.
+    `argv[0]` is an absolute path or a name to look up in SAFE_PATH. `env` replaces the environment (None: PATH
+    alone). `fds` maps descriptor numbers in the child to open ones here. Without an entry for 0-2, stdin is a pipe
+    with `stdin`, and output is collected up to `output_limit_bytes` per stream, the rest discarded. These pipes
+    belong to `owner`, a user and a group of this host (None: to us). After the process has ended, output is read
+    until end of file, but at most for `drain_s`, because a daemonised grandchild may hold the pipes. The process and
+    its descendants start with `timer_slack_ns` (prctl(2), PR_SET_TIMERSLACK) and `oom_score_adj`. None keeps ours.
     """
 
     argv: tuple[str, ...]
-    timeout_s: float | None  # None: the caller bounds the time and cancels
+    timeout_s: float | None  # None: the caller limits the time and cancels
     stdin: bytes = b""
     env: Mapping[str, str] | None = None
     fds: Mapping[int, int] = field(default_factory=dict)
@@ -66,13 +64,13 @@ class Command:
     oom_score_adj: int | None = None
 
     def __str__(self) -> str:
-        """The command as one could paste it in a shell."""
+        """The command in a form for a shell."""
         return shlex.join(self.argv)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """How it ended: `returncode` is the exit code, or minus the signal's number."""
+    """How it ended. `returncode` is the exit code, or the negative signal number."""
 
     returncode: int
     stdout: bytes
@@ -80,16 +78,16 @@ class Completed:
 
     @property
     def shell_code(self) -> int:
-        """The exit code as shells and the CRI count it: 128 + n for signal n."""
+        """The exit code in the convention of shells and CRI: 128 + n for signal n."""
         return self.returncode if self.returncode >= 0 else 128 - self.returncode
 
     def error_text(self) -> str:
-        """The last words of the program, for a message: stderr, or stdout when it has none."""
+        """The end of stderr for a message, or of stdout if stderr is empty."""
         return (self.stderr.strip() or self.stdout.strip()).decode(errors="replace")[-2000:]
 
 
 class Process:
-    """A running child. `wait` may be called by many; the child is reaped once, by the event loop."""
+    """A running child. Several callers may wait. The event loop reaps the child once."""
 
     running: ClassVar[dict[int, Process]] = {}  # by their PIDs
 
@@ -103,7 +101,7 @@ class Process:
 
     @classmethod
     def adopt(cls, pid: int, start_time: int) -> Process | None:
-        """A process that an earlier daemon started (`start_time` as `linux.proc` gives it); None when it has ended.
+        """A process that an earlier daemon started (`start_time` as in `linux.proc`), or None if it has ended.
 
         Its exit code is known only if it is our child.
         """
@@ -111,7 +109,7 @@ class Process:
         return None if pidfd is None else cls(pid, pidfd)
 
     def reap(self) -> None:
-        """The child has ended: called by the event loop, or by who saw it first."""
+        """Note the child's end. Called by the event loop, or by the first caller that notices the end."""
         if self._pidfd < 0:
             return
         self.running.pop(self.pid, None)
@@ -121,52 +119,51 @@ class Process:
         try:
             _, status = os.waitpid(self.pid, 0)
             code = os.waitstatus_to_exitcode(status)
-        except ChildProcessError:  # somebody reaped it: the code is lost, the end is not
+        except ChildProcessError:  # another waiter reaped it: only its exit code is lost
             code = 255
         if not self._ended.done():
             self._ended.set_result(code)
 
     @property
     def returncode(self) -> int | None:
-        """None while it runs."""
+        """The exit code, or None while it runs."""
         return self._ended.result() if self._ended.done() else None
 
     async def wait(self) -> int:
-        """Exit code, or minus the signal's number."""
+        """Wait for the exit code, or the negative signal number."""
         return await asyncio.shield(self._ended)
 
     def signal(self, number: int) -> None:
-        """Send a signal; nothing happens when the process has ended."""
+        """Send a signal. A process that has ended is ignored."""
         if self._pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
 
     def kill_group(self) -> None:
-        """SIGKILL to its whole process group (children started here lead their own)."""
+        """SIGKILL its process group. Children started here lead their own."""
         if self._pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
 
 
 class ProcessRunner(Protocol):
-    """What callers need; `PosixProcessRunner` is the real one."""
+    """Runs and starts programs. `PosixProcessRunner` is the implementation."""
 
     async def run(self, command: Command) -> Completed:
-        """Run to the end. Raises DeadlineExceeded (the process group is killed) and FailedPrecondition."""
+        """Run to the end. Raises DeadlineExceeded (after killing the process group) and FailedPrecondition."""
 
     def start(self, command: Command) -> Process:
-        """Start and return at once; `timeout_s`, `stdin`, output collection and `owner` do not apply.
+        """Start and return at once. `timeout_s`, `stdin`, output collection and `owner` are ignored.
 
-        Descriptors 0-2 that `fds` does not give are the host's /dev/null, so whoever starts a program that may change
-        its stdio's owner or mode, or pass it on to a container, gives all three. Raises FailedPrecondition.
+        Descriptors 0-2 without an entry in `fds` are the host's /dev/null. So pass all three to a program that may
+        change its stdio's owner or mode, or pass it on to a container. Raises FailedPrecondition.
         """
 
 
 class PosixProcessRunner:
-    """Starts children by posix_spawn in a session of their own."""
+    """Starts children with posix_spawn, each in a session of its own."""
 
     async def run(self, command: Command) -> Completed:
-        """See ProcessRunner.run."""
         with Step(os.path.basename(command.argv[0])):
             return await self._run(command)
 
@@ -198,20 +195,19 @@ class PosixProcessRunner:
             if process.returncode is None:
                 process.kill_group()
                 await _reaped(process)
-        log.debug("ran pid=%d code=%d argv=%s", process.pid, code, command)
+        log.debug("program ended: pid=%d code=%d argv=%s", process.pid, code, command)
         collected = {pipe.number: bytes(pipe.data) for pipe in outputs}
         return Completed(returncode=code, stdout=collected.get(1, b""), stderr=collected.get(2, b""))
 
     def start(self, command: Command) -> Process:
-        """See ProcessRunner.start."""
         with Step(f"spawn {os.path.basename(command.argv[0])}"):
             process = _spawn(command, dict(command.fds))
-        log.debug("started pid=%d argv=%s", process.pid, command)
+        log.debug("program started: pid=%d argv=%s", process.pid, command)
         return process
 
 
 def new_pipe(owner: tuple[int, int] | None = None) -> tuple[int, int]:
-    """(read end, write end) of a pipe that belongs to a user and a group: those may open it again by /proc/self/fd."""
+    """(read end, write end) of a pipe that belongs to a user and a group, who may open it again by /proc/self/fd."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     if owner is not None:
         os.fchown(reader, *owner)
@@ -219,7 +215,7 @@ def new_pipe(owner: tuple[int, int] | None = None) -> tuple[int, int]:
 
 
 def _pipe(stack: contextlib.ExitStack, owner: tuple[int, int] | None) -> tuple[int, int]:
-    """(read end for the child, write end for us); the child's end is closed with the stack."""
+    """(read end for the child, write end for us). The child's end is closed with the stack."""
     reader, writer = new_pipe(owner)
     stack.callback(os.close, reader)
     return reader, writer
@@ -240,8 +236,8 @@ def _close_all(outputs: list[OutputPipe], writer: int) -> None:
 
 
 async def _drain(outputs: list[OutputPipe], drain_s: float) -> None:
-    """Wait for end of file on every pipe, but no longer than `drain_s`."""
-    if all(pipe.finished.done() for pipe in outputs):  # as a rule
+    """Wait for the end of file of every pipe, but at most for `drain_s`."""
+    if all(pipe.finished.done() for pipe in outputs):  # the usual case
         return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(drain_s):
@@ -250,14 +246,14 @@ async def _drain(outputs: list[OutputPipe], drain_s: float) -> None:
 
 
 async def _reaped(process: Process) -> None:
-    """Wait for a killed child even when the caller was cancelled, but not for ever: D state happens."""
+    """Wait for a killed child, even if the caller was cancelled, but not for ever, because it may be in D state."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), KILLED_REAP_S)
 
 
 def _spawn(command: Command, fds: dict[int, int]) -> Process:
-    """posix_spawn with exactly the given descriptors; everything else here is close-on-exec."""
-    # A target number may be the source of another move, so sources go out of the way first.
+    """posix_spawn with exactly the given descriptors. All others here are close-on-exec."""
+    # A target number may be the source of another move, so sources move out of the way first.
     top = max(*fds, *fds.values(), 2) + 1 if fds else 3
     moves = [(number, source, top + offset) for offset, (number, source) in enumerate(sorted(fds.items()))]
     actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = []
@@ -288,7 +284,7 @@ def _spawn(command: Command, fds: dict[int, int]) -> Process:
         if command.oom_score_adj is not None:
             proc.set_oom_score_adj(pid, command.oom_score_adj)
         return Process(pid, os.pidfd_open(pid))
-    except OSError as failure:  # EMFILE: nobody would see its end
+    except OSError as failure:  # EMFILE: its end could not be detected
         os.killpg(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         raise FailedPrecondition(f"cannot watch {path}: {os.strerror(failure.errno or errno.EIO)}") from failure
@@ -296,7 +292,7 @@ def _spawn(command: Command, fds: dict[int, int]) -> Process:
 
 @contextlib.contextmanager
 def _timer_slack(slack_ns: int | None) -> Iterator[None]:
-    """Children that this thread makes in the context begin with it: it is a thread's own, and inherited."""
+    """Children that this thread starts in the context get this timer slack, which they inherit from the thread."""
     if slack_ns is None:
         yield
         return
@@ -304,16 +300,16 @@ def _timer_slack(slack_ns: int | None) -> Iterator[None]:
     try:
         yield
     finally:
-        libc.prctl(PR_SET_TIMERSLACK, 0)  # what the thread began with
+        libc.prctl(PR_SET_TIMERSLACK, 0)  # the thread's initial value
 
 
 def search_path(directory: str = "") -> str:
-    """A PATH for children: `directory`, if any is given, before the standard ones."""
+    """A PATH for children: `directory`, if any, before the standard directories."""
     return f"{directory}:{SAFE_PATH}" if directory else SAFE_PATH
 
 
 def find_executable(name: str) -> str:
-    """The absolute path of a program in SAFE_PATH. Raises FailedPrecondition when there is none."""
+    """The absolute path of a program in SAFE_PATH. Raises FailedPrecondition if there is none."""
     if "/" in name:
         return name
     for folder in SAFE_PATH.split(":"):
@@ -324,11 +320,11 @@ def find_executable(name: str) -> str:
 
 
 def keep_descriptors_to_ourselves() -> None:
-    """Mark every open descriptor but 0-2 close-on-exec: what a parent shell left open is no child's business.
+    """Set close-on-exec on every open descriptor except 0-2, so that children do not inherit a parent shell's files.
 
-    Called once, when a daemon starts.
+    Called once when a daemon starts.
     """
     for name in os.listdir("/proc/self/fd"):
         if int(name) > 2:
-            with contextlib.suppress(OSError):  # the descriptor of the listing itself is closed by now
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself is already closed
                 os.set_inheritable(int(name), False)

@@ -1,4 +1,4 @@
-"""The daemon: makes an engine from the configuration and a server from the engine; starts and stops both.
+"""The daemon: makes an engine from the configuration and a server from the engine, starts and stops both.
 
 It imports all rooms, and no room imports it.
 """

@@ -1,6 +1,6 @@
-"""Exec, attach and port-forward as bytes: SPDY/3.1, WebSocket channels, and what Kubernetes says over them.
+"""Exec, attach and port-forward as bytes: SPDY/3.1, WebSocket channels, and Kubernetes' protocols on them.
 
-Used by the runtime (server side), the agent and the command line (client side); knows none of them, and nothing of
-CRI. The codecs (`spdy`, `websocket`, `remote_command`, `port_forward`, `upgrade`) do no input or output: bytes in,
-events out, and bytes to send. `client` runs them on sockets.
+Used by the runtime (server side), the agent and the command line (client side). It imports none of them, and no CRI.
+The codecs (`spdy`, `websocket`, `remote_command`, `port_forward`, `upgrade`) do no I/O: bytes in, events and bytes
+out. `client` runs them on sockets.
 """

@@ -6,4 +6,4 @@ from podwright.errors import InvalidArgument
 
 
 class ProtocolError(InvalidArgument):
-    """The peer broke a protocol or a limit of ours: nothing after these bytes can be read, close the connection."""
+    """The peer violated a protocol or a limit of ours. Nothing after these bytes is readable: close the connection."""

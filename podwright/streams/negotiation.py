@@ -1,4 +1,4 @@
-"""Which SPDY stream protocol two sides speak: the client names what it can do, the server takes the first it knows."""
+"""The choice of a SPDY stream protocol: the client offers names, and the server takes the first that it knows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PORT_FORWARD = "portforward.k8s.io"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeRefusal:
-    """What the server says to a request that it cannot take."""
+    """The server's answer to a request that it rejects."""
 
     status: int
     message: str
@@ -29,7 +29,7 @@ def choose(offered: Sequence[str], known: Sequence[str]) -> str | None:
 
 
 def choose_spdy(request: UpgradeRequest, known: Sequence[str]) -> str | UpgradeRefusal:
-    """The stream protocol for a SPDY upgrade, or why not: 400 when none was named, 403 when none is known."""
+    """The stream protocol for a SPDY upgrade, or a refusal: 400 if none was offered, 403 if none is known."""
     offered = request.values(VERSION_HEADER)
     if not offered:
         return UpgradeRefusal(status=400, message=f"the request names no protocol in {VERSION_HEADER}")
@@ -42,17 +42,20 @@ def choose_spdy(request: UpgradeRequest, known: Sequence[str]) -> str | UpgradeR
 
 
 def spdy_request_headers(offered: Sequence[str]) -> Headers:
-    """A client's request, its names in the order of its preference."""
+    """The headers of a client's request, with names in order of preference."""
     return [*upgrade_headers(SPDY), *((VERSION_HEADER, name) for name in offered)]
 
 
 def spdy_answer_headers(chosen: str) -> Headers:
-    """A server's 101."""
+    """The headers of a server's 101."""
     return upgrade_headers(SPDY, {VERSION_HEADER: chosen})
 
 
 def spdy_chosen(response: Response, offered: Sequence[str]) -> str | None:
-    """What the server chose, when its 101 says so and it was offered; some proxies drop the header of a lone offer."""
+    """The protocol that the server's 101 names, if it was offered.
+
+    Some proxies drop the header if there was one offer.
+    """
     named = response.values(VERSION_HEADER)
     if not named and len(offered) == 1:
         return offered[0]

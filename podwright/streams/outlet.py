@@ -1,8 +1,7 @@
-"""Writing to a socket from a task that must not wait for it: what the socket does not take at once is kept, up to a
-limit, and sent in the background.
+"""Writes to a socket without waiting: data that the socket does not accept is buffered and sent in the background.
 
-For multiplexed connections: one reader serves many sockets, and none of them should hold up the others before it is
-far behind.
+For multiplexed connections: one reader serves many sockets, and a slow socket blocks the others only when its buffer
+is full.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ Buffer = bytes | bytearray | memoryview
 
 
 class Outlet:
-    """The sending half of a non-blocking stream socket; the socket stays the caller's."""
+    """The sending half of a non-blocking stream socket, which stays the caller's."""
 
     def __init__(
         self,
@@ -28,7 +27,7 @@ class Outlet:
         limit_bytes: int = LIMIT_BYTES,
         on_written: Callable[[int], None] | None = None,
     ) -> None:
-        """`on_written` hears of all bytes that the socket has taken."""
+        """`on_written` is called for all bytes that the socket has accepted."""
         self._socket = connection
         self._limit_bytes = limit_bytes
         self._on_written = on_written
@@ -37,10 +36,10 @@ class Outlet:
         self._room = asyncio.Event()
         self._flushing: asyncio.Task[None] | None = None
         self._finishing = False
-        self.broken = False  # nobody reads any more: everything is dropped
+        self.broken = False  # the peer is gone: drop all data
 
     async def write(self, data: Buffer) -> None:
-        """Send or keep; waits only while more than the limit is kept. Never raises for a broken socket."""
+        """Send or buffer. Waits only while the buffer is full. Never raises for a broken socket."""
         if self.broken or self._finishing:
             return
         view = memoryview(data)
@@ -57,19 +56,19 @@ class Outlet:
             await self._room.wait()
 
     def finish(self) -> None:
-        """Nothing more will be written: the peer sees the end after what is kept."""
+        """End the sending direction: the peer sees the end after the buffered data."""
         if not self._finishing:
             self._finishing = True
             if not self._kept_bytes:
                 self._end()
 
     async def drained(self) -> None:
-        """Wait until nothing is kept."""
+        """Wait until the buffer is empty."""
         if self._flushing is not None:
             await asyncio.shield(self._flushing)
 
     async def close(self) -> None:
-        """Drop what is kept."""
+        """Drop buffered data."""
         self._break()
         if self._flushing is not None:
             self._flushing.cancel()

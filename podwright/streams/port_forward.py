@@ -33,11 +33,11 @@ class Pair:
 
 
 class StreamRefused(ProtocolError):
-    """This stream cannot be part of a pair: reset it; the connection lives on."""
+    """This stream cannot be part of a pair. Reset it. The connection continues."""
 
 
 def stream_headers(stream_type: ForwardStreamType, port: int, request_id: str) -> dict[str, str]:
-    """What a client opens a stream with; it opens the error stream first."""
+    """The headers with which a client opens a stream. It opens the error stream first."""
     return {STREAM_TYPE_HEADER: stream_type.value, PORT_HEADER: str(port), REQUEST_ID_HEADER: request_id}
 
 
@@ -49,13 +49,13 @@ class _Half:
 
 
 class Pairing:
-    """Finds the pairs among the streams that a client opens. The caller gives up on halves that stay alone."""
+    """Finds pairs among the streams that a client opens. The caller gives up incomplete pairs."""
 
     def __init__(self) -> None:
         self._halves: dict[str, _Half] = {}
 
     def add(self, stream_id: int, headers: Mapping[str, str]) -> Pair | None:
-        """The pair that this stream completes, if it does. Raises StreamRefused."""
+        """The pair that this stream completes, or None. Raises StreamRefused."""
         half = _half(stream_id, headers)
         request_id = headers.get(REQUEST_ID_HEADER) or _implied_request_id(half)
         other = self._halves.get(request_id)
@@ -77,7 +77,7 @@ class Pairing:
         return any(half.stream_id == stream_id for half in self._halves.values())
 
     def forget(self, stream_id: int) -> None:
-        """The stream is gone; nothing happens when it is in no unfinished pair."""
+        """The stream is gone. Ignored unless it is in an incomplete pair."""
         for request_id, half in list(self._halves.items()):
             if half.stream_id == stream_id:
                 del self._halves[request_id]
@@ -92,27 +92,27 @@ def _half(stream_id: int, headers: Mapping[str, str]) -> _Half:
 
 
 def _implied_request_id(half: _Half) -> str:
-    """Old clients name no request: their data stream comes right after its error stream, whose id names both."""
+    """Old clients have no request id: their data stream follows its error stream, whose stream id identifies both."""
     return str(half.stream_id if half.stream_type is ForwardStreamType.ERROR else half.stream_id - 2)
 
 
 def parse_port(text: str) -> int:
     """A port from 1 to 65535. Raises StreamRefused."""
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
-        raise StreamRefused(f"{text[:16]!r} is no port from 1 to 65535")
+        raise StreamRefused(f"{text[:16]!r} is not a port (1 to 65535)")
     return int(text)
 
 
-# -- the WebSocket form: channel 2i carries the data of port i, 2i+1 its errors, and each first says its port
+# -- on a WebSocket, channel 2i carries the data of port i, 2i+1 its errors, and each starts with its port
 
 
 def data_channel(index: int) -> int:
-    """The channel that carries the data of the port at this place in the request."""
+    """The channel for the data of the port at this index of the request."""
     return 2 * index
 
 
 def error_channel(index: int) -> int:
-    """The channel that carries its failure."""
+    """The channel for the failure of that port."""
     return 2 * index + 1
 
 
@@ -122,13 +122,13 @@ def pack_port(port: int) -> bytes:
 
 
 def parse_announced_port(message: bytes) -> int:
-    """The port that a channel starts with. Raises ProtocolError."""
+    """The port at the start of a channel. Raises ProtocolError."""
     if len(message) != 2:
         raise ProtocolError("a port-forward channel starts with two bytes, its port")
     return int.from_bytes(message, "little")
 
 
 def check_ports(ports: Sequence[int]) -> None:
-    """Whether channels' numbers suffice. Raises ProtocolError."""
+    """Check that there are enough channel numbers. Raises ProtocolError."""
     if len(ports) > 127:
         raise ProtocolError("a WebSocket has channels for 127 ports at most")

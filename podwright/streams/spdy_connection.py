@@ -1,8 +1,8 @@
-"""A SPDY session on a wire: one task receives and hands every stream's events to the handler of that stream.
+"""A SPDY session on a wire: one task receives and passes every stream's events to its handler.
 
-The same on both sides; a server gives `on_opened`, and is asked about every stream that its client opens. With
-windows, a stream whose reader stands still holds up its own sender only. A peer that knows no windows is held up as a
-whole: for it, the wire is the only brake.
+Both sides use it. A server passes `on_opened`, which is called for every stream that its client opens. With windows,
+a stream with a slow reader only blocks its own sender. A peer without windows is blocked as a whole, because the wire
+is its only flow control.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from podwright.streams.wire import Aside, Wire
 
 
 class StreamHandler(Protocol):
-    """Who wants to know of one stream. As long as its methods wait, nothing is received on the whole connection."""
+    """Handles the events of one stream. While a method waits, the whole connection receives nothing."""
 
     async def on_data(self, payload: memoryview) -> None:
         """Some bytes, valid until this returns."""
 
     async def on_end(self, *, reset: bool) -> None:
-        """Nothing more will come; after a reset, nothing can be sent either. Called once."""
+        """The stream's end. After a reset, sending is impossible as well. Called once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """A stream to be opened; with `fin` we send nothing on it."""
+    """A stream to open. With `fin`, we send nothing on it."""
 
     headers: Mapping[str, str]
     handler: StreamHandler
@@ -51,7 +51,7 @@ OnOpened = Callable[[StreamOpened], Awaitable[StreamHandler | None]]
 
 
 class SpdyConnection:
-    """One side of a session. Somebody has to `run` it; closing the wire ends that."""
+    """One side of a session. A task must call `run`. Closing the wire ends it."""
 
     def __init__(
         self,
@@ -62,26 +62,28 @@ class SpdyConnection:
         streams_limit: int = STREAMS_LIMIT,
         window_bytes: int = 0,
     ) -> None:
-        """`on_opened` gives the handler of a stream that the peer opens, or None to reset it; without it, all are.
+        """`on_opened` returns the handler for a stream that the peer opens, or None to reset it.
 
-        With `window_bytes`, handlers see to it that `taken` is called.
+        Without it, all are reset.
+
+        With `window_bytes`, handlers must call `taken`.
         """
         self._wire = wire
         self._session = SpdySession(role, streams_limit=streams_limit, window_bytes=window_bytes)
         self._on_opened = on_opened
         self._handlers: dict[int, StreamHandler] = {}
-        self._held_up: dict[int, asyncio.Event] = {}  # streams on which a sender waits for the peer's reader
+        self._held_up: dict[int, asyncio.Event] = {}  # streams whose sender waits for the peer's reader
         self._aside = Aside(wire)
         self._stopping = False
-        self._announcement = self._session.announcement()  # the first that is sent, whoever sends first
+        self._announcement = self._session.announcement()  # sent before anything else
         self.ended = asyncio.Event()
 
     async def run(self) -> None:
-        """Receive until `stop`, or until the peer ends the connection or it breaks; then every stream has ended.
+        """Receive until `stop`, or until the peer ends the connection or it breaks. At the end every stream has ended.
 
         Raises ProtocolError, and what handlers raise.
         """
-        with contextlib.suppress(Unavailable):  # what is received says so as well
+        with contextlib.suppress(Unavailable):  # the receiving side reports it as well
             await self._send()
         try:
             while not self._stopping and (data := await self._next()):
@@ -96,11 +98,11 @@ class SpdyConnection:
                 await self._end(stream_id, reset=True)
 
     def stop(self) -> None:
-        """Receive nothing more; for handlers that have what they want."""
+        """Stop receiving, for handlers that have all they need."""
         self._stopping = True
 
     async def open(self, *openings: Opening) -> list[int]:
-        """The ids of new streams, asked for in one go. Raises Unavailable when the connection has ended."""
+        """The ids of new streams, opened in one write. Raises Unavailable if the connection has ended."""
         if self.ended.is_set():
             raise Unavailable("the streaming connection has ended")
         ids, frames = [], []
@@ -113,9 +115,9 @@ class SpdyConnection:
         return ids
 
     async def send(self, stream_id: int, data: Buffer) -> None:
-        """Wait until the peer takes all of it.
+        """Wait until the peer accepts all of it.
 
-        Raises Unavailable when the connection has broken, FailedPrecondition when the stream is closed.
+        Raises Unavailable if the connection broke, FailedPrecondition if the stream is closed.
         """
         rest = memoryview(data)
         while rest:
@@ -124,11 +126,11 @@ class SpdyConnection:
             rest = rest[count:]
 
     async def send_fin(self, stream_id: int) -> None:
-        """End our direction of a stream, if it has not ended. Raises Unavailable."""
+        """End our direction of a stream, unless it has ended. Raises Unavailable."""
         await self._send(self._session.send_fin(stream_id))
 
     async def conclude(self, last_words: Mapping[int, bytes]) -> None:
-        """End our direction of these streams in one go, each after its last words. Raises Unavailable."""
+        """End our direction of these streams in one write, each after its last data. Raises Unavailable."""
         parts: list[Buffer] = []
         for stream_id, words in last_words.items():
             if self._session.is_writable(stream_id):
@@ -136,7 +138,7 @@ class SpdyConnection:
         await self._send(*parts)
 
     async def send_behind_header(self, stream_id: int, buffer: memoryview, length_bytes: int) -> None:
-        """Send data that lies in the buffer after DATA_HEADER_BYTES left free for us: no gathering, no copy.
+        """Send data in the buffer after DATA_HEADER_BYTES of free space: no gathering, no copy.
 
         Raises as `send` does.
         """
@@ -145,22 +147,22 @@ class SpdyConnection:
             count = min(length_bytes - begin, await self._sendable_bytes(stream_id))
             header = self._session.data_header(stream_id, count)
             frame = buffer[begin : begin + len(header) + count]
-            frame[: len(header)] = header  # over what was sent last
+            frame[: len(header)] = header  # overwrites the header of the last frame
             await self._send(frame)
             begin += count
 
     def reset(self, stream_id: int) -> None:
-        """End both directions of a stream soon, without a word to its handler."""
+        """End both directions of a stream soon, without a call of its handler."""
         self._handlers.pop(stream_id, None)
         self._aside.send(self._session.reset(stream_id, ResetStatus.CANCEL))
         self._let_go(stream_id)
 
     def taken(self, stream_id: int, count_bytes: int) -> None:
-        """So much of what came on a stream is written or dropped: the peer may send more."""
+        """`count_bytes` of a stream were consumed: the peer may send more."""
         self._aside.send(self._session.taken(stream_id, count_bytes))
 
     async def _sendable_bytes(self, stream_id: int) -> int:
-        """Wait until the peer takes something. Raises as `send` does."""
+        """Wait until the peer accepts data. Raises as `send` does."""
         while not (count := self._session.sendable_bytes(stream_id)):
             if self.ended.is_set():
                 raise Unavailable("the streaming connection has ended")
@@ -168,7 +170,7 @@ class SpdyConnection:
         return count
 
     def _let_go(self, stream_id: int) -> None:
-        """Let the stream's sender look again; 0: all of them."""
+        """Wake the stream's sender. 0: all senders."""
         for each in [stream_id] if stream_id else list(self._held_up):
             if (waiting := self._held_up.pop(each, None)) is not None:
                 waiting.set()
@@ -184,7 +186,7 @@ class SpdyConnection:
             raise Unavailable(f"the streaming connection broke: {failure}") from failure
 
     async def _next(self) -> Buffer:
-        """A connection that breaks has ended, like others."""
+        """The next data. A broken connection counts as ended."""
         try:
             return await self._wire.receive()
         except OSError:
@@ -208,7 +210,7 @@ class SpdyConnection:
             await self._decide(event)
 
     async def _decide(self, opened: StreamOpened) -> None:
-        # Accepted first: Go's clients drop data that comes before the reply.
+        # Accept first, because Go's clients drop data before the reply.
         self._aside.send(self._session.accept(opened.stream_id))
         handler = await self._on_opened(opened) if self._on_opened is not None else None
         if handler is None:

@@ -1,9 +1,8 @@
-"""TLS on a wire, in both roles, with a half-close: asyncio's TLS has none, and cuts off what a peer that has finished
-should still hear.
+"""TLS on a wire, for both roles, with a half-close.
 
-TLS 1.3 ends each direction by itself. TLS 1.2 says that who hears the end shall end its own direction and drop what it
-has not sent, so a peer that takes this literally hears nothing after its own end. Streams are not harmed by that: SPDY
-and WebSockets say the end of a stream themselves, and the end of the connection is for all streams.
+asyncio's TLS has no half-close, and drops data for a peer that has finished sending. In TLS 1.3 each direction ends
+by itself. TLS 1.2 requires a receiver of the end to end its own direction and drop unsent data, so a strict peer gets
+nothing after its own end. Streams do not suffer from that, because SPDY and WebSockets end each stream themselves.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ ANSWERS_LIMIT_BYTES = 64 * 1024
 
 
 class TlsWire:
-    """A Wire on a connected, non-blocking stream socket, which it owns. `handshake` comes first."""
+    """A Wire on a connected, non-blocking stream socket, which it owns. Call `handshake` first."""
 
     def __init__(
         self,
@@ -50,7 +49,7 @@ class TlsWire:
         self._answering: asyncio.Task[None] | None = None
 
     async def handshake(self) -> None:
-        """Raises ssl.SSLError and OSError; the caller bounds the time."""
+        """Raises ssl.SSLError and OSError. The caller limits the time."""
         try:
             while not self._is_shaken():
                 await self._flush()
@@ -58,7 +57,7 @@ class TlsWire:
             await self._flush()
         except ssl.SSLError:
             with contextlib.suppress(OSError):
-                await self._flush()  # the alert that tells the peer why
+                await self._flush()  # the alert with the reason
             raise
 
     def peer_certificate(self) -> Mapping[str, object] | None:
@@ -73,7 +72,7 @@ class TlsWire:
         return True
 
     async def receive(self) -> Buffer:
-        """Also raises ProtocolError, for a peer that asks for new keys and reads none."""
+        """Also raises ProtocolError for a peer that requests new keys and does not read them."""
         if self._leftover:
             leftover, self._leftover = self._leftover, b""
             return leftover
@@ -89,7 +88,7 @@ class TlsWire:
         return self._buffer
 
     def _decrypt(self, buffer: memoryview) -> int:
-        """All that has come: `finish` must find nothing that is not decrypted."""
+        """Decrypt everything that has arrived, because `finish` needs that."""
         filled = 0
         try:
             while filled < len(buffer) and not self._ended:
@@ -98,7 +97,7 @@ class TlsWire:
                 filled += count
         except ssl.SSLWantReadError:
             pass
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):  # the latter without a goodbye: many clients say none
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):  # SSLEOFError: without close_notify, as many clients end
             self._ended = True
         self._answer()
         return filled
@@ -111,15 +110,15 @@ class TlsWire:
             self._incoming.write_eof()
 
     def _answer(self) -> None:
-        """Send what TLS itself has to say (new keys), without letting the receiver wait. Raises ProtocolError."""
+        """Send TLS's own messages (new keys) without blocking the receiver. Raises ProtocolError."""
         if self._outgoing.pending > ANSWERS_LIMIT_BYTES and self._answering is not None:
-            raise ProtocolError("the peer does not read what it asked for")
+            raise ProtocolError("the peer does not read the answers to its requests")
         if self._outgoing.pending and self._answering is None:
             self._answering = asyncio.create_task(self._send_answers(), name="TLS answers")
 
     async def _send_answers(self) -> None:
         try:
-            with contextlib.suppress(OSError):  # the receiver will notice
+            with contextlib.suppress(OSError):  # the receiver notices it
                 async with self._sending:
                     await self._flush()
         finally:
@@ -134,13 +133,13 @@ class TlsWire:
             await self._flush()
 
     async def _flush(self) -> None:
-        """Records leave in the order in which they were made: by one task at a time."""
+        """Send records in the order of their creation, by one task at a time."""
         while records := self._outgoing.read():
             await self._wire.send(records)
 
     async def finish(self) -> None:
         async with self._sending:
-            with contextlib.suppress(ssl.SSLWantReadError):  # the peer's own end may come much later
+            with contextlib.suppress(ssl.SSLWantReadError):  # the peer's close_notify may come much later
                 self._tls.unwrap()
             await self._flush()
             await self._wire.finish()

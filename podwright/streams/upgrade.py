@@ -1,7 +1,7 @@
-"""HTTP/1.1 requests that ask for another protocol on their connection, for both sides and without input or output.
+"""HTTP/1.1 requests for a protocol upgrade, for both sides, without I/O.
 
-h11 parses; what came after the request or the answer belongs to the new protocol and is in `leftover`. Which
-protocol, and on what terms, is decided by `negotiation` and `websocket.handshake`.
+h11 parses. Data after the request or the answer belongs to the new protocol, and is in `leftover`. `negotiation` and
+`websocket.handshake` choose the protocol.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import h11
 from podwright.streams.errors import ProtocolError
 
 HEAD_LIMIT_BYTES = 16 * 1024
-BODY_LIMIT_BYTES = 4 * 1024  # of a refusal: as much as is worth printing
+BODY_LIMIT_BYTES = 4 * 1024  # for a refusal: enough to print
 SWITCHING_PROTOCOLS = 101
 
 Headers = Iterable[tuple[str, str]]
@@ -23,18 +23,18 @@ Headers = Iterable[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeRequest:
-    """The head of a request; header names are in lower case, in the order in which they came."""
+    """The head of a request. Header names are in lower case, in order of arrival."""
 
     method: str
     target: str
     headers: tuple[tuple[str, str], ...]
 
     def values(self, name: str) -> list[str]:
-        """The elements of a list header, from all its lines, without blanks."""
+        """The elements of a list header from all its lines, without blanks."""
         return _values(self.headers, name)
 
     def asks_for(self, protocol: str) -> bool:
-        """Whether the connection is to be upgraded to this protocol."""
+        """Whether the request asks for an upgrade to this protocol."""
         wanted = [value.lower() for value in self.values("upgrade")]
         connection = [value.lower() for value in self.values("connection")]
         return "upgrade" in connection and protocol.lower() in wanted
@@ -42,31 +42,34 @@ class UpgradeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """The head of an answer; `body` is the beginning of what a refusal says."""
+    """The head of an answer. `body` is the beginning of a refusal's text."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: str = ""
 
     def values(self, name: str) -> list[str]:
-        """The elements of a list header, from all its lines, without blanks."""
+        """The elements of a list header from all its lines, without blanks."""
         return _values(self.headers, name)
 
 
 class ServerHandshake:
-    """The server's side of one connection until it is upgraded or refused."""
+    """The server's side of one connection until the upgrade or a refusal."""
 
     def __init__(self) -> None:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT_BYTES)
         self.leftover = b""
 
     def receive_data(self, data: bytes) -> UpgradeRequest | None:
-        """The request once its head is complete; b"" is the end of the stream. Raises ProtocolError; then `refuse`."""
+        """The request once its head is complete. b"" means the end of the stream.
+
+        Raises ProtocolError, then call `refuse`.
+        """
         try:
             self._http.receive_data(data)
             event = self._http.next_event()
         except h11.RemoteProtocolError as failure:
-            raise ProtocolError(f"this is no HTTP/1.1 request: {failure}") from failure
+            raise ProtocolError(f"this is not an HTTP/1.1 request: {failure}") from failure
         if isinstance(event, h11.Request):
             return UpgradeRequest(
                 method=event.method.decode("ascii"),
@@ -78,9 +81,9 @@ class ServerHandshake:
         return None
 
     def switch(self, headers: Headers) -> bytes:
-        """101 with these headers; from here on the connection speaks the new protocol, `leftover` first.
+        """101 with these headers. From here on the connection uses the new protocol, starting with `leftover`.
 
-        Raises ProtocolError when the request has a body, or did not ask for an upgrade.
+        Raises ProtocolError if the request has a body or does not ask for an upgrade.
         """
         try:
             if not isinstance(self._http.next_event(), h11.EndOfMessage):
@@ -96,7 +99,7 @@ class ServerHandshake:
         return answer or b""
 
     def refuse(self, status: int, message: str, headers: Headers = ()) -> bytes:
-        """An answer with a line of text; close the connection after it. No bytes when none can be said any more."""
+        """An answer with a line of text. Close the connection afterwards. No bytes if an answer was already sent."""
         body = f"{message}\n".encode()
         head = [*headers, ("content-type", "text/plain; charset=utf-8"), ("content-length", str(len(body)))]
         response = h11.Response(
@@ -108,12 +111,12 @@ class ServerHandshake:
             return b"".join(
                 self._http.send(event) or b"" for event in (response, h11.Data(data=body), h11.EndOfMessage())
             )
-        except h11.LocalProtocolError:  # the answer has begun
+        except h11.LocalProtocolError:  # an answer has already begun
             return b""
 
 
 class ClientHandshake:
-    """The client's side of one connection until it is upgraded or refused."""
+    """The client's side of one connection until the upgrade or a refusal."""
 
     def __init__(self) -> None:
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT_BYTES)
@@ -122,14 +125,14 @@ class ClientHandshake:
         self.leftover = b""
 
     def request(self, method: str, host: str, target: str, headers: Headers) -> bytes:
-        """The request. `host` is the host header; `headers` say what is asked for."""
+        """The request. `host` is the host header, `headers` describe the upgrade."""
         event = h11.Request(method=method, target=target, headers=[("host", host), *headers])
         return (self._http.send(event) or b"") + (self._http.send(h11.EndOfMessage()) or b"")
 
     def receive_data(self, data: bytes) -> Response | None:
-        """The answer once it is there: of a refusal, with its text. b"" is the end of the stream.
+        """The answer once it is complete, for a refusal with its text. b"" means the end of the stream.
 
-        Raises ProtocolError when this is no HTTP, or ends too early.
+        Raises ProtocolError for invalid HTTP, or an early end.
         """
         try:
             self._http.receive_data(data)
@@ -140,7 +143,7 @@ class ClientHandshake:
                 if (response := self._answer(event)) is not None:
                     return response
         except h11.RemoteProtocolError as failure:
-            raise ProtocolError(f"the answer is no HTTP/1.1: {failure}") from failure
+            raise ProtocolError(f"the answer is not HTTP/1.1: {failure}") from failure
 
     def _answer(self, event: object) -> Response | None:
         if isinstance(event, h11.InformationalResponse) and event.status_code == SWITCHING_PROTOCOLS:
@@ -160,7 +163,7 @@ class ClientHandshake:
 
 
 def upgrade_headers(protocol: str, more: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
-    """What both the request for and the answer of an upgrade say."""
+    """The headers that the request and the answer of an upgrade share."""
     return [("connection", "Upgrade"), ("upgrade", protocol), *(more or {}).items()]
 
 

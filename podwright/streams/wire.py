@@ -1,6 +1,6 @@
-"""Byte streams under the protocols: a TCP connection, or a WebSocket whose messages carry one. `tls_wire` has TLS.
+"""Byte streams below the protocols: a TCP connection, or a WebSocket that carries one. `tls_wire` adds TLS.
 
-Built for bulk: what arrives is handed on in the wire's own buffer, and what is sent is gathered by the kernel.
+Built for bulk data: received data stays in the wire's buffer, and the kernel gathers the parts that are sent.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ Buffer = bytes | bytearray | memoryview
 
 
 class Wire(Protocol):
-    """A byte stream in both directions. One task receives; any number may send.
+    """A byte stream in both directions. One task receives, any number may send.
 
-    Sending must not be cancelled but to close the wire: half a frame may have gone out.
+    Cancel a send only to close the wire, because half a frame may be sent.
     """
 
     async def receive(self) -> Buffer:
-        """The next bytes, valid until the next call; empty at the end of the stream. Raises OSError."""
+        """The next bytes, valid until the next call. Empty at the end of the stream. Raises OSError."""
 
     def push_back(self, data: bytes) -> None:
-        """Let these bytes be received again, before all others."""
+        """Return these bytes at the next receive."""
 
     async def send(self, *parts: Buffer) -> None:
-        """Write the parts one after the other, with nothing of others between them. Raises OSError."""
+        """Send the parts one after the other, without other data in between. Raises OSError."""
 
     async def finish(self) -> None:
-        """Say that nothing more will be sent, where that can be said; what comes is still received. Raises OSError."""
+        """End the sending direction if possible. Receiving continues. Raises OSError."""
 
     async def close(self) -> None:
         """Close at once, in both directions."""
 
 
 class Aside:
-    """Sends what a receiver has to answer (pongs, goodbyes) without letting it wait, as much at once as there is.
+    """Sends a receiver's answers (pongs, close frames) without blocking it, as many at once as there are.
 
-    A receiver that waits for a sender makes two full sockets wait for each other.
+    If a receiver waited for a sender, two full sockets could wait for each other.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -56,20 +56,20 @@ class Aside:
         self._sending: asyncio.Task[None] | None = None
 
     def send(self, answers: bytes) -> None:
-        """Send them soon, in their order; a wire that broke is noticed by its receiver.
+        """Send them soon, in order. The receiver notices a broken wire.
 
-        Raises ProtocolError when the peer asks and asks, and does not read the answers.
+        Raises ProtocolError if the peer keeps sending requests and does not read the answers.
         """
         if not answers:
             return
         self._waiting += answers
         if len(self._waiting) > ANSWERS_LIMIT_BYTES:
-            raise ProtocolError("the peer does not read what it asked for")
+            raise ProtocolError("the peer does not read the answers to its requests")
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all(), name="answers")
 
     def cancel(self) -> None:
-        """Before the wire is closed."""
+        """Call it before the wire is closed."""
         if self._sending is not None:
             self._sending.cancel()
 
@@ -86,8 +86,8 @@ class Aside:
 class SocketWire:
     """A connected, non-blocking stream socket, which it owns.
 
-    A descriptor that is closed while the event loop waits for it never becomes ready: whoever waits would do so for
-    ever. So `close` wakes them, and the last one closes the descriptor.
+    If a descriptor is closed while the event loop waits for it, the wait never ends. So `close` wakes the waiters,
+    and the last one closes the descriptor.
     """
 
     def __init__(self, connection: socket.socket, *, receive_bytes: int = RECEIVE_BYTES, first_bytes: int = 0) -> None:
@@ -151,7 +151,7 @@ class SocketWire:
 
 
 async def send_all(connection: socket.socket, parts: tuple[Buffer, ...]) -> None:
-    """Write the parts to a non-blocking socket in as few system calls as it takes. Raises OSError."""
+    """Write the parts to a non-blocking socket with as few system calls as possible. Raises OSError."""
     try:
         sent = connection.sendmsg(parts)
     except BlockingIOError:
@@ -202,7 +202,7 @@ class TunnelWire:
             self._arrived.appendleft(data)
 
     async def send(self, *parts: Buffer) -> None:
-        """Also raises FailedPrecondition, when one side has said goodbye."""
+        """Also raises FailedPrecondition after a close by one side."""
         await self._wire.send(self._websocket.send_message(b"".join(parts)))
 
     async def finish(self) -> None:

@@ -206,7 +206,7 @@ async def test_docker_does_the_same_work(engine: DockerEngine, images: dict[str,
     report = await run_bench(options, [target], tell=lambda _: None)
     for suite, names in EXPECTED.items():
         check_complete(report, suite, names)
-    assert [gap for gap in report.gaps if "port-forward: Docker has none" in gap]
+    assert [gap for gap in report.gaps if "Docker has no port-forward" in gap]
 
 
 @pytest.mark.root

@@ -18,7 +18,7 @@ def test_json_reads_back_as_it_was() -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]"])
 def test_what_is_no_report(text: str) -> None:
-    with pytest.raises(InvalidArgument, match="no bench report"):
+    with pytest.raises(InvalidArgument, match="not a bench report"):
         from_json(text)
 
 

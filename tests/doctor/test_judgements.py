@@ -205,7 +205,7 @@ CASES = [
     ("network.cni", but(network__mode="bridge", network__config_error="x", network__config="y"), "ok", ""),
     ("network.cni", but(network__mode="cni"), "missing", "/etc/cni/net.d"),
     ("network.cni", but(network__config="/a.conflist", network__plugins=("bridge",)), "ok", ""),
-    ("network.cni", but(network__config="/a.conflist", network__config_error="bad"), "missing", "mend"),
+    ("network.cni", but(network__config="/a.conflist", network__config_error="bad"), "missing", "fix"),
     (
         "network.cni",
         but(network__config="/a.conflist", network__plugins=("bridge",), network__plugins_missing=("bridge",)),

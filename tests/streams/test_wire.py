@@ -157,7 +157,7 @@ async def test_answers_that_nobody_reads_are_bounded() -> None:
     aside = Aside(Script(takes=False))
     for _ in range(ANSWERS_LIMIT_BYTES // 1000):
         aside.send(bytes(1000))
-    with pytest.raises(ProtocolError, match="does not read"):
+    with pytest.raises(ProtocolError, match="does not read the answers"):
         aside.send(bytes(1000))
     aside.cancel()
     await asyncio.sleep(0)

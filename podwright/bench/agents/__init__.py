@@ -1,10 +1,10 @@
-"""Node agents for the suite `agent`: any program that makes pods of a manifest folder through CRI, as a kubelet does.
+"""Node agents for the suite `agent`: any program that makes pods from a manifest folder through CRI, like a kubelet.
 
 command        the command line of a node agent, and its KubeletConfiguration (pure)
-pods           the pods that it gets as manifests, and what its `/pods` says of them (pure)
+pods           the manifests of its pods, and what its `/pods` reports (pure)
 manifests      the folder that it watches
-runtime_view   the same pods as the runtime sees them
-cgroup         the cgroup that all pods of one agent are in
+runtime_view   the same pods as the runtime reports them
+cgroup         the cgroup of all pods of one agent
 program        the running program: its ports, its CPU and memory
-session        a program with everything around it, and nothing left behind
+session        a program with everything around it, with nothing left behind
 """

@@ -1,7 +1,6 @@
 """A cgroup for all pods of one node agent.
 
-It is made before the agent starts, since a kubelet refuses a cgroupRoot that does not exist, and removed when nothing
-runs in it any more.
+It is created before the agent starts, because a kubelet rejects a missing cgroupRoot, and removed when it is empty.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
 
 
 def make(host: CgroupHost, path: str) -> list[str]:
-    """Make the cgroup in every hierarchy, usable for pods; which cgroups are new, it last and its parents before.
+    """Create the cgroup in every hierarchy, usable for pods. Returns the new cgroups, parents first.
 
-    Raises OSError, and FileExistsError when the cgroup itself exists.
+    Raises OSError, and FileExistsError if the cgroup itself exists.
     """
     names = path.strip("/").split("/")
     paths = ["/".join(names[: depth + 1]) for depth in range(len(names))]
@@ -40,7 +39,7 @@ def make(host: CgroupHost, path: str) -> list[str]:
 
 
 def _delegate(folder: Path) -> None:
-    """v2: let the cgroups below have every controller that this one has; those that cannot be passed on stay."""
+    """v2: enable for children all controllers that this cgroup has, if possible."""
     with contextlib.suppress(OSError):
         for controller in (folder / "cgroup.controllers").read_text().split():
             with contextlib.suppress(OSError):
@@ -48,7 +47,7 @@ def _delegate(folder: Path) -> None:
 
 
 def _inherit_cpus(folder: Path) -> None:
-    """v1: a new cpuset is empty, and takes no process until it has processors and memory nodes (cpuset(7))."""
+    """v1: a new cpuset has no processors and memory nodes, and accepts no process until it has (cpuset(7))."""
     for name in CPUSET_FILES:
         mine, parents = folder / name, folder.parent / name
         with contextlib.suppress(FileNotFoundError):  # v2, or another hierarchy
@@ -57,7 +56,7 @@ def _inherit_cpus(folder: Path) -> None:
 
 
 def remove(host: CgroupHost, made: Sequence[str]) -> None:
-    """Remove what `make` made: the cgroup with all below it, and its parents unless others use them by now.
+    """Remove what `make` created: the cgroup with all below it, and its parents unless others use them.
 
     A process that was just killed may hold the cgroup for a moment. Blocks. Raises OSError.
     """

@@ -1,18 +1,18 @@
-"""How a node agent is started: the words of its command line, and its configuration. Pure."""
+"""The command line of a node agent, and its configuration. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Both the kubelet and `podwright agent` take these.
+# Both the kubelet and `podwright agent` have these flags.
 KUBELET_FLAGS = ("--config={config}", "--root-dir={root}", "--cert-dir={root}/pki", "--hostname-override={node}")
-# No signal evicts a pod: a machine short of disk or memory must not change what is measured.
+# No eviction: a machine that lacks disk or memory must not change the result.
 NO_EVICTION = dict.fromkeys(
     ("memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available", "imagefs.inodesFree"), "0%"
 )
 MAX_PODS = 2000
-# What a command line may name in braces, and the field of a Site that it stands for.
+# The placeholders of a command line, and their fields of a Site.
 PLACEHOLDERS = {
     "node": "node",
     "endpoint": "endpoint",
@@ -27,9 +27,9 @@ PLACEHOLDERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What a node agent is given: a node name, paths, an endpoint, ports on loopback, and a cgroup.
+    """What a node agent gets: a node name, paths, an endpoint, ports on loopback, and a cgroup.
 
-    `GET /pods` is answered on `pods_port` without authentication.
+    `GET /pods` is served on `pods_port` without authentication.
     """
 
     node: str
@@ -46,32 +46,32 @@ class Site:
 
     @property
     def root(self) -> str:
-        """The root directory, where the volumes of pods are."""
+        """The root directory, with the volumes of pods."""
         return f"{self.folder}/root"
 
     @property
     def logs(self) -> str:
-        """Where the log files of containers go."""
+        """The directory of containers' log files."""
         return f"{self.folder}/logs"
 
     @property
     def config(self) -> str:
-        """The file that `kubelet_configuration` is written to."""
+        """The file for `kubelet_configuration`."""
         return f"{self.folder}/kubelet.json"
 
     def placeholders(self) -> Mapping[str, str]:
-        """What a command line may name in braces: the names of PLACEHOLDERS."""
+        """The values of PLACEHOLDERS for a command line."""
         return {name: str(getattr(self, field)) for name, field in PLACEHOLDERS.items()}
 
 
 def command_line(command: tuple[str, ...], site: Site) -> tuple[str, ...]:
-    """The command with its placeholders filled in. One that has none gets a kubelet's flags."""
+    """The command with its placeholders filled in. A command without any gets a kubelet's flags."""
     words = command if has_placeholders(command) else (*command, *KUBELET_FLAGS)
     return tuple(_filled(word, site.placeholders()) for word in words)
 
 
 def has_placeholders(command: tuple[str, ...]) -> bool:
-    """Whether the command says itself where its options go."""
+    """Whether the command has placeholders."""
     return any(f"{{{name}}}" in word for name in PLACEHOLDERS for word in command)
 
 
@@ -82,9 +82,9 @@ def _filled(word: str, values: Mapping[str, str]) -> str:
 
 
 def kubelet_configuration(site: Site) -> dict[str, object]:
-    """A KubeletConfiguration (kubelet.config.k8s.io/v1beta1) for a node of static pods alone.
+    """A KubeletConfiguration (kubelet.config.k8s.io/v1beta1) for a node of static pods only.
 
-    It keeps the agent on loopback, away from the host's firewall, and out of every folder that is not the site's.
+    It restricts the agent to loopback, to the site's folders, and keeps it away from the host's firewall.
     """
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",

@@ -10,7 +10,7 @@ from podwright.bench.agents.pods import manifest
 
 
 class Manifests:
-    """Puts pods into the folder, each at one moment, and takes them out again."""
+    """Adds pods to the folder, each atomically, and removes them."""
 
     def __init__(self, folder: str, staging: str, *, image: str, run_id: str) -> None:
         """`staging` is a folder on the same file system, where files are written before they appear."""
@@ -23,9 +23,9 @@ class Manifests:
             os.makedirs(path)
 
     def add(self, count: int) -> dict[str, int]:
-        """New pods, as fast as files can be renamed: the name of each, and when it appeared (ns of the wall clock).
+        """Add pods as fast as possible. Returns each name with the time of its appearance (wall clock, ns).
 
-        That is also the file's mtime. It is set by us, because the kernel's own is up to a timer tick old.
+        That time is also the file's mtime. We set it, because the kernel's own is up to a timer tick old.
         """
         names = [self._next_name() for _ in range(count)]
         for name in names:
@@ -34,12 +34,12 @@ class Manifests:
         return {name: self._appear(name) for name in names}
 
     def remove(self, names: Sequence[str]) -> None:
-        """Take the manifests of these pods away."""
+        """Remove the manifests of these pods."""
         for name in names:
             os.unlink(f"{self._folder}/{name}.json")
 
     def clear(self) -> None:
-        """Take all away."""
+        """Remove all manifests."""
         for name in os.listdir(self._folder):
             os.unlink(f"{self._folder}/{name}")
 

@@ -1,4 +1,4 @@
-"""The pods of a run as manifests, and what `/pods` says of them. Pure."""
+"""The manifests of a run's pods, and what `/pods` reports about them. Pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _PodList(msgspec.Struct, frozen=True):
 
 
 def manifest(name: str, *, image: str, run_id: str) -> bytes:
-    """A pod with one container that sleeps, the same as `Target.start_pod` makes."""
+    """A pod with one container that sleeps, like that of `BenchTarget.start_pod`."""
     container = {"name": "main", "image": image, "imagePullPolicy": "IfNotPresent", "command": IDLE_COMMAND}
     document = {
         "apiVersion": "v1",
@@ -55,9 +55,9 @@ def manifest(name: str, *, image: str, run_id: str) -> bytes:
 
 
 def running_in(pod_list: bytes, run_id: str) -> Mapping[str, str]:
-    """The run's pods that a PodList calls running, by the names in their manifests, with the id of their container.
+    """The run's running pods in a PodList, by the names in their manifests, with the id of their container.
 
-    Raises Internal when it is no PodList.
+    Raises Internal for an invalid PodList.
     """
     try:
         pods = msgspec.json.decode(pod_list, type=_PodList).items or []
@@ -69,7 +69,7 @@ def running_in(pod_list: bytes, run_id: str) -> Mapping[str, str]:
 
 
 def _running_container(status: _ListedStatus) -> str:
-    """The id of its container, without the runtime's name before it; empty while it does not run."""
+    """The id of its running container without the runtime's prefix, or ""."""
     containers = status.container_statuses or []
     if status.phase != RUNNING or not containers or any(each.state.running is None for each in containers):
         return ""

@@ -1,4 +1,4 @@
-"""A node agent as a running program: its processes, and its `/pods`."""
+"""A node agent as a running program: its processes and its `/pods`."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ STOP_LIMIT_S = 15.0
 ASK_LIMIT_S = 10.0
 START_POLL_S = 0.01
 LOG_TAIL_BYTES = 2000
-PASSED_ON = ("PATH", "HOME")  # of our environment
+PASSED_ON = ("PATH", "HOME")  # variables of our environment that the program gets
 
 
 def find_program(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The command with its program's path; `podwright` is this very Podwright.
+    """The command with its program's path. `podwright` is this Podwright.
 
-    Raises FailedPrecondition when the program is not on the PATH.
+    Raises FailedPrecondition if the program is not on the PATH.
     """
     program, *arguments = command
     if program == "podwright":
@@ -43,15 +43,15 @@ def find_program(command: tuple[str, ...]) -> tuple[str, ...]:
     path = shutil.which(program)
     if path is None:
         raise FailedPrecondition(
-            f"the node agent {program} is not on the PATH", hint=f"say where it is: --agent NAME=/path/to/{program}"
+            f"the node agent {program} is not on the PATH", hint=f"use its path: --agent NAME=/path/to/{program}"
         )
     return (path, *arguments)
 
 
 async def describe_agent(command: tuple[str, ...]) -> str:
-    """`kubelet (Kubernetes v1.36.2)`. A command with placeholders is not asked for its version.
+    """A description such as `kubelet (Kubernetes v1.36.2)`. A command with placeholders has no version.
 
-    Raises FailedPrecondition when the program is not on the PATH.
+    Raises FailedPrecondition if the program is not on the PATH.
     """
     found, said = find_program(command), shlex.join(command)
     if has_placeholders(command):
@@ -62,7 +62,7 @@ async def describe_agent(command: tuple[str, ...]) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different TCP ports of loopback that nobody listens on now."""
+    """Different free TCP ports on loopback."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -71,10 +71,10 @@ def free_ports(count: int) -> list[int]:
 
 
 class AgentProgram:
-    """Starts, asks and ends one node agent."""
+    """Starts, queries and ends one node agent."""
 
     def __init__(self, argv: tuple[str, ...], *, port: int, log: str, run_id: str) -> None:
-        """`port` of loopback answers `/pods`; output is appended to the file `log`."""
+        """`/pods` is on `port` of loopback. Output is appended to the file `log`."""
         self._argv = argv
         self._url = f"http://127.0.0.1:{port}/pods"
         self._log = log
@@ -88,7 +88,7 @@ class AgentProgram:
         await self.wait(self._answered, "an answer to /pods", limit_s=START_LIMIT_S, poll_s=START_POLL_S)
 
     def spawn(self) -> None:
-        """Start it and do not wait. Raises FailedPrecondition."""
+        """Start it without waiting. Raises FailedPrecondition."""
         env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         out = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -98,13 +98,13 @@ class AgentProgram:
             os.close(out)
 
     async def kill(self) -> None:
-        """SIGKILL to the program with its process group; returns when it has ended."""
+        """SIGKILL the program's process group, and wait for its end."""
         process, self._process = self._running(), None
         process.kill_group()
         await process.wait()
 
     async def close(self) -> None:
-        """SIGTERM, and SIGKILL when that does not end it in time; nothing happens when it does not run."""
+        """SIGTERM, then SIGKILL if it does not end in time. A program that does not run succeeds."""
         if self._session is not None:
             await self._session.close()
         process, self._process = self._process, None
@@ -117,7 +117,7 @@ class AgentProgram:
         await process.wait()
 
     async def running(self) -> Mapping[str, str]:
-        """The run's pods that `/pods` calls running, with their containers' ids. Raises Unavailable, Internal."""
+        """The run's running pods in `/pods`, with their containers' ids. Raises Unavailable, Internal."""
         try:
             async with self._client().get(self._url) as response:
                 body = await response.read()
@@ -130,9 +130,9 @@ class AgentProgram:
     async def wait(
         self, look: Callable[[], Awaitable[Found | None]], what: str, *, limit_s: float, poll_s: float
     ) -> Found:
-        """What `look` finds, once it finds something.
+        """Call `look` until it returns something.
 
-        Raises DeadlineExceeded, and FailedPrecondition when the program ends meanwhile, both with the end of its log.
+        Raises DeadlineExceeded, and FailedPrecondition if the program ends, both with the end of its log.
         """
         deadline = time.monotonic() + limit_s
         while (found := await look()) is None:
@@ -144,7 +144,7 @@ class AgentProgram:
         return found
 
     def cpu_s(self) -> float:
-        """CPU time of its processes, children that they waited for included."""
+        """CPU time of its processes, including children that they waited for."""
         return sum(map(processes.cpu_s, self._family()))
 
     def pss_bytes(self) -> int:
@@ -167,7 +167,7 @@ class AgentProgram:
         return self._process
 
     def _client(self) -> aiohttp.ClientSession:
-        # Made on first use, since a session belongs to a running event loop.
+        # Made on first use, because a session belongs to a running event loop.
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ASK_LIMIT_S))
         return self._session

@@ -1,4 +1,4 @@
-"""The pods of a run as the container runtime sees them, whoever made them."""
+"""The pods of a run as the container runtime reports them."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from podwright.cri.v1 import api_pb2 as api
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """`running` has the id of the running container of each pod; `alive` are pods with anything that still runs."""
+    """`running` has the id of the running container of each pod. `alive` are pods with anything that still runs."""
 
     running: Mapping[str, str]
     alive: frozenset[str]
 
 
 class RuntimeView:
-    """Asks one CRI endpoint. Every method raises a PodwrightError when a call fails."""
+    """Queries one CRI endpoint. Every method raises a PodwrightError if a call fails."""
 
     def __init__(self, cri: CriClient, run_id: str) -> None:
         self._cri = cri
         self._run_id = run_id
 
     async def snapshot(self) -> Snapshot:
-        """Sandboxes by the labels of the run, then running containers, which carry no label of their pod."""
+        """Sandboxes by the run's labels, and running containers, which do not have their pod's labels."""
         runtime = self._cri.runtime
         ours = api.PodSandboxFilter(label_selector={LABEL: self._run_id})
         sandboxes = (await self._cri.call(runtime.ListPodSandbox, api.ListPodSandboxRequest(filter=ours))).items
@@ -41,10 +41,10 @@ class RuntimeView:
         return Snapshot(running=running, alive=frozenset({*running, *ready}))
 
     async def started_ns(self, container_id: str) -> int:
-        """When the runtime started a container, in nanoseconds of the wall clock."""
+        """When the runtime started a container, in wall clock nanoseconds."""
         request = api.ContainerStatusRequest(container_id=container_id)
         return (await self._cri.call(self._cri.runtime.ContainerStatus, request)).status.started_at
 
     async def all_started_ns(self, container_ids: Sequence[str]) -> list[int]:
-        """The same of several."""
+        """The same for several containers."""
         return list(await asyncio.gather(*map(self.started_ns, container_ids)))

@@ -22,21 +22,21 @@ from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.linux.cgroup import CgroupHost, detect
 from podwright.linux.mount import read_mounts, unmount
 
-# An agent may be ended this long after its last pod. A runtime gives up what it does for a client that goes away, and
-# containerd 1.6, when it is just taking down a pod's network, leaves rules of the firewall behind.
+# The pause before the end of an agent after its last pod. A runtime aborts calls of a client that goes away, and
+# containerd 1.6, if it is just removing a pod's network, leaves firewall rules behind.
 CALM_S = 2.0
 END_LIMIT_S = 20.0
 END_POLL_S = 0.05
-LOG_LINKS = "/var/log/containers"  # a kubelet puts links to log files there, whatever it is configured to
-# A kubelet makes this folder whatever it is configured to. The folder above it stays, and so does that of the links:
-# others may use them by now, if only as a place to mount on.
+LOG_LINKS = "/var/log/containers"  # a kubelet puts links to log files there, regardless of its configuration
+# A kubelet creates this folder regardless of its configuration. Its parent stays, and so does the links' folder:
+# others may use them by now, at least as mount points.
 DEVICE_PLUGINS = "/var/lib/kubelet/device-plugins"
 DEVICE_PLUGIN_FILES = ("kubelet.sock", "DEPRECATION")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSession:
-    """A node agent that runs, the manifests that it watches, and what the runtime made of them."""
+    """A running node agent, the manifests that it watches, and the runtime's view."""
 
     program: AgentProgram
     manifests: Manifests
@@ -45,9 +45,9 @@ class AgentSession:
 
 @contextlib.asynccontextmanager
 async def open_session(target: BenchTarget, runtime: RuntimeView, *, image: str) -> AsyncIterator[AgentSession]:
-    """Start the target's node agent with an empty folder. At the end its pods, mounts and cgroups are gone.
+    """Start the target's node agent with an empty folder. At the end, its pods, mounts and cgroups are removed.
 
-    Raises FailedPrecondition and DeadlineExceeded when it does not start.
+    Raises FailedPrecondition and DeadlineExceeded if it does not start.
     """
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(
@@ -66,7 +66,7 @@ async def open_session(target: BenchTarget, runtime: RuntimeView, *, image: str)
 
 
 def site_of(options: TargetOptions, folder: str, run_id: str) -> Site:
-    """A site in the folder, with ports that are free now."""
+    """A site in the folder, with free ports."""
     pods_port, server_port = free_ports(2)
     return Site(
         node=f"bench-{run_id}",
@@ -79,10 +79,10 @@ def site_of(options: TargetOptions, folder: str, run_id: str) -> Site:
 
 
 def _prepare(site: Site, stack: contextlib.AsyncExitStack) -> None:
-    """The folders, the configuration file and the cgroup. Raises FailedPrecondition."""
+    """Create the folders, the configuration file and the cgroup. Raises FailedPrecondition."""
     host = detect()
     try:
-        os.chmod(site.folder, 0o711)  # pods with users of their own must get through
+        os.chmod(site.folder, 0o711)  # pods with a user namespace need to traverse it
         for folder in (site.root, site.logs):
             os.mkdir(folder)
         with open(site.config, "wb") as file:
@@ -90,14 +90,14 @@ def _prepare(site: Site, stack: contextlib.AsyncExitStack) -> None:
         made = cgroup.make(host, site.cgroup)
         stack.callback(_remove_cgroup, host, made)
     except OSError as failure:
-        raise FailedPrecondition(f"cannot prepare a node agent: {failure}", hint="run as root") from failure
+        raise FailedPrecondition(f"cannot prepare a node agent: {failure}", hint="run podwright as root") from failure
 
 
 async def _end(session: AgentSession, target: BenchTarget) -> None:
-    """End the pods by the agent, if it still does its work, then the agent, then whatever it left."""
+    """Let the agent end its pods if it works, end the agent, and remove what remains."""
     try:
         session.manifests.clear()
-        with contextlib.suppress(PodwrightError):  # the sweep does without
+        with contextlib.suppress(PodwrightError):  # the sweep does not need it
             await _ended(session)
             await asyncio.sleep(CALM_S)
     finally:
@@ -115,7 +115,7 @@ async def _ended(session: AgentSession) -> None:
 
 
 def _remove_cgroup(host: CgroupHost, made: list[str]) -> None:
-    """Raises FailedPrecondition when something still runs in it."""
+    """Raises FailedPrecondition if something still runs in it."""
     try:
         cgroup.remove(host, made)
     except OSError as failure:
@@ -123,7 +123,7 @@ def _remove_cgroup(host: CgroupHost, made: list[str]) -> None:
 
 
 def _remove_traces(folder: str, *, had_device_plugins: bool) -> None:
-    """Unmount what is mounted below the folder, and remove what an agent left in places that are not its own.
+    """Unmount everything below the folder, and remove the agent's files in other places.
 
     Raises FailedPrecondition.
     """
@@ -149,5 +149,5 @@ def _remove_device_plugins() -> None:
     for name in DEVICE_PLUGIN_FILES:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(f"{DEVICE_PLUGINS}/{name}")
-    with contextlib.suppress(OSError):  # it was not made, or somebody else uses it by now
+    with contextlib.suppress(OSError):  # it is absent or in use
         os.rmdir(DEVICE_PLUGINS)

@@ -1,4 +1,4 @@
-"""The report for people. Everything here is made from a `results.Report` alone, so it can be made again from JSON."""
+"""The report for people. Everything is made from a `results.BenchReport` alone, so it can be made again from JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from podwright.bench.results import BenchReport
 def render(report: BenchReport, form: str) -> str:
     """The report as `text`, `markdown`, `summary` (one Markdown table), `svg` (one plot) or `html`.
 
-    Raises FailedPrecondition for the forms with plots when the plotting library is missing.
+    Raises FailedPrecondition for forms with plots if the plotting library is missing.
     """
     from podwright.bench.render import html, markdown, plots, text  # noqa: PLC0415 # plots takes a second to import
 

@@ -1,4 +1,4 @@
-"""One self-contained page: no script, no style sheet and no picture from elsewhere."""
+"""One self-contained page, without external scripts, style sheets or pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ check_available = plots.check_available
 
 
 def render(report: BenchReport) -> str:
-    """The page. Raises FailedPrecondition when the plotting library is missing."""
+    """The page. Raises FailedPrecondition if the plotting library is missing."""
     names = [target.name for target in report.targets]
     labelled = ((f"{label} ({shown_unit(row.unit)})", row) for label, row in summary(report))
     body = [

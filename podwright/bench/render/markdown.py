@@ -28,7 +28,7 @@ EXPLAIN = {
 
 
 def render(report: BenchReport) -> str:
-    """The whole page."""
+    """The complete page."""
     parts = [
         INTRODUCTION,
         *(f"- {line}" for line in [*head_lines(report), *target_lines(report), *image_lines(report)]),
@@ -46,7 +46,7 @@ def render(report: BenchReport) -> str:
 
 
 def render_summary(report: BenchReport) -> str:
-    """One table with the few numbers that stand for all."""
+    """One table with the most important numbers."""
     rows = ((f"{label} ({shown_unit(row.unit)})", *map(cell, row.cells)) for label, row in summary(report))
     return _table(("", *(target.name for target in report.targets)), rows)
 
@@ -77,7 +77,7 @@ def _files(report: BenchReport) -> list[str]:
 
 
 def _spreads(report: BenchReport) -> list[str]:
-    """The intervals of the summary's numbers; those of all others are in the HTML page and the JSON."""
+    """The intervals of the summary's numbers. All others are in the HTML page and the JSON."""
     names = [target.name for target in report.targets]
     return [
         f"- {label} ({shown_unit(row.unit)}): "

@@ -1,6 +1,4 @@
-"""Plots as SVG, by matplotlib (the optional extra `bench`). Made from the report alone; the same report gives the
-same bytes.
-"""
+"""Plots as SVG, by matplotlib (the optional extra `bench`). The same report gives the same bytes."""
 
 from __future__ import annotations
 
@@ -51,7 +49,7 @@ MORE: tuple[Panel, ...] = (
 
 
 def check_available() -> None:
-    """Raises FailedPrecondition when the plotting library is missing."""
+    """Raises FailedPrecondition if the plotting library is missing."""
     try:
         import matplotlib.figure  # noqa: F401, PLC0415 # optional, and slow to import
     except ImportError as missing:
@@ -60,13 +58,13 @@ def check_available() -> None:
 
 
 def overview(report: BenchReport) -> str:
-    """One SVG with the plots that tell most."""
+    """One SVG with the most important plots."""
     panels = [panel for panel in GROWTH if _has(report, panel)]
     return _figure(report, [_bars, *(_curve_of(panel) for panel in panels)])
 
 
 def everything(report: BenchReport) -> list[str]:
-    """The overview, the distributions, and all other growths."""
+    """The overview, the distributions, and all other plots of growth."""
     drawings = [_curve_of(panel) for panel in MORE if _has(report, panel)]
     return [overview(report), _figure(report, [_distribution(1), _distribution(4)]), _figure(report, drawings)]
 
@@ -132,7 +130,7 @@ def _line(axes: Axes, points: Sequence[Measurement], condition: str, colour: str
     """Medians, with the interval of each as a band."""
     summaries = [(each.conditions[condition], each.unit, each.summary) for each in points if each.summary]
     xs = [x for x, _, _ in summaries]
-    style = "o" if condition == "image" else "o-"  # images are no scale
+    style = "o" if condition == "image" else "o-"  # images are not a scale, so no line connects them
     medians = [_scaled(s.p50, unit) for _, unit, s in summaries]
     axes.plot(xs, medians, style, color=colour, markersize=3, linewidth=1.2)
     lows = [_scaled(s.p50 if s.low is None else s.low, unit) for _, unit, s in summaries]
@@ -141,7 +139,7 @@ def _line(axes: Axes, points: Sequence[Measurement], condition: str, colour: str
 
 
 def _distribution(concurrency: int) -> Callable[[Axes, BenchReport], None]:
-    """The share of pods that were started in a time: every sample is in it."""
+    """The share of pods that were started within a time, with every sample."""
 
     def draw(axes: Axes, report: BenchReport) -> None:
         for index, target in enumerate(report.targets):

@@ -1,4 +1,4 @@
-"""The few numbers that stand for all. Pure."""
+"""The most important numbers. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LABELS = {"pods": "{} pods there", "at_once": "{} all at once"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryLine:
-    """One line of the summary: which measurement it shows, and how it is called there."""
+    """One line of the summary: its measurement and its label."""
 
     label: str
     suite: str
@@ -75,9 +75,9 @@ LINES = (
 
 
 def summary(report: BenchReport) -> list[tuple[str, Row]]:
-    """Label and row of each line that was measured.
+    """The label and row of each measured line.
 
-    A line of a growth comes twice when a target was spared the largest value: where all are, and where the others are.
+    A line of a growth has two rows if a target skipped the largest value: the largest common one, and the largest.
     """
     return [
         found
@@ -98,7 +98,10 @@ def _rows(report: BenchReport, line: SummaryLine, conditions: Mapping[str, int])
 
 
 def _conditions(report: BenchReport, line: SummaryLine) -> list[Mapping[str, int]]:
-    """The line's own, or for LARGEST what was reached by every target, and by any."""
+    """The line's own conditions.
+
+    For LARGEST, the value that every target reached, and the largest that any reached.
+    """
     if LARGEST not in line.conditions.values():
         return [line.conditions]
     [condition] = line.conditions

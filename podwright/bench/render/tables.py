@@ -1,4 +1,4 @@
-"""What the tables say, whatever they are written in. Pure."""
+"""The content of the tables, independent of the format. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from podwright.bench.results import BenchReport, Measurement
 
 MIB = 1024 * 1024
-ENOUGH_FOR_P99 = 10  # with fewer samples, p90 and p99 would be the largest one by another name
+ENOUGH_FOR_P99 = 10  # with fewer samples, p90 and p99 would equal the largest one
 CONDITION_WORDS = {
     "concurrency": "{} at once",
     "at_once": "{} all at once",
@@ -24,7 +24,7 @@ CONDITION_WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One thing that was measured, on all targets: a measurement for each, or None."""
+    """One measured quantity on all targets: a measurement for each, or None."""
 
     name: str
     unit: str
@@ -55,7 +55,7 @@ class ResultTable:
 
 
 def tables(report: BenchReport) -> list[ResultTable]:
-    """A table for each suite, the rows in the order in which they were measured."""
+    """A table for each suite, with rows in the order of the measurements."""
     targets = tuple(target.name for target in report.targets)
     suites = dict.fromkeys(each.suite for each in report.measurements)
     return [ResultTable(suite=suite, targets=targets, rows=_rows(report, suite, targets)) for suite in suites]
@@ -74,7 +74,7 @@ def _rows(report: BenchReport, suite: str, targets: Sequence[str]) -> tuple[Row,
 
 
 def cell(measurement: Measurement | None) -> str:
-    """`12.3 / 15.0 / 20.1`: p50, p90 and p99, or the median of few samples; failures are told."""
+    """A cell such as `12.3 / 15.0 / 20.1`: p50, p90 and p99, or the median of few samples, and failures."""
     if measurement is None:
         return "-"
     failed = f" ({measurement.failures} failed)" if measurement.failures else ""
@@ -88,7 +88,7 @@ def cell(measurement: Measurement | None) -> str:
 
 
 def spread(measurement: Measurement | None) -> str:
-    """How many samples, the interval of the median, and the extremes."""
+    """The number of samples, the interval of the median, and the extremes."""
     if measurement is None or measurement.summary is None:
         return ""
     summary, unit = measurement.summary, measurement.unit
@@ -100,12 +100,12 @@ def spread(measurement: Measurement | None) -> str:
 
 
 def shown_unit(unit: str) -> str:
-    """Bytes are shown as MiB."""
+    """The unit to show. Bytes are shown as MiB."""
     return "MiB" if unit == "bytes" else unit
 
 
 def number(value: float, unit: str) -> str:
-    """Three digits are enough."""
+    """A number with three digits."""
     shown = value / MIB if unit == "bytes" else value
     if abs(shown) >= 100:
         return f"{shown:.0f}"

@@ -1,4 +1,4 @@
-"""What stands around the numbers: the machine, the targets, the method, and what is not measured. Pure."""
+"""The text around the numbers: machine, targets, method, and what is not measured. Pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def machine_line(report: BenchReport) -> str:
 
 
 def head_lines(report: BenchReport) -> list[str]:
-    """When, with what, on what."""
+    """Date, version and machine."""
     options = report.options
     return [
         f"{report.date}, {report.duration_s:.0f} s; rounds: "
@@ -65,7 +65,7 @@ def target_lines(report: BenchReport) -> list[str]:
 
 
 def image_lines(report: BenchReport) -> list[str]:
-    """Which image is which in the suite `pull`."""
+    """The images of the suite `pull`."""
     return [
         f"image {number}: {image.partition('/')[2] or image}"
         for number, image in enumerate(report.options.pull_images, 1)

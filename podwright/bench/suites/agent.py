@@ -1,8 +1,8 @@
-"""A node agent (the kubelet, `podwright agent` or another) that makes pods of manifests: how fast, and at what cost.
+"""A node agent (the kubelet, `podwright agent` or another) that makes pods from manifests: its speed and its cost.
 
-The runtime's own time comes first, for pods made by CRI directly: a kubelet ends all pods that it does not know, so
-they cannot run beside it. Then the agent makes one pod at a time and many at once, is left idle, gets fewer pods, and
-is restarted under those that are left.
+The runtime's own time comes first, for pods made by CRI directly, because a kubelet ends all pods that it does not
+know. Then the agent makes one pod at a time and many at once, is left idle, gets fewer pods, and is restarted with
+the rest.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ QUIET_S = 3.0  # before an idle node is measured
 
 
 async def measure(bench: Bench) -> None:
-    """All of it, with one agent from its start to its end. Raises a PodwrightError."""
+    """The whole suite, with one agent. Raises a PodwrightError."""
     if not bench.target.options.agent:
         bench.sheet.gap("no node agent was given (--agent)")
         return
@@ -60,7 +60,7 @@ async def measure(bench: Bench) -> None:
 
 
 async def own_starts_ms(bench: Bench, runtime: RuntimeView) -> list[float]:
-    """From asking the runtime for a pod until its container starts, one at a time."""
+    """The time from the request for a pod until its container starts, one at a time."""
     await bench.warm_up()
     pods = [await _own_pod(bench, runtime) for _ in range(bench.options.pods)]
     for pod, own_ms in pods:
@@ -76,7 +76,7 @@ async def _own_pod(bench: Bench, runtime: RuntimeView) -> tuple[StartedPod, floa
 
 
 async def own_burst(bench: Bench) -> None:
-    """As many pods at once as the agent gets first, from the first request until the last answer."""
+    """A burst of pods without the agent, as large as its first one, from the first request to the last answer."""
     count, target = bench.options.agent_pods[0], bench.target
     began = time.perf_counter()
     pods = await side_by_side(range(count), lambda _: target.start_pod(), count)
@@ -86,14 +86,17 @@ async def own_burst(bench: Bench) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentBench:
-    """An agent that is measured. `own_ms` is the runtime's own time for a pod. Every step raises a PodwrightError."""
+    """The agent under measurement. `own_ms` is the runtime's own time for a pod.
+
+    Every step raises a PodwrightError.
+    """
 
     bench: Bench
     session: AgentSession
     own_ms: float
 
     async def run(self) -> None:
-        """The steps in turn. All pods are gone at the end."""
+        """Run the steps. All pods are gone at the end."""
         first, *_ = steps = self.bench.options.agent_pods
         await self.warm_up()
         await self.footprint([])
@@ -107,14 +110,14 @@ class AgentBench:
         await self.end_all(pods[:first])
 
     async def warm_up(self) -> None:
-        """A few pods that are not counted; at least one, so that the agent has found its runtime."""
+        """Start pods that do not count, at least one, so that the agent has connected to its runtime."""
         names = list(self.session.manifests.add(max(1, self.bench.options.warmup)))
         await self.seen(names, CLOSE_POLL_S)
         self.session.manifests.remove(names)
         await self.ended(names)
 
     async def one_at_a_time(self) -> None:
-        """Start pods, each beside those before, and end them."""
+        """Start pods, each beside the earlier ones, and end them."""
         names = [await self.one_pod() for _ in range(self.bench.options.pods)]
         for name in names:
             began = time.perf_counter()
@@ -123,7 +126,7 @@ class AgentBench:
             self.bench.sheet.add(GONE, seconds_since(began) * 1000)
 
     async def one_pod(self) -> str:
-        """The name of a pod that runs; writes down how it came."""
+        """Start one pod and record its times. Returns its name."""
         [(name, appeared_ns)] = self.session.manifests.add(1).items()
         containers = await self.seen([name], CLOSE_POLL_S)
         seen_ms = (time.time_ns() - appeared_ns) / 1e6
@@ -132,14 +135,14 @@ class AgentBench:
         return name
 
     async def burst(self, count: int, *, beside: int) -> list[str]:
-        """The names of pods that came all at once; writes down how they came, and what that cost the agent."""
+        """Start pods all at once, record their times and the agent's cost. Returns their names."""
         sheet, program = self.bench.sheet, self.session.program
         at = {"at_once": count, **({"pods": beside} if beside else {})}
         await asyncio.sleep(CALM_S)
         before_s = program.cpu_s()
         appeared_ns = self.session.manifests.add(count)
         began_ns = min(appeared_ns.values())
-        # The runtime is asked until it has all of them, so that the agent is left to its work.
+        # Poll the runtime until it has all of them, so that polling does not load the agent.
         await self.started(list(appeared_ns))
         containers = await self.seen(list(appeared_ns), WIDE_POLL_S)
         sheet.add(ALL_SEEN, (time.time_ns() - began_ns) / 1e6, at=at)
@@ -152,7 +155,7 @@ class AgentBench:
         return list(appeared_ns)
 
     async def idle(self, pods: Sequence[str]) -> None:
-        """What the agent uses while nothing happens."""
+        """The agent's usage while nothing happens."""
         program, at = self.session.program, {"pods": len(pods)}
         await asyncio.sleep(min(QUIET_S, self.bench.options.idle_s))
         began, before_s = time.perf_counter(), program.cpu_s()
@@ -167,7 +170,7 @@ class AgentBench:
         self.bench.sheet.add(PSS, used_bytes, BYTES, at={"pods": len(pods)})
 
     async def restart(self, pods: Sequence[str]) -> None:
-        """Kill the agent, start it again, and see whether it finds its pods as they are."""
+        """Kill the agent, start it again, and check that it keeps its pods unchanged."""
         program, at = self.session.program, {"pods": len(pods)}
         await asyncio.sleep(CALM_S)
         before = (await self.session.runtime.snapshot()).running
@@ -181,7 +184,7 @@ class AgentBench:
             self.bench.sheet.fail(RESTART, Internal(f"{len(changed)} of {len(pods)} containers were replaced"), at=at)
 
     async def end_all(self, pods: Sequence[str]) -> None:
-        """Take all these manifests away at once."""
+        """Remove all these manifests at once."""
         if pods:
             began = time.perf_counter()
             self.session.manifests.remove(pods)
@@ -189,7 +192,7 @@ class AgentBench:
             self.bench.sheet.add(ALL_GONE, seconds_since(began) * 1000, at={"at_once": len(pods)})
 
     async def started(self, names: Sequence[str]) -> None:
-        """Wait until the runtime runs a container of each."""
+        """Wait until the runtime runs a container of each pod."""
 
         async def look() -> bool | None:
             return True if (await self.session.runtime.snapshot()).running.keys() >= set(names) else None
@@ -197,7 +200,7 @@ class AgentBench:
         await self.session.program.wait(look, f"start of {len(names)} pods", limit_s=LIMIT_S, poll_s=WIDE_POLL_S)
 
     async def seen(self, names: Sequence[str], poll_s: float) -> Mapping[str, str]:
-        """Wait until `/pods` calls all of them running; their containers' ids."""
+        """Wait until `/pods` reports all as running. Returns their containers' ids."""
 
         async def look() -> Mapping[str, str] | None:
             running = await self.session.program.running()
@@ -206,7 +209,7 @@ class AgentBench:
         return await self.session.program.wait(look, f"{len(names)} pods in /pods", limit_s=LIMIT_S, poll_s=poll_s)
 
     async def ended(self, names: Sequence[str]) -> None:
-        """Wait until nothing of them runs at the runtime."""
+        """Wait until the runtime runs nothing of them."""
 
         async def look() -> bool | None:
             return None if (await self.session.runtime.snapshot()).alive.intersection(names) else True

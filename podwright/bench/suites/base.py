@@ -1,4 +1,4 @@
-"""What every suite gets, and the pieces that several of them share."""
+"""What every suite gets, and parts that several suites share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MONITORS_PSS = "monitors' PSS per pod"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """One target, where to write, and how much to do. `daemon` is the target's process, where it can be told."""
+    """One target, its sheet, and the amount of work. `daemon` is the target's process, if known."""
 
     target: BenchTarget
     sheet: Sheet
@@ -31,7 +31,7 @@ class Bench:
     daemon: int | None
 
     async def start_pods(self, count: int, concurrency: int, at: At) -> list[StartedPod]:
-        """Start pods side by side and write down each step; those that fail are counted and left to the sweep."""
+        """Start pods concurrently and record each step. Failed ones are counted and left to the sweep."""
 
         async def start(_: int) -> StartedPod | None:
             try:
@@ -47,7 +47,7 @@ class Bench:
         return pods
 
     async def end_pods(self, pods: Sequence[StartedPod], concurrency: int, at: At) -> None:
-        """Stop and remove them, and write down each step."""
+        """Stop and remove pods, and record each step."""
 
         async def end(pod: StartedPod) -> None:
             steps_ms = await self.target.end_pod(pod)
@@ -57,7 +57,7 @@ class Bench:
         await side_by_side(pods, self._counting(TEARDOWN, end, at), concurrency)
 
     async def warm_up(self) -> None:
-        """A few pods that are not counted."""
+        """Start and end pods that do not count."""
         pods = [await self.target.start_pod() for _ in range(self.options.warmup)]
         for pod in pods:
             await self.target.exec_sync(pod.container_id)
@@ -72,7 +72,7 @@ class Bench:
         return counted
 
     async def footprint(self, pods: Sequence[StartedPod]) -> Footprint | None:
-        """What the daemon and the monitors of these pods use now; None where /proc does not tell."""
+        """The usage of the daemon and of these pods' monitors, or None if /proc does not show it."""
         if self.daemon is None:
             return None
         return await asyncio.to_thread(_footprint, self.daemon, pods)
@@ -80,7 +80,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
-    """The daemon with its children, and the monitors; `cpu_s` is of both, with children that were waited for."""
+    """The daemon with its children, and the monitors. `cpu_s` covers both, including children that were waited for."""
 
     daemon_bytes: int
     monitors_bytes: int

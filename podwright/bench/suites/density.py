@@ -1,4 +1,4 @@
-"""How a pod's cost grows with the pods that are there already, and with the containers in a pod."""
+"""How a pod's cost grows with the number of pods, and with the containers in a pod."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ PROBES = 5
 
 
 async def measure(bench: Bench) -> None:
-    """Pods first, with the relist where that is wanted too; then one pod with many containers."""
+    """The growth in pods, with the relist if requested, then one pod with many containers."""
     await growth.grow(bench, (probe, relist.probe) if "relist" in bench.options.suites else (probe,))
     await containers(bench)
 
 
 async def probe(bench: Bench, pods: Sequence[StartedPod]) -> None:
-    """Memory, and a few pods, execs and teardowns one at a time beside those that are there."""
+    """Memory, and a few pods, execs and teardowns one at a time beside the existing pods."""
     footprint = await bench.footprint(pods)
     if footprint and pods:
         bench.sheet.add(DAEMON_PSS, footprint.daemon_bytes, BYTES, at={"pods": len(pods)})
@@ -38,7 +38,7 @@ async def _one_more(bench: Bench, pods: int) -> None:
 
 
 async def containers(bench: Bench) -> None:
-    """Containers added to one pod, and the pod's end. Raises a PodwrightError when there is no pod."""
+    """Containers added to one pod, and the pod's end. Raises a PodwrightError if the pod does not start."""
     pod = await bench.target.start_pod()
     for number in range(2, bench.options.containers + 1):
         added = await bench.target.add_container(pod, f"more-{number}")

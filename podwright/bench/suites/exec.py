@@ -17,7 +17,7 @@ CONCURRENCIES = (1, 4, 16)
 
 
 async def measure(bench: Bench) -> None:
-    """Everything on one pod of its own."""
+    """Run everything on one pod."""
     await bench.warm_up()
     pod = await bench.target.start_pod()
     for concurrency in CONCURRENCIES:
@@ -37,7 +37,7 @@ async def measure(bench: Bench) -> None:
 async def _rate(
     bench: Bench, name: str, execute: Callable[[str], Awaitable[None]], pod: StartedPod, concurrency: int
 ) -> None:
-    """Latency of each, and how many a second. Raises what the warm-up raises."""
+    """The latency of each exec, and the number per second. Raises what the warm-up raises."""
     for _ in range(WARMUP):
         await execute(pod.container_id)
 

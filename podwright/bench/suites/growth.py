@@ -1,6 +1,6 @@
-"""Pods that become more, step by step, with something measured at every step.
+"""A growing number of pods, with a measurement at every step.
 
-Shared by the suites that ask how a cost grows: each brings a probe, and one growth serves them all.
+Shared by suites that measure growth: each has a probe, and one growth runs all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CONCURRENCY = 8
 
 
 async def grow(bench: Bench, probes: Sequence[Probe]) -> None:
-    """Start pods up to each step and run the probes there; then take them down, slow targets before the last step."""
+    """Start pods up to each step and run the probes there, then remove them. Slow targets skip later steps."""
     pods: list[StartedPod] = []
     failed = 0
     for step in bench.options.steps:

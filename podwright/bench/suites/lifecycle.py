@@ -1,4 +1,4 @@
-"""Pods that come all at once, a daemon that restarts under them, and pods that go all at once."""
+"""Many pods that start at once, a restart of the daemon, and many pods that end at once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def measure(bench: Bench) -> None:
 
 
 async def _restart(bench: Bench, pods: int) -> None:
-    """From asking for the restart until a list shows the pods again. Raises DeadlineExceeded, FailedPrecondition."""
+    """From the restart command until a list shows the pods again. Raises DeadlineExceeded, FailedPrecondition."""
     began = time.perf_counter()
     command = Command(argv=bench.target.options.restart, timeout_s=RESTART_LIMIT_S)
     done = await PosixProcessRunner().run(command)
@@ -52,7 +52,7 @@ async def _restart(bench: Bench, pods: int) -> None:
 
 
 async def _listed(bench: Bench) -> int:
-    """How many pods the daemon lists once it answers again."""
+    """The number of pods in the daemon's list once it answers again."""
     deadline = time.monotonic() + RESTART_LIMIT_S
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Port-forward: what a small HTTP request takes through it and without it, and how many bytes pass in a second."""
+"""Port-forward: the time of a small HTTP request with and without it, and its throughput."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Connect = Callable[[], AbstractAsyncContextManager[socket.socket]]
 
 
 async def port_forward(bench: Bench) -> None:
-    """On a pod with servers in it. Raises Unimplemented where there is no port-forward, and DeadlineExceeded."""
+    """Run on a pod with servers. Raises Unimplemented without port-forward support, and DeadlineExceeded."""
     pod = await bench.target.start_pod(SERVERS)
     async with bench.target.tunnel(pod) as tunnel:
         through = partial(tunnel.connection, HTTP_PORT)
@@ -57,7 +57,7 @@ async def port_forward(bench: Bench) -> None:
 
 
 async def _direct(bench: Bench, pod: StartedPod, port: int) -> Connect:
-    """The same connection without a port-forward, from this machine to the pod's address."""
+    """The same connection without port-forward, from this machine to the pod's address."""
     address = await bench.target.address(pod)
 
     @contextlib.asynccontextmanager
@@ -71,10 +71,10 @@ async def _direct(bench: Bench, pod: StartedPod, port: int) -> Connect:
 
 
 async def _exchange_ms(connect: Connect, request: bytes, answer_bytes: int) -> float:
-    """Connect, send the request, and read an answer of a known length; the end of the connection is not waited for.
+    """Connect, send the request, and read an answer of a known length, without waiting for the end of the connection.
 
-    (HTTP clients do not either; containerd 1.6 ends a forwarded connection a second after the server did.) Raises
-    DeadlineExceeded, and Internal for an answer that is too short.
+    HTTP clients do the same. containerd 1.6 ends a forwarded connection a second after the server did. Raises
+    DeadlineExceeded, and Internal for a short answer.
     """
     began_ns, taken_ms = time.perf_counter_ns(), 0.0
     try:
@@ -90,7 +90,7 @@ async def _exchange_ms(connect: Connect, request: bytes, answer_bytes: int) -> f
 
 
 async def _read(connection: socket.socket, limit_bytes: int) -> int:
-    """Up to so many bytes, or to the end; how many came."""
+    """Read up to `limit_bytes`, or to the end. Returns the number of bytes."""
     loop, got = asyncio.get_running_loop(), 0
     buffer = memoryview(bytearray(READ_BYTES))
     while got < limit_bytes and (count := await loop.sock_recv_into(connection, buffer[: limit_bytes - got])):
@@ -99,7 +99,7 @@ async def _read(connection: socket.socket, limit_bytes: int) -> int:
 
 
 async def _first_answer(connect: Connect) -> int:
-    """The servers need a moment; how long the answer to REQUEST is. Raises DeadlineExceeded."""
+    """Wait for the servers. Returns the length of the answer to REQUEST. Raises DeadlineExceeded."""
     deadline = time.monotonic() + READY_LIMIT_S
     while time.monotonic() < deadline:
         with contextlib.suppress(PodwrightError, OSError, TimeoutError):

@@ -1,4 +1,4 @@
-"""Images: pulled and unpacked from nothing, listed, removed; and what is listed and pulled beside many others."""
+"""Images: pull and unpack, list, remove, and how these grow with the number of images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LISTS = 5
 
 
 async def measure(bench: Bench) -> None:
-    """Raises a PodwrightError; images that were pulled are removed also then."""
+    """Raises a PodwrightError. Pulled images are removed in any case."""
     if not bench.options.pull_images:
         bench.sheet.gap("pulls: no image to pull was given")
     for index, image in enumerate(bench.options.pull_images, 1):
@@ -25,10 +25,10 @@ async def measure(bench: Bench) -> None:
 
 
 async def _pulls(bench: Bench, image: str, index: int) -> None:
-    """The image is removed before each pull, so that every one brings all of it."""
+    """The image is removed before each pull, so that each one fetches everything."""
     for _ in range(bench.options.pulls):
         await bench.target.remove_image(image)
-        await asyncio.to_thread(os.sync)  # nobody pays for the writes of others
+        await asyncio.to_thread(os.sync)  # so that no pull pays for earlier writes
         try:
             _, pull_ms = await timed_ms(bench.target.pull(image))
             bench.sheet.add("pull", pull_ms, at={"image": index})
@@ -38,7 +38,7 @@ async def _pulls(bench: Bench, image: str, index: int) -> None:
 
 
 async def _series(bench: Bench) -> None:
-    """Small images that share their layer, so that what grows is the number of records."""
+    """Small images that share their layer, so that only the number of records grows."""
     pulled: list[str] = []
     try:
         for step in bench.options.image_steps:

@@ -1,4 +1,4 @@
-"""The kubelet's relist: all pods and all containers, listed once a second, while nothing happens."""
+"""The kubelet's relist: lists of all pods and all containers once a second, while nothing happens."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from podwright.bench.targets.base import StartedPod
 from podwright.bench.timing import timed_ms
 
 PERIOD_S = 1.0
-SETTLE_S = 0.5  # what the starts left behind in the daemon is not the list's cost
+SETTLE_S = 0.5  # for the daemon to finish work left by the starts
 RELIST = "relist"
 CPU = "CPU of a relist each second"
 
 
 async def measure(bench: Bench) -> None:
-    """Grow the pods for this alone, unless `density` does it anyway: the pods are the expensive part."""
+    """Grow the pods for this suite alone, unless `density` runs as well: the pods are the expensive part."""
     if "density" not in bench.options.suites:
         await growth.grow(bench, (probe,))
 

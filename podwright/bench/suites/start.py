@@ -1,6 +1,6 @@
-"""Pods started one at a time, then several at once: latency of each call, pods per second, CPU and memory per pod.
+"""Pods started one at a time, then concurrently: latency of each call, pods per second, CPU and memory per pod.
 
-All pods of a batch run at the same time before the first is taken down, as many at a time as were started.
+All pods of a batch run before the first is removed, with the same concurrency.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ async def measure(bench: Bench) -> None:
 
 
 async def _batch(bench: Bench, concurrency: int) -> None:
-    count = max(bench.options.pods, 2 * concurrency)  # fewer would not keep so many busy
+    count = max(bench.options.pods, 2 * concurrency)  # fewer would not reach the concurrency
     before = await bench.footprint([])
     began = time.perf_counter()
     pods = await bench.start_pods(count, concurrency, at={"concurrency": concurrency})

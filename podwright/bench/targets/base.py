@@ -1,7 +1,7 @@
-"""What a suite may ask of a target, whatever is behind it.
+"""What a suite needs from a target.
 
-Times are in milliseconds, taken inside the target around each call. All methods raise a PodwrightError when the call
-fails; Unimplemented when this kind of target has no such thing.
+Times are in milliseconds, taken inside the target around each call. All methods raise a PodwrightError if the call
+fails, and Unimplemented if the target does not support it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from podwright.bench.options import TargetOptions
 
 LABEL = "podwright.bench"
 NAMESPACE = "podwright-bench"
-# Ends at once on SIGTERM, as a well-behaved server does; a bare `sleep` as process 1 would wait for SIGKILL.
+# It ends at once on SIGTERM like a good server. A bare `sleep` as process 1 would wait for SIGKILL.
 IDLE_COMMAND = ("sh", "-c", "trap 'exit 0' TERM; sleep 86400 & wait")
 EXEC_COMMAND = ("true",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartedContainer:
-    """A container that runs, and what CreateContainer and StartContainer took."""
+    """A running container, and the times of CreateContainer and StartContainer."""
 
     id: str
     steps_ms: Mapping[str, float]
@@ -32,9 +32,9 @@ class StartedContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartedPod:
-    """A pod with one container that runs, and what each step took.
+    """A pod with one running container, and the time of each step.
 
-    `context` is whatever the target needs to add to the pod or to end it.
+    `context` is what the target needs to extend or end the pod.
     """
 
     id: str
@@ -49,13 +49,13 @@ class StartedPod:
 
     @property
     def ids(self) -> tuple[str, str]:
-        """What the command lines of its monitors mention."""
+        """Text in the command lines of its monitors."""
         return self.id, self.container_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetVersion:
-    """What the target calls itself."""
+    """The target's own version."""
 
     runtime_name: str
     runtime_version: str
@@ -66,29 +66,29 @@ class Tunnel(Protocol):
     """A port-forward session."""
 
     def connection(self, port: int) -> contextlib.AbstractAsyncContextManager[socket.socket]:
-        """A non-blocking socket that leads to a port of the pod."""
+        """A non-blocking socket to a port of the pod."""
 
 
 class BenchTarget(Protocol):
-    """One target. Every pod that it makes carries its `run_id` as a label, and `sweep` removes them all."""
+    """One target. Every pod has its `run_id` as a label, and `sweep` removes them all."""
 
     options: TargetOptions
     run_id: str
 
     async def version(self) -> TargetVersion:
-        """Ask it."""
+        """The target's version."""
 
     async def ensure_image(self, image: str) -> None:
-        """Pull the image when it is missing. It stays: images are a cache."""
+        """Pull the image if it is missing. It stays, because images are a cache."""
 
     async def start_pod(self, command: tuple[str, ...] = IDLE_COMMAND) -> StartedPod:
-        """A pod as the kubelet makes it: its own network, one container."""
+        """Start a pod like the kubelet: its own network, one container."""
 
     async def add_container(self, pod: StartedPod, name: str) -> StartedContainer:
         """One more container in a pod."""
 
     async def end_pod(self, pod: StartedPod) -> Mapping[str, float]:
-        """Stop and remove the pod at once, without a grace period for its containers; what each step took."""
+        """Stop and remove the pod without a grace period. Returns the time of each step."""
 
     async def address(self, pod: StartedPod) -> str:
         """The pod's IP address."""
@@ -103,27 +103,27 @@ class BenchTarget(Protocol):
         """Port-forward to the pod, as `kubectl port-forward` does."""
 
     async def relist(self) -> int:
-        """List all pods, then all containers, as the kubelet does each second; how many pods of ours there are."""
+        """List all pods, then all containers, like the kubelet each second. Returns the number of our pods."""
 
     async def list_images(self) -> int:
-        """List all images; how many there are."""
+        """List all images. Returns their number."""
 
     async def pull(self, image: str) -> None:
         """Pull and unpack."""
 
     async def remove_image(self, image: str) -> None:
-        """Remove it; nothing happens when there is none."""
+        """Remove the image. An absent one succeeds."""
 
     async def reconnect(self) -> None:
-        """Forget the connection; the next call makes a new one."""
+        """Close the connection. The next call opens a new one."""
 
     async def sweep(self) -> None:
-        """Remove every pod of this run, also those whose making was interrupted."""
+        """Remove every pod of this run, including incomplete ones."""
 
     async def close(self) -> None:
         """Close the connections."""
 
 
 def new_run_id() -> str:
-    """Tells the pods of one run from those of another."""
+    """A label that distinguishes the pods of one run from those of another."""
     return secrets.token_hex(4)

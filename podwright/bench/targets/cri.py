@@ -1,4 +1,4 @@
-"""A CRI endpoint as a target: each step is one gRPC call, as the kubelet makes it."""
+"""A CRI endpoint as a target: each step is one gRPC call, like the kubelet's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from podwright.errors import Internal
 
 
 class CriTarget:
-    """See `base.Target`."""
+    """A BenchTarget."""
 
     def __init__(self, options: TargetOptions, *, image: str, log_root: str) -> None:
         self.options = options
@@ -117,7 +117,7 @@ class CriTarget:
         await self._cri.call(self._cri.images.PullImage, request, timeout_s=None)
 
     async def remove_image(self, image: str) -> None:
-        if await self._has_image(image):  # CRI-O 1.29 has a failure for one that is not there
+        if await self._has_image(image):  # CRI-O 1.29 fails for an absent image
             await self._cri.call(
                 self._cri.images.RemoveImage, api.RemoveImageRequest(image=api.ImageSpec(image=image))
             )
@@ -143,7 +143,7 @@ class CriTarget:
         await self._cri.call(runtime.RemovePodSandbox, api.RemovePodSandboxRequest(pod_sandbox_id=sandbox_id))
 
     def _sandbox_config(self) -> api.PodSandboxConfig:
-        """A pod as the kubelet makes it: own network, PID namespace per container."""
+        """A pod like the kubelet's: its own network, a PID namespace per container."""
         self._made += 1
         name = f"bench-{self.run_id}-{self._made}"
         log_directory = f"{self._log_root}/{name}"

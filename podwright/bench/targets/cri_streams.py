@@ -1,4 +1,4 @@
-"""Exec and port-forward through the streams that a CRI endpoint offers, by the same client for every target."""
+"""Exec and port-forward through the streams of a CRI endpoint, with the same client for every target."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ END_TIMEOUT_S = 30.0
 
 class _Discard:
     async def write(self, data: Buffer) -> None:
-        """As a Sink does."""
+        """As OutputSink.write."""
 
 
 async def run_exec(cri: CriClient, container_id: str, command: tuple[str, ...]) -> None:
@@ -40,14 +40,14 @@ async def open_tunnel(cri: CriClient, sandbox_id: str) -> AsyncIterator[CriTunne
 
 
 class CriTunnel:
-    """See `base.Tunnel`."""
+    """A Tunnel."""
 
     def __init__(self, forwarder: Forwarder) -> None:
         self._forwarder = forwarder
 
     @contextlib.asynccontextmanager
     async def connection(self, port: int) -> AsyncIterator[socket.socket]:
-        """A socket pair, as the local end of `kubectl port-forward` is. Raises what `Forwarder.forward` does."""
+        """A socket pair, like the local end of `kubectl port-forward`. Raises what `Forwarder.forward` raises."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)

@@ -1,4 +1,4 @@
-"""Docker as a target, by its own Engine API: what dockershim did for a pod, without dockershim.
+"""Docker as a target, by its own Engine API, with the same pods that dockershim made.
 
 A pod is a pause container on Docker's bridge and a container that joins its network and IPC namespaces. RunPodSandbox
 means creating and starting the first, StopPodSandbox stopping both, RemovePodSandbox removing both.
@@ -37,7 +37,7 @@ EXIT_CODE_LIMIT_S = 10.0
 
 
 class DockerTarget:
-    """See `base.Target`."""
+    """A BenchTarget."""
 
     def __init__(self, options: TargetOptions, *, image: str) -> None:
         self.options = options
@@ -109,7 +109,7 @@ class DockerTarget:
             raise Internal(f"`true` ended with {code} in container {container_id}")
 
     async def _exit_code(self, exec_id: str) -> int:
-        """Docker may close the stream a moment before it knows the exit code."""
+        """The exit code. Docker may close the stream a moment before it knows it."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EXIT_CODE_LIMIT_S):
                 while True:
@@ -120,10 +120,10 @@ class DockerTarget:
         raise DeadlineExceeded(f"exec {exec_id} did not end in {EXIT_CODE_LIMIT_S} s")
 
     async def exec_stream(self, container_id: str) -> None:  # noqa: ARG002 # as a Target's
-        raise Unimplemented("exec through a stream: Docker has one exec, and ExecSync stands for it")
+        raise Unimplemented("Docker has only one kind of exec, which is measured as ExecSync")
 
     def tunnel(self, pod: StartedPod) -> contextlib.AbstractAsyncContextManager[Tunnel]:  # noqa: ARG002 # as a Target's
-        raise Unimplemented("port-forward: Docker has none")
+        raise Unimplemented("Docker has no port-forward")
 
     async def relist(self) -> int:
         pods = await self._list(TYPE_LABEL, SANDBOX)

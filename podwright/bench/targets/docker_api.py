@@ -1,4 +1,4 @@
-"""A small client of the Docker Engine API over its unix socket: JSON in, JSON out, our error tree."""
+"""A small client of the Docker Engine API over its unix socket, with JSON and our error tree."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from podwright.errors import (
     Unavailable,
 )
 
-TIMEOUT_S = 120.0  # as for the calls of CRI
+TIMEOUT_S = 120.0  # as for CRI calls
 Query = Mapping[str, str]
 NO_QUERY: Query = MappingProxyType({})
 FAILURES: dict[int, type[PodwrightError]] = {400: InvalidArgument, 404: NotFound, 409: AlreadyExists}
 
 
 class DockerApi:
-    """One Engine. Use as an async context manager, or call `close`. Paths carry no version: the Engine's newest."""
+    """One Engine. Use as an async context manager, or call `close`. Paths without version mean the newest API."""
 
     def __init__(self, endpoint: str) -> None:
         self._path = socket_path(endpoint)
@@ -56,7 +56,7 @@ class DockerApi:
         query: Query = NO_QUERY,
         timeout_s: float | None = TIMEOUT_S,
     ) -> Any:
-        """One request; its answer as JSON, None when there is none. Raises a PodwrightError."""
+        """One request. Returns its answer as JSON, or None. Raises a PodwrightError."""
         content = await self.read(method, path, body, query=query, timeout_s=timeout_s)
         return msgspec.json.decode(content) if content else None
 
@@ -69,7 +69,7 @@ class DockerApi:
         query: Query = NO_QUERY,
         timeout_s: float | None = TIMEOUT_S,
     ) -> bytes:
-        """One request; the bytes of its answer, read to their end. Raises a PodwrightError."""
+        """One request. Returns the bytes of its complete answer. Raises a PodwrightError."""
         data = None if body is None else msgspec.json.encode(body)
         headers = {} if data is None else {"Content-Type": "application/json"}
         try:
@@ -92,7 +92,7 @@ class DockerApi:
         return content
 
     def _session(self) -> aiohttp.ClientSession:
-        # Made on first use, since a session belongs to a running event loop. No limit: the suites set the concurrency.
+        # Made on first use: a session belongs to a running event loop. No limit: suites set the concurrency.
         if self._opened is None:
             connector = aiohttp.UnixConnector(self._path, limit=0)
             self._opened = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))

@@ -1,4 +1,4 @@
-"""Taking a run's pods away, whatever state they are in."""
+"""Removes a run's pods in any state."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ CONCURRENCY = 8
 async def sweep_until_empty(
     list_ids: Callable[[], Awaitable[list[str]]], discard: Callable[[str], Awaitable[None]]
 ) -> None:
-    """Discard what is listed until nothing is.
+    """Discard listed objects until none is listed.
 
-    A sandbox in the making is listed only when it is ready, so an empty list counts when it is seen twice. A failure
-    is for the next round, until the limit has passed: then it is raised.
+    A sandbox in creation is listed only when it is ready, so the list must be empty twice. A failure is retried in
+    the next round, and raised after the limit.
     """
     deadline = time.monotonic() + LIMIT_S
     empty_seen = 0

@@ -1,1 +1,1 @@
-"""One module per command, each defining `command`; the table in `podwright.cli.app` names them."""
+"""One module per command, each with `command`. The table in `podwright.cli.app` lists them."""

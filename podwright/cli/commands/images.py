@@ -62,7 +62,7 @@ async def _list(invocation: Invocation, reference: str | None) -> list[api.Image
 
 
 def _rows(image: api.Image, *, wide: bool, whole: bool) -> Iterator[tuple[str, ...]]:
-    """One row per tag; an image without tags has one row."""
+    """One row per tag. An image without tags has one row."""
     identity, size = table.short_id(image.id, whole=whole), table.size(image.size)
     digests = dict(reference.partition("@")[::2] for reference in image.repo_digests)
     for name, tag in _names(image, list(digests)):

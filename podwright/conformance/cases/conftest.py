@@ -42,7 +42,7 @@ async def pod(run_pod: RunPod) -> AsyncIterator[CasePod]:
 
 @pytest_asyncio.fixture
 async def able(cri_server: CriPeer) -> list[str]:
-    """The handlers that have user namespaces; "" stands for the default. Others are said to have none: no case."""
+    """The handlers that have user namespaces. "" stands for the default. There is no case for the others."""
     names = await cri_server.handlers(own_users=True)
     if "" not in names:
         pytest.skip("the default handler tells that it has no user namespaces")

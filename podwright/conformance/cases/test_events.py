@@ -51,7 +51,7 @@ class Ear:
                 await self._begun.wait()
 
     async def events(self, pod: CasePod, count: int) -> list[api.ContainerEventResponse]:
-        """The next events of the pod; those of others, who may use the server too, are dropped.
+        """The next events of the pod. Those of others, who may use the server too, are dropped.
 
         Raises what ended the stream.
         """

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.deviates("cri-o", "pulls over plain HTTP only from regi
 
 
 async def pull(pod: CasePod, name: str) -> str:
-    """PullImage; the image's id."""
+    """PullImage. Returns the image's id."""
     request = api.PullImageRequest(image=api.ImageSpec(image=name))
     return (await pod.cri.call(pod.cri.images.PullImage, request)).image_ref
 
@@ -114,7 +114,7 @@ async def test_mode_and_owner_of_a_volume_s_root(
 
 
 async def test_device_nodes_are_there_and_of_no_use(pod: CasePod, images: ImageRegistry) -> None:
-    """Old base images carry them in /dev, which a container does not see; elsewhere its device cgroup refuses."""
+    """Old base images have them in /dev, which a container does not see. Elsewhere its device cgroup denies access."""
     nodes = layer(device("mem", tarfile.CHRTYPE, (1, 1)), device("disk", tarfile.BLKTYPE, (8, 0)))
     script = "stat -c '%F %t:%T' /mem /disk; cat /mem || echo refused; cat /disk || echo refused"
     assert (await output(pod, images.push(nodes), "sh", "-c", f"({script}) 2>/dev/null")).splitlines() == [

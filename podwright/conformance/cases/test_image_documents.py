@@ -72,7 +72,7 @@ async def test_an_image_without_layers(pod: CasePod, images: ImageRegistry) -> N
 
 @pytest.mark.parametrize("what", ["manifest", "index"])
 async def test_documents_that_were_compressed_on_their_way(what: str, pod: CasePod, images: ImageRegistry) -> None:
-    """Content-Encoding, by a CDN that compresses whatever it is asked for; the digest is that of the document."""
+    """Content-Encoding, by a CDN that compresses everything. The digest is that of the document."""
     config = config_of([images.base])
     document = manifest_of(config, [images.base])
     images.push_documents(document, config, [images.base])

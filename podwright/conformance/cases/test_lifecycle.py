@@ -1,4 +1,4 @@
-"""How containers end: what ends with them, what a stop waits for, and what is told of it."""
+"""How containers end: what ends with them, what a stop waits for, and what the status says."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ async def test_a_daemon_does_not_hold_up_the_answer(pod: CasePod) -> None:
 @pytest.mark.deviates("cri-o", "does not know the call")
 @pytest.mark.deviates("containerd", "does not know the call")
 async def test_a_stopped_pod_starts_again(pod: CasePod) -> None:
-    """Under its id and with its address; its containers have ended."""
+    """Under its id and with its address. Its containers have ended."""
     container_id = await pod.run()
     request = api.PodSandboxStatusRequest(pod_sandbox_id=pod.id)
     before = (await pod.cri.call(pod.cri.runtime.PodSandboxStatus, request)).status.network

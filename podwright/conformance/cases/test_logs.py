@@ -34,7 +34,7 @@ class WrittenRecord(NamedTuple):
 
 
 def _records(data: bytes) -> Iterator[WrittenRecord]:
-    """Every line of a log; fails for one that is torn or strange."""
+    """Every line of a log. Fails for an invalid one."""
     assert not data or data.endswith(b"\n")
     for line in data.split(b"\n")[:-1]:
         match = RECORD.fullmatch(line)
@@ -43,7 +43,7 @@ def _records(data: bytes) -> Iterator[WrittenRecord]:
 
 
 def _lines(data: bytes, stream: str = "stdout") -> list[bytes]:
-    """What a stream's lines were, put together; one that was never finished comes last."""
+    """The joined lines of a stream. An unfinished one comes last."""
     lines = [b""]
     for record in _records(data):
         if record.stream == stream:

@@ -14,7 +14,7 @@ Mounted = dict[str, tuple[str, set[str]]]
 
 
 async def _mounted(pod: CasePod, **fields: object) -> Mounted:
-    """Where -> (kind, options), of a new container; of two in one place, the later one."""
+    """Target -> (kind, options), of a new container. Of two at one target, the later one."""
     lines = (await pod.output("cat", "/proc/mounts", **fields)).splitlines()
     return {line.split()[1]: (line.split()[2], set(line.split()[3].split(","))) for line in lines}
 

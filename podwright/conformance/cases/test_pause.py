@@ -1,4 +1,4 @@
-"""PauseContainer and UnpauseContainer; what may be done with a container that stands still."""
+"""PauseContainer and UnpauseContainer, and what is possible with a paused container."""
 
 from __future__ import annotations
 

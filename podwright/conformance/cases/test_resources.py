@@ -1,4 +1,4 @@
-"""Limits: in the kernel, in the status, and refused; what the kernel kills for memory."""
+"""Limits in the kernel and in the status, rejected limits, and kills for memory."""
 
 from __future__ import annotations
 

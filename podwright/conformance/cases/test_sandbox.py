@@ -344,7 +344,7 @@ async def _named(peer: CriPeer, config: api.PodSandboxConfig) -> list[api.PodSan
 )
 @pytest.mark.deviates("cri-o", "not on 127.0.0.1", run=False)
 async def test_host_port_answers(run_pod: RunPod, host_ips: tuple[str, ...]) -> None:
-    """On all addresses; one of them may be named besides, as Kubernetes' validation allows."""
+    """On all addresses. One of them may be named as well, as Kubernetes' validation allows."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

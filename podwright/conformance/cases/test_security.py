@@ -62,7 +62,7 @@ async def test_the_user_is_told_once_created(pod: CasePod) -> None:
     ids=["merge", "strict"],
 )
 async def test_groups_of_the_image(pod: CasePod, policy: api.SupplementalGroupsPolicy, groups: set[int]) -> None:
-    """Of the user by its name in /etc/group; the primary one is always there. Commands have them too."""
+    """Groups of the user's name in /etc/group, and always the primary one. Commands have them too."""
     if "member" not in await pod.output("cat", "/etc/group"):
         pytest.skip("the image has no group with members")
     user = api.Int64Value(value=4321)

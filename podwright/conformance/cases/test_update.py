@@ -71,7 +71,7 @@ async def test_limits_of_a_container_that_is_not_started_yet(pod: CasePod) -> No
 
 @pytest.mark.parametrize("swap", [{}, {"memory_swap_limit_in_bytes": -1}], ids=["", "and swap"])
 async def test_minus_one_lifts_the_memory_limit(pod: CasePod, swap: dict[str, int]) -> None:
-    """As it lifts quota and swap; OCI's runtime-spec says so of memory.limit."""
+    """Like quota and swap. OCI's runtime-spec says so of memory.limit."""
     container_id = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB))
     files = await cgroup_of(pod, container_id)
     assert not _is_unlimited(files)

@@ -1,1 +1,1 @@
-"""Looking at the machine: effects, one module per subject, put together by `everything`."""
+"""Inspects the machine: effects, one module per subject, joined by `everything`."""

@@ -1,4 +1,4 @@
-"""All facts in one go. What blocks is done in a thread; what runs programs is done side by side."""
+"""Gathers all facts: blocking work in a thread, programs concurrently."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from podwright.process import ProcessRunner
 
 
 async def gather(options: DoctorOptions, runner: ProcessRunner) -> Facts:
-    """What this machine is. Raises nothing that it could put into the facts instead."""
+    """The facts of this machine. Failures become facts where possible."""
     runtimes, conmon, criu, network = await asyncio.gather(
         find_runtimes(runner, options.runtimes),
         look_at(runner, options.conmon),

@@ -22,7 +22,7 @@ STA_UNSYNC = 0x40
 
 
 def gather_host() -> SystemFacts:
-    """Who we are and where."""
+    """Facts about this process and its host."""
     return SystemFacts(
         architecture=platform.machine(),
         distribution=distribution(read_text("/etc/os-release")),
@@ -41,7 +41,7 @@ def owner_and_mode(path: str) -> tuple[int, int, int]:
 
 
 def distribution(os_release: str) -> frozenset[str]:
-    """The ID and ID_LIKE words of os-release(5)."""
+    """The ID and ID_LIKE values of os-release(5)."""
     words: set[str] = set()
     for line in os_release.splitlines():
         key, _, value = line.partition("=")
@@ -67,7 +67,7 @@ def _is_writable(host: CgroupHost) -> bool:
 
 
 def gather_limits() -> LimitFacts:
-    """What the daemon would inherit from here."""
+    """The limits that a daemon started from here would inherit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return LimitFacts(
         nofile_soft=soft,
@@ -79,7 +79,7 @@ def gather_limits() -> LimitFacts:
 
 
 def _clock_synchronised() -> bool | None:
-    """What the kernel's clock discipline says; None when it does not say."""
+    """The state of the kernel's clock discipline, or None if unknown."""
     timex = ctypes.create_string_buffer(TIMEX_BYTES)
     if ctypes.CDLL(None).adjtimex(timex) < 0:
         return None

@@ -1,4 +1,4 @@
-"""Kernel features, by trying them."""
+"""Kernel features, found by testing them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from podwright.doctor.gather.overlay_trial import try_overlay
 from podwright.linux import libc, openat2
 from podwright.linux.mount import AT_FDCWD, FSOPEN_CLOEXEC, SYS_FSOPEN
 
-SYS_MOUNT_SETATTR = 442  # the generic system call table: the same number everywhere
+SYS_MOUNT_SETATTR = 442  # the generic system call table: the same number on all architectures
 
 
 def gather_kernel(root: str) -> KernelFacts:
-    """What the kernel does here; `root` is where the overlay is tried. Blocks."""
+    """The features of this kernel. The overlay is tested in `root`. Blocks."""
     release = platform.release()
     return KernelFacts(
         release=release,
@@ -34,7 +34,7 @@ def gather_kernel(root: str) -> KernelFacts:
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """The leading numbers of a version: (6, 18, 44) for `6.18.44-fc`; empty when there are none."""
+    """The leading numbers of a version: (6, 18, 44) for `6.18.44-fc`. Empty without numbers."""
     found = re.search(r"\d+(?:\.\d+)*", text)
     return tuple(int(part) for part in found[0].split(".")) if found else ()
 
@@ -47,7 +47,7 @@ def _has_new_mount_api() -> bool:
 
 
 def _has_mount_setattr() -> bool:
-    """Asked to change nothing on a path that does not exist: a kernel that knows the call says ENOENT."""
+    """Calls it with no change for a path that does not exist: a kernel that supports it answers ENOENT."""
     attributes = bytes(32)
     result = libc.syscall(SYS_MOUNT_SETATTR, AT_FDCWD, b"/nonexistent", 0, attributes, len(attributes))
     try:

@@ -1,6 +1,7 @@
-"""Bridge and veth links, really made, in a network namespace that ends with the trial.
+"""Creates bridge and veth links in a network namespace that ends with the test.
 
-Plain rtnetlink(7) by hand: a library's socket might be opened by another thread, in the host's namespace.
+It writes rtnetlink(7) messages itself, because a library might open its socket in another thread, in the host's
+namespace.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ REPLY_TIMEOUT_S = 5.0
 
 
 def try_links() -> dict[str, str]:
-    """What went wrong, by kind of link; empty when all can be made. Blocks."""
+    """The errors by kind of link. Empty if all can be created. Blocks."""
     try:
         return in_thread(_try_in_new_namespace)
     except OSError as failure:
@@ -54,7 +55,7 @@ def new_link_message(kind: str, name: str, sequence: int) -> bytes:
 
 
 def reply_errno(reply: bytes) -> int:
-    """The errno in an acknowledgement, 0 for success; EPROTO for anything else."""
+    """The errno in an acknowledgement: 0 for success, EPROTO for anything else."""
     if len(reply) < HEADER.size + 4 or HEADER.unpack_from(reply)[1] != NLMSG_ERROR:
         return errno.EPROTO
     code: int = struct.unpack_from("=i", reply, HEADER.size)[0]

@@ -19,7 +19,7 @@ CONFIG_SUFFIXES = (".conflist", ".conf", ".json")
 
 
 async def gather_network(runner: ProcessRunner, options: DoctorOptions) -> NetworkFacts:
-    """What pods' networks would be made of."""
+    """The facts about pods' networks."""
     link_errors, nft, iptables = await asyncio.gather(
         asyncio.to_thread(try_links), look_at(runner, "nft"), look_at(runner, "iptables")
     )
@@ -41,7 +41,7 @@ async def gather_network(runner: ProcessRunner, options: DoctorOptions) -> Netwo
 
 
 def first_config(folder: str) -> tuple[str, tuple[str, ...], str]:
-    """(file, plugin types, error) of the first configuration by name; an empty file name when there is none."""
+    """(file, plugin types, error) of the first configuration by name. The file is empty if there is none."""
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(CONFIG_SUFFIXES))
     except OSError:
@@ -57,7 +57,7 @@ def first_config(folder: str) -> tuple[str, tuple[str, ...], str]:
 
 
 def plugin_types(document: Any) -> tuple[str, ...]:
-    """The plugins that a configuration or a list of them calls, IPAM included. Raises ValueError."""
+    """The plugins in a configuration or list, including IPAM. Raises ValueError."""
     if not isinstance(document, dict):
         raise ValueError("it is not a JSON object")  # noqa: TRY004 # one error for all that is wrong with the file
     plugins = document.get("plugins", [document])
@@ -79,7 +79,7 @@ def _is_installed(plugin: str, folders: tuple[str, ...]) -> bool:
 
 
 async def _nft_error(runner: ProcessRunner, nft: ProgramFacts | None) -> str:
-    """Empty when the kernel answers nft."""
+    """Empty if nft can talk to the kernel."""
     if nft is None:
         return ""
     try:

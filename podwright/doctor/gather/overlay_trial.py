@@ -1,4 +1,4 @@
-"""A real overlay mount, used as a container would use it, in a mount namespace that ends with the trial."""
+"""Mounts an overlay and uses it like a container, in a mount namespace that ends with the test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from podwright.linux.namespaces import CLONE_NEWNS, in_thread
 
 
 def try_overlay(parent: str) -> str:
-    """Empty when an overlay works below `parent` (an existing directory), else what went wrong. Blocks."""
+    """The error if an overlay below `parent` (an existing directory) fails, or "". Blocks."""
     try:
         folder = tempfile.mkdtemp(prefix=".podwright-doctor-", dir=parent)
     except OSError as failure:
@@ -27,7 +27,7 @@ def try_overlay(parent: str) -> str:
 
 
 def _mount_and_use(folder: str) -> None:
-    """Copy-up, removal (a whiteout) and a new file: each fails on some filesystem that mounts well enough."""
+    """Copy-up, removal (a whiteout) and a new file. Each fails on some filesystems that can be mounted."""
     lower, upper, work, target = (f"{folder}/{name}" for name in ("lower", "upper", "work", "target"))
     for path in (lower, upper, work, target):
         os.mkdir(path)
@@ -39,7 +39,7 @@ def _mount_and_use(folder: str) -> None:
     _write(f"{target}/changed", "upper")
     _write(f"{target}/new", "upper")
     os.unlink(f"{target}/removed")
-    # The mount goes with this thread's namespace.
+    # The mount ends with this thread's namespace.
 
 
 def _write(path: str, text: str) -> None:

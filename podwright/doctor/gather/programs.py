@@ -1,4 +1,4 @@
-"""Installed programs: where they are, what they say of themselves."""
+"""Installed programs: their paths and versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANSWER_TIMEOUT_S = 10.0
 
 
 def locate(name: str) -> str | None:
-    """The path of a program; None when it is not installed."""
+    """The path of a program, or None if it is not installed."""
     try:
         path = find_executable(name)
     except PodwrightError:
@@ -24,7 +24,7 @@ def locate(name: str) -> str | None:
 
 
 async def look_at(runner: ProcessRunner, name: str) -> ProgramFacts | None:
-    """The program and its version; None when it is not installed."""
+    """The program and its version, or None if it is not installed."""
     path = locate(name)
     if path is None:
         return None
@@ -40,13 +40,13 @@ async def look_at(runner: ProcessRunner, name: str) -> ProgramFacts | None:
 
 
 def version_of(line: str) -> str:
-    """The version in the first line of a `--version`: its first word that begins with a digit."""
+    """The version in the first line of `--version`: the first word that starts with a digit."""
     words = (word.removeprefix("v") for word in line.replace(",", " ").split())
     return next((word for word in words if word[:1].isdigit()), line.strip())
 
 
 async def find_runtimes(runner: ProcessRunner, wanted: tuple[tuple[str, str], ...]) -> tuple[OciRuntimeFacts, ...]:
-    """Those of the wanted (name, binary) pairs that are installed."""
+    """The installed ones of the wanted (name, binary) pairs."""
     found = await asyncio.gather(*(_find_runtime(runner, name, binary) for name, binary in wanted))
     return tuple(runtime for runtime in found if runtime is not None)
 
@@ -54,14 +54,14 @@ async def find_runtimes(runner: ProcessRunner, wanted: tuple[tuple[str, str], ..
 async def _find_runtime(runner: ProcessRunner, name: str, binary: str) -> OciRuntimeFacts | None:
     program = await look_at(runner, binary)
     if program is None:
-        # A path is configured on purpose; a bare name is only a candidate.
+        # A path is an explicit configuration. A bare name is only a candidate.
         broken = ProgramFacts(path=binary, error="does not exist")
         return OciRuntimeFacts(name=name, program=broken) if "/" in binary else None
     return OciRuntimeFacts(name=name, program=program, features=await _features(runner, program))
 
 
 async def _features(runner: ProcessRunner, program: ProgramFacts) -> OciFeatures | None:
-    """What `RUNTIME features` prints; None where that command does not exist."""
+    """The output of `RUNTIME features`, or None if that command does not exist."""
     if program.error:
         return None
     try:
@@ -73,7 +73,7 @@ async def _features(runner: ProcessRunner, program: ProgramFacts) -> OciFeatures
 
 
 def parse_features(document: dict[str, Any]) -> OciFeatures:
-    """The OCI runtime-spec's features document (features.md); absent parts count as unsupported."""
+    """The OCI runtime-spec's features document (features.md). Absent parts count as unsupported."""
     linux = _section(document, "linux")
     return OciFeatures(
         oci_version_max=str(document.get("ociVersionMax", "")),

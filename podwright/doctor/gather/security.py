@@ -9,12 +9,12 @@ from podwright.doctor.facts import SecurityFacts
 from podwright.doctor.gather.programs import locate
 from podwright.linux import apparmor
 
-# Where distributions put the profile that podman, buildah and CRI-O share.
+# The profile that podman, buildah and CRI-O share in distributions.
 DISTRIBUTION_PROFILES = ("/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json")
 
 
 def gather_security(configured_profile: str) -> SecurityFacts:
-    """What there is; `configured_profile` empty means the distribution's."""
+    """The facts about security modules. An empty `configured_profile` means the distribution's."""
     present = (path for path in DISTRIBUTION_PROFILES if os.path.exists(path))
     profile = configured_profile or next(present, "")
     return SecurityFacts(
@@ -27,7 +27,7 @@ def gather_security(configured_profile: str) -> SecurityFacts:
 
 
 def profile_error(path: str) -> str:
-    """Empty for a readable profile."""
+    """The problem of a profile, or ""."""
     try:
         with open(path, encoding="utf-8") as file:
             document = json.load(file)

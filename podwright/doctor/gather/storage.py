@@ -9,7 +9,7 @@ from podwright.linux.mount import enclosing_mount, read_mounts
 
 
 def gather_storage(root: str) -> StorageFacts:
-    """About `root`, or about its nearest existing parent while it does not exist; that is `Storage.root` then."""
+    """The filesystem of `root`, or of its nearest existing parent, which is then `Storage.root`."""
     folder = os.path.realpath(root)
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)

@@ -1,11 +1,11 @@
-"""What this process may do, and cgroups. Pure."""
+"""Judges the permissions of this process, and cgroups. Pure."""
 
 from __future__ import annotations
 
 from podwright.doctor.facts import Facts
 from podwright.doctor.finding import Finding, missing, note, ok, warning
 
-# Without these nothing starts; what each is for stands beside it.
+# Without these nothing starts. The value is the purpose of each.
 NEEDED_CAPABILITIES = {
     "CAP_SYS_ADMIN": "mounts and namespaces",
     "CAP_NET_ADMIN": "pod networks",
@@ -24,7 +24,10 @@ GOOD_CONTROLLERS = {"cpuset": "CPU pinning", "hugetlb": "huge page limits", "io"
 
 
 def dev_null(facts: Facts) -> Finding:
-    """Root's, and open to all. Runtimes that give their stdio to a container's user leave it otherwise."""
+    """/dev/null must belong to root and be open to all.
+
+    Some runtimes change that when they pass it to a container's user.
+    """
     uid, gid, mode = facts.host.dev_null
     if (uid, gid, mode) == (0, 0, 0o666):
         return ok("root's, and open to all")
@@ -37,19 +40,21 @@ def dev_null(facts: Facts) -> Finding:
 
 
 def capabilities(facts: Facts) -> Finding:
-    """Of this process; the daemon started from here would have the same."""
+    """Capabilities of this process, which a daemon started from here would also have."""
     held = facts.host.capabilities
     if lacking := [name for name in NEEDED_CAPABILITIES if name not in held]:
         costs = dict.fromkeys(NEEDED_CAPABILITIES[name] for name in lacking)
         remedy = (
             "run as root" if facts.host.uid else "start it with these capabilities (outside an unprivileged container)"
         )
-        return missing(f"without {', '.join(lacking)}", cost=f"it cannot do: {', '.join(costs)}", remedy=remedy)
+        return missing(
+            f"without {', '.join(lacking)}", cost=f"the daemon cannot do this: {', '.join(costs)}", remedy=remedy
+        )
     return ok(f"{len(held)} held, all that are necessary among them")
 
 
 def sys_resource(facts: Facts) -> Finding:
-    """CAP_SYS_RESOURCE is what small VMs and containers often lack; everything works without, but clamped."""
+    """Small VMs and containers often lack CAP_SYS_RESOURCE. Without it everything works, with clamped values."""
     if "CAP_SYS_RESOURCE" in facts.host.capabilities:
         return ok("held")
     return warning(
@@ -72,7 +77,7 @@ def user_namespace(facts: Facts) -> Finding:
 
 
 def cgroup_layout(facts: Facts) -> Finding:
-    """v2 is the normal home; v1 and hybrid work."""
+    """v2 is the normal layout. v1 and hybrid work."""
     cgroups = facts.cgroups
     manager = "systemd" if facts.host.has_systemd else "no systemd"
     if cgroups.layout == "none":
@@ -97,7 +102,7 @@ def cgroup_layout(facts: Facts) -> Finding:
 
 
 def cgroup_controllers(facts: Facts) -> Finding:
-    """The ones that limits need; v1's blkio is v2's io."""
+    """The controllers that limits need. v1's blkio is v2's io."""
     held = {"io" if name == "blkio" else name for name in facts.cgroups.controllers}
     shown = ", ".join(sorted(facts.cgroups.controllers)) or "none"
     if lacking := [name for name in NEEDED_CONTROLLERS if name not in held]:

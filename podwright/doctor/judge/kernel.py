@@ -1,4 +1,4 @@
-"""What the kernel can do. Pure."""
+"""Judges the kernel's features. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEWER_KERNEL = "install a newer kernel"
 
 
 def version(facts: Facts) -> Finding:
-    """Pidfds and their waiting came with 5.3 and 5.4."""
+    """Pidfds came with 5.3, and waiting for them with 5.4."""
     kernel = facts.kernel
     if kernel.numbers and kernel.numbers < OLDEST_KERNEL:
         return missing(kernel.release, cost="Podwright needs Linux 5.4 or newer", remedy=NEWER_KERNEL)
@@ -21,18 +21,18 @@ def version(facts: Facts) -> Finding:
 
 
 def overlay(facts: Facts) -> Finding:
-    """Tried under the root, since some filesystems cannot carry an overlay's upper directory."""
+    """The overlay was tested under the root, because some filesystems cannot hold an overlay's upper directory."""
     if error := facts.kernel.overlay_error:
         return missing(
             f"an overlay mount under {facts.storage.root} fails: {error}",
             cost="no container can start",
-            remedy="modprobe overlay; if that is not it, put `root` on ext4, xfs or btrfs",
+            remedy="modprobe overlay; if it is loaded, put `root` on ext4, xfs or btrfs",
         )
     return ok("works under the root directory")
 
 
 def mount_api(facts: Facts) -> Finding:
-    """fsopen and its kin, kernel 5.2."""
+    """fsopen and related calls, kernel 5.2."""
     if facts.kernel.new_mount_api:
         return ok("available")
     return note("not available", cost="images with very many layers cannot be mounted", remedy=NEWER_KERNEL)
@@ -46,7 +46,7 @@ def pidfd(facts: Facts) -> Finding:
 
 
 def openat2(facts: Facts) -> Finding:
-    """openat2, kernel 5.6; a seccomp filter around this process may forbid it as well."""
+    """openat2, kernel 5.6. A seccomp filter around this process may forbid it as well."""
     if facts.kernel.openat2:
         return ok("available")
     return missing(
@@ -56,7 +56,7 @@ def openat2(facts: Facts) -> Finding:
 
 
 def namespaces(facts: Facts) -> Finding:
-    """Those that every pod needs."""
+    """The namespaces that every pod needs."""
     if lacking := NEEDED_NAMESPACES - facts.kernel.namespaces:
         return missing(
             f"the kernel lacks {', '.join(sorted(lacking))}",
@@ -67,14 +67,14 @@ def namespaces(facts: Facts) -> Finding:
 
 
 def cgroup_namespace(facts: Facts) -> Finding:
-    """Kernel 4.6, but can be built without."""
+    """Since kernel 4.6, but optional in its configuration."""
     if "cgroup" in facts.kernel.namespaces:
         return ok("available")
     return note("not available", cost="containers see the host's cgroup paths")
 
 
 def user_namespaces(facts: Facts) -> Finding:
-    """For pods with `hostUsers: false`."""
+    """Needed for pods with `hostUsers: false`."""
     if "user" not in facts.kernel.namespaces:
         return note("the kernel has none", cost="pods with hostUsers: false are refused")
     if facts.kernel.max_user_namespaces == 0:
@@ -87,7 +87,7 @@ def user_namespaces(facts: Facts) -> Finding:
 
 
 def idmapped_mounts(facts: Facts) -> Finding:
-    """mount_setattr with an idmap, kernel 5.12; overlayfs takes such layers since 5.19."""
+    """mount_setattr with an idmap, kernel 5.12. overlayfs supports such layers since 5.19."""
     if not facts.kernel.idmapped_mounts:
         return note("not available", cost="volumes cannot be used by pods with hostUsers: false", remedy=NEWER_KERNEL)
     if facts.kernel.numbers and facts.kernel.numbers < OVERLAY_IDMAP_KERNEL:
@@ -100,7 +100,7 @@ def idmapped_mounts(facts: Facts) -> Finding:
 
 
 def seccomp(facts: Facts) -> Finding:
-    """Filters at all, and the actions of the usual profiles."""
+    """Seccomp filters, and the actions of the usual profiles."""
     actions = facts.kernel.seccomp_actions
     if not actions >= SECCOMP_DEFAULT_ACTIONS:
         return warning(

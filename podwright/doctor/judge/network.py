@@ -1,4 +1,4 @@
-"""Pod networks. Pure."""
+"""Judges pod networks. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def cni(facts: Facts) -> Finding:
         return ok("not used: the built-in bridge is configured")
     if network.config_error:
         return missing(
-            f"{network.config}: {network.config_error}", cost="pods get no network", remedy="mend or remove it"
+            f"{network.config}: {network.config_error}", cost="pods get no network", remedy="fix or remove it"
         )
     if network.config and network.plugins_missing:
         return missing(
@@ -34,7 +34,7 @@ def cni(facts: Facts) -> Finding:
 
 
 def links(facts: Facts) -> Finding:
-    """Bridge and veth were made in a network namespace of their own, and are gone with it."""
+    """Whether bridge and veth links could be created, in a network namespace of their own."""
     errors = facts.network.link_errors
     if not errors:
         return ok("bridge and veth work")
@@ -45,7 +45,7 @@ def links(facts: Facts) -> Finding:
 
 
 def packet_filter(facts: Facts) -> Finding:
-    """nftables for the built-in bridge; CNI's portmap and bridge plugins call iptables."""
+    """nftables for the built-in bridge. CNI's portmap and bridge plugins use iptables."""
     network = facts.network
     if network.config and network.mode != "bridge":
         if network.iptables is None and set(network.plugins) & {"bridge", "portmap", "firewall", "ptp"}:
@@ -71,7 +71,7 @@ def packet_filter(facts: Facts) -> Finding:
 
 
 def forwarding(facts: Facts) -> Finding:
-    """The bridge turns it on for itself where it may; a node has it on in any case."""
+    """The bridge enables it if it can. Nodes normally have it enabled."""
     if facts.network.ip_forward:
         return ok("on")
     return note(

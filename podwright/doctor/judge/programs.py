@@ -1,4 +1,4 @@
-"""OCI runtimes, their limits, and the monitor. Pure."""
+"""Judges OCI runtimes, their limits, and the monitor. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CRUN_GIVES_STDIO_AWAY, CRUN_LEAVES_DEVICES = (1, 3), (1, 24)
 
 
 def runtimes(facts: Facts) -> Finding:
-    """At least one that answers."""
+    """At least one OCI runtime must work."""
     working = [runtime for runtime in facts.runtimes if not runtime.program.error]
     broken = [f"{each.name} ({each.program.error})" for each in facts.runtimes if each.program.error]
     if not working:
@@ -29,7 +29,7 @@ def runtimes(facts: Facts) -> Finding:
 
 
 def crun_hybrid(facts: Facts) -> Finding:
-    """crun refuses a hybrid host while the unified hierarchy holds a controller (every version so far)."""
+    """crun rejects a hybrid host while the unified hierarchy holds a controller (all versions so far)."""
     crun = _named(facts, "crun")
     if crun is None:
         return ok("crun is not installed")
@@ -48,34 +48,34 @@ def crun_hybrid(facts: Facts) -> Finding:
 
 
 def crun_oci_version(facts: Facts) -> Finding:
-    """Older cruns refuse an ociVersion newer than 1.0.x."""
+    """Older versions of crun reject an ociVersion newer than 1.0.x."""
     crun = _named(facts, "crun")
     if crun is None:
         return ok("crun is not installed")
     if crun.program.numbers and crun.program.numbers < CRUN_WITHOUT_VERSION_CHECK:
         return note(
             f"crun {crun.program.version} takes no ociVersion newer than 1.0.x",
-            cost="nothing here: Podwright writes the lowest version that a container needs; other tools may fail",
+            cost="none for Podwright, which writes the lowest version that a container needs; other tools may fail",
         )
     return ok("any version is taken")
 
 
 def crun_stdio(facts: Facts) -> Finding:
-    """Some cruns give what they have as standard streams to the container's user, the host's /dev/null too."""
+    """Some versions of crun give their standard streams to the container's user, including the host's /dev/null."""
     crun = _named(facts, "crun")
     if crun is None:
         return ok("crun is not installed")
     if CRUN_GIVES_STDIO_AWAY <= crun.program.numbers < CRUN_LEAVES_DEVICES:
         return note(
             f"crun {crun.program.version} changes the owner of a device that is its standard input or output",
-            cost="nothing here: Podwright gives it pipes; other tools that use it may leave /dev/null to a container",
+            cost="none for Podwright, which gives it pipes; other tools may leave /dev/null to a container",
             remedy="crun 1.24 leaves devices alone",
         )
     return ok("devices keep their owner")
 
 
 def runtime_features(facts: Facts) -> Finding:
-    """What the runtimes tell of themselves; older ones cannot."""
+    """Features that the runtimes report. Older ones cannot report them."""
     parts, silent = [], []
     for runtime in facts.runtimes:
         if runtime.features is None:
@@ -87,7 +87,7 @@ def runtime_features(facts: Facts) -> Finding:
         return note(
             f"{shown}; {', '.join(silent)}: not told" if shown else f"{', '.join(silent)}: not told",
             cost="features such as ID-mapped and recursively read-only mounts are taken as absent there",
-            remedy="crun tells them from 1.8.6, runc from 1.1.0",
+            remedy="crun reports them from 1.8.6, runc from 1.1.0",
         )
     return ok(shown or "no runtime")
 
@@ -115,12 +115,14 @@ def conmon(facts: Facts) -> Finding:
     if program.error:
         return missing(f"{program.path} fails: {program.error}", cost="no container can start", remedy="reinstall it")
     if program.numbers and program.numbers < OLDEST_CONMON:
-        return warning(f"{program.version}", cost="too old to be tested", remedy=install(CONMON, facts.host))
+        return warning(
+            f"{program.version}", cost="this version is older than all tested ones", remedy=install(CONMON, facts.host)
+        )
     return ok(f"{program.version} ({program.path})")
 
 
 def criu(facts: Facts) -> Finding:
-    """For checkpoints only."""
+    """CRIU is only needed for checkpoints."""
     if facts.criu is None:
         cost = "containers cannot be checkpointed (the call answers UNIMPLEMENTED)"
         return note("not found", cost=cost, remedy=install(CRIU, facts.host))

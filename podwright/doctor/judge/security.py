@@ -1,4 +1,4 @@
-"""Seccomp's default profile and the security modules. Pure."""
+"""Judges the default seccomp profile and the security modules. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from podwright.doctor.remedy import APPARMOR, SECCOMP_PROFILE, install
 
 
 def seccomp_profile(facts: Facts) -> Finding:
-    """What RuntimeDefault means."""
+    """The profile for RuntimeDefault."""
     security = facts.security
     if security.seccomp_error:
         return missing(
             f"{security.seccomp_profile}: {security.seccomp_error}",
             cost="pods that ask for RuntimeDefault are refused",
-            remedy="mend `containers.seccomp_profile`",
+            remedy="fix `containers.seccomp_profile`",
         )
     if not security.seccomp_profile:
         return warning(
@@ -26,7 +26,7 @@ def seccomp_profile(facts: Facts) -> Finding:
 
 
 def apparmor(facts: Facts) -> Finding:
-    """Optional; a kernel with it but without its parser is a half-done installation."""
+    """Optional. A kernel with AppArmor but without its parser is an incomplete installation."""
     if not facts.security.apparmor:
         return note("not enabled in this kernel", cost="pods that ask for an AppArmor profile are refused")
     if not facts.security.apparmor_parser:

@@ -1,4 +1,4 @@
-"""Disk space, limits and the clock. Pure."""
+"""Judges disk space, limits and the clock. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OLDEST_SANE_TIME_S = 1_735_689_600  # 2025-01-01: before this the clock was neve
 
 
 def disk(facts: Facts) -> Finding:
-    """Of the filesystem under the root directory."""
+    """The space on the filesystem of the root directory."""
     storage = facts.storage
     shown = f"{storage.root} on {storage.filesystem}: {storage.free_bytes / GIB:.1f} GiB free"
     make_room = "make room, or move `root` to a larger filesystem"
@@ -36,20 +36,20 @@ def disk(facts: Facts) -> Finding:
 
 
 def open_files(facts: Facts) -> Finding:
-    """Of this process; the daemon holds a few descriptors per container."""
+    """The limit of this process. The daemon needs a few descriptors per container."""
     limits = facts.limits
     shown = f"{limits.nofile_soft} (at most {limits.nofile_hard})"
     if limits.nofile_hard < NOFILE_GOOD:
         return warning(
             shown,
-            cost="containers get this limit as their maximum, and many pods use the daemon's up",
+            cost="containers get this limit as their maximum, and many pods exhaust the daemon's own",
             remedy=f"ulimit -Hn {NOFILE_GOOD * 16} before the daemon starts (LimitNOFILE= in a systemd unit)",
         )
     return ok(shown)
 
 
 def inotify(facts: Facts) -> Finding:
-    """Shared by all processes of a user: log followers in many containers use it up."""
+    """All processes of a user share the limit, and log followers in many containers exhaust it."""
     count = facts.limits.inotify_instances
     if 0 < count < INOTIFY_GOOD:
         return note(

@@ -1,3 +1,5 @@
-"""The API server's defaulting, for objects that come from files. Source: pkg/apis/{core,apps,batch}/v1/defaults.go of
-Kubernetes 1.36. `apply.with_defaults` is the way in; objects from the API have their defaults already.
+"""The API server's defaults, for objects from files.
+
+Source: pkg/apis/{core,apps,batch}/v1/defaults.go of Kubernetes 1.36. The entry point is `apply.with_defaults`.
+Objects from the API already have their defaults.
 """

@@ -36,7 +36,7 @@ def _pod(pod: Pod) -> Pod:
         init_containers=tuple(_with_requests(container) for container in pod.spec.init_containers),
         enable_service_links=True if pod.spec.enable_service_links is None else pod.spec.enable_service_links,
     )
-    with contextlib.suppress(InvalidArgument):  # a quantity that is none: validation names it
+    with contextlib.suppress(InvalidArgument):  # an invalid quantity, which validation reports
         spec = _with_pod_level_resources(spec)
     if spec.host_network:
         spec = replace(

@@ -44,7 +44,7 @@ def _volume(volume: Volume) -> Volume:
 
 
 def sources_of(volume: Volume) -> dict[str, Any]:
-    """The sources that a volume has, by attribute; a right one has exactly one."""
+    """The sources of a volume, by attribute. A valid volume has exactly one."""
     given = ((name, getattr(volume, name)) for name in volume.__struct_fields__ if name != "name")
     return {name: source for name, source in given if source is not None}
 

@@ -26,7 +26,7 @@ class Document:
 
     @property
     def kind(self) -> str:
-        """What it says it is; empty when it does not say."""
+        """The kind in the document, or ""."""
         return _text(self.root, "kind") or self.item_kind
 
     @property

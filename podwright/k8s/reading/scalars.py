@@ -29,7 +29,7 @@ Value = str | int | float | bool | None
 
 
 def resolve(text: str, tag: str | None, *, is_plain: bool) -> Value:
-    """The value of a scalar; `is_plain`: it stood without quotes. Raises ValueError for what has no value."""
+    """The value of a scalar. `is_plain`: written without quotes. Raises ValueError for an invalid one."""
     name = "" if tag in (None, "!") else str(tag).removeprefix(_TAGS)
     if name in ("str", "binary") or (not name and (not is_plain or tag == "!")):
         return text

@@ -39,7 +39,7 @@ _NAMES: dict[object, str] = {
 
 
 def read_object(document: Document, cls: type[T], *, prefix: str = "") -> T:
-    """The object. Raises ManifestError with every fault, up to PROBLEMS_LIMIT; `prefix` stands before each path."""
+    """The object. Raises ManifestError with all problems, up to PROBLEMS_LIMIT. `prefix` precedes each path."""
     walk = _Walk(prefix=prefix)
     raw = walk.value(document.root, StructShape(cls=cls), "")
     if walk.problems:
@@ -122,7 +122,7 @@ class _Walk:
 
 
 def nearest_name(word: str, known: Iterable[str]) -> str:
-    """The known name that the word may have meant; empty when there is none near."""
+    """The nearest known name, or "" if none is near."""
     lowered = {name.lower(): name for name in known}
     found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     return lowered[found[0]] if found else ""
@@ -133,7 +133,7 @@ def _is_null(entry: MappingEntry) -> bool:
 
 
 def _leaf_value(value: Any, shape: LeafShape) -> Any:
-    """The value for msgspec. Raises ValueError or InvalidArgument; with no message, the type is wrong."""
+    """The value for msgspec. Raises ValueError or InvalidArgument. Without a message, the type is wrong."""
     if shape.quantity and not isinstance(value, bool):
         parse(value)
         return str(value)

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scalar:
-    """A string, number, boolean or null; `text` is what was written. `line` counts from 1, 0 is unknown."""
+    """A string, number, boolean or null. `text` is the source text. `line` counts from 1, 0 is unknown."""
 
     value: str | int | float | bool | None
     text: str

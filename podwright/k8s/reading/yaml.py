@@ -1,9 +1,9 @@
-"""YAML text to trees, as Kubernetes' own reader sees it.
+"""YAML text to trees, as Kubernetes' own reader does.
 
-libyaml takes the text apart and everything else is done here. go-yaml v2, which Kubernetes uses, is a port of libyaml
-to Go, so that both know the same grammar. No library for Python has go-yaml's scalars, merges and anchors: PyYAML is
-YAML 1.1, ruamel.yaml and the wrappers of Rust's parsers are YAML 1.2. Of PyYAML only the binding is used, which gives
-libyaml's events with their lines; its resolvers, constructors and composer take no part.
+libyaml parses, and everything else is done here. go-yaml v2, which Kubernetes uses, is a port of libyaml to Go, so
+both have the same grammar. No Python library has go-yaml's scalars, merges and anchors: PyYAML is YAML 1.1,
+ruamel.yaml and the wrappers of Rust's parsers are YAML 1.2. Only PyYAML's binding is used, which gives libyaml's
+events with their lines, but not its resolvers, constructors and composer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def parse_yaml(text: str) -> Iterator[Node]:
-    """The root of each document; one without content is a null. Raises ManifestError."""
+    """The root of each document. An empty document is a null. Raises ManifestError."""
     try:
         yield from _Composer(yaml.parse(text, Loader=_LOADER)).documents()
     except yaml.YAMLError as failure:

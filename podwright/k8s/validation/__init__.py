@@ -1,6 +1,6 @@
-"""What the API server refuses when an object is made, in its own words. Pure; objects must have their defaults.
+"""What the API server rejects when an object is created, with its messages. Pure. Objects need their defaults first.
 
-Source: pkg/apis/core/validation of Kubernetes 1.36, for Linux. `pods.validate_pod`, `config.validate_config_map` and
-`config.validate_secret` are the ways in. Not checked: what only an update can break, Windows' options, and the
-fields of volume types that need a driver.
+Source: pkg/apis/core/validation of Kubernetes 1.36, for Linux. The entry points are `pods.validate_pod`,
+`config.validate_config_map` and `config.validate_secret`. Not checked: what only an update can break, Windows'
+options, and the fields of volume types that need a driver.
 """

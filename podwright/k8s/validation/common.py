@@ -15,7 +15,7 @@ PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 
 
 def named(path: str, value: str, faults: Callable[[str], Iterable[str]], *, needed: bool = True) -> Iterator[Problem]:
-    """A name that must have a shape; an empty one is missing, or not asked for."""
+    """A name that must have a form. An empty one is missing, or not required."""
     if value:
         yield from (invalid(path, value, fault) for fault in faults(value))
     elif needed:

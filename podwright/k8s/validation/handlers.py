@@ -77,7 +77,7 @@ def _probe(path: str, probe: Probe, *, one_success: bool) -> Iterator[Problem]:
 
 
 def _handler(path: str, handler: Probe | LifecycleHandler, grace_s: int | None) -> Iterator[Problem]:
-    """Exactly one way to ask; the first one is looked at."""
+    """Exactly one kind of handler. Only the first one is checked."""
     names = {"exec": "exec", "http_get": "httpGet", "tcp_socket": "tcpSocket", "grpc": "grpc", "sleep": "sleep"}
     actions = {wire: getattr(handler, attribute, None) for attribute, wire in names.items()}
     given = {wire: action for wire, action in actions.items() if action is not None}

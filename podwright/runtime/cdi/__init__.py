@@ -1,7 +1,7 @@
 """The Container Device Interface: vendors' files say how to edit a container's spec for a device.
 
 `names` finds the devices of a request, `document` parses a file, `registry` finds the file of a device, `nodes` adds
-what the host knows of device nodes, and `apply` makes the edits. `Cdi` joins them for `container`.
+the host's data about device nodes, and `apply` makes the edits. `Cdi` joins them for `container`.
 """
 
 from podwright.runtime.cdi.registry import Cdi

@@ -103,7 +103,7 @@ class Capture:
             raise
 
     @staticmethod
-    async def abandon(containers: ContainerService, container_id: ContainerId, folder: str) -> None:
+    async def end_abandoned(containers: ContainerService, container_id: ContainerId, folder: str) -> None:
         """End what a killed daemon left."""
         if os.path.exists(f"{folder}/{FROZEN}"):
             with contextlib.suppress(NotFound, FailedPrecondition):  # it has ended

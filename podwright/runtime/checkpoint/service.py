@@ -133,7 +133,7 @@ class CheckpointService:
         """At start, after the containers: end what a killed daemon left."""
         with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(self._work):
-                await Capture.abandon(self._containers, ContainerId(name), f"{self._work}/{name}")
+                await Capture.end_abandoned(self._containers, ContainerId(name), f"{self._work}/{name}")
 
 
 @contextlib.asynccontextmanager

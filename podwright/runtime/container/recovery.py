@@ -101,10 +101,7 @@ def write_off(env: ContainerEnvironment, container: Container, why: str) -> None
 
 
 async def _adopt_started(env: ContainerEnvironment, runner: ContainerRunner, container: Container, task: Task) -> bool:
-    """Adopt a CREATED container whose interrupted start succeeded; otherwise undo the start.
-
-    Returns whether it runs.
-    """
+    """Adopt a CREATED container whose interrupted start succeeded, or undo the start. Returns whether it runs."""
     status = await _status(container, task)
     if status.state is TaskState.RUNNING:
         log.info("adopting container whose start was interrupted: id=%s", container.id[:12])

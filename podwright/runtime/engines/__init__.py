@@ -1,1 +1,1 @@
-"""Engines do the work behind the gRPC edge. The edge knows them by `protocol`; `native` implements it."""
+"""Engines do the work behind the gRPC edge. The edge knows them by `protocol`, and `native` implements it."""

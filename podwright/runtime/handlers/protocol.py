@@ -43,9 +43,9 @@ class Capabilities:
 class Bundle:
     """A container to run. `directory`, whose name is the id, holds its config.json and what the handler keeps there.
 
-    `cgroup` is the one that the spec names, below the hierarchies' roots. An empty `log_path` drops the output.
-    `owner` is the user and the group, on the host, of the container's processes. With `checkpoint`, a directory of
-    CRIU's images, the container continues from them.
+    `cgroup` is the one in the spec, below the hierarchies' roots. An empty `log_path` discards the output. `owner` is
+    the user and the group, on the host, of the container's processes. With `checkpoint`, a directory of CRIU's
+    images, the container continues from them.
     """
 
     id: str
@@ -73,7 +73,7 @@ class SandboxBundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxProcess:
-    """The first process of a pod that was started; `pid` is 0 where the host has none."""
+    """The first process of a pod. `pid` is 0 if the host has none."""
 
     pid: int
     record: HandlerRecord
@@ -100,7 +100,7 @@ class TaskState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStatus:
-    """`pid` is the first process on the host; None where the host has none."""
+    """`pid` is the first process on the host, or None."""
 
     state: TaskState
     pid: int | None = None
@@ -129,7 +129,7 @@ class Source(Protocol):
     """Output of a process."""
 
     async def read(self) -> bytes:
-        """The next bytes; empty at the end."""
+        """The next bytes. Empty at the end."""
 
 
 class Sink(Protocol):
@@ -154,13 +154,13 @@ class Exec(Protocol):
         """The exit code, 128 + n for signal n. Raises RuntimeFailed when the program did not start."""
 
     def resize(self, width: int, height: int) -> None:
-        """Set the terminal's size in characters; without a terminal nothing happens."""
+        """Set the terminal's size in characters. Without a terminal it does nothing."""
 
     async def end_input(self) -> None:
         """Let the process see the end of its input."""
 
     def hang_up(self) -> None:
-        """Take its stdio away; the process may continue without it."""
+        """Close its stdio. The process may continue without it."""
 
     async def end(self) -> None:
         """Kill it if it still runs, and clean up."""
@@ -170,9 +170,9 @@ class Attached(Protocol):
     """One client's view of the stdio of a container's first process. Other clients do not notice it."""
 
     async def read(self) -> tuple[OutputStream, bytes] | None:
-        """The next output; None when the container has ended, or this client was closed.
+        """The next output, or None when the container has ended or this client was closed.
 
-        Raises DeadlineExceeded when the client was dropped because it did not keep up.
+        Raises DeadlineExceeded if the client was disconnected because it did not read fast enough.
         """
 
     async def write(self, data: bytes) -> None:
@@ -188,7 +188,7 @@ class Attached(Protocol):
         """Set the size of the container's terminal in characters, if it has one."""
 
     def close(self) -> None:
-        """Detach; the container continues."""
+        """Detach. The container keeps running."""
 
 
 class Task(Protocol):
@@ -200,10 +200,10 @@ class Task(Protocol):
 
     @property
     def cgroup(self) -> str | None:
-        """The cgroup on this host whose counters are the container's usage; None: ask `stats`."""
+        """The cgroup on this host with the container's usage. None: call `stats`."""
 
     async def start(self) -> int | None:
-        """Run the program. The PID of its first process on the host; None where the host has none."""
+        """Run the program. Returns the PID of its first process on the host, or None."""
 
     async def status(self) -> TaskStatus:
         """What the runtime below says of it. Raises DeadlineExceeded."""
@@ -212,9 +212,9 @@ class Task(Protocol):
         """The end of the container, once it has come. May raise OSError for a while: call it again then."""
 
     async def kill(self, number: int, *, everyone: bool = False) -> None:
-        """Send a signal to the first process, or to every process; a paused container continues. It may have ended.
+        """Send a signal to the first process, or to every process. A paused container resumes. It may have ended.
 
-        SIGKILL to everyone also ends whatever of the handler's own does not notice that the container has ended.
+        SIGKILL to everyone also ends the handler's own processes that do not notice the container's end.
         """
 
     async def pids(self) -> frozenset[int]:
@@ -224,25 +224,25 @@ class Task(Protocol):
         """Return when no process of it runs. Pausing twice is a success. Raises FailedPrecondition if it has ended."""
 
     async def resume(self) -> None:
-        """Let it continue; a success also when it was not paused, or has ended."""
+        """Let it continue. Also succeeds if it was not paused, or has ended."""
 
     async def is_paused(self) -> bool:
-        """Whether its processes stand still; false when it has ended."""
+        """Whether its processes are frozen. False if it has ended."""
 
     async def held_memory_bytes(self) -> int | None:
-        """The memory that it uses and that cannot be dropped; None when that is unknown."""
+        """Its memory usage without reclaimable memory, or None if unknown."""
 
     def update(self, before: Resources, now: Resources) -> AbstractAsyncContextManager[None]:
-        """Give it the limits `now` while the block runs and afterwards; if the block raises, `before` again."""
+        """Set the limits `now` for the block and afterwards. If the block raises, set `before` again."""
 
     async def exec(self, process: ExecProcess) -> Exec:
         """Start a process in it."""
 
     async def exec_sync(self, process: ExecProcess, *, timeout_s: float, output_limit_bytes: int) -> Completed:
-        """Run a process in it and collect its output; `timeout_s` 0 waits without end.
+        """Run a process in it and collect its output. `timeout_s` 0 means no limit.
 
-        Apart from `exec` because it is the most frequent call of a node's life and needs no streams. Raises
-        DeadlineExceeded after the process and its children were killed, and FailedPrecondition if the container ends.
+        It is separate from `exec` because it is the most frequent call on a node and needs no streams. Raises
+        DeadlineExceeded after killing the process and its children, and FailedPrecondition if the container ends.
         """
 
     async def attach(self) -> Attached:
@@ -252,13 +252,16 @@ class Task(Protocol):
         """Return when output goes to a new file at the log's path. Raises FailedPrecondition and OSError."""
 
     async def stats(self) -> Usage | None:
-        """What it uses, of a handler whose tasks have no `cgroup`; None when that is unknown."""
+        """Its usage, for a handler whose tasks have no `cgroup`, or None if unknown."""
 
     async def checkpoint(self, *, images: str, work: str, path: str) -> None:
         """Have CRIU, which is looked up in `path`, write the processes to `images` and its log to `work`."""
 
     async def delete(self) -> None:
-        """Remove all that the handler and the kernel keep of it, killing what still runs; absent parts are fine."""
+        """Remove everything that the handler and the kernel keep of it, killing what still runs.
+
+        Absent parts are skipped.
+        """
 
     async def close(self) -> None:
         """The daemon ends: drop clients and descriptors. The container continues."""
@@ -285,15 +288,17 @@ class Handler(Protocol):
         """Add to the finished spec of a container what this handler wants there."""
 
     async def create(self, bundle: Bundle, note: Note) -> Task:
-        """Create the container; its program does not run yet. When this fails, nothing of it is left.
+        """Create the container without running its program. A failure leaves nothing.
 
         `note` is called with a record before anything exists that would outlive the daemon.
         """
 
     async def adopt(self, bundle: Bundle, record: HandlerRecord, *, rebooted: bool = False) -> Task | None:
-        """The task of a record, running or ended; None when there is nothing of it. `rebooted`: no process survived.
+        """The task of a record, running or ended, or None if nothing of it exists.
 
-        Raises OSError when it cannot be seen (EMFILE).
+        With `rebooted`, no process survived.
+
+        Raises OSError if its state cannot be read (EMFILE).
         """
 
     async def create_sandbox(self, bundle: SandboxBundle, spec: dict[str, Any]) -> SandboxProcess:
@@ -306,7 +311,7 @@ class Handler(Protocol):
         """Whether that process is alive."""
 
     async def stop_sandbox(self, bundle: SandboxBundle) -> None:
-        """Kill it and remove what there is of it; absent is fine."""
+        """Kill it and remove what belongs to it. An absent one succeeds."""
 
     async def can_checkpoint(self) -> bool:
         """Whether `Task.checkpoint` and bundles with a checkpoint work, given CRIU."""
@@ -332,4 +337,4 @@ class HandlerKind(Protocol):
         """At start, after recovery: remove what is kept for containers that are not in `known`. Raises OSError."""
 
     async def close(self) -> None:
-        """The daemon ends; containers continue. Raises OSError."""
+        """The daemon ends. Containers keep running. Raises OSError."""

@@ -29,9 +29,9 @@ class Handlers:
     """All handlers of the daemon."""
 
     def __init__(self, kinds: Sequence[HandlerKind], default: str) -> None:
-        """`default` is the name that an empty handler name means; empty: the first of the first kind that has any.
+        """`default` is the handler for an empty name. Empty: the first handler of the first kind that has any.
 
-        Raises FailedPrecondition when there is none of that name.
+        Raises FailedPrecondition if there is none of that name.
         """
         self._kinds = tuple(kinds)
         self._handlers = {name: handler for kind in self._kinds for name, handler in kind.handlers.items()}
@@ -58,7 +58,7 @@ class Handlers:
             task.add_done_callback(_log_failure)
         if late:
             names = ", ".join(sorted(name for name, task in probes.items() if task in late))
-            log.warning("programs do not say what they can do, and are used without that: handlers=%s", names)
+            log.warning("programs do not report their features in time, using them without: handlers=%s", names)
 
     async def end_abandoned(self) -> None:
         """At start: see HandlerKind."""
@@ -108,4 +108,4 @@ async def find_handlers(config: Config, runner: ProcessRunner, cgroups: CgroupHo
 def _log_failure(probed: asyncio.Task[None]) -> None:
     if not probed.cancelled() and (failure := probed.exception()) is not None:
         level = logging.WARNING if isinstance(failure, PodwrightError) else logging.ERROR
-        log.log(level, "a handler's programs could not be asked: %s: %s", probed.get_name(), failure)
+        log.log(level, "cannot query a handler's programs: handler=%s error=%s", probed.get_name(), failure)

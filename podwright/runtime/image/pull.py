@@ -81,7 +81,7 @@ class ImagePuller:
             layers = await self._layers_of(client, documents, lease, progress)
         return await self._pulled(documents, layers, lease)
 
-    async def restore(self, target: ImageTarget, reference: ImageReference, lease: ContentLease) -> PulledImage:
+    async def unpack_again(self, target: ImageTarget, reference: ImageReference, lease: ContentLease) -> PulledImage:
         """Unpack again from the content store. Raises FailedPrecondition if something is missing."""
         pulled = await self.take(target.manifest, reference, lease)
         return dataclasses.replace(pulled, target=target)

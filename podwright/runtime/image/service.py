@@ -202,9 +202,9 @@ class ImageService:
         if not there:
             name, target = next(iter(record.targets.items()))
             try:
-                image = (await self.puller.restore(target, reference.parse(name), ContentLease())).image
+                image = (await self.puller.unpack_again(target, reference.parse(name), ContentLease())).image
             except PodwrightError as failure:
-                log.warning("cannot restore image: id=%s error=%s", record.image.id, failure)
+                log.warning("cannot unpack image again: id=%s error=%s", record.image.id, failure)
                 return False
         self.catalog.replace(image)
         return True

@@ -142,7 +142,7 @@ class Verifier:
         if real == digest:
             return
         problem = "is missing" if real is None else f"has the digest {real}"
-        obstacle = await self._mend_blob(record, descriptor, target, state) if state.repair else ""
+        obstacle = await self._repair_blob(record, descriptor, target, state) if state.repair else ""
         if not state.repair or obstacle:
             state.broken.add(digest)
         yield Damage(
@@ -153,7 +153,9 @@ class Verifier:
             obstacle=obstacle,
         )
 
-    async def _mend_blob(self, record: ImageRecord, descriptor: Descriptor, target: ImageTarget, state: _Round) -> str:
+    async def _repair_blob(
+        self, record: ImageRecord, descriptor: Descriptor, target: ImageTarget, state: _Round
+    ) -> str:
         """Repair a blob. Returns why it cannot be repaired, or ""."""
         top = None if descriptor.digest in (target.digest, target.manifest) else self._manifest(target, state)
         try:

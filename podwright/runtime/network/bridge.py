@@ -64,7 +64,7 @@ class BridgeNetwork:
         return await self._upkeep.trouble()
 
     async def fault(self) -> str:
-        """What running pods lack and could not be restored, or ""."""
+        """What running pods lack and could not be repaired, or ""."""
         await self._upkeep.settle()
         return self._upkeep.fault
 
@@ -134,7 +134,7 @@ class BridgeNetwork:
             self._deletions.begin(sandbox_id, lambda: self._delete(sandbox_id, lease))
 
     async def recover(self, known: Collection[SandboxId]) -> None:
-        """Undo what belongs to no sandbox in `known`. Restore the bridge, rules and port claims of the others."""
+        """Undo what belongs to no sandbox in `known`. Repair bridge and rules, and claim the others' ports."""
         leases = self._leases.all()
         stale = [key for key, lease in leases.items() if key not in known or lease.releasing]
         for outcome in await asyncio.gather(*(self.detach(key) for key in stale), return_exceptions=True):
@@ -146,7 +146,7 @@ class BridgeNetwork:
         if running or links.index_of(self._bridge):
             await self._ready()
         for key, lease in running.items():
-            await self._ports.restore(key, lease.pod, lease.ports)
+            await self._ports.claim_again(key, lease.pod, lease.ports)
         await self._publish(list(running.values()))
         await self._retire_subnets()
 

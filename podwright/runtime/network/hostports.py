@@ -1,7 +1,7 @@
 """Which pod holds which host port of the built-in bridge. `firewall` makes the rules for them.
 
 A held port is a socket bound to it. So no other process can take a port whose packets would never reach it, and a
-port in use is detected before any change. The sockets end with the daemon, and `restore` opens them again from the
+port in use is detected before any change. The sockets end with the daemon, and `claim_again` opens them again from the
 leases.
 """
 
@@ -101,7 +101,7 @@ class PortClaims:
             self.release(sandbox_id)
             raise
 
-    async def restore(self, sandbox_id: SandboxId, pod: str, ports: Sequence[PortMapping]) -> None:
+    async def claim_again(self, sandbox_id: SandboxId, pod: str, ports: Sequence[PortMapping]) -> None:
         """Claim a pod's ports again after a restart of the daemon. A port that was taken in the meantime is logged.
 
         The pod still gets the traffic, because its rules come before the other socket.

@@ -2,7 +2,7 @@
 
 Other programs change the kernel's state: `nft flush ruleset` when nftables restarts, `ip address flush`, a sysctl.
 The kernel notifies of most changes (`netlink.changes`), a slow poll finds the others, and what is missing is
-restored. A pod is attached and a Status answered only after all earlier changes were checked.
+repaired. A pod is attached and a Status answered only after all earlier changes were checked.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ POLL_UNNOTIFIED_S = 10.0  # if the kernel sends no notifications about rules, as
 RETRY_S = 5.0  # after a failure
 PAUSE_S = 1.0  # between checks, regardless of the number of changes
 SETTLE_TIMEOUT_S = 2.0  # how long a Status waits for a check
-ATTEMPTS = 2  # to restore something before it counts as removed repeatedly
+ATTEMPTS = 2  # to repair something before it counts as removed repeatedly
 
 
 class Upkeep:
@@ -59,7 +59,7 @@ class Upkeep:
         self._rules_turn = asyncio.Lock()
         self._tasks = Tasks()
         self._keeping = False
-        self.fault = ""  # why something missing could not be restored; empty: nothing is missing
+        self.fault = ""  # why something missing could not be repaired; empty: nothing is missing
 
     async def trouble(self) -> str:
         """Why the first pod could not be attached, or ""."""
@@ -77,14 +77,14 @@ class Upkeep:
             if self._state is None:
                 self._state = await self._make()
             elif self._is_disturbed(self._state, Concern.NOW) or not self._is_notified:
-                self._state = await self._restore(self._state)
+                self._state = await self._repair(self._state)
             return self._state
 
     async def check(self) -> None:
-        """Restore what is missing, if there are pods that need it. Raises PodwrightError."""
+        """Repair what is missing, if there are pods that need it. Raises PodwrightError."""
         async with self._looking:
             if self._state is not None and self._wanted().veths:
-                self._state = await self._restore(self._state)
+                self._state = await self._repair(self._state)
             else:
                 self.fault = ""
 
@@ -165,13 +165,13 @@ class Upkeep:
             self._tasks.start(self._keep(), name=f"keep {self._name}")
         return state
 
-    async def _restore(self, state: BridgeState) -> BridgeState:
-        """Restore what other programs removed, then check again."""
+    async def _repair(self, state: BridgeState) -> BridgeState:
+        """Repair what other programs removed, then check again."""
         with self._noting_faults():
             for _ in range(ATTEMPTS):
                 lost = await self._find_lost()
                 if lost and lost != self._lost:
-                    log.warning("another program changed the pod network, restoring it: lost=%s", ", ".join(lost))
+                    log.warning("another program changed the pod network, repairing it: lost=%s", ", ".join(lost))
                 self._lost = lost
                 if not lost:
                     return state
@@ -191,7 +191,7 @@ class Upkeep:
             yield
         except PodwrightError as failure:
             if str(failure) != self.fault:
-                log.warning("cannot restore the pod network: error=%s", failure)
+                log.warning("cannot repair the pod network: error=%s", failure)
             self.fault = str(failure)
             raise
         self._suspect = False
@@ -234,7 +234,7 @@ class Upkeep:
             try:
                 await self._next_reason()
                 await self._check_quietly()
-            except Exception:  # the next check may succeed, and without one nothing would be restored
+            except Exception:  # the next check may succeed, and without one nothing would be repaired
                 log.exception("bridge check failed: bridge=%s", self._name)
             await asyncio.sleep(PAUSE_S)
 

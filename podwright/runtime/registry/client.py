@@ -104,7 +104,7 @@ class Client:
                 return await ask(server, patient)
             except HostFailure as failure:
                 failures.append(failure)
-                log.info("registry failed host=%s reason=%s", server.name, failure.message)
+                log.info("registry failed: host=%s error=%s", server.name, failure.message)
         raise self._summary(what, failures)
 
     async def _resolve_on(self, server: RegistryServer, patient: Patience) -> Resolved:
@@ -189,7 +189,7 @@ class Client:
                 except HostFailure as failure:
                     failures.append(failure)
                     failed.add(server.key)
-                    log.info("registry failed host=%s reason=%s", server.name, failure.message)
+                    log.info("registry failed: host=%s error=%s", server.name, failure.message)
                 else:
                     return
             if sink.written_bytes == before:

@@ -25,34 +25,34 @@ from podwright.streams.wire import Buffer
 
 
 class InputSource(Protocol):
-    """Where stdin comes from."""
+    """Provides stdin."""
 
     async def read(self) -> bytes:
-        """The next bytes; empty at the end, and from then on."""
+        """The next bytes. Empty at the end, and from then on."""
 
 
 class OutputSink(Protocol):
-    """Where output goes."""
+    """Receives output."""
 
     async def write(self, data: Buffer) -> None:
-        """Take the bytes, which are valid until this returns. Waiting here slows the command down."""
+        """Consume the bytes, which are valid until this returns. Waiting here slows the command down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandStreams:
-    """What the session is connected to; it has to be what the Exec or Attach request asked for.
+    """The endpoints of the session. They must match the Exec or Attach request.
 
-    With `tty`, there is no stderr.
+    With `tty` there is no stderr.
     """
 
     stdin: InputSource | None = None
     stdout: OutputSink | None = None
     stderr: OutputSink | None = None
     tty: bool = False
-    sizes: AsyncIterator[TerminalSize] | None = None  # of the terminal: the first one, then each new one
+    sizes: AsyncIterator[TerminalSize] | None = None  # terminal sizes: the current one, then each change
 
     def types(self) -> list[StreamType]:
-        """The streams to open, in the order in which the stock client opens them."""
+        """The streams to open, in the order of the stock client."""
         wanted = {
             StreamType.ERROR: True,
             StreamType.STDIN: self.stdin is not None,
@@ -71,11 +71,11 @@ async def run_command(
     protocols: Sequence[str] = (),
     tls: ssl.SSLContext | None = None,
 ) -> Outcome:
-    """Run the session to its end; cancelling it closes the connection.
+    """Run the session to its end. Cancelling it closes the connection.
 
-    Offers all `protocols` of the transport, the newest first, unless told otherwise. Raises Unavailable when the
-    connection ends before the command does, NotFound for a URL that was used or has expired, DeadlineExceeded when
-    the server does not answer, ProtocolError, and what a source or sink raises.
+    Offers all `protocols` of the transport by default, the newest first. Raises Unavailable if the connection ends
+    before the command, NotFound for a used or expired URL, DeadlineExceeded if the server does not answer,
+    ProtocolError, and what a source or sink raises.
     """
     offered = protocols or list(SPDY_PROTOCOLS if transport is StreamTransport.SPDY else WEBSOCKET_PROTOCOLS)
     link = await open_link(url, streams.types(), transport=transport, protocols=offered, tls=tls)
@@ -89,10 +89,10 @@ class _Session:
     def __init__(self, link: SessionStreams, streams: CommandStreams) -> None:
         self._link = link
         self._streams = streams
-        self._said = bytearray()  # on the error stream
+        self._said = bytearray()  # data of the error stream
 
     async def run(self) -> Outcome:
-        pumps = [  # the size first: what is typed ahead may ask for it
+        pumps = [  # the size first, because typed input may query it
             asyncio.create_task(self._pump_sizes(), name="terminal sizes"),
             asyncio.create_task(self._pump_stdin(), name="stdin"),
         ]
@@ -121,7 +121,7 @@ class _Session:
         source = self._streams.stdin
         if source is None:
             return
-        with contextlib.suppress(Unavailable, FailedPrecondition):  # who receives, knows more
+        with contextlib.suppress(Unavailable, FailedPrecondition):  # the receiving task reports the failure
             while data := await source.read():
                 await self._link.send(StreamType.STDIN, data)
             await self._link.end(StreamType.STDIN)

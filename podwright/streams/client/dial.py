@@ -1,4 +1,4 @@
-"""Connecting to a streaming URL and asking for another protocol on the connection."""
+"""Connects to a streaming URL and requests an upgrade of the connection's protocol."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from podwright.streams.wire import SocketWire, Wire
 
 CONNECT_TIMEOUT_S = 30.0
 HEAD_CHUNK_BYTES = 64 * 1024
-KEEPALIVE_IDLE_S = 60  # a server that vanished without a word is noticed, and a firewall does not forget us
+KEEPALIVE_IDLE_S = 60  # detects a vanished server, and keeps a firewall's entry alive
 
 
 class StreamTransport(enum.StrEnum):
-    """What is spoken on the connection."""
+    """The protocol on the connection."""
 
     SPDY = "spdy"
     WEBSOCKET = "websocket"
@@ -29,7 +29,7 @@ class StreamTransport(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgraded:
-    """A connection that has changed its protocol."""
+    """A connection after its upgrade."""
 
     wire: Wire
     response: Response
@@ -43,10 +43,10 @@ async def upgrade(
     timeout_s: float = CONNECT_TIMEOUT_S,
     tls: ssl.SSLContext | None = None,
 ) -> Upgraded:
-    """Connect, ask, and read the answer.
+    """Connect, send the request, and read the answer.
 
-    Raises InvalidArgument for a URL that is none, Unavailable when nothing answers, NotFound for a URL that was used
-    or has expired, DeadlineExceeded, and ProtocolError for every other refusal.
+    Raises InvalidArgument for an invalid URL, Unavailable if no server answers, NotFound for a used or expired URL,
+    DeadlineExceeded, and ProtocolError for every other refusal.
     """
     asked = await ask(url, method, headers, timeout_s=timeout_s, tls=tls)
     try:
@@ -87,8 +87,10 @@ def _checked(url: str) -> SplitResult:
         if parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port):
             return parts
     except ValueError:
-        pass  # a bad port or bracket
-    raise InvalidArgument(f"{url!r} is no URL of a streaming server", hint="the runtime's streaming address is wrong")
+        pass  # an invalid port or bracket
+    raise InvalidArgument(
+        f"{url!r} is not the URL of a streaming server", hint="the runtime's streaming address is wrong"
+    )
 
 
 async def _connect(parts: SplitResult) -> socket.socket:
@@ -150,8 +152,10 @@ def _check(response: Response, parts: SplitResult) -> None:
 
 
 def _unverified() -> ssl.SSLContext:
-    """The URL came over the runtime's own socket, and runtimes make their certificates themselves: no authority
-    vouches for them. A caller that knows one gives a context of its own.
+    """A context without verification.
+
+    The URL came over the runtime's own socket, and runtimes use self-signed certificates. A caller that knows an
+    authority passes a context of its own.
     """
     context = ssl.create_default_context()
     context.check_hostname = False

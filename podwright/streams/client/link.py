@@ -1,4 +1,4 @@
-"""The streams of one exec or attach session, whatever carries them: SPDY streams or WebSocket channels."""
+"""The streams of one exec or attach session for any carrier: SPDY streams or WebSocket channels."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ FROM_SERVER = frozenset((StreamType.STDOUT, StreamType.STDERR, StreamType.ERROR)
 
 
 class SessionStreams(Protocol):
-    """One session's streams."""
+    """The streams of one session."""
 
     version: Version
 
     async def send(self, stream_type: StreamType, data: Buffer) -> None:
-        """Raises Unavailable when the connection broke, FailedPrecondition when the server wants no more of it."""
+        """Send data.
+
+        Raises Unavailable if the connection broke, FailedPrecondition if the server has closed the stream.
+        """
 
     async def end(self, stream_type: StreamType) -> None:
-        """Nothing more will be sent on this stream. Raises Unavailable. Before v5, WebSockets cannot say it."""
+        """End the sending direction of a stream. Raises Unavailable. Before v5, WebSockets cannot express it."""
 
     async def receive(self, on_output: OnOutput) -> None:
-        """Hand on what the server sends, until it has ended all its streams or the connection.
+        """Pass the server's output on until it has ended all its streams or the connection.
 
         Raises ProtocolError, and what `on_output` raises.
         """

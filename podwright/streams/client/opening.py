@@ -1,4 +1,4 @@
-"""From the URL of an exec or attach to a Link: connect, agree on a protocol, open the streams."""
+"""Opens SessionStreams for the URL of an exec or attach: connect, agree on a protocol, open the streams."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def _open_spdy(
     try:
         chosen = negotiation.spdy_chosen(upgraded.response, offered)
         if chosen is None:
-            raise ProtocolError("the server chose no stream protocol of those that were offered")
+            raise ProtocolError("the server chose none of the offered stream protocols")
         link = SpdyLink(upgraded.wire, SPDY_PROTOCOLS[chosen])
         await link.open(each for each in streams if each is not StreamType.RESIZE or link.version.has_resize)
     except BaseException:

@@ -4,10 +4,10 @@ Each connection is a pair of SPDY streams, on a SPDY connection or on one inside
 until the server has ended both streams, or both directions of the local socket have ended:
 
     local socket -> data stream -> the pod's port
-    local socket <- data stream <- the pod's port         error stream -> why the port could not be had
+    local socket <- data stream <- the pod's port         error stream -> why the port is not reachable
 
-What a local peer does not read is kept, up to a window: a server that keeps windows sends no more of that connection,
-others wait with all of them.
+What a local peer does not read is buffered up to a window. A server with flow control then stops sending on that
+connection, and a server without it waits with all of them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ERROR_LIMIT_BYTES = 4 * 1024
 async def forwarding(
     url: str, *, transport: StreamTransport = StreamTransport.SPDY, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Forwarder]:
-    """A session on the URL that PortForward returned; leaving closes it and all its connections.
+    """A session on the URL from PortForward. Leaving the context closes it and all its connections.
 
     Raises what `dial.upgrade` raises, and ProtocolError.
     """
@@ -86,14 +86,15 @@ class Forwarder:
 
     @property
     def ended(self) -> asyncio.Event:
-        """Set when the session is over; a new one needs a new URL."""
+        """Set when the session has ended. A new session needs a new URL."""
         return self._connection.ended
 
     async def forward(self, local: socket.socket, port: int) -> None:
-        """Connect a non-blocking socket, which is closed in the end, to a port of the pod.
+        """Connect a non-blocking socket to a port of the pod. The socket is closed at the end.
 
-        Returns when the connection is over. Raises Unavailable when the session is, or ends under it, and
-        FailedPrecondition with the server's words when the port cannot be had; the session then lives on.
+        Returns when the connection has ended. Raises Unavailable if the session has ended or ends in the meantime,
+        and FailedPrecondition with the server's message if the port is not reachable. In that case the session
+        continues.
         """
         pair = _Pair(self._connection, local)
         try:
@@ -106,7 +107,7 @@ class Forwarder:
             await pair.close()
 
     async def close(self) -> None:
-        """When the wire is closed: until then a pump must not be cancelled, since half a frame may be out."""
+        """Call it after the wire is closed. Before that, cancelling a pump could leave half a frame."""
         for pump in self._pumps:
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)
@@ -119,9 +120,9 @@ class _Pair:
         self._connection = connection
         self._local = local
         self._outlet = Outlet(local, on_written=self._taken)
-        self._said = bytearray()  # on the error stream
+        self._said = bytearray()  # data of the error stream
         self._data_id = 0
-        self._pumping = self._closing = False  # whoever of the two ends last closes the local socket
+        self._pumping = self._closing = False  # the direction that ends last closes the local socket
         self._data_ended = self._error_ended = self._lost = False
         self._over = asyncio.Event()
 
@@ -135,9 +136,9 @@ class _Pair:
         self._pumping = True
 
     async def ended(self) -> None:
-        """Wait for the end. Raises what `forward` does."""
+        """Wait for the end. Raises what `forward` raises."""
         await self._over.wait()
-        if not self._lost:  # after a reset, a local peer that reads nothing must not keep a session that is over
+        if not self._lost:  # after a reset, do not wait for a local peer that reads nothing
             await self._outlet.drained()
         if self._said:
             raise FailedPrecondition(bytes(self._said).decode(errors="replace").strip())
@@ -145,34 +146,34 @@ class _Pair:
             raise Unavailable("the port-forward session ended under a connection")
 
     async def close(self) -> None:
-        """Close the local socket and reset what is left of the pair."""
+        """Close the local socket and reset the pair's open streams."""
         self._closing = True
         with contextlib.suppress(OSError):
-            self._local.shutdown(socket.SHUT_RDWR)  # ends what the pump waits for
+            self._local.shutdown(socket.SHUT_RDWR)  # wakes the pump
         await self._outlet.close()
         self._connection.reset(self._data_id)
         if not self._pumping:
             self._local.close()
 
     async def send_local(self) -> None:
-        """From the local socket to the pod, until either wants no more."""
+        """Copy from the local socket to the pod, until either side ends."""
         loop = asyncio.get_running_loop()
         buffer = memoryview(bytearray(DATA_HEADER_BYTES + READ_BYTES))
         try:
             while count := await loop.sock_recv_into(self._local, buffer[DATA_HEADER_BYTES:]):
                 await self._connection.send_behind_header(self._data_id, buffer, count)
             await self._connection.send_fin(self._data_id)
-        except OSError:  # the local peer reset its connection: it wants no answer either
+        except OSError:  # the local peer reset its connection, so it needs no answer
             self._over.set()
         except (Unavailable, FailedPrecondition):
-            pass  # who receives, knows more
+            pass  # the receiving task reports the failure
         finally:
             self._pumping = False
             if self._closing:
                 self._local.close()
 
     async def on_data(self, payload: memoryview) -> None:
-        """From the pod."""
+        """Data from the pod."""
         await self._outlet.write(payload)
         if self._outlet.broken:
             self._over.set()
@@ -181,18 +182,18 @@ class _Pair:
         self._connection.taken(self._data_id, count_bytes)
 
     def on_data_end(self, *, reset: bool) -> None:
-        """The pod, or its server, is done."""
+        """The pod, or its server, has ended its direction."""
         self._lost = reset
         self._outlet.finish()
         self._data_ended = True
         self._check_over()
 
     def on_error_text(self, text: memoryview) -> None:
-        """What the server says about the port."""
+        """The server's message about the port."""
         self._said += text[: ERROR_LIMIT_BYTES - len(self._said)]
 
     def on_error_end(self) -> None:
-        """The server is done with this connection."""
+        """The server has finished with this connection."""
         self._error_ended = True
         self._check_over()
 

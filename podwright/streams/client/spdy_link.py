@@ -11,18 +11,18 @@ from podwright.streams.wire import Buffer, Wire
 
 
 class SpdyLink:
-    """A Link over SPDY."""
+    """SessionStreams over SPDY."""
 
     def __init__(self, wire: Wire, version: Version) -> None:
         self.version = version
         self._wire = wire
         self._connection = SpdyConnection(wire)
         self._ids: dict[StreamType, int] = {}
-        self._open: set[StreamType] = set()  # of those that the server ends
+        self._open: set[StreamType] = set()  # the server ends these
         self._on_output: OnOutput | None = None
 
     async def open(self, streams: Iterable[StreamType]) -> None:
-        """Open the session's streams; the server starts when all are there. Raises Unavailable."""
+        """Open the session's streams. The server starts when all exist. Raises Unavailable."""
         types = list(streams)
         self._open.update(FROM_SERVER.intersection(types))
         ids = await self._connection.open(
@@ -56,7 +56,7 @@ class SpdyLink:
 
 
 class _Handler:
-    """Tells the link which stream it was."""
+    """Passes events to the link with the stream's type."""
 
     def __init__(self, link: SpdyLink, stream_type: StreamType) -> None:
         self._link = link

@@ -16,22 +16,22 @@ from podwright.streams.websocket.connection import CLIENT, Closed, Event, Piece,
 from podwright.streams.wire import Aside, Buffer, Wire
 
 GOODBYE_TIMEOUT_S = 1.0
-MESSAGE_BYTES = 256 * 1024  # servers do not take messages of any length
+MESSAGE_BYTES = 256 * 1024  # servers limit the length of messages
 
 
 class WebSocketLink:
-    """A Link over a WebSocket."""
+    """SessionStreams over a WebSocket."""
 
     def __init__(self, wire: Wire, chosen: str, streams: Iterable[StreamType]) -> None:
         protocol = handshake.channel_protocol(chosen)
         if protocol is None:
-            raise ProtocolError(f"the server chose {chosen!r}, which is no channel protocol")
+            raise ProtocolError(f"the server chose {chosen!r}, which is not a channel protocol")
         self.version = Version(protocol.version)
         self._wire = wire
         self._websocket = WebSocket(CLIENT)
         self._writer = ChannelWriter(self._websocket, protocol)
         self._reader = ChannelReader(protocol)
-        self._open = set(FROM_SERVER.intersection(streams))  # of those that the server ends
+        self._open = set(FROM_SERVER.intersection(streams))  # the server ends these
         self._aside = Aside(wire)
 
     async def send(self, stream_type: StreamType, data: Buffer) -> None:
@@ -59,7 +59,7 @@ class WebSocketLink:
         await self._wire.close()
 
     async def _next(self) -> Buffer:
-        """A connection that breaks has ended, like others."""
+        """The next data. A broken connection counts as ended."""
         try:
             return await self._wire.receive()
         except OSError:

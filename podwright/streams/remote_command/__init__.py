@@ -1,1 +1,1 @@
-"""What Kubernetes says over the streams of exec and attach: protocol versions, exit status, terminal sizes."""
+"""Kubernetes' protocol on the streams of exec and attach: versions, exit status, terminal sizes."""

@@ -1,7 +1,7 @@
-"""The versions of the remote command protocol, what each can do, and the names of its streams.
+"""The versions of the remote command protocol, their features, and the names of its streams.
 
-v1 is kept for compatibility only: there, the server closes stdin at once. v2 has a half-close that works, v3 resizes
-the terminal, v4 tells how the command ended as JSON, v5 (WebSocket only) can close stdin on a WebSocket.
+v1 is for compatibility only: the server closes stdin at once. v2 has a working half-close, v3 resizes the terminal,
+v4 reports the exit code as JSON, v5 (WebSocket only) can close stdin on a WebSocket.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Version(enum.IntEnum):
 
     @property
     def has_json_status(self) -> bool:
-        """Whether the error stream always tells how the command ended, in JSON."""
+        """Whether the error stream always reports the outcome as JSON."""
         return self >= Version.V4
 
 
 class StreamType(enum.StrEnum):
-    """The streams, by the names in SPDY's `streamtype` header."""
+    """The streams, with their names in SPDY's `streamtype` header."""
 
     STDIN = "stdin"
     STDOUT = "stdout"
@@ -41,7 +41,7 @@ class StreamType(enum.StrEnum):
 
 STREAM_TYPE_HEADER = "streamtype"
 
-# In the order in which a client prefers them.
+# In order of a client's preference.
 SPDY_PROTOCOLS: dict[str, Version] = {
     "v4.channel.k8s.io": Version.V4,
     "v3.channel.k8s.io": Version.V3,
@@ -50,7 +50,7 @@ SPDY_PROTOCOLS: dict[str, Version] = {
 }
 WEBSOCKET_PROTOCOLS: dict[str, Version] = {"v5.channel.k8s.io": Version.V5, **SPDY_PROTOCOLS}
 
-# The number of each stream's channel on a WebSocket.
+# Channel numbers on a WebSocket.
 CHANNELS: dict[StreamType, int] = {
     StreamType.STDIN: 0,
     StreamType.STDOUT: 1,

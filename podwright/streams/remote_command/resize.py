@@ -1,4 +1,4 @@
-"""Terminal sizes: JSON objects one after the other, with nothing or blanks between them."""
+"""Terminal sizes: a sequence of JSON objects, with optional blanks in between."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Cells = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminalSize:
-    """In characters; both are at least 1."""
+    """A size in characters. Both are at least 1."""
 
     width: int
     height: int
@@ -28,18 +28,18 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
 
 def pack_size(size: TerminalSize) -> bytes:
-    """One message."""
+    """A size as one message."""
     return msgspec.json.encode(_Message(width=size.width, height=size.height))
 
 
 class SizeReader:
-    """Finds the sizes in any pieces of the stream."""
+    """Parses sizes from arbitrary pieces of the stream."""
 
     def __init__(self) -> None:
         self._gathered = bytearray()
 
     def feed(self, data: bytes | bytearray | memoryview) -> Iterator[TerminalSize]:
-        """The sizes in the next bytes; those without an extent are left out. Raises ProtocolError."""
+        """The sizes in the next bytes, without empty ones. Raises ProtocolError."""
         self._gathered += data
         while (end := self._gathered.find(b"}") + 1) > 0:  # the objects are flat
             message = bytes(self._gathered[:end])
@@ -47,7 +47,7 @@ class SizeReader:
             try:
                 size = msgspec.json.decode(message, type=_Message)
             except msgspec.DecodeError as failure:
-                raise ProtocolError(f"this is no terminal size: {failure}") from failure
+                raise ProtocolError(f"invalid terminal size: {failure}") from failure
             if size.width and size.height:
                 yield TerminalSize(width=size.width, height=size.height)
         if len(self._gathered) > MESSAGE_LIMIT_BYTES:

@@ -1,4 +1,4 @@
-"""How a command ended, as the error stream says it: Kubernetes' Status in JSON since v4, plain text before."""
+"""The outcome of a command on the error stream: Kubernetes' Status as JSON since v4, plain text before."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INTERNAL_PREFIX = "Internal error occurred: "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a command ended: its exit code, or (when `failure` says something) why it could not run or be followed."""
+    """The outcome of a command: its exit code, or in `failure` why it could not run or be followed."""
 
     exit_code: int = 0
     failure: str = ""
@@ -37,7 +37,7 @@ class _Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class _Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The fields of metav1.Status that matter here."""
+    """The used fields of metav1.Status."""
 
     status: str = ""
     message: str = ""
@@ -47,7 +47,7 @@ class _Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def pack_outcome(outcome: Outcome, version: Version) -> bytes:
-    """What the server writes to the error stream, once; before v4 nothing on success."""
+    """The server's data for the error stream. Before v4 empty for success."""
     status = _status_of(outcome)
     if version.has_json_status:
         return msgspec.json.encode(status)
@@ -55,9 +55,9 @@ def pack_outcome(outcome: Outcome, version: Version) -> bytes:
 
 
 def parse_outcome(written: bytes, version: Version) -> Outcome:
-    """What a client read from the error stream until its end. Raises ProtocolError when it is no status.
+    """The outcome in a client's data from the error stream. Raises ProtocolError for an invalid status.
 
-    Before v4, a command that failed cannot be told from one that never ran.
+    Before v4, a failed command and one that never ran look the same.
     """
     if not version.has_json_status:
         return Outcome(exit_code=1 if written else 0, failure=written.decode(errors="replace"))
@@ -92,4 +92,4 @@ def _exit_code(status: _Status) -> int:
         if cause.reason == _EXIT_CODE:
             with contextlib.suppress(ValueError):
                 return int(cause.message)
-    raise ProtocolError("a status says that the command failed, and not with which exit code")
+    raise ProtocolError("the status of a failed command has no exit code")

@@ -1,4 +1,4 @@
-"""The dictionary that both ends' zlib starts with (SPDY draft 3, section 2.6.10.1)."""
+"""The initial zlib dictionary of both sides (SPDY draft 3, section 2.6.10.1)."""
 
 from __future__ import annotations
 

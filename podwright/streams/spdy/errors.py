@@ -6,4 +6,4 @@ from podwright.streams.errors import ProtocolError
 
 
 class SpdyError(ProtocolError):
-    """The peer broke SPDY or a limit of ours."""
+    """The peer violated SPDY or a limit of ours."""

@@ -1,4 +1,4 @@
-"""What a session tells of the bytes that it received."""
+"""The events of a session."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StreamOpened:
-    """The peer opened a stream; answer with `accept` or `reset`. Header names are in lower case."""
+    """The peer opened a stream. Answer with `accept` or `reset`. Header names are in lower case."""
 
     stream_id: int
     headers: Mapping[str, str]
@@ -17,7 +17,7 @@ class StreamOpened:
 
 @dataclass(frozen=True, slots=True)
 class StreamAccepted:
-    """The peer took a stream that we opened."""
+    """The peer accepted a stream that we opened."""
 
     stream_id: int
     headers: Mapping[str, str]
@@ -26,7 +26,7 @@ class StreamAccepted:
 
 @dataclass(frozen=True, slots=True)
 class HeadersReceived:
-    """More headers on an open stream; Kubernetes sends none."""
+    """More headers on an open stream. Kubernetes sends none."""
 
     stream_id: int
     headers: Mapping[str, str]
@@ -35,9 +35,9 @@ class HeadersReceived:
 
 @dataclass(frozen=True, slots=True)
 class DataReceived:
-    """Data on an open stream; `fin` says that it is the last (then it may be empty).
+    """Data on an open stream. `fin`: it is the last, and may be empty.
 
-    The payload is a view on the buffer that was given to `receive_data`: use or copy it before that is filled again.
+    The payload is a view of the buffer passed to `receive_data`: use or copy it before reusing the buffer.
     """
 
     stream_id: int
@@ -47,7 +47,7 @@ class DataReceived:
 
 @dataclass(frozen=True, slots=True)
 class StreamReset:
-    """The peer ended a stream in both directions; the status is a ResetStatus or a number of its own."""
+    """The peer ended a stream in both directions. The status is a ResetStatus or another number."""
 
     stream_id: int
     status: int
@@ -62,7 +62,7 @@ class PingAnswered:
 
 @dataclass(frozen=True, slots=True)
 class GoAwayReceived:
-    """The peer takes no more streams."""
+    """The peer accepts no more streams."""
 
     last_stream_id: int
     status: int
@@ -70,7 +70,7 @@ class GoAwayReceived:
 
 @dataclass(frozen=True, slots=True)
 class WindowOpened:
-    """The peer takes more on a stream; 0: perhaps on all of them."""
+    """The peer accepts more data on a stream. 0: perhaps on all streams."""
 
     stream_id: int
 

@@ -1,8 +1,8 @@
-"""Frames: what they look like on the wire, and a reader that takes any pieces of the byte stream.
+"""Frames: their wire format, and a reader for arbitrary pieces of the byte stream.
 
-A control frame is `1 | version 15 | type 16 | flags 8 | length 24`, then its payload; a data frame is
-`0 | stream id 31 | flags 8 | length 24`, then data. Payloads of data frames are handed on as they come, in views on
-the caller's buffer: a frame's length costs us no memory. Control frames are gathered, up to a limit.
+A control frame is `1 | version 15 | type 16 | flags 8 | length 24`, then its payload. A data frame is `0 | stream id
+31 | flags 8 | length 24`, then data. Payloads of data frames are passed on as views of the caller's buffer, so a long
+frame costs no memory. Control frames are buffered, up to a limit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from podwright.streams.spdy.errors import SpdyError
 VERSION = 3
 FLAG_FIN = 0x01
 HEADER_BYTES = 8
-FRAME_LIMIT_BYTES = (1 << 24) - 1  # of a payload: the length field's width
+FRAME_LIMIT_BYTES = (1 << 24) - 1  # for a payload, from the width of the length field
 CONTROL_LIMIT_BYTES = 64 * 1024
 STREAM_ID_MASK = (1 << 31) - 1
 _CONTROL_BIT = 1 << 31
@@ -42,7 +42,7 @@ class FrameType(enum.IntEnum):
 
 
 class ResetStatus(enum.IntEnum):
-    """Why a stream was reset (SPDY draft 3, section 2.6.3)."""
+    """The reason for a reset of a stream (SPDY draft 3, section 2.6.3)."""
 
     PROTOCOL_ERROR = 1
     INVALID_STREAM = 2
@@ -56,7 +56,7 @@ class ResetStatus(enum.IntEnum):
 
 
 class GoAwayStatus(enum.IntEnum):
-    """Why a peer takes no more streams."""
+    """The reason why a peer accepts no more streams."""
 
     OK = 0
     PROTOCOL_ERROR = 1
@@ -65,7 +65,7 @@ class GoAwayStatus(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ControlFrame:
-    """A whole control frame, its payload not looked at."""
+    """A complete control frame with an unparsed payload."""
 
     type: FrameType
     flags: int
@@ -74,9 +74,9 @@ class ControlFrame:
 
 @dataclass(frozen=True, slots=True)
 class DataPiece:
-    """A part of a data frame, in a view on the buffer that was fed; `fin` comes with the last part of the last frame.
+    """A part of a data frame, as a view of the fed buffer. `fin` is set on the last part of the last frame.
 
-    The payload is empty only when `fin` is set.
+    The payload is empty only with `fin`.
     """
 
     stream_id: int
@@ -89,12 +89,12 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._gathered = bytearray()  # an unfinished header, or an unfinished control frame
-        self._stream_id = 0  # of the data frame that is under way
+        self._stream_id = 0  # of the current data frame
         self._fin = False
         self._data_left_bytes = 0
 
     def feed(self, data: Buffer) -> Iterator[ControlFrame | DataPiece]:
-        """The frames in the next bytes. Raises SpdyError when they are no SPDY/3, or too much."""
+        """The frames in the next bytes. Raises SpdyError for invalid or oversized data."""
         view = memoryview(data)
         while view:
             if self._data_left_bytes:
@@ -111,13 +111,13 @@ class FrameReader:
                 yield from self._complete()
 
     def _needed_bytes(self) -> int:
-        """How long what is being gathered will be, as far as is known."""
+        """The known length of the buffered frame so far."""
         if len(self._gathered) < HEADER_BYTES:
             return HEADER_BYTES
         return HEADER_BYTES + int.from_bytes(self._gathered[5:HEADER_BYTES])
 
     def _complete(self) -> Iterator[ControlFrame | DataPiece]:
-        """Act on a header or a whole control frame."""
+        """Handle a header or a complete control frame."""
         first, second = _HEADER.unpack_from(self._gathered)
         flags, length_bytes = second >> 24, second & FRAME_LIMIT_BYTES
         if not first & _CONTROL_BIT:
@@ -136,7 +136,7 @@ class FrameReader:
 def _checked_type(first: int, length_bytes: int) -> FrameType:
     version, number = (first >> 16) & 0x7FFF, first & 0xFFFF
     if version != VERSION:
-        raise SpdyError(f"this is no SPDY/{VERSION} (version {version})")
+        raise SpdyError(f"this is not SPDY/{VERSION} (version {version})")
     if length_bytes > CONTROL_LIMIT_BYTES:
         raise SpdyError(f"a SPDY control frame of {length_bytes} bytes is longer than {CONTROL_LIMIT_BYTES}")
     try:
@@ -146,7 +146,7 @@ def _checked_type(first: int, length_bytes: int) -> FrameType:
 
 
 def data_header(stream_id: int, length_bytes: int, *, fin: bool = False) -> bytes:
-    """What goes before `length_bytes` of data; at most FRAME_LIMIT_BYTES."""
+    """The header for `length_bytes` of data, at most FRAME_LIMIT_BYTES."""
     return _HEADER.pack(stream_id, (FLAG_FIN << 24 if fin else 0) | length_bytes)
 
 
@@ -157,7 +157,7 @@ def control_frame(frame_type: FrameType, payload: bytes, *, flags: int = 0) -> b
 
 
 def syn_stream(stream_id: int, block: bytes, *, fin: bool = False) -> bytes:
-    """Open a stream of the highest priority that belongs to no other."""
+    """Open an independent stream of the highest priority."""
     return control_frame(FrameType.SYN_STREAM, _SYN_STREAM.pack(stream_id, 0, 0) + block, flags=FLAG_FIN if fin else 0)
 
 
@@ -172,17 +172,17 @@ def rst_stream(stream_id: int, status: ResetStatus) -> bytes:
 
 
 def ping(ping_id: int) -> bytes:
-    """A ping, and the answer to one."""
+    """A ping, or the answer to one."""
     return control_frame(FrameType.PING, ping_id.to_bytes(4))
 
 
 def go_away(last_stream_id: int, status: GoAwayStatus) -> bytes:
-    """Take no streams after `last_stream_id`."""
+    """Accept no streams after `last_stream_id`."""
     return control_frame(FrameType.GOAWAY, _PAIR.pack(last_stream_id, status))
 
 
 def split_ids(payload: bytes, count: int) -> tuple[tuple[int, ...], bytes]:
-    """The `count` 32-bit numbers that a control frame starts with, and the rest. Raises SpdyError if it is shorter."""
+    """The first `count` 32-bit numbers of a control frame, and the rest. Raises SpdyError if it is shorter."""
     size = 4 * count
     if len(payload) < size:
         raise SpdyError("a SPDY control frame is cut short")

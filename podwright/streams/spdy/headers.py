@@ -1,7 +1,6 @@
-"""Header blocks: names and values, compressed by one zlib stream per direction that lives as long as the connection.
+"""Header blocks: names and values, compressed by one zlib stream per direction for the whole connection.
 
-Because the stream goes on, every block that arrives must be opened in its order, wanted or not, and blocks must be
-sent in the order in which they were packed.
+Every received block must be decompressed in order, even if unused, and blocks must be sent in the order of packing.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from podwright.streams.spdy.dictionary import DICTIONARY
 from podwright.streams.spdy.errors import SpdyError
 
 OPENED_LIMIT_BYTES = 32 * 1024
-# A window of 2 KiB holds the dictionary and our short headers; zlib's own default costs 256 KiB per connection.
+# A window of 2 KiB holds the dictionary and our short headers. zlib's default costs 256 KiB per connection.
 _WINDOW_BITS = 11
 _MEMORY_LEVEL = 1
 _COUNT = struct.Struct(">I")
@@ -29,7 +28,7 @@ class HeaderPacker:
         )
 
     def pack(self, headers: Mapping[str, str]) -> bytes:
-        """The next block. Names go out in lower case, as the peer demands; NUL separates several values of one."""
+        """The next block. Names are in lower case, as required. NUL separates several values of one name."""
         plain = bytearray(_COUNT.pack(len(headers)))
         for name, value in headers.items():
             for text in (name.lower(), value):
@@ -45,7 +44,10 @@ class HeaderOpener:
         self._zlib = zlib.decompressobj(zdict=DICTIONARY)
 
     def open(self, block: bytes | bytearray | memoryview) -> dict[str, str]:
-        """The headers of the next block. Raises SpdyError for damage, and for blocks that swell over the limit."""
+        """The headers of the next block.
+
+        Raises SpdyError for invalid blocks, and for blocks that expand beyond the limit.
+        """
         try:
             plain = self._zlib.decompress(block, OPENED_LIMIT_BYTES + 1)
         except zlib.error as failure:

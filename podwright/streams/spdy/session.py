@@ -1,7 +1,7 @@
-"""A SPDY connection as a state machine: bytes in, events out; `send_*` methods return bytes for the socket.
+"""A SPDY connection as a state machine: bytes in, events out. `send_*` methods return bytes for the socket.
 
-Used by the client here and by the runtime's streaming server. The caller writes what it gets in the order in which
-it got it (header blocks depend on each other), and after each `receive_data` what `take_answers` returns.
+Used by the client here and by the runtime's streaming server. The caller writes all returned bytes in order,
+for header blocks depend on each other, and after each `receive_data` the bytes of `take_answers`.
 
     received bytes -> receive_data() -> events          open_stream/accept/send_data/... -> bytes to send
                                      -> take_answers()  (pongs, resets of streams that were refused)
@@ -12,9 +12,9 @@ A stream is open in each direction until FIN goes that way, or RST_STREAM either
                                        -> FIN received -> remote end closed -> FIN sent -----> gone
                                        -> RST_STREAM either way ------------------------------> gone
 
-Data for a stream that is gone is dropped, since the peer could not know yet; data for one that never was ends the
-connection. Who sends more than `sendable_bytes` may hold up the peer's other streams; who has windows of its own says
-`taken` of what its readers took.
+Data for a stream that is gone is dropped, for the peer may not know yet. Data for a stream that never existed ends the
+connection. Sending more than `sendable_bytes` may block the peer's other streams. A side with windows calls `taken`
+for data that its readers have consumed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ DATA_HEADER_BYTES = frames.HEADER_BYTES
 
 
 class Role(enum.IntEnum):
-    """The value is the first stream id that this side opens."""
+    """The side of a connection. The value is the first stream id that it opens."""
 
     CLIENT = 1
     SERVER = 2
@@ -54,7 +54,7 @@ class Role(enum.IntEnum):
 
 @dataclass(slots=True)
 class _Stream:
-    """Which directions are still open, and the window."""
+    """The open directions of a stream, and its window."""
 
     local: bool
     remote: bool
@@ -65,9 +65,9 @@ class SpdySession:
     """One side of one connection."""
 
     def __init__(self, role: Role, *, streams_limit: int = STREAMS_LIMIT, window_bytes: int = 0) -> None:
-        """`streams_limit` bounds the streams that the peer may hold open; more are refused one by one.
+        """`streams_limit` is the number of open streams that the peer may have. Further ones are reset.
 
-        With `window_bytes`, the peer is asked to send no more than that on a stream ahead of what was `taken`.
+        With `window_bytes`, the peer is asked to send at most that much on a stream beyond what was `taken`.
         """
         self._role = role
         self._streams_limit = streams_limit
@@ -93,13 +93,13 @@ class SpdySession:
     # -- receiving
 
     def announcement(self) -> bytes:
-        """What to send first; may be empty."""
+        """Bytes to send first. May be empty."""
         return self._windows.announcement()
 
     def receive_data(self, data: Buffer) -> Iterator[Event]:
-        """The events of the next bytes, one by one; take them all before the next call.
+        """The events in the next bytes. Consume all before the next call.
 
-        Raises SpdyError, after which the connection has to be closed (`go_away` says goodbye).
+        Raises SpdyError, after which the connection must be closed (`go_away` gives the last bytes).
         """
         for frame in self._reader.feed(data):
             event = self._on_data(frame) if isinstance(frame, DataPiece) else self._handlers[frame.type](frame)
@@ -107,13 +107,13 @@ class SpdySession:
                 yield event
 
     def take_answers(self) -> bytes:
-        """What the protocol itself has to say since the last call; may be empty."""
+        """Bytes that the protocol itself must send since the last call. May be empty."""
         answers = bytes(self._answers)
         self._answers.clear()
         return answers
 
     def taken(self, stream_id: int, count_bytes: int) -> bytes:
-        """So much of what came on a stream is out of the way; may be worth a word to the peer."""
+        """`count_bytes` of a stream's data were consumed. Returns bytes for the peer, or none."""
         stream = self._streams.get(stream_id)
         if stream is None or not stream.remote:
             return b""
@@ -122,7 +122,7 @@ class SpdySession:
     # -- sending
 
     def open_stream(self, headers: Mapping[str, str], *, fin: bool = False) -> tuple[int, bytes]:
-        """The id of a new stream, and the bytes that open it; with `fin`, nothing will be sent on it."""
+        """The id of a new stream, and the bytes that open it. With `fin`, we send nothing on it."""
         stream_id = self._next_id
         if stream_id > frames.STREAM_ID_MASK:
             raise FailedPrecondition("this SPDY connection has used up its stream ids", hint="open another one")
@@ -131,13 +131,13 @@ class SpdySession:
         return stream_id, frames.syn_stream(stream_id, self._packer.pack(headers), fin=fin)
 
     def accept(self, stream_id: int, headers: Mapping[str, str] | None = None) -> bytes:
-        """Take a stream that the peer opened."""
+        """Accept a stream that the peer opened."""
         return frames.syn_reply(stream_id, self._packer.pack(headers or {}))
 
     def send_data(self, stream_id: int, payload: Buffer, *, fin: bool = False) -> Sequence[Buffer]:
-        """Data, in parts to be written one after the other; nothing is copied.
+        """Data in parts to write one after the other. Nothing is copied.
 
-        Raises FailedPrecondition when the stream is not open for sending.
+        Raises FailedPrecondition if the stream is not open for sending.
         """
         view = memoryview(payload)
         parts: list[Buffer] = []
@@ -152,7 +152,7 @@ class SpdySession:
     def data_header(self, stream_id: int, length_bytes: int, *, fin: bool = False) -> bytes:
         """The DATA_HEADER_BYTES before `length_bytes` of data that the caller sends itself (at most 2**24 - 1).
 
-        Raises FailedPrecondition when the stream is not open for sending.
+        Raises FailedPrecondition if the stream is not open for sending.
         """
         stream = self._writable(stream_id)
         if fin:
@@ -161,28 +161,28 @@ class SpdySession:
         return frames.data_header(stream_id, length_bytes, fin=fin)
 
     def sendable_bytes(self, stream_id: int) -> int:
-        """How much data the peer takes on this stream now; 0: wait for WindowOpened.
+        """How much data the peer accepts on this stream now. 0: wait for WindowOpened.
 
-        Raises FailedPrecondition when the stream is not open for sending.
+        Raises FailedPrecondition if the stream is not open for sending.
         """
         return self._windows.sendable_bytes(self._writable(stream_id).window)
 
     def send_fin(self, stream_id: int) -> bytes:
-        """End our direction of a stream; no bytes when it has ended already."""
+        """End our direction of a stream. No bytes if it has already ended."""
         return self.data_header(stream_id, 0, fin=True) if self.is_writable(stream_id) else b""
 
     def reset(self, stream_id: int, status: ResetStatus = ResetStatus.CANCEL) -> bytes:
-        """End a stream in both directions; no bytes when it is gone already."""
+        """End a stream in both directions. No bytes if it is already gone."""
         if self._streams.pop(stream_id, None) is None:
             return b""
         return frames.rst_stream(stream_id, status)
 
     def send_ping(self, ping_id: int) -> bytes:
-        """Ask for a PongReceived; ids are odd on the client and even on the server, as streams are."""
+        """Send a ping, answered by PingAnswered. Ids are odd on the client and even on the server, like stream ids."""
         return frames.ping(ping_id)
 
     def go_away(self, status: GoAwayStatus = GoAwayStatus.OK) -> bytes:
-        """Say that no more streams are taken."""
+        """Announce that no more streams are accepted."""
         return frames.go_away(self._last_peer_id, status)
 
     # -- looking
@@ -239,7 +239,7 @@ class SpdySession:
         return known and HeadersReceived(*known)
 
     def _block(self, frame: ControlFrame) -> tuple[int, Mapping[str, str], bool] | None:
-        """Stream, headers and FIN of a SYN_REPLY or HEADERS; None when the stream is gone."""
+        """Stream, headers and FIN of a SYN_REPLY or HEADERS, or None if the stream is gone."""
         (word,), block = frames.split_ids(frame.payload, 1)
         stream_id, headers = word & frames.STREAM_ID_MASK, self._opener.open(block)
         stream = self._streams.get(stream_id)
@@ -300,7 +300,7 @@ class SpdySession:
             del self._streams[stream_id]
 
     def _check_known(self, stream_id: int) -> None:
-        """Raises SpdyError for a stream that neither side ever opened."""
+        """Raises SpdyError for a stream that never existed."""
         ours = stream_id % 2 == self._role % 2
         if stream_id == 0 or (stream_id >= self._next_id if ours else stream_id > self._last_peer_id):
             raise SpdyError(f"there never was a SPDY stream {stream_id}")

@@ -1,5 +1,5 @@
-"""WebSocket as Kubernetes uses it, without input or output: frames by the websockets library, channels by us.
+"""WebSocket as Kubernetes uses it, without I/O: frames by the websockets library, channels by us.
 
-Exec, attach and port-forward either multiplex channels in messages (`channels`), or carry a whole SPDY connection
+Exec, attach and port-forward either multiplex channels in messages (`channels`), or carry a complete SPDY connection
 as a byte stream in binary messages (the tunnel, `handshake.TUNNEL`).
 """

@@ -21,7 +21,7 @@ _DIGIT_ZERO = ord("0")
 
 @dataclass(frozen=True, slots=True)
 class ChannelData:
-    """Bytes for a channel; may be empty, which peers use to say that they are ready."""
+    """Bytes for a channel. May be empty, which peers send to announce that they are ready."""
 
     channel: int
     payload: bytes | bytearray | memoryview
@@ -29,7 +29,7 @@ class ChannelData:
 
 @dataclass(frozen=True, slots=True)
 class ChannelClosed:
-    """The peer will send nothing more on this channel."""
+    """The peer has closed its direction of this channel."""
 
     channel: int
 
@@ -42,29 +42,29 @@ class ChannelWriter:
         self._protocol = protocol
 
     def send_data(self, channel: int, payload: Buffer) -> bytes:
-        """One message. Raises FailedPrecondition when the WebSocket is closing."""
+        """One message. Raises FailedPrecondition if the WebSocket is closing."""
         if self._protocol.base64:
             text = bytes((_DIGIT_ZERO + channel,)) + base64.b64encode(payload)
             return self._socket.send_message(text, text=True)
         return self._socket.send_message(b"".join((bytes((channel,)), payload)))
 
     def send_close(self, channel: int) -> bytes:
-        """Close our direction of a channel; no bytes when the protocol has no way to say it."""
+        """Close our direction of a channel. No bytes if the protocol cannot express it."""
         if not self._protocol.half_close:
             return b""
         return self._socket.send_message(bytes((CLOSE_SIGNAL, channel)))
 
 
 class ChannelReader:
-    """Finds the channels in the pieces of messages. Nothing is gathered, but for base64 and the close signal."""
+    """Parses channels from pieces of messages. Buffers only base64 and the close signal."""
 
     def __init__(self, protocol: ChannelProtocol) -> None:
         self._protocol = protocol
-        self._channel: int | None = None  # of the message that is under way
+        self._channel: int | None = None  # of the current message
         self._gathered = bytearray()
 
     def feed(self, piece: Piece) -> Iterator[ChannelData | ChannelClosed]:
-        """What the piece means. Raises ProtocolError; an empty message means nothing."""
+        """The event for the piece, or None for an empty message. Raises ProtocolError."""
         payload: Buffer = piece.payload
         if self._protocol.base64:
             if (payload := self._whole(piece)) and piece.last:
@@ -89,11 +89,11 @@ class ChannelReader:
             yield ChannelClosed(whole[0])
 
     def _whole(self, piece: Piece, *, limit_bytes: int = FRAME_LIMIT_BYTES) -> bytes:
-        """What has come of the message; forgets it with its last piece."""
+        """The message so far. It is forgotten with its last piece."""
         if piece.first:
             self._gathered.clear()
         if len(self._gathered) + len(piece.payload) > limit_bytes:
-            raise ProtocolError(f"a WebSocket message that has to come whole is longer than {limit_bytes} bytes")
+            raise ProtocolError(f"a buffered WebSocket message is longer than {limit_bytes} bytes")
         self._gathered += piece.payload
         whole = bytes(self._gathered) if piece.last else b""
         if piece.last:
@@ -108,4 +108,4 @@ def _open_base64(message: bytes) -> ChannelData:
     try:
         return ChannelData(channel, base64.b64decode(message[1:], validate=True))
     except ValueError as failure:
-        raise ProtocolError(f"a WebSocket message is no base64: {failure}") from failure
+        raise ProtocolError(f"a WebSocket message is not base64: {failure}") from failure

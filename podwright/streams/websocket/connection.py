@@ -1,6 +1,6 @@
 """A WebSocket after its handshake, as a state machine over the websockets library's sans-IO protocol.
 
-Messages are handed on frame by frame, as they come: a message may be of any length, a frame not.
+Messages are passed on frame by frame, because a message may have any length, but a frame may not.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from podwright.errors import FailedPrecondition
 from podwright.streams.errors import ProtocolError
 
 FRAME_LIMIT_BYTES = 1024 * 1024
-CLOSE_REASON_LIMIT_BYTES = 123  # what RFC 6455 leaves in a control frame
+CLOSE_REASON_LIMIT_BYTES = 123  # the space in a control frame (RFC 6455)
 
 Buffer = bytes | bytearray | memoryview
 
-# The library writes payloads to its log when that is set to debug; theirs may be passwords.
+# With level debug, the library logs payloads, which may contain passwords.
 _LOG = logging.getLogger(__name__)
 _LOG.setLevel(logging.ERROR)
 
 
 class WebSocketError(ProtocolError):
-    """The peer broke WebSocket or a limit of ours; `take_answers` holds the goodbye."""
+    """The peer violated WebSocket or a limit of ours. `take_answers` has the close frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A frame of a message; `first` and `last` tell where it stands in it."""
+    """A frame of a message. `first` and `last` give its position."""
 
     payload: bytes | bytearray | memoryview
     first: bool
@@ -46,7 +46,7 @@ class PongFrameReceived:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The peer said goodbye; nothing comes after."""
+    """The peer closed the connection. Nothing follows."""
 
     code: int
     reason: str
@@ -56,14 +56,14 @@ Event = Piece | PongFrameReceived | Closed
 
 
 class WebSocket:
-    """One side of one connection. Write what the methods return, and what `take_answers` does after receive_data."""
+    """One side of one connection. Write the bytes from its methods, and from `take_answers` after receive_data."""
 
     def __init__(self, side: Side, *, frame_limit_bytes: int = FRAME_LIMIT_BYTES) -> None:
-        """`side` is CLIENT or SERVER, both of this module: clients mask what they send."""
+        """`side` is CLIENT or SERVER of this module. Clients mask what they send."""
         self._protocol = Protocol(side, max_size=(None, frame_limit_bytes), logger=_LOG)
 
     def receive_data(self, data: Buffer) -> Iterator[Event]:
-        """The events of the next bytes; take them all before the next call. Raises WebSocketError."""
+        """The events in the next bytes. Consume all before the next call. Raises WebSocketError."""
         protocol = self._protocol
         protocol.receive_data(data)  # type: ignore[arg-type] # it appends to a bytearray: any buffer will do
         for frame in protocol.events_received():
@@ -74,19 +74,19 @@ class WebSocket:
             raise WebSocketError(f"the WebSocket peer broke the protocol: {protocol.parser_exc}")
 
     def take_answers(self) -> bytes:
-        """What the protocol itself has to say since the last call (pongs, goodbyes); may be empty."""
+        """Bytes that the protocol itself must send since the last call (pongs, close frames). May be empty."""
         return b"".join(self._protocol.data_to_send())
 
     def send_message(self, payload: Buffer, *, text: bool = False) -> bytes:
-        """A message in one frame. Raises FailedPrecondition after a goodbye of either side."""
+        """A message in one frame. Raises FailedPrecondition after a close by either side."""
         return self._sending(self._protocol.send_text if text else self._protocol.send_binary, payload)
 
     def send_ping(self, payload: bytes = b"") -> bytes:
-        """Ask for a PongReceived."""
+        """Send a ping, answered by PongFrameReceived."""
         return self._sending(self._protocol.send_ping, payload)
 
     def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> bytes:
-        """Say goodbye; no bytes when that was said."""
+        """Close the connection. No bytes if it was already closed."""
         if self._protocol.state is not State.OPEN:
             return b""
         short = reason.encode()[:CLOSE_REASON_LIMIT_BYTES].decode(errors="ignore")
@@ -95,7 +95,7 @@ class WebSocket:
 
     @property
     def is_open(self) -> bool:
-        """Whether neither side has said goodbye."""
+        """Whether neither side has closed."""
         return self._protocol.state is State.OPEN
 
     def _sending(self, send: object, payload: Buffer) -> bytes:

@@ -196,7 +196,7 @@ async def test_pods_that_are_refused(pod: CasePod, tmp_path: Path) -> None:
     first, second = await pod.run_ready(COUNT), await pod.run_ready(COUNT)
     with pytest.raises(FailedPrecondition, match="container_ids"):
         await _checkpoint_pod(pod, folder, first)
-    with pytest.raises(InvalidArgument, match="twice"):
+    with pytest.raises(InvalidArgument, match="duplicates"):
         await _checkpoint_pod(pod, folder, first, first)
     with pytest.raises(InvalidArgument, match="deadline"):
         await _checkpoint_pod(pod, folder, first, second, timeout_s=None)

@@ -63,7 +63,7 @@ def test_a_request_that_is_none_is_refused(changed: dict[str, str | None]) -> No
 
 def test_an_answer_to_somebody_else_is_refused() -> None:
     request, _ = asked(OFFERED)
-    with pytest.raises(ProtocolError, match="does not fit"):
+    with pytest.raises(ProtocolError, match="does not match"):
         handshake.chosen_protocol(answered(request, OFFERED[0]), handshake.new_key(), OFFERED)
 
 

@@ -22,7 +22,7 @@ from podwright.runtime.model.container import Container
 
 
 class FakeHandler:
-    """See Handler. Another one on the same host is that of a new daemon."""
+    """A Handler in memory. A second one on the same host stands for a new daemon."""
 
     def __init__(self, host: FakeHost, name: str = "fake", capabilities: Capabilities | None = None) -> None:
         self.name = name
@@ -73,7 +73,7 @@ class FakeHandler:
 
 
 class FakeKind:
-    """See HandlerKind."""
+    """A HandlerKind in memory."""
 
     def __init__(self, *handlers: FakeHandler) -> None:
         self.handlers: dict[str, Handler] = {handler.name: handler for handler in handlers}

@@ -80,7 +80,7 @@ class FakeProgram:
             self.news.set()
 
     async def read(self) -> bytes:
-        """The next output; empty at the end."""
+        """The next output. Empty at the end."""
         while not self.output:
             if self.ended.done():
                 return b""
@@ -147,7 +147,7 @@ class FakeAttached:
         container.clients.append(self)
 
     def put(self, data: bytes) -> None:
-        """Output; empty at the end."""
+        """Add output. Empty means the end."""
         self._output.put_nowait(data)
 
     async def read(self) -> tuple[OutputStream, bytes] | None:

@@ -28,7 +28,7 @@ from podwright.runtime.model.usage import Usage
 
 
 class FakeTask:
-    """See Task."""
+    """A Task in memory."""
 
     cgroup = None
 

@@ -24,7 +24,7 @@ def end_calls(state: str) -> None:
     """SIGKILL every call of a runtime that keeps its state below `state`, with its process group. Blocks."""
     abandoned = [int(name) for name in os.listdir("/proc") if name.isdigit() and is_call(int(name), state)]
     for pid in abandoned:
-        log.warning("ending a call of an OCI runtime that a killed daemon made: pid=%d", pid)
+        log.warning("ending an OCI runtime call of a killed daemon: pid=%d", pid)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
     deadline = time.monotonic() + GONE_TIMEOUT_S

@@ -1,7 +1,7 @@
-"""conmon's command line and its answer: pure, so that both can be tested as tables.
+"""conmon's command line and its answer. Pure, so that tables test both.
 
-conmon holds the container's stdio, writes its log in CRI's format, waits for it, and leaves its exit code in a
-file; it outlives the daemon. One runs per container.
+conmon holds the container's stdio, writes its log in CRI's format, waits for it, and writes its exit code to a file.
+It outlives the daemon. One runs per container.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ COMPLAINT_LIMIT = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitored:
-    """A container for conmon to create: `directory` is the bundle, where its fifos and socket go too.
+    """A container for conmon to create. `directory` is the bundle, which also holds its fifos and socket.
 
-    `exits` is the directory for its exit file, and for the file that reports memory kills.
-
-    An empty `log_path` drops the output. With `images` of CRIU, the container continues from them at once;
-    `criu_directory` is where the runtime looks for CRIU first.
+    `exits` is the directory for its exit file, and for the file that reports memory kills. An empty `log_path`
+    discards the output. With CRIU's `images`, the container continues from them. The runtime looks for CRIU in
+    `criu_directory` first.
     """
 
     id: str
@@ -39,9 +38,9 @@ class Monitored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateReply:
-    """What conmon says after the runtime's create: the container's PID, or why there is none.
+    """conmon's answer after the runtime's create: the container's PID, or the reason why there is none.
 
-    `message` is empty when conmon gives no reason, or ends without an answer.
+    `message` is empty if conmon gives no reason, or ends without an answer.
     """
 
     pid: int
@@ -108,14 +107,14 @@ def parse_reply(line: bytes) -> CreateReply:
 
 
 def complaint(stderr: bytes | bytearray) -> str:
-    """What conmon wrote to stderr, as the end of an error's message; empty when it wrote nothing."""
+    """conmon's stderr as the end of an error's message, or ""."""
     text = stderr.decode(errors="replace")[:COMPLAINT_LIMIT]
     line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return f" (conmon: {line})" if line else ""
 
 
 def parse_exit_file(text: str) -> int:
-    """The exit code, 128 + n for signal n; 255 when the file holds no number."""
+    """The exit code, 128 + n for signal n. 255 if the file has no number."""
     try:
         return int(text.strip())
     except ValueError:

@@ -62,12 +62,12 @@ def has_ended(record: OciRecord) -> bool:
 
 
 def give_up_monitor(monitored: Monitored, record: OciRecord) -> None:
-    """Kill the monitor of a container whose process has ended, but which does not see it.
+    """Kill the monitor of a container whose process has ended without the monitor noticing.
 
-    The exit code is still to be had from the kernel; it is written down in the monitor's place.
+    The kernel still has the exit code, which is recorded instead of the monitor's.
     """
     first = proc.stat(record.pid)
     if first is not None and first.parent == record.monitor_pid and first.is_zombie:
         exits.write(conmon.exit_file(monitored), first.wait_status)
-    log.warning("a monitor is killed, it does not see its container's end: id=%s", monitored.id[:12])
+    log.warning("killing a monitor that does not notice its container's end: id=%s", monitored.id[:12])
     proc.kill(record.monitor_pid, record.monitor_start_time)

@@ -21,7 +21,7 @@ End = TypeVar("End", FdReader, FdWriter)
 
 
 class ChildEnds:
-    """The descriptors that a child gets, by their numbers there; here they are closed with the block."""
+    """The descriptors for a child, by their numbers there. Ours are closed with the block."""
 
     def __init__(self, owner: tuple[int, int]) -> None:
         """`owner` is the user and the group, on the host, that the pipes belong to."""
@@ -68,7 +68,7 @@ class ChildEnds:
 
 
 def both_ways(master: int) -> tuple[FdReader, FdWriter]:
-    """A terminal's master for reading and writing, each with a descriptor of its own; hung up when both are closed."""
+    """A terminal's master for reading and writing, each with its own descriptor. Closing both hangs up."""
     writer = FdWriter(os.dup(master))
     return FdReader(master), writer
 
@@ -83,7 +83,7 @@ class Stderr:
         self._first: asyncio.Task[bytes] | None = asyncio.create_task(errors.read(), name="read stderr of an exec")
 
     async def read(self) -> bytes:
-        """The command's next output; empty at the end, or when it was not started."""
+        """The command's next output. Empty at the end, or if it was not started."""
         if self._first is None:
             return await self._errors.read()
         data = await asyncio.shield(self._first)
@@ -98,5 +98,5 @@ class Stderr:
         return data.decode(errors="replace")
 
     def close(self) -> None:
-        """Stop reading; the command gets EPIPE."""
+        """Stop reading. The command gets EPIPE."""
         self._errors.close()

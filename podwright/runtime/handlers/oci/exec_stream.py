@@ -1,8 +1,8 @@
 """Exec with its stdio in the caller's hands: pipes, or the master of a terminal, and the exit code.
 
-The OCI runtime is started with the pipes themselves, so that nobody copies in between: with crun, 6 ms for `true`,
-against 10 ms through conmon. The command ends by itself or with its container; `hang_up` takes its stdio away,
-`end` kills it. What a killed daemon leaves behind, `execs.end_abandoned` finds by its files.
+The OCI runtime gets the pipes themselves, so no process copies in between: with crun 6 ms for `true`, against 10 ms
+through conmon. The command ends by itself or with its container. `hang_up` closes its stdio, and `end` kills it.
+`execs.end_abandoned` finds the files of a killed daemon's execs.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class RunningCommand:
             self._launched.process.kill_group()
 
     async def started(self) -> bool:
-        """Whether the program runs, or ran; false when the runtime could not start it. Waits until that is known."""
+        """Whether the program runs or ran. False if the runtime could not start it. Waits until that is known."""
         while not self._has_started() and not self._ending.done():
             await asyncio.wait({self._ending}, timeout=STARTED_POLL_S)
         return self._has_started()
@@ -81,7 +81,7 @@ class RunningCommand:
         return code if code >= 0 else 128 - code
 
     def resize(self, width: int, height: int) -> None:
-        """Set the terminal's size in characters; without a terminal nothing happens."""
+        """Set the terminal's size in characters. Without a terminal it does nothing."""
         if self._launched.tty and self.stdin is not None:
             terminal.resize(self.stdin.fd, width, height)
             if self._launched.copies:
@@ -97,7 +97,7 @@ class RunningCommand:
             await self.stdin.write(typed)
 
     def hang_up(self) -> None:
-        """Nobody listens any more: end of input, EPIPE for output, SIGHUP where there is a terminal; it may go on."""
+        """Close its stdio: end of input, EPIPE for output, SIGHUP for a terminal. The command may continue."""
         for end in (self.stdin, self.stdout, self._errors):
             if end is not None:
                 end.close()
@@ -116,7 +116,10 @@ class RunningCommand:
 
 
 async def start(runtime: OciRuntime, prepared: RuntimeExec, process: ExecProcess) -> RunningCommand:
-    """Start the command. Raises FailedPrecondition, DeadlineExceeded and OSError; its files are gone then."""
+    """Start the command. Raises FailedPrecondition, DeadlineExceeded and OSError.
+
+    After a failure its files are gone.
+    """
     try:
         return RunningCommand(await _launch(runtime, prepared, process), runtime.timeout_s)
     except BaseException:

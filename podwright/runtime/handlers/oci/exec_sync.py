@@ -1,4 +1,4 @@
-"""A command in a running container whose output is collected; nothing of it survives its deadline."""
+"""A command in a running container with collected output. Nothing of it survives its deadline."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ async def run(
     timeout_s: float,
     output_limit_bytes: int,
 ) -> Completed:
-    """Run it and wait; `timeout_s` 0 waits without end. `first_pid` is the container's first process.
+    """Run it and wait. `timeout_s` 0 means no limit. `first_pid` is the container's first process.
 
-    Raises FailedPrecondition when the container has just ended, DeadlineExceeded after the command and its children
-    were killed, and RuntimeFailed when the runtime could not start it.
+    Raises FailedPrecondition if the container has just ended, DeadlineExceeded after killing the command and its
+    children, and RuntimeFailed if the runtime could not start it.
     """
     running = asyncio.create_task(runtime.exec(prepared, output_limit_bytes), name=f"exec in {bundle.id[:12]}")
     try:

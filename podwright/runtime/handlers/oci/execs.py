@@ -42,16 +42,16 @@ def prepare(bundle: Bundle, process: ExecProcess) -> RuntimeExec:
 
 
 def remove_files(stem: str) -> None:
-    """Delete the files of an exec; absent ones are fine."""
+    """Delete the files of an exec. Absent ones are skipped."""
     for kind in ("json", "pid"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{stem}.{kind}")
 
 
 async def hangs(running: asyncio.Future[Any], pid_file: str, patience_s: float) -> bool:
-    """Whether the runtime of an exec hangs; false when it has ended. Waits until one or the other is known.
+    """Whether the runtime of an exec hangs. False if it has ended. Waits until either is known.
 
-    It may take `patience_s` to start the command and, once that has ended, as long again to say so, give or take one.
+    It may take `patience_s` to start the command, and as long again after the command's end to report it.
     """
     ended = False
     while not (await asyncio.wait({running}, timeout=patience_s))[0]:
@@ -86,7 +86,7 @@ def end_abandoned(host: CgroupHost, bundle: Bundle) -> None:
 
 
 def _marks(stems: Iterable[str]) -> dict[int, int]:
-    """The marks of execs, each with the start of its command; 0 when that has ended, or has not begun."""
+    """The marks of execs, each with the start time of its command, or 0 if that has ended or has not begun."""
     found = {}
     for stem in stems:
         pid = read_pid(f"{stem}.pid")
@@ -96,7 +96,7 @@ def _marks(stems: Iterable[str]) -> dict[int, int]:
 
 
 def read_pid(path: str) -> int | None:
-    """The PID that the runtime wrote; None while it has started nothing."""
+    """The PID that the runtime wrote, or None if it has started nothing."""
     try:
         with open(path, encoding="ascii") as file:
             return int(file.read())

@@ -1,10 +1,10 @@
-"""Where monitors leave the ends of containers: a small tmpfs below the state directory, a directory for each of them.
+"""The directories in which monitors record the ends of containers: a small tmpfs below the state directory.
 
-A monitor writes the exit code when its container ends, and no daemon may be there to hear of it. On a full disk it
-could not, and the code would be lost. This filesystem is for that alone: nothing else can fill it.
+A monitor writes the exit code when its container ends, possibly while no daemon runs. On a full disk the code would
+be lost. This filesystem is for exit codes alone, so nothing else can fill it.
 
-It outlives the daemon, as containers do, and is unmounted when the daemon stops and no container is left.
-Called by the container service and by `place`. Blocks.
+It outlives the daemon, as containers do, and is unmounted when the daemon stops and no container is left. Called by
+the container service and by `place`. Blocks.
 """
 
 from __future__ import annotations

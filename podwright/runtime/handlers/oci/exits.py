@@ -12,9 +12,9 @@ from podwright.runtime.handlers.protocol import COMPLETED, ERROR, UNKNOWN, UNKNO
 
 
 def read(path: str) -> Exit:
-    """The end that the monitor wrote down, its reason as if nothing was killed for memory; Unknown/255 without a file.
+    """The end that the monitor recorded, without memory kills. Unknown/255 without a file.
 
-    Raises OSError when the file is there and cannot be read.
+    Raises OSError if the file exists and cannot be read.
     """
     try:
         with open(path, encoding="ascii", errors="replace") as file:

@@ -1,9 +1,9 @@
-"""Seccomp filters that crun has compiled, so that it compiles a profile once and not for every container.
+"""Seccomp filters that crun has compiled, so that it compiles a profile once instead of for every container.
 
-Compiling the default profile takes crun longer than everything else about a container. It leaves the result in its
-state, and takes one by annotation instead of the profile (crun(1), run.oci.seccomp_bpf_data); the profile stays in
-the spec, for a crun that does not know the annotation. Used by `oci` for crun alone. No annotation of a request comes
-near a spec.
+Compiling the default profile takes crun longer than everything else about a container. crun stores the result in its
+state, and accepts one by annotation instead of the profile (crun(1), run.oci.seccomp_bpf_data). The profile stays in
+the spec for versions without the annotation. Only `oci` uses it, for crun. Annotations of requests never reach a
+spec.
 """
 
 from __future__ import annotations

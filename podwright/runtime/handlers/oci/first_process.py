@@ -1,8 +1,8 @@
 """What a container's first process gets from us between the runtime's create and its start.
 
-OCI runtimes leave these to chance. In a user namespace they may not change the owner of conmon's pipes, or do so for
-root alone; a restored process has new pipes; and crun before 1.9 leaves a process whose oom_score_adj is 0 with its
-parent's, which is the daemon's.
+OCI runtimes do not do this reliably. In a user namespace they cannot change the owner of conmon's pipes, or only for
+root. A restored process has new pipes. crun before 1.9 leaves a process with oom_score_adj 0 with its parent's value,
+which is the daemon's.
 """
 
 from __future__ import annotations

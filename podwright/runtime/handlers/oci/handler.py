@@ -128,9 +128,7 @@ class OciHandler:
         try:
             await self._runtime.delete(bundle.id)
         except PodwrightError as failure:
-            log.warning(
-                "a pod's first process is deleted without its runtime: id=%s error=%s", bundle.id[:12], failure
-            )
+            log.warning("deleting a pod's first process without its runtime: id=%s error=%s", bundle.id[:12], failure)
         await asyncio.to_thread(cgroup.kill_all, self._host.cgroups, bundle.cgroup)
         cgroup.remove(self._host.cgroups, bundle.cgroup)
         self._runtime.forget(bundle.id)

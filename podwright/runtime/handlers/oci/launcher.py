@@ -119,13 +119,13 @@ def install(path: str, *, umask: int, machine: str) -> tuple[str, ...]:
             return in_python
         _put(path, elf.executable(number, code(umask)))
     except OSError as failure:
-        log.warning("containers start by a slower launcher: cannot write %s: %s", path, failure)
+        log.warning("cannot write launcher, using a slower one: path=%s error=%s", path, failure)
         return in_python
     return (path,)
 
 
 def _put(path: str, program: bytes) -> None:
-    """Have the program at `path`; one that is there already is left alone. Raises OSError."""
+    """Write the program to `path` unless it exists. Raises OSError."""
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
         if file.read(len(program) + 1) == program:
             return

@@ -1,9 +1,9 @@
-"""A container's log file: made ready before the monitor opens it, and opened anew after a rotation.
+"""A container's log file: created before the monitor opens it, and reopened after a rotation.
 
-conmon (2.1, ctr_logging.c) opens `<path>.tmp` and renames it to the path. When that fails it exits, and the
-container loses its stdio; when the path still has the file that it writes to, what was logged is lost. So the
-directory and the file are made here first, and a log that nobody has moved away is left alone. Lines are not lost
-then: conmon writes what it has read to one file or the other, and reads on afterwards.
+conmon (2.1, ctr_logging.c) opens `<path>.tmp` and renames it to the path. If that fails it exits, and the container
+loses its stdio. If the path still has the current file, the earlier log is lost. So the directory and the file are
+made here first, and a log that was not moved away is left alone. No line is lost: conmon writes what it has read to
+one of the files, and continues reading.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def check(log_path: str) -> None:
     """Raises InvalidArgument for a path that conmon cannot write to."""
     if ":" in os.path.basename(log_path):
         raise InvalidArgument(
-            f"log_path {log_path[:200]!r}: the file's name holds a colon, at which conmon cuts it off"
+            f"log_path {log_path[:200]!r}: the file's name contains a colon, at which conmon truncates it"
         )
 
 
@@ -56,7 +56,8 @@ def prepare(bundle: str, log_path: str) -> None:
 async def reopen(bundle: str, path: str, monitor_pid: int) -> None:
     """Return when the monitor writes to a new file at the log's `path`.
 
-    Raises FailedPrecondition, OSError when the disk is full, and DeadlineExceeded; the old file is written on then.
+    Raises FailedPrecondition, OSError if the disk is full, and DeadlineExceeded. After a failure the old file stays
+    in use.
     """
     if not path or writes_to(monitor_pid, path):
         return
@@ -71,7 +72,7 @@ async def reopen(bundle: str, path: str, monitor_pid: int) -> None:
         async with asyncio.timeout(REOPEN_TIMEOUT_S):
             await _ask_until(control, monitor_pid, path)
     except TimeoutError as late:
-        raise DeadlineExceeded(f"log {path} was not opened anew") from late
+        raise DeadlineExceeded(f"log {path} was not reopened") from late
     finally:
         os.close(control)
 
@@ -93,7 +94,7 @@ def _unread_bytes(fifo: int) -> int:
 
 
 def writes_to(pid: int, path: str) -> bool:
-    """Whether a process has the file at `path` open; no when either is not there."""
+    """Whether a process has the file at `path` open. False if either does not exist."""
     with contextlib.suppress(OSError):
         wanted = os.stat(path)
         for name in os.listdir(f"/proc/{pid}/fd"):

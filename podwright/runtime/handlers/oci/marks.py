@@ -41,13 +41,13 @@ def new_token() -> str:
 
 
 def of_path(path: str) -> int | None:
-    """The mark of the exec whose file this is, by the token in its name; None when it is no exec's file."""
+    """The mark of the exec with this file, by the token in its name, or None."""
     found = TOKEN.match(os.path.basename(path))
     return int(found[1], 16) if found else None
 
 
 def mark_of(pid: int) -> int | None:
-    """The mark of a process; None when it has none or is gone."""
+    """The mark of a process, or None if it has none or is gone."""
     try:
         with open(f"/proc/{pid}/timerslack_ns", "rb") as file:
             slack_ns = int(file.read())
@@ -59,8 +59,8 @@ def mark_of(pid: int) -> int | None:
 def kill_marked(host: CgroupHost, path: str, marks: Mapping[int, int], timeout_s: float = 1.0) -> bool:
     """SIGKILL every process in a container's cgroup that has one of the marks, until there is none.
 
-    `marks` has for each when its exec's command started, as `linux.proc` tells it, or 0: processes older than that
-    are another's. False when `timeout_s` was not enough. Blocks.
+    `marks` has the start time of each exec's command as in `linux.proc`, or 0. Older processes are not its. Returns
+    False if `timeout_s` was not enough. Blocks.
     """
     deadline = time.monotonic() + timeout_s
     while found := [pid for pid in cgroup.processes(host, path) if _belongs(pid, marks)]:

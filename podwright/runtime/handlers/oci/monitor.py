@@ -34,8 +34,8 @@ async def create(
 ) -> Created:
     """Start the monitor and let the runtime create the container.
 
-    `spawned` is called with the monitor and its start time before anything else happens. Raises RuntimeFailed with the
-    runtime's message when it refuses, and DeadlineExceeded when it hangs; the monitor is killed then.
+    `spawned` is called with the monitor and its start time before anything else happens. Raises RuntimeFailed with
+    the runtime's message if it refuses, and DeadlineExceeded if it hangs, after killing the monitor.
     """
     monitor, reader, errors = _spawn(runtime, container, runner)
     try:
@@ -91,7 +91,7 @@ def _spawn(runtime: OciRuntime, container: Monitored, runner: ProcessRunner) -> 
 
 
 def _pipe(undo: contextlib.ExitStack, child_ends: contextlib.ExitStack) -> tuple[int, int]:
-    """A pipe from a child: (our end, which `undo` closes; the child's end)."""
+    """A pipe from a child: our end, which `undo` closes, and the child's end."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     undo.callback(os.close, reader)
     child_ends.callback(os.close, writer)

@@ -56,14 +56,14 @@ async def _conmon_options(conmon: str, runner: ProcessRunner) -> frozenset[str]:
     try:
         help_text = await runner.run(Command(argv=(conmon, "--help"), timeout_s=QUERY_TIMEOUT_S))
     except DeadlineExceeded as failure:
-        log.warning("the monitor does not list its options: %s", failure)
+        log.warning("monitor does not list its options: error=%s", failure)
         return frozenset()
     words = help_text.stdout.decode(errors="replace").replace(",", " ").split()
     return frozenset(word for word in words if word.startswith("--"))
 
 
 async def _kind(runtime: str, runner: ProcessRunner) -> str:
-    """What the program calls itself ("crun"), whatever its file is called; empty when it does not tell."""
+    """The program's own name ("crun"), whatever its file is called, or ""."""
     try:
         answer = await runner.run(Command(argv=(runtime, "--version"), timeout_s=QUERY_TIMEOUT_S))
     except PodwrightError:
@@ -73,12 +73,12 @@ async def _kind(runtime: str, runner: ProcessRunner) -> str:
 
 
 async def _features(runtime: str, runner: ProcessRunner) -> Features:
-    """What the runtime's `features` command lists; runtimes without the command have none of the extras."""
+    """What the runtime's `features` command lists. Runtimes without the command have no extra features."""
     try:
         answer = await runner.run(Command(argv=(runtime, "features"), timeout_s=QUERY_TIMEOUT_S))
         return parse_features(json.loads(answer.stdout)) if answer.returncode == 0 else Features()
     except (PodwrightError, ValueError) as failure:
-        log.warning("the runtime does not list its features: runtime=%s error=%s", runtime, failure)
+        log.warning("runtime does not list its features: runtime=%s error=%s", runtime, failure)
         return Features()
 
 

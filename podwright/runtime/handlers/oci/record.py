@@ -18,7 +18,7 @@ class OciRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @classmethod
     def read(cls, record: HandlerRecord) -> Self:
-        """From its stored form; an empty one means that nothing was started."""
+        """The record from its stored form. An empty one means that nothing was started."""
         return msgspec.convert(record, cls)
 
     def stored(self) -> HandlerRecord:

@@ -52,7 +52,7 @@ class RuntimeExec:
 
     @property
     def pid_file(self) -> str:
-        """Where the runtime writes its PID when it runs; it stays until the exec's files are removed."""
+        """Where the runtime writes its PID. The file stays until the exec's files are removed."""
         return f"{self.stem}.pid"
 
 
@@ -86,7 +86,7 @@ class OciRuntime:
         timeout_s: float,
         systemd_cgroup: bool = False,
     ) -> None:
-        """The runtime keeps its state below `state`; `timeout_s` is for one call of it."""
+        """The runtime keeps its state below `state`. `timeout_s` limits one call of it."""
         self.name = name
         self.programs = programs
         self.timeout_s = timeout_s
@@ -124,9 +124,9 @@ class OciRuntime:
             self._filters.learn(f"{bundle}/config.json", f"{self._state}/{container_id}/seccomp.bpf")
 
     async def run_detached(self, container_id: str, bundle: str) -> int:
-        """Run a container without a monitor; its PID. Raises RuntimeFailed with the runtime's message.
+        """Run a container without a monitor and return its PID. Raises RuntimeFailed with the runtime's message.
 
-        Nobody holds the other ends of its stdio once the runtime has ended.
+        After the runtime's end, no process holds the other ends of its stdio.
         """
         pid_file, log_file = f"{bundle}/pidfile", f"{bundle}/log"
         argv = (*self.argv, f"--log={log_file}", "run", "--detach", f"--pid-file={pid_file}")
@@ -147,7 +147,7 @@ class OciRuntime:
             await self._call("start", container_id)
 
     async def delete(self, container_id: str) -> None:
-        """Kill what is left of the container and remove the runtime's state and cgroup; absent is fine."""
+        """Kill what is left of the container and remove the runtime's state and cgroup. An absent one succeeds."""
         if not os.path.isdir(f"{self._state}/{container_id}"):
             return
         await self._call("delete", "--force", container_id)
@@ -163,11 +163,11 @@ class OciRuntime:
         return is_known and not may_have(bundle, "hooks", "intelRdt")
 
     def forget(self, container_id: str) -> None:
-        """Remove the runtime's state of a container; the caller has seen to its processes and its cgroup."""
+        """Remove the runtime's state of a container. The caller has handled its processes and its cgroup."""
         shutil.rmtree(f"{self._state}/{container_id}", ignore_errors=True)
 
     async def exec(self, wanted: RuntimeExec, output_limit_bytes: int) -> Completed:
-        """Run a process in the container, its output collected; the caller bounds the time.
+        """Run a process in the container and collect its output. The caller limits the time.
 
         The return code is the process's. Its PID is in its file while it runs.
         """
@@ -175,12 +175,12 @@ class OciRuntime:
         return await self._runner.run(dataclasses.replace(command, output_limit_bytes=output_limit_bytes))
 
     def start_exec(self, wanted: RuntimeExec, *, fds: Mapping[int, int], console: str = "") -> Process:
-        """Start a process in the container; its exit code is the runtime's, 128 + n for signals.
+        """Start a process in the container. The exit code is the runtime's, 128 + n for signals.
 
-        `fds` has 0, 1 and 2, which no other process has or will have.
-        The PID is in its file from when the program runs; when it ends without a PID, descriptor 2 says why it failed.
-        For a process with a terminal, `console` is the socket that the terminal's master is sent to; without it the
-        runtime copies to and from a terminal of its caller's, which 0 and 1 have to be.
+        `fds` has 0, 1 and 2, which no other process has or will have. The PID is in its file once the program runs.
+        If it ends without a PID, descriptor 2 has the reason. For a process with a terminal, the runtime sends the
+        terminal's master to the socket `console`. Without `console`, it copies to and from a terminal of its
+        caller's, which 0 and 1 must be.
         """
         socket = (f"--console-socket={console}",) if console else ()
         return self._runner.start(dataclasses.replace(self._exec_command(wanted, *socket), fds=fds))
@@ -213,9 +213,9 @@ class OciRuntime:
         return (await self._runner.run(command)).returncode == 0
 
     async def checkpoint(self, container_id: str, *, images: str, work: str, path: str) -> None:
-        """Have CRIU write the container's processes to `images` and its own log to `work`; they run on.
+        """Let CRIU write the container's processes to `images` and its own log to `work`. The processes keep running.
 
-        The runtime looks CRIU up in `path`. The caller bounds the time. Raises RuntimeFailed.
+        The runtime looks CRIU up in `path`. The caller limits the time. Raises RuntimeFailed.
         """
         options = (f"--image-path={images}", f"--work-path={work}", "--leave-running", "--file-locks")
         argv = (*self.argv, "checkpoint", *options, container_id)
@@ -276,7 +276,7 @@ def may_have(bundle: str, *parts: str) -> bool:
 
 
 def read_text(path: str, limit_bytes: int) -> str:
-    """What a runtime wrote to a file; empty when it wrote none."""
+    """What a runtime wrote to a file, or ""."""
     try:
         with open(path, "rb") as file:
             return file.read(limit_bytes).decode(errors="replace")

@@ -109,7 +109,7 @@ class OciTask:
         )
 
     async def create(self, note: Callable[[HandlerRecord], None]) -> None:
-        """Start the monitor, which creates the container. Called once, by the handler; see Handler.create."""
+        """Start the monitor, which creates the container. Called once, by the handler: see Handler.create."""
         logs.prepare(self._bundle.directory, self._bundle.log_path)
         os.makedirs(exit_directories.path(self._host.state, self._bundle.id), mode=0o700, exist_ok=True)
 
@@ -146,7 +146,7 @@ class OciTask:
         except DeadlineExceeded:
             raise
         except PodwrightError as failure:
-            log.warning("the runtime does not tell a container's state: id=%s error=%s", self._bundle.id[:12], failure)
+            log.warning("runtime does not report a container's state: id=%s error=%s", self._bundle.id[:12], failure)
             return TaskStatus(state=TaskState.NONE)
         if status.state is TaskState.RUNNING and status.pid:
             self._record = OciRecord(
@@ -241,7 +241,7 @@ class OciTask:
             if not self._hangs and not self._left_only_files():
                 await self._runtime.delete(self._bundle.id)
         except PodwrightError as failure:
-            log.warning("a container is deleted without its runtime: id=%s error=%s", self._bundle.id[:12], failure)
+            log.warning("deleting container without its runtime: id=%s error=%s", self._bundle.id[:12], failure)
         with Step("cgroup"):
             await asyncio.to_thread(container_cgroups.remove, self._host.cgroups, self._bundle.cgroup)
         self._runtime.forget(self._bundle.id)

@@ -1,7 +1,7 @@
-"""The terminal of an exec: how its master comes into our hands, and what we do with it.
+"""The terminal of an exec: how we get its master, and what we do with it.
 
 crun makes the terminal inside the container and sends its master over a socket. Other runtimes can do so only when
-they detach, and then nobody learns the exit code; they copy between the container's terminal and one of ours.
+they detach, and then the exit code is lost. So they copy between the container's terminal and one of ours.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class ConsoleSocket:
         return self._directory
 
     async def master(self, runtime: Process, timeout_s: float) -> int:
-        """The terminal's master, as soon as it is sent; -1 when the runtime ended without sending one.
+        """The terminal's master, as soon as it is sent, or -1 if the runtime ended without sending one.
 
-        Raises DeadlineExceeded when it hangs.
+        Raises DeadlineExceeded if it hangs.
         """
         ending = asyncio.create_task(runtime.wait(), name="wait for a runtime")
         ending.add_done_callback(lambda _: self._news.set())
@@ -74,7 +74,7 @@ class ConsoleSocket:
                     loop.remove_reader(each)
 
     def _take(self) -> int:
-        """The descriptor that has been sent, if one has; -1 otherwise."""
+        """The descriptor that was sent, or -1."""
         loop = asyncio.get_running_loop()
         try:
             if self._connection is None:
@@ -113,7 +113,7 @@ def open_passed_through() -> tuple[int, int]:
 
 
 def resize(master: int, width: int, height: int) -> None:
-    """Set the window's size; the kernel signals the terminal's foreground processes. Nonsense is ignored."""
+    """Set the window's size. The kernel signals the terminal's foreground processes. Invalid sizes are ignored."""
     if master >= 0 and 0 < width <= SIZE_LIMIT and 0 < height <= SIZE_LIMIT:
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 

@@ -89,9 +89,9 @@ class AttachedClient:
         self.waiting_bytes = 0
 
     async def read(self) -> tuple[OutputStream, bytes] | None:
-        """The next output; None when the container has ended, or this client was closed.
+        """The next output, or None when the container has ended or this client was closed.
 
-        Raises DeadlineExceeded when the client was given up because it did not keep up.
+        Raises DeadlineExceeded if the client was disconnected because it did not read fast enough.
         """
         while not self._waiting:
             if self._failure is not None:
@@ -110,9 +110,9 @@ class AttachedClient:
         await self._connection.write(data)
 
     async def end_input(self) -> bool:
-        """The client types no more; true when that was the end of the container's stdin, and output goes on.
+        """The client's end of input. Returns whether that ended the container's stdin, so that output continues.
 
-        Otherwise stdin stays open for others, and this client's session is over.
+        Otherwise stdin stays open for others, and this client's session ends.
         """
         return await self._connection.end_input()
 
@@ -121,7 +121,7 @@ class AttachedClient:
         self._connection.resize(width, height)
 
     def close(self) -> None:
-        """Detach; the container goes on."""
+        """Detach. The container keeps running."""
         self.end()
         self._waiting.clear()
         self.waiting_bytes = 0
@@ -175,7 +175,7 @@ class _Connection:
             client.end()
 
     async def _until_room(self) -> None:
-        """Wait for clients that lag behind; those that do so for long are given up."""
+        """Wait for slow clients. Disconnect those that stay slow for long."""
         try:
             async with asyncio.timeout(STALL_TIMEOUT_S):
                 while self._laggards():

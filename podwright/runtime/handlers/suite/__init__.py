@@ -1,6 +1,6 @@
-"""What every handler must pass. Cases are coroutines that take a `World`: `for case in CASES: await case(world)`.
+"""The cases that every handler must pass. They are coroutines: `for case in CASES: await case(world)`.
 
-Tests run them on the fake and on OCI runtimes; whoever brings a handler of their own runs them on that.
+Our tests run them on the fake and on OCI runtimes. Authors of other handlers run them on theirs.
 """
 
 from podwright.runtime.handlers.suite.cases import CASES

@@ -58,7 +58,7 @@ async def a_program_runs_only_after_start(world: World) -> None:
 
 
 async def a_missing_program_is_refused(world: World) -> None:
-    """By create or by start, with a message that names it; nothing is left."""
+    """By create or by start, with a message that names it. Nothing is left."""
     bundle = world.bundle("/no/such/program")
     try:
         task = await world.handler.create(bundle, _ignore)
@@ -81,7 +81,7 @@ async def output_is_in_the_log(world: World) -> None:
 
 
 async def a_signal_ends_it(world: World) -> None:
-    """The exit code tells which; a signal to a container that has ended does nothing."""
+    """The exit code names it. A signal to a container that has ended does nothing."""
     async with _running(world, *SLEEP) as task:
         assert await _ended(task) == 128 + signal.SIGKILL
         await task.kill(signal.SIGTERM)
@@ -135,7 +135,7 @@ async def exec_sync_collects_output(world: World) -> None:
 
 
 async def exec_sync_ends_at_its_deadline(world: World) -> None:
-    """With its process; the container continues."""
+    """The command ends with its process. The container keeps running."""
     async with _running(world, *SLEEP) as task:
         before = await task.pids()
         try:
@@ -283,7 +283,7 @@ async def usage_is_in_a_cgroup_or_told(world: World) -> None:
 
 
 async def a_pod_has_a_first_process(world: World) -> None:
-    """Its end is seen; stopping it twice is a success."""
+    """Its end is noticed. Stopping it twice succeeds."""
     bundle = world.sandbox()
     spec = {
         "ociVersion": "1.0.2",

@@ -8,7 +8,7 @@ from podwright.runtime.handlers.protocol import Bundle, ExecProcess, Handler, Sa
 
 
 class World(Protocol):
-    """A handler, and containers for it. Programs are busybox's; the fake knows those that the cases use."""
+    """A handler, and containers for it. Programs are busybox's. The fake knows those that the cases use."""
 
     @property
     def handler(self) -> Handler:
@@ -24,7 +24,7 @@ class World(Protocol):
         """A new pod's first process."""
 
     def killed(self) -> Handler:
-        """The handler of a new daemon, after the old one was killed; the old handler is not used any more."""
+        """The handler of a new daemon after the old one was killed. The old handler is not used any longer."""
 
     def log(self, bundle: Bundle) -> str:
         """What the container's log holds, without the format's prefixes."""
