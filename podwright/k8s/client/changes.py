@@ -38,7 +38,7 @@ _TYPES = {each.value: each for each in ChangeType}
 _FRAMES = msgspec.json.Decoder(_Frame)
 
 
-class Lines:
+class WatchLines:
     """Pieces of a stream to whole lines. Raises Garbled for one that is too long."""
 
     def __init__(self, limit_bytes: int = LINE_LIMIT_BYTES) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from podwright.errors import DeadlineExceeded, InvalidArgument
 from podwright.k8s.client import requests
-from podwright.k8s.client.changes import Lines, read_change
+from podwright.k8s.client.changes import WatchLines, read_change
 from podwright.k8s.client.failures import ApiFailure, Garbled, read_failure
 from podwright.k8s.client.limiter import TokenBucket
 from podwright.k8s.client.patch import Patch
@@ -30,7 +30,7 @@ from podwright.k8s.client.protocol import (
     Selection,
     Watching,
 )
-from podwright.k8s.client.requests import Request, object_place
+from podwright.k8s.client.requests import ApiRequest, object_place
 from podwright.k8s.client.transport import Answer, Transport
 from podwright.k8s.codec import decode
 from podwright.k8s.objects import DeleteOptions, ListMeta
@@ -147,14 +147,14 @@ class ApiClient:
         """See ApiServer."""
         return await self._call(requests.raw(request), timeout_s)
 
-    async def _typed(self, request: Request, cls: type[T], timeout_s: float) -> T:
+    async def _typed(self, request: ApiRequest, cls: type[T], timeout_s: float) -> T:
         body = await self._call(request, timeout_s)
         try:
             return decode(body, cls)
         except (InvalidArgument, msgspec.DecodeError) as failure:
             raise Garbled(f"cannot {request.what}: the answer makes no sense: {failure}") from failure
 
-    async def _call(self, request: Request, timeout_s: float) -> bytes:
+    async def _call(self, request: ApiRequest, timeout_s: float) -> bytes:
         deadline = asyncio.get_running_loop().time() + timeout_s
         try:
             async with asyncio.timeout_at(deadline):
@@ -163,7 +163,7 @@ class ApiClient:
         except TimeoutError as late:
             raise _too_late(request.what, timeout_s) from late
 
-    async def _insisted(self, request: Request, deadline: float) -> bytes:
+    async def _insisted(self, request: ApiRequest, deadline: float) -> bytes:
         """Repeated as the server asks for it, while there is time."""
         while True:
             answer = await self._transport.send(request)
@@ -186,7 +186,7 @@ class ApiClient:
 
 
 async def _changes(pieces: AsyncIterator[bytes], kind: type[K], what: str) -> AsyncIterator[Change[K]]:
-    lines = Lines()
+    lines = WatchLines()
     async for piece in pieces:
         for line in lines.feed(piece):
             yield read_change(line, kind, what)

@@ -17,7 +17,7 @@ JSON_TYPE = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class ApiRequest:
     """What is sent: `target` is path and query, encoded; `what` names the call in messages."""
 
     method: str
@@ -65,12 +65,12 @@ def object_place(kind: type[Kind], name: str, namespace: str, subresource: str =
     return Place(kind=kind, namespace=namespace, name=name, subresource=subresource)
 
 
-def get(place: Place) -> Request:
+def get(place: Place) -> ApiRequest:
     """One object."""
-    return Request(method="GET", target=place.path(), what=f"get {place.label()}")
+    return ApiRequest(method="GET", target=place.path(), what=f"get {place.label()}")
 
 
-def list_page(kind: type[Kind], selection: Selection, paging: Paging) -> Request:
+def list_page(kind: type[Kind], selection: Selection, paging: Paging) -> ApiRequest:
     """One page of a list."""
     place = Place(kind=kind, namespace=selection.namespace)
     query = dict(_selected(selection))
@@ -81,10 +81,10 @@ def list_page(kind: type[Kind], selection: Selection, paging: Paging) -> Request
     elif paging.resource_version:
         query["resourceVersion"] = paging.resource_version
         query["resourceVersionMatch"] = "NotOlderThan"
-    return Request(method="GET", target=_target(place.path(), query), what=f"list {place.label()}")
+    return ApiRequest(method="GET", target=_target(place.path(), query), what=f"list {place.label()}")
 
 
-def watch(kind: type[Kind], selection: Selection, watching: Watching) -> Request:
+def watch(kind: type[Kind], selection: Selection, watching: Watching) -> ApiRequest:
     """A stream of changes."""
     place = Place(kind=kind, namespace=selection.namespace)
     query = {**dict(_selected(selection)), "watch": "true", "allowWatchBookmarks": "true"}
@@ -93,52 +93,52 @@ def watch(kind: type[Kind], selection: Selection, watching: Watching) -> Request
         query["resourceVersion"] = watching.resource_version
     if watching.initial_events:
         query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-    return Request(method="GET", target=_target(place.path(), query), what=f"watch {place.label()}")
+    return ApiRequest(method="GET", target=_target(place.path(), query), what=f"watch {place.label()}")
 
 
-def create(obj: Kind) -> Request:
+def create(obj: Kind) -> ApiRequest:
     """A new object, or a review. Raises InvalidArgument when a namespace is missing."""
     kind, metadata = type(obj), getattr(obj, "metadata", None)
     namespace, name = getattr(metadata, "namespace", ""), getattr(metadata, "name", "")
     _check_namespace(kind, namespace)
     place = Place(kind=kind, namespace=namespace)
     what = f"create {Place(kind=kind, namespace=namespace, name=name).label()}"
-    return Request(method="POST", target=place.path(), what=what, body=encode(obj))
+    return ApiRequest(method="POST", target=place.path(), what=what, body=encode(obj))
 
 
-def create_subresource(place: Place, body: Kind) -> Request:
+def create_subresource(place: Place, body: Kind) -> ApiRequest:
     """A POST below an object."""
-    return Request(method="POST", target=place.path(), what=f"create {place.label()}", body=encode(body))
+    return ApiRequest(method="POST", target=place.path(), what=f"create {place.label()}", body=encode(body))
 
 
-def update(obj: Kind, subresource: str) -> Request:
+def update(obj: Kind, subresource: str) -> ApiRequest:
     """An object in place of the one that is there."""
     metadata = getattr(obj, "metadata", None)
     name, namespace = getattr(metadata, "name", ""), getattr(metadata, "namespace", "")
     place = object_place(type(obj), name, namespace, subresource)
-    return Request(method="PUT", target=place.path(), what=f"update {place.label()}", body=encode(obj))
+    return ApiRequest(method="PUT", target=place.path(), what=f"update {place.label()}", body=encode(obj))
 
 
-def patch(place: Place, change: Patch) -> Request:
+def patch(place: Place, change: Patch) -> ApiRequest:
     """A change of parts."""
     query = {"fieldManager": change.manager} if change.manager else {}
     if change.force:
         query["force"] = "true"
     target = _target(place.path(), query)
     what = f"patch {place.label()}"
-    return Request(method="PATCH", target=target, what=what, body=change.body, content_type=change.content_type)
+    return ApiRequest(method="PATCH", target=target, what=what, body=change.body, content_type=change.content_type)
 
 
-def delete(place: Place, options: DeleteOptions) -> Request:
+def delete(place: Place, options: DeleteOptions) -> ApiRequest:
     """A deletion."""
-    return Request(method="DELETE", target=place.path(), what=f"delete {place.label()}", body=encode(options))
+    return ApiRequest(method="DELETE", target=place.path(), what=f"delete {place.label()}", body=encode(options))
 
 
-def raw(request: RawRequest) -> Request:
+def raw(request: RawRequest) -> ApiRequest:
     """What the caller says."""
     target = _target(quote(request.path, safe="/:"), request.query)
     what = f"{request.method} {request.path}"
-    return Request(
+    return ApiRequest(
         method=request.method, target=target, what=what, body=request.body, content_type=request.content_type
     )
 

@@ -22,7 +22,7 @@ from podwright import __version__, proxies
 from podwright.errors import FailedPrecondition
 from podwright.k8s.client.endpoint import Credentials, Endpoint, Identity, KeyPair
 from podwright.k8s.client.failures import Garbled, Silent, Unreachable, read_failure
-from podwright.k8s.client.requests import Request
+from podwright.k8s.client.requests import ApiRequest
 from podwright.k8s.client.tls import client_context
 
 CONNECT_TIMEOUT_S = 15.0
@@ -67,7 +67,7 @@ class Transport:
         self._connections: _Connections | None = None
         self._retired: set[_Connections] = set()
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: ApiRequest) -> Answer:
         """The answer, whatever its code. The caller sets the deadline. Raises Unreachable, Garbled and what
         credentials raise."""
         identity = await self._credentials.identity()
@@ -76,7 +76,7 @@ class Transport:
             answer = await self._sent(request, await self._credentials.identity())
         return answer
 
-    async def _sent(self, request: Request, identity: Identity) -> Answer:
+    async def _sent(self, request: ApiRequest, identity: Identity) -> Answer:
         connections = await self._current(identity)
         connections.calls += 1
         try:
@@ -89,7 +89,9 @@ class Transport:
             await self._sweep()
 
     @contextlib.asynccontextmanager
-    async def stream(self, request: Request, *, open_s: float, idle_s: float) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def stream(
+        self, request: ApiRequest, *, open_s: float, idle_s: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The answer's bytes as they come, after an answer of success within `open_s`.
 
         Raises ApiFailure, Unreachable, Silent (from the iterator, when nothing comes for `idle_s`) and Garbled.
@@ -125,7 +127,7 @@ class Transport:
             yield piece
 
     def _request(
-        self, connections: _Connections, request: Request, identity: Identity, *, idle_s: float | None
+        self, connections: _Connections, request: ApiRequest, identity: Identity, *, idle_s: float | None
     ) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
         headers = {**HEADERS, **identity.headers}
         if request.body:

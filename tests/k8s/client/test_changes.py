@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podwright.errors import PodwrightError, Unavailable
-from podwright.k8s.client.changes import Lines, read_change
+from podwright.k8s.client.changes import WatchLines, read_change
 from podwright.k8s.client.failures import Garbled, Gone, TooManyRequests
 from podwright.k8s.client.protocol import Change, ChangeType
 from podwright.k8s.objects import ConfigMap, Pod
@@ -22,7 +22,7 @@ TEXT = st.binary(max_size=60).map(lambda data: data.replace(b"\n", b"."))
 @given(lines=st.lists(TEXT, max_size=8), rest=TEXT, cuts=st.lists(st.integers(0, 600), max_size=12))
 def test_pieces_of_any_size_give_the_same_lines(lines: list[bytes], rest: bytes, cuts: list[int]) -> None:
     whole = b"".join(line + b"\n" for line in lines) + rest
-    found, reader = [], Lines()
+    found, reader = [], WatchLines()
     places = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
     for begin, end in pairwise(places):
         found += list(reader.feed(whole[begin:end]))
@@ -31,7 +31,7 @@ def test_pieces_of_any_size_give_the_same_lines(lines: list[bytes], rest: bytes,
 
 
 def test_a_line_without_end_is_refused() -> None:
-    reader = Lines(limit_bytes=10)
+    reader = WatchLines(limit_bytes=10)
     assert list(reader.feed(b"123456\n789")) == [b"123456"]
     with pytest.raises(Garbled):
         list(reader.feed(b"12345678"))

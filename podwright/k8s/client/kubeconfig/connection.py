@@ -12,7 +12,7 @@ from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.k8s.client.endpoint import Credentials, Endpoint
 from podwright.k8s.client.kubeconfig.exec_plugin import ExecCredentials
 from podwright.k8s.client.kubeconfig.files import Merged, paths_of, read_all
-from podwright.k8s.client.kubeconfig.model import API_VERSIONS, Cluster, ExecClusterInfo, ExecConfig, User
+from podwright.k8s.client.kubeconfig.model import API_VERSIONS, Cluster, ExecClusterInfo, ExecConfig, KubeUser
 from podwright.k8s.client.kubeconfig.user import UserCredentials
 from podwright.process import ProcessRunner
 
@@ -49,7 +49,7 @@ def load(paths: Sequence[str], runner: ProcessRunner, *, context: str = "") -> C
         )
     file, chosen = merged.contexts[name]
     where, cluster = _named(merged, merged.clusters, chosen.cluster, f"{file}: context {name!r}: cluster")
-    owner, user = file, User()
+    owner, user = file, KubeUser()
     if chosen.user:
         owner, user = _named(merged, merged.users, chosen.user, f"{file}: context {name!r}: user")
     endpoint = _endpoint(cluster, f"kubeconfig {where}: cluster {chosen.cluster!r}")
@@ -74,7 +74,7 @@ def in_cluster(environ: Mapping[str, str], folder: str = ACCOUNT) -> Connection:
     where = f"service account {folder}"
     netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     authorities = _content(f"{folder}/ca.crt", f"{where}: ca.crt")
-    credentials = UserCredentials(User(token_file=f"{folder}/token"), where)
+    credentials = UserCredentials(KubeUser(token_file=f"{folder}/token"), where)
     namespace = ""
     if os.path.exists(f"{folder}/namespace"):
         namespace = _content(f"{folder}/namespace", f"{where}: namespace").decode().strip()
@@ -109,7 +109,9 @@ def _endpoint(cluster: Cluster, where: str) -> Endpoint:
     )
 
 
-def _credentials(user: User, where: str, cluster: Cluster, endpoint: Endpoint, runner: ProcessRunner) -> Credentials:
+def _credentials(
+    user: KubeUser, where: str, cluster: Cluster, endpoint: Endpoint, runner: ProcessRunner
+) -> Credentials:
     given = {
         "auth-provider": user.auth_provider is not None,
         "as": bool(user.impersonate),

@@ -10,7 +10,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from podwright.errors import FailedPrecondition, InvalidArgument
-from podwright.k8s.client.kubeconfig.model import Cluster, Context, KubeConfig, User
+from podwright.k8s.client.kubeconfig.model import Cluster, Context, KubeConfig, KubeUser
 from podwright.k8s.problems import ManifestError
 from podwright.k8s.reading.documents import read_documents
 from podwright.k8s.reading.strict import read_object
@@ -29,7 +29,7 @@ class Merged:
     files: tuple[str, ...]
     current_context: str
     clusters: Mapping[str, tuple[str, Cluster]]
-    users: Mapping[str, tuple[str, User]]
+    users: Mapping[str, tuple[str, KubeUser]]
     contexts: Mapping[str, tuple[str, Context]]
 
 
@@ -85,7 +85,7 @@ def _rooted_cluster(cluster: Cluster, folder: str) -> Cluster:
     return replace(cluster, certificate_authority=_rooted(cluster.certificate_authority, folder))
 
 
-def _rooted_user(user: User, folder: str) -> User:
+def _rooted_user(user: KubeUser, folder: str) -> KubeUser:
     program = user.exec
     if program is not None and "/" in program.command:
         program = replace(program, command=_rooted(program.command, folder))

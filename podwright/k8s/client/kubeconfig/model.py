@@ -50,7 +50,7 @@ class ExecConfig(ApiObject, frozen=True, kw_only=True):
     interactive_mode: str = "IfAvailable"
 
 
-class User(ApiObject, frozen=True, kw_only=True, rename="kebab"):
+class KubeUser(ApiObject, frozen=True, kw_only=True, rename="kebab"):
     """Credentials. `AuthInfo` in clientcmd."""
 
     client_certificate: str = ""
@@ -87,10 +87,10 @@ class NamedCluster(ApiObject, frozen=True, kw_only=True):
 
 
 class NamedUser(ApiObject, frozen=True, kw_only=True):
-    """See User."""
+    """See KubeUser."""
 
     name: str
-    user: User = User()
+    user: KubeUser = KubeUser()
 
 
 class NamedContext(ApiObject, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import os
 
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.k8s.client.endpoint import Identity, KeyPair
-from podwright.k8s.client.kubeconfig.model import User
+from podwright.k8s.client.kubeconfig.model import KubeUser
 from podwright.k8s.client.tls import check_key_pair
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ class UserCredentials:
     Files that cannot be read, or do not belong together while others replace them, leave the identity as it was.
     """
 
-    def __init__(self, user: User, where: str) -> None:
+    def __init__(self, user: KubeUser, where: str) -> None:
         self._user = user
         self._where = where
         self._files = [path for path in (user.client_certificate, user.client_key, user.token_file) if path]
@@ -74,7 +74,7 @@ class UserCredentials:
         return pair
 
 
-def _check(user: User, where: str) -> None:
+def _check(user: KubeUser, where: str) -> None:
     has_certificate = bool(user.client_certificate or user.client_certificate_data)
     has_key = bool(user.client_key or user.client_key_data)
     if has_certificate != has_key:

@@ -13,7 +13,7 @@ K = TypeVar("K", bound=Kind)
 
 
 class Cache(Generic[K]):
-    """See `Sink`. `changed` is called after every change that is one, with the keys; not from inside itself."""
+    """See `ObjectSink`. `changed` is called after every change that is one, with the keys; not from inside itself."""
 
     def __init__(self, changed: Callable[[Collection[Key]], None] = lambda _: None) -> None:
         self._objects: dict[Key, K] = {}
@@ -32,7 +32,7 @@ class Cache(Generic[K]):
         return len(self._objects)
 
     def replace(self, objects: Collection[K]) -> None:
-        """See Sink. Objects that have not changed stay the same ones: a new list does not double the memory."""
+        """See ObjectSink. Objects that have not changed stay the same ones: a new list does not double the memory."""
         before, self._objects = self._objects, {}
         touched = []
         for obj in objects:
@@ -47,13 +47,13 @@ class Cache(Generic[K]):
             self._changed(touched)
 
     def put(self, obj: K) -> None:
-        """See Sink."""
+        """See ObjectSink."""
         key = key_of(obj)
         self._objects[key] = obj
         self._changed((key,))
 
     def remove(self, obj: K) -> None:
-        """See Sink."""
+        """See ObjectSink."""
         key = key_of(obj)
         if self._objects.pop(key, None) is not None:
             self._changed((key,))

@@ -29,7 +29,7 @@ ANY_VERSION = "0"
 Key = tuple[str, str]
 
 
-class Sink(Protocol[K_contra]):
+class ObjectSink(Protocol[K_contra]):
     """Who gets the objects."""
 
     def replace(self, objects: Collection[K_contra]) -> None:
@@ -50,7 +50,7 @@ class Progress(Generic[K]):
     """See the module's text. `lean` may take away what nobody needs before an object is handed on."""
 
     def __init__(
-        self, sink: Sink[K], *, streaming: bool, lean: Callable[[K], K], page_objects: int = PAGE_OBJECTS
+        self, sink: ObjectSink[K], *, streaming: bool, lean: Callable[[K], K], page_objects: int = PAGE_OBJECTS
     ) -> None:
         self._sink = sink
         self._lean = lean

@@ -14,7 +14,7 @@ from podwright.errors import PodwrightError
 from podwright.k8s.client.changes import metadata_of
 from podwright.k8s.client.failures import ApiFailure, Gone, Unreachable
 from podwright.k8s.client.listwatch.backoff import Backoff
-from podwright.k8s.client.listwatch.progress import Progress, Sink
+from podwright.k8s.client.listwatch.progress import ObjectSink, Progress
 from podwright.k8s.client.protocol import EVERYWHERE, WATCH_IDLE_S, ApiServer, Paging, Selection, Watching
 from podwright.k8s.objects.base import Kind
 
@@ -46,7 +46,7 @@ class Reflector(Generic[K]):
         self,
         api: ApiServer,
         kind: type[K],
-        sink: Sink[K],
+        sink: ObjectSink[K],
         selection: Selection = EVERYWHERE,
         *,
         lean: Callable[[K], K] = without_managed_fields,
