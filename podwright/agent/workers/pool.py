@@ -144,6 +144,9 @@ class PodWorkers:
         record.notify_terminated()
         self._order.leave(record.full_name, record.uid)
         self._ports.queue.discard(record.uid)
+        following = self._records.get(self._order.next(record.full_name) or "")
+        if following is not None:
+            following.wake.set()
         if record.should_content_be_removed():
             self._ports.pod_gone(record.uid)
 
