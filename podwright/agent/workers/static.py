@@ -30,6 +30,11 @@ class StaticOrder:
         self._started[full_name] = uid
         return True
 
+    def next(self, full_name: str) -> str | None:
+        """The pod that may start now; None while one runs, or when none waits."""
+        waiting = self._waiting.get(full_name)
+        return waiting[0] if waiting and full_name not in self._started else None
+
     def leave(self, full_name: str, uid: str) -> None:
         """A pod has ended, or does not wait any more."""
         if self._started.get(full_name) == uid:
