@@ -144,15 +144,9 @@ class PodWorkers:
         record.notify_terminated()
         self._order.leave(record.full_name, record.uid)
         self._ports.queue.discard(record.uid)
-<<<<<<< HEAD
-        for other in self._records.values():
-            if other.full_name == record.full_name and other.started_at is None:
-                other.wake.set()  # it may be its turn
-=======
         following = self._records.get(self._order.next(record.full_name) or "")
         if following is not None:
             following.wake.set()
->>>>>>> run
         if record.should_content_be_removed():
             self._ports.pod_gone(record.uid)
 

@@ -259,7 +259,7 @@ def _fields(recipe: Recipe) -> dict[str, Any]:
 
 
 # A developer who changes the engine runs many more: see CONTRIBUTING.md.
-EXAMPLES = int(os.environ.get("PODWRIGHT_MODEL_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("PODWRIGHT_MODEL_EXAMPLES", "20"))
 Storm.TestCase.settings = settings(
     max_examples=EXAMPLES, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
