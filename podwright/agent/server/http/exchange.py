@@ -22,7 +22,7 @@ from podwright.streams.wire import Wire
 
 log = logging.getLogger(__name__)
 
-HEAD_LIMIT_BYTES = 64 * 1024
+HEAD_LIMIT_BYTES = 256 * 1024  # the command of an exec is in the URL: 128 KiB of a word (execve(2)), with escapes
 BODY_LIMIT_BYTES = 64 * 1024  # no request of the API needs more
 HEAD_S = 10.0
 BODY_S = 10.0
