@@ -67,8 +67,8 @@ from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
 from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.sources.changes import API
-from podwright.agent.stats.provider import HostStats, StatsPorts, StatsSettings
-from podwright.agent.stats.system_parts import RuntimeProcess, own_cgroup
+from podwright.agent.stats.provider import HostStats, StatsPorts
+from podwright.agent.stats.setup import stats_settings
 from podwright.agent.stats.volumes import VolumeUsage
 from podwright.agent.status.inputs import StatusGates
 from podwright.agent.status.manager import StatusManager, StatusPorts
@@ -81,7 +81,6 @@ from podwright.agent.workers.worker import Pauses
 from podwright.k8s.objects import Node, Pod, Taint
 from podwright.k8s.quantity import Amount
 from podwright.linux import apparmor, cgroup
-from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
 
@@ -372,28 +371,14 @@ class Agent:
                 pod_directory=lambda uid: pod_directory(root, uid),
                 volumes=usage,
             ),
-            StatsSettings(
+            stats_settings(
+                config,
+                host,
                 node_name=outside.node_name,
-                root=root,
-                log_root=config.container_logs.root,
-                with_pressure=os.path.exists("/proc/pressure/cpu"),
-                parts=self._system_parts(host),
+                endpoint=outside.endpoint,
+                pods_cgroup=self._cgroup_names().kubepods if config.cgroups.per_qos else "",
             ),
         )
-
-    def _system_parts(self, host: CgroupHost) -> Callable[[], Mapping[str, str]]:
-        config, runtime = self.config, RuntimeProcess(self.outside.endpoint)
-        pods = self._cgroup_names().kubepods if config.cgroups.per_qos else ""
-
-        def parts() -> Mapping[str, str]:
-            return {
-                "kubelet": config.cgroups.kubelet or own_cgroup(host).rstrip("/"),
-                "runtime": config.runtime.cgroups or runtime.cgroup(host),
-                "misc": config.cgroups.system,
-                "pods": pods,
-            }
-
-        return parts
 
     def _root_limits(self, rules: LimitRules) -> CgroupLimits:
         """What all pods get together, when that is enforced: the capacity without what is reserved."""

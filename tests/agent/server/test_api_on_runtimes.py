@@ -305,6 +305,38 @@ async def test_the_summary(node: ApiNode, web: str) -> None:
     assert all("volume" not in pod for pod in light["pods"])
 
 
+def samples(exposition: str) -> dict[str, float]:
+    """Every sample by its name and labels. No two are the same, and each family is described once, before them."""
+    found: dict[str, float] = {}
+    described: list[str] = []
+    for line in exposition.splitlines():
+        if line.startswith("# TYPE "):
+            described.append(line.split()[2])
+            continue
+        if line.startswith("#"):
+            continue
+        key, _, rest = line.partition("} ") if "}" in line else line.partition(" ")
+        assert key not in found, key
+        found[key] = float(rest.split()[0])
+        name = key.partition("{")[0]
+        assert name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") == described[-1]
+    assert len(described) == len(set(described))
+    return found
+
+
+async def test_metrics_are_well_formed(node: ApiNode, web: str) -> None:
+    for path in ("/metrics", "/metrics/cadvisor", "/metrics/resource", "/metrics/probes", "/metrics/slis"):
+        assert samples((await node.ask(path)).text), path
+
+
+async def test_a_long_command(node: ApiNode, web: str) -> None:
+    out = CollectingSink()
+    words = ["w" * 9] * 5000
+    url = exec_url(node, web, "sh", "-c", "echo $#", "sh", *words, output="1")
+    assert await run_command(url, CommandStreams(stdout=out), tls=node.admin) == Outcome()
+    assert bytes(out.data) == b"5000\n"
+
+
 async def test_metrics(node: ApiNode, web: str) -> None:
     resource = (await node.ask("/metrics/resource")).text
     assert f'container_memory_working_set_bytes{{container="main",namespace="default",pod="{web}"}}' in resource

@@ -22,7 +22,7 @@ from podwright.streams.wire import Wire
 
 log = logging.getLogger(__name__)
 
-HEAD_LIMIT_BYTES = 64 * 1024
+HEAD_LIMIT_BYTES = 256 * 1024  # the command of an exec is in the URL: 128 KiB of a word (execve(2)), with escapes
 BODY_LIMIT_BYTES = 64 * 1024  # no request of the API needs more
 HEAD_S = 10.0
 BODY_S = 10.0
@@ -180,21 +180,16 @@ class Exchange:
         await asyncio.wait({watch})
 
     async def _respond(self, request: Request, answer: Response) -> None:
-        parts = answer.body if not isinstance(answer.body, bytes) else None
         headers = [("date", formatdate(usegmt=True)), ("content-type", answer.content_type), *answer.headers]
-        if isinstance(answer.body, bytes):
-            headers.append(("content-length", str(len(answer.body))))
-        reason = _reason(answer.status)
-        head = h11.Response(status_code=answer.status, headers=headers, reason=reason)
-        is_head = request.method == "HEAD"
-        if parts is None:
-            data = b"" if is_head else answer.body
-            assert isinstance(data, bytes)
-            await self._send(head, *([h11.Data(data=data)] if data else []), h11.EndOfMessage())
+        body, is_head = answer.body, request.method == "HEAD"
+        if isinstance(body, bytes):
+            headers.append(("content-length", str(len(body))))
+            data = [h11.Data(data=body)] if body and not is_head else []
+            await self._send(_head_of(answer.status, headers), *data, h11.EndOfMessage())
             return
-        await self._send(head)
+        await self._send(_head_of(answer.status, headers))
         if not is_head:
-            await self._send_parts(parts)
+            await self._send_parts(body)
         await self._send(h11.EndOfMessage())
 
     async def _send_parts(self, parts: AsyncIterator[bytes]) -> None:
@@ -245,7 +240,7 @@ class Exchange:
         answer = text(body, status)
         headers = [("content-type", answer.content_type), ("content-length", str(len(body))), ("connection", "close")]
         await self._send(
-            h11.Response(status_code=status, headers=headers, reason=_reason(status)),
+            _head_of(status, headers),
             h11.Data(data=body.encode()),
             h11.EndOfMessage(),
         )
@@ -256,11 +251,11 @@ class Exchange:
                     pass
 
 
-def _reason(status: int) -> bytes:
-    try:
-        return http.HTTPStatus(status).phrase.encode()
-    except ValueError:
-        return b""
+def _head_of(status: int, headers: list[tuple[str, str]]) -> h11.Response:
+    """An answer's head; a status without a name of its own has an empty one."""
+    known = status in http.HTTPStatus.__members__.values()
+    reason = http.HTTPStatus(status).phrase.encode() if known else b""
+    return h11.Response(status_code=status, headers=headers, reason=reason)
 
 
 def _is_cancelled() -> bool:

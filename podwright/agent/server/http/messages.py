@@ -12,7 +12,7 @@ from podwright.streams.wire import Wire
 
 PLAIN = "text/plain; charset=utf-8"
 JSON = "application/json"
-PARAMETERS_LIMIT = 1000
+PARAMETERS_LIMIT = 10_000  # each word of a command is one
 
 Headers = tuple[tuple[str, str], ...]
 
