@@ -19,7 +19,10 @@ def _load(tmp_path: Path, text: str) -> config.Config:
 
 def test_defaults_and_every_key_round_trip(tmp_path: Path) -> None:
     options = config.ShimOptions(config_path="/c")
-    handlers = {"crun": config.OciHandler(path="/k"), "kata": config.ShimHandler(options=options)}
+    handlers: dict[str, config.OciHandler | config.ShimHandler] = {
+        "crun": config.OciHandler(path="/k"),
+        "kata": config.ShimHandler(options=options),
+    }
     everything = config.dump(config.Config(handlers=handlers))
     assert _load(tmp_path, everything) == config.Config(handlers=handlers)
     assert tomllib.loads(everything)["network"]["cni_conf_dir"] == "/etc/cni/net.d"

@@ -37,8 +37,9 @@ def _options(config_file: str | None, root: str | None) -> DoctorOptions:
 
     settings = config.load(config_file)
     standard = DoctorOptions()
-    handlers = tuple((name, handler.path or name) for name, handler in settings.handlers.items())
-    named = {name for name, _ in handlers}
+    runtimes = {name: one for name, one in settings.handlers.items() if isinstance(one, config.OciHandler)}
+    handlers = tuple((name, handler.path or name) for name, handler in runtimes.items())
+    named = set(settings.handlers)
     return DoctorOptions(
         root=root or settings.root,
         network_mode=settings.network.mode,
@@ -46,5 +47,5 @@ def _options(config_file: str | None, root: str | None) -> DoctorOptions:
         cni_bin_dirs=settings.network.cni_bin_dirs,
         seccomp_profile=settings.containers.seccomp_profile,
         runtimes=(*handlers, *(pair for pair in standard.runtimes if pair[0] not in named)),
-        conmon=next((handler.conmon for handler in settings.handlers.values()), standard.conmon),
+        conmon=next((handler.conmon for handler in runtimes.values()), standard.conmon),
     )
