@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from podwright.errors import DeadlineExceeded, FailedPrecondition, Unavailable
+from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unavailable
 from podwright.process import Command, ProcessRunner
 from podwright.runtime.handlers.shim import log_writer
 from podwright.tasks import Tasks
@@ -22,6 +22,7 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 ANSWER_S = 10.0
+RETRY_S = 0.1
 ANSWER_LIMIT_BYTES = 65536
 SHIM_LOG_LIMIT_BYTES = 1 << 20
 PREFIX = "log-writer-"
@@ -92,7 +93,7 @@ class LogWriter:
             self._start()
             for request in self._open.values():
                 with (
-                    contextlib.suppress(FailedPrecondition),
+                    contextlib.suppress(PodwrightError),
                     contextlib.closing(await self._connect_to(self._name)) as connection,
                 ):
                     await _exchange(connection, request, ANSWER_S)
@@ -134,8 +135,12 @@ class LogWriter:
     async def _keep_alive(self) -> None:
         """A connection without a request lasts as long as the writer; when it dies, another one takes over."""
         while self._open:
-            with contextlib.closing(await self._connect()) as connection:
-                await asyncio.get_running_loop().sock_recv(connection, 1)
+            try:
+                with contextlib.closing(await self._connect()) as connection:
+                    await asyncio.get_running_loop().sock_recv(connection, 1)
+            except (PodwrightError, OSError) as failure:  # also ECONNRESET, when it died before it took us in
+                log.warning("the log writer does not answer: %s", failure)
+                await asyncio.sleep(RETRY_S)
             if self._open:
                 log.warning("the log writer has ended, starting another one")
 
