@@ -22,7 +22,8 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 ANSWER_S = 10.0
-RETRY_S = 0.1
+RETRY_S, POLL_S = 0.1, 0.005
+BACKLOG = 1024
 ANSWER_LIMIT_BYTES = 65536
 SHIM_LOG_LIMIT_BYTES = 1 << 20
 PREFIX = "log-writer-"
@@ -100,7 +101,19 @@ class LogWriter:
             return await self._connect_to(self._name)
 
     async def _connect_to(self, name: str) -> socket.socket:
-        """Through the directory's descriptor: the path may be longer than an address. Raises Unavailable."""
+        """A connection; Unavailable means that there is no writer.
+
+        One that is busy is waited for: a second writer would read the same fifos. Raises DeadlineExceeded then.
+        """
+        deadline = asyncio.get_running_loop().time() + ANSWER_S
+        while (connection := self._try_to_connect(name)) is None:
+            if asyncio.get_running_loop().time() > deadline:
+                raise DeadlineExceeded("the log writer takes no connection in")
+            await asyncio.sleep(POLL_S)
+        return connection
+
+    def _try_to_connect(self, name: str) -> socket.socket | None:
+        """Through the directory's descriptor: the path may be longer than an address. None: it is busy."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         try:
             directory = os.open(self._state, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -108,6 +121,9 @@ class LogWriter:
                 connection.connect(f"/proc/self/fd/{directory}/{name}")
             finally:
                 os.close(directory)
+        except BlockingIOError:
+            connection.close()
+            return None
         except OSError as failure:
             connection.close()
             raise Unavailable(f"the log writer does not answer: {failure.strerror}") from failure
@@ -124,7 +140,7 @@ class LogWriter:
                 os.chmod(self._name, 0o600, dir_fd=directory)
             finally:
                 os.close(directory)
-            listener.listen(128)
+            listener.listen(BACKLOG)
             argv = (sys.executable, "-I", "-S", str(log_writer.__file__), self._state)
             self._runner.start(Command(argv=argv, timeout_s=None, fds={log_writer.LISTENER_FD: listener.fileno()}))
 
