@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -222,7 +223,7 @@ async def test_the_log_writer_is_killed(node: Node) -> None:
         except AssertionError:
             return False
 
-    await eventually(replaced, "another log writer")
+    await eventually(replaced, "another log writer", timeout_s=30)
     await asyncio.sleep(0.2)
     await pod.stop(container)
     lines = pod.text(container, await pod.status(container)).splitlines()
@@ -284,6 +285,17 @@ async def test_a_shim_floods_us_with_events(fake_node: Node, fake: FakeShim) -> 
     await _still_works(fake_node)
     await pod.stop(container, timeout=0)
     await fake_node.emptied()
+
+
+async def test_a_shim_says_that_it_is_somebody_else(fake_node: Node, fake: FakeShim) -> None:
+    """Its word is not enough to kill a process."""
+    with subprocess.Popen(["sleep", "1000"]) as bystander:  # noqa: ASYNC220 # it takes a millisecond
+        fake.commit(f"lie {bystander.pid}")
+        pod = await fake_node.pod()
+        await pod.run()
+        await fake_node.emptied()
+        assert bystander.poll() is None
+        bystander.kill()
 
 
 @every_sandbox

@@ -1,6 +1,7 @@
 """A shim that runs nothing, and does wrong on demand: what a file named `fault` beside it says.
 
     hang METHOD, garbage METHOD, die METHOD     of the Task or Sandbox API, or of the action "start"
+    lie PID                                     another process is the shim
     flood                                       events without end, from the first Create on
 
 It has no process in a cgroup of its containers, as one that makes virtual machines. What it was asked is in `asked`.
@@ -146,7 +147,8 @@ class _Shim:
         return reply.SerializeToString()
 
     async def _Connect(self, payload: bytes) -> bytes:  # noqa: N802
-        return pb.ConnectResponse(shim_pid=os.getpid()).SerializeToString()
+        lie = _fault(self._folder).partition("lie ")[2]
+        return pb.ConnectResponse(shim_pid=int(lie or os.getpid())).SerializeToString()
 
     async def _WaitSandbox(self, payload: bytes) -> bytes:  # noqa: N802
         await asyncio.Event().wait()

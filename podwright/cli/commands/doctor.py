@@ -33,7 +33,7 @@ def command(config_file: str | None, root: str | None, problems: bool, output: s
 
 def _options(config_file: str | None, root: str | None) -> DoctorOptions:
     """The paths in the daemon's configuration. Raises InvalidArgument."""
-    from podwright.runtime.config import OciHandlerSettings, load_config  # noqa: PLC0415 # the daemon's modules are for the daemon
+    from podwright.runtime.config import OciHandlerSettings, load_config  # noqa: PLC0415 # for the daemon
 
     settings = load_config(config_file)
     standard = DoctorOptions()
@@ -45,6 +45,6 @@ def _options(config_file: str | None, root: str | None) -> DoctorOptions:
         cni_conf_dir=settings.network.cni_conf_dir,
         cni_bin_dirs=settings.network.cni_bin_dirs,
         seccomp_profile=settings.containers.seccomp_profile,
-        runtimes=(*handlers, *(pair for pair in standard.runtimes if pair[0] not in oci)),
+        runtimes=(*handlers, *(pair for pair in standard.runtimes if pair[0] not in settings.handlers)),
         conmon=next((handler.conmon for handler in oci.values()), standard.conmon),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import ContainerConfig
 from podwright.runtime.model.sandbox import Sandbox
 
@@ -13,8 +14,27 @@ PREFIX = "io.kubernetes.cri."  # containerd's keys, which other runtimes use as 
 
 
 def sandbox_annotations(sandbox: Sandbox) -> dict[str, str]:
-    """Annotations that identify the pod."""
-    return {f"{PREFIX}container-type": "sandbox", **_pod(sandbox)}
+    """Whose pod this is, and how large: shims of virtual machines size the machine by it."""
+    log_directory = sandbox.config.log_directory
+    return {
+        f"{PREFIX}container-type": "sandbox",
+        **_pod(sandbox),
+        **_sizes(sandbox.resources or sandbox.config.resources),
+        **({f"{PREFIX}sandbox-log-directory": log_directory} if log_directory else {}),
+    }
+
+
+def _sizes(resources: Resources | None) -> dict[str, str]:
+    """The sum of the pod's containers, where the kubelet gives it (containerd, internal/cri/annotations)."""
+    if resources is None:
+        return {}
+    sizes = {
+        "sandbox-cpu-period": resources.cpu_period,
+        "sandbox-cpu-quota": resources.cpu_quota,
+        "sandbox-cpu-shares": resources.cpu_shares,
+        "sandbox-memory": resources.memory_limit_bytes,
+    }
+    return {f"{PREFIX}{name}": str(value) for name, value in sizes.items() if value}
 
 
 def container_annotations(sandbox: Sandbox, config: ContainerConfig) -> dict[str, str]:

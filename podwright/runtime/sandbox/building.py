@@ -99,13 +99,18 @@ class Builder:
         self.watch(sandbox)
 
     async def _populate(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
-        """Set up its network and its first process concurrently, because both are slow and independent."""
+        """Its network and its first process, as far as it wants them.
+
+        Neither needs the other, and both take long, but for handlers that make a machine of what the network is.
+        """
         capabilities = self.handlers.get(sandbox.handler).capabilities
         wants_process = capabilities.sandbox_process or sandbox.config.security.namespaces.pid is NamespaceMode.POD
         if not sandbox.netns:
             return await self._start_process(sandbox) if wants_process else sandbox
         if not wants_process:
             return await self._plug_in(sandbox, paths)
+        if capabilities.sandbox_process:
+            return await self._start_process(await self._plug_in(sandbox, paths))
         plugged, started = await _both(self._plug_in(sandbox, paths), self._start_process(sandbox))
         return msgspec.structs.replace(started, attachment=plugged.attachment)
 

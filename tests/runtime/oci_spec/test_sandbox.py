@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from podwright.runtime.model.base import IdMapping, NamespaceOptions, UserNamespace
+from podwright.runtime.model.base import IdMapping, NamespaceOptions, Resources, UserNamespace
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxSecurity, SandboxState
+from podwright.runtime.oci_spec.names import sandbox_annotations
 from podwright.runtime.oci_spec.sandbox import Confinement, spec
 
 FEW = (IdMapping(host_id=100000, container_id=0, length=1000),)
@@ -61,3 +62,28 @@ def test_it_holds_no_rights() -> None:
     process = _spec(SandboxSecurity(privileged=True))["process"]
     assert process["noNewPrivileges"]
     assert not process.get("capabilities")
+
+
+def test_whose_it_is_and_how_large() -> None:
+    """As containerd writes it: shims of virtual machines size the machine by it."""
+    resources = Resources(cpu_period=100000, cpu_quota=50000, cpu_shares=512, memory_limit_bytes=1 << 30)
+    name = SandboxName(name="n", namespace="ns", uid="u")
+    sandbox = Sandbox(
+        id=SandboxId("i" * 64),
+        config=SandboxConfig(name=name, log_directory="/logs", resources=resources),
+        handler="kata",
+        state=SandboxState.CREATING,
+        created_at=1,
+    )
+    assert sandbox_annotations(sandbox) == {
+        "io.kubernetes.cri.container-type": "sandbox",
+        "io.kubernetes.cri.sandbox-id": "i" * 64,
+        "io.kubernetes.cri.sandbox-name": "n",
+        "io.kubernetes.cri.sandbox-namespace": "ns",
+        "io.kubernetes.cri.sandbox-uid": "u",
+        "io.kubernetes.cri.sandbox-cpu-period": "100000",
+        "io.kubernetes.cri.sandbox-cpu-quota": "50000",
+        "io.kubernetes.cri.sandbox-cpu-shares": "512",
+        "io.kubernetes.cri.sandbox-memory": str(1 << 30),
+        "io.kubernetes.cri.sandbox-log-directory": "/logs",
+    }

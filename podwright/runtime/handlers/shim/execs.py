@@ -8,6 +8,8 @@ import logging
 import os
 import secrets
 import signal
+from collections.abc import Coroutine
+from typing import Any
 
 import msgspec
 
@@ -223,11 +225,11 @@ class ShimExec:
             await asyncio.wait({self._ending}, timeout=KILLED_S)
         self._background.start(self._running.delete(), name=f"delete {self._running.id}")
 
-    def _later(self, work: object, name: str) -> None:
-        self._background.start(_quietly(work), name=f"{name} {self._running.id}")  # type: ignore[arg-type]
+    def _later(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._background.start(_quietly(work), name=f"{name} {self._running.id}")
 
 
-async def _quietly(work: asyncio.Future[None]) -> None:
+async def _quietly(work: Coroutine[Any, Any, None]) -> None:
     with contextlib.suppress(PodwrightError):
         await work
 

@@ -106,6 +106,10 @@ class Launcher:
         """The processes of a pod's shim, by their command lines, whether or not it has ever answered."""
         return shim_processes(pod, self.launch.grpc_address)
 
+    def is_shim(self, pid: int, pod: str) -> bool:
+        """Whether a process is a pod's shim, by its command line."""
+        return _is_shim(pid, pod.encode(), self.launch.grpc_address.encode())
+
     def kill(self, pod: str) -> None:
         """SIGKILL the shim of a pod. Blocks until it has gone, which does not take long."""
         victims = self.find(pod)

@@ -52,10 +52,11 @@ def records(stream: str, data: bytes, now_ns: int) -> bytes:
     prefix = b"%s.%09dZ %s " % (at, fraction, stream.encode())
     full, part = prefix + b"F ", prefix + b"P "
     *lines, rest = data.split(b"\n")
-    made = [piece for line in lines for piece in _pieces(line, full, part)]
-    if rest:
-        made += _pieces(rest, part, part)
-    return b"".join(made)
+    if max(map(len, lines), default=0) <= LINE_LIMIT_BYTES:  # as a rule
+        whole = full + (b"\n" + full).join(lines) + b"\n" if lines else b""
+    else:
+        whole = b"".join(piece for line in lines for piece in _pieces(line, full, part))
+    return whole + b"".join(_pieces(rest, part, part)) if rest else whole
 
 
 def _pieces(line: bytes, last: bytes, part: bytes) -> list[bytes]:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from podwright.errors import DeadlineExceeded, FailedPrecondition, Unavailable
+from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unavailable
 from podwright.process import Command, ProcessRunner
 from podwright.runtime.handlers.shim import log_writer
 from podwright.tasks import Tasks
@@ -22,6 +22,8 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 ANSWER_S = 10.0
+RETRY_S, POLL_S = 0.1, 0.005
+BACKLOG = 1024
 ANSWER_LIMIT_BYTES = 65536
 SHIM_LOG_LIMIT_BYTES = 1 << 20
 PREFIX = "log-writer-"
@@ -92,14 +94,26 @@ class LogWriter:
             self._start()
             for request in self._open.values():
                 with (
-                    contextlib.suppress(FailedPrecondition),
+                    contextlib.suppress(PodwrightError),
                     contextlib.closing(await self._connect_to(self._name)) as connection,
                 ):
                     await _exchange(connection, request, ANSWER_S)
             return await self._connect_to(self._name)
 
     async def _connect_to(self, name: str) -> socket.socket:
-        """Through the directory's descriptor: the path may be longer than an address. Raises Unavailable."""
+        """A connection; Unavailable means that there is no writer.
+
+        One that is busy is waited for: a second writer would read the same fifos. Raises DeadlineExceeded then.
+        """
+        deadline = asyncio.get_running_loop().time() + ANSWER_S
+        while (connection := self._try_to_connect(name)) is None:
+            if asyncio.get_running_loop().time() > deadline:
+                raise DeadlineExceeded("the log writer takes no connection in")
+            await asyncio.sleep(POLL_S)
+        return connection
+
+    def _try_to_connect(self, name: str) -> socket.socket | None:
+        """Through the directory's descriptor: the path may be longer than an address. None: it is busy."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         try:
             directory = os.open(self._state, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -107,6 +121,9 @@ class LogWriter:
                 connection.connect(f"/proc/self/fd/{directory}/{name}")
             finally:
                 os.close(directory)
+        except BlockingIOError:
+            connection.close()
+            return None
         except OSError as failure:
             connection.close()
             raise Unavailable(f"the log writer does not answer: {failure.strerror}") from failure
@@ -123,7 +140,7 @@ class LogWriter:
                 os.chmod(self._name, 0o600, dir_fd=directory)
             finally:
                 os.close(directory)
-            listener.listen(128)
+            listener.listen(BACKLOG)
             argv = (sys.executable, "-I", "-S", str(log_writer.__file__), self._state)
             self._runner.start(Command(argv=argv, timeout_s=None, fds={log_writer.LISTENER_FD: listener.fileno()}))
 
@@ -134,8 +151,12 @@ class LogWriter:
     async def _keep_alive(self) -> None:
         """A connection without a request lasts as long as the writer; when it dies, another one takes over."""
         while self._open:
-            with contextlib.closing(await self._connect()) as connection:
-                await asyncio.get_running_loop().sock_recv(connection, 1)
+            try:
+                with contextlib.closing(await self._connect()) as connection:
+                    await asyncio.get_running_loop().sock_recv(connection, 1)
+            except (PodwrightError, OSError) as failure:  # also ECONNRESET, when it died before it took us in
+                log.warning("the log writer does not answer: %s", failure)
+                await asyncio.sleep(RETRY_S)
             if self._open:
                 log.warning("the log writer has ended, starting another one")
 

@@ -52,11 +52,6 @@ class PodShim:
         """Whether the connection has ended."""
         return self.calls.client.ended.done()
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether its process is there; it is not known of every shim."""
-        return not self.is_lost if not self.pid else proc.start_time(self.pid) == self.start_time
-
 
 class PodShims:
     """The shims of one handler's pods."""
@@ -130,7 +125,8 @@ class PodShims:
         client = await connect(address.path, timeout_s=CONNECT_S)
         shim = PodShim(pod, address, ShimCalls(client, address.version, self._timeout_s))
         try:
-            shim.pid = (await shim.calls.connect(pod)).shim_pid
+            told = (await shim.calls.connect(pod)).shim_pid
+            shim.pid = told if self._launcher.is_shim(told, pod) else 0  # its word is not enough to kill a process
         except DeadlineExceeded:
             if not patient:
                 client.close()

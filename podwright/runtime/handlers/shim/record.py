@@ -20,9 +20,7 @@ class ShimRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     path: str = ""
     version: int = 0
     shim_pid: int = 0
-    shim_start_time: int = 0
     pid: int = 0
-    start_time: int = 0
     on_host: bool = False
 
     @classmethod

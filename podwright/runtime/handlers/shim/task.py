@@ -127,7 +127,11 @@ class ShimTask:
         if self._bundle.log_path:
             log_files.make(self._bundle.log_path)
         self._fifos.make()
-        await self._both(self._join(), self._open_logs())
+        # Side by side, and both have ended when one has failed.
+        results = await asyncio.gather(self._join(), self._open_logs(), return_exceptions=True)
+        for failure in results:
+            if failure is not None:
+                raise failure
         note(self.record)
         request = pb.CreateRequest(
             id=self._bundle.id,
@@ -156,13 +160,6 @@ class ShimTask:
             self._interrupted = False
             raise
 
-    async def _both(self, *works: object) -> None:
-        """Side by side; both have ended when one has failed."""
-        results = await asyncio.gather(*works, return_exceptions=True)  # type: ignore[call-overload]
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-
     async def _join(self) -> None:
         shim = self._shim = await self._host.pods.join(self._record.pod, self._bundle.id)
         self._record = msgspec.structs.replace(
@@ -173,8 +170,12 @@ class ShimTask:
         await self._host.logs.open(self._bundle.id, self._bundle.log_path, self._fifos.outputs)
 
     def _learn_process(self, pid: int) -> None:
-        """Whether the shim's PID is that of a process of this container on this host: a VM's are not."""
-        on_host = bool(pid) and ending.is_in_cgroup(self._host.cgroups, self._bundle.cgroup, pid)
+        """Whether the shim's PID is that of a process of this container on this host: a VM's are not.
+
+        Once it was, it stays so: the process may have ended by now.
+        """
+        known = self._record.on_host and pid == self._record.pid
+        on_host = known or (pid > 0 and ending.is_in_cgroup(self._host.cgroups, self._bundle.cgroup, pid))
         self._record = msgspec.structs.replace(self._record, pid=pid, on_host=on_host)
 
     def watch(self) -> None:

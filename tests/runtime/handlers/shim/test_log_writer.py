@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from podwright.errors import FailedPrecondition
 from podwright.process import PosixProcessRunner
+from podwright.runtime.handlers.shim import logs
 from podwright.runtime.handlers.shim.log_writer import LINE_LIMIT_BYTES, records
 from podwright.runtime.handlers.shim.logs import LogWriter
 
@@ -123,6 +124,27 @@ async def test_a_client_that_does_not_read_stops_its_container_for_a_moment_only
     assert await writer.drained("one", PATIENCE_S)
     assert b"".join(_lines(tmp_path / "log1")) == (FLOOD * 5000).replace(b"\n", b"")
     connection.close()
+
+
+async def test_many_at_once_have_one_writer(
+    writer: LogWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when more come than it has taken in."""
+    monkeypatch.setattr(logs, "BACKLOG", 1)
+    names = [f"c{number}" for number in range(200)]
+    await asyncio.gather(*(writer.open(name, "", {"stdout": _fifo(tmp_path, name)}) for name in names))
+    running = [name for name in os.listdir("/proc") if name.isdigit() and _is_writer(name, tmp_path)]
+    assert len(running) == 1
+    for name in names:
+        await writer.close_streams(name)
+
+
+def _is_writer(pid: str, folder: Path) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return str(folder).encode() in words and any(word.endswith(b"log_writer.py") for word in words)
 
 
 async def test_an_unknown_container_is_an_error(writer: LogWriter, tmp_path: Path) -> None:
