@@ -25,11 +25,11 @@ def test_what_is_no_report(text: str) -> None:
 def test_another_format_is_refused() -> None:
     document = json.loads(as_json(sample_report()))
     document["format"] = FORMAT + 1
-    with pytest.raises(InvalidArgument, match=f"reads {FORMAT}"):
+    with pytest.raises(InvalidArgument, match=f"reads format {FORMAT}"):
         from_json(json.dumps(document))
 
 
 def test_the_schema_describes_the_measurements() -> None:
     definitions = json_schema()["$defs"]
     assert {"samples", "failures", "conditions", "summary"} <= set(definitions["Measurement"]["properties"])
-    assert "p50" in definitions["Summary"]["properties"]
+    assert "p50" in definitions["SampleSummary"]["properties"]

@@ -109,7 +109,7 @@ async def test_bad_archives(content: bytes, words: str, cli: Cli, tmp_path: Path
 
 
 async def test_files_that_cannot_be_read(cli: Cli, tmp_path: Path) -> None:
-    assert "no OCI layout: it has no oci-layout" in (await cli("load", str(tmp_path))).err
+    assert "not an OCI layout: it has no oci-layout" in (await cli("load", str(tmp_path))).err
     assert "No such file" in (await cli("load", str(tmp_path / "nope"))).err
 
 

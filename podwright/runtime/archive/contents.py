@@ -103,7 +103,7 @@ def _called(name: str, listed: Sequence[_Listed]) -> ArchiveImage:
     if len(by_digest) > 1:
         every = _enumerated(by_digest.values())
         raise InvalidArgument(
-            f"the archive has {len(by_digest)} images, {every}and only one can be called {name}",
+            f"the archive has {len(by_digest)} images, {every}, and only one can be called {name}",
             hint="load it without --name, or write an archive of one image",
         )
     return ArchiveImage(names=(wanted,), digest=listed[0].digest, document=listed[0].document)

@@ -172,7 +172,7 @@ CALLED = {"annotations": {"org.opencontainers.image.ref.name": "a:1"}}
     ids=["names", "bare", "mixed", "nameless", "one-platform", "one-without-platform", "one-name", "docker"],
 )
 def test_one_name_for_two_images(members: dict[str, Content], tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgument, match=r"has 2 images, .* and .* and only one can be called b:2") as failure:
+    with pytest.raises(InvalidArgument, match=r"has 2 images, .* and .*, and only one can be called b:2") as failure:
         found(members, tmp_path, "b:2")
     listed = contents.images(take_in(tar(members), made(tmp_path / "again"))) if "manifest.json" in members else []
     for digest in [one.digest for one in listed] or [IMAGE.digest, OTHER.digest]:
@@ -226,8 +226,8 @@ def changed(members: dict[str, Content], **changes: object) -> dict[str, Content
 HOSTILE: dict[str, tuple[dict[str, Content], str | None]] = {
     "nothing": ({}, "neither index.json nor manifest.json"),
     "no-images": ({"manifest.json": b"[]"}, "no images"),
-    "not-json": (OCI | {"index.json": b"<html>"}, "index.json is not"),
-    "another-json": (DOCKER | {"manifest.json": b'{"Config": 1}'}, "manifest.json is not"),
+    "not-json": (OCI | {"index.json": b"<html>"}, "index.json is invalid"),
+    "another-json": (DOCKER | {"manifest.json": b'{"Config": 1}'}, "manifest.json is invalid"),
     "wrong-digest": (OCI | {next(name for name in OCI if "blobs" in name): b"other"}, "has the digest"),
     "no-manifest": ({k: v for k, v in OCI.items() if IMAGE.digest[7:] not in k}, "lacks"),
     "config-outside": (changed(DOCKER, Config="../../etc/passwd"), "lacks"),

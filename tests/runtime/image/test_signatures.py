@@ -199,7 +199,7 @@ async def test_keys_that_cannot_be_used(
     file.public.write_text("no key")
     await refused(node, f"{name}:1", "cannot read the public key .*key.pub")
     file.public.write_bytes(new_key(tmp_path, "x25519").public.read_bytes())
-    await refused(node, f"{name}:1", "key.pub is of a kind")
+    await refused(node, f"{name}:1", "key.pub has a type")
     file.public.write_bytes(keys["p256"].public.read_bytes())
     assert await node.service.pull(f"{name}:1") == IMAGE.image_id
 

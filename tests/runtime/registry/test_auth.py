@@ -100,8 +100,8 @@ async def test_words_of_a_server_stay_on_one_line(
 @pytest.mark.parametrize(
     ("realm", "words"),
     [
-        ("http://[broken", "no URL"),
-        ("ftp://127.0.0.1/token", "token server ftp://127.0.0.1 is not one"),
+        ("http://[broken", "not a URL"),
+        ("ftp://127.0.0.1/token", "token server ftp://127.0.0.1 must not get"),
         ("file:///etc/passwd", "must not get the credentials"),
         ("/relative", "must not get the credentials"),
         ("http://user:pass@127.0.0.1:1/token", r"127\.0\.0\.1:1: Connection refused"),

@@ -239,7 +239,7 @@ async def test_basic(registry: ScriptedRegistry) -> None:
     await resolve(registry.host, AUTH)
     with pytest.raises(errors.PermissionDenied, match="there are none"):
         await resolve(registry.host)
-    with pytest.raises(errors.PermissionDenied, match="refuses") as failure:
+    with pytest.raises(errors.PermissionDenied, match="rejects") as failure:
         await resolve(registry.host, RegistryAuth(username="me", password="wrong-secret"))
     assert "wrong-secret" not in str(failure.value)
 
