@@ -66,6 +66,7 @@ class Transport:
         self._credentials = credentials
         self._connections: _Connections | None = None
         self._retired: set[_Connections] = set()
+        self._closed = False
 
     async def send(self, request: ApiRequest) -> Answer:
         """The answer, whatever its code. The caller sets the deadline. Raises Unreachable, Garbled and what
@@ -157,13 +158,16 @@ class Transport:
         return URL(f"{self._endpoint.url.rstrip('/')}{target}", encoded=True)
 
     async def _current(self, identity: Identity) -> _Connections:
+        if self._closed:
+            raise Unreachable(f"{self._endpoint.url}: the client is closed")
         current = self._connections
-        if current is None or current.key_pair != identity.key_pair:
-            self._connections = self._opened(identity.key_pair)
-            if current is not None:
-                self._retire(current)
-                await self._sweep()
-        return self._connections or self._opened(identity.key_pair)
+        if current is not None and current.key_pair == identity.key_pair:
+            return current
+        fresh = self._connections = self._opened(identity.key_pair)
+        if current is not None:
+            self._retire(current)
+            await self._sweep()
+        return fresh
 
     def _opened(self, key_pair: KeyPair | None) -> _Connections:
         connector = aiohttp.TCPConnector(
@@ -189,7 +193,8 @@ class Transport:
             await connections.session.close()
 
     async def close(self) -> None:
-        """End all connections."""
+        """End all connections. Calls fail from now on."""
+        self._closed = True
         if self._connections is not None:
             self._retire(self._connections)
             self._connections = None

@@ -110,6 +110,16 @@ async def test_a_proxy_of_the_environment_is_not_used_for_loopback(monkeypatch: 
         await elsewhere.close()
 
 
+async def test_a_closed_client_opens_nothing() -> None:
+    async with running() as server:
+        transport = Transport(endpoint(server), Changing(server))
+        await ApiClient(transport).list(Node)
+        await transport.close()
+        with pytest.raises(Unreachable, match="the client is closed"):
+            await ApiClient(transport).list(Node)
+        assert connections_to(server.port) == 0
+
+
 async def test_a_call_that_is_given_up_leaves_nothing() -> None:
     async with running() as server:
         transport = Transport(endpoint(server), Changing(server))
