@@ -134,7 +134,6 @@ class ContainerGc:
         try:
             async with self._turn:
                 removed = await asyncio.gather(*(remove(uid) for uid in uids))
-                await self._sweep_links()
         except (PodwrightError, OSError) as failure:
             log.warning("what is left of pods cannot be removed: %s", failure)
             removed = [False]
@@ -146,10 +145,18 @@ class ContainerGc:
         observed = self._ports.look(uid)
         containers, sandboxes = (observed.containers, observed.sandboxes) if observed is not None else ((), ())
         removed = await asyncio.gather(*(self._remove_container(each.id) for each in containers))
-        await asyncio.to_thread(remove_log_directories, self._ports.log_root, lambda found: found == uid)
+        await asyncio.to_thread(self._remove_all_logs, uid)
         if not all(removed):
             return False
         return all(await asyncio.gather(*(self._remove_sandbox(each.id) for each in sandboxes)))
+
+    def _remove_all_logs(self, uid: str) -> None:
+        ports = self._ports
+        remove_log_directories(ports.log_root, lambda found: found == uid)
+        for link in dangling_links(ports.links_directory, ports.log_root):
+            if link.pod_uid == uid:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(link.path)
 
     async def _remove_container(self, container_id: str) -> bool:
         try:

@@ -67,19 +67,20 @@ class AgentEngine:
         """
         agent = self._agent
         await asyncio.sleep(BUSY_S)
-        pod = agent.base.registry.get(uid)
+        pod, before = agent.base.registry.get(uid), agent.statuses.newest(uid)
         if pod is None or not self._is_starting(uid):
             return
         try:
             status = await agent.statuses.build(pod, await agent.base.cache.look(uid))
         except PodwrightError:
             return  # the pass itself has to do with it
-        if self._is_starting(uid):
+        if self._is_starting(uid) and agent.statuses.newest(uid) is before:  # else this one may be the older one
             agent.statuses.set(pod, status)
 
     def _is_starting(self, uid: str) -> bool:
+        """Whether a pass is well beyond the status that it begins with."""
         activity = self._agent.engine.workers.activity(uid)
-        return activity is not None and activity.state is WorkState.SYNC and activity.busy_s is not None
+        return activity is not None and activity.state is WorkState.SYNC and (activity.busy_s or 0.0) >= BUSY_S
 
     async def _until_unusable(self) -> str:
         """Why the runtime could not be used for a while."""

@@ -63,13 +63,17 @@ def _container_changes(
 
 
 def _new_ends(before: ContainerStatus | None, now: ContainerStatus) -> Iterator[tuple[int, ContainerStateTerminated]]:
-    """(attempt, end) of each instance whose end was not shown before, oldest first."""
-    known = {end for _, end in _ends(before)} if before is not None else set()
-    known_ids = {end.container_id for end in known if end.container_id}
+    """(attempt, end) of each instance whose end was not shown before, oldest first.
+
+    A status may name one older than all in the status before: then the newest one was the last one there.
+    """
+    known = dict(_ends(before)) if before is not None else {}
+    newest = max(known, default=-1)
+    known_ids = {end.container_id for end in known.values() if end.container_id}
     for attempt, end in _ends(now):
-        if end.reason == UNSEEN and not end.container_id:
+        if attempt < newest or (end.reason == UNSEEN and not end.container_id):
             continue
-        if end not in known and end.container_id not in known_ids:
+        if end not in known.values() and end.container_id not in known_ids:
             yield attempt, end
 
 

@@ -200,3 +200,9 @@ def test_a_container_that_never_ran_has_no_end() -> None:
     unseen = ContainerState(terminated=ContainerStateTerminated(exit_code=137, reason="ContainerStatusUnknown"))
     now = PodStatus(phase="Failed", container_statuses=status(0, unseen).container_statuses)
     assert [each for each in changes(POD, NOTHING, now) if not isinstance(each, PodChange)] == []
+
+
+def test_an_instance_that_comes_back_as_the_last_one_is_not_shown_again() -> None:
+    waits = status(1, waiting("CrashLoopBackOff"), end(1, 7), restarts=1)
+    ends = status(1, end(1, 7), end(0, 7), restarts=1)
+    assert [each for each in changes(POD, waits, ends) if not isinstance(each, PodChange)] == []

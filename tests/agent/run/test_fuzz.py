@@ -42,7 +42,7 @@ def test_any_spec(spec: dict[str, object], fields: dict[str, object]) -> None:
         plan(json.dumps(manifest))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=100, deadline=None)
 @given(
     kind=st.sampled_from(
         ["apps/v1 Deployment", "apps/v1 StatefulSet", "batch/v1 Job", "batch/v1 CronJob", "v1 Service"]
