@@ -11,7 +11,7 @@ NOISY = ("asyncio", "grpc", "aiohttp.access")  # libraries whose warnings are en
 
 
 def set_up(level: int | str, request: Callable[[], str] = lambda: "-") -> None:
-    """Log from `level` on. `request` gives the id of the request that is served; `-` for none."""
+    """Log from `level` on. `request` gives the id of the request that is served, or `-` for none."""
     # What a record finds out for fields that FORMAT does not have.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)

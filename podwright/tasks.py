@@ -67,7 +67,7 @@ class Tasks:
 
 
 async def end_all(running: Callable[[], Collection[asyncio.Task[Any]]]) -> None:
-    """Cancel what `running` gives until it gives nothing; after END_LIMIT_S, what still runs is named and left."""
+    """Cancel what `running` gives until it gives nothing. After END_LIMIT_S, what still runs is named and left."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + END_LIMIT_S
     while tasks := running():

@@ -1,7 +1,7 @@
 """Strategic merge patches: from two versions of an object to what makes the one the other. Pure.
 
 A patch names only what changes, so that two writers of one object do not undo each other's work. Items of a list that
-has a merge key are changed one by one; other lists are replaced. The form is apimachinery's
+has a merge key are changed one by one. Other lists are replaced. The form is apimachinery's
 (pkg/util/strategicpatch): `null` removes a field, `$patch` deletes an item or replaces a list, and
 `$setElementOrder/FIELD` keeps the order.
 """
@@ -19,7 +19,7 @@ Document = dict[str, Any]
 
 
 def strategic_patch(old: ApiObject, new: ApiObject) -> Document:
-    """What changes `old` into `new`, two objects of one type; empty when they are the same."""
+    """What changes `old` into `new`, two objects of one type. Empty when they are the same."""
     return _fields(to_document(old), to_document(new), type(new))
 
 

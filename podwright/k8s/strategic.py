@@ -21,7 +21,7 @@ _SETS = frozenset({("ObjectMeta", "finalizers"), ("NodeSpec", "podCIDRs")})
 
 
 def difference(before: T, after: T) -> dict[str, Any]:
-    """The patch's document; empty when both are equal. Fields that `before` alone has become null."""
+    """The patch's document. Empty when both are equal. Fields that `before` alone has become null."""
     return _fields(to_document(before), to_document(after), StructShape(cls=type(before)))
 
 

@@ -11,7 +11,7 @@ _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
 def pages(folder: str = FOLDER) -> dict[int, str]:
-    """The directory of each size, by the size in bytes, small ones first; none for a kernel without huge pages."""
+    """The directory of each size, by the size in bytes, small ones first. None for a kernel without huge pages."""
     try:
         names = os.listdir(folder)
     except OSError:

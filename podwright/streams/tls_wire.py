@@ -61,7 +61,7 @@ class TlsWire:
             raise
 
     def peer_certificate(self) -> Mapping[str, object] | None:
-        """The peer's certificate, as `ssl.SSLObject.getpeercert` describes it; None when it has shown none."""
+        """The peer's certificate, as `ssl.SSLObject.getpeercert` describes it. None when it has shown none."""
         return self._tls.getpeercert() or None
 
     def _is_shaken(self) -> bool:

@@ -6,7 +6,7 @@ and `server` move the bytes with asyncio, over a unix socket or over whatever el
 The protocol: github.com/containerd/ttrpc, PROTOCOL.md (version 1.2). No Python package of it is kept.
 """
 
-from podwright.ttrpc.client import Client, connect
+from podwright.ttrpc.client import TtrpcClient, connect
 from podwright.ttrpc.server import Method, Methods, Server
 
-__all__ = ["Client", "Method", "Methods", "Server", "connect"]
+__all__ = ["Method", "Methods", "Server", "TtrpcClient", "connect"]

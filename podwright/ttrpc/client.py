@@ -9,16 +9,16 @@ import socket
 from collections.abc import Callable, Mapping
 
 from podwright.errors import DeadlineExceeded, ResourceExhausted, Unavailable
-from podwright.ttrpc.sessions import ClientSession, Data, Request
+from podwright.ttrpc.sessions import ClientSession, Data, TtrpcRequest
 
 CALLS_LIMIT = 1024  # at once; a server that answers nothing costs no more memory than that
 NO_METADATA: Mapping[str, str] = {}
 
 
-class Client:
+class TtrpcClient:
     """The client's side of a connection.
 
-    The owner of the connection passes to `receive` what comes in, and calls `lost` when it ends; `connect` does both
+    The owner of the connection passes to `receive` what comes in, and calls `lost` when it ends. `connect` does both
     for a unix socket.
     """
 
@@ -39,7 +39,7 @@ class Client:
         timeout_s: float | None,
         metadata: Mapping[str, str] = NO_METADATA,
     ) -> bytes:
-        """One unary call; `timeout_s` None waits for ever.
+        """One unary call. `timeout_s` None waits for ever.
 
         Raises the error of the server's status, DeadlineExceeded, Unavailable when the connection is lost, and
         ResourceExhausted for a message that is too large or when too many calls wait already.
@@ -48,7 +48,7 @@ class Client:
         stream = self._session.new_stream()
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         timeout_ns = 0 if timeout_s is None else max(1, int(timeout_s * 1e9))
-        request = Request(
+        request = TtrpcRequest(
             stream=stream, service=service, method=method, payload=payload, timeout_ns=timeout_ns, metadata=metadata
         )
         sent = self._session.call(request)
@@ -94,12 +94,12 @@ class Client:
         self.lost()
 
 
-class _UnixConnection(asyncio.Protocol):
+class _ClientConnection(asyncio.Protocol):
     """Moves the bytes of a client over a unix socket."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self.client = Client(self._write, self._close)
+        self.client = TtrpcClient(self._write, self._close)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -120,8 +120,8 @@ class _UnixConnection(asyncio.Protocol):
             self._transport.abort()
 
 
-async def connect(path: str, *, timeout_s: float) -> Client:
-    """A client on the unix socket at `path`; one that begins with NUL is in the abstract namespace.
+async def connect(path: str, *, timeout_s: float) -> TtrpcClient:
+    """A client on the unix socket at `path`. One that begins with NUL is in the abstract namespace.
 
     Raises Unavailable when nobody listens there, and DeadlineExceeded when nobody accepts.
     """
@@ -130,7 +130,7 @@ async def connect(path: str, *, timeout_s: float) -> Client:
     try:
         async with asyncio.timeout(timeout_s):
             await loop.sock_connect(connection, path)
-            _, protocol = await loop.create_unix_connection(_UnixConnection, sock=connection)
+            _, protocol = await loop.create_unix_connection(_ClientConnection, sock=connection)
     except TimeoutError as late:
         connection.close()
         raise DeadlineExceeded(f"{shown(path)} did not accept a connection within {timeout_s:g} s") from late

@@ -31,7 +31,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Oversized:
-    """The header of a frame with more data than allowed; the data is dropped."""
+    """The header of a frame with more data than allowed. The data is dropped."""
 
     stream: int
     kind: int

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from podwright.errors import DeadlineExceeded, Internal, PodwrightError, Unimplemented
 from podwright.tasks import Tasks
-from podwright.ttrpc.sessions import Refused, Request, ServerSession
+from podwright.ttrpc.sessions import Refused, ServerSession, TtrpcRequest
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class ServedConnection:
         for event in self._session.receive(data):
             if isinstance(event, Refused):
                 self._write(event.reply)
-            elif isinstance(event, Request):
+            elif isinstance(event, TtrpcRequest):
                 call = self._calls.start(self._answer(event), name=f"ttrpc {event.service}/{event.method}")
                 call.add_done_callback(lambda _: self._check_room())
         self._check_room()
@@ -55,7 +55,7 @@ class ServedConnection:
     def _check_room(self) -> None:
         self._on_room(len(self._calls) < CALLS_LIMIT)
 
-    async def _answer(self, request: Request) -> None:
+    async def _answer(self, request: TtrpcRequest) -> None:
         try:
             payload = await self._call(request)
             reply = self._session.respond(request.stream, payload)
@@ -67,7 +67,7 @@ class ServedConnection:
         if reply:
             self._write(reply)
 
-    async def _call(self, request: Request) -> bytes:
+    async def _call(self, request: TtrpcRequest) -> bytes:
         method = self._methods.get((request.service, request.method))
         if method is None or request.streaming:
             raise Unimplemented(f"{request.service}/{request.method} is not served here")
@@ -82,7 +82,7 @@ class ServedConnection:
         await self._calls.close()
 
 
-class _UnixConnection(asyncio.Protocol):
+class _ServerConnection(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self._server = server
         self._transport: asyncio.Transport | None = None
@@ -93,7 +93,7 @@ class _UnixConnection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         if not self._server.accept(self):
-            log.warning("ttrpc: too many connections, refusing one")
+            log.warning("too many ttrpc connections")
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -138,13 +138,13 @@ class Server:
 
     def __init__(self, methods: Methods) -> None:
         self.methods = methods
-        self._connections: set[_UnixConnection] = set()
+        self._connections: set[_ServerConnection] = set()
         self._endings = Tasks()
         self._listener: asyncio.Server | None = None
         self._path = ""
 
     async def listen(self, path: str) -> None:
-        """Serve at `path`, for root alone; a socket that a killed daemon left there is replaced. Raises OSError."""
+        """Serve at `path`, for root alone. A socket that a killed daemon left there is replaced. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         listener = socket.socket(socket.AF_UNIX)
@@ -160,16 +160,16 @@ class Server:
     async def serve(self, listener: socket.socket) -> None:
         """Serve on a socket that is bound already. Raises OSError."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_unix_server(lambda: _UnixConnection(self), sock=listener)
+        self._listener = await loop.create_unix_server(lambda: _ServerConnection(self), sock=listener)
 
-    def accept(self, connection: _UnixConnection) -> bool:
-        """Take a connection in; false when there are too many."""
+    def accept(self, connection: _ServerConnection) -> bool:
+        """Take a connection in. False when there are too many."""
         if len(self._connections) >= CONNECTIONS_LIMIT:
             return False
         self._connections.add(connection)
         return True
 
-    def forget(self, connection: _UnixConnection, served: ServedConnection) -> None:
+    def forget(self, connection: _ServerConnection, served: ServedConnection) -> None:
         """A connection has ended."""
         self._connections.discard(connection)
         self._endings.start(served.lost(), name="end a ttrpc connection")

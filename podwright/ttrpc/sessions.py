@@ -1,7 +1,7 @@
 """One connection of ttrpc, from the client's side or the server's: bytes to events, and calls to bytes. No I/O.
 
 A stream is one call. A unary one is a request and a response. With the flag REMOTE_OPEN the client goes on sending
-data, with REMOTE_CLOSED it only receives more than one message; the server may answer both with data, and ends a
+data, with REMOTE_CLOSED it only receives more than one message. The server may answer both with data, and ends a
 stream with a response, or with data that says REMOTE_CLOSED once the client has closed its side.
 
 What a peer must not send is answered or ignored, as containerd's implementation does: a broken peer hurts its own
@@ -26,8 +26,8 @@ LAST_STREAM = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A call that a client makes; `timeout_ns` 0 is no deadline."""
+class TtrpcRequest:
+    """A call that a client makes. `timeout_ns` 0 is no deadline."""
 
     stream: int
     service: str
@@ -40,7 +40,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class TtrpcResponse:
     """The end of a call: what it returns, or why it failed."""
 
     stream: int
@@ -50,7 +50,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """A message on a stream; None where there is none, but the end of the peer's side: `last`."""
+    """A message on a stream. None where there is none, but the end of the peer's side: `last`."""
 
     stream: int
     payload: bytes | None
@@ -58,25 +58,25 @@ class Data:
 
 
 @dataclass(slots=True)
-class _Stream:
+class _CallStream:
     unary: bool
     local_closed: bool
     remote_closed: bool
 
 
-class _Session:
+class _CallSession:
     """What both sides have: open streams, and data on them."""
 
     def __init__(self) -> None:
         self._decoder = FrameDecoder()
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, _CallStream] = {}
 
     def __len__(self) -> int:
         """How many streams are open."""
         return len(self._streams)
 
     def send_data(self, stream: int, payload: bytes | None, *, last: bool = False) -> bytes:
-        """The bytes of a message on a stream; None sends the end of our side alone.
+        """The bytes of a message on a stream. None sends the end of our side alone.
 
         Raises FailedPrecondition for a stream that is not open for it, and ResourceExhausted.
         """
@@ -91,7 +91,7 @@ class _Session:
         return sent
 
     def _take_data(self, frame: Frame) -> Data | None:
-        """Data of the peer; None for what belongs to no open stream."""
+        """Data of the peer. None for what belongs to no open stream."""
         open_stream = self._streams.get(frame.stream)
         if open_stream is None or open_stream.unary or open_stream.remote_closed:
             return None
@@ -107,14 +107,14 @@ class _Session:
             del self._streams[stream]
 
 
-class ClientSession(_Session):
+class ClientSession(_CallSession):
     """The side that connected: it makes calls."""
 
     def __init__(self) -> None:
         super().__init__()
         self._next = 1
 
-    def call(self, request: Request) -> bytes:
+    def call(self, request: TtrpcRequest) -> bytes:
         """The bytes of a request on a stream that `new_stream` gave. Raises ResourceExhausted."""
         flags = 0
         if request.streaming:
@@ -128,7 +128,7 @@ class ClientSession(_Session):
         )
         data = message.SerializeToString()
         sent = frames.encode(Frame(stream=request.stream, kind=frames.REQUEST, flags=flags, data=data))
-        self._streams[request.stream] = _Stream(
+        self._streams[request.stream] = _CallStream(
             unary=not request.streaming, local_closed=not request.sends_more, remote_closed=False
         )
         return sent
@@ -141,20 +141,20 @@ class ClientSession(_Session):
         return self._next - 2
 
     def give_up(self, stream: int) -> None:
-        """Nobody waits for this call any more; what still comes of it is ignored. The protocol has no reset."""
+        """Nobody waits for this call any more. What still comes of it is ignored. The protocol has no reset."""
         self._streams.pop(stream, None)
 
-    def receive(self, data: bytes) -> list[Response | Data]:
-        """What the server sent; frames of no open stream are ignored."""
+    def receive(self, data: bytes) -> list[TtrpcResponse | Data]:
+        """What the server sent. Frames of no open stream are ignored."""
         events = (self._event(frame) for frame in self._decoder.feed(data))
         return [event for event in events if event is not None]
 
-    def _event(self, frame: Frame | Oversized) -> Response | Data | None:
+    def _event(self, frame: Frame | Oversized) -> TtrpcResponse | Data | None:
         if isinstance(frame, Oversized):
             if self._streams.pop(frame.stream, None) is None:
                 return None
             message = f"the answer has {frame.length} bytes, more than {frames.DATA_LIMIT_BYTES}"
-            return Response(stream=frame.stream, failure=ResourceExhausted(message))
+            return TtrpcResponse(stream=frame.stream, failure=ResourceExhausted(message))
         if frame.kind == frames.DATA:
             return self._take_data(frame)
         if frame.kind != frames.RESPONSE or self._streams.pop(frame.stream, None) is None:
@@ -162,14 +162,14 @@ class ClientSession(_Session):
         return _read_response(frame)
 
 
-def _read_response(frame: Frame) -> Response:
+def _read_response(frame: Frame) -> TtrpcResponse:
     try:
         message = pb.Response.FromString(frame.data)
     except DecodeError:
-        return Response(stream=frame.stream, failure=Internal("the answer is no ttrpc response"))
+        return TtrpcResponse(stream=frame.stream, failure=Internal("the answer is no ttrpc response"))
     if message.status.code != OK:
-        return Response(stream=frame.stream, failure=error_of(message.status.code, message.status.message))
-    return Response(stream=frame.stream, payload=message.payload)
+        return TtrpcResponse(stream=frame.stream, failure=error_of(message.status.code, message.status.message))
+    return TtrpcResponse(stream=frame.stream, payload=message.payload)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +179,7 @@ class Refused:
     reply: bytes
 
 
-class ServerSession(_Session):
+class ServerSession(_CallSession):
     """The side that accepted: it answers calls."""
 
     def __init__(self) -> None:
@@ -187,20 +187,20 @@ class ServerSession(_Session):
         self._last = 0
 
     def respond(self, stream: int, payload: bytes) -> bytes:
-        """The bytes of the end of a call; empty when the call is over already. Raises ResourceExhausted."""
+        """The bytes of the end of a call. Empty when the call is over already. Raises ResourceExhausted."""
         reply = _response(stream, pb.Response(payload=payload))
         return b"" if self._streams.pop(stream, None) is None else reply
 
     def fail(self, stream: int, failure: PodwrightError) -> bytes:
-        """The bytes of the end of a call that failed; empty when the call is over already."""
+        """The bytes of the end of a call that failed. Empty when the call is over already."""
         return b"" if self._streams.pop(stream, None) is None else _refusal(stream, failure)
 
-    def receive(self, data: bytes) -> list[Request | Data | Refused]:
+    def receive(self, data: bytes) -> list[TtrpcRequest | Data | Refused]:
         """What the client sent."""
         events = (self._event(frame) for frame in self._decoder.feed(data))
         return [event for event in events if event is not None]
 
-    def _event(self, frame: Frame | Oversized) -> Request | Data | Refused | None:
+    def _event(self, frame: Frame | Oversized) -> TtrpcRequest | Data | Refused | None:
         if frame.kind == frames.DATA and isinstance(frame, Frame):
             return self._take_data(frame)
         if frame.kind != frames.REQUEST:
@@ -213,7 +213,7 @@ class ServerSession(_Session):
         except InvalidArgument as refused:
             return Refused(reply=_refusal(frame.stream, refused))
 
-    def _begin(self, frame: Frame) -> Request:
+    def _begin(self, frame: Frame) -> TtrpcRequest:
         """Raises InvalidArgument."""
         if frame.stream % 2 == 0 or frame.stream <= self._last:
             raise InvalidArgument(f"stream {frame.stream} does not follow {self._last}: a new one is odd and greater")
@@ -224,8 +224,10 @@ class ServerSession(_Session):
             raise InvalidArgument("the request is no ttrpc request") from broken
         sends_more = bool(frame.flags & frames.REMOTE_OPEN)
         streaming = sends_more or bool(frame.flags & frames.REMOTE_CLOSED)
-        self._streams[frame.stream] = _Stream(unary=not streaming, local_closed=False, remote_closed=not sends_more)
-        return Request(
+        self._streams[frame.stream] = _CallStream(
+            unary=not streaming, local_closed=False, remote_closed=not sends_more
+        )
+        return TtrpcRequest(
             stream=frame.stream,
             service=message.service,
             method=message.method,

@@ -28,5 +28,5 @@ def code_of(error: errors.PodwrightError) -> int:
 
 
 def error_of(code: int, message: str) -> errors.PodwrightError:
-    """The error that a status stands for; codes that no class has become `Unknown`."""
+    """The error that a status stands for. Codes that no class has become `Unknown`."""
     return _CLASSES.get(code, errors.Unknown)(message or f"status code {code} without a message")

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from podwright.errors import DeadlineExceeded, NotFound, Unavailable, Unimplemented
-from podwright.ttrpc import Client, Server, connect
-from podwright.ttrpc.sessions import ClientSession, Request
+from podwright.ttrpc import Server, TtrpcClient, connect
+from podwright.ttrpc.sessions import ClientSession, TtrpcRequest
 
 SERVICE = "test.Service"
 PATIENCE_S = 20.0
@@ -44,20 +44,20 @@ async def path(tmp_path: Path) -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture
-async def client(path: str) -> AsyncIterator[Client]:
+async def client(path: str) -> AsyncIterator[TtrpcClient]:
     made = await connect(path, timeout_s=PATIENCE_S)
     yield made
     made.close()
 
 
-async def test_calls_side_by_side(client: Client) -> None:
+async def test_calls_side_by_side(client: TtrpcClient) -> None:
     answers = await asyncio.gather(
         *(client.call(SERVICE, "Echo", b"%d" % number, timeout_s=PATIENCE_S) for number in range(200))
     )
     assert answers == [b"%d" % number for number in range(200)]
 
 
-async def test_metadata_and_failures_arrive(client: Client) -> None:
+async def test_metadata_and_failures_arrive(client: TtrpcClient) -> None:
     metadata = {"suffix": "!"}
     assert await client.call(SERVICE, "Echo", b"hi", timeout_s=PATIENCE_S, metadata=metadata) == b"hi!"
     with pytest.raises(NotFound, match="no such thing"):
@@ -66,13 +66,13 @@ async def test_metadata_and_failures_arrive(client: Client) -> None:
         await client.call(SERVICE, "Other", b"", timeout_s=PATIENCE_S)
 
 
-async def test_a_call_ends_at_its_deadline_and_others_continue(client: Client) -> None:
+async def test_a_call_ends_at_its_deadline_and_others_continue(client: TtrpcClient) -> None:
     with pytest.raises(DeadlineExceeded):
         await client.call(SERVICE, "Hang", b"", timeout_s=0.05)
     assert await client.call(SERVICE, "Echo", b"still here", timeout_s=PATIENCE_S) == b"still here"
 
 
-async def test_calls_fail_when_the_connection_ends(client: Client) -> None:
+async def test_calls_fail_when_the_connection_ends(client: TtrpcClient) -> None:
     waiting = asyncio.create_task(client.call(SERVICE, "Hang", b"", timeout_s=None))
     await asyncio.sleep(0)
     client.close()
@@ -106,7 +106,7 @@ async def test_a_peer_that_floods_waits_and_loses_nothing(path: str) -> None:
     """It sends far more calls than are answered at once, and reads the answers only afterwards."""
     session = ClientSession()
     flood = b"".join(
-        session.call(Request(stream=session.new_stream(), service=SERVICE, method="Echo", payload=bytes(1000)))
+        session.call(TtrpcRequest(stream=session.new_stream(), service=SERVICE, method="Echo", payload=bytes(1000)))
         for _ in range(5000)
     )
     with socket.socket(socket.AF_UNIX) as peer:

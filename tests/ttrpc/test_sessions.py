@@ -15,14 +15,14 @@ from podwright.errors import (
     Unknown,
 )
 from podwright.ttrpc.frames import DATA_LIMIT_BYTES, HEADER, REMOTE_CLOSED, REMOTE_OPEN, Frame, FrameDecoder, encode
-from podwright.ttrpc.sessions import ClientSession, Data, Refused, Request, Response, ServerSession
+from podwright.ttrpc.sessions import ClientSession, Data, Refused, ServerSession, TtrpcRequest, TtrpcResponse
 from podwright.ttrpc.v1 import ttrpc_pb2 as pb
 
 TEXT = st.text(max_size=20)
 
 
-def call(stream: int, payload: bytes = b"", *, streaming: bool = False, sends_more: bool = False) -> Request:
-    return Request(
+def call(stream: int, payload: bytes = b"", *, streaming: bool = False, sends_more: bool = False) -> TtrpcRequest:
+    return TtrpcRequest(
         stream=stream, service="a.B", method="C", payload=payload, streaming=streaming, sends_more=sends_more
     )
 
@@ -32,7 +32,7 @@ def test_a_request_arrives_as_it_was_sent(
     service: str, method: str, payload: bytes, timeout_ns: int, metadata: dict[str, str]
 ) -> None:
     client, server = ClientSession(), ServerSession()
-    request = Request(
+    request = TtrpcRequest(
         stream=client.new_stream(),
         service=service,
         method=method,
@@ -63,7 +63,7 @@ def test_a_failure_arrives_as_it_was_raised(failure: PodwrightError) -> None:
     client, server = ClientSession(), ServerSession()
     server.receive(client.call(call(client.new_stream())))
     [answer] = client.receive(server.fail(1, failure))
-    assert isinstance(answer, Response)
+    assert isinstance(answer, TtrpcResponse)
     assert (type(answer.failure), str(answer.failure)) == (type(failure), str(failure))
 
 
@@ -88,7 +88,7 @@ def test_an_oversized_request_is_refused_and_the_next_one_served() -> None:
     server = ServerSession()
     [refused] = server.receive(HEADER.pack(DATA_LIMIT_BYTES + 1, 1, 1, 0) + bytes(DATA_LIMIT_BYTES + 1))
     assert isinstance(refused, Refused)
-    assert [type(event) for event in server.receive(ClientSession().call(call(3)))] == [Request]
+    assert [type(event) for event in server.receive(ClientSession().call(call(3)))] == [TtrpcRequest]
 
 
 def test_an_oversized_answer_fails_its_call_alone() -> None:
@@ -96,16 +96,16 @@ def test_an_oversized_answer_fails_its_call_alone() -> None:
     for _ in range(2):
         server.receive(client.call(call(client.new_stream())))
     [answer] = client.receive(HEADER.pack(DATA_LIMIT_BYTES + 1, 1, 2, 0) + bytes(DATA_LIMIT_BYTES + 1))
-    assert isinstance(answer, Response)
+    assert isinstance(answer, TtrpcResponse)
     assert isinstance(answer.failure, ResourceExhausted)
-    assert client.receive(server.respond(3, b"fine")) == [Response(stream=3, payload=b"fine")]
+    assert client.receive(server.respond(3, b"fine")) == [TtrpcResponse(stream=3, payload=b"fine")]
 
 
 def test_an_answer_that_is_no_message_fails_its_call() -> None:
     client = ClientSession()
     client.call(call(client.new_stream()))
     [answer] = client.receive(encode(Frame(stream=1, kind=2, data=b"\xff\xff")))
-    assert isinstance(answer, Response)
+    assert isinstance(answer, TtrpcResponse)
     assert isinstance(answer.failure, Internal)
 
 
@@ -137,7 +137,7 @@ def test_a_client_that_only_listens_says_so() -> None:
     assert sent[9] == REMOTE_CLOSED
     server.receive(sent)
     client.receive(server.send_data(1, b"one"))
-    assert client.receive(server.respond(1, b"end")) == [Response(stream=1, payload=b"end")]
+    assert client.receive(server.respond(1, b"end")) == [TtrpcResponse(stream=1, payload=b"end")]
     assert len(client) == len(server) == 0
 
 
@@ -157,5 +157,5 @@ def test_a_broken_peer_raises_nothing(sent: list[tuple[int, int, int, bytes]]) -
     client.call(call(client.new_stream(), streaming=True, sends_more=True))
     for stream, kind, flags, data in sent:
         frame = encode(Frame(stream=stream, kind=kind, flags=flags, data=data))
-        assert all(isinstance(event, Response | Data) for event in client.receive(frame))
-        assert all(isinstance(event, Request | Data | Refused) for event in server.receive(frame))
+        assert all(isinstance(event, TtrpcResponse | Data) for event in client.receive(frame))
+        assert all(isinstance(event, TtrpcRequest | Data | Refused) for event in server.receive(frame))

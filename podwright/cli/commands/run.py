@@ -60,7 +60,7 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
     """Run the pods of FILE... until they end or Ctrl-C, and show what happens.
 
     FILE is YAML or JSON with any number of documents, a folder of such files, or - for standard input. What the pods
-    use (ConfigMaps, Secrets, claims, services) stands in the same files. A daemon at the endpoint is used; when there
+    use (ConfigMaps, Secrets, claims, services) stands in the same files. A daemon at the endpoint is used. When there
     is none, one is started for as long as the run lasts.
     """
     options = RunOptions(

@@ -22,7 +22,7 @@ INITIAL_END = "k8s.io/initial-events-end"
 
 
 class _Frame(msgspec.Struct, gc=False):
-    """The envelope; the object's type depends on the event's."""
+    """The envelope. The object's type depends on the event's."""
 
     type: str
     object: msgspec.Raw
@@ -87,7 +87,7 @@ def _read(frame: _Frame, kind: type[K]) -> Change[K] | Status:
 
 
 def metadata_of(obj: Kind) -> ObjectMeta:
-    """An object's metadata; every kind that a server keeps has it."""
+    """An object's metadata. Every kind that a server keeps has it."""
     metadata: ObjectMeta = obj.metadata  # type: ignore[attr-defined] # `Kind` cannot say so: a Status has none
     return metadata
 

@@ -56,7 +56,7 @@ class ApiClient:
         self._bucket = TokenBucket(rate=rate, burst=burst)
 
     async def get(self, kind: type[K], name: str, *, namespace: str = "", timeout_s: float = CALL_TIMEOUT_S) -> K:
-        """See ApiServer."""
+        """As `ApiServer..get`."""
         return await self._typed(requests.get(object_place(kind, name, namespace)), kind, timeout_s)
 
     async def list(
@@ -67,7 +67,7 @@ class ApiClient:
         *,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> Page[K]:
-        """See ApiServer."""
+        """As `ApiServer..list`."""
         request = requests.list_page(kind, selection, paging)
         page = await self._typed(request, _list_of(kind), timeout_s)
         metadata: ListMeta = page.metadata
@@ -82,7 +82,7 @@ class ApiClient:
         *,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> AsyncIterator[AsyncIterator[Change[K]]]:
-        """See ApiServer."""
+        """As `ApiServer..watch`."""
         request = requests.watch(kind, selection, watching)
         deadline = asyncio.get_running_loop().time() + timeout_s
         async with contextlib.AsyncExitStack() as stack:
@@ -96,7 +96,7 @@ class ApiClient:
             yield _changes(pieces, kind, request.what)
 
     async def create(self, obj: K, *, timeout_s: float = CALL_TIMEOUT_S) -> K:
-        """See ApiServer."""
+        """As `ApiServer..create`."""
         return await self._typed(requests.create(obj), type(obj), timeout_s)
 
     async def create_subresource(
@@ -109,12 +109,12 @@ class ApiClient:
         namespace: str = "",
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> K:
-        """See ApiServer."""
+        """As `ApiServer..create_subresource`."""
         place = object_place(owner, name, namespace, subresource)
         return await self._typed(requests.create_subresource(place, body), type(body), timeout_s)
 
     async def update(self, obj: K, *, subresource: str = "", timeout_s: float = CALL_TIMEOUT_S) -> K:
-        """See ApiServer."""
+        """As `ApiServer..update`."""
         return await self._typed(requests.update(obj, subresource), type(obj), timeout_s)
 
     async def patch(
@@ -127,7 +127,7 @@ class ApiClient:
         subresource: str = "",
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> K:
-        """See ApiServer."""
+        """As `ApiServer..patch`."""
         place = object_place(kind, name, namespace, subresource)
         return await self._typed(requests.patch(place, patch), kind, timeout_s)
 
@@ -140,11 +140,11 @@ class ApiClient:
         options: DeleteOptions = AS_USUAL,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
-        """See ApiServer."""
+        """As `ApiServer..delete`."""
         await self._call(requests.delete(object_place(kind, name, namespace), options), timeout_s)
 
     async def raw(self, request: RawRequest, *, timeout_s: float = CALL_TIMEOUT_S) -> bytes:
-        """See ApiServer."""
+        """As `ApiServer..raw`."""
         return await self._call(requests.raw(request), timeout_s)
 
     async def _typed(self, request: ApiRequest, cls: type[T], timeout_s: float) -> T:
@@ -201,7 +201,7 @@ def _failure(answer: Answer, what: str) -> Exception:
 
 
 def _asked_wait_s(answer: Answer, failure: Exception) -> float:
-    """How long the server wants us to wait before the same request; 0 when it must not be sent again by itself."""
+    """How long the server wants us to wait before the same request. 0 when it must not be sent again by itself."""
     if answer.code in REFUSED and answer.retry_after and isinstance(failure, ApiFailure):
         return failure.retry_after_s
     return 0.0

@@ -48,7 +48,7 @@ class Credentials(Protocol):
         """
 
     def refused(self, identity: Identity) -> bool:
-        """The server did not know this identity; whether asking for another one may help."""
+        """The server did not know this identity. Whether asking for another one may help."""
 
 
 class FixedCredentials:
@@ -58,11 +58,11 @@ class FixedCredentials:
         self._identity = identity
 
     async def identity(self) -> Identity:
-        """See Credentials."""
+        """As `Credentials..identity`."""
         return self._identity
 
     def refused(self, identity: Identity) -> bool:  # noqa: ARG002 # the protocol's
-        """See Credentials."""
+        """As `Credentials..refused`."""
         return False
 
 

@@ -78,7 +78,7 @@ class Forbidden(ApiFailure, PermissionDenied):
 
 
 class TooManyRequests(ApiFailure, Unavailable):
-    """The server limits how much it is asked; see `retry_after_s`."""
+    """The server limits how much it is asked. See `retry_after_s`."""
 
 
 class Unsupported(ApiFailure, Unimplemented):
@@ -86,7 +86,7 @@ class Unsupported(ApiFailure, Unimplemented):
 
 
 class ServerFailed(ApiFailure, Unavailable):
-    """The server, or a proxy before it, failed; the same request may succeed later."""
+    """The server, or a proxy before it, failed. The same request may succeed later."""
 
 
 class Unreachable(Unavailable):
@@ -134,14 +134,14 @@ _BY_CODE: dict[int, type[ApiFailure]] = {
 
 
 def failure_of(status: Status, what: str, *, retry_after_s: float = 0.0) -> ApiFailure:
-    """The exception for a Status; `what` was tried, such as `get pods default/web`."""
+    """The exception for a Status. `what` was tried, such as `get pods default/web`."""
     cls = _BY_REASON.get(status.reason) or _BY_CODE.get(status.code, ServerFailed)
     text = status.message or status.reason or "no reason given"
     return cls(f"cannot {what}: {text} ({status.code})", status=status, retry_after_s=retry_after_s)
 
 
 def read_failure(code: int, body: bytes, what: str, *, retry_after: str = "") -> ApiFailure:
-    """The exception for an answer with an HTTP code of 400 and more; the body may be anything."""
+    """The exception for an answer with an HTTP code of 400 and more. The body may be anything."""
     try:
         status = decode(body, Status)
     except InvalidArgument:
@@ -162,5 +162,5 @@ def too_large_version(failure: BaseException) -> bool:
 
 
 def _seconds(text: str) -> float:
-    """Retry-After in seconds; its form as a date is not used by API servers."""
+    """Retry-After in seconds. Its form as a date is not used by API servers."""
     return float(text) if text.isdecimal() else 0.0

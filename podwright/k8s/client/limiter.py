@@ -13,7 +13,7 @@ class TokenBucket:
         self._at = 0.0
 
     def reserve(self, now: float, patience_s: float) -> float | None:
-        """Seconds to wait before the request, which has its token then; None when that is more than `patience_s`."""
+        """Seconds to wait before the request, which has its token then. None when that is more than `patience_s`."""
         if self._rate <= 0:
             return 0.0
         elapsed = max(0.0, now - self._at)

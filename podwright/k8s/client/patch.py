@@ -28,7 +28,7 @@ class Patch:
 
 
 def strategic(document: Mapping[str, Any]) -> Patch:
-    """Lists merge by the keys that the API publishes; null deletes a field."""
+    """Lists merge by the keys that the API publishes. Null deletes a field."""
     return Patch(content_type=STRATEGIC, body=msgspec.json.encode(document))
 
 

@@ -71,7 +71,7 @@ class Change(Generic[K]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[K]):
-    """One page of a list; `more` is the token for the next one, empty on the last. Items carry no kind."""
+    """One page of a list. `more` is the token for the next one, empty on the last. Items carry no kind."""
 
     items: tuple[K, ...]
     resource_version: str
@@ -92,7 +92,7 @@ class Paging:
     """Which part of a list, and how new it has to be.
 
     `resource_version`: "" asks for the newest state, "0" for any that the server has at hand, another one for that
-    or newer. `limit` 0 asks for everything at once; a server may ignore the limit for "0".
+    or newer. `limit` 0 asks for everything at once. A server may ignore the limit for "0".
     """
 
     limit: int = 0
@@ -144,7 +144,7 @@ class ApiServer(Protocol):
         *,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> AbstractAsyncContextManager[AsyncIterator[Change[K]]]:
-        """Changes as they happen; `timeout_s` bounds the opening. The iterator ends when the server ends the answer.
+        """Changes as they happen. `timeout_s` bounds the opening. The iterator ends when the server ends the answer.
 
         The iterator raises Gone when the version is too old, Unreachable when the connection breaks, Silent (which is
         one) when nothing comes for `watching.idle_s`, Garbled for what is no event, and what an ERROR event says.
@@ -178,7 +178,7 @@ class ApiServer(Protocol):
         subresource: str = "",
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> K:
-        """Change parts of it; `subresource` is "", "status", "resize", "ephemeralcontainers"."""
+        """Change parts of it. `subresource` is "", "status", "resize", "ephemeralcontainers"."""
 
     async def delete(
         self,
@@ -195,12 +195,12 @@ class ApiServer(Protocol):
         """
 
     async def raw(self, request: RawRequest, *, timeout_s: float = CALL_TIMEOUT_S) -> bytes:
-        """Anything else; the answer's body."""
+        """Anything else. The answer's body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawRequest:
-    """A request for which there are no types. `path` begins with /; `query` is not yet encoded."""
+    """A request for which there are no types. `path` begins with /. `query` is not yet encoded."""
 
     path: str
     method: str = "GET"

@@ -18,7 +18,7 @@ JSON_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest:
-    """What is sent: `target` is path and query, encoded; `what` names the call in messages."""
+    """What is sent: `target` is path and query, encoded. `what` names the call in messages."""
 
     method: str
     target: str
@@ -155,7 +155,7 @@ def _target(path: str, query: Mapping[str, str]) -> str:
 
 
 def _segment(part: str) -> str:
-    """One part of a path. A name of an object that is none (`..`, `a/b`) must not lead to another object."""
+    """One part of a path. An invalid name (`..`, `a/b`) must not lead to another object."""
     if part in (".", "..") or "/" in part or "%" in part:
         raise InvalidArgument(f"{part!r} cannot be part of an API path")
     return quote(part, safe=":")

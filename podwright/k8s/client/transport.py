@@ -26,7 +26,7 @@ from podwright.k8s.client.requests import ApiRequest
 from podwright.k8s.client.tls import client_context
 
 CONNECT_TIMEOUT_S = 15.0
-# A peer that has vanished without a word is noticed by the kernel: probes from 30 s on, and what is sent and not
+# A peer that has vanished silently is noticed by the kernel: probes from 30 s on, and what is sent and not
 # acknowledged for so long ends the connection (tcp(7)).
 KEEPALIVE_IDLE_S = 30
 UNACKNOWLEDGED_MS = 30_000
@@ -112,7 +112,7 @@ class Transport:
                         raise _refusal(response, body, request.what)
             connections.streams.add(response)
             stack.callback(connections.streams.discard, response)
-            stack.callback(response.close)  # what is left of it is of no use, and may never end
+            stack.callback(response.close)  # the rest is of no use, and may never end
             yield self._pieces(response, connections, request.what)
 
     async def _pieces(

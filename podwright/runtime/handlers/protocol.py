@@ -327,7 +327,7 @@ class HandlerKind(Protocol):
     def of_record(self, name: str) -> Handler | None:
         """A handler to take down what one of that name made, which is not configured any more.
 
-        None when it was not of this kind; the first kind takes whatever no other knows.
+        None when it was not of this kind. The first kind takes whatever no other knows.
         """
 
     async def end_abandoned(self) -> None:

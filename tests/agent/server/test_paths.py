@@ -67,7 +67,7 @@ def subresource(path: str) -> str:
 @given(st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=4)), max_size=6), st.booleans())
 def test_what_is_routed_is_what_was_authorized(parts: list[str], is_quoted: bool) -> None:
     target = "/" + "/".join(quote(part) if is_quoted else part for part in parts)
-    path = Request(head=upgrade.Request(method="GET", target=target, headers=())).path
+    path = Request(head=upgrade.UpgradeRequest(method="GET", target=target, headers=())).path
     found = ROUTER.find("GET", path)
     if isinstance(found, Match):
         pattern = found.handler.__name__

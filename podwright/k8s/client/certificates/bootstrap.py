@@ -49,7 +49,7 @@ def node_subject(node_name: str) -> Subject:
 async def bootstrapped(
     settings: Bootstrap, runner: ProcessRunner, *, timeout_s: float = TIMEOUT_S, now: Callable[[], float] = time.time
 ) -> bool:
-    """Have a kubeconfig that works; whether one had to be made.
+    """Have a kubeconfig that works. Whether one had to be made.
 
     One that is there and whose certificate has not expired stays. Raises what `certified` raises, and
     FailedPrecondition and InvalidArgument for files.
@@ -79,7 +79,7 @@ async def _usable(path: str, runner: ProcessRunner, now: float) -> bool:
         if identity.key_pair is not None and validity_of(identity.key_pair.certificate).end <= now:
             raise FailedPrecondition(f"kubeconfig {path}: its client certificate has expired")
     except (FailedPrecondition, InvalidArgument) as failure:
-        log.warning("the node gets a new certificate: %s", failure)
+        log.warning("the node gets a new certificate: reason=%s", failure)
         return False
     return True
 

@@ -32,7 +32,7 @@ class CertificateFiles:
         return os.path.join(self._folder, f"{self._prefix}-current.pem")
 
     def current(self) -> tuple[KeyPair, Validity] | None:
-        """The newest, and until when it is good; None when there is none that could be used."""
+        """The newest, and until when it is good. None when there is none that could be used."""
         try:
             with open(self.current_path, "rb") as file:
                 pair = split(file.read())
@@ -42,7 +42,7 @@ class CertificateFiles:
             return None
 
     def store(self, pair: KeyPair) -> str:
-        """Keep it as the newest; the path of its file. Raises FailedPrecondition when the disk does not take it."""
+        """Keep it as the newest. The path of its file. Raises FailedPrecondition when the disk does not take it."""
         stamp = datetime.fromtimestamp(time.time(), tz=UTC).strftime("%Y-%m-%d-%H-%M-%S")
         name = f"{self._prefix}-{stamp}.pem"
         try:

@@ -9,6 +9,6 @@ EARLIEST, LATEST = 0.7, 0.9
 
 
 def renewal_at(validity: Validity, chance: float) -> float:
-    """Seconds since the epoch; `chance` is from 0 to 1."""
+    """Seconds since the epoch. `chance` is from 0 to 1."""
     share = EARLIEST + (LATEST - EARLIEST) * chance
     return validity.begin + (validity.end - validity.begin) * share

@@ -35,10 +35,10 @@ SERVING = Purpose(signer=SERVING_SIGNER, usages=("digital signature", "server au
 async def certified(
     api: ApiServer, made: KeyAndRequest, purpose: Purpose, *, name: str = "", timeout_s: float
 ) -> bytes:
-    """The certificate (PEM). An existing request of this `name` is waited for; without a name, a new one is made.
+    """The certificate (PEM). An existing request of this `name` is waited for. Without a name, a new one is made.
 
     Raises PermissionDenied when it is denied, FailedPrecondition when the signer fails or the request is deleted, and
-    DeadlineExceeded when nobody decides; in each case a person has to look.
+    DeadlineExceeded when nobody decides. In each case a person has to look.
     """
     metadata = ObjectMeta(name=name) if name else ObjectMeta(generate_name="csr-")
     spec = CertificateSigningRequestSpec(request=made.request, signer_name=purpose.signer, usages=purpose.usages)

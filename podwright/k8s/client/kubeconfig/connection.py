@@ -1,4 +1,4 @@
-"""A context to an endpoint and credentials; the same from inside a pod."""
+"""A context to an endpoint and credentials. The same from inside a pod."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _UNSUPPORTED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """What a client needs; `namespace` is the context's ("default" where it has none)."""
+    """What a client needs. `namespace` is the context's ("default" where it has none)."""
 
     endpoint: Endpoint
     credentials: Credentials
@@ -58,7 +58,7 @@ def load(paths: Sequence[str], runner: ProcessRunner, *, context: str = "") -> C
 
 
 def load_environment(environ: Mapping[str, str], runner: ProcessRunner, *, context: str = "") -> Connection:
-    """$KUBECONFIG or ~/.kube/config; inside a pod that has neither, its service account."""
+    """$KUBECONFIG or ~/.kube/config. Inside a pod that has neither, its service account."""
     paths = paths_of(environ)
     if not environ.get("KUBECONFIG") and not os.path.exists(paths[0]) and environ.get("KUBERNETES_SERVICE_HOST"):
         return in_cluster(environ)

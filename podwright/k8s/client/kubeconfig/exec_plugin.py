@@ -1,6 +1,6 @@
 """Credentials from a program (client-go credential plug-ins, client.authentication.k8s.io v1 and v1beta1).
 
-The program runs when there are no credentials yet, when they expire, and when the server refuses them; never twice at
+The program runs when there are no credentials yet, when they expire, and when the server refuses them. Never twice at
 once. It gets the environment of this process, what the kubeconfig adds, and KUBERNETES_EXEC_INFO.
 """
 
@@ -84,7 +84,7 @@ class ExecCredentials:
         return msgspec.json.encode(document).decode()
 
     def _status(self, output: bytes) -> ExecStatus:
-        """What the program wrote; it is never shown, for it may hold secrets."""
+        """What the program wrote. It is never shown, for it may hold secrets."""
         try:
             credential = decode(output, ExecCredential)
         except (InvalidArgument, msgspec.DecodeError) as failure:

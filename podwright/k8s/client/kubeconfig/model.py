@@ -80,21 +80,21 @@ class Context(ApiObject, frozen=True, kw_only=True):
 
 
 class NamedCluster(ApiObject, frozen=True, kw_only=True):
-    """See Cluster."""
+    """A cluster with its name in the file."""
 
     name: str
     cluster: Cluster = Cluster()
 
 
 class NamedUser(ApiObject, frozen=True, kw_only=True):
-    """See KubeUser."""
+    """A user with its name in the file."""
 
     name: str
     user: KubeUser = KubeUser()
 
 
 class NamedContext(ApiObject, frozen=True, kw_only=True):
-    """See Context."""
+    """A context with its name in the file."""
 
     name: str
     context: Context = Context()
@@ -114,7 +114,7 @@ class KubeConfig(Kind, frozen=True, kw_only=True):
 
 
 class ExecClusterInfo(ApiObject, frozen=True, kw_only=True, rename="kebab"):
-    """What a plug-in may know of the cluster (`provideClusterInfo`)."""
+    """What a plug-in gets about the cluster (`provideClusterInfo`)."""
 
     server: str = ""
     tls_server_name: str = ""

@@ -32,13 +32,13 @@ class UserCredentials:
         self._identity = self._read()
 
     async def identity(self) -> Identity:
-        """See Credentials."""
+        """As `Credentials..identity`."""
         if self._files and self._seen() != self._marks:
             try:
                 self._identity = self._read()
             except FailedPrecondition as failure:
                 self._marks = self._seen()
-                log.warning("credentials stay what they were: %s", failure)
+                log.warning("credentials stay as they were: error=%s", failure)
         return self._identity
 
     def refused(self, identity: Identity) -> bool:

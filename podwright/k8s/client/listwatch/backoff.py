@@ -1,4 +1,4 @@
-"""How long to wait after failures. Pure; numbers of client-go's reflector."""
+"""How long to wait after failures. Pure. Numbers of client-go's reflector."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ K = TypeVar("K", bound=Kind)
 
 
 class Cache(Generic[K]):
-    """See `ObjectSink`. `changed` is called after every change that is one, with the keys; not from inside itself."""
+    """See `ObjectSink`. `changed` is called after every change that is one, with the keys. Not from inside itself."""
 
     def __init__(self, changed: Callable[[Collection[Key]], None] = lambda _: None) -> None:
         self._objects: dict[Key, K] = {}
@@ -47,13 +47,13 @@ class Cache(Generic[K]):
             self._changed(touched)
 
     def put(self, obj: K) -> None:
-        """See ObjectSink."""
+        """As `ObjectSink..put`."""
         key = key_of(obj)
         self._objects[key] = obj
         self._changed((key,))
 
     def remove(self, obj: K) -> None:
-        """See ObjectSink."""
+        """As `ObjectSink..remove`."""
         key = key_of(obj)
         if self._objects.pop(key, None) is not None:
             self._changed((key,))

@@ -4,7 +4,7 @@
                                                 list), or page by page where the server cannot do that
     all gathered:                               hand them on as a whole, and watch from their version
     watch ended, connection lost:               watch from the last version seen
-    410, silence, versions that go backwards:   gather again; what went meanwhile is missing then, and is removed
+    410, silence, versions that go backwards:   gather again. What went meanwhile is missing then, and is removed
 
 The sink has the state of one moment at any time after the first `replace`, however often the connection breaks, and
 whatever the server sends twice. What comes in the wrong order is believed no more: the next list tells.
@@ -33,13 +33,13 @@ class ObjectSink(Protocol[K_contra]):
     """Who gets the objects."""
 
     def replace(self, objects: Collection[K_contra]) -> None:
-        """These are all; what is not among them is gone."""
+        """These are all. What is not among them is gone."""
 
     def put(self, obj: K_contra) -> None:
         """It is new, or has changed."""
 
     def remove(self, obj: K_contra) -> None:
-        """It is gone; this was its last state."""
+        """It is gone. This was its last state."""
 
 
 class OutOfOrder(Garbled):
@@ -63,7 +63,7 @@ class Progress(Generic[K]):
         self.synced = False
 
     def ask(self) -> Paging | Watching:
-        """The next request; its lifetime is the caller's choice."""
+        """The next request. Its lifetime is the caller's choice."""
         if self._version:
             return Watching(resource_version=self._version)
         if self._streaming:
@@ -123,7 +123,7 @@ class Progress(Generic[K]):
             self._version = self._floor = version
 
     def fail(self, failure: PodwrightError) -> bool:
-        """The request, or the stream, has failed; whether to wait before the next one."""
+        """The request, or the stream, has failed. Whether to wait before the next one."""
         if not self._version and self._streaming and isinstance(failure, InvalidArgument | Unimplemented):
             self._streaming = False
             return False
@@ -143,7 +143,7 @@ def key_of(obj: Kind) -> Key:
 
 
 def is_older(version: str, other: str) -> bool:
-    """Whether a version came before another one; versions that are no numbers tell nothing."""
+    """Whether a version came before another one. Versions that are no numbers tell nothing."""
     return version.isdecimal() and other.isdecimal() and int(version) < int(other)
 
 

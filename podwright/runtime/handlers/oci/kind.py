@@ -83,7 +83,7 @@ class OciKind:
 
 
 def _wanted(config: Config) -> dict[str, OciHandlerSettings]:
-    """Those of the configuration; without any handler there, every one of PREFERENCE that is installed."""
+    """Those of the configuration. Without any handler there, every one of PREFERENCE that is installed."""
     if config.handlers:
         return {name: one for name, one in config.handlers.items() if isinstance(one, OciHandlerSettings)}
     return {name: OciHandlerSettings() for name in PREFERENCE if _installed(name)}

@@ -1,6 +1,6 @@
 """The connection to a container's monitor that carries its stdio to those who are attached.
 
-conmon takes the end of any connection for the end of a `stdin_once` container's input; with a single one, only the end
+conmon takes the end of any connection for the end of a `stdin_once` container's input. With a single one, only the end
 of a client's input is that. So of a container whose stdin waits to be closed, the connection stays until the
 container ends. conmon writes to attach sockets before it goes on with the log: whoever does not read would stop the
 container.

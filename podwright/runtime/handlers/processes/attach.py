@@ -1,6 +1,6 @@
 """Attach: the stdio of containers' first processes, shared by all clients.
 
-One link per container goes to whoever holds its stdio; each client gets a copy of the output from when it came, and
+One link per container goes to whoever holds its stdio. Each client gets a copy of the output from when it came, and
 what they type goes to the one stdin. The other end of the link may let the container wait for us, so a client that
 keeps everybody waiting is given up.
 """
@@ -31,13 +31,13 @@ class Link(Protocol):
         """Whether the container's stdin would end with this link: it stays without clients then."""
 
     async def read(self) -> tuple[OutputStream, bytes] | None:
-        """The next output; None at the end. Raises OSError when the other side is gone."""
+        """The next output. None at the end. Raises OSError when the other side is gone."""
 
     async def write(self, data: bytes) -> None:
-        """Pass input on; ignored by a container without stdin. Raises BrokenPipeError."""
+        """Pass input on. Ignored by a container without stdin. Raises BrokenPipeError."""
 
     async def end_input(self) -> bool:
-        """A client sends no more; true when that ended the container's stdin."""
+        """A client sends no more. True when that ended the container's stdin."""
 
     def resize(self, width: int, height: int) -> None:
         """Set the terminal's size in characters, if there is one."""
@@ -166,7 +166,7 @@ class _Connection:
                     client.put(*output)
                 await self._until_room()
         except OSError as failure:
-            log.warning("attach: whoever holds the stdio is gone: id=%s error=%s", self._id[:12], failure)
+            log.warning("attach lost the holder of the stdio: id=%s error=%s", self._id[:12], failure)
 
     def _finish(self) -> None:
         self.ended = True
@@ -183,7 +183,7 @@ class _Connection:
                     await self.room.wait()
         except TimeoutError:
             for client in self._laggards():
-                log.warning("attach: giving up a client that does not read: id=%s", self._id[:12])
+                log.warning("attach disconnects a client that does not read: id=%s", self._id[:12])
                 client.end(DeadlineExceeded(f"attach to {self._id[:12]}: the client does not keep up"))
                 self._clients.remove(client)
 
@@ -205,17 +205,17 @@ class _Connection:
             self._tasks.cancel()
 
     async def write(self, data: bytes) -> None:
-        """See AttachedClient."""
+        """As `AttachedClient..write`."""
         async with self._typing:
             await self.link.write(data)
 
     async def end_input(self) -> bool:
-        """See AttachedClient."""
+        """As `AttachedClient..end_input`."""
         async with self._typing:
             return await self.link.end_input()
 
     def resize(self, width: int, height: int) -> None:
-        """See AttachedClient."""
+        """As `AttachedClient..resize`."""
         self.link.resize(width, height)
 
     async def close(self) -> None:

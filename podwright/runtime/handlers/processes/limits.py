@@ -28,7 +28,7 @@ async def updated(
     now: Resources,
     apply: Callable[[Resources], Awaitable[None]],
 ) -> AsyncIterator[None]:
-    """See Task.update; `apply` has the runtime set limits. Raises what that raises, and OSError."""
+    """See Task.update. `apply` has the runtime set limits. Raises what that raises, and OSError."""
     files = cgroup_limits.read_limits(cgroups, bundle.cgroup, now.unified)
     try:
         await apply(now)
@@ -43,7 +43,7 @@ async def updated(
 
 
 def _rescore(cgroups: CgroupHost, bundle: Bundle, old: int, new: int) -> None:
-    """The OOM score of every process that has the one which the container began with; others chose their own."""
+    """The OOM score of every process that has the one which the container began with. Others chose their own."""
     if old == new:
         return
     for pid in cgroup.processes(cgroups, bundle.cgroup):

@@ -12,7 +12,7 @@ MODE = 0o640  # log collectors read by their group
 
 
 def make(log_path: str) -> None:
-    """Make the file with its directories; a link in its place is removed, wherever it leads.
+    """Make the file with its directories. A link in its place is removed, wherever it leads.
 
     Raises FailedPrecondition, and OSError when the disk is full.
     """

@@ -20,7 +20,7 @@ NAMED_LIMIT = 5  # victims in a message
 class MemoryKills:
     """What is known of kills for memory in a container's cgroup.
 
-    `processes` were killed, `groups` times all of the cgroup at once (memory.oom.group); `victims` are those that the
+    `processes` were killed, `groups` times all of the cgroup at once (memory.oom.group). `victims` are those that the
     kernel's log names, some or all of them.
     """
 

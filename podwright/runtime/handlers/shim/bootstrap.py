@@ -3,7 +3,7 @@
     SHIM -namespace NS -address GRPC -publish-binary PROGRAM -id ID start     in the bundle's directory
 
 prints where the shim listens. Shims since containerd 2.3 want BootstrapParams on their stdin and answer with a
-BootstrapResult; older ones want nothing there, or the runtime's options, and print an address or a JSON object.
+BootstrapResult. Older ones want nothing there, or the runtime's options, and print an address or a JSON object.
 (containerd: core/runtime/v2/README.md, pkg/shim, api/runtime/bootstrap/v1.)
 """
 
@@ -59,7 +59,7 @@ class Address:
 
 
 def argv(launch: Launch, container_id: str, action: str, bundle: str = "") -> tuple[str, ...]:
-    """The command line; `bundle` is for deletions."""
+    """The command line. `bundle` is for deletions."""
     return (
         launch.binary,
         *("-namespace", NAMESPACE),

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError, Message
 from podwright.errors import Internal, RuntimeFailed, Unknown
 from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.bootstrap import NAMESPACE
-from podwright.ttrpc import Client
+from podwright.ttrpc import TtrpcClient
 
 SANDBOX = "containerd.runtime.sandbox.v1.Sandbox"
 METADATA = {"containerd-namespace-ttrpc": NAMESPACE}
@@ -25,7 +25,7 @@ class ShimCalls:
     (NotFound, FailedPrecondition), DeadlineExceeded, and Unavailable when the shim is gone.
     """
 
-    def __init__(self, client: Client, version: int, timeout_s: float) -> None:
+    def __init__(self, client: TtrpcClient, version: int, timeout_s: float) -> None:
         """`timeout_s` is for calls in which the shim runs an OCI runtime."""
         self.client = client
         self._task = f"containerd.task.v{version}.Task"
@@ -57,7 +57,7 @@ class ShimCalls:
         return (await self._ask("Create", request, pb.CreateResponse, self.timeout_s)).pid
 
     async def exec(self, request: pb.ExecRequest) -> None:
-        """Make a process known; `start` runs it."""
+        """Make a process known. `start` runs it."""
         await self._tell("Exec", request)
 
     async def start(self, container_id: str, exec_id: str = "") -> int:
@@ -123,7 +123,7 @@ class ShimCalls:
     # -- the sandbox, of shims that have the API
 
     async def run_sandbox(self, request: pb.CreateSandboxRequest) -> int:
-        """Make and start it; the PID that the shim gives."""
+        """Make and start it. The PID that the shim gives."""
         await self._call(SANDBOX, "CreateSandbox", request, self.timeout_s)
         start = pb.SandboxRequest(sandbox_id=request.sandbox_id)
         answer = await self._call(SANDBOX, "StartSandbox", start, self.timeout_s)

@@ -51,7 +51,7 @@ class Reports:
 
 
 def exit_of(code: int, at: Timestamp) -> Exit:
-    """An end as a shim reports it; one without a time has come now."""
+    """An end as a shim reports it. One without a time has come now."""
     finished_at = at.ToNanoseconds() if at.seconds > 0 else time.time_ns()
     return Exit(code=code, reason=ERROR if code else COMPLETED, finished_at=finished_at)
 
@@ -72,7 +72,7 @@ class Watcher:
         self._reports = reports
 
     async def end(self, pod: str, shim: PodShim | None) -> Exit:
-        """The end as the Wait call or an event reports it; when the shim is gone, the container is made to end.
+        """The end as the Wait call or an event reports it. When the shim is gone, the container is made to end.
 
         Raises Unavailable while the daemon ends.
         """

@@ -22,7 +22,7 @@ SERVICE, METHOD = "containerd.services.events.ttrpc.v1.Events", "Forward"
 OOM, EXIT = "/tasks/oom", "/tasks/exit"
 
 
-class Listener(Protocol):
+class ShimListener(Protocol):
     """A container that events are about."""
 
     def note_oom(self) -> None:
@@ -36,7 +36,7 @@ class Events:
     """Hands events to the containers that they are about."""
 
     def __init__(self) -> None:
-        self.listeners: dict[str, Listener] = {}  # by container
+        self.listeners: dict[str, ShimListener] = {}  # by container
         self._server = Server({(SERVICE, METHOD): self._forward})
 
     async def listen(self, path: str) -> None:

@@ -56,7 +56,7 @@ class Running:
         self.ended = False
 
     async def start(self) -> None:
-        """Run it; its outputs have readers. Raises RuntimeFailed, FailedPrecondition and DeadlineExceeded."""
+        """Run it. Its outputs have readers. Raises RuntimeFailed, FailedPrecondition and DeadlineExceeded."""
         request = pb.ExecRequest(
             id=self.container_id,
             exec_id=self.id,
@@ -156,7 +156,7 @@ async def _end(running: Running) -> None:
 
 
 class ShimExec:
-    """A process with its stdio in the caller's hands; see Exec."""
+    """A process with its stdio in the caller's hands. See Exec."""
 
     def __init__(self, running: Running, background: Tasks, readers: dict[str, FdReader]) -> None:
         self._running = running
@@ -249,7 +249,7 @@ def _retrieve(ending: asyncio.Task[int]) -> None:
 
 
 async def start(running: Running, background: Tasks) -> ShimExec:
-    """Start it with its stdio. Raises as `ShimExec.start` does; nothing is left then."""
+    """Start it with its stdio. Raises as `ShimExec.start` does. Nothing is left then."""
     readers: dict[str, FdReader] = {}
     try:
         running.fifos.make()

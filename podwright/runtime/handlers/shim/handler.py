@@ -65,7 +65,7 @@ class ShimHandler:
         )
 
     async def probe(self) -> None:
-        """Ask the program for its version, which proves that it can be run; and its OCI runtime what it can do."""
+        """Ask the program for its version, which proves that it can be run. And its OCI runtime what it can do."""
         await self._runner.run(Command(argv=(self._runtime.program, "-v"), timeout_s=QUERY_TIMEOUT_S))
         if self._runtime.is_runc:
             self._user_namespaces, _ = await asyncio.gather(self._joins_user_namespaces(), self._seal())
@@ -141,7 +141,7 @@ class ShimHandler:
         await sandbox.stop(self._host, bundle)
 
     async def can_checkpoint(self) -> bool:
-        """Whether the OCI runtime has the command; of other runtimes it is not known."""
+        """Whether the OCI runtime has the command. Of other runtimes it is not known."""
         if not self._runtime.is_runc:
             return False
         argv = (self._host.options.binary, "checkpoint", "--help")
@@ -149,6 +149,6 @@ class ShimHandler:
 
 
 def _pod_of(bundle: Bundle) -> str:
-    """What the containers of its pod have in common; a container without a pod is one by itself."""
+    """What the containers of its pod have in common. A container without a pod is one by itself."""
     with open(os.path.join(bundle.directory, "config.json"), "rb") as file:
         return msgspec.json.decode(file.read(), type=_Annotated).annotations.get(GROUP, bundle.id)

@@ -15,8 +15,8 @@ from podwright.runtime.handlers.shim.bootstrap import Launch
 from podwright.runtime.handlers.shim.events import Events
 from podwright.runtime.handlers.shim.handler import ShimHandler
 from podwright.runtime.handlers.shim.launching import Launcher
-from podwright.runtime.handlers.shim.logs import LogWriter
-from podwright.runtime.handlers.shim.options import Options
+from podwright.runtime.handlers.shim.logs import LogWriterProcess
+from podwright.runtime.handlers.shim.options import ShimRuntimeOptions
 from podwright.runtime.handlers.shim.pods import PodShims
 from podwright.runtime.handlers.shim.runtimes import Runtime
 from podwright.runtime.handlers.shim.task import ShimHost
@@ -34,7 +34,7 @@ class ShimKind:
         self._cgroups = cgroups
         self._state = config.state
         self._events = Events()
-        self._logs = LogWriter(runner, config.state)
+        self._logs = LogWriterProcess(runner, config.state)
         self._pods: list[PodShims] = []
         wanted = {name: one for name, one in config.handlers.items() if isinstance(one, ShimHandlerSettings)}
         self._events_path = f"{config.state}/shims.ttrpc"
@@ -60,7 +60,7 @@ class ShimKind:
 
     def _handler(self, settings: ShimHandlerSettings, runtime: Runtime, program: str) -> ShimHandler:
         config = self._config
-        options = Options(
+        options = ShimRuntimeOptions(
             is_runc=runtime.is_runc,
             given=settings.options,
             root=f"{self._state}/runtimes/{runtime.name}",

@@ -40,8 +40,8 @@ class Launcher:
 
         Which bootstrap protocol a shim speaks is found out by trying: the older one first, because shims since 2.3
         refuse it cleanly, while some older ones take the newer one for options that they do not know.
-        Raises RuntimeFailed with what the program said, DeadlineExceeded, and FailedPrecondition when it is missing;
-        no process of it is left.
+        Raises RuntimeFailed with what the program said, DeadlineExceeded, and FailedPrecondition when it is missing.
+        No process of it is left.
         """
         try:
             return await self._start(pod, directory)
@@ -72,7 +72,7 @@ class Launcher:
             raise DeadlineExceeded(f"{self.launch.binary} does not start within {self._timeout_s:g} s") from late
 
     async def delete(self, container_id: str, directory: str) -> pb.DeleteResponse | None:
-        """Have the program remove a container whose shim is gone; None when it could not.
+        """Have the program remove a container whose shim is gone. None when it could not.
 
         `directory` is the container's bundle: the runc shim looks for that beside its working directory.
         """

@@ -8,7 +8,7 @@ keeps the fifos open, and the daemon starts another writer.
 It is started with a listening socket (SOCK_SEQPACKET) as descriptor 3. Each connection sends one JSON object:
 
     {"do": "open", "id", "log", "limit", "streams": {"stdout": FIFO, ...}}
-                              read these from now on; a known id stays as it is; a limit is for the log, in bytes
+                              read these from now on. A known id stays as it is. A limit is for the log, in bytes
     {"do": "reopen", "id"}    write to a new file at the log's path, unless the one there is ours already
     {"do": "drained", "id"}   answered when the streams have ended and all is in the log
     {"do": "attach", "id"}    after the answer, output comes as messages: a byte (1 stdout, 2 stderr) and data
@@ -69,7 +69,7 @@ def _pieces(line: bytes, last: bytes, part: bytes) -> list[bytes]:
 
 
 class Log:
-    """The file of one container. A full disk loses output; it does not stop the container."""
+    """The file of one container. A full disk loses output. It does not stop the container."""
 
     def __init__(self, path: str, limit_bytes: int = 0) -> None:
         """An empty path drops the output, and so does a `limit_bytes` that is reached. Raises OSError."""
@@ -95,7 +95,7 @@ class Log:
                 rest = rest[os.write(self._fd, rest) :]
 
     def reopen(self) -> None:
-        """Raises OSError; the old file is written on then."""
+        """Raises OSError. The old file is written on then."""
         if self._fd < 0:
             return
         with contextlib.suppress(FileNotFoundError):
@@ -111,7 +111,7 @@ class Log:
             self._fd = -1
 
 
-class Client:
+class AttachedConnection:
     """A connection that output goes to."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -120,7 +120,7 @@ class Client:
         self.deadline = 0.0
 
     def send(self, message: bytes) -> bool:
-        """False when it is gone; a message that it cannot take now is kept."""
+        """False when it is gone. A message that it cannot take now is kept."""
         try:
             self.connection.send(message)
         except BlockingIOError:
@@ -132,13 +132,13 @@ class Client:
         return True
 
 
-class Container:
+class LoggedContainer:
     """What is known of one container."""
 
     def __init__(self, log: Log, streams: dict[int, str]) -> None:
         self.log = log
         self.streams = streams  # descriptors of the fifos that have not ended -> "stdout" or "stderr"
-        self.clients: dict[int, Client] = {}
+        self.clients: dict[int, AttachedConnection] = {}
         self.waiting: list[socket.socket] = []
         self.waits = False  # for a client: its streams are not polled
 
@@ -151,9 +151,9 @@ class Writer:
         self._poll = select.epoll()
         self._poll.register(listener, select.EPOLLIN)
         self._connections: dict[int, socket.socket] = {}  # whose request is to come
-        self._containers: dict[str, Container] = {}
-        self._of_stream: dict[int, Container] = {}
-        self._of_client: dict[int, Container] = {}
+        self._containers: dict[str, LoggedContainer] = {}
+        self._of_stream: dict[int, LoggedContainer] = {}
+        self._of_client: dict[int, LoggedContainer] = {}
         self._idle_since = time.monotonic()
         self._ends = False
 
@@ -173,7 +173,7 @@ class Writer:
             return max(0.0, min(stalled) - time.monotonic())
         return ALIVE_S if self._containers else IDLE_S
 
-    def _clients(self) -> Iterable[Client]:
+    def _clients(self) -> Iterable[AttachedConnection]:
         return [client for container in self._containers.values() for client in container.clients.values()]
 
     def _on_ready(self, fd: int) -> None:
@@ -250,7 +250,7 @@ class Writer:
                 undo.callback(os.close, fd)
                 streams[fd] = str(name)
             undo.pop_all()
-        container = self._containers[container_id] = Container(log, streams)
+        container = self._containers[container_id] = LoggedContainer(log, streams)
         for fd in streams:
             self._of_stream[fd] = container
             self._poll.register(fd, select.EPOLLIN)
@@ -262,13 +262,13 @@ class Writer:
                 self._end_stream(container, fd)
             container.log.close()
 
-    def _attach(self, container: Container, connection: socket.socket) -> None:
+    def _attach(self, container: LoggedContainer, connection: socket.socket) -> None:
         connection.send(json.dumps({"error": ""}).encode())
         if not container.streams:
             connection.close()
             return
         fd = connection.fileno()
-        container.clients[fd] = Client(connection)
+        container.clients[fd] = AttachedConnection(connection)
         self._of_client[fd] = container
         self._poll.register(fd, select.EPOLLIN)
 
@@ -292,7 +292,7 @@ class Writer:
                 self._drop(container, client)
         self._read_or_wait(container)
 
-    def _end_stream(self, container: Container, fd: int) -> None:
+    def _end_stream(self, container: LoggedContainer, fd: int) -> None:
         del container.streams[fd]
         del self._of_stream[fd]
         with contextlib.suppress(OSError):
@@ -315,7 +315,7 @@ class Writer:
             self._drop(container, client)
         self._read_or_wait(container)
 
-    def _read_or_wait(self, container: Container) -> None:
+    def _read_or_wait(self, container: LoggedContainer) -> None:
         """While a client has not taken a message, nothing more is read for it."""
         waits = any(client.message for client in container.clients.values())
         if waits != container.waits:
@@ -328,7 +328,7 @@ class Writer:
         for fd, client in container.clients.items():
             self._poll.modify(fd, select.EPOLLOUT if client.message else select.EPOLLIN)
 
-    def _drop(self, container: Container, client: Client) -> None:
+    def _drop(self, container: LoggedContainer, client: AttachedConnection) -> None:
         fd = client.connection.fileno()
         del container.clients[fd]
         del self._of_client[fd]

@@ -29,7 +29,7 @@ SHIM_LOG_LIMIT_BYTES = 1 << 20
 PREFIX = "log-writer-"
 
 
-class LogWriter:
+class LogWriterProcess:
     """The one log writer of this daemon's state directory."""
 
     def __init__(self, runner: ProcessRunner, state: str) -> None:
@@ -46,7 +46,7 @@ class LogWriter:
     async def open(
         self, container_id: str, log_path: str, streams: Mapping[str, str], *, limit_bytes: int = 0
     ) -> None:
-        """Have fifos read into a log from now on; an open one stays as it is. Raises FailedPrecondition."""
+        """Have fifos read into a log from now on. An open one stays as it is. Raises FailedPrecondition."""
         request = {"do": "open", "id": container_id, "log": log_path, "limit": limit_bytes, "streams": dict(streams)}
         await self._ask(request)
         self._open[container_id] = request
@@ -63,7 +63,7 @@ class LogWriter:
             await self._ask({"do": "close", "id": container_id}, starts=False)
 
     async def drained(self, container_id: str, timeout_s: float) -> bool:
-        """Wait until the streams have ended and all is in the log; false when that takes too long."""
+        """Wait until the streams have ended and all is in the log. False when that takes too long."""
         try:
             await self._ask({"do": "drained", "id": container_id}, timeout_s=timeout_s, starts=False)
         except (FailedPrecondition, Unavailable, DeadlineExceeded):
@@ -101,7 +101,7 @@ class LogWriter:
             return await self._connect_to(self._name)
 
     async def _connect_to(self, name: str) -> socket.socket:
-        """A connection; Unavailable means that there is no writer.
+        """A connection. Unavailable means that there is no writer.
 
         One that is busy is waited for: a second writer would read the same fifos. Raises DeadlineExceeded then.
         """
@@ -149,13 +149,13 @@ class LogWriter:
             self._watch = self._tasks.start(self._keep_alive(), name="watch the log writer")
 
     async def _keep_alive(self) -> None:
-        """A connection without a request lasts as long as the writer; when it dies, another one takes over."""
+        """A connection without a request lasts as long as the writer. When it dies, another one takes over."""
         while self._open:
             try:
                 with contextlib.closing(await self._connect()) as connection:
                     await asyncio.get_running_loop().sock_recv(connection, 1)
             except (PodwrightError, OSError) as failure:  # also ECONNRESET, when it died before it took us in
-                log.warning("the log writer does not answer: %s", failure)
+                log.warning("the log writer does not answer: error=%s", failure)
                 await asyncio.sleep(RETRY_S)
             if self._open:
                 log.warning("the log writer has ended, starting another one")
@@ -177,7 +177,7 @@ class LogWriter:
                 await _exchange(connection, {"do": "leave"}, ANSWER_S)
 
     async def close(self) -> None:
-        """The daemon ends; so does the writer, unless it has containers."""
+        """The daemon ends. So does the writer, unless it has containers."""
         await self._tasks.close()
         with contextlib.suppress(FailedPrecondition, Unavailable, DeadlineExceeded):
             await self._ask({"do": "end"}, starts=False)

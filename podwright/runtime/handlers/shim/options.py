@@ -16,7 +16,7 @@ CHECKPOINT_TYPE = "containerd.runc.v1.CheckpointOptions"
 
 
 @dataclass(slots=True, kw_only=True)
-class Options:
+class ShimRuntimeOptions:
     """What is the same for all containers. `root` is where an OCI runtime keeps its state, unless `given` says so.
 
     `sealed` is the copy that the OCI runtime is to be run from, once it is known to be one that copies itself.
@@ -34,7 +34,7 @@ class Options:
         return self.given.binary_name or "runc"
 
     def of(self, owner: tuple[int, int] = (0, 0)) -> AnyMessage | None:
-        """The message; None when there is nothing to say.
+        """The message. None when there is nothing to say.
 
         `owner` is the user and the group, on the host, of the container's processes: its pipes belong to them.
         """

@@ -22,7 +22,7 @@ from podwright.process import Process
 from podwright.runtime.handlers.shim.bootstrap import Address
 from podwright.runtime.handlers.shim.calls import ShimCalls
 from podwright.runtime.handlers.shim.launching import Launcher
-from podwright.runtime.handlers.shim.logs import SHIM_LOG_LIMIT_BYTES, LogWriter
+from podwright.runtime.handlers.shim.logs import SHIM_LOG_LIMIT_BYTES, LogWriterProcess
 from podwright.runtime.keyed_locks import KeyedLocks
 from podwright.tasks import Tasks
 from podwright.timeline import Step
@@ -56,8 +56,8 @@ class PodShim:
 class PodShims:
     """The shims of one handler's pods."""
 
-    def __init__(self, launcher: Launcher, logs: LogWriter, folder: str, timeout_s: float) -> None:
-        """`folder` is where pods have their directories; `timeout_s` is for calls in which the shim runs programs."""
+    def __init__(self, launcher: Launcher, logs: LogWriterProcess, folder: str, timeout_s: float) -> None:
+        """`folder` is where pods have their directories. `timeout_s` is for calls in which the shim runs programs."""
         self._launcher = launcher
         self._logs = logs
         self._folder = folder
@@ -75,7 +75,7 @@ class PodShims:
     async def join(self, pod: str, member: str, spec: bytes = b"") -> PodShim:
         """The pod's shim, started if there is none, with one more member. `spec` is that of a sandbox container.
 
-        Raises what `Launcher.start` raises, and Unavailable; nothing is left then.
+        Raises what `Launcher.start` raises, and Unavailable. Nothing is left then.
         """
         async with self._locks[pod]:
             shim = self._shims.get(pod)
@@ -87,7 +87,7 @@ class PodShims:
             return shim
 
     def prestart(self, pod: str) -> None:
-        """Start the pod's shim now, for a container that will soon join it; `join` says what is wrong, if anything."""
+        """Start the pod's shim now, for a container that will soon join it. `join` says what is wrong, if anything."""
         if pod not in self._shims and not self._locks[pod].locked():
             self._tasks.start(self._prestart(pod), name=f"start the shim of {pod[:12]}")
 
@@ -143,7 +143,7 @@ class PodShims:
         return shim
 
     async def rejoin(self, pod: str, member: str) -> PodShim | None:
-        """The shim that an earlier daemon started for the pod; None when it is gone, or does not answer."""
+        """The shim that an earlier daemon started for the pod. None when it is gone, or does not answer."""
         async with self._locks[pod]:
             shim = self._shims.get(pod)
             if shim is None or shim.is_lost:
@@ -175,7 +175,7 @@ class PodShims:
             return None
 
     async def leave(self, pod: str, member: str) -> None:
-        """The container is gone; with the last one, so is the shim. A pod that is not known is cleaned up."""
+        """The container is gone. With the last one, so is the shim. A pod that is not known is cleaned up."""
         async with self._locks[pod]:
             shim = self._shims.get(pod)
             if shim is not None:
@@ -237,7 +237,7 @@ class PodShims:
                     await self._end(pod)
 
     async def close(self) -> None:
-        """The daemon ends; shims continue."""
+        """The daemon ends. Shims continue."""
         self.closed = True
         await self._tasks.close()
         for shim in self._shims.values():

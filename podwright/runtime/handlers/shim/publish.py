@@ -39,7 +39,7 @@ def install(path: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Forward one event to the daemon; the exit code."""
+    """Forward one event to the daemon. The exit code."""
     parser = argparse.ArgumentParser(prog="publish")
     parser.add_argument("--address", default="")
     parser.add_argument("action", choices=["publish"])

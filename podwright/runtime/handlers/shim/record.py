@@ -12,8 +12,8 @@ from podwright.runtime.handlers.protocol import HandlerRecord
 class ShimRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The pod's shim, where it listens, and the first process.
 
-    `pod` is what its containers have in common; `path` is empty as long as no shim has answered. `pid` is what the
-    shim says; only if it is `on_host` is it a process of this container on this host.
+    `pod` is what its containers have in common. `path` is empty as long as no shim has answered. `pid` is what the
+    shim says. Only if it is `on_host` is it a process of this container on this host.
     """
 
     pod: str
@@ -25,7 +25,7 @@ class ShimRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @classmethod
     def read(cls, record: HandlerRecord) -> Self | None:
-        """From its stored form; None for an empty one, which means that nothing was started."""
+        """From its stored form. None for an empty one, which means that nothing was started."""
         return msgspec.convert(record, cls) if record else None
 
     def stored(self) -> HandlerRecord:

@@ -41,7 +41,7 @@ def runtime(name: str, settings: ShimHandlerSettings) -> Runtime:
 
 
 def binary_name(handler: str, runtime_type: str) -> str:
-    """The program of io.containerd.NAME.VERSION, as containerd finds it; a path is its own. Raises InvalidArgument."""
+    """The program of io.containerd.NAME.VERSION, as containerd finds it. A path is its own. Raises InvalidArgument."""
     if runtime_type.startswith("/"):
         return runtime_type
     parts = runtime_type.split(".")

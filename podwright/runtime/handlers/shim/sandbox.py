@@ -45,7 +45,7 @@ class SandboxRecord(msgspec.Struct, frozen=True, kw_only=True):
 async def create_container(
     host: ShimHost, bundle: SandboxBundle, spec: dict[str, Any], *, root: str
 ) -> SandboxProcess:
-    """Run the built-in pause program as the pod's sandbox container. Raises what the shim raises; nothing is left."""
+    """Run the built-in pause program as the pod's sandbox container. Raises what the shim raises. Nothing is left."""
     pause.make_root(root, os.uname().machine)
     document = json.dumps({**spec, "root": {"path": root, "readonly": True}}).encode()
     try:
@@ -62,7 +62,7 @@ async def create_container(
 
 
 async def create_by_api(host: ShimHost, bundle: SandboxBundle, spec: dict[str, Any]) -> SandboxProcess:
-    """Have the shim make its sandbox. Raises what the shim raises; nothing is left then."""
+    """Have the shim make its sandbox. Raises what the shim raises. Nothing is left then."""
     document = json.dumps(spec).encode()
     try:
         _write(bundle, document)
@@ -132,7 +132,7 @@ def is_alive(record: HandlerRecord) -> bool:
 
 
 async def stop(host: ShimHost, bundle: SandboxBundle) -> None:
-    """End it and remove what there is of it; absent is fine."""
+    """End it and remove what there is of it. Absent is fine."""
     if not os.path.exists(f"{bundle.directory}/config.json"):
         await host.pods.leave(bundle.id, bundle.id)  # a shim that was started for a container which never was
         return

@@ -44,12 +44,12 @@ class Fifos:
                     os.mkfifo(path, 0o600)
 
     def remove(self) -> None:
-        """Delete them; absent is fine."""
+        """Delete them. Absent is fine."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def fifos(directory: str, *, stdin: bool, terminal: bool) -> Fifos:
-    """Where the fifos of a process are; with a terminal, there is one output."""
+    """Where the fifos of a process are. With a terminal, there is one output."""
     return Fifos(
         directory=directory,
         stdin=f"{directory}/{STDIN}" if stdin else "",

@@ -45,8 +45,8 @@ from podwright.runtime.handlers.shim.bootstrap import packed_json
 from podwright.runtime.handlers.shim.calls import ShimCalls
 from podwright.runtime.handlers.shim.events import Events
 from podwright.runtime.handlers.shim.launching import Launcher
-from podwright.runtime.handlers.shim.logs import LogWriter
-from podwright.runtime.handlers.shim.options import Options
+from podwright.runtime.handlers.shim.logs import LogWriterProcess
+from podwright.runtime.handlers.shim.options import ShimRuntimeOptions
 from podwright.runtime.handlers.shim.pods import PodShim, PodShims
 from podwright.runtime.handlers.shim.record import ShimRecord
 from podwright.runtime.handlers.shim.stdio import Input
@@ -78,13 +78,13 @@ class ShimHost:
     cgroups: CgroupHost
     pods: PodShims
     launcher: Launcher
-    logs: LogWriter
+    logs: LogWriterProcess
     events: Events
-    options: Options
+    options: ShimRuntimeOptions
 
 
 class ShimTask:
-    """A container. Made by `ShimHandler`; see Task."""
+    """A container. Made by `ShimHandler`. See Task."""
 
     def __init__(self, host: ShimHost, bundle: Bundle, record: ShimRecord, shim: PodShim | None = None) -> None:
         """`shim` is the pod's, if it is there already."""
@@ -122,7 +122,7 @@ class ShimTask:
     # -- creation and start
 
     async def create(self, note: Note) -> None:
-        """Called once, by the handler; see Handler.create."""
+        """Called once, by the handler. See Handler.create."""
         note(self.record)
         if self._bundle.log_path:
             log_files.make(self._bundle.log_path)
@@ -234,11 +234,11 @@ class ShimTask:
         return memory.judge(end, self._record.pid, kills)
 
     def note_oom(self) -> None:
-        """An event: see events.Listener."""
+        """An event: see events.ShimListener."""
         self._reports.oom = True
 
     def note_exit(self, end: pb.TaskExit) -> None:
-        """An event: see events.Listener."""
+        """An event: see events.ShimListener."""
         self._reports.note_exit(end)
 
     async def kill(self, number: int, *, everyone: bool = False) -> None:
@@ -271,7 +271,7 @@ class ShimTask:
             self._shim.calls.hangs = True
 
     async def _end_everything(self) -> None:
-        """Its processes on this host; and the shim, if that does not notice."""
+        """Its processes on this host. And the shim, if that does not notice."""
         if self._record.on_host:
             await asyncio.to_thread(cgroup.kill_all, self._host.cgroups, self._bundle.cgroup)
         if not await self._ends_within(END_S / 2):
@@ -396,7 +396,7 @@ class ShimTask:
         self._fifos.remove()
 
     async def _delete_by_shim(self) -> bool:
-        """Whether nothing is left of it for the shim to do; one that hangs is not asked again."""
+        """Whether nothing is left of it for the shim to do. One that hangs is not asked again."""
         if self._shim is None:
             self._shim = await self._host.pods.rejoin(self._record.pod, self._bundle.id)
         if self._shim is None or self._hangs:

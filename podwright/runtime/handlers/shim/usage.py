@@ -14,7 +14,7 @@ UNLIMITED = 0x7FFFFFFFFFFFF000
 
 
 def usage(reported: AnyMessage, now_ns: int) -> Usage | None:
-    """The usage; None for a type that we do not know, or that cannot be read."""
+    """The usage. None for a type that we do not know, or that cannot be read."""
     name = reported.type_url.rpartition("/")[2]
     try:
         if name == V1:

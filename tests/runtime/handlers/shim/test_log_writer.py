@@ -16,7 +16,7 @@ from podwright.errors import FailedPrecondition
 from podwright.process import PosixProcessRunner
 from podwright.runtime.handlers.shim import logs
 from podwright.runtime.handlers.shim.log_writer import LINE_LIMIT_BYTES, records
-from podwright.runtime.handlers.shim.logs import LogWriter
+from podwright.runtime.handlers.shim.logs import LogWriterProcess
 
 PATIENCE_S = 20.0
 NOW_NS = 1_700_000_000_123_456_789
@@ -47,8 +47,8 @@ def test_long_lines_come_in_parts(size: int, end: bytes) -> None:
 
 
 @pytest_asyncio.fixture
-async def writer(tmp_path: Path) -> AsyncIterator[LogWriter]:
-    made = LogWriter(PosixProcessRunner(), str(tmp_path))
+async def writer(tmp_path: Path) -> AsyncIterator[LogWriterProcess]:
+    made = LogWriterProcess(PosixProcessRunner(), str(tmp_path))
     yield made
     for name in ("one", "two"):
         await made.close_streams(name)
@@ -74,7 +74,7 @@ async def _write(path: str, data: bytes) -> None:
         await asyncio.to_thread(write)
 
 
-async def test_output_is_in_the_log_when_the_streams_have_ended(writer: LogWriter, tmp_path: Path) -> None:
+async def test_output_is_in_the_log_when_the_streams_have_ended(writer: LogWriterProcess, tmp_path: Path) -> None:
     out, err = _fifo(tmp_path, "out"), _fifo(tmp_path, "err")
     await writer.open("one", str(tmp_path / "log"), {"stdout": out, "stderr": err})
     await asyncio.gather(_write(out, b"hello\n"), _write(err, b"oops"))
@@ -82,7 +82,7 @@ async def test_output_is_in_the_log_when_the_streams_have_ended(writer: LogWrite
     assert sorted(_lines(tmp_path / "log")) == [b"hello", b"oops"]
 
 
-async def test_a_log_that_was_moved_is_opened_anew(writer: LogWriter, tmp_path: Path) -> None:
+async def test_a_log_that_was_moved_is_opened_anew(writer: LogWriterProcess, tmp_path: Path) -> None:
     fifo = _fifo(tmp_path, "out")
     await writer.open("one", str(tmp_path / "log"), {"stdout": fifo})
     await writer.reopen("one")
@@ -98,7 +98,7 @@ async def test_a_log_that_was_moved_is_opened_anew(writer: LogWriter, tmp_path: 
     assert (_lines(tmp_path / "old"), _lines(tmp_path / "log")) == ([b"first"], [b"second"])
 
 
-async def test_who_is_attached_gets_a_copy(writer: LogWriter, tmp_path: Path) -> None:
+async def test_who_is_attached_gets_a_copy(writer: LogWriterProcess, tmp_path: Path) -> None:
     fifo = _fifo(tmp_path, "out")
     await writer.open("one", str(tmp_path / "log"), {"stdout": fifo})
     connection = await writer.attach("one")
@@ -111,7 +111,7 @@ async def test_who_is_attached_gets_a_copy(writer: LogWriter, tmp_path: Path) ->
 
 
 async def test_a_client_that_does_not_read_stops_its_container_for_a_moment_only(
-    writer: LogWriter, tmp_path: Path
+    writer: LogWriterProcess, tmp_path: Path
 ) -> None:
     slow, other = _fifo(tmp_path, "slow"), _fifo(tmp_path, "other")
     await writer.open("one", str(tmp_path / "log1"), {"stdout": slow})
@@ -127,7 +127,7 @@ async def test_a_client_that_does_not_read_stops_its_container_for_a_moment_only
 
 
 async def test_many_at_once_have_one_writer(
-    writer: LogWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    writer: LogWriterProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when more come than it has taken in."""
     monkeypatch.setattr(logs, "BACKLOG", 1)
@@ -147,7 +147,7 @@ def _is_writer(pid: str, folder: Path) -> bool:
     return str(folder).encode() in words and any(word.endswith(b"log_writer.py") for word in words)
 
 
-async def test_an_unknown_container_is_an_error(writer: LogWriter, tmp_path: Path) -> None:
+async def test_an_unknown_container_is_an_error(writer: LogWriterProcess, tmp_path: Path) -> None:
     await writer.open("one", "", {"stdout": _fifo(tmp_path, "out")})
     with pytest.raises(FailedPrecondition, match="nothing is known of 'two'"):
         await writer.reopen("two")
@@ -155,9 +155,9 @@ async def test_an_unknown_container_is_an_error(writer: LogWriter, tmp_path: Pat
         await writer.open("two", "", {"stdout": "/no/such/fifo"})
 
 
-async def test_a_writer_of_another_version_leaves(writer: LogWriter, tmp_path: Path) -> None:
+async def test_a_writer_of_another_version_leaves(writer: LogWriterProcess, tmp_path: Path) -> None:
     fifo = _fifo(tmp_path, "out")
-    old = LogWriter(PosixProcessRunner(), str(tmp_path))
+    old = LogWriterProcess(PosixProcessRunner(), str(tmp_path))
     old._name = "log-writer-old.sock"
     await old.open("one", str(tmp_path / "log"), {"stdout": fifo})
     holder = os.open(fifo, os.O_RDWR)  # as a shim does

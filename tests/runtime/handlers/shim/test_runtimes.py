@@ -8,7 +8,7 @@ from podwright.errors import InvalidArgument
 from podwright.runtime.config import ShimHandlerSettings, ShimOptions
 from podwright.runtime.handlers.shim import runtimes
 from podwright.runtime.handlers.shim.api import shim_pb2 as pb
-from podwright.runtime.handlers.shim.options import Options
+from podwright.runtime.handlers.shim.options import ShimRuntimeOptions
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_options_of_another_runtime_are_refused() -> None:
 
 
 def test_the_options_of_runc() -> None:
-    options = Options(is_runc=True, given=ShimOptions(binary_name="crun"), root="/r", systemd_cgroup=True)
+    options = ShimRuntimeOptions(is_runc=True, given=ShimOptions(binary_name="crun"), root="/r", systemd_cgroup=True)
     packed = options.of((5, 6))
     assert packed is not None
     assert packed.type_url == "containerd.runc.v1.Options"
@@ -56,11 +56,11 @@ def test_the_options_of_runc() -> None:
 
 
 def test_the_options_of_others() -> None:
-    plain = Options(is_runc=False, given=ShimOptions(), root="/r", systemd_cgroup=False)
+    plain = ShimRuntimeOptions(is_runc=False, given=ShimOptions(), root="/r", systemd_cgroup=False)
     assert plain.of() is None
     assert plain.of_checkpoint("/i", "/w") is None
     given = ShimOptions(type_url="kata", config_path="/etc/kata.toml")
-    packed = Options(is_runc=False, given=given, root="/r", systemd_cgroup=False).of()
+    packed = ShimRuntimeOptions(is_runc=False, given=given, root="/r", systemd_cgroup=False).of()
     assert packed is not None
     assert packed.type_url == "runtimeoptions.v1.Options"
     message = pb.RuntimeOptions.FromString(packed.value)
