@@ -199,11 +199,11 @@ class Session:
 
     async def _until_over(self, engine: asyncio.Task[None]) -> None:
         """Return when the run is over, settled (detach), hopeless, or asked to stop."""
-        asked = asyncio.create_task(self._inputs.stop.graceful.wait())
+        asked = asyncio.create_task(self._inputs.stop.graceful.wait(), name="Ctrl-C")
         try:
             while not asked.done() and not self._is_over():
                 self._changed.clear()
-                changed = asyncio.create_task(self._changed.wait())
+                changed = asyncio.create_task(self._changed.wait(), name="a change of a pod")
                 await asyncio.wait((asked, changed, engine), return_when=asyncio.FIRST_COMPLETED)
                 changed.cancel()
                 if engine.done():
@@ -264,7 +264,7 @@ class Session:
             self._inputs.reporter.pod(full_name(pod), "Stopping")
         self._source.set(())
         gone = asyncio.create_task(self._engine.gone(list(self._pods)), name="pods end")
-        forced = asyncio.create_task(self._inputs.stop.forced.wait())
+        forced = asyncio.create_task(self._inputs.stop.forced.wait(), name="second Ctrl-C")
         try:
             await asyncio.wait((gone, forced, engine), return_when=asyncio.FIRST_COMPLETED)
             if not gone.done() and not engine.done():

@@ -57,8 +57,8 @@ class StopRequest:
         return await self._until(work, self.forced)
 
     async def _until(self, work: Awaitable[Result], event: asyncio.Event) -> Result:
-        task = asyncio.ensure_future(work)
-        asked = asyncio.ensure_future(event.wait())
+        task = asyncio.create_task(_result(work), name="work until a stop")
+        asked = asyncio.create_task(event.wait(), name="a request to stop")
         try:
             await asyncio.wait((task, asked), return_when=asyncio.FIRST_COMPLETED)
             if task.done():
@@ -69,3 +69,7 @@ class StopRequest:
                 if not pending.done():
                     pending.cancel()
             await asyncio.gather(task, asked, return_exceptions=True)
+
+
+async def _result(work: Awaitable[Result]) -> Result:
+    return await work

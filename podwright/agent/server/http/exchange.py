@@ -13,6 +13,7 @@ import http
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from email.utils import formatdate
+from typing import TypeVar
 
 import h11
 
@@ -31,6 +32,8 @@ LINGER_S = 1.0  # after a refusal: for the client to read it before the connecti
 SWITCHING_PROTOCOLS = 101
 
 Serve = Callable[[Request], Awaitable[Answer]]
+
+Result = TypeVar("Result")
 
 
 class Exchange:
@@ -144,7 +147,7 @@ class Exchange:
 
     async def _while_connected(self, work: Awaitable[Answer]) -> Answer | None:
         """The handler's answer; None when the client goes before it, which ends the handler."""
-        handling = asyncio.ensure_future(work)
+        handling = asyncio.create_task(_result(work), name="answer")
         try:
             async with self._watching(handling):
                 return await handling
@@ -197,7 +200,7 @@ class Exchange:
         watch = asyncio.create_task(self._until_gone(), name="watch a client")
         try:
             while True:
-                step = asyncio.ensure_future(anext(parts, b""))
+                step = asyncio.create_task(_result(anext(parts, b"")), name="next part")
                 await asyncio.wait({step, watch}, return_when=asyncio.FIRST_COMPLETED)
                 if watch.done() and watch.result():
                     step.cancel()
@@ -261,3 +264,7 @@ def _head_of(status: int, headers: list[tuple[str, str]]) -> h11.Response:
 def _is_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def _result(work: Awaitable[Result]) -> Result:
+    return await work

@@ -25,7 +25,7 @@ STREAMS = {2: OutputStream.STDOUT, 3: OutputStream.STDERR}
 
 
 class MonitorLink:
-    """See Link."""
+    """A `Link` to conmon."""
 
     def __init__(self, bundle: Bundle, connected: socket.socket) -> None:
         self._socket = connected
