@@ -12,11 +12,12 @@ import pytest
 from podwright.agent.run.stop import StopRequest
 from podwright.agent.seed.options import RunOptions
 from podwright.agent.seed.run import run_pod
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
 from tests.agent.seed.recording import RecordingReporter
 
-RUN_TIMEOUT_S = 60.0
+RUN_TIMEOUT_S = patient(60.0)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ import pytest
 
 from podwright.agent.run.daemon import Slot, held_slot, probe, serve_command
 from podwright.agent.seed.options import RunOptions
+from podwright.conformance.patience import patient
 from tests.agent.seed.conftest import Run
 from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
@@ -124,7 +125,7 @@ async def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
                 return
         pytest.fail("".join(seen))
 
-    await asyncio.wait_for(asyncio.to_thread(read), 60)
+    await asyncio.wait_for(asyncio.to_thread(read), patient(60))
 
 
 def finish(process: subprocess.Popen[str]) -> None:
