@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from podwright.conformance.patience import patient
 from tests.harness.scratch import Share, new_share
 from tests.harness.sweep import sweep
 from tools.leaks import Scope, Thing, leaked, remove_empty_parents, report, snapshot
@@ -31,12 +32,18 @@ BEFORE = pytest.StashKey[frozenset[Thing]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--leaks`: what the check at the end counts."""
+    """`--leaks`: what the check at the end counts. `--cgroup-driver`: that of the servers and agents."""
     parser.addoption(
         "--leaks",
         choices=("own", "host"),
         default="own",
         help="count what can be traced to this run (own), or everything new on this machine (host)",
+    )
+    parser.addoption(
+        "--cgroup-driver",
+        choices=("cgroupfs", "systemd"),
+        default="cgroupfs",
+        help="what makes the cgroups of servers and agents under test; systemd needs a host that runs it",
     )
 
 
@@ -49,7 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if _is_worker(config):
         config.stash[SHARE] = Share(**config.workerinput["share"])  # type: ignore[attr-defined] # put there by xdist
         return
-    share = config.stash[SHARE] = new_share()
+    if config.option.timeout is None:
+        config.option.timeout = patient(float(config.getini("timeout")))
+    share = config.stash[SHARE] = new_share(config.getoption("--cgroup-driver"))
     config.add_cleanup(lambda: shutil.rmtree(share.directory))
     config.option.basetemp = config.option.basetemp or f"{share.directory}/tmp"
     config.stash[SCOPE] = share.scope(config.option.basetemp)
