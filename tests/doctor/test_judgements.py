@@ -154,7 +154,7 @@ CASES = [
         "runtime.oci",
         but(runtimes=(OciRuntime(name="x", program=Program(path="/x", error="gone")),)),
         "missing",
-        "crun",
+        "reinstall it if need be: /x --version",
     ),
     ("runtime.features", but(runtimes=(runtime("crun", 1, 8, 1, features=None),)), "note", "1.8.6"),
     (
@@ -198,6 +198,7 @@ CASES = [
     ("runtime.conmon", but(conmon=Program(path="/c", error="no such library")), "missing", "reinstall"),
     ("runtime.conmon", but(conmon=Program(path="/c", version="1.0", numbers=(1, 0))), "warning", "conmon"),
     ("runtime.criu", but(criu=None), "note", "apt install criu"),
+    ("runtime.criu", but(criu=Program(path="/c", error="did not end within 10 s")), "note", "/c --version"),
     ("network.cni", but(network__mode="bridge", network__config_error="x", network__config="y"), "ok", ""),
     ("network.cni", but(network__mode="cni"), "missing", "/etc/cni/net.d"),
     ("network.cni", but(network__config="/a.conflist", network__plugins=("bridge",)), "ok", ""),
@@ -259,6 +260,13 @@ def test_judgements(name: str, facts: Facts, level: str, remedy: str) -> None:
     assert bool(finding.cost) == (level != "ok")
     if level in ("warning", "missing"):
         assert finding.remedy
+
+
+@pytest.mark.parametrize("check", ["crun_hybrid", "crun_oci_version", "crun_stdio"])
+def test_a_crun_that_does_not_answer_is_not_called_absent(check: str) -> None:
+    crun = OciRuntime(name="crun", program=Program(path="/usr/bin/crun", error="did not end within 10 s"))
+    assert judged(but(runtimes=(crun,)), f"runtime.{check}").found == "crun does not answer (see OCI runtimes)"
+    assert judged(but(runtimes=()), f"runtime.{check}").found == "crun is not installed"
 
 
 def test_every_check_has_a_bad_case() -> None:
