@@ -18,6 +18,14 @@ each cgroup driver of the servers and agents under test. `conformance` are the c
 `podwright agent` with static pods, and `root` are the tests that need root. These are the last results; a suite in
 brackets was cut short by its time limit.
 
+    make vm-test                                                        # everything: hours without KVM
+    make vm-test ARGS="--system debian-13 --driver systemd --suite conformance --select apparmor"
+    make vm-test ARGS="--minutes 90 --publish"                          # and write this page
+
+A run goes on where the last one of the same tree stopped; tests that failed run again. The machines reach no network:
+their packages come from the Debian mirror that apt uses here, and their Python packages are those of
+`requirements.lock`. Images and outcomes are kept below `build/vm`.
+
 <!-- made by tools.vm.page from docs/hosts.json -->
 
 """

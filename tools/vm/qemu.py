@@ -14,7 +14,7 @@ NICE = 15
 PROCESSORS = 2
 MEMORY_MIB = 3072
 # panic=-1 with -no-reboot: a kernel that panics ends QEMU, and is not waited for. The guest runs trusted code alone.
-KERNEL = f"root=LABEL={LABEL} rw console=ttyS0 quiet panic=-1 mitigations=off security=apparmor apparmor=1"
+KERNEL = f"root=LABEL={LABEL} rw console=ttyS0 panic=-1 mitigations=off security=apparmor apparmor=1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +27,7 @@ class SuiteRun:
     suite: Suite
     driver: Driver
     patience: float
-    more: Sequence[str]
+    select: str
     log: Path
 
     def run(self, shell: Shell, journal: Journal, *, limit_s: float) -> bool:
@@ -39,13 +38,14 @@ class SuiteRun:
             "-C",
             TREE,
             f"{VARIABLE}={self.patience:g}",
-            *pytest_argv(self.suite, self.driver, self.more),
+            *pytest_argv(self.suite, self.driver, self.select),
         )
         deadline = time.monotonic() + limit_s
-        with shell.streaming(command, log=self.log) as process:
+        with shell.streaming(command, log=self.log) as process, self.log.open("a") as log:
             lines = _lines_of(process)
             while (line := _next(lines, deadline)) is not None:
                 if (outcome := parse(line)) is None:
+                    log.write(line)
                     continue
                 journal.add(outcome)
                 print(f"{outcome.outcome:8} {outcome.seconds:7.1f} s  {outcome.test}", flush=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,8 +34,9 @@ SUITES = {
 }
 
 
-def pytest_argv(suite: Suite, driver: Driver, more: Sequence[str] = ()) -> tuple[str, ...]:
-    """pytest in the guest. Its own output goes to stderr, so that stdout has the recorder's lines."""
+def pytest_argv(suite: Suite, driver: Driver, select: str = "") -> tuple[str, ...]:
+    """pytest in the guest, for the tests that `select` (pytest's -k) fits, with the recorder."""
+    chosen = f"({OURS}) and ({select})" if select else OURS
     options = (
         "-p",
         "tools.vm.recorder",
@@ -45,4 +45,4 @@ def pytest_argv(suite: Suite, driver: Driver, more: Sequence[str] = ()) -> tuple
         "-p",
         "no:cacheprovider",
     )
-    return (PYTHON, "-m", "pytest", "-q", "-rfE", *options, "-k", OURS, *suite.arguments, *more)
+    return (PYTHON, "-m", "pytest", "-q", "-rfE", *options, "-k", chosen, *suite.arguments)

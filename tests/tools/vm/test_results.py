@@ -140,3 +140,8 @@ def test_suites_of_the_same_commit_are_added(tmp_path: Path) -> None:
 
 def test_versions_are_of_what_matters() -> None:
     assert versions("adduser\t3\ncrun\t1.21-1\n", "6.12") == {"kernel": "6.12", "crun": "1.21-1"}
+
+
+def test_a_selection_narrows_a_suite() -> None:
+    argv = pytest_argv(SUITES["agent"], "systemd", "static or volume")
+    assert argv[argv.index("-k") + 1] == "(not containerd and not crio) and (static or volume)"
