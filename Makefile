@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Further arguments for pytest, the demo or the bench.
 ARGS ?=
 
-.PHONY: help setup venv bytecode proto objects check format test test-fast test-shim demo bench pull-bench lock clean
+.PHONY: help setup venv bytecode proto objects check format test test-fast test-shim demo bench pull-bench vm-setup vm-test lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,13 @@ bench: setup venv bytecode ## measure Podwright, containerd, Docker and, if it i
 
 pull-bench: setup venv bytecode ## time pulls beside containerd, and CRI-O, Docker, skopeo and umoci where they are installed (root)
 	$(BIN)/python -m tools.pull_bench $(ARGS)
+
+vm-setup: setup ## install what the virtual machines of vm-test need from Debian's packages (root)
+	@PYTHON=$(PYTHON) sh tools/setup.sh qemu-system-x86:/usr/bin/qemu-system-x86_64 qemu-utils:/usr/bin/qemu-img \
+		mmdebstrap:/usr/bin/mmdebstrap e2fsprogs:/usr/sbin/mke2fs openssh-client:/usr/bin/ssh
+
+vm-test: vm-setup venv ## the tests on Debian 12 and 13 in virtual machines, with both cgroup drivers (root; hours without KVM)
+	$(BIN)/python -m tools.vm $(ARGS)
 
 lock: venv ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/pip-compile --quiet --upgrade --allow-unsafe --extra=bench --extra=dev --generate-hashes --no-emit-find-links \

@@ -14,7 +14,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from podwright.conformance.patience import patient
+
 POLL_S = 0.01
+STOP_TIMEOUT_S = patient(10.0)
 
 
 class StartError(RuntimeError):
@@ -48,7 +51,7 @@ class Background:
         """The exit code; minus the signal's number after a signal; None while it runs."""
         return self._process.poll()
 
-    def stop(self, timeout_s: float = 10.0) -> int:
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """SIGTERM, then SIGKILL when `timeout_s` has passed. Returns the exit code."""
         self.signal(signal.SIGTERM)
         try:
@@ -59,7 +62,7 @@ class Background:
     def kill9(self) -> int:
         """SIGKILL at once. Returns the exit code."""
         self.signal(signal.SIGKILL)
-        return self._process.wait(10.0)
+        return self._process.wait(STOP_TIMEOUT_S)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; nothing happens when the child has ended."""

@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
+from podwright.conformance.patience import patient
 from tools.background import Background, StartError
 from tools.images import Image, Index, busybox_image, digest_of, index_of, pause_image
 
@@ -43,6 +44,7 @@ http:
   addr: 127.0.0.1:{port}
   secret: loopback only
 """
+START_TIMEOUT_S, REQUEST_TIMEOUT_S = patient(10.0), patient(30.0)
 START_TRIES = 3  # another program may take the free port between our look and the server's bind
 # The registry's access log is Apache's combined format: `"GET /v2/x/manifests/1 HTTP/1.1" 200 ... "agent"`.
 ACCESS_LINE = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/[0-9.]+" (?P<status>\d{3}) ')
@@ -90,7 +92,7 @@ class Registry:
         """The base URL; plain HTTP, as runtimes expect of a loopback registry."""
         return f"http://{self.host}"
 
-    def start(self, *, timeout_s: float = 10.0) -> None:
+    def start(self, *, timeout_s: float = START_TIMEOUT_S) -> None:
         """Start the server and wait until `/v2/` answers. Raises StartError."""
         wanted = self.port
         for attempt in range(START_TRIES):
@@ -177,7 +179,9 @@ class Registry:
         *,
         expect: int | None = None,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+        with contextlib.closing(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_TIMEOUT_S)
+        ) as connection:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()
             content = response.read()

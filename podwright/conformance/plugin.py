@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
@@ -22,6 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--endpoint", required=True, help="the CRI socket, unix:///path")
     group.addoption("--image", required=True, help="an image with busybox, as the server shall pull it")
     group.addoption("--cgroup-parent", default="", help="the pods' cgroup parent")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-timeout reads the option
+def pytest_configure(config: pytest.Config) -> None:
+    """A slow machine gives each case more time."""
+    if config.option.timeout is None:
+        config.option.timeout = patient(float(config.getini("timeout")))
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from podwright.conformance.patience import patient
 from podwright.conformance.pods import CasePod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.streams.client.command import CommandStreams, run_command
@@ -17,7 +18,7 @@ from podwright.streams.remote_command.resize import TerminalSize
 from podwright.streams.remote_command.status import Outcome
 from podwright.streams.wire import Buffer
 
-WAIT_S = 30.0
+WAIT_S = patient(30.0)
 
 
 class Given:

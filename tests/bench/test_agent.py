@@ -15,13 +15,14 @@ import pytest
 from podwright.bench.options import BenchOptions, TargetOptions, parse_targets
 from podwright.bench.results import BenchReport, as_json, from_json
 from podwright.bench.run import run_bench
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition
 from tests.bench.agents import stand_in
 from tests.harness.server import CriServer
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = patient(60.0)
 AGENT = (sys.executable, stand_in.__file__, "{manifests}", "{endpoint}", "{port}", "{logs}", "{cgroup}")
 TINY: dict[str, Any] = {
     "suites": ("agent",), "long_rounds": 1,

@@ -18,6 +18,7 @@ import pytest
 from podwright.bench.options import BenchOptions, TargetOptions, parse_targets
 from podwright.bench.results import BenchReport, as_json, from_json
 from podwright.bench.run import run_bench
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, NotFound, PodwrightError, Unavailable
@@ -31,7 +32,7 @@ from tools.bench.restarts import serve_restarts
 from tools.images import Entry, image_of, layer_of
 from tools.registry import Registry
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = patient(60.0)
 CRI_CALLS = {"RunPodSandbox", "CreateContainer", "StartContainer", "StopPodSandbox", "RemovePodSandbox"}
 # What each suite has to give, whatever the target.
 EXPECTED = {

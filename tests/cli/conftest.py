@@ -16,13 +16,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound
 from tools import images
 from tools.registry import Registry
 
-RUN_TIMEOUT_S = 60.0
+RUN_TIMEOUT_S = patient(60.0)
 # Both streams are read at once, so that only time keeps their lines in order.
 SCRIPT = "trap 'exit 0' TERM; echo first; sleep 0.1; echo second >&2; sleep 0.1; echo third; sleep 1000 & wait"
 

@@ -13,7 +13,9 @@ import sys
 import termios
 from collections.abc import AsyncIterator
 
-WAIT_S = 60.0
+from podwright.conformance.patience import patient
+
+WAIT_S = patient(60.0)
 
 
 class Terminal:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from tests.cli.conftest import Cli, Outcome, run_cli
 from tests.harness.containerd import Containerd
 from tests.harness.podwright import Podwright
@@ -53,7 +54,7 @@ async def test_there_and_back_through_files_and_pipes(form: str, cli: Cli, name:
 
 
 def skopeo_copy(source: str, target: str) -> None:
-    subprocess.run(["skopeo", "copy", "-q", "--src-tls-verify=false", source, target], check=True, timeout=60)
+    subprocess.run(["skopeo", "copy", "-q", "--src-tls-verify=false", source, target], check=True, timeout=patient(60))
 
 
 async def test_an_archive_of_skopeo_with_a_bare_word(cli: Cli, name: str, tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ async def test_other_runtimes_cannot(containerd_server: Containerd, tmp_path: Pa
 
 def ctr(server: Containerd, *arguments: str) -> str:
     command = ["ctr", "--address", str(server.socket), "--namespace", "archives", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=patient(60)).stdout
 
 
 @pytest.mark.peer

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.run import Options, arguments
 
@@ -16,7 +17,7 @@ from podwright.conformance.run import Options, arguments
 def conformance(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """The command, called from a folder that has nothing to do with us."""
     command = [sys.executable, "-m", "podwright", "conformance", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=patient(100), check=False)
 
 
 @pytest.mark.root

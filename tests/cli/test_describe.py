@@ -19,6 +19,7 @@ from podwright.cli.agent_socket import ask, is_there
 from podwright.cli.app import run
 from podwright.cli.description import Description, describe
 from podwright.cli.sheet import SheetLine, render
+from podwright.conformance.patience import patient
 from podwright.errors import Internal, NotFound, Unavailable
 from podwright.k8s.objects import (
     ContainerPort,
@@ -74,7 +75,7 @@ class Served:
 
     def __enter__(self) -> Scene:
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(patient(20))
         assert self.scene is not None
         return self.scene
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from podwright.cri.v1 import api_pb2 as api
 from tests.cli.conftest import Cli, run_cli
 from tests.cli.terminals import terminal
@@ -23,7 +24,7 @@ from tests.harness.scripted_registry import ScriptedRegistry
 from tests.runtime.image.test_progress import MIB, Gate, gated
 from tools.images import Entry, busybox_image, layer_of
 
-WAIT_S = 60.0
+WAIT_S = patient(60.0)
 POD = """\
 apiVersion: v1
 kind: Pod

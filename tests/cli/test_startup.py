@@ -11,6 +11,7 @@ import pytest
 
 from podwright import __version__
 from podwright.cli.app import COMMANDS
+from podwright.conformance.patience import patient
 from tests.cli.conftest import Cli, run_cli
 
 # What --help must not wait for: it answers in well under 200 ms then.
@@ -24,7 +25,9 @@ def test_top_level_answers_import_nothing_heavy(arguments: list[str]) -> None:
         f"code = run({arguments!r})\n"
         f"print('loaded:', *(name for name in {HEAVY!r} if name in sys.modules))\nsys.exit(code)"
     )
-    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=patient(30)
+    )
     assert done.stdout.splitlines()[-1] == "loaded:"
 
 
@@ -117,7 +120,9 @@ def test_completing_a_command_imports_nothing_heavy() -> None:
         "os.environ.update(_PODWRIGHT_COMPLETE='bash_complete', COMP_WORDS='podwright p', COMP_CWORD='1')\n"
         f"code = run([])\nprint('loaded:', *(name for name in {HEAVY!r} if name in sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=patient(30)
+    )
     assert "plain,pods" in done.stdout
     assert done.stdout.splitlines()[-1] == "loaded:"
 
@@ -138,7 +143,7 @@ async def test_the_effective_configuration(podwright: Cli, tmp_path: Path) -> No
 
 def test_a_closed_pipe_is_no_failure_to_talk_about() -> None:
     script = f"{sys.executable} -m podwright config | true"
-    done = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, timeout=patient(30))
     assert done.stderr == ""
 
 
@@ -147,7 +152,7 @@ def test_a_closed_pipe_is_no_failure_to_talk_about() -> None:
 )
 def test_an_output_that_takes_nothing(redirection: str, code: int, words: str) -> None:
     command = ["sh", "-c", f'exec "$0" -m podwright --version {redirection}', sys.executable]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=patient(30))
     assert done.returncode == code
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == bool(words)

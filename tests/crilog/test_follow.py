@@ -11,13 +11,14 @@ from unittest.mock import patch
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.crilog import follow
 from podwright.crilog.follow import LogFollower, LogWatch
 from podwright.crilog.lines import Line, LineParser
 from podwright.crilog.tail import Tail
 from tests.crilog.build import record
 
-WAIT_S = 30.0
+WAIT_S = patient(30.0)
 
 
 class Followed:

@@ -158,7 +158,7 @@ CASES = [
         "runtime.oci",
         but(runtimes=(OciRuntimeFacts(name="x", program=ProgramFacts(path="/x", error="gone")),)),
         "missing",
-        "crun",
+        "reinstall it if need be: /x --version",
     ),
     ("runtime.features", but(runtimes=(runtime("crun", 1, 8, 1, features=None),)), "note", "1.8.6"),
     (
@@ -202,6 +202,7 @@ CASES = [
     ("runtime.conmon", but(conmon=ProgramFacts(path="/c", error="no such library")), "missing", "reinstall"),
     ("runtime.conmon", but(conmon=ProgramFacts(path="/c", version="1.0", numbers=(1, 0))), "warning", "conmon"),
     ("runtime.criu", but(criu=None), "note", "apt install criu"),
+    ("runtime.criu", but(criu=ProgramFacts(path="/c", error="did not end within 10 s")), "note", "/c --version"),
     ("network.cni", but(network__mode="bridge", network__config_error="x", network__config="y"), "ok", ""),
     ("network.cni", but(network__mode="cni"), "missing", "/etc/cni/net.d"),
     ("network.cni", but(network__config="/a.conflist", network__plugins=("bridge",)), "ok", ""),
@@ -263,6 +264,13 @@ def test_judgements(name: str, facts: Facts, level: str, remedy: str) -> None:
     assert bool(finding.cost) == (level != "ok")
     if level in ("warning", "missing"):
         assert finding.remedy
+
+
+@pytest.mark.parametrize("check", ["crun_hybrid", "crun_oci_version", "crun_stdio"])
+def test_a_crun_that_does_not_answer_is_not_called_absent(check: str) -> None:
+    crun = OciRuntimeFacts(name="crun", program=ProgramFacts(path="/usr/bin/crun", error="did not end within 10 s"))
+    assert judged(but(runtimes=(crun,)), f"runtime.{check}").found == "crun does not answer (see OCI runtimes)"
+    assert judged(but(runtimes=()), f"runtime.{check}").found == "crun is not installed"
 
 
 def test_every_check_has_a_bad_case() -> None:

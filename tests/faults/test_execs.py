@@ -16,6 +16,7 @@ from podwright.runtime.handlers.oci import marks
 from tests.faults.audit import records
 from tests.faults.faulty import HANDLER, FaultyRuntime
 from tests.faults.node import Node, eventually
+from tests.harness.cgroups import container_cgroup
 
 pytestmark = [pytest.mark.root]
 
@@ -59,7 +60,8 @@ async def test_what_is_older_than_an_exec_is_not_its_own(node: Node) -> None:
     pod = await node.pod()
     container = await pod.run()
     await pod.exec(container, "sh", "-c", f"setsid sleep {MARK}7 > /dev/null 2>&1 &")
-    group, host = f"{pod.config.linux.cgroup_parent}/{container}", cgroup.detect()
+    group = container_cgroup(node.server.part, pod.config.linux.cgroup_parent, container)
+    host = cgroup.detect()
     ((daemon, mark),) = (
         (pid, mark) for pid in cgroup.processes(host, group) if (mark := marks.mark_of(pid)) is not None
     )

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from podwright.conformance.patience import patient
 from podwright.cri.client import CHANNEL_OPTIONS, MESSAGE_LIMIT_BYTES
 from podwright.cri.v1 import api_pb2 as api
 from podwright.cri.v1 import api_pb2_grpc
@@ -28,7 +29,7 @@ Code = grpc.StatusCode
 REFUSALS = frozenset(
     {Code.INVALID_ARGUMENT, Code.NOT_FOUND, Code.FAILED_PRECONDITION, Code.ALREADY_EXISTS, Code.RESOURCE_EXHAUSTED}
 )
-CALL_TIMEOUT_S = 20.0
+CALL_TIMEOUT_S = patient(20.0)
 hostile = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -50,13 +51,13 @@ class Target:
         return api.PodSandboxConfig(
             metadata=api.PodSandboxMetadata(name=name, uid=name, namespace="hostile"),
             log_directory=str(self.server.directory / "logs"),
-            linux=api.LinuxPodSandboxConfig(cgroup_parent=self.server.part.cgroup_parent, security_context=security),
+            linux=api.LinuxPodSandboxConfig(cgroup_parent=self.server.part.pod_parent, security_context=security),
         )
 
     def spoiler(self, data: st.DataObject) -> Spoiler:
         """For this daemon's part of the host."""
         folder = str(self.server.directory / "hostile")
-        return Spoiler(data, folder=folder, cgroup_parent=self.server.part.cgroup_parent)
+        return Spoiler(data, folder=folder, cgroup_parent=self.server.part.pod_parent)
 
     def run(self, config: api.PodSandboxConfig) -> str:
         """RunPodSandbox; the id."""

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError, Unavailable
@@ -16,7 +17,7 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 RUNNING, STARTING = 20, 12
 AT_ONCE = 4
 ASK_AGAIN_S = 0.002
-GIVE_UP_S = 30.0
+GIVE_UP_S = patient(30.0)
 
 
 async def _run(node: Node, slots: asyncio.Semaphore) -> str:

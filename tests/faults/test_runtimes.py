@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.conformance.pods import DEAF, SLEEP
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, Unknown
@@ -241,6 +242,6 @@ def test_missing_programs_are_named_at_start(
 
 def test_a_default_handler_that_is_not_configured(fresh_podwright: FreshPodwright) -> None:
     server = fresh_podwright({"log_level": "info", "default_handler": "kata", "handlers": {"crun": {}}}, start=False)
-    done = subprocess.run(server.argv(), check=False, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(server.argv(), check=False, capture_output=True, text=True, timeout=patient(20))
     assert done.returncode == 1
     assert done.stderr == "podwright: default_handler 'kata' is not among the handlers ['crun']\n"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from tests.faults.faulty import HANDLER
@@ -26,7 +27,7 @@ QUIET = {"log_level": "warning"}
 
 def refused(server: Podwright, *, code: int = 1) -> str:
     """Run the server's command line to its end: the only line that it says."""
-    done = subprocess.run(server.argv(), check=False, capture_output=True, text=True, timeout=10)
+    done = subprocess.run(server.argv(), check=False, capture_output=True, text=True, timeout=patient(10))
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
@@ -158,7 +159,7 @@ def test_a_configuration_that_does_not_exist(fresh_podwright: FreshPodwright) ->
 def test_endpoints_that_cannot_be(fresh_podwright: FreshPodwright, endpoint: str) -> None:
     server = fresh_podwright(QUIET, start=False)
     argv = [*server.argv(), "--listen", endpoint]
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=patient(20))
     assert done.returncode == 2
     assert done.stderr.startswith(f"podwright: endpoint {endpoint!r} is ")
     assert len(done.stderr.splitlines()) == 1

@@ -10,6 +10,7 @@ import pytest
 from podwright.cri.v1 import api_pb2 as api
 from podwright.linux import cgroup
 from tests.faults.node import Node
+from tests.harness.cgroups import container_cgroup
 
 pytestmark = [pytest.mark.root]
 
@@ -28,7 +29,7 @@ async def test_the_first_process_of_a_shared_pid_namespace(node: Node, handler: 
     namespaces = api.NamespaceOption(pid=api.POD, userns_options=OWN_USERS if own_users else None)
     pod = await node.pod(handler=handler, namespaces=namespaces)
     await pod.run()
-    group = f"{pod.config.linux.cgroup_parent}/{pod.id}"
+    group = container_cgroup(node.server.part, pod.config.linux.cgroup_parent, pod.id)
     (first,) = cgroup.processes(cgroup.detect(), group)
     assert all(name.startswith("pipe:") for name in _leads_to(first)), _leads_to(first)
     assert os.stat("/dev/null").st_uid not in OTHERS

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from podwright.conformance.pods import CasePod, serving
 from podwright.conformance.streams import (
     CollectingSink,
@@ -43,7 +44,7 @@ from tests.faults.vitals import MIB, Vitals, recovered, resident_bytes, vitals
 
 pytestmark = [pytest.mark.root]
 
-WAIT_S = 60.0
+WAIT_S = patient(60.0)
 MARK = "/tmp/9866"  # in the arguments of commands that must end
 SERVERS = serving({7: "cat", 9: "yes"})
 V4, V5 = "v4.channel.k8s.io", "v5.channel.k8s.io"

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from podwright.conformance.pods import CasePod, serving
 from podwright.conformance.streams import Speech, exec_url, forward_url, session, streamed_exec
 from podwright.errors import NotFound, ResourceExhausted
@@ -21,7 +22,7 @@ from tests.fixtures import FreshPodwright
 
 pytestmark = [pytest.mark.root]
 
-WAIT_S = 60.0
+WAIT_S = patient(60.0)
 CONNECTIONS = 20
 CROWD = 2000
 PENDING = 1000

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,11 +18,12 @@ import yaml
 from podwright.agent.resources import cgroupfs
 from podwright.agent.resources.limits import CgroupLimits
 from podwright.agent.volumes.shared_root import undo_shared
+from podwright.conformance.patience import patient
 from podwright.linux import cgroup
 from tests.harness.scratch import Part
 from tools.background import Background
 
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = patient(60.0)
 POLL_S = 0.05
 
 
@@ -49,6 +51,7 @@ class AgentProcess:
             "staticPodPath": str(self.manifests),
             "failCgroupV1": False,
             "failSwapOn": False,
+            "cgroupDriver": part.driver,
             "cgroupRoot": part.cgroup_parent,
             "podLogsDir": str(self.logs),
             "healthzPort": 0,
@@ -59,7 +62,7 @@ class AgentProcess:
         self._config.write_text(yaml.safe_dump(document))
 
     def __enter__(self) -> Self:
-        cgroupfs.make(cgroup.detect(), self.part.cgroup_parent, CgroupLimits())
+        make_parent(self.part)
         self.start()
         return self
 
@@ -75,7 +78,7 @@ class AgentProcess:
         finally:
             self.stop()
             undo_shared(str(self.root))
-            cgroupfs.remove(cgroup.detect(), self.part.cgroup_parent)
+            remove_parent(self.part)
 
     def start(self) -> None:
         """Start it; returns when it answers."""
@@ -146,3 +149,25 @@ class AgentProcess:
             return self.get("/healthz") == b"ok"
         except (OSError, http.client.HTTPException):
             return False
+
+
+def make_parent(part: Part) -> None:
+    """The cgroup that is the agent's root, as an administrator makes it."""
+    if part.driver == "systemd":
+        systemctl("start", part)
+    else:
+        cgroupfs.make(cgroup.detect(), part.cgroup_parent, CgroupLimits())
+
+
+def remove_parent(part: Part) -> None:
+    """The same, with what is left in it."""
+    if part.driver == "systemd":
+        systemctl("stop", part)
+    else:
+        cgroupfs.remove(cgroup.detect(), part.cgroup_parent)
+
+
+def systemctl(verb: str, part: Part) -> None:
+    """Start or stop the part's slice."""
+    name = part.pod_parent.rpartition("/")[2]
+    subprocess.run(["systemctl", verb, name], check=True, capture_output=True, timeout=READY_TIMEOUT_S)

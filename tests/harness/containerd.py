@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from podwright.conformance.patience import patient
 from tests.harness.cni import BIN_DIR, write_bridge_conf
 from tests.harness.processes import command_lines
 from tests.harness.scratch import Part
@@ -51,10 +52,11 @@ oom_score = 0
 
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
   Root = "{directory}/runc"
+  SystemdCgroup = {is_systemd}
 """
 
 
-SHIMS_LEAVE_S = 2.0
+SHIMS_LEAVE_S = patient(2.0)
 
 
 class Containerd(CriServer):
@@ -75,6 +77,7 @@ class Containerd(CriServer):
                 certs_d=certs_d,
                 cni_bin_dir=BIN_DIR,
                 cni_conf_dir=write_bridge_conf(part),
+                is_systemd="true" if part.driver == "systemd" else "false",
             )
         )
 

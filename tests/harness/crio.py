@@ -30,7 +30,7 @@ stream_port = "0"
 
 [crio.runtime]
 default_runtime = "{handler}"
-cgroup_manager = "cgroupfs"
+cgroup_manager = "{driver}"
 pids_limit = 0
 container_exits_dir = "{directory}/exits"
 container_attach_socket_dir = "{directory}/a"
@@ -98,6 +98,7 @@ class Crio(CriServer):
                 directory=part.directory,
                 socket=self.socket,
                 handler=handler,
+                driver=part.driver,
                 pause_image=pause_image,
                 cni_bin_dir=BIN_DIR,
                 cni_conf_dir=write_bridge_conf(part),

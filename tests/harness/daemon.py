@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from podwright.conformance.patience import patient
 from tests.harness.scratch import Part
 from tools.background import Background, StartError
 
@@ -20,8 +21,8 @@ class Daemon:
     """A server on a part of the scratch space. Use as a context manager, or call `close`."""
 
     name = ""
-    start_s = 15.0  # how long it may take until it answers
-    stop_s = 10.0  # how long it may take after SIGTERM
+    start_s = patient(15.0)  # how long it may take until it answers
+    stop_s = patient(10.0)  # how long it may take after SIGTERM
 
     def __init__(self, part: Part) -> None:
         """Take the part; subclasses write their configuration there."""

@@ -10,12 +10,13 @@ import socket
 import subprocess
 from collections.abc import Sequence
 
+from podwright.conformance.patience import patient
 from tests.harness.daemon import Daemon
 from tests.harness.scratch import Part
 from tests.harness.sweep import sweep
 
 PROGRAM = "dockerd"
-TIMEOUT_S = 10.0
+TIMEOUT_S = patient(10.0)
 # What dockerd adds to the host besides rules with its bridge's name: it never takes these away.
 CHAINS = (
     ("filter", ("DOCKER", "DOCKER-USER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2")),
@@ -32,8 +33,8 @@ class DockerEngine(Daemon):
     """dockerd with a containerd of its own."""
 
     name = "docker"
-    start_s = 60.0
-    stop_s = 30.0
+    start_s = patient(60.0)
+    stop_s = patient(30.0)
 
     def __init__(self, part: Part) -> None:
         """Write the configuration."""

@@ -40,7 +40,7 @@ class Podwright(CriServer):
                 "bridge": self.part.bridge,
                 "subnet": str(self.part.subnet),
             },
-            "containers": {"cgroup_parent": self.part.cgroup_parent},
+            "containers": {"cgroup_driver": self.part.driver, "cgroup_parent": self.part.pod_parent},
         }
 
     def argv(self) -> Sequence[str]:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from podwright.agent.resources.cgroup_names import Driver, names_of
 from tools.leaks import Scope
 
 SESSION_PREFIX, PROCESS_PREFIX = 17, 20
@@ -32,6 +33,15 @@ class Part:
     bridge: str
     subnet: ipaddress.IPv4Network
     cgroup_parent: str
+    driver: Driver = "cgroupfs"
+
+    @property
+    def pod_parent(self) -> str:
+        """The parent cgroup that requests to a server name: with the systemd driver, a slice of its own.
+
+        Tests that make cgroups without systemd make them in `cgroup_parent`, which systemd does not know.
+        """
+        return names_of(self.driver, self.cgroup_parent).top
 
     @property
     def scope(self) -> Scope:
@@ -39,7 +49,7 @@ class Part:
         return Scope(
             roots=(str(self.directory),),
             links=(self.bridge,),
-            cgroups=(self.cgroup_parent,),
+            cgroups=tuple(dict.fromkeys((self.cgroup_parent, self.pod_parent))),
             addresses=(address_prefix(self.subnet),),
         )
 
@@ -52,6 +62,7 @@ class Share:
     directory: str
     cgroup_parent: str
     network: str
+    driver: Driver = "cgroupfs"
 
     def of(self, number: int) -> Share:
         """The share of one of the session's processes. Networks come round again when there are many."""
@@ -61,6 +72,7 @@ class Share:
             directory=_open_directory(Path(self.directory, f"w{number}")),
             cgroup_parent=f"{self.cgroup_parent}/w{number}",
             network=str(networks[number % len(networks)]),
+            driver=self.driver,
         )
 
     def scope(self, *more_roots: str) -> Scope:
@@ -68,12 +80,12 @@ class Share:
         return Scope(
             roots=(self.directory, *more_roots),
             links=(f"pw{self.tag}",),
-            cgroups=(self.cgroup_parent,),
+            cgroups=(self.cgroup_parent, names_of("systemd", self.cgroup_parent).top),
             addresses=tuple(address_prefix(subnet) for subnet in _server_subnets(self.network)),
         )
 
 
-def new_share() -> Share:
+def new_share(driver: Driver = "cgroupfs") -> Share:
     """A new session's; makes the directory, whose path is short because socket paths end at 107 bytes."""
     tag = secrets.token_hex(3)
     return Share(
@@ -81,6 +93,7 @@ def new_share() -> Share:
         directory=_open_directory(Path(tempfile.gettempdir(), f"pwt-{tag}")),
         cgroup_parent=f"/pwt-{tag}",
         network=str(free_network()),
+        driver=driver,
     )
 
 
@@ -121,6 +134,7 @@ class Scratch:
             bridge=f"pw{self.share.tag}x{number}",  # at most 15 characters: IFNAMSIZ
             subnet=subnet,
             cgroup_parent=f"{self.share.cgroup_parent}/{name}{number}",
+            driver=self.share.driver,
         )
 
     def close(self) -> None:

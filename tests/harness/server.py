@@ -9,6 +9,7 @@ from pathlib import Path
 
 import grpc
 
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.cri.client import CHANNEL_OPTIONS, CriClient
 from podwright.cri.v1 import api_pb2 as api
@@ -17,7 +18,7 @@ from tests.harness.daemon import Daemon
 from tests.harness.sweep import sweep
 from tools.leaks import report
 
-CALL_TIMEOUT_S = 60.0
+CALL_TIMEOUT_S, PROBE_TIMEOUT_S = patient(60.0), patient(2.0)
 
 
 class LeftBehind(AssertionError):
@@ -42,7 +43,7 @@ class CriServer(Daemon):
             endpoint=self.endpoint,
             client=client,
             logs=self.directory / "logs",
-            cgroup_parent=self.part.cgroup_parent,
+            cgroup_parent=self.part.pod_parent,
             variant=self.variant,
         )
 
@@ -53,7 +54,7 @@ class CriServer(Daemon):
                 return False
         try:
             with self._channel() as channel:
-                api_pb2_grpc.RuntimeServiceStub(channel).Version(api.VersionRequest(), timeout=2.0)
+                api_pb2_grpc.RuntimeServiceStub(channel).Version(api.VersionRequest(), timeout=PROBE_TIMEOUT_S)
         except grpc.RpcError:
             return False
         return True

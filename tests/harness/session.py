@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from podwright.conformance.patience import patient
 from tests.harness.scratch import Share, new_share
 from tests.harness.sweep import sweep
 from tools.leaks import Scope, Thing, leaked, remove_empty_parents, report, snapshot
@@ -31,7 +32,7 @@ BEFORE = pytest.StashKey[frozenset[Thing]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--leaks`: what the check at the end counts."""
+    """`--leaks`: what the check at the end counts. `--cgroup-driver`: that of the servers and agents."""
     parser.addoption(
         "--leaks",
         choices=("own", "host"),
@@ -44,6 +45,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="part",
         help="conformance cases over containerd's shim: a part of them, all, or all and nothing else",
     )
+    parser.addoption(
+        "--cgroup-driver",
+        choices=("cgroupfs", "systemd"),
+        default="cgroupfs",
+        help="what makes the cgroups of servers and agents under test; systemd needs a host that runs it",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses the place of its temporary directories
@@ -55,7 +62,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if _is_worker(config):
         config.stash[SHARE] = Share(**config.workerinput["share"])  # type: ignore[attr-defined] # put there by xdist
         return
-    share = config.stash[SHARE] = new_share()
+    if config.option.timeout is None:
+        config.option.timeout = patient(float(config.getini("timeout")))
+    share = config.stash[SHARE] = new_share(config.getoption("--cgroup-driver"))
     config.add_cleanup(lambda: shutil.rmtree(share.directory))
     config.option.basetemp = config.option.basetemp or f"{share.directory}/tmp"
     config.stash[SCOPE] = share.scope(config.option.basetemp)

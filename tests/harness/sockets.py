@@ -6,8 +6,10 @@ import asyncio
 import os
 from pathlib import Path
 
+from podwright.conformance.patience import patient
+
 ESTABLISHED, CLOSE_WAIT = "01", "08"
-WAIT_S = 10.0
+WAIT_S = patient(10.0)
 
 
 def connections_to(port: int) -> int:

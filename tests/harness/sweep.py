@@ -10,9 +10,10 @@ import signal
 import subprocess
 import time
 
+from podwright.conformance.patience import patient
 from tools.leaks import PODS, Scope, Thing, remove_empty_parents, snapshot
 
-EXIT_WAIT_S = 5.0
+EXIT_WAIT_S = patient(5.0)
 POLL_S = 0.05
 
 

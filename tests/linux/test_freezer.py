@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from podwright.errors import DeadlineExceeded, FailedPrecondition
 from podwright.linux import cgroup, freezer
 from podwright.linux.cgroup import CgroupHost
@@ -96,7 +97,7 @@ async def test_a_frozen_process_takes_no_signal_until_it_thaws(process: tuple[st
     for _ in range(2):
         freezer.thaw(host, path)
     assert not freezer.is_frozen(host, path)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patient(10)):
         assert await running.wait() == 3
 
 

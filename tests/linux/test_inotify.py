@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.linux.inotify import IN_CREATE, IN_MODIFY, Inotify
 
-WAIT_S = 30.0
+WAIT_S = patient(30.0)
 
 
 @pytest.fixture

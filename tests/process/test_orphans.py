@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from podwright.conformance.patience import patient
+
 DAEMON = """
 import asyncio, os
 from podwright.process import Command, PosixProcessRunner, adopt_orphans
@@ -27,7 +29,9 @@ asyncio.run(main())
 
 
 def test_orphans_are_reaped_and_exit_codes_of_children_are_kept() -> None:
-    done = subprocess.run([sys.executable, "-c", DAEMON], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", DAEMON], capture_output=True, text=True, timeout=patient(60), check=False
+    )
     assert (done.stdout, done.stderr) == ("{3}\ngone\n5\n", "")
 
 
@@ -48,5 +52,7 @@ asyncio.run(main())
 
 
 def test_orphans_are_ours() -> None:
-    done = subprocess.run([sys.executable, "-c", PARENT], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", PARENT], capture_output=True, text=True, timeout=patient(60), check=False
+    )
     assert (done.stdout, done.stderr) == ("True\n", "")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.errors import DeadlineExceeded, FailedPrecondition
 from podwright.linux import proc
 from podwright.process import (
@@ -47,7 +48,7 @@ async def test_signal_is_a_negative_code_and_128_plus_for_shells() -> None:
 
 async def test_stdin_is_fed_whole() -> None:
     data = os.urandom(3_000_000)
-    done = await RUNNER.run(Command(argv=("cat",), timeout_s=10, stdin=data))
+    done = await RUNNER.run(Command(argv=("cat",), timeout_s=patient(10), stdin=data))
     assert done.stdout == data
 
 
@@ -109,7 +110,7 @@ async def test_a_child_that_cannot_be_watched_is_not_left_alone() -> None:
 async def test_environment_is_clean() -> None:
     os.environ["PODWRIGHT_TEST_SECRET"] = "x"
     try:
-        done = await RUNNER.run(Command(argv=("env",), timeout_s=5))
+        done = await RUNNER.run(Command(argv=("env",), timeout_s=patient(5)))
     finally:
         del os.environ["PODWRIGHT_TEST_SECRET"]
     assert {line.split(b"=")[0] for line in done.stdout.splitlines()} <= {b"PATH", b"PWD", b"SHLVL", b"_"}
@@ -132,7 +133,7 @@ async def test_child_gets_no_other_descriptors() -> None:
     reader, writer = os.pipe()
     os.set_inheritable(writer, True)
     keep_descriptors_to_ourselves()
-    done = await RUNNER.run(Command(argv=("ls", "/proc/self/fd"), timeout_s=5))
+    done = await RUNNER.run(Command(argv=("ls", "/proc/self/fd"), timeout_s=patient(5)))
     os.close(reader)
     os.close(writer)
     assert {int(word) for word in done.stdout.split()} <= {0, 1, 2, 3}
@@ -160,7 +161,7 @@ async def test_a_score_for_the_oom_killer_is_inherited() -> None:
 
 
 async def test_adopting_tells_a_process_from_a_later_one() -> None:
-    process = RUNNER.start(Command(argv=("sleep", "0.3"), timeout_s=5))
+    process = RUNNER.start(Command(argv=("sleep", "0.3"), timeout_s=patient(5)))
     start = proc.start_time(process.pid)
     assert start is not None
     assert Process.adopt(process.pid, start + 1) is None
@@ -187,7 +188,7 @@ def test_programs_are_found_in_the_safe_path() -> None:
 
 async def _until(*, running: bool, text: str) -> None:
     """Wait until some process has these arguments, or none."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(patient(30)):
         while _running(text) != running:  # noqa: ASYNC110 # nobody tells us
             await asyncio.sleep(0.01)
 

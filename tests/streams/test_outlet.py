@@ -8,9 +8,10 @@ import hashlib
 import socket
 from collections.abc import AsyncIterator
 
+from podwright.conformance.patience import patient
 from podwright.streams.outlet import Outlet
 
-WAIT_S = 20.0
+WAIT_S = patient(20.0)
 LIMIT_BYTES = 100_000
 
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.errors import FailedPrecondition, Unavailable
 from podwright.streams.spdy.events import StreamOpened
 from podwright.streams.spdy.session import DATA_HEADER_BYTES, Role
 from podwright.streams.spdy_connection import Opening, SpdyConnection
 from podwright.streams.wire import SocketWire
 
-WAIT_S = 20.0
+WAIT_S = patient(20.0)
 WINDOW_BYTES = 10_000
 
 

@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
+from podwright.conformance.patience import patient
 from podwright.errors import FailedPrecondition
 from podwright.streams.errors import ProtocolError
 from podwright.streams.websocket.connection import CLIENT, SERVER, WebSocket
 from podwright.streams.wire import ANSWERS_LIMIT_BYTES, Aside, Buffer, SocketWire, TunnelWire, Wire
 from tests.streams.splits import pieces
 
-WAIT_S = 20.0
+WAIT_S = patient(20.0)
 BULK_BYTES = 4 * 1024 * 1024
 
 

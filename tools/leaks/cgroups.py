@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from tools.leaks.thing import Scope, Thing
 
 CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
+STOP_TIMEOUT_S = 60.0
 OUR_DEFAULT = "podwright"  # the first part of the daemon's default parent
 
 
@@ -42,12 +44,24 @@ def remove_empty_parents(scope: Scope) -> None:
 
     A group named after a container belongs to the runtime: it stays, and with it its parents, to be seen as a leak.
     """
+    for parent in _parents(scope):
+        if parent.endswith(".slice"):
+            _stop_slice(parent)
     for hierarchy in hierarchies():
         for parent in _parents(scope):
             for folder, _, _ in os.walk(os.path.join(hierarchy, parent), topdown=False):
                 if not CONTAINER_ID.search(os.path.basename(folder)):
                     with contextlib.suppress(OSError):
                         os.rmdir(folder)
+
+
+def _stop_slice(path: str) -> None:
+    """systemd keeps a slice, and its cgroup, until somebody stops it. That would end containers in it too."""
+    directories = [place for hierarchy in hierarchies() if os.path.isdir(place := os.path.join(hierarchy, path))]
+    names = (name for place in directories for _, names, _ in os.walk(place) for name in names)
+    if directories and not any(map(CONTAINER_ID.search, names)):
+        command = ["systemctl", "stop", os.path.basename(path)]
+        subprocess.run(command, check=False, capture_output=True, timeout=STOP_TIMEOUT_S)
 
 
 def _parents(scope: Scope) -> list[str]:

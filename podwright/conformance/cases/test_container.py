@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import DEAF, SLEEP, CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
@@ -135,8 +136,8 @@ async def test_a_shorter_stop_overtakes_a_longer_one(pod: CasePod) -> None:
     deaf = await pod.run_ready(DEAF)
     long = asyncio.create_task(pod.stop(deaf, timeout=100), name="slow stop")
     await asyncio.sleep(0.2)
-    await asyncio.wait_for(pod.stop(deaf, timeout=0), 10)
-    await asyncio.wait_for(long, 10)
+    await asyncio.wait_for(pod.stop(deaf, timeout=0), patient(10))
+    await asyncio.wait_for(long, patient(10))
     assert (await pod.status(deaf)).exit_code == 137
 
 

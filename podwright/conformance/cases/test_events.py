@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.client import CriClient
@@ -17,7 +18,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound, PodwrightError
 
 BEGUN_S = 0.5  # after that, it is taken for granted: not every server tells that a stream hears events
-WAIT_S = 30.0
+WAIT_S = patient(30.0)
 CREATED, STARTED = api.CONTAINER_CREATED_EVENT, api.CONTAINER_STARTED_EVENT
 STOPPED, DELETED = api.CONTAINER_STOPPED_EVENT, api.CONTAINER_DELETED_EVENT
 

@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.conformance.pods import DEAF, CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import (
@@ -81,7 +82,7 @@ async def test_nothing_outlives_its_container(run_pod: RunPod, mode: api.Namespa
         command = asyncio.create_task(
             pod.exec(container_id, "sh", "-c", f"{ORPHANS}; touch /up; {NAP}"), name="long exec"
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(patient(30)):
             while (await pod.exec(container_id, "test", "-e", "/up")).exit_code:  # noqa: ASYNC110 # as a client polls
                 await asyncio.sleep(0.05)
         await pod.stop(container_id)

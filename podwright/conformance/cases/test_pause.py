@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import SLEEP, CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
@@ -45,7 +46,7 @@ async def test_a_paused_container_stands_still(pod: CasePod) -> None:
     for _ in range(2):
         await _unpause(pod, container_id)
     before = pod.log(container_id)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(patient(20)):
         while pod.log(container_id) == before:  # noqa: ASYNC110 # a log file tells nobody
             await asyncio.sleep(0.02)
 
@@ -101,7 +102,7 @@ async def test_limits_and_logs_of_a_paused_container_can_be_changed(pod: CasePod
     await pod.cri.call(pod.cri.runtime.ReopenContainerLog, request)
     assert path.exists()
     await _unpause(pod, container_id)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(patient(20)):
         while not path.read_text():  # noqa: ASYNC110 # a log file tells nobody
             await asyncio.sleep(0.02)
 

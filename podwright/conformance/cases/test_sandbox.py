@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import CasePod, RunPod, remove_pod, sandbox_config
 from podwright.cri.v1 import api_pb2 as api
@@ -364,7 +365,7 @@ async def _get(host: str, port: int) -> bytes:
             await asyncio.sleep(0.05)
             continue
         writer.write(b"GET /passwd HTTP/1.0\r\n\r\n")
-        data = await asyncio.wait_for(reader.read(), 5)
+        data = await asyncio.wait_for(reader.read(), patient(5))
         writer.close()
         return data
     raise AssertionError(f"{host}:{port} does not answer")

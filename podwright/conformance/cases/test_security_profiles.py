@@ -9,16 +9,13 @@ import pytest
 
 from podwright.conformance.pods import CasePod, RunPod
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import InvalidArgument, PodwrightError
+from podwright.errors import InvalidArgument
 
 DEFAULT = api.SecurityProfile.RuntimeDefault
 UNCONFINED = api.SecurityProfile.Unconfined
 LOCALHOST = api.SecurityProfile.Localhost
-HAS_APPARMOR = Path("/sys/kernel/security/apparmor").exists()
 NET_BIND_SERVICE = 1 << 10
 SYS_ADMIN = 1 << 21
-
-without_apparmor = pytest.mark.skipif(HAS_APPARMOR, reason="this host has AppArmor")
 
 
 def _linux(**fields: object) -> api.LinuxContainerConfig:
@@ -109,34 +106,6 @@ async def test_selinux_options_are_taken_on_every_host(run_pod: RunPod) -> None:
     options = api.SELinuxOption(user="system_u", role="system_r", type="container_t", level="s0:c4,c5")
     async with run_pod(security=api.LinuxSandboxSecurityContext(selinux_options=options)) as pod:
         assert await pod.output("echo", "runs", linux=_linux(selinux_options=options)) == "runs\n"
-
-
-@without_apparmor
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"apparmor": _profile(UNCONFINED)},
-        {"apparmor_profile": "unconfined"},
-        pytest.param({"apparmor": _profile(DEFAULT)}, marks=pytest.mark.deviates("containerd", "an error there")),
-        pytest.param({"apparmor_profile": "runtime/default"}, marks=pytest.mark.deviates("containerd", "as above")),
-    ],
-    ids=["nil", "unconfined", "old-unconfined", "default", "old-default"],
-)
-async def test_apparmor_where_there_is_none(pod: CasePod, fields: dict[str, object]) -> None:
-    assert await pod.output("echo", "runs", linux=_linux(**fields)) == "runs\n"
-
-
-@without_apparmor
-@pytest.mark.deviates("cri-o", "goes without on a host that has no AppArmor")
-@pytest.mark.parametrize(
-    "fields",
-    [{"apparmor": _profile(LOCALHOST, "localhost/mine")}, {"apparmor_profile": "localhost/mine"}],
-    ids=["new", "old"],
-)
-async def test_a_profile_that_cannot_be_honoured(pod: CasePod, fields: dict[str, object]) -> None:
-    with pytest.raises(PodwrightError, match=r"(?i)apparmor"):
-        await pod.create(linux=_linux(**fields))
 
 
 @pytest.mark.deviates("cri-o", "asks for every capability, whatever the host has")

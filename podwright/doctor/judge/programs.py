@@ -18,13 +18,15 @@ def runtimes(facts: Facts) -> Finding:
     working = [runtime for runtime in facts.runtimes if not runtime.program.error]
     broken = [f"{each.name} ({each.program.error})" for each in facts.runtimes if each.program.error]
     if not working:
-        found = f"none works: {', '.join(broken)}" if broken else "none"
-        return missing(found, cost="no container can start", remedy=install(CRUN, facts.host))
+        cost = "no container can start"
+        if not broken:
+            return missing("none", cost=cost, remedy=install(CRUN, facts.host))
+        remedy = _repair(*(each.program.path for each in facts.runtimes))
+        return missing(f"none works: {', '.join(broken)}", cost=cost, remedy=remedy)
     shown = ", ".join(f"{each.name} {each.program.version} ({each.program.path})" for each in working)
     if broken:
-        return warning(
-            f"{shown}; broken: {', '.join(broken)}", cost="pods of that handler fail", remedy="reinstall it"
-        )
+        remedy = _repair(*(each.program.path for each in facts.runtimes if each.program.error))
+        return warning(f"{shown}; broken: {', '.join(broken)}", cost="pods of that handler fail", remedy=remedy)
     return ok(shown)
 
 
@@ -32,7 +34,7 @@ def crun_hybrid(facts: Facts) -> Finding:
     """crun rejects a hybrid host while the unified hierarchy holds a controller (all versions so far)."""
     crun = _named(facts, "crun")
     if crun is None:
-        return ok("crun is not installed")
+        return ok(_no_crun(facts))
     held = sorted(facts.cgroups.unified_controllers)
     if facts.cgroups.layout != "hybrid" or not held:
         return ok("no controller in its way")
@@ -51,7 +53,7 @@ def crun_oci_version(facts: Facts) -> Finding:
     """Older versions of crun reject an ociVersion newer than 1.0.x."""
     crun = _named(facts, "crun")
     if crun is None:
-        return ok("crun is not installed")
+        return ok(_no_crun(facts))
     if crun.program.numbers and crun.program.numbers < CRUN_WITHOUT_VERSION_CHECK:
         return note(
             f"crun {crun.program.version} takes no ociVersion newer than 1.0.x",
@@ -64,7 +66,7 @@ def crun_stdio(facts: Facts) -> Finding:
     """Some versions of crun give their standard streams to the container's user, including the host's /dev/null."""
     crun = _named(facts, "crun")
     if crun is None:
-        return ok("crun is not installed")
+        return ok(_no_crun(facts))
     if CRUN_GIVES_STDIO_AWAY <= crun.program.numbers < CRUN_LEAVES_DEVICES:
         return note(
             f"crun {crun.program.version} changes the owner of a device that is its standard input or output",
@@ -113,7 +115,9 @@ def conmon(facts: Facts) -> Finding:
     if program is None:
         return missing("not found", cost="no container can start", remedy=install(CONMON, facts.host))
     if program.error:
-        return missing(f"{program.path} fails: {program.error}", cost="no container can start", remedy="reinstall it")
+        return missing(
+            f"{program.path} fails: {program.error}", cost="no container can start", remedy=_repair(program.path)
+        )
     if program.numbers and program.numbers < OLDEST_CONMON:
         return warning(
             f"{program.version}", cost="this version is older than all tested ones", remedy=install(CONMON, facts.host)
@@ -123,10 +127,24 @@ def conmon(facts: Facts) -> Finding:
 
 def criu(facts: Facts) -> Finding:
     """CRIU is only needed for checkpoints."""
+    cost = "containers cannot be checkpointed (the call answers UNIMPLEMENTED)"
     if facts.criu is None:
-        cost = "containers cannot be checkpointed (the call answers UNIMPLEMENTED)"
         return note("not found", cost=cost, remedy=install(CRIU, facts.host))
+    if facts.criu.error:
+        return note(f"{facts.criu.path} fails: {facts.criu.error}", cost=cost, remedy=_repair(facts.criu.path))
     return ok(f"{facts.criu.version} ({facts.criu.path})")
+
+
+def _repair(*paths: str) -> str:
+    """For programs that are installed and do not say their version, because they are broken or the machine is slow."""
+    commands = "; ".join(f"{path} --version" for path in paths)
+    return f"see why this fails or takes long, and reinstall it if need be: {commands}"
+
+
+def _no_crun(facts: Facts) -> str:
+    """Why nothing is said of crun."""
+    is_installed = any(each.name == "crun" for each in facts.runtimes)
+    return "crun does not answer (see OCI runtimes)" if is_installed else "crun is not installed"
 
 
 def _named(facts: Facts, name: str) -> OciRuntimeFacts | None:

@@ -12,10 +12,7 @@ from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
 from podwright.agent.configs.node import NodeSettings, look
 from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.node.machine import read_machine
-from podwright.agent.resources import cgroupfs
-from podwright.agent.resources.cgroup_names import names_of
 from podwright.agent.resources.cgroups import CgroupTree
-from podwright.agent.resources.drivers import CgroupfsDriver
 from podwright.agent.resources.id_range import IdRange
 from podwright.agent.resources.limits import CgroupLimits, LimitRules
 from podwright.agent.resources.userns import UserNamespaceAllocator
@@ -41,8 +38,9 @@ from tests.agent.configs.test_builder import Fakes
 from tests.agent.configs.test_objects import Stored
 from tests.agent.fakes.events import RecordedEvents
 from tests.agent.fakes.pods import container, pod
+from tests.harness.cgroups import driver_of, names_in
 from tests.harness.podwright import Podwright
-from tests.harness.scratch import Scratch
+from tests.harness.scratch import Part, Scratch
 from tests.harness.server import CriServer
 
 IDS = IdRange(first=65536 * 100, count=65536 * 10)
@@ -92,18 +90,16 @@ def described(image: str) -> Pod:
 
 
 @asynccontextmanager
-async def tree_below(root: str) -> AsyncIterator[CgroupTree]:
-    """The cgroups of pods below a root that is gone afterwards."""
-    host = cgroup.detect()
-    cgroupfs.make(host, root, CgroupLimits())
+async def tree_below(part: Part) -> AsyncIterator[CgroupTree]:
+    """The cgroups of pods in a part; gone afterwards."""
+    driver, names = driver_of(part), names_in(part)
+    await driver.make(names.top, CgroupLimits())
     try:
-        tree = CgroupTree(
-            host, CgroupfsDriver(host), names_of("cgroupfs", root), LimitRules(), CgroupLimits(), RecordedEvents()
-        )
+        tree = CgroupTree(cgroup.detect(), driver, names, LimitRules(), CgroupLimits(), RecordedEvents())
         await tree.ensure_root()
         yield tree
     finally:
-        cgroupfs.remove(host, root)
+        await driver.remove(names.top)
 
 
 def builder(directory: Path, tree: CgroupTree, *, user_namespaces: bool = False) -> ConfigBuilder:
@@ -126,7 +122,7 @@ def builder(directory: Path, tree: CgroupTree, *, user_namespaces: bool = False)
 
 async def test_a_pod_is_what_it_says(any_server: CriServer, scratch: Scratch, image: str) -> None:
     part = scratch.part("configs")
-    async with any_server.client() as client, tree_below(part.cgroup_parent) as tree:
+    async with any_server.client() as client, tree_below(part) as tree:
         await ImagesClient(client).pull(image, None, None)
         of, configs = described(image), builder(part.directory, tree)
         async with started(client, tree, configs, of, part.directory) as (container_id, sandbox):
@@ -155,7 +151,7 @@ async def test_users_of_its_own(podwright_server: Podwright, scratch: Scratch, i
     part = scratch.part("configs")
     main = container(image=image, command=("sleep", "60"), termination_message_path="/dev/termination-log")
     of = pod("userns", containers=(main,), host_users=False)
-    async with podwright_server.client() as client, tree_below(part.cgroup_parent) as tree:
+    async with podwright_server.client() as client, tree_below(part) as tree:
         handler = (await RuntimeClient(client).state()).handler("")
         assert handler is not None
         configs = builder(part.directory, tree, user_namespaces=handler.user_namespaces)

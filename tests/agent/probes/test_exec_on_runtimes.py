@@ -13,6 +13,7 @@ from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
 from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.runtime.client import RuntimeClient
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import running_pod
 from podwright.k8s.objects import ExecAction, Probe
@@ -20,7 +21,7 @@ from tests.agent.fakes.configs import container_config, labels
 from tests.agent.fakes.events import RecordedEvents
 from tests.agent.fakes.pods import container, pod
 
-WAIT_S = 60.0
+WAIT_S = patient(60.0)
 
 
 def shell(script: str) -> Probe:

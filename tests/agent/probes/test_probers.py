@@ -24,6 +24,7 @@ from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.runtime.records import ExecResult
 from podwright.agent.workers.hooks import HttpGetter
+from podwright.conformance.patience import patient
 from podwright.errors import DeadlineExceeded, InvalidArgument, Unavailable, Unimplemented
 from podwright.k8s.objects import (
     ContainerPort,
@@ -203,7 +204,7 @@ async def own_certificate(directory: Path) -> ssl.SSLContext:
     """A server's TLS with a certificate that nobody has signed, for another name."""
     key, certificate = str(directory / "key.pem"), str(directory / "certificate.pem")
     argv = (*OPENSSL.split(), "-keyout", key, "-out", certificate)
-    await PosixProcessRunner().run(Command(argv=argv, timeout_s=30))
+    await PosixProcessRunner().run(Command(argv=argv, timeout_s=patient(30)))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context

@@ -16,6 +16,7 @@ from podwright.agent.run import agent_engine
 from podwright.agent.run.daemon import Slot, held_slot, probe, serve_command
 from podwright.agent.run.options import RunOptions
 from podwright.agent.runtime import watch
+from podwright.conformance.patience import patient
 from tests.agent.run.real import PodFiles, Run
 from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
@@ -134,7 +135,7 @@ async def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
                 return
         pytest.fail("".join(seen))
 
-    await asyncio.wait_for(asyncio.to_thread(read), 60)
+    await asyncio.wait_for(asyncio.to_thread(read), patient(60))
 
 
 def finish(process: subprocess.Popen[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.run.unit import UnitRequest, make_unit, quoted
+from podwright.conformance.patience import patient
 from tests.agent.run.build import job_text, plan, pod_text, workload
 
 REQUEST = UnitRequest(program=("/usr/bin/podwright",), paths=("/etc/podwright/web.yaml",))
@@ -110,6 +111,10 @@ def test_systemd_reads_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / "web.service"
     unit.write_text(make_unit(plan(pod_text()), request))
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, timeout=30, check=False
+        ["systemd-analyze", "verify", "--man=no", str(unit)],
+        capture_output=True,
+        text=True,
+        timeout=patient(30),
+        check=False,
     )
     assert "web.service" not in done.stderr

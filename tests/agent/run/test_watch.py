@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.run.watch import changed_texts, read_texts
+from podwright.conformance.patience import patient
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ async def test_a_change_in_a_folder_is_seen(tmp_path: Path, change: object, expe
     await asyncio.sleep(0)
     assert callable(change)
     change(tmp_path)
-    texts = await asyncio.wait_for(waiting, 20)
+    texts = await asyncio.wait_for(waiting, patient(20))
     assert {Path(path).name: text for path, text in texts} == expected
 
 
@@ -39,4 +40,4 @@ async def test_a_file_that_is_being_replaced_is_waited_for(tmp_path: Path) -> No
     await asyncio.sleep(0.7)
     assert not waiting.done()
     file.write_bytes(b"new")
-    assert (await asyncio.wait_for(waiting, 20))[0][1] == b"new"
+    assert (await asyncio.wait_for(waiting, patient(20)))[0][1] == b"new"

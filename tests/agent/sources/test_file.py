@@ -13,6 +13,7 @@ import pytest
 
 from podwright.agent.pods.identity import CONFIG_HASH
 from podwright.agent.sources.file import SIZE_LIMIT_BYTES, FileSource
+from podwright.conformance.patience import patient
 from podwright.errors import InvalidArgument
 from podwright.k8s import codec
 from podwright.k8s.objects import Pod
@@ -52,7 +53,7 @@ def names(pods: list[Pod]) -> list[str]:
 
 
 async def until(sets: AsyncIterator[list[Pod]], wanted: list[str]) -> list[Pod]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patient(10)):
         async for pods in sets:
             if names(pods) == wanted:
                 return pods

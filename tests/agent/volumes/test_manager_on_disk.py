@@ -16,6 +16,7 @@ from podwright.agent.volumes.manager import VolumeManager
 from podwright.agent.volumes.ownership import Progress
 from podwright.agent.volumes.plans import Plan
 from podwright.agent.volumes.setup import set_up
+from podwright.conformance.patience import patient
 from podwright.k8s.objects import HostPathVolumeSource, Volume
 from podwright.linux.mount import read_mounts
 from tests.agent.fakes.events import RecordedEvents
@@ -58,7 +59,7 @@ def mount_ids(root: Path) -> dict[str, int]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(patient(20)):
         while not holds():  # noqa: ASYNC110 # files and fakes cannot be waited for
             await asyncio.sleep(0.01)
 
@@ -126,7 +127,7 @@ async def test_release_waits_for_what_is_being_set_up(
 
     def slow(plan: Plan, now_ns: int, progress: Progress) -> None:
         began.set()
-        assert go_on.wait(30)
+        assert go_on.wait(patient(30))
         set_up(plan, now_ns, progress)
 
     monkeypatch.setattr("podwright.agent.volumes.keeper.set_up", slow)
@@ -150,7 +151,7 @@ async def test_a_path_that_does_not_answer_holds_nobody_else(
 
     def stuck(path: str) -> os.stat_result:
         if path == "/dead":
-            assert go_on.wait(60)
+            assert go_on.wait(patient(60))
         return real(path)
 
     class Os:
@@ -165,7 +166,7 @@ async def test_a_path_that_does_not_answer_holds_nobody_else(
             manager.set_pod(each)
         await manager.wait_mounted(the_pod())
         assert manager.mounted("uid-stuck1") == {}
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(patient(60)):
             await asyncio.gather(*(manager.release(each) for each in (the_pod(), *stuck_pods)))
     finally:
         go_on.set()

@@ -12,6 +12,7 @@ import pytest
 
 from podwright.agent.volumes import threads
 from podwright.agent.volumes.threads import THREADS_MAX, Threads
+from podwright.conformance.patience import patient
 
 HUNG = """
 import asyncio, threading
@@ -82,4 +83,4 @@ async def test_who_gave_up_can_learn_of_the_end() -> None:
 
 
 def test_a_thread_that_hangs_does_not_keep_the_process() -> None:
-    subprocess.run([sys.executable, "-c", HUNG], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", HUNG], check=True, timeout=patient(30))

@@ -18,12 +18,13 @@ from typing import Any
 
 import grpc
 
+from podwright.conformance.patience import patient
 from podwright.cri.client import CHANNEL_OPTIONS
 from podwright.cri.v1 import api_pb2 as api
 from podwright.cri.v1 import api_pb2_grpc
 
 LOOK_S = 0.01
-LIMIT_S = 60.0
+LIMIT_S = patient(60.0)
 
 
 class StandIn:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.errors import ResourceExhausted, Unavailable
 from podwright.runtime.events import ContainerEvent, EventHub, EventKind, Subscription, hub
 from podwright.runtime.model.container import ContainerState
@@ -22,7 +23,7 @@ def events(stores: Stores) -> EventHub:
 
 
 async def _next(subscription: Subscription, count: int) -> list[ContainerEvent]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(patient(5)):
         return [await anext(subscription) for _ in range(count)]
 
 

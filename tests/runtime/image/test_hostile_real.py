@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from podwright import errors
+from podwright.conformance.patience import patient
 from tests.harness.sockets import none_to
 from tests.runtime.image.node import MakeNode, Node
 from tests.runtime.image.refusing import SHARED, Origin, keep_one, refused
@@ -92,7 +93,7 @@ def received_bytes(node: Node) -> int:
 
 async def downloading(node: Node) -> None:
     """Wait until a part of the layer has come."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(patient(30)):
         while received_bytes(node) < 1 << 20:  # noqa: ASYNC110 # files tell nobody
             await asyncio.sleep(0)
 

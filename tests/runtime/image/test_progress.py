@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from podwright.conformance.patience import patient
 from podwright.errors import InvalidArgument, PodwrightError
 from podwright.runtime.image.progress import INTERVAL_S, PullProgress, PullTracker
 from podwright.runtime.model.image_store import PullSnapshot, PullStage
@@ -17,7 +18,7 @@ from tests.harness.scripted_registry import ScriptedRegistry, fixed
 from tests.runtime.image.node import Node
 from tools.images import Entry, Image, Layer, image_of, layer_of
 
-WAIT_S = 30.0
+WAIT_S = patient(30.0)
 MIB = 1 << 20
 SENT_BYTES = 2 * MIB  # of which the last is stored later: blobs are written by the mebibyte
 

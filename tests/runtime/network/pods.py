@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from podwright.conformance.patience import patient
 from podwright.linux import namespaces
 from podwright.process import PosixProcessRunner
 from podwright.runtime.config import NetworkSettings
@@ -24,7 +25,7 @@ from podwright.runtime.network import NetworkRequest, NetworkService
 from podwright.runtime.state import Database
 from tests.harness.scratch import Part
 
-TIMEOUT_S = 3.0
+TIMEOUT_S = patient(3.0)
 
 
 @dataclass(slots=True, kw_only=True)

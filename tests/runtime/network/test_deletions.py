@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from podwright.conformance.patience import patient
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.network.deletions import Deletions
 
@@ -43,7 +44,7 @@ async def test_who_waits_for_one_has_it_now() -> None:
 async def test_all_are_done_in_the_end() -> None:
     links = Links()
     links.begin(A, B)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(patient(30)):
         while links.deletions:  # noqa: ASYNC110 # nobody tells us
             await asyncio.sleep(0.01)
     assert sorted(links.gone) == ["a", "b"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import remove_pod, sandbox_config
 from podwright.cri.v1 import api_pb2 as api
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.root
 
 HOST_PORT = 8080
 WEB = api.PortMapping(container_port=80, host_port=HOST_PORT)
-DEADLINE_S = 30.0
+DEADLINE_S = patient(30.0)
 
 
 @pytest.fixture

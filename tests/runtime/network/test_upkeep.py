@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from podwright.errors import FailedPrecondition
 from podwright.process import Command, Completed, PosixProcessRunner
 from podwright.runtime.model.sandbox import PortMapping
@@ -21,7 +22,7 @@ from tests.runtime.network.pods import HOST, OUTSIDE_ADDRESS, Pod, World, dial, 
 pytestmark = [pytest.mark.root, pytest.mark.usefixtures("own_host")]
 
 HOST_PORT = 8080
-DEADLINE_S = 30.0
+DEADLINE_S = patient(30.0)
 PROGRAMS = ["nft", "iptables-nft", "iptables-legacy"]
 
 # {bridge}, {subnet}, {gateway} and {veth} are those of the test.

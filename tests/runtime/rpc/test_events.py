@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import ResourceExhausted, Unavailable
@@ -21,7 +22,7 @@ from podwright.runtime.rpc.server import listen, make_server
 from podwright.timeline import Timeline
 from tests.runtime.events.records import Stores, container, sandbox
 
-FAR_S = 20.0
+FAR_S = patient(20.0)
 
 
 class Runtime:

@@ -9,6 +9,7 @@ import pytest
 
 from podwright.api.client import pulls
 from podwright.api.v1 import pulls_pb2
+from podwright.conformance.patience import patient
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, Unavailable, Unimplemented
@@ -18,7 +19,7 @@ from tests.harness.scripted_registry import ScriptedRegistry
 from tests.runtime.image.test_progress import MIB, gated
 from tools.images import Entry, image_of, layer_of
 
-WAIT_S = 30.0
+WAIT_S = patient(30.0)
 
 
 async def _moved(cri: CriClient, name: str = "") -> pulls_pb2.PullProgress:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,12 +10,15 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from podwright.agent.resources.limits import CgroupLimits
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import CasePod, running_pod, sandbox_config
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.linux import cgroup
+from tests.harness.cgroups import driver_of, names_in
 from tests.harness.podwright import Podwright
+from tests.harness.scratch import Part
 
 pytestmark = pytest.mark.root
 
@@ -35,33 +37,36 @@ def peer(podwright_server: Podwright, cri: CriClient) -> CriPeer:
     return podwright_server.peer(cri)
 
 
+@pytest.fixture
+def part(podwright_server: Podwright) -> Part:
+    return podwright_server.part
+
+
 async def _pod_stats(pod: CasePod) -> api.LinuxPodSandboxStats:
     request = api.PodSandboxStatsRequest(pod_sandbox_id=pod.id)
     return (await pod.cri.call(pod.cri.runtime.PodSandboxStats, request)).stats.linux
 
 
 @contextlib.asynccontextmanager
-async def _kubelets_pod(peer: CriPeer, image: str) -> AsyncIterator[tuple[CasePod, Path]]:
+async def _kubelets_pod(peer: CriPeer, part: Part, image: str) -> AsyncIterator[tuple[CasePod, Path]]:
     """A pod in a cgroup that is made and limited before, and where its memory files are."""
     uid = str(uuid.uuid4())
-    path = f"{peer.cgroup_parent}/kubepods/pod{uid}"
-    host = cgroup.detect()
-    directory = Path(host.directory(path, "memory") or "/none")
+    driver, names = driver_of(part), names_in(part)
+    path = names.of_pod("Guaranteed", uid)
+    directory = Path(cgroup.detect().directory(path, "memory") or "/none")
     try:
-        for place in host.directories(path):
-            os.makedirs(place)
-        (directory / ("memory.max" if host.layout == "v2" else "memory.limit_in_bytes")).write_text(str(64 * MIB))
+        await driver.make(path, CgroupLimits(memory_bytes=64 * MIB))
         linux = sandbox_config(peer).linux
         linux.cgroup_parent = path
         metadata = api.PodSandboxMetadata(name="own", uid=uid, namespace="stats")
         async with running_pod(peer, image, linux=linux, metadata=metadata) as pod:
             yield pod, directory
     finally:
-        cgroup.remove(host, f"{peer.cgroup_parent}/kubepods")
+        await driver.remove(names.kubepods)
 
 
-async def test_a_cgroup_of_its_own_tells_of_the_pod(peer: CriPeer, busybox_image: str) -> None:
-    async with _kubelets_pod(peer, busybox_image) as (pod, _):
+async def test_a_cgroup_of_its_own_tells_of_the_pod(peer: CriPeer, part: Part, busybox_image: str) -> None:
+    async with _kubelets_pod(peer, part, busybox_image) as (pod, _):
         assert (await _pod_stats(pod)).process.process_count.value == 0
         await pod.run_ready()
         await pod.run_ready()
@@ -73,8 +78,8 @@ async def test_a_cgroup_of_its_own_tells_of_the_pod(peer: CriPeer, busybox_image
         assert linux.cpu.usage_core_nano_seconds.value >= inside > 0  # read after theirs, and it counts their starts
 
 
-async def test_time_of_containers_that_are_gone_stays_the_pods(peer: CriPeer, busybox_image: str) -> None:
-    async with _kubelets_pod(peer, busybox_image) as (pod, _):
+async def test_time_of_containers_that_are_gone_stays_the_pods(peer: CriPeer, part: Part, busybox_image: str) -> None:
+    async with _kubelets_pod(peer, part, busybox_image) as (pod, _):
         container_id = await pod.run_ready()
         before = (await _pod_stats(pod)).cpu.usage_core_nano_seconds.value
         await pod.stop(container_id)

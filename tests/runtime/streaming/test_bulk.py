@@ -7,6 +7,7 @@ import hashlib
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.conformance.pods import running_pod
 from podwright.conformance.streams import CollectingSink, exec_url
 from podwright.streams.client.command import CommandStreams, run_command
@@ -17,7 +18,7 @@ from tests.harness.podwright import Podwright
 
 pytestmark = [pytest.mark.root]
 
-WAIT_S = 110.0
+WAIT_S = patient(110.0)
 SOCKETS_MIB = 50  # more than all sockets and pipes on the way hold
 CHUNK_BYTES = 100_000
 BLOCK = hashlib.shake_256(b"bulk").digest(7 * CHUNK_BYTES)  # no whole number of pages, pipes or frames

@@ -9,6 +9,7 @@ import socket
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.conformance.pods import running_pod, serving
 from podwright.conformance.streams import forward_url, forwarded
 from podwright.streams.client.dial import StreamTransport
@@ -24,7 +25,7 @@ BULK = hashlib.shake_256(b"bulk").digest(10 * MIB)
 SOCKETS_MIB = 50  # more than all sockets and windows on the way hold
 CHUNK = bytes(64 * 1024)
 STILL_S = 0.3
-WAIT_S = 60.0
+WAIT_S = patient(60.0)
 
 
 @pytest.mark.parametrize("transport", StreamTransport)

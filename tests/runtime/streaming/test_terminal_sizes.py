@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.conformance.streams import WAIT_S, exec_url
 from podwright.runtime.streaming.inbox import Inbox
 from podwright.runtime.streaming.remote import Remote
@@ -30,7 +31,7 @@ def sizes_of(inbox: Inbox) -> TerminalSizes:
 
 async def followed(sizes: TerminalSizes) -> list[TerminalSize]:
     seen: list[TerminalSize] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patient(10)):
         await sizes.follow(lambda width, height: seen.append(TerminalSize(width=width, height=height)))
     return seen
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.conformance.pods import CasePod, serving
 from podwright.conformance.streams import (
     CollectingSink,
@@ -104,7 +105,7 @@ async def works(pod: CasePod, transport: StreamTransport) -> None:
         loop = asyncio.get_running_loop()
         sending = asyncio.create_task(loop.sock_sendall(local, bulk))
         back = bytearray()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(patient(60)):
             while len(back) < len(bulk):
                 back += await loop.sock_recv(local, 1 << 20)
         await sending

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from podwright.conformance.patience import patient
 from podwright.streams.client.command import CommandStreams, _Session
 from podwright.streams.client.link import OnOutput
 from podwright.streams.remote_command.protocol import StreamType, Version
@@ -53,7 +54,7 @@ async def sizes() -> AsyncIterator[TerminalSize]:
 
 async def test_the_terminals_size_goes_before_what_was_typed_ahead() -> None:
     link = Listening()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patient(10)):
         await _Session(link, CommandStreams(stdin=TypedAhead(), tty=True, sizes=sizes())).run()
     assert link.said == [
         (StreamType.RESIZE, pack_size(SIZE)),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.linux import elf
 from podwright.linux.libc import mount, umount2
 from podwright.process import Command, PosixProcessRunner, keep_descriptors_to_ourselves
@@ -27,7 +28,9 @@ def prefix(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, ...]:
 
 async def _launch(prefix: tuple[str, ...], *command: str, fds: dict[int, int]) -> tuple[int, list[str]]:
     argv = (*prefix, *command)
-    done = await RUNNER.run(Command(argv=argv, timeout_s=20, fds=fds, env={"PATH": "/bin:/usr/bin", "WORD": "kept"}))
+    done = await RUNNER.run(
+        Command(argv=argv, timeout_s=patient(20), fds=fds, env={"PATH": "/bin:/usr/bin", "WORD": "kept"})
+    )
     return done.returncode, (done.stderr + done.stdout).decode().splitlines()
 
 

@@ -12,11 +12,12 @@ from typing import cast
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.errors import DeadlineExceeded
 from podwright.process import Process
 from podwright.runtime.handlers.oci.terminal import ConsoleSocket
 
-WAIT_S = 10.0
+WAIT_S = patient(10.0)
 
 
 class Runtime:

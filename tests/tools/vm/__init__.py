@@ -1,0 +1,1 @@
+"""The virtual machines of `make vm-test`: what needs none."""

@@ -1,0 +1,124 @@
+"""docs/hosts.md: the last result of each host and cgroup driver. What it is made of is kept in docs/hosts.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.vm.results import Counts
+
+HEAD = """\
+# Hosts
+
+`make vm-test` runs the tests in virtual machines that are as a server is: Debian with systemd, cgroup v2 alone,
+AppArmor, every capability, and the release's own kernel, crun, runc, conmon and CRIU. Each host has two rows, one for
+each cgroup driver of the servers and agents under test. `conformance` are the conformance cases, `agent` is
+`podwright agent` with static pods, and `root` are the tests that need root. These are the last results; a suite in
+brackets was cut short by its time limit.
+
+    make vm-test                                                        # everything: hours without KVM
+    make vm-test ARGS="--system debian-13 --driver systemd --suite conformance --select apparmor"
+    make vm-test ARGS="--minutes 90 --publish"                          # and write this page
+
+A run goes on where the last one of the same tree stopped; tests that failed run again. The machines reach no network:
+their packages come from the Debian mirror that apt uses here, and their Python packages are those of
+`requirements.lock`. Images and outcomes are kept below `build/vm`.
+
+<!-- made by tools.vm.page from docs/hosts.json -->
+
+"""
+SOFTWARE = ("crun", "runc", "conmon", "criu", "apparmor", "systemd")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The last result on one host with one driver; `suites` by name, `failed` the ids of tests that failed."""
+
+    system: str
+    driver: str
+    date: str
+    commit: str
+    accelerator: str
+    versions: dict[str, str]
+    suites: dict[str, Counts]
+    failed: tuple[str, ...] = ()
+
+
+def render(records: list[Record]) -> str:
+    """The page. Pure."""
+    names = list(dict.fromkeys(name for record in records for name in record.suites))
+    lines = [_row("host", "cgroup driver", *names, "commit", "date"), _row(*(["---"] * (len(names) + 4)))]
+    for record in records:
+        cells = (_cell(record.suites.get(name)) for name in names)
+        lines.append(_row(record.system, record.driver, *cells, record.commit, record.date))
+    parts = [HEAD, "\n".join(lines), "\n"]
+    for record in _one_of_each_host(records):
+        listed = ", ".join(f"{name} {version}" for name, version in record.versions.items())
+        parts.append(f"\n{record.system}: {listed}; QEMU with {record.accelerator.upper()}.\n")
+    if failed := [(record, test) for record in records for test in record.failed]:
+        parts.append("\n## Tests that failed\n\n")
+        parts += [f"- {record.system}, {record.driver}: `{test}`\n" for record, test in failed]
+    return "".join(parts)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(counts: Counts | None) -> str:
+    if counts is None:
+        return "-"
+    words = [f"{counts.passed} passed"]
+    words += [
+        f"{number} {name}"
+        for name, number in (("failed", counts.failed), ("skipped", counts.skipped), ("expected", counts.xfailed))
+        if number
+    ]
+    text = ", ".join(words)
+    return text if counts.complete else f"({text})"
+
+
+def _one_of_each_host(records: list[Record]) -> list[Record]:
+    return list({record.system: record for record in records}.values())
+
+
+def load(path: Path) -> list[Record]:
+    """Those that are kept."""
+    return [_from_json(item) for item in json.loads(path.read_text())] if path.exists() else []
+
+
+def _from_json(item: dict[str, Any]) -> Record:
+    suites = {name: Counts(**counts) for name, counts in item["suites"].items()}
+    return Record(**{**item, "suites": suites, "failed": tuple(item["failed"])})
+
+
+def put(record: Record, docs: Path) -> None:
+    """Put a result in the place of the last one of its host and driver, and write both files anew.
+
+    Suites that did not run this time keep their last result.
+    """
+    kept = {(one.system, one.driver): one for one in load(docs / "hosts.json")}
+    key = (record.system, record.driver)
+    kept[key] = merged(kept.get(key), record)
+    records = [kept[key] for key in sorted(kept)]
+    (docs / "hosts.json").write_text(f"{json.dumps([asdict(one) for one in records], indent=1)}\n")
+    (docs / "hosts.md").write_text(render(records))
+
+
+def merged(last: Record | None, new: Record) -> Record:
+    """The new result, with the last one of suites that did not run. Pure."""
+    if last is None or last.commit != new.commit:
+        return new
+    return Record(**{**_fields(new), "suites": {**last.suites, **new.suites}, "failed": (*last.failed, *new.failed)})
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in Record.__dataclass_fields__}
+
+
+def versions(listing: str, kernel: str) -> dict[str, str]:
+    """Of what matters here, from `dpkg-query -W`. Pure."""
+    installed = dict(line.split("\t", 1) for line in listing.splitlines() if "\t" in line)
+    return {"kernel": kernel, **{name: installed[name] for name in SOFTWARE if name in installed}}

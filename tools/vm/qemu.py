@@ -1,0 +1,48 @@
+"""QEMU's command line. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tools.vm.recipe import LABEL
+
+Accelerator = Literal["kvm", "tcg"]
+ACCELERATORS: dict[Accelerator, str] = {"kvm": "kvm", "tcg": "tcg,thread=multi"}
+NICE = 15
+PROCESSORS = 2
+MEMORY_MIB = 3072
+# panic=-1 with -no-reboot: a kernel that panics ends QEMU, and is not waited for. The guest runs trusted code alone.
+KERNEL = f"root=LABEL={LABEL} rw console=ttyS0 panic=-1 mitigations=off security=apparmor apparmor=1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """What one virtual machine is made of. `port` on loopback leads to its ssh; it reaches nothing outside."""
+
+    kernel: Path
+    initrd: Path
+    overlay: Path
+    console: Path
+    port: int
+    accelerator: Accelerator
+
+
+def qemu_argv(guest: Guest) -> tuple[str, ...]:
+    """For a guest without a display, a reboot or a way out of its own network."""
+    network = f"user,id=lan,restrict=on,hostfwd=tcp:127.0.0.1:{guest.port}-:22"
+    return (
+        *("nice", "-n", str(NICE), "qemu-system-x86_64"),
+        *("-accel", ACCELERATORS[guest.accelerator], "-cpu", "max", "-smp", str(PROCESSORS), "-m", str(MEMORY_MIB)),
+        *("-nodefaults", "-display", "none", "-no-reboot"),
+        *("-kernel", str(guest.kernel), "-initrd", str(guest.initrd), "-append", KERNEL),
+        *("-drive", f"file={guest.overlay},format=qcow2,if=virtio,cache=unsafe"),  # a lost overlay costs nothing
+        *("-serial", f"file:{guest.console}", "-device", "virtio-rng-pci"),
+        *("-netdev", network, "-device", "virtio-net-pci,netdev=lan"),
+    )
+
+
+def overlay_argv(disk: Path, overlay: Path) -> tuple[str, ...]:
+    """A disk that starts as `disk` and leaves it as it is."""
+    return ("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(disk.resolve()), str(overlay))
