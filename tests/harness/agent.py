@@ -74,11 +74,16 @@ class AgentProcess:
                 self.start()
             for path in self.manifests.iterdir():
                 path.unlink()
-            self.until(lambda: not self.pods(), "the pods are gone")
+            self.until(self._is_empty, "the pods are gone")
         finally:
             self.stop()
             undo_shared(str(self.root))
             remove_parent(self.part)
+
+    def _is_empty(self) -> bool:
+        """Whether the runtime holds nothing of its pods. An agent that stops before that cuts a pod's end off."""
+        pods = self.root / "pods"
+        return not self.pods() and not (pods.exists() and any(pods.iterdir()))
 
     def start(self) -> None:
         """Start it; returns when it answers."""
