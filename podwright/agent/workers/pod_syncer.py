@@ -164,11 +164,12 @@ class PodSyncer:
     async def _place(self, pod: Pod, observed: ObservedPod, actions: PodActions) -> tuple[Place, ObservedPod]:
         """The sandbox to start containers in, made if need be, and the pod with it."""
         ports = self._ports
-        config = ports.configs.sandbox(pod, actions.attempt)
         if not actions.create_sandbox:
+            config = ports.configs.sandbox(pod, actions.attempt)
             return Place(id=actions.sandbox_id, config=config, handler=ports.handler_of(pod)), observed
         ports.metrics.started_pods.add()
         try:
+            config = ports.configs.sandbox(pod, actions.attempt)
             handler = ports.handler_of(pod)
             make_log_directory(config.log_directory)
             sandbox_id = await ports.runtime.run_sandbox(config, handler)

@@ -124,8 +124,11 @@ class FakeConfigs:
     def __init__(self, logs: str) -> None:
         self.logs = logs
         self.failures: dict[str, ContainerFailure] = {}  # by container
+        self.sandbox_failure: PodwrightError | None = None
 
     def sandbox(self, pod: Pod, attempt: int) -> api.PodSandboxConfig:
+        if self.sandbox_failure is not None:
+            raise self.sandbox_failure
         network = api.NODE if pod.spec.host_network else api.POD
         options = api.NamespaceOption(network=network)
         return api.PodSandboxConfig(

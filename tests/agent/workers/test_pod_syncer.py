@@ -437,6 +437,17 @@ def test_a_sandbox_that_cannot_be_made_is_an_event(in_scene: InScene) -> None:
     in_scene(check)
 
 
+def test_a_sandbox_that_cannot_be_described_is_an_event(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.configs.sandbox_failure = InvalidArgument("the FQDN is too long")
+        with pytest.raises(Internal, match="FQDN"):
+            await scene.sync(pod())
+        assert scene.events.reasons() == ["FailedCreatePodSandBox"]
+        assert scene.asked("run_sandbox") == []
+
+    in_scene(check)
+
+
 def test_a_pod_whose_cgroup_has_gone_starts_anew(in_scene: InScene) -> None:
     async def check(scene: Scene) -> None:
         await scene.sync(pod())
