@@ -23,7 +23,7 @@ from podwright.agent.workers.pod_syncer import PodSyncer, SyncerPorts
 from podwright.agent.workers.restarts import Restarts
 from podwright.agent.workers.starting import Starter, link_name
 from podwright.agent.workers.syncer import SyncResult
-from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, PodwrightError
+from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, PodwrightError
 from podwright.k8s.objects import (
     Container,
     ContainerRestartRule,
