@@ -26,7 +26,7 @@ from podwright.errors import AlreadyExists, NotFound, PermissionDenied, Podwrigh
 from podwright.k8s.client.patch import strategic
 from podwright.k8s.client.protocol import ApiServer
 from podwright.k8s.objects import Node
-from podwright.k8s.patches import strategic_patch
+from podwright.k8s.strategic import difference
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ class NodeKeeper:
                 found = await self._get()
             except NotFound:
                 raise failure from None
-        body = strategic_patch(found, with_labels(found, wanted))
+        body = difference(found, with_labels(found, wanted))
         return await self._ports.server.patch(Node, found.metadata.name, strategic(body)) if body else found
 
     async def _get(self) -> Node:
@@ -160,7 +160,7 @@ class NodeKeeper:
         is_change = differs(node.status, status)
         if not is_change and not self._is_report_due():
             return
-        body = strategic_patch(node, replace(node, status=status))
+        body = difference(node, replace(node, status=status))
         written = await ports.server.patch(Node, node.metadata.name, strategic(body), subresource=STATUS)
         for change in changes(node.status.conditions, status.conditions):
             self._tell(change)

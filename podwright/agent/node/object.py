@@ -122,8 +122,10 @@ def differs(before: NodeStatus, now: NodeStatus) -> bool:
 
 
 def _without_heartbeats(status: NodeStatus) -> NodeStatus:
+    """Addresses are sorted: an API server gives them in another order than they were sent in."""
     still = tuple(replace(condition, last_heartbeat_time=None) for condition in status.conditions)
-    return replace(status, conditions=still)
+    addresses = tuple(sorted(status.addresses, key=lambda each: (each.type, each.address)))
+    return replace(status, conditions=still, addresses=addresses)
 
 
 def _foreign(before: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:

@@ -27,7 +27,7 @@ from podwright.k8s.client.failures import Conflict
 from podwright.k8s.client.patch import strategic
 from podwright.k8s.client.protocol import ApiServer
 from podwright.k8s.objects import DeleteOptions, Pod, PodSpec, Preconditions
-from podwright.k8s.patches import strategic_patch
+from podwright.k8s.strategic import difference
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ class StatusWriter:
         if status == shown.status:
             return shown
         metadata = shown.metadata
-        body = {**strategic_patch(shown, replace(shown, status=status)), "metadata": {"uid": metadata.uid}}
+        body = {**difference(shown, replace(shown, status=status)), "metadata": {"uid": metadata.uid}}
         answer = await self._ports.server.patch(
             Pod, metadata.name, strategic(body), namespace=metadata.namespace, subresource=STATUS
         )

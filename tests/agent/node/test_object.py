@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from podwright.agent.node.conditions import Pressure, changes
 from podwright.agent.node.machine import Machine
 from podwright.agent.node.object import NodeFindings, differs, new_node, node_status, with_labels
@@ -136,6 +138,11 @@ def test_heartbeats_alone_are_no_change() -> None:
     assert not differs(first, second)
     assert second.conditions[-1].last_heartbeat_time == LATER
     assert second.conditions[-1].last_transition_time == NOW
+
+
+def test_the_order_of_addresses_is_no_change() -> None:
+    found = status()
+    assert not differs(found, replace(found, addresses=found.addresses[::-1]))
 
 
 def test_a_node_that_is_not_ready_says_why() -> None:
