@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from podwright.agent.clock import Clock
 from podwright.agent.decisions.termination import MIN_STOP_S, TerminationOrder, termination_grace_s
@@ -17,7 +18,7 @@ from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ContainerStatus, ObservedPod
 from podwright.agent.workers.hooks import Hooks
 from podwright.errors import Internal, PodwrightError
-from podwright.k8s.objects import Container, Pod
+from podwright.k8s.objects import Container, LifecycleHandler, Pod
 
 log = logging.getLogger(__name__)
 
@@ -92,25 +93,42 @@ class Killer:
         text = message or f"Stopping container {status.name}"
         self._events.pod(pod, "Normal", "Killing", text, container=status.name)
         began = self._clock.monotonic()
-        container = find_container(pod, status.name)
-        if isinstance(container, Container) and left_s > 0:
-            await self._pre_stop(pod, observed, container, status, left_s)
-        if order is not None and left_s > 0:
-            await order.turn(status.name, left_s - (self._clock.monotonic() - began))
-        left_s -= math.floor(self._clock.monotonic() - began)
-        await self._runtime.stop_container(status.id, max(int(left_s), MIN_STOP_S))
+        async with self._after_pre_stop(pod, observed, status, left_s):
+            if order is not None and left_s > 0:
+                await order.turn(status.name, left_s - (self._clock.monotonic() - began))
+            left_s -= math.floor(self._clock.monotonic() - began)
+            await self._runtime.stop_container(status.id, max(int(left_s), MIN_STOP_S))
 
-    async def _pre_stop(
-        self, pod: Pod, observed: ObservedPod, container: Container, status: ContainerStatus, limit_s: float
-    ) -> None:
-        handler = container.lifecycle.pre_stop if container.lifecycle is not None else None
-        if handler is None:
+    @contextlib.asynccontextmanager
+    async def _after_pre_stop(
+        self, pod: Pod, observed: ObservedPod, status: ContainerStatus, limit_s: float
+    ) -> AsyncIterator[None]:
+        """What comes after the preStop hook, or after `limit_s`. A hook that takes longer runs on in the meantime.
+
+        Its program ends with the container, as with a kubelet: ending it sooner would take the last seconds from it.
+        """
+        container = find_container(pod, status.name)
+        lifecycle = container.lifecycle if isinstance(container, Container) else None
+        handler = lifecycle.pre_stop if lifecycle is not None else None
+        if not isinstance(container, Container) or handler is None or limit_s <= 0:
+            yield
             return
+        work = self._run_pre_stop(pod, observed, container, handler, status)
+        hook = asyncio.create_task(work, name=f"preStop hook of {pod.metadata.name}/{status.name}")
         try:
-            async with asyncio.timeout(limit_s):
-                await self._hooks.run(handler, pod, container, status.id, observed)
-        except TimeoutError:
-            log.info("a preStop hook takes longer than the grace: pod=%s container=%s", pod.metadata.name, status.name)
+            _, running = await asyncio.wait({hook}, timeout=limit_s)
+            if running:
+                log.info("a preStop hook exceeds the grace: pod=%s container=%s", pod.metadata.name, status.name)
+            yield
+        finally:
+            hook.cancel()
+            await asyncio.wait({hook})
+
+    async def _run_pre_stop(
+        self, pod: Pod, observed: ObservedPod, container: Container, handler: LifecycleHandler, status: ContainerStatus
+    ) -> None:
+        try:
+            await self._hooks.run(handler, pod, container, status.id, observed)
         except PodwrightError as failure:
             self._events.pod(
                 pod, "Warning", "FailedPreStopHook", f"PreStopHook failed: {failure}", container=status.name

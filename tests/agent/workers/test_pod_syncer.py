@@ -360,6 +360,32 @@ def test_a_pre_stop_hook_that_takes_too_long_is_given_up(in_scene: InScene) -> N
     in_scene(check)
 
 
+def test_a_pre_stop_program_that_takes_too_long_ends_with_its_container(
+    in_scene: InScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check(scene: Scene) -> None:
+        ended: list[tuple[float, list[str]]] = []
+
+        async def endless(container_id: str, command: list[str], timeout_s: int) -> ExecResult:
+            try:
+                await asyncio.sleep(1e6)
+            finally:
+                ended.append((asyncio.get_running_loop().time(), scene.runtime.running_names()))
+            raise AssertionError
+
+        monkeypatch.setattr(scene.runtime, "exec_sync", endless)
+        scene.runtime.programs["main"] = [Program(stops_s=None)]
+        web = pod(containers=(hooked(pre_stop=LifecycleHandler(exec=ExecAction(command=("wait",)))),))
+        await scene.sync(web)
+        began = asyncio.get_running_loop().time()
+        await scene.terminate(web, grace_s=10)
+        ((at, running),) = ended
+        assert at - began == pytest.approx(12, abs=0.1)  # the grace, and the least that every stop gets
+        assert running == []
+
+    in_scene(check)
+
+
 def test_a_container_that_is_not_alive_is_restarted(in_scene: InScene) -> None:
     async def check(scene: Scene) -> None:
         await scene.sync(pod())
