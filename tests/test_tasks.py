@@ -84,8 +84,8 @@ def test_a_task_that_never_ends_is_named_and_left(caplog: pytest.LogCaptureFixtu
         return took_s
 
     assert run_virtual(run()) == pytest.approx(END_LIMIT_S)
-    assert "a task does not end: name=a deaf one" in caplog.text
-    assert "a task is left behind, it does not end: name=a deaf one" in caplog.text
+    assert "task does not end: name=a deaf one" in caplog.text
+    assert "task does not end and is left behind: name=a deaf one" in caplog.text
 
 
 async def test_a_task_may_close_its_own_owner() -> None:

@@ -113,7 +113,7 @@ def test_a_pod_of_the_api_lives_and_ends(agent: AgentProcess, api: ApiServerThre
 containers:
 - name: main
   image: {image}
-  command: [sh, -c, 'cat /settings/greeting; echo " $WORD"; ls /token; {FOREVER}']
+  command: [sh, -c, 'echo "$(cat /settings/greeting) $WORD"; ls /token; {FOREVER}']
   env: [{{name: WORD, valueFrom: {{secretKeyRef: {{name: key, key: word}}}}}}]
   volumeMounts: [{{name: settings, mountPath: /settings}}, {{name: token, mountPath: /token}}]
 volumes:

@@ -13,18 +13,23 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+import grpc
 import yaml
 
 from podwright.agent.resources import cgroupfs
 from podwright.agent.resources.limits import CgroupLimits
 from podwright.agent.volumes.shared_root import undo_shared
 from podwright.conformance.patience import patient
+from podwright.cri.client import CHANNEL_OPTIONS
+from podwright.cri.v1 import api_pb2 as api
+from podwright.cri.v1 import api_pb2_grpc
 from podwright.linux import cgroup
 from tests.harness.scratch import Part
 from tools.background import Background
 
 READY_TIMEOUT_S = patient(60.0)
 POLL_S = 0.05
+CALL_TIMEOUT_S = 10.0
 
 
 class AgentProcess:
@@ -83,7 +88,18 @@ class AgentProcess:
     def _is_empty(self) -> bool:
         """Whether the runtime holds nothing of its pods. An agent that stops before that cuts a pod's end off."""
         pods = self.root / "pods"
-        return not self.pods() and not (pods.exists() and any(pods.iterdir()))
+        return not self.pods() and not (pods.exists() and any(pods.iterdir())) and not self._sandboxes()
+
+    def _sandboxes(self) -> list[str]:
+        """The ids of the sandboxes whose logs are in its folder. A runtime that does not answer has none."""
+        request = api.ListPodSandboxRequest()
+        with grpc.insecure_channel(self.endpoint, options=CHANNEL_OPTIONS) as channel:
+            try:
+                listed = api_pb2_grpc.RuntimeServiceStub(channel).ListPodSandbox(request, timeout=CALL_TIMEOUT_S)
+            except grpc.RpcError:
+                return []
+        ours = {path.name.rpartition("_")[2] for path in self.logs.iterdir()} if self.logs.exists() else set()
+        return [item.id for item in listed.items if item.metadata.uid in ours]
 
     def start(self) -> None:
         """Start it; returns when it answers."""

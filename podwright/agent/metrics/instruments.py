@@ -94,7 +94,10 @@ def _head(name: str, text: str, kind: str) -> Iterator[str]:
 
 
 def _braces(labels: Labels, values: Labels) -> str:
-    pairs = (f'{label}="{_escaped(value)}"' for label, value in zip(labels, values, strict=True))
+    named = sorted(
+        zip(labels, values, strict=True), key=lambda pair: (pair[0] == "le", pair[0])
+    )  # as Go's client does
+    pairs = (f'{label}="{_escaped(value)}"' for label, value in named)
     return f"{{{','.join(pairs)}}}" if labels else ""
 
 

@@ -170,8 +170,9 @@ def ranked(manifests: Sequence[Descriptor], wanted: Sequence[Platform], name: st
     fitting = [entry for platform in wanted for entry, own in images if own == platform]
     fitting += [entry for entry, own in images if own is None]
     if not fitting:
-        have = ", ".join(sorted({str(own) for _, own in images})) or "none"
-        raise NoPlatform(f"{name} has no image for {wanted[0]}, only for {shown(have)}")
+        have = ", ".join(sorted({str(own) for _, own in images}))
+        rest = f"only for {shown(have)}" if have else "and for no other platform"
+        raise NoPlatform(f"{name} has no image for {wanted[0]}, {rest}")
     return fitting
 
 

@@ -131,7 +131,7 @@ async def test_attestations_are_passed_over(node: Node, registry: Registry) -> N
     ours = image_of([layer_of(CONTENT)], {"Cmd": ["ours"]})
     assert await pulled(node, registry, index_of([unknown, ours])) == ours.image_id
     await node.service.remove(ours.image_id)
-    with pytest.raises(errors.NotFound, match="it has none"):
+    with pytest.raises(errors.NotFound, match="and for no other platform"):
         await pulled(node, registry, index_of([unknown]), "formats:2")
     assert node.leftovers() == []
 

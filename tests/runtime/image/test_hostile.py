@@ -240,7 +240,7 @@ async def test_html_for_everything(where: str, node: Node, liar: ScriptedRegistr
         (b"{", errors.FailedPrecondition, "not the JSON of an image"),
         (b'{"schemaVersion": 1, "fsLayers": []}', errors.FailedPrecondition, "schema 1"),
         (b'{"schemaVersion": 2, "layers": []}', errors.FailedPrecondition, "config"),
-        (json.dumps({"schemaVersion": 2, "manifests": []}).encode(), errors.NotFound, "it has none"),
+        (json.dumps({"schemaVersion": 2, "manifests": []}).encode(), errors.NotFound, "and for no other platform"),
         (b'{"errors": [{"code": "UNKNOWN"}]}', errors.FailedPrecondition, "schemaVersion is 0"),
         (b"[" * 1_000_000, errors.FailedPrecondition, "not the JSON of an image"),
         (

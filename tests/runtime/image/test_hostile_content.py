@@ -110,7 +110,7 @@ async def test_a_manifest_of_10_000_layers(told: str, node: Node, origin: Origin
         layers=honest.layers,
         platform={},
     )
-    await refused(node, origin, many, errors.FailedPrecondition, f"{many.digest} has 10000 layers; .* allows 256")
+    await refused(node, origin, many, errors.FailedPrecondition, f"{many.digest} has 10000 layers; .*max_layers = 256")
 
 
 @pytest.mark.parametrize("cut", [1, 3000], ids=str)

@@ -42,7 +42,7 @@ IMAGE = ImageSpec(image="i")
 def test_nul(config: ContainerConfig, field: str) -> None:
     assert field_with_nul(config) == field
     if field:
-        with pytest.raises(InvalidArgument, match=re.escape(f"c: a NUL in {field}")):
+        with pytest.raises(InvalidArgument, match=re.escape(f"c: {field} contains a NUL byte")):
             check_no_nul("c", config)
     else:
         check_no_nul("c", config)

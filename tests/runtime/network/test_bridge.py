@@ -147,7 +147,7 @@ async def test_a_failed_attach_leaves_nothing(world: World) -> None:
 async def test_a_namespace_that_has_eth0_is_refused(world: World) -> None:
     pod = world.pod()
     pod.run("ip", "link", "add", "eth0", "type", "veth")
-    with pytest.raises(FailedPrecondition, match="has an eth0 already"):
+    with pytest.raises(FailedPrecondition, match="already has an eth0"):
         await world.service.attach(pod.request())
     assert not bridge_ports(world.part.bridge)
 

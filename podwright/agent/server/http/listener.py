@@ -178,6 +178,9 @@ def listen_unix(path: str) -> socket.socket:
     except OSError as failure:
         listening.close()
         raise FailedPrecondition(f"cannot listen on {path}: {failure}") from failure
+    except FailedPrecondition:
+        listening.close()
+        raise
     return listening
 
 

@@ -308,7 +308,7 @@ async def test_a_version_that_a_plugin_lacks(recorded: Recorded) -> None:
         ("echo garbage; exit 3", Internal, "second: ended with 3: garbage"),
         ("kill -9 $$", Internal, "second: was killed by signal 9"),
         ("echo garbage; exit 0", Internal, "second: printed an invalid CNI result"),
-        ("exit 0", Internal, "gave eth0 no address"),
+        ("exit 0", Internal, "assigned no address to eth0"),
         ("echo '{\"ips\": 3}'; exit 0", Internal, "violates the spec"),
         ("sleep 60", DeadlineExceeded, "plugin second did not end ADD in time"),
     ],
