@@ -163,9 +163,10 @@ class Engine:
             rooms.runtime, self.cache, rooms.clock, evented=settings.evented, metrics=rooms.metrics
         )
         restarts = Restarts(Backoff(longest_s=settings.longest_restart_wait_s), rooms.events, rooms.clock)
+        syncer = self._syncer(settings, restarts)
         self.workers = PodWorkers(
             WorkerPorts(
-                syncer=self._syncer(settings, restarts),
+                syncer=syncer,
                 statuses=self.cache,
                 queue=self.queue,
                 events=rooms.events,
@@ -178,7 +179,7 @@ class Engine:
             )
         )
         self._merger = Merger(rooms.clock, self._dropped)
-        self._housekeeping = self._make_housekeeping(restarts)
+        self._housekeeping = self._make_housekeeping(restarts, syncer)
         self.loop = SyncLoop(self._loop_ports(settings), sources)
 
     def _syncer(self, settings: Settings, restarts: Restarts) -> PodSyncer:
@@ -218,7 +219,7 @@ class Engine:
         )
         return PodSyncer(ports, restarts)
 
-    def _make_housekeeping(self, restarts: Restarts) -> Housekeeping:
+    def _make_housekeeping(self, restarts: Restarts, syncer: PodSyncer) -> Housekeeping:
         rooms = self._rooms
         return Housekeeping(
             HousekeepingPorts(
@@ -235,6 +236,7 @@ class Engine:
                 all_sources_read=lambda: self.loop.all_sources_read,
                 is_refused=rooms.statuses.is_refused,
                 again=self._keep_house_soon,
+                end=syncer.sync_terminating_runtime_pod,
             )
         )
 

@@ -16,6 +16,7 @@ from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pods.identity import full_name
 from podwright.agent.pods.phases import has_ended
 from podwright.agent.pods.registry import PodRegistry
+from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.record import WorkState
 from podwright.agent.workers.restarts import Restarts
@@ -65,6 +66,7 @@ class HousekeepingPorts:
     all_sources_read: Callable[[], bool]
     is_refused: Callable[[str], bool]  # whether the pod of that UID was not admitted
     again: Callable[[], None]  # have another round soon
+    end: Callable[[ObservedPod], Awaitable[None]]  # end what runs of a pod; raises PodwrightError
 
 
 class Housekeeping:
@@ -143,11 +145,21 @@ class Housekeeping:
             "volumes": lambda: ports.volumes.retain(self._in_use()),
             "cgroups": lambda: ports.cgroups.retain(self._with_cgroup()),
             "mirrors": lambda: ports.mirrors.remove(self._orphaned_mirrors()),
+            "late sandboxes": self._end_late,
         }
         for name, clean in rooms.items():
             if name not in self._under_way:
                 self._under_way.add(name)
                 self._tasks.start(self._clean(name, clean), name=f"housekeeping: {name}")
+
+    async def _end_late(self) -> None:
+        """End what a runtime has started after its pod was over: a call that was given up may still be carried out."""
+        ports = self._ports
+        for observed in ports.cache.all():
+            is_over = ports.workers.is_known(observed.uid) and ports.workers.should_be_finished(observed.uid)
+            if is_over and (observed.running() or observed.ready_sandboxes()):
+                log.info("what came too late for its pod is ended: pod=%s/%s", observed.namespace, observed.name)
+                await ports.end(observed)
 
     async def _clean(self, name: str, clean: Callable[[], Awaitable[None]]) -> None:
         """What fails is logged, and done in the next round, which comes soon."""
