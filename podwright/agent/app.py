@@ -93,11 +93,14 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
         cgroup_driver=await runtime.cgroup_driver() or config.cgroups.driver,
         endpoint=endpoint,
     )
-    agent = await assemble(config, outside, make_sources(config, name))
+    sources = make_sources(config, name)
+    agent = await assemble(config, outside, sources)
     stack.push_async_callback(agent.close)
     await serve(config, agent, shown, stack)  # what it listens on may be taken, and then it must not touch a pod
     await agent.start()
     _log_start(agent, endpoint, machine)
+    if servers is None and not sources:
+        log.warning("no source of pods is configured: set staticPodPath or staticPodURL, or give a --kubeconfig")
     return agent
 
 
@@ -136,8 +139,6 @@ def _log_start(agent: Agent, endpoint: str, machine: Machine) -> None:
         machine.cpu_count,
         machine.memory_bytes >> 20,
     )
-    if agent.cluster is None and not make_sources(agent.config, agent.outside.node_name):
-        log.warning("no source of pods is configured: set staticPodPath or staticPodURL, or give a --kubeconfig")
 
 
 async def _first(task: asyncio.Task[object], stopping: asyncio.Event) -> None:

@@ -9,7 +9,6 @@ import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from msgspec import structs
 
@@ -17,7 +16,7 @@ from podwright.agent.admission.apparmor import AppArmor
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
 from podwright.agent.admission.sysctls import Sysctls
-from podwright.agent.clock import Clock
+from podwright.agent.clock import Clock, utc_now
 from podwright.agent.cluster import Cluster, ClusterPorts, Servers
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
@@ -189,7 +188,6 @@ class Agent:
             statuses=self.statuses,
             registry=self.base.registry,
             events=self.events,
-            clock=self.outside.clock,
             may_run=self._may_run,
             findings=self.current_findings,
             set_pod_cidr=self.outside.runtime.set_pod_cidr,
@@ -277,13 +275,12 @@ class Agent:
     def _make_node(self) -> Node:
         """The node as this agent registers it; without an API server it is the node for all purposes."""
         config, outside = self.config.node, self.outside
-        findings, now = (
-            dataclasses.replace(self.node_findings(), problems=(STARTING,)),
-            datetime.fromtimestamp(outside.clock.now_ns() / 1e9, UTC),
-        )
+        findings = dataclasses.replace(self.node_findings(), problems=(STARTING,))
         taints = [Taint(key=each.key, value=each.value, effect=each.effect) for each in config.taints]
         node = new_node(outside.node_name, findings, config.labels, taints, config.provider_id)
-        return structs.replace(node, status=node_status(node.status, findings, outside.node_name, now))
+        return structs.replace(
+            node, status=node_status(node.status, findings, outside.node_name, utc_now(outside.clock))
+        )
 
     def _make_configs(self) -> ConfigBuilder:
         ports = BuilderPorts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -27,3 +28,8 @@ class SystemClock:
     def monotonic(self) -> float:
         """See Clock."""
         return asyncio.get_running_loop().time()
+
+
+def utc_now(clock: Clock) -> datetime:
+    """The wall time as the API's objects hold it."""
+    return datetime.fromtimestamp(clock.now_ns() / 1e9, UTC)

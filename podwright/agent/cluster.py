@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from podwright.agent.clock import Clock
 from podwright.agent.config.agent_config import AgentConfig
@@ -26,9 +28,12 @@ from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.sources.api import ApiSource
 from podwright.agent.status.manager import StatusManager
 from podwright.agent.status.writer import StatusWriter, WriterPorts
+from podwright.k8s.client.listwatch.progress import is_older
 from podwright.k8s.client.protocol import ApiServer, Selection
 from podwright.k8s.objects import ConfigMap, Node, Pod, RuntimeClass, Secret, Service
 from podwright.tasks import Tasks
+
+Held = TypeVar("Held", ConfigMap, Secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,6 @@ class ClusterPorts:
     statuses: StatusManager
     registry: PodRegistry
     events: EventLog
-    clock: Clock
     may_run: Callable[[str], bool]  # whether containers of the pod with this UID may run
     findings: Callable[[], Awaitable[NodeFindings]]
     set_pod_cidr: Callable[[str], Awaitable[None]]
@@ -70,7 +74,7 @@ class Cluster:
         self.services = Followed(server, Service, Selection())
         self._classes = Followed(server, RuntimeClass, Selection())
         self.classes = ApiRuntimeClasses(self._classes)
-        self.objects = ApiObjects(self._watch_config_map, self._watch_secret)
+        self.objects = ApiObjects(partial(self._watch, ConfigMap), partial(self._watch, Secret))
         self.tokens = PodTokens(server, clock)
         self.projections = ApiProjections(server, self.tokens)
         self.mirrors = ApiMirrors(server, node)
@@ -89,10 +93,10 @@ class Cluster:
                 statuses=ports.statuses,
                 registry=ports.registry,
                 may_run=ports.may_run,
-                clock=ports.clock,
+                clock=self._clock,
             )
         )
-        lease = NodeLease(servers.heartbeats, self._node, ports.clock, config.node.lease_duration_s)
+        lease = NodeLease(servers.heartbeats, self._node, self._clock, config.node.lease_duration_s)
         tasks.start(self.keeper.run(), name="node status")
         tasks.start(lease.run(), name="node lease")
         tasks.start(events.run(), name="events to the API server")
@@ -116,7 +120,7 @@ class Cluster:
             set_pod_cidr=ports.set_pod_cidr,
             on_registered=ports.on_registered,
             events=ports.events,
-            clock=ports.clock,
+            clock=self._clock,
         )
 
     async def _follow_node(self) -> None:
@@ -129,15 +133,9 @@ class Cluster:
                 if self.keeper is not None:
                     self.keeper.look_again()
 
-    def _watch_config_map(self, namespace: str, name: str) -> Followed[ConfigMap]:
+    def _watch(self, kind: type[Held], namespace: str, name: str) -> Followed[Held]:
         selection = Selection(namespace=namespace, fields=f"metadata.name={name}")
-        followed = Followed(self._servers.pods, ConfigMap, selection, is_final=lambda found: bool(found.immutable))
-        followed.start()
-        return followed
-
-    def _watch_secret(self, namespace: str, name: str) -> Followed[Secret]:
-        selection = Selection(namespace=namespace, fields=f"metadata.name={name}")
-        followed = Followed(self._servers.pods, Secret, selection, is_final=lambda found: bool(found.immutable))
+        followed = Followed(self._servers.pods, kind, selection, is_final=lambda found: bool(found.immutable))
         followed.start()
         return followed
 
@@ -152,6 +150,6 @@ def _keeper_settings(config: AgentConfig) -> KeeperSettings:
 
 
 def _is_newer(node: Node, than: Node) -> bool:
-    """Resource versions are numbers that grow (KEP-5504)."""
+    """Resource versions grow (KEP-5504)."""
     new, old = node.metadata.resource_version, than.metadata.resource_version
-    return not (new.isdecimal() and old.isdecimal()) or int(new) > int(old)
+    return new != old and not is_older(new, old)

@@ -13,11 +13,10 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from podwright.agent.clock import Clock
+from podwright.agent.clock import Clock, utc_now
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.node.conditions import ConditionChange, changes, is_ready
 from podwright.agent.node.current import CurrentNode
@@ -155,7 +154,7 @@ class NodeKeeper:
         ports = self._ports
         node = ports.node.node
         await self._follow_pod_cidr(node)
-        now = datetime.fromtimestamp(ports.clock.now_ns() / 1e9, UTC)
+        now = utc_now(ports.clock)
         status = node_status(node.status, await ports.findings(), node.metadata.name, now)
         is_change = differs(node.status, status)
         if not is_change and not self._is_report_due():

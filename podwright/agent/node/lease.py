@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from podwright.agent.clock import Clock
+from podwright.agent.clock import Clock, utc_now
 from podwright.agent.node.current import CurrentNode
 from podwright.errors import NotFound, PodwrightError
 from podwright.k8s.client.failures import Conflict
@@ -77,7 +76,6 @@ class NodeLease:
     def _renewed(self, lease: Lease) -> Lease:
         """The node owns its lease as soon as it is registered, so that the lease goes when the node does."""
         node = self._node.node.metadata
-        now = datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC)
         owners = lease.metadata.owner_references
         if not owners and self._node.is_registered:
             owners = (OwnerReference(api_version="v1", kind="Node", name=node.name, uid=node.uid),)
@@ -88,6 +86,6 @@ class NodeLease:
                 lease.spec or LeaseSpec(),
                 holder_identity=node.name,
                 lease_duration_seconds=self._duration_s,
-                renew_time=micro_time(now),
+                renew_time=micro_time(utc_now(self._clock)),
             ),
         )

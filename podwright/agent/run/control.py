@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from podwright.agent.clock import Clock
+from podwright.agent.clock import Clock, utc_now
 from podwright.agent.run.plan import RunPlan
 from podwright.agent.run.services import Backends
 from podwright.agent.run.statuses import Statuses, is_ready, is_terminal
@@ -150,4 +150,4 @@ class Control:
             self._timer = asyncio.get_running_loop().call_later(delay_s, self.refresh)
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC)
+        return utc_now(self._clock)

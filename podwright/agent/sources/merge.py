@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 
 import msgspec
 
-from podwright.agent.clock import Clock
+from podwright.agent.clock import Clock, utc_now
 from podwright.agent.pods.identity import CONFIG_SEEN, CONFIG_SOURCE, LOCAL_ANNOTATIONS, full_name
 from podwright.agent.sources.changes import Operation, SourceChange
 from podwright.k8s.objects import Pod
@@ -79,7 +78,7 @@ class Merger:
 
     def _adopted(self, pod: Pod, source: str) -> Pod:
         """The pod with the source and the time when it was first seen."""
-        seen = datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC).isoformat().replace("+00:00", "Z")
+        seen = utc_now(self._clock).isoformat().replace("+00:00", "Z")
         local = {CONFIG_SOURCE: source, CONFIG_SEEN: seen}
         return _with_annotations(pod, {**pod.metadata.annotations, **local})
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from msgspec import structs
 
-from podwright.agent.clock import Clock
+from podwright.agent.clock import Clock, utc_now
 from podwright.agent.decisions.actions import FindingOf
 from podwright.agent.pods.containers import all_containers
 from podwright.agent.pods.identity import CONFIG_HASH, CONFIG_MIRROR
@@ -252,4 +252,4 @@ class StatusManager:
             self._take(pod, with_readiness(pod, new))
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._ports.clock.now_ns() / 1e9, UTC)
+        return utc_now(self._ports.clock)

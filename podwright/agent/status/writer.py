@@ -11,12 +11,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 
 from msgspec.structs import replace
 
-from podwright.agent.clock import Clock
+from podwright.agent.clock import Clock, utc_now
 from podwright.agent.pods.identity import is_mirror, is_static
 from podwright.agent.pods.phases import TERMINAL
 from podwright.agent.pods.registry import PodRegistry
@@ -24,6 +23,7 @@ from podwright.agent.status.manager import VersionedStatus, Watcher
 from podwright.agent.status.publishing import merge_status
 from podwright.errors import NotFound, PodwrightError
 from podwright.k8s.client.failures import Conflict
+from podwright.k8s.client.listwatch.progress import is_older
 from podwright.k8s.client.patch import strategic
 from podwright.k8s.client.protocol import ApiServer
 from podwright.k8s.objects import DeleteOptions, Pod, PodSpec, Preconditions
@@ -125,7 +125,7 @@ class StatusWriter:
 
     async def _patch(self, entry: VersionedStatus, shown: Pod) -> Pod:
         """The object as the server has it after the write."""
-        now = datetime.fromtimestamp(self._ports.clock.now_ns() / 1e9, UTC)
+        now = utc_now(self._ports.clock)
         status = merge_status(shown.status, entry.status, now, may_run=self._ports.may_run(entry.uid))
         if status == shown.status:
             return shown
@@ -153,7 +153,9 @@ class StatusWriter:
     def _newer(self, uid: str, shown: Pod) -> Pod:
         """The answer to the last write, as long as the watch has not brought it or a later version."""
         answer = self._answers.get(uid)
-        if answer is None or answer.metadata.uid != shown.metadata.uid or _version(answer) <= _version(shown):
+        if answer is None or answer.metadata.uid != shown.metadata.uid:
+            return shown
+        if not is_older(shown.metadata.resource_version, answer.metadata.resource_version):
             return shown
         return replace(shown, metadata=answer.metadata, status=answer.status)
 
@@ -166,9 +168,3 @@ def _may_go(entry: VersionedStatus, pod: Pod) -> bool:
         and pod.status.phase in TERMINAL
         and entry.is_finished
     )
-
-
-def _version(pod: Pod) -> int:
-    """Resource versions are numbers that grow (KEP-5504). One that is not counts as older than all."""
-    text = pod.metadata.resource_version
-    return int(text) if text.isdecimal() else -1

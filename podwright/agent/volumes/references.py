@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from podwright.agent.pods.references import volume_references
 from podwright.k8s.objects import Volume
 
 
@@ -19,14 +20,6 @@ class Reference:
 
 def references_of(volume: Volume, namespace: str) -> frozenset[Reference]:
     """The objects that the volume's files come from."""
-    found: set[Reference] = set()
-    if volume.config_map is not None:
-        found.add(Reference("ConfigMap", namespace, volume.config_map.name))
-    if volume.secret is not None:
-        found.add(Reference("Secret", namespace, volume.secret.secret_name))
-    for source in volume.projected.sources if volume.projected is not None else ():
-        if source.config_map is not None:
-            found.add(Reference("ConfigMap", namespace, source.config_map.name))
-        if source.secret is not None:
-            found.add(Reference("Secret", namespace, source.secret.name))
-    return frozenset(found)
+    found = volume_references([volume])
+    config_maps = {Reference("ConfigMap", namespace, name) for name in found.config_maps}
+    return frozenset(config_maps | {Reference("Secret", namespace, name) for name in found.secrets})
