@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
@@ -81,6 +81,15 @@ async def end_all(running: Callable[[], Collection[asyncio.Task[Any]]]) -> None:
         _, stuck = await asyncio.wait(tasks, timeout=min(STUCK_S, left_s))
         for task in stuck:
             log.warning("task does not end: name=%s", task.get_name())
+
+
+def task_of(work: Awaitable[Result], *, name: str) -> asyncio.Task[Result]:
+    """A task of what need not be a coroutine. The caller awaits it, or cancels it."""
+    return asyncio.create_task(_result(work), name=name)
+
+
+async def _result(work: Awaitable[Result]) -> Result:
+    return await work
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:

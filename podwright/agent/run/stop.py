@@ -8,6 +8,8 @@ import signal
 from collections.abc import Awaitable, Iterator
 from typing import TypeVar
 
+from podwright.tasks import task_of
+
 Result = TypeVar("Result")
 
 
@@ -57,7 +59,7 @@ class StopRequest:
         return await self._until(work, self.forced)
 
     async def _until(self, work: Awaitable[Result], event: asyncio.Event) -> Result:
-        task = asyncio.create_task(_result(work), name="work until a stop")
+        task = task_of(work, name="work until a stop")
         asked = asyncio.create_task(event.wait(), name="a request to stop")
         try:
             await asyncio.wait((task, asked), return_when=asyncio.FIRST_COMPLETED)
@@ -69,7 +71,3 @@ class StopRequest:
                 if not pending.done():
                     pending.cancel()
             await asyncio.gather(task, asked, return_exceptions=True)
-
-
-async def _result(work: Awaitable[Result]) -> Result:
-    return await work

@@ -13,13 +13,13 @@ import http
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from email.utils import formatdate
-from typing import TypeVar
 
 import h11
 
 from podwright.agent.server.http.messages import Answer, Request, Response, Takeover, text
 from podwright.streams import upgrade
 from podwright.streams.wire import Wire
+from podwright.tasks import task_of
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,6 @@ LINGER_S = 1.0  # after a refusal: for the client to read it before the connecti
 SWITCHING_PROTOCOLS = 101
 
 Serve = Callable[[Request], Awaitable[Answer]]
-
-Result = TypeVar("Result")
 
 
 class Exchange:
@@ -147,7 +145,7 @@ class Exchange:
 
     async def _while_connected(self, work: Awaitable[Answer]) -> Answer | None:
         """The handler's answer; None when the client goes before it, which ends the handler."""
-        handling = asyncio.create_task(_result(work), name="answer")
+        handling = task_of(work, name="answer")
         try:
             async with self._watching(handling):
                 return await handling
@@ -200,7 +198,7 @@ class Exchange:
         watch = asyncio.create_task(self._until_gone(), name="watch a client")
         try:
             while True:
-                step = asyncio.create_task(_result(anext(parts, b"")), name="next part")
+                step = task_of(anext(parts, b""), name="next part")
                 await asyncio.wait({step, watch}, return_when=asyncio.FIRST_COMPLETED)
                 if watch.done() and watch.result():
                     step.cancel()
@@ -264,7 +262,3 @@ def _head_of(status: int, headers: list[tuple[str, str]]) -> h11.Response:
 def _is_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-async def _result(work: Awaitable[Result]) -> Result:
-    return await work
