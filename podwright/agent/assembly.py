@@ -27,6 +27,9 @@ from podwright.agent.configs.node import look, settings_of
 from podwright.agent.configs.ports import NoServices, Services
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
+from podwright.agent.eviction.admission import UnderPressure
+from podwright.agent.eviction.manager import EvictionManager
+from podwright.agent.eviction.setup import EvictionInputs, make_eviction
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
 from podwright.agent.gc.dead import KeptDead
 from podwright.agent.gc.images import ImageGc, ImageGcPorts
@@ -51,6 +54,7 @@ from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
 from podwright.agent.pods.places import pod_directory
+from podwright.agent.preemption import Preemptor
 from podwright.agent.probes.http_client import HookGetter
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.prober import Prober
@@ -75,6 +79,7 @@ from podwright.agent.status.termination_messages import TerminationMessages
 from podwright.agent.volumes import ports as volume_ports
 from podwright.agent.volumes.manager import VolumeManager
 from podwright.agent.volumes.ports import VolumePorts
+from podwright.agent.workers.ending import PodEnder
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.worker import Pauses
 from podwright.k8s.objects import Node, Pod, Taint
@@ -135,10 +140,13 @@ class Agent:
         self.stats = self._make_stats()
         self._records = self._make_records()
         self._container_gc = self._make_container_gc()
+        self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
         if self.cluster is not None:
             sources = {**sources, API: self.cluster.source}
         self.engine = Engine(self._settings(), self.base, self._rooms(), sources)
         self._image_gc = self._make_image_gc()
+        self.ender = PodEnder(self.engine.workers, self.events)
+        self.eviction = self._make_eviction()
         self._rotator = self._make_rotator()
         self._tasks = Tasks()
 
@@ -156,10 +164,12 @@ class Agent:
         self._tasks.start(self._container_gc.run(), name="container garbage")
         self._tasks.start(self._image_gc.run(), name="image garbage")
         self._tasks.start(self._rotator.run(), name="log rotation")
+        self._tasks.start(self.eviction.run(), name="eviction")
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""
         await self._tasks.close()
+        await self.preemptor.close()
         if self.cluster is not None:
             await self.cluster.close()
         await self.stats.close()
@@ -194,6 +204,15 @@ class Agent:
             on_registered=self._sync_static_pods,
         )
 
+    def _look_at(self, uid: str) -> None:
+        """Have the loop look at a pod."""
+        self.base.channels.offer("managers", PodsChanged(uids=(uid,)))
+
+    def _node_changed(self) -> None:
+        """What the API is told of the node has changed."""
+        if self.cluster is not None and self.cluster.keeper is not None:
+            self.cluster.keeper.look_again()
+
     def _sync_static_pods(self) -> None:
         """The node is there to own their mirrors."""
         uids = tuple(pod.metadata.uid for pod in self.base.registry.pods() if is_static(pod))
@@ -204,6 +223,7 @@ class Agent:
         return dataclasses.replace(
             self.node_findings(),
             images=await self.outside.images.images(),
+            pressures=self.eviction.pressures,
             problems=[
                 problem
                 for problem in (
@@ -247,14 +267,16 @@ class Agent:
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
             admission=self._make_checks(),
+            may_begin=self.preemptor.may_begin,
             metrics=outside.metrics,
         )
 
     def _make_checks(self) -> list[Check]:
         """In the kubelet's order: the first refusal decides."""
         return [
+            UnderPressure(lambda: self.eviction.pressures),
             Sysctls(self.config.pods.allowed_unsafe_sysctls),
-            Predicates(lambda: self.node.node),
+            Predicates(lambda: self.node.node, self.preemptor),
             AppArmor(has_apparmor=apparmor.is_enabled()),
         ]
 
@@ -448,6 +470,24 @@ class Agent:
                 low_percent=images.gc_low_threshold_percent,
                 min_age_s=images.min_age_s,
                 max_age_s=images.max_age_s,
+            ),
+        )
+
+    def _make_eviction(self) -> EvictionManager:
+        return make_eviction(
+            self.config,
+            EvictionInputs(
+                stats=self.stats,
+                active=self._active_pods,
+                ender=self.ender,
+                is_finished=self.engine.workers.should_be_finished,
+                containers=self._container_gc,
+                images=self._image_gc,
+                pressures_changed=self._node_changed,
+                events=self.events,
+                metrics=self.outside.metrics,
+                clock=self.outside.clock,
+                pods_cgroup=self._cgroup_names().kubepods if self.config.cgroups.per_qos else "",
             ),
         )
 
