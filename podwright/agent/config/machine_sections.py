@@ -80,7 +80,6 @@ class Eviction:
         "evictionSoft",
         "evictionSoftGracePeriod",
         "evictionMinimumReclaim",
-        "enforceNodeAllocatable",
         convert=thresholds,
     )
     pressure_transition_period_s: float = seconds("evictionPressureTransitionPeriod")

@@ -16,7 +16,6 @@ from podwright.errors import InvalidArgument
 from podwright.k8s.quantity import NANO, Amount, Format, parse
 
 _PERCENTAGE = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?%")
-PODS = "pods"  # of enforceNodeAllocatable
 
 
 class EvictionSignal(enum.Enum):
@@ -65,23 +64,28 @@ def thresholds(
     soft: Mapping[str, str] | None,
     soft_grace: Mapping[str, str] | None,
     minimum_reclaim: Mapping[str, str] | None,
-    enforced: Iterable[str] | None,
 ) -> tuple[Threshold, ...]:
-    """All thresholds, hard ones first. Raises InvalidArgument.
-
-    What all pods may use together is a limit of its own (`enforced` has "pods"): the hard threshold of memory holds
-    for that as well.
-    """
+    """All thresholds, hard ones first. Raises InvalidArgument."""
     graces, reclaims = soft_grace or {}, minimum_reclaim or {}
     found = []
-    for signal, text in (hard or {}).items():
+    for signal, text in _in_order(hard):
         found += _threshold(signal, text, 0.0, reclaims)
-    for signal, text in (soft or {}).items():
+    for signal, text in _in_order(soft):
         found += _threshold(signal, text, soft_grace_s(graces, signal), reclaims)
-    if PODS in (enforced or ()):
-        memory = [each for each in found if each.signal is EvictionSignal.MEMORY and each.is_hard]
-        found += [replace(each, signal=EvictionSignal.ALLOCATABLE_MEMORY) for each in memory]
     return tuple(found)
+
+
+def of_all_pods(found: Iterable[Threshold]) -> tuple[Threshold, ...]:
+    """The thresholds for the memory of all pods together, when that is limited: the hard ones of memory hold for it."""
+    memory = [each for each in found if each.signal is EvictionSignal.MEMORY and each.is_hard]
+    return tuple(replace(each, signal=EvictionSignal.ALLOCATABLE_MEMORY) for each in memory)
+
+
+def _in_order(texts: Mapping[str, str] | None) -> list[tuple[str, str]]:
+    """In the order of the signals, whatever the order in the file."""
+    given = texts or {}
+    order = [each.value for each in EvictionSignal]
+    return sorted(given.items(), key=lambda entry: order.index(signal_of(entry[0]).value))
 
 
 def _threshold(name: str, text: str, grace_s: float, reclaims: Mapping[str, str]) -> list[Threshold]:

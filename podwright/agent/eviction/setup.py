@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from podwright.agent.clock import Clock
 from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.config.thresholds import of_all_pods
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.eviction.layout import Garbage
 from podwright.agent.eviction.manager import Ender, EvictionManager, EvictionPorts, EvictionSettings
@@ -57,8 +58,9 @@ def make_eviction(config: AgentConfig, inputs: EvictionInputs) -> EvictionManage
         metrics=inputs.metrics,
         clock=inputs.clock,
     )
+    allocatable = of_all_pods(eviction.thresholds) if "pods" in config.reserved.enforced else ()
     settings = EvictionSettings(
-        thresholds=eviction.thresholds,
+        thresholds=(*eviction.thresholds, *allocatable),
         transition_s=eviction.pressure_transition_period_s,
         max_pod_grace_s=eviction.max_pod_grace_period_s,
         limits_storage=eviction.local_storage_isolation,
