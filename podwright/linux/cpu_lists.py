@@ -12,7 +12,7 @@ _ENTRY = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
 
 
 def parse(text: str) -> frozenset[int]:
-    """The numbers of a list; none for an empty text. Raises InvalidArgument."""
+    """The numbers of a list, none for an empty text. Raises InvalidArgument."""
     found: set[int] = set()
     for entry in text.strip().split(",") if text.strip() else ():
         match = _ENTRY.fullmatch(entry.strip())

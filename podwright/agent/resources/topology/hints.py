@@ -14,7 +14,7 @@ from podwright.k8s.objects import Container, Pod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopologyHint:
-    """A set of NUMA nodes that can serve a request; `nodes` None means any.
+    """A set of NUMA nodes that can serve a request. `nodes` None means any.
 
     A `preferred` set has no more nodes than the request needs at least on an empty machine.
     """

@@ -25,7 +25,7 @@ _LIMIT_BYTES = 1024 * 1024
 class Cpu:
     """A logical CPU. `core` is the lowest CPU of its core.
 
-    `cache` is the last-level cache that only some of its node's CPUs share; where there is none, the socket.
+    `cache` is the last-level cache that only some of its node's CPUs share. Where there is none, it is the socket.
     """
 
     id: int
@@ -39,7 +39,7 @@ class Cpu:
 class NumaNode:
     """A NUMA node. `huge_pages` is the memory in preallocated pages, in bytes by the size of a page.
 
-    `distances` are those to other nodes by their ids; none on machines that do not tell.
+    `distances` are those to other nodes by their ids. Some machines do not tell them.
     """
 
     id: int

@@ -32,7 +32,7 @@ def by_resource(hints: Iterable[Hints]) -> list[Sequence[TopologyHint]]:
 def merge(
     resources: Sequence[Sequence[TopologyHint]], everywhere: NodeMask, fitness: Callable[[NodeMask], Rank]
 ) -> TopologyHint:
-    """The best set of nodes for all resources; all nodes, not preferred, when they have none in common.
+    """The best set of nodes for all resources. All nodes, not preferred, when they have none in common.
 
     A lower `fitness` is better. It ranks candidates that are as much preferred as each other.
     """
