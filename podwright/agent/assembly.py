@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
+from podwright.agent.admission.allocation import AllocationCheck
 from podwright.agent.admission.apparmor import AppArmor
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
@@ -51,6 +52,9 @@ from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.machine import Machine
 from podwright.agent.node.object import NodeFindings, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
+from podwright.agent.plugins.protocol import PluginHandler
+from podwright.agent.plugins.watcher import FOLDER as PLUGINS_FOLDER
+from podwright.agent.plugins.watcher import PluginWatcher
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
 from podwright.agent.pods.places import pod_directory
@@ -65,6 +69,8 @@ from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, Syst
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.keeping import KeptCgroups
 from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_root
+from podwright.agent.resources.topology.hints import HintProvider
+from podwright.agent.resources.topology.setup import topology_manager
 from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
@@ -109,6 +115,7 @@ class Outside:
     endpoint: str = ""  # of the runtime
     housekeeping_s: float = HOUSEKEEPING_S
     services: Services = field(default_factory=NoServices)
+    has_plugins: bool = True  # whether plug-ins of the node may register: not with an agent that ends with its pods
     is_own: Callable[[str], bool] = lambda _: True  # whether what is left of the pod with this UID may be removed
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
 
@@ -137,6 +144,7 @@ class Agent:
         self.probes = self._make_probes()
         self.statuses = self._make_statuses()
         self.cgroups = self._make_cgroups()
+        self.topology = topology_manager(config.managers, self._make_hint_providers())
         self.stats = self._make_stats()
         self._records = self._make_records()
         self._container_gc = self._make_container_gc()
@@ -148,6 +156,7 @@ class Agent:
         self.ender = PodEnder(self.engine.workers, self.events)
         self.eviction = self._make_eviction()
         self._rotator = self._make_rotator()
+        self._plugins = PluginWatcher(f"{root}/{PLUGINS_FOLDER}", self._plugin_handlers())
         self._tasks = Tasks()
 
     async def start(self) -> None:
@@ -161,6 +170,8 @@ class Agent:
         self.engine.start()
         if self.cluster is not None:
             self.cluster.join(self._cluster_ports())
+        if self.outside.has_plugins:
+            self._plugins.start()
         self._tasks.start(self._container_gc.run(), name="container garbage")
         self._tasks.start(self._image_gc.run(), name="image garbage")
         self._tasks.start(self._rotator.run(), name="log rotation")
@@ -170,6 +181,7 @@ class Agent:
         """Look after pods no more; they run on."""
         await self._tasks.close()
         await self.preemptor.close()
+        await self._plugins.close()
         if self.cluster is not None:
             await self.cluster.close()
         await self.stats.close()
@@ -276,9 +288,14 @@ class Agent:
         return [
             UnderPressure(lambda: self.eviction.pressures),
             Sysctls(self.config.pods.allowed_unsafe_sysctls),
+            AllocationCheck(self.topology, self._all_sources_read),
             Predicates(lambda: self.node.node, self.preemptor),
             AppArmor(has_apparmor=apparmor.is_enabled()),
         ]
+
+    def _make_hint_providers(self) -> list[HintProvider]:
+        """In the kubelet's order: devices, CPUs, memory."""
+        return []
 
     def node_findings(self) -> NodeFindings:
         """What the node's status says now."""
@@ -313,6 +330,7 @@ class Agent:
             users=self.users,
             handlers=self.handlers,
             events=self.events,
+            allocations=self.topology,
             services=self.cluster.services if self.cluster is not None else self.outside.services,
         )
         return ConfigBuilder(ports, self.facts, settings_of(self.config))
@@ -490,6 +508,10 @@ class Agent:
                 pods_cgroup=self._cgroup_names().kubepods if self.config.cgroups.per_qos else "",
             ),
         )
+
+    def _plugin_handlers(self) -> dict[str, PluginHandler]:
+        """Who uses the node's plug-ins, by their kind; a plug-in of another kind is told that nobody does."""
+        return {}
 
     def _make_rotator(self) -> LogRotator:
         logs = self.config.container_logs
