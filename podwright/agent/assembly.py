@@ -75,6 +75,11 @@ from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
 from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.agent.shutdown.admission import WhileShuttingDown
+from podwright.agent.shutdown.groups import periods
+from podwright.agent.shutdown.logind import connect_logind
+from podwright.agent.shutdown.manager import ShutdownManager, ShutdownPorts
+from podwright.agent.shutdown.state_file import ShutdownFile
 from podwright.agent.sources.changes import API
 from podwright.agent.stats.provider import HostStats, StatsPorts
 from podwright.agent.stats.setup import stats_settings
@@ -155,6 +160,7 @@ class Agent:
         self._image_gc = self._make_image_gc()
         self.ender = PodEnder(self.engine.workers, self.events)
         self.eviction = self._make_eviction()
+        self.shutdown = self._make_shutdown()
         self._rotator = self._make_rotator()
         self._plugins = PluginWatcher(f"{root}/{PLUGINS_FOLDER}", self._plugin_handlers())
         self._tasks = Tasks()
@@ -176,11 +182,13 @@ class Agent:
         self._tasks.start(self._image_gc.run(), name="image garbage")
         self._tasks.start(self._rotator.run(), name="log rotation")
         self._tasks.start(self.eviction.run(), name="eviction")
+        self._tasks.start(self.shutdown.run(), name="shutdown")
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""
         await self._tasks.close()
         await self.preemptor.close()
+        await self.shutdown.close()
         await self._plugins.close()
         if self.cluster is not None:
             await self.cluster.close()
@@ -241,6 +249,7 @@ class Agent:
                 for problem in (
                     self.engine.problem(),
                     _network_message(self.outside.watch.network_problem()),
+                    self.shutdown.problem,
                 )
                 if problem
             ],
@@ -291,6 +300,7 @@ class Agent:
             AllocationCheck(self.topology, self._all_sources_read),
             Predicates(lambda: self.node.node, self.preemptor),
             AppArmor(has_apparmor=apparmor.is_enabled()),
+            WhileShuttingDown(lambda: self.shutdown.is_shutting_down),
         ]
 
     def _make_hint_providers(self) -> list[HintProvider]:
@@ -512,6 +522,23 @@ class Agent:
     def _plugin_handlers(self) -> dict[str, PluginHandler]:
         """Who uses the node's plug-ins, by their kind; a plug-in of another kind is told that nobody does."""
         return {}
+
+    def _make_shutdown(self) -> ShutdownManager:
+        gates = self.config.feature_gates
+        by_priority = gates["GracefulNodeShutdownBasedOnPodPriority"]
+        found = periods(self.config.shutdown, by_priority=by_priority) if gates["GracefulNodeShutdown"] else ()
+        ports = ShutdownPorts(
+            connect=connect_logind,
+            active=self._active_pods,
+            ender=self.ender,
+            has_volumes=self.volumes.has_volumes,
+            node_changed=self._node_changed,
+            file=ShutdownFile(self.config.process.root_dir),
+            events=self.events,
+            metrics=self.outside.metrics,
+            clock=self.outside.clock,
+        )
+        return ShutdownManager(ports, found, keeps_times=by_priority)
 
     def _make_rotator(self) -> LogRotator:
         logs = self.config.container_logs

@@ -20,6 +20,8 @@ HONOURED = frozenset(
         "ContainerStopSignals",
         "CustomCPUCFSQuotaPeriod",
         "ExtendWebSocketsToKubelet",
+        "GracefulNodeShutdown",
+        "GracefulNodeShutdownBasedOnPodPriority",
         "InPlacePodLevelResourcesVerticalScaling",
         "KubeletCrashLoopBackOffMax",
         "KubeletEnsureSecretPulledImages",
