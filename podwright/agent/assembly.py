@@ -16,6 +16,8 @@ from podwright.agent.admission.apparmor import AppArmor
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
 from podwright.agent.admission.sysctls import Sysctls
+from podwright.agent.allocation.feasibility import ResizeRules
+from podwright.agent.allocation.resizes import make_resizes
 from podwright.agent.clock import Clock, utc_now
 from podwright.agent.cluster import Cluster, ClusterPorts, Servers
 from podwright.agent.config.agent_config import AgentConfig
@@ -25,6 +27,7 @@ from podwright.agent.configs.expansion import expand
 from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import look, settings_of
 from podwright.agent.configs.ports import NoServices, Services
+from podwright.agent.configs.resources import may_swap
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
@@ -48,6 +51,7 @@ from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.machine import Machine
 from podwright.agent.node.object import NodeFindings, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
+from podwright.agent.pods.allocation import ResizeGates
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
 from podwright.agent.pods.places import pod_directory
@@ -130,6 +134,15 @@ class Agent:
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
         self.volumes = VolumeManager(self._volume_ports(), root)
         self.probes = self._make_probes()
+        self.resizes = make_resizes(
+            root,
+            [self._predicates()],
+            self.base.registry.get,
+            self.events,
+            outside.clock,
+            outside.metrics,
+            self._resize_rules(),
+        )
         self.statuses = self._make_statuses()
         self.cgroups = self._make_cgroups()
         self.stats = self._make_stats()
@@ -145,6 +158,7 @@ class Agent:
     async def start(self) -> None:
         """Recover what an agent before this one has left, then look after pods. Raises PodwrightError and OSError."""
         self.users.recover()
+        self.resizes.recover()
         await self.volumes.recover()
         await self.cgroups.start()
         if self._records is not None:
@@ -238,6 +252,7 @@ class Agent:
             cgroups=self.cgroups,
             objects=self.objects,
             users=self.users,
+            resizes=self.resizes,
             mirrors=self.cluster.mirrors if self.cluster is not None else NoMirrors(),
             http=HookGetter(),
             dead_containers=self._container_gc,
@@ -254,9 +269,21 @@ class Agent:
         """In the kubelet's order: the first refusal decides."""
         return [
             Sysctls(self.config.pods.allowed_unsafe_sysctls),
-            Predicates(lambda: self.node.node),
+            self._predicates(),
             AppArmor(has_apparmor=apparmor.is_enabled()),
         ]
+
+    def _predicates(self) -> Predicates:
+        return Predicates(lambda: self.node.node)
+
+    def _resize_rules(self) -> ResizeRules:
+        settings, managers = settings_of(self.config), self.config.managers
+        return ResizeRules(
+            gates=ResizeGates.of(self.config.feature_gates),
+            cpu_policy=managers.cpu_policy,
+            memory_policy=managers.memory_policy,
+            may_swap=lambda pod, container: may_swap(pod, container, self.facts, settings),
+        )
 
     def node_findings(self) -> NodeFindings:
         """What the node's status says now."""
@@ -328,6 +355,8 @@ class Agent:
                 runtime_name=lambda: self.outside.watch.version.name,
                 supports_recursive=self.handlers.supports_recursive_read_only,
                 gates=StatusGates.of(self.config.feature_gates),
+                resizes_of=self.resizes.conditions.of,
+                actuated=self.resizes.actuated.get,
             )
         )
 

@@ -69,6 +69,7 @@ class WorkerPorts:
     pauses: Pauses = Pauses()
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
     active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may be active yet; None: as it likes
+    allocated: Callable[[Pod], Pod] = lambda pod: pod  # the pod with the resources that it may use
 
 
 class PodWorker:
