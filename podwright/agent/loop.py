@@ -1,7 +1,8 @@
 """The sync loop: it listens to sources, the runtime, probes and managers, and hands each message to pod workers.
 
-It never waits for a pod: handlers only note what is wanted. A loop that stands would stop all pods from being looked
-after, so `/healthz` watches when it was last entered.
+It never waits for a pod: handlers only note what is wanted. Only the admission of a new pod may wait, for those who
+allot something to it. A loop that stands would stop all pods from being looked after, so `/healthz` watches when it
+was last entered.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class ResizeQueue(Protocol):
     def due(self) -> float:
         """When pending resizes are tried again, in monotonic seconds."""
 
-    def retry(self, active: Callable[[], Sequence[Pod]], *, is_ready: bool, reason: str) -> list[str]:
+    async def retry(self, active: Callable[[], Sequence[Pod]], *, is_ready: bool, reason: str) -> list[str]:
         """Try all pending resizes. The UIDs of pods that have to be looked at."""
 
 
@@ -155,10 +156,10 @@ class SyncLoop:
             message = await ports.channels.get(self._patience_s())
             if message is not None:
                 self._is_dirty = True
-                self._handle(message)
+                await self._handle(message)
             self._sync_due()
             if ports.clock.monotonic() >= ports.resizes.due():
-                self._retry_resizes("periodic_retry")
+                await self._retry_resizes("periodic_retry")
             if ports.clock.monotonic() >= self._housekeeping_due():
                 self._housekept_at = ports.clock.monotonic()
                 self._is_dirty = not ports.housekeeping()
@@ -189,10 +190,10 @@ class SyncLoop:
             due = min(due, next_pod)
         return max(0.0, due - ports.clock.monotonic())
 
-    def _handle(self, message: Message) -> None:
+    async def _handle(self, message: Message) -> None:
         match message:
             case SourceChange():
-                self._take_change(message)
+                await self._take_change(message)
             case PodEvent():
                 self._take_event(message)
             case ProbeOutcome():
@@ -203,19 +204,19 @@ class SyncLoop:
 
     # -- sources
 
-    def _take_change(self, change: SourceChange) -> None:
+    async def _take_change(self, change: SourceChange) -> None:
         self._unread.discard(change.source)
         match change.operation:
             case Operation.ADD:
-                self._add(change.pods)
+                await self._add(change.pods)
             case Operation.UPDATE | Operation.DELETE:
-                self._update(change.pods)
+                await self._update(change.pods)
             case Operation.REMOVE:
-                self._remove(change.pods)
+                await self._remove(change.pods)
             case Operation.RECONCILE:
-                self._reconcile(change.pods)
+                await self._reconcile(change.pods)
 
-    def _add(self, pods: Sequence[Pod]) -> None:
+    async def _add(self, pods: Sequence[Pod]) -> None:
         """Oldest first, as the API's pods were let in."""
         ports, added = self._ports, []
         for pod in sorted(pods, key=lambda pod: str(pod.metadata.creation_timestamp or "")):
@@ -228,7 +229,7 @@ class SyncLoop:
             is_new = not ports.workers.is_termination_requested(uid)
             if is_new and not has_ended(pod):
                 allocated = ports.resizes.allocated(pod)
-                refusal = ports.admission.refuse(allocated, others)
+                refusal = await ports.admission.refuse(allocated, others)
                 if refusal is not None:
                     ports.metrics.refusals.add(refusal.reason)
                     ports.statuses.refuse(pod, refusal.reason, refusal.message)
@@ -238,7 +239,7 @@ class SyncLoop:
                 added.append(pod)
             self._dispatch(pod, UpdateKind.CREATE)
         ports.resizes.came(added)  # after all of them: an older pod's resize must not take what another one has
-        self._retry_resizes("pods_added")
+        await self._retry_resizes("pods_added")
 
     def active(self) -> list[Pod]:
         """The pods that run, or will, as they were allocated: the others hold none of the node's resources."""
@@ -251,7 +252,7 @@ class SyncLoop:
             and not ports.statuses.is_refused(pod.metadata.uid)
         ]
 
-    def _update(self, pods: Iterable[Pod]) -> None:
+    async def _update(self, pods: Iterable[Pod]) -> None:
         ports = self._ports
         for pod in pods:
             old = ports.registry.get(pod.metadata.uid)
@@ -260,10 +261,10 @@ class SyncLoop:
                 self._mirror_changed(pod)
                 continue
             if ports.resizes.changed(old, pod):
-                self._retry_resizes("pod_updated")
+                await self._retry_resizes("pod_updated")
             self._dispatch(pod, UpdateKind.UPDATE)
 
-    def _remove(self, pods: Iterable[Pod]) -> None:
+    async def _remove(self, pods: Iterable[Pod]) -> None:
         for pod in pods:
             self._ports.registry.remove(pod)
             if is_mirror(pod):
@@ -271,9 +272,9 @@ class SyncLoop:
             elif self.all_sources_read:
                 self._dispatch(pod, UpdateKind.KILL)
             # Otherwise housekeeping ends the pod, once every source has been read.
-        self._retry_resizes("pods_removed")
+        await self._retry_resizes("pods_removed")
 
-    def _reconcile(self, pods: Iterable[Pod]) -> None:
+    async def _reconcile(self, pods: Iterable[Pod]) -> None:
         ports, is_freed = self._ports, False
         for pod in pods:
             is_freed = ports.resizes.frees(ports.registry.get(pod.metadata.uid), pod) or is_freed
@@ -281,12 +282,12 @@ class SyncLoop:
             if not is_mirror(pod) and ports.statuses.needs_reconcile(pod):
                 self._dispatch(pod, UpdateKind.SYNC)
         if is_freed:
-            self._retry_resizes("pod_resized")
+            await self._retry_resizes("pod_resized")
 
-    def _retry_resizes(self, reason: str) -> None:
+    async def _retry_resizes(self, reason: str) -> None:
         ports = self._ports
         if ports.resizes.due() < math.inf:
-            for uid in ports.resizes.retry(self.active, is_ready=self.all_sources_read, reason=reason):
+            for uid in await ports.resizes.retry(self.active, is_ready=self.all_sources_read, reason=reason):
                 self._sync(uid)
 
     def _mirror_changed(self, mirror: Pod) -> None:

@@ -88,7 +88,7 @@ class Allocator:
         """When pending resizes are tried again, in the clock's monotonic seconds."""
         return self._due if self._pending else math.inf
 
-    def retry(self, active: Callable[[], Sequence[Pod]], *, is_ready: bool, reason: str) -> list[str]:
+    async def retry(self, active: Callable[[], Sequence[Pod]], *, is_ready: bool, reason: str) -> list[str]:
         """Try all pending resizes in their order. The UIDs of pods whose allocation or conditions have changed.
 
         `active` are the pods that run or will, with their allocations. Before all sources are read (`is_ready`),
@@ -104,7 +104,7 @@ class Allocator:
             if pod is None or has_ended(pod):
                 continue
             before = _shown(ports.conditions, uid)
-            was_allocated = self._try(pod, active())
+            was_allocated = await self._try(pod, active())
             pending = ports.conditions.pending(uid)
             if pending is not None and pending.reason == DEFERRED:
                 still.append(uid)
@@ -123,14 +123,14 @@ class Allocator:
 
     # -- inside
 
-    def _try(self, pod: Pod, active: Sequence[Pod]) -> bool:
+    async def _try(self, pod: Pod, active: Sequence[Pod]) -> bool:
         """Whether the pod was allocated what it wants."""
         ports, uid = self._ports, pod.metadata.uid
         allocated = self.allocated(pod)
         if allocated is pod:
             ports.conditions.clear_pending(uid)
             return False
-        refusal = self._refusal(pod, allocated, [each for each in active if each.metadata.uid != uid])
+        refusal = await self._refusal(pod, allocated, [each for each in active if each.metadata.uid != uid])
         if refusal is not None:
             self._put_off(pod, refusal)
             return False
@@ -140,10 +140,10 @@ class Allocator:
         ports.events.pod(pod, "Normal", "ResizeStarted", messages.resize_message(messages.STARTED, pod, generation))
         return True
 
-    def _refusal(self, pod: Pod, allocated: Pod, others: Sequence[Pod]) -> Refusal | None:
+    async def _refusal(self, pod: Pod, allocated: Pod, others: Sequence[Pod]) -> Refusal | None:
         fault = infeasible(pod, allocated, self._ports.rules)
         if fault is None:
-            return self._ports.admission.refuse(pod, others)
+            return await self._ports.admission.refuse(pod, others)
         word, message = fault
         self._ports.metrics.infeasible_resizes.add(word)
         return Refusal(reason=INFEASIBLE, message=message)

@@ -91,8 +91,8 @@ class Configs(Protocol):
     def log_directory(self, pod: Pod) -> str:
         """Where the logs of the pod's containers are."""
 
-    def resources(self, pod: Pod, container: AnyContainer) -> api.LinuxContainerResources:
-        """What a container of this size gets."""
+    async def resources(self, pod: Pod, container: AnyContainer) -> api.LinuxContainerResources:
+        """What a container of this size gets. Raises PodwrightError."""
 
     async def container(
         self, pod: Pod, container: AnyContainer, image: EnsuredImage, observed: ObservedPod, attempt: int

@@ -168,7 +168,7 @@ class Resizer:
             return
         known = self.actuated(pod).containers.get(container.name, container.resources)
         resources = mixed(effective(container.resources, pod.spec.resources), known, resource)
-        update = self._ports.configs.resources(pod, structs.replace(container, resources=resources))
+        update = await self._ports.configs.resources(pod, structs.replace(container, resources=resources))
         await self._ports.runtime.update_container(resize.id, update)
         self._note(pod, container.name, resources)
 

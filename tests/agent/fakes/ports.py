@@ -169,7 +169,7 @@ class FakeConfigs:
     def log_directory(self, pod: Pod) -> str:
         return f"{self.logs}/{pod.metadata.namespace}_{pod.metadata.name}_{pod.metadata.uid}"
 
-    def resources(self, pod: Pod, container: AnyContainer) -> api.LinuxContainerResources:
+    async def resources(self, pod: Pod, container: AnyContainer) -> api.LinuxContainerResources:
         own = sizes(container.resources)
         return api.LinuxContainerResources(
             cpu_shares=cpu_shares(own.cpu_request),
