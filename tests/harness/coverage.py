@@ -1,9 +1,9 @@
 """Branch coverage of the package, measured while the suite runs, with a floor below which the suite fails.
 
-With PODWRIGHT_COVERAGE=fast (`make test`), tests that need neither root nor a peer are measured, in the process that
-runs them: that costs a minute of the suite. With PODWRIGHT_COVERAGE=all (`make coverage`), every test and all processes
-that it starts are, which takes twice the time. This is an environment variable and no option, since the measurement has
-to begin before the package is imported, whose definitions count.
+PODWRIGHT_COVERAGE=fast (`make test`) measures the tests that need neither root nor a peer, in the process that runs
+them, which costs a minute of the suite. PODWRIGHT_COVERAGE=all (`make coverage`) measures every test and all processes
+that it starts, which takes twice the time. It is an environment variable and no option, since the measurement has to
+begin before the package is imported, whose definitions count.
 """
 
 from __future__ import annotations
