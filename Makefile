@@ -14,7 +14,7 @@ WORKERS ?= 3
 # Further arguments for pytest, the demo or the bench.
 ARGS ?=
 
-.PHONY: help setup venv bytecode proto objects check format test test-fast test-shim demo bench pull-bench vm-setup vm-test lock clean
+.PHONY: help setup venv bytecode proto objects check format test test-fast test-shim demo record bench pull-bench vm-setup vm-test lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ test-shim: setup venv bytecode ## all conformance cases over containerd's shim f
 
 demo: setup venv bytecode ## run examples/hello.yaml, then have a node run it; images from a registry on loopback (root)
 	$(BIN)/python -m tools.demo $(ARGS)
+
+record: setup venv bytecode ## record the terminal session of the README anew: docs/session.svg (root)
+	$(BIN)/python -m tools.recording $(ARGS)
 
 bench: setup venv bytecode ## measure Podwright, containerd, Docker and, if it is there, CRI-O; reports go to build/bench (root)
 	@PYTHON=$(PYTHON) sh tools/setup.sh docker.io:/usr/sbin/dockerd

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
+from podwright.agent.admission.allocation import AllocationCheck
 from podwright.agent.admission.apparmor import AppArmor
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
@@ -64,6 +65,8 @@ from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, Syst
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.keeping import KeptCgroups
 from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_root
+from podwright.agent.resources.topology.hints import HintProvider
+from podwright.agent.resources.topology.setup import topology_manager
 from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
@@ -136,6 +139,7 @@ class Agent:
         self.probes = self._make_probes()
         self.statuses = self._make_statuses()
         self.cgroups = self._make_cgroups()
+        self.topology = topology_manager(config.managers, self._make_hint_providers())
         self.stats = self._make_stats()
         self._records = self._make_records()
         self._container_gc = self._make_container_gc()
@@ -262,9 +266,14 @@ class Agent:
         """In the kubelet's order: the first refusal decides."""
         return [
             Sysctls(self.config.pods.allowed_unsafe_sysctls),
+            AllocationCheck(self.topology, self._all_sources_read),
             Predicates(lambda: self.node.node),
             AppArmor(has_apparmor=apparmor.is_enabled()),
         ]
+
+    def _make_hint_providers(self) -> list[HintProvider]:
+        """In the kubelet's order: devices, CPUs, memory."""
+        return []
 
     def node_findings(self) -> NodeFindings:
         """What the node's status says now."""
@@ -299,6 +308,7 @@ class Agent:
             users=self.users,
             handlers=self.handlers,
             events=self.events,
+            allocations=self.topology,
             services=self.cluster.services if self.cluster is not None else self.outside.services,
         )
         return ConfigBuilder(ports, self.facts, settings_of(self.config))

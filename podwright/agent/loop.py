@@ -1,7 +1,8 @@
 """The sync loop: it listens to sources, the runtime, probes and managers, and hands each message to pod workers.
 
-It never waits for a pod: handlers only note what is wanted. A loop that stands would stop all pods from being looked
-after, so `/healthz` watches when it was last entered.
+It never waits for a pod: handlers only note what is wanted. Only the admission of a new pod may wait, for those who
+allot something to it. A loop that stands would stop all pods from being looked after, so `/healthz` watches when it
+was last entered.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ class SyncLoop:
             message = await ports.channels.get(self._patience_s())
             if message is not None:
                 self._is_dirty = True
-                self._handle(message)
+                await self._handle(message)
             self._sync_due()
             if ports.clock.monotonic() >= self._housekeeping_due():
                 self._housekept_at = ports.clock.monotonic()
@@ -160,10 +161,10 @@ class SyncLoop:
             due = min(due, next_pod)
         return max(0.0, due - ports.clock.monotonic())
 
-    def _handle(self, message: Message) -> None:
+    async def _handle(self, message: Message) -> None:
         match message:
             case SourceChange():
-                self._take_change(message)
+                await self._take_change(message)
             case PodEvent():
                 self._take_event(message)
             case ProbeOutcome():
@@ -174,11 +175,11 @@ class SyncLoop:
 
     # -- sources
 
-    def _take_change(self, change: SourceChange) -> None:
+    async def _take_change(self, change: SourceChange) -> None:
         self._unread.discard(change.source)
         match change.operation:
             case Operation.ADD:
-                self._add(change.pods)
+                await self._add(change.pods)
             case Operation.UPDATE | Operation.DELETE:
                 self._update(change.pods)
             case Operation.REMOVE:
@@ -186,7 +187,7 @@ class SyncLoop:
             case Operation.RECONCILE:
                 self._reconcile(change.pods)
 
-    def _add(self, pods: Sequence[Pod]) -> None:
+    async def _add(self, pods: Sequence[Pod]) -> None:
         """Oldest first, as the API's pods were let in."""
         ports = self._ports
         for pod in sorted(pods, key=lambda pod: str(pod.metadata.creation_timestamp or "")):
@@ -198,7 +199,7 @@ class SyncLoop:
             uid = pod.metadata.uid
             is_new = not ports.workers.is_termination_requested(uid)
             if is_new and not has_ended(pod):
-                refusal = ports.admission.refuse(pod, others)
+                refusal = await ports.admission.refuse(pod, others)
                 if refusal is not None:
                     ports.metrics.refusals.add(refusal.reason)
                     ports.statuses.refuse(pod, refusal.reason, refusal.message)

@@ -102,14 +102,14 @@ class ConfigBuilder:
         """
         async with AsyncExitStack() as made:
             try:
-                instance = self._instance(pod, container, image, observed)
+                instance = await self._instance(pod, container, image, observed)
                 config = await self._config(instance, image, attempt, made)
             except (PodwrightError, OSError) as failure:
                 raise ContainerFailure(container.name, CREATE_CONTAINER_CONFIG_ERROR, str(failure)) from failure
             kept = made.pop_all()
         return config, kept.aclose
 
-    def _instance(self, pod: Pod, container: AnyContainer, image: StartImage, observed: ObservedPod) -> Instance:
+    async def _instance(self, pod: Pod, container: AnyContainer, image: StartImage, observed: ObservedPod) -> Instance:
         user = image_user(image.image)
         verify_non_root(pod, container, user)
         volumes = dict(self._ports.volumes.mounted(pod.metadata.uid))
@@ -128,7 +128,7 @@ class ConfigBuilder:
             addresses=pod_addresses(pod, observed, self._facts),
             volumes=volumes,
             security=security,
-            allocation=self._ports.allocations.of(pod, container),
+            allocation=await self._ports.allocations.of(pod, container),
             can_recursive_read_only=features is not None and features.recursive_read_only_mounts,
         )
 

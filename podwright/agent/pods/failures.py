@@ -1,4 +1,4 @@
-"""Failures of a pass that decide when the next one is due."""
+"""Failures of a pod as a whole: why it is not let in, and those of a pass that decide when the next one is due."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ from collections.abc import Sequence
 
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.errors import Internal, PodwrightError
+
+
+class NotAdmitted(PodwrightError):
+    """A pod cannot get what it wants of this node. `reason` is one of the kubelet's, such as TopologyAffinityError."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class NetworkNotReady(PodwrightError):
