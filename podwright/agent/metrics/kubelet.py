@@ -100,6 +100,16 @@ class KubeletMetrics:
             "Cumulative number pod admission rejections by the Kubelet.",
             ("reason",),
         )
+        self.device_registrations = Counter(
+            "kubelet_device_plugin_registration_total",
+            "Cumulative number of device plugin registrations. Broken down by resource name.",
+            ("resource_name",),
+        )
+        self.device_allocations = Histogram(
+            "kubelet_device_plugin_alloc_duration_seconds",
+            "Duration in seconds to serve a device plugin Allocation request. Broken down by resource name.",
+            ("resource_name",),
+        )
         self.http_fallbacks = Counter(
             "kubelet_lifecycle_handler_http_fallbacks_total",
             "The number of times lifecycle handlers successfully fell back to http from https.",

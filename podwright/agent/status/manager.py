@@ -7,7 +7,7 @@ changes (the API writer, people who watch) asks for them by `on_change`. No API 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -30,7 +30,7 @@ from podwright.agent.status.instances import container_id as api_container_id
 from podwright.agent.status.publishing import merge_status, with_others
 from podwright.agent.status.termination_messages import TerminationMessages
 from podwright.agent.status.transitions import is_same, next_status
-from podwright.k8s.objects import ContainerStatus, Pod, PodStatus
+from podwright.k8s.objects import ContainerStatus, Pod, PodStatus, ResourceStatus
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,8 @@ class StatusPorts:
     runtime_name: Callable[[], str]  # `containerd`, `cri-o`, `podwright`
     supports_recursive: Callable[[Pod], bool]  # whether the pod's runtime handler mounts recursively read-only
     gates: StatusGates = field(default_factory=StatusGates)
+    # The health of what each container of a pod was allotted, by its name.
+    resource_health: Callable[[Pod], Mapping[str, Sequence[ResourceStatus]]] = lambda _: {}
 
 
 class StatusManager:
@@ -120,6 +122,7 @@ class StatusManager:
             is_terminal=is_terminal,
             recursive_read_only=ports.supports_recursive(pod),
             gates=ports.gates,
+            resource_health=ports.resource_health(pod) if ports.gates.resource_health else {},
         )
         return build_status(pod, observed, inputs)
 

@@ -14,7 +14,7 @@ GONE_AFTER_S = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """A device as its plug-in describes it. `nodes` are the NUMA nodes that it is near to; none when it is the same."""
+    """A device as its plug-in describes it. `nodes` are the NUMA nodes that it is near to, if that matters."""
 
     id: str
     is_healthy: bool = True
@@ -25,6 +25,7 @@ class Device:
 class _Resource:
     devices: dict[str, Device] = field(default_factory=dict)
     has_listed: bool = False  # whether its plug-in, this one or one before, has told of devices
+    is_current: bool = False  # whether the list is that of a plug-in that is there
     stopped_at: float | None = None  # None while the plug-in is there
 
 
@@ -34,6 +35,9 @@ class DeviceCounts:
 
     capacity: Mapping[str, int]
     allocatable: Mapping[str, int]
+
+
+NO_DEVICES = DeviceCounts(capacity={}, allocatable={})
 
 
 class Inventory:
@@ -57,7 +61,7 @@ class Inventory:
         """A plug-in has listed its devices. Returns the ids of those that are new, or whose health has changed."""
         known = self._resources.setdefault(resource, _Resource())
         before, known.devices = known.devices, {device.id: device for device in devices}
-        known.has_listed = True
+        known.has_listed = known.is_current = True
         self._gone.discard(resource)
         return frozenset(
             device.id
@@ -68,7 +72,7 @@ class Inventory:
     def disconnect(self, resource: str, now: float) -> None:
         """The plug-in has gone."""
         if (known := self._resources.get(resource)) is not None:
-            known.stopped_at = now
+            known.stopped_at, known.is_current = now, False
 
     # -- what others ask
 
@@ -90,7 +94,7 @@ class Inventory:
     def healthy(self, resource: str) -> Set[str]:
         """The ids of the devices that can be given to pods."""
         known = self._resources.get(resource)
-        if known is None or known.stopped_at is not None:
+        if known is None or not known.is_current:
             return frozenset()
         return frozenset(device.id for device in known.devices.values() if device.is_healthy)
 

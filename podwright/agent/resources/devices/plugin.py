@@ -23,6 +23,7 @@ class DevicePlugin:
     def __init__(self, resource: str, path: str) -> None:
         """Raises InvalidArgument for what cannot be a socket's path."""
         self.resource = resource
+        self.path = path
         self._connection = PluginConnection(path)
         self._client = stubs.DevicePluginStub(self._connection.channel)
         self._options = messages.DevicePluginOptions()
@@ -74,7 +75,7 @@ class DevicePlugin:
         return list(answer.container_responses[0].deviceIDs) if answer.container_responses else []
 
     async def allocate(self, devices: Collection[str]) -> bytes:
-        """What a container needs to use the devices, as an encoded ContainerAllocateResponse. Raises PodwrightError."""
+        """What a container needs to use them, as an encoded ContainerAllocateResponse. Raises PodwrightError."""
         request = messages.AllocateRequest(
             container_requests=[messages.ContainerAllocateRequest(devices_ids=sorted(devices))]
         )

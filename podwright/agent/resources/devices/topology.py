@@ -24,7 +24,9 @@ def device_hints(
         return None
     if len(free | reusable) < wanted:
         return []
-    places = {device.id: mask_of(node for node in device.nodes if node in machine_nodes) for device in devices.values()}
+    places = {
+        device.id: mask_of(node for node in device.nodes if node in machine_nodes) for device in devices.values()
+    }
     used = sorted({node for device in devices.values() for node in device.nodes if node in machine_nodes})
     nodes = used or list(machine_nodes)
     bound = [places[device] for device in reusable if device in places and devices[device].nodes]
