@@ -28,6 +28,9 @@ from podwright.agent.configs.node import look, settings_of
 from podwright.agent.configs.ports import NoServices, Services
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
+from podwright.agent.eviction.admission import UnderPressure
+from podwright.agent.eviction.manager import EvictionManager
+from podwright.agent.eviction.setup import EvictionInputs, make_eviction
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
 from podwright.agent.gc.dead import KeptDead
 from podwright.agent.gc.images import ImageGc, ImageGcPorts
@@ -55,6 +58,7 @@ from podwright.agent.plugins.watcher import PluginWatcher
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
 from podwright.agent.pods.places import pod_directory
+from podwright.agent.preemption import Preemptor
 from podwright.agent.probes.http_client import HookGetter
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.prober import Prober
@@ -62,7 +66,6 @@ from podwright.agent.probes.probers import Probers
 from podwright.agent.resources.cgroup_names import CgroupNames, names_of
 from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
 from podwright.agent.resources.devices.health import device_statuses
-from podwright.agent.resources.devices.inventory import NO_DEVICES
 from podwright.agent.resources.devices.manager import DevicePorts
 from podwright.agent.resources.devices.setup import NodeDevices
 from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, SystemdDriver
@@ -86,6 +89,7 @@ from podwright.agent.status.termination_messages import TerminationMessages
 from podwright.agent.volumes import ports as volume_ports
 from podwright.agent.volumes.manager import VolumeManager
 from podwright.agent.volumes.ports import VolumePorts
+from podwright.agent.workers.ending import PodEnder
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.worker import Pauses
 from podwright.k8s.objects import Node, Pod, ResourceStatus, Taint
@@ -132,7 +136,7 @@ class Agent:
         self.events = EventLog(outside.clock, outside.node_name)
         self.capacity = capacity(outside.machine, config, root)
         self.allocatable = allocatable(self.capacity, config)
-        self.devices = self._make_devices() if outside.has_plugins else None
+        self.devices = self._make_devices()
         self.facts = look(
             outside.node_name, outside.machine, _addresses(config, outside.machine), texts(self.allocatable)
         )
@@ -149,10 +153,13 @@ class Agent:
         self.stats = self._make_stats()
         self._records = self._make_records()
         self._container_gc = self._make_container_gc()
+        self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
         if self.cluster is not None:
             sources = {**sources, API: self.cluster.source}
         self.engine = Engine(self._settings(), self.base, self._rooms(), sources)
         self._image_gc = self._make_image_gc()
+        self.ender = PodEnder(self.engine.workers, self.events)
+        self.eviction = self._make_eviction()
         self._rotator = self._make_rotator()
         self._plugins = PluginWatcher(f"{root}/{PLUGINS_FOLDER}", self._plugin_handlers())
         self._tasks = Tasks()
@@ -165,7 +172,7 @@ class Agent:
         if self._records is not None:
             self._records.recover(await self.outside.images.images())
         self.outside.watch.start()
-        if self.devices is not None:
+        if self.outside.has_plugins:
             await self.devices.start()
             self._plugins.start()
         self.engine.start()
@@ -174,13 +181,14 @@ class Agent:
         self._tasks.start(self._container_gc.run(), name="container garbage")
         self._tasks.start(self._image_gc.run(), name="image garbage")
         self._tasks.start(self._rotator.run(), name="log rotation")
+        self._tasks.start(self.eviction.run(), name="eviction")
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""
         await self._tasks.close()
+        await self.preemptor.close()
         await self._plugins.close()
-        if self.devices is not None:
-            await self.devices.close()
+        await self.devices.close()
         if self.cluster is not None:
             await self.cluster.close()
         await self.stats.close()
@@ -215,6 +223,15 @@ class Agent:
             on_registered=self._sync_static_pods,
         )
 
+    def _look_at(self, uid: str) -> None:
+        """Have the loop look at a pod."""
+        self.base.channels.offer("managers", PodsChanged(uids=(uid,)))
+
+    def _node_changed(self) -> None:
+        """What the API is told of the node has changed."""
+        if self.cluster is not None and self.cluster.keeper is not None:
+            self.cluster.keeper.look_again()
+
     def _sync_static_pods(self) -> None:
         """The node is there to own their mirrors."""
         uids = tuple(pod.metadata.uid for pod in self.base.registry.pods() if is_static(pod))
@@ -225,6 +242,7 @@ class Agent:
         return dataclasses.replace(
             self.node_findings(),
             images=await self.outside.images.images(),
+            pressures=self.eviction.pressures,
             problems=[
                 problem
                 for problem in (
@@ -268,24 +286,23 @@ class Agent:
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
             admission=self._make_checks(),
+            may_begin=self.preemptor.may_begin,
             metrics=outside.metrics,
         )
 
     def _make_checks(self) -> list[Check]:
         """In the kubelet's order: the first refusal decides."""
         return [
+            UnderPressure(lambda: self.eviction.pressures),
             Sysctls(self.config.pods.allowed_unsafe_sysctls),
             AllocationCheck(self.topology, self._all_sources_read),
-            Predicates(
-                lambda: self.node.node,
-                taken_devices=self.devices.manager.taken_counts if self.devices is not None else lambda _: {},
-            ),
+            Predicates(lambda: self.node.node, self.preemptor, self.devices.manager.taken_counts),
             AppArmor(has_apparmor=apparmor.is_enabled()),
         ]
 
     def _make_hint_providers(self) -> list[HintProvider]:
         """In the kubelet's order: devices, CPUs, memory."""
-        return [self.devices.manager] if self.devices is not None else []
+        return [self.devices.manager]
 
     def _make_devices(self) -> NodeDevices:
         return NodeDevices(
@@ -301,8 +318,6 @@ class Agent:
         )
 
     def _resource_health(self, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
-        if self.devices is None:
-            return {}
         manager, uid = self.devices.manager, pod.metadata.uid
         return {each.name: device_statuses(manager.health(uid, each.name)) for each in pod.spec.containers}
 
@@ -316,7 +331,7 @@ class Agent:
     def node_findings(self) -> NodeFindings:
         """What the node's status says now."""
         outside = self.outside
-        counts = self.devices.manager.counts() if self.devices is not None else NO_DEVICES
+        counts = self.devices.manager.counts()
         return NodeFindings(
             machine=outside.machine,
             addresses=self.facts.addresses,
@@ -509,9 +524,27 @@ class Agent:
             ),
         )
 
+    def _make_eviction(self) -> EvictionManager:
+        return make_eviction(
+            self.config,
+            EvictionInputs(
+                stats=self.stats,
+                active=self._active_pods,
+                ender=self.ender,
+                is_finished=self.engine.workers.should_be_finished,
+                containers=self._container_gc,
+                images=self._image_gc,
+                pressures_changed=self._node_changed,
+                events=self.events,
+                metrics=self.outside.metrics,
+                clock=self.outside.clock,
+                pods_cgroup=self._cgroup_names().kubepods if self.config.cgroups.per_qos else "",
+            ),
+        )
+
     def _plugin_handlers(self) -> dict[str, PluginHandler]:
         """Who uses the node's plug-ins, by their kind; a plug-in of another kind is told that nobody does."""
-        return {DEVICE_PLUGIN: self.devices.registration} if self.devices is not None else {}
+        return {DEVICE_PLUGIN: self.devices.registration}
 
     def _make_rotator(self) -> LogRotator:
         logs = self.config.container_logs

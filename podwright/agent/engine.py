@@ -125,6 +125,7 @@ class Rooms:
     network_problem: Callable[[], str]
     handler_of: Callable[[Pod], str]
     admission: Sequence[Check] = ()
+    may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
 
 
@@ -174,6 +175,7 @@ class Engine:
                 tasks=self._worker_tasks,
                 pod_gone=rooms.dead_containers.pod_gone,
                 pauses=settings.pauses,
+                may_begin=rooms.may_begin,
                 active_s=self._active_s,
                 metrics=rooms.metrics,
             )

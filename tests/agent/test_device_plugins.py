@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from podwright.k8s.objects import Node, Pod
+from tests.agent.api_pods import FOREVER, NODE, bind, delete_all, is_ready, pod
 from tests.agent.resources.devices.plugin import RESOURCE, ExamplePlugin, device
-from tests.agent.test_in_cluster import FOREVER, NODE, bind, delete_all, is_ready, pod
 from tests.harness.agent import AgentProcess
 from tests.harness.apiserver.thread import ApiServerThread
 from tests.harness.scratch import Scratch

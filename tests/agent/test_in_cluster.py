@@ -10,20 +10,16 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from podwright.k8s.objects import ConfigMap, Node, ObjectMeta, Pod, Secret
+from tests.agent.api_pods import FOREVER, NODE, bind, delete, delete_all, events, is_ready, plain, pod
 from tests.harness.agent import AgentProcess
-from tests.harness.apiserver.documents import read_filter
 from tests.harness.apiserver.thread import ApiServerThread
 from tests.harness.scratch import Scratch
 from tests.harness.server import CriServer
-
-NODE = "node-a"
-FOREVER = "trap exit TERM; sleep 1000 & wait"
 
 
 @pytest.fixture
@@ -38,58 +34,6 @@ def agent(any_server: CriServer, scratch: Scratch, api: ApiServerThread, tmp_pat
     with AgentProcess(scratch.part("agent"), any_server.endpoint, flags=flags) as process:
         yield process
         delete_all(process, api)
-
-
-def delete_all(agent: AgentProcess, api: ApiServerThread) -> None:
-    """Have all pods of the API end."""
-    pods = api.call(lambda server: server.store.list("v1/pods", read_filter("", "", "")))
-    for document in pods:
-        delete(api, document["metadata"]["name"], grace_s=1)
-    agent.until(
-        lambda: not api.call(lambda server: server.store.list("v1/pods", read_filter("", "", ""))), "the pods are gone"
-    )
-
-
-def delete(api: ApiServerThread, name: str, *, grace_s: int | None = None) -> None:
-    options = {} if grace_s is None else {"gracePeriodSeconds": grace_s}
-    api.call(lambda server: server.api.delete(server._target("v1", "Pod", reference(name)), options))
-
-
-def reference(name: str) -> dict[str, str]:
-    return {"name": name, "namespace": "default"}
-
-
-def bind(api: ApiServerThread, name: str, spec: str) -> None:
-    """Create a pod that a scheduler has put onto the node."""
-    document = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
-        "spec": {"nodeName": NODE, "terminationGracePeriodSeconds": 2, **yaml.safe_load(spec)},
-    }
-    api.call(lambda server: server.put_document(document))
-
-
-def plain(image: str, script: str = FOREVER) -> str:
-    return f"containers: [{{name: main, image: {image}, command: [sh, -c, '{script}']}}]"
-
-
-def pod(api: ApiServerThread, name: str) -> Pod | None:
-    found: Pod | None = api.get(Pod, name, "default")
-    return found
-
-
-def is_ready(api: ApiServerThread, name: str) -> bool:
-    found = pod(api, name)
-    return found is not None and any(
-        each.type == "Ready" and each.status == "True" for each in found.status.conditions
-    )
-
-
-def events(api: ApiServerThread, name: str) -> list[str]:
-    """Reasons of the events of one object."""
-    found: list[dict[str, Any]] = api.call(lambda server: server.store.list("v1/events", read_filter("", "", "")))
-    return [each["reason"] for each in found if each["involvedObject"]["name"] == name]
 
 
 def test_a_node_joins_and_reports(agent: AgentProcess, api: ApiServerThread) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from podwright.agent.metrics.instruments import Counter, Histogram, Labels
+from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Labels
 
 OPERATION_BUCKETS = tuple(0.005 * 2.5**power for power in range(14))
 LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
@@ -109,6 +109,29 @@ class KubeletMetrics:
             "kubelet_device_plugin_alloc_duration_seconds",
             "Duration in seconds to serve a device plugin Allocation request. Broken down by resource name.",
             ("resource_name",),
+        )
+        self.evictions = Counter(
+            "kubelet_evictions",
+            "Cumulative number of pod evictions by eviction signal",
+            ("eviction_signal",),
+        )
+        self.eviction_stats_ages = Histogram(
+            "kubelet_eviction_stats_age_seconds",
+            "Time between when stats are collected, and when pod is evicted based on those stats by eviction signal",
+            ("eviction_signal",),
+        )
+        self.preemptions = Counter(
+            "kubelet_preemptions",
+            "Cumulative number of pod preemptions by preemption resource",
+            ("preemption_signal",),
+        )
+        self.shutdown_start = Gauge(
+            "kubelet_graceful_shutdown_start_time_seconds",
+            "Last graceful shutdown start time since unix epoch in seconds",
+        )
+        self.shutdown_end = Gauge(
+            "kubelet_graceful_shutdown_end_time_seconds",
+            "Last graceful shutdown end time since unix epoch in seconds",
         )
         self.http_fallbacks = Counter(
             "kubelet_lifecycle_handler_http_fallbacks_total",

@@ -37,9 +37,6 @@ class DeviceCounts:
     allocatable: Mapping[str, int]
 
 
-NO_DEVICES = DeviceCounts(capacity={}, allocatable={})
-
-
 class Inventory:
     """Times are seconds of a monotonic clock."""
 
