@@ -17,6 +17,8 @@ from podwright.agent.admission.apparmor import AppArmor
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
 from podwright.agent.admission.sysctls import Sysctls
+from podwright.agent.allocation.feasibility import ResizeRules
+from podwright.agent.allocation.resizes import Resizes, make_resizes
 from podwright.agent.clock import Clock, utc_now
 from podwright.agent.cluster import Cluster, ClusterPorts, Servers
 from podwright.agent.config.agent_config import AgentConfig
@@ -26,6 +28,7 @@ from podwright.agent.configs.expansion import expand
 from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import look, settings_of
 from podwright.agent.configs.ports import NoServices, Services
+from podwright.agent.configs.resources import may_swap
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.eviction.admission import UnderPressure
@@ -55,6 +58,7 @@ from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.plugins.protocol import DEVICE_PLUGIN, PluginHandler
 from podwright.agent.plugins.watcher import FOLDER as PLUGINS_FOLDER
 from podwright.agent.plugins.watcher import PluginWatcher
+from podwright.agent.pods.allocation import ResizeGates
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
 from podwright.agent.pods.places import pod_directory
@@ -147,13 +151,14 @@ class Agent:
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
         self.volumes = VolumeManager(self._volume_ports(), root)
         self.probes = self._make_probes()
+        self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
+        self.resizes = self._make_resizes()
         self.statuses = self._make_statuses()
         self.cgroups = self._make_cgroups()
         self.topology = topology_manager(config.managers, self._make_hint_providers())
         self.stats = self._make_stats()
         self._records = self._make_records()
         self._container_gc = self._make_container_gc()
-        self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
         if self.cluster is not None:
             sources = {**sources, API: self.cluster.source}
         self.engine = Engine(self._settings(), self.base, self._rooms(), sources)
@@ -167,6 +172,7 @@ class Agent:
     async def start(self) -> None:
         """Recover what an agent before this one has left, then look after pods. Raises PodwrightError and OSError."""
         self.users.recover()
+        self.resizes.recover()
         await self.volumes.recover()
         await self.cgroups.start()
         if self._records is not None:
@@ -277,6 +283,7 @@ class Agent:
             cgroups=self.cgroups,
             objects=self.objects,
             users=self.users,
+            resizes=self.resizes,
             mirrors=self.cluster.mirrors if self.cluster is not None else NoMirrors(),
             http=HookGetter(),
             dead_containers=self._container_gc,
@@ -296,7 +303,7 @@ class Agent:
             UnderPressure(lambda: self.eviction.pressures),
             Sysctls(self.config.pods.allowed_unsafe_sysctls),
             AllocationCheck(self.topology, self._all_sources_read),
-            Predicates(lambda: self.node.node, self.preemptor, self.devices.manager.taken_counts),
+            self._predicates(),
             AppArmor(has_apparmor=apparmor.is_enabled()),
         ]
 
@@ -327,6 +334,20 @@ class Agent:
 
     def _pods_changed(self, uids: Collection[str]) -> None:
         self.base.channels.offer("managers", PodsChanged(uids=tuple(uids)))
+
+    def _predicates(self) -> Predicates:
+        return Predicates(lambda: self.node.node, self.preemptor, self.devices.manager.taken_counts)
+
+    def _make_resizes(self) -> Resizes:
+        outside, managers, settings = self.outside, self.config.managers, settings_of(self.config)
+        rules = ResizeRules(
+            gates=ResizeGates.of(self.config.feature_gates),
+            cpu_policy=managers.cpu_policy,
+            memory_policy=managers.memory_policy,
+            may_swap=lambda pod, container: may_swap(pod, container, self.facts, settings),
+        )
+        root, pod_of = self.config.process.root_dir, self.base.registry.get
+        return make_resizes(root, [self._predicates()], pod_of, self.events, outside.clock, outside.metrics, rules)
 
     def node_findings(self) -> NodeFindings:
         """What the node's status says now."""
@@ -401,6 +422,8 @@ class Agent:
                 supports_recursive=self.handlers.supports_recursive_read_only,
                 gates=StatusGates.of(self.config.feature_gates),
                 resource_health=self._resource_health,
+                resizes_of=self.resizes.conditions.of,
+                actuated=self.resizes.actuated.get,
             )
         )
 
