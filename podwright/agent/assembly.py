@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -17,6 +17,8 @@ from podwright.agent.admission.apparmor import AppArmor
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
 from podwright.agent.admission.sysctls import Sysctls
+from podwright.agent.allocation.feasibility import ResizeRules
+from podwright.agent.allocation.resizes import Resizes, make_resizes
 from podwright.agent.clock import Clock, utc_now
 from podwright.agent.cluster import Cluster, ClusterPorts, Servers
 from podwright.agent.config.agent_config import AgentConfig
@@ -26,6 +28,7 @@ from podwright.agent.configs.expansion import expand
 from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import look, settings_of
 from podwright.agent.configs.ports import NoServices, Services
+from podwright.agent.configs.resources import may_swap
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.eviction.admission import UnderPressure
@@ -52,9 +55,10 @@ from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.machine import Machine
 from podwright.agent.node.object import NodeFindings, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
-from podwright.agent.plugins.protocol import PluginHandler
+from podwright.agent.plugins.protocol import DEVICE_PLUGIN, PluginHandler
 from podwright.agent.plugins.watcher import FOLDER as PLUGINS_FOLDER
 from podwright.agent.plugins.watcher import PluginWatcher
+from podwright.agent.pods.allocation import ResizeGates
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
 from podwright.agent.pods.places import pod_directory
@@ -65,15 +69,19 @@ from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.resources.cgroup_names import CgroupNames, names_of
 from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
+from podwright.agent.resources.devices.health import device_statuses
+from podwright.agent.resources.devices.manager import DevicePorts
+from podwright.agent.resources.devices.setup import NodeDevices
 from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, SystemdDriver
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.keeping import KeptCgroups
 from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_root
 from podwright.agent.resources.topology.hints import HintProvider
-from podwright.agent.resources.topology.setup import topology_manager
+from podwright.agent.resources.topology.setup import topology_manager, usable_topology
 from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
+from podwright.agent.runtime.records import ContainerState
 from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.shutdown.admission import WhileShuttingDown
 from podwright.agent.shutdown.groups import periods
@@ -93,7 +101,7 @@ from podwright.agent.volumes.ports import VolumePorts
 from podwright.agent.workers.ending import PodEnder
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.worker import Pauses
-from podwright.k8s.objects import Node, Pod, Taint
+from podwright.k8s.objects import Node, Pod, ResourceStatus, Taint
 from podwright.k8s.quantity import Amount
 from podwright.linux import apparmor, cgroup
 from podwright.process import ProcessRunner
@@ -137,6 +145,7 @@ class Agent:
         self.events = EventLog(outside.clock, outside.node_name)
         self.capacity = capacity(outside.machine, config, root)
         self.allocatable = allocatable(self.capacity, config)
+        self.devices = self._make_devices()
         self.facts = look(
             outside.node_name, outside.machine, _addresses(config, outside.machine), texts(self.allocatable)
         )
@@ -147,13 +156,14 @@ class Agent:
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
         self.volumes = VolumeManager(self._volume_ports(), root)
         self.probes = self._make_probes()
+        self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
+        self.resizes = self._make_resizes()
         self.statuses = self._make_statuses()
         self.cgroups = self._make_cgroups()
         self.topology = topology_manager(config.managers, self._make_hint_providers())
         self.stats = self._make_stats()
         self._records = self._make_records()
         self._container_gc = self._make_container_gc()
-        self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
         if self.cluster is not None:
             sources = {**sources, API: self.cluster.source}
         self.engine = Engine(self._settings(), self.base, self._rooms(), sources)
@@ -168,16 +178,18 @@ class Agent:
     async def start(self) -> None:
         """Recover what an agent before this one has left, then look after pods. Raises PodwrightError and OSError."""
         self.users.recover()
+        self.resizes.recover()
         await self.volumes.recover()
         await self.cgroups.start()
         if self._records is not None:
             self._records.recover(await self.outside.images.images())
         self.outside.watch.start()
+        if self.outside.has_plugins:
+            await self.devices.start()
+            self._plugins.start()
         self.engine.start()
         if self.cluster is not None:
             self.cluster.join(self._cluster_ports())
-        if self.outside.has_plugins:
-            self._plugins.start()
         self._tasks.start(self._container_gc.run(), name="container garbage")
         self._tasks.start(self._image_gc.run(), name="image garbage")
         self._tasks.start(self._rotator.run(), name="log rotation")
@@ -190,6 +202,7 @@ class Agent:
         await self.preemptor.close()
         await self.shutdown.close()
         await self._plugins.close()
+        await self.devices.close()
         if self.cluster is not None:
             await self.cluster.close()
         await self.stats.close()
@@ -279,6 +292,7 @@ class Agent:
             cgroups=self.cgroups,
             objects=self.objects,
             users=self.users,
+            resizes=self.resizes,
             mirrors=self.cluster.mirrors if self.cluster is not None else NoMirrors(),
             http=HookGetter(),
             dead_containers=self._container_gc,
@@ -298,23 +312,62 @@ class Agent:
             UnderPressure(lambda: self.eviction.pressures),
             Sysctls(self.config.pods.allowed_unsafe_sysctls),
             AllocationCheck(self.topology, self._all_sources_read),
-            Predicates(lambda: self.node.node, self.preemptor),
+            self._predicates(),
             AppArmor(has_apparmor=apparmor.is_enabled()),
             WhileShuttingDown(lambda: self.shutdown.is_shutting_down),
         ]
 
     def _make_hint_providers(self) -> list[HintProvider]:
         """In the kubelet's order: devices, CPUs, memory."""
-        return []
+        return [self.devices.manager]
+
+    def _make_devices(self) -> NodeDevices:
+        return NodeDevices(
+            self.config.process.root_dir,
+            DevicePorts(
+                clock=self.outside.clock,
+                metrics=self.outside.metrics,
+                all_sources_read=self._all_sources_read,
+                is_running=self._is_running,
+                pods_changed=self._pods_changed,
+                nodes=[node.id for node in usable_topology().nodes],
+            ),
+        )
+
+    def _resource_health(self, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
+        manager, uid = self.devices.manager, pod.metadata.uid
+        return {each.name: device_statuses(manager.health(uid, each.name)) for each in pod.spec.containers}
+
+    async def _is_running(self, uid: str, container: str) -> bool:
+        observed = await self.base.cache.look(uid)
+        return any(each.state is ContainerState.RUNNING for each in observed.instances(container))
+
+    def _pods_changed(self, uids: Collection[str]) -> None:
+        self.base.channels.offer("managers", PodsChanged(uids=tuple(uids)))
+
+    def _predicates(self) -> Predicates:
+        return Predicates(lambda: self.node.node, self.preemptor, self.devices.manager.taken_counts)
+
+    def _make_resizes(self) -> Resizes:
+        outside, managers, settings = self.outside, self.config.managers, settings_of(self.config)
+        rules = ResizeRules(
+            gates=ResizeGates.of(self.config.feature_gates),
+            cpu_policy=managers.cpu_policy,
+            memory_policy=managers.memory_policy,
+            may_swap=lambda pod, container: may_swap(pod, container, self.facts, settings),
+        )
+        root, pod_of = self.config.process.root_dir, self.base.registry.get
+        return make_resizes(root, [self._predicates()], pod_of, self.events, outside.clock, outside.metrics, rules)
 
     def node_findings(self) -> NodeFindings:
         """What the node's status says now."""
         outside = self.outside
+        counts = self.devices.manager.counts()
         return NodeFindings(
             machine=outside.machine,
             addresses=self.facts.addresses,
-            capacity=texts(self.capacity),
-            allocatable=texts(self.allocatable),
+            capacity={**texts(self.capacity), **_numbers(counts.capacity)},
+            allocatable={**texts(self.allocatable), **_numbers(counts.allocatable)},
             runtime_version=outside.watch.version,
             runtime=outside.watch.state,
             port=self.config.server.port,
@@ -378,6 +431,9 @@ class Agent:
                 runtime_name=lambda: self.outside.watch.version.name,
                 supports_recursive=self.handlers.supports_recursive_read_only,
                 gates=StatusGates.of(self.config.feature_gates),
+                resource_health=self._resource_health,
+                resizes_of=self.resizes.conditions.of,
+                actuated=self.resizes.actuated.get,
             )
         )
 
@@ -521,7 +577,7 @@ class Agent:
 
     def _plugin_handlers(self) -> dict[str, PluginHandler]:
         """Who uses the node's plug-ins, by their kind; a plug-in of another kind is told that nobody does."""
-        return {}
+        return {DEVICE_PLUGIN: self.devices.registration}
 
     def _make_shutdown(self) -> ShutdownManager:
         gates = self.config.feature_gates
@@ -577,6 +633,10 @@ async def assemble(config: AgentConfig, outside: Outside, sources: Mapping[str, 
     os.makedirs(config.process.root_dir, mode=0o750, exist_ok=True)
     ids = await find_range(outside.runner, config.pods.user_namespace_ids or IDS_PER_POD)
     return Agent(config, outside, sources, ids)
+
+
+def _numbers(counts: Mapping[str, int]) -> dict[str, str]:
+    return {name: str(count) for name, count in counts.items()}
 
 
 def _network_message(problem: str) -> str:

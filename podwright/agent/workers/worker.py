@@ -70,6 +70,7 @@ class WorkerPorts:
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
     may_begin: Callable[[str], bool] = lambda _: True  # whether there is room for the pod with this UID
     active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may be active yet; None: as it likes
+    allocated: Callable[[Pod], Pod] = lambda pod: pod  # the pod with the resources that it may use
 
 
 class PodWorker:
