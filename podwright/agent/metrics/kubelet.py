@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from podwright.agent.metrics.instruments import Counter, Histogram, Labels
+from podwright.agent.metrics.managers import ManagerMetrics
 
 OPERATION_BUCKETS = tuple(0.005 * 2.5**power for power in range(14))
 LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
@@ -100,6 +101,7 @@ class KubeletMetrics:
             "Cumulative number pod admission rejections by the Kubelet.",
             ("reason",),
         )
+        self.managers = ManagerMetrics()
         self.http_fallbacks = Counter(
             "kubelet_lifecycle_handler_http_fallbacks_total",
             "The number of times lifecycle handlers successfully fell back to http from https.",
