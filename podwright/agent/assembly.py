@@ -17,6 +17,8 @@ from podwright.agent.admission.apparmor import AppArmor
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
 from podwright.agent.admission.sysctls import Sysctls
+from podwright.agent.allocation.feasibility import ResizeRules
+from podwright.agent.allocation.resizes import Resizes, make_resizes
 from podwright.agent.clock import Clock, utc_now
 from podwright.agent.cluster import Cluster, ClusterPorts, Servers
 from podwright.agent.config.agent_config import AgentConfig
@@ -26,8 +28,12 @@ from podwright.agent.configs.expansion import expand
 from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import look, settings_of
 from podwright.agent.configs.ports import NoServices, Services
+from podwright.agent.configs.resources import may_swap
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
+from podwright.agent.eviction.admission import UnderPressure
+from podwright.agent.eviction.manager import EvictionManager
+from podwright.agent.eviction.setup import EvictionInputs, make_eviction
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
 from podwright.agent.gc.dead import KeptDead
 from podwright.agent.gc.images import ImageGc, ImageGcPorts
@@ -52,9 +58,11 @@ from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.plugins.protocol import PluginHandler
 from podwright.agent.plugins.watcher import FOLDER as PLUGINS_FOLDER
 from podwright.agent.plugins.watcher import PluginWatcher
+from podwright.agent.pods.allocation import ResizeGates
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
 from podwright.agent.pods.places import pod_directory
+from podwright.agent.preemption import Preemptor
 from podwright.agent.probes.http_client import HookGetter
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.prober import Prober
@@ -82,6 +90,7 @@ from podwright.agent.status.termination_messages import TerminationMessages
 from podwright.agent.volumes import ports as volume_ports
 from podwright.agent.volumes.manager import VolumeManager
 from podwright.agent.volumes.ports import VolumePorts
+from podwright.agent.workers.ending import PodEnder
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.worker import Pauses
 from podwright.k8s.objects import Node, Pod, Taint
@@ -137,6 +146,8 @@ class Agent:
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
         self.volumes = VolumeManager(self._volume_ports(), root)
         self.probes = self._make_probes()
+        self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
+        self.resizes = self._make_resizes()
         self.statuses = self._make_statuses()
         self.managers = ResourceManagers(config, self._make_device_managers(), outside.metrics.managers, outside.clock)
         self.cgroups = self._make_cgroups()
@@ -147,6 +158,8 @@ class Agent:
             sources = {**sources, API: self.cluster.source}
         self.engine = Engine(self._settings(), self.base, self._rooms(), sources)
         self._image_gc = self._make_image_gc()
+        self.ender = PodEnder(self.engine.workers, self.events)
+        self.eviction = self._make_eviction()
         self._rotator = self._make_rotator()
         self._plugins = PluginWatcher(f"{root}/{PLUGINS_FOLDER}", self._plugin_handlers())
         self._tasks = Tasks()
@@ -155,6 +168,7 @@ class Agent:
         """Recover what an agent before this one has left, then look after pods. Raises PodwrightError and OSError."""
         self.users.recover()
         self.managers.recover()
+        self.resizes.recover()
         await self.volumes.recover()
         await self.cgroups.start()
         if self._records is not None:
@@ -170,10 +184,12 @@ class Agent:
         self._tasks.start(self._rotator.run(), name="log rotation")
         if reconciler := self.managers.reconciler(self._cpu_ports()):
             self._tasks.start(reconciler.run(), name="CPUs of containers")
+        self._tasks.start(self.eviction.run(), name="eviction")
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""
         await self._tasks.close()
+        await self.preemptor.close()
         await self._plugins.close()
         if self.cluster is not None:
             await self.cluster.close()
@@ -218,6 +234,15 @@ class Agent:
             on_registered=self._sync_static_pods,
         )
 
+    def _look_at(self, uid: str) -> None:
+        """Have the loop look at a pod."""
+        self.base.channels.offer("managers", PodsChanged(uids=(uid,)))
+
+    def _node_changed(self) -> None:
+        """What the API is told of the node has changed."""
+        if self.cluster is not None and self.cluster.keeper is not None:
+            self.cluster.keeper.look_again()
+
     def _sync_static_pods(self) -> None:
         """The node is there to own their mirrors."""
         uids = tuple(pod.metadata.uid for pod in self.base.registry.pods() if is_static(pod))
@@ -228,6 +253,7 @@ class Agent:
         return dataclasses.replace(
             self.node_findings(),
             images=await self.outside.images.images(),
+            pressures=self.eviction.pressures,
             problems=[
                 problem
                 for problem in (
@@ -262,6 +288,7 @@ class Agent:
             cgroups=self.cgroups,
             objects=self.objects,
             users=self.users,
+            resizes=self.resizes,
             mirrors=self.cluster.mirrors if self.cluster is not None else NoMirrors(),
             http=HookGetter(),
             dead_containers=self._container_gc,
@@ -271,21 +298,37 @@ class Agent:
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
             admission=self._make_checks(),
+            may_begin=self.preemptor.may_begin,
             metrics=outside.metrics,
         )
 
     def _make_checks(self) -> list[Check]:
         """In the kubelet's order: the first refusal decides."""
         return [
+            UnderPressure(lambda: self.eviction.pressures),
             Sysctls(self.config.pods.allowed_unsafe_sysctls),
             AllocationCheck(self.managers.topology, self._all_sources_read),
-            Predicates(lambda: self.node.node),
+            self._predicates(),
             AppArmor(has_apparmor=apparmor.is_enabled()),
         ]
 
     def _make_device_managers(self) -> list[HintProvider]:
         """Those who allot devices."""
         return []
+
+    def _predicates(self) -> Predicates:
+        return Predicates(lambda: self.node.node, self.preemptor)
+
+    def _make_resizes(self) -> Resizes:
+        outside, managers, settings = self.outside, self.config.managers, settings_of(self.config)
+        rules = ResizeRules(
+            gates=ResizeGates.of(self.config.feature_gates),
+            cpu_policy=managers.cpu_policy,
+            memory_policy=managers.memory_policy,
+            may_swap=lambda pod, container: may_swap(pod, container, self.facts, settings),
+        )
+        root, pod_of = self.config.process.root_dir, self.base.registry.get
+        return make_resizes(root, [self._predicates()], pod_of, self.events, outside.clock, outside.metrics, rules)
 
     def node_findings(self) -> NodeFindings:
         """What the node's status says now."""
@@ -359,6 +402,8 @@ class Agent:
                 runtime_name=lambda: self.outside.watch.version.name,
                 supports_recursive=self.handlers.supports_recursive_read_only,
                 gates=StatusGates.of(self.config.feature_gates),
+                resizes_of=self.resizes.conditions.of,
+                actuated=self.resizes.actuated.get,
             )
         )
 
@@ -476,6 +521,24 @@ class Agent:
                 low_percent=images.gc_low_threshold_percent,
                 min_age_s=images.min_age_s,
                 max_age_s=images.max_age_s,
+            ),
+        )
+
+    def _make_eviction(self) -> EvictionManager:
+        return make_eviction(
+            self.config,
+            EvictionInputs(
+                stats=self.stats,
+                active=self._active_pods,
+                ender=self.ender,
+                is_finished=self.engine.workers.should_be_finished,
+                containers=self._container_gc,
+                images=self._image_gc,
+                pressures_changed=self._node_changed,
+                events=self.events,
+                metrics=self.outside.metrics,
+                clock=self.outside.clock,
+                pods_cgroup=self._cgroup_names().kubepods if self.config.cgroups.per_qos else "",
             ),
         )
 

@@ -19,10 +19,10 @@ OS_LABEL, OS = "kubernetes.io/os", "linux"
 
 
 class Preemption(Protocol):
-    """Makes room for critical pods: `preemption` of the resource managers."""
+    """Makes room for critical pods: `preemption`."""
 
-    def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> bool:
-        """Whether pods of less importance were told to end, so that this one fits."""
+    def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> str:
+        """Have pods of less importance end, so that this one fits. Why that is not possible; empty when it is."""
 
 
 class Predicates:
@@ -40,15 +40,11 @@ class Predicates:
             return refusal
         short = shortages(pod, others, node.status.allocatable)
         mismatches = list(_mismatches(pod, others, node))
-        if short and not mismatches and self._makes_room(pod, others, short):
-            return None
+        if short and self._preemption is not None and is_critical(pod):
+            return mismatches[0] if mismatches else _unexpected(self._preemption.make_room(pod, others, short))
         if short:
             return _out_of(short[0])
         return mismatches[0] if mismatches else None
-
-    def _makes_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> bool:
-        preemption = self._preemption
-        return preemption is not None and is_critical(pod) and preemption.make_room(pod, others, short)
 
 
 def _unsupported(pod: Pod, node: Node) -> Refusal | None:
@@ -86,6 +82,12 @@ def _mismatches(pod: Pod, others: Sequence[Pod], node: Node) -> list[Refusal]:
 
 def _failed(predicate: str, why: str) -> Refusal:
     return Refusal(reason=predicate, message=f"Predicate {predicate} failed: {why}")
+
+
+def _unexpected(why: str) -> Refusal | None:
+    """No room could be made."""
+    message = f"Unexpected error while attempting to recover from admission failure: {why}"
+    return Refusal(reason="UnexpectedAdmissionError", message=message) if why else None
 
 
 def _out_of(short: Shortage) -> Refusal:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from podwright.agent.configs import files
 from podwright.agent.configs.addresses import pod_addresses
-from podwright.agent.configs.container import ContainerInputs, container_config
+from podwright.agent.configs.container import ContainerInputs, container_config, with_allotted
 from podwright.agent.configs.dns import DnsWarning
 from podwright.agent.configs.logs import pod_log_directory
 from podwright.agent.configs.namespaces import UserNamespace
@@ -94,6 +94,11 @@ class ConfigBuilder:
         for warning in warnings:
             self._record(pod, warning)
         return config
+
+    async def resources(self, pod: Pod, container: AnyContainer) -> api.LinuxContainerResources:
+        """What a container of this size gets, as `container` would say it. Raises PodwrightError."""
+        allocation = await self._ports.allocations.of(pod, container)
+        return with_allotted(pod, container, self._facts, self._settings, allocation)
 
     async def container(
         self, pod: Pod, container: AnyContainer, image: StartImage, observed: ObservedPod, attempt: int

@@ -32,8 +32,18 @@ class BackOff(PodwrightError):
         return max(0.0, (self.until_ns - now_ns) / 1e9)
 
 
-def combined(failures: Sequence[ContainerFailure]) -> PodwrightError:
+def combined(failures: Sequence[PodwrightError]) -> PodwrightError:
     """One failure of a pass for those of its containers: a BackOff until the first wait ends, if one waits."""
-    text = "; ".join(f"container {failure.container}: {failure.reason}: {failure.message}" for failure in failures)
-    waits = [failure.until_ns for failure in failures if failure.until_ns is not None]
+    text = "; ".join(_text(failure) for failure in failures)
+    waits = [
+        failure.until_ns
+        for failure in failures
+        if isinstance(failure, ContainerFailure) and failure.until_ns is not None
+    ]
     return BackOff(text, until_ns=min(waits)) if waits else Internal(text)
+
+
+def _text(failure: PodwrightError) -> str:
+    if isinstance(failure, ContainerFailure):
+        return f"container {failure.container}: {failure.reason}: {failure.message}"
+    return str(failure)

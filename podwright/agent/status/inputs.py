@@ -8,8 +8,9 @@ from datetime import datetime
 
 from podwright.agent.decisions.actions import FindingOf
 from podwright.agent.decisions.restarts import RESTART_ALL, rule_for, wants_all_restarted
+from podwright.agent.pods.allocation import PodAllocation
 from podwright.agent.runtime.records import ObservedPod
-from podwright.k8s.objects import Container, ContainerStatus, Pod, PodStatus
+from podwright.k8s.objects import Container, ContainerStatus, Pod, PodCondition, PodStatus
 
 ALL_CONTAINERS_RESTARTING = "AllContainersRestarting"
 
@@ -58,6 +59,8 @@ class StatusInputs:
     is_terminal: bool = False  # no container runs, or ever will
     recursive_read_only: bool = False  # whether the pod's runtime handler can mount so
     gates: StatusGates = field(default_factory=StatusGates)
+    resizes: tuple[PodCondition, ...] = ()  # what is said about a resize of the pod
+    actuated: PodAllocation | None = None  # the resources that the runtime was told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from msgspec import structs
 
 from podwright.agent.clock import Clock, utc_now
 from podwright.agent.decisions.actions import FindingOf
+from podwright.agent.pods.allocation import PodAllocation
 from podwright.agent.pods.containers import all_containers
 from podwright.agent.pods.identity import CONFIG_HASH, CONFIG_MIRROR
 from podwright.agent.pods.phases import FAILED
@@ -30,7 +31,7 @@ from podwright.agent.status.instances import container_id as api_container_id
 from podwright.agent.status.publishing import merge_status, with_others
 from podwright.agent.status.termination_messages import TerminationMessages
 from podwright.agent.status.transitions import is_same, next_status
-from podwright.k8s.objects import ContainerStatus, Pod, PodStatus
+from podwright.k8s.objects import ContainerStatus, Pod, PodCondition, PodStatus
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class StatusPorts:
     runtime_name: Callable[[], str]  # `containerd`, `cri-o`, `podwright`
     supports_recursive: Callable[[Pod], bool]  # whether the pod's runtime handler mounts recursively read-only
     gates: StatusGates = field(default_factory=StatusGates)
+    resizes_of: Callable[[str], tuple[PodCondition, ...]] = lambda _: ()  # the conditions about a pod's resize, by UID
+    actuated: Callable[[str], PodAllocation | None] = lambda _: None  # what the runtime was told of a pod, by UID
 
 
 class StatusManager:
@@ -120,6 +123,8 @@ class StatusManager:
             is_terminal=is_terminal,
             recursive_read_only=ports.supports_recursive(pod),
             gates=ports.gates,
+            resizes=ports.resizes_of(uid),
+            actuated=ports.actuated(uid),
         )
         return build_status(pod, observed, inputs)
 
