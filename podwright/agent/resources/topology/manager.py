@@ -11,9 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from podwright.agent.clock import Clock, SystemClock
 from podwright.agent.configs.devices import Allocation, combined
-from podwright.agent.metrics.managers import CONTAINER_SCOPE as CONTAINER
-from podwright.agent.metrics.managers import ONE_NODE, ManagerMetrics
-from podwright.agent.metrics.managers import POD_SCOPE as POD
+from podwright.agent.metrics.managers import CONTAINER_SCOPE, ONE_NODE, POD_SCOPE, ManagerMetrics
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.failures import NotAdmitted
 from podwright.agent.resources.topology.hints import ANYWHERE, HintProvider, Hints, TopologyHint
@@ -34,7 +32,7 @@ class TopologyManager:
         self,
         providers: Sequence[HintProvider],
         policy: TopologyPolicy | None = None,
-        scope: str = CONTAINER,
+        scope: str = CONTAINER_SCOPE,
         metrics: ManagerMetrics | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -79,7 +77,7 @@ class TopologyManager:
 
     async def _allocate_all(self, pod: Pod) -> None:
         """In scope `pod` the first question is for all containers, otherwise each has its own."""
-        if self._scope == POD:
+        if self._scope == POD_SCOPE:
             affinity = self._best([provider.pod_hints(pod) for provider in self._providers])
             for container in _containers(pod):
                 await self._allocate(pod, container, affinity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ from tests.agent.resources.topology.trees import Shape, machine
 SHAPE = Shape(threads=1)
 
 
-def config(root: Path, **managers: object) -> AgentConfig:
+def config(root: Path, **managers: Any) -> AgentConfig:
     usual = AgentConfig()
     return replace(
         usual,
@@ -36,7 +37,7 @@ def config(root: Path, **managers: object) -> AgentConfig:
     )
 
 
-def manager(tmp_path: Path, metrics: ManagerMetrics | None = None, **managers: object) -> CpuManager:
+def manager(tmp_path: Path, metrics: ManagerMetrics | None = None, **managers: Any) -> CpuManager:
     (root := tmp_path / "root").mkdir(exist_ok=True)
     found = machine(tmp_path / "machine", SHAPE)
     made = cpu_manager(config(root, **managers), found, metrics or ManagerMetrics())
