@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -55,7 +55,7 @@ from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.machine import Machine
 from podwright.agent.node.object import NodeFindings, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
-from podwright.agent.plugins.protocol import PluginHandler
+from podwright.agent.plugins.protocol import DEVICE_PLUGIN, PluginHandler
 from podwright.agent.plugins.watcher import FOLDER as PLUGINS_FOLDER
 from podwright.agent.plugins.watcher import PluginWatcher
 from podwright.agent.pods.allocation import ResizeGates
@@ -70,15 +70,20 @@ from podwright.agent.probes.probers import Probers
 from podwright.agent.resources.cgroup_names import CgroupNames, names_of
 from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
 from podwright.agent.resources.cpus.reconciling import CpuReconcilerPorts
+from podwright.agent.resources.devices.health import device_statuses
+from podwright.agent.resources.devices.manager import DevicePorts
+from podwright.agent.resources.devices.setup import NodeDevices
 from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, SystemdDriver
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.keeping import KeptCgroups
 from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_root
 from podwright.agent.resources.managers import ResourceManagers
 from podwright.agent.resources.topology.hints import HintProvider
+from podwright.agent.resources.topology.setup import usable_topology
 from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
+from podwright.agent.runtime.records import ContainerState
 from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.sources.changes import API
 from podwright.agent.stats.provider import HostStats, StatsPorts
@@ -93,7 +98,7 @@ from podwright.agent.volumes.ports import VolumePorts
 from podwright.agent.workers.ending import PodEnder
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.worker import Pauses
-from podwright.k8s.objects import Node, Pod, Taint
+from podwright.k8s.objects import Node, Pod, ResourceStatus, Taint
 from podwright.linux import apparmor, cgroup
 from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
@@ -136,6 +141,7 @@ class Agent:
         self.events = EventLog(outside.clock, outside.node_name)
         self.capacity = capacity(outside.machine, config, root)
         self.allocatable = allocatable(self.capacity, config)
+        self.devices = self._make_devices()
         self.facts = look(
             outside.node_name, outside.machine, _addresses(config, outside.machine), texts(self.allocatable)
         )
@@ -174,11 +180,12 @@ class Agent:
         if self._records is not None:
             self._records.recover(await self.outside.images.images())
         self.outside.watch.start()
+        if self.outside.has_plugins:
+            await self.devices.start()
+            self._plugins.start()
         self.engine.start()
         if self.cluster is not None:
             self.cluster.join(self._cluster_ports())
-        if self.outside.has_plugins:
-            self._plugins.start()
         self._tasks.start(self._container_gc.run(), name="container garbage")
         self._tasks.start(self._image_gc.run(), name="image garbage")
         self._tasks.start(self._rotator.run(), name="log rotation")
@@ -191,6 +198,7 @@ class Agent:
         await self._tasks.close()
         await self.preemptor.close()
         await self._plugins.close()
+        await self.devices.close()
         if self.cluster is not None:
             await self.cluster.close()
         await self.stats.close()
@@ -314,10 +322,34 @@ class Agent:
 
     def _make_device_managers(self) -> list[HintProvider]:
         """Those who allot devices."""
-        return []
+        return [self.devices.manager]
+
+    def _make_devices(self) -> NodeDevices:
+        return NodeDevices(
+            self.config.process.root_dir,
+            DevicePorts(
+                clock=self.outside.clock,
+                metrics=self.outside.metrics,
+                all_sources_read=self._all_sources_read,
+                is_running=self._is_running,
+                pods_changed=self._pods_changed,
+                nodes=[node.id for node in usable_topology().nodes],
+            ),
+        )
+
+    def _resource_health(self, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
+        manager, uid = self.devices.manager, pod.metadata.uid
+        return {each.name: device_statuses(manager.health(uid, each.name)) for each in pod.spec.containers}
+
+    async def _is_running(self, uid: str, container: str) -> bool:
+        observed = await self.base.cache.look(uid)
+        return any(each.state is ContainerState.RUNNING for each in observed.instances(container))
+
+    def _pods_changed(self, uids: Collection[str]) -> None:
+        self.base.channels.offer("managers", PodsChanged(uids=tuple(uids)))
 
     def _predicates(self) -> Predicates:
-        return Predicates(lambda: self.node.node, self.preemptor)
+        return Predicates(lambda: self.node.node, self.preemptor, self.devices.manager.taken_counts)
 
     def _make_resizes(self) -> Resizes:
         outside, managers, settings = self.outside, self.config.managers, settings_of(self.config)
@@ -333,11 +365,12 @@ class Agent:
     def node_findings(self) -> NodeFindings:
         """What the node's status says now."""
         outside = self.outside
+        counts = self.devices.manager.counts()
         return NodeFindings(
             machine=outside.machine,
             addresses=self.facts.addresses,
-            capacity=texts(self.capacity),
-            allocatable=texts(self.allocatable),
+            capacity={**texts(self.capacity), **_numbers(counts.capacity)},
+            allocatable={**texts(self.allocatable), **_numbers(counts.allocatable)},
             runtime_version=outside.watch.version,
             runtime=outside.watch.state,
             port=self.config.server.port,
@@ -402,6 +435,7 @@ class Agent:
                 runtime_name=lambda: self.outside.watch.version.name,
                 supports_recursive=self.handlers.supports_recursive_read_only,
                 gates=StatusGates.of(self.config.feature_gates),
+                resource_health=self._resource_health,
                 resizes_of=self.resizes.conditions.of,
                 actuated=self.resizes.actuated.get,
             )
@@ -544,7 +578,7 @@ class Agent:
 
     def _plugin_handlers(self) -> dict[str, PluginHandler]:
         """Who uses the node's plug-ins, by their kind; a plug-in of another kind is told that nobody does."""
-        return {}
+        return {DEVICE_PLUGIN: self.devices.registration}
 
     def _make_rotator(self) -> LogRotator:
         logs = self.config.container_logs
@@ -583,6 +617,10 @@ async def assemble(config: AgentConfig, outside: Outside, sources: Mapping[str, 
     os.makedirs(config.process.root_dir, mode=0o750, exist_ok=True)
     ids = await find_range(outside.runner, config.pods.user_namespace_ids or IDS_PER_POD)
     return Agent(config, outside, sources, ids)
+
+
+def _numbers(counts: Mapping[str, int]) -> dict[str, str]:
+    return {name: str(count) for name, count in counts.items()}
 
 
 def _network_message(problem: str) -> str:

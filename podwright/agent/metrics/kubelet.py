@@ -106,6 +106,16 @@ class KubeletMetrics:
             ("reason",),
         )
         self.managers = ManagerMetrics()
+        self.device_registrations = Counter(
+            "kubelet_device_plugin_registration_total",
+            "Cumulative number of device plugin registrations. Broken down by resource name.",
+            ("resource_name",),
+        )
+        self.device_allocations = Histogram(
+            "kubelet_device_plugin_alloc_duration_seconds",
+            "Duration in seconds to serve a device plugin Allocation request. Broken down by resource name.",
+            ("resource_name",),
+        )
         self.requested_resizes = Counter(
             "kubelet_container_requested_resizes_total",
             "Number of requested resizes, counted at the container level.",
