@@ -173,8 +173,8 @@ class ShutdownManager:
             self._show(times)
 
     def _show(self, times: ShutdownTimes) -> None:
-        self._ports.metrics.shutdown_start.value = times.start_s
-        self._ports.metrics.shutdown_end.value = times.end_s
+        self._ports.metrics.shutdown_start.set(times.start_s)
+        self._ports.metrics.shutdown_end.set(times.end_s)
 
     def _now_s(self) -> float:
         return float(self._ports.clock.now_ns() // 10**9)

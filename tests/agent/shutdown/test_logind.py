@@ -126,8 +126,8 @@ async def test_pods_end_in_their_order_and_then_the_machine_may_go(logind: Login
         assert scene.node_changes == 1
         assert sorted(scene.ended) == [("batch", 30), ("web", 30)]
         assert scene.events.seen == [("", "Shutdown", "Shutdown manager detected shutdown event")]
-        assert scene.metrics.shutdown_start.value > 0
-        assert scene.metrics.shutdown_end.value == 0
+        assert scene.metrics.shutdown_start.value() > 0
+        assert scene.metrics.shutdown_end.value() == 0
         scene.mounted.add("uid-web")
         scene.finish["batch"].set()
         scene.finish["web"].set()
@@ -138,7 +138,7 @@ async def test_pods_end_in_their_order_and_then_the_machine_may_go(logind: Login
         await until(lambda: len(scene.ended) == 3)
         scene.finish["system"].set()
         await until(lambda: logind.held() == 0)
-        assert scene.metrics.shutdown_end.value >= scene.metrics.shutdown_start.value
+        assert scene.metrics.shutdown_end.value() >= scene.metrics.shutdown_start.value()
         logind.prepare(is_shutting_down=False)
         await until(lambda: logind.held() == 1)
         assert scene.manager.problem == ""
