@@ -76,6 +76,8 @@ from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, Syst
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.keeping import KeptCgroups
 from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_root
+from podwright.agent.resources.pod_resources.server import PodResourcesPorts, PodResourcesServer
+from podwright.agent.resources.pod_resources.shares import Shares
 from podwright.agent.resources.topology.hints import HintProvider
 from podwright.agent.resources.topology.setup import topology_manager, usable_topology
 from podwright.agent.resources.userns import UserNamespaceAllocator
@@ -167,6 +169,7 @@ class Agent:
         self.eviction = self._make_eviction()
         self._rotator = self._make_rotator()
         self._plugins = PluginWatcher(f"{root}/{PLUGINS_FOLDER}", self._plugin_handlers())
+        self._pod_resources = self._make_pod_resources()
         self._tasks = Tasks()
 
     async def start(self) -> None:
@@ -180,6 +183,7 @@ class Agent:
         self.outside.watch.start()
         if self.outside.has_plugins:
             await self.devices.start()
+            await self._pod_resources.start()
             self._plugins.start()
         self.engine.start()
         if self.cluster is not None:
@@ -194,6 +198,7 @@ class Agent:
         await self._tasks.close()
         await self.preemptor.close()
         await self._plugins.close()
+        await self._pod_resources.close()
         await self.devices.close()
         if self.cluster is not None:
             await self.cluster.close()
@@ -310,6 +315,24 @@ class Agent:
     def _make_hint_providers(self) -> list[HintProvider]:
         """In the kubelet's order: devices, CPUs, memory."""
         return [self.devices.manager]
+
+    def _make_pod_resources(self) -> PodResourcesServer:
+        return PodResourcesServer(
+            self.config.process.root_dir,
+            PodResourcesPorts(
+                active_pods=self._pods_with_shares,
+                named=lambda namespace, name: self.base.registry.named(f"{name}_{namespace}"),
+                shares=Shares(devices=self.devices.manager),
+                metrics=self.outside.metrics,
+                clock=self.outside.clock,
+            ),
+        )
+
+    def _pods_with_shares(self) -> list[Pod]:
+        pods = self._active_pods()
+        if self._all_sources_read():
+            self.topology.retain([pod.metadata.uid for pod in pods])
+        return pods
 
     def _make_devices(self) -> NodeDevices:
         return NodeDevices(

@@ -104,6 +104,33 @@ class KubeletMetrics:
             "Cumulative number pod admission rejections by the Kubelet.",
             ("reason",),
         )
+        self.pod_resources_requests = Counter(
+            "kubelet_pod_resources_endpoint_requests_total",
+            "Cumulative number of requests to the PodResource endpoint. Broken down by server api version.",
+            ("server_api_version",),
+        )
+        self.pod_resources_lists = Counter(
+            "kubelet_pod_resources_endpoint_requests_list",
+            "Number of requests to the PodResource List endpoint. Broken down by server api version.",
+            ("server_api_version",),
+        )
+        self.pod_resources_allocatables = Counter(
+            "kubelet_pod_resources_endpoint_requests_get_allocatable",
+            "Number of requests to the PodResource GetAllocatableResources endpoint. "
+            "Broken down by server api version.",
+            ("server_api_version",),
+        )
+        self.pod_resources_gets = Counter(
+            "kubelet_pod_resources_endpoint_requests_get",
+            "Number of requests to the PodResource Get endpoint. Broken down by server api version.",
+            ("server_api_version",),
+        )
+        self.pod_resources_get_errors = Counter(
+            "kubelet_pod_resources_endpoint_errors_get",
+            "Number of requests to the PodResource Get endpoint which returned error. "
+            "Broken down by server api version.",
+            ("server_api_version",),
+        )
         self.device_registrations = Counter(
             "kubelet_device_plugin_registration_total",
             "Cumulative number of device plugin registrations. Broken down by resource name.",
