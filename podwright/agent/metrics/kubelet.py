@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Labels
+from podwright.agent.metrics.managers import ManagerMetrics
 
 OPERATION_BUCKETS = tuple(0.005 * 2.5**power for power in range(14))
 RESIZE_BUCKETS_MS = (
@@ -104,43 +106,8 @@ class KubeletMetrics:
             "Cumulative number pod admission rejections by the Kubelet.",
             ("reason",),
         )
-        self.pod_resources_requests = Counter(
-            "kubelet_pod_resources_endpoint_requests_total",
-            "Cumulative number of requests to the PodResource endpoint. Broken down by server api version.",
-            ("server_api_version",),
-        )
-        self.pod_resources_lists = Counter(
-            "kubelet_pod_resources_endpoint_requests_list",
-            "Number of requests to the PodResource List endpoint. Broken down by server api version.",
-            ("server_api_version",),
-        )
-        self.pod_resources_allocatables = Counter(
-            "kubelet_pod_resources_endpoint_requests_get_allocatable",
-            "Number of requests to the PodResource GetAllocatableResources endpoint. "
-            "Broken down by server api version.",
-            ("server_api_version",),
-        )
-        self.pod_resources_gets = Counter(
-            "kubelet_pod_resources_endpoint_requests_get",
-            "Number of requests to the PodResource Get endpoint. Broken down by server api version.",
-            ("server_api_version",),
-        )
-        self.pod_resources_get_errors = Counter(
-            "kubelet_pod_resources_endpoint_errors_get",
-            "Number of requests to the PodResource Get endpoint which returned error. "
-            "Broken down by server api version.",
-            ("server_api_version",),
-        )
-        self.device_registrations = Counter(
-            "kubelet_device_plugin_registration_total",
-            "Cumulative number of device plugin registrations. Broken down by resource name.",
-            ("resource_name",),
-        )
-        self.device_allocations = Histogram(
-            "kubelet_device_plugin_alloc_duration_seconds",
-            "Duration in seconds to serve a device plugin Allocation request. Broken down by resource name.",
-            ("resource_name",),
-        )
+        self.devices = DeviceMetrics()
+        self.managers = ManagerMetrics()
         self.requested_resizes = Counter(
             "kubelet_container_requested_resizes_total",
             "Number of requested resizes, counted at the container level.",

@@ -26,7 +26,7 @@ def allocatable_message(shares: Shares) -> v1.AllocatableResourcesResponse:
     """What there is to be had."""
     return v1.AllocatableResourcesResponse(
         devices=_allocatable(shares.devices.allocatable()),
-        cpu_ids=shares.cpus.allocatable_cpus(),
+        cpu_ids=sorted(shares.cpus.allocatable()),
         memory=map(_memory, shares.memory.allocatable_memory()),
     )
 
@@ -54,7 +54,7 @@ def _container(pod: Pod, container: Container, shares: Shares) -> v1.ContainerRe
     return v1.ContainerResources(
         name=container.name,
         devices=_allotted(shares.devices.allotted_devices(uid, container.name)),
-        cpu_ids=shares.cpus.own_cpus(uid, container.name),
+        cpu_ids=sorted(shares.cpus.own(uid, container.name)),
         memory=map(_memory, shares.memory.own_memory(uid, container.name)),
         dynamic_resources=map(_claim, shares.claims.claimed(pod, container)),
     )

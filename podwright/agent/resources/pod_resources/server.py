@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 
 from podwright.agent.clock import Clock
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.plugins import serving
 from podwright.agent.resources.pod_resources.messages import allocatable_message, alpha_message, pod_message
 from podwright.agent.resources.pod_resources.shares import Shares
@@ -35,7 +35,7 @@ class PodResourcesPorts:
     active_pods: Callable[[], list[Pod]]  # those that run, or will; what others had has been taken back
     named: Callable[[str, str], Pod | None]  # by namespace and name
     shares: Shares
-    metrics: KubeletMetrics
+    metrics: DeviceMetrics
     clock: Clock
 
 
@@ -81,8 +81,8 @@ class _Lister(v1_stubs.PodResourcesListerServicer):
         """Every pod that runs, or will."""
         await self._limit.check(context)
         ports = self._ports
-        ports.metrics.pod_resources_requests.add(V1)
-        ports.metrics.pod_resources_lists.add(V1)
+        ports.metrics.requests.add(V1)
+        ports.metrics.lists.add(V1)
         pods = [pod_message(pod, ports.shares) for pod in ports.active_pods()]
         return v1.ListPodResourcesResponse(pod_resources=pods)
 
@@ -93,20 +93,20 @@ class _Lister(v1_stubs.PodResourcesListerServicer):
     ) -> v1.AllocatableResourcesResponse:
         """What there is to be had."""
         await self._limit.check(context)
-        self._ports.metrics.pod_resources_requests.add(V1)
-        self._ports.metrics.pod_resources_allocatables.add(V1)
+        self._ports.metrics.requests.add(V1)
+        self._ports.metrics.allocatables.add(V1)
         return allocatable_message(self._ports.shares)
 
     async def Get(self, request: v1.GetPodResourcesRequest, context: Any) -> v1.GetPodResourcesResponse:  # noqa: N802
         """One pod."""
         await self._limit.check(context)
         ports = self._ports
-        ports.metrics.pod_resources_requests.add(V1)
-        ports.metrics.pod_resources_gets.add(V1)
+        ports.metrics.requests.add(V1)
+        ports.metrics.gets.add(V1)
         pod = ports.named(request.pod_namespace, request.pod_name)
         if pod is not None:
             return v1.GetPodResourcesResponse(pod_resources=pod_message(pod, ports.shares))
-        ports.metrics.pod_resources_get_errors.add(V1)
+        ports.metrics.get_errors.add(V1)
         message = f"pod {request.pod_name} in namespace {request.pod_namespace} not found"
         await context.abort(grpc.StatusCode.NOT_FOUND, message)
         return v1.GetPodResourcesResponse()  # abort does not come back
@@ -121,6 +121,6 @@ class _AlphaLister(alpha_stubs.PodResourcesListerServicer):
         """Every pod that runs, or will."""
         await self._limit.check(context)
         ports = self._ports
-        ports.metrics.pod_resources_requests.add(V1ALPHA1)
+        ports.metrics.requests.add(V1ALPHA1)
         pods = [alpha_message(pod, ports.shares) for pod in ports.active_pods()]
         return alpha.ListPodResourcesResponse(pod_resources=pods)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -53,10 +53,10 @@ class DeviceShares(Protocol):
 class CpuShares(Protocol):
     """The manager of CPUs."""
 
-    def own_cpus(self, uid: str, container: str) -> Sequence[int]:
+    def own(self, uid: str, container: str) -> Collection[int]:
         """Those that are the container's own."""
 
-    def allocatable_cpus(self) -> Sequence[int]:
+    def allocatable(self) -> Collection[int]:
         """Those that containers can have as their own."""
 
 
@@ -78,15 +78,7 @@ class ClaimShares(Protocol):
 
 
 class Nothing:
-    """For a kind of resource that nobody manages: fulfils CpuShares, MemoryShares and ClaimShares."""
-
-    def own_cpus(self, uid: str, container: str) -> Sequence[int]:  # noqa: ARG002 # the protocol's
-        """See CpuShares."""
-        return ()
-
-    def allocatable_cpus(self) -> Sequence[int]:
-        """See CpuShares."""
-        return ()
+    """For a kind of resource that nobody manages: fulfils MemoryShares and ClaimShares."""
 
     def own_memory(self, uid: str, container: str) -> Sequence[MemoryShare]:  # noqa: ARG002 # the protocol's
         """See MemoryShares."""
@@ -106,6 +98,6 @@ class Shares:
     """All of them."""
 
     devices: DeviceShares
-    cpus: CpuShares = field(default_factory=Nothing)
+    cpus: CpuShares
     memory: MemoryShares = field(default_factory=Nothing)
     claims: ClaimShares = field(default_factory=Nothing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from google.protobuf.json_format import MessageToDict
 
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.resources.devices.allotments import NO_NODE, Allotment
 from podwright.agent.resources.devices.inventory import Device
 from podwright.agent.resources.pod_resources.server import PodResourcesPorts, PodResourcesServer
@@ -38,13 +38,15 @@ class Devices:
         return {"example.com/thing": [Device(id="a"), Device(id="b", nodes=(0, 1))]}
 
 
+class Cpus:
+    def own(self, uid: str, name: str) -> Collection[int]:
+        return {3, 2} if name == "main" else ()
+
+    def allocatable(self) -> Collection[int]:
+        return {1, 2, 3}
+
+
 class Machine(Nothing):
-    def own_cpus(self, uid: str, name: str) -> Sequence[int]:
-        return (2, 3) if name == "main" else ()
-
-    def allocatable_cpus(self) -> Sequence[int]:
-        return (1, 2, 3)
-
     def allocatable_memory(self) -> Sequence[MemoryShare]:
         return (MemoryShare(kind="memory", size_bytes=1024, nodes=(0,)),)
 
@@ -76,8 +78,8 @@ async def channel(clock: Clock) -> AsyncIterator[grpc.aio.Channel]:
     ports = PodResourcesPorts(
         active_pods=lambda: list(pods.values()),
         named=lambda namespace, name: pods.get(name) if namespace == "default" else None,
-        shares=Shares(devices=Devices(), cpus=machine, memory=machine, claims=machine),
-        metrics=KubeletMetrics(),
+        shares=Shares(devices=Devices(), cpus=Cpus(), memory=machine, claims=machine),
+        metrics=DeviceMetrics(),
         clock=clock,
     )
     with TemporaryDirectory(prefix="podwright-shares-") as root:
