@@ -205,7 +205,6 @@ class SyncLoop:
     # -- sources
 
     async def _take_change(self, change: SourceChange) -> None:
-        self._unread.discard(change.source)
         match change.operation:
             case Operation.ADD:
                 await self._add(change.pods)
@@ -215,6 +214,8 @@ class SyncLoop:
                 await self._remove(change.pods)
             case Operation.RECONCILE:
                 await self._reconcile(change.pods)
+        # Not before: the last of these pods may still come for what it had before the agent was restarted.
+        self._unread.discard(change.source)
 
     async def _add(self, pods: Sequence[Pod]) -> None:
         """Oldest first, as the API's pods were let in."""

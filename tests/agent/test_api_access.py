@@ -159,7 +159,8 @@ async def test_the_server_s_certificate_comes_from_the_cluster(tmp_path: Path) -
                 await asyncio.sleep(0.2)
                 assert CertificateFiles(config.security.cert_dir, "kubelet-server").current() is None
                 node.take(NODE)  # registered: the approver can see its addresses
-                await until(lambda: CertificateFiles(config.security.cert_dir, "kubelet-server").current())
+                served = CertificateFiles(config.security.cert_dir, "kubelet-server")
+                await until(lambda: served.current() is not None)
             finally:
                 await tasks.close()
         assert isinstance(contexts.current(), ssl.SSLContext)
@@ -170,7 +171,7 @@ async def test_the_server_s_certificate_comes_from_the_cluster(tmp_path: Path) -
 @pytest.mark.parametrize("is_given", [True, False], ids=["files of the configuration", "no API server"])
 def test_a_certificate_that_is_given_comes_first(tmp_path: Path, is_given: bool) -> None:
     config = AgentConfig()
-    paths = {"tls_cert_file": "/c", "tls_key_file": "/k"} if is_given else {}
+    paths: dict[str, Any] = {"tls_cert_file": "/c", "tls_key_file": "/k"} if is_given else {}
     security = dataclasses.replace(config.security, server_tls_bootstrap=True, cert_dir=str(tmp_path / "pki"), **paths)
     found = tls_files(dataclasses.replace(config, security=security), "n1", ("127.0.0.1",), has_api=is_given)
     assert not found.is_awaited

@@ -6,11 +6,11 @@ e2e suites look for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from podwright.agent.admission.chain import Refusal
-from podwright.agent.admission.fit import Shortage, port_conflict, shortages
+from podwright.agent.admission.fit import Shortage, at_least, port_conflict, shortages
 from podwright.agent.admission.node_match import NO_EXECUTE, matches_affinity, matches_name, untolerated_taint
 from podwright.agent.pods.identity import is_critical, is_static
 from podwright.k8s.objects import Node, Pod
@@ -25,20 +25,34 @@ class Preemption(Protocol):
         """Have pods of less importance end, so that this one fits. Why that is not possible; empty when it is."""
 
 
+def _no_devices(_: str) -> Mapping[str, int]:
+    return {}
+
+
 class Predicates:
     """Fulfils `chain.Check`."""
 
-    def __init__(self, node: Callable[[], Node], preemption: Preemption | None = None) -> None:
-        """`node` gives the newest version of the node's object that is known."""
+    def __init__(
+        self,
+        node: Callable[[], Node],
+        preemption: Preemption | None = None,
+        taken_devices: Callable[[str], Mapping[str, int]] = _no_devices,
+    ) -> None:
+        """`node` gives the newest version of the node's object that is known.
+
+        `taken_devices` are those that are allotted, by resource, for the UID of a pod that has some of them.
+        """
         self._node = node
         self._preemption = preemption
+        self._taken_devices = taken_devices
 
     def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
         """See `chain.Check`."""
         node = self._node()
         if (refusal := _unsupported(pod, node)) is not None:
             return refusal
-        short = shortages(pod, others, node.status.allocatable)
+        taken = self._taken_devices(pod.metadata.uid)
+        short = shortages(pod, others, at_least(node.status.allocatable, taken))
         mismatches = list(_mismatches(pod, others, node))
         if short and self._preemption is not None and is_critical(pod):
             return mismatches[0] if mismatches else _unexpected(self._preemption.make_room(pod, others, short))

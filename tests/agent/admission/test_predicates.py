@@ -99,6 +99,11 @@ class TestResources:
         assert reason(gpu) == ""
         assert reason(gpu, [gpu]) == "OutOfexample.com/gpu"
 
+    def test_devices_that_a_pod_has_already_count_though_the_node_shows_fewer(self) -> None:
+        gpus = pod(containers=(container(resources=ResourceRequirements(requests={"example.com/gpu": "2"})),))
+        assert reason(gpus) == "OutOfexample.com/gpu"
+        assert Predicates(node, taken_devices=lambda uid: {"example.com/gpu": 2})(gpus, ()) is None
+
     def test_a_critical_pod_makes_room(self) -> None:
         class Room:
             def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> str:
