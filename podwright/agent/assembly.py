@@ -54,11 +54,9 @@ from podwright.agent.mirrors import NoMirrors
 from podwright.agent.node.capacity import allocatable, capacity, reserved_amounts, texts
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.machine import Machine
-from podwright.agent.node.object import NodeFindings, new_node, node_status
+from podwright.agent.node.object import NodeFindings, declared_features, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
-from podwright.agent.plugins.protocol import CSI_PLUGIN, DEVICE_PLUGIN, PluginHandler
-from podwright.agent.plugins.watcher import FOLDER as PLUGINS_FOLDER
-from podwright.agent.plugins.watcher import PluginWatcher
+from podwright.agent.plugins.protocol import CSI_PLUGIN, PluginHandler
 from podwright.agent.pods.allocation import ResizeGates
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
@@ -73,12 +71,14 @@ from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
 from podwright.agent.resources.cpus.reconciling import CpuReconcilerPorts
 from podwright.agent.resources.devices.health import device_statuses
 from podwright.agent.resources.devices.manager import DevicePorts
-from podwright.agent.resources.devices.setup import NodeDevices
 from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, SystemdDriver
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.keeping import KeptCgroups
 from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_root
 from podwright.agent.resources.managers import ResourceManagers
+from podwright.agent.resources.node_plugins import NodePlugins
+from podwright.agent.resources.pod_resources.server import PodResourcesPorts
+from podwright.agent.resources.pod_resources.shares import Shares
 from podwright.agent.resources.topology.hints import HintProvider
 from podwright.agent.resources.topology.setup import usable_topology
 from podwright.agent.resources.userns import UserNamespaceAllocator
@@ -142,7 +142,8 @@ class Agent:
         self.events = EventLog(outside.clock, outside.node_name)
         self.capacity = capacity(outside.machine, config, root)
         self.allocatable = allocatable(self.capacity, config)
-        self.devices = self._make_devices()
+        self._plugins = self._make_plugins()
+        self.devices = self._plugins.devices.manager
         self.facts = look(
             outside.node_name, outside.machine, _addresses(config, outside.machine), texts(self.allocatable)
         )
@@ -169,7 +170,6 @@ class Agent:
         self.ender = PodEnder(self.engine.workers, self.events)
         self.eviction = self._make_eviction()
         self._rotator = self._make_rotator()
-        self._plugins = PluginWatcher(f"{root}/{PLUGINS_FOLDER}", self._plugin_handlers())
         self._tasks = Tasks()
 
     async def start(self) -> None:
@@ -183,8 +183,7 @@ class Agent:
             self._records.recover(await self.outside.images.images())
         self.outside.watch.start()
         if self.outside.has_plugins:
-            await self.devices.start()
-            self._plugins.start()
+            await self._plugins.start(self._shown_resources(), self._plugin_handlers())
         self.engine.start()
         if self.cluster is not None:
             self.cluster.join(self._cluster_ports())
@@ -200,7 +199,6 @@ class Agent:
         await self._tasks.close()
         await self.preemptor.close()
         await self._plugins.close()
-        await self.devices.close()
         if self.cluster is not None:
             await self.cluster.close()
         await self.stats.close()
@@ -326,14 +324,30 @@ class Agent:
 
     def _make_device_managers(self) -> list[HintProvider]:
         """Those who allot devices."""
-        return [self.devices.manager]
+        return [self.devices]
 
-    def _make_devices(self) -> NodeDevices:
-        return NodeDevices(
+    def _shown_resources(self) -> PodResourcesPorts:
+        """What monitors may see of the pods."""
+        return PodResourcesPorts(
+            active_pods=self._pods_with_shares,
+            named=lambda namespace, name: self.base.registry.named(f"{name}_{namespace}"),
+            shares=Shares(devices=self.devices, cpus=self.managers.cpus),
+            metrics=self.outside.metrics.devices,
+            clock=self.outside.clock,
+        )
+
+    def _pods_with_shares(self) -> list[Pod]:
+        pods = self._active_pods()
+        if self._all_sources_read():
+            self.managers.topology.retain([pod.metadata.uid for pod in pods])
+        return pods
+
+    def _make_plugins(self) -> NodePlugins:
+        return NodePlugins(
             self.config.process.root_dir,
             DevicePorts(
                 clock=self.outside.clock,
-                metrics=self.outside.metrics,
+                metrics=self.outside.metrics.devices,
                 all_sources_read=self._all_sources_read,
                 is_running=self._is_running,
                 pods_changed=self._pods_changed,
@@ -342,8 +356,8 @@ class Agent:
         )
 
     def _resource_health(self, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
-        manager, uid = self.devices.manager, pod.metadata.uid
-        return {each.name: device_statuses(manager.health(uid, each.name)) for each in pod.spec.containers}
+        uid = pod.metadata.uid
+        return {each.name: device_statuses(self.devices.health(uid, each.name)) for each in pod.spec.containers}
 
     async def _is_running(self, uid: str, container: str) -> bool:
         observed = await self.base.cache.look(uid)
@@ -353,7 +367,7 @@ class Agent:
         self.base.channels.offer("managers", PodsChanged(uids=tuple(uids)))
 
     def _predicates(self) -> Predicates:
-        return Predicates(lambda: self.node.node, self.preemptor, self.devices.manager.taken_counts)
+        return Predicates(lambda: self.node.node, self.preemptor, self.devices.taken_counts)
 
     def _make_resizes(self) -> Resizes:
         outside, managers, settings = self.outside, self.config.managers, settings_of(self.config)
@@ -369,7 +383,7 @@ class Agent:
     def node_findings(self) -> NodeFindings:
         """What the node's status says now."""
         outside = self.outside
-        counts = self.devices.manager.counts()
+        counts = self.devices.counts()
         return NodeFindings(
             machine=outside.machine,
             addresses=self.facts.addresses,
@@ -379,6 +393,7 @@ class Agent:
             runtime=outside.watch.state,
             port=self.config.server.port,
             max_images=self.config.node.status_max_images,
+            declared_features=declared_features(self.config.feature_gates),
         )
 
     def _make_node(self) -> Node:
@@ -585,8 +600,8 @@ class Agent:
         )
 
     def _plugin_handlers(self) -> dict[str, PluginHandler]:
-        """Who uses the node's plug-ins, by their kind; a plug-in of another kind is told that nobody does."""
-        return {CSI_PLUGIN: self.csi_drivers, DEVICE_PLUGIN: self.devices.registration}
+        """Who uses plug-ins of other kinds than devices."""
+        return {CSI_PLUGIN: self.csi_drivers}
 
     def _make_rotator(self) -> LogRotator:
         logs = self.config.container_logs
