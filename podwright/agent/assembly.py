@@ -55,9 +55,7 @@ from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.machine import Machine
 from podwright.agent.node.object import NodeFindings, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
-from podwright.agent.plugins.protocol import DEVICE_PLUGIN, PluginHandler
-from podwright.agent.plugins.watcher import FOLDER as PLUGINS_FOLDER
-from podwright.agent.plugins.watcher import PluginWatcher
+from podwright.agent.plugins.protocol import PluginHandler
 from podwright.agent.pods.allocation import ResizeGates
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
@@ -72,12 +70,14 @@ from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
 from podwright.agent.resources.cpus.reconciling import CpuReconcilerPorts
 from podwright.agent.resources.devices.health import device_statuses
 from podwright.agent.resources.devices.manager import DevicePorts
-from podwright.agent.resources.devices.setup import NodeDevices
 from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, SystemdDriver
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.keeping import KeptCgroups
 from podwright.agent.resources.limits import PIDS, CgroupLimits, LimitRules, limits_of_root
 from podwright.agent.resources.managers import ResourceManagers
+from podwright.agent.resources.node_plugins import NodePlugins
+from podwright.agent.resources.pod_resources.server import PodResourcesPorts
+from podwright.agent.resources.pod_resources.shares import Shares
 from podwright.agent.resources.reserved import check_reservations, enforce, reserved_cgroups
 from podwright.agent.resources.topology.hints import HintProvider
 from podwright.agent.resources.topology.setup import usable_topology
@@ -145,7 +145,8 @@ class Agent:
         self.capacity = capacity(outside.machine, config, root)
         check_reservations(self.capacity, config)
         self.allocatable = allocatable(self.capacity, config)
-        self.devices = self._make_devices()
+        self._plugins = self._make_plugins()
+        self.devices = self._plugins.devices.manager
         self.facts = look(
             outside.node_name, outside.machine, _addresses(config, outside.machine), texts(self.allocatable)
         )
@@ -171,7 +172,6 @@ class Agent:
         self.ender = PodEnder(self.engine.workers, self.events)
         self.eviction = self._make_eviction()
         self._rotator = self._make_rotator()
-        self._plugins = PluginWatcher(f"{root}/{PLUGINS_FOLDER}", self._plugin_handlers())
         self._tasks = Tasks()
 
     async def start(self) -> None:
@@ -186,8 +186,7 @@ class Agent:
             self._records.recover(await self.outside.images.images())
         self.outside.watch.start()
         if self.outside.has_plugins:
-            await self.devices.start()
-            self._plugins.start()
+            await self._plugins.start(self._shown_resources(), self._plugin_handlers())
         self.engine.start()
         if self.cluster is not None:
             self.cluster.join(self._cluster_ports())
@@ -203,7 +202,6 @@ class Agent:
         await self._tasks.close()
         await self.preemptor.close()
         await self._plugins.close()
-        await self.devices.close()
         if self.cluster is not None:
             await self.cluster.close()
         await self.stats.close()
@@ -327,14 +325,30 @@ class Agent:
 
     def _make_device_managers(self) -> list[HintProvider]:
         """Those who allot devices."""
-        return [self.devices.manager]
+        return [self.devices]
 
-    def _make_devices(self) -> NodeDevices:
-        return NodeDevices(
+    def _shown_resources(self) -> PodResourcesPorts:
+        """What monitors may see of the pods."""
+        return PodResourcesPorts(
+            active_pods=self._pods_with_shares,
+            named=lambda namespace, name: self.base.registry.named(f"{name}_{namespace}"),
+            shares=Shares(devices=self.devices, cpus=self.managers.cpus),
+            metrics=self.outside.metrics.devices,
+            clock=self.outside.clock,
+        )
+
+    def _pods_with_shares(self) -> list[Pod]:
+        pods = self._active_pods()
+        if self._all_sources_read():
+            self.managers.topology.retain([pod.metadata.uid for pod in pods])
+        return pods
+
+    def _make_plugins(self) -> NodePlugins:
+        return NodePlugins(
             self.config.process.root_dir,
             DevicePorts(
                 clock=self.outside.clock,
-                metrics=self.outside.metrics,
+                metrics=self.outside.metrics.devices,
                 all_sources_read=self._all_sources_read,
                 is_running=self._is_running,
                 pods_changed=self._pods_changed,
@@ -343,8 +357,8 @@ class Agent:
         )
 
     def _resource_health(self, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
-        manager, uid = self.devices.manager, pod.metadata.uid
-        return {each.name: device_statuses(manager.health(uid, each.name)) for each in pod.spec.containers}
+        uid = pod.metadata.uid
+        return {each.name: device_statuses(self.devices.health(uid, each.name)) for each in pod.spec.containers}
 
     async def _is_running(self, uid: str, container: str) -> bool:
         observed = await self.base.cache.look(uid)
@@ -354,7 +368,7 @@ class Agent:
         self.base.channels.offer("managers", PodsChanged(uids=tuple(uids)))
 
     def _predicates(self) -> Predicates:
-        return Predicates(lambda: self.node.node, self.preemptor, self.devices.manager.taken_counts)
+        return Predicates(lambda: self.node.node, self.preemptor, self.devices.taken_counts)
 
     def _make_resizes(self) -> Resizes:
         outside, managers, settings = self.outside, self.config.managers, settings_of(self.config)
@@ -370,7 +384,7 @@ class Agent:
     def node_findings(self) -> NodeFindings:
         """What the node's status says now."""
         outside = self.outside
-        counts = self.devices.manager.counts()
+        counts = self.devices.counts()
         return NodeFindings(
             machine=outside.machine,
             addresses=self.facts.addresses,
@@ -592,8 +606,8 @@ class Agent:
         )
 
     def _plugin_handlers(self) -> dict[str, PluginHandler]:
-        """Who uses the node's plug-ins, by their kind; a plug-in of another kind is told that nobody does."""
-        return {DEVICE_PLUGIN: self.devices.registration}
+        """Who uses plug-ins of other kinds than devices."""
+        return {}
 
     def _make_rotator(self) -> LogRotator:
         logs = self.config.container_logs
