@@ -53,7 +53,7 @@ from podwright.agent.mirrors import NoMirrors
 from podwright.agent.node.capacity import allocatable, capacity, reserved_amounts, texts
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.machine import Machine
-from podwright.agent.node.object import NodeFindings, new_node, node_status
+from podwright.agent.node.object import NodeFindings, declared_features, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.plugins.protocol import PluginHandler
 from podwright.agent.pods.allocation import ResizeGates
@@ -394,6 +394,7 @@ class Agent:
             runtime=outside.watch.state,
             port=self.config.server.port,
             max_images=self.config.node.status_max_images,
+            declared_features=declared_features(self.config.feature_gates),
         )
 
     def _make_node(self) -> Node:
