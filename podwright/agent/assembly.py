@@ -76,11 +76,12 @@ from podwright.agent.resources.devices.manager import DevicePorts
 from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, SystemdDriver
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.keeping import KeptCgroups
-from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_root
+from podwright.agent.resources.limits import PIDS, CgroupLimits, LimitRules, limits_of_root
 from podwright.agent.resources.managers import ResourceManagers
 from podwright.agent.resources.node_plugins import NodePlugins
 from podwright.agent.resources.pod_resources.server import PodResourcesPorts
 from podwright.agent.resources.pod_resources.shares import Shares
+from podwright.agent.resources.reserved import check_reservations, enforce, reserved_cgroups
 from podwright.agent.resources.topology.hints import HintProvider
 from podwright.agent.resources.topology.setup import usable_topology
 from podwright.agent.resources.userns import UserNamespaceAllocator
@@ -102,7 +103,9 @@ from podwright.agent.workers.ending import PodEnder
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.worker import Pauses
 from podwright.k8s.objects import Node, Pod, ResourceStatus, Taint
+from podwright.k8s.quantity import NANO, Amount
 from podwright.linux import apparmor, cgroup
+from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
 
@@ -143,6 +146,7 @@ class Agent:
         self.base = Base(outside.runtime, outside.clock, outside.metrics)
         self.events = EventLog(outside.clock, outside.node_name)
         self.capacity = capacity(outside.machine, config, root)
+        check_reservations(self.capacity, config)
         self.allocatable = allocatable(self.capacity, config)
         self._plugins = self._make_plugins()
         self.devices = self._plugins.devices.manager
@@ -181,6 +185,7 @@ class Agent:
         self.resizes.recover()
         await self.volumes.recover()
         await self.cgroups.start()
+        await self._enforce_reserved()
         if self._records is not None:
             self._records.recover(await self.outside.images.images())
         self.outside.watch.start()
@@ -483,8 +488,6 @@ class Agent:
     def _make_tree(self) -> CgroupTree:
         config, host = self.config.cgroups, cgroup.detect()
         names = self._cgroup_names()
-        is_systemd = names.driver == "systemd"
-        driver: CgroupDriver = SystemdDriver(host, self.outside.runner) if is_systemd else CgroupfsDriver(host)
         rules = LimitRules(
             enforces_cpu=config.cpu_cfs_quota,
             cpu_period_us=round(config.cpu_cfs_quota_period_s * 1e6),
@@ -492,7 +495,18 @@ class Agent:
             huge_page_sizes=self.facts.huge_page_sizes,
         )
         lifts_quota = self.managers.cpus.lifts_quota_of
-        return CgroupTree(host, driver, names, rules, self._root_limits(rules), self.events, lifts_quota)
+        return CgroupTree(
+            host, self._cgroup_driver(host), names, rules, self._root_limits(rules), self.events, lifts_quota
+        )
+
+    def _cgroup_driver(self, host: CgroupHost) -> CgroupDriver:
+        is_systemd = self._cgroup_names().driver == "systemd"
+        return SystemdDriver(host, self.outside.runner) if is_systemd else CgroupfsDriver(host)
+
+    async def _enforce_reserved(self) -> None:
+        host = cgroup.detect()
+        reserved = reserved_cgroups(self.config, self._cgroup_names().driver)
+        await enforce(reserved, host, self._cgroup_driver(host), self.events)
 
     def _cgroup_names(self) -> CgroupNames:
         is_systemd = self.outside.cgroup_driver == "systemd"
@@ -524,10 +538,11 @@ class Agent:
         )
 
     def _root_limits(self, rules: LimitRules) -> CgroupLimits:
-        """What all pods get together, when that is enforced: the capacity without what is reserved."""
-        if "pods" not in self.config.reserved.enforced:
-            return CgroupLimits()
-        return limits_of_root(self.capacity, reserved_amounts(self.config), rules)
+        """What all pods get together: the capacity, without what is reserved when that is enforced."""
+        reserved = reserved_amounts(self.config) if "pods" in self.config.reserved.enforced else ()
+        max_pids = self.outside.machine.max_pids
+        pids = {PIDS: Amount(max_pids * NANO)} if max_pids else {}
+        return limits_of_root({**self.capacity, **pids}, reserved, rules)
 
     def _make_images(self) -> ImageManager:
         outside, images = self.outside, self.config.images
