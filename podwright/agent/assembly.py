@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import structs
 
+from podwright.agent.admission.allocation import AllocationCheck
 from podwright.agent.admission.apparmor import AppArmor
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
 from podwright.agent.admission.sysctls import Sysctls
+from podwright.agent.allocation.feasibility import ResizeRules
+from podwright.agent.allocation.resizes import Resizes, make_resizes
 from podwright.agent.clock import Clock, utc_now
 from podwright.agent.cluster import Cluster, ClusterPorts, Servers
 from podwright.agent.config.agent_config import AgentConfig
@@ -25,8 +28,12 @@ from podwright.agent.configs.expansion import expand
 from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import look, settings_of
 from podwright.agent.configs.ports import NoServices, Services
+from podwright.agent.configs.resources import may_swap
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
+from podwright.agent.eviction.admission import UnderPressure
+from podwright.agent.eviction.manager import EvictionManager
+from podwright.agent.eviction.setup import EvictionInputs, make_eviction
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
 from podwright.agent.gc.dead import KeptDead
 from podwright.agent.gc.images import ImageGc, ImageGcPorts
@@ -48,22 +55,33 @@ from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.machine import Machine
 from podwright.agent.node.object import NodeFindings, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
+from podwright.agent.plugins.protocol import DEVICE_PLUGIN, PluginHandler
+from podwright.agent.plugins.watcher import FOLDER as PLUGINS_FOLDER
+from podwright.agent.plugins.watcher import PluginWatcher
+from podwright.agent.pods.allocation import ResizeGates
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
 from podwright.agent.pods.places import pod_directory
+from podwright.agent.preemption import Preemptor
 from podwright.agent.probes.http_client import HookGetter
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.resources.cgroup_names import CgroupNames, names_of
 from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
+from podwright.agent.resources.devices.health import device_statuses
+from podwright.agent.resources.devices.manager import DevicePorts
+from podwright.agent.resources.devices.setup import NodeDevices
 from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, SystemdDriver
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.keeping import KeptCgroups
 from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_root
+from podwright.agent.resources.topology.hints import HintProvider
+from podwright.agent.resources.topology.setup import topology_manager, usable_topology
 from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
+from podwright.agent.runtime.records import ContainerState
 from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.sources.changes import API
 from podwright.agent.stats.provider import HostStats, StatsPorts
@@ -75,9 +93,10 @@ from podwright.agent.status.termination_messages import TerminationMessages
 from podwright.agent.volumes import ports as volume_ports
 from podwright.agent.volumes.manager import VolumeManager
 from podwright.agent.volumes.ports import VolumePorts
+from podwright.agent.workers.ending import PodEnder
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.worker import Pauses
-from podwright.k8s.objects import Node, Pod, Taint
+from podwright.k8s.objects import Node, Pod, ResourceStatus, Taint
 from podwright.k8s.quantity import Amount
 from podwright.linux import apparmor, cgroup
 from podwright.process import ProcessRunner
@@ -104,6 +123,7 @@ class Outside:
     endpoint: str = ""  # of the runtime
     housekeeping_s: float = HOUSEKEEPING_S
     services: Services = field(default_factory=NoServices)
+    has_plugins: bool = True  # whether plug-ins of the node may register: not with an agent that ends with its pods
     is_own: Callable[[str], bool] = lambda _: True  # whether what is left of the pod with this UID may be removed
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
 
@@ -120,6 +140,7 @@ class Agent:
         self.events = EventLog(outside.clock, outside.node_name)
         self.capacity = capacity(outside.machine, config, root)
         self.allocatable = allocatable(self.capacity, config)
+        self.devices = self._make_devices()
         self.facts = look(
             outside.node_name, outside.machine, _addresses(config, outside.machine), texts(self.allocatable)
         )
@@ -130,8 +151,11 @@ class Agent:
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
         self.volumes = VolumeManager(self._volume_ports(), root)
         self.probes = self._make_probes()
+        self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
+        self.resizes = self._make_resizes()
         self.statuses = self._make_statuses()
         self.cgroups = self._make_cgroups()
+        self.topology = topology_manager(config.managers, self._make_hint_providers())
         self.stats = self._make_stats()
         self._records = self._make_records()
         self._container_gc = self._make_container_gc()
@@ -139,27 +163,38 @@ class Agent:
             sources = {**sources, API: self.cluster.source}
         self.engine = Engine(self._settings(), self.base, self._rooms(), sources)
         self._image_gc = self._make_image_gc()
+        self.ender = PodEnder(self.engine.workers, self.events)
+        self.eviction = self._make_eviction()
         self._rotator = self._make_rotator()
+        self._plugins = PluginWatcher(f"{root}/{PLUGINS_FOLDER}", self._plugin_handlers())
         self._tasks = Tasks()
 
     async def start(self) -> None:
         """Recover what an agent before this one has left, then look after pods. Raises PodwrightError and OSError."""
         self.users.recover()
+        self.resizes.recover()
         await self.volumes.recover()
         await self.cgroups.start()
         if self._records is not None:
             self._records.recover(await self.outside.images.images())
         self.outside.watch.start()
+        if self.outside.has_plugins:
+            await self.devices.start()
+            self._plugins.start()
         self.engine.start()
         if self.cluster is not None:
             self.cluster.join(self._cluster_ports())
         self._tasks.start(self._container_gc.run(), name="container garbage")
         self._tasks.start(self._image_gc.run(), name="image garbage")
         self._tasks.start(self._rotator.run(), name="log rotation")
+        self._tasks.start(self.eviction.run(), name="eviction")
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""
         await self._tasks.close()
+        await self.preemptor.close()
+        await self._plugins.close()
+        await self.devices.close()
         if self.cluster is not None:
             await self.cluster.close()
         await self.stats.close()
@@ -194,6 +229,15 @@ class Agent:
             on_registered=self._sync_static_pods,
         )
 
+    def _look_at(self, uid: str) -> None:
+        """Have the loop look at a pod."""
+        self.base.channels.offer("managers", PodsChanged(uids=(uid,)))
+
+    def _node_changed(self) -> None:
+        """What the API is told of the node has changed."""
+        if self.cluster is not None and self.cluster.keeper is not None:
+            self.cluster.keeper.look_again()
+
     def _sync_static_pods(self) -> None:
         """The node is there to own their mirrors."""
         uids = tuple(pod.metadata.uid for pod in self.base.registry.pods() if is_static(pod))
@@ -204,6 +248,7 @@ class Agent:
         return dataclasses.replace(
             self.node_findings(),
             images=await self.outside.images.images(),
+            pressures=self.eviction.pressures,
             problems=[
                 problem
                 for problem in (
@@ -238,6 +283,7 @@ class Agent:
             cgroups=self.cgroups,
             objects=self.objects,
             users=self.users,
+            resizes=self.resizes,
             mirrors=self.cluster.mirrors if self.cluster is not None else NoMirrors(),
             http=HookGetter(),
             dead_containers=self._container_gc,
@@ -247,25 +293,71 @@ class Agent:
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
             admission=self._make_checks(),
+            may_begin=self.preemptor.may_begin,
             metrics=outside.metrics,
         )
 
     def _make_checks(self) -> list[Check]:
         """In the kubelet's order: the first refusal decides."""
         return [
+            UnderPressure(lambda: self.eviction.pressures),
             Sysctls(self.config.pods.allowed_unsafe_sysctls),
-            Predicates(lambda: self.node.node),
+            AllocationCheck(self.topology, self._all_sources_read),
+            self._predicates(),
             AppArmor(has_apparmor=apparmor.is_enabled()),
         ]
+
+    def _make_hint_providers(self) -> list[HintProvider]:
+        """In the kubelet's order: devices, CPUs, memory."""
+        return [self.devices.manager]
+
+    def _make_devices(self) -> NodeDevices:
+        return NodeDevices(
+            self.config.process.root_dir,
+            DevicePorts(
+                clock=self.outside.clock,
+                metrics=self.outside.metrics,
+                all_sources_read=self._all_sources_read,
+                is_running=self._is_running,
+                pods_changed=self._pods_changed,
+                nodes=[node.id for node in usable_topology().nodes],
+            ),
+        )
+
+    def _resource_health(self, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
+        manager, uid = self.devices.manager, pod.metadata.uid
+        return {each.name: device_statuses(manager.health(uid, each.name)) for each in pod.spec.containers}
+
+    async def _is_running(self, uid: str, container: str) -> bool:
+        observed = await self.base.cache.look(uid)
+        return any(each.state is ContainerState.RUNNING for each in observed.instances(container))
+
+    def _pods_changed(self, uids: Collection[str]) -> None:
+        self.base.channels.offer("managers", PodsChanged(uids=tuple(uids)))
+
+    def _predicates(self) -> Predicates:
+        return Predicates(lambda: self.node.node, self.preemptor, self.devices.manager.taken_counts)
+
+    def _make_resizes(self) -> Resizes:
+        outside, managers, settings = self.outside, self.config.managers, settings_of(self.config)
+        rules = ResizeRules(
+            gates=ResizeGates.of(self.config.feature_gates),
+            cpu_policy=managers.cpu_policy,
+            memory_policy=managers.memory_policy,
+            may_swap=lambda pod, container: may_swap(pod, container, self.facts, settings),
+        )
+        root, pod_of = self.config.process.root_dir, self.base.registry.get
+        return make_resizes(root, [self._predicates()], pod_of, self.events, outside.clock, outside.metrics, rules)
 
     def node_findings(self) -> NodeFindings:
         """What the node's status says now."""
         outside = self.outside
+        counts = self.devices.manager.counts()
         return NodeFindings(
             machine=outside.machine,
             addresses=self.facts.addresses,
-            capacity=texts(self.capacity),
-            allocatable=texts(self.allocatable),
+            capacity={**texts(self.capacity), **_numbers(counts.capacity)},
+            allocatable={**texts(self.allocatable), **_numbers(counts.allocatable)},
             runtime_version=outside.watch.version,
             runtime=outside.watch.state,
             port=self.config.server.port,
@@ -291,6 +383,7 @@ class Agent:
             users=self.users,
             handlers=self.handlers,
             events=self.events,
+            allocations=self.topology,
             services=self.cluster.services if self.cluster is not None else self.outside.services,
         )
         return ConfigBuilder(ports, self.facts, settings_of(self.config))
@@ -328,6 +421,9 @@ class Agent:
                 runtime_name=lambda: self.outside.watch.version.name,
                 supports_recursive=self.handlers.supports_recursive_read_only,
                 gates=StatusGates.of(self.config.feature_gates),
+                resource_health=self._resource_health,
+                resizes_of=self.resizes.conditions.of,
+                actuated=self.resizes.actuated.get,
             )
         )
 
@@ -451,6 +547,28 @@ class Agent:
             ),
         )
 
+    def _make_eviction(self) -> EvictionManager:
+        return make_eviction(
+            self.config,
+            EvictionInputs(
+                stats=self.stats,
+                active=self._active_pods,
+                ender=self.ender,
+                is_finished=self.engine.workers.should_be_finished,
+                containers=self._container_gc,
+                images=self._image_gc,
+                pressures_changed=self._node_changed,
+                events=self.events,
+                metrics=self.outside.metrics,
+                clock=self.outside.clock,
+                pods_cgroup=self._cgroup_names().kubepods if self.config.cgroups.per_qos else "",
+            ),
+        )
+
+    def _plugin_handlers(self) -> dict[str, PluginHandler]:
+        """Who uses the node's plug-ins, by their kind; a plug-in of another kind is told that nobody does."""
+        return {DEVICE_PLUGIN: self.devices.registration}
+
     def _make_rotator(self) -> LogRotator:
         logs = self.config.container_logs
         limits = LogLimits(
@@ -488,6 +606,10 @@ async def assemble(config: AgentConfig, outside: Outside, sources: Mapping[str, 
     os.makedirs(config.process.root_dir, mode=0o750, exist_ok=True)
     ids = await find_range(outside.runner, config.pods.user_namespace_ids or IDS_PER_POD)
     return Agent(config, outside, sources, ids)
+
+
+def _numbers(counts: Mapping[str, int]) -> dict[str, str]:
+    return {name: str(count) for name, count in counts.items()}
 
 
 def _network_message(problem: str) -> str:

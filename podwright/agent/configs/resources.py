@@ -100,15 +100,17 @@ def _limit_swap(
         resources.memory_swap_limit_in_bytes = resources.memory_limit_in_bytes  # memory and swap together
         return
     share = 0
-    if settings.swap_behavior == LIMITED_SWAP and _may_swap(pod, container):
+    if may_swap(pod, container, facts, settings):
         request = parse(container.resources.requests.get("memory", "0")).whole
         if 0 <= request <= facts.memory_bytes:
             share = request * facts.swap_bytes // facts.memory_bytes
     resources.unified["memory.swap.max"] = str(share)
 
 
-def _may_swap(pod: Pod, container: AnyContainer) -> bool:
+def may_swap(pod: Pod, container: AnyContainer, facts: NodeFacts, settings: NodeSettings) -> bool:
     """Burstable containers whose memory limit is not their request, but for critical pods."""
+    if settings.swap_behavior != LIMITED_SWAP or not facts.has_swap_control or not facts.is_cgroup_v2:
+        return False
     request = parse(container.resources.requests.get("memory", "0"))
     limit = parse(container.resources.limits.get("memory", "0"))
     return not is_critical(pod) and qos_class(pod) == "Burstable" and request != limit

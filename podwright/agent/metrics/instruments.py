@@ -39,6 +39,19 @@ class Counter:
         yield from (f"{self.name}{_braces(self._labels, values)} {count:g}" for values, count in found.items())
 
 
+class Gauge:
+    """One number that goes up and down."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self._text = text
+        self.value = 0.0
+
+    def lines(self) -> Iterator[str]:
+        """The text of the family."""
+        yield from gauge(self.name, self._text, [({}, self.value)])
+
+
 class Histogram:
     """Counts durations (seconds) by buckets; `buckets` are upper bounds that grow."""
 

@@ -22,6 +22,7 @@ from podwright.agent.resources.limits import (
     limits_of_classes,
     limits_of_pod,
 )
+from podwright.agent.resources.resize_steps import current_limits
 from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal
 from podwright.k8s.objects import Pod
 from podwright.linux import cgroup
@@ -110,6 +111,26 @@ class CgroupTree:
                 raise Internal(f"cgroup {path} cannot be made: {failure}", hint=_HINT) from failure
             raise
 
+    def wanted(self, pod: Pod) -> CgroupLimits:
+        """The limits of a pod with these resources."""
+        return limits_of_pod(pod, self._rules)
+
+    def current(self, pod: Pod) -> CgroupLimits | None:
+        """CPU and memory that the pod's cgroup has now. Raises Internal."""
+        path = self.parent_of(pod)
+        try:
+            return current_limits(cgroupfs.text, self._host, path)
+        except (OSError, ValueError) as failure:
+            raise Internal(f"the limits of cgroup {path} cannot be read: {failure}", hint=_HINT) from failure
+
+    async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
+        """Change limits of the pod's cgroup. Raises PodwrightError."""
+        path = self.parent_of(pod)
+        try:
+            await self._driver.limit(path, limits)
+        except OSError as failure:
+            raise Internal(f"cgroup {path} cannot be limited: {failure}", hint=_HINT) from failure
+
     async def remove(self, uid: str) -> None:
         """Kill what is left in the pod's cgroup and remove it. An absent one is fine. Raises PodwrightError."""
         for path in self._paths_of(uid):
@@ -190,6 +211,17 @@ class NoCgroups:
 
     async def ensure(self, pod: Pod) -> None:
         """Nothing is to be made."""
+
+    def wanted(self, pod: Pod) -> CgroupLimits:  # noqa: ARG002 # the protocol's
+        """There is nothing to limit."""
+        return CgroupLimits()
+
+    def current(self, pod: Pod) -> CgroupLimits | None:  # noqa: ARG002 # the protocol's
+        """There is no cgroup of ours."""
+        return None
+
+    async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
+        """There is nothing to limit."""
 
     async def remove(self, uid: str) -> None:
         """Nothing is there."""

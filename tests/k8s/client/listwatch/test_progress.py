@@ -176,7 +176,7 @@ class Convergence(RuleBasedStateMachine):
             self.progress.fail(failure)
 
 
-Convergence.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+Convergence.TestCase.settings = settings(max_examples=300, stateful_step_count=40)
 TestConvergence = Convergence.TestCase
 
 
