@@ -50,7 +50,7 @@ from podwright.agent.logs.rotation import LogLimits, LogRotator
 from podwright.agent.loop import HOUSEKEEPING_S, PodsChanged
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.mirrors import NoMirrors
-from podwright.agent.node.capacity import allocatable, capacity, texts
+from podwright.agent.node.capacity import allocatable, capacity, reserved_amounts, texts
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.machine import Machine
 from podwright.agent.node.object import NodeFindings, new_node, node_status
@@ -69,6 +69,7 @@ from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.resources.cgroup_names import CgroupNames, names_of
 from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
+from podwright.agent.resources.cpus.reconciling import CpuReconcilerPorts
 from podwright.agent.resources.devices.health import device_statuses
 from podwright.agent.resources.devices.manager import DevicePorts
 from podwright.agent.resources.devices.setup import NodeDevices
@@ -76,8 +77,9 @@ from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, Syst
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.keeping import KeptCgroups
 from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_root
+from podwright.agent.resources.managers import ResourceManagers
 from podwright.agent.resources.topology.hints import HintProvider
-from podwright.agent.resources.topology.setup import topology_manager, usable_topology
+from podwright.agent.resources.topology.setup import usable_topology
 from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
@@ -97,7 +99,6 @@ from podwright.agent.workers.ending import PodEnder
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.worker import Pauses
 from podwright.k8s.objects import Node, Pod, ResourceStatus, Taint
-from podwright.k8s.quantity import Amount
 from podwright.linux import apparmor, cgroup
 from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
@@ -154,8 +155,8 @@ class Agent:
         self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
         self.resizes = self._make_resizes()
         self.statuses = self._make_statuses()
+        self.managers = ResourceManagers(config, self._make_device_managers(), outside.metrics.managers, outside.clock)
         self.cgroups = self._make_cgroups()
-        self.topology = topology_manager(config.managers, self._make_hint_providers())
         self.stats = self._make_stats()
         self._records = self._make_records()
         self._container_gc = self._make_container_gc()
@@ -172,6 +173,7 @@ class Agent:
     async def start(self) -> None:
         """Recover what an agent before this one has left, then look after pods. Raises PodwrightError and OSError."""
         self.users.recover()
+        self.managers.recover()
         self.resizes.recover()
         await self.volumes.recover()
         await self.cgroups.start()
@@ -187,6 +189,8 @@ class Agent:
         self._tasks.start(self._container_gc.run(), name="container garbage")
         self._tasks.start(self._image_gc.run(), name="image garbage")
         self._tasks.start(self._rotator.run(), name="log rotation")
+        if reconciler := self.managers.reconciler(self._cpu_ports()):
+            self._tasks.start(reconciler.run(), name="CPUs of containers")
         self._tasks.start(self.eviction.run(), name="eviction")
 
     async def close(self) -> None:
@@ -214,6 +218,15 @@ class Agent:
 
     def _all_sources_read(self) -> bool:
         return self.engine.loop.all_sources_read
+
+    def _cpu_ports(self) -> CpuReconcilerPorts:
+        return CpuReconcilerPorts(
+            manager=self.managers.cpus,
+            runtime=self.outside.runtime,
+            pods=lambda: self._active_pods() if self._all_sources_read() else None,
+            look=self.base.cache.peek,
+            retain=self.managers.topology.retain,
+        )
 
     # -- the API server
 
@@ -302,13 +315,13 @@ class Agent:
         return [
             UnderPressure(lambda: self.eviction.pressures),
             Sysctls(self.config.pods.allowed_unsafe_sysctls),
-            AllocationCheck(self.topology, self._all_sources_read),
+            AllocationCheck(self.managers.topology, self._all_sources_read),
             self._predicates(),
             AppArmor(has_apparmor=apparmor.is_enabled()),
         ]
 
-    def _make_hint_providers(self) -> list[HintProvider]:
-        """In the kubelet's order: devices, CPUs, memory."""
+    def _make_device_managers(self) -> list[HintProvider]:
+        """Those who allot devices."""
         return [self.devices.manager]
 
     def _make_devices(self) -> NodeDevices:
@@ -383,7 +396,8 @@ class Agent:
             users=self.users,
             handlers=self.handlers,
             events=self.events,
-            allocations=self.topology,
+            allocations=self.managers.topology,
+            lifts_quota=self.managers.cpus.lifts_quota_of,
             services=self.cluster.services if self.cluster is not None else self.outside.services,
         )
         return ConfigBuilder(ports, self.facts, settings_of(self.config))
@@ -442,7 +456,8 @@ class Agent:
             max_pids=self.config.pods.max_pid_count,
             huge_page_sizes=self.facts.huge_page_sizes,
         )
-        return CgroupTree(host, driver, names, rules, self._root_limits(rules), self.events)
+        lifts_quota = self.managers.cpus.lifts_quota_of
+        return CgroupTree(host, driver, names, rules, self._root_limits(rules), self.events, lifts_quota)
 
     def _cgroup_names(self) -> CgroupNames:
         is_systemd = self.outside.cgroup_driver == "systemd"
@@ -475,13 +490,9 @@ class Agent:
 
     def _root_limits(self, rules: LimitRules) -> CgroupLimits:
         """What all pods get together, when that is enforced: the capacity without what is reserved."""
-        reserved = self.config.reserved
-        if "pods" not in reserved.enforced:
+        if "pods" not in self.config.reserved.enforced:
             return CgroupLimits()
-        parts = [
-            {name: Amount(nano) for name, nano in each.items()} for each in (reserved.system_nano, reserved.kube_nano)
-        ]
-        return limits_of_root(self.capacity, parts, rules)
+        return limits_of_root(self.capacity, reserved_amounts(self.config), rules)
 
     def _make_images(self) -> ImageManager:
         outside, images = self.outside, self.config.images

@@ -59,6 +59,7 @@ class BuilderPorts:
     events: EventRecorder
     services: Services = field(default_factory=NoServices)
     allocations: Allocations = field(default_factory=NoAllocations)
+    lifts_quota: Callable[[Pod], bool] = lambda _: False  # whether the pod has CPUs to itself, and no CPU quota
 
 
 class ConfigBuilder:
@@ -87,6 +88,7 @@ class ConfigBuilder:
             cgroup_parent=self._ports.cgroups.parent_of(pod),
             users=self._users(pod),
             extra_groups=_extra_groups(pod, self._ports.volumes.mounted(pod.metadata.uid).values()),
+            lifts_quota=self._ports.lifts_quota(pod),
         )
         config, warnings = sandbox_config(pod, inputs)
         for warning in warnings:

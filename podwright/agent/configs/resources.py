@@ -47,11 +47,16 @@ def container_resources(
     return resources
 
 
-def sandbox_resources(pod: Pod, facts: NodeFacts, settings: NodeSettings) -> api.LinuxContainerResources:
-    """What all containers get together, without the pod's overhead."""
+def sandbox_resources(
+    pod: Pod, facts: NodeFacts, settings: NodeSettings, *, lifts_quota: bool = False
+) -> api.LinuxContainerResources:
+    """What all containers get together, without the pod's overhead. `lifts_quota`: the pod has CPUs to itself."""
     requests, limits = pod_requests(pod.spec, overhead=False), pod_limits(pod.spec, overhead=False)
     cpu, memory = limits.get("cpu", ZERO), limits.get("memory", ZERO)
-    return _compute(requests.get("cpu"), cpu, memory, facts, settings)
+    resources = _compute(requests.get("cpu"), cpu, memory, facts, settings)
+    if lifts_quota and settings.cpu_period_us is not None:
+        resources.cpu_quota = -1
+    return resources
 
 
 def sandbox_overhead(pod: Pod, facts: NodeFacts, settings: NodeSettings) -> api.LinuxContainerResources:

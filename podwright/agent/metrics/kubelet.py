@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Labels
+from podwright.agent.metrics.managers import ManagerMetrics
 
 OPERATION_BUCKETS = tuple(0.005 * 2.5**power for power in range(14))
 RESIZE_BUCKETS_MS = (
@@ -104,6 +105,7 @@ class KubeletMetrics:
             "Cumulative number pod admission rejections by the Kubelet.",
             ("reason",),
         )
+        self.managers = ManagerMetrics()
         self.device_registrations = Counter(
             "kubelet_device_plugin_registration_total",
             "Cumulative number of device plugin registrations. Broken down by resource name.",

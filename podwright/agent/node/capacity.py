@@ -9,6 +9,7 @@ from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.config.thresholds import EvictionSignal
 from podwright.agent.node.machine import Machine
 from podwright.k8s.quantity import NANO, Amount, Format
+from podwright.linux import cpu_lists
 
 CPU, MEMORY, STORAGE, PODS = "cpu", "memory", "ephemeral-storage", "pods"
 Amounts = dict[str, Amount]
@@ -32,13 +33,28 @@ def capacity(machine: Machine, config: AgentConfig, root: str) -> Amounts:
     return found
 
 
+def reserved_amounts(config: AgentConfig) -> tuple[Amounts, Amounts]:
+    """What the system and what Kubernetes' own programs keep of this node.
+
+    CPUs that are reserved by their numbers are the system's, and replace every other reservation of CPU.
+    """
+    system, kube = (
+        {name: Amount(nano) for name, nano in part.items()}
+        for part in (config.reserved.system_nano, config.reserved.kube_nano)
+    )
+    if cpus := cpu_lists.parse(config.reserved.cpus):
+        system[CPU] = _whole(len(cpus))
+        kube.pop(CPU, None)
+    return system, kube
+
+
 def allocatable(total: Amounts, config: AgentConfig) -> Amounts:
     """What is left for pods: not what is reserved, nor what hard eviction keeps free, nor memory in huge pages."""
     rest = dict(total)
-    for reserved in (config.reserved.system_nano, config.reserved.kube_nano):
-        for name, nano in reserved.items():
+    for reserved in reserved_amounts(config):
+        for name, amount in reserved.items():
             if name in rest:
-                rest[name] = rest[name] - Amount(nano)
+                rest[name] = rest[name] - amount
     for threshold in config.eviction.thresholds:
         name = _KEPT_FREE.get(threshold.signal, "")
         if name in rest and threshold.is_hard:

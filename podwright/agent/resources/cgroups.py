@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from podwright.agent.configs.cpu import SHARES_MIN
 from podwright.agent.events.recorder import EventRecorder
@@ -46,13 +46,16 @@ class CgroupTree:
         rules: LimitRules,
         root_limits: CgroupLimits,
         events: EventRecorder,
+        lifts_quota: Callable[[Pod], bool] = lambda _: False,
     ) -> None:
+        """A pod that `lifts_quota` names has CPUs to itself, and no CPU quota."""
         self._host = host
         self._driver = driver
         self._names = names
         self._rules = rules
         self._root_limits = root_limits
         self._events = events
+        self._lifts_quota = lifts_quota
         self._is_root_limited = False
         self._made: dict[str, str] = {}  # by the UIDs of pods that have come since the start
 
@@ -104,7 +107,7 @@ class CgroupTree:
         if self.exists(pod):
             return
         try:
-            await self._driver.make(path, limits_of_pod(pod, self._rules))
+            await self._driver.make(path, limits_of_pod(pod, self._rules, lifts_quota=self._lifts_quota(pod)))
         except BaseException as failure:
             await self._undo(path)  # the next pass would take it for one with limits
             if isinstance(failure, OSError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from podwright.agent.config.flag_syntax import parse_boolean
 from podwright.agent.resources.topology.hints import Hints, TopologyHint
 from podwright.agent.resources.topology.machine import MachineTopology
 from podwright.agent.resources.topology.masks import count, mask_of
@@ -18,8 +19,6 @@ from podwright.errors import FailedPrecondition, InvalidArgument
 NONE, BEST_EFFORT, RESTRICTED, SINGLE_NODE = "none", "best-effort", "restricted", "single-numa-node"
 PREFER_CLOSEST, MAX_NODES = "prefer-closest-numa-nodes", "max-allowable-numa-nodes"
 DEFAULT_MAX_NODES = 8
-_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})  # as Go's strconv.ParseBool
-_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +66,7 @@ def read_options(texts: Mapping[str, str]) -> TopologyOptions:
     prefer_closest, max_nodes = False, DEFAULT_MAX_NODES
     for name, text in texts.items():
         if name == PREFER_CLOSEST:
-            if text not in _TRUE | _FALSE:
-                raise InvalidArgument(f"topologyManagerPolicyOptions: {name}: {text!r} is neither true nor false")
-            prefer_closest = text in _TRUE
+            prefer_closest = _boolean(text)
         elif name == MAX_NODES:
             max_nodes = _number(text)
         else:
@@ -78,6 +75,13 @@ def read_options(texts: Mapping[str, str]) -> TopologyOptions:
                 hint=f"there are {PREFER_CLOSEST} and {MAX_NODES}",
             )
     return TopologyOptions(prefer_closest=prefer_closest, max_nodes=max_nodes)
+
+
+def _boolean(text: str) -> bool:
+    try:
+        return parse_boolean(text)
+    except InvalidArgument as failure:
+        raise InvalidArgument(f"topologyManagerPolicyOptions: {PREFER_CLOSEST}: {failure.message}") from failure
 
 
 def _number(text: str) -> int:

@@ -14,7 +14,7 @@ from podwright.agent.configs.devices import Allocation, HostDevice
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.failures import NotAdmitted
 from podwright.agent.resources.topology.hints import ANYWHERE, Hints, TopologyHint
-from podwright.agent.resources.topology.manager import POD, TopologyManager
+from podwright.agent.resources.topology.manager import TopologyManager
 from podwright.agent.resources.topology.masks import mask_of
 from podwright.agent.resources.topology.policies import RESTRICTED, TopologyOptions, TopologyPolicy
 from podwright.agent.resources.topology.setup import topology_manager
@@ -105,7 +105,7 @@ async def test_a_pod_gets_all_or_nothing() -> None:
     assert slots.holders() == set()
 
 
-@pytest.mark.parametrize(("scope", "nodes"), [("container", [[0], [1]]), (POD, [[0], [0]])])
+@pytest.mark.parametrize(("scope", "nodes"), [("container", [[0], [1]]), ("pod", [[0], [0]])])
 async def test_scopes(scope: str, nodes: list[list[int]], tmp_path: Path) -> None:
     slots = Slots([0, 1])
     manager = TopologyManager([slots], restricted(tmp_path), scope)

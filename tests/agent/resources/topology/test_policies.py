@@ -82,7 +82,7 @@ def test_too_many_nodes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"prefer-closest-numa-nodes": "maybe"}, "neither true nor false"),
+        ({"prefer-closest-numa-nodes": "maybe"}, "not a boolean"),
         ({"max-allowable-numa-nodes": "x"}, "not a number"),
         ({"max-allowable-numa-nodes": "7"}, "minimum value"),
         ({"fast": "true"}, "unknown Topology Manager Policy option"),
