@@ -91,8 +91,8 @@ async def guest_world(scratch: Scratch) -> AsyncIterator[World]:
     assert handler.capabilities.sandbox_process
     await kind.end_abandoned()
     world = SandboxedWorld(part.directory, part.cgroup_parent, lambda: handler)
-    await world.begin()
     try:
+        await world.begin()
         yield world
     finally:
         await world.end()

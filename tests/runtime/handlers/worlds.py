@@ -90,9 +90,9 @@ class SandboxedWorld(LocalWorld):
         self._pod = pod
 
     async def end(self) -> None:
-        """Stop it."""
-        assert self._pod is not None
-        await self.handler.stop_sandbox(self._pod)
+        """Stop it, if it runs."""
+        if self._pod is not None:
+            await self.handler.stop_sandbox(self._pod)
 
     def _annotations(self) -> dict[str, str]:
         if self._pod is None:

@@ -24,6 +24,7 @@ from podwright.runtime.handlers.protocol import TaskState, TaskStatus
 
 REPLY_LIMIT_BYTES = 65536
 RUNC_RECORD = re.compile(r'level=\w+ msg="((?:[^"\\]|\\.)*)"')
+RUNSC_RECORD = re.compile(r'^\{"msg":"((?:[^"\\]|\\.)*)"')
 # Below these no container starts: measured with crun 1.8 (256 KiB is enough, 128 is not) and runc 1.1 (4 MiB, 2).
 CRUN_FLOOR_BYTES, OTHER_FLOOR_BYTES = 256 * 1024, 4 * 1024 * 1024
 KNOWN_TO_KEEP_FILES = frozenset({"crun", "runc"})
@@ -314,8 +315,8 @@ def read_text(path: str, limit_bytes: int) -> str:
 
 
 def plain(message: str) -> str:
-    """A runtime's error text as one line: runc's log record by its message, crun's line without its date."""
+    """A runtime's error text as one line: runc's and runsc's log record by its message, crun's without its date."""
     line = " ".join(message.split())
-    if record := RUNC_RECORD.search(line):
+    if record := RUNC_RECORD.search(line) or RUNSC_RECORD.search(line):
         line = record[1].replace('\\"', '"')
     return CRUN_PREFIX.sub("", line) or "it gave no reason"
