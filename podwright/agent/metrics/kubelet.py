@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Labels
 from podwright.agent.metrics.managers import ManagerMetrics
 
@@ -105,17 +106,8 @@ class KubeletMetrics:
             "Cumulative number pod admission rejections by the Kubelet.",
             ("reason",),
         )
+        self.devices = DeviceMetrics()
         self.managers = ManagerMetrics()
-        self.device_registrations = Counter(
-            "kubelet_device_plugin_registration_total",
-            "Cumulative number of device plugin registrations. Broken down by resource name.",
-            ("resource_name",),
-        )
-        self.device_allocations = Histogram(
-            "kubelet_device_plugin_alloc_duration_seconds",
-            "Duration in seconds to serve a device plugin Allocation request. Broken down by resource name.",
-            ("resource_name",),
-        )
         self.requested_resizes = Counter(
             "kubelet_container_requested_resizes_total",
             "Number of requested resizes, counted at the container level.",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from podwright.agent.clock import Clock
 from podwright.agent.configs.devices import NOTHING, Allocation
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.pods.resources import pod_limits
@@ -43,7 +43,7 @@ class DevicePorts:
     """What the manager works with."""
 
     clock: Clock
-    metrics: KubeletMetrics
+    metrics: DeviceMetrics
     all_sources_read: Callable[[], bool]
     is_running: Callable[[str, str], Awaitable[bool]]  # whether a pod's container runs, by UID and name
     pods_changed: Callable[[Collection[str]], None]  # the health of devices of these pods has changed
@@ -267,7 +267,7 @@ class DeviceManager:
         )
         ids = await choose(wanted, plugin.preferred)
         answer = await plugin.allocate(ids)
-        self._ports.metrics.device_allocations.observe(self._ports.clock.monotonic() - begun, resource)
+        self._ports.metrics.allocations.observe(self._ports.clock.monotonic() - begun, resource)
         allotment = Allotment(devices=_by_node(ids, wanted.devices), answer=answer)
         self._allotments.put(pod.metadata.uid, container.name, resource, allotment)
         self._save()

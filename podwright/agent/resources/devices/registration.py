@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.plugins import serving
 from podwright.agent.plugins.protocol import Plugin
 from podwright.agent.resources.devices.connected import ConnectedPlugins
@@ -30,7 +30,7 @@ QUOTA_PREFIX = "requests."  # resource quotas use it before the name of a resour
 class DeviceRegistration(stubs.RegistrationServicer):
     """Fulfils `plugins.protocol.PluginHandler` too."""
 
-    def __init__(self, folder: str, plugins: ConnectedPlugins, metrics: KubeletMetrics) -> None:
+    def __init__(self, folder: str, plugins: ConnectedPlugins, metrics: DeviceMetrics) -> None:
         self._folder = folder
         self._socket = f"{folder}/{SOCKET}"
         self._plugins = plugins
@@ -67,7 +67,7 @@ class DeviceRegistration(stubs.RegistrationServicer):
     async def _register(self, request: messages.RegisterRequest) -> None:
         _check_versions((request.version,))
         _check_name(request.resource_name)
-        self._metrics.device_registrations.add(request.resource_name)
+        self._metrics.registrations.add(request.resource_name)
         endpoint = request.endpoint
         if not endpoint or any(part in ("", ".", "..") for part in endpoint.split("/")):
             raise InvalidArgument(f"the endpoint {endpoint!r} is not the name of a socket in {self._folder}")
@@ -82,7 +82,7 @@ class DeviceRegistration(stubs.RegistrationServicer):
 
     async def register(self, plugin: Plugin) -> None:
         """See PluginHandler."""
-        self._metrics.device_registrations.add(plugin.name)
+        self._metrics.registrations.add(plugin.name)
         await self._plugins.connect(plugin.name, plugin.endpoint)
 
     async def deregister(self, plugin: Plugin) -> None:

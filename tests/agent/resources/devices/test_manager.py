@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from podwright.agent.configs.devices import HostDevice, HostMount
-from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.plugins.protocol import DEVICE_PLUGIN, Plugin
 from podwright.agent.resources.devices.manager import DevicePorts
 from podwright.agent.resources.devices.setup import NodeDevices
@@ -47,7 +47,7 @@ class Node:
             self.root,
             DevicePorts(
                 clock=self,
-                metrics=KubeletMetrics(),
+                metrics=DeviceMetrics(),
                 all_sources_read=lambda: self.is_settled,
                 is_running=self._is_running,
                 pods_changed=self.changed.append,
