@@ -9,7 +9,7 @@ import os
 import signal
 
 from podwright import daemon_log
-from podwright.agent.api_access import connect
+from podwright.agent.api_access import connect, keep_serving_certificate
 from podwright.agent.assembly import Agent, Outside, assemble
 from podwright.agent.clock import SystemClock
 from podwright.agent.config.agent_config import AgentConfig
@@ -31,6 +31,7 @@ from podwright.cri.endpoint import normalise
 from podwright.errors import FailedPrecondition
 from podwright.linux import libc
 from podwright.process import PosixProcessRunner, ProcessRunner, keep_descriptors_to_ourselves
+from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(runtime, clock)
     await watch.first_answer(endpoint)
-    servers = await connect(config, runner, stack)
+    servers = await connect(config, runner, stack, name, clock)
     outside = Outside(
         runtime=runtime,
         images=ImagesClient(images, config.runtime.request_timeout_s),
@@ -98,6 +99,10 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     stack.push_async_callback(agent.close)
     await serve(config, agent, shown, stack)  # what it listens on may be taken, and then it must not touch a pod
     await agent.start()
+    if servers is not None:
+        tasks = Tasks()
+        stack.push_async_callback(tasks.close)
+        keep_serving_certificate(config, servers.heartbeats, agent.node, runner, tasks)
     _log_start(agent, endpoint, machine)
     if servers is None and not sources:
         log.warning("no source of pods is configured: set staticPodPath or staticPodURL, or give a --kubeconfig")

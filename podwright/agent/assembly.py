@@ -29,6 +29,7 @@ from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import look, settings_of
 from podwright.agent.configs.ports import NoServices, Services
 from podwright.agent.configs.resources import may_swap
+from podwright.agent.csi.drivers import CsiDrivers, NoCluster
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.eviction.admission import UnderPressure
@@ -53,9 +54,9 @@ from podwright.agent.mirrors import NoMirrors
 from podwright.agent.node.capacity import allocatable, capacity, reserved_amounts, texts
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.machine import Machine
-from podwright.agent.node.object import NodeFindings, new_node, node_status
+from podwright.agent.node.object import NodeFindings, declared_features, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
-from podwright.agent.plugins.protocol import PluginHandler
+from podwright.agent.plugins.protocol import CSI_PLUGIN, PluginHandler
 from podwright.agent.pods.allocation import ResizeGates
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
@@ -151,6 +152,7 @@ class Agent:
         self.objects: ObjectGetter = self.cluster.objects if self.cluster is not None else outside.objects
         self.handlers = RuntimeHandlers(outside.watch, self.cluster.classes if self.cluster is not None else None)
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
+        self.csi_drivers = CsiDrivers(self.cluster.csi_node if self.cluster is not None else NoCluster())
         self.volumes = VolumeManager(self._volume_ports(), root)
         self.probes = self._make_probes()
         self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
@@ -259,12 +261,14 @@ class Agent:
         return dataclasses.replace(
             self.node_findings(),
             images=await self.outside.images.images(),
+            volumes_in_use=self.volumes.in_use(),
             pressures=self.eviction.pressures,
             problems=[
                 problem
                 for problem in (
                     self.engine.problem(),
                     _network_message(self.outside.watch.network_problem()),
+                    self.cluster.csi_node.problem if self.cluster is not None else "",
                 )
                 if problem
             ],
@@ -389,6 +393,7 @@ class Agent:
             runtime=outside.watch.state,
             port=self.config.server.port,
             max_images=self.config.node.status_max_images,
+            declared_features=declared_features(self.config.feature_gates),
         )
 
     def _make_node(self) -> Node:
@@ -417,14 +422,18 @@ class Agent:
         return ConfigBuilder(ports, self.facts, settings_of(self.config))
 
     def _volume_ports(self) -> VolumePorts:
-        memory = self.allocatable["memory"].whole
+        memory, cluster = self.allocatable["memory"].whole, self.cluster
         return VolumePorts(
             objects=self.objects,
             downward=DownwardApi(self.facts),
             events=self.events,
             clock=self.outside.clock,
             allocatable_bytes=lambda: memory,
-            cluster=self.cluster.projections if self.cluster is not None else volume_ports.NoApiServer(),
+            cluster=cluster.projections if cluster is not None else volume_ports.NoApiServer(),
+            storage=cluster.storage if cluster is not None else volume_ports.NoClusterStorage(),
+            node=cluster.node_volumes if cluster is not None else volume_ports.LoneNode(),
+            drivers=self.csi_drivers,
+            runner=self.outside.runner,
         )
 
     def _make_probes(self) -> ProbeManager:
@@ -592,7 +601,7 @@ class Agent:
 
     def _plugin_handlers(self) -> dict[str, PluginHandler]:
         """Who uses plug-ins of other kinds than devices."""
-        return {}
+        return {CSI_PLUGIN: self.csi_drivers}
 
     def _make_rotator(self) -> LogRotator:
         logs = self.config.container_logs

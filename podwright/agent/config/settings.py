@@ -57,8 +57,8 @@ FIELDS: tuple[Setting, ...] = (
     field("tlsCipherSuites", TEXTS, flag="tls-cipher-suites", honoured=True),
     field("tlsCurvePreferences", NUMBERS),
     field("tlsMinVersion", TEXT, flag="tls-min-version", honoured=True),
-    field("rotateCertificates", BOOLEAN, flag="rotate-certificates"),
-    field("serverTLSBootstrap", BOOLEAN, flag="rotate-server-certificates"),
+    field("rotateCertificates", BOOLEAN, flag="rotate-certificates", honoured=True),
+    field("serverTLSBootstrap", BOOLEAN, flag="rotate-server-certificates", honoured=True),
     field("authentication.x509.clientCAFile", TEXT, flag="client-ca-file", path=True, honoured=True),
     field(
         "authentication.webhook.enabled",
@@ -231,7 +231,7 @@ FIELDS: tuple[Setting, ...] = (
 )
 
 FLAGS: tuple[Setting, ...] = (
-    flag("bootstrap-kubeconfig", TEXT),
+    flag("bootstrap-kubeconfig", TEXT, honoured=True),
     flag("cert-dir", TEXT, "/var/lib/kubelet/pki", honoured=True),
     flag("cloud-provider", TEXT),
     flag("config", TEXT, honoured=True),
@@ -241,7 +241,7 @@ FLAGS: tuple[Setting, ...] = (
     flag("hostname-override", TEXT, honoured=True),
     flag("image-credential-provider-bin-dir", TEXT, honoured=True),
     flag("image-credential-provider-config", TEXT, honoured=True),
-    flag("kubeconfig", TEXT),
+    flag("kubeconfig", TEXT, honoured=True),
     flag("lock-file", TEXT),
     flag("maximum-dead-containers", INT32, -1, honoured=True),
     flag("maximum-dead-containers-per-container", INT32, 1, honoured=True),
