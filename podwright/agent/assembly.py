@@ -27,7 +27,7 @@ from podwright.agent.configs.downward import DownwardApi
 from podwright.agent.configs.expansion import expand
 from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import look, settings_of
-from podwright.agent.configs.ports import NoServices, Services
+from podwright.agent.configs.ports import AllAllocations, NoServices, Services
 from podwright.agent.configs.resources import may_swap
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
@@ -68,17 +68,20 @@ from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.resources.cgroup_names import CgroupNames, names_of
 from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
+from podwright.agent.resources.claims.api import ApiClaims, Claims, NoClaims
+from podwright.agent.resources.claims.manager import ClaimPorts
 from podwright.agent.resources.cpus.reconciling import CpuReconcilerPorts
 from podwright.agent.resources.devices.health import device_statuses
 from podwright.agent.resources.devices.manager import DevicePorts
 from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, SystemdDriver
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.keeping import KeptCgroups
-from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_root
+from podwright.agent.resources.limits import PIDS, CgroupLimits, LimitRules, limits_of_root
 from podwright.agent.resources.managers import ResourceManagers
 from podwright.agent.resources.node_plugins import NodePlugins
 from podwright.agent.resources.pod_resources.server import PodResourcesPorts
 from podwright.agent.resources.pod_resources.shares import Shares
+from podwright.agent.resources.reserved import check_reservations, enforce, reserved_cgroups
 from podwright.agent.resources.topology.hints import HintProvider
 from podwright.agent.resources.topology.setup import usable_topology
 from podwright.agent.resources.userns import UserNamespaceAllocator
@@ -86,6 +89,11 @@ from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
 from podwright.agent.runtime.records import ContainerState
 from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.agent.shutdown.admission import WhileShuttingDown
+from podwright.agent.shutdown.groups import periods
+from podwright.agent.shutdown.logind import connect_logind
+from podwright.agent.shutdown.manager import ShutdownManager, ShutdownPorts
+from podwright.agent.shutdown.state_file import ShutdownFile
 from podwright.agent.sources.changes import API
 from podwright.agent.stats.provider import HostStats, StatsPorts
 from podwright.agent.stats.setup import stats_settings
@@ -100,7 +108,9 @@ from podwright.agent.workers.ending import PodEnder
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.worker import Pauses
 from podwright.k8s.objects import Node, Pod, ResourceStatus, Taint
+from podwright.k8s.quantity import NANO, Amount
 from podwright.linux import apparmor, cgroup
+from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
 
@@ -141,6 +151,7 @@ class Agent:
         self.base = Base(outside.runtime, outside.clock, outside.metrics)
         self.events = EventLog(outside.clock, outside.node_name)
         self.capacity = capacity(outside.machine, config, root)
+        check_reservations(self.capacity, config)
         self.allocatable = allocatable(self.capacity, config)
         self._plugins = self._make_plugins()
         self.devices = self._plugins.devices.manager
@@ -169,6 +180,7 @@ class Agent:
         self._image_gc = self._make_image_gc()
         self.ender = PodEnder(self.engine.workers, self.events)
         self.eviction = self._make_eviction()
+        self.shutdown = self._make_shutdown()
         self._rotator = self._make_rotator()
         self._tasks = Tasks()
 
@@ -179,6 +191,7 @@ class Agent:
         self.resizes.recover()
         await self.volumes.recover()
         await self.cgroups.start()
+        await self._enforce_reserved()
         if self._records is not None:
             self._records.recover(await self.outside.images.images())
         self.outside.watch.start()
@@ -193,11 +206,13 @@ class Agent:
         if reconciler := self.managers.reconciler(self._cpu_ports()):
             self._tasks.start(reconciler.run(), name="CPUs of containers")
         self._tasks.start(self.eviction.run(), name="eviction")
+        self._tasks.start(self.shutdown.run(), name="shutdown")
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""
         await self._tasks.close()
         await self.preemptor.close()
+        await self.shutdown.close()
         await self._plugins.close()
         if self.cluster is not None:
             await self.cluster.close()
@@ -268,6 +283,7 @@ class Agent:
                 for problem in (
                     self.engine.problem(),
                     _network_message(self.outside.watch.network_problem()),
+                    self.shutdown.problem,
                     self.cluster.csi_node.problem if self.cluster is not None else "",
                 )
                 if problem
@@ -308,6 +324,7 @@ class Agent:
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
             admission=self._make_checks(),
+            claims=self._plugins.claims,
             may_begin=self.preemptor.may_begin,
             metrics=outside.metrics,
         )
@@ -320,6 +337,7 @@ class Agent:
             AllocationCheck(self.managers.topology, self._all_sources_read),
             self._predicates(),
             AppArmor(has_apparmor=apparmor.is_enabled()),
+            WhileShuttingDown(lambda: self.shutdown.is_shutting_down),
         ]
 
     def _make_device_managers(self) -> list[HintProvider]:
@@ -331,7 +349,7 @@ class Agent:
         return PodResourcesPorts(
             active_pods=self._pods_with_shares,
             named=lambda namespace, name: self.base.registry.named(f"{name}_{namespace}"),
-            shares=Shares(devices=self.devices, cpus=self.managers.cpus),
+            shares=Shares(devices=self.devices, cpus=self.managers.cpus, claims=self._plugins.claims),
             metrics=self.outside.metrics.devices,
             clock=self.outside.clock,
         )
@@ -353,7 +371,16 @@ class Agent:
                 pods_changed=self._pods_changed,
                 nodes=[node.id for node in usable_topology().nodes],
             ),
+            ClaimPorts(
+                claims=self._claims_at_api(),
+                active_uids=lambda: [pod.metadata.uid for pod in self._active_pods()],
+                all_sources_read=self._all_sources_read,
+            ),
         )
+
+    def _claims_at_api(self) -> Claims:
+        servers = self.outside.servers
+        return NoClaims() if servers is None else ApiClaims(servers.pods, self.outside.node_name)
 
     def _resource_health(self, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
         uid = pod.metadata.uid
@@ -415,7 +442,7 @@ class Agent:
             users=self.users,
             handlers=self.handlers,
             events=self.events,
-            allocations=self.managers.topology,
+            allocations=AllAllocations(self.managers.topology, self._plugins.claims),
             lifts_quota=self.managers.cpus.lifts_quota_of,
             services=self.cluster.services if self.cluster is not None else self.outside.services,
         )
@@ -471,8 +498,6 @@ class Agent:
     def _make_tree(self) -> CgroupTree:
         config, host = self.config.cgroups, cgroup.detect()
         names = self._cgroup_names()
-        is_systemd = names.driver == "systemd"
-        driver: CgroupDriver = SystemdDriver(host, self.outside.runner) if is_systemd else CgroupfsDriver(host)
         rules = LimitRules(
             enforces_cpu=config.cpu_cfs_quota,
             cpu_period_us=round(config.cpu_cfs_quota_period_s * 1e6),
@@ -480,7 +505,18 @@ class Agent:
             huge_page_sizes=self.facts.huge_page_sizes,
         )
         lifts_quota = self.managers.cpus.lifts_quota_of
-        return CgroupTree(host, driver, names, rules, self._root_limits(rules), self.events, lifts_quota)
+        return CgroupTree(
+            host, self._cgroup_driver(host), names, rules, self._root_limits(rules), self.events, lifts_quota
+        )
+
+    def _cgroup_driver(self, host: CgroupHost) -> CgroupDriver:
+        is_systemd = self._cgroup_names().driver == "systemd"
+        return SystemdDriver(host, self.outside.runner) if is_systemd else CgroupfsDriver(host)
+
+    async def _enforce_reserved(self) -> None:
+        host = cgroup.detect()
+        reserved = reserved_cgroups(self.config, self._cgroup_names().driver)
+        await enforce(reserved, host, self._cgroup_driver(host), self.events)
 
     def _cgroup_names(self) -> CgroupNames:
         is_systemd = self.outside.cgroup_driver == "systemd"
@@ -518,10 +554,11 @@ class Agent:
         )
 
     def _root_limits(self, rules: LimitRules) -> CgroupLimits:
-        """What all pods get together, when that is enforced: the capacity without what is reserved."""
-        if "pods" not in self.config.reserved.enforced:
-            return CgroupLimits()
-        return limits_of_root(self.capacity, reserved_amounts(self.config), rules)
+        """What all pods get together: the capacity, without what is reserved when that is enforced."""
+        reserved = reserved_amounts(self.config) if "pods" in self.config.reserved.enforced else ()
+        max_pids = self.outside.machine.max_pids
+        pids = {PIDS: Amount(max_pids * NANO)} if max_pids else {}
+        return limits_of_root({**self.capacity, **pids}, reserved, rules)
 
     def _make_images(self) -> ImageManager:
         outside, images = self.outside, self.config.images
@@ -608,6 +645,23 @@ class Agent:
     def _plugin_handlers(self) -> dict[str, PluginHandler]:
         """Who uses plug-ins of other kinds than devices."""
         return {CSI_PLUGIN: self.csi_drivers}
+
+    def _make_shutdown(self) -> ShutdownManager:
+        gates = self.config.feature_gates
+        by_priority = gates["GracefulNodeShutdownBasedOnPodPriority"]
+        found = periods(self.config.shutdown, by_priority=by_priority) if gates["GracefulNodeShutdown"] else ()
+        ports = ShutdownPorts(
+            connect=connect_logind,
+            active=self._active_pods,
+            ender=self.ender,
+            has_volumes=self.volumes.has_volumes,
+            node_changed=self._node_changed,
+            file=ShutdownFile(self.config.process.root_dir),
+            events=self.events,
+            metrics=self.outside.metrics,
+            clock=self.outside.clock,
+        )
+        return ShutdownManager(ports, found, keeps_times=by_priority)
 
     def _make_rotator(self) -> LogRotator:
         logs = self.config.container_logs
