@@ -18,6 +18,8 @@ from podwright.agent.engine import Source
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.objects.none import NoObjects
+from podwright.agent.resources import swap
+from podwright.agent.resources.system_cgroups import SystemCgroups
 from podwright.agent.root_lock import hold_root
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.agent.runtime.measured import MeasuredCriClient
@@ -29,7 +31,7 @@ from podwright.agent.sources.manifest import read_pod
 from podwright.cri.client import CriClient
 from podwright.cri.endpoint import normalise
 from podwright.errors import FailedPrecondition
-from podwright.linux import libc
+from podwright.linux import cgroup, libc
 from podwright.process import PosixProcessRunner, ProcessRunner, keep_descriptors_to_ourselves
 from podwright.tasks import Tasks
 
@@ -68,6 +70,7 @@ async def run(config: AgentConfig, shown: Shown) -> int:
 async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitStack) -> Agent:
     """Connect, assemble, serve, begin. What `stack` holds undoes it in reverse."""
     stack.enter_context(hold_root(config.process.root_dir))
+    await _keep_house(config, stack)
     clock, runner, machine = SystemClock(), PosixProcessRunner(), read_machine()
     name = node_name(machine, config.node.hostname_override)
     endpoint = await _endpoint(config, runner, stack)
@@ -107,6 +110,21 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     if servers is None and not sources:
         log.warning("no source of pods is configured: set staticPodPath or staticPodURL, or give a --kubeconfig")
     return agent
+
+
+async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> None:
+    """What the configuration says of this process, and of the machine's others, before anything uses much memory."""
+    swap.check(fail_swap_on=config.cgroups.fail_swap_on)
+    kept = SystemCgroups(
+        cgroup.detect(),
+        agent=config.cgroups.kubelet,
+        system=config.cgroups.system,
+        oom_score_adj=config.process.oom_score_adj,
+    )
+    await kept.start()
+    tasks = Tasks()
+    stack.push_async_callback(tasks.close)
+    tasks.start(kept.run(), name="cgroups of the system")
 
 
 def make_sources(config: AgentConfig, name: str) -> dict[str, Source]:

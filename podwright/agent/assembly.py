@@ -29,6 +29,7 @@ from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import look, settings_of
 from podwright.agent.configs.ports import NoServices, Services
 from podwright.agent.configs.resources import may_swap
+from podwright.agent.csi.drivers import CsiDrivers, NoCluster
 from podwright.agent.engine import Base, Engine, NoTokens, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.eviction.admission import UnderPressure
@@ -55,7 +56,7 @@ from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.machine import Machine
 from podwright.agent.node.object import NodeFindings, declared_features, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
-from podwright.agent.plugins.protocol import PluginHandler
+from podwright.agent.plugins.protocol import CSI_PLUGIN, PluginHandler
 from podwright.agent.pods.allocation import ResizeGates
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
@@ -73,11 +74,12 @@ from podwright.agent.resources.devices.manager import DevicePorts
 from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, SystemdDriver
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.keeping import KeptCgroups
-from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_root
+from podwright.agent.resources.limits import PIDS, CgroupLimits, LimitRules, limits_of_root
 from podwright.agent.resources.managers import ResourceManagers
 from podwright.agent.resources.node_plugins import NodePlugins
 from podwright.agent.resources.pod_resources.server import PodResourcesPorts
 from podwright.agent.resources.pod_resources.shares import Shares
+from podwright.agent.resources.reserved import check_reservations, enforce, reserved_cgroups
 from podwright.agent.resources.topology.hints import HintProvider
 from podwright.agent.resources.topology.setup import usable_topology
 from podwright.agent.resources.userns import UserNamespaceAllocator
@@ -99,7 +101,9 @@ from podwright.agent.workers.ending import PodEnder
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.worker import Pauses
 from podwright.k8s.objects import Node, Pod, ResourceStatus, Taint
+from podwright.k8s.quantity import NANO, Amount
 from podwright.linux import apparmor, cgroup
+from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
 
@@ -140,6 +144,7 @@ class Agent:
         self.base = Base(outside.runtime, outside.clock, outside.metrics)
         self.events = EventLog(outside.clock, outside.node_name)
         self.capacity = capacity(outside.machine, config, root)
+        check_reservations(self.capacity, config)
         self.allocatable = allocatable(self.capacity, config)
         self._plugins = self._make_plugins()
         self.devices = self._plugins.devices.manager
@@ -151,6 +156,7 @@ class Agent:
         self.objects: ObjectGetter = self.cluster.objects if self.cluster is not None else outside.objects
         self.handlers = RuntimeHandlers(outside.watch, self.cluster.classes if self.cluster is not None else None)
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
+        self.csi_drivers = CsiDrivers(self.cluster.csi_node if self.cluster is not None else NoCluster())
         self.volumes = VolumeManager(self._volume_ports(), root)
         self.probes = self._make_probes()
         self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
@@ -177,6 +183,7 @@ class Agent:
         self.resizes.recover()
         await self.volumes.recover()
         await self.cgroups.start()
+        await self._enforce_reserved()
         if self._records is not None:
             self._records.recover(await self.outside.images.images())
         self.outside.watch.start()
@@ -260,12 +267,14 @@ class Agent:
         return dataclasses.replace(
             self.node_findings(),
             images=await self.outside.images.images(),
+            volumes_in_use=self.volumes.in_use(),
             pressures=self.eviction.pressures,
             problems=[
                 problem
                 for problem in (
                     self.engine.problem(),
                     _network_message(self.outside.watch.network_problem()),
+                    self.cluster.csi_node.problem if self.cluster is not None else "",
                 )
                 if problem
             ],
@@ -420,14 +429,18 @@ class Agent:
         return ConfigBuilder(ports, self.facts, settings_of(self.config))
 
     def _volume_ports(self) -> VolumePorts:
-        memory = self.allocatable["memory"].whole
+        memory, cluster = self.allocatable["memory"].whole, self.cluster
         return VolumePorts(
             objects=self.objects,
             downward=DownwardApi(self.facts),
             events=self.events,
             clock=self.outside.clock,
             allocatable_bytes=lambda: memory,
-            cluster=self.cluster.projections if self.cluster is not None else volume_ports.NoApiServer(),
+            cluster=cluster.projections if cluster is not None else volume_ports.NoApiServer(),
+            storage=cluster.storage if cluster is not None else volume_ports.NoClusterStorage(),
+            node=cluster.node_volumes if cluster is not None else volume_ports.LoneNode(),
+            drivers=self.csi_drivers,
+            runner=self.outside.runner,
         )
 
     def _make_probes(self) -> ProbeManager:
@@ -465,8 +478,6 @@ class Agent:
     def _make_tree(self) -> CgroupTree:
         config, host = self.config.cgroups, cgroup.detect()
         names = self._cgroup_names()
-        is_systemd = names.driver == "systemd"
-        driver: CgroupDriver = SystemdDriver(host, self.outside.runner) if is_systemd else CgroupfsDriver(host)
         rules = LimitRules(
             enforces_cpu=config.cpu_cfs_quota,
             cpu_period_us=round(config.cpu_cfs_quota_period_s * 1e6),
@@ -474,7 +485,18 @@ class Agent:
             huge_page_sizes=self.facts.huge_page_sizes,
         )
         lifts_quota = self.managers.cpus.lifts_quota_of
-        return CgroupTree(host, driver, names, rules, self._root_limits(rules), self.events, lifts_quota)
+        return CgroupTree(
+            host, self._cgroup_driver(host), names, rules, self._root_limits(rules), self.events, lifts_quota
+        )
+
+    def _cgroup_driver(self, host: CgroupHost) -> CgroupDriver:
+        is_systemd = self._cgroup_names().driver == "systemd"
+        return SystemdDriver(host, self.outside.runner) if is_systemd else CgroupfsDriver(host)
+
+    async def _enforce_reserved(self) -> None:
+        host = cgroup.detect()
+        reserved = reserved_cgroups(self.config, self._cgroup_names().driver)
+        await enforce(reserved, host, self._cgroup_driver(host), self.events)
 
     def _cgroup_names(self) -> CgroupNames:
         is_systemd = self.outside.cgroup_driver == "systemd"
@@ -506,10 +528,11 @@ class Agent:
         )
 
     def _root_limits(self, rules: LimitRules) -> CgroupLimits:
-        """What all pods get together, when that is enforced: the capacity without what is reserved."""
-        if "pods" not in self.config.reserved.enforced:
-            return CgroupLimits()
-        return limits_of_root(self.capacity, reserved_amounts(self.config), rules)
+        """What all pods get together: the capacity, without what is reserved when that is enforced."""
+        reserved = reserved_amounts(self.config) if "pods" in self.config.reserved.enforced else ()
+        max_pids = self.outside.machine.max_pids
+        pids = {PIDS: Amount(max_pids * NANO)} if max_pids else {}
+        return limits_of_root({**self.capacity, **pids}, reserved, rules)
 
     def _make_images(self) -> ImageManager:
         outside, images = self.outside, self.config.images
@@ -595,7 +618,7 @@ class Agent:
 
     def _plugin_handlers(self) -> dict[str, PluginHandler]:
         """Who uses plug-ins of other kinds than devices."""
-        return {}
+        return {CSI_PLUGIN: self.csi_drivers}
 
     def _make_rotator(self) -> LogRotator:
         logs = self.config.container_logs

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from podwright.agent.configs import files
 from podwright.agent.configs.addresses import pod_addresses
 from podwright.agent.configs.container import ContainerInputs, container_config, with_allotted
+from podwright.agent.configs.devices import with_block_volumes
 from podwright.agent.configs.dns import DnsWarning
 from podwright.agent.configs.logs import pod_log_directory
 from podwright.agent.configs.namespaces import UserNamespace
@@ -135,7 +136,7 @@ class ConfigBuilder:
             addresses=pod_addresses(pod, observed, self._facts),
             volumes=volumes,
             security=security,
-            allocation=await self._ports.allocations.of(pod, container),
+            allocation=with_block_volumes(await self._ports.allocations.of(pod, container), volumes),
             can_recursive_read_only=features is not None and features.recursive_read_only_mounts,
         )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from podwright.agent.configs.volumes import MountedVolume
 from podwright.agent.pods.containers import AnyContainer
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, NotFound
@@ -49,6 +50,18 @@ class Allocation:
 
 
 NOTHING = Allocation()
+
+
+def with_block_volumes(allocation: Allocation, volumes: Mapping[str, MountedVolume]) -> Allocation:
+    """The allotted with the pod's raw volumes."""
+    blocks = {name: volume for name, volume in volumes.items() if volume.is_block}
+    if not blocks:
+        return allocation
+    return replace(
+        allocation,
+        block_volumes={name: volume.path for name, volume in blocks.items()},
+        read_only_volumes=frozenset(name for name, volume in blocks.items() if volume.read_only),
+    )
 
 
 def combined(parts: Iterable[Allocation]) -> Allocation:

@@ -34,10 +34,15 @@ class PluginConnection:
 
     def __init__(self, path: str) -> None:
         """Raises InvalidArgument for what cannot be a socket's path."""
-        if not path.startswith("/") or len(os.fsencode(path)) > UNIX_PATH_MAX:
-            raise InvalidArgument(f"{path!r} is not the path of a socket", hint="it is absolute and 107 bytes at most")
+        self.check(path)
         self.path = path
         self.channel = grpc.aio.insecure_channel(f"unix://{path}", options=OPTIONS)
+
+    @staticmethod
+    def check(path: str) -> None:
+        """Raises InvalidArgument for what cannot be a socket's path."""
+        if not path.startswith("/") or len(os.fsencode(path)) > UNIX_PATH_MAX:
+            raise InvalidArgument(f"{path!r} is not the path of a socket", hint="it is absolute and 107 bytes at most")
 
     async def ready(self, timeout_s: float | None = None) -> None:
         """Wait for the connection, CONNECT_TIMEOUT_S unless told otherwise. Raises DeadlineExceeded."""
