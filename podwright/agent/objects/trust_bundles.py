@@ -1,4 +1,4 @@
-"""ClusterTrustBundles in the newest version that the API server has: they are beta in Kubernetes 1.33, and off there."""
+"""ClusterTrustBundles in the newest version that the API server has. Servers of 1.36 have them as beta, if at all."""
 
 from __future__ import annotations
 
