@@ -97,7 +97,7 @@ from podwright.agent.shutdown.state_file import ShutdownFile
 from podwright.agent.sources.changes import API
 from podwright.agent.stats.provider import HostStats, StatsPorts
 from podwright.agent.stats.setup import stats_settings
-from podwright.agent.stats.volumes import VolumeUsage
+from podwright.agent.stats.volumes import VolumeUsage, VolumeUsagePorts
 from podwright.agent.status.inputs import StatusGates
 from podwright.agent.status.manager import StatusManager, StatusPorts
 from podwright.agent.status.termination_messages import TerminationMessages
@@ -527,7 +527,13 @@ class Agent:
     def _make_stats(self) -> HostStats:
         outside, config, root = self.outside, self.config, self.config.process.root_dir
         host = cgroup.detect()
-        usage = VolumeUsage(self.volumes.mounted, outside.clock, config.volumes.stats_period_s)
+        usage = VolumeUsage(
+            VolumeUsagePorts(
+                mounted=self.volumes.mounted, ask=self.csi_drivers.stats, events=self.events, clock=outside.clock
+            ),
+            config.volumes.stats_period_s,
+            with_health=config.feature_gates["CSIVolumeHealth"],
+        )
         return HostStats(
             StatsPorts(
                 runtime=outside.runtime,
