@@ -27,7 +27,7 @@ from podwright.agent.configs.downward import DownwardApi
 from podwright.agent.configs.expansion import expand
 from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import look, settings_of
-from podwright.agent.configs.ports import NoServices, Services
+from podwright.agent.configs.ports import AllAllocations, NoServices, Services
 from podwright.agent.configs.resources import may_swap
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
@@ -68,6 +68,8 @@ from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.resources.cgroup_names import CgroupNames, names_of
 from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
+from podwright.agent.resources.claims.api import ApiClaims, Claims, NoClaims
+from podwright.agent.resources.claims.manager import ClaimPorts
 from podwright.agent.resources.cpus.reconciling import CpuReconcilerPorts
 from podwright.agent.resources.devices.health import device_statuses
 from podwright.agent.resources.devices.manager import DevicePorts
@@ -87,6 +89,11 @@ from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
 from podwright.agent.runtime.records import ContainerState
 from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.agent.shutdown.admission import WhileShuttingDown
+from podwright.agent.shutdown.groups import periods
+from podwright.agent.shutdown.logind import connect_logind
+from podwright.agent.shutdown.manager import ShutdownManager, ShutdownPorts
+from podwright.agent.shutdown.state_file import ShutdownFile
 from podwright.agent.sources.changes import API
 from podwright.agent.stats.provider import HostStats, StatsPorts
 from podwright.agent.stats.setup import stats_settings
@@ -175,6 +182,7 @@ class Agent:
         self._image_gc = self._make_image_gc()
         self.ender = PodEnder(self.engine.workers, self.events)
         self.eviction = self._make_eviction()
+        self.shutdown = self._make_shutdown()
         self._rotator = self._make_rotator()
         self._tasks = Tasks()
 
@@ -200,11 +208,13 @@ class Agent:
         if reconciler := self.managers.reconciler(self._cpu_ports()):
             self._tasks.start(reconciler.run(), name="CPUs of containers")
         self._tasks.start(self.eviction.run(), name="eviction")
+        self._tasks.start(self.shutdown.run(), name="shutdown")
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""
         await self._tasks.close()
         await self.preemptor.close()
+        await self.shutdown.close()
         await self._plugins.close()
         if self.cluster is not None:
             await self.cluster.close()
@@ -275,6 +285,7 @@ class Agent:
                 for problem in (
                     self.engine.problem(),
                     _network_message(self.outside.watch.network_problem()),
+                    self.shutdown.problem,
                     self.cluster.csi_node.problem if self.cluster is not None else "",
                 )
                 if problem
@@ -315,6 +326,7 @@ class Agent:
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
             admission=self._make_checks(),
+            claims=self._plugins.claims,
             may_begin=self.preemptor.may_begin,
             metrics=outside.metrics,
         )
@@ -327,6 +339,7 @@ class Agent:
             AllocationCheck(self.managers.topology, self._all_sources_read),
             self._predicates(),
             AppArmor(has_apparmor=apparmor.is_enabled()),
+            WhileShuttingDown(lambda: self.shutdown.is_shutting_down),
         ]
 
     def _make_device_managers(self) -> list[HintProvider]:
@@ -338,7 +351,9 @@ class Agent:
         return PodResourcesPorts(
             active_pods=self._pods_with_shares,
             named=lambda namespace, name: self.base.registry.named(f"{name}_{namespace}"),
-            shares=Shares(devices=self.devices, cpus=self.managers.cpus, memory=self.managers.memory),
+            shares=Shares(
+                devices=self.devices, cpus=self.managers.cpus, memory=self.managers.memory, claims=self._plugins.claims
+            ),
             metrics=self.outside.metrics.devices,
             clock=self.outside.clock,
         )
@@ -360,7 +375,16 @@ class Agent:
                 pods_changed=self._pods_changed,
                 nodes=[node.id for node in usable_topology().nodes],
             ),
+            ClaimPorts(
+                claims=self._claims_at_api(),
+                active_uids=lambda: [pod.metadata.uid for pod in self._active_pods()],
+                all_sources_read=self._all_sources_read,
+            ),
         )
+
+    def _claims_at_api(self) -> Claims:
+        servers = self.outside.servers
+        return NoClaims() if servers is None else ApiClaims(servers.pods, self.outside.node_name)
 
     def _resource_health(self, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
         uid = pod.metadata.uid
@@ -422,7 +446,7 @@ class Agent:
             users=self.users,
             handlers=self.handlers,
             events=self.events,
-            allocations=self.managers.topology,
+            allocations=AllAllocations(self.managers.topology, self._plugins.claims),
             lifts_quota=self.managers.cpus.lifts_quota_of,
             services=self.cluster.services if self.cluster is not None else self.outside.services,
         )
@@ -619,6 +643,23 @@ class Agent:
     def _plugin_handlers(self) -> dict[str, PluginHandler]:
         """Who uses plug-ins of other kinds than devices."""
         return {CSI_PLUGIN: self.csi_drivers}
+
+    def _make_shutdown(self) -> ShutdownManager:
+        gates = self.config.feature_gates
+        by_priority = gates["GracefulNodeShutdownBasedOnPodPriority"]
+        found = periods(self.config.shutdown, by_priority=by_priority) if gates["GracefulNodeShutdown"] else ()
+        ports = ShutdownPorts(
+            connect=connect_logind,
+            active=self._active_pods,
+            ender=self.ender,
+            has_volumes=self.volumes.has_volumes,
+            node_changed=self._node_changed,
+            file=ShutdownFile(self.config.process.root_dir),
+            events=self.events,
+            metrics=self.outside.metrics,
+            clock=self.outside.clock,
+        )
+        return ShutdownManager(ports, found, keeps_times=by_priority)
 
     def _make_rotator(self) -> LogRotator:
         logs = self.config.container_logs
