@@ -30,7 +30,7 @@ from podwright.agent.configs.node import look, settings_of
 from podwright.agent.configs.ports import AllAllocations, NoServices, Services
 from podwright.agent.configs.resources import may_swap
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
-from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
+from podwright.agent.engine import Base, Engine, NoTokens, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.eviction.admission import UnderPressure
 from podwright.agent.eviction.manager import EvictionManager
@@ -97,7 +97,7 @@ from podwright.agent.shutdown.state_file import ShutdownFile
 from podwright.agent.sources.changes import API
 from podwright.agent.stats.provider import HostStats, StatsPorts
 from podwright.agent.stats.setup import stats_settings
-from podwright.agent.stats.volumes import VolumeUsage
+from podwright.agent.stats.volumes import VolumeUsage, VolumeUsagePorts
 from podwright.agent.status.inputs import StatusGates
 from podwright.agent.status.manager import StatusManager, StatusPorts
 from podwright.agent.status.termination_messages import TerminationMessages
@@ -256,6 +256,7 @@ class Agent:
             may_run=self._may_run,
             findings=self.current_findings,
             set_pod_cidr=self.outside.runtime.set_pod_cidr,
+            runner=self.outside.runner,
             on_registered=self._sync_static_pods,
         )
 
@@ -326,6 +327,7 @@ class Agent:
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
             admission=self._make_checks(),
+            tokens=self.cluster.tokens if self.cluster is not None else NoTokens(),
             claims=self._plugins.claims,
             may_begin=self.preemptor.may_begin,
             metrics=outside.metrics,
@@ -529,7 +531,13 @@ class Agent:
     def _make_stats(self) -> HostStats:
         outside, config, root = self.outside, self.config, self.config.process.root_dir
         host = cgroup.detect()
-        usage = VolumeUsage(self.volumes.mounted, outside.clock, config.volumes.stats_period_s)
+        usage = VolumeUsage(
+            VolumeUsagePorts(
+                mounted=self.volumes.mounted, ask=self.csi_drivers.stats, events=self.events, clock=outside.clock
+            ),
+            config.volumes.stats_period_s,
+            with_health=config.feature_gates["CSIVolumeHealth"],
+        )
         return HostStats(
             StatsPorts(
                 runtime=outside.runtime,
