@@ -16,7 +16,7 @@ COVERAGE ?= fast
 # Further arguments for pytest, the demo or the bench.
 ARGS ?=
 
-.PHONY: help setup venv bytecode proto objects check format test coverage test-fast test-shim demo record bench pull-bench vm-setup vm-test lock clean
+.PHONY: help setup venv bytecode proto objects check format test coverage test-fast test-shim test-runsc demo record bench pull-bench vm-setup vm-test lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ test-fast: venv ## the tests that need neither root nor a peer
 
 test-shim: setup venv bytecode ## all conformance cases over containerd's shim for runc (root; `make test` runs a part)
 	$(BIN)/python -m pytest --leaks=$(LEAKS) -n $(WORKERS) --dist loadfile --shim=only podwright/conformance/cases $(ARGS)
+
+test-runsc: setup venv bytecode ## all conformance cases over gVisor (root; `make test` runs a part)
+	$(BIN)/python -m pytest --leaks=$(LEAKS) -n $(WORKERS) --dist loadfile --runsc=only podwright/conformance/cases $(ARGS)
 
 demo: setup venv bytecode ## run examples/hello.yaml, then have a node run it; images from a registry on loopback (root)
 	$(BIN)/python -m tools.demo $(ARGS)

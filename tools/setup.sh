@@ -20,6 +20,8 @@ nftables:/usr/sbin/nft
 procps:/usr/bin/ps
 golang-github-containers-common:/usr/share/containers/seccomp.json
 containerd:/usr/bin/containerd
+runsc:/usr/bin/runsc
+bubblewrap:/usr/bin/bwrap
 kubernetes-client:/usr/bin/kubectl
 $*
 "
