@@ -122,7 +122,7 @@ def test_objects_have_their_defaults() -> None:
         ),
         pytest.param(
             pod_text(container="resources: {limits: {example.com/gpu: 1}}"),
-            "a.yaml:1: Pod web: spec.containers[0].resources.limits[example.com/gpu]: a run has no devices of plug-ins",
+            "a.yaml:1: Pod web: spec.containers[0].resources.limits[example.com/gpu]: a run has no devices",
             id="a device of a plug-in",
         ),
         pytest.param(
