@@ -169,7 +169,9 @@ class Agent:
         self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
         self.resizes = self._make_resizes()
         self.statuses = self._make_statuses()
-        self.managers = ResourceManagers(config, self._make_device_managers(), outside.metrics.managers, outside.clock)
+        self.managers = ResourceManagers(
+            config, self.capacity, self._make_device_managers(), outside.metrics.managers, outside.clock
+        )
         self.cgroups = self._make_cgroups()
         self.stats = self._make_stats()
         self._records = self._make_records()
@@ -351,7 +353,9 @@ class Agent:
         return PodResourcesPorts(
             active_pods=self._pods_with_shares,
             named=lambda namespace, name: self.base.registry.named(f"{name}_{namespace}"),
-            shares=Shares(devices=self.devices, cpus=self.managers.cpus, claims=self._plugins.claims),
+            shares=Shares(
+                devices=self.devices, cpus=self.managers.cpus, memory=self.managers.memory, claims=self._plugins.claims
+            ),
             metrics=self.outside.metrics.devices,
             clock=self.outside.clock,
         )
