@@ -9,7 +9,7 @@ Servers are started on first use and live as long as the session, one of each in
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,7 +19,8 @@ import pytest_asyncio
 from podwright.conformance.peer import CriPeer
 from tests.harness import crio
 from tests.harness.containerd import Containerd
-from tests.harness.podwright import Podwright, PodwrightOnShims, Settings
+from tests.harness.docker import DockerEngine
+from tests.harness.podwright import Podwright, PodwrightOnDocker, PodwrightOnShims, Settings
 from tests.harness.scratch import Scratch
 from tests.harness.server import CriServer
 from tests.harness.session import SHARE
@@ -34,14 +35,17 @@ FreshPodwright = Callable[..., Podwright]
 SHIM_PART = frozenset(
     {"test_lifecycle", "test_logs", "test_stdio", "test_streams_attach", "test_exec_sync", "test_pause", "test_update"}
 )
+DOCKER_PART = frozenset({"test_lifecycle", "test_logs", "test_streams_attach", "test_exec_sync", "test_update"})
+PARTS = {"shim": SHIM_PART, "docker": DOCKER_PART}  # by the option and the mark
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what needs root when we are not; nothing else is ever skipped but for a CRI-O that is not there.
 
-    `--shim` says which cases run over containerd's shim as well; other tests do not depend on the handler.
+    `--shim` says which cases run over containerd's shim as well, and `--docker` which run on a Docker Engine; other
+    tests do not depend on what runs containers.
     """
-    chosen = config.getoption("--shim")
+    chosen = {name: config.getoption(f"--{name}") for name in PARTS}
     left_out = [item for item in items if _is_left_out(item, chosen)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -54,11 +58,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=NEEDS_ROOT))
 
 
-def _is_left_out(item: pytest.Item, chosen: str) -> bool:
-    if item.get_closest_marker("shim") is None:
-        return bool(chosen == "only")
+def _is_left_out(item: pytest.Item, chosen: Mapping[str, str]) -> bool:
+    only = {name for name, choice in chosen.items() if choice == "only"}
+    marked = next((name for name in PARTS if item.get_closest_marker(name) is not None), "")
+    if not marked or (only and marked not in only):
+        return bool(only)
     is_case = item.path.parent.name == "cases"
-    return not is_case or (chosen == "part" and item.path.stem not in SHIM_PART)
+    return not is_case or (chosen[marked] == "part" and item.path.stem not in PARTS[marked])
 
 
 @pytest.fixture(scope="session")
@@ -109,6 +115,16 @@ def shim_server(scratch: Scratch, certs_d: Path) -> Iterator[Podwright]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def docker_server(scratch: Scratch) -> Iterator[Podwright]:
+    """A daemon whose pods run in a Docker Engine of its own."""
+    with DockerEngine(scratch.part("eng", keep=True), networks=False) as engine:
+        engine.start()
+        with PodwrightOnDocker(scratch.part("pwd", keep=True), engine) as server:
+            server.start()
+            yield server
+
+
 @pytest.fixture
 def fresh_podwright(scratch: Scratch, certs_d: Path) -> Iterator[FreshPodwright]:
     """`fresh_podwright(settings={...}, config_text=None, start=True)`: a daemon of the test's own."""
@@ -150,6 +166,7 @@ def crio_server(scratch: Scratch, registry: Registry) -> Iterator[crio.Crio]:
         pytest.param("podwright", marks=pytest.mark.root),
         pytest.param("containerd", marks=[pytest.mark.root, pytest.mark.peer]),
         pytest.param("shim", marks=[pytest.mark.root, pytest.mark.shim]),
+        pytest.param("docker", marks=[pytest.mark.root, pytest.mark.docker]),
     ]
 )
 def any_server(request: pytest.FixtureRequest) -> CriServer:

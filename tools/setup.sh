@@ -20,6 +20,7 @@ nftables:/usr/sbin/nft
 procps:/usr/bin/ps
 golang-github-containers-common:/usr/share/containers/seccomp.json
 containerd:/usr/bin/containerd
+docker.io:/usr/sbin/dockerd
 kubernetes-client:/usr/bin/kubectl
 $*
 "
