@@ -11,10 +11,12 @@ STAMP := .venv/.stamp
 LEAKS ?= host
 # How many processes run the suite: containers mostly wait, so that there may be more than processors.
 WORKERS ?= 3
+# Whose branch coverage is measured: `fast` is tests that need neither root nor a peer, `all` takes twice the time.
+COVERAGE ?= fast
 # Further arguments for pytest, the demo or the bench.
 ARGS ?=
 
-.PHONY: help setup venv bytecode proto objects check format test test-fast test-shim test-docker demo bench pull-bench vm-setup vm-test lock clean
+.PHONY: help setup venv bytecode proto objects check format test coverage test-fast test-shim test-docker demo record bench pull-bench vm-setup vm-test lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +36,7 @@ $(STAMP): requirements.lock pyproject.toml
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-proto: venv ## regenerate the stubs below podwright/{cri,api}/v1
+proto: venv ## regenerate the stubs below podwright/{cri/v1,api/v1,kubelet_grpc}
 	$(BIN)/python -m tools.proto
 
 objects: venv ## regenerate the typed objects below podwright/k8s/objects
@@ -57,7 +59,10 @@ bytecode: venv
 	@$(BIN)/python -m compileall -q podwright tools
 
 test: setup venv bytecode ## the whole suite (root; starts containers and containerd)
-	$(BIN)/python -m pytest --leaks=$(LEAKS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	PODWRIGHT_COVERAGE=$(COVERAGE) $(BIN)/python -m pytest --leaks=$(LEAKS) -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+coverage: ## as test, and measure branch coverage of all tests and processes (root; twice the time)
+	@$(MAKE) --no-print-directory test COVERAGE=all
 
 test-fast: venv ## the tests that need neither root nor a peer
 	$(BIN)/python -m pytest -m "not root and not peer" $(ARGS)
@@ -70,6 +75,9 @@ test-docker: setup venv bytecode ## all conformance cases on a Docker Engine (ro
 
 demo: setup venv bytecode ## run examples/hello.yaml, then have a node run it; images from a registry on loopback (root)
 	$(BIN)/python -m tools.demo $(ARGS)
+
+record: setup venv bytecode ## record the terminal session of the README anew: docs/session.svg (root)
+	$(BIN)/python -m tools.recording $(ARGS)
 
 bench: setup venv bytecode ## measure Podwright, containerd, Docker and, if it is there, CRI-O; reports go to build/bench (root)
 	$(BIN)/python -m tools.bench $(ARGS)

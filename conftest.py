@@ -1,13 +1,17 @@
-"""Makes the fixtures and hooks of `tests.fixtures` known to every test below: those in tests/, and the conformance
-cases in podwright/conformance/, which run here on servers that the fixtures start.
+"""The plug-ins of the tests, those in tests/ and the conformance cases in podwright/conformance/.
+
+Coverage comes first: it begins before anything of the package is imported.
 """
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-from podwright.conformance.quiet_gc import *  # noqa: F403 # pytest finds fixtures and hooks by their names
-from tests.fixtures import *  # noqa: F403 # as above
-from tests.harness.session import *  # noqa: F403 # as above
+pytest_plugins = [
+    "tests.harness.coverage",
+    "podwright.conformance.quiet_gc",
+    "tests.harness.session",
+    "tests.fixtures",
+]
 
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("untimed", deadline=None)
+# The one profile. How long an example takes, or is made, says more about the machine than about the code.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
-SERVICES = (Path("podwright/cri/v1"), Path("podwright/api/v1"))  # served or called by gRPC
+# Served or called by gRPC.
+SERVICES = (Path("podwright/cri/v1"), Path("podwright/api/v1"), Path("podwright/kubelet_grpc"))
 MESSAGES = (Path("podwright/ttrpc/v1"), Path("podwright/runtime/handlers/shim/api"))  # by ttrpc, or not at all
 FOLDERS = SERVICES + MESSAGES
 

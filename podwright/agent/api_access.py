@@ -1,32 +1,157 @@
-"""From the configuration to the API server."""
+"""From the configuration to the API server, and the certificates of the node: its first one, and those that follow."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import ipaddress
+import logging
 
+from podwright.agent.clock import Clock
 from podwright.agent.cluster import Servers
 from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.node.current import CurrentNode
+from podwright.agent.server.serving_certificate import SERVER_PREFIX, asks_for_serving
+from podwright.errors import PodwrightError, Unavailable
+from podwright.k8s.client.certificates.bootstrap import CLIENT_PREFIX, Bootstrap, bootstrapped, node_subject
+from podwright.k8s.client.certificates.credentials import RotatedCredentials
+from podwright.k8s.client.certificates.files import CertificateFiles
+from podwright.k8s.client.certificates.keys import KeyMaker, Subject
+from podwright.k8s.client.certificates.rotation import Rotation, Wanted
+from podwright.k8s.client.certificates.signing import CLIENT, SERVING
 from podwright.k8s.client.client import ApiClient
 from podwright.k8s.client.kubeconfig.connection import load
+from podwright.k8s.client.protocol import ApiServer
 from podwright.k8s.client.transport import Transport
+from podwright.k8s.objects import Node
 from podwright.process import ProcessRunner
+from podwright.tasks import Tasks
+
+log = logging.getLogger(__name__)
 
 HEARTBEATS_PER_S, HEARTBEATS_BURST = 5.0, 10
+BOOTSTRAP_PAUSE_S = 5.0  # between tries at a server that does not answer
+EXPIRY_CHECK_S = 60.0
 
 
-async def connect(config: AgentConfig, runner: ProcessRunner, stack: contextlib.AsyncExitStack) -> Servers | None:
-    """The API server of the kubeconfig; None for an agent that stands alone. Nothing is sent yet.
+async def connect(
+    config: AgentConfig, runner: ProcessRunner, stack: contextlib.AsyncExitStack, node_name: str, clock: Clock
+) -> Servers | None:
+    """The API server of the kubeconfig; None for an agent that stands alone.
 
-    Raises PodwrightError for a kubeconfig that cannot be used.
+    With a bootstrap kubeconfig, it returns when the node has a certificate. Otherwise nothing is sent yet. Raises
+    PodwrightError for a kubeconfig that cannot be used, and for a certificate request that is denied.
     """
     api = config.api
     if not api.kubeconfig:
         return None
+    bootstrap = _bootstrap(config, node_name)
+    if bootstrap is not None:
+        await _have_certificate(bootstrap, runner)
     connection = load([api.kubeconfig], runner)
-    transport = Transport(connection.endpoint, connection.credentials)
+    files = CertificateFiles(config.security.cert_dir, CLIENT_PREFIX)
+    rotates = config.security.rotate_client_certificate
+    credentials = RotatedCredentials(files.current_path, connection.credentials) if rotates else connection.credentials
+    transport = Transport(connection.endpoint, credentials)
     stack.push_async_callback(transport.close)
-    return Servers(
+    servers = Servers(
         pods=ApiClient(transport, rate=api.qps, burst=api.burst),
         heartbeats=ApiClient(transport, rate=HEARTBEATS_PER_S, burst=HEARTBEATS_BURST),
         events=ApiClient(transport, rate=api.event_qps, burst=api.event_burst),
     )
+    if rotates:
+        tasks = Tasks()
+        stack.push_async_callback(tasks.close)
+        wanted = Wanted(purpose=CLIENT, subject=lambda: node_subject(node_name))
+        tasks.start(Rotation(servers.heartbeats, files, KeyMaker(runner), wanted).run(), name="client certificate")
+        if bootstrap is not None:
+            tasks.start(_replace_expired(bootstrap, files, runner, clock), name="expired client certificate")
+    return servers
+
+
+def keep_serving_certificate(
+    config: AgentConfig, server: ApiServer, node: CurrentNode, runner: ProcessRunner, tasks: Tasks
+) -> None:
+    """Ask for the certificate of the node's API, and for a new one before it ends, when that is configured."""
+    if asks_for_serving(config, has_api=True):
+        files = CertificateFiles(config.security.cert_dir, SERVER_PREFIX)
+        wanted = Wanted(purpose=SERVING, subject=lambda: serving_subject(node.node))
+        rotation = Rotation(server, files, KeyMaker(runner), wanted)
+        tasks.start(_once_registered(node, rotation), name="serving certificate")
+
+
+def serving_subject(node: Node) -> Subject | None:
+    """The node at all of its addresses; None while it has none. Pure."""
+    found = {each.address for each in node.status.addresses if each.address}
+    addresses = tuple(sorted(each for each in found if _is_ip(each)))
+    names = tuple(sorted(found - set(addresses)))
+    if not found:
+        return None
+    subject = node_subject(node.metadata.name)
+    return Subject(
+        common_name=subject.common_name,
+        organizations=subject.organizations,
+        dns_names=names,
+        ip_addresses=addresses,
+    )
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _bootstrap(config: AgentConfig, node_name: str) -> Bootstrap | None:
+    if not config.api.bootstrap_kubeconfig:
+        return None
+    return Bootstrap(
+        kubeconfig=config.api.kubeconfig,
+        bootstrap_kubeconfig=config.api.bootstrap_kubeconfig,
+        certificates=config.security.cert_dir,
+        node_name=node_name,
+    )
+
+
+async def _have_certificate(bootstrap: Bootstrap, runner: ProcessRunner) -> None:
+    """A server that does not answer yet is waited for. Raises PodwrightError for what only a person can mend."""
+    last = ""
+    while (problem := await _tried(bootstrap, runner)) is not None:
+        if str(problem) != last:
+            log.warning("the node has no certificate yet, trying again: error=%s", problem)
+        last = str(problem)
+        await asyncio.sleep(BOOTSTRAP_PAUSE_S)
+
+
+async def _tried(bootstrap: Bootstrap, runner: ProcessRunner) -> Unavailable | None:
+    """Why the server could not be asked; None when the node has its certificate."""
+    try:
+        await bootstrapped(bootstrap, runner)
+    except Unavailable as failure:
+        return failure
+    return None
+
+
+async def _replace_expired(bootstrap: Bootstrap, files: CertificateFiles, runner: ProcessRunner, clock: Clock) -> None:
+    """A certificate that has expired cannot ask for its successor: the bootstrap token does.
+
+    A machine that slept, or an API server that was away for longer than the certificate lasted, comes back so.
+    """
+    while True:
+        await asyncio.sleep(EXPIRY_CHECK_S)
+        current = files.current()
+        if current is None or current[1].end > clock.now_ns() / 1e9:
+            continue
+        log.warning("the node's certificate has expired, asking for a first one again: node=%s", bootstrap.node_name)
+        try:
+            await bootstrapped(bootstrap, runner)
+        except PodwrightError as failure:
+            log.warning("no new certificate: error=%s", failure)
+
+
+async def _once_registered(node: CurrentNode, rotation: Rotation) -> None:
+    """The approver looks at the node's addresses: it must have some."""
+    await node.registered.wait()
+    await rotation.run()

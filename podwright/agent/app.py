@@ -9,7 +9,7 @@ import os
 import signal
 
 from podwright import daemon_log
-from podwright.agent.api_access import connect
+from podwright.agent.api_access import connect, keep_serving_certificate
 from podwright.agent.assembly import Agent, Outside, assemble
 from podwright.agent.clock import SystemClock
 from podwright.agent.config.agent_config import AgentConfig
@@ -18,6 +18,8 @@ from podwright.agent.engine import Source
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.objects.none import NoObjects
+from podwright.agent.resources import swap
+from podwright.agent.resources.system_cgroups import SystemCgroups
 from podwright.agent.root_lock import hold_root
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.agent.runtime.measured import MeasuredCriClient
@@ -29,8 +31,9 @@ from podwright.agent.sources.manifest import read_pod
 from podwright.cri.client import CriClient
 from podwright.cri.endpoint import normalise
 from podwright.errors import FailedPrecondition
-from podwright.linux import libc
+from podwright.linux import cgroup, libc
 from podwright.process import PosixProcessRunner, ProcessRunner, keep_descriptors_to_ourselves
+from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +70,7 @@ async def run(config: AgentConfig, shown: Shown) -> int:
 async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitStack) -> Agent:
     """Connect, assemble, serve, begin. What `stack` holds undoes it in reverse."""
     stack.enter_context(hold_root(config.process.root_dir))
+    await _keep_house(config, stack)
     clock, runner, machine = SystemClock(), PosixProcessRunner(), read_machine()
     name = node_name(machine, config.node.hostname_override)
     endpoint = await _endpoint(config, runner, stack)
@@ -78,7 +82,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(runtime, clock)
     await watch.first_answer(endpoint)
-    servers = await connect(config, runner, stack)
+    servers = await connect(config, runner, stack, name, clock)
     outside = Outside(
         runtime=runtime,
         images=ImagesClient(images, config.runtime.request_timeout_s),
@@ -98,10 +102,29 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     stack.push_async_callback(agent.close)
     await serve(config, agent, shown, stack)  # what it listens on may be taken, and then it must not touch a pod
     await agent.start()
+    if servers is not None:
+        tasks = Tasks()
+        stack.push_async_callback(tasks.close)
+        keep_serving_certificate(config, servers.heartbeats, agent.node, runner, tasks)
     _log_start(agent, endpoint, machine)
     if servers is None and not sources:
         log.warning("no source of pods is configured: set staticPodPath or staticPodURL, or give a --kubeconfig")
     return agent
+
+
+async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> None:
+    """What the configuration says of this process, and of the machine's others, before anything uses much memory."""
+    swap.check(fail_swap_on=config.cgroups.fail_swap_on)
+    kept = SystemCgroups(
+        cgroup.detect(),
+        agent=config.cgroups.kubelet,
+        system=config.cgroups.system,
+        oom_score_adj=config.process.oom_score_adj,
+    )
+    await kept.start()
+    tasks = Tasks()
+    stack.push_async_callback(tasks.close)
+    tasks.start(kept.run(), name="cgroups of the system")
 
 
 def make_sources(config: AgentConfig, name: str) -> dict[str, Source]:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import structs
 
+from podwright.agent.admission.allocation import AllocationCheck
 from podwright.agent.admission.apparmor import AppArmor
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
 from podwright.agent.admission.sysctls import Sysctls
+from podwright.agent.allocation.feasibility import ResizeRules
+from podwright.agent.allocation.resizes import Resizes, make_resizes
 from podwright.agent.clock import Clock, utc_now
 from podwright.agent.cluster import Cluster, ClusterPorts, Servers
 from podwright.agent.config.agent_config import AgentConfig
@@ -25,8 +28,13 @@ from podwright.agent.configs.expansion import expand
 from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import look, settings_of
 from podwright.agent.configs.ports import NoServices, Services
+from podwright.agent.configs.resources import may_swap
+from podwright.agent.csi.drivers import CsiDrivers, NoCluster
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
+from podwright.agent.eviction.admission import UnderPressure
+from podwright.agent.eviction.manager import EvictionManager
+from podwright.agent.eviction.setup import EvictionInputs, make_eviction
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
 from podwright.agent.gc.dead import KeptDead
 from podwright.agent.gc.images import ImageGc, ImageGcPorts
@@ -43,27 +51,41 @@ from podwright.agent.logs.rotation import LogLimits, LogRotator
 from podwright.agent.loop import HOUSEKEEPING_S, PodsChanged
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.mirrors import NoMirrors
-from podwright.agent.node.capacity import allocatable, capacity, texts
+from podwright.agent.node.capacity import allocatable, capacity, reserved_amounts, texts
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.machine import Machine
-from podwright.agent.node.object import NodeFindings, new_node, node_status
+from podwright.agent.node.object import NodeFindings, declared_features, new_node, node_status
 from podwright.agent.objects.protocol import ObjectGetter
+from podwright.agent.plugins.protocol import CSI_PLUGIN, PluginHandler
+from podwright.agent.pods.allocation import ResizeGates
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.identity import is_static
 from podwright.agent.pods.places import pod_directory
+from podwright.agent.preemption import Preemptor
 from podwright.agent.probes.http_client import HookGetter
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.resources.cgroup_names import CgroupNames, names_of
 from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
+from podwright.agent.resources.cpus.reconciling import CpuReconcilerPorts
+from podwright.agent.resources.devices.health import device_statuses
+from podwright.agent.resources.devices.manager import DevicePorts
 from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, SystemdDriver
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.resources.keeping import KeptCgroups
-from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_root
+from podwright.agent.resources.limits import PIDS, CgroupLimits, LimitRules, limits_of_root
+from podwright.agent.resources.managers import ResourceManagers
+from podwright.agent.resources.node_plugins import NodePlugins
+from podwright.agent.resources.pod_resources.server import PodResourcesPorts
+from podwright.agent.resources.pod_resources.shares import Shares
+from podwright.agent.resources.reserved import check_reservations, enforce, reserved_cgroups
+from podwright.agent.resources.topology.hints import HintProvider
+from podwright.agent.resources.topology.setup import usable_topology
 from podwright.agent.resources.userns import UserNamespaceAllocator
 from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
+from podwright.agent.runtime.records import ContainerState
 from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.sources.changes import API
 from podwright.agent.stats.provider import HostStats, StatsPorts
@@ -75,11 +97,13 @@ from podwright.agent.status.termination_messages import TerminationMessages
 from podwright.agent.volumes import ports as volume_ports
 from podwright.agent.volumes.manager import VolumeManager
 from podwright.agent.volumes.ports import VolumePorts
+from podwright.agent.workers.ending import PodEnder
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.worker import Pauses
-from podwright.k8s.objects import Node, Pod, Taint
-from podwright.k8s.quantity import Amount
+from podwright.k8s.objects import Node, Pod, ResourceStatus, Taint
+from podwright.k8s.quantity import NANO, Amount
 from podwright.linux import apparmor, cgroup
+from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
 
@@ -104,6 +128,7 @@ class Outside:
     endpoint: str = ""  # of the runtime
     housekeeping_s: float = HOUSEKEEPING_S
     services: Services = field(default_factory=NoServices)
+    has_plugins: bool = True  # whether plug-ins of the node may register: not with an agent that ends with its pods
     is_own: Callable[[str], bool] = lambda _: True  # whether what is left of the pod with this UID may be removed
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
 
@@ -119,7 +144,10 @@ class Agent:
         self.base = Base(outside.runtime, outside.clock, outside.metrics)
         self.events = EventLog(outside.clock, outside.node_name)
         self.capacity = capacity(outside.machine, config, root)
+        check_reservations(self.capacity, config)
         self.allocatable = allocatable(self.capacity, config)
+        self._plugins = self._make_plugins()
+        self.devices = self._plugins.devices.manager
         self.facts = look(
             outside.node_name, outside.machine, _addresses(config, outside.machine), texts(self.allocatable)
         )
@@ -128,9 +156,13 @@ class Agent:
         self.objects: ObjectGetter = self.cluster.objects if self.cluster is not None else outside.objects
         self.handlers = RuntimeHandlers(outside.watch, self.cluster.classes if self.cluster is not None else None)
         self.users = UserNamespaceAllocator(f"{root}/pods", ids, config.pods.max_pods)
+        self.csi_drivers = CsiDrivers(self.cluster.csi_node if self.cluster is not None else NoCluster())
         self.volumes = VolumeManager(self._volume_ports(), root)
         self.probes = self._make_probes()
+        self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
+        self.resizes = self._make_resizes()
         self.statuses = self._make_statuses()
+        self.managers = ResourceManagers(config, self._make_device_managers(), outside.metrics.managers, outside.clock)
         self.cgroups = self._make_cgroups()
         self.stats = self._make_stats()
         self._records = self._make_records()
@@ -139,27 +171,39 @@ class Agent:
             sources = {**sources, API: self.cluster.source}
         self.engine = Engine(self._settings(), self.base, self._rooms(), sources)
         self._image_gc = self._make_image_gc()
+        self.ender = PodEnder(self.engine.workers, self.events)
+        self.eviction = self._make_eviction()
         self._rotator = self._make_rotator()
         self._tasks = Tasks()
 
     async def start(self) -> None:
         """Recover what an agent before this one has left, then look after pods. Raises PodwrightError and OSError."""
         self.users.recover()
+        self.managers.recover()
+        self.resizes.recover()
         await self.volumes.recover()
         await self.cgroups.start()
+        await self._enforce_reserved()
         if self._records is not None:
             self._records.recover(await self.outside.images.images())
         self.outside.watch.start()
+        if self.outside.has_plugins:
+            await self._plugins.start(self._shown_resources(), self._plugin_handlers())
         self.engine.start()
         if self.cluster is not None:
             self.cluster.join(self._cluster_ports())
         self._tasks.start(self._container_gc.run(), name="container garbage")
         self._tasks.start(self._image_gc.run(), name="image garbage")
         self._tasks.start(self._rotator.run(), name="log rotation")
+        if reconciler := self.managers.reconciler(self._cpu_ports()):
+            self._tasks.start(reconciler.run(), name="CPUs of containers")
+        self._tasks.start(self.eviction.run(), name="eviction")
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""
         await self._tasks.close()
+        await self.preemptor.close()
+        await self._plugins.close()
         if self.cluster is not None:
             await self.cluster.close()
         await self.stats.close()
@@ -180,6 +224,15 @@ class Agent:
     def _all_sources_read(self) -> bool:
         return self.engine.loop.all_sources_read
 
+    def _cpu_ports(self) -> CpuReconcilerPorts:
+        return CpuReconcilerPorts(
+            manager=self.managers.cpus,
+            runtime=self.outside.runtime,
+            pods=lambda: self._active_pods() if self._all_sources_read() else None,
+            look=self.base.cache.peek,
+            retain=self.managers.topology.retain,
+        )
+
     # -- the API server
 
     def _cluster_ports(self) -> ClusterPorts:
@@ -194,6 +247,15 @@ class Agent:
             on_registered=self._sync_static_pods,
         )
 
+    def _look_at(self, uid: str) -> None:
+        """Have the loop look at a pod."""
+        self.base.channels.offer("managers", PodsChanged(uids=(uid,)))
+
+    def _node_changed(self) -> None:
+        """What the API is told of the node has changed."""
+        if self.cluster is not None and self.cluster.keeper is not None:
+            self.cluster.keeper.look_again()
+
     def _sync_static_pods(self) -> None:
         """The node is there to own their mirrors."""
         uids = tuple(pod.metadata.uid for pod in self.base.registry.pods() if is_static(pod))
@@ -204,11 +266,14 @@ class Agent:
         return dataclasses.replace(
             self.node_findings(),
             images=await self.outside.images.images(),
+            volumes_in_use=self.volumes.in_use(),
+            pressures=self.eviction.pressures,
             problems=[
                 problem
                 for problem in (
                     self.engine.problem(),
                     _network_message(self.outside.watch.network_problem()),
+                    self.cluster.csi_node.problem if self.cluster is not None else "",
                 )
                 if problem
             ],
@@ -238,6 +303,7 @@ class Agent:
             cgroups=self.cgroups,
             objects=self.objects,
             users=self.users,
+            resizes=self.resizes,
             mirrors=self.cluster.mirrors if self.cluster is not None else NoMirrors(),
             http=HookGetter(),
             dead_containers=self._container_gc,
@@ -247,29 +313,92 @@ class Agent:
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
             admission=self._make_checks(),
+            may_begin=self.preemptor.may_begin,
             metrics=outside.metrics,
         )
 
     def _make_checks(self) -> list[Check]:
         """In the kubelet's order: the first refusal decides."""
         return [
+            UnderPressure(lambda: self.eviction.pressures),
             Sysctls(self.config.pods.allowed_unsafe_sysctls),
-            Predicates(lambda: self.node.node),
+            AllocationCheck(self.managers.topology, self._all_sources_read),
+            self._predicates(),
             AppArmor(has_apparmor=apparmor.is_enabled()),
         ]
+
+    def _make_device_managers(self) -> list[HintProvider]:
+        """Those who allot devices."""
+        return [self.devices]
+
+    def _shown_resources(self) -> PodResourcesPorts:
+        """What monitors may see of the pods."""
+        return PodResourcesPorts(
+            active_pods=self._pods_with_shares,
+            named=lambda namespace, name: self.base.registry.named(f"{name}_{namespace}"),
+            shares=Shares(devices=self.devices, cpus=self.managers.cpus),
+            metrics=self.outside.metrics.devices,
+            clock=self.outside.clock,
+        )
+
+    def _pods_with_shares(self) -> list[Pod]:
+        pods = self._active_pods()
+        if self._all_sources_read():
+            self.managers.topology.retain([pod.metadata.uid for pod in pods])
+        return pods
+
+    def _make_plugins(self) -> NodePlugins:
+        return NodePlugins(
+            self.config.process.root_dir,
+            DevicePorts(
+                clock=self.outside.clock,
+                metrics=self.outside.metrics.devices,
+                all_sources_read=self._all_sources_read,
+                is_running=self._is_running,
+                pods_changed=self._pods_changed,
+                nodes=[node.id for node in usable_topology().nodes],
+            ),
+        )
+
+    def _resource_health(self, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
+        uid = pod.metadata.uid
+        return {each.name: device_statuses(self.devices.health(uid, each.name)) for each in pod.spec.containers}
+
+    async def _is_running(self, uid: str, container: str) -> bool:
+        observed = await self.base.cache.look(uid)
+        return any(each.state is ContainerState.RUNNING for each in observed.instances(container))
+
+    def _pods_changed(self, uids: Collection[str]) -> None:
+        self.base.channels.offer("managers", PodsChanged(uids=tuple(uids)))
+
+    def _predicates(self) -> Predicates:
+        return Predicates(lambda: self.node.node, self.preemptor, self.devices.taken_counts)
+
+    def _make_resizes(self) -> Resizes:
+        outside, managers, settings = self.outside, self.config.managers, settings_of(self.config)
+        rules = ResizeRules(
+            gates=ResizeGates.of(self.config.feature_gates),
+            cpu_policy=managers.cpu_policy,
+            memory_policy=managers.memory_policy,
+            may_swap=lambda pod, container: may_swap(pod, container, self.facts, settings),
+        )
+        root, pod_of = self.config.process.root_dir, self.base.registry.get
+        return make_resizes(root, [self._predicates()], pod_of, self.events, outside.clock, outside.metrics, rules)
 
     def node_findings(self) -> NodeFindings:
         """What the node's status says now."""
         outside = self.outside
+        counts = self.devices.counts()
         return NodeFindings(
             machine=outside.machine,
             addresses=self.facts.addresses,
-            capacity=texts(self.capacity),
-            allocatable=texts(self.allocatable),
+            capacity={**texts(self.capacity), **_numbers(counts.capacity)},
+            allocatable={**texts(self.allocatable), **_numbers(counts.allocatable)},
             runtime_version=outside.watch.version,
             runtime=outside.watch.state,
             port=self.config.server.port,
             max_images=self.config.node.status_max_images,
+            declared_features=declared_features(self.config.feature_gates),
         )
 
     def _make_node(self) -> Node:
@@ -291,19 +420,25 @@ class Agent:
             users=self.users,
             handlers=self.handlers,
             events=self.events,
+            allocations=self.managers.topology,
+            lifts_quota=self.managers.cpus.lifts_quota_of,
             services=self.cluster.services if self.cluster is not None else self.outside.services,
         )
         return ConfigBuilder(ports, self.facts, settings_of(self.config))
 
     def _volume_ports(self) -> VolumePorts:
-        memory = self.allocatable["memory"].whole
+        memory, cluster = self.allocatable["memory"].whole, self.cluster
         return VolumePorts(
             objects=self.objects,
             downward=DownwardApi(self.facts),
             events=self.events,
             clock=self.outside.clock,
             allocatable_bytes=lambda: memory,
-            cluster=self.cluster.projections if self.cluster is not None else volume_ports.NoApiServer(),
+            cluster=cluster.projections if cluster is not None else volume_ports.NoApiServer(),
+            storage=cluster.storage if cluster is not None else volume_ports.NoClusterStorage(),
+            node=cluster.node_volumes if cluster is not None else volume_ports.LoneNode(),
+            drivers=self.csi_drivers,
+            runner=self.outside.runner,
         )
 
     def _make_probes(self) -> ProbeManager:
@@ -328,6 +463,9 @@ class Agent:
                 runtime_name=lambda: self.outside.watch.version.name,
                 supports_recursive=self.handlers.supports_recursive_read_only,
                 gates=StatusGates.of(self.config.feature_gates),
+                resource_health=self._resource_health,
+                resizes_of=self.resizes.conditions.of,
+                actuated=self.resizes.actuated.get,
             )
         )
 
@@ -338,15 +476,25 @@ class Agent:
     def _make_tree(self) -> CgroupTree:
         config, host = self.config.cgroups, cgroup.detect()
         names = self._cgroup_names()
-        is_systemd = names.driver == "systemd"
-        driver: CgroupDriver = SystemdDriver(host, self.outside.runner) if is_systemd else CgroupfsDriver(host)
         rules = LimitRules(
             enforces_cpu=config.cpu_cfs_quota,
             cpu_period_us=round(config.cpu_cfs_quota_period_s * 1e6),
             max_pids=self.config.pods.max_pid_count,
             huge_page_sizes=self.facts.huge_page_sizes,
         )
-        return CgroupTree(host, driver, names, rules, self._root_limits(rules), self.events)
+        lifts_quota = self.managers.cpus.lifts_quota_of
+        return CgroupTree(
+            host, self._cgroup_driver(host), names, rules, self._root_limits(rules), self.events, lifts_quota
+        )
+
+    def _cgroup_driver(self, host: CgroupHost) -> CgroupDriver:
+        is_systemd = self._cgroup_names().driver == "systemd"
+        return SystemdDriver(host, self.outside.runner) if is_systemd else CgroupfsDriver(host)
+
+    async def _enforce_reserved(self) -> None:
+        host = cgroup.detect()
+        reserved = reserved_cgroups(self.config, self._cgroup_names().driver)
+        await enforce(reserved, host, self._cgroup_driver(host), self.events)
 
     def _cgroup_names(self) -> CgroupNames:
         is_systemd = self.outside.cgroup_driver == "systemd"
@@ -378,14 +526,11 @@ class Agent:
         )
 
     def _root_limits(self, rules: LimitRules) -> CgroupLimits:
-        """What all pods get together, when that is enforced: the capacity without what is reserved."""
-        reserved = self.config.reserved
-        if "pods" not in reserved.enforced:
-            return CgroupLimits()
-        parts = [
-            {name: Amount(nano) for name, nano in each.items()} for each in (reserved.system_nano, reserved.kube_nano)
-        ]
-        return limits_of_root(self.capacity, parts, rules)
+        """What all pods get together: the capacity, without what is reserved when that is enforced."""
+        reserved = reserved_amounts(self.config) if "pods" in self.config.reserved.enforced else ()
+        max_pids = self.outside.machine.max_pids
+        pids = {PIDS: Amount(max_pids * NANO)} if max_pids else {}
+        return limits_of_root({**self.capacity, **pids}, reserved, rules)
 
     def _make_images(self) -> ImageManager:
         outside, images = self.outside, self.config.images
@@ -451,6 +596,28 @@ class Agent:
             ),
         )
 
+    def _make_eviction(self) -> EvictionManager:
+        return make_eviction(
+            self.config,
+            EvictionInputs(
+                stats=self.stats,
+                active=self._active_pods,
+                ender=self.ender,
+                is_finished=self.engine.workers.should_be_finished,
+                containers=self._container_gc,
+                images=self._image_gc,
+                pressures_changed=self._node_changed,
+                events=self.events,
+                metrics=self.outside.metrics,
+                clock=self.outside.clock,
+                pods_cgroup=self._cgroup_names().kubepods if self.config.cgroups.per_qos else "",
+            ),
+        )
+
+    def _plugin_handlers(self) -> dict[str, PluginHandler]:
+        """Who uses plug-ins of other kinds than devices."""
+        return {CSI_PLUGIN: self.csi_drivers}
+
     def _make_rotator(self) -> LogRotator:
         logs = self.config.container_logs
         limits = LogLimits(
@@ -488,6 +655,10 @@ async def assemble(config: AgentConfig, outside: Outside, sources: Mapping[str, 
     os.makedirs(config.process.root_dir, mode=0o750, exist_ok=True)
     ids = await find_range(outside.runner, config.pods.user_namespace_ids or IDS_PER_POD)
     return Agent(config, outside, sources, ids)
+
+
+def _numbers(counts: Mapping[str, int]) -> dict[str, str]:
+    return {name: str(count) for name, count in counts.items()}
 
 
 def _network_message(problem: str) -> str:

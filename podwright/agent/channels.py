@@ -19,6 +19,7 @@ class Channels(Generic[Item]):
         self._turns = deque(limits)
         self._news = asyncio.Event()
         self._room = asyncio.Event()
+        self._is_woken = False
 
     def offer(self, channel: str, item: Item) -> bool:
         """Put an item without waiting; false, and nothing done, when the channel is full."""
@@ -35,11 +36,19 @@ class Channels(Generic[Item]):
             self._room.clear()
             await self._room.wait()
 
+    def wake(self) -> None:
+        """Let the reader look at its clock: something is due sooner than it knew when it began to wait."""
+        self._is_woken = True
+        self._news.set()
+
     async def get(self, timeout_s: float | None) -> Item | None:
-        """The next item; None when none came in `timeout_s`."""
+        """The next item; None when none came in `timeout_s`, or the reader was woken."""
         try:
             async with asyncio.timeout(timeout_s):
                 while (item := self._take()) is None:
+                    if self._is_woken:
+                        self._is_woken = False
+                        return None
                     self._news.clear()
                     await self._news.wait()
                 return item

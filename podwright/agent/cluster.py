@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from podwright.agent.clock import Clock
 from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.csi.node_info import CsiNodeInfo
 from podwright.agent.events.log import EventLog
 from podwright.agent.events.writer import EventWriter
 from podwright.agent.mirrors import ApiMirrors
@@ -19,9 +20,11 @@ from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.keeper import KeeperPorts, KeeperSettings, NodeKeeper
 from podwright.agent.node.lease import NodeLease
 from podwright.agent.node.object import NodeFindings
+from podwright.agent.node.volumes import ClusterNodeVolumes
 from podwright.agent.objects.following import Followed
 from podwright.agent.objects.projected import ApiProjections
 from podwright.agent.objects.runtime_classes import ApiRuntimeClasses
+from podwright.agent.objects.storage import ApiStorage
 from podwright.agent.objects.tokens import PodTokens
 from podwright.agent.objects.watches import ApiObjects
 from podwright.agent.pods.registry import PodRegistry
@@ -30,7 +33,7 @@ from podwright.agent.status.manager import StatusManager
 from podwright.agent.status.writer import StatusWriter, WriterPorts
 from podwright.k8s.client.listwatch.progress import is_older
 from podwright.k8s.client.protocol import ApiServer, Selection
-from podwright.k8s.objects import ConfigMap, Node, Pod, RuntimeClass, Secret, Service
+from podwright.k8s.objects import ConfigMap, CSIDriver, Node, Pod, RuntimeClass, Secret, Service
 from podwright.tasks import Tasks
 
 Held = TypeVar("Held", ConfigMap, Secret)
@@ -73,10 +76,14 @@ class Cluster:
         self._pods = Followed(server, Pod, Selection(fields=f"spec.nodeName={name}"))
         self.services = Followed(server, Service, Selection())
         self._classes = Followed(server, RuntimeClass, Selection())
+        self._csi_drivers = Followed(server, CSIDriver, Selection())
         self.classes = ApiRuntimeClasses(self._classes)
         self.objects = ApiObjects(partial(self._watch, ConfigMap), partial(self._watch, Secret))
         self.tokens = PodTokens(server, clock)
         self.projections = ApiProjections(server, self.tokens)
+        self.storage = ApiStorage(server, self._csi_drivers, self.tokens)
+        self.csi_node = CsiNodeInfo(servers.heartbeats, node)
+        self.node_volumes = ClusterNodeVolumes(node, self._look_again)
         self.mirrors = ApiMirrors(server, node)
         self.source = ApiSource(self._pods, node)
         self.keeper: NodeKeeper | None = None
@@ -102,15 +109,23 @@ class Cluster:
         tasks.start(events.run(), name="events to the API server")
         tasks.start(writer.run(), name="statuses to the API server")
         tasks.start(self._follow_node(), name="own node")
-        for followed in (self._own_node, self._pods, self.services, self._classes):
+        tasks.start(self.csi_node.run(), name="CSINode")
+        for followed in self._all_followed():
             followed.start()
 
     async def close(self) -> None:
         """Leave the cluster as it is."""
         await self._tasks.close()
-        for followed in (self._own_node, self._pods, self.services, self._classes):
+        for followed in self._all_followed():
             await followed.close()
         await self.objects.close()
+
+    def _all_followed(self) -> tuple[Followed[Any], ...]:
+        return (self._own_node, self._pods, self.services, self._classes, self._csi_drivers)
+
+    def _look_again(self) -> None:
+        if self.keeper is not None:
+            self.keeper.look_again()
 
     def _keeper_ports(self, ports: ClusterPorts) -> KeeperPorts:
         return KeeperPorts(
@@ -130,8 +145,7 @@ class Cluster:
             await self._own_node.changed()
             if (node := self._own_node.value()) is not None and _is_newer(node, self._node.node):
                 self._node.take(node)
-                if self.keeper is not None:
-                    self.keeper.look_again()
+                self._look_again()
 
     def _watch(self, kind: type[Held], namespace: str, name: str) -> Followed[Held]:
         selection = Selection(namespace=namespace, fields=f"metadata.name={name}")

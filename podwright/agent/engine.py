@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from podwright.agent.admission.chain import Admission, Check
+from podwright.agent.allocation.resizes import Resizes
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.housekeeping import Cleaned, Housekeeping, HousekeepingPorts, Kept
@@ -50,6 +51,7 @@ from podwright.agent.workers.ports import (
     Volumes,
 )
 from podwright.agent.workers.queue import WorkQueue
+from podwright.agent.workers.resizing import Resizer, ResizerPorts
 from podwright.agent.workers.restarts import Restarts
 from podwright.agent.workers.starting import Starter
 from podwright.agent.workers.worker import Pauses, WorkerPorts
@@ -116,6 +118,7 @@ class Rooms:
     cgroups: CgroupRoom
     objects: Objects
     users: UserRoom
+    resizes: Resizes
     mirrors: MirrorRoom
     http: HttpGetter
     dead_containers: DeadContainers
@@ -125,6 +128,7 @@ class Rooms:
     network_problem: Callable[[], str]
     handler_of: Callable[[Pod], str]
     admission: Sequence[Check] = ()
+    may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
 
 
@@ -158,7 +162,7 @@ class Engine:
         self._loop_task: asyncio.Task[None] | None = None
         self._worker_tasks = Tasks()
         self.channels, self.registry, self.cache = base.channels, base.registry, base.cache
-        self.queue = WorkQueue()
+        self.queue = WorkQueue(self.channels.wake)
         self.generator = Generator(
             rooms.runtime, self.cache, rooms.clock, evented=settings.evented, metrics=rooms.metrics
         )
@@ -174,7 +178,9 @@ class Engine:
                 tasks=self._worker_tasks,
                 pod_gone=rooms.dead_containers.pod_gone,
                 pauses=settings.pauses,
+                may_begin=rooms.may_begin,
                 active_s=self._active_s,
+                allocated=rooms.resizes.allocator.allocated,
                 metrics=rooms.metrics,
             )
         )
@@ -186,6 +192,17 @@ class Engine:
         rooms = self._rooms
         hooks = Hooks(rooms.runtime, rooms.http, rooms.configs.addresses, rooms.events, rooms.metrics)
         killer = Killer(rooms.runtime, hooks, rooms.events, rooms.clock)
+        resizer = Resizer(
+            ResizerPorts(
+                runtime=rooms.runtime,
+                cgroups=rooms.cgroups,
+                configs=rooms.configs,
+                resizes=rooms.resizes,
+                events=rooms.events,
+                clock=rooms.clock,
+                metrics=rooms.metrics,
+            )
+        )
         starter = Starter(
             rooms.runtime,
             rooms.images,
@@ -201,6 +218,7 @@ class Engine:
             statuses=rooms.statuses,
             starter=starter,
             killer=killer,
+            resizer=resizer,
             configs=rooms.configs,
             images=rooms.images,
             volumes=rooms.volumes,
@@ -230,6 +248,7 @@ class Engine:
                 probes=rooms.probes,
                 statuses=rooms.statuses,
                 users=rooms.users,
+                resizes=rooms.resizes,
                 volumes=rooms.volumes,
                 cgroups=rooms.cgroups,
                 mirrors=rooms.mirrors,
@@ -249,6 +268,7 @@ class Engine:
             queue=self.queue,
             statuses=rooms.statuses,
             admission=Admission(rooms.admission),
+            resizes=rooms.resizes.allocator,
             dead_containers=rooms.dead_containers,
             events=rooms.events,
             clock=rooms.clock,

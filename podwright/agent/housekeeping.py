@@ -60,6 +60,7 @@ class HousekeepingPorts:
     probes: Kept
     statuses: Kept
     users: Kept
+    resizes: Kept
     volumes: Cleaned
     cgroups: Cleaned
     mirrors: Mirrors
@@ -103,6 +104,7 @@ class Housekeeping:
         ports.probes.retain([uid for uid, each in known.items() if each.state is not WorkState.TERMINATED])
         ports.statuses.retain(in_use)
         ports.users.retain(in_use)
+        ports.resizes.retain(in_use)
         ports.restarts.prune()
         is_behind = bool(self._under_way)
         self._begun += not is_behind

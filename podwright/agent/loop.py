@@ -1,13 +1,15 @@
 """The sync loop: it listens to sources, the runtime, probes and managers, and hands each message to pod workers.
 
-It never waits for a pod: handlers only note what is wanted. A loop that stands would stop all pods from being looked
-after, so `/healthz` watches when it was last entered.
+It never waits for a pod: handlers only note what is wanted. Only the admission of a new pod may wait, for those who
+allot something to it. A loop that stands would stop all pods from being looked after, so `/healthz` watches when it
+was last entered.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -80,6 +82,31 @@ class DeadContainers(Protocol):
         """Nothing of the pod is needed any more, its logs included."""
 
 
+class ResizeQueue(Protocol):
+    """Which resizes of pods are taken, and when: `allocation.allocator`."""
+
+    def allocated(self, pod: Pod) -> Pod:
+        """The pod with the resources that it may use."""
+
+    def admit(self, pod: Pod) -> None:
+        """A new pod was admitted with these resources."""
+
+    def came(self, pods: Iterable[Pod]) -> None:
+        """These pods are new to this agent."""
+
+    def changed(self, old: Pod | None, new: Pod) -> bool:
+        """A source has changed a pod. Whether pending resizes should be tried."""
+
+    def frees(self, old: Pod | None, new: Pod) -> bool:
+        """Whether a change of a pod's status frees what a pending resize waits for."""
+
+    def due(self) -> float:
+        """When pending resizes are tried again, in monotonic seconds."""
+
+    async def retry(self, active: Callable[[], Sequence[Pod]], *, is_ready: bool, reason: str) -> list[str]:
+        """Try all pending resizes. The UIDs of pods that have to be looked at."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopPorts:
     """What the loop works with."""
@@ -90,6 +117,7 @@ class LoopPorts:
     queue: WorkQueue
     statuses: Statuses
     admission: Admission
+    resizes: ResizeQueue
     dead_containers: DeadContainers
     events: EventRecorder
     clock: Clock
@@ -128,8 +156,10 @@ class SyncLoop:
             message = await ports.channels.get(self._patience_s())
             if message is not None:
                 self._is_dirty = True
-                self._handle(message)
+                await self._handle(message)
             self._sync_due()
+            if ports.clock.monotonic() >= ports.resizes.due():
+                await self._retry_resizes("periodic_retry")
             if ports.clock.monotonic() >= self._housekeeping_due():
                 self._housekept_at = ports.clock.monotonic()
                 self._is_dirty = not ports.housekeeping()
@@ -155,15 +185,15 @@ class SyncLoop:
     def _patience_s(self) -> float:
         """How long nothing is due."""
         ports = self._ports
-        due, next_pod = self._housekeeping_due(), ports.queue.next_due()
+        due, next_pod = min(self._housekeeping_due(), ports.resizes.due()), ports.queue.next_due()
         if next_pod is not None:
             due = min(due, next_pod)
         return max(0.0, due - ports.clock.monotonic())
 
-    def _handle(self, message: Message) -> None:
+    async def _handle(self, message: Message) -> None:
         match message:
             case SourceChange():
-                self._take_change(message)
+                await self._take_change(message)
             case PodEvent():
                 self._take_event(message)
             case ProbeOutcome():
@@ -174,21 +204,22 @@ class SyncLoop:
 
     # -- sources
 
-    def _take_change(self, change: SourceChange) -> None:
-        self._unread.discard(change.source)
+    async def _take_change(self, change: SourceChange) -> None:
         match change.operation:
             case Operation.ADD:
-                self._add(change.pods)
+                await self._add(change.pods)
             case Operation.UPDATE | Operation.DELETE:
-                self._update(change.pods)
+                await self._update(change.pods)
             case Operation.REMOVE:
-                self._remove(change.pods)
+                await self._remove(change.pods)
             case Operation.RECONCILE:
-                self._reconcile(change.pods)
+                await self._reconcile(change.pods)
+        # Not before: the last of these pods may still come for what it had before the agent was restarted.
+        self._unread.discard(change.source)
 
-    def _add(self, pods: Sequence[Pod]) -> None:
+    async def _add(self, pods: Sequence[Pod]) -> None:
         """Oldest first, as the API's pods were let in."""
-        ports = self._ports
+        ports, added = self._ports, []
         for pod in sorted(pods, key=lambda pod: str(pod.metadata.creation_timestamp or "")):
             others = [other for other in self.active() if other.metadata.uid != pod.metadata.uid]
             ports.registry.put(pod)
@@ -198,34 +229,43 @@ class SyncLoop:
             uid = pod.metadata.uid
             is_new = not ports.workers.is_termination_requested(uid)
             if is_new and not has_ended(pod):
-                refusal = ports.admission.refuse(pod, others)
+                allocated = ports.resizes.allocated(pod)
+                refusal = await ports.admission.refuse(allocated, others)
                 if refusal is not None:
                     ports.metrics.refusals.add(refusal.reason)
                     ports.statuses.refuse(pod, refusal.reason, refusal.message)
                     ports.events.pod(pod, "Warning", refusal.reason, refusal.message)
                     continue
+                ports.resizes.admit(allocated)
+                added.append(pod)
             self._dispatch(pod, UpdateKind.CREATE)
+        ports.resizes.came(added)  # after all of them: an older pod's resize must not take what another one has
+        await self._retry_resizes("pods_added")
 
     def active(self) -> list[Pod]:
-        """The pods that run, or will: the others hold none of the node's resources."""
+        """The pods that run, or will, as they were allocated: the others hold none of the node's resources."""
         ports = self._ports
         return [
-            pod
+            ports.resizes.allocated(pod)
             for pod in ports.registry.pods()
             if not ports.workers.is_known_terminated(pod.metadata.uid)
             and not (has_ended(pod) and not ports.workers.is_known(pod.metadata.uid))
             and not ports.statuses.is_refused(pod.metadata.uid)
         ]
 
-    def _update(self, pods: Iterable[Pod]) -> None:
+    async def _update(self, pods: Iterable[Pod]) -> None:
+        ports = self._ports
         for pod in pods:
-            self._ports.registry.put(pod)
+            old = ports.registry.get(pod.metadata.uid)
+            ports.registry.put(pod)
             if is_mirror(pod):
                 self._mirror_changed(pod)
-            else:
-                self._dispatch(pod, UpdateKind.UPDATE)
+                continue
+            if ports.resizes.changed(old, pod):
+                await self._retry_resizes("pod_updated")
+            self._dispatch(pod, UpdateKind.UPDATE)
 
-    def _remove(self, pods: Iterable[Pod]) -> None:
+    async def _remove(self, pods: Iterable[Pod]) -> None:
         for pod in pods:
             self._ports.registry.remove(pod)
             if is_mirror(pod):
@@ -233,12 +273,23 @@ class SyncLoop:
             elif self.all_sources_read:
                 self._dispatch(pod, UpdateKind.KILL)
             # Otherwise housekeeping ends the pod, once every source has been read.
+        await self._retry_resizes("pods_removed")
 
-    def _reconcile(self, pods: Iterable[Pod]) -> None:
+    async def _reconcile(self, pods: Iterable[Pod]) -> None:
+        ports, is_freed = self._ports, False
         for pod in pods:
-            self._ports.registry.put(pod)
-            if not is_mirror(pod) and self._ports.statuses.needs_reconcile(pod):
+            is_freed = ports.resizes.frees(ports.registry.get(pod.metadata.uid), pod) or is_freed
+            ports.registry.put(pod)
+            if not is_mirror(pod) and ports.statuses.needs_reconcile(pod):
                 self._dispatch(pod, UpdateKind.SYNC)
+        if is_freed:
+            await self._retry_resizes("pod_resized")
+
+    async def _retry_resizes(self, reason: str) -> None:
+        ports = self._ports
+        if ports.resizes.due() < math.inf:
+            for uid in await ports.resizes.retry(self.active, is_ready=self.all_sources_read, reason=reason):
+                self._sync(uid)
 
     def _mirror_changed(self, mirror: Pod) -> None:
         """The API's copy of a static pod is made anew, or removed, by the static pod's worker."""

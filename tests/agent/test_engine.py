@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.admission.chain import Check, Refusal
+from podwright.agent.allocation.feasibility import ResizeRules
+from podwright.agent.allocation.resizes import make_resizes
 from podwright.agent.engine import Base, Engine, Rooms, Settings, StatusRoom
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
 from podwright.agent.runtime.records import ContainerState
 from podwright.agent.workers.record import WorkState
@@ -60,6 +63,8 @@ class Scene:
         self.cgroups, self.volumes = FakeCgroups(), FakeVolumes()
         self.images = FakeImages()
         self.checks: list[Check] = []
+        self.resize_checks: list[Check] = []
+        self.rules = ResizeRules()
         self.problem = ""
         self._directory = directory
         self._names = sources
@@ -69,6 +74,14 @@ class Scene:
     def _begin(self) -> None:
         self.statuses, self.probes = FakeStatuses(self.clock), FakeProbes()
         self.sources = {name: ListSource() for name in self._names}
+        self.base = Base(self.runtime, self.clock)
+        root = self._directory / "root"
+        root.mkdir(exist_ok=True)
+        metrics = KubeletMetrics()
+        resizes = make_resizes(
+            str(root), self.resize_checks, self.base.registry.get, self.events, self.clock, metrics, self.rules
+        )
+        resizes.recover()
         rooms = Rooms(
             runtime=self.runtime,
             statuses=self._status_room(),
@@ -79,6 +92,7 @@ class Scene:
             cgroups=self.cgroups,
             objects=NoObjects(),
             users=NoUsers(),
+            resizes=resizes,
             mirrors=NoMirrors(),
             http=FakeHttp(),
             dead_containers=KeptDead(),
@@ -89,10 +103,8 @@ class Scene:
             handler_of=lambda _: "",
             admission=self.checks,
         )
-        settings = Settings(
-            root=str(self._directory / "root"), links_directory=str(self._directory / "links"), evented=self._evented
-        )
-        self.base = Base(self.runtime, self.clock)
+        settings = Settings(root=str(root), links_directory=str(self._directory / "links"), evented=self._evented)
+        self.resizes = resizes
         self.engine = Engine(settings, self.base, rooms, self.sources)
         self.engine.start()
 

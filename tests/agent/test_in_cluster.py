@@ -9,21 +9,21 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from podwright.k8s.client.patch import STRATEGIC
 from podwright.k8s.objects import ConfigMap, Node, ObjectMeta, Pod, Secret
+from podwright.linux import cgroup
+from tests.agent.api_pods import FOREVER, NODE, bind, delete, delete_all, events, is_ready, plain, pod, reference
 from tests.harness.agent import AgentProcess
-from tests.harness.apiserver.documents import read_filter
+from tests.harness.apiserver.server import ADMIN, ApiServer
 from tests.harness.apiserver.thread import ApiServerThread
 from tests.harness.scratch import Scratch
 from tests.harness.server import CriServer
-
-NODE = "node-a"
-FOREVER = "trap exit TERM; sleep 1000 & wait"
 
 
 @pytest.fixture
@@ -38,58 +38,6 @@ def agent(any_server: CriServer, scratch: Scratch, api: ApiServerThread, tmp_pat
     with AgentProcess(scratch.part("agent"), any_server.endpoint, flags=flags) as process:
         yield process
         delete_all(process, api)
-
-
-def delete_all(agent: AgentProcess, api: ApiServerThread) -> None:
-    """Have all pods of the API end."""
-    pods = api.call(lambda server: server.store.list("v1/pods", read_filter("", "", "")))
-    for document in pods:
-        delete(api, document["metadata"]["name"], grace_s=1)
-    agent.until(
-        lambda: not api.call(lambda server: server.store.list("v1/pods", read_filter("", "", ""))), "the pods are gone"
-    )
-
-
-def delete(api: ApiServerThread, name: str, *, grace_s: int | None = None) -> None:
-    options = {} if grace_s is None else {"gracePeriodSeconds": grace_s}
-    api.call(lambda server: server.api.delete(server._target("v1", "Pod", reference(name)), options))
-
-
-def reference(name: str) -> dict[str, str]:
-    return {"name": name, "namespace": "default"}
-
-
-def bind(api: ApiServerThread, name: str, spec: str) -> None:
-    """Create a pod that a scheduler has put onto the node."""
-    document = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
-        "spec": {"nodeName": NODE, "terminationGracePeriodSeconds": 2, **yaml.safe_load(spec)},
-    }
-    api.call(lambda server: server.put_document(document))
-
-
-def plain(image: str, script: str = FOREVER) -> str:
-    return f"containers: [{{name: main, image: {image}, command: [sh, -c, '{script}']}}]"
-
-
-def pod(api: ApiServerThread, name: str) -> Pod | None:
-    found: Pod | None = api.get(Pod, name, "default")
-    return found
-
-
-def is_ready(api: ApiServerThread, name: str) -> bool:
-    found = pod(api, name)
-    return found is not None and any(
-        each.type == "Ready" and each.status == "True" for each in found.status.conditions
-    )
-
-
-def events(api: ApiServerThread, name: str) -> list[str]:
-    """Reasons of the events of one object."""
-    found: list[dict[str, Any]] = api.call(lambda server: server.store.list("v1/events", read_filter("", "", "")))
-    return [each["reason"] for each in found if each["involvedObject"]["name"] == name]
 
 
 def test_a_node_joins_and_reports(agent: AgentProcess, api: ApiServerThread) -> None:
@@ -162,6 +110,68 @@ def test_a_pod_that_does_not_fit_is_refused(agent: AgentProcess, api: ApiServerT
     agent.until(lambda: reason() == "OutOfcpu", "the pod is refused")
     delete(api, "large")
     agent.until(lambda: pod(api, "large") is None, "the object goes")
+
+
+def test_a_pod_is_resized_in_place(agent: AgentProcess, api: ApiServerThread, image: str) -> None:
+    """One container gets its new size while it runs, the other one is made anew."""
+    amounts = "{cpu: 100m, memory: 64Mi}"
+    spec = f"""
+containers:
+- {{name: a, image: {image}, command: [sh, -c, '{FOREVER}'], resources: {{requests: {amounts}, limits: {amounts}}}}}
+- name: b
+  image: {image}
+  command: [sh, -c, '{FOREVER}']
+  resizePolicy: [{{resourceName: memory, restartPolicy: RestartContainer}}]
+  resources: {{requests: {amounts}, limits: {amounts}}}
+"""
+    bind(api, "web", spec)
+    agent.until(lambda: is_ready(api, "web"), "the pod is ready")
+    resize(api, "web", {"a": {"cpu": "200m", "memory": "128Mi"}, "b": {"cpu": "100m", "memory": "96Mi"}})
+
+    def sizes() -> dict[str, tuple[str, str, int]]:
+        shown = pod(api, "web")
+        assert shown is not None
+        found = {}
+        for each in shown.status.container_statuses:
+            limits = each.resources.limits if each.resources is not None else {}
+            found[each.name] = (limits.get("cpu", ""), limits.get("memory", ""), each.restart_count)
+        return found
+
+    wanted = {"a": ("200m", "128Mi", 0), "b": ("100m", "96Mi", 1)}
+    agent.until(lambda: sizes() == wanted, "the status shows the new sizes")
+    host, (uid,) = cgroup.detect(), [path.name for path in (agent.root / "pods").iterdir()]
+    directory = host.directory(f"{agent.part.cgroup_parent}/kubepods/pod{uid}", "memory")
+    name = "memory.limit_in_bytes" if "memory" in host.controllers else "memory.max"
+    assert Path(f"{directory}/{name}").read_text().strip() == str((128 + 96) << 20)
+    agent.until(lambda: "ResizeCompleted" in events(api, "web"), "the events are written")
+    resize(api, "web", {"a": {"cpu": "1000", "memory": "128Mi"}})
+
+    def resizes() -> list[tuple[str, str]]:
+        shown = pod(api, "web")
+        conditions = shown.status.conditions if shown is not None else ()
+        return [(each.type, each.reason) for each in conditions if "Resize" in each.type]
+
+    agent.until(lambda: resizes() == [("PodResizePending", "Deferred")], "the resize waits")
+    agent.kill9()
+    agent.start()
+    assert sizes() == wanted
+    resize(api, "web", {"a": {"cpu": "150m", "memory": "128Mi"}})
+    agent.until(lambda: sizes()["a"] == ("150m", "128Mi", 0), "a smaller one is taken")
+    agent.until(lambda: resizes() == [], "nothing waits any more")
+
+
+def resize(api: ApiServerThread, name: str, wanted: dict[str, dict[str, str]]) -> None:
+    """As `kubectl patch --subresource resize`. Requests are limits."""
+    containers = [
+        {"name": container, "resources": {"requests": amounts, "limits": amounts}}
+        for container, amounts in wanted.items()
+    ]
+
+    def patch(server: ApiServer) -> None:
+        target = replace(server._target("v1", "Pod", reference(name)), subresource="resize")
+        server.api.patch(target, {"spec": {"containers": containers}}, STRATEGIC, ADMIN)
+
+    api.call(patch)
 
 
 def test_a_static_pod_has_a_mirror(agent: AgentProcess, api: ApiServerThread, image: str) -> None:

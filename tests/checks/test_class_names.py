@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "podwright"
-GENERATED = ("k8s/objects/", "cri/v1/", "api/v1/")
+GENERATED = ("k8s/objects/", "cri/v1/", "api/v1/", "kubelet_grpc/")
 AGENT = "agent/"
 MODEL = "runtime/model/"  # holds CRI's messages as frozen values, under CRI's names
 

@@ -62,6 +62,7 @@ class AgentProcess:
             "healthzPort": 0,
             "enableServer": False,
             "resolvConf": "",
+            "evictionHard": {"memory.available": "10Mi"},  # the machine's disks are full of other people's things
             **(config or {}),
         }
         self._config.write_text(yaml.safe_dump(document))

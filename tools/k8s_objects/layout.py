@@ -12,13 +12,14 @@ KINDS: dict[str, str] = {
     "batch/v1": "Job CronJob",
     "coordination.k8s.io/v1": "Lease",
     "node.k8s.io/v1": "RuntimeClass",
+    "storage.k8s.io/v1": "CSIDriver CSINode VolumeAttachment",
     "authentication.k8s.io/v1": "TokenRequest TokenReview",
     "authorization.k8s.io/v1": "SubjectAccessReview",
     "certificates.k8s.io/v1": "CertificateSigningRequest ClusterTrustBundle",
 }
 LISTED = (
     "Pod Node Event ConfigMap Secret Service PersistentVolume PersistentVolumeClaim Lease RuntimeClass "
-    "CertificateSigningRequest ClusterTrustBundle"
+    "CSIDriver CertificateSigningRequest ClusterTrustBundle"
 )
 
 MODULES: dict[str, str] = {
@@ -100,6 +101,11 @@ MODULES: dict[str, str] = {
     ),
     "coordination": "LeaseSpec Lease LeaseList",
     "runtime_class": "Overhead RuntimeClass RuntimeClassList",
+    "storage": (
+        "StorageTokenRequest CSIDriverSpec CSIDriver CSIDriverList VolumeNodeResources CSINodeDriver CSINodeSpec "
+        "StorageHealthCondition StorageHealth CSINodeStatus CSINode VolumeError VolumeAttachmentSource "
+        "VolumeAttachmentSpec VolumeAttachmentStatus VolumeAttachment"
+    ),
     "apps": (
         "RollingUpdateDeployment DeploymentStrategy DeploymentSpec DeploymentCondition DeploymentStatus Deployment "
         "RollingUpdateDaemonSet DaemonSetUpdateStrategy DaemonSetSpec DaemonSetCondition DaemonSetStatus DaemonSet "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,9 +18,13 @@ class Refusal:
 
 
 class Check(Protocol):
-    """One check. It may have effects that let the pod in, such as the allocation of devices."""
+    """One check. It may have effects that let the pod in, such as the allocation of devices.
 
-    def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
+    A check that decides by itself answers at once, one that has to ask others is awaited. Nothing else is let in
+    meanwhile, so that it must have a deadline.
+    """
+
+    def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | Awaitable[Refusal | None] | None:
         """None when the pod may run beside the `others` that run or will."""
 
 
@@ -30,9 +34,11 @@ class Admission:
     def __init__(self, checks: Sequence[Check]) -> None:
         self._checks = tuple(checks)
 
-    def refuse(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
+    async def refuse(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
         """The first refusal; None when the pod is admitted."""
         for check in self._checks:
-            if (refusal := check(pod, others)) is not None:
+            answer = check(pod, others)
+            refusal = await answer if isinstance(answer, Awaitable) else answer
+            if refusal is not None:
                 return refusal
         return None

@@ -56,6 +56,12 @@ def shortages(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -
     return found
 
 
+def at_least(allocatable: Mapping[str, str], taken: Mapping[str, int]) -> Mapping[str, str]:
+    """What is allotted already can be had, though the node may show less, as when devices have become unhealthy."""
+    short = {name for name, count in taken.items() if name in allocatable and parse(allocatable[name]).whole < count}
+    return {**allocatable, **{name: str(taken[name]) for name in short}}
+
+
 def is_extended(name: str) -> bool:
     """Whether a resource is one that Kubernetes itself does not know, such as a vendor's devices."""
     return "/" in name and not name.partition("/")[0].endswith(NATIVE_DOMAIN.rstrip("/"))

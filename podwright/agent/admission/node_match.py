@@ -5,11 +5,11 @@ The rules are the scheduler's (component-helpers/scheduling/corev1), which the k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from podwright.errors import InvalidArgument
-from podwright.k8s.objects import Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration
-from podwright.k8s.selectors import Operator, Requirement, from_labels
+from podwright.k8s.node_selectors import matches_terms
+from podwright.k8s.objects import Node, Pod, Taint, Toleration
+from podwright.k8s.selectors import from_labels
 
 NO_EXECUTE = "NoExecute"
 EXISTS, EQUAL = "Exists", "Equal"
@@ -30,7 +30,7 @@ def matches_affinity(pod: Pod, node: Node) -> bool:
         if affinity is not None and affinity.node_affinity is not None
         else None
     )
-    return required is None or any(_term_matches(term, node) for term in required.node_selector_terms)
+    return required is None or matches_terms(required.node_selector_terms, node.metadata.name, node.metadata.labels)
 
 
 def untolerated_taint(pod: Pod, taints: Iterable[Taint], effect: str) -> Taint | None:
@@ -48,23 +48,3 @@ def tolerates(toleration: Toleration, taint: Taint) -> bool:
     if toleration.operator == EXISTS:
         return True
     return toleration.operator in ("", EQUAL) and toleration.value == taint.value
-
-
-def _term_matches(term: NodeSelectorTerm, node: Node) -> bool:
-    """All conditions of a term have to be met. An empty term matches nothing."""
-    if not term.match_expressions and not term.match_fields:
-        return False
-    fields = {"metadata.name": node.metadata.name}
-    return _all_match(term.match_expressions, node.metadata.labels) and _all_match(term.match_fields, fields)
-
-
-def _all_match(expressions: Iterable[NodeSelectorRequirement], values: Mapping[str, str]) -> bool:
-    return all(_requirement(expression).matches(values) for expression in expressions)
-
-
-def _requirement(expression: NodeSelectorRequirement) -> Requirement:
-    try:
-        operator = Operator(expression.operator)
-    except ValueError as failure:
-        raise InvalidArgument(f"{expression.operator!r} is not an operator of a node selector") from failure
-    return Requirement(key=expression.key, operator=operator, values=expression.values)

@@ -6,11 +6,11 @@ e2e suites look for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from podwright.agent.admission.chain import Refusal
-from podwright.agent.admission.fit import Shortage, port_conflict, shortages
+from podwright.agent.admission.fit import Shortage, at_least, port_conflict, shortages
 from podwright.agent.admission.node_match import NO_EXECUTE, matches_affinity, matches_name, untolerated_taint
 from podwright.agent.pods.identity import is_critical, is_static
 from podwright.k8s.objects import Node, Pod
@@ -19,36 +19,46 @@ OS_LABEL, OS = "kubernetes.io/os", "linux"
 
 
 class Preemption(Protocol):
-    """Makes room for critical pods: `preemption` of the resource managers."""
+    """Makes room for critical pods: `preemption`."""
 
-    def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> bool:
-        """Whether pods of less importance were told to end, so that this one fits."""
+    def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> str:
+        """Have pods of less importance end, so that this one fits. Why that is not possible; empty when it is."""
+
+
+def _no_devices(_: str) -> Mapping[str, int]:
+    return {}
 
 
 class Predicates:
     """Fulfils `chain.Check`."""
 
-    def __init__(self, node: Callable[[], Node], preemption: Preemption | None = None) -> None:
-        """`node` gives the newest version of the node's object that is known."""
+    def __init__(
+        self,
+        node: Callable[[], Node],
+        preemption: Preemption | None = None,
+        taken_devices: Callable[[str], Mapping[str, int]] = _no_devices,
+    ) -> None:
+        """`node` gives the newest version of the node's object that is known.
+
+        `taken_devices` are those that are allotted, by resource, for the UID of a pod that has some of them.
+        """
         self._node = node
         self._preemption = preemption
+        self._taken_devices = taken_devices
 
     def __call__(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
         """See `chain.Check`."""
         node = self._node()
         if (refusal := _unsupported(pod, node)) is not None:
             return refusal
-        short = shortages(pod, others, node.status.allocatable)
+        taken = self._taken_devices(pod.metadata.uid)
+        short = shortages(pod, others, at_least(node.status.allocatable, taken))
         mismatches = list(_mismatches(pod, others, node))
-        if short and not mismatches and self._makes_room(pod, others, short):
-            return None
+        if short and self._preemption is not None and is_critical(pod):
+            return mismatches[0] if mismatches else _unexpected(self._preemption.make_room(pod, others, short))
         if short:
             return _out_of(short[0])
         return mismatches[0] if mismatches else None
-
-    def _makes_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> bool:
-        preemption = self._preemption
-        return preemption is not None and is_critical(pod) and preemption.make_room(pod, others, short)
 
 
 def _unsupported(pod: Pod, node: Node) -> Refusal | None:
@@ -86,6 +96,12 @@ def _mismatches(pod: Pod, others: Sequence[Pod], node: Node) -> list[Refusal]:
 
 def _failed(predicate: str, why: str) -> Refusal:
     return Refusal(reason=predicate, message=f"Predicate {predicate} failed: {why}")
+
+
+def _unexpected(why: str) -> Refusal | None:
+    """No room could be made."""
+    message = f"Unexpected error while attempting to recover from admission failure: {why}"
+    return Refusal(reason="UnexpectedAdmissionError", message=message) if why else None
 
 
 def _out_of(short: Shortage) -> Refusal:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podwright.agent.config.structure import mapping, nano_mapping, nano_quantities, plain, seconds, source, texts
+from podwright.agent.config.thresholds import Threshold, thresholds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +73,15 @@ class Managers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eviction:
-    """When pods have to go; thresholds as they are written, by signal."""
+    """When pods have to go."""
 
-    hard: Mapping[str, str] = mapping("evictionHard")
-    soft: Mapping[str, str] = mapping("evictionSoft")
-    soft_grace_period: Mapping[str, str] = mapping("evictionSoftGracePeriod")
-    minimum_reclaim: Mapping[str, str] = mapping("evictionMinimumReclaim")
+    thresholds: tuple[Threshold, ...] = source(
+        "evictionHard",
+        "evictionSoft",
+        "evictionSoftGracePeriod",
+        "evictionMinimumReclaim",
+        convert=thresholds,
+    )
     pressure_transition_period_s: float = seconds("evictionPressureTransitionPeriod")
     max_pod_grace_period_s: int = plain("evictionMaxPodGracePeriod")
     kernel_memcg_notification: bool = plain("kernelMemcgNotification")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from podwright.agent.config import validation_images, validation_managers, validation_node
+from podwright.agent.config import validation_eviction, validation_images, validation_managers, validation_node
 from podwright.agent.config.go_duration import SECOND_NS, format_duration
 from podwright.agent.config.settings import BY_KEY
 from podwright.agent.config.values import Values
@@ -70,6 +70,7 @@ def problems(values: Values, gates: Gates, *, unified_cgroups: bool) -> list[str
     for rule in (_runtime, _server, _shutdown, _back_off, _logs, _logging, _tracing):
         found += rule(values, gates)
     found += validation_images.problems(values, gates)
+    found += validation_eviction.problems(values)
     found += validation_managers.problems(values)
     return found + validation_node.problems(values, unified_cgroups=unified_cgroups)
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from podwright.agent.configs import files
 from podwright.agent.configs.addresses import pod_addresses
-from podwright.agent.configs.container import ContainerInputs, container_config
+from podwright.agent.configs.container import ContainerInputs, container_config, with_allotted
+from podwright.agent.configs.devices import with_block_volumes
 from podwright.agent.configs.dns import DnsWarning
 from podwright.agent.configs.logs import pod_log_directory
 from podwright.agent.configs.namespaces import UserNamespace
@@ -59,6 +60,7 @@ class BuilderPorts:
     events: EventRecorder
     services: Services = field(default_factory=NoServices)
     allocations: Allocations = field(default_factory=NoAllocations)
+    lifts_quota: Callable[[Pod], bool] = lambda _: False  # whether the pod has CPUs to itself, and no CPU quota
 
 
 class ConfigBuilder:
@@ -87,11 +89,17 @@ class ConfigBuilder:
             cgroup_parent=self._ports.cgroups.parent_of(pod),
             users=self._users(pod),
             extra_groups=_extra_groups(pod, self._ports.volumes.mounted(pod.metadata.uid).values()),
+            lifts_quota=self._ports.lifts_quota(pod),
         )
         config, warnings = sandbox_config(pod, inputs)
         for warning in warnings:
             self._record(pod, warning)
         return config
+
+    async def resources(self, pod: Pod, container: AnyContainer) -> api.LinuxContainerResources:
+        """What a container of this size gets, as `container` would say it. Raises PodwrightError."""
+        allocation = await self._ports.allocations.of(pod, container)
+        return with_allotted(pod, container, self._facts, self._settings, allocation)
 
     async def container(
         self, pod: Pod, container: AnyContainer, image: StartImage, observed: ObservedPod, attempt: int
@@ -102,14 +110,14 @@ class ConfigBuilder:
         """
         async with AsyncExitStack() as made:
             try:
-                instance = self._instance(pod, container, image, observed)
+                instance = await self._instance(pod, container, image, observed)
                 config = await self._config(instance, image, attempt, made)
             except (PodwrightError, OSError) as failure:
                 raise ContainerFailure(container.name, CREATE_CONTAINER_CONFIG_ERROR, str(failure)) from failure
             kept = made.pop_all()
         return config, kept.aclose
 
-    def _instance(self, pod: Pod, container: AnyContainer, image: StartImage, observed: ObservedPod) -> Instance:
+    async def _instance(self, pod: Pod, container: AnyContainer, image: StartImage, observed: ObservedPod) -> Instance:
         user = image_user(image.image)
         verify_non_root(pod, container, user)
         volumes = dict(self._ports.volumes.mounted(pod.metadata.uid))
@@ -128,7 +136,7 @@ class ConfigBuilder:
             addresses=pod_addresses(pod, observed, self._facts),
             volumes=volumes,
             security=security,
-            allocation=self._ports.allocations.of(pod, container),
+            allocation=with_block_volumes(await self._ports.allocations.of(pod, container), volumes),
             can_recursive_read_only=features is not None and features.recursive_read_only_mounts,
         )
 

@@ -9,6 +9,7 @@ from podwright.agent.configs.devices import NOTHING, Allocation, cdi_devices, co
 from podwright.agent.configs.expansion import expand
 from podwright.agent.configs.labels import container_annotations, container_labels
 from podwright.agent.configs.logs import log_path
+from podwright.agent.configs.node import NodeFacts, NodeSettings
 from podwright.agent.configs.resources import container_resources
 from podwright.agent.configs.security import SecurityInputs, container_security
 from podwright.agent.pods.containers import AnyContainer
@@ -32,10 +33,7 @@ class ContainerInputs:
 def container_config(pod: Pod, container: AnyContainer, inputs: ContainerInputs) -> api.ContainerConfig:
     """What CreateContainer takes. Raises InvalidArgument and NotFound."""
     allocation, security = inputs.allocation, inputs.security
-    resources = container_resources(
-        pod, container, security.facts, security.settings, has_own_cpus=allocation.has_own_cpus
-    )
-    resources.cpuset_cpus, resources.cpuset_mems = allocation.cpus, allocation.memory_nodes
+    resources = with_allotted(pod, container, security.facts, security.settings, allocation)
     return api.ContainerConfig(
         metadata=api.ContainerMetadata(name=container.name, attempt=inputs.attempt),
         image=api.ImageSpec(image=inputs.image_reference, user_specified_image=container.image),
@@ -60,6 +58,15 @@ def container_config(pod: Pod, container: AnyContainer, inputs: ContainerInputs)
         ),
         stop_signal=_stop_signal(container),
     )
+
+
+def with_allotted(
+    pod: Pod, container: AnyContainer, facts: NodeFacts, settings: NodeSettings, allocation: Allocation
+) -> api.LinuxContainerResources:
+    """The container's resources, on the CPUs and memory nodes that it was allotted."""
+    resources = container_resources(pod, container, facts, settings, has_own_cpus=allocation.has_own_cpus)
+    resources.cpuset_cpus, resources.cpuset_mems = allocation.cpus, allocation.memory_nodes
+    return resources
 
 
 def _expanded(what: str, texts: tuple[str, ...], environment: Mapping[str, str]) -> list[str]:

@@ -1,10 +1,11 @@
-"""What device and CPU managers add to a container, as a value: nothing, as long as there are none."""
+"""What the managers of devices, CPUs and memory add to a container, as a value. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
+from podwright.agent.configs.volumes import MountedVolume
 from podwright.agent.pods.containers import AnyContainer
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, NotFound
@@ -49,6 +50,35 @@ class Allocation:
 
 
 NOTHING = Allocation()
+
+
+def with_block_volumes(allocation: Allocation, volumes: Mapping[str, MountedVolume]) -> Allocation:
+    """The allotted with the pod's raw volumes."""
+    blocks = {name: volume for name, volume in volumes.items() if volume.is_block}
+    if not blocks:
+        return allocation
+    return replace(
+        allocation,
+        block_volumes={name: volume.path for name, volume in blocks.items()},
+        read_only_volumes=frozenset(name for name, volume in blocks.items() if volume.read_only),
+    )
+
+
+def combined(parts: Iterable[Allocation]) -> Allocation:
+    """What several managers have allotted to one container. A later one's variables and annotations win."""
+    found = list(parts)
+    return Allocation(
+        devices=tuple(device for part in found for device in part.devices),
+        block_volumes={name: path for part in found for name, path in part.block_volumes.items()},
+        read_only_volumes=frozenset(name for part in found for name in part.read_only_volumes),
+        cdi_devices=tuple(dict.fromkeys(name for part in found for name in part.cdi_devices)),
+        mounts=tuple(mount for part in found for mount in part.mounts),
+        environment={name: value for part in found for name, value in part.environment.items()},
+        annotations={name: value for part in found for name, value in part.annotations.items()},
+        cpus=next((part.cpus for part in found if part.cpus), ""),
+        memory_nodes=next((part.memory_nodes for part in found if part.memory_nodes), ""),
+        has_own_cpus=any(part.has_own_cpus for part in found),
+    )
 
 
 def container_devices(container: AnyContainer, allocation: Allocation) -> list[api.Device]:

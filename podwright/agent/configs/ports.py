@@ -61,8 +61,8 @@ class Services(Protocol):
 class Allocations(Protocol):
     """What managers of devices and CPUs have allotted."""
 
-    def of(self, pod: Pod, container: AnyContainer) -> Allocation:
-        """What the container gets."""
+    async def of(self, pod: Pod, container: AnyContainer) -> Allocation:
+        """What the container gets. Asked before each start of an instance. Raises PodwrightError."""
 
 
 class StartImage(Protocol):
@@ -88,6 +88,6 @@ class NoServices:
 class NoAllocations:
     """Without managers nothing is allotted."""
 
-    def of(self, pod: Pod, container: AnyContainer) -> Allocation:  # noqa: ARG002 # the protocol's
+    async def of(self, pod: Pod, container: AnyContainer) -> Allocation:  # noqa: ARG002 # the protocol's
         """See Allocations."""
         return NOTHING

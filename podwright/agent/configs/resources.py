@@ -47,11 +47,16 @@ def container_resources(
     return resources
 
 
-def sandbox_resources(pod: Pod, facts: NodeFacts, settings: NodeSettings) -> api.LinuxContainerResources:
-    """What all containers get together, without the pod's overhead."""
+def sandbox_resources(
+    pod: Pod, facts: NodeFacts, settings: NodeSettings, *, lifts_quota: bool = False
+) -> api.LinuxContainerResources:
+    """What all containers get together, without the pod's overhead. `lifts_quota`: the pod has CPUs to itself."""
     requests, limits = pod_requests(pod.spec, overhead=False), pod_limits(pod.spec, overhead=False)
     cpu, memory = limits.get("cpu", ZERO), limits.get("memory", ZERO)
-    return _compute(requests.get("cpu"), cpu, memory, facts, settings)
+    resources = _compute(requests.get("cpu"), cpu, memory, facts, settings)
+    if lifts_quota and settings.cpu_period_us is not None:
+        resources.cpu_quota = -1
+    return resources
 
 
 def sandbox_overhead(pod: Pod, facts: NodeFacts, settings: NodeSettings) -> api.LinuxContainerResources:
@@ -100,15 +105,17 @@ def _limit_swap(
         resources.memory_swap_limit_in_bytes = resources.memory_limit_in_bytes  # memory and swap together
         return
     share = 0
-    if settings.swap_behavior == LIMITED_SWAP and _may_swap(pod, container):
+    if may_swap(pod, container, facts, settings):
         request = parse(container.resources.requests.get("memory", "0")).whole
         if 0 <= request <= facts.memory_bytes:
             share = request * facts.swap_bytes // facts.memory_bytes
     resources.unified["memory.swap.max"] = str(share)
 
 
-def _may_swap(pod: Pod, container: AnyContainer) -> bool:
+def may_swap(pod: Pod, container: AnyContainer, facts: NodeFacts, settings: NodeSettings) -> bool:
     """Burstable containers whose memory limit is not their request, but for critical pods."""
+    if settings.swap_behavior != LIMITED_SWAP or not facts.has_swap_control or not facts.is_cgroup_v2:
+        return False
     request = parse(container.resources.requests.get("memory", "0"))
     limit = parse(container.resources.limits.get("memory", "0"))
     return not is_critical(pod) and qos_class(pod) == "Burstable" and request != limit

@@ -30,6 +30,7 @@ class SandboxInputs:
     cgroup_parent: str
     users: UserNamespace | None = None
     extra_groups: tuple[int, ...] = ()
+    lifts_quota: bool = False  # the pod has CPUs to itself
 
 
 def sandbox_config(pod: Pod, inputs: SandboxInputs) -> tuple[api.PodSandboxConfig, tuple[DnsWarning, ...]]:
@@ -51,7 +52,7 @@ def sandbox_config(pod: Pod, inputs: SandboxInputs) -> tuple[api.PodSandboxConfi
             security_context=sandbox_security(pod, inputs.users, inputs.extra_groups),
             sysctls=_sysctls(pod),
             overhead=sandbox_overhead(pod, facts, settings),
-            resources=sandbox_resources(pod, facts, settings),
+            resources=sandbox_resources(pod, facts, settings, lifts_quota=inputs.lifts_quota),
         ),
     )
     return config, warnings

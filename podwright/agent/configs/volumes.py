@@ -25,5 +25,9 @@ class MountedVolume(Protocol):
         """The reference of an image volume, empty for any other."""
 
     @property
+    def is_block(self) -> bool:
+        """Whether it is a device."""
+
+    @property
     def gid(self) -> int | None:
         """The group that its users need."""

@@ -8,12 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from podwright.agent.decisions.resizing import (
+    NO_RESIZE,
+    ContainerResize,
+    PodResize,
+    needs_restart,
+    resize_of,
+    resizes_pod_level,
+)
 from podwright.agent.decisions.restarts import (
     restarts_after,
     restarts_on_failure,
     should_start,
     wants_all_restarted,
 )
+from podwright.agent.pods.allocation import PodAllocation
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.hashes import container_hash
 from podwright.agent.pods.identity import CONTAINER_HASH, is_sidecar
@@ -35,7 +44,10 @@ class Kill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodActions:
-    """Carried out in this order: kill, create the sandbox, start. Containers are named; the order is the spec's."""
+    """Carried out in this order: kill, create the sandbox, start what comes first, resize, start regular containers.
+
+    Containers are named; the order is the spec's.
+    """
 
     kill_pod: bool = False
     create_sandbox: bool = False
@@ -46,6 +58,7 @@ class PodActions:
     start: tuple[str, ...] = ()
     kill: tuple[Kill, ...] = ()
     restart_all: str = ""  # the container whose exit has all containers removed and started again
+    resize: PodResize = NO_RESIZE
 
     @property
     def is_nothing(self) -> bool:
@@ -66,6 +79,9 @@ class Sandbox:
 class _Plan:
     """The decisions about containers, as they are made."""
 
+    actuated: PodAllocation | None
+    resizes: list[ContainerResize] = field(default_factory=list)
+    restarts_for_size: bool = False
     start_init: list[str] = field(default_factory=list)
     start: list[str] = field(default_factory=list)
     kill: list[Kill] = field(default_factory=list)
@@ -86,8 +102,13 @@ def choose_sandbox(pod: Pod, observed: ObservedPod) -> Sandbox:
     return Sandbox(create=True, attempt=newest.attempt + 1, id=newest.id)
 
 
-def compute_pod_actions(pod: Pod, observed: ObservedPod, finding_of: FindingOf) -> PodActions:
-    """What to do next. `finding_of` says what the probes of a container instance have found."""
+def compute_pod_actions(
+    pod: Pod, observed: ObservedPod, finding_of: FindingOf, actuated: PodAllocation | None = None
+) -> PodActions:
+    """What to do next. `finding_of` says what the probes of a container instance have found.
+
+    `pod` has the resources that it was allocated, `actuated` are those that it has; None: nothing is resized.
+    """
     sandbox = choose_sandbox(pod, observed)
     if sandbox.create:
         return _recreate(pod, observed, sandbox)
@@ -96,7 +117,7 @@ def compute_pod_actions(pod: Pod, observed: ObservedPod, finding_of: FindingOf) 
     ephemeral = tuple(
         container.name for container in pod.spec.ephemeral_containers if observed.newest(container.name) is None
     )
-    plan = _Plan()
+    plan = _Plan(actuated=actuated)
     if _plan_init(pod, observed, finding_of, plan) and not plan.kill_pod:
         _plan_regular(pod, observed, finding_of, plan)
     order = [container.name for container in pod.spec.init_containers]
@@ -108,6 +129,15 @@ def compute_pod_actions(pod: Pod, observed: ObservedPod, finding_of: FindingOf) 
         start_init=tuple(sorted(set(plan.start_init), key=order.index)),
         start=tuple(plan.start),
         kill=tuple(plan.kill),
+        resize=NO_RESIZE if plan.kill_pod else _resize(pod, plan),
+    )
+
+
+def _resize(pod: Pod, plan: _Plan) -> PodResize:
+    return PodResize(
+        containers=tuple(plan.resizes),
+        restarts=plan.restarts_for_size,
+        pod_level=resizes_pod_level(pod, plan.actuated),
     )
 
 
@@ -189,7 +219,10 @@ def _plan_one_init(
 ) -> bool:
     """Whether this init container lets the next one start: it has succeeded, or it is a sidecar that has started."""
     if status.state is ContainerState.RUNNING:
-        return is_sidecar(container) and _plan_running_sidecar(container, status, finding_of, plan)
+        if is_sidecar(container):
+            return _plan_running_sidecar(pod, container, status, finding_of, plan)
+        _plan_size(pod, container, status, plan)
+        return False
     if status.state is ContainerState.EXITED and not is_sidecar(container):
         if status.exit_code == 0:
             return True
@@ -205,7 +238,9 @@ def _plan_one_init(
     return False
 
 
-def _plan_running_sidecar(container: Container, status: ContainerStatus, finding_of: FindingOf, plan: _Plan) -> bool:
+def _plan_running_sidecar(
+    pod: Pod, container: Container, status: ContainerStatus, finding_of: FindingOf, plan: _Plan
+) -> bool:
     """Whether it has started. A sidecar that has failed a probe, or that has changed, is killed and started again."""
     if container.startup_probe is not None:
         startup = finding_of(status.id, ProbeKind.STARTUP)
@@ -217,6 +252,21 @@ def _plan_running_sidecar(container: Container, status: ContainerStatus, finding
         _restart_sidecar(container, status, "definition changed", plan)
     elif finding_of(status.id, ProbeKind.LIVENESS) is Finding.FAILURE:
         _restart_sidecar(container, status, "failed liveness probe", plan, ProbeKind.LIVENESS)
+    elif _plan_size(pod, container, status, plan):
+        plan.start_init.append(container.name)
+    return True
+
+
+def _plan_size(pod: Pod, container: Container, status: ContainerStatus, plan: _Plan) -> bool:
+    """Whether a running container has to be made anew for its new size; it is then killed."""
+    resize = resize_of(pod, container, status, plan.actuated)
+    if resize is None:
+        return False
+    if not needs_restart(container, resize, plan.actuated):
+        plan.resizes.append(resize)
+        return False
+    plan.restarts_for_size = True
+    plan.kill.append(Kill(status=status, message=f"Container {container.name} resize requires restart"))
     return True
 
 
@@ -240,7 +290,10 @@ def _plan_regular(pod: Pod, observed: ObservedPod, finding_of: FindingOf, plan: 
             continue
         kill, restart = _reason_to_kill(pod, container, status, finding_of)
         if kill is None:
-            kept += 1
+            if _plan_size(pod, container, status, plan):
+                plan.start.append(container.name)
+            else:
+                kept += 1
             continue
         plan.kill.append(kill)
         if restart:

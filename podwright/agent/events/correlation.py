@@ -8,7 +8,8 @@ the same event.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from podwright.agent.events.log import Subject
@@ -31,6 +32,7 @@ class Occurrence:
     reason: str
     message: str
     at_ns: int
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 EventKey = tuple[Subject, str, str, str]  # type, reason, message

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventType
@@ -42,6 +42,7 @@ class RecordedEvent:
     first_ns: int
     last_ns: int
     count: int = 1
+    annotations: Mapping[str, str] = field(default_factory=dict)  # of the last one
 
 
 Listener = Callable[[RecordedEvent], None]
@@ -60,34 +61,57 @@ class EventLog:
         """Call `listener` with each event from now on."""
         self._listeners.append(listener)
 
-    def pod(self, pod: Pod, type: EventType, reason: str, message: str, *, container: str = "") -> None:  # noqa: A002 # the API's word
+    def pod(
+        self,
+        pod: Pod,
+        type: EventType,  # noqa: A002 # the API's word
+        reason: str,
+        message: str,
+        *,
+        container: str = "",
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
         """See EventRecorder."""
         metadata = pod.metadata
         path = field_path(pod, container) if container else ""
         level = logging.WARNING if type == "Warning" else logging.INFO
         log.log(level, "%s: %s: pod=%s/%s %s", reason, message, metadata.namespace, metadata.name, path)
-        self._record(Subject(metadata.uid, metadata.namespace, metadata.name, path), type, reason, message)
+        subject = Subject(metadata.uid, metadata.namespace, metadata.name, path)
+        self._record(subject, type, reason, message, annotations or {})
 
     def node(self, type: EventType, reason: str, message: str) -> None:  # noqa: A002 # the API's word
         """See EventRecorder."""
         log.log(logging.WARNING if type == "Warning" else logging.INFO, "%s: %s", reason, message)
-        self._record(Subject("", "", self._node_name, ""), type, reason, message)
+        self._record(Subject("", "", self._node_name, ""), type, reason, message, {})
 
     def of_pod(self, uid: str) -> list[RecordedEvent]:
         """The events of one pod, oldest first."""
         found = [event for event in self._events.values() if event.subject.uid == uid]
         return sorted(found, key=lambda event: event.last_ns)
 
-    def _record(self, subject: Subject, type: EventType, reason: str, message: str) -> None:  # noqa: A002 # as above
+    def _record(
+        self,
+        subject: Subject,
+        type: EventType,  # noqa: A002 # as above
+        reason: str,
+        message: str,
+        annotations: Mapping[str, str],
+    ) -> None:
         message = message[:MESSAGE_LIMIT]
         now_ns = self._clock.now_ns()
         key = (subject, type, reason, message)
         known = self._events.pop(key, None)
         if known is not None:
-            event = replace(known, last_ns=now_ns, count=known.count + 1)
+            event = replace(known, last_ns=now_ns, count=known.count + 1, annotations=annotations)
         else:
             event = RecordedEvent(
-                subject=subject, type=type, reason=reason, message=message, first_ns=now_ns, last_ns=now_ns
+                subject=subject,
+                type=type,
+                reason=reason,
+                message=message,
+                first_ns=now_ns,
+                last_ns=now_ns,
+                annotations=annotations,
             )
         self._events[key] = event
         if len(self._events) > KEPT:

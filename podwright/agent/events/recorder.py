@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 from podwright.k8s.objects import Pod
@@ -12,8 +13,17 @@ EventType = Literal["Normal", "Warning"]
 class EventRecorder(Protocol):
     """Takes events; never waits and never fails."""
 
-    def pod(self, pod: Pod, type: EventType, reason: str, message: str, *, container: str = "") -> None:  # noqa: A002 # the API's word
-        """About a pod, or one of its containers by name."""
+    def pod(
+        self,
+        pod: Pod,
+        type: EventType,  # noqa: A002 # the API's word
+        reason: str,
+        message: str,
+        *,
+        container: str = "",
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
+        """About a pod, or one of its containers by name. `annotations` are for programs."""
 
     def node(self, type: EventType, reason: str, message: str) -> None:  # noqa: A002 # as above
         """About the node."""

@@ -43,6 +43,7 @@ class EventWriter:
             reason=event.reason,
             message=event.message,
             at_ns=event.last_ns,
+            annotations=event.annotations,
         )
         try:
             self._queue.put_nowait(occurrence)
@@ -93,7 +94,11 @@ def event_of(entry: Entry, node_name: str) -> Event:
     occurrence = entry.occurrence
     involved = _reference(occurrence.subject)
     return Event(
-        metadata=ObjectMeta(name=entry.name, namespace=involved.namespace or NODE_EVENTS_NAMESPACE),
+        metadata=ObjectMeta(
+            name=entry.name,
+            namespace=involved.namespace or NODE_EVENTS_NAMESPACE,
+            annotations=dict(occurrence.annotations),
+        ),
         involved_object=involved,
         type=occurrence.type,
         reason=occurrence.reason,

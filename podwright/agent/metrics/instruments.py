@@ -1,4 +1,4 @@
-"""Counters and histograms with labels, and Prometheus' text format, version 0.0.4. One thread uses them."""
+"""Counters, gauges and histograms with labels, and Prometheus' text format, version 0.0.4. One thread uses them."""
 
 from __future__ import annotations
 
@@ -37,6 +37,33 @@ class Counter:
         yield from _head(self.name, self._text, "counter")
         found = self._values or ({} if self._labels else {(): 0.0})
         yield from (f"{self.name}{_braces(self._labels, values)} {count:g}" for values, count in found.items())
+
+
+class Gauge:
+    """Has a value that is set. The values of `labels` are given with each call, in their order."""
+
+    def __init__(self, name: str, text: str, labels: Labels = ()) -> None:
+        self.name = name
+        self._text = text
+        self._labels = labels
+        self._values: dict[Labels, float] = {}
+
+    def set(self, value: float, *values: str) -> None:
+        """What it is now."""
+        self._values[values] = value
+
+    def value(self, *values: str) -> float:
+        """What was set last, 0 before that."""
+        return self._values.get(values, 0)
+
+    def lines(self) -> Iterator[str]:
+        """The text of the family. One without labels is there before it is set."""
+        found = self._values or ({} if self._labels else {(): 0.0})
+        yield from gauge(
+            self.name,
+            self._text,
+            ((dict(zip(self._labels, values, strict=True)), value) for values, value in found.items()),
+        )
 
 
 class Histogram:

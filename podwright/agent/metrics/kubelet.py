@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from podwright.agent.metrics.instruments import Counter, Histogram, Labels
+from podwright.agent.metrics.devices import DeviceMetrics
+from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Labels
+from podwright.agent.metrics.managers import ManagerMetrics
 
 OPERATION_BUCKETS = tuple(0.005 * 2.5**power for power in range(14))
+RESIZE_BUCKETS_MS = (
+    *(10.0, 50.0, 100.0, 500.0, 1000.0, 2000.0, 5000.0),
+    *(10e3, 20e3, 30e3, 60e3, 120e3, 300e3, 600e3),
+)
 LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
 
 
@@ -99,6 +105,52 @@ class KubeletMetrics:
             "kubelet_admission_rejections_total",
             "Cumulative number pod admission rejections by the Kubelet.",
             ("reason",),
+        )
+        self.devices = DeviceMetrics()
+        self.managers = ManagerMetrics()
+        self.requested_resizes = Counter(
+            "kubelet_container_requested_resizes_total",
+            "Number of requested resizes, counted at the container level.",
+            ("resource", "requirement", "operation"),
+        )
+        self.infeasible_resizes = Counter(
+            "kubelet_pod_infeasible_resizes_total",
+            "Number of infeasible resizes for pods.",
+            ("reason_detail",),
+        )
+        self.accepted_resizes = Counter(
+            "kubelet_pod_deferred_accepted_resizes_total",
+            "Cumulative number of resizes that were accepted after being deferred.",
+            ("retry_trigger",),
+        )
+        self.resizes = Histogram(
+            "kubelet_pod_resize_duration_milliseconds",
+            "Duration in milliseconds to actuate a pod resize",
+            ("success",),
+            buckets=RESIZE_BUCKETS_MS,
+        )
+        self.evictions = Counter(
+            "kubelet_evictions",
+            "Cumulative number of pod evictions by eviction signal",
+            ("eviction_signal",),
+        )
+        self.eviction_stats_ages = Histogram(
+            "kubelet_eviction_stats_age_seconds",
+            "Time between when stats are collected, and when pod is evicted based on those stats by eviction signal",
+            ("eviction_signal",),
+        )
+        self.preemptions = Counter(
+            "kubelet_preemptions",
+            "Cumulative number of pod preemptions by preemption resource",
+            ("preemption_signal",),
+        )
+        self.shutdown_start = Gauge(
+            "kubelet_graceful_shutdown_start_time_seconds",
+            "Last graceful shutdown start time since unix epoch in seconds",
+        )
+        self.shutdown_end = Gauge(
+            "kubelet_graceful_shutdown_end_time_seconds",
+            "Last graceful shutdown end time since unix epoch in seconds",
         )
         self.http_fallbacks = Counter(
             "kubelet_lifecycle_handler_http_fallbacks_total",

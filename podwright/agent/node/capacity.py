@@ -6,11 +6,14 @@ import os
 from collections.abc import Mapping
 
 from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.config.thresholds import EvictionSignal
 from podwright.agent.node.machine import Machine
-from podwright.k8s.quantity import NANO, Amount, Format, parse
+from podwright.k8s.quantity import NANO, Amount, Format
+from podwright.linux import cpu_lists
 
 CPU, MEMORY, STORAGE, PODS = "cpu", "memory", "ephemeral-storage", "pods"
 Amounts = dict[str, Amount]
+_KEPT_FREE = {EvictionSignal.MEMORY: MEMORY, EvictionSignal.NODE_FS: STORAGE}
 
 
 def capacity(machine: Machine, config: AgentConfig, root: str) -> Amounts:
@@ -30,16 +33,32 @@ def capacity(machine: Machine, config: AgentConfig, root: str) -> Amounts:
     return found
 
 
+def reserved_amounts(config: AgentConfig) -> tuple[Amounts, Amounts]:
+    """What the system and what Kubernetes' own programs keep of this node.
+
+    CPUs that are reserved by their numbers are the system's, and replace every other reservation of CPU.
+    """
+    system, kube = (
+        {name: Amount(nano) for name, nano in part.items()}
+        for part in (config.reserved.system_nano, config.reserved.kube_nano)
+    )
+    if cpus := cpu_lists.parse(config.reserved.cpus):
+        system[CPU] = _whole(len(cpus))
+        kube.pop(CPU, None)
+    return system, kube
+
+
 def allocatable(total: Amounts, config: AgentConfig) -> Amounts:
     """What is left for pods: not what is reserved, nor what hard eviction keeps free, nor memory in huge pages."""
     rest = dict(total)
-    for reserved in (config.reserved.system_nano, config.reserved.kube_nano):
-        for name, nano in reserved.items():
+    for reserved in reserved_amounts(config):
+        for name, amount in reserved.items():
             if name in rest:
-                rest[name] = rest[name] - Amount(nano)
-    for signal, name in (("memory.available", MEMORY), ("nodefs.available", STORAGE)):
-        if name in rest:
-            rest[name] = rest[name] - _threshold(config.eviction.hard.get(signal, ""), total[name])
+                rest[name] = rest[name] - amount
+    for threshold in config.eviction.thresholds:
+        name = _KEPT_FREE.get(threshold.signal, "")
+        if name in rest and threshold.is_hard:
+            rest[name] = rest[name] - threshold.value.of(total[name].whole)
     huge = sum(amount.nano for name, amount in total.items() if name.startswith("hugepages-"))
     rest[MEMORY] = rest[MEMORY] - Amount(huge)
     return {name: amount if amount.nano > 0 else Amount(0, amount.format) for name, amount in rest.items()}
@@ -48,15 +67,6 @@ def allocatable(total: Amounts, config: AgentConfig) -> Amounts:
 def texts(amounts: Mapping[str, Amount]) -> dict[str, str]:
     """As the API writes them."""
     return {name: str(amount) for name, amount in amounts.items()}
-
-
-def _threshold(text: str, total: Amount) -> Amount:
-    """`100Mi`, or `10%` of the whole."""
-    if not text:
-        return Amount(0)
-    if text.endswith("%"):
-        return Amount(int(total.nano * float(text[:-1]) / 100) // NANO * NANO, total.format)
-    return parse(text)
 
 
 def _whole(count: int) -> Amount:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from podwright.k8s.objects import Node
 
@@ -14,11 +15,19 @@ class CurrentNode:
         """`node` is what this agent would register."""
         self.node = node
         self.registered = asyncio.Event()
+        self._change = asyncio.Event()
 
     def take(self, node: Node) -> None:
         """The API server's newest version."""
         self.node = node
         self.registered.set()
+        changed, self._change = self._change, asyncio.Event()
+        changed.set()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until a condition on the node holds."""
+        while not holds():
+            await self._change.wait()
 
     @property
     def is_registered(self) -> bool:

@@ -28,6 +28,7 @@ class Machine:
     cpu_count: int
     memory_bytes: int
     swap_bytes: int = 0
+    max_pids: int = 0  # how many tasks there may be; 0 when it is not known
     huge_pages: Mapping[int, int] = field(default_factory=dict)
     machine_id: str = ""
     system_uuid: str = ""
@@ -47,6 +48,7 @@ def read_machine(root: str = "/") -> Machine:
         cpu_count=len(os.sched_getaffinity(0)) or os.cpu_count() or 1,
         memory_bytes=memory.get("MemTotal", 0),
         swap_bytes=memory.get("SwapTotal", 0),
+        max_pids=_max_pids(f"{root}/proc/sys/kernel"),
         huge_pages=_huge_pages(f"{root}{huge_pages.FOLDER}"),
         machine_id=machine_id,
         system_uuid=_text(f"{root}/sys/class/dmi/id/product_uuid").strip() or machine_id,
@@ -92,6 +94,12 @@ def _text(path: str) -> str:
 def _meminfo(text: str) -> dict[str, int]:
     """Lines such as `MemTotal:  16384 kB` (proc_meminfo(5)), as bytes."""
     return {match[1]: int(match[2]) * 1024 for match in re.finditer(r"^(\w+):\s+(\d+) kB$", text, re.MULTILINE)}
+
+
+def _max_pids(folder: str) -> int:
+    """The lower one of the two limits on tasks (proc_sys_kernel(5))."""
+    texts = [_text(f"{folder}/{name}").strip() for name in ("pid_max", "threads-max")]
+    return min((int(text) for text in texts if text.isdigit()), default=0)
 
 
 def _huge_pages(folder: str) -> dict[int, int]:

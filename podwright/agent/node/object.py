@@ -40,6 +40,13 @@ OS = "linux"
 HOSTNAME_LABEL = "kubernetes.io/hostname"
 ATTACH_DETACH = "volumes.kubernetes.io/controller-managed-attach-detach"
 NAMES_PER_IMAGE = 5
+# What an API server lets pods ask for only where the node says that it can (KEP 5328). Sorted.
+DECLARED = (
+    "ExtendWebSocketsToKubelet",
+    "InPlacePodLevelResourcesVerticalScaling",
+    "InPlacePodVerticalScalingInitContainers",
+    "RestartAllContainersOnContainerExits",
+)
 INTERNAL_IP, HOSTNAME = "InternalIP", "Hostname"
 
 
@@ -60,7 +67,13 @@ class NodeFindings:
     problems: Sequence[str] = ()
     pressures: frozenset[Pressure] = frozenset()
     has_handler_features: bool = True
+    declared_features: Sequence[str] = ()  # see `declared_features`
     more_addresses: Sequence[NodeAddress] = field(default=())  # a cloud provider's
+
+
+def declared_features(gates: Mapping[str, bool]) -> tuple[str, ...]:
+    """The features that a node with these gates declares."""
+    return tuple(name for name in DECLARED if gates["NodeDeclaredFeatures"] and gates[name])
 
 
 def new_node(
@@ -111,6 +124,7 @@ def node_status(before: NodeStatus, findings: NodeFindings, name: str, now: date
         node_info=_system_info(findings),
         images=_images(findings.images, findings.max_images),
         runtime_handlers=_handlers(findings.runtime) if findings.has_handler_features else (),
+        declared_features=tuple(findings.declared_features),
         features=NodeFeatures(supplemental_groups_policy=findings.runtime.supplemental_groups_policy),
         volumes_in_use=tuple(findings.volumes_in_use),
     )

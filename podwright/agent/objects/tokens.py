@@ -42,7 +42,7 @@ class _Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Token:
+class KnownToken:
     """Times are seconds since the epoch; `renew_at` is when a new one is to be requested."""
 
     text: str
@@ -56,10 +56,14 @@ class PodTokens:
     def __init__(self, server: ApiServer, clock: Clock) -> None:
         self._server = server
         self._clock = clock
-        self._tokens: dict[_Key, _Token] = {}
+        self._tokens: dict[_Key, KnownToken] = {}
 
     async def token(self, pod: Pod, projection: ServiceAccountTokenProjection) -> bytes:
         """A token that is valid for a while. Raises PodwrightError."""
+        return (await self.current(pod, projection)).text.encode()
+
+    async def current(self, pod: Pod, projection: ServiceAccountTokenProjection) -> KnownToken:
+        """The same with its times. Raises PodwrightError."""
         key = _Key(
             pod_uid=pod.metadata.uid,
             namespace=pod.metadata.namespace,
@@ -69,7 +73,7 @@ class PodTokens:
         )
         known, now = self._tokens.get(key), self._now()
         if known is not None and now < known.renew_at:
-            return known.text.encode()
+            return known
         try:
             token = await self._request(key, pod)
         except PodwrightError as failure:
@@ -78,15 +82,15 @@ class PodTokens:
             log.warning(
                 "a token is not renewed yet: serviceaccount=%s/%s error=%s", key.namespace, key.account, failure
             )
-            return known.text.encode()
+            return known
         self._tokens[key] = token
-        return token.text.encode()
+        return token
 
     def retain(self, uids: Collection[str]) -> None:
         """Forget the tokens of other pods than these."""
         self._tokens = {key: token for key, token in self._tokens.items() if key.pod_uid in uids}
 
-    async def _request(self, key: _Key, pod: Pod) -> _Token:
+    async def _request(self, key: _Key, pod: Pod) -> KnownToken:
         spec = TokenRequestSpec(
             audiences=(key.audience,) if key.audience else (),
             expiration_seconds=key.expiration_s,
@@ -104,7 +108,7 @@ class PodTokens:
         life_s = float(answer.spec.expiration_seconds or key.expiration_s)
         jitter_s = random.uniform(0, JITTER_S)  # noqa: S311 # no secret: pods do not all ask at one time
         renew_at = min(expires_at - life_s + LONGEST_USE_S, expires_at - (1 - RENEWAL_PART) * life_s) - jitter_s
-        return _Token(text=status.token, expires_at=expires_at, renew_at=renew_at)
+        return KnownToken(text=status.token, expires_at=expires_at, renew_at=renew_at)
 
     def _now(self) -> float:
         return self._clock.now_ns() / 1e9

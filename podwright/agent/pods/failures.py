@@ -1,4 +1,4 @@
-"""Failures of a pass that decide when the next one is due."""
+"""Failures of a pod as a whole: why it is not let in, and those of a pass that decide when the next one is due."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ from collections.abc import Sequence
 
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.errors import Internal, PodwrightError
+
+
+class NotAdmitted(PodwrightError):
+    """A pod cannot get what it wants of this node. `reason` is one of the kubelet's, such as TopologyAffinityError."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class NetworkNotReady(PodwrightError):
@@ -24,8 +32,18 @@ class BackOff(PodwrightError):
         return max(0.0, (self.until_ns - now_ns) / 1e9)
 
 
-def combined(failures: Sequence[ContainerFailure]) -> PodwrightError:
+def combined(failures: Sequence[PodwrightError]) -> PodwrightError:
     """One failure of a pass for those of its containers: a BackOff until the first wait ends, if one waits."""
-    text = "; ".join(f"container {failure.container}: {failure.reason}: {failure.message}" for failure in failures)
-    waits = [failure.until_ns for failure in failures if failure.until_ns is not None]
+    text = "; ".join(_text(failure) for failure in failures)
+    waits = [
+        failure.until_ns
+        for failure in failures
+        if isinstance(failure, ContainerFailure) and failure.until_ns is not None
+    ]
     return BackOff(text, until_ns=min(waits)) if waits else Internal(text)
+
+
+def _text(failure: PodwrightError) -> str:
+    if isinstance(failure, ContainerFailure):
+        return f"container {failure.container}: {failure.reason}: {failure.message}"
+    return str(failure)

@@ -15,7 +15,13 @@ FNV_PRIME_32 = 0x01000193
 
 def container_hash(container: AnyContainer) -> str:
     """32-bit FNV-1a in hexadecimal, as the kubelet computes it."""
+    hashed = json.dumps({"name": container.name, "image": container.image}, separators=(",", ":"))
+    return f"{fnv32a(hashed.encode()):x}"
+
+
+def fnv32a(data: bytes) -> int:
+    """32-bit FNV-1a."""
     value = FNV_OFFSET_32
-    for byte in json.dumps({"name": container.name, "image": container.image}, separators=(",", ":")).encode():
+    for byte in data:
         value = (value ^ byte) * FNV_PRIME_32 & 0xFFFFFFFF
-    return f"{value:x}"
+    return value

@@ -28,6 +28,12 @@ def pod_limits(spec: PodSpec, *, overhead: bool = True) -> Amounts:
     return _sum(limits, extra) if overhead else limits
 
 
+def requested(spec: PodSpec, name: str) -> Amount:
+    """How much of one resource the pod requests. Overhead alone is no request (GetResourceRequestQuantity)."""
+    own = pod_requests(spec, overhead=False).get(name, ZERO)
+    return own + _amounts(spec.overhead).get(name, ZERO) if own.nano else own
+
+
 def pod_level_requests(spec: PodSpec) -> Amounts:
     """The requests in `spec.resources`."""
     return _pod_level(spec.resources.requests) if spec.resources is not None else {}

@@ -100,9 +100,14 @@ def _inherit_cpuset(parent: str, directory: str) -> None:
             _put(own, " ".join(_words(f"{parent}/{name}")))
 
 
-def _words(path: str) -> list[str]:
+def text(path: str) -> str:
+    """A file of a cgroup. Raises OSError."""
     with open(path, encoding="ascii") as file:
-        return file.read().split()
+        return file.read()
+
+
+def _words(path: str) -> list[str]:
+    return text(path).split()
 
 
 def _write(wanted: Iterable[Write]) -> list[tuple[Write, OSError]]:

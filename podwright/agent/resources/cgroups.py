@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from podwright.agent.configs.cpu import SHARES_MIN
 from podwright.agent.events.recorder import EventRecorder
@@ -22,6 +22,7 @@ from podwright.agent.resources.limits import (
     limits_of_classes,
     limits_of_pod,
 )
+from podwright.agent.resources.resize_steps import current_limits
 from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal
 from podwright.k8s.objects import Pod
 from podwright.linux import cgroup
@@ -45,13 +46,16 @@ class CgroupTree:
         rules: LimitRules,
         root_limits: CgroupLimits,
         events: EventRecorder,
+        lifts_quota: Callable[[Pod], bool] = lambda _: False,
     ) -> None:
+        """A pod that `lifts_quota` names has CPUs to itself, and no CPU quota."""
         self._host = host
         self._driver = driver
         self._names = names
         self._rules = rules
         self._root_limits = root_limits
         self._events = events
+        self._lifts_quota = lifts_quota
         self._is_root_limited = False
         self._made: dict[str, str] = {}  # by the UIDs of pods that have come since the start
 
@@ -103,12 +107,32 @@ class CgroupTree:
         if self.exists(pod):
             return
         try:
-            await self._driver.make(path, limits_of_pod(pod, self._rules))
+            await self._driver.make(path, limits_of_pod(pod, self._rules, lifts_quota=self._lifts_quota(pod)))
         except BaseException as failure:
             await self._undo(path)  # the next pass would take it for one with limits
             if isinstance(failure, OSError):
                 raise Internal(f"cgroup {path} cannot be made: {failure}", hint=_HINT) from failure
             raise
+
+    def wanted(self, pod: Pod) -> CgroupLimits:
+        """The limits of a pod with these resources."""
+        return limits_of_pod(pod, self._rules)
+
+    def current(self, pod: Pod) -> CgroupLimits | None:
+        """CPU and memory that the pod's cgroup has now. Raises Internal."""
+        path = self.parent_of(pod)
+        try:
+            return current_limits(cgroupfs.text, self._host, path)
+        except (OSError, ValueError) as failure:
+            raise Internal(f"the limits of cgroup {path} cannot be read: {failure}", hint=_HINT) from failure
+
+    async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
+        """Change limits of the pod's cgroup. Raises PodwrightError."""
+        path = self.parent_of(pod)
+        try:
+            await self._driver.limit(path, limits)
+        except OSError as failure:
+            raise Internal(f"cgroup {path} cannot be limited: {failure}", hint=_HINT) from failure
 
     async def remove(self, uid: str) -> None:
         """Kill what is left in the pod's cgroup and remove it. An absent one is fine. Raises PodwrightError."""
@@ -190,6 +214,17 @@ class NoCgroups:
 
     async def ensure(self, pod: Pod) -> None:
         """Nothing is to be made."""
+
+    def wanted(self, pod: Pod) -> CgroupLimits:  # noqa: ARG002 # the protocol's
+        """There is nothing to limit."""
+        return CgroupLimits()
+
+    def current(self, pod: Pod) -> CgroupLimits | None:  # noqa: ARG002 # the protocol's
+        """There is no cgroup of ours."""
+        return None
+
+    async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
+        """There is nothing to limit."""
 
     async def remove(self, uid: str) -> None:
         """Nothing is there."""

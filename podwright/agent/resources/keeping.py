@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
+from podwright.agent.resources.limits import CgroupLimits
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Pod
 from podwright.tasks import Tasks
@@ -34,6 +35,15 @@ class Tree(Protocol):
 
     async def ensure(self, pod: Pod) -> None:
         """Make the pod's cgroup."""
+
+    def wanted(self, pod: Pod) -> CgroupLimits:
+        """The limits of a pod with these resources."""
+
+    def current(self, pod: Pod) -> CgroupLimits | None:
+        """CPU and memory that the pod's cgroup has now; None when it has none of ours."""
+
+    async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
+        """Change limits of the pod's cgroup."""
 
     async def remove(self, uid: str) -> None:
         """Remove the pod's cgroup."""
@@ -77,6 +87,19 @@ class KeptCgroups:
     async def ensure(self, pod: Pod) -> None:
         """See Tree."""
         await self._tree.ensure(pod)
+        self._changed.set()
+
+    def wanted(self, pod: Pod) -> CgroupLimits:
+        """See Tree."""
+        return self._tree.wanted(pod)
+
+    def current(self, pod: Pod) -> CgroupLimits | None:
+        """See Tree."""
+        return self._tree.current(pod)
+
+    async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
+        """See Tree."""
+        await self._tree.limit(pod, limits)
         self._changed.set()
 
     async def remove(self, uid: str) -> None:

@@ -43,10 +43,17 @@ class LimitRules:
     huge_page_sizes: tuple[str, ...] = ()
 
 
-def limits_of_pod(pod: Pod, rules: LimitRules) -> CgroupLimits:
-    """By QoS class: all limits for guaranteed pods, those that every container has for burstable ones, else none."""
+def limits_of_pod(pod: Pod, rules: LimitRules, *, lifts_quota: bool = False) -> CgroupLimits:
+    """By QoS class: all limits for guaranteed pods, those that every container has for burstable ones, else none.
+
+    `lifts_quota` is for pods that have CPUs to themselves: a quota would only throttle them there.
+    """
     qos, requests, limits = qos_class(pod), pod_requests(pod.spec), pod_limits(pod.spec)
-    quota = cpu_quota_us(limits.get("cpu", ZERO).milli, rules.cpu_period_us) if rules.enforces_cpu else -1
+    quota = (
+        cpu_quota_us(limits.get("cpu", ZERO).milli, rules.cpu_period_us)
+        if rules.enforces_cpu and not lifts_quota
+        else -1
+    )
     limits_cpu = qos == "Guaranteed" or (qos == "Burstable" and _is_limited(pod, "cpu"))
     limits_memory = qos == "Guaranteed" or (qos == "Burstable" and _is_limited(pod, "memory"))
     return CgroupLimits(

@@ -69,6 +69,7 @@ class AgentAssembly:
             cgroup_driver=CGROUP_DRIVER,
             services=inputs.services,
             is_own=inputs.is_own,
+            has_plugins=False,
             housekeeping_s=HOUSEKEEPING_S,
         )
         ids = id_range_of(inputs.run_id, self.ids, config.pods.max_pods)

@@ -32,17 +32,17 @@ from podwright.agent.server.api.table import (
     open_routes,
 )
 from podwright.agent.server.api.targets import Targets
-from podwright.agent.server.auth import self_signed
 from podwright.agent.server.auth.api_reviews import ApiReviews
 from podwright.agent.server.auth.authentication import Authenticator
 from podwright.agent.server.auth.authorization import Authorizer
-from podwright.agent.server.auth.certificates import ServerContexts, TlsFiles
+from podwright.agent.server.auth.certificates import ServerContexts
 from podwright.agent.server.auth.guard import Guard
 from podwright.agent.server.auth.reviews import NoApiServer
 from podwright.agent.server.health import Health, loop_check
 from podwright.agent.server.http.listener import Limits
 from podwright.agent.server.http.routing import Route
 from podwright.agent.server.servers import Descriptions, Servers
+from podwright.agent.server.serving_certificate import tls_files
 from podwright.agent.server.view import View
 
 NODE_LOGS = "/var/log"
@@ -71,7 +71,9 @@ async def serve(config: AgentConfig, agent: Agent, shown: Shown, stack: contextl
     if server.read_only_port:
         servers.serve_plain(server.address, server.read_only_port, [*reader, *disabled_routes()])
     if server.enabled:
-        contexts = ServerContexts(_tls_files(config, agent), config.security)
+        outside = agent.outside
+        files = tls_files(config, outside.node_name, agent.facts.addresses, has_api=outside.servers is not None)
+        contexts = ServerContexts(files, config.security)
         servers.serve_api(server.address, server.port, parts.api_routes(), parts.guard(), contexts)
 
 
@@ -79,14 +81,6 @@ def _connections() -> int:
     """As many as descriptors allow."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(16, min(CONNECTIONS, soft // DESCRIPTORS_PER_CONNECTION))
-
-
-def _tls_files(config: AgentConfig, agent: Agent) -> TlsFiles:
-    security = config.security
-    certificate, key = security.tls_cert_file, security.tls_key_file
-    if not (certificate and key):
-        certificate, key = self_signed.ensure(security.cert_dir, agent.outside.node_name, agent.facts.addresses)
-    return TlsFiles(certificate=certificate, key=key, client_ca=security.client_ca_file)
 
 
 class _Parts:

@@ -37,7 +37,7 @@ from podwright.linux.cgroup import CgroupHost
 
 log = logging.getLogger(__name__)
 
-FILE_LIMIT_BYTES = 4 * 1024 * 1024
+FILE_LIMIT_BYTES = 1 << 20  # the kernel refuses to read a sysctl into a buffer of 4 MiB (ENOMEM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from podwright.agent.pods.deadlines import DEADLINE_EXCEEDED, DEADLINE_MESSAGE, has_passed_deadline
 from podwright.agent.pods.phases import FAILED, TERMINAL
 from podwright.agent.pods.qos import qos_class
+from podwright.agent.pods.resources import pod_requests, texts
 from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.status.addresses import pod_ips
 from podwright.agent.status.conditions import (
@@ -44,7 +45,7 @@ def _facts(situation: Situation) -> PodStatus:
     """Everything that needs no other part of the status."""
     pod, inputs = situation.pod, situation.inputs
     ips = pod_ips(pod, situation.observed, inputs.previous, inputs.node_ips)
-    resources = pod_resources(pod) if inputs.gates.pod_resources else None
+    resources = pod_resources(pod, inputs.actuated) if inputs.gates.pod_resources else None
     return PodStatus(
         container_statuses=regular_statuses(situation),
         init_container_statuses=init_statuses(situation),
@@ -54,7 +55,7 @@ def _facts(situation: Situation) -> PodStatus:
         pod_ips=ips,
         host_ip=inputs.node_ips[0] if inputs.node_ips else "",
         host_ips=tuple(HostIP(ip=ip) for ip in inputs.node_ips),
-        allocated_resources=resources.requests if resources is not None else {},
+        allocated_resources=texts(pod_requests(pod.spec)) if resources is not None else {},
         resources=resources,
         start_time=inputs.previous.start_time,
         observed_generation=pod.metadata.generation,
@@ -105,6 +106,8 @@ def _own_conditions(situation: Situation, status: PodStatus) -> list[PodConditio
     ]
     if situation.inputs.gates.ready_to_start:
         conditions.insert(0, ready_to_start(pod, situation.observed))
+    if not situation.inputs.is_terminal:
+        conditions = [*situation.inputs.resizes, *conditions]
     if may_restart_all(pod):
         conditions.append(all_restarting(situation, status.phase))
     return conditions

@@ -21,6 +21,7 @@ from podwright.k8s.objects import Container, ContainerStatus, Pod, PodCondition,
 READY_TO_START, INITIALIZED = "PodReadyToStartContainers", "Initialized"
 CONTAINERS_READY, READY, SCHEDULED = "ContainersReady", "Ready", "PodScheduled"
 RESIZE_PENDING, RESIZE_IN_PROGRESS = "PodResizePending", "PodResizeInProgress"
+RESIZES = frozenset({RESIZE_PENDING, RESIZE_IN_PROGRESS})
 DISRUPTION_TARGET = "DisruptionTarget"
 
 # Nobody else writes these. DisruptionTarget is shared: the agent sets it when it ends a pod, and so do others.

@@ -38,8 +38,12 @@ TAKEN_AS_COMPLETED = (
 
 
 def regular_statuses(situation: Situation) -> tuple[ContainerStatus, ...]:
-    """Sorted by name."""
-    return by_name(_statuses(situation, situation.pod.spec.containers, situation.inputs.previous.container_statuses))
+    """Sorted by name, with the health of what they were allotted."""
+    health = situation.inputs.resource_health
+    statuses = _statuses(situation, situation.pod.spec.containers, situation.inputs.previous.container_statuses)
+    return by_name(
+        replace(status, allocated_resources_status=tuple(health.get(status.name, ()))) for status in statuses
+    )
 
 
 def init_statuses(situation: Situation) -> tuple[ContainerStatus, ...]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from podwright.agent.decisions.actions import FindingOf
 from podwright.agent.decisions.restarts import RESTART_ALL, rule_for, wants_all_restarted
+from podwright.agent.pods.allocation import PodAllocation
 from podwright.agent.runtime.records import ObservedPod
-from podwright.k8s.objects import Container, ContainerStatus, Pod, PodStatus
+from podwright.k8s.objects import Container, ContainerStatus, Pod, PodCondition, PodStatus, ResourceStatus
 
 ALL_CONTAINERS_RESTARTING = "AllContainersRestarting"
 
@@ -29,6 +30,7 @@ class StatusGates:
     stop_signals: bool = False
     ready_to_start: bool = True
     pod_resources: bool = True
+    resource_health: bool = True
 
     @classmethod
     def of(cls, states: Mapping[str, bool]) -> StatusGates:
@@ -37,6 +39,7 @@ class StatusGates:
             stop_signals=states["ContainerStopSignals"],
             ready_to_start=states["PodReadyToStartContainersCondition"],
             pod_resources=states["InPlacePodLevelResourcesVerticalScaling"],
+            resource_health=states["ResourceHealthStatus"],
         )
 
 
@@ -58,6 +61,9 @@ class StatusInputs:
     is_terminal: bool = False  # no container runs, or ever will
     recursive_read_only: bool = False  # whether the pod's runtime handler can mount so
     gates: StatusGates = field(default_factory=StatusGates)
+    resource_health: Mapping[str, Sequence[ResourceStatus]] = field(default_factory=dict)  # by container
+    resizes: tuple[PodCondition, ...] = ()  # what is said about a resize of the pod
+    actuated: PodAllocation | None = None  # the resources that the runtime was told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ def status_of(
         state=state_of(situation, instance, previous),
         last_state=_last_state(identifier, previous),
         allocated_resources=container.resources.requests,
-        resources=container_resources(container, instance, identifier, previous),
+        resources=container_resources(container, instance, identifier, previous, inputs.actuated),
         user=_user(instance.user),
         stop_signal=_signal(instance) if inputs.gates.stop_signals else None,
         volume_mounts=volume_mounts(container, previous, supports_recursive=inputs.recursive_read_only),

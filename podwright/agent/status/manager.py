@@ -7,7 +7,7 @@ changes (the API writer, people who watch) asks for them by `on_change`. No API 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from msgspec import structs
 
 from podwright.agent.clock import Clock, utc_now
 from podwright.agent.decisions.actions import FindingOf
+from podwright.agent.pods.allocation import PodAllocation
 from podwright.agent.pods.containers import all_containers
 from podwright.agent.pods.identity import CONFIG_HASH, CONFIG_MIRROR
 from podwright.agent.pods.phases import FAILED
@@ -30,7 +31,7 @@ from podwright.agent.status.instances import container_id as api_container_id
 from podwright.agent.status.publishing import merge_status, with_others
 from podwright.agent.status.termination_messages import TerminationMessages
 from podwright.agent.status.transitions import is_same, next_status
-from podwright.k8s.objects import ContainerStatus, Pod, PodStatus
+from podwright.k8s.objects import ContainerStatus, Pod, PodCondition, PodStatus, ResourceStatus
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,10 @@ class StatusPorts:
     runtime_name: Callable[[], str]  # `containerd`, `cri-o`, `podwright`
     supports_recursive: Callable[[Pod], bool]  # whether the pod's runtime handler mounts recursively read-only
     gates: StatusGates = field(default_factory=StatusGates)
+    # The health of what each container of a pod was allotted, by its name.
+    resource_health: Callable[[Pod], Mapping[str, Sequence[ResourceStatus]]] = lambda _: {}
+    resizes_of: Callable[[str], tuple[PodCondition, ...]] = lambda _: ()  # the conditions about a pod's resize, by UID
+    actuated: Callable[[str], PodAllocation | None] = lambda _: None  # what the runtime was told of a pod, by UID
 
 
 class StatusManager:
@@ -120,6 +125,9 @@ class StatusManager:
             is_terminal=is_terminal,
             recursive_read_only=ports.supports_recursive(pod),
             gates=ports.gates,
+            resource_health=ports.resource_health(pod) if ports.gates.resource_health else {},
+            resizes=ports.resizes_of(uid),
+            actuated=ports.actuated(uid),
         )
         return build_status(pod, observed, inputs)
 

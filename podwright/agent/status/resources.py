@@ -6,6 +6,7 @@ stand for less than they say, so that a value at or below them is shown as it wa
 
 from __future__ import annotations
 
+from podwright.agent.pods.allocation import PodAllocation, ResizeGates, with_allocation
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.resources import pod_limits, pod_requests, texts
 from podwright.agent.runtime.records import ContainerState, ResourcesStatus
@@ -19,9 +20,16 @@ _MILLI = NANO // 1000
 
 
 def container_resources(
-    container: AnyContainer, instance: Instance, identifier: str, previous: ContainerStatus | None
+    container: AnyContainer,
+    instance: Instance,
+    identifier: str,
+    previous: ContainerStatus | None,
+    actuated: PodAllocation | None = None,
 ) -> ResourceRequirements:
-    """What a running instance has; of one that does not run, what it was allocated."""
+    """What a running instance has; of one that does not run, what it was allocated.
+
+    The kernel knows nothing of memory requests: `actuated` tells what the runtime was told last.
+    """
     allocated = container.resources
     if instance.state is not ContainerState.RUNNING:
         return allocated
@@ -33,7 +41,9 @@ def container_resources(
         limits=_with_memory(
             _with_cpu(allocated.limits, cpu_limit, MIN_LIMIT_MILLI, shown.limits), found.memory_limit_bytes, shown
         ),
-        requests=_with_cpu(allocated.requests, cpu_request, MIN_REQUEST_MILLI, shown.requests),
+        requests=_with_request(
+            _with_cpu(allocated.requests, cpu_request, MIN_REQUEST_MILLI, shown.requests), container.name, actuated
+        ),
     )
 
 
@@ -74,8 +84,17 @@ def _with_memory(limits: dict[str, str], found_bytes: int | None, shown: Resourc
     return {**limits, "memory": str(Amount(found_bytes * NANO, Format.BINARY))}
 
 
-def pod_resources(pod: Pod) -> ResourceRequirements:
-    """PodStatus.resources: what the pod as a whole was allocated."""
+def _with_request(requests: dict[str, str], name: str, actuated: PodAllocation | None) -> dict[str, str]:
+    known = actuated.containers.get(name) if actuated is not None else None
+    told = known.requests.get("memory", "0") if known is not None else "0"
+    if not requests or not parse(told).nano or parse(told) == parse(requests.get("memory", "0")):
+        return requests
+    return {**requests, "memory": told}
+
+
+def pod_resources(pod: Pod, actuated: PodAllocation | None = None) -> ResourceRequirements:
+    """PodStatus.resources: what the pod as a whole has. Until a resize is done, that is not what it was allocated."""
+    pod = with_allocation(pod, actuated, ResizeGates(pod_level=actuated is not None and actuated.pod is not None))
     claims = pod.spec.resources.claims if pod.spec.resources is not None else ()
     return ResourceRequirements(
         claims=claims, requests=texts(pod_requests(pod.spec)), limits=texts(pod_limits(pod.spec))

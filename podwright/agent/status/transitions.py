@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from podwright.agent.decisions.restarts import ALWAYS, ON_FAILURE, restarts_after
 from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.pods.phases import TERMINAL
-from podwright.agent.status.conditions import OWN_OR_SHARED, find
+from podwright.agent.status.conditions import OWN_OR_SHARED, RESIZES, find
 from podwright.agent.status.containers import by_name
 from podwright.agent.status.inputs import may_restart_all
 from podwright.k8s.objects import Container, ContainerState, ContainerStatus, Pod, PodCondition, PodStatus
@@ -66,8 +66,8 @@ def _without_foreign(status: PodStatus) -> PodStatus:
 
 
 def _timed(condition: PodCondition, old: PodStatus, now: datetime) -> PodCondition:
-    """The time of transition changes only with the condition's status."""
-    if condition.type not in OWN_OR_SHARED:
+    """The time of transition changes only with the condition's status. Those about a resize have their own."""
+    if condition.type not in OWN_OR_SHARED or condition.type in RESIZES:
         return condition
     before = find(old.conditions, condition.type)
     if before is not None and before.status == condition.status and before.last_transition_time is not None:

@@ -8,6 +8,7 @@ lost (pkg/kubelet/status/status_manager.go of Kubernetes 1.36).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,11 +76,16 @@ class StatusWriter:
 
     async def run(self) -> None:
         """Write without end."""
+        monotonic = self._ports.clock.monotonic
         unlisten = self._ports.statuses.on_change(self._changed)
-        pause_s = FIRST_PAUSE_S
+        pause_s, compare_at = FIRST_PAUSE_S, monotonic() + RECONCILE_S
         try:
             while True:
-                await self._wait(pause_s if self._failed else RECONCILE_S)
+                left_s = compare_at - monotonic()
+                await self._wait(min(pause_s, left_s) if self._failed else left_s)
+                if monotonic() >= compare_at:  # on a busy node, too, where something always changes meanwhile
+                    self._take_all()
+                    compare_at = monotonic() + RECONCILE_S
                 pause_s = min(2 * pause_s, RECONCILE_S) if self._failed else FIRST_PAUSE_S
                 uids, self._pending, self._failed = self._pending | self._failed, set(), set()
                 await asyncio.gather(*(self._write_logged(uid) for uid in uids))
@@ -87,15 +93,17 @@ class StatusWriter:
             unlisten()
 
     async def _wait(self, patience_s: float) -> None:
-        """Until a status changes. When none does, all of them are compared."""
-        try:
+        """Until a status changes, at most so long."""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
                 await self._wake.wait()
-        except TimeoutError:
-            uids = {entry.uid for entry in self._ports.statuses.all()}
-            self._pending |= uids
-            self._answers = {uid: pod for uid, pod in self._answers.items() if uid in uids}
         self._wake.clear()
+
+    def _take_all(self) -> None:
+        """Compare every pod with what the API shows of it."""
+        uids = {entry.uid for entry in self._ports.statuses.all()}
+        self._pending |= uids
+        self._answers = {uid: pod for uid, pod in self._answers.items() if uid in uids}
 
     def _changed(self, entry: VersionedStatus) -> None:
         self._pending.add(entry.uid)

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable, Mapping
 
 from podwright.agent.volumes.plans import HostPathPlan
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, InvalidArgument
 
 DIRECTORY_MODE, FILE_MODE = 0o755, 0o644
 _Check = tuple[Callable[[int], bool], str]
@@ -28,6 +28,17 @@ TYPES: Mapping[str, _Check | None] = {
     "CharDevice": (stat.S_ISCHR, "a character device"),
     "BlockDevice": (stat.S_ISBLK, "a block device"),
 }
+
+
+def check_plan_path(path: str, kind: str) -> None:
+    """Raises InvalidArgument for a path with '..' and for an unknown type."""
+    if ".." in path.split("/"):
+        raise InvalidArgument(f"invalid HostPath `{path}`: must not contain '..'")
+    if kind not in TYPES:
+        known = ", ".join(name for name in TYPES if name)
+        raise InvalidArgument(
+            f"{kind} is an invalid volume type", hint=f"a hostPath's type is empty or one of {known}"
+        )
 
 
 def check_host_path(plan: HostPathPlan) -> None:

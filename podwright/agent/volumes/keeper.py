@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from functools import partial
 
 from podwright.agent.pods.places import pod_directory
+from podwright.agent.volumes.failures import FAILED_MOUNT, NotProcessed, StepFailed
 from podwright.agent.volumes.messages import set_up_failed
 from podwright.agent.volumes.ownership import Progress
 from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, HostPathPlan, Plan
@@ -16,20 +18,25 @@ from podwright.agent.volumes.remover import Remover
 from podwright.agent.volumes.setup import is_there, set_up
 from podwright.agent.volumes.slow_groups import reported
 from podwright.agent.volumes.state import PodVolumes, VolumeState
+from podwright.agent.volumes.storage.plans import StoredPlan
+from podwright.agent.volumes.storage.service import Storage
 from podwright.agent.volumes.threads import Work
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Pod
 from podwright.tasks import Tasks, end_all
 
+log = logging.getLogger(__name__)
+
 
 class Keeper:
     """Keeps volumes what their plug-ins say. `root` is the agent's root directory."""
 
-    def __init__(self, ports: VolumePorts, root: str, work: Work, remover: Remover) -> None:
+    def __init__(self, ports: VolumePorts, root: str, work: Work, remover: Remover, storage: Storage) -> None:
         self._ports = ports
         self._root = root
         self._work = work
         self._remover = remover
+        self._storage = storage
         self._tasks = Tasks()
 
     def look_at(self, volumes: PodVolumes, state: VolumeState, *, hurry: bool) -> None:
@@ -61,24 +68,51 @@ class Keeper:
                 try:
                     await self._set_up(volumes, state)
                 except (PodwrightError, OSError, ValueError) as failure:  # ValueError: a NUL in a path
-                    message = set_up_failed(state.volume.name, str(failure))
-                    self._ports.events.pod(volumes.pod, "Warning", "FailedMount", message)
-                    await _pause(state, state.failed(str(failure)))
+                    await self._failed(volumes, state, failure)
                 else:
                     await volumes.notify()
         finally:
             state.task = None
 
+    async def _failed(self, volumes: PodVolumes, state: VolumeState, failure: Exception) -> None:
+        """Tell people, and wait. Who waits for a volume of which nothing is known says so himself."""
+        pause_s = state.failed(str(failure))
+        if isinstance(failure, NotProcessed):
+            state.is_unprocessed = True
+            log.info("a volume cannot be processed: pod=%s error=%s", volumes.pod.metadata.name, failure)
+            await volumes.notify()
+        elif isinstance(failure, StepFailed):
+            self._ports.events.pod(volumes.pod, "Warning", failure.reason, str(failure))
+        else:
+            message = set_up_failed(state.volume.name, str(failure))
+            self._ports.events.pod(volumes.pod, "Warning", FAILED_MOUNT, message)
+        await _pause(state, pause_s)
+
     async def _set_up(self, volumes: PodVolumes, state: VolumeState) -> None:
         uid = volumes.pod.metadata.uid
         directory = pod_directory(self._root, uid)
         plan = await state.plugin.plan(Request(pod=volumes.pod, volume=state.volume, directory=directory))
+        if isinstance(plan, StoredPlan):
+            await self._mount(volumes.pod, state, plan)
+            return
+        if state.mounted is None and isinstance(plan, HostPathPlan):
+            self._storage.check_node(plan.persistent, state.volume.name, is_block=False)
         files = plan if isinstance(plan, FilesPlan) else None
         digest = files.digest() if files is not None else b""
         if state.mounted is None or digest != state.digest or not is_there(plan):
             await self._remover.finished(uid)
             await self._carry_out(volumes.pod, plan)
         state.succeeded(plan.mounted, digest, is_final=files is not None and files.is_final)
+
+    async def _mount(self, pod: Pod, state: VolumeState, plan: StoredPlan) -> None:
+        def waiting(waits: bool) -> None:
+            state.is_unattached = waits
+
+        is_mounted = state.mounted is not None
+        if not is_mounted:
+            await self._remover.finished(plan.uid)
+        await self._storage.mount(pod, plan, is_mounted=is_mounted, waiting=waiting)
+        state.succeeded(plan.mounted, b"", is_final=False)
 
     async def _carry_out(self, pod: Pod, plan: Plan) -> None:
         uid, progress = pod.metadata.uid, Progress()

@@ -28,14 +28,15 @@ from podwright.agent.volumes.plans import MountedVolume
 from podwright.agent.volumes.plugins.registry import Plugins
 from podwright.agent.volumes.ports import VolumePorts
 from podwright.agent.volumes.references import Reference, references_of
-from podwright.agent.volumes.remover import Remover
+from podwright.agent.volumes.remover import Remover, removal
 from podwright.agent.volumes.shared_root import make_shared
 from podwright.agent.volumes.state import PodVolumes, VolumeState
+from podwright.agent.volumes.storage.service import Storage
 from podwright.agent.volumes.subpaths import bind_subpath
-from podwright.agent.volumes.teardown import has_volumes, remove_pod, remove_volumes
+from podwright.agent.volumes.teardown import has_volumes, remove_pod, remove_volumes, unmount_subpaths
 from podwright.agent.volumes.threads import Threads, Work
 from podwright.agent.volumes.used import used_volumes
-from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unimplemented
+from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unavailable, Unimplemented
 from podwright.k8s.objects import Pod
 
 log = logging.getLogger(__name__)
@@ -54,18 +55,23 @@ class VolumeManager:
         self._root = os.path.realpath(root)
         self._work = work or Threads()
         self._plugins = Plugins(ports)
-        self._remover = Remover(self._root, self._work)
-        self._keeper = Keeper(ports, self._root, self._work, self._remover)
+        self._storage = Storage(ports, self._root, self._work)
+        self._remover = Remover(self._root, self._work, self._clear)
+        self._keeper = Keeper(ports, self._root, self._work, self._remover, self._storage)
         self._pods: dict[str, PodVolumes] = {}
         self._on_disk: set[str] = set()  # pods that have, or may have, something on disk
+        self._has_shared = True  # whether something may be left that several pods share
+        ports.drivers.listen(self._driver_has_come)
 
     async def recover(self) -> None:
         """Make the root directory ready, and find the pods that have volumes on disk. Raises OSError."""
         self._on_disk |= await self._work.run("", partial(_recover, self._root))
+        await self._storage.recover()
 
     async def close(self) -> None:
         """Stop working on volumes; those that are mounted stay mounted."""
         await self._keeper.close()
+        await self._storage.close()
 
     def set_pod(self, pod: Pod) -> None:
         """Have the volumes of this version of the pod, and keep them so until it is released."""
@@ -84,7 +90,8 @@ class VolumeManager:
             state = volumes.states[volume.name]
             if state.may_change:
                 self._on_disk.add(uid)
-                self._keeper.look_at(volumes, state, hurry=is_new)
+                was_unprocessed, state.is_unprocessed = state.is_unprocessed, False
+                self._keeper.look_at(volumes, state, hurry=is_new or was_unprocessed)
 
     def objects_changed(self, changed: Collection[Reference]) -> None:
         """ConfigMaps and Secrets have appeared, changed or gone: bring the volumes up to date that use them."""
@@ -98,7 +105,8 @@ class VolumeManager:
         """Set the pod, and wait until its containers' volumes are there.
 
         Raises DeadlineExceeded, which names those that are missing and why, after WAIT_LIMIT_S; Unimplemented at once
-        for a kind of volume that this agent cannot do; FailedPrecondition when the pod is released meanwhile.
+        for a kind of volume that this agent cannot do; Unavailable when it cannot be known what a volume is to become;
+        FailedPrecondition when the pod is released meanwhile.
         """
         self.set_pod(pod)
         volumes = self._pods[pod.metadata.uid]
@@ -106,16 +114,37 @@ class VolumeManager:
             raise Unimplemented(_problem(volumes, "no volume plugin matched"))
         try:
             async with asyncio.timeout(WAIT_LIMIT_S):
-                await volumes.until(lambda: volumes.is_over or not volumes.missing())
+                await volumes.until(lambda: volumes.is_over or not volumes.missing() or bool(volumes.unprocessed()))
         except TimeoutError:
             raise DeadlineExceeded(_problem(volumes, "context deadline exceeded")) from None
         if volumes.is_over:
             raise FailedPrecondition(f"the volumes of pod {pod.metadata.name} are being removed", hint="the pod ends")
+        if unknown := volumes.unprocessed():
+            raise Unavailable(_problem(volumes, next(iter(unknown.values()))))
 
     def mounted(self, uid: str) -> Mapping[str, MountedVolume]:
         """The volumes of a pod that are there, by name."""
         volumes = self._pods.get(uid)
         return volumes.mounted if volumes is not None else {}
+
+    def in_use(self) -> tuple[str, ...]:
+        """The attached volumes that this node uses, by the names that the node's status gives them."""
+        return self._storage.in_use()
+
+    def _driver_has_come(self, driver: str) -> None:
+        """What has failed for want of the driver is tried again at once."""
+        log.info("a CSI driver has registered: driver=%s", driver)
+        for volumes in self._pods.values():
+            for state in volumes.states.values():
+                if state.mounted is None and driver in state.failure:
+                    state.hurry.set()
+
+    async def _clear(self, uid: str) -> None:
+        """What goes before the files of a pod's volumes are removed."""
+        if self._storage.has_left(uid):
+            await self._work.run(removal(uid), partial(unmount_subpaths, pod_directory(self._root, uid)))
+            await self._storage.clear(uid)
+            self._has_shared = True
 
     def has_volumes(self, uid: str) -> bool:
         """Whether a pod has volumes, or may have some on disk."""
@@ -153,6 +182,7 @@ class VolumeManager:
             await self._keeper.stop(volumes)
         await self._remover.remove(uid, remove_volumes, WAIT_LIMIT_S)
         self._on_disk.discard(uid)
+        await self._collect()
 
     async def retain(self, uids: Collection[str]) -> None:
         """Remove the directories and volumes of all pods but these, and those that are set.
@@ -164,6 +194,13 @@ class VolumeManager:
         found = await self._work.run("", partial(_pods_on_disk, self._root))
         gone = [uid for uid in found if uid not in uids]
         await asyncio.gather(*(self._remove_orphan(uid) for uid in gone))
+        await self._collect()
+
+    async def _collect(self) -> None:
+        """Take away what pods have shared, after one of them has gone."""
+        if self._has_shared:
+            await self._storage.collect()
+            self._has_shared = False
 
     async def _remove_orphan(self, uid: str) -> None:
         if uid in self._pods or self._remover.is_removing(uid):
@@ -177,7 +214,7 @@ class VolumeManager:
 
 
 def _problem(volumes: PodVolumes, problem: str) -> str:
-    return not_mounted(volumes.missing(), volumes.refused, volumes.why(), problem)
+    return not_mounted(volumes.missing(), volumes.unattached(), volumes.unprocessed(), volumes.why(), problem)
 
 
 def _recover(root: str) -> set[str]:

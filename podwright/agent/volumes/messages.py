@@ -10,13 +10,25 @@ def set_up_failed(volume: str, problem: str) -> str:
     return f'MountVolume.SetUp failed for volume "{volume}" : {problem}'
 
 
-def not_mounted(missing: Sequence[str], refused: Collection[str], why: Mapping[str, str], problem: str) -> str:
-    """Why a pod cannot start: the volumes that are missing, those of kinds that cannot be done, and the reasons."""
+def not_mounted(
+    missing: Sequence[str],
+    unattached: Sequence[str],
+    unprocessed: Collection[str],
+    why: Mapping[str, str],
+    problem: str,
+) -> str:
+    """Why a pod cannot start: the volumes that are missing, and the reasons.
+
+    `unattached` are those that the node does not have yet, `unprocessed` those of which nobody knows what they are to
+    become, with `problem` as the reason.
+    """
     text = (
-        f"Unable to attach or mount volumes: unmounted volumes={_listed(missing)}, unattached volumes=[], "
-        f"failed to process volumes={_listed(sorted(refused))}: {problem}"
+        f"Unable to attach or mount volumes: unmounted volumes={_listed(missing)}, unattached volumes="
+        f"{_listed(unattached)}, failed to process volumes={_listed(sorted(unprocessed))}: {problem}"
     )
-    reasons = "; ".join(f"{name}: {why.get(name, 'it is still being set up')}" for name in missing)
+    reasons = "; ".join(
+        f"{name}: {why.get(name, 'it is still being set up')}" for name in missing if why.get(name) != problem
+    )
     return f"{text}: {reasons}" if reasons else text
 
 

@@ -3,6 +3,8 @@
 <root>/pods/<UID>/volumes/kubernetes.io~empty-dir/<volume>
 <root>/pods/<UID>/plugins/kubernetes.io~empty-dir/<volume>/ready           (wrapped_<volume> for files)
 <root>/pods/<UID>/volume-subpaths/<volume>/<container>/<index>
+<root>/pods/<UID>/volumeDevices/kubernetes.io~csi/<PersistentVolume>       a link to a block device
+<root>/plugins/kubernetes.io/csi/...                                       what several pods share
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ DOWNWARD_API = "kubernetes.io/downward-api"
 PROJECTED = "kubernetes.io/projected"
 HOST_PATH = "kubernetes.io/host-path"
 IMAGE = "kubernetes.io/image"
+LOCAL = "kubernetes.io/local-volume"
+NFS = "kubernetes.io/nfs"
+CSI = "kubernetes.io/csi"
+CSI_MOUNT = "mount"
 
 VOLUMES, PLUGINS, SUBPATHS, DEVICES = "volumes", "plugins", "volume-subpaths", "volumeDevices"
 READY = "ready"
@@ -38,6 +44,16 @@ def ready_directory(pod: str, volume: str, *, is_wrapped: bool) -> str:
 def subpath_target(pod: str, volume: str, container: str, index: int) -> str:
     """Where a subPath of the container's volume mount number `index` is bound. Raises InvalidArgument."""
     return f"{pod}/{SUBPATHS}/{file_name(volume)}/{file_name(container)}/{index}"
+
+
+def device_link(pod: str, plugin: str, volume: str) -> str:
+    """The link to the device of a block volume. Raises InvalidArgument."""
+    return f"{pod}/{DEVICES}/{escaped(plugin)}/{file_name(volume)}"
+
+
+def plugin_directory(root: str, plugin: str) -> str:
+    """Where a plug-in keeps what several pods share."""
+    return f"{root}/{PLUGINS}/{plugin}"
 
 
 def escaped(plugin: str) -> str:

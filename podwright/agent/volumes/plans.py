@@ -5,9 +5,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from podwright.k8s.objects import PersistentVolume
+
 DIRECTORY_MODE = 0o777
 # The kernel's own mode of a new tmpfs, which the kubelet leaves as it is.
 MEMORY_MODE = 0o1777
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVolume:
+    """A volume that a CSI driver keeps: `handle` is the driver's name for it."""
+
+    driver: str
+    handle: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +26,8 @@ class MountedVolume:
 
     `path` is on this machine, and empty for a volume whose content is the image `image`. `read_only` is what the
     volume demands of every mount. `selinux_relabel` is set for volumes that belong to the pod alone. `gid` is the
-    group that a persistent volume demands of the pod's processes.
+    group that a persistent volume demands of the pod's processes. A block volume is a device. `stored` is set for a
+    volume that a CSI driver can be asked about.
     """
 
     path: str
@@ -24,6 +35,8 @@ class MountedVolume:
     selinux_relabel: bool = False
     image: str = ""
     gid: int | None = None
+    is_block: bool = False
+    stored: StoredVolume | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,15 +111,21 @@ class FilesPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostPathPlan:
-    """A path of this machine. `type` says what it must be, or be made: hostPath's types of the API."""
+    """A path of this machine. `type` says what it must be, or be made: hostPath's types of the API.
+
+    `read_only` and `gid` are demands of the claim and the PersistentVolume (`persistent`) that name the path.
+    """
 
     path: str
     type: str = ""
+    read_only: bool = False
+    gid: int | None = None
+    persistent: PersistentVolume | None = None
 
     @property
     def mounted(self) -> MountedVolume:
         """What containers mount."""
-        return MountedVolume(path=self.path)
+        return MountedVolume(path=self.path, read_only=self.read_only, gid=self.gid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from podwright.agent.clock import Clock
+from podwright.agent.csi.drivers import CsiDrivers, NoCluster
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.errors import Unavailable
 from podwright.k8s.objects import (
     ClusterTrustBundleProjection,
+    CSIDriver,
     ObjectFieldSelector,
+    PersistentVolume,
+    PersistentVolumeClaim,
     Pod,
     PodCertificateProjection,
     ResourceFieldSelector,
     ServiceAccountTokenProjection,
+    StorageTokenRequest,
+    VolumeAttachment,
 )
+from podwright.process import PosixProcessRunner, ProcessRunner
 
 
 class DownwardApi(Protocol):
@@ -66,6 +73,94 @@ class NoApiServer:
         raise _needs_api_server(f"a certificate of signer {projection.signer_name}")
 
 
+class ClusterStorage(Protocol):
+    """The API's objects about storage. All calls raise PodwrightError."""
+
+    async def claim(self, namespace: str, name: str) -> PersistentVolumeClaim:
+        """A claim as it is now."""
+
+    async def volume(self, name: str) -> PersistentVolume:
+        """A PersistentVolume as it is now."""
+
+    async def attachment(self, name: str) -> VolumeAttachment:
+        """A VolumeAttachment as it is now."""
+
+    async def secret(self, namespace: str, name: str) -> dict[str, str]:
+        """What a secret holds for a driver."""
+
+    def csi_driver(self, name: str) -> CSIDriver | None:
+        """What the cluster says of a driver; None when it says nothing. Raises Unavailable until that is known."""
+
+    async def tokens(self, pod: Pod, requests: Sequence[StorageTokenRequest]) -> dict[str, dict[str, str]]:
+        """Tokens of the pod's service account by audience, each as the API's TokenRequestStatus."""
+
+    async def change_claim_status(self, claim: PersistentVolumeClaim, status: dict[str, Any]) -> PersistentVolumeClaim:
+        """Change parts of a claim's status. The claim as it is then."""
+
+
+class NoClusterStorage:
+    """A `ClusterStorage` for an agent without an API server."""
+
+    async def claim(self, namespace: str, name: str) -> PersistentVolumeClaim:
+        """See ClusterStorage."""
+        raise _needs_api_server(f"the claim {namespace}/{name}")
+
+    async def volume(self, name: str) -> PersistentVolume:
+        """See ClusterStorage."""
+        raise _needs_api_server(f"the PersistentVolume {name}")
+
+    async def attachment(self, name: str) -> VolumeAttachment:
+        """See ClusterStorage."""
+        raise _needs_api_server(f"the VolumeAttachment {name}")
+
+    async def secret(self, namespace: str, name: str) -> dict[str, str]:
+        """See ClusterStorage."""
+        raise _needs_api_server(f"the secret {namespace}/{name}")
+
+    def csi_driver(self, name: str) -> CSIDriver | None:
+        """See ClusterStorage."""
+        raise _needs_api_server(f"a volume of the CSI driver {name}")
+
+    async def tokens(self, pod: Pod, requests: Sequence[StorageTokenRequest]) -> dict[str, dict[str, str]]:  # noqa: ARG002 # the port's
+        """See ClusterStorage."""
+        raise _needs_api_server(f"the token of service account {pod.spec.service_account_name or 'default'}")
+
+    async def change_claim_status(self, claim: PersistentVolumeClaim, status: dict[str, Any]) -> PersistentVolumeClaim:  # noqa: ARG002 # the port's
+        """See ClusterStorage."""
+        raise _needs_api_server(f"the claim {claim.metadata.namespace}/{claim.metadata.name}")
+
+
+class NodeVolumes(Protocol):
+    """What the cluster knows of this node, as far as volumes need it: `node.volumes`."""
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels."""
+
+    def use_changed(self) -> None:
+        """Other volumes are in use than before: the node's status is to say so soon."""
+
+    async def until_attached(self, volume: str) -> None:
+        """Wait until the node's status says that the volume is in use and attached (by its unique name)."""
+
+
+class LoneNode:
+    """A `NodeVolumes` for an agent without an API server."""
+
+    name = ""
+    labels: Mapping[str, str] = {}  # never changed
+
+    def use_changed(self) -> None:
+        """See NodeVolumes."""
+
+    async def until_attached(self, volume: str) -> None:
+        """See NodeVolumes."""
+
+
 def _needs_api_server(what: str) -> Unavailable:
     return Unavailable(f"{what} needs an API server", hint="start the agent with a kubeconfig, or remove the source")
 
@@ -80,3 +175,7 @@ class VolumePorts:
     clock: Clock
     allocatable_bytes: Callable[[], int]
     cluster: ClusterSources
+    storage: ClusterStorage = field(default_factory=NoClusterStorage)
+    node: NodeVolumes = field(default_factory=LoneNode)
+    drivers: CsiDrivers = field(default_factory=lambda: CsiDrivers(NoCluster()))
+    runner: ProcessRunner = field(default_factory=PosixProcessRunner)

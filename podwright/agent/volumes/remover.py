@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from podwright.agent.pods.places import pod_directory
@@ -13,11 +13,15 @@ from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightErro
 
 
 class Remover:
-    """Runs the functions of `teardown`. `root` is the agent's root directory."""
+    """Runs the functions of `teardown`. `root` is the agent's root directory.
 
-    def __init__(self, root: str, work: Work) -> None:
+    `before` takes away by UID what has to go first, and raises PodwrightError or OSError.
+    """
+
+    def __init__(self, root: str, work: Work, before: Callable[[str], Awaitable[None]] | None = None) -> None:
         self._root = root
         self._work = work
+        self._before = before
         self._going: set[str] = set()
 
     async def remove(self, uid: str, remove: Callable[[str], None], limit_s: float) -> None:
@@ -34,10 +38,12 @@ class Remover:
         try:
             async with asyncio.timeout(limit_s):
                 await self._work.settled(uid)
-                await self._work.settled(_removal(uid))
+                await self._work.settled(removal(uid))
                 while True:
                     try:
-                        await self._work.run(_removal(uid), partial(remove, directory))
+                        if self._before is not None:
+                            await self._before(uid)
+                        await self._work.run(removal(uid), partial(remove, directory))
                     except (PodwrightError, OSError) as failure:
                         problem = str(failure)
                     else:
@@ -57,8 +63,9 @@ class Remover:
         """Return when nothing of the pod is being removed. Raises FailedPrecondition while it is tried."""
         if uid in self._going:
             raise FailedPrecondition(f"the volumes of pod {uid} are being removed", hint="they are set up afterwards")
-        await self._work.settled(_removal(uid))  # given up, but its thread still runs
+        await self._work.settled(removal(uid))  # given up, but its thread still runs
 
 
-def _removal(uid: str) -> str:
+def removal(uid: str) -> str:
+    """The key of what is done to remove a pod's volumes: see Work."""
     return f"removal of {uid}"

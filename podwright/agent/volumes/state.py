@@ -19,6 +19,7 @@ class VolumeState:
 
     `mounted` is None until it has been set up, or verified after a restart of the agent. `digest` tells what its
     files were made of. `due` says that it is to be looked at, and `hurry` ends the pause after a failure.
+    `is_unprocessed`: what it is to become cannot be known now. `is_unattached`: it waits for the node to have it.
     """
 
     volume: Volume
@@ -27,6 +28,8 @@ class VolumeState:
     digest: bytes = b""
     is_final: bool = False
     failure: str = ""
+    is_unprocessed: bool = False
+    is_unattached: bool = False
     due: bool = False
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -47,7 +50,7 @@ class VolumeState:
     def succeeded(self, mounted: MountedVolume, digest: bytes, *, is_final: bool) -> None:
         """Note what is there now."""
         self.mounted, self.digest, self.is_final = mounted, digest, is_final
-        self.failure, self.pause_s = "", 0.0
+        self.failure, self.pause_s, self.is_unprocessed = "", 0.0, False
 
 
 class PodVolumes:
@@ -68,6 +71,21 @@ class PodVolumes:
     def missing(self) -> list[str]:
         """The names of the volumes that are not there, sorted."""
         return sorted([*self.refused, *(name for name, state in self.states.items() if state.mounted is None)])
+
+    def unprocessed(self) -> Mapping[str, str]:
+        """Why it cannot be known what some of the missing ones are to become, by name."""
+        return {
+            **self.refused,
+            **{
+                name: state.failure
+                for name, state in self.states.items()
+                if state.is_unprocessed and state.mounted is None
+            },
+        }
+
+    def unattached(self) -> list[str]:
+        """The names of those that the node does not have yet, sorted."""
+        return sorted(name for name, state in self.states.items() if state.is_unattached)
 
     def why(self) -> Mapping[str, str]:
         """The last failure of each missing volume that has failed."""

@@ -35,8 +35,13 @@ def remove_volumes(directory: str) -> None:
     with _opened(directory) as pod:
         if pod is None:
             return
-        _unmount_below(directory)
+        _unmount_below(directory, os.path.basename(directory))
         _remove_parts(pod, directory)
+
+
+def unmount_subpaths(directory: str) -> None:
+    """Unmount what was bound from volumes of the pod, so that nobody holds them. Raises Internal, OSError."""
+    _unmount_below(f"{directory}/{places.SUBPATHS}", os.path.basename(directory))
 
 
 def remove_pod(directory: str) -> None:
@@ -44,7 +49,7 @@ def remove_pod(directory: str) -> None:
     with _opened(directory) as pod:
         if pod is None:
             return
-        _unmount_below(directory)
+        _unmount_below(directory, os.path.basename(directory))
         _remove_parts(pod, directory)
     with openat2.opened_root(os.path.dirname(directory)) as parent:
         trees.delete(parent, os.path.basename(directory))
@@ -52,7 +57,7 @@ def remove_pod(directory: str) -> None:
 
 def has_volumes(directory: str) -> bool:
     """Whether the pod's directory holds a volume, or what is left of one."""
-    for part in (places.SUBPATHS, places.VOLUMES):
+    for part in (places.SUBPATHS, places.VOLUMES, places.DEVICES):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(f"{directory}/{part}") as entries:
             if any(_has_entries(entry.path) for entry in entries):
                 return True
@@ -81,26 +86,26 @@ def _opened(directory: str) -> Iterator[int | None]:
         os.close(fd)
 
 
-def _unmount_below(directory: str) -> None:
+def _unmount_below(directory: str, uid: str) -> None:
     for _ in range(ROUNDS):
-        points = mounts_below(directory)
+        points = mounts_below(directory, uid)
         if not points:
             return
         for point in sorted(points, key=len):
             # From the top, and private before it is unmounted with what is below: what a pod sees of a tree of this
             # machine may share its lower mounts, and the machine would lose them.
             detached.detach(point)
-    left = mounts_below(directory)
+    left = mounts_below(directory, uid)
     if left:
         raise Internal(f"{left[0]} is still mounted, so {directory} is kept", hint="unmount it; it is tried again")
 
 
-def mounts_below(directory: str) -> list[str]:
-    """The mount points below a pod's directory, in mount order."""
-    name = os.path.basename(directory)
-    prefix = os.path.join(os.path.realpath(os.path.dirname(directory)), name) + "/"
-    plain = name.isascii() and name.replace("-", "").isalnum()  # the file escapes some other characters
-    points = read_mounts(containing=name if plain else "")
+def mounts_below(directory: str, uid: str = "") -> list[str]:
+    """The mount points below a pod's directory, or one in it, in mount order. `uid` is the pod's."""
+    uid = uid or os.path.basename(directory)
+    prefix = os.path.join(os.path.realpath(os.path.dirname(directory)), os.path.basename(directory)) + "/"
+    plain = uid.isascii() and uid.replace("-", "").isalnum()  # the file escapes some other characters
+    points = read_mounts(containing=uid if plain else "")
     return [point.target for point in points if point.target.startswith(prefix)]
 
 

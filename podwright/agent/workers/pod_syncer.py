@@ -11,7 +11,7 @@ from podwright.agent.decisions.actions import PodActions, compute_pod_actions
 from podwright.agent.decisions.termination import MIN_STOP_S
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.metrics.kubelet import KubeletMetrics
-from podwright.agent.pods.containers import AnyContainer, all_containers, find_container, is_init
+from podwright.agent.pods.containers import AnyContainer, all_containers, find_container
 from podwright.agent.pods.deadlines import DEADLINE_EXCEEDED
 from podwright.agent.pods.failures import NetworkNotReady, combined
 from podwright.agent.pods.identity import is_sidecar, is_static
@@ -32,6 +32,7 @@ from podwright.agent.workers.ports import (
     UserRanges,
     Volumes,
 )
+from podwright.agent.workers.resizing import Resizer
 from podwright.agent.workers.restarts import Restarts
 from podwright.agent.workers.starting import Place, Starter
 from podwright.agent.workers.syncer import SyncResult
@@ -50,6 +51,7 @@ class SyncerPorts:
     statuses: StatusKeeper
     starter: Starter
     killer: Killer
+    resizer: Resizer
     configs: Configs
     images: Images
     volumes: Volumes
@@ -77,6 +79,7 @@ class PodSyncer:
     async def sync_pod(self, pod: Pod, mirror: Pod | None, observed: ObservedPod) -> SyncResult:
         """See `workers.syncer`."""
         ports = self._ports
+        ports.resizer.note_progress(pod, observed)
         status = ports.statuses.set(pod, await ports.statuses.build(pod, observed))
         if status.phase in TERMINAL:
             if status.reason == DEADLINE_EXCEEDED:
@@ -121,11 +124,12 @@ class PodSyncer:
                 message = f"unable to ensure pod container exists: {failure}"
                 ports.events.pod(pod, "Warning", "FailedCreatePodContainer", message)
                 raise
+            ports.resizer.note_cgroup(pod)
 
     async def _act(self, pod: Pod, observed: ObservedPod) -> SyncResult:
         """Do what is to be done next. Raises BackOff and Internal for containers' failures."""
         ports = self._ports
-        actions = compute_pod_actions(pod, observed, ports.probes.finding_of)
+        actions = compute_pod_actions(pod, observed, ports.probes.finding_of, ports.resizer.actuated(pod))
         if actions.is_nothing:
             return SyncResult()
         await self._end_what_must(pod, observed, actions)
@@ -134,8 +138,11 @@ class PodSyncer:
         had_something = bool(observed.sandboxes or observed.containers)
         place, observed = await self._place(pod, observed, actions)
         started, failures = await self._start_all(pod, observed, actions, place)
+        if failures or actions.resize:
+            seen = await ports.look(pod.metadata.uid)
+            ports.resizer.note_progress(pod, seen)
+            ports.statuses.set(pod, await ports.statuses.build(pod, seen))
         if failures:
-            ports.statuses.set(pod, await ports.statuses.build(pod, await ports.look(pod.metadata.uid)))
             raise combined(failures)
         has_ended_some = (actions.kill_pod and had_something) or actions.restart_all or actions.kill
         return SyncResult(acted=True, started=frozenset() if has_ended_some else frozenset(started))
@@ -198,28 +205,54 @@ class PodSyncer:
 
     async def _start_all(
         self, pod: Pod, observed: ObservedPod, actions: PodActions, place: Place
-    ) -> tuple[list[str], list[ContainerFailure]]:
-        """Start the containers in their order: the ids of the new ones, and the failures of the others."""
+    ) -> tuple[list[str], list[PodwrightError]]:
+        """Start the containers in their order: the ids of the new ones, and the failures of the others.
+
+        Those that run are resized before regular ones start: these need the room.
+        """
         started: list[str] = []
-        failures: list[ContainerFailure] = []
+        failures: list[PodwrightError] = []
         await self._ports.images.ensure_volumes(pod, place.config, place.handler)
-        for name in (*actions.start_ephemeral, *actions.start_init, *actions.start):
+        for name in (*actions.start_ephemeral, *actions.start_init):
             container = find_container(pod, name)
-            if container is None:
+            if await self._started(pod, name, place, observed, started, failures):
                 continue
+            if isinstance(container, Container) and not is_sidecar(container):
+                return started, failures  # nothing starts before an init container has succeeded
+        if actions.resize:
             try:
-                started.append(await self._start(pod, container, place, observed))
-                continue
-            except ContainerFailure as failure:
+                await self._ports.resizer.resize(pod, actions.resize, place)
+            except PodwrightError as failure:
                 failures.append(failure)
-            if is_init(pod, name) and isinstance(container, Container) and not is_sidecar(container):
-                break  # nothing starts before an init container has succeeded
+        for name in actions.start:
+            await self._started(pod, name, place, observed, started, failures)
         return started, failures
+
+    async def _started(
+        self,
+        pod: Pod,
+        name: str,
+        place: Place,
+        observed: ObservedPod,
+        started: list[str],
+        failures: list[PodwrightError],
+    ) -> bool:
+        """Start one container and note how that went; false when it failed."""
+        container = find_container(pod, name)
+        if container is None:
+            return True
+        try:
+            started.append(await self._start(pod, container, place, observed))
+        except ContainerFailure as failure:
+            failures.append(failure)
+            return False
+        return True
 
     async def _start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
         ports = self._ports
         try:
             self._restarts.check(pod, container, observed)
+            ports.resizer.note_created(pod, container)
             container_id = await ports.starter.start(pod, container, place, observed)
         except ContainerFailure as failure:
             ports.statuses.note_failure(pod, failure)

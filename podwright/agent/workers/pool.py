@@ -57,7 +57,9 @@ class PodWorkers:
     # -- what is wanted
 
     def update(self, update: PodUpdate) -> None:
-        """Hand an update to the pod's worker, and start one for a new pod."""
+        """Hand an update to the pod's worker, and start one for a new pod. Workers see what the pod was allocated."""
+        if update.pod is not None:
+            update = dataclasses.replace(update, pod=self._ports.allocated(update.pod))
         record = self._records.get(update.uid)
         is_new = record is None
         if record is None:

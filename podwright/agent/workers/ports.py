@@ -9,6 +9,7 @@ from podwright.agent.decisions.actions import FindingOf
 from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.reasons import ContainerFailure
+from podwright.agent.resources.limits import CgroupLimits
 from podwright.agent.runtime.records import ObservedPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.k8s.objects import Pod, PodStatus
@@ -48,6 +49,15 @@ class Cgroups(Protocol):
     async def ensure(self, pod: Pod) -> None:
         """Make the pod's cgroup with its limits. Raises PodwrightError."""
 
+    def wanted(self, pod: Pod) -> CgroupLimits:
+        """The limits of a pod with these resources."""
+
+    def current(self, pod: Pod) -> CgroupLimits | None:
+        """CPU and memory that the pod's cgroup has now; None when it has none of ours. Raises PodwrightError."""
+
+    async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
+        """Change limits of the pod's cgroup. Raises PodwrightError."""
+
     async def remove(self, uid: str) -> None:
         """Remove the pod's cgroup with what is left in it; one that is not there is fine."""
 
@@ -80,6 +90,9 @@ class Configs(Protocol):
 
     def log_directory(self, pod: Pod) -> str:
         """Where the logs of the pod's containers are."""
+
+    async def resources(self, pod: Pod, container: AnyContainer) -> api.LinuxContainerResources:
+        """What a container of this size gets. Raises PodwrightError."""
 
     async def container(
         self, pod: Pod, container: AnyContainer, image: EnsuredImage, observed: ObservedPod, attempt: int

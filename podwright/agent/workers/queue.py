@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 SLACK = 64  # outdated entries that are not worth a clean-up
 
@@ -11,17 +11,22 @@ SLACK = 64  # outdated entries that are not worth a clean-up
 class WorkQueue:
     """Times by pod UID, in seconds of one clock. A pod has one time: the latest call decides."""
 
-    def __init__(self) -> None:
+    def __init__(self, sooner: Callable[[], None] = lambda: None) -> None:
+        """`sooner` is called when a pod is due before all others: whoever waits for the next one waits too long."""
+        self._sooner = sooner
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
 
     def put(self, uid: str, due: float) -> None:
         """Look at the pod at `due`."""
+        earliest = self.next_due()
         self._due[uid] = due
         heapq.heappush(self._heap, (due, uid))
         if len(self._heap) > 2 * len(self._due) + SLACK:
             self._heap = [(at, of) for of, at in self._due.items()]
             heapq.heapify(self._heap)
+        if earliest is None or due < earliest:
+            self._sooner()
 
     def discard(self, uid: str) -> None:
         """Forget a pod; one that is not there is fine."""

@@ -68,7 +68,9 @@ class WorkerPorts:
     pod_gone: Callable[[str], None]  # nothing of the pod with this UID is needed any more
     pauses: Pauses = Pauses()
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
+    may_begin: Callable[[str], bool] = lambda _: True  # whether there is room for the pod with this UID
     active_s: Callable[[Pod], float | None] = lambda _: None  # how long the pod may be active yet; None: as it likes
+    allocated: Callable[[Pod], Pod] = lambda pod: pod  # the pod with the resources that it may use
 
 
 class PodWorker:
@@ -129,6 +131,9 @@ class PodWorker:
                 if self._has_predecessor(update.pod) or not self._order.may_start(record.full_name, record.uid):
                     self._ports.queue.put(record.uid, self._soon(self._ports.pauses.error_s))
                     return None
+            if record.terminating_at is None and not self._ports.may_begin(record.uid):
+                self._ports.queue.put(record.uid, self._soon(self._ports.pauses.error_s))
+                return None
             record.started_at = self._ports.clock.monotonic()
             self._ports.metrics.worker_starts.observe(record.started_at - record.synced_at)
         record.pending = None

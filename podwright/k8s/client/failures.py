@@ -93,6 +93,10 @@ class Unreachable(Unavailable):
     """There is no connection, or it broke off: whether a write took place is not known."""
 
 
+class Renewed(Unreachable):
+    """A watch was cut since the client has a newer certificate. It goes on at once, on a new connection."""
+
+
 class Silent(Unreachable):
     """Nothing came on a watch for too long: the server is hung, or waits for a version that never comes."""
 

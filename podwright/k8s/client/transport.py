@@ -21,7 +21,7 @@ from yarl import URL
 from podwright import __version__, proxies
 from podwright.errors import FailedPrecondition
 from podwright.k8s.client.endpoint import Credentials, Endpoint, Identity, KeyPair
-from podwright.k8s.client.failures import Garbled, Silent, Unreachable, read_failure
+from podwright.k8s.client.failures import Garbled, Renewed, Silent, Unreachable, read_failure
 from podwright.k8s.client.requests import ApiRequest
 from podwright.k8s.client.tls import client_context
 
@@ -119,10 +119,15 @@ class Transport:
         self, response: aiohttp.ClientResponse, connections: _Connections, what: str
     ) -> AsyncIterator[bytes]:
         while True:
-            with _reported(what, self._endpoint.url):
-                piece = await response.content.readany()
+            try:
+                with _reported(what, self._endpoint.url):
+                    piece = await response.content.readany()
+            except Unreachable:
+                if not connections.retired:
+                    raise
+                piece = b""
             if connections.retired:
-                raise Unreachable(f"cannot {what}: the connection was given up for one with a newer certificate")
+                raise Renewed(f"cannot {what}: the connection was given up for one with a newer certificate")
             if not piece:
                 return
             yield piece

@@ -99,10 +99,16 @@ class TestResources:
         assert reason(gpu) == ""
         assert reason(gpu, [gpu]) == "OutOfexample.com/gpu"
 
+    def test_devices_that_a_pod_has_already_count_though_the_node_shows_fewer(self) -> None:
+        gpus = pod(containers=(container(resources=ResourceRequirements(requests={"example.com/gpu": "2"})),))
+        assert reason(gpus) == "OutOfexample.com/gpu"
+        assert Predicates(node, taken_devices=lambda uid: {"example.com/gpu": 2})(gpus, ()) is None
+
     def test_a_critical_pod_makes_room(self) -> None:
         class Room:
-            def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> bool:
-                return short[0].missing == 1000 and pod.metadata.name == "critical" and len(others) == 1
+            def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> str:
+                is_asked = short[0].missing == 1000 and pod.metadata.name == "critical" and len(others) == 1
+                return "" if is_asked else "no set of running pods found"
 
         check = Predicates(node, Room())
         small = asking("other", cpu="1")

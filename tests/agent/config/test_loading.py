@@ -17,6 +17,7 @@ from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.config.command_line import parse_command_line
 from podwright.agent.config.loading import Loaded, load
 from podwright.agent.config.merge import merge_patch
+from podwright.agent.config.thresholds import threshold_value
 from podwright.errors import InvalidArgument
 
 HEAD = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
@@ -42,7 +43,9 @@ def write(tmp_path: Path) -> Write:
 
 def test_a_file_that_says_nothing_is_the_default_config(write: Write) -> None:
     loaded = _load("--config", write("kubelet.yaml", ""))
-    assert loaded.config.eviction.hard["memory.available"] == "100Mi"
+    thresholds = {each.signal.value: each.value for each in loaded.config.eviction.thresholds}
+    assert thresholds["memory.available"] == threshold_value("", "100Mi")
+    assert thresholds["nodefs.available"] == threshold_value("", "10%")
     assert loaded.config.server == AgentConfig().server
     assert loaded.config.pods == AgentConfig().pods
     assert loaded.warnings == ()
@@ -53,7 +56,7 @@ def test_without_a_file_the_older_defaults_of_flags_count() -> None:
     assert config.server.read_only_port == 10255
     assert (config.security.anonymous, config.security.token_webhook) == (True, False)
     assert config.security.authorization_mode == "AlwaysAllow"
-    assert config.eviction.hard == {}
+    assert config.eviction.thresholds == ()
 
 
 def test_flags_win_over_the_file(write: Write) -> None:
@@ -220,12 +223,12 @@ def test_a_lenient_reading_of_drop_ins_takes_unknown_fields_but_no_repeated_keys
 
 def test_what_is_set_and_not_honoured_is_named_once(write: Write, tmp_path: Path) -> None:
     file = write("kubelet.yaml", "maxOpenFiles: 5\nport: 10250\nmaxPods: 5\ntracing: {endpoint: x}\n---\n{}\n")
-    drop_in = write("d/1.conf", "maxOpenFiles: 6\noomScoreAdj: -900\n")
+    drop_in = write("d/1.conf", "maxOpenFiles: 6\nhairpinMode: none\n")
     arguments = ("--config", file, "--config-dir", str(tmp_path / "d"))
     assert _load(*arguments, "--max-open-files=2", "--lock-file=x", "--lock-file=y", "--max-pods=2").warnings == (
         f"{file}: only the first document counts",
         f"{file}: not honoured: maxOpenFiles, tracing.endpoint",
-        f"{drop_in}: not honoured: oomScoreAdj",
+        f"{drop_in}: not honoured: hairpinMode",
         "command line: not honoured: --lock-file",
     )
 

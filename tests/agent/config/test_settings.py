@@ -27,7 +27,10 @@ GO_TYPES = {
     "map[string][]string": "name:value,...",
 }
 # What these say has been acted on when AgentConfig exists.
-CONSUMED = {"--config", "--config-dir", "--help", "--version", "--print-config", "--lenient-config"}
+CONSUMED = {
+    *("--config", "--config-dir", "--help", "--version", "--print-config", "--lenient-config"),
+    "mergeDefaultEvictionSettings",
+}
 
 
 def _leaves() -> dict[str, Kind]:

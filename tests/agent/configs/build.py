@@ -34,5 +34,6 @@ class Mounted:
     path: str = ""
     read_only: bool = False
     selinux_relabel: bool = False
+    is_block: bool = False
     image: str = ""
     gid: int | None = None

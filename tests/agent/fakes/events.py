@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from podwright.agent.events.recorder import EventType
 from podwright.k8s.objects import Pod
 
@@ -11,8 +13,20 @@ class RecordedEvents:
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, str]] = []
+        self.annotations: list[dict[str, str]] = []  # of those events that have any
 
-    def pod(self, pod: Pod, type: EventType, reason: str, message: str, *, container: str = "") -> None:  # noqa: A002
+    def pod(
+        self,
+        pod: Pod,
+        type: EventType,  # noqa: A002
+        reason: str,
+        message: str,
+        *,
+        container: str = "",
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
+        if annotations:
+            self.annotations.append(dict(annotations))
         self.seen.append((pod.metadata.name, reason, message))
 
     def node(self, type: EventType, reason: str, message: str) -> None:  # noqa: A002

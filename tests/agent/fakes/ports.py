@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import UTC, datetime
 
 import msgspec
 
 from podwright.agent.clock import Clock
+from podwright.agent.configs.cpu import PERIOD_US, cpu_quota_us, cpu_shares
 from podwright.agent.decisions.actions import FindingOf
 from podwright.agent.images.ensured import EnsuredImage
+from podwright.agent.pods.allocation import sizes
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.deadlines import DEADLINE_EXCEEDED, DEADLINE_MESSAGE, has_passed_deadline
 from podwright.agent.pods.hashes import container_hash
 from podwright.agent.pods.identity import CONTAINER_HASH, CONTAINER_NAME, identity_labels
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.agent.resources.limits import CgroupLimits, LimitRules, limits_of_pod
 from podwright.agent.runtime.records import ImageStatus, ObservedPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError, Unavailable
@@ -68,6 +72,8 @@ class FakeCgroups:
 
     def __init__(self) -> None:
         self.made: set[str] = set()
+        self.limits: dict[str, CgroupLimits] = {}  # by UID
+        self.limited: list[CgroupLimits] = []  # the changes, in order
         self.retain_failures: list[PodwrightError] = []
         self.failure: PodwrightError | None = None
 
@@ -81,6 +87,21 @@ class FakeCgroups:
         if self.failure is not None:
             raise self.failure
         self.made.add(pod.metadata.uid)
+        self.limits[pod.metadata.uid] = self.wanted(pod)
+
+    def wanted(self, pod: Pod) -> CgroupLimits:
+        return limits_of_pod(pod, LimitRules())
+
+    def current(self, pod: Pod) -> CgroupLimits | None:
+        return self.limits.get(pod.metadata.uid)
+
+    async def limit(self, pod: Pod, limits: CgroupLimits) -> None:
+        if self.failure is not None:
+            raise self.failure
+        known = {name: value for name, value in dataclasses.asdict(limits).items() if value is not None}
+        before = self.limits.get(pod.metadata.uid, CgroupLimits())
+        self.limits[pod.metadata.uid] = dataclasses.replace(before, **known)
+        self.limited.append(limits)
 
     async def remove(self, uid: str) -> None:
         self.made.discard(uid)
@@ -147,6 +168,15 @@ class FakeConfigs:
 
     def log_directory(self, pod: Pod) -> str:
         return f"{self.logs}/{pod.metadata.namespace}_{pod.metadata.name}_{pod.metadata.uid}"
+
+    async def resources(self, pod: Pod, container: AnyContainer) -> api.LinuxContainerResources:
+        own = sizes(container.resources)
+        return api.LinuxContainerResources(
+            cpu_shares=cpu_shares(own.cpu_request),
+            cpu_quota=cpu_quota_us(own.cpu_limit),
+            cpu_period=PERIOD_US,
+            memory_limit_in_bytes=own.memory_limit,
+        )
 
     async def container(
         self, pod: Pod, container: AnyContainer, image: EnsuredImage, observed: ObservedPod, attempt: int

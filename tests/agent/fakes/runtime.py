@@ -26,6 +26,7 @@ from podwright.agent.runtime.records import (
     ImageStatus,
     MountStatus,
     RegistryCredentials,
+    ResourcesStatus,
     RuntimeCondition,
     RuntimeEvent,
     RuntimeEventKind,
@@ -85,6 +86,7 @@ class FakeRuntime:
         self.images_by_name: dict[str, ImageStatus] = {}
         self.pullable: dict[str, ImageStatus] = {}
         self.pull_s = 0.0
+        self.memory_used: dict[str, int] = {}  # bytes, by container
         self._sandboxes: dict[str, SandboxStatus] = {}
         self._configs: dict[str, api.PodSandboxConfig] = {}
         self._containers: dict[str, _Container] = {}
@@ -362,7 +364,15 @@ class FakeRuntime:
             self._emit(container_id, RuntimeEventKind.DELETED, each.status.sandbox_id)
 
     async def update_container(self, container_id: str, resources: api.LinuxContainerResources) -> None:
-        await self._call("update_container", self._container(container_id).status.name)
+        container = self._container(container_id)
+        await self._call("update_container", container.status.name)
+        limits = ResourcesStatus(
+            cpu_shares=resources.cpu_shares,
+            cpu_quota_us=resources.cpu_quota,
+            cpu_period_us=resources.cpu_period,
+            memory_limit_bytes=resources.memory_limit_in_bytes,
+        )
+        container.status = replace(container.status, resources=limits)
 
     async def update_sandbox(
         self, sandbox_id: str, overhead: api.LinuxContainerResources, resources: api.LinuxContainerResources
@@ -404,7 +414,14 @@ class FakeRuntime:
 
     async def stats_of_sandbox(self, sandbox_id: str) -> api.PodSandboxStats:
         await self._call("stats_of_sandbox", sandbox_id)
-        return api.PodSandboxStats()
+        stats = api.PodSandboxStats()
+        for each in self._containers_in(sandbox_id):
+            used = self.memory_used.get(each.name, 0)
+            container = stats.linux.containers.add()
+            container.attributes.metadata.name = each.name
+            container.memory.usage_bytes.value = used
+            stats.linux.memory.usage_bytes.value += used
+        return stats
 
     async def metric_descriptors(self) -> list[api.MetricDescriptor]:
         await self._call("metric_descriptors")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, cast
 
+from podwright.agent.allocation.resizes import Resizes, make_resizes
 from podwright.agent.engine import Base, Engine, Rooms, Settings
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
 from podwright.agent.gc.dead import KeptDead
@@ -13,6 +14,7 @@ from podwright.agent.images.credentials import Logins
 from podwright.agent.images.limits import PullLimits
 from podwright.agent.images.manager import ImageManager
 from podwright.agent.images.pulling import Puller
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.probes.attempt import Target
 from podwright.agent.probes.manager import ProbeManager
@@ -193,6 +195,14 @@ class Life:
     def is_termination_requested(self, uid: str) -> bool:
         return self.engine.workers.is_termination_requested(uid)
 
+    def _make_resizes(self) -> Resizes:
+        world = self.world
+        world.root.mkdir(exist_ok=True)
+        pod_of = self.base.registry.get
+        resizes = make_resizes(str(world.root), [], pod_of, world.events, world.clock, KubeletMetrics())
+        resizes.recover()
+        return resizes
+
     def _make_engine(self) -> Engine:
         world, clock = self.world, self.world.clock
         images = cast("CriImages", self.line)
@@ -207,6 +217,7 @@ class Life:
             cgroups=world.cgroups,
             objects=world.objects,
             users=self.users,
+            resizes=self._make_resizes(),
             mirrors=NoMirrors(),
             http=FakeHttp(),
             dead_containers=self.gc,

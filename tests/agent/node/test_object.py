@@ -9,7 +9,15 @@ from msgspec.structs import replace
 
 from podwright.agent.node.conditions import Pressure, changes
 from podwright.agent.node.machine import Machine
-from podwright.agent.node.object import NodeFindings, differs, new_node, node_status, with_labels
+from podwright.agent.node.object import (
+    DECLARED,
+    NodeFindings,
+    declared_features,
+    differs,
+    new_node,
+    node_status,
+    with_labels,
+)
 from podwright.agent.runtime.records import (
     HandlerFeatures,
     ImageStatus,
@@ -100,6 +108,15 @@ def test_the_status() -> None:
         ("PIDPressure", "False"),
         ("Ready", "True"),
     ]
+
+
+def test_the_features_that_a_node_declares() -> None:
+    gates = {"NodeDeclaredFeatures": True, **dict.fromkeys(DECLARED, True)}
+    assert declared_features(gates) == DECLARED == tuple(sorted(DECLARED))
+    assert declared_features({**gates, DECLARED[1]: False}) == (DECLARED[0], *DECLARED[2:])
+    assert declared_features({**gates, "NodeDeclaredFeatures": False}) == ()
+    status = node_status(NodeStatus(), findings(declared_features=DECLARED[:1]), "node-a", NOW)
+    assert status.declared_features == DECLARED[:1]
 
 
 def test_only_the_largest_images_with_a_few_names() -> None:

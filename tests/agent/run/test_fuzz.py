@@ -7,7 +7,7 @@ import json
 
 import msgspec
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podwright.errors import InvalidArgument
@@ -26,7 +26,7 @@ TREES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     spec=st.dictionaries(
         st.sampled_from([spec.encode_name for spec in msgspec.structs.fields(objects.PodSpec)]), TREES
@@ -42,7 +42,7 @@ def test_any_spec(spec: dict[str, object], fields: dict[str, object]) -> None:
         plan(json.dumps(manifest))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     kind=st.sampled_from(
         ["apps/v1 Deployment", "apps/v1 StatefulSet", "batch/v1 Job", "batch/v1 CronJob", "v1 Service"]

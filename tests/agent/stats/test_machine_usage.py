@@ -80,4 +80,7 @@ def test_this_machine() -> None:
     assert memory.working_set_bytes is not None
     assert memory.usage_bytes is not None
     assert 0 < memory.working_set_bytes <= memory.usage_bytes
-    assert (machine_usage.pids(read_text, AT).curproc or 0) > 1
+    pids = machine_usage.pids(read_text, AT)
+    assert pids.curproc is not None
+    assert pids.maxpid is not None
+    assert 1 < pids.curproc < pids.maxpid

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from podwright.agent.resources.devices.health import device_statuses
 from podwright.agent.runtime.records import ContainerStatus as Instance
 from podwright.agent.runtime.records import UserStatus
 from podwright.agent.status.builder import build_status
@@ -339,3 +340,11 @@ def test_user_and_stop_signal() -> None:
     assert main(pod(), instance).stop_signal is None
     assert main(pod(), running(), gates=StatusGates(stop_signals=True)).stop_signal is None
     assert main(pod(), running()).user is None
+
+
+def test_the_health_of_what_a_container_was_allotted() -> None:
+    found = device_statuses({"example.com/gpu": {"g0": True, "g1": False}})
+    (status,) = main(pod(), running(), resource_health={"main": found}).allocated_resources_status
+    assert status.name == "example.com/gpu"
+    assert [(each.resource_id, each.health) for each in status.resources] == [("g0", "Healthy"), ("g1", "Unhealthy")]
+    assert main(pod(), running(), resource_health={"other": found}).allocated_resources_status == ()

@@ -127,7 +127,7 @@ def check(of: Pod, old: PodStatus, new: PodStatus) -> None:
             assert condition.last_transition_time == time
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(of=pods(), sequence=st.lists(steps(), min_size=2, max_size=8))
 def test_a_status_never_goes_back(of: Pod, sequence: list[tuple[ObservedPod, str, int, bool, bool]]) -> None:
     scene = Scene(Path("/nonexistent"))
@@ -147,7 +147,7 @@ def test_a_status_never_goes_back(of: Pod, sequence: list[tuple[ObservedPod, str
             assert all(each.status == "False" for each in ready)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(of=pods(), seen=looks(), is_over=st.booleans())
 def test_a_status_that_is_built_again_is_the_same(of: Pod, seen: ObservedPod, is_over: bool) -> None:
     """Otherwise each look would make a new version, and a write to the API."""

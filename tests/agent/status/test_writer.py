@@ -257,6 +257,25 @@ def test_a_static_pods_status_goes_to_its_mirror() -> None:
     run_virtual(scenario())
 
 
+def test_a_new_mirror_is_written_to_while_other_pods_change() -> None:
+    async def scenario() -> None:
+        world = World()
+        static = pod(source="file", uid="hash")
+        world.registry.put(static)
+        busy = world.add(pod(name="busy", uid="busy"))
+        annotations = {**static.metadata.annotations, "kubernetes.io/config.mirror": "hash"}
+        async with world.writing():
+            world.statuses.set(static, running())
+            await settle()
+            world.add(replace(static, metadata=replace(static.metadata, uid="", annotations=annotations)))
+            for second in range(15):
+                world.statuses.set(busy, running(reason=str(second)))
+                await asyncio.sleep(1)
+            assert world.shown.phase == "Running"
+
+    run_virtual(scenario())
+
+
 def test_a_pod_that_is_gone_is_no_problem() -> None:
     async def scenario() -> None:
         world = World()

@@ -22,7 +22,7 @@ from podwright.k8s.objects import (
     EmptyDirVolumeSource,
     HostPathVolumeSource,
     ImageVolumeSource,
-    NFSVolumeSource,
+    ISCSIVolumeSource,
     ObjectFieldSelector,
     Pod,
     Volume,
@@ -163,13 +163,13 @@ def test_what_takes_too_long_is_named(tmp_path: Path) -> None:
 
 
 def test_a_kind_that_cannot_be_done_fails_at_once(tmp_path: Path) -> None:
-    share = Volume(name="share", nfs=NFSVolumeSource(path="/x", server="s"))
+    share = Volume(name="share", iscsi=ISCSIVolumeSource(iqn="iqn", lun=0, target_portal="p"))
 
     async def test(bench: Bench) -> None:
         with pytest.raises(Unimplemented) as caught:
             await bench.manager.wait_mounted(pod_with(share, DISK))
         assert "failed to process volumes=[share]" in str(caught.value)
-        assert 'volume "share" is of kind nfs' in str(caught.value)
+        assert 'volume "share" is of kind iscsi' in str(caught.value)
         assert now() == 0
 
     run(tmp_path, test)
@@ -352,8 +352,8 @@ def test_a_pod_that_comes_back_while_it_is_removed_waits_for_that(tmp_path: Path
         removing = asyncio.ensure_future(bench.manager.retain(()))
         await asyncio.sleep(3)
         await bench.manager.wait_mounted(pod_with(DISK))
-        assert removing.done()
         assert os.listdir(bench.file("", "disk", "empty-dir")) == []
+        await removing
         assert bench.events.reasons() == ["FailedMount", "FailedMount"]
 
     run(tmp_path, test)

@@ -145,5 +145,5 @@ class Volumes(RuleBasedStateMachine):
         return volume.config_map is None or volume.config_map.name in self.objects.config_maps
 
 
-Volumes.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Volumes.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestVolumes = Volumes.TestCase

@@ -161,7 +161,7 @@ NAMES = st.sampled_from(["a", "b", "d/x", "d/y", "d/e/z", "f/g"])
 PAYLOADS = st.dictionaries(NAMES, st.binary(max_size=64), max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(PAYLOADS, min_size=1, max_size=6))
 def test_after_each_write_exactly_its_files_are_seen(payloads: list[dict[str, bytes]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from podwright.agent.allocation.resizes import make_resizes
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pods.backoff import Backoff
@@ -20,6 +21,7 @@ from podwright.agent.runtime.records import ContainerState, ExecResult
 from podwright.agent.workers.hooks import Hooks
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.pod_syncer import PodSyncer, SyncerPorts
+from podwright.agent.workers.resizing import Resizer, ResizerPorts
 from podwright.agent.workers.restarts import Restarts
 from podwright.agent.workers.starting import Starter, link_name
 from podwright.agent.workers.syncer import SyncResult
@@ -72,6 +74,18 @@ class Scene:
         self.metrics = KubeletMetrics()
         hooks = Hooks(self.runtime, self.http, self.configs.addresses, self.events, self.metrics)
         killer = Killer(self.runtime, hooks, self.events, self.clock)
+        self.resizes = make_resizes(str(directory), [], lambda _: None, self.events, self.clock, self.metrics)
+        resizer = Resizer(
+            ResizerPorts(
+                runtime=self.runtime,
+                cgroups=self.cgroups,
+                configs=self.configs,
+                resizes=self.resizes,
+                events=self.events,
+                clock=self.clock,
+                metrics=self.metrics,
+            )
+        )
         starter = Starter(
             self.runtime,
             self.images,
@@ -88,6 +102,7 @@ class Scene:
                 statuses=self.statuses,
                 starter=starter,
                 killer=killer,
+                resizer=resizer,
                 configs=self.configs,
                 images=self.images,
                 volumes=self.volumes,

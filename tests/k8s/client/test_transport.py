@@ -13,7 +13,7 @@ import pytest
 from podwright.errors import PodwrightError
 from podwright.k8s.client.client import ApiClient
 from podwright.k8s.client.endpoint import Identity, KeyPair
-from podwright.k8s.client.failures import Unreachable
+from podwright.k8s.client.failures import Renewed, Unreachable
 from podwright.k8s.client.protocol import Watching
 from podwright.k8s.client.transport import Transport
 from podwright.k8s.objects import Node
@@ -53,7 +53,7 @@ async def test_a_new_certificate_takes_new_connections_and_cuts_watches() -> Non
             await asyncio.sleep(0.1)
             credentials.renew()
             await api.list(Node)
-            with pytest.raises(Unreachable):
+            with pytest.raises(Renewed):
                 await anext(changes)
             assert (await slow).items == ()
         assert connections_to(server.port) == 1

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound
@@ -263,7 +263,7 @@ def test_more_than_is_allowed(tmp_path: Path) -> None:
         take_in(gzip.compress(tar({"zeros": bytes(2 * LIMIT)})), tmp_path)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80)
 @given(data=st.data(), docker=st.booleans(), compressed=st.booleans())
 def test_damaged_archives(data: st.DataObject, docker: bool, compressed: bool) -> None:
     """Bytes changed, cut out, doubled: images, or an error of the kinds that mean a bad archive."""
@@ -295,7 +295,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(document=JSON, docker=st.booleans())
 def test_documents_of_any_shape(document: object, docker: bool) -> None:
     name, members = ("manifest.json", DOCKER) if docker else ("index.json", OCI)

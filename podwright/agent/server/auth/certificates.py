@@ -22,11 +22,15 @@ Stamp = tuple[int, int, int]  # of a file: inode, size, time of change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFiles:
-    """Where certificate and key are, and the authorities of clients; empty for none."""
+    """Where certificate and key are, and the authorities of clients; empty for none.
+
+    `is_awaited`: the certificate may not be there yet.
+    """
 
     certificate: str
     key: str
     client_ca: str = ""
+    is_awaited: bool = False
 
 
 class ServerContexts:
@@ -38,8 +42,11 @@ class ServerContexts:
         self._minimum = ciphers.minimum_version(security.tls_min_version)
         self._ciphers = ciphers.cipher_list(security.tls_cipher_suites)
         self._stamps = self._look()
-        self._context = self._make()
-        self._trusted: weakref.WeakSet[ssl.SSLContext] = weakref.WeakSet([self._context])
+        self._trusted: weakref.WeakSet[ssl.SSLContext] = weakref.WeakSet()
+        self._context: ssl.SSLContext | None = None
+        if not (files.is_awaited and self._stamps[0] is None):
+            self._context = self._make()
+            self._trusted.add(self._context)
 
     def trusts(self, context: ssl.SSLContext) -> bool:
         """Whether the authorities of clients are still those with which this context verified a certificate."""
@@ -47,7 +54,10 @@ class ServerContexts:
         return context in self._trusted
 
     def current(self) -> ssl.SSLContext:
-        """The context for a new connection; the old one stays when new files cannot be used."""
+        """The context for a new connection; the old one stays when new files cannot be used.
+
+        Raises FailedPrecondition while there is no certificate yet.
+        """
         stamps = self._look()
         if stamps != self._stamps:
             has_new_authority = bool(self._files.client_ca) and stamps[-1] != self._stamps[-1]
@@ -60,6 +70,11 @@ class ServerContexts:
                 log.info("the server's certificates have changed: certificate=%s", self._files.certificate)
             except FailedPrecondition as failure:
                 log.warning("changed certificates cannot be used, the old ones stay: error=%s", failure)
+        if self._context is None:
+            raise FailedPrecondition(
+                f"there is no serving certificate yet: {self._files.certificate}",
+                hint="kubectl get csr shows the node's request, which somebody has to approve",
+            )
         return self._context
 
     def _look(self) -> list[Stamp | None]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from podwright.agent.volumes.host_paths import TYPES
+from podwright.agent.volumes.host_paths import check_plan_path
 from podwright.agent.volumes.plans import HostPathPlan
 from podwright.agent.volumes.plugins.protocol import Request
-from podwright.errors import InvalidArgument
 
 
 class HostPath:
@@ -18,11 +17,5 @@ class HostPath:
         source = request.volume.host_path
         path = source.path if source is not None else ""
         kind = (source.type or "") if source is not None else ""
-        if ".." in path.split("/"):
-            raise InvalidArgument(f"invalid HostPath `{path}`: must not contain '..'")
-        if kind not in TYPES:
-            known = ", ".join(name for name in TYPES if name)
-            raise InvalidArgument(
-                f"{kind} is an invalid volume type", hint=f"a hostPath's type is empty or one of {known}"
-            )
+        check_plan_path(path, kind)
         return HostPathPlan(path=path, type=kind)

@@ -9,8 +9,11 @@ from typing import Protocol
 from podwright.agent.volumes import places
 from podwright.agent.volumes.groups import fs_group
 from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, Medium, PayloadFile, Plan
+from podwright.agent.volumes.storage.plans import StoredPlan
 from podwright.agent.volumes.used import nested_mount_points
 from podwright.k8s.objects import Pod, Volume
+
+AnyPlan = Plan | StoredPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +32,11 @@ class Plugin(Protocol):
     def follows_changes(self) -> bool:
         """Whether the content follows the pod and its objects while the pod runs."""
 
-    async def plan(self, request: Request) -> Plan:
-        """What the volume is to become now. Raises PodwrightError when that cannot be known, or not be done."""
+    async def plan(self, request: Request) -> AnyPlan:
+        """What the volume is to become now.
+
+        Raises NotProcessed when that cannot be known yet, and other PodwrightErrors when it cannot be done.
+        """
 
 
 def files_plan(

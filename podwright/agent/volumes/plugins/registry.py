@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 import msgspec
 
+from podwright.agent.volumes.plugins.claim import Claim
 from podwright.agent.volumes.plugins.config_map import ConfigMapVolume
 from podwright.agent.volumes.plugins.downward_api import DownwardApiVolume
 from podwright.agent.volumes.plugins.empty_dir import EmptyDir
 from podwright.agent.volumes.plugins.host_path import HostPath
 from podwright.agent.volumes.plugins.image import Image
+from podwright.agent.volumes.plugins.inline_storage import InlineCsi, InlineNfs
 from podwright.agent.volumes.plugins.projected import Projected
 from podwright.agent.volumes.plugins.protocol import Plugin
 from podwright.agent.volumes.plugins.secret import SecretVolume
@@ -40,6 +42,10 @@ class Plugins:
             "downwardAPI": DownwardApiVolume(ports.downward, memory),
             "projected": Projected(ports.objects, ports.downward, ports.cluster, memory),
             "image": Image(),
+            "persistentVolumeClaim": Claim(ports.storage),
+            "ephemeral": Claim(ports.storage),
+            "csi": InlineCsi(),
+            "nfs": InlineNfs(),
         }
 
     def of(self, volume: Volume) -> Plugin:

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 SIGNING_TIMEOUT_S = 900.0  # client-go's
 # The wall clock decides, and may jump: it is looked at so often at least.
 LONGEST_SLEEP_S = 3600.0
+# A signer dates certificates back: those that it gives for minutes may be due at once, and must not be asked for
+# without end.
+LEAST_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ class Rotation:
             if subject is not None and (self._now() >= due or self._other(subject)):
                 try:
                     await self._renew(subject)
-                    due, self.failure = self._due(), None
+                    due, self.failure = max(self._due(), self._now() + LEAST_S), None
                 except PodwrightError as failure:
                     await self._wait(failure)
                     continue

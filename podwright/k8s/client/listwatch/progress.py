@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 
 from podwright.errors import InvalidArgument, PodwrightError, Unavailable, Unimplemented
 from podwright.k8s.client.changes import metadata_of
-from podwright.k8s.client.failures import Garbled, Gone, Silent, too_large_version
+from podwright.k8s.client.failures import Garbled, Gone, Renewed, Silent, too_large_version
 from podwright.k8s.client.protocol import Change, ChangeType, Page, Paging, Watching
 from podwright.k8s.objects.base import Kind
 
@@ -133,7 +133,7 @@ class Progress(Generic[K]):
             self._version = self._floor = self._more = ""
         elif not isinstance(failure, Unavailable):
             self._more = ""
-        return True
+        return not isinstance(failure, Renewed)
 
 
 def key_of(obj: Kind) -> Key:

@@ -7,8 +7,8 @@ import asyncio
 import msgspec
 import pytest
 
-from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, HostPathPlan, ImagePlan, Memory, Plan
-from podwright.agent.volumes.plugins.protocol import Request
+from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, HostPathPlan, ImagePlan, Memory
+from podwright.agent.volumes.plugins.protocol import AnyPlan, Request
 from podwright.agent.volumes.plugins.registry import KINDS, Plugins, kind_of
 from podwright.errors import PodwrightError, Unimplemented
 from podwright.k8s.objects import (
@@ -21,8 +21,8 @@ from podwright.k8s.objects import (
     EmptyDirVolumeSource,
     HostPathVolumeSource,
     ImageVolumeSource,
+    ISCSIVolumeSource,
     KeyToPath,
-    NFSVolumeSource,
     ObjectFieldSelector,
     Pod,
     ProjectedVolumeSource,
@@ -43,7 +43,7 @@ DIRECTORY = "/k/pods/uid-web"
 OBJECTS = (config_map("settings", color="red", size="1"), secret("keys", token=b"t0p"))
 
 
-def planned(volume: Volume, *objects: object, pod: Pod | None = None) -> Plan:
+def planned(volume: Volume, *objects: object, pod: Pod | None = None) -> AnyPlan:
     subject = pod or pod_with(volume)
     getter = MemoryObjects(*(objects or OBJECTS))  # type: ignore[arg-type] # ConfigMaps and Secrets
     plugin = Plugins(ports(getter)).of(volume)
@@ -262,8 +262,8 @@ def test_files_of_immutable_objects_are_final(first: bool, second: bool, expecte
 
 
 def test_a_kind_that_cannot_be_done_is_named() -> None:
-    volume = Volume(name="share", nfs=NFSVolumeSource(path="/x", server="s"))
-    with pytest.raises(Unimplemented, match='no volume plugin matched: volume "share" is of kind nfs'):
+    volume = Volume(name="share", iscsi=ISCSIVolumeSource(iqn="iqn", lun=0, target_portal="p"))
+    with pytest.raises(Unimplemented, match='no volume plugin matched: volume "share" is of kind iscsi'):
         planned(volume)
 
 

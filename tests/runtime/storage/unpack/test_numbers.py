@@ -192,7 +192,7 @@ PLAIN = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.one_of(PLAIN, PLAIN, MEMBERS), min_size=1, max_size=6))
 def test_whatever_headers_say(members: list[bytes]) -> None:
     """Either a tree, or a layer that is refused: whatever else the program ends with is raised as another error."""

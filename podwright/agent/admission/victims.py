@@ -1,0 +1,85 @@
+"""Which pods have to end for a critical one. Pure; the rules are the kubelet's (pkg/kubelet/preemption).
+
+As few guaranteed pods as possible, then as few burstable ones, then as few of the others; among those that serve
+equally well, the ones that request less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from podwright.agent.admission.fit import Shortage
+from podwright.agent.pods.identity import is_critical
+from podwright.agent.pods.qos import BEST_EFFORT, BURSTABLE, GUARANTEED, qos_class
+from podwright.agent.pods.resources import requested
+from podwright.errors import ResourceExhausted
+from podwright.k8s.objects import Pod
+
+CPU, MEMORY, PODS = "cpu", "memory", "pods"
+Needs = Mapping[str, int]  # by resource, in the units of Shortage
+
+
+def needs_of(short: Iterable[Shortage]) -> dict[str, int]:
+    """What has to become free."""
+    return {each.resource: each.missing for each in short}
+
+
+def victims(pod: Pod, others: Sequence[Pod], needs: Needs) -> list[Pod]:
+    """The pods to end. Raises ResourceExhausted when all of those that may be ended are not enough."""
+    classes: dict[str, list[Pod]] = {BEST_EFFORT: [], BURSTABLE: [], GUARANTEED: []}
+    for other in others:
+        if may_preempt(pod, other):
+            classes[qos_class(other)].append(other)
+    best_effort, burstable, guaranteed = (classes[name] for name in (BEST_EFFORT, BURSTABLE, GUARANTEED))
+    left = _without(needs, [*best_effort, *burstable, *guaranteed])
+    if left:
+        raise ResourceExhausted(f"no set of running pods found to reclaim resources: {_text(left)}")
+    of_guaranteed = _closest(guaranteed, _without(needs, [*best_effort, *burstable]))
+    of_burstable = _closest(burstable, _without(needs, [*best_effort, *of_guaranteed]))
+    of_best_effort = _closest(best_effort, _without(needs, [*of_burstable, *of_guaranteed]))
+    return [*of_best_effort, *of_burstable, *of_guaranteed]
+
+
+def may_preempt(pod: Pod, other: Pod) -> bool:
+    """Whether `other` may be ended for `pod`."""
+    if is_critical(pod) and not is_critical(other):
+        return True
+    mine, its = pod.spec.priority, other.spec.priority
+    return mine is not None and its is not None and mine > its
+
+
+def _closest(pods: Sequence[Pod], needs: Needs) -> list[Pod]:
+    """One after the other, the pod that comes closest to what is still needed."""
+    left, found = list(pods), list[Pod]()
+    while needs:
+        if not left:
+            raise ResourceExhausted(f"no set of running pods found to reclaim resources: {_text(needs)}")
+        best = min(left, key=lambda each: (_distance(each, needs), *(_request(each, name) for name in (MEMORY, CPU))))
+        left.remove(best)
+        found.append(best)
+        needs = _without(needs, [best])
+    return found
+
+
+def _distance(pod: Pod, needs: Needs) -> float:
+    """How much of each need the pod leaves open, each counted alike."""
+    open_parts = ((need - _request(pod, name)) / need for name, need in needs.items())
+    return sum(part**2 for part in open_parts if part > 0)
+
+
+def _without(needs: Needs, pods: Iterable[Pod]) -> dict[str, int]:
+    """What is still needed when these pods have ended."""
+    ended = list(pods)
+    left = {name: need - sum(_request(pod, name) for pod in ended) for name, need in needs.items()}
+    return {name: need for name, need in left.items() if need > 0}
+
+
+def _request(pod: Pod, name: str) -> int:
+    if name == PODS:
+        return 1
+    amount = requested(pod.spec, name)
+    return amount.milli if name == CPU else amount.whole
+
+
+def _text(needs: Needs) -> str:
+    return f"[{''.join(f'(res: {name}, q: {need}), ' for name, need in needs.items())}]"

@@ -1,0 +1,121 @@
+"""The files `allocated_pods_state` and `actuated_pods_state`, in the kubelet's format, so that either can take over.
+
+A file holds JSON as text, with its checksum: FNV-1a of 32 bits over the text as Go's spew prints it
+(pkg/kubelet/checkpointmanager of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from podwright.agent.pods.allocation import PodAllocation
+from podwright.agent.pods.hashes import FNV_OFFSET_32, FNV_PRIME_32
+from podwright.errors import InvalidArgument, PodwrightError
+from podwright.k8s.codec import from_document, to_document
+from podwright.k8s.objects import ResourceRequirements
+
+log = logging.getLogger(__name__)
+
+ALLOCATED, ACTUATED = "allocated_pods_state", "actuated_pods_state"
+SIZE_LIMIT_BYTES = 16 << 20
+
+Allocations = dict[str, PodAllocation]
+
+
+class _File(msgspec.Struct):
+    data: str
+    checksum: int
+
+
+class _Entry(msgspec.Struct):
+    container_resources: dict[str, object] | None = msgspec.field(name="ContainerResources", default=None)
+    pod_resources: object = msgspec.field(name="PodLevelResources", default=None)
+
+
+class _Entries(msgspec.Struct, omit_defaults=True):
+    entries: dict[str, _Entry] = {}
+
+
+def checksum(text: str) -> int:
+    """The checksum that belongs to the text."""
+    value = FNV_OFFSET_32
+    for byte in b"(string)" + text.encode():
+        value = (value ^ byte) * FNV_PRIME_32 & 0xFFFFFFFF
+    return value
+
+
+def encode(allocations: Mapping[str, PodAllocation]) -> bytes:
+    """The file's content. Pods are named by UID."""
+    entries = {
+        uid: _Entry(
+            container_resources={name: to_document(each) for name, each in allocation.containers.items()},
+            pod_resources=to_document(allocation.pod) if allocation.pod is not None else None,
+        )
+        for uid, allocation in allocations.items()
+    }
+    text = msgspec.json.encode(_Entries(entries=entries)).decode()
+    return msgspec.json.encode(_File(data=text, checksum=checksum(text)))
+
+
+def decode(content: bytes) -> Allocations:
+    """What a file holds. Raises InvalidArgument."""
+    try:
+        file = msgspec.json.decode(content, type=_File)
+        if file.checksum != checksum(file.data):
+            raise InvalidArgument("the checksum does not match")
+        entries = msgspec.json.decode(file.data, type=_Entries).entries
+    except msgspec.MsgspecError as failure:
+        raise InvalidArgument(str(failure)) from failure
+    return {
+        uid: PodAllocation(
+            containers={
+                name: from_document(each, ResourceRequirements)
+                for name, each in (entry.container_resources or {}).items()
+            },
+            pod=from_document(entry.pod_resources, ResourceRequirements) if entry.pod_resources else None,
+        )
+        for uid, entry in entries.items()
+    }
+
+
+def read(path: str) -> Allocations:
+    """What the file holds; nothing when it is absent. Raises OSError.
+
+    A damaged one is set aside, and pods count as allocated what they ask for: a kubelet would not start, and no pod of
+    the node would be looked after.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(SIZE_LIMIT_BYTES + 1)
+    except FileNotFoundError:
+        return {}
+    try:
+        if len(content) > SIZE_LIMIT_BYTES:
+            raise InvalidArgument(f"it has more than {SIZE_LIMIT_BYTES} bytes")
+        return decode(content)
+    except PodwrightError as failure:
+        os.replace(path, f"{path}.damaged")
+        log.warning("a damaged record of pods' resources is set aside: file=%s.damaged error=%s", path, failure)
+        return {}
+
+
+def write(path: str, allocations: Mapping[str, PodAllocation]) -> None:
+    """Replace the file. Raises OSError.
+
+    It is not synced: after a power cut no container runs, and pods are admitted anew.
+    """
+    temporary = f"{path}.new"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(encode(allocations))
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,56 @@
+"""The resources of every pod, in memory and in one file. Two are kept: what was allocated, and what was actuated."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import replace
+
+from podwright.agent.allocation import checkpoint
+from podwright.agent.pods.allocation import PodAllocation
+from podwright.k8s.objects import ResourceRequirements
+
+log = logging.getLogger(__name__)
+
+
+class AllocationRecords:
+    """By pod UID."""
+
+    def __init__(self, path: str) -> None:
+        """Nothing is read before `recover`."""
+        self._path = path
+        self._pods: checkpoint.Allocations = {}
+
+    def recover(self) -> None:
+        """Take over what an agent before this one has written. Raises OSError."""
+        self._pods = checkpoint.read(self._path)
+
+    def get(self, uid: str) -> PodAllocation | None:
+        """The pod's resources; None for a pod without a record."""
+        return self._pods.get(uid)
+
+    def put(self, uid: str, allocation: PodAllocation) -> None:
+        """Record all resources of a pod."""
+        if self._pods.get(uid) != allocation:
+            self._pods[uid] = allocation
+            self._write()
+
+    def put_container(self, uid: str, name: str, resources: ResourceRequirements) -> None:
+        """Record those of one container."""
+        known = self._pods.get(uid) or PodAllocation()
+        self.put(uid, replace(known, containers={**known.containers, name: resources}))
+
+    def put_pod_level(self, uid: str, resources: ResourceRequirements | None) -> None:
+        """Record the pod's own."""
+        self.put(uid, replace(self._pods.get(uid) or PodAllocation(), pod=resources))
+
+    def retain(self, uids: Collection[str]) -> None:
+        """Forget other pods than these. The file says so with its next change."""
+        self._pods = {uid: allocation for uid, allocation in self._pods.items() if uid in uids}
+
+    def _write(self) -> None:
+        """A full disk must not stop pods: the next change tries again."""
+        try:
+            checkpoint.write(self._path, self._pods)
+        except OSError as failure:
+            log.warning("cannot keep pods' resources over a restart: file=%s error=%s", self._path, failure)

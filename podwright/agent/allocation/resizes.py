@@ -1,0 +1,70 @@
+"""In-place resize as the engine has it: what the loop asks, and what workers and statuses share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from podwright.agent.admission.chain import Admission, Check
+from podwright.agent.allocation.allocator import Allocator, AllocatorPorts
+from podwright.agent.allocation.checkpoint import ACTUATED, ALLOCATED
+from podwright.agent.allocation.conditions import ResizeConditions
+from podwright.agent.allocation.feasibility import ResizeRules
+from podwright.agent.allocation.records import AllocationRecords
+from podwright.agent.clock import Clock, utc_now
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.k8s.objects import Pod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resizes:
+    """See the module's text. `actuated` are the resources that the runtime and cgroups were told."""
+
+    allocator: Allocator
+    allocated: AllocationRecords
+    actuated: AllocationRecords
+    conditions: ResizeConditions
+
+    def recover(self) -> None:
+        """Take over what an agent before this one has written. Raises OSError."""
+        self.allocated.recover()
+        self.actuated.recover()
+
+    def retain(self, uids: Collection[str]) -> None:
+        """Forget other pods than these."""
+        self.allocator.retain(uids)
+        self.actuated.retain(uids)
+
+
+def make_resizes(
+    root: str,
+    checks: Sequence[Check],
+    pod_of: Callable[[str], Pod | None],
+    events: EventRecorder,
+    clock: Clock,
+    metrics: KubeletMetrics,
+    rules: ResizeRules | None = None,
+) -> Resizes:
+    """Keep the records in the directory `root`. A resize must pass `checks`; `pod_of` finds a pod by UID."""
+    allocated = AllocationRecords(os.path.join(root, ALLOCATED))
+    conditions = ResizeConditions(lambda: utc_now(clock))
+    allocator = Allocator(
+        AllocatorPorts(
+            records=allocated,
+            conditions=conditions,
+            admission=Admission(checks),
+            pod_of=pod_of,
+            events=events,
+            clock=clock,
+            metrics=metrics,
+            rules=rules or ResizeRules(),
+        )
+    )
+    return Resizes(
+        allocator=allocator,
+        allocated=allocated,
+        actuated=AllocationRecords(os.path.join(root, ACTUATED)),
+        conditions=conditions,
+    )

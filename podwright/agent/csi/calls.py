@@ -1,0 +1,181 @@
+"""The calls of a CSI driver's node service. The only module of this room that knows protobuf.
+
+Every call has a connection of its own, as a kubelet's has: a driver that was started again at its socket answers at
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+
+from podwright.agent.csi.values import (
+    Access,
+    Amounts,
+    Capabilities,
+    Capability,
+    CsiFailed,
+    NodeInfo,
+    VolumeCall,
+    VolumeStats,
+)
+from podwright.agent.plugins.connection import PluginConnection
+from podwright.kubelet_grpc import csi_pb2 as csi
+from podwright.kubelet_grpc import csi_pb2_grpc
+
+if TYPE_CHECKING:
+    from podwright.kubelet_grpc.csi_pb2_grpc import NodeAsyncStub
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+CALL_TIMEOUT_S = 120.0  # the kubelet's
+STATS_TIMEOUT_S = 10.0
+_Mode = csi.VolumeCapability.AccessMode
+_MODES = {
+    "ReadWriteOnce": _Mode.SINGLE_NODE_WRITER,
+    "ReadWriteOncePod": _Mode.SINGLE_NODE_WRITER,
+    "ReadOnlyMany": _Mode.MULTI_NODE_READER_ONLY,
+    "ReadWriteMany": _Mode.MULTI_NODE_MULTI_WRITER,
+}
+# Of drivers that tell one writer of a node from several.
+_FINER_MODES = {
+    **_MODES,
+    "ReadWriteOnce": _Mode.SINGLE_NODE_MULTI_WRITER,
+    "ReadWriteOncePod": _Mode.SINGLE_NODE_SINGLE_WRITER,
+}
+_CAPABILITIES = {each.value: each for each in Capability}
+
+
+class CsiNode:
+    """One driver. Calls raise CsiFailed."""
+
+    def __init__(self, endpoint: str) -> None:
+        """`endpoint` is the path of its socket. Raises InvalidArgument for what cannot be one."""
+        self.endpoint = endpoint
+        PluginConnection.check(endpoint)
+
+    async def info(self) -> NodeInfo:
+        """What the driver calls this node."""
+        async with self._stub() as node:
+            answer = await _call(node.NodeGetInfo, csi.NodeGetInfoRequest())
+        return NodeInfo(
+            node_id=answer.node_id,
+            max_volumes=answer.max_volumes_per_node,
+            topology=dict(answer.accessible_topology.segments),
+        )
+
+    async def capabilities(self) -> Capabilities:
+        """What it can do; what nobody knows is left out."""
+        async with self._stub() as node:
+            answer = await _call(node.NodeGetCapabilities, csi.NodeGetCapabilitiesRequest())
+        kinds = (each.rpc.type for each in answer.capabilities)
+        return frozenset(_CAPABILITIES[kind] for kind in kinds if kind in _CAPABILITIES)
+
+    async def stage(self, call: VolumeCall, path: str, can: Capabilities) -> None:
+        """Make the volume ready for the node at a directory."""
+        request = csi.NodeStageVolumeRequest(
+            volume_id=call.handle,
+            publish_context=call.publish_context,
+            staging_target_path=path,
+            volume_capability=_capability(call.access, can),
+            secrets=call.secrets,
+            volume_context=call.attributes,
+        )
+        async with self._stub() as node:
+            await _call(node.NodeStageVolume, request)
+
+    async def unstage(self, handle: str, path: str) -> None:
+        """Undo it."""
+        request = csi.NodeUnstageVolumeRequest(volume_id=handle, staging_target_path=path)
+        async with self._stub() as node:
+            await _call(node.NodeUnstageVolume, request)
+
+    async def publish(
+        self, call: VolumeCall, target: str, can: Capabilities, *, staged: str = "", read_only: bool = False
+    ) -> None:
+        """Make the volume appear at a pod's path. `staged` is where it is ready, empty for drivers without that."""
+        request = csi.NodePublishVolumeRequest(
+            volume_id=call.handle,
+            publish_context=call.publish_context,
+            staging_target_path=staged,
+            target_path=target,
+            volume_capability=_capability(call.access, can),
+            readonly=read_only,
+            secrets=call.secrets,
+            volume_context=call.attributes,
+        )
+        async with self._stub() as node:
+            await _call(node.NodePublishVolume, request)
+
+    async def unpublish(self, handle: str, target: str) -> None:
+        """Undo it."""
+        request = csi.NodeUnpublishVolumeRequest(volume_id=handle, target_path=target)
+        async with self._stub() as node:
+            await _call(node.NodeUnpublishVolume, request)
+
+    async def expand(self, call: VolumeCall, path: str, size_bytes: int, can: Capabilities, *, staged: str) -> None:
+        """Let the filesystem at `path` have the size that the volume has."""
+        request = csi.NodeExpandVolumeRequest(
+            volume_id=call.handle,
+            volume_path=path,
+            capacity_range=csi.CapacityRange(required_bytes=size_bytes),
+            staging_target_path=staged,
+            volume_capability=_capability(call.access, can),
+            secrets=call.secrets,
+        )
+        async with self._stub() as node:
+            await _call(node.NodeExpandVolume, request)
+
+    async def stats(self, handle: str, path: str) -> VolumeStats | None:
+        """What the volume holds; None when the driver does not tell."""
+        can = await self.capabilities()
+        if Capability.GET_VOLUME_STATS not in can:
+            return None
+        request = csi.NodeGetVolumeStatsRequest(volume_id=handle, volume_path=path)
+        async with self._stub() as node:
+            answer = await _call(node.NodeGetVolumeStats, request, STATS_TIMEOUT_S)
+        amounts = {
+            each.unit: Amounts(total=each.total, available=each.available, used=each.used) for each in answer.usage
+        }
+        condition = answer.volume_condition
+        return VolumeStats(
+            bytes=amounts.get(csi.VolumeUsage.BYTES),
+            inodes=amounts.get(csi.VolumeUsage.INODES),
+            problem=(condition.message or "abnormal" if condition.abnormal else "")
+            if Capability.VOLUME_CONDITION in can
+            else None,
+        )
+
+    @asynccontextmanager
+    async def _stub(self) -> AsyncIterator[NodeAsyncStub]:
+        connection = PluginConnection(self.endpoint)
+        try:
+            yield csi_pb2_grpc.NodeStub(connection.channel)
+        finally:
+            await connection.close()
+
+
+async def _call(
+    method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, timeout_s: float = CALL_TIMEOUT_S
+) -> Response:
+    try:
+        return await method(request, timeout=timeout_s)
+    except grpc.aio.AioRpcError as failure:
+        raise CsiFailed(failure.code().name, failure.details() or "") from failure
+
+
+def _capability(access: Access, can: Capabilities) -> csi.VolumeCapability:
+    modes = _FINER_MODES if Capability.SINGLE_NODE_MULTI_WRITER in can else _MODES
+    mode = csi.VolumeCapability.AccessMode(mode=modes.get(access.mode, _Mode.UNKNOWN))
+    if access.is_block:
+        return csi.VolumeCapability(access_mode=mode, block=csi.VolumeCapability.BlockVolume())
+    mount = csi.VolumeCapability.MountVolume(
+        fs_type=access.fs_type,
+        mount_flags=access.flags,
+        volume_mount_group="" if access.group is None else str(access.group),
+    )
+    return csi.VolumeCapability(access_mode=mode, mount=mount)

@@ -1,0 +1,123 @@
+"""The CSI drivers that have registered on this node. A `PluginHandler` of the watcher of plug-ins."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.agent.csi.calls import CsiNode
+from podwright.agent.csi.values import NodeInfo
+from podwright.agent.plugins.protocol import Plugin
+from podwright.errors import InvalidArgument, PodwrightError, Unavailable
+
+log = logging.getLogger(__name__)
+
+# CSI's rule for names of drivers: a domain name of at most 63 characters.
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
+VERSION = re.compile(r"v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
+MAJOR = 1  # of the specification
+Version = tuple[int, int, int]
+
+
+class ClusterInfo(Protocol):
+    """Tells the cluster of drivers: `node_info`."""
+
+    async def install(self, driver: str, info: NodeInfo) -> None:
+        """The driver is there. Raises PodwrightError."""
+
+    async def uninstall(self, driver: str) -> None:
+        """The driver has gone. Raises PodwrightError."""
+
+
+class NoCluster:
+    """A `ClusterInfo` without an API server."""
+
+    async def install(self, driver: str, info: NodeInfo) -> None:
+        """See ClusterInfo."""
+
+    async def uninstall(self, driver: str) -> None:
+        """See ClusterInfo."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Driver:
+    node: CsiNode
+    version: Version
+
+
+class CsiDrivers:
+    """See the module's text."""
+
+    def __init__(self, cluster: ClusterInfo) -> None:
+        self._cluster = cluster
+        self._drivers: dict[str, _Driver] = {}
+        self._listeners: list[Callable[[str], None]] = []
+
+    def node(self, name: str) -> CsiNode:
+        """The driver's node service. Raises Unavailable for a driver that has not registered: it may yet do so."""
+        driver = self._drivers.get(name)
+        if driver is None:
+            raise Unavailable(f"driver name {name} not found in the list of registered CSI drivers")
+        return driver.node
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Have it called with the name of each driver that has registered."""
+        self._listeners.append(listener)
+
+    def validate(self, plugin: Plugin) -> None:
+        """See PluginHandler."""
+        self._checked(plugin)
+
+    async def register(self, plugin: Plugin) -> None:
+        """See PluginHandler. The driver is used once the cluster knows of it."""
+        driver = self._checked(plugin)
+        self._drivers[plugin.name] = driver
+        try:
+            await self._cluster.install(plugin.name, await driver.node.info())
+        except BaseException:
+            self._forget(plugin.name, driver)
+            raise
+        for listener in self._listeners:
+            listener(plugin.name)
+
+    async def deregister(self, plugin: Plugin) -> None:
+        """See PluginHandler. What the driver has mounted stays: it is needed to unmount that."""
+        driver = self._drivers.get(plugin.name)
+        if driver is None or driver.node.endpoint != plugin.endpoint:
+            return
+        self._forget(plugin.name, driver)
+        try:
+            await self._cluster.uninstall(plugin.name)
+        except PodwrightError as failure:
+            log.warning("the cluster is not told that a CSI driver has gone: driver=%s error=%s", plugin.name, failure)
+
+    def _checked(self, plugin: Plugin) -> _Driver:
+        """Raises InvalidArgument."""
+        if NAME.fullmatch(plugin.name) is None:
+            raise InvalidArgument(f"{plugin.name!r} cannot be the name of a CSI driver")
+        version = highest_version(plugin.versions)
+        if version is None:
+            listed = ", ".join(plugin.versions[:8])
+            raise InvalidArgument(
+                f'CSI driver "{plugin.name}" has none of the versions that are supported (1.x): {listed or "none"}'
+            )
+        known = self._drivers.get(plugin.name)
+        if known is not None and known.node.endpoint != plugin.endpoint and known.version >= version:
+            raise InvalidArgument(
+                f'CSI driver "{plugin.name}" is registered already with a version as high: {known.node.endpoint}'
+            )
+        return _Driver(node=CsiNode(plugin.endpoint), version=version)
+
+    def _forget(self, name: str, driver: _Driver) -> None:
+        if self._drivers.get(name) is driver:
+            del self._drivers[name]
+
+
+def highest_version(versions: tuple[str, ...]) -> Version | None:
+    """The highest one that is supported; None when there is none."""
+    found = [match for text in versions if (match := VERSION.fullmatch(text)) is not None]
+    numbers = [(int(each[1]), int(each[2]), int(each[3])) for each in found]
+    return max((number for number in numbers if number[0] == MAJOR), default=None)

@@ -1,0 +1,97 @@
+"""What is said to a CSI driver and what it answers, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from podwright.errors import Unavailable
+
+# The volume may be in any state after these: the driver has not said that it has ended its work
+# (pkg/volume/csi.isFinalError).
+UNFINISHED = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE", "RESOURCE_EXHAUSTED", "ABORTED"})
+INFEASIBLE = frozenset({"INVALID_ARGUMENT", "OUT_OF_RANGE", "NOT_FOUND"})
+MESSAGE_MAX = 2048
+
+
+class CsiFailed(Unavailable):
+    """A driver's call has failed. `code` is gRPC's name of the failure."""
+
+    def __init__(self, code: str, details: str) -> None:
+        word = "".join(part.capitalize() for part in code.split("_"))
+        super().__init__(f"rpc error: code = {word} desc = {details[:MESSAGE_MAX]}")
+        self.code = code
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the driver has ended its work: nothing is left of what it was asked for."""
+        return self.code not in UNFINISHED
+
+    @property
+    def is_infeasible(self) -> bool:
+        """Whether asking again cannot help."""
+        return self.code in INFEASIBLE
+
+
+class Capability(Enum):
+    """What a driver's node service can do beside the calls that each has (the specification's words)."""
+
+    STAGE_UNSTAGE_VOLUME = 1
+    GET_VOLUME_STATS = 2
+    EXPAND_VOLUME = 3
+    VOLUME_CONDITION = 4
+    SINGLE_NODE_MULTI_WRITER = 5
+    VOLUME_MOUNT_GROUP = 6
+
+
+Capabilities = frozenset[Capability]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeInfo:
+    """What a driver says of this node. `max_volumes` 0 leaves it to the cluster."""
+
+    node_id: str
+    max_volumes: int = 0
+    topology: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How a volume is used. `mode` is one of Kubernetes' access modes, `group` who is to own the files."""
+
+    mode: str
+    is_block: bool = False
+    fs_type: str = ""
+    flags: tuple[str, ...] = ()
+    group: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeCall:
+    """What stage and publish have in common. `secrets` are never logged."""
+
+    handle: str
+    access: Access
+    publish_context: Mapping[str, str]
+    attributes: Mapping[str, str]
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amounts:
+    """Bytes or inodes of a volume."""
+
+    total: int
+    available: int
+    used: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeStats:
+    """What a volume holds. `problem` is None when the driver does not say how the volume is, empty when it is well."""
+
+    bytes: Amounts | None = None
+    inodes: Amounts | None = None
+    problem: str | None = None

@@ -1,0 +1,153 @@
+"""What has to be done so that running containers have the CPU and memory that their pod was allocated. Pure.
+
+The rules are the kubelet's (computePodResizeAction and doPodResizeAction of Kubernetes 1.36, pkg/kubelet/kuberuntime).
+Amounts are in thousandths of a CPU and in bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from podwright.agent.pods.allocation import COMPUTE, PodAllocation, Sizes, effective, sizes
+from podwright.agent.pods.identity import is_sidecar
+from podwright.agent.runtime.records import ContainerState, ContainerStatus, ObservedPod
+from podwright.k8s.objects import Container, Pod
+
+RESTART = "RestartContainer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerResize:
+    """A running container whose resources are not those that it was allocated."""
+
+    name: str
+    id: str
+    wanted: Sizes
+    current: Sizes
+
+    def changes(self, resource: str) -> bool:
+        """Whether `cpu` or `memory` is among what changes."""
+        wanted, current = self.wanted, self.current
+        return (wanted.request(resource), wanted.limit(resource)) != (
+            current.request(resource),
+            current.limit(resource),
+        )
+
+    def grows(self, resource: str) -> bool:
+        """Whether it gets more. The limit decides, and where that stays the request."""
+        wanted, current = self.wanted, self.current
+        if wanted.limit(resource) != current.limit(resource):
+            return wanted.limit(resource) > current.limit(resource)
+        return wanted.request(resource) > current.request(resource)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodResize:
+    """What is to be resized: containers that run on, and the pod's cgroup with them.
+
+    `restarts`: a container is made anew for its new size. `pod_level`: the pod's own resources have changed.
+    """
+
+    containers: tuple[ContainerResize, ...] = ()
+    restarts: bool = False
+    pod_level: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.containers) or self.restarts or self.pod_level
+
+    def of(self, resource: str) -> list[ContainerResize]:
+        """The containers whose `cpu` or `memory` changes, those that get less first."""
+        found = [each for each in self.containers if each.changes(resource)]
+        return sorted(found, key=lambda each: each.grows(resource))
+
+    def concerns(self, resource: str) -> bool:
+        """Whether the pod's cgroup has to be looked at for `cpu` or `memory`."""
+        return self.restarts or self.pod_level or bool(self.of(resource))
+
+
+NO_RESIZE = PodResize()
+
+
+def resize_of(
+    pod: Pod, container: Container, status: ContainerStatus, actuated: PodAllocation | None
+) -> ContainerResize | None:
+    """What a running container lacks of its size; None when it has it.
+
+    `actuated` is what the runtime was told last; None: nobody keeps account of it. A container that is not in it was
+    started by an agent that kept no account: it is told its size once more.
+    """
+    if actuated is None or status.state is not ContainerState.RUNNING:
+        return None
+    wanted = sizes(effective(container.resources, pod.spec.resources))
+    known = actuated.containers.get(container.name)
+    current = sizes(effective(known, actuated.pod)) if known is not None else Sizes()
+    if wanted == current:
+        return None
+    return ContainerResize(name=container.name, id=status.id, wanted=wanted, current=current)
+
+
+def needs_restart(container: Container, resize: ContainerResize, actuated: PodAllocation | None) -> bool:
+    """Whether the container's resizePolicy wants it to be made anew. One whose size is not known is left running."""
+    if actuated is None or container.name not in actuated.containers:
+        return False
+    policies: dict[str, str] = {}
+    for each in container.resize_policy:
+        policies.setdefault(each.resource_name, each.restart_policy)
+    return any(resize.changes(resource) and policies.get(resource) == RESTART for resource in COMPUTE)
+
+
+def resizes_pod_level(pod: Pod, actuated: PodAllocation | None) -> bool:
+    """Whether the pod's own resources are not those that were written last."""
+    return actuated is not None and sizes(pod.spec.resources) != sizes(actuated.pod)
+
+
+def is_in_progress(pod: Pod, observed: ObservedPod, actuated: PodAllocation | None) -> bool:
+    """Whether something that runs does not yet have what the pod was allocated: IsPodResizeInProgress.
+
+    Containers that do not run get their size when they start, and ordinary init containers end by themselves.
+    """
+    if actuated is None:
+        return False
+    running = {each.name: each for each in observed.running()}
+    for container in _lasting(pod):
+        status = running.get(container.name)
+        if status is not None and resize_of(pod, container, status, actuated) is not None:
+            return True
+    has_own = pod.spec.resources is not None and actuated.pod is not None
+    return has_own and resizes_pod_level(pod, actuated)
+
+
+def _lasting(pod: Pod) -> Iterator[Container]:
+    yield from (each for each in pod.spec.init_containers if is_sidecar(each))
+    yield from pod.spec.containers
+
+
+def refused_decreases(
+    containers: Iterable[ContainerResize],
+    *,
+    pod_limit: int | None,
+    usage: Mapping[str, int | None],
+    pod_usage: int | None,
+) -> list[str]:
+    """Why memory limits must not become smaller now: more is in use. Empty when they may.
+
+    `pod_limit` is the pod's new limit if that becomes smaller. `usage` is in bytes, by container; None: nobody knows.
+    """
+    faults = []
+    if pod_limit is not None:
+        faults.append(_fault("pod", pod_limit, pod_usage))
+    for each in containers:
+        before, after = each.current.memory_limit, each.wanted.memory_limit
+        if after and (not before or after < before):
+            faults.append(_fault(f'container "{each.name}"', after, usage.get(each.name)))
+    return [fault for fault in faults if fault]
+
+
+def _fault(whose: str, limit: int, usage: int | None) -> str:
+    if usage is None:
+        return f"missing {whose} memory usage"
+    if usage >= limit:
+        return f"attempting to set {whose} memory limit ({limit}) below current usage ({usage})"
+    return ""

@@ -1,0 +1,72 @@
+"""What follows from where images and containers' layers are: what to measure of pods, and what to clear first. Pure.
+
+As buildSignalToRankFunc and buildSignalToNodeReclaimFuncs of the kubelet (pkg/kubelet/eviction/helpers.go).
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from podwright.agent.config.thresholds import EvictionSignal
+from podwright.agent.stats.protocol import Filesystems
+
+_NODE_FS = (EvictionSignal.NODE_FS, EvictionSignal.NODE_FS_INODES)
+_IMAGE_FS = (EvictionSignal.IMAGE_FS, EvictionSignal.IMAGE_FS_INODES)
+_CONTAINER_FS = (EvictionSignal.CONTAINER_FS, EvictionSignal.CONTAINER_FS_INODES)
+
+
+class DiskPart(enum.Enum):
+    """What of a pod is on disk."""
+
+    LAYERS = "layers"
+    LOGS = "logs"
+    VOLUMES = "volumes"
+
+
+class Garbage(enum.Enum):
+    """What nobody needs, and takes space."""
+
+    CONTAINERS = "containers"
+    IMAGES = "images"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskLayout:
+    """`images_apart`: images are not on the node's filesystem. `layers_apart`: layers are then not beside images."""
+
+    images_apart: bool = False
+    layers_apart: bool = False
+
+    @classmethod
+    def of(cls, filesystems: Filesystems) -> DiskLayout:
+        """The layout of a node."""
+        return cls(
+            images_apart=filesystems.dedicated_images,
+            layers_apart=filesystems.dedicated_images and filesystems.dedicated_containers,
+        )
+
+    @property
+    def layers_on_images(self) -> bool:
+        """Whether layers are beside images, on a filesystem that is not the node's."""
+        return self.images_apart and not self.layers_apart
+
+    def parts(self, signal: EvictionSignal) -> frozenset[DiskPart]:
+        """What of pods is on the filesystem of a signal."""
+        if not self.images_apart:
+            return frozenset(DiskPart)
+        on_node = frozenset({DiskPart.LOGS, DiskPart.VOLUMES})
+        if self.layers_apart:
+            return frozenset() if signal in _IMAGE_FS else frozenset(DiskPart)
+        return on_node if signal in _NODE_FS else frozenset({DiskPart.LAYERS})
+
+    def garbage(self, signal: EvictionSignal) -> tuple[Garbage, ...]:
+        """What to remove, in this order, before a pod has to go; nothing for signals that are not about disks."""
+        if signal not in (*_NODE_FS, *_IMAGE_FS, *_CONTAINER_FS):
+            return ()
+        both = (Garbage.CONTAINERS, Garbage.IMAGES)
+        if not self.images_apart:
+            return both
+        if self.layers_apart:
+            return (Garbage.IMAGES,) if signal in _IMAGE_FS else (Garbage.CONTAINERS,)
+        return () if signal in _NODE_FS else both

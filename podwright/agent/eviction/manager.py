@@ -1,0 +1,265 @@
+"""The eviction manager: it measures, and ends one pod at a time until the node, and every pod's limit, is kept.
+
+A round every ten seconds, and at once when the kernel tells that memory runs short. Garbage goes before pods. What a
+round decides is pure (`pressure`, `ranking`, `local_storage`). As the kubelet's eviction manager
+(pkg/kubelet/eviction of Kubernetes 1.36), which measures all pods in every round: here pods are measured only when
+one has a limit of its own, or has to go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.agent.clock import Clock
+from podwright.agent.config.thresholds import Threshold
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.eviction.layout import DiskLayout, Garbage
+from podwright.agent.eviction.local_storage import has_limits, overuse
+from podwright.agent.eviction.messages import EVICTED, Notice, low_on
+from podwright.agent.eviction.pressure import Memo, judge, met, with_container_fs
+from podwright.agent.eviction.ranking import ranked
+from podwright.agent.eviction.signals import MEMORY, RESOURCES, Readings, names, read_signals
+from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.node.conditions import Pressure
+from podwright.agent.pods.identity import is_critical
+from podwright.agent.stats.protocol import StatsProvider
+from podwright.agent.stats.records import NodeStats, PodStats
+from podwright.agent.workers.ending import Cause
+from podwright.errors import PodwrightError
+from podwright.k8s.objects import Pod
+
+log = logging.getLogger(__name__)
+
+PERIOD_S = 10.0
+GONE_POLLS, GONE_POLL_S = 30, 1.0  # how long the next round waits for the end of a pod that had to go
+AT_ONCE_S = 1  # of grace, when there is no time
+
+
+class Ender(Protocol):
+    """`workers.ending`."""
+
+    async def end(self, pod: Pod, cause: Cause, grace_s: int | None = None) -> bool:
+        """End a pod, and wait for its containers."""
+
+
+class MemoryAlarm(Protocol):
+    """Tells when memory runs short, between two rounds: `notifier`."""
+
+    def arm(self, thresholds: Sequence[Threshold], node: NodeStats, rang: Callable[[], None]) -> None:
+        """Set the alarm by what the node uses now. `rang` is called when a threshold is crossed, either way."""
+
+    def close(self) -> None:
+        """Have no alarm any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvictionPorts:
+    """What the manager works with."""
+
+    stats: StatsProvider
+    active: Callable[[], list[Pod]]  # the pods that run, or will
+    ender: Ender
+    is_finished: Callable[[str], bool]  # whether nothing is left to do for the pod with this UID
+    clear: Callable[[Garbage], Awaitable[None]]  # removes what nobody needs; raises PodwrightError and OSError
+    pressures_changed: Callable[[], None]
+    events: EventRecorder
+    metrics: KubeletMetrics
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvictionSettings:
+    """See KubeletConfiguration: eviction*, localStorageCapacityIsolation."""
+
+    thresholds: tuple[Threshold, ...]
+    transition_s: float = 300.0
+    max_pod_grace_s: int = 0
+    limits_storage: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a round has found."""
+
+    node: NodeStats
+    readings: Readings
+    layout: DiskLayout
+
+
+class EvictionManager:
+    """See the module's text."""
+
+    def __init__(self, ports: EvictionPorts, settings: EvictionSettings, alarm: MemoryAlarm | None = None) -> None:
+        self._ports = ports
+        self._settings = settings
+        self._alarm = alarm
+        self._memo = Memo()
+        self._wake = asyncio.Event()
+        self._problem = ""
+        self.pressures: frozenset[Pressure] = frozenset()
+
+    async def run(self) -> None:
+        """Rounds without end. Returns at once when nothing is to be watched."""
+        if not self._settings.thresholds and not self._settings.limits_storage:
+            return
+        try:
+            await self._run()
+        finally:
+            if self._alarm is not None:
+                self._alarm.close()
+
+    async def _run(self) -> None:
+        while True:
+            evicted = await self._round_logged()
+            if evicted:
+                await self._until_gone(evicted)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PERIOD_S):
+                    await self._wake.wait()
+            self._wake.clear()
+
+    async def _round_logged(self) -> list[Pod]:
+        try:
+            evicted = await self.round()
+        except (PodwrightError, OSError) as failure:
+            if str(failure) != self._problem:
+                log.warning("eviction: the node cannot be measured: %s", failure)
+            self._problem = str(failure)
+            return []
+        self._problem = ""
+        return evicted
+
+    async def _until_gone(self, pods: Sequence[Pod]) -> None:
+        """Wait for what the pods give back, so that no further pod has to go for it."""
+        ports = self._ports
+        for _ in range(GONE_POLLS):
+            await asyncio.sleep(GONE_POLL_S)
+            if all(ports.is_finished(pod.metadata.uid) for pod in pods):
+                return
+        log.info("eviction: pods that had to go are still being removed: pods=%s", _full_names(pods))
+
+    async def round(self) -> list[Pod]:
+        """Measure and act; the pods that had to go. Raises PodwrightError and OSError when measuring fails."""
+        limited = [pod for pod in self._ports.active() if has_limits(pod)] if self._settings.limits_storage else []
+        if not limited and not self._settings.thresholds:
+            return []
+        scene = await self._look()
+        thresholds = with_container_fs(self._settings.thresholds, on_images=scene.layout.layers_on_images)
+        if self._alarm is not None:
+            self._alarm.arm(thresholds, scene.node, self._wake.set)
+        judgement = judge(
+            thresholds, scene.readings, self._memo, self._ports.clock.monotonic(), self._settings.transition_s
+        )
+        self._memo = judgement.memo
+        self._set_pressures(judgement.pressures)
+        if limited and (gone := await self._enforce_limits(limited, scene)):
+            return gone
+        if not judgement.urgent:
+            return []
+        return await self._relieve(scene, judgement.urgent, thresholds)
+
+    async def _look(self) -> Scene:
+        node = await self._ports.stats.node(fresh=True)
+        filesystems = await self._ports.stats.filesystems()
+        return Scene(node=node, readings=read_signals(node, filesystems), layout=DiskLayout.of(filesystems))
+
+    def _set_pressures(self, pressures: frozenset[Pressure]) -> None:
+        if pressures != self.pressures:
+            log.info(
+                "eviction: pressures=%s", ",".join(each.value for each in Pressure if each in pressures) or "none"
+            )
+            self.pressures = pressures
+            self._ports.pressures_changed()
+
+    # -- limits of pods
+
+    async def _enforce_limits(self, limited: Sequence[Pod], scene: Scene) -> list[Pod]:
+        stats = {each.pod_ref.uid: each for each in await self._ports.stats.pods(fresh=True)}
+        gone = []
+        for pod in limited:
+            found = stats.get(pod.metadata.uid)
+            over = overuse(pod, found, images_apart=scene.layout.images_apart) if found is not None else None
+            if over is not None and await self._evict(pod, Notice(message=over.message, annotations={}), AT_ONCE_S):
+                self._ports.metrics.evictions.add(over.signal)
+                gone.append(pod)
+        return gone
+
+    # -- the node
+
+    async def _relieve(self, scene: Scene, urgent: Sequence[Threshold], thresholds: Sequence[Threshold]) -> list[Pod]:
+        """Remove garbage, or else end one pod."""
+        first = urgent[0]
+        resource = RESOURCES[first.signal]
+        log.info("eviction: thresholds are met: signals=%s", names(each.signal for each in urgent))
+        self._ports.events.node("Warning", "EvictionThresholdMet", f"Attempting to reclaim {resource}")
+        if await self._clear(scene.layout.garbage(first.signal), thresholds):
+            log.info("eviction: removing garbage was enough: resource=%s", resource)
+            return []
+        active = self._ports.active()
+        if not active:
+            log.warning("eviction: no pod is there to end: resource=%s", resource)
+            return []
+        stats = await self._stats_for(resource)
+        self._note_age(urgent, scene.readings)
+        for pod in ranked(active, stats, first.signal, scene.layout):
+            notice = low_on(resource, pod, stats.get(pod.metadata.uid), urgent, scene.readings)
+            if await self._evict(pod, notice, self._grace_s(pod, first), is_pods_fault=False):
+                self._ports.metrics.evictions.add(first.signal.value)
+                return [pod]
+        log.warning("eviction: no pod may be ended: resource=%s", resource)
+        return []
+
+    async def _clear(self, garbage: Sequence[Garbage], thresholds: Sequence[Threshold]) -> bool:
+        """Whether removing garbage has been enough for all thresholds."""
+        for kind in garbage:
+            try:
+                await self._ports.clear(kind)
+            except (PodwrightError, OSError) as failure:
+                log.warning("eviction: garbage cannot be removed: kind=%s error=%s", kind.value, failure)
+        if not garbage:
+            return False
+        return not met(thresholds, (await self._look()).readings, with_reclaim=True)
+
+    async def _stats_for(self, resource: str) -> dict[str, PodStats]:
+        """By UID; of memory alone where nothing else counts, which costs less."""
+        if resource == MEMORY:
+            return {each.pod_ref.uid: each for each in await self._ports.stats.pods_cpu_and_memory()}
+        return {each.pod_ref.uid: each for each in await self._ports.stats.pods(fresh=True)}
+
+    def _note_age(self, urgent: Sequence[Threshold], readings: Readings) -> None:
+        now_ns = self._ports.clock.now_ns()
+        for signal in dict.fromkeys(each.signal for each in urgent):
+            age_s = max(now_ns / 1e9 - readings[signal].time.timestamp(), 0.0)
+            self._ports.metrics.eviction_stats_ages.observe(age_s, signal.value)
+
+    def _grace_s(self, pod: Pod, threshold: Threshold) -> int:
+        if threshold.is_hard:
+            return AT_ONCE_S
+        own_s = pod.spec.termination_grace_period_seconds
+        longest_s = self._settings.max_pod_grace_s
+        return longest_s if own_s is None else min(own_s, longest_s)
+
+    async def _evict(self, pod: Pod, notice: Notice, grace_s: int, *, is_pods_fault: bool = True) -> bool:
+        """End a pod; false for one that the node needs."""
+        if is_critical(pod):
+            log.warning("eviction: a critical pod is spared: pod=%s/%s", pod.metadata.namespace, pod.metadata.name)
+            return False
+        self._ports.events.pod(pod, "Warning", EVICTED, notice.message, annotations=notice.annotations)
+        cause = Cause(
+            reason=EVICTED,
+            message=notice.message,
+            disruption="" if is_pods_fault else notice.message,
+            evicts=True,
+        )
+        await self._ports.ender.end(pod, cause, grace_s)
+        return True
+
+
+def _full_names(pods: Sequence[Pod]) -> str:
+    return ",".join(f"{pod.metadata.namespace}/{pod.metadata.name}" for pod in pods)

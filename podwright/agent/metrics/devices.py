@@ -1,0 +1,56 @@
+"""The kubelet's metrics of device plug-ins and of the pod-resources API (pkg/kubelet/metrics of Kubernetes 1.36)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from podwright.agent.metrics.instruments import Counter, Histogram, Labels
+
+API_VERSION: Labels = ("server_api_version",)
+BY_VERSION = "Broken down by server api version."
+
+
+class DeviceMetrics:
+    """The instruments."""
+
+    def __init__(self) -> None:
+        self.registrations = Counter(
+            "kubelet_device_plugin_registration_total",
+            "Cumulative number of device plugin registrations. Broken down by resource name.",
+            ("resource_name",),
+        )
+        self.allocations = Histogram(
+            "kubelet_device_plugin_alloc_duration_seconds",
+            "Duration in seconds to serve a device plugin Allocation request. Broken down by resource name.",
+            ("resource_name",),
+        )
+        self.requests = Counter(
+            "kubelet_pod_resources_endpoint_requests_total",
+            f"Cumulative number of requests to the PodResource endpoint. {BY_VERSION}",
+            API_VERSION,
+        )
+        self.lists = Counter(
+            "kubelet_pod_resources_endpoint_requests_list",
+            f"Number of requests to the PodResource List endpoint. {BY_VERSION}",
+            API_VERSION,
+        )
+        self.allocatables = Counter(
+            "kubelet_pod_resources_endpoint_requests_get_allocatable",
+            f"Number of requests to the PodResource GetAllocatableResources endpoint. {BY_VERSION}",
+            API_VERSION,
+        )
+        self.gets = Counter(
+            "kubelet_pod_resources_endpoint_requests_get",
+            f"Number of requests to the PodResource Get endpoint. {BY_VERSION}",
+            API_VERSION,
+        )
+        self.get_errors = Counter(
+            "kubelet_pod_resources_endpoint_errors_get",
+            f"Number of requests to the PodResource Get endpoint which returned error. {BY_VERSION}",
+            API_VERSION,
+        )
+
+    def lines(self) -> Iterator[str]:
+        """The text of all families."""
+        for each in vars(self).values():
+            yield from each.lines()

@@ -1,0 +1,83 @@
+"""The kubelet's metrics of what containers are allotted: names and labels of Kubernetes 1.36 (pkg/kubelet/metrics)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from podwright.agent.metrics.instruments import Counter, Gauge, Histogram
+
+CONTAINER_SCOPE, POD_SCOPE = "container", "pod"
+CORE, ONE_NODE, SHARED_CACHE = "physical_cpu", "numa_node", "uncore_cache"  # what is aligned within
+MILLISECOND_BUCKETS = tuple(0.05 * 2**power for power in range(15))
+
+
+class ManagerMetrics:
+    """The instruments of the CPU, memory and topology managers."""
+
+    def __init__(self) -> None:
+        self.cpu_requests = Counter(
+            "kubelet_cpu_manager_pinning_requests_total",
+            "The number of cpu core allocations which required pinning.",
+        )
+        self.cpu_errors = Counter(
+            "kubelet_cpu_manager_pinning_errors_total",
+            "The number of cpu core allocations which required pinning failed.",
+        )
+        self.shared_millicores = Gauge(
+            "kubelet_cpu_manager_shared_pool_size_millicores",
+            "The size of the shared CPU pool for non-guaranteed QoS pods, in millicores.",
+        )
+        self.own_cpus = Gauge(
+            "kubelet_cpu_manager_exclusive_cpu_allocation_count",
+            "The total number of CPUs exclusively allocated to containers running on this node",
+        )
+        self.own_cpus_by_node = Gauge(
+            "kubelet_cpu_manager_allocation_per_numa",
+            "Number of CPUs allocated per NUMA node",
+            ("numa_node",),
+        )
+        self.aligned = Counter(
+            "kubelet_container_aligned_compute_resources_count",
+            "Cumulative number of aligned compute resources allocated to containers by alignment type.",
+            ("scope", "boundary"),
+        )
+        self.unaligned = Counter(
+            "kubelet_container_aligned_compute_resources_failure_count",
+            "Cumulative number of failures to allocate aligned compute resources to containers by alignment type.",
+            ("scope", "boundary"),
+        )
+        self.memory_requests = Counter(
+            "kubelet_memory_manager_pinning_requests_total",
+            "The number of memory pages allocations which required pinning.",
+        )
+        self.memory_errors = Counter(
+            "kubelet_memory_manager_pinning_errors_total",
+            "The number of memory pages allocations which required pinning that failed.",
+        )
+        self.admissions = Counter(
+            "kubelet_topology_manager_admission_requests_total",
+            "The number of admission requests where resources have to be aligned.",
+        )
+        self.admission_errors = Counter(
+            "kubelet_topology_manager_admission_errors_total",
+            "The number of admission request failures where resources could not be aligned.",
+        )
+        self.admission_durations = Histogram(
+            "kubelet_topology_manager_admission_duration_ms",
+            "Duration in milliseconds to serve a pod admission request.",
+            buckets=MILLISECOND_BUCKETS,
+        )
+
+        for family in (self.aligned, self.unaligned):  # they are there before anything was counted
+            for scope, boundary in (
+                (CONTAINER_SCOPE, ONE_NODE),
+                (POD_SCOPE, ONE_NODE),
+                (CONTAINER_SCOPE, CORE),
+            ):
+                family.add(scope, boundary, by=0)
+        self.aligned.add(CONTAINER_SCOPE, SHARED_CACHE, by=0)
+
+    def lines(self) -> Iterator[str]:
+        """The text of all families."""
+        for each in vars(self).values():
+            yield from each.lines()

@@ -1,0 +1,84 @@
+"""A connection to a plug-in's socket: calls with deadlines, and our error tree."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+
+import grpc
+
+from podwright.cri.endpoint import UNIX_PATH_MAX
+from podwright.cri.status import error_from
+from podwright.errors import DeadlineExceeded, InvalidArgument
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
+CONNECT_TIMEOUT_S = 10.0
+OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_LIMIT_BYTES),
+    ("grpc.default_authority", "localhost"),  # Go's server refuses a socket's path
+    ("grpc.use_local_subchannel_pool", 1),  # no pause of an earlier connection's
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.enable_retries", 0),
+)
+
+
+class PluginConnection:
+    """One channel to one socket. It connects on first use, and again after the plug-in has gone."""
+
+    def __init__(self, path: str) -> None:
+        """Raises InvalidArgument for what cannot be a socket's path."""
+        self.check(path)
+        self.path = path
+        self.channel = grpc.aio.insecure_channel(f"unix://{path}", options=OPTIONS)
+
+    @staticmethod
+    def check(path: str) -> None:
+        """Raises InvalidArgument for what cannot be a socket's path."""
+        if not path.startswith("/") or len(os.fsencode(path)) > UNIX_PATH_MAX:
+            raise InvalidArgument(f"{path!r} is not the path of a socket", hint="it is absolute and 107 bytes at most")
+
+    async def ready(self, timeout_s: float | None = None) -> None:
+        """Wait for the connection, CONNECT_TIMEOUT_S unless told otherwise. Raises DeadlineExceeded."""
+        timeout_s = CONNECT_TIMEOUT_S if timeout_s is None else timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.channel.channel_ready()
+        except TimeoutError as failure:
+            raise DeadlineExceeded(f"nobody answers at the socket {self.path} within {timeout_s:g} s") from failure
+
+    async def call(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        timeout_s: float,
+    ) -> Response:
+        """One unary call. Raises a PodwrightError for every failure."""
+        try:
+            return await method(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as failure:
+            raise error_from(failure) from failure
+
+    async def stream(
+        self, method: grpc.aio.UnaryStreamMultiCallable[Request, Response], request: Request
+    ) -> AsyncIterator[Response]:
+        """One server-streaming call, without end. Raises a PodwrightError for every failure."""
+        call: Any = method(request)
+        try:
+            async for response in call:
+                yield response
+        except grpc.aio.AioRpcError as failure:
+            raise error_from(failure) from failure
+        finally:
+            with contextlib.suppress(Exception):
+                call.cancel()
+
+    async def close(self) -> None:
+        """Close the channel and cancel calls in flight."""
+        await self.channel.close()

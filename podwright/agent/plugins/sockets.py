@@ -1,0 +1,50 @@
+"""The sockets below a folder."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+DIRECTORIES_MAX = 1000  # a folder of plug-ins has a handful
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Tells a socket from one that was made later at its path. A change of owner or mode leaves it as it is."""
+
+    device: int
+    inode: int
+    made_ns: int
+
+
+def directories(root: str) -> Iterator[str]:
+    """The folder and those below it, the upper ones first. Links are not followed, hidden ones are passed over."""
+    for path, names, _ in itertools.islice(os.walk(root), DIRECTORIES_MAX):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        yield path
+
+
+def sockets_in(directory: str) -> dict[str, Stamp]:
+    """The sockets of one folder by their paths. Hidden ones are passed over, as plug-ins make them before a rename."""
+    found = {}
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and (stamp := _stamp(entry.path)) is not None:
+                    found[entry.path] = stamp
+    except OSError:  # it has gone
+        return {}
+    return found
+
+
+def _stamp(path: str) -> Stamp | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    if not stat.S_ISSOCK(status.st_mode):
+        return None
+    return Stamp(status.st_dev, status.st_ino, status.st_mtime_ns)

@@ -1,0 +1,152 @@
+"""What a pod has been given of CPU and memory, apart from what its spec asks for now. Pure.
+
+A pod's resources have three values: the spec's (wanted), the allocated ones (admitted by this node, what its workers
+use), and the actuated ones (told to the runtime and written into cgroups). See KEP 1287.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from podwright.agent.pods.identity import is_sidecar
+from podwright.k8s.objects import Container, Pod, ResourceRequirements
+from podwright.k8s.quantity import parse
+
+COMPUTE = ("cpu", "memory")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResizeGates:
+    """The feature gates of in-place resize, with their defaults in Kubernetes 1.36."""
+
+    pod_level: bool = True
+    init_containers: bool = True
+    exclusive_cpus: bool = False
+    exclusive_memory: bool = False
+
+    @classmethod
+    def of(cls, states: Mapping[str, bool]) -> ResizeGates:
+        """The gates out of every gate's state (`config.gates.enabled`)."""
+        return cls(
+            pod_level=states["InPlacePodLevelResourcesVerticalScaling"],
+            init_containers=states["InPlacePodVerticalScalingInitContainers"],
+            exclusive_cpus=states["InPlacePodVerticalScalingExclusiveCPUs"],
+            exclusive_memory=states["InPlacePodVerticalScalingExclusiveMemory"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodAllocation:
+    """The resources of a pod's containers by name, and of the pod itself where it has its own."""
+
+    containers: Mapping[str, ResourceRequirements] = field(default_factory=dict)
+    pod: ResourceRequirements | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """What a resize can change. CPU in thousandths, memory in bytes; 0 is none."""
+
+    cpu_request: int = 0
+    cpu_limit: int = 0
+    memory_request: int = 0
+    memory_limit: int = 0
+
+    def request(self, resource: str) -> int:
+        """The request of `cpu` or `memory`."""
+        return self.cpu_request if resource == "cpu" else self.memory_request
+
+    def limit(self, resource: str) -> int:
+        """The limit of `cpu` or `memory`."""
+        return self.cpu_limit if resource == "cpu" else self.memory_limit
+
+
+def resizable(pod: Pod, gates: ResizeGates) -> Iterator[Container]:
+    """The containers whose resources may change: init containers, as far as the gate allows, and regular ones."""
+    yield from (each for each in pod.spec.init_containers if gates.init_containers or is_sidecar(each))
+    yield from pod.spec.containers
+
+
+def allocation_of(pod: Pod, gates: ResizeGates) -> PodAllocation:
+    """What the pod's spec asks for."""
+    return PodAllocation(
+        containers={each.name: each.resources for each in resizable(pod, gates)},
+        pod=pod.spec.resources if gates.pod_level else None,
+    )
+
+
+def with_allocation(pod: Pod, allocation: PodAllocation | None, gates: ResizeGates) -> Pod:
+    """The pod with what it has been given in place of what it asks for; the same object when both are the same."""
+    if allocation is None:
+        return pod
+    given, spec = allocation.containers, pod.spec
+    own = allocation.pod if gates.pod_level else spec.resources
+    changed = replace(
+        spec,
+        resources=spec.resources if is_same(spec.resources, own) else own,
+        containers=tuple(_given(each, given.get(each.name)) for each in spec.containers),
+        init_containers=tuple(_given(each, given.get(each.name)) for each in spec.init_containers),
+    )
+    return pod if changed == spec else replace(pod, spec=changed)
+
+
+def _given(container: Container, resources: ResourceRequirements | None) -> Container:
+    if resources is None or is_same(container.resources, resources):
+        return container
+    return replace(container, resources=resources)
+
+
+def is_same(left: ResourceRequirements | None, right: ResourceRequirements | None) -> bool:
+    """Whether both say the same, however it is written: 1000m is 1."""
+    if left is None or right is None:
+        return left is right
+    return left == right or _values(left) == _values(right)
+
+
+def _values(resources: ResourceRequirements) -> tuple[object, ...]:
+    return _amounts(resources.requests), _amounts(resources.limits), resources.claims
+
+
+def _amounts(quantities: Mapping[str, str]) -> dict[str, int]:
+    return {name: parse(text).nano for name, text in quantities.items()}
+
+
+def sizes(resources: ResourceRequirements | None) -> Sizes:
+    """What these resources say of CPU and memory."""
+    if resources is None:
+        return Sizes()
+    requests, limits = resources.requests, resources.limits
+    return Sizes(
+        cpu_request=parse(requests.get("cpu", "0")).milli,
+        cpu_limit=parse(limits.get("cpu", "0")).milli,
+        memory_request=parse(requests.get("memory", "0")).whole,
+        memory_limit=parse(limits.get("memory", "0")).whole,
+    )
+
+
+def effective(resources: ResourceRequirements, own: ResourceRequirements | None) -> ResourceRequirements:
+    """A container's resources, with the pod's own limits where the container has none."""
+    limits = dict(resources.limits)
+    for name in COMPUTE:
+        of_pod = own.limits.get(name, "0") if own is not None else "0"
+        if not parse(limits.get(name, "0")).nano and parse(of_pod).nano:
+            limits[name] = of_pod
+    return resources if limits == resources.limits else replace(resources, limits=limits)
+
+
+def mixed(wanted: ResourceRequirements, known: ResourceRequirements, resource: str) -> ResourceRequirements:
+    """What is wanted, but of `cpu` and `memory` only the one named; of the other what is known."""
+    other = "memory" if resource == "cpu" else "cpu"
+    return replace(
+        wanted,
+        requests=_with_other(wanted.requests, known.requests, other),
+        limits=_with_other(wanted.limits, known.limits, other),
+    )
+
+
+def _with_other(wanted: Mapping[str, str], known: Mapping[str, str], other: str) -> dict[str, str]:
+    found = {name: text for name, text in wanted.items() if name != other}
+    return {**found, other: known[other]} if other in known else found

@@ -1,0 +1,85 @@
+"""Preemption: pods of less importance end, so that a critical pod fits on this node (pkg/kubelet/preemption).
+
+The kubelet's whole loop waits for their end. Here only the critical pod does: it is admitted at once, and its worker
+begins when they have ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from podwright.agent.admission.fit import Shortage
+from podwright.agent.admission.victims import needs_of, victims
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.workers.ending import Cause
+from podwright.errors import ResourceExhausted
+from podwright.k8s.objects import Pod
+from podwright.tasks import Tasks
+
+PREEMPTING = "Preempting"
+MESSAGE = "Preempted in order to admit critical pod"
+CAUSE = Cause(
+    reason=PREEMPTING,
+    message=MESSAGE,
+    disruption="Pod was preempted by Kubelet to accommodate a critical pod.",
+    evicts=True,
+)
+
+
+class Ender(Protocol):
+    """`workers.ending`."""
+
+    async def end(self, pod: Pod, cause: Cause, grace_s: int | None = None) -> bool:
+        """End a pod, and wait for its containers."""
+
+
+class Preemptor:
+    """Fulfils `predicates.Preemption`."""
+
+    def __init__(
+        self,
+        ender: Callable[[], Ender],
+        has_room: Callable[[str], None],
+        events: EventRecorder,
+        metrics: KubeletMetrics,
+    ) -> None:
+        """`has_room` is called with the UID of a critical pod when the others have ended."""
+        self._ender = ender
+        self._has_room = has_room
+        self._events = events
+        self._metrics = metrics
+        self._waiting: set[str] = set()
+        self._tasks = Tasks()
+
+    def may_begin(self, uid: str) -> bool:
+        """Whether the pod need not wait for others to end."""
+        return uid not in self._waiting
+
+    def make_room(self, pod: Pod, others: Sequence[Pod], short: Sequence[Shortage]) -> str:
+        """See Preemption."""
+        try:
+            chosen = victims(pod, others, needs_of(short))
+        except ResourceExhausted as failure:
+            return f"preemption: error finding a set of pods to preempt: {failure}"
+        self._waiting.add(pod.metadata.uid)
+        self._tasks.start(self._end(pod, chosen, short[0].resource), name=f"make room for pod {pod.metadata.name}")
+        return ""
+
+    async def close(self) -> None:
+        """Wait for no pod any more."""
+        await self._tasks.close()
+
+    async def _end(self, pod: Pod, chosen: Sequence[Pod], resource: str) -> None:
+        try:
+            await asyncio.gather(*(self._end_one(each, resource) for each in chosen))
+        finally:
+            self._waiting.discard(pod.metadata.uid)
+            self._has_room(pod.metadata.uid)
+
+    async def _end_one(self, pod: Pod, resource: str) -> None:
+        self._events.pod(pod, "Warning", PREEMPTING, MESSAGE)
+        if await self._ender().end(pod, CAUSE):
+            self._metrics.preemptions.add(resource)

@@ -1,0 +1,176 @@
+"""The CPU manager: keeps who has which CPUs, in memory and in the kubelet's file."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+
+from podwright.agent.configs.devices import NOTHING, Allocation
+from podwright.agent.metrics.managers import CONTAINER_SCOPE, CORE, SHARED_CACHE, ManagerMetrics
+from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.resources.cpus import checkpoint
+from podwright.agent.resources.cpus.assignments import CpuAssignments
+from podwright.agent.resources.cpus.layout import NO_CPUS, CpuLayout, Cpus
+from podwright.agent.resources.cpus.options import CpuOptions
+from podwright.agent.resources.cpus.static import StaticPolicy, wanted_cpus
+from podwright.agent.resources.state_files import read_state, write_state
+from podwright.agent.resources.topology.hints import Hints, TopologyHint
+from podwright.errors import FailedPrecondition, Internal, PodwrightError
+from podwright.k8s.objects import Container, Pod
+from podwright.linux.cpu_lists import spelt
+
+log = logging.getLogger(__name__)
+
+STATIC, NONE = "static", "none"
+
+
+class CpuManager:
+    """Fulfils `topology.hints.HintProvider`. Without a policy nobody has CPUs of his own."""
+
+    def __init__(
+        self,
+        layout: CpuLayout,
+        policy: StaticPolicy | None,
+        root: str,
+        metrics: ManagerMetrics,
+        *,
+        options: CpuOptions | None = None,
+        lifts_quota: bool = True,
+    ) -> None:
+        """`root` is the agent's own directory. `lifts_quota`: who has CPUs of his own has no CPU quota."""
+        self._layout = layout
+        self._policy = policy
+        self._path = f"{root}/{checkpoint.FILE}"
+        self._metrics = metrics
+        self._options = options or CpuOptions()
+        self._lifts_quota = lifts_quota
+        self._assignments = CpuAssignments()
+        self._last: dict[tuple[str, str], Cpus] = {}
+        self.changed = asyncio.Event()  # set when containers that run have to move
+
+    def recover(self) -> None:
+        """Take over what an agent before this one has allotted. Raises FailedPrecondition, OSError."""
+        name = STATIC if self._policy is not None else NONE
+        content = read_state(self._path)
+        try:
+            found = checkpoint.decode(content, name) if content is not None else CpuAssignments()
+            if self._policy is not None:
+                if not found.shared and not found.own:
+                    found = self._policy.initial()
+                self._policy.check(found)
+        except FailedPrecondition as failure:
+            raise FailedPrecondition(
+                f"could not restore state from checkpoint: {failure.message}",
+                hint=f"please drain this node and delete the CPU manager checkpoint file {self._path!r}",
+            ) from failure
+        self._set(found)
+
+    def hints(self, pod: Pod, container: Container) -> Hints:
+        """See HintProvider."""
+        if self._policy is None:
+            return {}
+        hints = self._policy.hints(self._assignments, pod, container)
+        return {} if hints is None else {"cpu": hints}
+
+    def pod_hints(self, pod: Pod) -> Hints:
+        """See HintProvider."""
+        if self._policy is None:
+            return {}
+        hints = self._policy.pod_hints(self._assignments, pod)
+        return {} if hints is None else {"cpu": hints}
+
+    async def allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
+        """See HintProvider."""
+        if self._policy is None or not wanted_cpus(pod, container):
+            return
+        self._metrics.cpu_requests.add()
+        try:
+            self._set(self._policy.allocated(self._assignments, pod, container, affinity))
+        except PodwrightError:
+            self._metrics.cpu_errors.add()
+            if self._options.whole_cores:
+                self._metrics.unaligned.add(CONTAINER_SCOPE, CORE)
+            raise
+        own = self.own(pod.metadata.uid, container.name)
+        log.info(
+            "a container has CPUs of its own: pod=%s/%s container=%s cpus=%s",
+            pod.metadata.namespace,
+            pod.metadata.name,
+            container.name,
+            spelt(own),
+        )
+        if self._options.whole_cores:
+            self._metrics.aligned.add(CONTAINER_SCOPE, CORE)
+        if self._layout.share_a_cache(own):
+            self._metrics.aligned.add(CONTAINER_SCOPE, SHARED_CACHE)
+
+    async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
+        """See HintProvider."""
+        if self._policy is None:
+            return NOTHING
+        cpus = self.cpus_of(pod.metadata.uid, container.name)
+        self.moved(pod.metadata.uid, container.name, cpus)
+        own = self.own(pod.metadata.uid, container.name)
+        return Allocation(cpus=spelt(cpus), has_own_cpus=self._lifts_quota and bool(own))
+
+    def holders(self) -> Collection[str]:
+        """See HintProvider."""
+        return frozenset(self._assignments.own)
+
+    def release(self, uid: str) -> None:
+        """See HintProvider. Raises Internal."""
+        if uid in self._assignments.own:
+            self._set(self._assignments.released(uid))
+
+    def own(self, uid: str, container: str) -> Cpus:
+        """The CPUs that a container has to itself."""
+        return self._assignments.of(uid, container) or NO_CPUS
+
+    def cpus_of(self, uid: str, container: str) -> Cpus:
+        """The CPUs that a container may run on: its own, or those that all others share."""
+        return self._assignments.of(uid, container) or self._assignments.shared
+
+    def allocatable(self) -> Cpus:
+        """The CPUs that containers can have to themselves on an empty node."""
+        return self._policy.allocatable() if self._policy is not None else NO_CPUS
+
+    def lifts_quota_of(self, pod: Pod) -> bool:
+        """Whether the pod as a whole must have no CPU quota, since a container of it has CPUs to itself."""
+        return self._lifts_quota and bool(self._assignments.of_pod(pod.metadata.uid))
+
+    # -- what containers that run have
+
+    def is_moved(self, uid: str, container: str) -> bool:
+        """Whether a container runs where it should, as far as is known."""
+        return self._last.get((uid, container)) == self.cpus_of(uid, container)
+
+    def moved(self, uid: str, container: str, cpus: Cpus) -> None:
+        """A container was created with these CPUs, or moved to them."""
+        self._last[uid, container] = cpus
+
+    def forget_others(self, uids: Collection[str]) -> None:
+        """Only these pods still have containers."""
+        self._last = {key: cpus for key, cpus in self._last.items() if key[0] in uids}
+
+    def _set(self, assignments: CpuAssignments) -> None:
+        """Keep it on disk first: a killed agent must find what containers have. Raises Internal."""
+        name = STATIC if self._policy is not None else NONE
+        try:
+            write_state(self._path, checkpoint.encode(name, assignments))
+        except OSError as failure:
+            raise Internal(
+                f"{self._path} cannot be written: {failure.strerror}", hint="make room on the disk"
+            ) from failure
+        if assignments.shared != self._assignments.shared:
+            self.changed.set()
+        self._assignments = assignments
+        if self._policy is not None:
+            self._measure(self._policy)
+
+    def _measure(self, policy: StaticPolicy) -> None:
+        own = self._assignments.all_own()
+        self._metrics.shared_millicores.set(1000 * len(self._assignments.shared - policy.reserved))
+        self._metrics.own_cpus.set(len(own))
+        for node in self._layout.ids("node", self._layout.all):
+            self._metrics.own_cpus_by_node.set(len(self._layout.within("node", {node}, own)), str(node))

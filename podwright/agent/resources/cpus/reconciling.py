@@ -1,0 +1,98 @@
+"""Has the runtime keep containers on the CPUs that are theirs: as soon as that changes, and now and then.
+
+A container that is created gets its CPUs with CreateContainer. Those that run already have to leave CPUs that become
+another one's, and may use what becomes free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.agent.resources.cpus.manager import CpuManager
+from podwright.agent.runtime.records import ContainerStatus, ObservedPod
+from podwright.cri.v1 import api_pb2 as api
+from podwright.errors import NotFound, PodwrightError
+from podwright.k8s.objects import Pod
+from podwright.linux.cpu_lists import spelt
+
+log = logging.getLogger(__name__)
+
+
+class UpdatesContainers(Protocol):
+    """The runtime, as far as it is needed here."""
+
+    async def update_container(self, container_id: str, resources: api.LinuxContainerResources) -> None:
+        """Change the limits of a container that exists. Raises PodwrightError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuReconcilerPorts:
+    """What is worked with. `pods` are those that run or will, None until all of them are known."""
+
+    manager: CpuManager
+    runtime: UpdatesContainers
+    pods: Callable[[], list[Pod] | None]
+    look: Callable[[str], ObservedPod | None]
+    retain: Callable[[Collection[str]], None]  # take back what other pods have
+
+
+class CpuReconciler:
+    """See the module's text."""
+
+    def __init__(self, ports: CpuReconcilerPorts, period_s: float) -> None:
+        self._ports = ports
+        self._period_s = period_s
+        self._failures: dict[str, str] = {}  # the last one by container id, so that each is told once
+
+    async def run(self) -> None:
+        """Without end."""
+        changed = self._ports.manager.changed
+        while True:
+            try:
+                async with asyncio.timeout(self._period_s):
+                    await changed.wait()
+            except TimeoutError:
+                pass
+            changed.clear()
+            await self.reconcile()
+
+    async def reconcile(self) -> None:
+        """One round. What fails is logged, and tried again in the next one."""
+        ports = self._ports
+        pods = ports.pods()
+        if pods is None:
+            return
+        uids = [pod.metadata.uid for pod in pods]
+        try:
+            ports.retain(uids)
+        except PodwrightError as failure:
+            log.warning("what pods had that are gone cannot be taken back: %s", failure)
+        ports.manager.forget_others(uids)
+        running = [(uid, status) for uid in uids if (seen := ports.look(uid)) for status in seen.running()]
+        ids = {status.id for _, status in running}
+        self._failures = {each: text for each, text in self._failures.items() if each in ids}
+        for uid, status in running:
+            if not ports.manager.is_moved(uid, status.name):
+                await self._move(uid, status)
+
+    async def _move(self, uid: str, status: ContainerStatus) -> None:
+        manager = self._ports.manager
+        cpus = manager.cpus_of(uid, status.name)
+        if not cpus:
+            return
+        try:
+            await self._ports.runtime.update_container(status.id, api.LinuxContainerResources(cpuset_cpus=spelt(cpus)))
+        except NotFound:
+            return
+        except PodwrightError as failure:
+            if self._failures.get(status.id) != str(failure):
+                log.warning(
+                    "a container cannot be moved to its CPUs: id=%s cpus=%s %s", status.id, spelt(cpus), failure
+                )
+            self._failures[status.id] = str(failure)
+            return
+        manager.moved(uid, status.name, cpus)

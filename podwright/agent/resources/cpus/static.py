@@ -1,0 +1,231 @@
+"""The static policy: which containers get CPUs of their own, and which. Pure decisions about values.
+
+A container of a guaranteed pod that requests whole CPUs has them to itself. Everyone else shares the rest, with the
+reserved CPUs, which nobody gets for himself. The rules are the kubelet's (pkg/kubelet/cm/cpumanager/policy_static.go
+of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from podwright.agent.pods.failures import NotAdmitted
+from podwright.agent.pods.identity import is_sidecar
+from podwright.agent.pods.qos import GUARANTEED, qos_class
+from podwright.agent.resources.cpus.assignments import CpuAssignments
+from podwright.agent.resources.cpus.layout import NO_CPUS, CpuLayout, Cpus
+from podwright.agent.resources.cpus.options import CpuOptions
+from podwright.agent.resources.cpus.spreading import take_spread
+from podwright.agent.resources.cpus.taking import take_packed
+from podwright.agent.resources.topology.hints import TopologyHint
+from podwright.agent.resources.topology.masks import NodeMask, all_masks, count, nodes_of
+from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.k8s.objects import Container, Pod
+from podwright.k8s.quantity import NANO, parse_nano
+from podwright.linux.cpu_lists import spelt
+
+SMT_ERROR = "SMTAlignmentError"
+
+
+class StaticPolicy:
+    """The policy on one machine with `reserved` CPUs."""
+
+    def __init__(self, layout: CpuLayout, reserved: Cpus, options: CpuOptions) -> None:
+        self._layout = layout
+        self._options = options
+        self.reserved = reserved
+        cores = {layout.of(cpu).core for cpu in reserved}
+        self._touched = layout.within("core", cores, layout.all)  # cores that are reserved in part or whole
+
+    def initial(self) -> CpuAssignments:
+        """What is so on a node without pods."""
+        return CpuAssignments(shared=self._shareable())
+
+    def check(self, assignments: CpuAssignments) -> None:
+        """Whether what an agent before this one left can be gone on with. Raises FailedPrecondition."""
+        shared = assignments.shared
+        if self._options.strict and self.reserved & shared:
+            raise FailedPrecondition(
+                f'some of strictly reserved cpus: "{spelt(self.reserved & shared)}" are present in defaultCpuSet: '
+                f'"{spelt(shared)}"'
+            )
+        if not self._options.strict and not self.reserved <= shared:
+            raise FailedPrecondition(
+                f'not all reserved cpus: "{spelt(self.reserved)}" are present in defaultCpuSet: "{spelt(shared)}"'
+            )
+        for uid, pod in assignments.own.items():
+            for name, cpus in pod.items():
+                if cpus & shared:
+                    raise FailedPrecondition(
+                        f'pod: {uid}, container: {name} cpuset: "{spelt(cpus)}" overlaps with default cpuset '
+                        f'"{spelt(shared)}"'
+                    )
+        known, expected = shared | assignments.all_own(), self._shareable()
+        if known != expected:
+            raise FailedPrecondition(
+                f'current set of available CPUs "{spelt(expected)}" doesn\'t match with CPUs in state "{spelt(known)}"'
+            )
+
+    def allocatable(self) -> Cpus:
+        """The CPUs that containers can have to themselves on an empty node."""
+        return self._layout.all - self.reserved
+
+    def allocated(
+        self, assignments: CpuAssignments, pod: Pod, container: Container, affinity: TopologyHint
+    ) -> CpuAssignments:
+        """The assignments once the container has what it wants. Raises NotAdmitted, ResourceExhausted."""
+        wanted = wanted_cpus(pod, container)
+        if not wanted:
+            return assignments
+        self._check_cores(assignments, wanted)
+        uid = pod.metadata.uid
+        if assignments.of(uid, container.name) is not None:
+            return assignments
+        available = self._available(assignments) | reusable(assignments, pod, container)
+        return assignments.given(uid, container.name, self._choose(available, wanted, affinity.nodes))
+
+    def hints(self, assignments: CpuAssignments, pod: Pod, container: Container) -> Sequence[TopologyHint] | None:
+        """The NUMA nodes that can serve a container. None when it wants no CPUs of its own."""
+        wanted = wanted_cpus(pod, container)
+        if not wanted:
+            return None
+        own = assignments.of(pod.metadata.uid, container.name)
+        if own is None:
+            return self._hints(self._available(assignments), reusable(assignments, pod, container), wanted)
+        return self._hints(own, NO_CPUS, wanted) if len(own) == wanted else []
+
+    def pod_hints(self, assignments: CpuAssignments, pod: Pod) -> Sequence[TopologyHint] | None:
+        """The same for all containers of a pod together."""
+        wanted = wanted_by_pod(pod)
+        if not wanted:
+            return None
+        own = assignments.own.get(pod.metadata.uid, {})
+        containers = (*pod.spec.init_containers, *pod.spec.containers)
+        if any(len(own[each.name]) != wanted_cpus(pod, each) for each in containers if each.name in own):
+            return []
+        has = assignments.of_pod(pod.metadata.uid)
+        if len(has) == wanted:
+            return self._hints(has, NO_CPUS, wanted)
+        return self._hints(self._available(assignments), has, wanted)
+
+    def _shareable(self) -> Cpus:
+        return self._layout.all - self.reserved if self._options.strict else self._layout.all
+
+    def _available(self, assignments: CpuAssignments) -> Cpus:
+        return assignments.shared - self.reserved
+
+    def _check_cores(self, assignments: CpuAssignments, wanted: int) -> None:
+        """Whether whole cores can be had, where that is asked for."""
+        if not self._options.whole_cores:
+            return
+        per_core = self._layout.usual_size("core")
+        if wanted % per_core:
+            raise NotAdmitted(
+                SMT_ERROR, f"SMT Alignment Error: requested {wanted} cpus not multiple cpus per core = {per_core}"
+            )
+        if wanted > (free := len(assignments.shared - self._touched)):
+            raise NotAdmitted(
+                SMT_ERROR,
+                "SMT Alignment Error: not enough free physical CPUs: "
+                f"available physical CPUs = {free}, requested CPUs = {wanted}, CPUs per core = {per_core}",
+            )
+
+    def _choose(self, available: Cpus, wanted: int, nodes: NodeMask | None) -> Cpus:
+        """On the nodes of the hint first, and elsewhere what they have too few of."""
+        aligned = NO_CPUS if nodes is None else self._aligned(available, nodes_of(nodes))
+        found = self.take(aligned, min(wanted, len(aligned)))
+        return found | self.take(available - found, wanted - len(found))
+
+    def _aligned(self, available: Cpus, nodes: Sequence[int]) -> Cpus:
+        layout = self._layout
+        if self._options.by_socket:
+            sockets = layout.ids("socket", layout.within("node", nodes, layout.all))
+            return layout.within("socket", sockets, available)
+        return layout.within("node", nodes, available)
+
+    def take(self, available: Cpus, wanted: int) -> Cpus:
+        """Choose by the machine's topology. Raises ResourceExhausted."""
+        return taker(self._layout, self._options)(available, wanted)
+
+    def _hints(self, available: Cpus, reused: Cpus, wanted: int) -> list[TopologyHint]:
+        """Sets of nodes with enough CPUs. Preferred are those that have no more nodes than an empty machine needs."""
+        layout = self._layout
+        nodes = layout.ids("node", layout.all)
+        by_node = {node: len(layout.within("node", {node}, available | reused)) for node in nodes}
+        needed = set(layout.ids("node", reused))
+        fewest, fitting = len(nodes), []
+        for mask in all_masks(nodes):
+            members = nodes_of(mask)
+            if sum(layout.size("node", node) for node in members) >= wanted:
+                fewest = min(fewest, count(mask))
+            if needed <= set(members) and sum(by_node[node] for node in members) >= wanted:
+                fitting.append(mask)
+        return [TopologyHint(nodes=mask, preferred=self._is_preferred(mask, fewest)) for mask in fitting]
+
+    def _is_preferred(self, mask: NodeMask, fewest: int) -> bool:
+        if count(mask) == fewest:
+            return True
+        layout = self._layout
+        per_socket = layout.count("node") // layout.count("socket")
+        if not self._options.by_socket or not per_socket:
+            return False
+        sockets = layout.ids("socket", layout.within("node", nodes_of(mask), layout.all))
+        return len(sockets) == -(-fewest // per_socket)
+
+
+def reserve(layout: CpuLayout, named: Cpus, number: int, options: CpuOptions) -> Cpus:
+    """The CPUs that are reserved: those that are `named`, or so many. Raises FailedPrecondition."""
+    try:
+        reserved = named or taker(layout, options)(layout.all, number)
+    except PodwrightError as failure:
+        raise FailedPrecondition(
+            f"unable to reserve the required amount of CPUs: {failure.message}", hint="lower what is reserved"
+        ) from failure
+    if not reserved <= layout.all:
+        raise FailedPrecondition(
+            f"reserved-cpus: {spelt(named)} is not a subset of online-cpus: {spelt(layout.all)}",
+            hint="change reservedSystemCPUs",
+        )
+    return reserved
+
+
+def taker(layout: CpuLayout, options: CpuOptions) -> Callable[[Cpus, int], Cpus]:
+    """What chooses CPUs among the free ones. It raises ResourceExhausted."""
+    if options.across_nodes:
+        group = layout.usual_size("core") if options.whole_cores else 1
+        return lambda free, number: take_spread(layout, free, number, group=group, spread_cores=options.across_cores)
+    return lambda free, number: take_packed(
+        layout, free, number, spread_cores=options.across_cores, by_cache=options.by_cache
+    )
+
+
+def wanted_cpus(pod: Pod, container: Container) -> int:
+    """How many CPUs a container is to have to itself. None when the pod as a whole has resources: a gate is off."""
+    if pod.spec.resources is not None or qos_class(pod) != GUARANTEED:
+        return 0
+    nano = parse_nano(container.resources.requests.get("cpu", "0"))
+    return 0 if nano % NANO else nano // NANO
+
+
+def wanted_by_pod(pod: Pod) -> int:
+    """How many CPUs the containers of a pod need at most at one time."""
+    starting = sidecars = 0
+    for container in pod.spec.init_containers:
+        own = wanted_cpus(pod, container)
+        if is_sidecar(container):
+            sidecars += own
+        else:
+            starting = max(starting, sidecars + own)
+    return max(starting, sidecars + sum(wanted_cpus(pod, container) for container in pod.spec.containers))
+
+
+def reusable(assignments: CpuAssignments, pod: Pod, container: Container) -> Cpus:
+    """The CPUs of init containers that have ended when this container starts, and that no other has since."""
+    found = NO_CPUS
+    for each in (*pod.spec.init_containers, *pod.spec.containers):
+        if each.name == container.name:
+            break
+        own = assignments.of(pod.metadata.uid, each.name) or NO_CPUS
+        ends = each in pod.spec.init_containers and not is_sidecar(each)
+        found = found | own if ends else found - own
+    return found

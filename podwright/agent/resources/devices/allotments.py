@@ -1,0 +1,92 @@
+"""Which container has which devices. Without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+NO_NODE = -1  # where devices that are near to no NUMA node are kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allotment:
+    """The devices of one resource that one container has: ids by NUMA node, and a plug-in's answer to Allocate.
+
+    A device that is near to several nodes stands with each. `answer` is an encoded ContainerAllocateResponse.
+    """
+
+    devices: Mapping[int, tuple[str, ...]]
+    answer: bytes
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of the devices."""
+        return frozenset(device for devices in self.devices.values() for device in devices)
+
+    def nodes_of(self, device_id: str) -> tuple[int, ...]:
+        """The NUMA nodes that a device is near to."""
+        return tuple(sorted(node for node, ids in self.devices.items() if node != NO_NODE and device_id in ids))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """An allotment with its holder."""
+
+    uid: str
+    container: str
+    resource: str
+    allotment: Allotment
+
+
+class Allotments:
+    """All that is allotted."""
+
+    def __init__(self) -> None:
+        self._pods: dict[str, dict[str, dict[str, Allotment]]] = {}
+
+    def put(self, uid: str, container: str, resource: str, allotment: Allotment) -> None:
+        """Note what a container has got."""
+        self._pods.setdefault(uid, {}).setdefault(container, {})[resource] = allotment
+
+    def of(self, uid: str, container: str) -> Mapping[str, Allotment]:
+        """What a container has, by resource."""
+        return self._pods.get(uid, {}).get(container, {})
+
+    def release(self, uid: str) -> bool:
+        """Take back what a pod has. Whether it had anything."""
+        return self._pods.pop(uid, None) is not None
+
+    def retain(self, uids: Collection[str]) -> bool:
+        """Take back what other pods have. Whether they had anything."""
+        gone = self._pods.keys() - set(uids)
+        for uid in gone:
+            del self._pods[uid]
+        return bool(gone)
+
+    def holders(self) -> Collection[str]:
+        """The UIDs of pods that have something."""
+        return self._pods.keys()
+
+    def taken(self, resource: str) -> frozenset[str]:
+        """The devices of a resource that are not free."""
+        return frozenset(
+            device for each in self.holdings() if each.resource == resource for device in each.allotment.ids
+        )
+
+    def has_taken(self, resource: str) -> bool:
+        """Whether any container has devices of the resource."""
+        return any(each.resource == resource for each in self.holdings())
+
+    def pods_with(self, resource: str, devices: Collection[str]) -> frozenset[str]:
+        """The UIDs of pods that have any of these devices."""
+        wanted = frozenset(devices)
+        return frozenset(
+            each.uid for each in self.holdings() if each.resource == resource and each.allotment.ids & wanted
+        )
+
+    def holdings(self) -> Iterator[Holding]:
+        """All of them, in the order of UIDs, containers and resources."""
+        for uid, containers in sorted(self._pods.items()):
+            for container, resources in sorted(containers.items()):
+                for resource, allotment in sorted(resources.items()):
+                    yield Holding(uid=uid, container=container, resource=resource, allotment=allotment)

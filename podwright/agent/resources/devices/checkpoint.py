@@ -1,0 +1,125 @@
+"""The kubelet's file of allotted devices, `kubelet_internal_checkpoint`. Pure.
+
+Its checksum is FNV-1a over the text that Go's spew prints of the data (`%#v`, keys sorted), so that text is made here.
+A kubelet that is started in the agent's place reads what the agent has written, and the other way round.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from podwright.agent.pods.hashes import FNV_OFFSET_32, FNV_PRIME_32
+from podwright.agent.resources.devices.allotments import Allotment, Holding
+from podwright.errors import InvalidArgument
+
+FILE_NAME = "kubelet_internal_checkpoint"
+
+
+class _Entry(msgspec.Struct, frozen=True, rename="pascal"):
+    pod_uid: str = msgspec.field(name="PodUID")
+    container_name: str
+    resource_name: str
+    device_ids: dict[int, list[str]] | None = msgspec.field(name="DeviceIDs")
+    alloc_resp: str | None  # base64
+
+
+class _Data(msgspec.Struct, frozen=True, rename="pascal"):
+    pod_device_entries: list[_Entry] | None
+    registered_devices: dict[str, list[str] | None] | None
+
+
+class _File(msgspec.Struct, frozen=True, rename="pascal"):
+    data: _Data
+    checksum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """What is kept: allotments, and the resources that had a plug-in with the ids of their healthy devices."""
+
+    holdings: tuple[Holding, ...]
+    registered: Mapping[str, Sequence[str]]
+
+
+def encode(holdings: Iterable[Holding], registered: Mapping[str, Sequence[str]]) -> bytes:
+    """The file's bytes."""
+    entries = [
+        _Entry(
+            pod_uid=each.uid,
+            container_name=each.container,
+            resource_name=each.resource,
+            device_ids={node: list(ids) for node, ids in sorted(each.allotment.devices.items())},
+            alloc_resp=base64.b64encode(each.allotment.answer).decode(),
+        )
+        for each in holdings
+    ]
+    data = _Data(
+        pod_device_entries=entries or None,
+        registered_devices={name: list(ids) for name, ids in sorted(registered.items())},
+    )
+    return msgspec.json.encode(_File(data=data, checksum=_checksum(data)))
+
+
+def decode(text: bytes) -> Checkpoint:
+    """Raises InvalidArgument for what is no checkpoint, or was damaged."""
+    try:
+        file = msgspec.json.decode(text, type=_File)
+        wanted = _checksum(file.data)
+        holdings = tuple(_holding(entry) for entry in file.data.pod_device_entries or ())
+    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error) as failure:
+        raise InvalidArgument(f"the checkpoint of devices cannot be read: {failure}") from failure
+    if file.checksum != wanted:
+        raise InvalidArgument(f"the checkpoint of devices is damaged: checksum {file.checksum}, computed {wanted}")
+    registered = {name: tuple(ids or ()) for name, ids in (file.data.registered_devices or {}).items()}
+    return Checkpoint(holdings=holdings, registered=registered)
+
+
+def _holding(entry: _Entry) -> Holding:
+    allotment = Allotment(
+        devices={node: tuple(ids) for node, ids in (entry.device_ids or {}).items()},
+        answer=base64.b64decode(entry.alloc_resp or "", validate=True),
+    )
+    return Holding(
+        uid=entry.pod_uid, container=entry.container_name, resource=entry.resource_name, allotment=allotment
+    )
+
+
+def _checksum(data: _Data) -> int:
+    value = FNV_OFFSET_32
+    for byte in _spewed(data).encode("utf-8", "surrogatepass"):
+        value = (value ^ byte) * FNV_PRIME_32 & 0xFFFFFFFF
+    return value
+
+
+def _spewed(data: _Data) -> str:
+    entries, registered = data.pod_device_entries, data.registered_devices
+    listed = "<nil>" if entries is None else _listed(_spewed_entry(entry) for entry in entries)
+    mapped = "<nil>" if registered is None else _mapped(registered)
+    return (
+        f"(checkpoint.checkpointData){{PodDeviceEntries:([]checkpoint.PodDevicesEntry){listed} "
+        f"RegisteredDevices:(map[string][]string){mapped}}}"
+    )
+
+
+def _spewed_entry(entry: _Entry) -> str:
+    ids = "<nil>" if entry.device_ids is None else _mapped(entry.device_ids)
+    answer = "<nil>" if entry.alloc_resp is None else _listed(map(str, base64.b64decode(entry.alloc_resp)))
+    return (
+        f"{{PodUID:(string){entry.pod_uid} ContainerName:(string){entry.container_name} "
+        f"ResourceName:(string){entry.resource_name} DeviceIDs:(checkpoint.DevicesPerNUMA){ids} "
+        f"AllocResp:([]uint8){answer}}}"
+    )
+
+
+def _mapped(mapping: Mapping[int, list[str]] | Mapping[str, list[str] | None]) -> str:
+    parts = (f"{key}:{'<nil>' if ids is None else _listed(ids)}" for key, ids in sorted(mapping.items()))
+    return "map" + _listed(parts)
+
+
+def _listed(parts: Iterable[str]) -> str:
+    return "[" + " ".join(parts) + "]"

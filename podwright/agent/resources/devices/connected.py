@@ -1,0 +1,89 @@
+"""The device plug-ins that are connected, one for each resource, and the streams of their devices."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Protocol
+
+from podwright.agent.resources.devices.inventory import Device
+from podwright.agent.resources.devices.plugin import DevicePlugin
+from podwright.errors import PodwrightError
+from podwright.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+
+class Told(Protocol):
+    """Who is told of plug-ins and their devices: `manager`."""
+
+    def connected(self, resource: str) -> None:
+        """A plug-in has come, perhaps in the place of another."""
+
+    def listed(self, resource: str, devices: Iterable[Device]) -> None:
+        """These are all its devices now."""
+
+    def disconnected(self, resource: str) -> None:
+        """It has gone."""
+
+
+class ConnectedPlugins:
+    """See the module's text."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._tasks = Tasks()
+        self._plugins: dict[str, DevicePlugin] = {}
+
+    def of(self, resource: str) -> DevicePlugin | None:
+        """The plug-in of a resource."""
+        return self._plugins.get(resource)
+
+    async def connect(self, resource: str, path: str) -> None:
+        """Use the plug-in at a socket, instead of an earlier one of this resource. Raises PodwrightError."""
+        plugin = DevicePlugin(resource, path)
+        try:
+            await plugin.open()
+        except BaseException:
+            await plugin.close()
+            raise
+        before, self._plugins[resource] = self._plugins.get(resource), plugin
+        if before is not None:
+            await before.close()
+        log.info("device plug-in is connected: resource=%s socket=%s", resource, path)
+        self._told.connected(resource)
+        self._tasks.start(self._follow(plugin), name=f"devices of {resource}")
+
+    async def disconnect(self, resource: str, path: str) -> None:
+        """The plug-in at this socket has gone. Another one of this resource stays."""
+        plugin = self._plugins.get(resource)
+        if plugin is not None and plugin.path == path:
+            await plugin.close()  # which ends its stream
+            self._gone(plugin)
+
+    async def close(self) -> None:
+        """End all streams. Nobody is told: the plug-ins are still there."""
+        plugins = list(self._plugins.values())
+        self._plugins.clear()
+        await self._tasks.close()
+        for plugin in plugins:
+            await plugin.close()
+
+    async def _follow(self, plugin: DevicePlugin) -> None:
+        """It is not asked again when its stream ends: it has to register again."""
+        problem = "it has ended the list"
+        try:
+            async for devices in plugin.lists():
+                if self._plugins.get(plugin.resource) is plugin:
+                    self._told.listed(plugin.resource, devices)
+        except PodwrightError as failure:
+            problem = str(failure)
+        finally:
+            self._gone(plugin, problem)
+            await plugin.close()
+
+    def _gone(self, plugin: DevicePlugin, problem: str = "its socket has gone") -> None:
+        if self._plugins.get(plugin.resource) is plugin:
+            del self._plugins[plugin.resource]
+            log.warning("device plug-in has gone: resource=%s reason=%s", plugin.resource, problem)
+            self._told.disconnected(plugin.resource)

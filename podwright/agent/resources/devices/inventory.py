@@ -1,0 +1,116 @@
+"""The devices that plug-ins have told of, and what of them the node shows. Without I/O.
+
+A resource is known from its plug-in's registration until the plug-in has been gone for GONE_AFTER_S. In between its
+devices count as unhealthy: the node has them, and no pod gets them (pkg/kubelet/cm/devicemanager of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
+
+GONE_AFTER_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A device as its plug-in describes it. `nodes` are the NUMA nodes that it is near to, if that matters."""
+
+    id: str
+    is_healthy: bool = True
+    nodes: tuple[int, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Resource:
+    devices: dict[str, Device] = field(default_factory=dict)
+    has_listed: bool = False  # whether its plug-in, this one or one before, has told of devices
+    is_current: bool = False  # whether the list is that of a plug-in that is there
+    stopped_at: float | None = None  # None while the plug-in is there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceCounts:
+    """What the node's status shows, by resource."""
+
+    capacity: Mapping[str, int]
+    allocatable: Mapping[str, int]
+
+
+class Inventory:
+    """Times are seconds of a monotonic clock."""
+
+    def __init__(self) -> None:
+        self._resources: dict[str, _Resource] = {}
+        self._gone: set[str] = set()
+
+    # -- what plug-ins say
+
+    def expect(self, resource: str, now: float) -> None:
+        """An agent before this one had a plug-in for it, which is to register again."""
+        self._resources.setdefault(resource, _Resource(has_listed=True, stopped_at=now))
+
+    def connect(self, resource: str) -> None:
+        """A plug-in has registered."""
+        self._resources.setdefault(resource, _Resource()).stopped_at = None
+
+    def update(self, resource: str, devices: Iterable[Device]) -> frozenset[str]:
+        """A plug-in has listed its devices. Returns the ids of those that are new, or whose health has changed."""
+        known = self._resources.setdefault(resource, _Resource())
+        before, known.devices = known.devices, {device.id: device for device in devices}
+        known.has_listed = known.is_current = True
+        self._gone.discard(resource)
+        return frozenset(
+            device.id
+            for device in known.devices.values()
+            if (old := before.get(device.id)) is None or old.is_healthy != device.is_healthy
+        )
+
+    def disconnect(self, resource: str, now: float) -> None:
+        """The plug-in has gone."""
+        if (known := self._resources.get(resource)) is not None:
+            known.stopped_at, known.is_current = now, False
+
+    # -- what others ask
+
+    def is_known(self, resource: str) -> bool:
+        """Whether the resource is one of a device plug-in's."""
+        known = self._resources.get(resource)
+        return known is not None and known.has_listed
+
+    def device(self, resource: str, device_id: str) -> Device | None:
+        """What is known of a device."""
+        known = self._resources.get(resource)
+        return None if known is None else known.devices.get(device_id)
+
+    def devices(self, resource: str) -> Mapping[str, Device]:
+        """All devices of the resource, by id."""
+        known = self._resources.get(resource)
+        return {} if known is None else known.devices
+
+    def healthy(self, resource: str) -> Set[str]:
+        """The ids of the devices that can be given to pods."""
+        known = self._resources.get(resource)
+        if known is None or not known.is_current:
+            return frozenset()
+        return frozenset(device.id for device in known.devices.values() if device.is_healthy)
+
+    def registered(self) -> dict[str, list[str]]:
+        """The resources that are known, each with the ids of its healthy devices."""
+        return {name: sorted(self.healthy(name)) for name, known in self._resources.items() if known.has_listed}
+
+    def counts(self, now: float) -> DeviceCounts:
+        """The node's numbers. A resource whose plug-in is gone for good stays with zeros, so that people see it."""
+        self._forget_gone(now)
+        capacity, allocatable = dict.fromkeys(self._gone, 0), dict.fromkeys(self._gone, 0)
+        for name, known in self._resources.items():
+            if known.has_listed or known.stopped_at is not None:
+                capacity[name] = len(known.devices)
+                allocatable[name] = len(self.healthy(name))
+        return DeviceCounts(capacity=capacity, allocatable=allocatable)
+
+    def _forget_gone(self, now: float) -> None:
+        for name, known in list(self._resources.items()):
+            if known.stopped_at is not None and now - known.stopped_at > GONE_AFTER_S:
+                del self._resources[name]
+                self._gone.add(name)

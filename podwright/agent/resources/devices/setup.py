@@ -1,0 +1,26 @@
+"""The device manager with the socket at which plug-ins register."""
+
+from __future__ import annotations
+
+from podwright.agent.resources.devices.manager import DeviceManager, DevicePorts
+from podwright.agent.resources.devices.registration import FOLDER, DeviceRegistration
+
+
+class NodeDevices:
+    """Devices of one node. `manager` gives them out, `registration` lets plug-ins in."""
+
+    def __init__(self, root: str, ports: DevicePorts) -> None:
+        """`root` is the agent's own directory."""
+        folder = f"{root}/{FOLDER}"
+        self.manager = DeviceManager(folder, ports)
+        self.registration = DeviceRegistration(folder, self.manager.plugins, ports.metrics)
+
+    async def start(self) -> None:
+        """Recover what is allotted, and let plug-ins in. Raises PodwrightError and OSError."""
+        self.manager.recover()
+        await self.registration.start()
+
+    async def close(self) -> None:
+        """Let nobody in any more, and end the connections. What is allotted stays."""
+        await self.registration.close()
+        await self.manager.plugins.close()

@@ -1,0 +1,43 @@
+"""The managers of CPUs, memory and topology, made of a configuration and tied together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from podwright.agent.clock import Clock
+from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.metrics.managers import ManagerMetrics
+from podwright.agent.resources.cpus.manager import STATIC
+from podwright.agent.resources.cpus.reconciling import CpuReconciler, CpuReconcilerPorts
+from podwright.agent.resources.cpus.setup import cpu_manager
+from podwright.agent.resources.topology.hints import HintProvider
+from podwright.agent.resources.topology.machine import MachineTopology
+from podwright.agent.resources.topology.policies import NONE
+from podwright.agent.resources.topology.setup import topology_manager, usable_topology
+
+
+class ResourceManagers:
+    """What allots things of this machine to containers."""
+
+    def __init__(
+        self, config: AgentConfig, devices: Sequence[HintProvider], metrics: ManagerMetrics, clock: Clock
+    ) -> None:
+        """`devices` are those who allot devices. Raises InvalidArgument and FailedPrecondition."""
+        self._config = config
+        machine = usable_topology() if _needs_machine(config) else MachineTopology(cpus=(), nodes=())
+        self.cpus = cpu_manager(config, machine, metrics)
+        self.topology = topology_manager(config.managers, (*devices, self.cpus), machine, metrics, clock)
+
+    def recover(self) -> None:
+        """Take over what an agent before this one has allotted. Raises FailedPrecondition, Internal."""
+        self.cpus.recover()
+
+    def reconciler(self, ports: CpuReconcilerPorts) -> CpuReconciler | None:
+        """What keeps containers on their CPUs, None where all may run on all of them."""
+        managers = self._config.managers
+        return CpuReconciler(ports, managers.cpu_reconcile_period_s) if managers.cpu_policy == STATIC else None
+
+
+def _needs_machine(config: AgentConfig) -> bool:
+    managers = config.managers
+    return managers.cpu_policy == STATIC or managers.topology_policy != NONE

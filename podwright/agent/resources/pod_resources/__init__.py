@@ -1,0 +1,1 @@
+"""The pod-resources API: monitors ask which devices, CPUs, memory and claims containers have."""

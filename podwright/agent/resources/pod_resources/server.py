@@ -1,0 +1,126 @@
+"""Serves the pod-resources API at `pod-resources/kubelet.sock`, versions v1 and v1alpha1.
+
+Rate and burst are the kubelet's (pkg/kubelet/apis/podresources of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from podwright.agent.clock import Clock
+from podwright.agent.metrics.devices import DeviceMetrics
+from podwright.agent.plugins import serving
+from podwright.agent.resources.pod_resources.messages import allocatable_message, alpha_message, pod_message
+from podwright.agent.resources.pod_resources.shares import Shares
+from podwright.k8s.client.limiter import TokenBucket
+from podwright.k8s.objects import Pod
+from podwright.kubelet_grpc import pod_resources_alpha_pb2 as alpha
+from podwright.kubelet_grpc import pod_resources_alpha_pb2_grpc as alpha_stubs
+from podwright.kubelet_grpc import pod_resources_pb2 as v1
+from podwright.kubelet_grpc import pod_resources_pb2_grpc as v1_stubs
+
+FOLDER, SOCKET = "pod-resources", "kubelet.sock"
+RATE_PER_S, BURST = 100.0, 10
+V1, V1ALPHA1 = "v1", "v1alpha1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodResourcesPorts:
+    """What is asked."""
+
+    active_pods: Callable[[], list[Pod]]  # those that run, or will; what others had has been taken back
+    named: Callable[[str, str], Pod | None]  # by namespace and name
+    shares: Shares
+    metrics: DeviceMetrics
+    clock: Clock
+
+
+class PodResourcesServer:
+    """Both versions on one socket, with one limit."""
+
+    def __init__(self, root: str, ports: PodResourcesPorts) -> None:
+        """`root` is the agent's own directory."""
+        self._socket = f"{root}/{FOLDER}/{SOCKET}"
+        self._ports = ports
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        """Serve. Raises PodwrightError and OSError."""
+        limit = _Limit(self._ports.clock)
+        self._server = serving.new_server()
+        v1_stubs.add_PodResourcesListerServicer_to_server(_Lister(self._ports, limit), self._server)
+        alpha_stubs.add_PodResourcesListerServicer_to_server(_AlphaLister(self._ports, limit), self._server)
+        await serving.listen(self._server, self._socket)
+
+    async def close(self) -> None:
+        """Serve no more."""
+        if self._server is not None:
+            await serving.close(self._server, self._socket)
+
+
+class _Limit:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._bucket = TokenBucket(rate=RATE_PER_S, burst=BURST)
+
+    async def check(self, context: Any) -> None:
+        if self._bucket.reserve(self._clock.monotonic(), 0.0) is None:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "rejected by rate limit")
+
+
+class _Lister(v1_stubs.PodResourcesListerServicer):
+    def __init__(self, ports: PodResourcesPorts, limit: _Limit) -> None:
+        self._ports = ports
+        self._limit = limit
+
+    async def List(self, request: v1.ListPodResourcesRequest, context: Any) -> v1.ListPodResourcesResponse:  # noqa: ARG002, N802
+        """Every pod that runs, or will."""
+        await self._limit.check(context)
+        ports = self._ports
+        ports.metrics.requests.add(V1)
+        ports.metrics.lists.add(V1)
+        pods = [pod_message(pod, ports.shares) for pod in ports.active_pods()]
+        return v1.ListPodResourcesResponse(pod_resources=pods)
+
+    async def GetAllocatableResources(  # noqa: N802
+        self,
+        request: v1.AllocatableResourcesRequest,  # noqa: ARG002
+        context: Any,
+    ) -> v1.AllocatableResourcesResponse:
+        """What there is to be had."""
+        await self._limit.check(context)
+        self._ports.metrics.requests.add(V1)
+        self._ports.metrics.allocatables.add(V1)
+        return allocatable_message(self._ports.shares)
+
+    async def Get(self, request: v1.GetPodResourcesRequest, context: Any) -> v1.GetPodResourcesResponse:  # noqa: N802
+        """One pod."""
+        await self._limit.check(context)
+        ports = self._ports
+        ports.metrics.requests.add(V1)
+        ports.metrics.gets.add(V1)
+        pod = ports.named(request.pod_namespace, request.pod_name)
+        if pod is not None:
+            return v1.GetPodResourcesResponse(pod_resources=pod_message(pod, ports.shares))
+        ports.metrics.get_errors.add(V1)
+        message = f"pod {request.pod_name} in namespace {request.pod_namespace} not found"
+        await context.abort(grpc.StatusCode.NOT_FOUND, message)
+        return v1.GetPodResourcesResponse()  # abort does not come back
+
+
+class _AlphaLister(alpha_stubs.PodResourcesListerServicer):
+    def __init__(self, ports: PodResourcesPorts, limit: _Limit) -> None:
+        self._ports = ports
+        self._limit = limit
+
+    async def List(self, request: alpha.ListPodResourcesRequest, context: Any) -> alpha.ListPodResourcesResponse:  # noqa: ARG002, N802
+        """Every pod that runs, or will."""
+        await self._limit.check(context)
+        ports = self._ports
+        ports.metrics.requests.add(V1ALPHA1)
+        pods = [alpha_message(pod, ports.shares) for pod in ports.active_pods()]
+        return alpha.ListPodResourcesResponse(pod_resources=pods)

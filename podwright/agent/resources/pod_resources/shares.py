@@ -1,0 +1,103 @@
+"""What the managers of resources know of containers, as the pod-resources API asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from podwright.agent.resources.devices.allotments import Allotment
+from podwright.agent.resources.devices.inventory import Device
+from podwright.k8s.objects import Container, Pod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryShare:
+    """Memory of one kind, such as `memory` or `hugepages-2Mi`, on some NUMA nodes."""
+
+    kind: str
+    size_bytes: int
+    nodes: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedDevice:
+    """A device of a claim."""
+
+    driver: str
+    pool: str
+    device: str
+    cdi_names: Sequence[str]
+    share: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimShare:
+    """What a container has by one ResourceClaim."""
+
+    name: str
+    namespace: str
+    devices: Sequence[ClaimedDevice]
+
+
+class DeviceShares(Protocol):
+    """`devices.manager`."""
+
+    def allotted_devices(self, uid: str, container: str) -> Mapping[str, Allotment]:
+        """What a container has, by resource."""
+
+    def allocatable(self) -> Mapping[str, Sequence[Device]]:
+        """What can be had, by resource."""
+
+
+class CpuShares(Protocol):
+    """The manager of CPUs."""
+
+    def own(self, uid: str, container: str) -> Collection[int]:
+        """Those that are the container's own."""
+
+    def allocatable(self) -> Collection[int]:
+        """Those that containers can have as their own."""
+
+
+class MemoryShares(Protocol):
+    """The manager of memory."""
+
+    def own_memory(self, uid: str, container: str) -> Sequence[MemoryShare]:
+        """What the container was promised."""
+
+    def allocatable_memory(self) -> Sequence[MemoryShare]:
+        """What containers can be promised."""
+
+
+class ClaimShares(Protocol):
+    """The manager of claims."""
+
+    def claimed(self, pod: Pod, container: Container) -> Sequence[ClaimShare]:
+        """What the container has by claims."""
+
+
+class Nothing:
+    """For a kind of resource that nobody manages: fulfils MemoryShares and ClaimShares."""
+
+    def own_memory(self, uid: str, container: str) -> Sequence[MemoryShare]:  # noqa: ARG002 # the protocol's
+        """See MemoryShares."""
+        return ()
+
+    def allocatable_memory(self) -> Sequence[MemoryShare]:
+        """See MemoryShares."""
+        return ()
+
+    def claimed(self, pod: Pod, container: Container) -> Sequence[ClaimShare]:  # noqa: ARG002 # the protocol's
+        """See ClaimShares."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """All of them."""
+
+    devices: DeviceShares
+    cpus: CpuShares
+    memory: MemoryShares = field(default_factory=Nothing)
+    claims: ClaimShares = field(default_factory=Nothing)

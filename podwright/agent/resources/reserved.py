@@ -1,0 +1,115 @@
+"""What the system and Kubernetes' own programs keep of the node, as limits of their cgroups (enforceNodeAllocatable).
+
+The rules and the words are the kubelet's (pkg/kubelet/cm/node_container_manager_linux.go of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.configs.cpu import cpu_shares
+from podwright.agent.configs.huge_pages import page_size
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.node.capacity import reserved_amounts
+from podwright.agent.resources.cgroup_names import Driver
+from podwright.agent.resources.drivers import CgroupDriver
+from podwright.agent.resources.limits import PIDS, CgroupLimits
+from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.k8s.pod_resources import Amounts, is_huge_pages
+from podwright.k8s.quantity import Amount
+from podwright.linux.cgroup import CgroupHost
+from podwright.linux.slices import SLICE, nested
+
+log = logging.getLogger(__name__)
+
+SYSTEM, KUBE, COMPRESSIBLE = "system-reserved", "kube-reserved", "-compressible"
+NEEDED = ("cpu", "cpuset", "memory", "pids", "hugetlb")  # whose hierarchies must have the cgroup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservedCgroup:
+    """A cgroup that others make, and its limits. `title` is what events call the reservation."""
+
+    title: str
+    path: str
+    limits: CgroupLimits
+
+
+def reserved_cgroups(config: AgentConfig, driver: Driver) -> list[ReservedCgroup]:
+    """The cgroups to limit, the system's first. Pure."""
+    system, kube = reserved_amounts(config)
+    reserved = config.reserved
+    wanted = [
+        (SYSTEM, "System Reserved", reserved.system_cgroup, system, False),
+        (KUBE, "Kube Reserved", reserved.kube_cgroup, kube, False),
+        (SYSTEM + COMPRESSIBLE, "System Reserved Compressible", reserved.system_cgroup, system, True),
+        (KUBE + COMPRESSIBLE, "Kube Reserved Compressible", reserved.kube_cgroup, kube, True),
+    ]
+    return [
+        ReservedCgroup(title=title, path=cgroup_path(name, driver), limits=_limits(amounts, only_cpu=only_cpu))
+        for level, title, name, amounts, only_cpu in wanted
+        if level in reserved.enforced
+    ]
+
+
+def check_reservations(capacity: Mapping[str, Amount], config: AgentConfig) -> None:
+    """Raises FailedPrecondition when more is reserved than the node has."""
+    problems = []
+    for name, total in capacity.items():
+        taken = sum((part[name].nano for part in reserved_amounts(config) if name in part), 0)
+        if taken > total.nano:
+            problems.append(
+                f'Resource "{name}" has a reservation of {Amount(taken, total.format)} but capacity of {total}. '
+                "Expected capacity >= reservation."
+            )
+    if problems:
+        raise FailedPrecondition(
+            f"invalid Node Allocatable configuration. {' '.join(problems)}",
+            hint="lower systemReserved or kubeReserved",
+        )
+
+
+def cgroup_path(name: str, driver: Driver) -> str:
+    """The path of a configured cgroup. systemd's drivers take slices by their names."""
+    if driver == "systemd" and name.endswith(SLICE):
+        return nested(os.path.basename(name))
+    return f"/{name.strip('/')}"
+
+
+async def enforce(
+    reserved: Sequence[ReservedCgroup], host: CgroupHost, driver: CgroupDriver, events: EventRecorder
+) -> None:
+    """Limit the cgroups, which must exist. Raises FailedPrecondition."""
+    for each in reserved:
+        try:
+            _check_exists(each.path, host)
+            await driver.limit(each.path, each.limits)
+        except (PodwrightError, OSError) as failure:
+            message = f'Failed to enforce {each.title} Cgroup Limits on "{each.path}": {failure}'
+            events.node("Warning", "FailedNodeAllocatableEnforcement", message)
+            raise FailedPrecondition(message) from failure
+        owner = each.title.removesuffix(" Compressible").lower()
+        events.node("Normal", "NodeAllocatableEnforced", f"Updated limits on {owner} cgroup {each.path}")
+
+
+def _limits(amounts: Amounts, *, only_cpu: bool) -> CgroupLimits:
+    shares = cpu_shares(amounts["cpu"].milli) if "cpu" in amounts else None
+    if only_cpu:
+        return CgroupLimits(cpu_shares=shares)
+    return CgroupLimits(
+        cpu_shares=shares,
+        memory_bytes=amounts["memory"].whole if "memory" in amounts else None,
+        pids=amounts[PIDS].whole if PIDS in amounts else None,
+        huge_pages={page_size(name): amount.whole for name, amount in amounts.items() if is_huge_pages(name)},
+    )
+
+
+def _check_exists(path: str, host: CgroupHost) -> None:
+    directories = {directory for name in NEEDED if (directory := host.directory(path, name)) is not None}
+    missing = sorted(directory for directory in directories if not os.path.isdir(directory))
+    if missing:
+        raise FailedPrecondition(f"cgroup {path} has some missing paths: {', '.join(missing)}", hint="make it")

@@ -1,0 +1,56 @@
+"""The files in which managers keep what they have allotted, as the kubelet has them (its checkpointmanager).
+
+Each is JSON with a checksum: 32-bit FNV-1a of the text that Go's `spew` library makes of the structure. Each manager
+writes that text, since it names Go's types. A kubelet on the same root reads what we write, and the other way round.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from podwright.agent.pods.hashes import fnv32a
+from podwright.errors import FailedPrecondition
+
+LIMIT_BYTES = 16 << 20
+MODE = 0o600
+
+Key = TypeVar("Key", str, int)
+Item = TypeVar("Item")
+
+
+def checksum(go_text: str) -> int:
+    """The checksum of a structure, from its text."""
+    return fnv32a(go_text.encode())
+
+
+def go_map(items: Mapping[Key, Item], text_of: Callable[[Item], str]) -> str:
+    """A map as spew writes it."""
+    return f"map[{' '.join(f'{key}:{text_of(items[key])}' for key in sorted(items))}]"
+
+
+def read_state(path: str) -> bytes | None:
+    """The file's content, None when there is none. Raises FailedPrecondition."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(LIMIT_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as failure:
+        raise FailedPrecondition(f"{path} cannot be read: {failure.strerror}") from failure
+    if len(content) > LIMIT_BYTES:
+        raise FailedPrecondition(f"{path} is larger than {LIMIT_BYTES >> 20} MiB")
+    return content
+
+
+def write_state(path: str, content: bytes) -> None:
+    """Replace the file, so that a killed agent leaves the old one or the new one. Raises OSError."""
+    folder, name = os.path.split(path)
+    temporary = f"{folder}/.{name}.tmp"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(fd)
+    os.replace(temporary, path)

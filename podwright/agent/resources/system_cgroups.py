@@ -1,0 +1,116 @@
+"""Cgroups for this agent and for the programs of the system, so that each is accounted for by itself.
+
+As the kubelet does it (pkg/kubelet/cm/container_manager_linux.go of Kubernetes 1.36): `kubeletCgroups` is where the
+agent moves itself, `systemCgroups` is where everything else goes that is in no cgroup. Processes that come later are
+moved each minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+
+from podwright.agent.resources import cgroupfs
+from podwright.agent.resources.limits import CgroupLimits
+from podwright.errors import FailedPrecondition, Internal
+from podwright.linux.cgroup import CgroupHost, read_file
+
+log = logging.getLogger(__name__)
+
+PERIOD_S = 60.0
+ROUNDS = 10  # processes may fork while they are moved
+INIT = 1
+
+
+class SystemCgroups:
+    """Keeps processes in the cgroups that the configuration names. Either may be empty: it is not kept then."""
+
+    def __init__(self, host: CgroupHost, *, agent: str, system: str, oom_score_adj: int) -> None:
+        """Raises FailedPrecondition when the system's cgroup is the root."""
+        if system and not system.strip("/"):
+            raise FailedPrecondition('system container cannot be root ("/")', hint="change systemCgroups")
+        self._host = host
+        self._agent = agent
+        self._system = system
+        self._oom_score_adj = oom_score_adj
+
+    async def start(self) -> None:
+        """Make the cgroups and move what is there. Raises Internal for cgroups that cannot be made."""
+        set_oom_score_adj(self._oom_score_adj)
+        for path in filter(None, (self._system, self._agent)):
+            try:
+                await asyncio.to_thread(cgroupfs.make, self._host, path, CgroupLimits())
+            except OSError as failure:
+                raise Internal(
+                    f"cgroup {path} cannot be made: {failure}", hint="check that cgroups are mounted read-write"
+                ) from failure
+        await asyncio.to_thread(self._keep)
+
+    async def run(self) -> None:
+        """Without end."""
+        while self._agent or self._system:
+            await asyncio.sleep(PERIOD_S)
+            await asyncio.to_thread(self._keep)
+
+    def _keep(self) -> None:
+        if self._agent:
+            move(self._host, [os.getpid()], self._agent)
+        if self._system:
+            move_all(self._host, "/", self._system)
+
+
+def move(host: CgroupHost, pids: list[int], path: str) -> None:
+    """Move processes to a cgroup, in every hierarchy. What cannot be moved is logged, one that has ended is fine."""
+    for directory in host.directories(path):
+        _move(pids, directory)
+
+
+def move_all(host: CgroupHost, source: str, path: str) -> None:
+    """Move all processes that are in the cgroup `source` itself: neither init, nor the kernel's threads."""
+    for origin, target in zip(host.directories(source), host.directories(path), strict=True):
+        for _ in range(ROUNDS):
+            pids = [pid for pid in _members(origin) if pid != INIT and not _is_of_kernel(pid)]
+            if not pids or not _move(pids, target):
+                break
+
+
+def set_oom_score_adj(score: int) -> None:
+    """How readily the kernel kills this process when memory runs out. A refusal is logged (capabilities(7))."""
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write(str(score))
+    except OSError as failure:
+        log.warning("oomScoreAdj %d cannot be set: %s", score, failure.strerror)
+
+
+def _move(pids: list[int], directory: str) -> bool:
+    """Whether any of them was moved."""
+    moved, failure = False, None
+    for pid in pids:
+        try:
+            with open(f"{directory}/cgroup.procs", "w", encoding="ascii") as file:
+                file.write(str(pid))
+            moved = True
+        except ProcessLookupError:
+            continue
+        except OSError as problem:
+            failure = problem
+    if failure is not None:
+        log.warning("processes cannot be moved: cgroup=%s error=%s", directory, failure.strerror)
+    return moved
+
+
+def _members(directory: str) -> list[int]:
+    return [int(word) for word in (read_file(f"{directory}/cgroup.procs") or "").split()]
+
+
+def _is_of_kernel(pid: int) -> bool:
+    """A thread of the kernel has no program; nor has a process that has ended."""
+    with contextlib.suppress(PermissionError):
+        try:
+            os.readlink(f"/proc/{pid}/exe")
+        except FileNotFoundError:
+            return True
+    return False

@@ -1,0 +1,61 @@
+"""What the topology manager asks of the managers of devices, CPUs and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from podwright.agent.configs.devices import Allocation
+from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.resources.topology.masks import NodeMask
+from podwright.k8s.objects import Container, Pod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopologyHint:
+    """A set of NUMA nodes that can serve a request. `nodes` None means any.
+
+    A `preferred` set has no more nodes than the request needs at least on an empty machine.
+    """
+
+    nodes: NodeMask | None
+    preferred: bool
+
+
+ANYWHERE = TopologyHint(nodes=None, preferred=True)
+
+# By resource. None: the resource may come from anywhere. Empty: no set of nodes can serve the request.
+Hints = Mapping[str, Sequence[TopologyHint] | None]
+
+
+class HintProvider(Protocol):
+    """A manager that allots things of the machine to containers.
+
+    What it has allotted survives a restart of the agent: it is read from the manager's own checkpoint.
+    """
+
+    def hints(self, pod: Pod, container: Container) -> Hints:
+        """The sets of nodes that can serve a container. Empty when it wants nothing of this manager.
+
+        A container that has its share already gets one preferred hint: where the share is.
+        """
+
+    def pod_hints(self, pod: Pod) -> Hints:
+        """The same for all containers of a pod together."""
+
+    async def allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
+        """Allot what the container wants, on the nodes of `affinity` if it can be.
+
+        What the container has already stays. Raises NotAdmitted with a reason of the kubelet's, or another
+        PodwrightError, which becomes the reason UnexpectedAdmissionError.
+        """
+
+    async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
+        """What the container is to be created with. Called before each start of an instance. Raises PodwrightError."""
+
+    def holders(self) -> Collection[str]:
+        """The UIDs of the pods that have something."""
+
+    def release(self, uid: str) -> None:
+        """Take back what a pod has. A pod that has nothing is fine."""

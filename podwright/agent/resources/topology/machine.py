@@ -1,0 +1,173 @@
+"""Where the CPUs and the memory of this machine are, read from /sys.
+
+What counts as a core, a socket and a cache is decided as the kubelet does (cAdvisor's machine information and
+pkg/kubelet/cm/cpumanager/topology of Kubernetes 1.36), since managers' checkpoints and users' expectations follow it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from podwright.errors import FailedPrecondition
+from podwright.linux import cpu_lists, huge_pages
+
+_NODE = re.compile(r"node(\d+)")
+_INDEX = re.compile(r"index\d+")
+_TOTAL = re.compile(r"MemTotal:\s+(\d+) kB")
+_SHARED_LEVEL = 3  # caches below belong to a core
+_LIMIT_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cpu:
+    """A logical CPU. `core` is the lowest CPU of its core.
+
+    `cache` is the last-level cache that only some of its node's CPUs share. Where there is none, it is the socket.
+    """
+
+    id: int
+    core: int
+    socket: int
+    node: int
+    cache: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumaNode:
+    """A NUMA node. `huge_pages` is the memory in preallocated pages, in bytes by the size of a page.
+
+    `distances` are those to other nodes by their ids. Some machines do not tell them.
+    """
+
+    id: int
+    memory_bytes: int = 0
+    huge_pages: Mapping[int, int] = field(default_factory=dict)
+    distances: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineTopology:
+    """All CPUs that can be used and all NUMA nodes, by ascending ids."""
+
+    cpus: tuple[Cpu, ...]
+    nodes: tuple[NumaNode, ...]
+
+    def distances(self) -> dict[int, Mapping[int, int]]:
+        """From node to node. Raises FailedPrecondition on machines that do not tell."""
+        ids = {node.id for node in self.nodes}
+        if any(not ids <= set(node.distances) for node in self.nodes):
+            raise FailedPrecondition(
+                "the machine does not tell the distances of its NUMA nodes", hint="unset prefer-closest-numa-nodes"
+            )
+        return {node.id: node.distances for node in self.nodes}
+
+
+def read_topology(root: str = "/", usable: Iterable[int] | None = None) -> MachineTopology:
+    """Look at the machine whose files are below `root`. `usable` are the CPUs that count: None for all online ones.
+
+    What cannot be read counts as absent: each CPU is then a core of its own, on socket and node 0.
+    """
+    system = f"{root.rstrip('/')}/sys/devices/system"
+    online = cpu_lists.parse(_text(f"{system}/cpu/online"))
+    cpus = online if usable is None else online & frozenset(usable) if online else frozenset(usable)
+    directories = dict(sorted(_node_directories(f"{system}/node")))
+    members = {node: cpu_lists.parse(_text(f"{path}/cpulist")) & cpus for node, path in directories.items()}
+    if not directories:
+        members = _by_socket(system, cpus)
+    return MachineTopology(
+        cpus=tuple(cpu for _, cpu in sorted(_cpus(system, members))),
+        nodes=tuple(_node(node, directories.get(node, ""), tuple(directories)) for node in members),
+    )
+
+
+def _node_directories(folder: str) -> Iterator[tuple[int, str]]:
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        if match := _NODE.fullmatch(name):
+            yield int(match[1]), f"{folder}/{name}"
+
+
+def _by_socket(system: str, cpus: Iterable[int]) -> dict[int, frozenset[int]]:
+    """Without NUMA, a socket counts as a node."""
+    found: dict[int, frozenset[int]] = {}
+    for cpu in sorted(cpus):
+        socket = _socket(system, cpu)
+        found[socket] = found.get(socket, frozenset()) | {cpu}
+    return dict(sorted(found.items()))
+
+
+def _cpus(system: str, members: Mapping[int, frozenset[int]]) -> Iterator[tuple[int, Cpu]]:
+    for node, cpus in members.items():
+        siblings = {
+            cpu: _listed(f"{system}/cpu/cpu{cpu}/topology/thread_siblings_list") & cpus | {cpu} for cpu in cpus
+        }
+        for cpu in cpus:
+            socket = _socket(system, cpu)
+            cache = _split_cache(f"{system}/cpu/cpu{min(siblings[cpu])}/cache", cpus)
+            yield (
+                cpu,
+                Cpu(
+                    id=cpu,
+                    core=min(siblings[cpu]),
+                    socket=socket,
+                    node=node,
+                    cache=socket if cache is None else cache,
+                ),
+            )
+
+
+def _socket(system: str, cpu: int) -> int:
+    return _number(f"{system}/cpu/cpu{cpu}/topology/physical_package_id") or 0
+
+
+def _split_cache(folder: str, of_node: frozenset[int]) -> int | None:
+    """The id of the first large cache that not all CPUs of the node share."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if _INDEX.fullmatch(name))
+    except OSError:
+        return None
+    for name in names:
+        level = _number(f"{folder}/{name}/level")
+        shared = _listed(f"{folder}/{name}/shared_cpu_list")
+        if level is not None and level >= _SHARED_LEVEL and len(shared) != len(of_node):
+            return _number(f"{folder}/{name}/id")
+    return None
+
+
+def _node(node: int, directory: str, order: tuple[int, ...]) -> NumaNode:
+    if not directory:
+        return NumaNode(id=node)
+    total = _TOTAL.search(_text(f"{directory}/meminfo"))
+    distances = [int(word) for word in _text(f"{directory}/distance").split() if word.isdigit()]
+    pages = {
+        size: _number(f"{path}/nr_hugepages") or 0 for size, path in huge_pages.pages(f"{directory}/hugepages").items()
+    }
+    return NumaNode(
+        id=node,
+        memory_bytes=int(total[1]) * 1024 if total else 0,
+        huge_pages={size: size * number for size, number in pages.items()},
+        distances=dict(zip(order, distances, strict=False)),
+    )
+
+
+def _listed(path: str) -> frozenset[int]:
+    return cpu_lists.parse(_text(path))
+
+
+def _number(path: str) -> int | None:
+    text = _text(path).strip()
+    return int(text) if text.isdigit() else None
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read(_LIMIT_BYTES)
+    except OSError:
+        return ""

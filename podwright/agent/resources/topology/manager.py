@@ -1,0 +1,114 @@
+"""Lets pods in whose resources can come from NUMA nodes that suit each other, and keeps what they were allotted.
+
+`admission.allocation` asks when a pod is new, and takes back what pods had that have ended. `configs.builder` asks
+before each start of a container.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+
+from podwright.agent.clock import Clock, SystemClock
+from podwright.agent.configs.devices import Allocation, combined
+from podwright.agent.metrics.managers import CONTAINER_SCOPE, ONE_NODE, POD_SCOPE, ManagerMetrics
+from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.pods.failures import NotAdmitted
+from podwright.agent.resources.topology.hints import ANYWHERE, HintProvider, Hints, TopologyHint
+from podwright.agent.resources.topology.policies import TopologyPolicy
+from podwright.errors import PodwrightError
+from podwright.k8s.objects import Container, Pod
+
+log = logging.getLogger(__name__)
+
+AFFINITY_ERROR = "TopologyAffinityError"
+AFFINITY_MESSAGE = "Resources cannot be allocated with Topology locality"
+
+
+class TopologyManager:
+    """Fulfils `admission.allocation.Allocator` and `configs.ports.Allocations`."""
+
+    def __init__(
+        self,
+        providers: Sequence[HintProvider],
+        policy: TopologyPolicy | None = None,
+        scope: str = CONTAINER_SCOPE,
+        metrics: ManagerMetrics | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Without a `policy` resources come from anywhere. In scope `pod` all containers share one set of nodes."""
+        self._providers = tuple(providers)
+        self._policy = policy
+        self._scope = scope
+        self._metrics = metrics or ManagerMetrics()
+        self._clock = clock or SystemClock()
+
+    async def allocate(self, pod: Pod) -> None:
+        """Allot what the pod's containers want, all or nothing.
+
+        Raises NotAdmitted, and other kinds of PodwrightError that a manager raises.
+        """
+        begun = self._clock.monotonic()
+        self._metrics.admissions.add()
+        try:
+            await self._allocate_all(pod)
+        except PodwrightError:
+            self._metrics.admission_errors.add()
+            self.release(pod.metadata.uid)
+            raise
+        finally:
+            self._metrics.admission_durations.observe((self._clock.monotonic() - begun) * 1000)
+
+    async def of(self, pod: Pod, container: AnyContainer) -> Allocation:
+        """What the container is to be created with. Raises PodwrightError."""
+        return combined([await provider.allotted(pod, container) for provider in self._providers])
+
+    def release(self, uid: str) -> None:
+        """Take back what the pod has."""
+        for provider in self._providers:
+            provider.release(uid)
+
+    def retain(self, uids: Collection[str]) -> None:
+        """Take back what all other pods have."""
+        for provider in self._providers:
+            for uid in set(provider.holders()) - set(uids):
+                log.info("what a pod was allotted is free again: uid=%s", uid)
+                provider.release(uid)
+
+    async def _allocate_all(self, pod: Pod) -> None:
+        """In scope `pod` the first question is for all containers, otherwise each has its own."""
+        if self._scope == POD_SCOPE:
+            affinity = self._best([provider.pod_hints(pod) for provider in self._providers])
+            for container in _containers(pod):
+                await self._allocate(pod, container, affinity)
+            self._count_aligned()
+            return
+        for container in _containers(pod):
+            affinity = self._best([provider.hints(pod, container) for provider in self._providers])
+            await self._allocate(pod, container, affinity)
+            self._count_aligned()
+
+    async def _allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
+        for provider in self._providers:
+            await provider.allocate(pod, container, affinity)
+
+    def _best(self, hints: list[Hints]) -> TopologyHint:
+        """Where resources with these hints should come from. Raises NotAdmitted."""
+        if self._policy is None:
+            return ANYWHERE
+        best, is_good = self._policy.best(hints)
+        if not is_good:
+            if self._policy.is_alignment_guaranteed:
+                self._metrics.unaligned.add(self._scope, ONE_NODE)
+            raise NotAdmitted(AFFINITY_ERROR, AFFINITY_MESSAGE)
+        return best
+
+    def _count_aligned(self) -> None:
+        if self._policy is not None and self._policy.is_alignment_guaranteed:
+            self._metrics.aligned.add(self._scope, ONE_NODE)
+
+
+def _containers(pod: Pod) -> Iterator[Container]:
+    """Ephemeral ones get nothing of their own."""
+    yield from pod.spec.init_containers
+    yield from pod.spec.containers

@@ -1,0 +1,22 @@
+"""What goes wrong with volumes, as far as people are told about it in different ways."""
+
+from __future__ import annotations
+
+from podwright.errors import Unavailable
+
+FAILED_MOUNT, FAILED_MAP = "FailedMount", "FailedMapVolume"
+
+
+class NotProcessed(Unavailable):
+    """It cannot be known what the volume is to become: its claim is not bound, or cannot be read.
+
+    Who waits for the pod's volumes is told at once, since waiting is of no use (the kubelet's "failed to process").
+    """
+
+
+class StepFailed(Unavailable):
+    """A step of making a volume ready has failed. `reason` is that of its event, the wording the kubelet's."""
+
+    def __init__(self, step: str, volume: str, problem: str, *, reason: str = FAILED_MOUNT) -> None:
+        super().__init__(f'{step} failed for volume "{volume}" : {problem}')
+        self.reason = reason

@@ -1,0 +1,60 @@
+"""persistentVolumeClaim and ephemeral: what the claim is bound to.
+
+Both objects are read anew at every pass of the pod, as by a kubelet: a node may not watch them, and sizes change.
+"""
+
+from __future__ import annotations
+
+from podwright.agent.volumes.failures import NotProcessed
+from podwright.agent.volumes.plugins.protocol import AnyPlan, Request
+from podwright.agent.volumes.ports import ClusterStorage
+from podwright.agent.volumes.storage import binding
+from podwright.agent.volumes.storage.planning import plan_persistent
+from podwright.errors import FailedPrecondition, PodwrightError
+
+
+class Claim:
+    """See Plugin."""
+
+    follows_changes = True
+
+    def __init__(self, objects: ClusterStorage) -> None:
+        self._objects = objects
+
+    async def plan(self, request: Request) -> AnyPlan:
+        """See Plugin."""
+        pod, volume = request.pod, request.volume
+        name, namespace = binding.claim_name(pod, volume), pod.metadata.namespace
+        try:
+            return await self._read(request, name)
+        except NotProcessed:
+            raise
+        except PodwrightError as failure:
+            raise NotProcessed(f"error processing PVC {namespace}/{name}: {failure}") from failure
+
+    async def _read(self, request: Request, name: str) -> AnyPlan:
+        pod, volume = request.pod, request.volume
+        try:
+            claim = await self._objects.claim(pod.metadata.namespace, name)
+        except PodwrightError as failure:
+            raise FailedPrecondition(f"failed to fetch PVC from API server: {failure}") from failure
+        binding.check_claim(claim)
+        if volume.ephemeral is not None:
+            try:
+                binding.check_owner(claim, pod)
+            except PodwrightError as failure:
+                raise NotProcessed(str(failure)) from failure
+        try:
+            found = await self._objects.volume(claim.spec.volume_name)
+        except PodwrightError as failure:
+            raise FailedPrecondition(
+                f"failed to fetch PV {claim.spec.volume_name} from API server: {failure}"
+            ) from failure
+        binding.check_bound(found, claim)
+        source = volume.persistent_volume_claim
+        plan = plan_persistent(request, found, claim, read_only=source is not None and source.read_only)
+        try:
+            binding.check_use(pod, volume, binding.mode_of(found))
+        except PodwrightError as failure:
+            raise NotProcessed(str(failure)) from failure
+        return plan

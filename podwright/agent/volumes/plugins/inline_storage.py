@@ -1,0 +1,28 @@
+"""csi and nfs: volumes kept outside of the pod that the pod names itself."""
+
+from __future__ import annotations
+
+from podwright.agent.volumes.plugins.protocol import Request
+from podwright.agent.volumes.storage.planning import plan_inline_csi, plan_nfs
+from podwright.agent.volumes.storage.plans import CsiPlan, NfsPlan
+from podwright.k8s.objects import CSIVolumeSource, NFSVolumeSource
+
+
+class InlineCsi:
+    """See Plugin. A driver may want to publish the volume again and again."""
+
+    follows_changes = True
+
+    async def plan(self, request: Request) -> CsiPlan:
+        """See Plugin."""
+        return plan_inline_csi(request, request.volume.csi or CSIVolumeSource(driver=""))
+
+
+class InlineNfs:
+    """See Plugin."""
+
+    follows_changes = False
+
+    async def plan(self, request: Request) -> NfsPlan:
+        """See Plugin."""
+        return plan_nfs(request, request.volume.nfs or NFSVolumeSource(path="", server=""))

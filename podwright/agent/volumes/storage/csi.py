@@ -1,0 +1,319 @@
+"""CSI volumes: staged for the node, published for a pod, and both undone (pkg/volume/csi of Kubernetes 1.36).
+
+    attached -> vol_data.json beside the stage -> NodeStage -> vol_data.json in the pod -> NodePublish -> fsGroup
+    NodeUnpublish -> the pod's vol_data.json goes -> no pod has it: NodeUnstage -> its vol_data.json goes
+
+A file is there before the driver is called, and goes after it: whatever a killed agent, or a driver that does not
+answer, leaves is found on disk and ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from podwright.agent.csi.calls import CsiNode
+from podwright.agent.csi.values import Capabilities, Capability, CsiFailed, VolumeCall
+from podwright.agent.pods.places import pod_directory
+from podwright.agent.volumes import places
+from podwright.agent.volumes.failures import FAILED_MAP, FAILED_MOUNT, StepFailed
+from podwright.agent.volumes.ports import VolumePorts
+from podwright.agent.volumes.remover import removal
+from podwright.agent.volumes.storage import csi_inputs, devices, mounting, vol_data
+from podwright.agent.volumes.storage.csi_stages import Stages
+from podwright.agent.volumes.storage.expansion import Expansion, Reach, wanted_growth
+from podwright.agent.volumes.storage.groups import give_to_group
+from podwright.agent.volumes.storage.in_use import NODE, InUse
+from podwright.agent.volumes.storage.plans import CsiPlaces, CsiPlan, attachment_name, unique_name
+from podwright.agent.volumes.storage.protocol import Task
+from podwright.agent.volumes.storage.vol_data import Found, Staged
+from podwright.agent.volumes.threads import Work
+from podwright.errors import PodwrightError
+from podwright.k8s.objects import CSIDriver, SecretReference
+from podwright.linux import detached
+
+log = logging.getLogger(__name__)
+
+DIRECTORY_MODE = 0o750
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """What one mount works with."""
+
+    task: Task
+    plan: CsiPlan
+    driver: CSIDriver | None
+    node: CsiNode
+    can: Capabilities
+    context: Mapping[str, str]
+
+    @property
+    def stages(self) -> bool:
+        return Capability.STAGE_UNSTAGE_VOLUME in self.can and not self.plan.is_inline
+
+
+class CsiStorage:
+    """See Keeps. `root` is the agent's root directory."""
+
+    def __init__(self, ports: VolumePorts, root: str, work: Work) -> None:
+        self._ports = ports
+        self._root = root
+        self._work = work
+        self._places = CsiPlaces(root)
+        self._in_use = InUse(ports.node.use_changed)
+        self._stages = Stages(root, work, ports.drivers, self._in_use)
+        self._expansion = Expansion(ports)
+
+    async def recover(self) -> None:
+        """Learn from the disk what is in use. Raises OSError."""
+        found, staged = await self._work.run("", partial(_on_disk, self._root))
+        for each in found:
+            if each.volume is not None:
+                self._in_use.add(each.volume, each.uid)
+        for one in staged:
+            self._in_use.add(one.volume, NODE)
+
+    async def close(self) -> None:
+        """Do nothing any more."""
+        await self._stages.close()
+
+    def in_use(self) -> tuple[str, ...]:
+        """The unique names of the attached volumes that are in use, sorted."""
+        return tuple(
+            sorted(
+                unique_name(volume.driver, volume.handle)
+                for volume in self._in_use.volumes()
+                if self._is_attachable(volume.driver)
+            )
+        )
+
+    def is_used_by(self, uid: str) -> bool:
+        """Whether the pod uses a volume, or is about to."""
+        return self._in_use.is_held_by(uid)
+
+    def _wants_again(self, plan: CsiPlan) -> bool:
+        """Whether the driver wants to publish the volume again and again."""
+        if plan.is_block:
+            return False
+        with contextlib.suppress(PodwrightError):
+            driver = self._ports.storage.csi_driver(plan.driver)
+            return driver is not None and bool(driver.spec.requires_republish)
+        return False
+
+    # -- mounting
+
+    async def mount(self, task: Task, plan: CsiPlan) -> None:
+        """See Keeps. A volume that is there already may have to be published again, or to grow."""
+        if task.is_mounted:
+            await self._follow(task, plan)
+            return
+        scene = await self._scene(task, plan)
+        async with _step(plan, "SetUpDevice" if plan.is_block else "MountDevice"):
+            await self._stage(scene)
+        async with _step(plan, "MapPodDevice" if plan.is_block else "SetUp"):
+            await self._publish(scene)
+            if plan.is_block:
+                published, folder = self._published_path(plan), f"{self._places.block(plan.name)}/dev"
+                pin = partial(devices.pin_device, published, folder, plan.uid)
+                await self._work.run(plan.uid, pin)
+            elif plan.group is not None and csi_inputs.changes_group(plan, scene.driver, scene.can):
+                await give_to_group(self._work, self._ports.events, task.pod, plan.target, plan.group)
+        await self._expansion.at_mount(task.pod, plan, self._reach(scene))
+
+    async def _follow(self, task: Task, plan: CsiPlan) -> None:
+        again = self._wants_again(plan)
+        if not again and wanted_growth(plan) is None:
+            return
+        scene = await self._scene(task, plan)
+        if again:
+            async with _step(plan, "SetUp"):
+                await self._publish(scene)
+        await self._expansion.while_mounted(task.pod, plan, self._reach(scene))
+
+    def _reach(self, scene: _Scene) -> Reach:
+        return Reach(
+            node=scene.node, can=scene.can, path=self._published_path(scene.plan), staged=self._staged_path(scene)
+        )
+
+    async def _scene(self, task: Task, plan: CsiPlan) -> _Scene:
+        async with _step(plan, "SetUp"):
+            driver = self._ports.storage.csi_driver(plan.driver)
+            csi_inputs.check_lifecycle(plan, driver)
+        context: Mapping[str, str] = {}
+        if not plan.is_inline:
+            self._in_use.add(plan.stored, plan.uid)
+            if csi_inputs.is_attachable(driver):
+                context = await self._attached(task, plan)
+        async with _step(plan, "SetUp"):
+            node = self._ports.drivers.node(plan.driver)
+            can = await node.capabilities()
+        return _Scene(task=task, plan=plan, driver=driver, node=node, can=can, context=context)
+
+    async def _attached(self, task: Task, plan: CsiPlan) -> Mapping[str, str]:
+        """Wait until the node has it. What the attachment says to the driver."""
+        if not task.is_mounted:
+            task.waiting(True)
+            try:
+                await self._ports.node.until_attached(plan.unique_name)
+            finally:
+                task.waiting(False)
+        async with _step(plan, "WaitForAttach"):
+            name = attachment_name(plan.driver, plan.handle, self._ports.node.name)
+            return csi_inputs.checked_attachment(await self._ports.storage.attachment(name), plan.handle)
+
+    async def _stage(self, scene: _Scene) -> None:
+        plan = scene.plan
+        staged = Staged(volume=plan.stored, path=self._stage_path(plan), name=plan.name if plan.is_block else "")
+        call = None
+        if scene.stages:
+            wanted = VolumeCall(
+                handle=plan.handle,
+                access=csi_inputs.access_of(plan, scene.can),
+                publish_context=scene.context,
+                attributes=plan.attributes,
+                secrets=await self._secret(plan.stage_secret),
+            )
+            call = partial(scene.node.stage, wanted, staged.path, scene.can)
+        node = self._ports.node.name
+        data = csi_inputs.volume_data(plan, node) if plan.is_block else csi_inputs.staged_data(plan)
+        await self._stages.stage(staged, data, call, partial(self._note, plan, node))
+
+    def _note(self, plan: CsiPlan, node: str) -> None:
+        """Say on disk that the pod uses the volume. Blocking."""
+        data = csi_inputs.volume_data(plan, node)
+        if plan.is_block:
+            published = self._published_path(plan)
+            directory = f"{self._places.block(plan.name)}/data"
+            for path in (directory, os.path.dirname(published)):
+                os.makedirs(path, mode=DIRECTORY_MODE, exist_ok=True)
+            vol_data.write(directory, data)
+            devices.link_device(published, plan.device_link)
+            return
+        directory = os.path.dirname(plan.target)
+        os.makedirs(directory, mode=DIRECTORY_MODE, exist_ok=True)
+        vol_data.write(directory, data)
+
+    async def _publish(self, scene: _Scene) -> None:
+        plan, driver = scene.plan, scene.driver
+        secrets = await self._secret(plan.publish_secret)
+        attributes = csi_inputs.attributes_of(plan, driver, scene.task.pod)
+        if driver is not None and driver.spec.token_requests and not plan.is_block:
+            tokens = await self._ports.storage.tokens(scene.task.pod, driver.spec.token_requests)
+            is_secret = bool(driver.spec.service_account_token_in_secrets)
+            (secrets if is_secret else attributes).update(csi_inputs.tokens_text(tokens))
+        call = VolumeCall(
+            handle=plan.handle,
+            access=csi_inputs.access_of(plan, scene.can),
+            publish_context=scene.context,
+            attributes=attributes,
+            secrets=secrets,
+        )
+        target, staged = self._published_path(plan), self._staged_path(scene)
+        try:
+            await scene.node.publish(call, target, scene.can, staged=staged, read_only=plan.read_only)
+        except CsiFailed as failure:
+            if failure.is_final and not scene.task.is_mounted:
+                await self._work.run(plan.uid, partial(self._remove_published, plan))
+            raise
+
+    def _remove_published(self, plan: CsiPlan) -> None:
+        """After a failure for good: nothing is left, unless an earlier attempt has left a mount. Blocking."""
+        if plan.is_block:
+            if not os.path.lexists(self._published_path(plan)):
+                devices.unlink_device(plan.device_link)
+        elif not mounting.is_mounted(plan.target):
+            _remove_target(plan.target)
+
+    def _published_path(self, plan: CsiPlan) -> str:
+        return self._places.block_published(plan.name, plan.uid) if plan.is_block else plan.target
+
+    def _stage_path(self, plan: CsiPlan) -> str:
+        return self._places.block_staged(plan.name) if plan.is_block else self._places.staged(plan.driver, plan.handle)
+
+    def _staged_path(self, scene: _Scene) -> str:
+        """Empty for a driver that does not stage."""
+        return self._stage_path(scene.plan) if scene.stages else ""
+
+    async def _secret(self, reference: SecretReference | None) -> dict[str, str]:
+        if reference is None:
+            return {}
+        return await self._ports.storage.secret(reference.namespace, reference.name)
+
+    def _is_attachable(self, driver: str) -> bool:
+        try:
+            return csi_inputs.is_attachable(self._ports.storage.csi_driver(driver))
+        except PodwrightError:
+            return True  # as long as nobody knows
+
+    # -- taking away
+
+    async def clear(self, uid: str) -> None:
+        """See Keeps. Everything is tried before the first failure is raised."""
+        found = await self._work.run(removal(uid), partial(vol_data.of_pod, self._root, uid))
+        outcomes = await asyncio.gather(*(self._unpublish(each) for each in found), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        if self._in_use.drop_all(uid) or found:
+            await self._stages.collect()
+
+    async def collect(self) -> None:
+        """See Keeps."""
+        await self._stages.collect()
+
+    async def _unpublish(self, found: Found) -> None:
+        pod = pod_directory(self._root, found.uid)
+        if found.is_block:
+            target = self._places.block_published(found.name, found.uid)
+            unpin = partial(devices.unpin_device, f"{self._places.block(found.name)}/dev", found.uid)
+            await self._work.run(removal(found.uid), unpin)
+        else:
+            target = f"{places.volume_directory(pod, places.CSI, found.name)}/{places.CSI_MOUNT}"
+        if found.volume is None:
+            log.warning("a CSI volume without a readable %s is unmounted: %s", vol_data.FILE, target)
+        else:
+            node = self._ports.drivers.node(found.volume.driver)
+            await node.unpublish(found.volume.handle, target)
+        link = places.device_link(pod, places.CSI, found.name) if found.is_block else ""
+        await self._work.run(removal(found.uid), partial(_remove, target, link))
+
+
+@contextlib.asynccontextmanager
+async def _step(plan: CsiPlan, step: str) -> AsyncIterator[None]:
+    """Failures in the block are those of a step, by the kubelet's name for it."""
+    try:
+        yield
+    except StepFailed:
+        raise
+    except (PodwrightError, OSError) as failure:
+        whole = f"{'MapVolume' if plan.is_block else 'MountVolume'}.{step}"
+        reason = FAILED_MAP if plan.is_block else FAILED_MOUNT
+        raise StepFailed(whole, plan.name, str(failure), reason=reason) from failure
+
+
+def _remove(target: str, link: str) -> None:
+    """What is left after the driver's part. Blocking."""
+    if mounting.is_mounted(target):
+        detached.detach(target)
+    if not link:
+        _remove_target(target)
+        return
+    with contextlib.suppress(OSError):
+        os.unlink(target)  # the driver's to remove, and some do not
+    devices.unlink_device(link)
+
+
+def _remove_target(target: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(target)
+    vol_data.remove(os.path.dirname(target))
+
+
+def _on_disk(root: str) -> tuple[list[Found], list[Staged]]:
+    return list(vol_data.of_all_pods(root)), list(vol_data.staged(root))

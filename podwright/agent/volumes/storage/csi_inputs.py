@@ -1,0 +1,109 @@
+"""What a CSI driver is told of a volume: from its plan, the CSIDriver and the pod. Pure, but for what is passed in.
+
+The rules are the kubelet's (pkg/volume/csi of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from podwright.agent.csi.values import Access, Capabilities, Capability
+from podwright.agent.volumes.storage.plans import CsiPlan, attachment_name
+from podwright.errors import FailedPrecondition
+from podwright.k8s.objects import CSIDriver, Pod, VolumeAttachment
+
+PERSISTENT, EPHEMERAL = "Persistent", "Ephemeral"
+FILE, NONE, BY_FS_TYPE = "File", "None", "ReadWriteOnceWithFSType"
+TOKENS = "csi.storage.k8s.io/serviceAccount.tokens"
+ONE_NODE = frozenset({"ReadWriteOnce", "ReadWriteOncePod"})
+
+
+def is_attachable(driver: CSIDriver | None) -> bool:
+    """Whether volumes have to be attached to the node by a controller before they are used."""
+    return driver is None or driver.spec.attach_required is not False
+
+
+def check_lifecycle(plan: CsiPlan, driver: CSIDriver | None) -> None:
+    """Raises FailedPrecondition when the driver does not do volumes of this life: the pod's, or a claim's."""
+    mode = EPHEMERAL if plan.is_inline else PERSISTENT
+    if driver is None:
+        if plan.is_inline:
+            raise FailedPrecondition(
+                f'volume mode "{mode}" not supported by driver {plan.driver} (no CSIDriver object)'
+            )
+        return
+    modes = driver.spec.volume_lifecycle_modes or (PERSISTENT,)
+    if mode not in modes:
+        listed = " ".join(f'"{each}"' for each in modes)
+        raise FailedPrecondition(
+            f'volume mode "{mode}" not supported by driver {plan.driver} (only supports [{listed}])'
+        )
+
+
+def checked_attachment(found: VolumeAttachment, handle: str) -> Mapping[str, str]:
+    """What the attachment hands on to the node. Raises FailedPrecondition while the volume is not attached."""
+    status = found.status
+    if found.metadata.deletion_timestamp is not None:
+        raise FailedPrecondition("volume attachment is being deleted")
+    if status is not None and status.attached:
+        return status.attachment_metadata
+    if status is not None and status.attach_error is not None:
+        raise FailedPrecondition(status.attach_error.message)
+    raise FailedPrecondition(f"volume {handle} is not attached for volume attachment {found.metadata.name}")
+
+
+def access_of(plan: CsiPlan, can: Capabilities) -> Access:
+    """How the volume is used. A driver that can do it gives the files to the pod's group itself."""
+    mode = plan.access_modes[0] if plan.access_modes else "ReadWriteOnce"
+    if plan.is_block:
+        return Access(mode=mode, is_block=True)
+    is_drivers = Capability.VOLUME_MOUNT_GROUP in can and plan.group is not None
+    group = plan.group.group if is_drivers and plan.group is not None else None
+    return Access(mode=mode, fs_type=plan.fs_type, flags=plan.options, group=group)
+
+
+def changes_group(plan: CsiPlan, driver: CSIDriver | None, can: Capabilities) -> bool:
+    """Whether we give the files to the pod's group."""
+    if plan.group is None or plan.read_only or plan.is_block or Capability.VOLUME_MOUNT_GROUP in can:
+        return False
+    policy = driver.spec.fs_group_policy or BY_FS_TYPE if driver is not None else BY_FS_TYPE
+    if policy != BY_FS_TYPE:
+        return policy == FILE
+    return bool(plan.fs_type) and (plan.is_inline or not ONE_NODE.isdisjoint(plan.access_modes))
+
+
+def attributes_of(plan: CsiPlan, driver: CSIDriver | None, pod: Pod) -> dict[str, str]:
+    """The volume's attributes, with the pod's for drivers that ask for them."""
+    attributes = dict(plan.attributes)
+    if driver is not None and driver.spec.pod_info_on_mount:
+        attributes |= {
+            "csi.storage.k8s.io/pod.name": pod.metadata.name,
+            "csi.storage.k8s.io/pod.namespace": pod.metadata.namespace,
+            "csi.storage.k8s.io/pod.uid": pod.metadata.uid,
+            "csi.storage.k8s.io/serviceAccount.name": pod.spec.service_account_name,
+            "csi.storage.k8s.io/ephemeral": "true" if plan.is_inline else "false",
+        }
+    return attributes
+
+
+def tokens_text(tokens: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Tokens as a driver gets them."""
+    return {TOKENS: json.dumps(tokens, separators=(",", ":"), sort_keys=True)}
+
+
+def volume_data(plan: CsiPlan, node: str) -> dict[str, str]:
+    """What vol_data.json says in the pod's directory, or in that of a block volume."""
+    data = {
+        "specVolID": plan.name,
+        "volumeHandle": plan.handle,
+        "driverName": plan.driver,
+        "nodeName": node,
+        "attachmentID": attachment_name(plan.driver, plan.handle, node),
+    }
+    return data if plan.is_block else {**data, "volumeLifecycleMode": EPHEMERAL if plan.is_inline else PERSISTENT}
+
+
+def staged_data(plan: CsiPlan) -> dict[str, str]:
+    """What vol_data.json says beside a staged volume."""
+    return {"volumeHandle": plan.handle, "driverName": plan.driver}

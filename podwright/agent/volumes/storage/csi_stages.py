@@ -1,0 +1,164 @@
+"""CSI volumes that are staged for all pods of the node, and their unstaging after the last pod.
+
+What counts is on disk: vol_data.json beside a staged volume, and beside each pod's. A pod's is written, and an unstage
+looks for them, in the volume's turn, so that nothing is unstaged below a pod.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from podwright.agent.csi.drivers import CsiDrivers
+from podwright.agent.csi.values import Capability, CsiFailed
+from podwright.agent.volumes import trees
+from podwright.agent.volumes.state import FIRST_PAUSE_S, LONGEST_PAUSE_S
+from podwright.agent.volumes.storage import mounting, vol_data
+from podwright.agent.volumes.storage.in_use import NODE, InUse
+from podwright.agent.volumes.storage.plans import CsiPlaces
+from podwright.agent.volumes.storage.turns import Turns
+from podwright.agent.volumes.storage.vol_data import Staged
+from podwright.agent.volumes.threads import Work
+from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.linux import openat2
+from podwright.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+DIRECTORY_MODE = 0o750
+
+
+class Stages:
+    """See the module's text. `root` is the agent's root directory."""
+
+    def __init__(self, root: str, work: Work, drivers: CsiDrivers, in_use: InUse) -> None:
+        self._root = root
+        self._work = work
+        self._drivers = drivers
+        self._in_use = in_use
+        self._turns = Turns()
+        self._done: set[str] = set()  # paths of volumes that are staged
+        self._unstaging: set[str] = set()
+        self._tasks = Tasks()
+
+    async def close(self) -> None:
+        """Unstage nothing any more."""
+        await self._tasks.close()
+
+    async def stage(
+        self,
+        staged: Staged,
+        data: dict[str, str],
+        call: Callable[[], Awaitable[None]] | None,
+        note: Callable[[], None],
+    ) -> None:
+        """Have the volume staged by `call` (None: the driver has no such thing), then `note` on disk who uses it.
+
+        `note` blocks. Raises CsiFailed, OSError. A driver that has failed for good leaves nothing.
+        """
+        async with self._turns.of(staged.path):
+            if call is not None and staged.path not in self._done:
+                self._in_use.add(staged.volume, NODE)
+                await self._work.run("", partial(_begin, staged, self._data_directory(staged), data))
+                try:
+                    await call()
+                except CsiFailed as failure:
+                    if failure.is_final:
+                        await self._work.run("", partial(self._remove_unused, staged))
+                    raise
+                self._done.add(staged.path)
+            await self._work.run("", note)
+
+    async def collect(self) -> None:
+        """Unstage what no pod uses, in the background and until it succeeds. Raises OSError."""
+        for staged in await self._work.run("", partial(_unused, self._root)):
+            if staged.path not in self._unstaging and not self._in_use.has_pods(staged.volume):
+                self._unstaging.add(staged.path)
+                self._tasks.start(self._unstage(staged), name=f"unstage {staged.volume.handle}")
+
+    async def _unstage(self, staged: Staged) -> None:
+        pause_s, last = FIRST_PAUSE_S, ""
+        try:
+            while True:
+                try:
+                    await self._try_unstage(staged)
+                except (PodwrightError, OSError) as failure:
+                    if str(failure) != last:
+                        log.warning("a volume cannot be unstaged yet: path=%s error=%s", staged.path, failure)
+                    last = str(failure)
+                else:
+                    return
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        finally:
+            self._unstaging.discard(staged.path)
+
+    async def _try_unstage(self, staged: Staged) -> None:
+        """Return when the volume is unstaged, or a pod uses it again."""
+        async with self._turns.of(staged.path):
+            if self._in_use.has_pods(staged.volume) or await self._work.run("", partial(self._is_used, staged)):
+                return
+            if await self._work.run("", partial(os.path.lexists, staged.path)):
+                node = self._drivers.node(staged.volume.driver)
+                if Capability.STAGE_UNSTAGE_VOLUME in await node.capabilities():
+                    self._done.discard(staged.path)
+                    await node.unstage(staged.volume.handle, staged.path)
+            self._done.discard(staged.path)
+            await self._work.run("", partial(self._remove, staged))
+            self._in_use.drop(staged.volume, NODE)
+        log.info("a volume is unstaged: driver=%s handle=%s", staged.volume.driver, staged.volume.handle)
+
+    # -- blocking
+
+    def _is_used(self, staged: Staged) -> bool:
+        return staged.path not in {each.path for each in _unused(self._root)} and os.path.lexists(
+            f"{self._data_directory(staged)}/{vol_data.FILE}"
+        )
+
+    def _data_directory(self, staged: Staged) -> str:
+        if staged.name:
+            return f"{CsiPlaces(self._root).block(staged.name)}/data"
+        return os.path.dirname(staged.path)
+
+    def _remove_unused(self, staged: Staged) -> None:
+        """After a failure for good: an earlier attempt may have left a mount, which is then kept for the next one."""
+        if not self._is_used(staged) and not mounting.is_mounted(staged.path):
+            self._remove(staged)
+            self._in_use.drop(staged.volume, NODE)
+
+    def _remove(self, staged: Staged) -> None:
+        """Raises FailedPrecondition when the driver has left its mount."""
+        if mounting.is_mounted(staged.path):
+            raise FailedPrecondition(f"{staged.path} is still mounted", hint="the CSI driver has to unmount it")
+        if not staged.name:
+            with contextlib.suppress(FileNotFoundError):
+                os.rmdir(staged.path)
+            vol_data.remove(os.path.dirname(staged.path))
+            return
+        own = CsiPlaces(self._root)
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(os.path.dirname(own.block_published(staged.name, "-")))
+        for path in (staged.path, own.block(staged.name)):
+            with contextlib.suppress(FileNotFoundError), openat2.opened_root(os.path.dirname(path)) as parent:
+                trees.delete(parent, os.path.basename(path))
+
+
+def _begin(staged: Staged, directory: str, data: dict[str, str]) -> None:
+    os.makedirs(staged.path, mode=DIRECTORY_MODE, exist_ok=True)
+    os.makedirs(directory, mode=DIRECTORY_MODE, exist_ok=True)
+    vol_data.write(directory, data)
+
+
+def _unused(root: str) -> list[Staged]:
+    """What is staged and used by no pod that is on disk."""
+    staged = list(vol_data.staged(root))
+    if not staged:
+        return []
+    found = list(vol_data.of_all_pods(root))
+    volumes = {each.volume for each in found if not each.is_block}
+    blocks = {each.name for each in found if each.is_block}
+    return [each for each in staged if (each.name not in blocks if each.name else each.volume not in volumes)]

@@ -1,0 +1,65 @@
+"""Block devices in pods: a link in the pod's directory, and a mount of the device that pins it. Blocking.
+
+The layout is the kubelet's (pkg/volume/util/volumepathhandler): a device is bound to <map>/<pod's UID>, and the pod's
+link leads to the device. The link comes first and goes last, so that what a killed agent leaves is found by it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+
+from podwright.errors import FailedPrecondition
+from podwright.linux import detached, mount
+
+DIRECTORY_MODE = 0o750
+
+
+def link_device(device: str, link: str) -> None:
+    """Let the pod's link lead to the device. Raises OSError."""
+    os.makedirs(os.path.dirname(link), mode=DIRECTORY_MODE, exist_ok=True)
+    with contextlib.suppress(OSError):
+        if os.readlink(link) == device:
+            return
+    temporary = f"{os.path.dirname(link)}/.{os.path.basename(link)}"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    os.symlink(device, temporary)
+    os.rename(temporary, link)
+
+
+def pin_device(device: str, map_directory: str, uid: str) -> None:
+    """Bind the device to the pod's place in the map. Raises FailedPrecondition for what is no device, OSError."""
+    path = os.path.realpath(device)
+    wanted = os.stat(path)
+    if not stat.S_ISBLK(wanted.st_mode):
+        raise FailedPrecondition(f"{device} is not a block device")
+    os.makedirs(map_directory, mode=DIRECTORY_MODE, exist_ok=True)
+    target = f"{map_directory}/{uid}"
+    with contextlib.suppress(FileNotFoundError):
+        found = os.lstat(target)
+        if stat.S_ISBLK(found.st_mode) and found.st_rdev == wanted.st_rdev:
+            return
+        detached.detach(target)
+        os.unlink(target)
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
+    mount.bind(path, target)
+
+
+def unpin_device(map_directory: str, uid: str) -> None:
+    """Undo `pin_device`. Nothing there is fine. Raises OSError."""
+    target = f"{map_directory}/{uid}"
+    detached.detach(target)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(target)
+    with contextlib.suppress(OSError):  # other pods have the device, or it has gone
+        os.rmdir(map_directory)
+
+
+def unlink_device(link: str) -> None:
+    """Undo `link_device`. Nothing there is fine. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(link)
+    with contextlib.suppress(OSError):
+        os.rmdir(os.path.dirname(link))

@@ -1,0 +1,188 @@
+"""What a volume that is kept outside of the pod is to become on this machine. Pure data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from podwright.agent.pods.places import file_name
+from podwright.agent.volumes import places
+from podwright.agent.volumes.ownership import GroupChange
+from podwright.agent.volumes.plans import MountedVolume, StoredVolume
+from podwright.k8s.objects import PersistentVolume, PersistentVolumeClaim, SecretReference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPlan:
+    """A volume of a pod. `name` is the PersistentVolume's, or that of a volume without one.
+
+    `directory` and `uid` are the pod's. A block volume is a device in the pod, any other a directory. `group` is the
+    pod's fsGroup with its policy, `gid` the group that the PersistentVolume demands. `options` are mount options.
+    """
+
+    name: str
+    directory: str
+    uid: str
+    is_block: bool = False
+    read_only: bool = False
+    options: tuple[str, ...] = ()
+    group: GroupChange | None = None
+    gid: int | None = None
+    persistent: PersistentVolume | None = None
+
+    @property
+    def plugin(self) -> str:
+        """The plug-in's name."""
+        raise NotImplementedError
+
+    @property
+    def target(self) -> str:
+        """What containers mount. Raises InvalidArgument."""
+        return places.volume_directory(self.directory, self.plugin, self.name)
+
+    @property
+    def device_link(self) -> str:
+        """The link that leads to the device of a block volume. Raises InvalidArgument."""
+        return places.device_link(self.directory, self.plugin, self.name)
+
+    @property
+    def mounted(self) -> MountedVolume:
+        """What containers get."""
+        path = self.device_link if self.is_block else self.target
+        return MountedVolume(
+            path=path,
+            read_only=self.read_only,
+            is_block=self.is_block,
+            gid=self.gid,
+            selinux_relabel=self.is_labelled and not self.read_only,
+            stored=self.stored,
+        )
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the runtime is to give it the pod's SELinux label."""
+        return True
+
+    @property
+    def stored(self) -> StoredVolume | None:
+        """What its driver calls it."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalPlan(StoredPlan):
+    """A directory or block device of this machine. `fs_type` is for a device that is to be a filesystem."""
+
+    path: str
+    fs_type: str = "ext4"
+
+    @property
+    def plugin(self) -> str:
+        """See StoredPlan."""
+        return places.LOCAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NfsPlan(StoredPlan):
+    """A directory of an NFS server."""
+
+    server: str
+    path: str
+
+    @property
+    def plugin(self) -> str:
+        """See StoredPlan."""
+        return places.NFS
+
+    @property
+    def is_labelled(self) -> bool:
+        """See StoredPlan."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsiPlan(StoredPlan):
+    """A volume of a CSI driver. `handle` is the driver's name for it.
+
+    An inline volume belongs to the pod alone and has no PersistentVolume. `claim` is what the PersistentVolume is
+    bound to.
+    """
+
+    driver: str
+    handle: str
+    fs_type: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    access_modes: tuple[str, ...] = ()
+    stage_secret: SecretReference | None = None
+    publish_secret: SecretReference | None = None
+    expand_secret: SecretReference | None = None
+    claim: PersistentVolumeClaim | None = None
+
+    @property
+    def plugin(self) -> str:
+        """See StoredPlan."""
+        return places.CSI
+
+    @property
+    def target(self) -> str:
+        """See StoredPlan."""
+        return f"{places.volume_directory(self.directory, self.plugin, self.name)}/{places.CSI_MOUNT}"
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether it belongs to the pod alone."""
+        return self.persistent is None
+
+    @property
+    def unique_name(self) -> str:
+        """What the node's status calls it."""
+        return unique_name(self.driver, self.handle)
+
+    @property
+    def stored(self) -> StoredVolume:
+        """See StoredPlan."""
+        return StoredVolume(driver=self.driver, handle=self.handle)
+
+
+def unique_name(driver: str, handle: str) -> str:
+    """A CSI volume's name in the node's status: volumesInUse and volumesAttached."""
+    return f"{places.CSI}/{driver}^{handle}"
+
+
+def attachment_name(driver: str, handle: str, node: str) -> str:
+    """The VolumeAttachment's name, which is made of all three."""
+    return f"csi-{hashlib.sha256(f'{handle}{driver}{node}'.encode()).hexdigest()}"
+
+
+def inline_handle(uid: str, volume: str) -> str:
+    """The handle of an inline volume of the pod with that UID."""
+    return f"csi-{hashlib.sha256(f'{uid}{volume}'.encode()).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class CsiPlaces:
+    """Where a kubelet keeps what all pods share of CSI volumes. `root` is the agent's root directory."""
+
+    root: str
+
+    @property
+    def top(self) -> str:
+        """The plug-in's own directory."""
+        return f"{places.plugin_directory(self.root, places.CSI)}"
+
+    def staged(self, driver: str, handle: str) -> str:
+        """Where a volume is staged. Raises InvalidArgument for a driver's name that is no file name."""
+        return f"{self.top}/{file_name(driver)}/{hashlib.sha256(handle.encode()).hexdigest()}/globalmount"
+
+    def block(self, name: str) -> str:
+        """The directory of a block volume, with `data` and `dev`."""
+        return f"{self.top}/{places.DEVICES}/{file_name(name)}"
+
+    def block_staged(self, name: str) -> str:
+        """Where a block volume is staged."""
+        return f"{self.top}/{places.DEVICES}/staging/{file_name(name)}"
+
+    def block_published(self, name: str, uid: str) -> str:
+        """Where a block volume is published for the pod with that UID."""
+        return f"{self.top}/{places.DEVICES}/publish/{file_name(name)}/{file_name(uid)}"

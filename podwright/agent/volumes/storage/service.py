@@ -1,0 +1,86 @@
+"""Volumes that are kept outside of the pod, whatever keeps them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from podwright.agent.pods.places import pod_directory
+from podwright.agent.volumes import places
+from podwright.agent.volumes.failures import StepFailed
+from podwright.agent.volumes.ports import VolumePorts
+from podwright.agent.volumes.storage.binding import check_node
+from podwright.agent.volumes.storage.csi import CsiStorage
+from podwright.agent.volumes.storage.local import LocalStorage
+from podwright.agent.volumes.storage.nfs import NfsStorage
+from podwright.agent.volumes.storage.plans import CsiPlan, LocalPlan, NfsPlan, StoredPlan
+from podwright.agent.volumes.storage.protocol import Task
+from podwright.agent.volumes.threads import Work
+from podwright.errors import PodwrightError
+from podwright.k8s.objects import PersistentVolume, Pod
+
+
+class Storage:
+    """See the module's text. `root` is the agent's root directory."""
+
+    def __init__(self, ports: VolumePorts, root: str, work: Work) -> None:
+        self._ports = ports
+        self._root = root
+        self._csi = CsiStorage(ports, root, work)
+        self._local = LocalStorage(root, work, ports.runner, ports.events)
+        self._nfs = NfsStorage(work, ports.runner)
+
+    async def recover(self) -> None:
+        """Learn from the disk what is in use. Raises OSError."""
+        await self._csi.recover()
+
+    async def close(self) -> None:
+        """Do nothing any more."""
+        await self._csi.close()
+
+    def in_use(self) -> tuple[str, ...]:
+        """The unique names of the attached volumes that are in use, sorted."""
+        return self._csi.in_use()
+
+    async def mount(self, pod: Pod, plan: StoredPlan, *, is_mounted: bool, waiting: Callable[[bool], None]) -> None:
+        """Have the volume in the pod's directory. Raises StepFailed, and other PodwrightErrors."""
+        task = Task(pod=pod, is_mounted=is_mounted, waiting=waiting)
+        if not is_mounted:
+            self.check_node(plan.persistent, plan.name, is_block=plan.is_block)
+        if isinstance(plan, CsiPlan):
+            await self._csi.mount(task, plan)
+        elif isinstance(plan, LocalPlan):
+            await self._local.mount(task, plan)
+        elif isinstance(plan, NfsPlan):
+            await self._nfs.mount(task, plan)
+
+    def check_node(self, volume: PersistentVolume | None, name: str, *, is_block: bool) -> None:
+        """Raises StepFailed when the PersistentVolume cannot be reached from this node."""
+        if volume is None:
+            return
+        node = self._ports.node
+        try:
+            check_node(volume, node.name, node.labels)
+        except PodwrightError as failure:
+            kind = "MapVolume" if is_block else "MountVolume"
+            raise StepFailed(f"{kind}.NodeAffinity check", name, str(failure)) from failure
+
+    def has_left(self, uid: str) -> bool:
+        """Whether the pod has, or may have, something for `clear` or `collect`: a few looks at the disk."""
+        pod = pod_directory(self._root, uid)
+        kinds = (places.escaped(plugin) for plugin in (places.CSI, places.LOCAL))
+        parts = (places.DEVICES, *(f"{places.VOLUMES}/{kind}" for kind in kinds))
+        return self._csi.is_used_by(uid) or any(os.path.lexists(f"{pod}/{part}") for part in parts)
+
+    async def clear(self, uid: str) -> None:
+        """Take away what the pod has, as far as an unmount of everything below its directory does not do it.
+
+        Raises PodwrightError, OSError.
+        """
+        await self._csi.clear(uid)
+        await self._local.clear(uid)
+
+    async def collect(self) -> None:
+        """Take away what pods share and none uses any more. Raises PodwrightError, OSError."""
+        await self._local.collect()
+        await self._csi.collect()

@@ -1,0 +1,29 @@
+"""One caller at a time for each of many things, by name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
+
+
+class Turns:
+    """Locks that are kept as long as somebody has or wants them."""
+
+    def __init__(self) -> None:
+        self._locks: dict[Hashable, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def of(self, name: Hashable) -> AsyncIterator[None]:
+        """Wait for one's turn, and have it in the block."""
+        lock, count = self._locks.get(name, (asyncio.Lock(), 0))
+        self._locks[name] = (lock, count + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, count = self._locks[name]
+            if count == 1:
+                del self._locks[name]
+            else:
+                self._locks[name] = (lock, count - 1)

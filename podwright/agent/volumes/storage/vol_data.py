@@ -1,0 +1,120 @@
+"""vol_data.json: what a kubelet writes beside a CSI volume so that the next one knows whose it is. Blocking.
+
+Keys and places are the kubelet's (pkg/volume/csi), so that a kubelet and this agent can take each other's place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from podwright.agent.pods.places import pods_directory
+from podwright.agent.volumes import places
+from podwright.agent.volumes.plans import StoredVolume
+from podwright.agent.volumes.storage.plans import CsiPlaces
+
+FILE = "vol_data.json"
+MODE = 0o640
+LIMIT_BYTES = 64 * 1024
+HANDLE, DRIVER = "volumeHandle", "driverName"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A CSI volume that a pod has on disk. `volume` is None when its file cannot be read."""
+
+    uid: str
+    name: str
+    is_block: bool
+    volume: StoredVolume | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A volume that is, or may be, staged. `path` is where; `name` is a block volume's PersistentVolume."""
+
+    volume: StoredVolume
+    path: str
+    name: str = ""
+
+
+def write(directory: str, data: dict[str, str]) -> None:
+    """Write the file into a directory that exists. Raises OSError."""
+    path, temporary = f"{directory}/{FILE}", f"{directory}/.{FILE}"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        json.dump(data, file, separators=(",", ":"), sort_keys=True)
+        file.write("\n")
+    os.rename(temporary, path)
+
+
+def read(directory: str) -> StoredVolume | None:
+    """Whose volume it is; None when the file is missing or makes no sense. Raises OSError for what else fails."""
+    try:
+        fd = os.open(f"{directory}/{FILE}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    with os.fdopen(fd, "rb") as file:
+        text = file.read(LIMIT_BYTES)
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(data, dict):
+        return None
+    driver, handle = data.get(DRIVER), data.get(HANDLE)
+    if not (isinstance(driver, str) and isinstance(handle, str) and driver and handle):
+        return None
+    return StoredVolume(driver=driver, handle=handle)
+
+
+def remove(directory: str) -> None:
+    """Remove the files, and the directory when that leaves it empty. Nothing there is fine. Raises OSError."""
+    for name in (FILE, f".{FILE}"):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(f"{directory}/{name}")
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(directory)
+
+
+def of_pod(root: str, uid: str) -> list[Found]:
+    """The CSI volumes that a pod has, or may have."""
+    pod, own = f"{pods_directory(root)}/{uid}", CsiPlaces(root)
+    plugin = places.escaped(places.CSI)
+    volumes = f"{pod}/{places.VOLUMES}/{plugin}"
+    found = [Found(uid=uid, name=name, is_block=False, volume=read(f"{volumes}/{name}")) for name in _names(volumes)]
+    return found + [
+        Found(uid=uid, name=name, is_block=True, volume=read(f"{own.block(name)}/data"))
+        for name in _names(f"{pod}/{places.DEVICES}/{plugin}")
+    ]
+
+
+def of_all_pods(root: str) -> Iterator[Found]:
+    """The same of every pod that is on disk."""
+    for uid in _names(pods_directory(root)):
+        yield from of_pod(root, uid)
+
+
+def staged(root: str) -> Iterator[Staged]:
+    """The volumes that are, or may be, staged on this node."""
+    own = CsiPlaces(root)
+    for driver in _names(own.top):
+        if driver == places.DEVICES:
+            continue
+        for digest in _names(f"{own.top}/{driver}"):
+            directory = f"{own.top}/{driver}/{digest}"
+            if (volume := read(directory)) is not None:
+                yield Staged(volume=volume, path=f"{directory}/globalmount")
+    for name in _names(f"{own.top}/{places.DEVICES}"):
+        if (volume := read(f"{own.block(name)}/data")) is not None:
+            yield Staged(volume=volume, path=own.block_staged(name), name=name)
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,75 @@
+"""Ending a pod for the node's sake: for eviction, preemption and shutdown.
+
+The pod fails with a reason that its owner can see, and a condition that says that it was not the pod's fault. As
+killPodNow of the kubelet (pkg/kubelet/pod_workers.go of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.pods.phases import FAILED, SUCCEEDED
+from podwright.agent.status.conditions import DISRUPTION_TARGET
+from podwright.agent.workers.pool import PodWorkers
+from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
+from podwright.k8s.objects import Pod, PodCondition, PodStatus
+
+TERMINATION_BY_KUBELET = "TerminationByKubelet"
+SHORTEST_WAIT_S = 10.0  # for what the runtime needs beside the grace
+WAIT_PER_GRACE = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why a pod is ended. `disruption` is the message of DisruptionTarget: empty when it is the pod's own fault.
+
+    `evicts`: nothing of the pod is needed any more. `keeps_success`: a pod that has succeeded has not failed.
+    """
+
+    reason: str
+    message: str
+    disruption: str = ""
+    evicts: bool = False
+    keeps_success: bool = False
+
+
+class PodEnder:
+    """Ends pods, one call each."""
+
+    def __init__(self, workers: PodWorkers, events: EventRecorder) -> None:
+        self._workers = workers
+        self._events = events
+
+    async def end(self, pod: Pod, cause: Cause, grace_s: int | None = None) -> bool:
+        """End a pod and wait for its containers. False when they take much longer than the grace: they end later.
+
+        `grace_s` replaces the pod's own grace when it is shorter.
+        """
+        kill = KillOptions(grace_s=grace_s, evict=cause.evicts, set_status=lambda status: ended(status, pod, cause))
+        own_s = grace_s if grace_s is not None else pod.spec.termination_grace_period_seconds
+        timeout_s = max((own_s or 0) * WAIT_PER_GRACE, SHORTEST_WAIT_S)
+        if await self._workers.kill(PodUpdate(kind=UpdateKind.KILL, pod=pod, kill=kill), timeout_s):
+            return True
+        message = "Container runtime did not kill the pod within specified grace period."
+        self._events.pod(pod, "Warning", "ExceededGracePeriod", message)
+        return False
+
+
+def ended(status: PodStatus, pod: Pod, cause: Cause) -> PodStatus:
+    """The status of a pod that is ended. Pure."""
+    keeps_phase = cause.keeps_success and status.phase == SUCCEEDED
+    status = replace(status, phase=status.phase if keeps_phase else FAILED, reason=cause.reason, message=cause.message)
+    if not cause.disruption:
+        return status
+    condition = PodCondition(
+        type=DISRUPTION_TARGET,
+        status="True",
+        reason=TERMINATION_BY_KUBELET,
+        message=cause.disruption,
+        observed_generation=pod.metadata.generation,
+    )
+    others = tuple(each for each in status.conditions if each.type != DISRUPTION_TARGET)
+    return replace(status, conditions=(*others, condition))
