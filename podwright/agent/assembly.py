@@ -27,7 +27,7 @@ from podwright.agent.configs.downward import DownwardApi
 from podwright.agent.configs.expansion import expand
 from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import look, settings_of
-from podwright.agent.configs.ports import NoServices, Services
+from podwright.agent.configs.ports import AllAllocations, NoServices, Services
 from podwright.agent.configs.resources import may_swap
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
 from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
@@ -68,6 +68,8 @@ from podwright.agent.probes.prober import Prober
 from podwright.agent.probes.probers import Probers
 from podwright.agent.resources.cgroup_names import CgroupNames, names_of
 from podwright.agent.resources.cgroups import CgroupTree, NoCgroups
+from podwright.agent.resources.claims.api import ApiClaims, Claims, NoClaims
+from podwright.agent.resources.claims.manager import ClaimPorts
 from podwright.agent.resources.cpus.reconciling import CpuReconcilerPorts
 from podwright.agent.resources.devices.health import device_statuses
 from podwright.agent.resources.devices.manager import DevicePorts
@@ -313,6 +315,7 @@ class Agent:
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
             admission=self._make_checks(),
+            claims=self._plugins.claims,
             may_begin=self.preemptor.may_begin,
             metrics=outside.metrics,
         )
@@ -336,7 +339,7 @@ class Agent:
         return PodResourcesPorts(
             active_pods=self._pods_with_shares,
             named=lambda namespace, name: self.base.registry.named(f"{name}_{namespace}"),
-            shares=Shares(devices=self.devices, cpus=self.managers.cpus),
+            shares=Shares(devices=self.devices, cpus=self.managers.cpus, claims=self._plugins.claims),
             metrics=self.outside.metrics.devices,
             clock=self.outside.clock,
         )
@@ -358,7 +361,16 @@ class Agent:
                 pods_changed=self._pods_changed,
                 nodes=[node.id for node in usable_topology().nodes],
             ),
+            ClaimPorts(
+                claims=self._claims_at_api(),
+                active_uids=lambda: [pod.metadata.uid for pod in self._active_pods()],
+                all_sources_read=self._all_sources_read,
+            ),
         )
+
+    def _claims_at_api(self) -> Claims:
+        servers = self.outside.servers
+        return NoClaims() if servers is None else ApiClaims(servers.pods, self.outside.node_name)
 
     def _resource_health(self, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
         uid = pod.metadata.uid
@@ -420,7 +432,7 @@ class Agent:
             users=self.users,
             handlers=self.handlers,
             events=self.events,
-            allocations=self.managers.topology,
+            allocations=AllAllocations(self.managers.topology, self._plugins.claims),
             lifts_quota=self.managers.cpus.lifts_quota_of,
             services=self.cluster.services if self.cluster is not None else self.outside.services,
         )

@@ -41,9 +41,11 @@ from podwright.agent.workers.pod_syncer import PodSyncer, SyncerPorts
 from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.ports import (
     Cgroups,
+    Claims,
     Configs,
     Images,
     Mirrors,
+    NoClaims,
     Objects,
     Probes,
     StatusKeeper,
@@ -128,6 +130,7 @@ class Rooms:
     network_problem: Callable[[], str]
     handler_of: Callable[[Pod], str]
     admission: Sequence[Check] = ()
+    claims: Claims = field(default_factory=NoClaims)
     may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
 
@@ -227,6 +230,7 @@ class Engine:
             objects=rooms.objects,
             users=rooms.users,
             mirrors=rooms.mirrors,
+            claims=rooms.claims,
             events=rooms.events,
             network_problem=rooms.network_problem,
             shown=self.cache.shown,

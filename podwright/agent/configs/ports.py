@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from podwright.agent.configs.devices import NOTHING, Allocation
+from podwright.agent.configs.devices import NOTHING, Allocation, combined
 from podwright.agent.configs.namespaces import UserNamespace
 from podwright.agent.configs.volumes import MountedVolume
 from podwright.agent.pods.containers import AnyContainer
@@ -63,6 +63,17 @@ class Allocations(Protocol):
 
     async def of(self, pod: Pod, container: AnyContainer) -> Allocation:
         """What the container gets. Asked before each start of an instance. Raises PodwrightError."""
+
+
+class AllAllocations:
+    """What several managers have allotted, together. Fulfils Allocations."""
+
+    def __init__(self, *parts: Allocations) -> None:
+        self._parts = parts
+
+    async def of(self, pod: Pod, container: AnyContainer) -> Allocation:
+        """See Allocations."""
+        return combined([await part.of(pod, container) for part in self._parts])
 
 
 class StartImage(Protocol):

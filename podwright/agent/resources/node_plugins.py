@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
-from podwright.agent.plugins.protocol import DEVICE_PLUGIN, PluginHandler
+from podwright.agent.plugins.protocol import DEVICE_PLUGIN, DRA_PLUGIN, PluginHandler
 from podwright.agent.plugins.watcher import FOLDER, PluginWatcher
+from podwright.agent.resources.claims.manager import ClaimManager, ClaimPorts
 from podwright.agent.resources.devices.manager import DevicePorts
 from podwright.agent.resources.devices.setup import NodeDevices
 from podwright.agent.resources.pod_resources.server import PodResourcesPorts, PodResourcesServer
 
 
 class NodePlugins:
-    """Until it is started, nobody can register, and `devices` gives nothing."""
+    """Until it is started, nobody can register, and neither `devices` nor `claims` give anything."""
 
-    def __init__(self, root: str, ports: DevicePorts) -> None:
+    def __init__(self, root: str, ports: DevicePorts, claim_ports: ClaimPorts) -> None:
         """`root` is the agent's own directory."""
         self._root = root
         self._running = AsyncExitStack()
         self.devices = NodeDevices(root, ports)
+        self.claims = ClaimManager(root, claim_ports)
 
     async def start(self, shown: PodResourcesPorts, others: Mapping[str, PluginHandler]) -> None:
         """Recover, let plug-ins in, and serve what is `shown`. Raises PodwrightError and OSError.
@@ -28,10 +30,17 @@ class NodePlugins:
         """
         self._running.push_async_callback(self.devices.close)
         await self.devices.start()
+        self._running.push_async_callback(self.claims.close)
+        self.claims.start()
         shares = PodResourcesServer(self._root, shown)
         self._running.push_async_callback(shares.close)
         await shares.start()
-        watcher = PluginWatcher(f"{self._root}/{FOLDER}", {DEVICE_PLUGIN: self.devices.registration, **others})
+        handlers: dict[str, PluginHandler] = {
+            DEVICE_PLUGIN: self.devices.registration,
+            DRA_PLUGIN: self.claims.drivers,
+            **others,
+        }
+        watcher = PluginWatcher(f"{self._root}/{FOLDER}", handlers)
         self._running.push_async_callback(watcher.close)
         watcher.start()
 

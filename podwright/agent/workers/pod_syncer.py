@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from podwright.agent.decisions.actions import PodActions, compute_pod_actions
 from podwright.agent.decisions.termination import MIN_STOP_S
@@ -23,9 +23,11 @@ from podwright.agent.workers.directories import make_log_directory, make_pod_dir
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.ports import (
     Cgroups,
+    Claims,
     Configs,
     Images,
     Mirrors,
+    NoClaims,
     Objects,
     Probes,
     StatusKeeper,
@@ -67,6 +69,7 @@ class SyncerPorts:
     handler_of: Callable[[Pod], str]  # the runtime handler that the pod's RuntimeClass means
     root: str
     metrics: KubeletMetrics
+    claims: Claims = field(default_factory=NoClaims)
 
 
 class PodSyncer:
@@ -175,6 +178,7 @@ class PodSyncer:
             config = ports.configs.sandbox(pod, actions.attempt)
             return Place(id=actions.sandbox_id, config=config, handler=ports.handler_of(pod)), observed
         ports.metrics.started_pods.add()
+        await self._prepare_claims(pod)
         try:
             config = ports.configs.sandbox(pod, actions.attempt)
             handler = ports.handler_of(pod)
@@ -188,6 +192,14 @@ class PodSyncer:
         status = await self._status_of_new(pod, sandbox_id)
         now = dataclasses.replace(observed, sandboxes=(status, *observed.sandboxes))
         return Place(id=sandbox_id, config=config, handler=handler), now
+
+    async def _prepare_claims(self, pod: Pod) -> None:
+        try:
+            await self._ports.claims.prepare(pod)
+        except PodwrightError as failure:
+            message = f"Failed to prepare dynamic resources: prepare dynamic resources: {failure}"
+            self._ports.events.pod(pod, "Warning", "FailedPrepareDynamicResources", message)
+            raise Internal(message) from failure
 
     async def _status_of_new(self, pod: Pod, sandbox_id: str) -> SandboxStatus:
         """The sandbox that was just made: as an event has shown it, or asked for. Raises PodwrightError."""
@@ -273,6 +285,7 @@ class PodSyncer:
         running = [status.id for status in observed.running()]
         seen = await ports.shown(uid, lambda pod: pod.shows_ended(running)) or await ports.look(uid)
         _check_ended(seen)
+        await ports.claims.unprepare(pod)  # before the API is told: then others may have the devices
         status = await ports.statuses.build(pod, seen, is_terminal=True)
         ports.statuses.set(pod, set_status(status) if set_status is not None else status)
 

@@ -142,6 +142,26 @@ class Objects(Protocol):
         """The pod needs them no more."""
 
 
+class Claims(Protocol):
+    """The ResourceClaims of pods: `resources.claims.manager`."""
+
+    async def prepare(self, pod: Pod) -> None:
+        """Have their devices ready. Called before a sandbox is made. Raises PodwrightError."""
+
+    async def unprepare(self, pod: Pod) -> None:
+        """No container of the pod runs any more, or ever will. Raises PodwrightError."""
+
+
+class NoClaims:
+    """Without an API server there are none: fulfils Claims."""
+
+    async def prepare(self, pod: Pod) -> None:
+        """See Claims."""
+
+    async def unprepare(self, pod: Pod) -> None:
+        """See Claims."""
+
+
 class Mirrors(Protocol):
     """What the API shows of static pods: nothing does without an API."""
 

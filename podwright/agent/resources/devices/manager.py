@@ -140,7 +140,7 @@ class DeviceManager:
         """See HintProvider."""
         uid = pod.metadata.uid
         held = {resource: each.ids for resource, each in self._allotments.of(uid, container.name).items()}
-        requests = self._requests(container.resources.limits)
+        requests = self._of_container(pod, container)
         return {
             resource: self._hints(resource, count, held.get(resource), self._reusable(pod, container, resource))
             for resource, count in requests.items()
@@ -161,7 +161,7 @@ class DeviceManager:
     async def allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
         """See HintProvider."""
         async with self._turn:
-            for resource, count in self._requests(container.resources.limits).items():
+            for resource, count in self._of_container(pod, container).items():
                 if await self._needs_devices(pod, container, resource, count):
                     await self._allot(pod, container, resource, count, affinity.nodes)
 
@@ -170,7 +170,7 @@ class DeviceManager:
         if not isinstance(container, Container):
             return NOTHING
         uid = pod.metadata.uid
-        requests = {name: count for name, count in self._requests(container.resources.limits).items() if count}
+        requests = {name: count for name, count in self._of_container(pod, container).items() if count}
         if requests.keys() - self._allotments.of(uid, container.name).keys():
             await self.allocate(pod, container, ANYWHERE)  # it was let in while its plug-in was not known
         for resource in requests:
@@ -189,6 +189,14 @@ class DeviceManager:
             self._save()
 
     # -- how
+
+    def _of_container(self, pod: Pod, container: Container) -> dict[str, int]:
+        """Without the resources for which the scheduler has made a claim."""
+        extended = pod.status.extended_resource_claim_status
+        mappings = extended.request_mappings if extended is not None else ()
+        claimed = {each.resource_name for each in mappings if each.container_name == container.name}
+        requests = self._requests(container.resources.limits)
+        return {name: count for name, count in requests.items() if name not in claimed}
 
     def _requests(self, limits: Mapping[str, str]) -> dict[str, int]:
         """The devices that are wanted, by resource. Requests equal limits: nobody shares a device."""

@@ -1,0 +1,105 @@
+"""ResourceClaims and ResourceSlices at the API server: only what the agent needs of them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from podwright.agent.resources.claims.references import Claim
+from podwright.errors import Internal, NotFound, Unavailable
+from podwright.k8s.client.protocol import ApiServer, RawRequest
+from podwright.k8s.objects import ObjectMeta
+
+BASE = "/apis/resource.k8s.io/v1"
+
+
+class _Consumer(msgspec.Struct, frozen=True):
+    uid: str
+
+
+class _Result(msgspec.Struct, frozen=True):
+    driver: str
+
+
+class _Devices(msgspec.Struct, frozen=True):
+    results: tuple[_Result, ...] = ()
+
+
+class _Allocation(msgspec.Struct, frozen=True):
+    devices: _Devices = _Devices()
+
+
+class _Status(msgspec.Struct, frozen=True, rename="camel"):
+    reserved_for: tuple[_Consumer, ...] = ()
+    allocation: _Allocation | None = None
+
+
+class _Claim(msgspec.Struct, frozen=True):
+    metadata: ObjectMeta
+    status: _Status = _Status()
+
+
+class Claims(Protocol):
+    """Where claims and the offers of drivers are."""
+
+    async def get(self, namespace: str, name: str) -> Claim:
+        """The claim as it is now. Raises NotFound and other PodwrightErrors."""
+
+    async def withdraw(self, driver: str) -> None:
+        """Delete the slices that a driver, or each if it is empty, has published for this node.
+
+        Raises PodwrightError.
+        """
+
+
+class ApiClaims:
+    """Fulfils Claims."""
+
+    def __init__(self, server: ApiServer, node_name: str) -> None:
+        self._server = server
+        self._node_name = node_name
+
+    async def get(self, namespace: str, name: str) -> Claim:
+        """See Claims."""
+        try:
+            body = await self._server.raw(RawRequest(path=f"{BASE}/namespaces/{namespace}/resourceclaims/{name}"))
+        except NotFound as failure:
+            raise NotFound(f"fetch ResourceClaim {name}: {failure}") from failure
+        return read_claim(body)
+
+    async def withdraw(self, driver: str) -> None:
+        """See Claims."""
+        chosen = f"spec.nodeName={self._node_name}" + (f",spec.driver={driver}" if driver else "")
+        request = RawRequest(path=f"{BASE}/resourceslices", method="DELETE", query={"fieldSelector": chosen})
+        await self._server.raw(request)
+
+
+class NoClaims:
+    """Without an API server there are none: fulfils Claims."""
+
+    async def get(self, namespace: str, name: str) -> Claim:
+        """See Claims."""
+        raise Unavailable(
+            f"fetch ResourceClaim {namespace}/{name}: there is no API server", hint="give a --kubeconfig"
+        )
+
+    async def withdraw(self, driver: str) -> None:
+        """See Claims."""
+
+
+def read_claim(body: bytes) -> Claim:
+    """A ResourceClaim's JSON. Raises Internal for what is none."""
+    try:
+        found = msgspec.json.decode(body, type=_Claim)
+    except msgspec.DecodeError as failure:
+        raise Internal(f"the API server's answer is no ResourceClaim: {failure}") from failure
+    metadata, allocation = found.metadata, found.status.allocation
+    return Claim(
+        uid=metadata.uid,
+        name=metadata.name,
+        namespace=metadata.namespace,
+        owner_uid=next((owner.uid for owner in metadata.owner_references if owner.controller), ""),
+        reserved_for=frozenset(consumer.uid for consumer in found.status.reserved_for),
+        drivers=None if allocation is None else tuple(sorted({each.driver for each in allocation.devices.results})),
+    )

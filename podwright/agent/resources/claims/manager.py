@@ -1,0 +1,219 @@
+"""Has the claims of a pod prepared before its sandbox is made, and undone when its containers have ended.
+
+The rules and sentences are those of the kubelet's DRA manager (pkg/kubelet/cm/dra of Kubernetes 1.36). That a pod uses
+a claim is written down before a driver is asked, so that a driver is told to undo whatever it may have done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from podwright.agent.configs.devices import NOTHING, Allocation
+from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.resources import state_files
+from podwright.agent.resources.claims import checkpoint
+from podwright.agent.resources.claims.api import Claims
+from podwright.agent.resources.claims.drivers import DraDriver, DraDrivers
+from podwright.agent.resources.claims.records import ClaimDevice, ClaimRecord
+from podwright.agent.resources.claims.references import Claim, ClaimReference, check_use, claims_of, requests_of
+from podwright.agent.resources.claims.slices import SliceWithdrawal
+from podwright.agent.resources.pod_resources.shares import ClaimedDevice, ClaimShare
+from podwright.errors import FailedPrecondition, Internal, PodwrightError
+from podwright.k8s.objects import Container, Pod
+from podwright.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+PERIOD_S = 60.0  # between looks for claims whose pods are gone
+Key = tuple[str, str]  # namespace and name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimPorts:
+    """What the manager works with."""
+
+    claims: Claims
+    active_uids: Callable[[], Collection[str]]  # of the pods that run, or will
+    all_sources_read: Callable[[], bool]
+
+
+class ClaimManager:
+    """Fulfils `workers.ports.Claims`, `configs.ports.Allocations` and `pod_resources.shares.ClaimShares`."""
+
+    def __init__(self, root: str, ports: ClaimPorts) -> None:
+        """`root` is the agent's own directory."""
+        self._path = f"{root}/{checkpoint.FILE_NAME}"
+        self._ports = ports
+        self._records: dict[Key, ClaimRecord] = {}
+        self._slices = SliceWithdrawal(ports.claims)
+        self._tasks = Tasks()
+        self.drivers = DraDrivers(self._driver_changed)
+
+    def start(self) -> None:
+        """Take over the claims in use. Raises FailedPrecondition when they cannot be known."""
+        content = state_files.read_state(self._path)
+        records = checkpoint.decode(content) if content is not None else []
+        self._records = {(record.namespace, record.name): record for record in records}
+        self._slices.start()
+        self._tasks.start(self._look_after(), name="claims of pods that are gone")
+
+    async def close(self) -> None:
+        """Ask drivers nothing more. What is prepared stays."""
+        await self._tasks.close()
+        await self._slices.close()
+        await self.drivers.close()
+
+    # -- for pod workers
+
+    async def prepare(self, pod: Pod) -> None:
+        """Have all claims of the pod ready on this node. Raises PodwrightError.
+
+        A pod that cannot have them leaves no trace, so that it can be deleted without its drivers.
+        """
+        used = [await self._usable(pod, reference) for reference in claims_of(pod)]
+        drivers = {name: self.drivers.get(name) for claim in used for name in claim.drivers or ()}
+        if not used:
+            return
+        for claim in used:
+            self._note(claim, pod.metadata.uid)
+        self._save()
+        keys = [(claim.namespace, claim.name) for claim in used]
+        missing = [self._records[key] for key in keys if not self._records[key].is_prepared]
+        await self._prepare(missing, drivers)
+
+    async def unprepare(self, pod: Pod) -> None:
+        """The pod's containers have ended. Raises PodwrightError until its drivers have undone what is its own."""
+        uid = pod.metadata.uid
+        await self._unprepare(uid, [key for key, record in self._records.items() if uid in record.pods])
+
+    # -- for containers and those who ask about them
+
+    async def of(self, pod: Pod, container: AnyContainer) -> Allocation:
+        """See Allocations: the CDI names of the container's devices."""
+        if not isinstance(container, Container):
+            return NOTHING
+        names: dict[str, None] = {}
+        for name, request in requests_of(pod, container):
+            record = self._records.get((pod.metadata.namespace, name))
+            if record is None:
+                raise FailedPrecondition(f"ResourceClaim {name} is not prepared on this node")
+            names.update(dict.fromkeys(record.cdi_names(request)))
+        return Allocation(cdi_devices=tuple(names)) if names else NOTHING
+
+    def claimed(self, pod: Pod, container: Container) -> Sequence[ClaimShare]:
+        """See ClaimShares."""
+        try:
+            names = dict.fromkeys(name for name, _ in requests_of(pod, container))
+        except PodwrightError:
+            return ()
+        records = (self._records.get((pod.metadata.namespace, name)) for name in names)
+        return [_share(record) for record in records if record is not None]
+
+    # -- how
+
+    async def _usable(self, pod: Pod, reference: ClaimReference) -> Claim:
+        claim = await self._ports.claims.get(pod.metadata.namespace, reference.name)
+        check_use(pod, reference, claim)
+        return claim
+
+    def _note(self, claim: Claim, pod_uid: str) -> None:
+        key = (claim.namespace, claim.name)
+        record = self._records.get(key)
+        if record is None:
+            record = ClaimRecord(
+                uid=claim.uid,
+                name=claim.name,
+                namespace=claim.namespace,
+                pods=frozenset(),
+                drivers=dict.fromkeys(claim.drivers or (), ()),
+            )
+        if record.uid != claim.uid:
+            raise FailedPrecondition(
+                f"old ResourceClaim with same name {claim.name} and different UID {record.uid} still exists "
+                "(previous pod force-deleted?!)"
+            )
+        self._records[key] = dataclasses.replace(record, pods=record.pods | {pod_uid})
+
+    async def _prepare(self, records: Sequence[ClaimRecord], drivers: Mapping[str, DraDriver]) -> None:
+        prepared: dict[str, dict[str, tuple[ClaimDevice, ...]]] = {record.uid: {} for record in records}
+        for name, batch in _by_driver(records).items():
+            for uid, devices in (await drivers[name].prepare(batch)).items():
+                prepared[uid][name] = devices
+        for record in records:
+            key = (record.namespace, record.name)
+            now = self._records.get(key)
+            if now is not None and now.uid == record.uid:
+                self._records[key] = dataclasses.replace(now, drivers=prepared[record.uid], is_prepared=True)
+        if records:
+            self._save()
+
+    async def _unprepare(self, pod_uid: str, keys: Iterable[Key]) -> None:
+        """Claims that others use stay prepared."""
+        own = []
+        for key in keys:
+            record = self._records[key]
+            if record.pods == {pod_uid}:
+                own.append(record)
+                self._records[key] = dataclasses.replace(record, is_prepared=False)
+            else:
+                self._records[key] = dataclasses.replace(record, pods=record.pods - {pod_uid})
+        for name, batch in _by_driver(own).items():
+            await self.drivers.get(name).unprepare(batch)
+        for key in ((record.namespace, record.name) for record in own):
+            now = self._records.pop(key)
+            if others := now.pods - {pod_uid}:  # they have come meanwhile, and have it prepared again
+                self._records[key] = dataclasses.replace(now, pods=others)
+        self._save()
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            if self._ports.all_sources_read():
+                await self.reconcile()
+
+    async def reconcile(self) -> None:
+        """Undo what pods have left that are gone without anybody having seen their end."""
+        active = frozenset(self._ports.active_uids())
+        gone = {uid for record in self._records.values() for uid in record.pods} - active
+        for uid in gone:
+            try:
+                await self._unprepare(uid, [key for key, record in self._records.items() if uid in record.pods])
+            except PodwrightError as failure:
+                log.warning("claims of a pod that is gone stay prepared: uid=%s error=%s", uid, failure)
+
+    def _driver_changed(self, name: str) -> None:
+        if self.drivers.is_usable(name):
+            self._slices.usable(name)
+        else:
+            self._slices.gone(name)
+
+    def _save(self) -> None:
+        """Raises Internal: what is not written down must not be begun."""
+        try:
+            state_files.write_state(self._path, checkpoint.encode(self._records.values()))
+        except OSError as failure:
+            raise Internal(f"the claims in use are not written down: {failure}") from failure
+
+
+def _by_driver(records: Iterable[ClaimRecord]) -> dict[str, list[ClaimRecord]]:
+    found: dict[str, list[ClaimRecord]] = {}
+    for record in records:
+        for name in record.drivers:
+            found.setdefault(name, []).append(record)
+    return found
+
+
+def _share(record: ClaimRecord) -> ClaimShare:
+    return ClaimShare(
+        name=record.name,
+        namespace=record.namespace,
+        devices=[
+            ClaimedDevice(driver=name, pool=each.pool, device=each.device, cdi_names=each.cdi_names, share=each.share)
+            for name, devices in sorted(record.drivers.items())
+            for each in devices
+        ],
+    )
