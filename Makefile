@@ -16,7 +16,7 @@ COVERAGE ?= fast
 # Further arguments for pytest, the demo or the bench.
 ARGS ?=
 
-.PHONY: help setup venv bytecode proto objects check format test coverage test-fast test-shim test-docker demo record bench pull-bench vm-setup vm-test lock clean
+.PHONY: help setup venv bytecode proto objects check format test coverage test-fast test-shim test-runsc test-docker demo record bench pull-bench vm-setup vm-test lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ test-shim: setup venv bytecode ## all conformance cases over containerd's shim f
 
 test-docker: setup venv bytecode ## all conformance cases on a Docker Engine (root; `make test` runs a part)
 	$(BIN)/python -m pytest --leaks=$(LEAKS) -n $(WORKERS) --dist loadfile --docker=only podwright/conformance/cases $(ARGS)
+
+test-runsc: setup venv bytecode ## all conformance cases over gVisor (root; `make test` runs a part)
+	$(BIN)/python -m pytest --leaks=$(LEAKS) -n $(WORKERS) --dist loadfile --runsc=only podwright/conformance/cases $(ARGS)
 
 demo: setup venv bytecode ## run examples/hello.yaml, then have a node run it; images from a registry on loopback (root)
 	$(BIN)/python -m tools.demo $(ARGS)

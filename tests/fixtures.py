@@ -9,7 +9,7 @@ Servers are started on first use and live as long as the session, one of each in
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from podwright.conformance.peer import CriPeer
 from tests.harness import crio
 from tests.harness.containerd import Containerd
 from tests.harness.docker import DockerEngine
-from tests.harness.podwright import Podwright, PodwrightOnDocker, PodwrightOnShims, Settings
+from tests.harness.gvisor import DEVIATIONS, PART
+from tests.harness.podwright import Podwright, PodwrightOnDocker, PodwrightOnRunsc, PodwrightOnShims, Settings
 from tests.harness.scratch import Scratch
 from tests.harness.server import CriServer
 from tests.harness.session import SHARE
@@ -35,18 +36,22 @@ FreshPodwright = Callable[..., Podwright]
 SHIM_PART = frozenset(
     {"test_lifecycle", "test_logs", "test_stdio", "test_streams_attach", "test_exec_sync", "test_pause", "test_update"}
 )
-DOCKER_PART = frozenset({"test_lifecycle", "test_logs", "test_streams_attach", "test_exec_sync", "test_update"})
-PARTS = {"shim": SHIM_PART, "docker": DOCKER_PART}  # by the option and the mark
+DOCKER_PART = frozenset({"test_lifecycle", "test_logs", "test_streams_attach", "test_exec_sync"})
+# By mark and option: what of the cases always runs over handlers and engines that are not the default.
+PARTS = {"shim": SHIM_PART, "runsc": PART, "docker": DOCKER_PART}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what needs root when we are not; nothing else is ever skipped but for a CRI-O that is not there.
 
-    `--shim` says which cases run over containerd's shim as well, and `--docker` which run on a Docker Engine; other
-    tests do not depend on what runs containers.
+    `--shim`, `--runsc` and `--docker` say which cases run over those as well; other tests do not depend on what runs
+    containers.
     """
-    chosen = {name: config.getoption(f"--{name}") for name in PARTS}
+    chosen = {mark: str(config.getoption(f"--{mark}")) for mark in PARTS}
     left_out = [item for item in items if _is_left_out(item, chosen)]
+    for item in items:
+        if item.get_closest_marker("runsc") and (why := DEVIATIONS.get(_case(item))):
+            item.add_marker(pytest.mark.deviates(PodwrightOnRunsc.variant, why))
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         dropped = set(left_out)
@@ -58,13 +63,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=NEEDS_ROOT))
 
 
-def _is_left_out(item: pytest.Item, chosen: Mapping[str, str]) -> bool:
-    only = {name for name, choice in chosen.items() if choice == "only"}
-    marked = next((name for name in PARTS if item.get_closest_marker(name) is not None), "")
-    if not marked or (only and marked not in only):
-        return bool(only)
+def _is_left_out(item: pytest.Item, chosen: dict[str, str]) -> bool:
+    mark = next((mark for mark in PARTS if item.get_closest_marker(mark)), "")
+    if any(choice == "only" and mark != other for other, choice in chosen.items()):
+        return True
+    if not mark:
+        return False
     is_case = item.path.parent.name == "cases"
-    return not is_case or (chosen[marked] == "part" and item.path.stem not in PARTS[marked])
+    in_part = item.path.stem in PARTS[mark] or _case(item) in PARTS[mark]
+    return not is_case or (chosen[mark] == "part" and not in_part)
+
+
+def _case(item: pytest.Item) -> str:
+    """A case by its file and function: `test_logs::test_order`."""
+    return f"{item.path.stem}::{getattr(item, 'originalname', item.name)}"
 
 
 @pytest.fixture(scope="session")
@@ -125,6 +137,14 @@ def docker_server(scratch: Scratch) -> Iterator[Podwright]:
             yield server
 
 
+@pytest.fixture(scope="session")
+def runsc_server(scratch: Scratch, certs_d: Path) -> Iterator[Podwright]:
+    """A daemon whose default handler is gVisor."""
+    with PodwrightOnRunsc(scratch.part("pwg", keep=True), settings=_pulling_from(certs_d)) as server:
+        server.start()
+        yield server
+
+
 @pytest.fixture
 def fresh_podwright(scratch: Scratch, certs_d: Path) -> Iterator[FreshPodwright]:
     """`fresh_podwright(settings={...}, config_text=None, start=True)`: a daemon of the test's own."""
@@ -167,6 +187,7 @@ def crio_server(scratch: Scratch, registry: Registry) -> Iterator[crio.Crio]:
         pytest.param("containerd", marks=[pytest.mark.root, pytest.mark.peer]),
         pytest.param("shim", marks=[pytest.mark.root, pytest.mark.shim]),
         pytest.param("docker", marks=[pytest.mark.root, pytest.mark.docker]),
+        pytest.param("runsc", marks=[pytest.mark.root, pytest.mark.runsc]),
     ]
 )
 def any_server(request: pytest.FixtureRequest) -> CriServer:

@@ -89,10 +89,15 @@ from podwright.agent.runtime.handlers import RuntimeHandlers
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
 from podwright.agent.runtime.records import ContainerState
 from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.agent.shutdown.admission import WhileShuttingDown
+from podwright.agent.shutdown.groups import periods
+from podwright.agent.shutdown.logind import connect_logind
+from podwright.agent.shutdown.manager import ShutdownManager, ShutdownPorts
+from podwright.agent.shutdown.state_file import ShutdownFile
 from podwright.agent.sources.changes import API
 from podwright.agent.stats.provider import HostStats, StatsPorts
 from podwright.agent.stats.setup import stats_settings
-from podwright.agent.stats.volumes import VolumeUsage
+from podwright.agent.stats.volumes import VolumeUsage, VolumeUsagePorts
 from podwright.agent.status.inputs import StatusGates
 from podwright.agent.status.manager import StatusManager, StatusPorts
 from podwright.agent.status.termination_messages import TerminationMessages
@@ -175,6 +180,7 @@ class Agent:
         self._image_gc = self._make_image_gc()
         self.ender = PodEnder(self.engine.workers, self.events)
         self.eviction = self._make_eviction()
+        self.shutdown = self._make_shutdown()
         self._rotator = self._make_rotator()
         self._tasks = Tasks()
 
@@ -200,11 +206,13 @@ class Agent:
         if reconciler := self.managers.reconciler(self._cpu_ports()):
             self._tasks.start(reconciler.run(), name="CPUs of containers")
         self._tasks.start(self.eviction.run(), name="eviction")
+        self._tasks.start(self.shutdown.run(), name="shutdown")
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""
         await self._tasks.close()
         await self.preemptor.close()
+        await self.shutdown.close()
         await self._plugins.close()
         if self.cluster is not None:
             await self.cluster.close()
@@ -275,6 +283,7 @@ class Agent:
                 for problem in (
                     self.engine.problem(),
                     _network_message(self.outside.watch.network_problem()),
+                    self.shutdown.problem,
                     self.cluster.csi_node.problem if self.cluster is not None else "",
                 )
                 if problem
@@ -328,6 +337,7 @@ class Agent:
             AllocationCheck(self.managers.topology, self._all_sources_read),
             self._predicates(),
             AppArmor(has_apparmor=apparmor.is_enabled()),
+            WhileShuttingDown(lambda: self.shutdown.is_shutting_down),
         ]
 
     def _make_device_managers(self) -> list[HintProvider]:
@@ -515,7 +525,13 @@ class Agent:
     def _make_stats(self) -> HostStats:
         outside, config, root = self.outside, self.config, self.config.process.root_dir
         host = cgroup.detect()
-        usage = VolumeUsage(self.volumes.mounted, outside.clock, config.volumes.stats_period_s)
+        usage = VolumeUsage(
+            VolumeUsagePorts(
+                mounted=self.volumes.mounted, ask=self.csi_drivers.stats, events=self.events, clock=outside.clock
+            ),
+            config.volumes.stats_period_s,
+            with_health=config.feature_gates["CSIVolumeHealth"],
+        )
         return HostStats(
             StatsPorts(
                 runtime=outside.runtime,
@@ -629,6 +645,23 @@ class Agent:
     def _plugin_handlers(self) -> dict[str, PluginHandler]:
         """Who uses plug-ins of other kinds than devices."""
         return {CSI_PLUGIN: self.csi_drivers}
+
+    def _make_shutdown(self) -> ShutdownManager:
+        gates = self.config.feature_gates
+        by_priority = gates["GracefulNodeShutdownBasedOnPodPriority"]
+        found = periods(self.config.shutdown, by_priority=by_priority) if gates["GracefulNodeShutdown"] else ()
+        ports = ShutdownPorts(
+            connect=connect_logind,
+            active=self._active_pods,
+            ender=self.ender,
+            has_volumes=self.volumes.has_volumes,
+            node_changed=self._node_changed,
+            file=ShutdownFile(self.config.process.root_dir),
+            events=self.events,
+            metrics=self.outside.metrics,
+            clock=self.outside.clock,
+        )
+        return ShutdownManager(ports, found, keeps_times=by_priority)
 
     def _make_rotator(self) -> LogRotator:
         logs = self.config.container_logs

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from podwright.agent.admission.fit import Shortage
 from podwright.agent.admission.victims import needs_of, victims
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.metrics.kubelet import KubeletMetrics
-from podwright.agent.workers.ending import Cause
+from podwright.agent.workers.ending import Cause, Ender
 from podwright.errors import ResourceExhausted
 from podwright.k8s.objects import Pod
 from podwright.tasks import Tasks
@@ -27,13 +26,6 @@ CAUSE = Cause(
     disruption="Pod was preempted by Kubelet to accommodate a critical pod.",
     evicts=True,
 )
-
-
-class Ender(Protocol):
-    """`workers.ending`."""
-
-    async def end(self, pod: Pod, cause: Cause, grace_s: int | None = None) -> bool:
-        """End a pod, and wait for its containers."""
 
 
 class Preemptor:

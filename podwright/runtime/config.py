@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from importlib import metadata
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -16,6 +17,7 @@ from podwright.errors import InvalidArgument
 
 DEFAULT_PATH = "/etc/podwright/config.toml"
 DEFAULT_HANDLER_TYPE = "oci"  # of [handlers.NAME] without a type
+ENTRY_POINTS = "podwright.handlers"  # where other packages name their types of handlers
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +31,13 @@ class OciHandlerSettings(
 
     path: str = ""  # the OCI runtime's binary; empty: NAME in the standard directories
     conmon: str = "conmon"
+    root: str = ""  # the runtime keeps its state in the directory NAME of this one; empty: below the daemon's state
+    arguments: tuple[str, ...] = ()  # of every call of the runtime, before its command, such as "--platform=kvm"
+    sandbox_container: Literal["auto", "yes", "no"] = (
+        "auto"  # whether the runtime runs each pod in a sandbox of its own, which a first container is; auto: runsc
+    )
+    allowed_annotations: tuple[str, ...] = ()  # of pods and containers, for the runtime; `*` matches anything
+    seccomp_profile: str = ""  # for RuntimeDefault; empty: that of [containers]
 
 
 class ShimOptions(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,6 +68,16 @@ class ShimHandlerSettings(
     options: ShimOptions = ShimOptions()
 
 
+class ForeignHandlerSettings(
+    Section, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="foreign"
+):
+    """[handlers.NAME] with a type of another package, which knows what `keys` it takes (`handlers.plugin`)."""
+
+    kind: str
+    keys: dict[str, Any] = {}
+
+
+FOREIGN = "foreign"
 HANDLER_TYPES: dict[str, type[Section]] = {DEFAULT_HANDLER_TYPE: OciHandlerSettings, "shim": ShimHandlerSettings}
 
 
@@ -169,7 +188,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     engine: Literal["native", "docker"] = "native"  # what runs pods: Podwright itself, or a Docker Engine
     default_handler: str = ""  # empty: crun if there is one, else runc
-    handlers: dict[str, OciHandlerSettings | ShimHandlerSettings] = {}
+    handlers: dict[str, OciHandlerSettings | ShimHandlerSettings | ForeignHandlerSettings] = {}
     registry: RegistrySettings = RegistrySettings()
     images: ImageSettings = ImageSettings()
     signatures: SignatureSettings = SignatureSettings()
@@ -213,7 +232,11 @@ def parse_config(document: dict[str, Any], name: str) -> Config:
 
 def dump_config(config: Config) -> str:
     """The effective configuration as TOML."""
-    return msgspec.toml.encode(config).decode()
+    document = msgspec.to_builtins(config)
+    for name, settings in document["handlers"].items():
+        if settings["type"] == FOREIGN:
+            document["handlers"][name] = {"type": settings["kind"], **settings["keys"]}
+    return msgspec.toml.encode(document).decode()
 
 
 def _typed_handlers(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -226,19 +249,31 @@ def _typed_handlers(document: dict[str, Any], name: str) -> dict[str, Any]:
         if not isinstance(settings, dict):
             return {}  # the conversion says what is wrong
         kind = settings.get("type", DEFAULT_HANDLER_TYPE)
-        if kind not in HANDLER_TYPES:
-            near = difflib.get_close_matches(str(kind), HANDLER_TYPES, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known types: {', '.join(sorted(HANDLER_TYPES))}"
-            raise InvalidArgument(f"config {name}: handlers.{handler}.type {kind!r} is unknown", hint=hint)
-        typed[handler] = {"type": kind, **settings}
+        if kind in HANDLER_TYPES:
+            typed[handler] = {"type": kind, **settings}
+        elif kind == FOREIGN:  # a configuration that was parsed before
+            typed[handler] = settings
+        else:
+            _check_foreign(kind, f"config {name}: handlers.{handler}.type")
+            keys = {key: value for key, value in settings.items() if key != "type"}
+            typed[handler] = {"type": FOREIGN, "kind": kind, "keys": keys}
     return {"handlers": typed}
+
+
+def _check_foreign(kind: Any, where: str) -> None:
+    """Raises InvalidArgument if no installed package has this type of handlers."""
+    known = {*HANDLER_TYPES, *(entry.name for entry in metadata.entry_points(group=ENTRY_POINTS))}
+    if kind not in known:
+        near = difflib.get_close_matches(str(kind), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known types: {', '.join(sorted(known))}"
+        raise InvalidArgument(f"{where} {kind!r} is unknown", hint=hint)
 
 
 def _section_of(entry: Any, settings: dict[str, Any]) -> type[Section]:
     """The section of an entry of a table: the only one, or for handlers the one of its type."""
     if isinstance(entry, type) and issubclass(entry, Section):
         return entry
-    return HANDLER_TYPES[settings["type"]]
+    return HANDLER_TYPES.get(settings["type"], ForeignHandlerSettings)
 
 
 def _check_keys(document: dict[str, Any], section: type[Section], prefix: str, name: str) -> None:

@@ -91,6 +91,19 @@ class PodwrightOnDocker(Podwright):
         }
 
 
+class PodwrightOnRunsc(Podwright):
+    """Our daemon whose pods run in gVisor, on the platform that needs no KVM.
+
+    With the host's network stack in the pod's namespace: Debian's runsc takes every namespace of a newer kernel for
+    the host's own, and refuses it.
+    """
+
+    variant = "podwright-runsc"
+
+    def _defaults(self) -> Settings:
+        return {**super()._defaults(), "handlers": {"runsc": {"arguments": ["--platform=ptrace", "--network=host"]}}}
+
+
 def merged(base: Settings, over: Settings) -> dict[str, Any]:
     """`base` with `over` laid on it, table by table."""
     result = dict(base)

@@ -52,6 +52,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the same for a Docker Engine",
     )
     parser.addoption(
+        "--runsc",
+        choices=("part", "all", "only"),
+        default="part",
+        help="conformance cases over gVisor: as --shim",
+    )
+    parser.addoption(
         "--cgroup-driver",
         choices=("cgroupfs", "systemd"),
         default="cgroupfs",

@@ -10,6 +10,7 @@ import pytest
 from podwright.errors import InvalidArgument
 from podwright.runtime.config import (
     Config,
+    ForeignHandlerSettings,
     OciHandlerSettings,
     ShimHandlerSettings,
     ShimOptions,
@@ -26,7 +27,7 @@ def _load(tmp_path: Path, text: str) -> Config:
 
 def test_defaults_and_every_key_round_trip(tmp_path: Path) -> None:
     options = ShimOptions(config_path="/c")
-    handlers: dict[str, OciHandlerSettings | ShimHandlerSettings] = {
+    handlers: dict[str, OciHandlerSettings | ShimHandlerSettings | ForeignHandlerSettings] = {
         "crun": OciHandlerSettings(path="/k"),
         "kata": ShimHandlerSettings(options=options),
     }

@@ -23,6 +23,8 @@ HONOURED = frozenset(
         "CustomCPUCFSQuotaPeriod",
         "DisableCPUQuotaWithExclusiveCPUs",
         "ExtendWebSocketsToKubelet",
+        "GracefulNodeShutdown",
+        "GracefulNodeShutdownBasedOnPodPriority",
         "InPlacePodLevelResourcesVerticalScaling",
         "KubeletCrashLoopBackOffMax",
         "KubeletEnsureSecretPulledImages",

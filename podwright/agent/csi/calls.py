@@ -68,10 +68,10 @@ class CsiNode:
             topology=dict(answer.accessible_topology.segments),
         )
 
-    async def capabilities(self) -> Capabilities:
+    async def capabilities(self, timeout_s: float = CALL_TIMEOUT_S) -> Capabilities:
         """What it can do; what nobody knows is left out."""
         async with self._stub() as node:
-            answer = await _call(node.NodeGetCapabilities, csi.NodeGetCapabilitiesRequest())
+            answer = await _call(node.NodeGetCapabilities, csi.NodeGetCapabilitiesRequest(), timeout_s)
         kinds = (each.rpc.type for each in answer.capabilities)
         return frozenset(_CAPABILITIES[kind] for kind in kinds if kind in _CAPABILITIES)
 
@@ -132,7 +132,7 @@ class CsiNode:
 
     async def stats(self, handle: str, path: str) -> VolumeStats | None:
         """What the volume holds; None when the driver does not tell."""
-        can = await self.capabilities()
+        can = await self.capabilities(STATS_TIMEOUT_S)
         if Capability.GET_VOLUME_STATS not in can:
             return None
         request = csi.NodeGetVolumeStatsRequest(volume_id=handle, volume_path=path)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from podwright.agent.csi.calls import CsiNode
-from podwright.agent.csi.values import NodeInfo
+from podwright.agent.csi.values import NodeInfo, VolumeStats
 from podwright.agent.plugins.protocol import Plugin
 from podwright.errors import InvalidArgument, PodwrightError, Unavailable
 
@@ -62,6 +62,10 @@ class CsiDrivers:
         if driver is None:
             raise Unavailable(f"driver name {name} not found in the list of registered CSI drivers")
         return driver.node
+
+    async def stats(self, name: str, handle: str, path: str) -> VolumeStats | None:
+        """What a volume that is published at `path` holds; None when its driver does not tell. Raises Unavailable."""
+        return await self.node(name).stats(handle, path)
 
     def listen(self, listener: Callable[[str], None]) -> None:
         """Have it called with the name of each driver that has registered."""

@@ -29,7 +29,7 @@ from podwright.agent.node.conditions import Pressure
 from podwright.agent.pods.identity import is_critical
 from podwright.agent.stats.protocol import StatsProvider
 from podwright.agent.stats.records import NodeStats, PodStats
-from podwright.agent.workers.ending import Cause
+from podwright.agent.workers.ending import Cause, Ender
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Pod
 
@@ -38,13 +38,6 @@ log = logging.getLogger(__name__)
 PERIOD_S = 10.0
 GONE_POLLS, GONE_POLL_S = 30, 1.0  # how long the next round waits for the end of a pod that had to go
 AT_ONCE_S = 1  # of grace, when there is no time
-
-
-class Ender(Protocol):
-    """`workers.ending`."""
-
-    async def end(self, pod: Pod, cause: Cause, grace_s: int | None = None) -> bool:
-        """End a pod, and wait for its containers."""
 
 
 class MemoryAlarm(Protocol):

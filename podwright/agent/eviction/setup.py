@@ -10,12 +10,13 @@ from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.config.thresholds import of_all_pods
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.eviction.layout import Garbage
-from podwright.agent.eviction.manager import Ender, EvictionManager, EvictionPorts, EvictionSettings
+from podwright.agent.eviction.manager import EvictionManager, EvictionPorts, EvictionSettings
 from podwright.agent.eviction.notifier import CgroupAlarm
 from podwright.agent.gc.containers import ContainerGc
 from podwright.agent.gc.images import ImageGc
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.stats.protocol import StatsProvider
+from podwright.agent.workers.ending import Ender
 from podwright.k8s.objects import Pod
 from podwright.linux import cgroup
 

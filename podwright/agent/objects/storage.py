@@ -6,12 +6,14 @@ read when they are needed, as a kubelet does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from podwright.agent.objects.tokens import PodTokens
-from podwright.errors import Unavailable
+from podwright.errors import NotFound, Unavailable
+from podwright.k8s.client.failures import ApiNotFound
 from podwright.k8s.client.patch import strategic
 from podwright.k8s.client.protocol import ApiServer
 from podwright.k8s.objects import (
@@ -27,6 +29,15 @@ from podwright.k8s.objects import (
 from podwright.k8s.times import format_time
 
 STATUS = "status"
+
+
+@contextlib.contextmanager
+def _in_its_words() -> Iterator[None]:
+    """What is not there is said as the API server says it: people read it in events of pods."""
+    try:
+        yield
+    except ApiNotFound as failure:
+        raise NotFound(failure.status.message) from failure
 
 
 class CsiDriverStore(Protocol):
@@ -46,15 +57,18 @@ class ApiStorage:
 
     async def claim(self, namespace: str, name: str) -> PersistentVolumeClaim:
         """See ClusterStorage."""
-        return await self._server.get(PersistentVolumeClaim, name, namespace=namespace)
+        with _in_its_words():
+            return await self._server.get(PersistentVolumeClaim, name, namespace=namespace)
 
     async def volume(self, name: str) -> PersistentVolume:
         """See ClusterStorage."""
-        return await self._server.get(PersistentVolume, name)
+        with _in_its_words():
+            return await self._server.get(PersistentVolume, name)
 
     async def attachment(self, name: str) -> VolumeAttachment:
         """See ClusterStorage."""
-        return await self._server.get(VolumeAttachment, name)
+        with _in_its_words():
+            return await self._server.get(VolumeAttachment, name)
 
     async def secret(self, namespace: str, name: str) -> dict[str, str]:
         """See ClusterStorage."""

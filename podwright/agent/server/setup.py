@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import resource
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,11 @@ from podwright.agent.server.http.routing import Route
 from podwright.agent.server.servers import Descriptions, Servers
 from podwright.agent.server.serving_certificate import tls_files
 from podwright.agent.server.view import View
+from podwright.agent.stats import claim_metrics
+from podwright.agent.stats.records import PodStats
+from podwright.errors import PodwrightError
+
+log = logging.getLogger(__name__)
 
 NODE_LOGS = "/var/log"
 CONNECTIONS = 1000
@@ -116,8 +122,25 @@ class _Parts:
 
     async def _metrics(self) -> bytes:
         lines = (*self._agent.outside.metrics.lines(), *metrics.node_lines(self._node_view()))
-        families = (*self.counts.families(), *metrics.process_families(self._started_s))
+        families = (
+            *self.counts.families(),
+            *metrics.process_families(self._started_s),
+            *claim_metrics.families(await self._with_claims()),
+        )
         return "".join(f"{line}\n" for line in lines).encode() + exposition(families)
+
+    async def _with_claims(self) -> tuple[PodStats, ...]:
+        """The figures of pods, when one of them has a claim."""
+        wanted = self._agent.engine.registry.pods()
+        if not any(
+            volume.persistent_volume_claim or volume.ephemeral for pod in wanted for volume in pod.spec.volumes
+        ):
+            return ()
+        try:
+            return await self._agent.stats.pods()
+        except (PodwrightError, OSError) as failure:
+            log.warning("the figures of claims cannot be had: %s", failure)
+            return ()
 
     def _node_view(self) -> metrics.NodeView:
         engine = self._agent.engine

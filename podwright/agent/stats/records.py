@@ -98,6 +98,12 @@ class ClaimReference(Record, frozen=True, kw_only=True):
     namespace: str
 
 
+class VolumeHealth(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """What a driver says of a volume's state."""
+
+    abnormal: bool
+
+
 class Volume(Record, frozen=True, kw_only=True):
     """A volume of a pod: the fields of `Fs`, and its name."""
 
@@ -110,6 +116,7 @@ class Volume(Record, frozen=True, kw_only=True):
     inodes_used: int | None = None
     name: str = ""
     pvc_ref: ClaimReference | None = None
+    volume_health_stats: VolumeHealth | None = None
 
 
 class Interface(Record, frozen=True, kw_only=True):

@@ -1,15 +1,24 @@
-"""What the volumes of pods hold: measured in a thread, and again when that is old. Nothing is measured unasked."""
+"""What the volumes of pods hold: measured in a thread, and again when that is old. Nothing is measured unasked.
+
+Of a CSI volume the driver is asked. One that does not answer holds up nothing but the figures of its own volumes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from msgspec import structs
 
 from podwright.agent.clock import Clock
+from podwright.agent.csi.values import Amounts
+from podwright.agent.csi.values import VolumeStats as CsiStats
+from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.stats import disk
-from podwright.agent.stats.records import ClaimReference, Fs, Moment, moment
+from podwright.agent.stats.records import ClaimReference, Fs, Moment, VolumeHealth, moment
 from podwright.agent.stats.records import Volume as VolumeStats
 from podwright.agent.volumes.plans import MountedVolume
 from podwright.errors import PodwrightError
@@ -20,6 +29,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0  # of whoever asks: volumes that are not measured by then are left out
 Mounted = Callable[[str], Mapping[str, MountedVolume]]
+Ask = Callable[[str, str, str], Awaitable[CsiStats | None]]
+ABNORMAL = "VolumeConditionAbnormal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +41,26 @@ class PodVolumeStats:
     persistent: tuple[VolumeStats, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeUsagePorts:
+    """What measures: `mounted` gives a pod's volumes, `ask` what a driver (by name) says of a volume at a path."""
+
+    mounted: Mounted
+    ask: Ask
+    events: EventRecorder
+    clock: Clock
+
+
 class VolumeUsage:
     """Measures and remembers."""
 
-    def __init__(self, mounted: Mounted, clock: Clock, period_s: float) -> None:
-        """`mounted` gives a pod's volumes; a measurement is good for `period_s` (0 and less: none is made)."""
-        self._mounted = mounted
-        self._clock = clock
+    def __init__(self, ports: VolumeUsagePorts, period_s: float, *, with_health: bool = False) -> None:
+        """A measurement is good for `period_s` (0 and less: none is made). `with_health`: the gate CSIVolumeHealth."""
+        self._ports = ports
+        self._mounted = ports.mounted
+        self._clock = ports.clock
         self._period_s = period_s
+        self._with_health = with_health
         self._known: dict[str, tuple[float, PodVolumeStats]] = {}
         self._measuring: asyncio.Task[None] | None = None
         self._tasks = Tasks()
@@ -68,17 +91,48 @@ class VolumeUsage:
                 at = moment(self._clock.now_ns())
                 found = await asyncio.to_thread(measure, pod, dict(self._mounted(uid)), at)
                 self._known[uid] = (self._clock.monotonic() + self._period_s, found)
+            await asyncio.gather(*(self._ask_drivers(pod) for pod in pods))
         finally:
             self._measuring = None
 
+    async def _ask_drivers(self, pod: Pod) -> None:
+        """Add what drivers say of the pod's volumes."""
+        uid = pod.metadata.uid
+        mounted = self._mounted(uid)
+        named = [(each, mounted[each.name]) for each in pod.spec.volumes if each.name in mounted]
+        answers = await asyncio.gather(*(self._ask(pod, volume, place) for volume, place in named if place.stored))
+        found = tuple(answer for answer in answers if answer is not None)
+        if found and uid in self._known:
+            until, known = self._known[uid]
+            self._known[uid] = (until, replace(known, persistent=(*known.persistent, *found)))
+
+    async def _ask(self, pod: Pod, volume: Volume, place: MountedVolume) -> VolumeStats | None:
+        stored, at = place.stored, moment(self._clock.now_ns())
+        if stored is None:
+            return None
+        try:
+            path = os.readlink(place.path) if place.is_block else place.path
+            told = await self._ports.ask(stored.driver, stored.handle, path)
+        except (OSError, PodwrightError) as failure:
+            log.info("a volume cannot be measured: pod=%s volume=%s error=%s", pod.metadata.uid, volume.name, failure)
+            return None
+        if told is None:
+            return None
+        stats = _stats(volume, _told(told, at), pod)
+        if not self._with_health or told.problem is None:
+            return stats
+        if told.problem:
+            self._ports.events.pod(pod, "Warning", ABNORMAL, f"Volume {volume.name}: {told.problem}")
+        return structs.replace(stats, volume_health_stats=VolumeHealth(abnormal=bool(told.problem)))
+
 
 def measure(pod: Pod, mounted: Mapping[str, MountedVolume], at: Moment) -> PodVolumeStats:
-    """The pod's volumes. Those that cannot be measured are left out: hostPath and images. Blocks."""
+    """The pod's volumes. Left out are those that are not the pod's alone, and those that drivers measure. Blocks."""
     ephemeral: list[VolumeStats] = []
     persistent: list[VolumeStats] = []
     for volume in pod.spec.volumes:
         place = mounted.get(volume.name)
-        if place is None or not place.path or volume.host_path is not None:
+        if place is None or not place.path or not place.is_measured:
             continue
         try:
             found = _measured(volume, place.path, at)
@@ -96,6 +150,23 @@ def _measured(volume: Volume, path: str, at: Moment) -> Fs:
     if volume.persistent_volume_claim is not None or volume.ephemeral is not None:
         return whole
     return disk.of(whole, disk.directory(path), at)
+
+
+def _told(told: CsiStats, at: Moment) -> Fs:
+    """A driver's answer as a filesystem; what it does not tell is 0, as with a kubelet."""
+    sizes, inodes = told.bytes or _NOTHING, told.inodes or _NOTHING
+    return Fs(
+        time=at,
+        available_bytes=sizes.available,
+        capacity_bytes=sizes.total,
+        used_bytes=sizes.used,
+        inodes_free=inodes.available,
+        inodes=inodes.total,
+        inodes_used=inodes.used,
+    )
+
+
+_NOTHING = Amounts(total=0, available=0, used=0)
 
 
 def _stats(volume: Volume, found: Fs, pod: Pod) -> VolumeStats:

@@ -76,10 +76,12 @@ class Keeper:
 
     async def _failed(self, volumes: PodVolumes, state: VolumeState, failure: Exception) -> None:
         """Tell people, and wait. Who waits for a volume of which nothing is known says so himself."""
+        is_news = state.failure != str(failure)
         pause_s = state.failed(str(failure))
         if isinstance(failure, NotProcessed):
             state.is_unprocessed = True
-            log.info("a volume cannot be processed: pod=%s error=%s", volumes.pod.metadata.name, failure)
+            if is_news:
+                log.info("a volume cannot be processed: pod=%s error=%s", volumes.pod.metadata.name, failure)
             await volumes.notify()
         elif isinstance(failure, StepFailed):
             self._ports.events.pod(volumes.pod, "Warning", failure.reason, str(failure))

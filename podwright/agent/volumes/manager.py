@@ -161,7 +161,8 @@ class VolumeManager:
         if mounted is None or mounted.image:
             message = f'cannot find volume "{volume}" to mount into container "{container}"'
             raise FailedPrecondition(message, hint="wait until the pod's volumes are mounted")
-        target = places.subpath_target(pod_directory(self._root, uid), volume, container, index)
+        name = mounted.spec_name or volume
+        target = places.subpath_target(pod_directory(self._root, uid), name, container, index)
         try:
             await self._work.run(uid, partial(bind_subpath, mounted.path, subpath, target))
         except OSError as failure:

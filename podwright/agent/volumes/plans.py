@@ -27,7 +27,7 @@ class MountedVolume:
     `path` is on this machine, and empty for a volume whose content is the image `image`. `read_only` is what the
     volume demands of every mount. `selinux_relabel` is set for volumes that belong to the pod alone. `gid` is the
     group that a persistent volume demands of the pod's processes. A block volume is a device. `stored` is set for a
-    volume that a CSI driver can be asked about.
+    volume that a CSI driver can be asked about. `spec_name` is a PersistentVolume's, empty for other volumes.
     """
 
     path: str
@@ -37,6 +37,13 @@ class MountedVolume:
     gid: int | None = None
     is_block: bool = False
     stored: StoredVolume | None = None
+    spec_name: str = ""
+    is_host_path: bool = False
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its files tell how much of this machine's disks it uses."""
+        return self.stored is None and not self.is_block and not self.is_host_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +132,8 @@ class HostPathPlan:
     @property
     def mounted(self) -> MountedVolume:
         """What containers mount."""
-        return MountedVolume(path=self.path, read_only=self.read_only, gid=self.gid)
+        name = self.persistent.metadata.name if self.persistent is not None else ""
+        return MountedVolume(path=self.path, read_only=self.read_only, gid=self.gid, spec_name=name, is_host_path=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ killPodNow of the kubelet (pkg/kubelet/pod_workers.go of Kubernetes 1.36).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -36,6 +37,16 @@ class Cause:
     keeps_success: bool = False
 
 
+class Ender(Protocol):
+    """`PodEnder`, as others know it."""
+
+    async def end(self, pod: Pod, cause: Cause, grace_s: int | None = None) -> bool:
+        """End a pod and wait for its containers. False when they take much longer than the grace: they end later.
+
+        `grace_s` replaces the pod's own grace when it is shorter.
+        """
+
+
 class PodEnder:
     """Ends pods, one call each."""
 
@@ -44,10 +55,7 @@ class PodEnder:
         self._events = events
 
     async def end(self, pod: Pod, cause: Cause, grace_s: int | None = None) -> bool:
-        """End a pod and wait for its containers. False when they take much longer than the grace: they end later.
-
-        `grace_s` replaces the pod's own grace when it is shorter.
-        """
+        """See Ender."""
         kill = KillOptions(grace_s=grace_s, evict=cause.evicts, set_status=lambda status: ended(status, pod, cause))
         own_s = grace_s if grace_s is not None else pod.spec.termination_grace_period_seconds
         timeout_s = max((own_s or 0) * WAIT_PER_GRACE, SHORTEST_WAIT_S)

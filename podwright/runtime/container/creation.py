@@ -197,6 +197,7 @@ def spec_inputs(
     decided: Decided,
 ) -> SpecInputs:
     """Everything that the spec depends on. Pure. Raises InvalidArgument for namespaces that cannot be joined."""
+    policy = env.handlers.get(sandbox.handler).capabilities.policy
     return SpecInputs(
         config=msgspec.structs.replace(container.config, mounts=prepared.mounts.mounts),
         image=image.config,
@@ -215,11 +216,12 @@ def spec_inputs(
         files=_sandbox_files(env, sandbox, prepared.mounts.sys),
         host=env.host,
         resources=container.resources,
-        default_profile=env.default_profile,
+        default_profile=policy.seccomp or env.default_profile,
         localhost_profile=prepared.seccomp_profile,
         apparmor_profile=decided.apparmor_profile,
         selinux=decided.labels,
         devices=prepared.devices,
+        annotations=policy.allowed({**sandbox.config.annotations, **container.config.annotations}),
     )
 
 

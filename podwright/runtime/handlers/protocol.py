@@ -10,7 +10,8 @@ Every method may raise DeadlineExceeded when the runtime below hangs, and Runtim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import fnmatch
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -31,12 +32,33 @@ UNKNOWN_CODE = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PodPolicy:
+    """What the configuration of a handler says of its pods.
+
+    `annotations` are patterns of the pods' and containers' annotations that the runtime below gets. `seccomp` is the
+    profile for RuntimeDefault, None for the daemon's.
+    """
+
+    annotations: tuple[str, ...] = ()
+    seccomp: dict[str, Any] | None = None
+
+    def allowed(self, annotations: Mapping[str, str]) -> dict[str, str]:
+        """Those that match a pattern."""
+        return {
+            key: value
+            for key, value in annotations.items()
+            if any(fnmatch.fnmatchcase(key, pattern) for pattern in self.annotations)
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What a handler can do. It may know only after a while: see `Handler.probe`."""
 
     user_namespaces: bool = False  # containers can join a user namespace that exists
     memory_floor_bytes: int = 0  # no container starts with a lower memory limit
     sandbox_process: bool = False  # every pod needs a first process of the handler's, not only shared PID namespaces
+    policy: PodPolicy = PodPolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

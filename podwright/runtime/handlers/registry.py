@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner
 from podwright.runtime.config import Config
+from podwright.runtime.handlers import plugin
 from podwright.runtime.handlers.oci.kind import OciKind
 from podwright.runtime.handlers.protocol import Handler, HandlerKind
 from podwright.runtime.handlers.shim.kind import ShimKind
@@ -22,20 +23,31 @@ KINDS: dict[str, Callable[[Config, ProcessRunner, CgroupHost], HandlerKind]] = {
     "oci": OciKind,
     "shim": ShimKind,
 }
+FOREIGN_STEP_S = 30.0  # for a step of another package's code at start and end
 PATIENCE_S = 2.0  # with programs that are asked what they can do; later answers are taken when they come
 
 
 class Handlers:
     """All handlers of the daemon."""
 
-    def __init__(self, kinds: Sequence[HandlerKind], default: str) -> None:
+    def __init__(
+        self,
+        kinds: Sequence[HandlerKind],
+        default: str,
+        *,
+        foreign: Sequence[HandlerKind] = (),
+        broken: Mapping[str, str] | None = None,
+    ) -> None:
         """`default` is the handler for an empty name. Empty: the first handler of the first kind that has any.
 
-        Raises FailedPrecondition if there is none of that name.
+        `foreign` are kinds of other packages, whose failures concern their own pods alone. `broken` are handlers that
+        cannot be used, and why. Raises FailedPrecondition if there is no handler of the default's name.
         """
-        self._kinds = tuple(kinds)
+        self._foreign = tuple(foreign)
+        self._kinds = (*kinds, *foreign)
+        self._broken = dict(broken or {})
         self._handlers = {name: handler for kind in self._kinds for name, handler in kind.handlers.items()}
-        if default and default not in self._handlers:
+        if default and default not in self._handlers and default not in self._broken:
             raise FailedPrecondition(f"default_handler {default!r} is not among the handlers {sorted(self._handlers)}")
         self.default = default or next(iter(self._handlers), "")
         self._probing = Tasks()
@@ -52,32 +64,55 @@ class Handlers:
         if not probes:
             return
         done, late = await asyncio.wait(probes.values(), timeout=PATIENCE_S)
-        for task in done:
-            task.result()
+        for name, task in probes.items():
+            if task in done:
+                self._judge(name, task)
         for task in late:
             task.add_done_callback(_log_failure)
         if late:
             names = ", ".join(sorted(name for name, task in probes.items() if task in late))
             log.warning("programs do not report their features in time, using them without: handlers=%s", names)
 
+    def _judge(self, name: str, probed: asyncio.Task[None]) -> None:
+        """Raise the failure of a probe, unless the handler is of another package: then that handler is broken."""
+        if not any(name in kind.handlers for kind in self._foreign):
+            probed.result()
+        elif (failure := probed.exception()) is not None:
+            self._broken[name] = str(failure)
+            log.error("a handler cannot be used: handler=%s reason=%s", name, failure)
+
     async def end_abandoned(self) -> None:
         """At start: see HandlerKind."""
         for kind in self._kinds:
-            await kind.end_abandoned()
+            await self._have(kind, kind.end_abandoned())
 
     async def sweep(self, known: Collection[str]) -> None:
         """At start, after recovery: see HandlerKind."""
         for kind in self._kinds:
-            await kind.sweep(known)
+            await self._have(kind, kind.sweep(known))
 
     async def close(self) -> None:
         """Stop probing, and let the kinds go."""
         await self._probing.close()
         for kind in self._kinds:
-            await kind.close()
+            await self._have(kind, kind.close())
+
+    async def _have(self, kind: HandlerKind, step: Awaitable[None]) -> None:
+        """Await a step of a kind. That of another package may fail, and has only so much time."""
+        if kind not in self._foreign:
+            await step
+            return
+        try:
+            async with asyncio.timeout(FOREIGN_STEP_S):
+                await step
+        except Exception as failure:
+            log.exception("a step of another package's handlers failed")
+            self._broken.update(dict.fromkeys(kind.handlers, f"its package fails: {failure!r}"))
 
     def get(self, name: str) -> Handler:
         """The handler of that name, the default for "". Raises InvalidArgument and FailedPrecondition."""
+        if (reason := self._broken.get(name or self.default)) is not None:
+            raise FailedPrecondition(f"runtime handler {name or self.default!r} cannot be used: {reason}")
         if not self._handlers:
             raise FailedPrecondition("there is no OCI runtime on this host", hint="install crun or runc")
         handler = self._handlers.get(name or self.default)
@@ -95,12 +130,14 @@ class Handlers:
 
     def all(self) -> list[Handler]:
         """The configured handlers, by name."""
-        return [self._handlers[name] for name in sorted(self._handlers)]
+        return [self._handlers[name] for name in sorted(self._handlers) if name not in self._broken]
 
 
 async def find_handlers(config: Config, runner: ProcessRunner, cgroups: CgroupHost) -> Handlers:
     """The handlers of `config`. Raises FailedPrecondition for a program that is missing or cannot be executed."""
-    handlers = Handlers([make(config, runner, cgroups) for make in KINDS.values()], config.default_handler)
+    foreign, broken = plugin.load(config, runner, cgroups)
+    kinds = [make(config, runner, cgroups) for make in KINDS.values()]
+    handlers = Handlers(kinds, config.default_handler, foreign=foreign, broken=broken)
     await handlers.probe()
     return handlers
 

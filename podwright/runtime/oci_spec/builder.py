@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from podwright.errors import FailedPrecondition, InvalidArgument
@@ -69,6 +69,7 @@ class SpecInputs:
     apparmor_profile: str = ""
     selinux: Contexts | None = None  # the container's own labels
     devices: tuple[HostDevice, ...] = ()
+    annotations: Mapping[str, str] = field(default_factory=dict)  # those of the pod and of the request for the runtime
 
 
 def build(inputs: SpecInputs) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def build(inputs: SpecInputs) -> dict[str, Any]:
             privileged=security.privileged,
             readonly_root=security.readonly_rootfs,
         ),
-        "annotations": container_annotations(inputs.sandbox, inputs.config),
+        "annotations": {**inputs.annotations, **container_annotations(inputs.sandbox, inputs.config)},
         "linux": linux(inputs),
     }
     return spec

@@ -7,6 +7,7 @@ the root.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +43,12 @@ def spec(
     oom_score_adj: int,
     confinement: Confinement,
     labels: Contexts | None = None,
+    annotations: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The OCI spec. `pins` are the sandbox's namespaces by kind. `labels` are its own on a host with SELinux."""
+    """The OCI spec. `pins` are the sandbox's namespaces by kind. `labels` are its own on a host with SELinux.
+
+    `annotations` are further ones for the runtime.
+    """
     namespaces = [{"type": "mount"}, {"type": "pid"}]
     namespaces += [{"type": NAMESPACE_TYPES[kind], "path": path} for kind, path in sorted(pins.items())]
     user = sandbox.config.security.namespaces.own_user
@@ -67,7 +72,7 @@ def spec(
             **({"seccomp": confinement.seccomp} if confinement.seccomp else {}),
             "resources": {"cpu": {"shares": 2}, "devices": [{"allow": False, "access": "rwm"}]},
         },
-        "annotations": sandbox_annotations(sandbox),
+        "annotations": {**(annotations or {}), **sandbox_annotations(sandbox)},
     }
 
 

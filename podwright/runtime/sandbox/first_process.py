@@ -33,6 +33,7 @@ class FirstProcesses:
 
     async def start(self, sandbox: Sandbox, paths: SandboxPaths, pins: dict[str, str]) -> SandboxProcess:
         """Start it in the pod's namespaces `pins`. Raises what the handler raises. A failure leaves nothing behind."""
+        handler = self.handlers.get(sandbox.handler)
         spec = sandbox_spec.spec(
             sandbox,
             pins=pins,
@@ -40,8 +41,9 @@ class FirstProcesses:
             oom_score_adj=self.oom_score_adj,
             confinement=await self.confinement.of(sandbox),
             labels=of_sandbox(self.selinux, sandbox),
+            annotations=handler.capabilities.policy.allowed(sandbox.config.annotations),
         )
-        return await self.handlers.get(sandbox.handler).create_sandbox(self._bundle(sandbox, paths), spec)
+        return await handler.create_sandbox(self._bundle(sandbox, paths), spec)
 
     async def ended(self, sandbox: Sandbox) -> None:
         """Return when it has ended. May raise OSError for a while: call it again."""

@@ -9,12 +9,13 @@ import pytest
 
 from podwright.agent.stats import disk
 from podwright.agent.stats.records import moment
-from podwright.agent.stats.volumes import VolumeUsage, is_local_ephemeral, measure
+from podwright.agent.stats.volumes import is_local_ephemeral, measure
 from podwright.agent.volumes.plans import MountedVolume
 from podwright.errors import DeadlineExceeded
 from podwright.k8s import codec
 from podwright.k8s.objects import Pod, Volume
 from tests.agent.fakes.time import VirtualClock
+from tests.agent.stats.usage import volume_usage
 
 AT = moment(1_700_000_000 * 10**9)
 POD = {
@@ -77,7 +78,7 @@ def test_volumes_of_a_pod(tmp_path: Path) -> None:
     mounted = {}
     for name in ("data", "fast", "host", "claim"):
         (tmp_path / name).mkdir()
-        mounted[name] = MountedVolume(path=str(tmp_path / name))
+        mounted[name] = MountedVolume(path=str(tmp_path / name), is_host_path=name == "host")
     (tmp_path / "data" / "file").write_bytes(b"x" * 5000)
     found = measure(pod, mounted, AT)
     (data,) = found.ephemeral
@@ -106,12 +107,12 @@ def test_what_counts_against_ephemeral_storage(volume: dict[str, object], counts
 async def test_volumes_are_measured_again_when_that_is_old(tmp_path: Path) -> None:
     pod, clock = codec.from_document(POD, Pod), VirtualClock()
     mounted = {"data": MountedVolume(path=str(tmp_path))}
-    usage = VolumeUsage(lambda _: mounted, clock, period_s=3600.0)
+    usage = volume_usage(mounted, clock, 3600.0)
     first = (await usage.of([pod]))["u-1"]
     (tmp_path / "new").write_text("new")
     assert (await usage.of([pod]))["u-1"] is first
     assert await usage.of([]) == {}
     assert (await usage.of([pod]))["u-1"].ephemeral[0].inodes_used == 2
     await usage.close()
-    off = VolumeUsage(lambda _: mounted, clock, period_s=0)
+    off = volume_usage(mounted, clock, 0)
     assert await off.of([pod]) == {}

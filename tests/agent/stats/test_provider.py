@@ -18,7 +18,6 @@ from podwright.agent.runtime.records import (
 )
 from podwright.agent.stats.provider import HostStats, StatsPorts, StatsSettings
 from podwright.agent.stats.sharing import FRESH_S
-from podwright.agent.stats.volumes import VolumeUsage
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError, Unavailable, Unimplemented, Unknown
 from podwright.k8s import codec
@@ -26,6 +25,7 @@ from podwright.k8s.objects import Pod
 from podwright.linux.cgroup import CgroupHost
 from tests.agent.fakes.runtime import FakeRuntime
 from tests.agent.fakes.time import VirtualClock, run_virtual
+from tests.agent.stats.usage import volume_usage
 
 POD = codec.from_document({"metadata": {"name": "web", "namespace": "default", "uid": "u-1"}, "spec": {}}, Pod)
 SANDBOX = SandboxStatus(
@@ -134,7 +134,7 @@ class Scene:
                 pods=lambda: [POD],
                 cgroup_of=lambda _: "/pod",
                 pod_directory=lambda uid: str(directory / uid),
-                volumes=VolumeUsage(lambda _: {}, self.clock, 60.0),
+                volumes=volume_usage({}, self.clock, 60.0),
             ),
             StatsSettings(
                 node_name="n",

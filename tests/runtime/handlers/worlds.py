@@ -59,17 +59,45 @@ class LocalWorld:
         lines = path.read_text().splitlines() if path.exists() else []
         return "\n".join(line.split(" ", 3)[3] for line in lines)
 
+    def _annotations(self) -> dict[str, str]:
+        return {}
+
     def _spec(self, argv: tuple[str, ...], cgroup: str, *, terminal: bool) -> dict[str, object]:
         return {
             "ociVersion": "1.0.2",
             "process": _process(argv, terminal=terminal),
             "root": {"path": str(self._folder / "rootfs"), "readonly": True},
+            "annotations": self._annotations(),
             "mounts": [
                 {"destination": "/proc", "type": "proc", "source": "proc"},
                 {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
             ],
             "linux": {"cgroupsPath": cgroup, "namespaces": [{"type": "mount"}, {"type": "pid"}], "resources": {}},
         }
+
+
+class SandboxedWorld(LocalWorld):
+    """Its containers are all in one pod of a handler whose pods need a sandbox."""
+
+    _pod: SandboxBundle | None = None
+
+    async def begin(self) -> None:
+        """Run the pod's sandbox."""
+        pod = self.sandbox()
+        spec = self._spec(("/pause",), pod.cgroup, terminal=False)
+        annotations = {"io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-id": pod.id}
+        await self.handler.create_sandbox(pod, {**spec, "annotations": annotations})
+        self._pod = pod
+
+    async def end(self) -> None:
+        """Stop it, if it runs."""
+        if self._pod is not None:
+            await self.handler.stop_sandbox(self._pod)
+
+    def _annotations(self) -> dict[str, str]:
+        if self._pod is None:
+            return {}
+        return {"io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.sandbox-id": self._pod.id}
 
 
 def _process(argv: tuple[str, ...], *, terminal: bool) -> dict[str, object]:

@@ -29,6 +29,7 @@ from podwright.agent.volumes.storage.csi_stages import Stages
 from podwright.agent.volumes.storage.expansion import Expansion, Reach, wanted_growth
 from podwright.agent.volumes.storage.groups import give_to_group
 from podwright.agent.volumes.storage.in_use import NODE, InUse
+from podwright.agent.volumes.storage.mapped import tell_mapped
 from podwright.agent.volumes.storage.plans import CsiPlaces, CsiPlan, attachment_name, unique_name
 from podwright.agent.volumes.storage.protocol import Task
 from podwright.agent.volumes.storage.vol_data import Found, Staged
@@ -121,7 +122,8 @@ class CsiStorage:
             if plan.is_block:
                 published, folder = self._published_path(plan), f"{self._places.block(plan.name)}/dev"
                 pin = partial(devices.pin_device, published, folder, plan.uid)
-                await self._work.run(plan.uid, pin)
+                if await self._work.run(plan.uid, pin):
+                    tell_mapped(self._ports.events, task.pod, plan, folder)
             elif plan.group is not None and csi_inputs.changes_group(plan, scene.driver, scene.can):
                 await give_to_group(self._work, self._ports.events, task.pod, plan.target, plan.group)
         await self._expansion.at_mount(task.pod, plan, self._reach(scene))

@@ -29,8 +29,11 @@ def link_device(device: str, link: str) -> None:
     os.rename(temporary, link)
 
 
-def pin_device(device: str, map_directory: str, uid: str) -> None:
-    """Bind the device to the pod's place in the map. Raises FailedPrecondition for what is no device, OSError."""
+def pin_device(device: str, map_directory: str, uid: str) -> bool:
+    """Bind the device to the pod's place in the map; false when it was there already.
+
+    Raises FailedPrecondition for what is no device, OSError.
+    """
     path = os.path.realpath(device)
     wanted = os.stat(path)
     if not stat.S_ISBLK(wanted.st_mode):
@@ -40,11 +43,12 @@ def pin_device(device: str, map_directory: str, uid: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         found = os.lstat(target)
         if stat.S_ISBLK(found.st_mode) and found.st_rdev == wanted.st_rdev:
-            return
+            return False
         detached.detach(target)
         os.unlink(target)
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
     mount.bind(path, target)
+    return True
 
 
 def unpin_device(map_directory: str, uid: str) -> None:

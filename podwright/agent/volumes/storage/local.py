@@ -18,6 +18,7 @@ from podwright.agent.volumes.remover import removal
 from podwright.agent.volumes.storage import devices, mounting
 from podwright.agent.volumes.storage.formatting import format_if_empty
 from podwright.agent.volumes.storage.groups import give_to_group
+from podwright.agent.volumes.storage.mapped import tell_mapped
 from podwright.agent.volumes.storage.options import mount_flags
 from podwright.agent.volumes.storage.plans import LocalPlan
 from podwright.agent.volumes.storage.protocol import Task
@@ -50,9 +51,11 @@ class LocalStorage:
         async with self._turns.of(plan.name):
             if plan.is_block:
                 try:
-                    await self._work.run(plan.uid, partial(self._map, plan))
+                    is_new = await self._work.run(plan.uid, partial(self._map, plan))
                 except (PodwrightError, OSError) as failure:
                     raise StepFailed("MapVolume.MapPodDevice", plan.name, str(failure), reason=FAILED_MAP) from failure
+                if is_new:
+                    tell_mapped(self._events, task.pod, plan, f"{self._maps}/{plan.name}")
                 return
             try:
                 source = await self._source(plan)
@@ -116,9 +119,9 @@ class LocalStorage:
 
     # -- devices
 
-    def _map(self, plan: LocalPlan) -> None:
+    def _map(self, plan: LocalPlan) -> bool:
         devices.link_device(plan.path, plan.device_link)
-        devices.pin_device(plan.path, f"{self._maps}/{plan.name}", plan.uid)
+        return devices.pin_device(plan.path, f"{self._maps}/{plan.name}", plan.uid)
 
     def _unmap_all(self, uid: str) -> None:
         folder = f"{pod_directory(self._root, uid)}/{places.DEVICES}/{PLUGIN}"

@@ -57,6 +57,7 @@ class StoredPlan:
             gid=self.gid,
             selinux_relabel=self.is_labelled and not self.read_only,
             stored=self.stored,
+            spec_name=self.name,
         )
 
     @property

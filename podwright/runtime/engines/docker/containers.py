@@ -215,7 +215,7 @@ class EngineContainers:
         container = self.get(container_id)
         self.task(container)
         if container.log_path:
-            self._env.logs.reopen(container.id)
+            await self._env.logs.reopen(container.id)
 
     # -- look-up
 
@@ -302,6 +302,8 @@ class EngineContainers:
                 case ContainerState.CREATED if found is None or not found.is_created:
                     if container.id not in self._starts:
                         await self.runner.observe(container.id)
+                case ContainerState.CREATING if key(container.sandbox_id, container.config) not in self._creates:
+                    await self._forget(container.id)  # the Engine was away when it had to be undone
                 case _:
                     continue
 

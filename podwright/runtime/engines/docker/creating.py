@@ -7,7 +7,7 @@ import logging
 
 import msgspec
 
-from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
 from podwright.runtime.container import devices, sources
 from podwright.runtime.container.paths import log_file
 from podwright.runtime.engines.docker import bodies, image_users, refusals, targets
@@ -15,7 +15,14 @@ from podwright.runtime.engines.docker.cgroup_names import container_cgroup
 from podwright.runtime.engines.docker.container_environment import EngineEnvironment
 from podwright.runtime.engines.docker.host import EngineRecord
 from podwright.runtime.model.base import Resources
-from podwright.runtime.model.container import Container, ContainerConfig, ContainerState, Mount, User
+from podwright.runtime.model.container import (
+    Container,
+    ContainerConfig,
+    ContainerSecurity,
+    ContainerState,
+    Mount,
+    User,
+)
 from podwright.runtime.model.ids import ContainerId, new_id
 from podwright.runtime.model.image import Image
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
@@ -23,6 +30,8 @@ from podwright.runtime.oci_spec import capabilities, signals
 from podwright.runtime.security.profiles import localhost_profile
 
 log = logging.getLogger(__name__)
+
+NEWEST = frozenset({"CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"})  # Engines of 20.10 may not know them
 
 
 async def create(env: EngineEnvironment, sandbox: Sandbox, config: ContainerConfig) -> ContainerId:
@@ -67,9 +76,23 @@ async def create(env: EngineEnvironment, sandbox: Sandbox, config: ContainerConf
 
 
 async def _undo(env: EngineEnvironment, container: Container) -> None:
-    """What cannot be removed now is removed at the next start, because its record stays CREATING."""
-    await env.host.remove(container.id)
+    """What cannot be removed now is removed when the Engine is back, because its record stays CREATING."""
+    try:
+        await env.host.remove(container.id)
+    except PodwrightError as failure:
+        log.warning("cannot undo container: id=%s error=%s", container.id[:12], failure)
+        return
     env.store.delete(container.id)
+
+
+def known_capabilities(security: ContainerSecurity, held: frozenset[str]) -> tuple[str, ...]:
+    """The capabilities to grant, without the newest ones unless they are named: ALL must work on every Engine.
+
+    Raises InvalidArgument for an unknown name. Pure.
+    """
+    named = {name.upper().removeprefix("CAP_") for name in security.add_capabilities}
+    granted = capabilities.granted(security, held)
+    return tuple(name for name in granted if name not in NEWEST or name.removeprefix("CAP_") in named)
 
 
 def _record(
@@ -123,7 +146,7 @@ def _inputs(
         files=env.files(sandbox.id),
         mounts=mounts,
         resources=container.resources,
-        capabilities=tuple(capabilities.granted(config.security, env.abilities.capabilities)),
+        capabilities=known_capabilities(config.security, env.abilities.capabilities),
         stop_signal=container.stop_signal,
         default_seccomp=env.default_seccomp,
         localhost_seccomp=(

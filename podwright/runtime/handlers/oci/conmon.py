@@ -48,11 +48,12 @@ class CreateReply:
 
 
 def command_line(
-    conmon: str, runtime: tuple[str, ...], container: Monitored, *, options: frozenset[str], systemd_cgroup: bool
+    conmon: str, runtime: tuple[str, ...], container: Monitored, *, options: frozenset[str]
 ) -> tuple[str, ...]:
     """conmon's argv. `runtime` is the launcher and the OCI runtime with its global arguments.
 
-    `options` are those that this conmon knows.
+    `options` are those that this conmon knows. Its own `--systemd-cgroup` is not used: it would put that argument
+    before all others, where the launcher expects the OCI runtime.
     """
     binary, *arguments = runtime
     argv = [
@@ -72,8 +73,6 @@ def command_line(
         *("--log-level", "error"),
         *("--log-path", f"k8s-file:{container.log_path}" if container.log_path else "none"),
     ]
-    if systemd_cgroup:
-        argv.append("--systemd-cgroup")
     if container.images:
         argv += ["--restore", container.images]
     if container.terminal:

@@ -42,18 +42,20 @@ class Launched:
 class RunningCommand:
     """A command that was started. `stdout` and `stderr` must be read, also by those who do not want it."""
 
-    def __init__(self, launched: Launched, patience_s: float) -> None:
-        """`patience_s` is what the runtime may take to start the command: see `execs.hangs`."""
+    def __init__(self, launched: Launched, runtime: OciRuntime, container_id: str) -> None:
         self._launched = launched
+        self._runtime = runtime
+        self._container_id = container_id
         self._ending = asyncio.create_task(launched.process.wait(), name="wait for an exec")
         self._hangs = False
-        self._guard = asyncio.create_task(self._end_hung_runtime(patience_s), name="end a hung exec")
+        self._guard = asyncio.create_task(self._end_hung_runtime(runtime.timeout_s), name="end a hung exec")
         self._errors = Stderr(launched.errors, self.started)
         self.stdin = launched.stdin
         self.stdout = launched.stdout
         self.stderr = None if launched.tty else self._errors
 
     async def _end_hung_runtime(self, patience_s: float) -> None:
+        """`patience_s` is what the runtime may take to start the command: see `execs.hangs`."""
         if await execs.hangs(self._ending, f"{self._launched.stem}.pid", patience_s):
             self._hangs = True
             self._launched.process.kill_group()
@@ -108,6 +110,7 @@ class RunningCommand:
         """Kill what still runs, and clean up."""
         self.hang_up()
         if not self._ending.done():
+            await execs.kill_guest(self._runtime, self._container_id, self._launched.stem)
             if (pid := execs.read_pid(f"{self._launched.stem}.pid")) is not None:
                 proc.kill_tree(pid)
             await asyncio.wait({self._ending}, timeout=execs.KILLED_TIMEOUT_S)
@@ -121,7 +124,7 @@ async def start(runtime: OciRuntime, prepared: RuntimeExec, process: ExecProcess
     After a failure its files are gone.
     """
     try:
-        return RunningCommand(await _launch(runtime, prepared, process), runtime.timeout_s)
+        return RunningCommand(await _launch(runtime, prepared, process), runtime, prepared.container_id)
     except BaseException:
         execs.remove_files(prepared.stem)
         raise

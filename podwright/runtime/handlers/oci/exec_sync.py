@@ -46,7 +46,7 @@ async def run(
         return completed
     finally:
         if not running.done():
-            await asyncio.shield(_end(cgroups, bundle, running, prepared.stem))
+            await asyncio.shield(_end(runtime, cgroups, bundle, running, prepared.stem))
         execs.remove_files(prepared.stem)
 
 
@@ -60,8 +60,11 @@ def _check_alive(bundle: Bundle, first_pid: int) -> None:
         raise FailedPrecondition(f"container {bundle.id[:12]} is not running any more")
 
 
-async def _end(cgroups: CgroupHost, bundle: Bundle, running: asyncio.Task[Completed], stem: str) -> None:
+async def _end(
+    runtime: OciRuntime, cgroups: CgroupHost, bundle: Bundle, running: asyncio.Task[Completed], stem: str
+) -> None:
     """Kill an exec that still runs: the command and its descendants first, so that the runtime sees its end."""
+    await execs.kill_guest(runtime, bundle.id, stem)
     await asyncio.to_thread(execs.kill, cgroups, bundle.cgroup, stem)
     await asyncio.wait({running}, timeout=execs.KILLED_TIMEOUT_S)
     running.cancel()

@@ -2,8 +2,9 @@
 
     exec-MARK-TOKEN.json   the process to start
     exec-MARK-TOKEN.pid    its PID, from when its program runs
+    exec-MARK-TOKEN.guest  its PID inside a sandbox
 
-Both are in the container's bundle, so that a daemon finds what a killed one was running for callers who are gone.
+All are in the container's bundle, so that a daemon finds what a killed one was running for callers who are gone.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import asyncio
 import contextlib
 import glob
 import os
+import signal
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
+from podwright.errors import PodwrightError
 from podwright.linux import cgroup, proc
 from podwright.linux.cgroup import CgroupHost
 from podwright.linux.files import write_new
 from podwright.runtime.handlers.oci import marks
-from podwright.runtime.handlers.oci.runtime import RuntimeExec
+from podwright.runtime.handlers.oci.runtime import OciRuntime, RuntimeExec
 from podwright.runtime.handlers.protocol import Bundle, ExecProcess
 
 KILLED_TIMEOUT_S = 2.0
@@ -43,7 +46,7 @@ def prepare(bundle: Bundle, process: ExecProcess) -> RuntimeExec:
 
 def remove_files(stem: str) -> None:
     """Delete the files of an exec. Absent ones are skipped."""
-    for kind in ("json", "pid"):
+    for kind in ("json", "pid", "guest"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{stem}.{kind}")
 
@@ -70,6 +73,14 @@ def kill(host: CgroupHost, path: str, stem: str) -> None:
     if (pid := read_pid(f"{stem}.pid")) is not None:
         proc.kill_tree(pid)
     marks.kill_marked(host, path, marked)
+
+
+async def kill_guest(runtime: OciRuntime, container_id: str, stem: str) -> None:
+    """SIGKILL the command of an exec inside a sandbox. The runtime knows no way to its descendants."""
+    pid = read_pid(f"{stem}.guest")
+    if pid is not None:
+        with contextlib.suppress(PodwrightError):  # it has ended
+            await runtime.kill(container_id, signal.SIGKILL, f"--pid={pid}")
 
 
 def end_abandoned(host: CgroupHost, bundle: Bundle) -> None:

@@ -12,16 +12,19 @@ from podwright.errors import FailedPrecondition
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import ProcessRunner, find_executable
 from podwright.runtime.config import Config, OciHandlerSettings
-from podwright.runtime.handlers.oci import abandoned, exit_directories, launcher
-from podwright.runtime.handlers.oci.handler import OciHandler
+from podwright.runtime.handlers.oci import abandoned, exit_directories, launcher, waiter
+from podwright.runtime.handlers.oci.handler import Launchers, OciHandler
 from podwright.runtime.handlers.oci.runtime import OciRuntime, Programs
 from podwright.runtime.handlers.oci.task import OciHost
-from podwright.runtime.handlers.protocol import Handler
+from podwright.runtime.handlers.protocol import Handler, PodPolicy
+from podwright.runtime.security.profiles import load_profile
 
 PREFERENCE = ("crun", "runc")
 # The devices that a runtime makes have the modes that the spec says only without a umask. crun takes none by itself
 # since 1.14; with any, containers begin with 022. runc sees to its devices, and makes files that want a umask.
 OWN_UMASK, NO_UMASK = 0o022, 0
+NO_SETTINGS = OciHandlerSettings()
+SANDBOXES = {"auto": None, "yes": True, "no": False}
 NO_PROGRAMS = Programs(runtime="crun", kind="", conmon="conmon", conmon_options=frozenset())
 
 
@@ -39,16 +42,18 @@ class OciKind:
         os.makedirs(self._runtimes, mode=0o700, exist_ok=True)
         self._make_runtime = functools.partial(
             OciRuntime,
-            state=self._runtimes,
             runner=runner,
             timeout_s=config.containers.runtime_timeout_s,
             systemd_cgroup=config.containers.cgroup_driver == "systemd",
         )
         self._launchers = _launchers(f"{config.root}/launchers")
         wanted = _wanted(config)
+        self._roots = {one.root for one in wanted.values() if one.root}
         ordered = sorted(wanted, key=lambda name: PREFERENCE.index(name) if name in PREFERENCE else len(PREFERENCE))
         self._programs: Mapping[str, Programs] = {name: self._find(name, wanted[name]) for name in ordered}
-        self.handlers: dict[str, Handler] = {name: self._make(name, found) for name, found in self._programs.items()}
+        self.handlers: dict[str, Handler] = {
+            name: self._make(name, found, wanted[name]) for name, found in self._programs.items()
+        }
 
     def _find(self, name: str, settings: OciHandlerSettings) -> Programs:
         """The handler's programs, of which nothing is known yet. Raises FailedPrecondition when one is missing."""
@@ -57,12 +62,19 @@ class OciKind:
             kind="",
             conmon=_program(settings.conmon),
             conmon_options=frozenset(),
-            launcher=self._launchers[OWN_UMASK],
+            launcher=self._launchers.others,
         )
 
-    def _make(self, name: str, programs: Programs) -> OciHandler:
-        runtime = self._make_runtime(name, programs)
-        return OciHandler(self._host, runtime, crun_launcher=self._launchers[NO_UMASK])
+    def _make(self, name: str, programs: Programs, settings: OciHandlerSettings = NO_SETTINGS) -> OciHandler:
+        state, arguments = settings.root or self._runtimes, settings.arguments
+        profile = load_profile(settings.seccomp_profile) if settings.seccomp_profile else None
+        return OciHandler(
+            self._host,
+            self._make_runtime(name, programs, state=state, arguments=arguments),
+            sandboxes=SANDBOXES[settings.sandbox_container],
+            launchers=self._launchers,
+            policy=PodPolicy(annotations=settings.allowed_annotations, seccomp=profile),
+        )
 
     def of_record(self, name: str) -> Handler:
         """The programs of the first handler are tried. What no program can delete is removed without one."""
@@ -70,7 +82,8 @@ class OciKind:
 
     async def end_abandoned(self) -> None:
         """Ends calls of OCI runtimes, and mounts the filesystem for exit files."""
-        await asyncio.to_thread(abandoned.end_calls, self._runtimes)
+        for root in (self._runtimes, *self._roots):
+            await asyncio.to_thread(abandoned.end_calls, root)
         exit_directories.open_place(self._state)
 
     async def sweep(self, known: Collection[str]) -> None:
@@ -89,11 +102,16 @@ def _wanted(config: Config) -> dict[str, OciHandlerSettings]:
     return {name: OciHandlerSettings() for name in PREFERENCE if _installed(name)}
 
 
-def _launchers(folder: str) -> dict[int, tuple[str, ...]]:
-    """The launcher for each umask. Raises OSError."""
+def _launchers(folder: str) -> Launchers:
+    """A launcher for each umask, and the waiter. Raises OSError."""
     machine = os.uname().machine
-    masks = (OWN_UMASK, NO_UMASK)
-    return {mask: launcher.install(f"{folder}/{mask:03o}", umask=mask, machine=machine) for mask in masks}
+
+    def with_umask(umask: int) -> tuple[str, ...]:
+        return launcher.install(f"{folder}/{umask:03o}", umask=umask, machine=machine)
+
+    return Launchers(
+        crun=with_umask(NO_UMASK), others=with_umask(OWN_UMASK), waiter=waiter.install(f"{folder}/waiter")
+    )
 
 
 def _program(name: str) -> str:

@@ -117,15 +117,15 @@ def install(path: str, *, umask: int, machine: str) -> tuple[str, ...]:
         os.makedirs(folder, mode=0o711, exist_ok=True)
         if os.statvfs(folder).f_flag & os.ST_NOEXEC:
             return in_python
-        _put(path, elf.executable(number, code(umask)))
+        put(path, elf.executable(number, code(umask)))
     except OSError as failure:
         log.warning("cannot write launcher, using a slower one: path=%s error=%s", path, failure)
         return in_python
     return (path,)
 
 
-def _put(path: str, program: bytes) -> None:
-    """Write the program to `path` unless it exists. Raises OSError."""
+def put(path: str, program: bytes) -> None:
+    """Write a program to `path` unless it is there already. Raises OSError."""
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
         if file.read(len(program) + 1) == program:
             return

@@ -76,7 +76,6 @@ def _spawn(runtime: OciRuntime, container: Monitored, runner: ProcessRunner) -> 
         (*programs.launcher, *runtime.argv),
         container,
         options=programs.conmon_options,
-        systemd_cgroup=runtime.systemd_cgroup,
     )
     path = search_path(container.criu_directory)
     # TZ is for the times in the log.

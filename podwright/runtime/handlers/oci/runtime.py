@@ -7,6 +7,7 @@ runtime's own state, and in the record of the container.
 from __future__ import annotations
 
 import dataclasses
+import glob
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from podwright.runtime.handlers.protocol import TaskState, TaskStatus
 
 REPLY_LIMIT_BYTES = 65536
 RUNC_RECORD = re.compile(r'level=\w+ msg="((?:[^"\\]|\\.)*)"')
+RUNSC_RECORD = re.compile(r'^\{"msg":"((?:[^"\\]|\\.)*)"')
 # Below these no container starts: measured with crun 1.8 (256 KiB is enough, 128 is not) and runc 1.1 (4 MiB, 2).
 CRUN_FLOOR_BYTES, OTHER_FLOOR_BYTES = 256 * 1024, 4 * 1024 * 1024
 KNOWN_TO_KEEP_FILES = frozenset({"crun", "runc"})
@@ -55,6 +57,11 @@ class RuntimeExec:
         """Where the runtime writes its PID. The file stays until the exec's files are removed."""
         return f"{self.stem}.pid"
 
+    @property
+    def guest_pid_file(self) -> str:
+        """Where a runtime with sandboxes writes the PID that it has in there."""
+        return f"{self.stem}.guest"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programs:
@@ -66,6 +73,7 @@ class Programs:
     conmon_options: frozenset[str]  # the long options that this conmon has
     sealed: SealedProgram | None = None  # the runtime, if it is to be run from a sealed copy
     launcher: tuple[str, ...] = ()  # what stands before the runtime in the argv that conmon executes
+    sandboxes: bool = False  # a pod's containers run in one sandbox of the runtime's: see `guest`
 
     @property
     def is_crun(self) -> bool:
@@ -85,14 +93,15 @@ class OciRuntime:
         runner: ProcessRunner,
         timeout_s: float,
         systemd_cgroup: bool = False,
+        arguments: tuple[str, ...] = (),
     ) -> None:
-        """The runtime keeps its state below `state`. `timeout_s` limits one call of it."""
+        """The runtime keeps its state below `state`. `timeout_s` limits one call of it, `arguments` stand in each."""
         self.name = name
         self.programs = programs
         self.timeout_s = timeout_s
         self.systemd_cgroup = systemd_cgroup
         systemd = ("--systemd-cgroup",) if systemd_cgroup else ()
-        self._options = (f"--root={state}/{name}", *systemd)
+        self._options = (f"--root={state}/{name}", *systemd, *arguments)
         self._state = f"{state}/{name}"
         self._runner = runner
         self._filters = CompiledFilters()
@@ -105,6 +114,8 @@ class OciRuntime:
     @property
     def memory_floor_bytes(self) -> int:
         """Below this memory limit no container starts."""
+        if self.programs.sandboxes:
+            return 0  # the limits of one container are not enforced
         return CRUN_FLOOR_BYTES if self.is_crun else OTHER_FLOOR_BYTES
 
     @property
@@ -123,13 +134,13 @@ class OciRuntime:
         if self.is_crun:
             self._filters.learn(f"{bundle}/config.json", f"{self._state}/{container_id}/seccomp.bpf")
 
-    async def run_detached(self, container_id: str, bundle: str) -> int:
+    async def run_detached(self, container_id: str, bundle: str, *options: str) -> int:
         """Run a container without a monitor and return its PID. Raises RuntimeFailed with the runtime's message.
 
-        After the runtime's end, no process holds the other ends of its stdio.
+        `options` are further global ones. After the runtime's end, no process holds the other ends of its stdio.
         """
         pid_file, log_file = f"{bundle}/pidfile", f"{bundle}/log"
-        argv = (*self.argv, f"--log={log_file}", "run", "--detach", f"--pid-file={pid_file}")
+        argv = (*self.argv, *options, f"--log={log_file}", "run", "--detach", f"--pid-file={pid_file}")
         argv = (*argv, f"--bundle={bundle}", container_id)
         completed = await self._runner.run(Command(argv=argv, timeout_s=self.timeout_s, drain_s=0.0))
         if completed.returncode != 0:
@@ -148,9 +159,8 @@ class OciRuntime:
 
     async def delete(self, container_id: str) -> None:
         """Kill what is left of the container and remove the runtime's state and cgroup. An absent one succeeds."""
-        if not os.path.isdir(f"{self._state}/{container_id}"):
-            return
-        await self._call("delete", "--force", container_id)
+        if self.knows(container_id):
+            await self._call("delete", "--force", container_id)
 
     def leaves_only_files(self, bundle: str) -> bool:
         """Whether the runtime keeps nothing but its state of a container that has ended: `forget` does then.
@@ -165,6 +175,8 @@ class OciRuntime:
     def forget(self, container_id: str) -> None:
         """Remove the runtime's state of a container. The caller has handled its processes and its cgroup."""
         shutil.rmtree(f"{self._state}/{container_id}", ignore_errors=True)
+        for path in self._guest_files(container_id):
+            os.unlink(path)
 
     async def exec(self, wanted: RuntimeExec, output_limit_bytes: int) -> Completed:
         """Run a process in the container and collect its output. The caller limits the time.
@@ -186,7 +198,9 @@ class OciRuntime:
         return self._runner.start(dataclasses.replace(self._exec_command(wanted, *socket), fds=fds))
 
     def _exec_command(self, wanted: RuntimeExec, *options: str) -> Command:
-        files = (f"--process={wanted.process_file}", f"--pid-file={wanted.pid_file}")
+        files = [f"--process={wanted.process_file}", f"--pid-file={wanted.pid_file}"]
+        if self.programs.sandboxes:
+            files.append(f"--internal-pid-file={wanted.guest_pid_file}")
         return Command(
             argv=(*self.argv, "exec", *files, *options, wanted.container_id),
             timeout_s=None,
@@ -200,6 +214,14 @@ class OciRuntime:
         """Whether `start_exec` takes a console: runc does so only when it detaches, and then keeps no exit code."""
         return self.programs.is_crun
 
+    async def kill(self, container_id: str, number: int, *options: str) -> None:
+        """Have the runtime send a signal. Raises RuntimeFailed, also if there is no process any more."""
+        await self._call("kill", *options, container_id, str(number))
+
+    async def stats(self, container_id: str) -> bytes:
+        """What the runtime's `events --stats` prints. Raises RuntimeFailed."""
+        return (await self._call("events", "--stats", container_id)).stdout
+
     async def update(self, container_id: str, resources: dict[str, Any]) -> None:
         """Change a running container's limits, by OCI's names for them. Raises RuntimeFailed.
 
@@ -209,6 +231,8 @@ class OciRuntime:
 
     async def can_checkpoint(self) -> bool:
         """Whether the runtime has the command: crun does not when it is built without CRIU."""
+        if self.programs.sandboxes:
+            return False  # it would be the whole pod's
         command = Command(argv=(self.programs.runtime, "checkpoint", "--help"), timeout_s=self.timeout_s)
         return (await self._runner.run(command)).returncode == 0
 
@@ -235,7 +259,13 @@ class OciRuntime:
 
     def knows(self, container_id: str) -> bool:
         """Whether the runtime has state of this container."""
-        return os.path.isdir(f"{self._state}/{container_id}")
+        return os.path.isdir(f"{self._state}/{container_id}") or bool(self._guest_files(container_id))
+
+    def _guest_files(self, container_id: str) -> list[str]:
+        """runsc's state of a container: files in no directory. A runtime of an unknown kind may be runsc."""
+        if self.programs.kind and not self.programs.sandboxes:
+            return []
+        return glob.glob(f"{glob.escape(self._state)}/{glob.escape(container_id)}_sandbox:*")
 
     async def _call(self, *arguments: str, stdin: bytes = b"") -> Completed:
         """One call of the runtime. Raises RuntimeFailed with its message when it fails."""
@@ -285,8 +315,8 @@ def read_text(path: str, limit_bytes: int) -> str:
 
 
 def plain(message: str) -> str:
-    """A runtime's error text as one line: runc's log record by its message, crun's line without its date."""
+    """A runtime's error text as one line: runc's and runsc's log record by its message, crun's without its date."""
     line = " ".join(message.split())
-    if record := RUNC_RECORD.search(line):
+    if record := RUNC_RECORD.search(line) or RUNSC_RECORD.search(line):
         line = record[1].replace('\\"', '"')
     return CRUN_PREFIX.sub("", line) or "it gave no reason"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from typing import Any
 
 import msgspec
@@ -9,8 +11,9 @@ import pytest
 
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, Unknown
 from podwright.runtime.config import parse_config
-from podwright.runtime.engines.docker import bodies, refusals, settings
+from podwright.runtime.engines.docker import bodies, image_users, refusals, settings
 from podwright.runtime.engines.docker.cgroup_names import container_cgroup
+from podwright.runtime.engines.docker.creating import known_capabilities
 from podwright.runtime.engines.docker.process_user import parse
 from podwright.runtime.model.base import (
     IdMapping,
@@ -313,6 +316,49 @@ def test_settings_without_a_meaning_are_refused(change: dict[str, Any]) -> None:
 )
 def test_cgroups(parent: str, systemd: bool, wanted: str) -> None:
     assert container_cgroup(parent, "abc", systemd=systemd) == wanted
+
+
+@pytest.mark.parametrize(
+    ("add", "drop", "wanted"),
+    [
+        (("ALL",), (), ("CAP_KILL", "CAP_NET_ADMIN")),
+        (("all", "bpf"), ("KILL",), ("CAP_NET_ADMIN", "CAP_BPF")),
+        ((), (), ("CAP_KILL",)),
+    ],
+)
+def test_capabilities_that_every_engine_knows(
+    add: tuple[str, ...], drop: tuple[str, ...], wanted: tuple[str, ...]
+) -> None:
+    held = frozenset({"CAP_KILL", "CAP_NET_ADMIN", "CAP_BPF"})
+    security = ContainerSecurity(add_capabilities=add, drop_capabilities=drop)
+    assert known_capabilities(security, held) == wanted
+
+
+@pytest.mark.parametrize(
+    ("security", "image_user", "named"),
+    [
+        (ContainerSecurity(), "", False),
+        (ContainerSecurity(), "7:8", False),
+        (ContainerSecurity(), "7:users", True),
+        (ContainerSecurity(), "nobody", True),
+        (ContainerSecurity(run_as_user=7), "nobody", False),
+        (ContainerSecurity(run_as_username="x", run_as_user=7), "", True),
+    ],
+)
+def test_users_that_have_to_be_looked_up(security: ContainerSecurity, image_user: str, named: bool) -> None:
+    assert image_users.has_names(security, image_user) is named
+
+
+def test_a_file_of_a_container_is_the_first_in_a_tar() -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo("passwd")
+        member.size = 5
+        archive.addfile(member, io.BytesIO(b"x:y:z"))
+    assert image_users.text_of(buffer.getvalue()) == "x:y:z"
+    assert image_users.text_of(b"") == ""
+    with pytest.raises(InvalidArgument, match="cannot be read"):
+        image_users.text_of(b"no tar" * 200)
 
 
 def test_the_user_of_a_process() -> None:

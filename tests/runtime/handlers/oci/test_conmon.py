@@ -12,9 +12,9 @@ from podwright.runtime.handlers.oci.probing import Features, parse_features
 from podwright.runtime.handlers.oci.runtime import plain
 
 
-def _argv(options: frozenset[str] = frozenset(), *, systemd: bool = False, **fields: object) -> tuple[str, ...]:
+def _argv(options: frozenset[str] = frozenset(), **fields: object) -> tuple[str, ...]:
     container = Monitored(id="i" * 64, name="n", directory="/b", exits="/e", **fields)  # type: ignore[arg-type] # mixed keywords
-    return conmon.command_line("/conmon", ("/crun", "--root=/r"), container, options=options, systemd_cgroup=systemd)
+    return conmon.command_line("/conmon", ("/crun", "--root=/r"), container, options=options)
 
 
 def test_plain_container() -> None:
@@ -30,7 +30,6 @@ def test_plain_container() -> None:
     [
         (_argv(terminal=True), "--terminal"),
         (_argv(stdin=True), "--leave-stdin-open"),
-        (_argv(systemd=True), "--systemd-cgroup"),
         (_argv(frozenset({"--no-sync-log"})), "--no-sync-log"),
     ],
 )
@@ -46,9 +45,17 @@ def test_output_that_nobody_wants_has_no_file() -> None:
 
 def test_the_launcher_comes_before_the_runtime() -> None:
     container = Monitored(id="i" * 64, name="n", directory="/b", exits="/e")
-    argv = conmon.command_line("/conmon", ("/l", "/crun", "-x"), container, options=frozenset(), systemd_cgroup=False)
+    argv = conmon.command_line("/conmon", ("/l", "/crun", "-x"), container, options=frozenset())
     assert argv[argv.index("--runtime") + 1] == "/l"
     assert [word for word in argv if word.startswith("--runtime-arg")] == ["--runtime-arg=/crun", "--runtime-arg=-x"]
+
+
+def test_systemd_cgroup_reaches_the_runtime_and_not_the_launcher() -> None:
+    """conmon's own option would make it the launcher's first argument, which is the program to execute."""
+    container = Monitored(id="i" * 64, name="n", directory="/b", exits="/e")
+    argv = conmon.command_line("/conmon", ("/l", "/crun", "--systemd-cgroup"), container, options=frozenset())
+    assert "--systemd-cgroup" not in argv
+    assert [word for word in argv if word.startswith("--runtime-arg")][-1] == "--runtime-arg=--systemd-cgroup"
 
 
 def test_stdin_once_closes_with_the_first_client() -> None:

@@ -1,0 +1,76 @@
+"""When the node was last shut down: the kubelet's file, which is there after the machine has started again."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from podwright.k8s.times import format_time
+
+log = logging.getLogger(__name__)
+
+NAME = "graceful_node_shutdown_state"
+NEVER = "0001-01-01T00:00:00Z"  # Go's zero time
+LIMIT_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShutdownTimes:
+    """Seconds since the epoch; 0: not yet."""
+
+    start_s: float = 0.0
+    end_s: float = 0.0
+
+
+class _Times(msgspec.Struct, frozen=True, rename="camel"):
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+
+
+class ShutdownFile:
+    """The file. Calls block for a moment."""
+
+    def __init__(self, root: str) -> None:
+        """`root` is the agent's own directory."""
+        self._path = f"{root}/{NAME}"
+
+    def read(self) -> ShutdownTimes:
+        """What it says; nothing when it is not there, or is not one of these."""
+        try:
+            with open(self._path, "rb") as file:
+                found = msgspec.json.decode(file.read(LIMIT_BYTES), type=_Times)
+        except FileNotFoundError:
+            return ShutdownTimes()
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as failure:
+            log.warning("the times of the last shutdown cannot be read: path=%s error=%s", self._path, failure)
+            return ShutdownTimes()
+        return ShutdownTimes(start_s=_seconds(found.start_time), end_s=_seconds(found.end_time))
+
+    def write(self, times: ShutdownTimes) -> None:
+        """Replace it. A disk that refuses is logged: the shutdown goes on."""
+        text = {"startTime": _text(times.start_s), "endTime": _text(times.end_s)}
+        temporary = f"{self._path}.tmp"
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            with open(descriptor, "wb") as file:
+                file.write(msgspec.json.encode(text))
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(temporary, self._path)
+        except OSError as failure:
+            log.warning("the time of the shutdown cannot be written: path=%s error=%s", self._path, failure)
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def _seconds(time: datetime | None) -> float:
+    return 0.0 if time is None or time.year == 1 else float(int(time.timestamp()))
+
+
+def _text(seconds: float) -> str:
+    return format_time(datetime.fromtimestamp(seconds, UTC)) if seconds else NEVER
