@@ -30,7 +30,7 @@ from podwright.agent.configs.node import look, settings_of
 from podwright.agent.configs.ports import AllAllocations, NoServices, Services
 from podwright.agent.configs.resources import may_swap
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
-from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
+from podwright.agent.engine import Base, Engine, NoTokens, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.eviction.admission import UnderPressure
 from podwright.agent.eviction.manager import EvictionManager
@@ -254,6 +254,7 @@ class Agent:
             may_run=self._may_run,
             findings=self.current_findings,
             set_pod_cidr=self.outside.runtime.set_pod_cidr,
+            runner=self.outside.runner,
             on_registered=self._sync_static_pods,
         )
 
@@ -324,6 +325,7 @@ class Agent:
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
             admission=self._make_checks(),
+            tokens=self.cluster.tokens if self.cluster is not None else NoTokens(),
             claims=self._plugins.claims,
             may_begin=self.preemptor.may_begin,
             metrics=outside.metrics,

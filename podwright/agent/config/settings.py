@@ -278,6 +278,7 @@ FLAGS: tuple[Setting, ...] = (
     flag("storage-driver-user", TEXT, "root"),
     # Ours.
     flag("embedded", BOOLEAN, honoured=True, ours=True),
+    flag("pod-routes", BOOLEAN, honoured=True, ours=True),
     flag("agent-socket", TEXT, "/run/podwright/agent.sock", honoured=True, ours=True),
     flag("lenient-config", BOOLEAN, honoured=True, ours=True),
     flag("print-config", BOOLEAN, honoured=True, ours=True),
