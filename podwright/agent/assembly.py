@@ -169,7 +169,9 @@ class Agent:
         self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
         self.resizes = self._make_resizes()
         self.statuses = self._make_statuses()
-        self.managers = ResourceManagers(config, self._make_device_managers(), outside.metrics.managers, outside.clock)
+        self.managers = ResourceManagers(
+            config, self.capacity, self._make_device_managers(), outside.metrics.managers, outside.clock
+        )
         self.cgroups = self._make_cgroups()
         self.stats = self._make_stats()
         self._records = self._make_records()
@@ -351,7 +353,9 @@ class Agent:
         return PodResourcesPorts(
             active_pods=self._pods_with_shares,
             named=lambda namespace, name: self.base.registry.named(f"{name}_{namespace}"),
-            shares=Shares(devices=self.devices, cpus=self.managers.cpus, claims=self._plugins.claims),
+            shares=Shares(
+                devices=self.devices, cpus=self.managers.cpus, memory=self.managers.memory, claims=self._plugins.claims
+            ),
             metrics=self.outside.metrics.devices,
             clock=self.outside.clock,
         )
@@ -377,6 +381,10 @@ class Agent:
                 claims=self._claims_at_api(),
                 active_uids=lambda: [pod.metadata.uid for pod in self._active_pods()],
                 all_sources_read=self._all_sources_read,
+                pods_changed=self._pods_changed,
+                clock=self.outside.clock,
+                metrics=self.outside.metrics.devices,
+                watches_health=self.config.feature_gates["ResourceHealthStatus"],
             ),
         )
 
@@ -386,7 +394,13 @@ class Agent:
 
     def _resource_health(self, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
         uid = pod.metadata.uid
-        return {each.name: device_statuses(self.devices.health(uid, each.name)) for each in pod.spec.containers}
+        return {
+            each.name: (
+                *device_statuses(self.devices.health(uid, each.name)),
+                *self._plugins.claims.health(pod, each),
+            )
+            for each in pod.spec.containers
+        }
 
     async def _is_running(self, uid: str, container: str) -> bool:
         observed = await self.base.cache.look(uid)
