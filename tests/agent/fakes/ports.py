@@ -28,7 +28,7 @@ from podwright.k8s.objects import Container, HTTPGetAction, Pod, PodStatus
 
 
 class FakeImages:
-    """Every image is there, but for the containers in `failures`."""
+    """Every image is there, but for the containers and volumes in `failures`."""
 
     def __init__(self) -> None:
         self.failures: dict[str, ContainerFailure] = {}
@@ -40,8 +40,10 @@ class FakeImages:
             raise self.failures[container.name]
         return EnsuredImage(reference=container.image, image=ImageStatus(id=container.image))
 
-    async def ensure_volumes(self, pod: Pod, sandbox_config: api.PodSandboxConfig, handler: str) -> None:
-        return None
+    async def ensure_volumes(
+        self, pod: Pod, sandbox_config: api.PodSandboxConfig, handler: str
+    ) -> dict[str, ContainerFailure]:
+        return {volume.name: self.failures[volume.name] for volume in pod.spec.volumes if volume.name in self.failures}
 
 
 class FakeVolumes:
