@@ -16,7 +16,7 @@ COVERAGE ?= fast
 # Further arguments for pytest, the demo or the bench.
 ARGS ?=
 
-.PHONY: help setup venv bytecode proto objects check format test coverage test-fast test-shim test-runsc demo record bench pull-bench vm-setup vm-test lock clean
+.PHONY: help setup venv bytecode proto objects check format test coverage test-fast test-shim test-runsc demo record load bench pull-bench vm-setup vm-test lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,10 @@ demo: setup venv bytecode ## run examples/hello.yaml, then have a node run it; i
 
 record: setup venv bytecode ## record the terminal session of the README anew: docs/session.svg (root)
 	$(BIN)/python -m tools.recording $(ARGS)
+
+load: setup venv ## an hour of random load on a runtime and an agent; PODWRIGHT_LOAD_S sets the seconds (root)
+	PODWRIGHT_LOAD_S=$${PODWRIGHT_LOAD_S:-3600} $(BIN)/python -m pytest --leaks=own -o log_cli=true -o log_cli_level=WARNING \
+		tests/agent/load $(ARGS)
 
 bench: setup venv bytecode ## measure Podwright, containerd, Docker and, if it is there, CRI-O; reports go to build/bench (root)
 	@PYTHON=$(PYTHON) sh tools/setup.sh docker.io:/usr/sbin/dockerd

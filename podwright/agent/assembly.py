@@ -31,7 +31,7 @@ from podwright.agent.configs.ports import AllAllocations, NoServices, Services
 from podwright.agent.configs.resources import may_swap
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
 from podwright.agent.csi.refreshing import Refresher
-from podwright.agent.engine import Base, Engine, Rooms, Settings, Source
+from podwright.agent.engine import Base, Engine, NoTokens, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.eviction.admission import UnderPressure
 from podwright.agent.eviction.manager import EvictionManager
@@ -170,7 +170,9 @@ class Agent:
         self.preemptor = Preemptor(lambda: self.ender, self._look_at, self.events, outside.metrics)
         self.resizes = self._make_resizes()
         self.statuses = self._make_statuses()
-        self.managers = ResourceManagers(config, self._make_device_managers(), outside.metrics.managers, outside.clock)
+        self.managers = ResourceManagers(
+            config, self.capacity, self._make_device_managers(), outside.metrics.managers, outside.clock
+        )
         self.cgroups = self._make_cgroups()
         self.stats = self._make_stats()
         self._records = self._make_records()
@@ -258,6 +260,7 @@ class Agent:
             may_run=self._may_run,
             findings=self.current_findings,
             set_pod_cidr=self.outside.runtime.set_pod_cidr,
+            runner=self.outside.runner,
             on_registered=self._sync_static_pods,
         )
 
@@ -328,6 +331,7 @@ class Agent:
             network_problem=outside.watch.network_problem,
             handler_of=self.handlers.name_for,
             admission=self._make_checks(),
+            tokens=self.cluster.tokens if self.cluster is not None else NoTokens(),
             claims=self._plugins.claims,
             may_begin=self.preemptor.may_begin,
             metrics=outside.metrics,
@@ -353,7 +357,9 @@ class Agent:
         return PodResourcesPorts(
             active_pods=self._pods_with_shares,
             named=lambda namespace, name: self.base.registry.named(f"{name}_{namespace}"),
-            shares=Shares(devices=self.devices, cpus=self.managers.cpus, claims=self._plugins.claims),
+            shares=Shares(
+                devices=self.devices, cpus=self.managers.cpus, memory=self.managers.memory, claims=self._plugins.claims
+            ),
             metrics=self.outside.metrics.devices,
             clock=self.outside.clock,
         )
@@ -379,6 +385,10 @@ class Agent:
                 claims=self._claims_at_api(),
                 active_uids=lambda: [pod.metadata.uid for pod in self._active_pods()],
                 all_sources_read=self._all_sources_read,
+                pods_changed=self._pods_changed,
+                clock=self.outside.clock,
+                metrics=self.outside.metrics.devices,
+                watches_health=self.config.feature_gates["ResourceHealthStatus"],
             ),
         )
 
@@ -388,7 +398,13 @@ class Agent:
 
     def _resource_health(self, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
         uid = pod.metadata.uid
-        return {each.name: device_statuses(self.devices.health(uid, each.name)) for each in pod.spec.containers}
+        return {
+            each.name: (
+                *device_statuses(self.devices.health(uid, each.name)),
+                *self._plugins.claims.health(pod, each),
+            )
+            for each in pod.spec.containers
+        }
 
     async def _is_running(self, uid: str, container: str) -> bool:
         observed = await self.base.cache.look(uid)
@@ -590,6 +606,7 @@ class Agent:
             self.outside.clock,
             policy=images.credentials_verification,
             allowlist=images.preloaded_allowlist,
+            metrics=self.outside.metrics,
         )
 
     def _make_container_gc(self) -> ContainerGc:

@@ -20,6 +20,7 @@ from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.keeper import KeeperPorts, KeeperSettings, NodeKeeper
 from podwright.agent.node.lease import NodeLease
 from podwright.agent.node.object import NodeFindings
+from podwright.agent.node.pod_routes import PodRoutes
 from podwright.agent.node.volumes import ClusterNodeVolumes
 from podwright.agent.objects.following import Followed
 from podwright.agent.objects.projected import ApiProjections
@@ -34,6 +35,7 @@ from podwright.agent.status.writer import StatusWriter, WriterPorts
 from podwright.k8s.client.listwatch.progress import is_older
 from podwright.k8s.client.protocol import ApiServer, Selection
 from podwright.k8s.objects import ConfigMap, CSIDriver, Node, Pod, RuntimeClass, Secret, Service
+from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
 
 Held = TypeVar("Held", ConfigMap, Secret)
@@ -59,6 +61,7 @@ class ClusterPorts:
     may_run: Callable[[str], bool]  # whether containers of the pod with this UID may run
     findings: Callable[[], Awaitable[NodeFindings]]
     set_pod_cidr: Callable[[str], Awaitable[None]]
+    runner: ProcessRunner
     on_registered: Callable[[], None]
 
 
@@ -87,6 +90,7 @@ class Cluster:
         self.mirrors = ApiMirrors(server, node)
         self.source = ApiSource(self._pods, node)
         self.keeper: NodeKeeper | None = None
+        self._nodes: Followed[Node] | None = None  # all of them, for the routes to their pods
 
     def join(self, ports: ClusterPorts) -> None:
         """Begin: register the node, follow what is bound to it, write back."""
@@ -109,6 +113,11 @@ class Cluster:
         tasks.start(events.run(), name="events to the API server")
         tasks.start(writer.run(), name="statuses to the API server")
         tasks.start(self._follow_node(), name="own node")
+        if config.node.pod_routes:
+            self._nodes = Followed(servers.pods, Node, Selection())
+            self._nodes.start()
+            routes = PodRoutes(self._nodes, self._node.node.metadata.name, ports.runner)
+            tasks.start(routes.run(), name="routes to other nodes' pods")
         tasks.start(self.csi_node.run(), name="CSINode")
         for followed in self._all_followed():
             followed.start()
@@ -118,6 +127,8 @@ class Cluster:
         await self._tasks.close()
         for followed in self._all_followed():
             await followed.close()
+        if self._nodes is not None:
+            await self._nodes.close()
         await self.objects.close()
 
     def _all_followed(self) -> tuple[Followed[Any], ...]:

@@ -107,6 +107,13 @@ class Settings:
     housekeeping_s: float = HOUSEKEEPING_S
 
 
+class NoTokens:
+    """Without an API server pods have no tokens."""
+
+    def retain(self, uids: Collection[str]) -> None:
+        """There is nothing to forget."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rooms:
     """What the engine works with."""
@@ -130,6 +137,7 @@ class Rooms:
     network_problem: Callable[[], str]
     handler_of: Callable[[Pod], str]
     admission: Sequence[Check] = ()
+    tokens: Kept = field(default_factory=NoTokens)
     claims: Claims = field(default_factory=NoClaims)
     may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
@@ -253,6 +261,7 @@ class Engine:
                 statuses=rooms.statuses,
                 users=rooms.users,
                 resizes=rooms.resizes,
+                tokens=rooms.tokens,
                 volumes=rooms.volumes,
                 cgroups=rooms.cgroups,
                 mirrors=rooms.mirrors,

@@ -27,15 +27,20 @@ _EVENT = struct.Struct("iIII")  # watch, mask, cookie, length of the name that f
 _READ_BYTES = 64 * 1024
 
 Wake = Callable[[], None]
+Notice = Callable[[int, str], None]
 
 
 class Inotify:
-    """Calls `wake` of each watch whose file has changed. Several changes may cause one call."""
+    """Calls `wake` of each watch whose file has changed. Several changes may cause one call.
+
+    Who must know what has changed asks for notices instead.
+    """
 
     def __init__(self) -> None:
         """Raises OSError if the kernel's limit of instances is reached."""
         self._descriptor = libc.inotify_init()
         self._wakes: dict[int, list[Wake]] = {}
+        self._notices: dict[int, Notice] = {}
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._descriptor, self._read)
 
@@ -46,6 +51,15 @@ class Inotify:
         """
         watch = libc.inotify_add_watch(self._descriptor, path, mask)
         self._wakes.setdefault(watch, []).append(wake)
+        return watch
+
+    def add_notices(self, path: str, mask: int, notice: Notice) -> int:
+        """Call `notice` for every change, in their order: its mask, and the name of the file in the directory `path`.
+
+        The mask is IN_Q_OVERFLOW when changes are lost. An inode has one such watch. Raises OSError.
+        """
+        watch = libc.inotify_add_watch(self._descriptor, path, mask)
+        self._notices[watch] = notice
         return watch
 
     def remove(self, watch: int, wake: Wake) -> None:
@@ -61,6 +75,7 @@ class Inotify:
         self._loop.remove_reader(self._descriptor)
         os.close(self._descriptor)
         self._wakes.clear()
+        self._notices.clear()
 
     def _read(self) -> None:
         try:
@@ -71,9 +86,14 @@ class Inotify:
         position = 0
         while position < len(data):
             watch, mask, _, name_bytes = _EVENT.unpack_from(data, position)
-            position += _EVENT.size + name_bytes
+            end = position + _EVENT.size + name_bytes
+            name, position = os.fsdecode(data[position + _EVENT.size : end].rstrip(b"\0")), end
             # After an overflow the changes are unknown, so wake all watches.
-            changed.update(dict.fromkeys(self._wakes) if mask & IN_Q_OVERFLOW else {watch: None})
+            is_overflow = bool(mask & IN_Q_OVERFLOW)
+            changed.update(dict.fromkeys(self._wakes) if is_overflow else {watch: None})
+            for noticed in tuple(self._notices) if is_overflow else (watch,):
+                if noticed in self._notices:
+                    self._notices[noticed](mask, name)
         for watch in changed:
             for wake in tuple(self._wakes.get(watch, ())):
                 wake()

@@ -137,6 +137,7 @@ class NetworkSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=
     )
     bridge: str = "podwright0"
     subnet: str = "10.88.0.0/16"  # a kubelet's pod CIDR replaces it until this value changes
+    no_masquerade: tuple[str, ...] = ()  # networks that see pods' own addresses, such as the pods of other nodes
     mtu: int = 0  # 0: the MTU of the default route's interface
     timeout_s: float = 60.0  # for one ADD or DEL
 

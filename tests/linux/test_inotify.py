@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podwright.conformance.patience import patient
-from podwright.linux.inotify import IN_CREATE, IN_MODIFY, Inotify
+from podwright.linux.inotify import IN_CREATE, IN_DELETE, IN_MODIFY, Inotify
 
 WAIT_S = patient(30.0)
 
@@ -79,3 +79,14 @@ async def test_more_events_than_the_kernel_keeps_wake_everyone(inotify: Inotify,
         for descriptor in files:
             os.close(descriptor)
     await happens(woken)
+
+
+async def test_notices_name_what_has_changed_in_order(inotify: Inotify, tmp_path: Path) -> None:
+    notices: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
+    inotify.add_notices(str(tmp_path), IN_CREATE | IN_DELETE, lambda mask, name: notices.put_nowait((mask, name)))
+    (tmp_path / "a").touch()
+    (tmp_path / "a").unlink()
+    (tmp_path / "b-longer-name").touch()
+    async with asyncio.timeout(WAIT_S):
+        found = [await notices.get() for _ in range(3)]
+    assert found == [(IN_CREATE, "a"), (IN_DELETE, "a"), (IN_CREATE, "b-longer-name")]

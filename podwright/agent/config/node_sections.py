@@ -48,6 +48,7 @@ class Node:
     register: bool = plain("registerNode")
     provider_id: str = plain("providerID")
     cloud_provider: str = plain("--cloud-provider")
+    pod_routes: bool = plain("--pod-routes")
     status_update_frequency_s: float = seconds("nodeStatusUpdateFrequency")
     status_report_frequency_s: float = seconds("nodeStatusReportFrequency")
     lease_duration_s: int = plain("nodeLeaseDurationSeconds")

@@ -48,17 +48,24 @@ def reserved_amounts(config: AgentConfig) -> tuple[Amounts, Amounts]:
     return system, kube
 
 
-def allocatable(total: Amounts, config: AgentConfig) -> Amounts:
-    """What is left for pods: not what is reserved, nor what hard eviction keeps free, nor memory in huge pages."""
-    rest = dict(total)
+def reservation(total: Mapping[str, Amount], config: AgentConfig) -> Amounts:
+    """What pods do not get of what the node has: what is reserved, and what hard eviction keeps free."""
+    found = {name: Amount(0, amount.format) for name, amount in total.items()}
     for reserved in reserved_amounts(config):
         for name, amount in reserved.items():
-            if name in rest:
-                rest[name] = rest[name] - amount
+            if name in found:
+                found[name] = found[name] + amount
     for threshold in config.eviction.thresholds:
         name = _KEPT_FREE.get(threshold.signal, "")
-        if name in rest and threshold.is_hard:
-            rest[name] = rest[name] - threshold.value.of(total[name].whole)
+        if name in found and threshold.is_hard:
+            found[name] = found[name] + threshold.value.of(total[name].whole)
+    return found
+
+
+def allocatable(total: Amounts, config: AgentConfig) -> Amounts:
+    """What is left for pods: not what is reserved, nor what hard eviction keeps free, nor memory in huge pages."""
+    kept = reservation(total, config)
+    rest = {name: amount - kept.get(name, Amount(0)) for name, amount in total.items()}
     huge = sum(amount.nano for name, amount in total.items() if name.startswith("hugepages-"))
     rest[MEMORY] = rest[MEMORY] - Amount(huge)
     return {name: amount if amount.nano > 0 else Amount(0, amount.format) for name, amount in rest.items()}

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from podwright.agent.objects.tokens import PodTokens
-from podwright.errors import FailedPrecondition, NotFound, Unimplemented
-from podwright.k8s.client.protocol import ApiServer, Selection
+from podwright.agent.objects.trust_bundles import TrustBundles
+from podwright.errors import NotFound, Unimplemented
+from podwright.k8s.client.protocol import ApiServer
 from podwright.k8s.objects import (
-    ClusterTrustBundle,
     ClusterTrustBundleProjection,
     Pod,
     PodCertificateProjection,
     ServiceAccountTokenProjection,
 )
-from podwright.k8s.selectors import from_label_selector
 
 
 class ApiProjections:
     """See the module's text."""
 
     def __init__(self, server: ApiServer, tokens: PodTokens) -> None:
-        self._server = server
+        self._bundles = TrustBundles(server)
         self._tokens = tokens
 
     async def token(self, pod: Pod, projection: ServiceAccountTokenProjection) -> bytes:
@@ -28,7 +27,7 @@ class ApiProjections:
 
     async def trust_bundle(self, projection: ClusterTrustBundleProjection) -> bytes:
         """See ClusterSources. Bundles of one signer are joined in the order of their certificates."""
-        bundles = await self._bundles(projection)
+        bundles = await self._bundles.texts(projection)
         if not bundles and not projection.optional:
             wanted = projection.name or f"{projection.signer_name} with its labels"
             raise NotFound(f"no ClusterTrustBundle {wanted} was found")
@@ -45,21 +44,6 @@ class ApiProjections:
             f"podCertificate of signer {projection.signer_name} is not supported by this agent",
             hint="use a serviceAccountToken or a secret",
         )
-
-    async def _bundles(self, projection: ClusterTrustBundleProjection) -> list[str]:
-        if projection.name:
-            try:
-                return [(await self._server.get(ClusterTrustBundle, projection.name)).spec.trust_bundle]
-            except NotFound:
-                return []
-        if not projection.signer_name:
-            raise FailedPrecondition("clusterTrustBundle needs a name or a signerName")
-        selector = from_label_selector(projection.label_selector)
-        if selector.nothing:
-            return []
-        selection = Selection(labels=str(selector), fields=f"spec.signerName={projection.signer_name}")
-        page = await self._server.list(ClusterTrustBundle, selection)
-        return [each.spec.trust_bundle for each in page.items]
 
 
 def _joined(bundles: list[str]) -> bytes:

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from podwright.agent.clock import Clock
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.metrics.managers import ManagerMetrics
+from podwright.agent.node.capacity import Amounts, reservation
 from podwright.agent.resources.cpus.manager import STATIC
 from podwright.agent.resources.cpus.reconciling import CpuReconciler, CpuReconcilerPorts
 from podwright.agent.resources.cpus.setup import cpu_manager
+from podwright.agent.resources.memory.manager import STATIC as MEMORY_STATIC
+from podwright.agent.resources.memory.setup import memory_manager
 from podwright.agent.resources.topology.hints import HintProvider
 from podwright.agent.resources.topology.machine import MachineTopology
 from podwright.agent.resources.topology.policies import NONE
@@ -20,17 +23,25 @@ class ResourceManagers:
     """What allots things of this machine to containers."""
 
     def __init__(
-        self, config: AgentConfig, devices: Sequence[HintProvider], metrics: ManagerMetrics, clock: Clock
+        self,
+        config: AgentConfig,
+        capacity: Amounts,
+        devices: Sequence[HintProvider],
+        metrics: ManagerMetrics,
+        clock: Clock,
     ) -> None:
         """`devices` are those who allot devices. Raises InvalidArgument and FailedPrecondition."""
         self._config = config
         machine = usable_topology() if _needs_machine(config) else MachineTopology(cpus=(), nodes=())
         self.cpus = cpu_manager(config, machine, metrics)
-        self.topology = topology_manager(config.managers, (*devices, self.cpus), machine, metrics, clock)
+        self.memory = memory_manager(config, machine, reservation(capacity, config), metrics)
+        providers = (*devices, self.cpus, self.memory)
+        self.topology = topology_manager(config.managers, providers, machine, metrics, clock)
 
     def recover(self) -> None:
         """Take over what an agent before this one has allotted. Raises FailedPrecondition, Internal."""
         self.cpus.recover()
+        self.memory.recover()
 
     def reconciler(self, ports: CpuReconcilerPorts) -> CpuReconciler | None:
         """What keeps containers on their CPUs, None where all may run on all of them."""
@@ -40,4 +51,5 @@ class ResourceManagers:
 
 def _needs_machine(config: AgentConfig) -> bool:
     managers = config.managers
-    return managers.cpu_policy == STATIC or managers.topology_policy != NONE
+    uses_nodes = managers.topology_policy != NONE or managers.memory_policy == MEMORY_STATIC
+    return managers.cpu_policy == STATIC or uses_nodes

@@ -14,7 +14,7 @@ from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.cpu import cpu_shares
 from podwright.agent.configs.huge_pages import page_size
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.node.capacity import reserved_amounts
+from podwright.agent.node.capacity import reservation, reserved_amounts
 from podwright.agent.resources.cgroup_names import Driver
 from podwright.agent.resources.drivers import CgroupDriver
 from podwright.agent.resources.limits import PIDS, CgroupLimits
@@ -58,14 +58,13 @@ def reserved_cgroups(config: AgentConfig, driver: Driver) -> list[ReservedCgroup
 
 def check_reservations(capacity: Mapping[str, Amount], config: AgentConfig) -> None:
     """Raises FailedPrecondition when more is reserved than the node has."""
-    problems = []
-    for name, total in capacity.items():
-        taken = sum((part[name].nano for part in reserved_amounts(config) if name in part), 0)
-        if taken > total.nano:
-            problems.append(
-                f'Resource "{name}" has a reservation of {Amount(taken, total.format)} but capacity of {total}. '
-                "Expected capacity >= reservation."
-            )
+    taken = reservation(capacity, config)
+    problems = [
+        f'Resource "{name}" has a reservation of {taken[name]} but capacity of {total}. '
+        "Expected capacity >= reservation."
+        for name, total in capacity.items()
+        if taken[name].nano > total.nano
+    ]
     if problems:
         raise FailedPrecondition(
             f"invalid Node Allocatable configuration. {' '.join(problems)}",

@@ -3,7 +3,8 @@
 A folder gives one pod per regular file, in the order of names; hidden files and folders in it are passed over. A
 change is seen by inotify, and the whole folder is read again every `period_s` in case a notice was lost. A file that
 cannot be read as a pod leaves the others alone, and the pod that it held before is kept: a manifest half written must
-not end a pod.
+not end a pod. A file that is removed ends its pod, also when it is there again before it is looked for, as with a
+kubelet (pkg/kubelet/config/file_linux.go of Kubernetes 1.36).
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ CHANGES = (
     | inotify.IN_DELETE
     | inotify.IN_DELETE_SELF
     | inotify.IN_MOVE_SELF
+    | inotify.IN_CREATE  # the only notice of a link
 )
+REMOVALS = inotify.IN_DELETE | inotify.IN_MOVED_FROM
 
 ReadPod = Callable[[bytes, str], Pod]
 Stamp = tuple[int, int, int]  # inode, size, time of the last change: another stamp is another content
@@ -62,6 +65,7 @@ class FileSource:
         self._read_pod = read_pod
         self._period_s = period_s
         self._files: dict[str, _Known] = {}
+        self._removed: set[str] = set()  # names, since the folder was read last
         self._problem = ""
 
     async def sets(self) -> AsyncIterator[list[Pod]]:
@@ -69,11 +73,13 @@ class FileSource:
         changed = asyncio.Event()
         while True:
             try:
-                with contextlib.closing(Inotify()) as notices, contextlib.closing(Inotify()) as creations:
-                    watched = self._watch(notices, creations, changed)
+                with contextlib.closing(Inotify()) as notices:
+                    watched = self._watch(notices, changed)
                     yield await asyncio.to_thread(self.read)
                     while watched:
                         await self._wait(changed)
+                        if self._forget_removed():
+                            yield self._pods()
                         yield await asyncio.to_thread(self.read)
                         watched = not self._problem
             except OSError as failure:  # such as no inotify instances left
@@ -81,18 +87,19 @@ class FileSource:
                 yield await asyncio.to_thread(self.read)
             await asyncio.sleep(min(REARM_S, self._period_s))
 
-    def _watch(self, notices: Inotify, creations: Inotify, changed: asyncio.Event) -> bool:
-        """Whether there is something to watch: a path that does not exist yet is looked for each second.
+    def _watch(self, notices: Inotify, changed: asyncio.Event) -> bool:
+        """Whether there is something to watch: a path that does not exist yet is looked for each second."""
 
-        A link has no other notice than that of its creation, which has a watch of its own to be waited with.
-        """
-
-        def settle() -> None:
-            asyncio.get_running_loop().call_later(SETTLE_S, changed.set)
+        def notice(mask: int, name: str) -> None:
+            if mask & REMOVALS:
+                self._removed.add(name)
+            if mask & inotify.IN_CREATE:
+                asyncio.get_running_loop().call_later(SETTLE_S, changed.set)
+            else:
+                changed.set()
 
         try:
-            notices.add(self._path, CHANGES, changed.set)
-            creations.add(self._path, inotify.IN_CREATE, settle)
+            notices.add_notices(self._path, CHANGES, notice)
         except FileNotFoundError:
             return False
         return True
@@ -103,6 +110,17 @@ class FileSource:
             async with asyncio.timeout(self._period_s):
                 await changed.wait()
         changed.clear()
+
+    def _forget_removed(self) -> bool:
+        """Whether files that held something have been removed. What is there now under their names is read anew."""
+        removed, self._removed = self._removed, set()
+        gone = [path for name in removed if (path := os.path.join(self._path, name)) in self._files]
+        for path in gone:
+            del self._files[path]
+        return bool(gone)
+
+    def _pods(self) -> list[Pod]:
+        return [known.pod for known in self._files.values() if known.pod is not None]
 
     def read(self) -> list[Pod]:
         """The pods that the path holds now. Blocks: to take a large manifest apart takes seconds.
@@ -118,7 +136,7 @@ class FileSource:
             self._problem = ""
             found = {path: known for path in paths if (known := self._read_file(path)) is not None}
             self._files = found
-        return [known.pod for known in self._files.values() if known.pod is not None]
+        return self._pods()
 
     def _note_problem(self, failure: OSError) -> None:
         is_new = str(failure) != self._problem

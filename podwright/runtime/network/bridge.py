@@ -51,6 +51,7 @@ class BridgeNetwork:
             raise InvalidArgument(f"[network] bridge: {settings.bridge!r} is not a valid interface name")
         self._bridge = settings.bridge
         self._mtu_bytes = settings.mtu
+        self._direct = tuple(_network(text) for text in settings.no_masquerade)
         self._subnets = Subnets(parse_subnet(settings.subnet), database)
         self._leases = Leases(self._subnets.current, database)
         self._keep_gateways()
@@ -168,7 +169,7 @@ class BridgeNetwork:
 
     def _scope(self) -> Scope:
         """The scope of the rules: pods in all subnets on the bridge."""
-        return scope_of(self._bridge, (self._subnets.current, *self._subnets.kept))
+        return scope_of(self._bridge, (self._subnets.current, *self._subnets.kept), self._direct)
 
     def _spec(self, gateway: IPv4Interface) -> bridge_link.BridgeSpec:
         plugged = frozenset(lease.veth for lease in self._leases.all().values() if not lease.releasing)
@@ -291,6 +292,15 @@ def _pod(request: NetworkRequest) -> str:
 
 def _published(lease: AddressLease) -> Published:
     return Published(veth=lease.veth, address=lease.addresses[0], ports=lease.ports)
+
+
+def _network(text: str) -> IPv4Network:
+    try:
+        return IPv4Network(text)
+    except ValueError as failure:
+        raise InvalidArgument(
+            f"[network] no_masquerade: {text!r} is not an IPv4 network: {failure}", hint="such as 10.244.0.0/16"
+        ) from failure
 
 
 def _is_link_name(name: str) -> bool:

@@ -30,6 +30,7 @@ from podwright.k8s.objects.base import Kind
 from tests.harness.apiserver.api import Target
 from tests.harness.apiserver.documents import read_filter
 from tests.harness.apiserver.failures import ApiError
+from tests.harness.apiserver.http import discovery
 from tests.harness.apiserver.resources import find
 from tests.harness.apiserver.server import ADMIN, ApiServer
 
@@ -150,7 +151,10 @@ class DirectApi:
             self._server.api.delete(target, to_document(options))
 
     async def raw(self, request: RawRequest, *, timeout_s: float = CALL_TIMEOUT_S) -> bytes:
-        raise NotImplementedError(request.path)
+        found = discovery.document(request.path)
+        if found is None:
+            raise NotImplementedError(request.path)
+        return msgspec.json.encode(found)
 
     def _call(self, verb: str, kind: type[K], target: Target, call: Callable[[], dict[str, Any]]) -> K:
         with self._noted(verb, kind, target):

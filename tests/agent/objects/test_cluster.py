@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,9 +15,10 @@ from podwright.agent.objects.following import Followed
 from podwright.agent.objects.projected import ApiProjections
 from podwright.agent.objects.runtime_classes import ApiRuntimeClasses
 from podwright.agent.objects.tokens import PodTokens
+from podwright.agent.objects.trust_bundles import TrustBundles
 from podwright.agent.objects.watches import ApiObjects
-from podwright.errors import NotFound, PodwrightError, Unavailable
-from podwright.k8s.client.protocol import Selection
+from podwright.errors import FailedPrecondition, NotFound, PodwrightError, Unavailable
+from podwright.k8s.client.protocol import RawRequest, Selection
 from podwright.k8s.objects import (
     ClusterTrustBundle,
     ClusterTrustBundleProjection,
@@ -252,3 +254,34 @@ class TestTrustBundles:
         without_selector = ClusterTrustBundleProjection(path="ca", signer_name="example.com/ca", optional=True)
         world.server.put(self.bundle("one", "A"))
         assert self.read(world, without_selector) == ""
+
+    def test_an_older_version_of_them(self) -> None:
+        """A server of 1.36 has them as beta, if at all: the group is there without them."""
+        beta = OlderServer({"v1": ["certificatesigningrequests"], "v1beta1": ["clustertrustbundles"]})
+        bundles = TrustBundles(beta)  # type: ignore[arg-type] # what it is asked
+        named = ClusterTrustBundleProjection(path="ca", name="one")
+        assert asyncio.run(bundles.texts(named)) == ["v1beta1"]
+        assert asyncio.run(bundles.texts(named)) == ["v1beta1"]
+        assert [path.rpartition("/")[2] for path in beta.asked] == ["v1", "v1beta1"]  # once
+        none = OlderServer({"v1": ["certificatesigningrequests"]})
+        with pytest.raises(FailedPrecondition, match="has no ClusterTrustBundles"):
+            asyncio.run(TrustBundles(none).texts(named))  # type: ignore[arg-type] # as above
+
+
+class OlderServer:
+    """Has these resources of certificates.k8s.io, by version. A bundle's text is the version that was asked for."""
+
+    def __init__(self, versions: dict[str, list[str]]) -> None:
+        self._versions = versions
+        self.asked: list[str] = []
+
+    async def raw(self, request: RawRequest) -> bytes:
+        self.asked.append(request.path)
+        names = self._versions.get(request.path.rpartition("/")[2])
+        if names is None:
+            raise NotFound(request.path)
+        return json.dumps({"kind": "APIResourceList", "resources": [{"name": name} for name in names]}).encode()
+
+    async def get(self, kind: type[ClusterTrustBundle], name: str) -> ClusterTrustBundle:
+        spec = ClusterTrustBundleSpec(trust_bundle=kind.API_VERSION.rpartition("/")[2])
+        return ClusterTrustBundle(metadata=ObjectMeta(name=name), spec=spec)

@@ -16,7 +16,16 @@ from tests.harness.server import CriServer
 
 CPUS = sorted(os.sched_getaffinity(0))
 SHARED, WHOLE, OWN = f"{CPUS[0]}", spelt(CPUS), spelt(CPUS[1:])
-SETTINGS = {"cpuManagerPolicy": "static", "reservedSystemCPUs": str(CPUS[0]), "cpuManagerReconcilePeriod": "1s"}
+SETTINGS = {
+    "cpuManagerPolicy": "static",
+    "cpuManagerReconcilePeriod": "1s",
+    "reservedSystemCPUs": str(CPUS[0]),
+    "memoryManagerPolicy": "Static",
+    "systemReserved": {"memory": "100Mi"},
+    "evictionHard": {"memory.available": "100Mi"},
+    "reservedMemory": [{"numaNode": 0, "limits": {"memory": "200Mi"}}],
+    "topologyManagerPolicy": "best-effort",
+}
 MANIFEST = """
 apiVersion: v1
 kind: Pod
@@ -77,6 +86,10 @@ def test_a_guaranteed_pod_has_its_cpus_to_itself(agent: AgentProcess, busybox_im
     agent.until(lambda: allowed(agent, "shared") == SHARED, "the other one has left them")
     state = json.loads((agent.root / "cpu_manager_state").read_text())
     assert (state["policyName"], state["defaultCpuSet"]) == ("static", SHARED)
+    memory = json.loads((agent.root / "memory_manager_state").read_text())
+    assert [each["main"] for each in memory["entries"].values()] == [
+        [{"type": "memory", "size": 64 << 20, "numaAffinity": [0]}]
+    ]
     agent.kill9()
     agent.start()
     start(agent, "second", busybox_image)

@@ -82,7 +82,9 @@ def test_paths(name: str, driver: str, path: str) -> None:
 def test_more_than_there_is() -> None:
     capacity = {"cpu": parse("2"), "memory": parse("128Mi")}
     check_reservations(capacity, config(memory="64Mi"))
-    with pytest.raises(FailedPrecondition, match='"memory" has a reservation of 129Mi but capacity of 128Mi') as found:
+    with pytest.raises(
+        FailedPrecondition, match='"memory" has a reservation of 135266304 but capacity of 128Mi'
+    ) as found:
         check_reservations(capacity, config(memory="65Mi"))
     assert found.value.message.startswith("invalid Node Allocatable configuration.")
 

@@ -131,6 +131,31 @@ async def test_changes_are_seen_at_once(folder: Path, source: FileSource) -> Non
     await until(sets, [])
 
 
+async def test_a_file_that_is_removed_and_made_again_is_gone_between(folder: Path, source: FileSource) -> None:
+    (folder / "a.json").write_bytes(manifest("a"))
+    (folder / "b.json").write_bytes(manifest("b"))
+    sets = source.sets()
+    await until(sets, ["a-node1", "b-node1"])
+    (folder / "a.json").unlink()
+    (folder / "a.json").write_bytes(manifest("a"))
+    await until(sets, ["b-node1"])
+    await until(sets, ["a-node1", "b-node1"])
+
+
+async def test_a_file_that_is_replaced_by_its_like_stays(folder: Path, source: FileSource) -> None:
+    (folder / "a.json").write_bytes(manifest("a"))
+    sets = source.sets()
+    await until(sets, ["a-node1"])
+    (folder / ".new").write_bytes(manifest("a"))
+    os.rename(folder / ".new", folder / "a.json")
+    (folder / "b.json").write_bytes(manifest("b"))
+    async with asyncio.timeout(patient(10)):
+        async for pods in sets:
+            assert "a-node1" in names(pods)
+            if "b-node1" in names(pods):
+                break
+
+
 async def test_a_folder_that_comes_later_is_found(tmp_path: Path) -> None:
     later = tmp_path / "later"
     sets = FileSource(str(later), "node1", read_pod).sets()

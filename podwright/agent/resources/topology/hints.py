@@ -24,6 +24,7 @@ class TopologyHint:
 
 
 ANYWHERE = TopologyHint(nodes=None, preferred=True)
+NO_AFFINITY = TopologyHint(nodes=None, preferred=False)  # nobody has asked for the best place
 
 # By resource. None: the resource may come from anywhere. Empty: no set of nodes can serve the request.
 Hints = Mapping[str, Sequence[TopologyHint] | None]

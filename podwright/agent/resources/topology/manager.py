@@ -14,7 +14,7 @@ from podwright.agent.configs.devices import Allocation, combined
 from podwright.agent.metrics.managers import CONTAINER_SCOPE, ONE_NODE, POD_SCOPE, ManagerMetrics
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.failures import NotAdmitted
-from podwright.agent.resources.topology.hints import ANYWHERE, HintProvider, Hints, TopologyHint
+from podwright.agent.resources.topology.hints import NO_AFFINITY, HintProvider, Hints, TopologyHint
 from podwright.agent.resources.topology.policies import TopologyPolicy
 from podwright.errors import PodwrightError
 from podwright.k8s.objects import Container, Pod
@@ -95,7 +95,7 @@ class TopologyManager:
     def _best(self, hints: list[Hints]) -> TopologyHint:
         """Where resources with these hints should come from. Raises NotAdmitted."""
         if self._policy is None:
-            return ANYWHERE
+            return NO_AFFINITY
         best, is_good = self._policy.best(hints)
         if not is_good:
             if self._policy.is_alignment_guaranteed:

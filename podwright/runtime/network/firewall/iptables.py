@@ -99,6 +99,7 @@ def _masquerading(scope: Scope) -> list[str]:
     rules = [f"-A {chain} -s 127.0.0.0/8 -o {bridge} -m conntrack --ctstate DNAT -j MASQUERADE"]
     for subnet in scope.subnets:
         rules += [f"-A {chain} -s {subnet} -d {other} ! -o {bridge} -j RETURN" for other in scope.subnets]
+        rules += [f"-A {chain} -s {subnet} -d {other} ! -o {bridge} -j RETURN" for other in scope.direct]
         rules.append(f"-A {chain} -s {subnet} -d 224.0.0.0/4 ! -o {bridge} -j RETURN")
         rules.append(f"-A {chain} -s {subnet} ! -o {bridge} -j MASQUERADE")
     return rules

@@ -20,6 +20,9 @@ add map ip {t} host_ports_at {{ type ipv4_addr . inet_proto . inet_service : ipv
 add set ip {t} targets {{ type ipv4_addr . inet_proto . inet_service; }}
 add set ip {t} subnets {{ type ipv4_addr; flags interval; }}
 add element ip {t} subnets {{ {subnets} }}
+add set ip {t} direct {{ type ipv4_addr; flags interval; }}
+flush set ip {t} direct
+{direct}\
 add chain ip {t} to_pods
 add chain ip {t} prerouting {{ type nat hook prerouting priority -100; }}
 add chain ip {t} output {{ type nat hook output priority -100; }}
@@ -41,7 +44,7 @@ add rule ip {t} postrouting oifname "{bridge}" ct status dnat ip saddr 127.0.0.0
 add rule ip {t} postrouting oifname "{bridge}" ct status dnat ip saddr @subnets\
  ip daddr . meta l4proto . th dport @targets masquerade
 add rule ip {t} postrouting oifname != "{bridge}" ip saddr @subnets ip daddr != @subnets\
- ip daddr != 224.0.0.0/4 masquerade
+ ip daddr != @direct ip daddr != 224.0.0.0/4 masquerade
 """
 
 
@@ -54,7 +57,9 @@ Listed = list[tuple[str, Any]]  # kinds and bodies of `nft -j list table`'s entr
 
 def setup(scope: Scope) -> str:
     """Create the table or update its rules. The elements of its maps stay."""
-    return (_OBJECTS + _RULES).format(t=scope.bridge, bridge=scope.bridge, subnets=_subnets(scope))
+    names = ", ".join(map(str, scope.direct))
+    direct = f"add element ip {scope.bridge} direct {{ {names} }}\n" if names else ""
+    return (_OBJECTS + _RULES).format(t=scope.bridge, bridge=scope.bridge, subnets=_subnets(scope), direct=direct)
 
 
 def replace_subnets(scope: Scope) -> str:
@@ -117,6 +122,10 @@ def _lost_elements(scope: Scope, entries: Listed, pods: Iterable[Published]) -> 
     sets = {body["name"]: body.get("elem", ()) for kind, body in entries if kind in ("map", "set")}
     masqueraded = {_prefix(element) for element in sets.get("subnets", ())}
     found += [f"masquerading of {subnet}" for subnet in scope.subnets if str(subnet) not in masqueraded]
+    spared = {_prefix(element) for element in sets.get("direct", ())}
+    found += [
+        f"the exception of {network} from masquerading" for network in scope.direct if str(network) not in spared
+    ]
     present = {name: {_element(name, element) for element in sets.get(name, ())} for name in _MAPS}
     for pod in pods:
         if any(not wanted <= present[name] for name, wanted in _wanted([pod]).items()):
@@ -125,6 +134,8 @@ def _lost_elements(scope: Scope, entries: Listed, pods: Iterable[Published]) -> 
 
 
 def _prefix(element: Any) -> str:
+    if isinstance(element, str):
+        return f"{element}/32"
     return f"{element['prefix']['addr']}/{element['prefix']['len']}" if "prefix" in element else ""
 
 

@@ -13,16 +13,17 @@ from podwright.runtime.model.sandbox import PortMapping, Protocol
 class Scope:
     """The scope of the rules. `bridge` names the table and the chains.
 
-    `subnets` are masqueraded and do not overlap.
+    `subnets` are masqueraded, but not towards the networks `direct`. Neither overlap among themselves.
     """
 
     bridge: str
     subnets: tuple[IPv4Network, ...]
+    direct: tuple[IPv4Network, ...] = ()
 
 
-def scope_of(bridge: str, subnets: Iterable[IPv4Network]) -> Scope:
+def scope_of(bridge: str, subnets: Iterable[IPv4Network], direct: Iterable[IPv4Network] = ()) -> Scope:
     """The scope of subnets, which may overlap."""
-    return Scope(bridge=bridge, subnets=tuple(collapse_addresses(subnets)))
+    return Scope(bridge=bridge, subnets=tuple(collapse_addresses(subnets)), direct=tuple(collapse_addresses(direct)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.devices import Allocation, HostDevice
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.failures import NotAdmitted
-from podwright.agent.resources.topology.hints import ANYWHERE, Hints, TopologyHint
+from podwright.agent.resources.topology.hints import NO_AFFINITY, Hints, TopologyHint
 from podwright.agent.resources.topology.manager import TopologyManager
 from podwright.agent.resources.topology.masks import mask_of
 from podwright.agent.resources.topology.policies import RESTRICTED, TopologyOptions, TopologyPolicy
@@ -94,7 +94,7 @@ async def test_without_a_common_node_the_pod_is_refused(tmp_path: Path) -> None:
 async def test_without_a_policy_resources_come_from_anywhere() -> None:
     slots = Slots([0])
     assert await refusal(topology_manager(AgentConfig().managers, [slots]), pod()) is None
-    assert slots.affinities == [ANYWHERE]
+    assert slots.affinities == [NO_AFFINITY]
 
 
 async def test_a_pod_gets_all_or_nothing() -> None:

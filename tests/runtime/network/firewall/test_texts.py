@@ -13,6 +13,9 @@ from podwright.runtime.network.firewall import iptables, nft
 from podwright.runtime.network.firewall.rules import Published, Scope, scope_of
 
 SCOPE = Scope(bridge="pwtext0", subnets=(IPv4Network("10.199.0.0/24"),))
+DIRECT = scope_of(
+    "pwtext0", SCOPE.subnets, [IPv4Network("10.244.0.0/16"), IPv4Network("10.244.9.0/24"), IPv4Network("10.9.9.9/32")]
+)
 NOTHING = iptables.Listing(nat=frozenset(), raw=frozenset())
 WEB = Published(
     veth="pw0ac70002",
@@ -83,6 +86,22 @@ def test_nft_takes_it() -> None:
     """In nft's check mode, which changes nothing."""
     text = nft.setup(SCOPE) + nft.publish(SCOPE, [WEB, DNS]) + nft.withdraw(SCOPE, [WEB, DNS]) + nft.remove(SCOPE)
     subprocess.run(["nft", "-c", "-f", "-"], input=text.encode(), check=True)
+    subprocess.run(["nft", "-c", "-f", "-"], input=nft.setup(DIRECT).encode(), check=True)
+
+
+def test_networks_that_see_pods_own_addresses() -> None:
+    assert "add element ip pwtext0 direct { 10.9.9.9/32, 10.244.0.0/16 }\n" in nft.setup(DIRECT)
+    assert "add element ip pwtext0 direct" not in nft.setup(SCOPE)
+    found = {"set": {"name": "direct", "elem": ["10.9.9.9", {"prefix": {"addr": "10.244.0.0", "len": 16}}]}}
+    with_them = {"nftables": [*LISTING["nftables"], found]}
+    assert nft.lost(DIRECT, json.dumps(with_them), [DNS]) == ()
+    assert nft.lost(DIRECT, json.dumps(LISTING), [DNS]) == (
+        "the exception of 10.9.9.9/32 from masquerading",
+        "the exception of 10.244.0.0/16 from masquerading",
+    )
+    rules = iptables.setup(DIRECT, NOTHING, []).splitlines()
+    spared = rules.index("-A PW-pwtext0-M -s 10.199.0.0/24 -d 10.244.0.0/16 ! -o pwtext0 -j RETURN")
+    assert spared < rules.index("-A PW-pwtext0-M -s 10.199.0.0/24 ! -o pwtext0 -j MASQUERADE")
 
 
 LISTING = {

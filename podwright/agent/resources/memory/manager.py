@@ -1,0 +1,122 @@
+"""The memory manager: keeps who was promised which memory, in memory and in the kubelet's file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+
+from podwright.agent.configs.devices import NOTHING, Allocation
+from podwright.agent.metrics.managers import ManagerMetrics
+from podwright.agent.pods.containers import AnyContainer
+from podwright.agent.resources.memory import checkpoint
+from podwright.agent.resources.memory.state import MemoryState
+from podwright.agent.resources.memory.static import MemoryPolicy, started_before, wanted_memory
+from podwright.agent.resources.pod_resources.shares import MemoryShare
+from podwright.agent.resources.state_files import read_state, write_state
+from podwright.agent.resources.topology.hints import Hints, TopologyHint
+from podwright.errors import FailedPrecondition, Internal, PodwrightError
+from podwright.k8s.objects import Container, Pod
+from podwright.linux.cpu_lists import spelt
+
+log = logging.getLogger(__name__)
+
+STATIC, NONE = "Static", "None"
+
+
+class MemoryManager:
+    """Fulfils `topology.hints.HintProvider` and `pod_resources.shares.MemoryShares`.
+
+    Without a policy memory comes from anywhere.
+    """
+
+    def __init__(self, policy: MemoryPolicy | None, root: str, metrics: ManagerMetrics) -> None:
+        """`root` is the agent's own directory."""
+        self._policy = policy
+        self._path = f"{root}/{checkpoint.FILE}"
+        self._metrics = metrics
+        self._state = MemoryState()
+
+    def recover(self) -> None:
+        """Take over what an agent before this one has promised. Raises FailedPrecondition, Internal."""
+        content = read_state(self._path)
+        try:
+            found = checkpoint.decode(content, self._name) if content is not None else MemoryState()
+            if self._policy is not None:
+                if not found.nodes and not found.blocks:
+                    found = self._policy.initial()
+                self._policy.check(found)
+        except FailedPrecondition as failure:
+            raise FailedPrecondition(
+                f"could not restore state from checkpoint: [memorymanager] {failure.message}",
+                hint=f"please drain this node and delete the memory manager checkpoint file {self._path!r}",
+            ) from failure
+        self._set(found)
+
+    def hints(self, pod: Pod, container: Container) -> Hints:
+        """See HintProvider."""
+        return self._policy.hints(self._state, pod, container) if self._policy is not None else {}
+
+    def pod_hints(self, pod: Pod) -> Hints:
+        """See HintProvider."""
+        return self._policy.pod_hints(self._state, pod) if self._policy is not None else {}
+
+    async def allocate(self, pod: Pod, container: Container, affinity: TopologyHint) -> None:
+        """See HintProvider."""
+        if self._policy is None or not wanted_memory(pod, container):
+            return
+        self._metrics.memory_requests.add()
+        try:
+            self._set(self._policy.allocated(self._state, pod, container, affinity))
+        except PodwrightError:
+            self._metrics.memory_errors.add()
+            raise
+
+    async def allotted(self, pod: Pod, container: AnyContainer) -> Allocation:
+        """See HintProvider. The init containers before this one have ended: their memory is free for other pods."""
+        if self._policy is None:
+            return NOTHING
+        uid = pod.metadata.uid
+        ended = [name for name in started_before(pod, container.name) if self._state.of(uid, name)]
+        if ended:
+            self._set(self._state.released(uid, *ended))
+        nodes = {node for block in self._state.of(uid, container.name) for node in block.nodes}
+        return Allocation(memory_nodes=spelt(nodes))
+
+    def holders(self) -> Collection[str]:
+        """See HintProvider."""
+        return frozenset(self._state.blocks)
+
+    def release(self, uid: str) -> None:
+        """See HintProvider. Raises Internal."""
+        if uid in self._state.blocks:
+            self._set(self._state.released(uid, *self._state.blocks[uid]))
+
+    def own_memory(self, uid: str, container: str) -> Sequence[MemoryShare]:
+        """See MemoryShares."""
+        return [
+            MemoryShare(kind=block.kind, size_bytes=block.size_bytes, nodes=block.nodes)
+            for block in self._state.of(uid, container)
+        ]
+
+    def allocatable_memory(self) -> Sequence[MemoryShare]:
+        """See MemoryShares."""
+        return [
+            MemoryShare(kind=kind, size_bytes=table.allocatable, nodes=(number,))
+            for number, node in self._state.nodes.items()
+            for kind, table in node.tables.items()
+            if table.allocatable
+        ]
+
+    @property
+    def _name(self) -> str:
+        return STATIC if self._policy is not None else NONE
+
+    def _set(self, state: MemoryState) -> None:
+        """Keep it on disk first. Raises Internal."""
+        try:
+            write_state(self._path, checkpoint.encode(self._name, state))
+        except OSError as failure:
+            raise Internal(
+                f"{self._path} cannot be written: {failure.strerror}", hint="make room on the disk"
+            ) from failure
+        self._state = state
