@@ -3,7 +3,8 @@
     connection (4 bytes, big-endian) | length (4) | data
 
 There is no opening and no closing. A frame may hold a part of what was written, or several writes: each connection is
-a stream of bytes.
+a stream of bytes. But plug-ins in Go cannot take a frame in parts. They read into a buffer of 4 KiB, and directly into
+a message of which they have the beginning: so a message goes out as a first frame of that size, and the rest.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from podwright.errors import InvalidArgument
 
 HEADER = struct.Struct(">II")
 DATA_LIMIT_BYTES = 10 + (4 << 20)  # a frame of ttrpc
+FIRST_BYTES = 4096
 PLUGIN, RUNTIME = 1, 2  # the connections by whose service is called on them
 
 
 def encode(connection: int, data: bytes) -> bytes:
-    """The frames of some data."""
-    pieces = (data[start : start + DATA_LIMIT_BYTES] for start in range(0, len(data), DATA_LIMIT_BYTES))
-    return b"".join(HEADER.pack(connection, len(piece)) + piece for piece in pieces)
+    """The frames of one message of ttrpc, which fits one frame."""
+    pieces = (data[:FIRST_BYTES], data[FIRST_BYTES:])
+    return b"".join(HEADER.pack(connection, len(piece)) + piece for piece in pieces if piece)
 
 
 class MuxDecoder:

@@ -20,9 +20,9 @@ def test_what_is_written_arrives_in_any_pieces(writes: list[tuple[int, bytes]], 
     assert found == [(connection, data) for connection, data in writes if data]
 
 
-def test_much_data_takes_several_frames() -> None:
-    data = bytes(mux.DATA_LIMIT_BYTES + 5)
-    assert [len(piece) for _, piece in mux.MuxDecoder().feed(mux.encode(1, data))] == [mux.DATA_LIMIT_BYTES, 5]
+@pytest.mark.parametrize(("size", "pieces"), [(4096, [4096]), (4097, [4096, 1]), (1 << 20, [4096, (1 << 20) - 4096])])
+def test_a_message_is_read_by_a_buffer_of_4_kib(size: int, pieces: list[int]) -> None:
+    assert [len(piece) for _, piece in mux.MuxDecoder().feed(mux.encode(1, bytes(size)))] == pieces
 
 
 def test_a_frame_that_is_too_long() -> None:
