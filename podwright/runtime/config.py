@@ -162,6 +162,7 @@ class ContainerSettings(Section, frozen=True, kw_only=True, forbid_unknown_field
     seccomp_profile: str = ""  # for RuntimeDefault; empty: the first of the distribution's files that exists
     cdi_spec_dirs: tuple[str, ...] = ("/etc/cdi", "/var/run/cdi")  # a later directory overrides an earlier one
     device_ownership_from_security_context: bool = False  # true: devices belong to the container's user
+    hooks_dirs: tuple[str, ...] = ()  # OCI hooks (oci-hooks(5)), such as /usr/share/containers/oci/hooks.d
     blockio_config_file: str = ""  # Block I/O classes as containerd has them (goresctrl); empty: none
     shm_size_bytes: int = 64 * 1024**2
     runtime_timeout_s: float = 60.0  # for one call of an OCI runtime
@@ -201,6 +202,13 @@ class NriSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     default_validator: NriValidatorSettings = NriValidatorSettings()
 
 
+class HookSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[hooks]: listeners of Python packages, by the names of their entry points (`podwright.hooks`)."""
+
+    enabled: tuple[str, ...] = ()  # in the order in which they are called, before NRI's plug-ins
+    timeout_s: float = 5.0  # for each call of one
+
+
 class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -218,6 +226,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     containers: ContainerSettings = ContainerSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
     nri: NriSettings = NriSettings()
+    hooks: HookSettings = HookSettings()
 
 
 def load_config(path: str | None) -> Config:

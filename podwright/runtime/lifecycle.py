@@ -16,6 +16,7 @@ from typing import Any
 from podwright.errors import PodwrightError
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container
+from podwright.runtime.model.image import Image
 from podwright.runtime.model.sandbox import Attachment, Sandbox
 
 log = logging.getLogger(__name__)
@@ -24,10 +25,16 @@ Spec = dict[str, Any]
 
 
 class LifeCycle:
-    """One listener. A failure of what is to come (`run`, `create`, `start`, `update`) fails the request.
+    """One listener. A failure of what is to come (`pull`, `run`, `create`, `start`, `update`) fails the request.
 
     A failure of what has happened, or must happen (`stop`, `remove`), is logged.
     """
+
+    async def pull_image(self, reference: str) -> None:
+        """An image is about to be pulled."""
+
+    async def image_pulled(self, reference: str, image: Image) -> None:
+        """It is there."""
 
     async def run_sandbox(self, sandbox: Sandbox) -> None:
         """It is about to become READY. Its network is there."""
@@ -127,6 +134,13 @@ class LifeCycles:
         for each in self._listeners:
             change = await each.update_container(sandbox, container, change)
         return change
+
+    async def pull_image(self, reference: str) -> None:
+        for each in self._listeners:
+            await each.pull_image(reference)
+
+    async def image_pulled(self, reference: str, image: Image) -> None:
+        await self._tell(lambda each: each.image_pulled(reference, image))
 
     async def run_sandbox(self, sandbox: Sandbox) -> None:
         for each in self._listeners:

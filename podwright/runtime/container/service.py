@@ -21,6 +21,7 @@ from podwright.runtime.container import creation, execution, recovery, validate
 from podwright.runtime.container.editing import CdiEdit
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.freezing import Freezer
+from podwright.runtime.container.hooks_folder import HooksFolderEdit
 from podwright.runtime.container.place import RestoredContent
 from podwright.runtime.container.running import ContainerRunner
 from podwright.runtime.container.stopping import Stopper
@@ -87,7 +88,7 @@ class ContainerService:
             sandboxes=sandboxes,
             images=images,
             handlers=handlers,
-            edits=(CdiEdit(cdi),),
+            edits=(CdiEdit(cdi), *([HooksFolderEdit(folders)] if (folders := config.containers.hooks_dirs) else [])),
             life=life,
         )
         self._sandboxes = sandboxes

@@ -112,9 +112,9 @@ async def make(
     facts = host.host_facts(cgroups)
     profiles = _profiles(config, facts, runner)
     network = NetworkService(config.network, database, runner)
-    images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner)
     cdi = Cdi(config.containers.cdi_spec_dirs)
     heard = listeners.make(config, runner, cdi)
+    images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner, heard.life)
     sandbox_store, container_store = open_sandboxes(database), open_containers(database)
     sandboxes = SandboxService(
         sandbox_store,

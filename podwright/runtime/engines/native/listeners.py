@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podwright.process import ProcessRunner
+from podwright.runtime import hooks
 from podwright.runtime.cdi import Cdi
 from podwright.runtime.classes import ResourceClasses
 from podwright.runtime.config import Config
@@ -43,10 +44,11 @@ class Listeners:
 
 
 def make(config: Config, runner: ProcessRunner, cdi: Cdi) -> Listeners:
-    """Those of the configuration."""
+    """Those of the configuration. Raises FailedPrecondition for a hook that there is not."""
     classes = ResourceClasses(config.containers.blockio_config_file)
     nri = None if config.nri.disable else Nri(config.nri, runner, cdi, classes)
-    return Listeners(life=LifeCycles(*([nri] if nri is not None else [])), nri=nri)
+    found = [*hooks.load(config.hooks), *([nri] if nri is not None else [])]
+    return Listeners(life=LifeCycles(*found), nri=nri)
 
 
 class _Pods:
