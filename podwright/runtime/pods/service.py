@@ -7,22 +7,46 @@ first one.
 from __future__ import annotations
 
 import contextlib
+from typing import Protocol
 
 from podwright.errors import FailedPrecondition
-from podwright.runtime.container.service import ContainerService
 from podwright.runtime.lifecycle import LifeCycles
 from podwright.runtime.model.ids import SandboxId
-from podwright.runtime.model.sandbox import SandboxState
-from podwright.runtime.sandbox.service import SandboxService
+from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.single_flight import SingleFlight
+
+
+class PodSandboxes(Protocol):
+    """What this service needs of an engine's sandboxes: see `sandbox.service`."""
+
+    def get(self, sandbox_id: str, /) -> Sandbox: ...
+    def find(self, sandbox_id: str, /) -> Sandbox | None: ...
+    def is_whole(self, sandbox_id: SandboxId, /) -> bool: ...
+    def note_lost(self, sandbox_id: SandboxId, /) -> None: ...
+    def note_stopping(self, sandbox_id: SandboxId, /) -> Sandbox: ...
+    async def rebuild(self, sandbox_id: SandboxId, /) -> None: ...
+    async def tear_down(self, sandbox: Sandbox, /) -> None: ...
+    async def forget(self, sandbox_id: SandboxId, /) -> None: ...
+    async def recover(self, *, rebooted: bool) -> None: ...
+    async def close(self, timeout_s: float, /) -> None: ...
+
+
+class PodContainers(Protocol):
+    """And of its containers: see `container.service`."""
+
+    async def kill_all(self, sandbox_id: SandboxId, /) -> None: ...
+    async def write_off(self, sandbox_id: SandboxId, /) -> None: ...
+    async def remove_all(self, sandbox_id: SandboxId, /) -> None: ...
+    async def recover(self, *, rebooted: bool) -> None: ...
+    async def close(self, timeout_s: float, /) -> None: ...
 
 
 class PodService:
     """All pods of the daemon."""
 
-    def __init__(self, sandboxes: SandboxService, containers: ContainerService, life: LifeCycles) -> None:
+    def __init__(self, sandboxes: PodSandboxes, containers: PodContainers, life: LifeCycles | None = None) -> None:
         self._sandboxes = sandboxes
-        self._life = life
+        self._life = life or LifeCycles()
         self._containers = containers
         self._starts: SingleFlight[SandboxId, None] = SingleFlight("start sandbox")
         self._stops: SingleFlight[SandboxId, None] = SingleFlight("stop sandbox")
@@ -73,9 +97,9 @@ class PodService:
         await self.stop(sandbox_id)
         await self._containers.remove_all(sandbox_id)
         async with self._life.held():
-            sandbox = self._sandboxes.record(sandbox_id)
+            sandbox = self._sandboxes.find(sandbox_id)
             await self._sandboxes.forget(sandbox_id)
-            if self._life:
+            if self._life and sandbox is not None:
                 await self._life.remove_sandbox(sandbox)
 
     async def recover(self, *, rebooted: bool) -> None:
