@@ -602,6 +602,7 @@ class Agent:
             self.outside.clock,
             policy=images.credentials_verification,
             allowlist=images.preloaded_allowlist,
+            metrics=self.outside.metrics,
         )
 
     def _make_container_gc(self) -> ContainerGc:
