@@ -29,7 +29,7 @@ from tests.agent.fakes.runtime import FakeRuntime
 
 
 class FakeImages:
-    """Every image is there, but for the containers in `failures`."""
+    """Every image is there, but for the containers and volumes in `failures`."""
 
     def __init__(self) -> None:
         self.failures: dict[str, ContainerFailure] = {}
@@ -41,8 +41,10 @@ class FakeImages:
             raise self.failures[container.name]
         return EnsuredImage(reference=container.image, image=ImageStatus(id=container.image))
 
-    async def ensure_volumes(self, pod: Pod, sandbox_config: api.PodSandboxConfig, handler: str) -> None:
-        return None
+    async def ensure_volumes(
+        self, pod: Pod, sandbox_config: api.PodSandboxConfig, handler: str
+    ) -> dict[str, ContainerFailure]:
+        return {volume.name: self.failures[volume.name] for volume in pod.spec.volumes if volume.name in self.failures}
 
 
 class FakeClaims:

@@ -39,10 +39,13 @@ from podwright.k8s.objects import (
     ContainerRestartRuleOnExitCodes,
     ExecAction,
     HTTPGetAction,
+    ImageVolumeSource,
     Lifecycle,
     LifecycleHandler,
     Pod,
     SleepAction,
+    Volume,
+    VolumeMount,
 )
 from tests.agent.fakes.events import RecordedEvents
 from tests.agent.fakes.pods import container, pod
@@ -273,6 +276,20 @@ def test_a_failed_start_is_the_status_and_stops_no_other_container(in_scene: InS
             await scene.sync(pod(containers=(container("a"), container("b"))))
         assert scene.runtime.running_names() == ["b"]
         assert scene.statuses.failures["a"].reason == "ErrImagePull"
+
+    in_scene(check)
+
+
+def test_a_missing_image_volume_stops_only_the_containers_that_mount_it(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.images.failures["data"] = ContainerFailure("", "ImagePullBackOff", "no such image", until_ns=7)
+        volumes = (Volume(name="data", image=ImageVolumeSource(reference="registry.example/none")),)
+        user = container("a", volume_mounts=(VolumeMount(name="data", mount_path="/data"),))
+        with pytest.raises(BackOff, match="container a: ImagePullBackOff: no such image"):
+            await scene.sync(pod(containers=(user, container("b")), volumes=volumes))
+        assert scene.runtime.running_names() == ["b"]
+        failure = scene.statuses.failures["a"]
+        assert (failure.container, failure.reason, failure.until_ns) == ("a", "ImagePullBackOff", 7)
 
     in_scene(check)
 
