@@ -381,6 +381,10 @@ class Agent:
                 claims=self._claims_at_api(),
                 active_uids=lambda: [pod.metadata.uid for pod in self._active_pods()],
                 all_sources_read=self._all_sources_read,
+                pods_changed=self._pods_changed,
+                clock=self.outside.clock,
+                metrics=self.outside.metrics.devices,
+                watches_health=self.config.feature_gates["ResourceHealthStatus"],
             ),
         )
 
@@ -390,7 +394,13 @@ class Agent:
 
     def _resource_health(self, pod: Pod) -> dict[str, tuple[ResourceStatus, ...]]:
         uid = pod.metadata.uid
-        return {each.name: device_statuses(self.devices.health(uid, each.name)) for each in pod.spec.containers}
+        return {
+            each.name: (
+                *device_statuses(self.devices.health(uid, each.name)),
+                *self._plugins.claims.health(pod, each),
+            )
+            for each in pod.spec.containers
+        }
 
     async def _is_running(self, uid: str, container: str) -> bool:
         observed = await self.base.cache.look(uid)
@@ -593,6 +603,7 @@ class Agent:
             self.outside.clock,
             policy=images.credentials_verification,
             allowlist=images.preloaded_allowlist,
+            metrics=self.outside.metrics,
         )
 
     def _make_container_gc(self) -> ContainerGc:

@@ -82,17 +82,3 @@ def _delete_files(folder: int) -> list[str]:
         if not is_directory:
             os.unlink(name, dir_fd=folder)
     return [name for name, is_directory in found if is_directory]
-
-
-def replace_file(path: str, data: bytes, *, mode: int) -> None:
-    """Have a file with this content, or what was there before when it cannot be written. Raises OSError.
-
-    A reader sees one or the other whole.
-    """
-    draft = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{secrets.token_hex(4)}")
-    write_new(draft, data, mode=mode)
-    try:
-        os.replace(draft, path)
-    except OSError:
-        os.unlink(draft)
-        raise

@@ -6,6 +6,7 @@ have it. The records of who pulled what outlive the agent.
 
 from __future__ import annotations
 
+import enum
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -16,6 +17,7 @@ from podwright.agent.clock import Clock
 from podwright.agent.images.credentials import Login
 from podwright.agent.images.record_files import PullCredentials, PulledRecord, PullSecret, RecordFiles
 from podwright.agent.images.references import parse_image
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.runtime.records import ImageStatus
 from podwright.errors import PodwrightError
 
@@ -26,6 +28,16 @@ PRELOADED = "NeverVerifyPreloadedImages"
 ALLOWLISTED = "NeverVerifyAllowlistedImages"
 ALWAYS = "AlwaysVerify"
 SECRETS_LIMIT = 100  # of one record, while its entries are only renewed
+
+
+class PullCheck(enum.Enum):
+    """What a check of an image that is there has found, as metrics name it."""
+
+    POLICY_ALLOWED = "credentialPolicyAllowed"
+    RECORD_FOUND = "credentialRecordFound"
+    MUST_AUTHENTICATE = "mustAuthenticate"
+    ERROR = "error"
+
 
 FindLogins = Callable[[], Awaitable[Sequence[Login]]]
 
@@ -49,9 +61,16 @@ class PullRecords:
     """See the module's text. A disk that refuses is logged: the image is then verified when in doubt."""
 
     def __init__(
-        self, files: RecordFiles, clock: Clock, *, policy: str = PRELOADED, allowlist: Sequence[str] = ()
+        self,
+        files: RecordFiles,
+        clock: Clock,
+        *,
+        policy: str = PRELOADED,
+        allowlist: Sequence[str] = (),
+        metrics: KubeletMetrics | None = None,
     ) -> None:
         self._files = files
+        self._metrics = metrics or KubeletMetrics()
         self._clock = clock
         self._policy = policy or PRELOADED
         self._allowlist = allowlist
@@ -92,22 +111,33 @@ class PullRecords:
     async def must_pull(self, image: str, image_ref: str, find_logins: FindLogins) -> bool:
         """Whether a pod has to pull an image that is there. Raises PodwrightError when its credentials fail."""
         try:
+            check = await self._check(image, image_ref, find_logins)
+        except PodwrightError:
+            self._metrics.must_pull_checks.add(PullCheck.ERROR.value)
+            raise
+        self._metrics.must_pull_checks.add(check.value)
+        return check in (PullCheck.MUST_AUTHENTICATE, PullCheck.ERROR)
+
+    async def _check(self, image: str, image_ref: str, find_logins: FindLogins) -> PullCheck:
+        """Raises PodwrightError when the pod's credentials fail."""
+        try:
             record = self._files.pulled(image_ref)
             was_pulled_here = record is not None or image in self._under_way or self._files.has_intent(image)
         except (OSError, PodwrightError) as failure:
             log.warning("the records of pulls cannot be read: image=%s error=%s", image, failure)
-            return True
+            return PullCheck.ERROR
         if not must_verify(self._policy, self._allowlist, image, was_pulled_here=was_pulled_here):
-            return False
+            return PullCheck.POLICY_ALLOWED
         known = record.credential_mapping.get(parse_image(image).name) if record is not None else None
         if known is None:
-            return True
+            return PullCheck.MUST_AUTHENTICATE
         if known.node_pods_accessible:
-            return False
+            return PullCheck.RECORD_FOUND
         if not known.kubernetes_secrets:
-            return True
+            return PullCheck.MUST_AUTHENTICATE
         secrets = [secret for login in await find_logins() if (secret := _secret(login)) is not None]
-        return not self._is_known(image, image_ref, known, secrets)
+        is_known = self._is_known(image, image_ref, known, secrets)
+        return PullCheck.RECORD_FOUND if is_known else PullCheck.MUST_AUTHENTICATE
 
     def _is_known(self, image: str, image_ref: str, known: PullCredentials, secrets: Sequence[PullSecret]) -> bool:
         """Whether one of the secrets, or one with the same credentials, has pulled the image before."""

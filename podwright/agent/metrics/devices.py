@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from podwright.agent.metrics.instruments import Counter, Histogram, Labels
+from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Labels
 
 API_VERSION: Labels = ("server_api_version",)
+CLAIM_BUCKETS = tuple(0.1 * 400 ** (power / 14) for power in range(15))
+ANY_DRIVER = "<any>"
 BY_VERSION = "Broken down by server api version."
 
 
@@ -48,6 +50,27 @@ class DeviceMetrics:
             "kubelet_pod_resources_endpoint_errors_get",
             f"Number of requests to the PodResource Get endpoint which returned error. {BY_VERSION}",
             API_VERSION,
+        )
+
+        self.claims_in_use = Gauge(
+            "dra_resource_claims_in_use",
+            "The number of ResourceClaims that are currently in use on the node, by driver name (driver_name label "
+            "value) and across all drivers (special value <any> for driver_name).",
+            ("driver_name",),
+        )
+        self.claims_in_use.set(0, ANY_DRIVER)
+        self.claim_operations = Histogram(
+            "dra_operations_duration_seconds",
+            "Latency histogram in seconds for the duration of handling all ResourceClaims referenced by a pod when "
+            "the pod starts or stops.",
+            ("operation_name", "is_error"),
+            buckets=CLAIM_BUCKETS,
+        )
+        self.driver_calls = Histogram(
+            "dra_grpc_operations_duration_seconds",
+            "Duration in seconds of the DRA gRPC operations",
+            ("driver_name", "method_name", "grpc_status_code"),
+            buckets=CLAIM_BUCKETS,
         )
 
     def lines(self) -> Iterator[str]:

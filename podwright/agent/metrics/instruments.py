@@ -52,6 +52,10 @@ class Gauge:
         """What it is now."""
         self._values[values] = value
 
+    def clear(self) -> None:
+        """Forget what was set."""
+        self._values.clear()
+
     def value(self, *values: str) -> float:
         """What was set last, 0 before that."""
         return self._values.get(values, 0)

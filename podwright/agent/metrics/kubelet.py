@@ -152,6 +152,11 @@ class KubeletMetrics:
             "kubelet_graceful_shutdown_end_time_seconds",
             "Last graceful shutdown end time since unix epoch in seconds",
         )
+        self.must_pull_checks = Counter(
+            "kubelet_imagemanager_image_mustpull_checks_total",
+            "Counter for how many times kubelet checked whether credentials need to be re-verified to access an image",
+            ("result",),
+        )
         self.http_fallbacks = Counter(
             "kubelet_lifecycle_handler_http_fallbacks_total",
             "The number of times lifecycle handlers successfully fell back to http from https.",

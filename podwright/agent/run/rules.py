@@ -8,6 +8,7 @@ from dataclasses import replace as replace_problem
 
 from msgspec.structs import replace
 
+from podwright.agent.admission.fit import is_extended
 from podwright.agent.run.replicas import with_claims
 from podwright.errors import InvalidArgument
 from podwright.k8s.defaults.apply import with_defaults
@@ -23,6 +24,7 @@ from podwright.k8s.objects import (
     PersistentVolume,
     PersistentVolumeClaim,
     Pod,
+    PodSpec,
     PodTemplateSpec,
     ReplicaSet,
     Secret,
@@ -87,6 +89,7 @@ def _local(pod: Pod, prefix: str) -> Iterator[Problem]:
         yield Problem(path=f"{prefix}spec.os.name", message=f"{spec.os.name} is not supported here")
     if spec.resource_claims:
         yield Problem(path=f"{prefix}spec.resourceClaims", message="nothing here allots devices to claims")
+    yield from _device_problems(spec, prefix)
     for index, volume in enumerate(spec.volumes):
         if volume.host_path is not None and not volume.host_path.path.startswith("/"):
             path = f"{prefix}spec.volumes[{index}].hostPath.path"
@@ -95,6 +98,15 @@ def _local(pod: Pod, prefix: str) -> Iterator[Problem]:
             # It names a folder.
             path = f"{prefix}spec.volumes[{index}].persistentVolumeClaim.claimName"
             yield from named(path, volume.persistent_volume_claim.claim_name, subdomain_faults)
+
+
+def _device_problems(spec: PodSpec, prefix: str) -> Iterator[Problem]:
+    for field, containers in (("initContainers", spec.init_containers), ("containers", spec.containers)):
+        for index, container in enumerate(containers):
+            for name in container.resources.limits:
+                if is_extended(name):
+                    path = f"{prefix}spec.{field}[{index}].resources.limits[{name}]"
+                    yield Problem(path=path, message="a run has no devices of plug-ins: `podwright agent` has")
 
 
 def _workload(value: Deployment | ReplicaSet | StatefulSet | DaemonSet) -> Iterator[Problem]:

@@ -9,7 +9,17 @@ import pytest
 
 from podwright.agent.images.credentials import Login, SecretSource
 from podwright.agent.images.record_files import PullCredentials, PulledRecord, PullSecret, RecordFiles
-from podwright.agent.images.records import ALLOWLISTED, ALWAYS, NEVER, PRELOADED, PullRecords, merged, must_verify
+from podwright.agent.images.records import (
+    ALLOWLISTED,
+    ALWAYS,
+    NEVER,
+    PRELOADED,
+    PullCheck,
+    PullRecords,
+    merged,
+    must_verify,
+)
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.runtime.records import ImageStatus, RegistryCredentials
 from tests.agent.fakes.time import START_NS, VirtualClock, run_virtual
 
@@ -74,6 +84,25 @@ def test_an_image_pulled_with_a_secret_is_for_pods_with_it(tmp_path: Path) -> No
         assert not await must_pull(kept, login(credential_hash="new"))  # the secret was renewed
         assert not await must_pull(kept, login("later", uid="l", credential_hash="new"))
         assert await must_pull(kept, login(), image="registry.example/alias:1")
+
+    run_virtual(run())
+
+
+def test_checks_are_counted(tmp_path: Path) -> None:
+    async def run() -> None:
+        metrics = KubeletMetrics()
+        kept = PullRecords(RecordFiles(str(tmp_path)), VirtualClock(), metrics=metrics)
+        await must_pull(kept)
+        pull(kept, login())
+        await must_pull(kept)
+        await must_pull(kept, login())
+        counts = {check.value: metrics.must_pull_checks.value(check.value) for check in PullCheck}
+        assert counts == {
+            "credentialPolicyAllowed": 1,
+            "mustAuthenticate": 1,
+            "credentialRecordFound": 1,
+            "error": 0,
+        }
 
     run_virtual(run())
 

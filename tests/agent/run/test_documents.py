@@ -120,6 +120,16 @@ def test_objects_have_their_defaults() -> None:
             "a.yaml:1: PersistentVolume v: spec.local.path: Invalid value",
             id="a volume that leads elsewhere",
         ),
+        pytest.param(
+            pod_text(container="resources: {limits: {example.com/gpu: 1}}"),
+            "a.yaml:1: Pod web: spec.containers[0].resources.limits[example.com/gpu]: a run has no devices",
+            id="a device of a plug-in",
+        ),
+        pytest.param(
+            pod_text(spec="resourceClaims: [{name: gpu, resourceClaimName: gpu}]"),
+            "a.yaml:1: Pod web: spec.resourceClaims: nothing here allots devices to claims",
+            id="a claim of devices",
+        ),
     ],
 )
 def test_faults_have_file_line_object_and_path(text: str, fault: str) -> None:

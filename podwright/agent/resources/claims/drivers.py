@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import grpc
 
+from podwright.agent.clock import Clock
+from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.plugins.connection import PluginConnection
 from podwright.agent.plugins.protocol import Plugin
+from podwright.agent.resources.claims.health import (
+    DEFAULT_TIMEOUT_S,
+    HEALTHY,
+    UNHEALTHY,
+    UNKNOWN,
+    HealthReport,
+    shortened,
+)
 from podwright.agent.resources.claims.records import ClaimDevice, ClaimRecord
-from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, Unavailable
+from podwright.cri.status import code_of
+from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, PodwrightError, Unavailable
+from podwright.kubelet_grpc import dra_health_pb2 as health_messages
 from podwright.kubelet_grpc import dra_pb2 as messages
 from podwright.tasks import Tasks
 
@@ -20,18 +33,43 @@ log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_S = 45.0  # the kubelet's
 V1, V1BETA1 = "v1.DRAPlugin", "v1beta1.DRAPlugin"
+WATCH_HEALTH = "/v1alpha1.DRAResourceHealth/NodeWatchResources"
+HEALTH_PAUSE_S = 5.0  # until a plug-in that does not tell is asked again
 SERVICES = {name: f"/k8s.io.kubelet.pkg.apis.dra.{name}" for name in (V1, V1BETA1)}
+
+
+class Told(Protocol):
+    """Who is told of drivers: `manager`."""
+
+    def driver_changed(self, name: str) -> None:
+        """The driver has become usable, or is no more."""
+
+    def health_told(self, name: str, reports: Iterable[HealthReport]) -> None:
+        """What the driver tells of its devices."""
+
+    def health_lost(self, name: str) -> None:
+        """It tells nothing any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverPorts:
+    """What drivers are worked with."""
+
+    told: Told
+    clock: Clock
+    metrics: DeviceMetrics
+    watches_health: bool
 
 
 class DraDriver:
     """One plug-in of a driver. The versions differ in the service's name alone."""
 
-    def __init__(self, name: str, path: str, service: str, changed: Callable[[str], None]) -> None:
-        """`changed` is told when the plug-in connects or goes. Raises InvalidArgument."""
+    def __init__(self, name: str, path: str, service: str, ports: DriverPorts) -> None:
+        """Raises InvalidArgument for what is no path of a socket."""
         self.name = name
         self.path = path
         self.is_connected = False
-        self._changed = changed
+        self._ports = ports
         self._connection = PluginConnection(path)
         self._service = SERVICES[service]
 
@@ -43,7 +81,7 @@ class DraDriver:
             if self.is_connected != (state is grpc.ChannelConnectivity.READY):
                 self.is_connected = not self.is_connected
                 log.info("DRA driver: name=%s socket=%s connected=%s", self.name, self.path, self.is_connected)
-                self._changed(self.name)
+                self._ports.told.driver_changed(self.name)
             await channel.wait_for_state_change(state)
 
     async def prepare(self, claims: Iterable[ClaimRecord]) -> dict[str, tuple[ClaimDevice, ...]]:
@@ -63,6 +101,22 @@ class DraDriver:
         )
         _check("NodeUnprepareResources", request.claims, answer.claims)
 
+    async def follow_health(self) -> None:
+        """Have what the plug-in tells of its devices told on. Without end; few plug-ins tell anything."""
+        watch = self._connection.channel.unary_stream(
+            WATCH_HEALTH,
+            request_serializer=health_messages.NodeWatchResourcesRequest.SerializeToString,
+            response_deserializer=health_messages.NodeWatchResourcesResponse.FromString,
+        )
+        while True:
+            try:
+                async for answer in self._connection.stream(watch, health_messages.NodeWatchResourcesRequest()):
+                    self._ports.told.health_told(self.name, map(_report, answer.devices))
+            except PodwrightError as failure:
+                log.debug("no health of devices: driver=%s error=%s", self.name, failure)
+            self._ports.told.health_lost(self.name)
+            await asyncio.sleep(HEALTH_PAUSE_S)
+
     async def close(self) -> None:
         """End all calls."""
         await self._connection.close()
@@ -73,7 +127,15 @@ class DraDriver:
             request_serializer=type(request).SerializeToString,
             response_deserializer=answer.FromString,
         )
-        return await self._connection.call(method, request, CALL_TIMEOUT_S)
+        begun, code = self._ports.clock.monotonic(), "OK"
+        try:
+            return await self._connection.call(method, request, CALL_TIMEOUT_S)
+        except PodwrightError as failure:
+            code = code_of(failure).name.title().replace("_", "")
+            raise
+        finally:
+            took_s = self._ports.clock.monotonic() - begun
+            self._ports.metrics.driver_calls.observe(took_s, self.name, f"{self._service}/{name}", code)
 
 
 class DraDrivers:
@@ -82,12 +144,11 @@ class DraDrivers:
     A driver has several plug-ins while it is updated: the newest that is connected is asked.
     """
 
-    def __init__(self, changed: Callable[[str], None]) -> None:
-        """`changed` is told the name of a driver that has become usable, or is no more."""
-        self._changed = changed
+    def __init__(self, ports: DriverPorts) -> None:
+        self._ports = ports
         self._tasks = Tasks()
         self._drivers: dict[str, list[DraDriver]] = {}
-        self._following: dict[DraDriver, asyncio.Task[None]] = {}
+        self._following: dict[DraDriver, list[asyncio.Task[None]]] = {}
 
     def get(self, name: str) -> DraDriver:
         """The plug-in to ask. Raises Unavailable when none is registered."""
@@ -109,10 +170,12 @@ class DraDrivers:
         found = self._drivers.setdefault(plugin.name, [])
         if any(each.path == plugin.endpoint for each in found):
             raise AlreadyExists(f"endpoint {plugin.endpoint} already registered for DRA driver plugin {plugin.name}")
-        driver = DraDriver(plugin.name, plugin.endpoint, _service(plugin), self._changed)
+        driver = DraDriver(plugin.name, plugin.endpoint, _service(plugin), self._ports)
         found.append(driver)
-        self._following[driver] = self._tasks.start(driver.follow(), name=f"DRA driver {plugin.name}")
-        self._changed(plugin.name)
+        self._following[driver] = [self._tasks.start(driver.follow(), name=f"DRA driver {plugin.name}")]
+        if self._ports.watches_health:
+            self._following[driver].append(self._tasks.start(driver.follow_health(), name=f"health {plugin.name}"))
+        self._ports.told.driver_changed(plugin.name)
 
     async def deregister(self, plugin: Plugin) -> None:
         """See PluginHandler."""
@@ -121,9 +184,11 @@ class DraDrivers:
         if gone is None:
             return
         found.remove(gone)
-        self._following.pop(gone).cancel()
+        for task in self._following.pop(gone):
+            task.cancel()
         await gone.close()
-        self._changed(plugin.name)
+        self._ports.told.health_lost(plugin.name)
+        self._ports.told.driver_changed(plugin.name)
 
     async def close(self) -> None:
         """Ask nobody any more."""
@@ -156,6 +221,17 @@ def _device(device: messages.Device) -> ClaimDevice:
         cdi_names=tuple(device.cdi_device_ids),
         requests=tuple(device.request_names),
         share=device.share_id if device.HasField("share_id") else None,
+    )
+
+
+def _report(device: health_messages.DeviceHealth) -> HealthReport:
+    timeout_s = float(device.health_check_timeout_seconds)
+    names = {health_messages.HEALTHY: HEALTHY, health_messages.UNHEALTHY: UNHEALTHY}
+    return HealthReport(
+        place=(device.device.pool_name, device.device.device_name),
+        health=names.get(device.health, UNKNOWN),
+        message=shortened(device.message),
+        timeout_s=timeout_s if timeout_s > 0 else DEFAULT_TIMEOUT_S,
     )
 
 

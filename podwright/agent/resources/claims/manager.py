@@ -7,23 +7,35 @@ a claim is written down before a driver is asked, so that a driver is told to un
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from podwright.agent.clock import Clock
 from podwright.agent.configs.devices import NOTHING, Allocation
+from podwright.agent.metrics.devices import ANY_DRIVER, DeviceMetrics
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.resources import state_files
 from podwright.agent.resources.claims import checkpoint
 from podwright.agent.resources.claims.api import Claims
-from podwright.agent.resources.claims.drivers import DraDriver, DraDrivers
+from podwright.agent.resources.claims.drivers import DraDriver, DraDrivers, DriverPorts
+from podwright.agent.resources.claims.health import DeviceHealths, HealthReport, Place, claim_status
 from podwright.agent.resources.claims.records import ClaimDevice, ClaimRecord
-from podwright.agent.resources.claims.references import Claim, ClaimReference, check_use, claims_of, requests_of
+from podwright.agent.resources.claims.references import (
+    Claim,
+    ClaimReference,
+    check_use,
+    claims_of,
+    known_claims_of,
+    requests_of,
+)
 from podwright.agent.resources.claims.slices import SliceWithdrawal
 from podwright.agent.resources.pod_resources.shares import ClaimedDevice, ClaimShare
 from podwright.errors import FailedPrecondition, Internal, PodwrightError
-from podwright.k8s.objects import Container, Pod
+from podwright.k8s.objects import Container, Pod, ResourceStatus
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -39,6 +51,10 @@ class ClaimPorts:
     claims: Claims
     active_uids: Callable[[], Collection[str]]  # of the pods that run, or will
     all_sources_read: Callable[[], bool]
+    pods_changed: Callable[[Collection[str]], None]  # the health of devices of these pods has changed
+    clock: Clock
+    metrics: DeviceMetrics
+    watches_health: bool = True
 
 
 class ClaimManager:
@@ -50,8 +66,11 @@ class ClaimManager:
         self._ports = ports
         self._records: dict[Key, ClaimRecord] = {}
         self._slices = SliceWithdrawal(ports.claims)
+        self._healths = DeviceHealths()
         self._tasks = Tasks()
-        self.drivers = DraDrivers(self._driver_changed)
+        self.drivers = DraDrivers(
+            DriverPorts(told=self, clock=ports.clock, metrics=ports.metrics, watches_health=ports.watches_health)
+        )
 
     def start(self) -> None:
         """Take over the claims in use. Raises FailedPrecondition when they cannot be known."""
@@ -74,6 +93,10 @@ class ClaimManager:
 
         A pod that cannot have them leaves no trace, so that it can be deleted without its drivers.
         """
+        with self._timed("PrepareResources"):
+            await self._prepare_pod(pod)
+
+    async def _prepare_pod(self, pod: Pod) -> None:
         used = [await self._usable(pod, reference) for reference in claims_of(pod)]
         drivers = {name: self.drivers.get(name) for claim in used for name in claim.drivers or ()}
         if not used:
@@ -88,7 +111,9 @@ class ClaimManager:
     async def unprepare(self, pod: Pod) -> None:
         """The pod's containers have ended. Raises PodwrightError until its drivers have undone what is its own."""
         uid = pod.metadata.uid
-        await self._unprepare(uid, [key for key, record in self._records.items() if uid in record.pods])
+        if keys := self._keys_of(uid):
+            with self._timed("UnprepareResources"):
+                await self._unprepare(uid, keys)
 
     # -- for containers and those who ask about them
 
@@ -113,7 +138,27 @@ class ClaimManager:
         records = (self._records.get((pod.metadata.namespace, name)) for name in names)
         return [_share(record) for record in records if record is not None]
 
+    def health(self, pod: Pod, container: Container) -> list[ResourceStatus]:
+        """The health of what the container has by claims."""
+        names = {reference.entry: reference.name for reference in known_claims_of(pod)}
+        now, found = self._ports.clock.monotonic(), []
+        for claim in container.resources.claims:
+            record = self._records.get((pod.metadata.namespace, names.get(claim.name, "")))
+            if record is not None:
+                found.append(claim_status(claim.name, claim.request, record, self._healths, now))
+        return [status for status in found if status.resources]
+
     # -- how
+
+    @contextlib.contextmanager
+    def _timed(self, operation: str) -> Iterator[None]:
+        begun, is_error = self._ports.clock.monotonic(), True
+        try:
+            yield
+            is_error = False
+        finally:
+            took_s = self._ports.clock.monotonic() - begun
+            self._ports.metrics.claim_operations.observe(took_s, operation, str(is_error).lower())
 
     async def _usable(self, pod: Pod, reference: ClaimReference) -> Claim:
         claim = await self._ports.claims.get(pod.metadata.namespace, reference.name)
@@ -181,22 +226,59 @@ class ClaimManager:
         gone = {uid for record in self._records.values() for uid in record.pods} - active
         for uid in gone:
             try:
-                await self._unprepare(uid, [key for key, record in self._records.items() if uid in record.pods])
+                await self._unprepare(uid, self._keys_of(uid))
             except PodwrightError as failure:
                 log.warning("claims of a pod that is gone stay prepared: uid=%s error=%s", uid, failure)
 
-    def _driver_changed(self, name: str) -> None:
+    def _keys_of(self, pod_uid: str) -> list[Key]:
+        return [key for key, record in self._records.items() if pod_uid in record.pods]
+
+    # -- what drivers say: `drivers.Told`
+
+    def health_told(self, name: str, reports: Iterable[HealthReport]) -> None:
+        """See `drivers.Told`."""
+        self._tell(name, self._healths.update(name, reports, self._ports.clock.monotonic()))
+
+    def health_lost(self, name: str) -> None:
+        """See `drivers.Told`."""
+        self._tell(name, self._healths.lose(name))
+
+    def _tell(self, driver: str, changed: Collection[Place]) -> None:
+        uids = {
+            uid
+            for record in self._records.values()
+            if any((each.pool, each.device) in changed for each in record.drivers.get(driver, ()))
+            for uid in record.pods
+        }
+        if uids:
+            self._ports.pods_changed(uids)
+
+    def driver_changed(self, name: str) -> None:
+        """See `drivers.Told`."""
         if self.drivers.is_usable(name):
             self._slices.usable(name)
         else:
             self._slices.gone(name)
 
+    def _count(self) -> None:
+        self._ports.metrics.claims_in_use.clear()
+        for driver, count in in_use(self._records.values()).items():
+            self._ports.metrics.claims_in_use.set(count, driver)
+
     def _save(self) -> None:
         """Raises Internal: what is not written down must not be begun."""
+        self._count()
         try:
             state_files.write_state(self._path, checkpoint.encode(self._records.values()))
         except OSError as failure:
             raise Internal(f"the claims in use are not written down: {failure}") from failure
+
+
+def in_use(records: Iterable[ClaimRecord]) -> dict[str, int]:
+    """How many claims are prepared, by driver and in all."""
+    prepared = [record for record in records if record.is_prepared]
+    counts = Counter(driver for record in prepared for driver in record.drivers)
+    return {ANY_DRIVER: len(prepared), **counts}
 
 
 def _by_driver(records: Iterable[ClaimRecord]) -> dict[str, list[ClaimRecord]]:

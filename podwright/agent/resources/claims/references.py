@@ -5,6 +5,7 @@ The rules are those of k8s.io/dynamic-resource-allocation/resourceclaim of Kuber
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -47,6 +48,14 @@ def claims_of(pod: Pod) -> Iterator[ClaimReference]:
     extended = pod.status.extended_resource_claim_status
     if extended is not None:
         yield ClaimReference(entry="", name=extended.resource_claim_name)
+
+
+def known_claims_of(pod: Pod) -> Iterator[ClaimReference]:
+    """Those of the pod's own claims that are made already."""
+    for entry in pod.spec.resource_claims:
+        with contextlib.suppress(NotFound, InvalidArgument):
+            if (reference := _reference(pod, entry)) is not None:
+                yield reference
 
 
 def requests_of(pod: Pod, container: Container) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """The kubelet's file of allotted devices, `kubelet_internal_checkpoint`. Pure.
 
-Its checksum is FNV-1a over the text that Go's spew prints of the data (`%#v`, keys sorted), so that text is made here.
-A kubelet that is started in the agent's place reads what the agent has written, and the other way round.
+See `state_files` for its checksum, over the text of the structures of the kubelet's device manager.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from podwright.agent.pods.hashes import FNV_OFFSET_32, FNV_PRIME_32
+from podwright.agent.resources import state_files
 from podwright.agent.resources.devices.allotments import Allotment, Holding
 from podwright.errors import InvalidArgument
 
@@ -90,10 +89,7 @@ def _holding(entry: _Entry) -> Holding:
 
 
 def _checksum(data: _Data) -> int:
-    value = FNV_OFFSET_32
-    for byte in _spewed(data).encode("utf-8", "surrogatepass"):
-        value = (value ^ byte) * FNV_PRIME_32 & 0xFFFFFFFF
-    return value
+    return state_files.checksum(_spewed(data))
 
 
 def _spewed(data: _Data) -> str:

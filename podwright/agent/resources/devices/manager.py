@@ -17,6 +17,7 @@ from podwright.agent.metrics.devices import DeviceMetrics
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.identity import is_sidecar
 from podwright.agent.pods.resources import pod_limits
+from podwright.agent.resources import state_files
 from podwright.agent.resources.devices import checkpoint
 from podwright.agent.resources.devices.allotments import NO_NODE, Allotment, Allotments
 from podwright.agent.resources.devices.answers import allocation_of
@@ -30,12 +31,8 @@ from podwright.agent.resources.topology.masks import NodeMask
 from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.k8s.objects import Container, Pod
 from podwright.k8s.quantity import whole
-from podwright.linux.files import replace_file
 
 log = logging.getLogger(__name__)
-
-CHECKPOINT_MODE = 0o600
-CHECKPOINT_LIMIT_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +65,11 @@ class DeviceManager:
         A file that cannot be read is logged: what runs goes on, and what it has may be given to others.
         """
         try:
-            with open(self._path, "rb") as file:
-                found = checkpoint.decode(file.read(CHECKPOINT_LIMIT_BYTES))
-        except FileNotFoundError:
-            return
-        except (OSError, InvalidArgument) as failure:
+            content = state_files.read_state(self._path)
+            if content is None:
+                return
+            found = checkpoint.decode(content)
+        except (FailedPrecondition, InvalidArgument) as failure:
             log.warning("allotted devices are forgotten: file=%s error=%s", self._path, failure)
             return
         for each in found.holdings:
@@ -293,7 +290,7 @@ class DeviceManager:
         """The disk may refuse. Pods get their devices all the same, and a later restart knows less."""
         try:
             data = checkpoint.encode(self._allotments.holdings(), self._inventory.registered())
-            replace_file(self._path, data, mode=CHECKPOINT_MODE)
+            state_files.write_state(self._path, data)
         except OSError as failure:
             log.warning("allotted devices are not written down: file=%s error=%s", self._path, failure)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
 
 from podwright.agent.plugins.protocol import DRA_PLUGIN, Plugin
-from podwright.agent.resources.claims.drivers import SERVICES, V1
+from podwright.agent.resources.claims.drivers import SERVICES, V1, WATCH_HEALTH
+from podwright.kubelet_grpc import dra_health_pb2 as health_messages
 from podwright.kubelet_grpc import dra_pb2 as messages
 
 DRIVER = "gpu.example.org"
@@ -26,6 +29,8 @@ class ExampleDriver:
         self.errors: dict[str, str] = {}
         self.skips: set[str] = set()
         self.invents = False
+        self.health: list[health_messages.DeviceHealth] = []
+        self._news = asyncio.Event()
         self._server = grpc.aio.server()
 
     @property
@@ -46,6 +51,15 @@ class ExampleDriver:
                 response_serializer=messages.NodeUnprepareResourcesResponse.SerializeToString,
             ),
         }
+        watch = grpc.unary_stream_rpc_method_handler(
+            self._watch_health,
+            request_deserializer=health_messages.NodeWatchResourcesRequest.FromString,
+            response_serializer=health_messages.NodeWatchResourcesResponse.SerializeToString,
+        )
+        health_service, _, health_method = WATCH_HEALTH.removeprefix("/").partition("/")
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(health_service, {health_method: watch}),)
+        )
         service = SERVICES[self.service].removeprefix("/")
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         self._server.add_insecure_port(f"unix://{self.path}")
@@ -60,6 +74,20 @@ class ExampleDriver:
     async def stop(self) -> None:
         """Its process ends."""
         await self._server.stop(None)
+
+    def tell(self, device: str, health: health_messages.HealthStatus, message: str = "") -> None:
+        """The health of a device from now on."""
+        place = health_messages.DeviceIdentifier(pool_name="pool", device_name=device)
+        self.health = [health_messages.DeviceHealth(device=place, health=health, message=message)]
+        self._news.set()
+
+    async def _watch_health(
+        self, request: Any, context: Any
+    ) -> AsyncIterator[health_messages.NodeWatchResourcesResponse]:
+        while True:
+            self._news.clear()
+            yield health_messages.NodeWatchResourcesResponse(devices=self.health)
+            await self._news.wait()
 
     def asked(self, call: str) -> list[list[str]]:
         """The claims' names of each call."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from msgspec import structs
 
+from podwright.agent.metrics.devices import ANY_DRIVER, DeviceMetrics
 from podwright.agent.resources.claims import slices
 from podwright.agent.resources.claims.checkpoint import FILE_NAME
 from podwright.agent.resources.claims.drivers import V1BETA1
@@ -30,6 +31,7 @@ from podwright.k8s.objects import (
     ResourceClaim,
     ResourceRequirements,
 )
+from podwright.kubelet_grpc import dra_health_pb2 as health_messages
 from tests.agent.fakes.pods import container, pod
 from tests.agent.plugins.plugin import until
 from tests.agent.resources.claims.driver import DRIVER, ExampleDriver
@@ -68,12 +70,28 @@ class Node:
     root: str
     api: ApiServer = field(default_factory=ApiServer)
     active: set[str] = field(default_factory=set)
+    changed: list[Collection[str]] = field(default_factory=list)
+    metrics: DeviceMetrics = field(default_factory=DeviceMetrics)
+    now: float = 100.0
     manager: ClaimManager = field(init=False)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def now_ns(self) -> int:
+        return int(self.now * 1e9)
 
     def start(self) -> None:
         self.manager = ClaimManager(
             self.root,
-            ClaimPorts(claims=self.api, active_uids=lambda: self.active, all_sources_read=lambda: True),
+            ClaimPorts(
+                claims=self.api,
+                active_uids=lambda: self.active,
+                all_sources_read=lambda: True,
+                pods_changed=self.changed.append,
+                clock=self,
+                metrics=self.metrics,
+            ),
         )
         self.manager.start()
 
@@ -125,6 +143,7 @@ async def test_a_claim_is_prepared_given_and_undone(node: Node, driver: ExampleD
     await node.manager.prepare(web)
     await node.manager.prepare(web)
     assert driver.asked("prepare") == [["one"]]
+    assert [node.metrics.claims_in_use.value(name) for name in (ANY_DRIVER, DRIVER)] == [1, 1]
     assert await node.cdi_names(web) == [f"{DRIVER}/gpu=one-first", f"{DRIVER}/gpu=one-second"]
     assert await node.cdi_names(web, "other") == []
     assert await node.cdi_names(using("web", "one", request="second")) == [f"{DRIVER}/gpu=one-second"]
@@ -133,6 +152,8 @@ async def test_a_claim_is_prepared_given_and_undone(node: Node, driver: ExampleD
     await node.manager.unprepare(web)
     await node.manager.unprepare(web)
     assert driver.asked("unprepare") == [["one"]]
+    assert 'dra_resource_claims_in_use{driver_name="<any>"} 0' in list(node.metrics.lines())
+    assert not any("in_use" in line and DRIVER in line for line in node.metrics.lines())
     with pytest.raises(FailedPrecondition, match="is not prepared"):
         await node.cdi_names(web)
 
@@ -257,6 +278,36 @@ async def test_a_pod_whose_driver_is_gone_cannot_end_before_it_is_back(node: Nod
         await node.manager.unprepare(using("web", "one"))
     await node.manager.drivers.register(driver.plugin)
     await node.manager.unprepare(using("web", "one"))
+
+
+async def test_the_health_of_devices_is_the_pods(node: Node, driver: ExampleDriver) -> None:
+    node.api.put("one", "web")
+    web = using("web", "one")
+    await node.manager.prepare(web)
+
+    def shown(of: Pod = web) -> dict[str, list[tuple[str, str, str | None]]]:
+        statuses = node.manager.health(of, of.spec.containers[0])
+        return {
+            status.name: [(each.resource_id, each.health, each.message) for each in status.resources]
+            for status in statuses
+        }
+
+    first, second = f"{DRIVER}/gpu=one-first", f"{DRIVER}/gpu=one-second"
+    assert shown() == {"claim:in-one": [(first, "Unknown", None), (second, "Unknown", None)]}
+    driver.tell("one-first", health_messages.UNHEALTHY, "it burns")
+    await until(lambda: node.changed == [{"uid-web"}])
+    assert shown() == {"claim:in-one": [(first, "Unhealthy", "it burns"), (second, "Unknown", None)]}
+    assert shown(using("web", "one", request="second")) == {"claim:in-one/second": [(second, "Unknown", None)]}
+    driver.tell("one-first", health_messages.HEALTHY)
+    await until(lambda: len(node.changed) == 2)
+    assert shown()["claim:in-one"][0] == (first, "Healthy", None)
+    node.now += 31
+    assert shown()["claim:in-one"][0] == (first, "Unknown", None)
+    node.now -= 31
+    await driver.stop()
+    await until(lambda: len(node.changed) == 3)
+    assert shown()["claim:in-one"][0] == (first, "Unknown", None)
+    assert shown(pod()) == {}
 
 
 async def test_another_claim_of_the_same_name(node: Node, driver: ExampleDriver) -> None:

@@ -1,0 +1,81 @@
+"""The health of claimed devices, as their drivers tell it, and as the status of a container shows it. Without I/O.
+
+What a driver has told counts for a while; then, or when the driver has gone, it is unknown
+(pkg/kubelet/cm/dra/healthinfo.go of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from podwright.agent.resources.claims.records import ClaimDevice, ClaimRecord
+from podwright.k8s.objects import ResourceHealth, ResourceStatus
+
+HEALTHY, UNHEALTHY, UNKNOWN = "Healthy", "Unhealthy", "Unknown"
+DEFAULT_TIMEOUT_S = 30.0
+MESSAGE_MAX = 1024
+Place = tuple[str, str]  # pool and device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReport:
+    """What a driver tells of a device. `timeout_s` is how long it counts."""
+
+    place: Place
+    health: str
+    message: str = ""
+    timeout_s: float = DEFAULT_TIMEOUT_S
+
+
+class DeviceHealths:
+    """Times are seconds of a monotonic clock."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[Place, tuple[HealthReport, float]]] = {}
+
+    def update(self, driver: str, reports: Iterable[HealthReport], now: float) -> frozenset[Place]:
+        """Take a driver's reports. Returns the devices about which something is new."""
+        known = self._known.setdefault(driver, {})
+        changed = set()
+        for report in reports:
+            before = known.get(report.place)
+            if before is None or before[0] != report:
+                changed.add(report.place)
+            known[report.place] = (report, now)
+        for place in [place for place, (report, at) in known.items() if now - at > report.timeout_s]:
+            del known[place]
+            changed.add(place)
+        return frozenset(changed)
+
+    def lose(self, driver: str) -> frozenset[Place]:
+        """The driver tells nothing any more. Returns the devices that are unknown from now on."""
+        return frozenset(self._known.pop(driver, {}))
+
+    def of(self, driver: str, device: ClaimDevice, now: float) -> ResourceHealth:
+        """The health of a device. It is known by its first CDI name if it has one."""
+        identity = device.cdi_names[0] if device.cdi_names else f"{driver}/{device.pool}/{device.device}"
+        found = self._known.get(driver, {}).get((device.pool, device.device))
+        if found is None or now - found[1] > found[0].timeout_s:
+            return ResourceHealth(resource_id=identity, health=UNKNOWN)
+        report = found[0]
+        return ResourceHealth(resource_id=identity, health=report.health, message=report.message or None)
+
+
+def claim_status(entry: str, request: str, record: ClaimRecord, healths: DeviceHealths, now: float) -> ResourceStatus:
+    """The health of what a container has by one entry of its claims. Devices of one identity are shown once."""
+    base = request.partition("/")[0]  # a request of a list of alternatives
+    found = {
+        health.resource_id: health
+        for driver, devices in sorted(record.drivers.items())
+        for device in devices
+        if device.serves(base)
+        for health in (healths.of(driver, device, now),)
+    }
+    name = f"claim:{entry}/{request}" if request else f"claim:{entry}"
+    return ResourceStatus(name=name, resources=tuple(found.values()))
+
+
+def shortened(message: str) -> str:
+    """As much of a message as the API takes."""
+    return message if len(message) <= MESSAGE_MAX else f"{message[: MESSAGE_MAX - 3]}..."
