@@ -16,7 +16,7 @@ COVERAGE ?= fast
 # Further arguments for pytest, the demo or the bench.
 ARGS ?=
 
-.PHONY: help setup venv bytecode proto objects check format test coverage test-fast test-shim test-runsc demo record load bench pull-bench vm-setup vm-test lock clean
+.PHONY: help setup venv bytecode proto objects check format test coverage test-fast test-shim test-runsc test-docker demo record load bench pull-bench vm-setup vm-test lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ test-fast: venv ## the tests that need neither root nor a peer
 test-shim: setup venv bytecode ## all conformance cases over containerd's shim for runc (root; `make test` runs a part)
 	$(BIN)/python -m pytest --leaks=$(LEAKS) -n $(WORKERS) --dist loadfile --shim=only podwright/conformance/cases $(ARGS)
 
+test-docker: setup venv bytecode ## all conformance cases on a Docker Engine (root; `make test` runs a part)
+	$(BIN)/python -m pytest --leaks=$(LEAKS) -n $(WORKERS) --dist loadfile --docker=only podwright/conformance/cases $(ARGS)
+
 test-runsc: setup venv bytecode ## all conformance cases over gVisor (root; `make test` runs a part)
 	$(BIN)/python -m pytest --leaks=$(LEAKS) -n $(WORKERS) --dist loadfile --runsc=only podwright/conformance/cases $(ARGS)
 
@@ -84,7 +87,6 @@ load: setup venv ## an hour of random load on a runtime and an agent; PODWRIGHT_
 		tests/agent/load $(ARGS)
 
 bench: setup venv bytecode ## measure Podwright, containerd, Docker and, if it is there, CRI-O; reports go to build/bench (root)
-	@PYTHON=$(PYTHON) sh tools/setup.sh docker.io:/usr/sbin/dockerd
 	$(BIN)/python -m tools.bench $(ARGS)
 
 pull-bench: setup venv bytecode ## time pulls beside containerd, and CRI-O, Docker, skopeo and umoci where they are installed (root)

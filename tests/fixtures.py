@@ -19,8 +19,9 @@ import pytest_asyncio
 from podwright.conformance.peer import CriPeer
 from tests.harness import crio
 from tests.harness.containerd import Containerd
+from tests.harness.docker import DockerEngine
 from tests.harness.gvisor import DEVIATIONS, PART
-from tests.harness.podwright import Podwright, PodwrightOnRunsc, PodwrightOnShims, Settings
+from tests.harness.podwright import Podwright, PodwrightOnDocker, PodwrightOnRunsc, PodwrightOnShims, Settings
 from tests.harness.scratch import Scratch
 from tests.harness.server import CriServer
 from tests.harness.session import SHARE
@@ -35,14 +36,16 @@ FreshPodwright = Callable[..., Podwright]
 SHIM_PART = frozenset(
     {"test_lifecycle", "test_logs", "test_stdio", "test_streams_attach", "test_exec_sync", "test_pause", "test_update"}
 )
-# By mark and option: what of the cases always runs over handlers that are not the default.
-PARTS = {"shim": SHIM_PART, "runsc": PART}
+DOCKER_PART = frozenset({"test_lifecycle", "test_logs", "test_streams_attach", "test_exec_sync"})
+# By mark and option: what of the cases always runs over handlers and engines that are not the default.
+PARTS = {"shim": SHIM_PART, "runsc": PART, "docker": DOCKER_PART}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what needs root when we are not; nothing else is ever skipped but for a CRI-O that is not there.
 
-    `--shim` and `--runsc` say which cases run over those handlers as well; other tests do not depend on the handler.
+    `--shim`, `--runsc` and `--docker` say which cases run over those as well; other tests do not depend on what runs
+    containers.
     """
     chosen = {mark: str(config.getoption(f"--{mark}")) for mark in PARTS}
     left_out = [item for item in items if _is_left_out(item, chosen)]
@@ -125,6 +128,16 @@ def shim_server(scratch: Scratch, certs_d: Path) -> Iterator[Podwright]:
 
 
 @pytest.fixture(scope="session")
+def docker_server(scratch: Scratch) -> Iterator[Podwright]:
+    """A daemon whose pods run in a Docker Engine of its own."""
+    with DockerEngine(scratch.part("eng", keep=True), networks=False) as engine:
+        engine.start()
+        with PodwrightOnDocker(scratch.part("pwd", keep=True), engine) as server:
+            server.start()
+            yield server
+
+
+@pytest.fixture(scope="session")
 def runsc_server(scratch: Scratch, certs_d: Path) -> Iterator[Podwright]:
     """A daemon whose default handler is gVisor."""
     with PodwrightOnRunsc(scratch.part("pwg", keep=True), settings=_pulling_from(certs_d)) as server:
@@ -173,6 +186,7 @@ def crio_server(scratch: Scratch, registry: Registry) -> Iterator[crio.Crio]:
         pytest.param("podwright", marks=pytest.mark.root),
         pytest.param("containerd", marks=[pytest.mark.root, pytest.mark.peer]),
         pytest.param("shim", marks=[pytest.mark.root, pytest.mark.shim]),
+        pytest.param("docker", marks=[pytest.mark.root, pytest.mark.docker]),
         pytest.param("runsc", marks=[pytest.mark.root, pytest.mark.runsc]),
     ]
 )

@@ -20,6 +20,7 @@ nftables:/usr/sbin/nft
 procps:/usr/bin/ps
 golang-github-containers-common:/usr/share/containers/seccomp.json
 containerd:/usr/bin/containerd
+docker.io:/usr/sbin/dockerd
 runsc:/usr/bin/runsc
 bubblewrap:/usr/bin/bwrap
 kubernetes-client:/usr/bin/kubectl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from podwright.doctor.facts import Facts
 from podwright.doctor.finding import DoctorCheck, Finding
-from podwright.doctor.judge import host, kernel, network, programs, security, storage
+from podwright.doctor.judge import docker, host, kernel, network, programs, security, storage
 
 CHECKS = (
     DoctorCheck(name="kernel.version", title="Kernel", judge=kernel.version),
@@ -29,6 +29,7 @@ CHECKS = (
     DoctorCheck(name="runtime.crun_oci_version", title="crun and spec versions", judge=programs.crun_oci_version),
     DoctorCheck(name="runtime.crun_stdio", title="crun and standard streams", judge=programs.crun_stdio),
     DoctorCheck(name="runtime.conmon", title="conmon", judge=programs.conmon),
+    DoctorCheck(name="runtime.docker", title="Docker Engine", judge=docker.engine),
     DoctorCheck(name="runtime.criu", title="CRIU", judge=programs.criu),
     DoctorCheck(name="network.cni", title="CNI", judge=network.cni),
     DoctorCheck(name="network.links", title="Bridge and veth", judge=network.links),

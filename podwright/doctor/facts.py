@@ -82,6 +82,18 @@ class OciFeatures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DockerFacts:
+    """The Docker Engine of engine = "docker", as it answers on its socket."""
+
+    socket: str
+    version: str = ""
+    api: tuple[int, ...] = ()
+    storage: str = ""
+    live_restore: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkFacts:
     """`plugins` are those in the first CNI configuration. `config` is its file, empty if there is none."""
 
@@ -143,6 +155,7 @@ class Facts:
     cgroups: CgroupFacts = field(default_factory=CgroupFacts)
     runtimes: tuple[OciRuntimeFacts, ...] = ()
     conmon: ProgramFacts | None = None
+    docker: DockerFacts | None = None  # None: Podwright runs pods itself
     criu: ProgramFacts | None = None
     network: NetworkFacts = field(default_factory=NetworkFacts)
     security: SecurityFacts = field(default_factory=SecurityFacts)

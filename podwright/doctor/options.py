@@ -20,3 +20,4 @@ class DoctorOptions:
     seccomp_profile: str = ""
     runtimes: tuple[tuple[str, str], ...] = (("crun", "crun"), ("runc", "runc"), ("runsc", "runsc"))
     conmon: str = "conmon"
+    docker_socket: str = ""  # of the Docker Engine that runs pods; empty: Podwright does

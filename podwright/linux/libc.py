@@ -88,3 +88,12 @@ def inotify_add_watch(descriptor: int, path: str, mask: int) -> int:
 def inotify_rm_watch(descriptor: int, watch: int) -> None:
     """inotify_rm_watch(2). A watch that the kernel has already removed is ignored."""
     _libc.inotify_rm_watch(descriptor, watch)
+
+
+FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE = 0x1, 0x2
+
+
+def punch_hole(descriptor: int, offset: int, length: int) -> None:
+    """Give back the disk space of a part of a file, which reads as zeros then (fallocate(2)). Its size stays."""
+    mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+    check(_libc.fallocate64(descriptor, mode, ctypes.c_int64(offset), ctypes.c_int64(length)))

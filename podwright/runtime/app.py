@@ -17,8 +17,8 @@ from podwright import daemon_log
 from podwright.linux import libc
 from podwright.process import PosixProcessRunner, adopt_orphans, keep_descriptors_to_ourselves
 from podwright.runtime.config import Config, load_config, parse_config
-from podwright.runtime.engines.native import engine
-from podwright.runtime.engines.native.engine import NativeEngine
+from podwright.runtime.engines import making
+from podwright.runtime.engines.protocol import Engine
 from podwright.runtime.rpc.checkpoints import CheckpointRpcs
 from podwright.runtime.rpc.containers import ContainerRpcs
 from podwright.runtime.rpc.edge import Edge, request_id
@@ -87,7 +87,7 @@ async def start(config: Config, stack: contextlib.AsyncExitStack) -> None:
     os.makedirs(config.state, mode=0o711, exist_ok=True)
     os.chdir(config.state)  # conmon writes a file named "oom" to its working directory, which it inherits
     stack.callback(os.close, hold(config.state, flag="--state"))  # a second daemon would clean up the first one's pods
-    made = await engine.make(config, database, PosixProcessRunner())
+    made = await making.make(config, database, PosixProcessRunner())
     stack.callback(made.lock.close)
     timeline = Timeline()
     edge = Edge(timeline)
@@ -103,14 +103,14 @@ async def start(config: Config, stack: contextlib.AsyncExitStack) -> None:
     background.start(timeline.watch(), name="watch for slow calls")
 
 
-def _families(made: NativeEngine, timeline: Timeline) -> Families:
+def _families(made: Engine, timeline: Timeline) -> Families:
     lock = made.lock
     return Families(
         checkpoints=CheckpointRpcs(made.checkpoints, made.restores),
         containers=ContainerRpcs(made.containers, start_comes_up=lock.warm, exec_comes_up=lock.warm_for_exec),
         events=EventRpcs(made.events),
         image_store=ImageStoreRpcs(made.image_tools, made.stats),
-        images=ImageRpcs(made.images, made.sandboxes.handler),
+        images=ImageRpcs(made.images, made.check_handler),
         pulls=PullRpcs(made.images),
         resources=ResourceRpcs(made.containers, made.sandboxes),
         runtime=RuntimeRpcs(made.node, timeline),

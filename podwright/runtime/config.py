@@ -167,6 +167,13 @@ class ContainerSettings(Section, frozen=True, kw_only=True, forbid_unknown_field
     exec_output_limit_bytes: int = 16 * 1024**2  # of each stream of ExecSync
 
 
+class DockerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[docker]: the Docker Engine, for engine = "docker"."""
+
+    socket: str = "/var/run/docker.sock"  # the path of its unix socket
+    request_timeout_s: float = 60.0  # for one call; starts have two minutes, pulls no limit
+
+
 class CheckpointSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[checkpoint]: checkpoints of running containers."""
 
@@ -180,6 +187,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: str = "/run/podwright"  # does not survive it: sockets, pinned namespaces, monitors' files
     listen: str = "unix:///run/podwright/podwright.sock"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    engine: Literal["native", "docker"] = "native"  # what runs pods: Podwright itself, or a Docker Engine
     default_handler: str = ""  # empty: crun if there is one, else runc
     handlers: dict[str, OciHandlerSettings | ShimHandlerSettings | ForeignHandlerSettings] = {}
     registry: RegistrySettings = RegistrySettings()
@@ -189,6 +197,7 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     streaming: StreamingSettings = StreamingSettings()
     containers: ContainerSettings = ContainerSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
+    docker: DockerSettings = DockerSettings()
 
 
 def load_config(path: str | None) -> Config:

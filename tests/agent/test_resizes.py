@@ -102,12 +102,15 @@ def test_a_policy_makes_the_container_anew(in_scene: InScene) -> None:
     async def check(scene: Scene) -> None:
         scene.file.put(sized(restart="memory"))
         await asyncio.sleep(2)
+        scene.runtime.calls.clear()
         scene.file.put(sized(memory="128Mi", restart="memory", generation=2))
         await asyncio.sleep(20)
         assert told(scene) == ("1", "128Mi")
         assert scene.runtime.container("main").restart_count == 1
         assert scene.runtime.count("update_container") == 0
         assert scene.cgroups.limits["uid-web"].memory_bytes == 128 << 20
+        made = [method for method, _ in scene.runtime.calls if method in ("update_sandbox", "create_container")]
+        assert made == ["update_sandbox", "create_container"]  # the pod has room before the container needs it
         assert scene.events.reasons("web")[-1] == "ResizeCompleted"
 
     in_scene(check)
@@ -219,6 +222,7 @@ def test_what_was_allocated_outlives_the_agent(in_scene: InScene) -> None:
         scene.file.put(*pods)  # admitted as allocated: there is no room for what the spec wants
         await asyncio.sleep(5)
         assert told(scene) == ("1", "64Mi")
+        await asyncio.sleep(30)  # before all pods are known, nobody knows what is free
         assert conditions(scene) == [("PodResizePending", "Deferred")]
         assert scene.runtime.count("update_container") == 0
         assert scene.statuses.refused == set()

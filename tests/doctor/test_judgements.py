@@ -10,6 +10,7 @@ import pytest
 from podwright.doctor.checks import CHECKS, judge_all
 from podwright.doctor.facts import (
     CgroupFacts,
+    DockerFacts,
     Facts,
     KernelFacts,
     LimitFacts,
@@ -100,7 +101,18 @@ def test_a_machine_about_which_nothing_is_known_is_judged_without_falling_over()
     assert not is_ready(judge_all(Facts()))
 
 
+DOCKER = DockerFacts(socket="/d", version="20.10.24", api=(1, 41), storage="overlay2", live_restore=True)
+
+
+def test_an_engine_of_docker_needs_no_runtime_of_ours() -> None:
+    facts = but(docker=DOCKER, runtimes=(), conmon=None)
+    assert [judged(facts, f"runtime.{name}").level for name in ("docker", "oci", "conmon")] == ["ok"] * 3
+
+
 CASES = [
+    ("runtime.docker", but(docker=dataclasses.replace(DOCKER, error="refused")), "missing", "start dockerd"),
+    ("runtime.docker", but(docker=dataclasses.replace(DOCKER, api=(1, 40))), "missing", "20.10"),
+    ("runtime.docker", but(docker=dataclasses.replace(DOCKER, live_restore=False)), "warning", "live-restore"),
     ("kernel.version", but(kernel__numbers=(4, 19)), "missing", "newer kernel"),
     ("kernel.overlay", but(kernel__overlay_error="Invalid argument"), "missing", "modprobe overlay"),
     ("kernel.mount_api", but(kernel__new_mount_api=False), "note", "newer kernel"),

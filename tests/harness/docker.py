@@ -36,9 +36,10 @@ class DockerEngine(Daemon):
     start_s = patient(60.0)
     stop_s = patient(30.0)
 
-    def __init__(self, part: Part) -> None:
-        """Write the configuration."""
+    def __init__(self, part: Part, *, networks: bool = True) -> None:
+        """Write the configuration. Without `networks`, it has none of its own and touches no firewall."""
         super().__init__(part)
+        self._networks = networks
         self.config = part.directory / "daemon.json"
         self.config.write_text(json.dumps(self._settings(), indent=2))
         self._chains_before = _chains()
@@ -49,7 +50,11 @@ class DockerEngine(Daemon):
             "exec-root": str(self.part.directory / "exec"),
             "pidfile": str(self.part.directory / "docker.pid"),
             "hosts": [f"unix://{self.socket}"],
-            "bridge": self.part.bridge,
+            **(
+                {"bridge": self.part.bridge}
+                if self._networks
+                else {"bridge": "none", "iptables": False, "ip6tables": False}
+            ),
             "live-restore": True,  # containers outlive the daemon, as everywhere else
             "oom-score-adjust": 0,  # lowering it needs CAP_SYS_RESOURCE
             "insecure-registries": ["127.0.0.0/8"],
@@ -61,7 +66,8 @@ class DockerEngine(Daemon):
 
     def start(self) -> None:
         """As any daemon, with a bridge for it: it makes only docker0 by itself."""
-        self._make_bridge()
+        if self._networks:
+            self._make_bridge()
         super().start()
 
     def answers(self) -> bool:
@@ -91,8 +97,9 @@ class DockerEngine(Daemon):
             with contextlib.suppress(OSError, http.client.HTTPException):
                 self._remove_containers()
             self.stop()
-        self._remove_rules()
-        _run("ip", "link", "delete", self.part.bridge)
+        if self._networks:
+            self._remove_rules()
+            _run("ip", "link", "delete", self.part.bridge)
         sweep(self.part.scope, settle_s=0)
         shutil.rmtree(self.part.directory, ignore_errors=True)
 

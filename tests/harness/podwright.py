@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.harness.docker import DockerEngine
 from tests.harness.scratch import Part
 from tests.harness.server import CriServer
 
@@ -67,6 +68,27 @@ class PodwrightOnShims(Podwright):
     def leftover_files(self) -> list[Path]:
         """As of every daemon, and the directories of shims."""
         return [*super().leftover_files(), *sorted((self.state / "shims").glob("*/*"))]
+
+
+class PodwrightOnDocker(Podwright):
+    """Our daemon whose pods run in a Docker Engine, which lives as long as the daemon's object."""
+
+    variant = "podwright-docker"
+
+    def __init__(self, part: Part, engine: DockerEngine, *, settings: Settings | None = None) -> None:
+        """The engine need not run yet."""
+        self.engine = engine
+        super().__init__(part, settings=settings)
+
+    def _defaults(self) -> Settings:
+        ours = super()._defaults()
+        return {
+            **ours,
+            "engine": "docker",
+            "docker": {"socket": str(self.engine.socket)},
+            "registry": {"auth_file": ours["registry"]["auth_file"]},
+            "containers": {"cgroup_parent": self.part.pod_parent},
+        }
 
 
 class PodwrightOnRunsc(Podwright):

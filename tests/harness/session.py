@@ -46,6 +46,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="conformance cases over containerd's shim: a part of them, all, or all and nothing else",
     )
     parser.addoption(
+        "--docker",
+        choices=("part", "all", "only"),
+        default="part",
+        help="the same for a Docker Engine",
+    )
+    parser.addoption(
         "--runsc",
         choices=("part", "all", "only"),
         default="part",

@@ -44,7 +44,7 @@ class Kill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodActions:
-    """Carried out in this order: kill, create the sandbox, start what comes first, resize, start regular containers.
+    """Carried out in this order: kill, create the sandbox, resize, start.
 
     Containers are named; the order is the spec's.
     """

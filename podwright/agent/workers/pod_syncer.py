@@ -11,7 +11,7 @@ from podwright.agent.decisions.actions import PodActions, compute_pod_actions
 from podwright.agent.decisions.termination import MIN_STOP_S
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.metrics.kubelet import KubeletMetrics
-from podwright.agent.pods.containers import AnyContainer, all_containers, find_container
+from podwright.agent.pods.containers import AnyContainer, all_containers, find_container, is_init
 from podwright.agent.pods.deadlines import DEADLINE_EXCEEDED
 from podwright.agent.pods.failures import NetworkNotReady, combined
 from podwright.agent.pods.identity import is_sidecar, is_static
@@ -220,45 +220,29 @@ class PodSyncer:
     ) -> tuple[list[str], list[PodwrightError]]:
         """Start the containers in their order: the ids of the new ones, and the failures of the others.
 
-        Those that run are resized before regular ones start: these need the room.
+        The pod is resized first. A kubelet starts init containers before that; one that is made anew for its size
+        would not fit into the pod's cgroup yet (the quota of cgroup v1).
         """
         started: list[str] = []
         failures: list[PodwrightError] = []
         await self._ports.images.ensure_volumes(pod, place.config, place.handler)
-        for name in (*actions.start_ephemeral, *actions.start_init):
-            container = find_container(pod, name)
-            if await self._started(pod, name, place, observed, started, failures):
-                continue
-            if isinstance(container, Container) and not is_sidecar(container):
-                return started, failures  # nothing starts before an init container has succeeded
         if actions.resize:
             try:
                 await self._ports.resizer.resize(pod, actions.resize, place)
             except PodwrightError as failure:
                 failures.append(failure)
-        for name in actions.start:
-            await self._started(pod, name, place, observed, started, failures)
+        for name in (*actions.start_ephemeral, *actions.start_init, *actions.start):
+            container = find_container(pod, name)
+            if container is None:
+                continue
+            try:
+                started.append(await self._start(pod, container, place, observed))
+                continue
+            except ContainerFailure as failure:
+                failures.append(failure)
+            if is_init(pod, name) and isinstance(container, Container) and not is_sidecar(container):
+                break  # nothing starts before an init container has succeeded
         return started, failures
-
-    async def _started(
-        self,
-        pod: Pod,
-        name: str,
-        place: Place,
-        observed: ObservedPod,
-        started: list[str],
-        failures: list[PodwrightError],
-    ) -> bool:
-        """Start one container and note how that went; false when it failed."""
-        container = find_container(pod, name)
-        if container is None:
-            return True
-        try:
-            started.append(await self._start(pod, container, place, observed))
-        except ContainerFailure as failure:
-            failures.append(failure)
-            return False
-        return True
 
     async def _start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
         ports = self._ports

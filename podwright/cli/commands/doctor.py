@@ -46,5 +46,6 @@ def _options(config_file: str | None, root: str | None) -> DoctorOptions:
         cni_bin_dirs=settings.network.cni_bin_dirs,
         seccomp_profile=settings.containers.seccomp_profile,
         runtimes=(*handlers, *(pair for pair in standard.runtimes if pair[0] not in settings.handlers)),
+        docker_socket=settings.docker.socket if settings.engine == "docker" else "",
         conmon=next((handler.conmon for handler in oci.values()), standard.conmon),
     )

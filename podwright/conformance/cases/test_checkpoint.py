@@ -37,6 +37,7 @@ async def test_an_archive_or_a_clear_no(pod: CasePod, tmp_path: Path) -> None:
 
 @pytest.mark.deviates("cri-o", "answers UNKNOWN")
 @UNKNOWN_CALL
+@pytest.mark.deviates("podwright-docker", "answers UNIMPLEMENTED to every request")
 async def test_what_cannot_be_checkpointed(pod: CasePod, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         await _checkpoint(pod, "0" * 64, tmp_path / "x.tar")

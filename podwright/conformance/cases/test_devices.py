@@ -57,6 +57,7 @@ async def test_what_is_no_device(pod: CasePod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "asks for every capability, whatever the host has")
+@pytest.mark.deviates("podwright-docker", "asks for every capability, whatever the host has")
 async def test_privileged_has_all_devices(run_pod: RunPod) -> None:
     async with run_pod(security=api.LinuxSandboxSecurityContext(privileged=True)) as pod:
         linux = api.LinuxContainerConfig(security_context=api.LinuxContainerSecurityContext(privileged=True))
@@ -76,6 +77,7 @@ async def test_privileged_has_all_devices(run_pod: RunPod) -> None:
     ],
     ids=["field", "annotation"],
 )
+@pytest.mark.deviates("podwright-docker", "refuses every CDI device")
 async def test_a_cdi_device_that_is_not_there(pod: CasePod, fields: dict[str, object]) -> None:
     with pytest.raises(PodwrightError, match=r"podwright\.test/none=such") as refusal:
         await pod.create(**fields)  # type: ignore[arg-type] # keywords of a case

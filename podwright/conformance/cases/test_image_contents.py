@@ -65,6 +65,7 @@ async def test_the_same_layer_again(
 
 @pytest.mark.deviates("containerd", "1.6 came before image volumes")
 @pytest.mark.parametrize(("layers", "seen"), REPEATED.values(), ids=REPEATED)
+@pytest.mark.deviates("podwright-docker", "the Engine mounts no images")
 async def test_the_same_layer_again_in_a_volume(
     layers: tuple[CaseLayer, ...], seen: str, pod: CasePod, images: ImageRegistry
 ) -> None:
@@ -75,6 +76,7 @@ async def test_the_same_layer_again_in_a_volume(
     assert (await pod.output("sh", "-c", listing, mounts=[volume])).split() == seen.split()
 
 
+@pytest.mark.deviates("podwright-docker", "the Engine's storage driver has its own idea of it")
 async def test_directories_of_a_repeated_layer(pod: CasePod, images: ImageRegistry) -> None:
     name = images.push(CLOSED, BARE, HIDES_PARTS, BARE)
     assert await output(pod, name, "stat", "-c", "%a %u:%g", "/t/d") == "755 0:0\n"
@@ -96,6 +98,7 @@ ROOTS = {
 
 @pytest.mark.deviates("containerd", "passes over entries for the root")
 @pytest.mark.parametrize(("layers", "root"), ROOTS.values(), ids=ROOTS)
+@pytest.mark.deviates("podwright-docker", "the Engine's roots are always root's, with mode 755")
 async def test_mode_and_owner_of_the_root(
     layers: tuple[CaseLayer, ...], root: str, pod: CasePod, images: ImageRegistry
 ) -> None:
@@ -104,6 +107,7 @@ async def test_mode_and_owner_of_the_root(
 
 @pytest.mark.deviates("containerd", "1.6 came before image volumes")
 @pytest.mark.parametrize(("layers", "root"), ROOTS.values(), ids=ROOTS)
+@pytest.mark.deviates("podwright-docker", "the Engine mounts no images")
 async def test_mode_and_owner_of_a_volume_s_root(
     layers: tuple[CaseLayer, ...], root: str, pod: CasePod, images: ImageRegistry
 ) -> None:

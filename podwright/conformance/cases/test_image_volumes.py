@@ -28,6 +28,7 @@ async def _image(pod: CasePod) -> api.Image:
     return (await pod.cri.call(pod.cri.images.ImageStatus, request)).image
 
 
+@pytest.mark.deviates("podwright-docker", "the Engine mounts no images")
 async def test_content_is_there_to_read_and_run_but_not_to_write(pod: CasePod) -> None:
     container = await pod.run_ready(mounts=[_volume(pod.image)])
     assert (await pod.exec(container, "ls", "/volume/etc/passwd")).exit_code == 0
@@ -38,6 +39,7 @@ async def test_content_is_there_to_read_and_run_but_not_to_write(pod: CasePod) -
 
 
 @pytest.mark.deviates("cri-o", "does not tell the sub-path")
+@pytest.mark.deviates("podwright-docker", "the Engine mounts no images")
 async def test_status_tells_which_image(pod: CasePod) -> None:
     container = await pod.create(mounts=[_volume(pod.image, "etc")])
     [mount] = (await pod.status(container)).mounts
@@ -46,6 +48,7 @@ async def test_status_tells_which_image(pod: CasePod) -> None:
     assert mount.image.image_ref == (await _image(pod)).id
 
 
+@pytest.mark.deviates("podwright-docker", "the Engine mounts no images")
 async def test_every_way_to_name_the_image(pod: CasePod) -> None:
     image = await _image(pod)
     names = [image.id, image.id.removeprefix("sha256:")[:16], image.repo_tags[0], image.repo_digests[0]]
@@ -53,10 +56,12 @@ async def test_every_way_to_name_the_image(pod: CasePod) -> None:
     assert await pod.output("sh", "-c", "ls -d /v?/bin | wc -l", mounts=mounts) == f"{len(names)}\n"
 
 
+@pytest.mark.deviates("podwright-docker", "the Engine mounts no images")
 async def test_sub_path(pod: CasePod) -> None:
     assert "passwd" in (await pod.output("ls", "/volume", mounts=[_volume(pod.image, "etc")])).split()
 
 
+@pytest.mark.deviates("podwright-docker", "the Engine mounts no images")
 async def test_containers_share_an_image_and_go_one_by_one(pod: CasePod) -> None:
     mounts = [_volume(pod.image), _volume(pod.image, "etc", container_path="/etc-of-it")]
     first, second = [await pod.run_ready(mounts=mounts) for _ in range(2)]

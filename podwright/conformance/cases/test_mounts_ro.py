@@ -13,6 +13,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, PodwrightError
 from podwright.linux import libc, mount
 
+NOT_RECURSIVE = pytest.mark.deviates("podwright-docker", "the Engine has no recursively read-only mounts")
 RECENT = pytest.mark.deviates("containerd", "1.6 came before the field and ignores it")
 
 
@@ -51,7 +52,7 @@ TRY_BOTH = "touch /m/x 2>/dev/null && echo top; touch /m/below/x 2>/dev/null && 
     [
         ({}, "top below"),
         ({"readonly": True}, "below"),
-        pytest.param({"readonly": True, "recursive_read_only": True}, "", marks=RECENT),
+        pytest.param({"readonly": True, "recursive_read_only": True}, "", marks=[RECENT, NOT_RECURSIVE]),
     ],
     ids=["writable", "readonly", "recursive"],
 )
@@ -70,6 +71,7 @@ async def test_recursive_on_every_handler_that_says_so(cri_server: CriPeer, run_
             assert await pod.output("sh", "-c", TRY_BOTH, mounts=mounts) == "end\n", handler
 
 
+@NOT_RECURSIVE
 async def test_recursive_on_a_file(pod: CasePod, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
     mounts = [_mount(tmp_path / "file", readonly=True, recursive_read_only=True)]
@@ -80,6 +82,7 @@ async def test_recursive_on_a_file(pod: CasePod, tmp_path: Path) -> None:
 
 @pytest.mark.deviates("cri-o", "1.36 came before mount options")
 @RECENT
+@NOT_RECURSIVE
 async def test_status_tells_what_was_asked_for(pod: CasePod, tree: Path) -> None:
     wanted = _mount(tree, readonly=True, recursive_read_only=True, mount_options=["noexec"])
     container = await pod.run_ready(mounts=[wanted])
@@ -116,6 +119,7 @@ async def test_options(cri_server: CriPeer, pod: CasePod, tmp_path: Path, option
     assert shown & {"noexec", "nodev", "nosuid"} == set(options)
 
 
+@pytest.mark.deviates("podwright-docker", "the Engine takes no mount options")
 async def test_noexec_is_meant(pod: CasePod, tmp_path: Path) -> None:
     script = "cp /bin/busybox /m/program; chmod 755 /m/program; /m/program true || echo refused"
     assert "refused" in await pod.output("sh", "-c", script, mounts=[_mount(tmp_path, mount_options=["noexec"])])
@@ -131,6 +135,7 @@ async def test_noexec_is_meant(pod: CasePod, tmp_path: Path) -> None:
     ],
     ids=["private", "to-container", "both"],
 )
+@pytest.mark.deviates("podwright-docker", "asks for every capability, whatever the host has")
 async def test_propagation(
     run_pod: RunPod, tree: Path, propagation: api.MountPropagation, host_seen: bool, container_seen: bool
 ) -> None:

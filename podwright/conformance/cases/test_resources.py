@@ -65,6 +65,7 @@ async def test_no_swap_unless_asked_for(pod: CasePod, asked: dict[str, int], swa
 
 
 @pytest.mark.deviates("containerd", "1.6 leaves huge pages unlimited")
+@pytest.mark.deviates("podwright-docker", "the Engine has no such limits")
 async def test_huge_pages(pod: CasePod) -> None:
     if not cgroup.detect().has("hugetlb"):
         pytest.skip("this host cannot limit huge pages")
@@ -125,6 +126,7 @@ async def test_files_of_v2_where_there_are_none(pod: CasePod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "cannot create it")
+@pytest.mark.deviates("podwright-docker", "the Engine refuses it at the creation")
 async def test_a_processor_that_is_not_there(pod: CasePod) -> None:
     container_id = await pod.create(linux=_linux(cpuset_cpus="4000"))
     with pytest.raises(PodwrightError, match="cpuset"):

@@ -276,6 +276,7 @@ async def test_after_the_stop_no_address_is_told(pod: CasePod) -> None:
     assert status.network.ip == ""
 
 
+@pytest.mark.deviates("podwright-docker", "the Engine joins no UTS namespace; the names are equal")
 async def test_containers_share_network_ipc_and_shm_but_not_pids(pod: CasePod) -> None:
     await pod.run()
     await pod.output("sh", "-c", "echo shared > /dev/shm/file")

@@ -61,6 +61,7 @@ async def test_the_user_is_told_once_created(pod: CasePod) -> None:
     [(api.Merge, {1234, 4321, 50000}), (api.Strict, {1234, 4321})],
     ids=["merge", "strict"],
 )
+@pytest.mark.deviates("podwright-docker", "the Engine always adds the image's groups")
 async def test_groups_of_the_image(pod: CasePod, policy: api.SupplementalGroupsPolicy, groups: set[int]) -> None:
     """Groups of the user's name in /etc/group, and always the primary one. Commands have them too."""
     if "member" not in await pod.output("cat", "/etc/group"):
@@ -154,6 +155,7 @@ async def test_masked_and_read_only_paths(pod: CasePod) -> None:
 
 
 @pytest.mark.deviates("cri-o", "asks for every capability, whatever the host has")
+@pytest.mark.deviates("podwright-docker", "asks for every capability, whatever the host has")
 async def test_privileged(run_pod: RunPod) -> None:
     security = api.LinuxSandboxSecurityContext(privileged=True)
     linux = _linux(

@@ -141,6 +141,7 @@ async def test_capabilities_of_others_than_root(pod: CasePod) -> None:
 
 @pytest.mark.deviates("cri-o", "only where it is configured to, as inheritable ones")
 @pytest.mark.deviates("containerd", "1.6 came before the field; later ones clear the set")
+@pytest.mark.deviates("podwright-docker", "the Engine has none")
 async def test_ambient_capabilities(pod: CasePod) -> None:
     names = ["NET_BIND_SERVICE"]
     capability = api.Capability(add_capabilities=names, add_ambient_capabilities=names, drop_capabilities=["ALL"])
@@ -180,6 +181,7 @@ async def test_paths_that_are_not_there_are_no_error(pod: CasePod) -> None:
 
 @pytest.mark.deviates("cri-o", "asks for every capability, whatever the host has")
 @pytest.mark.deviates("containerd", "1.6 leaves the /sys of privileged containers read-only")
+@pytest.mark.deviates("podwright-docker", "asks for every capability, whatever the host has")
 async def test_privileged_may_write_where_others_may_not(run_pod: RunPod) -> None:
     script = "grep ' /sys sysfs ' /proc/mounts | cut -d' ' -f4 | cut -d, -f1"
     async with run_pod(security=api.LinuxSandboxSecurityContext(privileged=True)) as pod:
@@ -192,6 +194,7 @@ async def test_privileged_may_write_where_others_may_not(run_pod: RunPod) -> Non
 
 
 @pytest.mark.deviates("cri-o", "asks for every capability, whatever the host has")
+@pytest.mark.deviates("podwright-docker", "asks for every capability, whatever the host has")
 async def test_privileged_has_the_hosts_devices(run_pod: RunPod) -> None:
     async with run_pod(security=api.LinuxSandboxSecurityContext(privileged=True)) as pod:
         inside = set((await pod.output("ls", "/dev", linux=_linux(privileged=True))).split())

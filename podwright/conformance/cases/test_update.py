@@ -70,6 +70,7 @@ async def test_limits_of_a_container_that_is_not_started_yet(pod: CasePod) -> No
 
 
 @pytest.mark.parametrize("swap", [{}, {"memory_swap_limit_in_bytes": -1}], ids=["", "and swap"])
+@pytest.mark.deviates("podwright-docker", "the Engine lifts no memory limit")
 async def test_minus_one_lifts_the_memory_limit(pod: CasePod, swap: dict[str, int]) -> None:
     """Like quota and swap. OCI's runtime-spec says so of memory.limit."""
     container_id = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB))
@@ -82,6 +83,7 @@ async def test_minus_one_lifts_the_memory_limit(pod: CasePod, swap: dict[str, in
     assert (await _told(pod, container_id)).memory_limit_in_bytes == 48 * MIB
 
 
+@pytest.mark.deviates("podwright-docker", "the Engine lifts no memory limit")
 async def test_minus_one_lifts_it_before_the_start(pod: CasePod) -> None:
     container_id = await pod.create(linux=_linux(memory_limit_in_bytes=64 * MIB))
     await _update(pod, container_id, memory_limit_in_bytes=-1)
@@ -95,6 +97,7 @@ async def test_minus_one_from_the_start(pod: CasePod) -> None:
 
 @pytest.mark.deviates("cri-o", "leaves them as they are")
 @pytest.mark.deviates("containerd", "1.6 leaves huge pages unlimited")
+@pytest.mark.deviates("podwright-docker", "the Engine has no such limits")
 async def test_huge_pages(pod: CasePod) -> None:
     container_id = await pod.run()
     files = await cgroup_of(pod, container_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from podwright.doctor.facts import Facts
+from podwright.doctor.gather.docker import gather_docker
 from podwright.doctor.gather.host import gather_cgroups, gather_host, gather_limits
 from podwright.doctor.gather.kernel import gather_kernel
 from podwright.doctor.gather.network import gather_network
@@ -30,6 +31,7 @@ async def gather(options: DoctorOptions, runner: ProcessRunner) -> Facts:
         cgroups=gather_cgroups(),
         runtimes=runtimes,
         conmon=conmon,
+        docker=await asyncio.to_thread(gather_docker, options.docker_socket),
         criu=criu,
         network=network,
         security=gather_security(options.seccomp_profile),

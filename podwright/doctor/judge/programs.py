@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from podwright.doctor.facts import Facts, OciRuntimeFacts
 from podwright.doctor.finding import Finding, missing, note, ok, warning
+from podwright.doctor.judge.docker import UNUSED
 from podwright.doctor.remedy import CONMON, CRIU, CRUN, install
 
 OLDEST_CONMON = (2, 0, 18)  # --full-attach, --sync
@@ -15,6 +16,8 @@ CRUN_GIVES_STDIO_AWAY, CRUN_LEAVES_DEVICES = (1, 3), (1, 24)
 
 def runtimes(facts: Facts) -> Finding:
     """At least one OCI runtime must work."""
+    if facts.docker is not None:
+        return ok(UNUSED)
     working = [runtime for runtime in facts.runtimes if not runtime.program.error]
     broken = [f"{each.name} ({each.program.error})" for each in facts.runtimes if each.program.error]
     if not working:
@@ -111,6 +114,8 @@ def _feature_words(runtime: OciRuntimeFacts) -> str:
 
 def conmon(facts: Facts) -> Finding:
     """The monitor of every container."""
+    if facts.docker is not None:
+        return ok(UNUSED)
     program = facts.conmon
     if program is None:
         return missing("not found", cost="no container can start", remedy=install(CONMON, facts.host))

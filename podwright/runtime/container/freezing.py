@@ -9,22 +9,39 @@ container fails, because its process would be frozen as well.
 from __future__ import annotations
 
 import logging
+from typing import Protocol
 
 from podwright.errors import FailedPrecondition
-from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.stopping import Stopper
 from podwright.runtime.keyed_locks import KeyedLocks
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.single_flight import SingleFlight
+from podwright.runtime.state import Store
 
 log = logging.getLogger(__name__)
+
+
+class Freezable(Protocol):
+    """What a pause needs of a running container: see Task."""
+
+    async def pause(self) -> None: ...
+    async def resume(self) -> None: ...
+
+
+class Freezables(Protocol):
+    """Finds what runs."""
+
+    @property
+    def store(self) -> Store[Container]: ...
+    def task(self, container: Container) -> Freezable:
+        """Raises FailedPrecondition for a container that does not run."""
 
 
 class Freezer:
     """The pauses in progress. They continue when their callers leave."""
 
-    def __init__(self, env: ContainerEnvironment, stopper: Stopper) -> None:
+    def __init__(self, env: Freezables, stopper: Stopper) -> None:
         self._env = env
         self._stopper = stopper
         self._turns: KeyedLocks[ContainerId] = KeyedLocks()

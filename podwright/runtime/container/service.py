@@ -149,7 +149,7 @@ class ContainerService:
             self._adopted -= {container.id}  # a retry of a start that a crash interrupted
             return
         if container.state is not ContainerState.CREATED or container.id in self._removes:
-            raise _starts_once(container, removing=container.id in self._removes)
+            raise starts_once(container, removing=container.id in self._removes)
         await self._starts.join(container.id, lambda: self._runner.start(container))
 
     async def stop(self, container_id: str, grace_s: float) -> None:
@@ -304,7 +304,7 @@ class ContainerService:
         await self._runner.close()
 
 
-def _starts_once(container: Container, *, removing: bool) -> FailedPrecondition:
+def starts_once(container: Container, *, removing: bool) -> FailedPrecondition:
     """The error for a container that is not CREATED, with a hint for the caller."""
     label = f"container {container.id[:12]}"
     if removing:

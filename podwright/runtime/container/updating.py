@@ -16,7 +16,6 @@ import msgspec
 from podwright.errors import FailedPrecondition
 from podwright.linux.files import write_new
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.handlers.protocol import Task
 from podwright.runtime.keyed_locks import KeyedLocks
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerState
@@ -60,7 +59,7 @@ class Updater:
     async def _change(self, container: Container, limits: Resources) -> None:
         """Update a running container: its cgroup, its spec and its record."""
         task = self._env.task(container)
-        await _check_memory(task, container, limits)
+        check_memory(container, limits, await task.held_memory_bytes())
         try:
             async with task.update(container.resources, limits):
                 self._commit(container.id, limits)
@@ -109,12 +108,14 @@ def _replace(path: str, document: bytes) -> None:
     os.rename(temporary, path)
 
 
-async def _check_memory(task: Task, container: Container, limits: Resources) -> None:
-    """Raises FailedPrecondition for a memory limit below the usage: the kernel would kill processes to enforce it."""
+def check_memory(container: Container, limits: Resources, held: int | None) -> None:
+    """Raises FailedPrecondition for a memory limit below the usage: the kernel would kill processes to enforce it.
+
+    `held` is the usage without reclaimable memory in bytes, or None if unknown. Pure.
+    """
     limit, current = limits.memory_limit_bytes, container.resources.memory_limit_bytes
     if limit <= 0 or 0 < current <= limit:
         return
-    held = await task.held_memory_bytes()
     if held is not None and held > limit:
         raise FailedPrecondition(
             f"container {container.id[:12]} uses {held} bytes of memory, more than the new limit of {limit}",

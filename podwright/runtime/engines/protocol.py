@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from podwright.linux.cgroup_lock import WarmCgroupLock
 from podwright.process import Completed
 from podwright.runtime.events import ContainerEvent
 from podwright.runtime.events.hub import Subscription
@@ -22,17 +23,20 @@ from podwright.runtime.model.image_store import Accounts, ArchiveFormat, Damage,
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest
 from podwright.runtime.model.usage import ContainerStats, SandboxStats
+from podwright.runtime.state import Database
 from podwright.runtime.stats.metrics import SandboxMetrics
 
 __all__ = [
     "CheckpointEngine",
     "ContainerEngine",
     "ContainerEvent",
+    "Engine",
     "EventEngine",
     "HandlerState",
     "ImageEngine",
     "ImageStoreEngine",
     "NodeEngine",
+    "NodeImages",
     "NodeState",
     "PodEngine",
     "PullEngine",
@@ -61,7 +65,45 @@ class NodeState:
     handlers: tuple[HandlerState, ...]  # empty: no container can run
     network_reason: str = ""
     network_message: str = ""
+    runtime_message: str = ""  # why no container can run
     user_namespaces: bool = False
+    groups_policy: bool = True  # supplementalGroupsPolicy Strict
+    mount_options: bool = True
+
+
+class Engine(Protocol):
+    """All of an engine: what the daemon starts, serves and ends. It accepts calls after `recover`."""
+
+    @property
+    def lock(self) -> WarmCgroupLock: ...
+    @property
+    def node(self) -> NodeEngine: ...
+    @property
+    def images(self) -> NodeImages: ...
+    @property
+    def image_tools(self) -> ImageStoreEngine: ...
+    @property
+    def sandboxes(self) -> SandboxEngine: ...
+    @property
+    def containers(self) -> ContainerEngine: ...
+    @property
+    def pods(self) -> PodEngine: ...
+    @property
+    def events(self) -> EventEngine: ...
+    @property
+    def stats(self) -> StatsEngine: ...
+    @property
+    def streaming(self) -> StreamingEngine: ...
+    @property
+    def checkpoints(self) -> CheckpointEngine: ...
+    @property
+    def restores(self) -> RestoreEngine: ...
+    def check_handler(self, name: str, /) -> object:
+        """Raises InvalidArgument for a runtime handler that there is not."""
+
+    async def recover(self, database: Database, /) -> None: ...
+    def end_streams(self) -> None: ...
+    async def close(self, grace_s: float, /) -> None: ...
 
 
 class NodeEngine(Protocol):
@@ -188,6 +230,10 @@ class PullEngine(Protocol):
     """Progress of pulls."""
 
     def watch_pulls(self, name: str, /) -> AsyncGenerator[tuple[PullSnapshot, ...], None]: ...
+
+
+class NodeImages(ImageEngine, PullEngine, Protocol):
+    """Images with the progress of their pulls."""
 
 
 class ImageStoreEngine(Protocol):

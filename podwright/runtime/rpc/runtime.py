@@ -11,6 +11,7 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.runtime.engines.protocol import NodeEngine, NodeState
 from podwright.timeline import Timeline
 
+NO_RUNTIME = "there is no OCI runtime on this host: install crun or runc"
 SLOW_S = 1.0  # the verbose status shows calls that have run for longer
 
 
@@ -59,7 +60,7 @@ def _status(state: NodeState) -> api.StatusResponse:
             type="RuntimeReady",
             status=has_runtime,
             reason="" if has_runtime else "NoHandler",
-            message="" if has_runtime else "there is no OCI runtime on this host: install crun or runc",
+            message="" if has_runtime else state.runtime_message or NO_RUNTIME,
         ),
         api.RuntimeCondition(
             type="NetworkReady",
@@ -81,8 +82,8 @@ def _status(state: NodeState) -> api.StatusResponse:
             for handler in state.handlers
         ],
         features=api.RuntimeFeatures(
-            supplemental_groups_policy=True,
+            supplemental_groups_policy=state.groups_policy,
             user_namespaces_host_network=state.user_namespaces,
-            mount_options=True,
+            mount_options=state.mount_options,
         ),
     )

@@ -33,7 +33,7 @@ def make(config: SandboxConfig, paths: SandboxPaths, shm_size_bytes: int, label:
     that the kernel rejects.
     """
     make_private(paths.directory, group=root_on_host(config)[1])
-    _write_files(config, paths, label)
+    write_files(config, paths, label)
     pins = pinned_paths(config, paths)
     if pins and "user" not in pins:
         namespaces.create_pinned(pins, lambda: set_up_inside(config, pins))
@@ -141,7 +141,8 @@ def _write_sysctls(values: dict[str, str]) -> None:
             raise InvalidArgument(f"sysctl {name}={value!r}: {failure.strerror}") from failure
 
 
-def _write_files(config: SandboxConfig, paths: SandboxPaths, label: str) -> None:
+def write_files(config: SandboxConfig, paths: SandboxPaths, label: str = "") -> None:
+    """Write the pod's hostname, hosts and resolv.conf, with that SELinux label. Raises OSError."""
     name = files.hostname(config, socket.gethostname())
     write_new(paths.hostname, f"{name}\n".encode(), mode=0o644)
     hosts = _read("/etc/hosts") or "127.0.0.1 localhost\n::1 localhost\n"

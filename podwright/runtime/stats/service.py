@@ -12,19 +12,17 @@ import dataclasses
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.linux.cgroup import CgroupHost
 from podwright.runtime.config import Config
-from podwright.runtime.container.service import ContainerService
-from podwright.runtime.image import ImageService
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId, SandboxId
+from podwright.runtime.model.image import FsUsage
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.model.usage import ContainerDetails, ContainerStats, SandboxStats, Usage
 from podwright.runtime.network.threads import in_fresh_thread
-from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.stats import metrics
 from podwright.runtime.stats.collector import IDLE_S, Collector, PodReading, block_device_name, filesystem_of
 from podwright.runtime.stats.layers import WalkPace, WritableLayers, measure
@@ -35,6 +33,30 @@ Result = TypeVar("Result")
 WITHOUT_PROCESS = frozenset({ContainerState.CREATING, ContainerState.CREATED, ContainerState.EXITED})
 
 
+class MeasuredContainers(Protocol):
+    """What this service needs of an engine's containers: see `container.service`."""
+
+    def get(self, container_id: str, /) -> Container: ...
+    def visible(self) -> list[Container]: ...
+    def in_sandbox(self, sandbox_id: SandboxId, /) -> list[Container]: ...
+    def usage_cgroup(self, container: Container, /) -> str | None: ...
+    async def told_usages(self, wanted: Iterable[Container], /) -> dict[ContainerId, Usage]: ...
+    def written_files(self, container: Container, /) -> str: ...
+
+
+class MeasuredSandboxes(Protocol):
+    """And of its sandboxes."""
+
+    def get(self, sandbox_id: str, /) -> Sandbox: ...
+    def visible(self) -> list[Sandbox]: ...
+
+
+class MeasuredImages(Protocol):
+    """And of its images."""
+
+    async def fs_usage(self) -> FsUsage: ...
+
+
 class StatsService:
     """Measures on request. See `rates` and `layers` for what is kept between requests."""
 
@@ -43,9 +65,9 @@ class StatsService:
         config: Config,
         cgroups: CgroupHost,
         *,
-        containers: ContainerService,
-        sandboxes: SandboxService,
-        images: ImageService,
+        containers: MeasuredContainers,
+        sandboxes: MeasuredSandboxes,
+        images: MeasuredImages,
     ) -> None:
         self._config = config
         self._containers = containers

@@ -13,15 +13,13 @@ import msgspec
 
 from podwright.errors import InvalidArgument
 from podwright.runtime.config import StreamingSettings
-from podwright.runtime.container.service import ContainerService
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest, StreamRequest
 from podwright.runtime.sandbox import port_forward
-from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.streaming import plan as plans
 from podwright.runtime.streaming.address import parse
 from podwright.runtime.streaming.plan import Plan
 from podwright.runtime.streaming.server import Session, StreamingServer
-from podwright.runtime.streaming.sessions import Sessions
+from podwright.runtime.streaming.sessions import Sessions, StreamContainers, StreamSandboxes
 from podwright.runtime.streaming.tokens import Tokens
 from podwright.streams.negotiation import UpgradeRefusal
 from podwright.streams.upgrade import UpgradeRequest
@@ -37,8 +35,8 @@ class StreamingService:
         self,
         settings: StreamingSettings,
         tls: ssl.SSLContext | None,
-        containers: ContainerService,
-        sandboxes: SandboxService,
+        containers: StreamContainers,
+        sandboxes: StreamSandboxes,
     ) -> None:
         """Without `tls`, plain HTTP. Raises InvalidArgument for an invalid address."""
         self._containers = containers

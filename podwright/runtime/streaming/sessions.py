@@ -9,13 +9,14 @@ import asyncio
 import contextlib
 import logging
 import socket
+from typing import Protocol
 
 from podwright.errors import PodwrightError, Unavailable
-from podwright.runtime.container.service import ContainerService
-from podwright.runtime.handlers.protocol import Exec
+from podwright.runtime.handlers.protocol import Attached, Exec
+from podwright.runtime.model.container import Container
+from podwright.runtime.model.sandbox import Sandbox
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest, PortForwardRequest
 from podwright.runtime.sandbox import port_forward
-from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.streaming.channel_forward import ChannelForwardSession
 from podwright.runtime.streaming.connection import ClientConnection
 from podwright.runtime.streaming.plan import Carrier, Plan
@@ -25,6 +26,7 @@ from podwright.runtime.streaming.remote_command import Gone, TerminalSizes, serv
 from podwright.runtime.streaming.websocket_remote import WebSocketRemote
 from podwright.streams.errors import ProtocolError
 from podwright.streams.remote_command.protocol import SPDY_PROTOCOLS, Version
+from podwright.streams.remote_command.resize import TerminalSize
 from podwright.streams.remote_command.status import Outcome
 from podwright.streams.websocket.connection import SERVER, WebSocket
 from podwright.streams.websocket.handshake import ChannelProtocol, channel_protocol
@@ -34,10 +36,26 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 
+class StreamContainers(Protocol):
+    """What streaming needs of an engine's containers: see `container.service`."""
+
+    def get(self, container_id: str, /) -> Container: ...
+    def task(self, container: Container, /) -> object: ...
+    async def check_exec(self, container: Container, command: tuple[str, ...], /) -> None: ...
+    async def exec(self, request: ExecRequest, size: TerminalSize | None = None, /) -> Exec: ...
+    async def attach(self, request: AttachRequest, /) -> Attached: ...
+
+
+class StreamSandboxes(Protocol):
+    """And of its sandboxes."""
+
+    def get(self, sandbox_id: str, /) -> Sandbox: ...
+
+
 class Sessions:
     """Runs sessions, and remembers commands that outlive theirs."""
 
-    def __init__(self, containers: ContainerService, sandboxes: SandboxService, *, creation_timeout_s: float) -> None:
+    def __init__(self, containers: StreamContainers, sandboxes: StreamSandboxes, *, creation_timeout_s: float) -> None:
         """Clients get `creation_timeout_s` to open their streams."""
         self._containers = containers
         self._sandboxes = sandboxes

@@ -62,6 +62,10 @@ class NativeEngine:
     checkpoints: CheckpointService
     restores: RestoreService
 
+    def check_handler(self, name: str) -> object:
+        """Raises InvalidArgument for a runtime handler that there is not."""
+        return self.sandboxes.handler(name)
+
     async def recover(self, database: Database) -> None:
         """Compare the records with the host and correct them.
 

@@ -1,0 +1,1 @@
+"""An engine whose pods are containers of a Docker Engine on this host: CRI translated to its API."""

@@ -1,0 +1,186 @@
+"""The services of an engine on a Docker Engine, tied together."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from dataclasses import dataclass
+
+import msgspec
+
+from podwright.linux import cgroup
+from podwright.linux.cgroup_lock import WarmCgroupLock
+from podwright.process import ProcessRunner
+from podwright.runtime import host as host_facts
+from podwright.runtime.config import Config
+from podwright.runtime.container.service import open_store as open_containers
+from podwright.runtime.engines.docker import settings
+from podwright.runtime.engines.docker.api.client import EngineClient
+from podwright.runtime.engines.docker.container_environment import EngineEnvironment
+from podwright.runtime.engines.docker.containers import EngineContainers
+from podwright.runtime.engines.docker.feed import Feed
+from podwright.runtime.engines.docker.host import EngineHost
+from podwright.runtime.engines.docker.image_tools import EngineImageTools
+from podwright.runtime.engines.docker.images import EngineImages
+from podwright.runtime.engines.docker.logs.copies import LogCopies
+from podwright.runtime.engines.docker.missing import NoCheckpoints, NoRestores
+from podwright.runtime.engines.docker.node import EngineNode
+from podwright.runtime.engines.docker.pause import pause_image
+from podwright.runtime.engines.docker.reconciling import Reconciler
+from podwright.runtime.engines.docker.sandbox_steps import SandboxEnvironment
+from podwright.runtime.engines.docker.sandboxes import EngineSandboxes
+from podwright.runtime.events.hub import EventHub
+from podwright.runtime.network import NetworkService
+from podwright.runtime.pods.service import PodService
+from podwright.runtime.registry.logins import DaemonLogins
+from podwright.runtime.sandbox.parents import Parents
+from podwright.runtime.sandbox.service import open_store as open_sandboxes
+from podwright.runtime.security.profiles import load_profile
+from podwright.runtime.state import Boots, Database
+from podwright.runtime.stats.service import StatsService
+from podwright.runtime.streaming.service import StreamingService
+from podwright.runtime.streaming.tls import server_context
+
+log = logging.getLogger(__name__)
+
+DAEMON_JSON = "/etc/docker/daemon.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerEngine:
+    """All services, made by `make`. They accept calls after `recover`."""
+
+    lock: WarmCgroupLock
+    host: EngineHost
+    feed: Feed
+    reconciler: Reconciler
+    logs: LogCopies
+    network: NetworkService
+    node: EngineNode
+    images: EngineImages
+    image_tools: EngineImageTools
+    sandboxes: EngineSandboxes
+    containers: EngineContainers
+    pods: PodService
+    events: EventHub
+    stats: StatsService
+    streaming: StreamingService
+    checkpoints: NoCheckpoints
+    restores: NoRestores
+
+    def check_handler(self, name: str) -> object:
+        """Raises InvalidArgument for a runtime handler that there is not."""
+        return self.sandboxes.handler(name)
+
+    async def recover(self, database: Database) -> None:
+        """Compare the records with the Engine and correct them."""
+        await self.network.start()
+        boots = Boots(database)
+        await self.pods.recover(rebooted=boots.is_new)
+        await self.reconciler.remove_unknown()
+        boots.recovered()
+        self.feed.start()
+        self.images.start()
+        self.streaming.start()
+
+    def end_streams(self) -> None:
+        """End the streams of events and of pull progress."""
+        self.events.close()
+        self.images.end_watches()
+
+    async def close(self, grace_s: float) -> None:
+        """End work in progress, within `grace_s` for each service. Containers keep running."""
+        async with contextlib.AsyncExitStack() as stack:  # in reverse order; a failure does not skip the others
+            stack.push_async_callback(self.host.client.close)
+            stack.push_async_callback(self.logs.close)
+            stack.push_async_callback(self.images.close)
+            stack.push_async_callback(self.stats.close)
+            stack.push_async_callback(self.network.close)
+            stack.push_async_callback(self.pods.close, grace_s)
+            stack.push_async_callback(self.streaming.close)
+            stack.push_async_callback(self.feed.close)
+
+
+async def make(config: Config, database: Database, runner: ProcessRunner) -> DockerEngine:
+    """Ask the Engine what it is and load the records, but start nothing.
+
+    Raises InvalidArgument for settings without a meaning, FailedPrecondition for an Engine that is too old, and
+    Unavailable and DeadlineExceeded for one that does not answer.
+    """
+    settings.check(config)
+    client = EngineClient(config.docker.socket, timeout_s=config.docker.request_timeout_s)
+    try:
+        return await _make(config, database, runner, EngineHost(client, config.root))
+    except BaseException:
+        await client.close()
+        raise
+
+
+async def _make(config: Config, database: Database, runner: ProcessRunner, host: EngineHost) -> DockerEngine:
+    facts = await host.learn()
+    if not facts.live_restore:
+        log.warning(
+            "the Docker Engine has no live-restore and ends all pods when it stops: daemon_json=%s", DAEMON_JSON
+        )
+    driver = "systemd" if facts.systemd else "cgroupfs"
+    config = msgspec.structs.replace(
+        config, containers=msgspec.structs.replace(config.containers, cgroup_driver=driver)
+    )
+    cgroups = cgroup.detect()
+    abilities = host_facts.host_facts(cgroups)
+    images = EngineImages(host, config.images, DaemonLogins(config.registry, runner), pause_image(os.uname().machine))
+    await images.refresh()
+    network = NetworkService(config.network, database, runner)
+    sandbox_store, container_store = open_sandboxes(database), open_containers(database)
+    seccomp = load_profile(config.containers.seccomp_profile) if config.containers.seccomp_profile else None
+    sandboxes = EngineSandboxes(
+        SandboxEnvironment(
+            state=config.state,
+            store=sandbox_store,
+            host=host,
+            network=network,
+            parents=Parents(config.containers, cgroups, runner),
+            pause_image=await images.ensure_pause(),
+            shm_size_bytes=config.containers.shm_size_bytes,
+            oom_score_adj=max(-998, abilities.oom_score_adj),
+            default_seccomp=seccomp,
+        )
+    )
+    logs = LogCopies(f"{config.root}/docker-logs")
+    containers = EngineContainers(
+        EngineEnvironment(
+            root=config.root,
+            state=config.state,
+            settings=config.containers,
+            abilities=abilities,
+            cgroups=cgroups,
+            host=host,
+            store=container_store,
+            sandboxes=sandboxes,
+            images=images,
+            logs=logs,
+            default_seccomp=seccomp,
+        )
+    )
+    reconciler = Reconciler(host, sandboxes, containers, images)
+    feed = Feed(host, reconciler.compare, reconciler.note)
+    return DockerEngine(
+        lock=WarmCgroupLock(host_facts.own_procs_file(cgroups)),
+        host=host,
+        feed=feed,
+        reconciler=reconciler,
+        logs=logs,
+        network=network,
+        node=EngineNode(config, host, network, lambda: feed.trouble),
+        images=images,
+        image_tools=EngineImageTools(host, images, container_store),
+        sandboxes=sandboxes,
+        containers=containers,
+        pods=PodService(sandboxes, containers),
+        events=EventHub(sandbox_store, container_store),
+        stats=StatsService(config, cgroups, containers=containers, sandboxes=sandboxes, images=images),
+        streaming=StreamingService(config.streaming, server_context(config.streaming), containers, sandboxes),
+        checkpoints=NoCheckpoints(),
+        restores=NoRestores(),
+    )

@@ -1,0 +1,41 @@
+"""What the Engine says of itself: versions, drivers, runtimes. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from podwright.runtime.engines.docker.api.versions import Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFacts:
+    """Asked once at start, and again whenever the Engine comes back."""
+
+    engine: str  # its version
+    api: Version  # that is spoken
+    root: str  # its data directory
+    storage: str  # its storage driver
+    systemd: bool  # whether systemd makes its cgroups
+    runtimes: tuple[str, ...]
+    default_runtime: str
+    security: frozenset[str]  # apparmor, seccomp, selinux, userns, rootless
+    live_restore: bool
+
+
+def facts_of(version: dict[str, Any], info: dict[str, Any], api: Version) -> EngineFacts:
+    """The facts in the documents of /version and /info."""
+    options = [
+        dict(part.partition("=")[::2] for part in line.split(",")) for line in info.get("SecurityOptions") or ()
+    ]
+    return EngineFacts(
+        engine=str(version.get("Version", "")),
+        api=api,
+        root=str(info.get("DockerRootDir") or ""),
+        storage=str(info.get("Driver") or ""),
+        systemd=info.get("CgroupDriver") == "systemd",
+        runtimes=tuple(sorted(info.get("Runtimes") or ())),
+        default_runtime=str(info.get("DefaultRuntime") or ""),
+        security=frozenset(option.get("name", "") for option in options),
+        live_restore=bool(info.get("LiveRestoreEnabled")),
+    )

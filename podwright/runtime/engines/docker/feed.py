@@ -1,0 +1,129 @@
+"""What happens in the Engine, as it happens. And whether the Engine answers at all.
+
+The stream of events ends with the Engine. It is opened again until the Engine is back, and then `found` is called, to
+compare all records with what is there: events of the time in between are lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from podwright.errors import PodwrightError, Unavailable
+from podwright.runtime.engines.docker.api.client import filters
+from podwright.runtime.engines.docker.host import EngineHost
+from podwright.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+WANTED = {
+    "container": ("die", "destroy"),
+    "image": ("delete", "import", "load", "pull", "tag", "untag"),
+}
+FIRST_RETRY_S, LONGEST_RETRY_S = 0.2, 5.0
+PING_EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineEvent:
+    """One event: `name` is the container's, `attributes` depend on the action."""
+
+    kind: str
+    action: str
+    name: str
+    attributes: dict[str, str]
+
+
+class Feed:
+    """The stream of events."""
+
+    def __init__(
+        self, host: EngineHost, found: Callable[[], Awaitable[None]], happened: Callable[[EngineEvent], None]
+    ) -> None:
+        """`found` is awaited after each connection, `happened` called for each event afterwards. Neither may raise."""
+        self._host = host
+        self._found = found
+        self._happened = happened
+        self._tasks = Tasks()
+        self._delay_s = FIRST_RETRY_S
+        self.trouble = ""  # why the Engine cannot be used now; empty: it can
+
+    def start(self) -> None:
+        """Listen from now on."""
+        self._tasks.start(self._follow(), name="events of the Docker Engine")
+        self._tasks.start(self._watch(), name="ping the Docker Engine")
+
+    async def _follow(self) -> None:
+        while True:
+            self._delay_s = min(self._delay_s * 2, LONGEST_RETRY_S)
+            try:
+                await self._listen()
+                failure: PodwrightError = Unavailable("the Docker Engine ended the stream of events")
+            except PodwrightError as raised:
+                failure = raised
+            log.warning("lost the Docker Engine: error=%s", failure)
+            self.trouble = str(failure)
+            await asyncio.sleep(self._delay_s)
+
+    async def _listen(self) -> None:
+        """Until the stream ends. Raises PodwrightError."""
+        await self._host.learn()
+        events: asyncio.Queue[EngineEvent | None] = asyncio.Queue()
+        begun = asyncio.Event()
+        reading = self._tasks.job(self._read(events, begun), name="read events of the Docker Engine")
+        try:
+            await begun.wait()  # before the comparison, so that nothing falls in between
+            if not reading.done():
+                await self._found()
+                log.info("listening to the Docker Engine: version=%s", self._host.facts.engine)
+                self.trouble, self._delay_s = "", FIRST_RETRY_S
+            while (event := await events.get()) is not None:
+                self._happened(event)
+            await reading
+        finally:
+            reading.cancel()
+
+    async def _read(self, events: asyncio.Queue[EngineEvent | None], begun: asyncio.Event) -> None:
+        query = filters(type=list(WANTED), event=[action for actions in WANTED.values() for action in actions])
+        try:
+            async for document in self._host.client.documents(
+                "GET", "/events", "listen to events", query=query, begun=begun
+            ):
+                events.put_nowait(event_of(document))
+        finally:
+            begun.set()
+            events.put_nowait(None)
+
+    async def _watch(self) -> None:
+        """Notice an Engine that hangs: its connections stay, and nothing comes."""
+        hangs = False
+        while True:
+            await asyncio.sleep(PING_EVERY_S)
+            try:
+                await self._host.client.ping()
+            except PodwrightError as failure:
+                if not hangs:
+                    log.warning("the Docker Engine does not answer: error=%s", failure)
+                hangs, self.trouble = True, str(failure)
+            else:
+                self.trouble = "" if hangs else self.trouble
+                hangs = False
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self._tasks.close()
+
+
+def event_of(document: dict[str, Any]) -> EngineEvent:
+    """The event in a document of the stream. Pure."""
+    actor = document.get("Actor") or {}
+    attributes = {str(key): str(value) for key, value in (actor.get("Attributes") or {}).items()}
+    return EngineEvent(
+        kind=str(document.get("Type", "")),
+        action=str(document.get("Action", "")).partition(":")[0],
+        name=attributes.get("name", ""),
+        attributes=attributes,
+    )

@@ -1,0 +1,218 @@
+"""Pod sandboxes: run and look up, and the steps by which `pods` stops and removes them.
+
+A repeated request joins the first one. The rules are those of the native engine's `sandbox.service`. The steps are in
+`sandbox_steps`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from podwright.errors import AlreadyExists, InvalidArgument, NotFound
+from podwright.linux import namespaces
+from podwright.runtime.engines.docker import refusals, sandbox_steps
+from podwright.runtime.engines.docker.host import Listed
+from podwright.runtime.engines.docker.sandbox_steps import SandboxEnvironment
+from podwright.runtime.model.base import NamespaceMode, Resources
+from podwright.runtime.model.ids import SandboxId, new_id
+from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxState
+from podwright.runtime.sandbox import validate
+from podwright.runtime.sandbox.document import document
+from podwright.runtime.single_flight import SingleFlight
+
+log = logging.getLogger(__name__)
+
+
+class EngineSandboxes:
+    """All sandboxes of the daemon."""
+
+    def __init__(self, env: SandboxEnvironment) -> None:
+        """`recover` must run before any other call."""
+        self._env = env
+        self._store = env.store
+        self._runs: SingleFlight[tuple[str | int, ...], SandboxId] = SingleFlight("run sandbox")
+
+    async def run(self, config: SandboxConfig, handler: str) -> SandboxId:
+        """Run a sandbox and return when it is READY. A repeated request joins the first one or returns its sandbox.
+
+        Raises InvalidArgument, AlreadyExists (a different or stopped sandbox has the name), FailedPrecondition, and
+        what the network and the Engine raise. A failure leaves nothing behind.
+        """
+        validate.check(config)
+        chosen = self.handler(handler)
+        refusals.check_sandbox(config, self._env.host.facts.security)
+        existing = self._store.named(key(config.name))
+        if existing is None or existing.state is SandboxState.CREATING:
+            made = await self._runs.join(key(config.name), lambda: self._create(config, chosen, handler))
+            existing = self._store.find(made)
+            if existing is None or (existing.config, existing.handler) == (config, chosen):
+                return made
+        elif existing.state is SandboxState.READY and (existing.config, existing.handler) == (config, chosen):
+            return existing.id
+        raise AlreadyExists(
+            f"sandbox {config.name.namespace}/{config.name.name} attempt {config.name.attempt} exists already as "
+            f"{existing.id[:12]} ({existing.state})",
+            hint="remove it, or increase the attempt number",
+        )
+
+    async def _create(self, config: SandboxConfig, handler: str, requested: str) -> SandboxId:
+        sandbox_id = SandboxId(new_id())
+        is_host = config.security.namespaces.network is NamespaceMode.NODE
+        sandbox = self._store.put(
+            Sandbox(
+                id=sandbox_id,
+                config=config,
+                handler=handler,
+                requested_handler=requested,
+                state=SandboxState.CREATING,
+                created_at=self._store.now(),
+                netns="" if is_host else self._env.paths(sandbox_id).netns,
+                cgroup_parent=self._env.parents.of(config, sandbox_id),
+            )
+        )
+        try:
+            await sandbox_steps.build(self._env, sandbox)
+        except BaseException:
+            await asyncio.shield(sandbox_steps.undo(self._env, sandbox))
+            raise
+        log.info("sandbox is ready: id=%s pod=%s/%s", sandbox_id[:12], config.name.namespace, config.name.name)
+        return sandbox_id
+
+    def handler(self, requested: str) -> str:
+        """The Engine's runtime for CRI's runtime handler. Raises InvalidArgument for one that it has not."""
+        facts = self._env.host.facts
+        if not requested:
+            return facts.default_runtime
+        if requested not in facts.runtimes:
+            raise InvalidArgument(
+                f"runtime handler {requested!r} is not a runtime of the Docker Engine",
+                hint=f"it has {', '.join(facts.runtimes)}; add others to `runtimes` in its daemon.json",
+            )
+        return requested
+
+    # -- steps for `pods`
+
+    def note_stopping(self, sandbox_id: SandboxId) -> Sandbox:
+        """Set it to STOPPING: clients see it as NOTREADY from now on."""
+        sandbox = self._store.get(sandbox_id)
+        if sandbox.state is SandboxState.READY:
+            sandbox = self._store.observe(msgspec.structs.replace(sandbox, state=SandboxState.STOPPING))
+        return sandbox
+
+    async def tear_down(self, sandbox: Sandbox) -> None:
+        """Remove its parts except its files. Absent parts are skipped."""
+        await sandbox_steps.tear_down(self._env, sandbox)
+
+    async def forget(self, sandbox_id: SandboxId) -> None:
+        """Delete the files and the record of a sandbox that is torn down and has no containers."""
+        await sandbox_steps.forget(self._env, self._store.get(sandbox_id))
+        log.info("sandbox is removed: id=%s", sandbox_id[:12])
+
+    def is_whole(self, sandbox_id: SandboxId) -> bool:
+        """Whether it is READY and all its parts exist."""
+        sandbox = self._store.get(sandbox_id)
+        return sandbox.state is SandboxState.READY and (not sandbox.netns or namespaces.is_pinned(sandbox.netns))
+
+    def note_lost(self, sandbox_id: SandboxId) -> None:
+        """Set a READY sandbox to NOTREADY, because its first process or its network has gone."""
+        sandbox = self._store.find(sandbox_id)
+        if sandbox is not None and sandbox.state is SandboxState.READY:
+            log.warning("sandbox is not ready, its first process ended: id=%s", sandbox.id[:12])
+            self._store.observe(msgspec.structs.replace(sandbox, state=SandboxState.NOTREADY))
+
+    async def rebuild(self, sandbox_id: SandboxId) -> None:
+        """Make it again under its id. Raises what RunPodSandbox raises. After a failure it is NOTREADY."""
+        sandbox = self._store.get(sandbox_id)
+        await sandbox_steps.tear_down(self._env, sandbox)
+        await sandbox_steps.clear(self._env, sandbox)
+        try:
+            await sandbox_steps.build(self._env, self._store.get(sandbox_id))
+        except BaseException:
+            await asyncio.shield(sandbox_steps.tear_down(self._env, self._store.get(sandbox_id)))
+            raise
+
+    # -- look-up
+
+    @property
+    def generation(self) -> int:
+        """A number that changes with every change of a record."""
+        return self._store.generation
+
+    def now(self) -> int:
+        """The time in nanoseconds since the epoch. Clients compare it with the times of events."""
+        return self._store.now()
+
+    def find(self, sandbox_id: str) -> Sandbox | None:
+        """A sandbox by an id or its prefix, also one that clients do not see yet. Raises InvalidArgument."""
+        return self._store.find(sandbox_id)
+
+    def get(self, sandbox_id: str) -> Sandbox:
+        """A sandbox that is visible to clients. Raises NotFound and InvalidArgument."""
+        sandbox = self._store.get(sandbox_id)
+        if sandbox.state is SandboxState.CREATING:
+            raise NotFound(f"sandbox {sandbox_id[:64]!r} does not exist")
+        return sandbox
+
+    def visible(self) -> list[Sandbox]:
+        """All sandboxes that are visible to clients, oldest first."""
+        shown = [sandbox for sandbox in self._store if sandbox.state is not SandboxState.CREATING]
+        return sorted(shown, key=lambda sandbox: sandbox.created_at)
+
+    def document(self, sandbox: Sandbox) -> dict[str, Any]:
+        """The document for a verbose status."""
+        pins = {"net": sandbox.netns} if sandbox.netns else {}
+        return {**document(sandbox, pins), "engine": sandbox.process}
+
+    def note_resources(self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None) -> None:
+        """Record the resources of the pod as a whole. A kubelet limits the pod's cgroup by itself.
+
+        Raises NotFound and ResourceExhausted.
+        """
+        sandbox = self.get(sandbox_id)
+        self._store.put(
+            msgspec.structs.replace(
+                sandbox, overhead=overhead or sandbox.overhead, resources=resources or sandbox.resources
+            )
+        )
+
+    # -- reconciliation
+
+    async def recover(self, *, rebooted: bool = False) -> None:  # noqa: ARG002 # the Engine knows
+        """At start: undo incomplete sandboxes, and compare the others with the Engine."""
+        await asyncio.to_thread(sandbox_steps.make_folder, self._env)
+        creating = [sandbox for sandbox in self._store if sandbox.state is SandboxState.CREATING]
+        await asyncio.gather(*(sandbox_steps.undo(self._env, sandbox) for sandbox in creating))
+        await self.compare(await self._env.host.ours())
+        await self._env.network.recover([one.id for one in self._store if one.attachment is not None])
+        await asyncio.to_thread(sandbox_steps.remove_unknown, self._env)  # last: CNI plugins need the namespaces
+
+    async def compare(self, listed: Mapping[str, Listed]) -> None:
+        """Note the sandboxes whose first process does not run in the Engine any longer. Raises as EngineHost does."""
+        for sandbox in self._store:
+            if sandbox.state is not SandboxState.READY:
+                continue
+            found = listed.get(sandbox.id)
+            if found is None or not found.runs:  # or the list is older than the sandbox
+                state = await self._env.host.inspect(sandbox.id)
+                if state is None or not state.runs:
+                    self.note_lost(sandbox.id)
+            elif not self.is_whole(sandbox.id):
+                self.note_lost(sandbox.id)
+
+    async def close(self, timeout_s: float) -> None:
+        """Wait for jobs in progress, then cancel and undo them. Sandboxes stay."""
+        await self._runs.settle(timeout_s)
+        if not len(self._store):
+            with contextlib.suppress(OSError):  # another program uses it
+                await self._env.parents.remove_base()
+
+
+def key(name: SandboxName) -> tuple[str | int, ...]:
+    """What is unique among sandboxes."""
+    return (name.namespace, name.name, name.uid, name.attempt)

@@ -1,0 +1,133 @@
+"""Engines that are too old, hang, or talk nonsense: a fake one on a unix socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, NotFound, PodwrightError, Unavailable
+from podwright.runtime.engines.docker.api.client import EngineClient
+from podwright.runtime.engines.docker.api.hijack import hijack
+
+
+class FakeEngine:
+    """Answers every request with `answer`, or never if there is none."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = str(folder / "d.sock")
+        self.answer: bytes | None = None
+        self.asked: list[str] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.asked.append(head.split(b" ")[1].decode())
+            if self.answer is None:
+                await reader.read()
+                return
+            writer.write(self.answer)
+            await writer.drain()
+
+    def says(self, status: str, body: bytes) -> None:
+        self.answer = b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
+            status.encode(),
+            len(body),
+            body,
+        )
+
+
+@pytest_asyncio.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[FakeEngine]:
+    fake = FakeEngine(tmp_path)
+    async with await asyncio.start_unix_server(fake.serve, fake.socket):
+        yield fake
+
+
+@pytest_asyncio.fixture
+async def client(engine: FakeEngine) -> AsyncIterator[EngineClient]:
+    client = EngineClient(engine.socket, timeout_s=0.2)
+    yield client
+    await client.close()
+
+
+async def test_an_old_engine(engine: FakeEngine, client: EngineClient) -> None:
+    engine.says("200 OK", json.dumps({"Version": "18.09.1", "ApiVersion": "1.39", "MinAPIVersion": "1.12"}).encode())
+    with pytest.raises(FailedPrecondition, match=r"Docker Engine 18\.09\.1 is too old"):
+        await client.negotiate()
+
+
+async def test_a_new_engine_is_spoken_to_in_the_oldest_version_that_it_knows(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    engine.says("200 OK", json.dumps({"Version": "29", "ApiVersion": "1.52", "MinAPIVersion": "1.44"}).encode())
+    await client.negotiate()
+    await client.get("/info", "its settings")
+    assert engine.asked == ["/version", "/v1.44/info"]
+
+
+async def test_an_engine_that_hangs(client: EngineClient) -> None:
+    with pytest.raises(DeadlineExceeded, match=r"inspect x: no answer within 0\.2 s"):
+        await client.get("/containers/x/json", "inspect x")
+
+
+async def test_no_engine(tmp_path: Path) -> None:
+    client = EngineClient(str(tmp_path / "none.sock"), timeout_s=5)
+    with pytest.raises(Unavailable, match=r"none\.sock does not answer.*is dockerd running"):
+        await client.negotiate()
+    with pytest.raises(Unavailable, match=r"attach: .*none\.sock does not answer"):
+        await hijack(client, "/containers/x/attach", "attach")
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfoo\n", Internal),
+        (b"this is not HTTP\r\n\r\n", Unavailable),
+        (b"", Unavailable),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", NotFound),
+    ],
+)
+async def test_nonsense(engine: FakeEngine, client: EngineClient, answer: bytes, kind: type[PodwrightError]) -> None:
+    engine.answer = answer
+    with pytest.raises(kind):
+        await client.get("/x", "ask")
+
+
+async def test_a_stream_that_ends_within_a_document(engine: FakeEngine, client: EngineClient) -> None:
+    engine.says("200 OK", b'{"status":"a"}\n\n{"status":')
+    documents = aiter(client.documents("GET", "/events", "listen"))
+    assert await anext(documents) == {"status": "a"}
+    with pytest.raises(Internal, match="not JSON"):
+        await anext(documents)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (b'HTTP/1.1 409 Conflict\r\nContent-Length: 20\r\n\r\n{"message":"paused"}', FailedPrecondition, "paused"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", PodwrightError, "attach"),
+        (b"nonsense\r\n\r\n", Internal, "not HTTP"),
+        (b"", Unavailable, "without an answer"),
+    ],
+)
+async def test_connections_that_are_not_handed_over(
+    engine: FakeEngine, client: EngineClient, answer: bytes, kind: type[PodwrightError], words: str
+) -> None:
+    engine.answer = answer
+    with pytest.raises(kind, match=words):
+        await hijack(client, "/containers/x/attach", "attach")
+
+
+async def test_output_that_comes_with_the_answer_is_not_lost(engine: FakeEngine, client: EngineClient) -> None:
+    engine.answer = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nearly"
+    connection = await hijack(client, "/containers/x/attach", "attach", {})
+    assert await connection.read() == b"early"
+    assert await connection.read() == b""
+    connection.close()
