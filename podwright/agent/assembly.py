@@ -30,6 +30,7 @@ from podwright.agent.configs.node import look, memory_qos_of, settings_of
 from podwright.agent.configs.ports import AllAllocations, NoServices, Services
 from podwright.agent.configs.resources import may_swap
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
+from podwright.agent.csi.refreshing import Refresher
 from podwright.agent.engine import Base, Engine, NoTokens, Rooms, Settings, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.eviction.admission import UnderPressure
@@ -205,6 +206,9 @@ class Agent:
         self._tasks.start(self._container_gc.run(), name="container garbage")
         self._tasks.start(self._image_gc.run(), name="image garbage")
         self._tasks.start(self._rotator.run(), name="log rotation")
+        if self.cluster is not None:
+            refresher = Refresher(self.csi_drivers, self.cluster.storage.csi_driver)
+            self._tasks.start(refresher.run(), name="figures of CSI drivers")
         if reconciler := self.managers.reconciler(self._cpu_ports()):
             self._tasks.start(reconciler.run(), name="CPUs of containers")
         self._tasks.start(self.eviction.run(), name="eviction")

@@ -63,6 +63,14 @@ class CsiDrivers:
             raise Unavailable(f"driver name {name} not found in the list of registered CSI drivers")
         return driver.node
 
+    def names(self) -> tuple[str, ...]:
+        """Of all that have registered."""
+        return tuple(self._drivers)
+
+    async def refresh(self, name: str) -> None:
+        """Tell the cluster what the driver says of the node now. Raises PodwrightError."""
+        await self._cluster.install(name, await self.node(name).info())
+
     async def stats(self, name: str, handle: str, path: str) -> VolumeStats | None:
         """What a volume that is published at `path` holds; None when its driver does not tell. Raises Unavailable."""
         return await self.node(name).stats(handle, path)

@@ -17,6 +17,7 @@ class NotProcessed(Unavailable):
 class StepFailed(Unavailable):
     """A step of making a volume ready has failed. `reason` is that of its event, the wording the kubelet's."""
 
-    def __init__(self, step: str, volume: str, problem: str, *, reason: str = FAILED_MOUNT) -> None:
-        super().__init__(f'{step} failed for volume "{volume}" : {problem}')
+    def __init__(self, what: str, volume: str, problem: str, *, reason: str = FAILED_MOUNT) -> None:
+        """`what` is the kubelet's phrase, such as `MountVolume.SetUp failed`."""
+        super().__init__(f'{what} for volume "{volume}" : {problem}')
         self.reason = reason

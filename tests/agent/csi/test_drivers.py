@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from podwright.agent.csi import node_object
+from podwright.agent.csi import node_object, refreshing
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster, highest_version
+from podwright.agent.csi.refreshing import Refresher
 from podwright.agent.csi.values import CsiFailed, NodeInfo
 from podwright.agent.plugins.protocol import CSI_PLUGIN, Plugin
+from podwright.conformance.patience import patient
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, Unavailable
-from podwright.k8s.objects import Node, ObjectMeta
+from podwright.k8s.objects import CSIDriver, CSIDriverSpec, Node, ObjectMeta
+from tests.harness.csi_driver import CsiDriver
 
 INFO = NodeInfo(node_id="n1", max_volumes=5, topology={"zone": "z1"})
 
@@ -89,6 +94,38 @@ def test_the_node_has_the_drivers_names_and_topology() -> None:
     assert json.loads(node_object.node_patch(garbage, "a", INFO)["metadata"]["annotations"][node_object.NODE_ID]) == {
         "a": "n1"
     }
+
+
+class NotingCluster(NoCluster):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[NodeInfo] = []
+
+    async def install(self, driver: str, info: NodeInfo) -> None:
+        self.told.append(info)
+
+
+async def test_a_drivers_figures_are_renewed_when_the_cluster_wants_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refreshing, "TICK_S", 0.01)
+    cluster = NotingCluster()
+    drivers, wanted = CsiDrivers(cluster), CSIDriverSpec()
+    async with CsiDriver(tmp_path, tmp_path / "registry") as driver:
+        await drivers.register(plugin(name=driver.name, endpoint=str(tmp_path / "csi.sock")))
+        spec = CSIDriverSpec(node_allocatable_update_period_seconds=1)
+        found = {"never": wanted, "each second": spec}
+        now = "never"
+        refresher = Refresher(drivers, lambda _: CSIDriver(spec=found[now]))
+        running = asyncio.ensure_future(refresher.run())
+        await asyncio.sleep(0.1)
+        driver.max_volumes, now = 3, "each second"
+        async with asyncio.timeout(patient(20)):
+            while len(cluster.told) < 2:  # noqa: ASYNC110 # nobody tells
+                await asyncio.sleep(0.01)
+        running.cancel()
+    assert [info.max_volumes for info in cluster.told[:2]] == [7, 3]
 
 
 def test_which_failures_are_for_good() -> None:

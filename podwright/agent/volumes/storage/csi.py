@@ -78,7 +78,8 @@ class CsiStorage:
             if each.volume is not None:
                 self._in_use.add(each.volume, each.uid)
         for one in staged:
-            self._in_use.add(one.volume, NODE)
+            if one.volume is not None:
+                self._in_use.add(one.volume, NODE)
 
     async def close(self) -> None:
         """Do nothing any more."""
@@ -294,7 +295,7 @@ async def _step(plan: CsiPlan, step: str) -> AsyncIterator[None]:
     except StepFailed:
         raise
     except (PodwrightError, OSError) as failure:
-        whole = f"{'MapVolume' if plan.is_block else 'MountVolume'}.{step}"
+        whole = f"{'MapVolume' if plan.is_block else 'MountVolume'}.{step} failed"
         reason = FAILED_MAP if plan.is_block else FAILED_MOUNT
         raise StepFailed(whole, plan.name, str(failure), reason=reason) from failure
 

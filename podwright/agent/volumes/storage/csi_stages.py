@@ -24,7 +24,7 @@ from podwright.agent.volumes.storage.turns import Turns
 from podwright.agent.volumes.storage.vol_data import Staged
 from podwright.agent.volumes.threads import Work
 from podwright.errors import FailedPrecondition, PodwrightError
-from podwright.linux import openat2
+from podwright.linux import detached, openat2
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,8 @@ class Stages:
         """
         async with self._turns.of(staged.path):
             if call is not None and staged.path not in self._done:
-                self._in_use.add(staged.volume, NODE)
+                if staged.volume is not None:
+                    self._in_use.add(staged.volume, NODE)
                 await self._work.run("", partial(_begin, staged, self._data_directory(staged), data))
                 try:
                     await call()
@@ -76,9 +77,13 @@ class Stages:
     async def collect(self) -> None:
         """Unstage what no pod uses, in the background and until it succeeds. Raises OSError."""
         for staged in await self._work.run("", partial(_unused, self._root)):
-            if staged.path not in self._unstaging and not self._in_use.has_pods(staged.volume):
+            if staged.path not in self._unstaging and not self._is_wanted(staged):
                 self._unstaging.add(staged.path)
-                self._tasks.start(self._unstage(staged), name=f"unstage {staged.volume.handle}")
+                self._tasks.start(self._unstage(staged), name=f"unstage {staged.path}")
+
+    def _is_wanted(self, staged: Staged) -> bool:
+        """Whether a pod is about to use it."""
+        return staged.volume is not None and self._in_use.has_pods(staged.volume)
 
     async def _unstage(self, staged: Staged) -> None:
         pause_s, last = FIRST_PAUSE_S, ""
@@ -100,24 +105,24 @@ class Stages:
     async def _try_unstage(self, staged: Staged) -> None:
         """Return when the volume is unstaged, or a pod uses it again."""
         async with self._turns.of(staged.path):
-            if self._in_use.has_pods(staged.volume) or await self._work.run("", partial(self._is_used, staged)):
+            if self._is_wanted(staged) or await self._work.run("", partial(self._is_used, staged)):
                 return
-            if await self._work.run("", partial(os.path.lexists, staged.path)):
+            if staged.volume is not None and await self._work.run("", partial(os.path.lexists, staged.path)):
                 node = self._drivers.node(staged.volume.driver)
                 if Capability.STAGE_UNSTAGE_VOLUME in await node.capabilities():
                     self._done.discard(staged.path)
                     await node.unstage(staged.volume.handle, staged.path)
             self._done.discard(staged.path)
             await self._work.run("", partial(self._remove, staged))
-            self._in_use.drop(staged.volume, NODE)
-        log.info("a volume is unstaged: driver=%s handle=%s", staged.volume.driver, staged.volume.handle)
+            if staged.volume is not None:
+                self._in_use.drop(staged.volume, NODE)
+        log.info("a volume is unstaged: path=%s", staged.path)
 
     # -- blocking
 
     def _is_used(self, staged: Staged) -> bool:
-        return staged.path not in {each.path for each in _unused(self._root)} and os.path.lexists(
-            f"{self._data_directory(staged)}/{vol_data.FILE}"
-        )
+        is_there = os.path.lexists(self._data_directory(staged))
+        return is_there and staged.path not in {each.path for each in _unused(self._root)}
 
     def _data_directory(self, staged: Staged) -> str:
         if staged.name:
@@ -126,12 +131,15 @@ class Stages:
 
     def _remove_unused(self, staged: Staged) -> None:
         """After a failure for good: an earlier attempt may have left a mount, which is then kept for the next one."""
-        if not self._is_used(staged) and not mounting.is_mounted(staged.path):
+        if staged.volume is not None and not self._is_used(staged) and not mounting.is_mounted(staged.path):
             self._remove(staged)
             self._in_use.drop(staged.volume, NODE)
 
     def _remove(self, staged: Staged) -> None:
-        """Raises FailedPrecondition when the driver has left its mount."""
+        """Raises FailedPrecondition when the driver has left its mount. Without a driver we unmount."""
+        if staged.volume is None and mounting.is_mounted(staged.path):
+            log.warning("a staged volume without a readable %s is unmounted: %s", vol_data.FILE, staged.path)
+            detached.detach(staged.path)
         if mounting.is_mounted(staged.path):
             raise FailedPrecondition(f"{staged.path} is still mounted", hint="the CSI driver has to unmount it")
         if not staged.name:
@@ -158,7 +166,11 @@ def _unused(root: str) -> list[Staged]:
     staged = list(vol_data.staged(root))
     if not staged:
         return []
-    found = list(vol_data.of_all_pods(root))
-    volumes = {each.volume for each in found if not each.is_block}
+    found, own = list(vol_data.of_all_pods(root)), CsiPlaces(root)
     blocks = {each.name for each in found if each.is_block}
-    return [each for each in staged if (each.name not in blocks if each.name else each.volume not in volumes)]
+    used = {
+        own.staged(each.volume.driver, each.volume.handle)
+        for each in found
+        if each.volume is not None and not each.is_block
+    }
+    return [each for each in staged if (each.name not in blocks if each.name else each.path not in used)]

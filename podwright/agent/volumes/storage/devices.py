@@ -7,6 +7,8 @@ link leads to the device. The link comes first and goes last, so that what a kil
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import glob
 import os
 import stat
 
@@ -14,6 +16,7 @@ from podwright.errors import FailedPrecondition
 from podwright.linux import detached, mount
 
 DIRECTORY_MODE = 0o750
+LOOP_CLR_FD = 0x4C01
 
 
 def link_device(device: str, link: str) -> None:
@@ -52,13 +55,36 @@ def pin_device(device: str, map_directory: str, uid: str) -> bool:
 
 
 def unpin_device(map_directory: str, uid: str) -> None:
-    """Undo `pin_device`. Nothing there is fine. Raises OSError."""
+    """Undo `pin_device`. Nothing there is fine. Raises OSError.
+
+    A kubelet also keeps a loop device on it, which goes with it.
+    """
     target = f"{map_directory}/{uid}"
+    for device in _loops_on(target):
+        _free_loop(device)
     detached.detach(target)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(target)
     with contextlib.suppress(OSError):  # other pods have the device, or it has gone
         os.rmdir(map_directory)
+
+
+def _loops_on(path: str) -> list[str]:
+    """The loop devices whose file is at the path."""
+    found = []
+    for file in glob.glob("/sys/block/loop*/loop/backing_file"):
+        with contextlib.suppress(OSError), open(file, encoding="utf-8", errors="surrogateescape") as text:
+            if text.read().rstrip("\n") == path:
+                found.append(f"/dev/{file.split('/')[3]}")
+    return found
+
+
+def _free_loop(device: str) -> None:
+    fd = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(fd, LOOP_CLR_FD)
+    finally:
+        os.close(fd)
 
 
 def unlink_device(link: str) -> None:

@@ -53,18 +53,20 @@ class LocalStorage:
                 try:
                     is_new = await self._work.run(plan.uid, partial(self._map, plan))
                 except (PodwrightError, OSError) as failure:
-                    raise StepFailed("MapVolume.MapPodDevice", plan.name, str(failure), reason=FAILED_MAP) from failure
+                    raise StepFailed(
+                        "MapVolume.MapPodDevice failed", plan.name, str(failure), reason=FAILED_MAP
+                    ) from failure
                 if is_new:
                     tell_mapped(self._events, task.pod, plan, f"{self._maps}/{plan.name}")
                 return
             try:
                 source = await self._source(plan)
             except (PodwrightError, OSError) as failure:
-                raise StepFailed("MountVolume.MountDevice", plan.name, str(failure)) from failure
+                raise StepFailed("MountVolume.MountDevice failed", plan.name, str(failure)) from failure
             try:
                 await self._bind(task, plan, source)
             except (PodwrightError, OSError) as failure:
-                raise StepFailed("MountVolume.SetUp", plan.name, str(failure)) from failure
+                raise StepFailed("MountVolume.SetUp failed", plan.name, str(failure)) from failure
 
     async def clear(self, uid: str) -> None:
         """See Keeps: devices are no mounts in the pod's directory."""

@@ -35,7 +35,7 @@ class NfsStorage:
         try:
             await self._mount(plan)
         except (PodwrightError, OSError) as failure:
-            raise StepFailed("MountVolume.SetUp", plan.name, str(failure)) from failure
+            raise StepFailed("MountVolume.SetUp failed", plan.name, str(failure)) from failure
 
     async def clear(self, uid: str) -> None:
         """See Keeps: an unmount is all that is needed."""

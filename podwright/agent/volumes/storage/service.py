@@ -63,7 +63,7 @@ class Storage:
             check_node(volume, node.name, node.labels)
         except PodwrightError as failure:
             kind = "MapVolume" if is_block else "MountVolume"
-            raise StepFailed(f"{kind}.NodeAffinity check", name, str(failure)) from failure
+            raise StepFailed(f"{kind}.NodeAffinity check failed", name, str(failure)) from failure
 
     def has_left(self, uid: str) -> bool:
         """Whether the pod has, or may have, something for `clear` or `collect`: a few looks at the disk."""

@@ -19,6 +19,7 @@ from podwright.agent.volumes.storage.plans import CsiPlaces
 FILE = "vol_data.json"
 MODE = 0o640
 LIMIT_BYTES = 64 * 1024
+SHARED = frozenset({"staging", "publish"})  # beside the directories of block volumes
 HANDLE, DRIVER = "volumeHandle", "driverName"
 
 
@@ -34,9 +35,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """A volume that is, or may be, staged. `path` is where; `name` is a block volume's PersistentVolume."""
+    """A volume that is, or may be, staged. `path` is where; `name` is a block volume's PersistentVolume.
 
-    volume: StoredVolume
+    `volume` is None when its file cannot be read: an agent was killed before it was there.
+    """
+
+    volume: StoredVolume | None
     path: str
     name: str = ""
 
@@ -106,11 +110,10 @@ def staged(root: str) -> Iterator[Staged]:
             continue
         for digest in _names(f"{own.top}/{driver}"):
             directory = f"{own.top}/{driver}/{digest}"
-            if (volume := read(directory)) is not None:
-                yield Staged(volume=volume, path=f"{directory}/globalmount")
+            yield Staged(volume=read(directory), path=f"{directory}/globalmount")
     for name in _names(f"{own.top}/{places.DEVICES}"):
-        if (volume := read(f"{own.block(name)}/data")) is not None:
-            yield Staged(volume=volume, path=own.block_staged(name), name=name)
+        if name not in SHARED:
+            yield Staged(volume=read(f"{own.block(name)}/data"), path=own.block_staged(name), name=name)
 
 
 def _names(directory: str) -> list[str]:

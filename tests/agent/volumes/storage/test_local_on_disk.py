@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,10 @@ def device(root: Path) -> Iterator[str]:
         yield path
 
 
+def losetup(*arguments: str) -> str:
+    return subprocess.check_output(["losetup", *arguments], text=True, timeout=30)
+
+
 def local(path: object, **spec: Any) -> PersistentVolume:
     return persistent(local=LocalVolumeSource(path=str(path)), **spec)
 
@@ -125,7 +130,9 @@ async def test_a_device_as_a_device(bench: Bench, device: str) -> None:
     assert stat.S_ISBLK(link.stat().st_mode)
     pinned = bench.root / "plugins/kubernetes.io~local-volume/volumeDevices/disk/uid-web"
     assert pinned.stat().st_rdev == os.stat(device).st_rdev
+    kept = losetup("-f", "--show", str(pinned)).strip()  # as a kubelet does
     await bench.manager.release(subject)
+    assert f"{kept}:" not in losetup("-a")
     assert not mounts_in(bench.root)
     assert not link.exists()
     assert not pinned.parent.exists()
