@@ -26,10 +26,15 @@ HONOURED = frozenset(
         "GracefulNodeShutdown",
         "GracefulNodeShutdownBasedOnPodPriority",
         "InPlacePodLevelResourcesVerticalScaling",
+        "InPlacePodVerticalScalingExclusiveCPUs",
+        "InPlacePodVerticalScalingExclusiveMemory",
+        "InPlacePodVerticalScalingInitContainers",
         "KubeletCrashLoopBackOffMax",
         "KubeletEnsureSecretPulledImages",
+        "NodeDeclaredFeatures",
         "PodLogsQuerySplitStreams",
         "PodReadyToStartContainersCondition",
+        "RotateKubeletServerCertificate",
     }
 )
 _FOR_ALL_OF = {"AllAlpha": "Alpha", "AllBeta": "Beta"}
