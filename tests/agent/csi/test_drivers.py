@@ -61,6 +61,16 @@ async def test_a_driver_that_does_not_answer_is_not_used(tmp_path: Any) -> None:
     await drivers.deregister(plugin())
 
 
+async def test_a_server_that_talks_nonsense_is_no_driver(tmp_path: Path) -> None:
+    def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nhello\n" * 100)
+
+    path = str(tmp_path / "s.sock")
+    async with await asyncio.start_unix_server(babble, path):
+        with pytest.raises(CsiFailed, match="rpc error: code = Unavailable"):
+            await CsiDrivers(NoCluster()).register(plugin(endpoint=path))
+
+
 def test_the_csi_node_has_each_driver_once() -> None:
     first = node_object.with_driver(node_object.new_csi_node(node()), "a", INFO)
     again = node_object.with_driver(first, "a", NodeInfo(node_id="n1", max_volumes=5, topology={"zone": "other"}))
