@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import msgspec
 
 from podwright.agent.pods.allocation import PodAllocation
-from podwright.agent.pods.hashes import FNV_OFFSET_32, FNV_PRIME_32
+from podwright.agent.pods.hashes import fnv32a
 from podwright.errors import InvalidArgument, PodwrightError
 from podwright.k8s.codec import from_document, to_document
 from podwright.k8s.objects import ResourceRequirements
@@ -43,10 +43,7 @@ class _Entries(msgspec.Struct, omit_defaults=True):
 
 def checksum(text: str) -> int:
     """The checksum that belongs to the text."""
-    value = FNV_OFFSET_32
-    for byte in b"(string)" + text.encode():
-        value = (value ^ byte) * FNV_PRIME_32 & 0xFFFFFFFF
-    return value
+    return fnv32a(b"(string)" + text.encode())
 
 
 def encode(allocations: Mapping[str, PodAllocation]) -> bytes:

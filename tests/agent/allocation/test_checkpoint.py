@@ -37,6 +37,17 @@ def test_a_kubelet_s_file_is_read() -> None:
     assert checkpoint.decode(content.encode()) == {"uid-a": PodAllocation(containers=SOME.containers)}
 
 
+def test_the_checksum_is_a_kubelet_s() -> None:
+    """As a kubelet 1.36 has written it."""
+    text = (
+        '{"entries":{"08d87ba8-82e0-4727-9cb3-1b4763b8f669":{"ContainerResources":{"a":{"limits":{"cpu":"1600m",'
+        '"memory":"100Mi"},"requests":{"cpu":"1500m","memory":"50Mi"}}},"PodLevelResources":null},'
+        '"6c0cf4fd-975a-47d1-bae7-5eab7b604f85":{"ContainerResources":{"a":{"requests":{"cpu":"300m"}}},'
+        '"PodLevelResources":null}}}'
+    )
+    assert checkpoint.checksum(text) == 960741936
+
+
 def test_the_file_has_a_kubelet_s_shape() -> None:
     file = json.loads(checkpoint.encode({"uid-a": SOME}))
     assert set(file) == {"data", "checksum"}
