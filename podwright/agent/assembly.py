@@ -26,7 +26,7 @@ from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
 from podwright.agent.configs.downward import DownwardApi
 from podwright.agent.configs.expansion import expand
 from podwright.agent.configs.logs import links_directory
-from podwright.agent.configs.node import look, settings_of
+from podwright.agent.configs.node import look, memory_qos_of, settings_of
 from podwright.agent.configs.ports import AllAllocations, NoServices, Services
 from podwright.agent.configs.resources import may_swap
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
@@ -523,6 +523,7 @@ class Agent:
             cpu_period_us=round(config.cpu_cfs_quota_period_s * 1e6),
             max_pids=self.config.pods.max_pid_count,
             huge_page_sizes=self.facts.huge_page_sizes,
+            memory_qos=memory_qos_of(self.config),
         )
         lifts_quota = self.managers.cpus.lifts_quota_of
         return CgroupTree(

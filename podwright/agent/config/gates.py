@@ -28,6 +28,7 @@ HONOURED = frozenset(
         "InPlacePodLevelResourcesVerticalScaling",
         "KubeletCrashLoopBackOffMax",
         "KubeletEnsureSecretPulledImages",
+        "MemoryQoS",
         "PodLogsQuerySplitStreams",
         "PodReadyToStartContainersCondition",
     }

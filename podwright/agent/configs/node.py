@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.configs.memory_qos import MemoryQos
 from podwright.agent.node.machine import Machine
 from podwright.linux import cgroup, selinux
 from podwright.linux.cgroup import CgroupHost
 from podwright.linux.huge_pages import spelt
 
+TIERED = "TieredReservation"
 THROTTLE_PATHS = "/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"
 
 
@@ -50,6 +52,7 @@ class NodeSettings:
     cpu_period_us: int | None = 100_000
     kill_whole_container: bool = True
     swap_behavior: str = ""
+    memory_qos: MemoryQos | None = None  # None: the gate is off
     seccomp_default: bool = False
     seccomp_root: str = "/var/lib/kubelet/seccomp"
     log_root: str = "/var/log/pods"
@@ -66,10 +69,21 @@ def settings_of(config: AgentConfig) -> NodeSettings:
         cpu_period_us=round(cgroups.cpu_cfs_quota_period_s * 1e6) if cgroups.cpu_cfs_quota else None,
         kill_whole_container=not cgroups.single_process_oom_kill,
         swap_behavior=cgroups.swap_behavior,
+        memory_qos=memory_qos_of(config),
         seccomp_default=config.pods.seccomp_default,
         seccomp_root=os.path.join(root, "seccomp"),
         log_root=config.container_logs.root,
         root=root,
+    )
+
+
+def memory_qos_of(config: AgentConfig) -> MemoryQos | None:
+    """The rules of the gate MemoryQoS, None when it is off."""
+    if not config.feature_gates["MemoryQoS"]:
+        return None
+    cgroups = config.cgroups
+    return MemoryQos(
+        is_tiered=cgroups.memory_reservation_policy == TIERED, throttling=cgroups.memory_throttling_factor
     )
 
 

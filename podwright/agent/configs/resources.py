@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from podwright.agent.configs.cpu import cpu_quota_us, cpu_shares
 from podwright.agent.configs.huge_pages import page_size
+from podwright.agent.configs.memory_qos import memory_files
 from podwright.agent.configs.node import NodeFacts, NodeSettings
 from podwright.agent.configs.oom import oom_score_adj
 from podwright.agent.pods.containers import AnyContainer
@@ -44,6 +45,9 @@ def container_resources(
     resources.hugepage_limits.extend(_huge_pages(fallback, limits, facts))
     if facts.has_swap_control:
         _limit_swap(resources, pod, container, facts, settings)
+    if settings.memory_qos is not None and facts.is_cgroup_v2:
+        allocatable = parse(facts.allocatable.get("memory", "0")).whole
+        resources.unified.update(memory_files(pod, container, settings.memory_qos, allocatable))
     return resources
 
 

@@ -19,7 +19,6 @@ from podwright.agent.images.records import PullRecords
 from podwright.agent.images.references import ImageName, parse_image
 from podwright.agent.pods import reasons
 from podwright.agent.pods.containers import AnyContainer
-from podwright.agent.pods.failures import combined
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.runtime.protocol import CriImages
 from podwright.agent.runtime.records import ImageStatus
@@ -84,19 +83,17 @@ class ImageManager:
         pod: Pod,
         sandbox_config: api.PodSandboxConfig,
         handler: str,  # noqa: ARG002 # as above
-    ) -> None:
-        """Have the images of a pod's image volumes. Raises BackOff and Internal, after all were tried."""
-        failures = []
+    ) -> dict[str, ContainerFailure]:
+        """Have the images of a pod's image volumes. The failures by the names of their volumes."""
+        failures = {}
         for volume in pod.spec.volumes:
             if volume.image is None:
                 continue
             try:
                 await self._ensure(pod, "", volume.image.reference, volume.image.pull_policy, sandbox_config)
             except ContainerFailure as failure:
-                text = f"volume {volume.name}: {failure.message}"
-                failures.append(ContainerFailure(volume.name, failure.reason, text, until_ns=failure.until_ns))
-        if failures:
-            raise combined(failures)
+                failures[volume.name] = failure
+        return failures
 
     async def _ensure(
         self, pod: Pod, container: str, requested: str, policy: str, sandbox_config: api.PodSandboxConfig

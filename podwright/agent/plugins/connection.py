@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeVar
 
 import grpc
 
 from podwright.cri.endpoint import UNIX_PATH_MAX
 from podwright.cri.status import error_from
-from podwright.errors import DeadlineExceeded, InvalidArgument
+from podwright.errors import DeadlineExceeded, InvalidArgument, Unavailable
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -60,25 +60,38 @@ class PluginConnection:
         timeout_s: float,
     ) -> Response:
         """One unary call. Raises a PodwrightError for every failure."""
-        try:
+        with self._errors():
             return await method(request, timeout=timeout_s)
-        except grpc.aio.AioRpcError as failure:
-            raise error_from(failure) from failure
 
     async def stream(
         self, method: grpc.aio.UnaryStreamMultiCallable[Request, Response], request: Request
     ) -> AsyncIterator[Response]:
         """One server-streaming call, without end. Raises a PodwrightError for every failure."""
-        call: Any = method(request)
+        with self._errors():
+            call: Any = method(request)
+            try:
+                async for response in call:
+                    yield response
+            finally:
+                with contextlib.suppress(Exception):
+                    call.cancel()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """What grpc raises, as our errors. A call whose channel is closed raises CancelledError there: whoever waits
+        for it was not cancelled, and must not end as if it had been."""
         try:
-            async for response in call:
-                yield response
+            yield
         except grpc.aio.AioRpcError as failure:
             raise error_from(failure) from failure
-        finally:
-            with contextlib.suppress(Exception):
-                call.cancel()
+        except grpc.aio.UsageError as failure:
+            raise Unavailable(f"the connection to the socket {self.path} is closed") from failure
+        except asyncio.CancelledError as failure:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise Unavailable(f"the connection to the socket {self.path} was closed during a call") from failure
 
     async def close(self) -> None:
-        """Close the channel and cancel calls in flight."""
+        """Close the channel. Calls in flight raise Unavailable."""
         await self.channel.close()

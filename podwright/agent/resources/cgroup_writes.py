@@ -54,6 +54,10 @@ def _others(limits: CgroupLimits, host: CgroupHost) -> Iterator[_Row]:
     if limits.memory_bytes:
         name = "memory.limit_in_bytes" if "memory" in host.controllers else "memory.max"
         yield "memory", name, str(limits.memory_bytes), False
+    if "memory" not in host.controllers:
+        for name, kept in (("memory.min", limits.memory_min_bytes), ("memory.low", limits.memory_low_bytes)):
+            if kept is not None:
+                yield "memory", name, str(kept), False
     if limits.pids is not None:
         yield "pids", "pids.max", str(limits.pids) if limits.pids > 0 else "max", False
     suffix = "limit_in_bytes" if "hugetlb" in host.controllers else "max"

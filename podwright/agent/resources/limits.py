@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from podwright.agent.configs.cpu import PERIOD_US, SHARES_MIN, cpu_quota_us, cpu_shares
 from podwright.agent.configs.huge_pages import page_size
+from podwright.agent.configs.memory_qos import MemoryQos
 from podwright.agent.pods.qos import QosClass, qos_class
 from podwright.agent.pods.resources import ZERO, pod_level_limits, pod_limits, pod_requests
 from podwright.k8s.objects import Pod
@@ -22,9 +23,12 @@ class CgroupLimits:
     """The limits of a cgroup. None leaves a value as it is.
 
     `cpu_quota_us` of 0 or -1 is no limit. `huge_pages` are bytes by size (2MB). `cpus` is a list such as 0-3.
+    `memory_min_bytes` and `memory_low_bytes` are what the kernel leaves to it, always and if it can (cgroup v2).
     """
 
     memory_bytes: int | None = None
+    memory_min_bytes: int | None = None
+    memory_low_bytes: int | None = None
     cpu_shares: int | None = None
     cpu_quota_us: int | None = None
     cpu_period_us: int | None = None
@@ -41,6 +45,7 @@ class LimitRules:
     cpu_period_us: int = PERIOD_US
     max_pids: int = -1
     huge_page_sizes: tuple[str, ...] = ()
+    memory_qos: MemoryQos | None = None  # None: the gate is off
 
 
 def limits_of_pod(pod: Pod, rules: LimitRules, *, lifts_quota: bool = False) -> CgroupLimits:
@@ -56,7 +61,10 @@ def limits_of_pod(pod: Pod, rules: LimitRules, *, lifts_quota: bool = False) -> 
     )
     limits_cpu = qos == "Guaranteed" or (qos == "Burstable" and _is_limited(pod, "cpu"))
     limits_memory = qos == "Guaranteed" or (qos == "Burstable" and _is_limited(pod, "memory"))
+    kept = requests.get("memory", ZERO).whole if rules.memory_qos is not None and rules.memory_qos.is_tiered else 0
     return CgroupLimits(
+        memory_min_bytes=kept if kept and qos == "Guaranteed" else None,
+        memory_low_bytes=kept if kept and qos != "Guaranteed" else None,
         cpu_shares=SHARES_MIN if qos == "BestEffort" else cpu_shares(requests.get("cpu", ZERO).milli),
         cpu_quota_us=quota if limits_cpu else None,
         cpu_period_us=rules.cpu_period_us if limits_cpu else None,
@@ -82,12 +90,23 @@ def limits_of_root(capacity: Amounts, reserved: Iterable[Amounts], rules: LimitR
 
 def limits_of_classes(pods: Iterable[Pod], rules: LimitRules) -> dict[QosClass, CgroupLimits]:
     """Burstable pods weigh what they request together, best-effort ones as little as can be."""
-    requested = sum(pod_requests(pod.spec).get("cpu", ZERO).milli for pod in pods if qos_class(pod) == "Burstable")
+    requests = [(qos_class(pod), pod_requests(pod.spec)) for pod in pods]
+    requested = sum(each.get("cpu", ZERO).milli for qos, each in requests if qos == "Burstable")
     huge_pages = dict.fromkeys(rules.huge_page_sizes, UNBOUNDED)
-    return {
+    found: dict[QosClass, CgroupLimits] = {
         "Burstable": CgroupLimits(cpu_shares=cpu_shares(requested), huge_pages=huge_pages),
         "BestEffort": CgroupLimits(cpu_shares=SHARES_MIN, huge_pages=huge_pages),
     }
+    if rules.memory_qos is not None:  # what is kept for a cgroup counts only as far as it is kept for those above
+        low, all_requested = (
+            sum(each.get("memory", ZERO).whole for qos, each in requests if qos in classes)
+            if rules.memory_qos.is_tiered
+            else 0
+            for classes in (("Burstable",), ("Burstable", "Guaranteed"))
+        )
+        found["Burstable"] = replace(found["Burstable"], memory_low_bytes=low)
+        found["Guaranteed"] = CgroupLimits(memory_min_bytes=all_requested)
+    return found
 
 
 def _is_limited(pod: Pod, name: str) -> bool:

@@ -49,8 +49,11 @@ def reserved_cgroups(config: AgentConfig, driver: Driver) -> list[ReservedCgroup
         (SYSTEM + COMPRESSIBLE, "System Reserved Compressible", reserved.system_cgroup, system, True),
         (KUBE + COMPRESSIBLE, "Kube Reserved Compressible", reserved.kube_cgroup, kube, True),
     ]
+    keeps = config.feature_gates["MemoryQoS"]
     return [
-        ReservedCgroup(title=title, path=cgroup_path(name, driver), limits=_limits(amounts, only_cpu=only_cpu))
+        ReservedCgroup(
+            title=title, path=cgroup_path(name, driver), limits=_limits(amounts, only_cpu=only_cpu, keeps=keeps)
+        )
         for level, title, name, amounts, only_cpu in wanted
         if level in reserved.enforced
     ]
@@ -95,13 +98,16 @@ async def enforce(
         events.node("Normal", "NodeAllocatableEnforced", f"Updated limits on {owner} cgroup {each.path}")
 
 
-def _limits(amounts: Amounts, *, only_cpu: bool) -> CgroupLimits:
+def _limits(amounts: Amounts, *, only_cpu: bool, keeps: bool) -> CgroupLimits:
+    """`keeps`: the memory is kept for the cgroup as well (MemoryQoS)."""
     shares = cpu_shares(amounts["cpu"].milli) if "cpu" in amounts else None
     if only_cpu:
         return CgroupLimits(cpu_shares=shares)
+    memory = amounts["memory"].whole if "memory" in amounts else None
     return CgroupLimits(
         cpu_shares=shares,
-        memory_bytes=amounts["memory"].whole if "memory" in amounts else None,
+        memory_bytes=memory,
+        memory_min_bytes=memory if keeps else None,
         pids=amounts[PIDS].whole if PIDS in amounts else None,
         huge_pages={page_size(name): amount.whole for name, amount in amounts.items() if is_huge_pages(name)},
     )

@@ -17,7 +17,7 @@ from podwright.agent.clock import Clock, utc_now
 from podwright.agent.decisions.actions import FindingOf
 from podwright.agent.pods.allocation import PodAllocation
 from podwright.agent.pods.containers import all_containers
-from podwright.agent.pods.identity import CONFIG_HASH, CONFIG_MIRROR
+from podwright.agent.pods.identity import CONFIG_HASH, CONFIG_MIRROR, is_sidecar
 from podwright.agent.pods.phases import FAILED
 from podwright.agent.pods.qos import qos_class
 from podwright.agent.pods.reasons import ContainerFailure
@@ -230,7 +230,9 @@ class StatusManager:
     def _before(self, pod: Pod) -> PodStatus:
         """The newest status: the agent's, or the API's when this agent has none yet.
 
-        A static pod's is its mirror's. One of another manifest of the same name says nothing of this pod.
+        A static pod's is its mirror's. One of another manifest of the same name says nothing of this pod. Nothing is
+        taken from it of init containers that have ended: like a kubelet, which does not read mirrors, the agent infers
+        their success when the runtime does not hold them any more, and the status says so.
         """
         entry = self._entries.get(pod.metadata.uid)
         if entry is not None:
@@ -238,7 +240,9 @@ class StatusManager:
         mirror = self._ports.mirror_of(pod)
         config_hash = pod.metadata.annotations.get(CONFIG_HASH)
         if mirror is not None and mirror.metadata.annotations.get(CONFIG_MIRROR) == config_hash:
-            return mirror.status
+            sidecars = {container.name for container in mirror.spec.init_containers if is_sidecar(container)}
+            kept = tuple(each for each in mirror.status.init_container_statuses if each.name in sidecars)
+            return structs.replace(mirror.status, init_container_statuses=kept)
         return pod.status
 
     def _change(self, uid: str, container_id: str, change: Change) -> None:

@@ -225,7 +225,8 @@ class PodSyncer:
         """
         started: list[str] = []
         failures: list[PodwrightError] = []
-        await self._ports.images.ensure_volumes(pod, place.config, place.handler)
+        missing = await self._ports.images.ensure_volumes(pod, place.config, place.handler)
+        place = dataclasses.replace(place, missing_images=missing)
         if actions.resize:
             try:
                 await self._ports.resizer.resize(pod, actions.resize, place)

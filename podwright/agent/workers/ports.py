@@ -23,8 +23,10 @@ class Images(Protocol):
     ) -> EnsuredImage:
         """Have the container's image at the runtime, as its pull policy says. Raises ContainerFailure."""
 
-    async def ensure_volumes(self, pod: Pod, sandbox_config: api.PodSandboxConfig, handler: str) -> None:
-        """Have the images of the pod's image volumes at the runtime. Raises PodwrightError."""
+    async def ensure_volumes(
+        self, pod: Pod, sandbox_config: api.PodSandboxConfig, handler: str
+    ) -> dict[str, ContainerFailure]:
+        """Have the images of the pod's image volumes at the runtime. The failures by the names of their volumes."""
 
 
 class Volumes(Protocol):

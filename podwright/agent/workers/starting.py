@@ -7,7 +7,8 @@ import contextlib
 import logging
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.metrics.kubelet import KubeletMetrics
@@ -37,6 +38,7 @@ class Place:
     id: str
     config: api.PodSandboxConfig
     handler: str = ""
+    missing_images: Mapping[str, ContainerFailure] = field(default_factory=dict)  # of image volumes, by their names
 
 
 class Starter:
@@ -75,6 +77,7 @@ class Starter:
             raise
 
     async def _start(self, pod: Pod, container: AnyContainer, place: Place, observed: ObservedPod) -> str:
+        self._check_volumes(pod, container, place)
         image = await self._images.ensure(pod, container, place.config, place.handler)
         await self._remove_unstarted(pod, container, observed)
         attempt = self._next_attempt(pod, container, observed)
@@ -100,6 +103,13 @@ class Starter:
         if isinstance(container, Container):
             await self._post_start(pod, container, container_id, observed)
         return container_id
+
+    def _check_volumes(self, pod: Pod, container: AnyContainer, place: Place) -> None:
+        """Raises ContainerFailure for a container that mounts an image that is missing; others start."""
+        for mount in container.volume_mounts:
+            if (failure := place.missing_images.get(mount.name)) is not None:
+                self._note_failure(pod, container, failure.message)
+                raise ContainerFailure(container.name, failure.reason, failure.message, until_ns=failure.until_ns)
 
     async def _remove_unstarted(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> None:
         """Remove an instance that was made and has not run, as when the agent was killed in between.

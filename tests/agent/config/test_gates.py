@@ -65,9 +65,9 @@ def test_a_gate_of_its_own_counts_more_than_all_of_its_stage() -> None:
 def test_what_a_user_hears_of_a_choice() -> None:
     assert remarks({}) == []
     assert remarks({"KubeletCrashLoopBackOffMax": True}) == []
-    assert remarks({"NodeSwap": True, "MemoryQoS": False}) == [
+    assert remarks({"NodeSwap": True, "CSIVolumeHealth": False}) == [
         "feature gates that a later release drops: NodeSwap (GA)",
-        "feature gates that change nothing here: NodeSwap, MemoryQoS",
+        "feature gates that change nothing here: NodeSwap, CSIVolumeHealth",
     ]
 
 

@@ -25,10 +25,11 @@ from podwright.agent.runtime.records import ImageStatus, ObservedPod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError, Unavailable
 from podwright.k8s.objects import Container, HTTPGetAction, Pod, PodStatus
+from tests.agent.fakes.runtime import FakeRuntime
 
 
 class FakeImages:
-    """Every image is there, but for the containers in `failures`."""
+    """Every image is there, but for the containers and volumes in `failures`."""
 
     def __init__(self) -> None:
         self.failures: dict[str, ContainerFailure] = {}
@@ -40,8 +41,30 @@ class FakeImages:
             raise self.failures[container.name]
         return EnsuredImage(reference=container.image, image=ImageStatus(id=container.image))
 
-    async def ensure_volumes(self, pod: Pod, sandbox_config: api.PodSandboxConfig, handler: str) -> None:
-        return None
+    async def ensure_volumes(
+        self, pod: Pod, sandbox_config: api.PodSandboxConfig, handler: str
+    ) -> dict[str, ContainerFailure]:
+        return {volume.name: self.failures[volume.name] for volume in pod.spec.volumes if volume.name in self.failures}
+
+
+class FakeClaims:
+    """`calls` say how many containers ran at each call. They fail while there is a `failure`."""
+
+    def __init__(self, runtime: FakeRuntime) -> None:
+        self.calls: list[str] = []
+        self.failure: PodwrightError | None = None
+        self._runtime = runtime
+
+    async def prepare(self, pod: Pod) -> None:
+        self._note("prepare")
+
+    async def unprepare(self, pod: Pod) -> None:
+        self._note("unprepare")
+
+    def _note(self, call: str) -> None:
+        self.calls.append(f"{call}: {len(self._runtime.running_names())} run")
+        if self.failure is not None:
+            raise self.failure
 
 
 class FakeVolumes:

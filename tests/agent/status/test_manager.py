@@ -19,7 +19,15 @@ from podwright.agent.status.conditions import find
 from podwright.agent.status.manager import StatusManager, StatusPorts, VersionedStatus
 from podwright.agent.status.termination_messages import TerminationMessages
 from podwright.agent.workers.ports import StatusKeeper
-from podwright.k8s.objects import ExecAction, Pod, PodReadinessGate, PodStatus, Probe
+from podwright.k8s.objects import (
+    ContainerState,
+    ContainerStateTerminated,
+    ExecAction,
+    Pod,
+    PodReadinessGate,
+    PodStatus,
+    Probe,
+)
 from tests.agent.fakes.observed import exited, observed, running
 from tests.agent.fakes.pods import container, pod
 from tests.agent.fakes.statuses import EARLIER, NOW, condition, shown, waits
@@ -150,6 +158,23 @@ def test_of_a_static_pod_its_own_mirror_is(scene: Scene, config_hash: str, expec
         status=PodStatus(start_time=EARLIER),
     )
     assert scene.look(of, running()).start_time == expected
+
+
+def test_of_a_mirror_only_sidecars_are_remembered_among_init_containers(scene: Scene) -> None:
+    init = (container("fetch"), container("side", restart_policy="Always"))
+    of = pod(source="file", init_containers=init)
+    of = replace(of, metadata=replace(of.metadata, annotations={**of.metadata.annotations, CONFIG_HASH: "abc"}))
+    completed = shown("fetch", state=ContainerState(terminated=ContainerStateTerminated(exit_code=0)))
+    scene.mirrors["web"] = replace(
+        of,
+        metadata=replace(of.metadata, uid="mirror", annotations={CONFIG_MIRROR: "abc"}),
+        status=PodStatus(init_container_statuses=(completed, shown("side", count=2))),
+    )
+    fetch, side = scene.look(of, running()).init_container_statuses
+    assert fetch.state is not None
+    assert fetch.state.terminated is not None
+    assert "Unable to get init container status" in fetch.state.terminated.message
+    assert side.restart_count == 3  # its instance is lost
 
 
 def test_a_deleted_pods_status_is_delivered_each_time(scene: Scene) -> None:

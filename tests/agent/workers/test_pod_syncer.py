@@ -25,23 +25,34 @@ from podwright.agent.workers.resizing import Resizer, ResizerPorts
 from podwright.agent.workers.restarts import Restarts
 from podwright.agent.workers.starting import Starter, link_name
 from podwright.agent.workers.syncer import SyncResult
-from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, PodwrightError
+from podwright.errors import (
+    DeadlineExceeded,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    PodwrightError,
+    Unavailable,
+)
 from podwright.k8s.objects import (
     Container,
     ContainerRestartRule,
     ContainerRestartRuleOnExitCodes,
     ExecAction,
     HTTPGetAction,
+    ImageVolumeSource,
     Lifecycle,
     LifecycleHandler,
     Pod,
     SleepAction,
+    Volume,
+    VolumeMount,
 )
 from tests.agent.fakes.events import RecordedEvents
 from tests.agent.fakes.pods import container, pod
 from tests.agent.fakes.ports import (
     NODE_ADDRESS,
     FakeCgroups,
+    FakeClaims,
     FakeConfigs,
     FakeHttp,
     FakeImages,
@@ -96,6 +107,7 @@ class Scene:
             metrics=self.metrics,
             links_directory=str(self.links),
         )
+        self.claims = FakeClaims(self.runtime)
         self.syncer = PodSyncer(
             SyncerPorts(
                 runtime=self.runtime,
@@ -118,6 +130,7 @@ class Scene:
                 handler_of=lambda _: "",
                 root=str(directory / "root"),
                 metrics=self.metrics,
+                claims=self.claims,
             ),
             Restarts(Backoff(), self.events, self.clock),
         )
@@ -263,6 +276,20 @@ def test_a_failed_start_is_the_status_and_stops_no_other_container(in_scene: InS
             await scene.sync(pod(containers=(container("a"), container("b"))))
         assert scene.runtime.running_names() == ["b"]
         assert scene.statuses.failures["a"].reason == "ErrImagePull"
+
+    in_scene(check)
+
+
+def test_a_missing_image_volume_stops_only_the_containers_that_mount_it(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.images.failures["data"] = ContainerFailure("", "ImagePullBackOff", "no such image", until_ns=7)
+        volumes = (Volume(name="data", image=ImageVolumeSource(reference="registry.example/none")),)
+        user = container("a", volume_mounts=(VolumeMount(name="data", mount_path="/data"),))
+        with pytest.raises(BackOff, match="container a: ImagePullBackOff: no such image"):
+            await scene.sync(pod(containers=(user, container("b")), volumes=volumes))
+        assert scene.runtime.running_names() == ["b"]
+        failure = scene.statuses.failures["a"]
+        assert (failure.container, failure.reason, failure.until_ns) == ("a", "ImagePullBackOff", 7)
 
     in_scene(check)
 
@@ -576,3 +603,24 @@ def test_a_link_s_name_is_a_file_s_name_at_most() -> None:
     name = link_name(pod("w" * 253), "c" * 63, "f" * 64)
     assert len(name) == 255
     assert name.endswith(f"-{'f' * 64}.log")
+
+
+def test_claims_are_prepared_before_the_sandbox_and_undone_after_the_containers(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        web = pod()
+        scene.claims.failure = Unavailable("DRA driver d is not registered")
+        with pytest.raises(Internal, match="prepare dynamic resources: DRA driver d is not registered"):
+            await scene.sync(web)
+        assert scene.events.reasons() == ["FailedPrepareDynamicResources"]
+        assert scene.asked("run_sandbox") == []
+        scene.claims.failure = None
+        await scene.settle(web)
+        assert scene.claims.calls == ["prepare: 0 run", "prepare: 0 run"]
+        scene.claims.failure = Unavailable("DRA driver d is not registered")
+        with pytest.raises(Unavailable):
+            await scene.terminate(web)
+        scene.claims.failure = None
+        await scene.terminate(web)
+        assert scene.claims.calls[2:] == ["unprepare: 0 run", "unprepare: 0 run"]
+
+    in_scene(check)
