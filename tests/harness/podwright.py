@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -40,6 +41,11 @@ class Podwright(CriServer):
                 "cni_cache_dir": str(self.directory / "cni-cache"),
                 "bridge": self.part.bridge,
                 "subnet": str(self.part.subnet),
+            },
+            "nri": {
+                "socket_path": str(self.directory / "nri.sock"),
+                "plugin_path": str(nowhere),
+                "plugin_config_path": str(nowhere),
             },
             "containers": {"cgroup_driver": self.part.driver, "cgroup_parent": self.part.pod_parent},
         }
@@ -89,6 +95,28 @@ class PodwrightOnDocker(Podwright):
             "registry": {"auth_file": ours["registry"]["auth_file"]},
             "containers": {"cgroup_parent": self.part.pod_parent},
         }
+
+
+class PodwrightWithEngine(PodwrightOnDocker):
+    """The same with a Docker Engine of its own, which is started before it and ended after it."""
+
+    def __init__(self, part: Part, *, settings: Settings | None = None) -> None:
+        """The Engine gets a part beside ours, whose name does not begin with ours: the sweep goes by prefixes."""
+        beside = part.directory.with_name(f"e{part.directory.name}")
+        beside.mkdir()
+        engine = DockerEngine(dataclasses.replace(part, directory=beside), networks=False)
+        super().__init__(part, engine, settings=settings)
+
+    def start(self) -> None:
+        """The Engine first, if it does not run."""
+        if not self.engine.runs:
+            self.engine.start()
+        super().start()
+
+    def close(self) -> None:
+        """The Engine last."""
+        with self.engine:
+            super().close()
 
 
 class PodwrightOnRunsc(Podwright):

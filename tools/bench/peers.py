@@ -15,7 +15,7 @@ from tests.harness.containerd import Containerd
 from tests.harness.crio import Crio
 from tests.harness.daemon import Daemon
 from tests.harness.docker import DockerEngine
-from tests.harness.podwright import Podwright
+from tests.harness.podwright import Podwright, PodwrightWithEngine
 from tests.harness.scratch import Part, Scratch
 
 
@@ -57,6 +57,11 @@ def _podwright(settings: Mapping[str, Any], *, cni: bool) -> Callable[[Part, Sit
     return make
 
 
+def _podwright_docker(part: Part, site: Site, name: str) -> Peer:  # noqa: ARG001 # it needs none of the site
+    server = PodwrightWithEngine(part, settings={"log_level": "info"})
+    return Peer(name=name, server=server, configs=(server.config, server.engine.config))
+
+
 def _containerd(part: Part, site: Site, name: str) -> Peer:
     server = Containerd(part, pause_image=site.pause_image, certs_d=site.certs_d)
     return Peer(name=name, server=server, configs=(server.config, *(part.directory / "net.d").iterdir()))
@@ -79,6 +84,7 @@ MAKERS: dict[str, Callable[[Part, Site, str], Peer]] = {
     "podwright": _podwright({"default_handler": "crun"}, cni=False),
     "podwright-runc": _podwright({"default_handler": "runc"}, cni=False),
     "podwright-cni": _podwright({"default_handler": "crun"}, cni=True),
+    "podwright-docker": _podwright_docker,
     "containerd": _containerd,
     "crio": _crio("crun"),
     "crio-runc": _crio("runc"),
@@ -86,7 +92,7 @@ MAKERS: dict[str, Callable[[Part, Site, str], Peer]] = {
 }
 NAMES = tuple(MAKERS)
 # Those that not every machine has, by the first part of the name.
-IS_INSTALLED = {"crio": crio.is_installed, "docker": docker.is_installed}
+IS_INSTALLED = {"crio": crio.is_installed, "docker": docker.is_installed, "podwright-docker": docker.is_installed}
 
 
 def start_peers(scratch: Scratch, names: list[str], *, site: Site, stack: ExitStack) -> list[Peer]:
@@ -95,7 +101,7 @@ def start_peers(scratch: Scratch, names: list[str], *, site: Site, stack: ExitSt
     for name in names:
         if name not in MAKERS:
             sys.exit(f"bench: there is no {name}; there are {', '.join(NAMES)}")
-        program = name.partition("-")[0]
+        program = name if name in IS_INSTALLED else name.partition("-")[0]
         if program in IS_INSTALLED and not IS_INSTALLED[program]():
             print(f"bench: {name} is left out, for {program} is not installed", file=sys.stderr)
             continue

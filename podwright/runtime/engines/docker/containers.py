@@ -215,7 +215,7 @@ class EngineContainers:
         container = self.get(container_id)
         self.task(container)
         if container.log_path:
-            await self._env.logs.reopen(container.id)
+            self._env.logs.reopen(container.id)
 
     # -- look-up
 

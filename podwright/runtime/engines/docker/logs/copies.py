@@ -56,12 +56,11 @@ class LogCopies:
         finally:
             running.copy.close()
 
-    async def reopen(self, container_id: ContainerId) -> None:
+    def reopen(self, container_id: ContainerId) -> None:
         """Continue in a new file. Raises FailedPrecondition and OSError."""
         running = self._copies.get(container_id)
         if running is None:
             raise FailedPrecondition(f"container {container_id[:12]} has no log")
-        await running.copy_all()
         running.copy.reopen()
 
     def forget(self, container_id: ContainerId) -> None:

@@ -87,14 +87,22 @@ class LogCopy:
             self._hole = self._at.source
 
     def reopen(self) -> None:
-        """Continue in a new file at the path, after what is there was copied. Raises OSError, FailedPrecondition."""
-        while self.step():
-            pass
+        """Continue in a new file at the path. Raises OSError and FailedPrecondition.
+
+        What is not copied yet goes there too: a container that writes faster than we copy must not hold up a rotation.
+        """
+        while os.fstat(self._target).st_size > self._at.size and self.step():
+            pass  # what a killed daemon wrote beyond its note is in the old file, perhaps half a record
         opened = _opened(self._target_path)
         os.close(self._target)
         self._target = opened
         status = os.fstat(opened)
-        self._at = Position(source=self._at.source, inode=status.st_ino, size=status.st_size)
+        self._at = Position(
+            source=self._at.source,
+            inode=status.st_ino,
+            size=status.st_size,
+            elsewhere=self._at.elsewhere,
+        )
         self._positions.write(self._at)
 
     def close(self) -> None:
