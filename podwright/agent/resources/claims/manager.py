@@ -211,10 +211,8 @@ class ClaimManager:
             await self.drivers.get(name).unprepare(batch)
         for key in ((record.namespace, record.name) for record in own):
             now = self._records.pop(key, None)
-            if now is not None and (
-                others := now.pods - {pod_uid}
-            ):  # they have come meanwhile, and have it prepared again
-                self._records[key] = dataclasses.replace(now, pods=others)
+            if now is not None and now.pods != {pod_uid}:  # others have come meanwhile, and have it prepared again
+                self._records[key] = dataclasses.replace(now, pods=now.pods - {pod_uid})
         self._save()
 
     async def _look_after(self) -> None:
