@@ -91,6 +91,15 @@ class KubeletMetrics:
             "kubelet_started_pods_errors_total",
             "Cumulative number of errors when starting pods",
         )
+        self.started_user_pods = Counter(
+            "kubelet_started_user_namespaced_pods_total",
+            "Cumulative number of pods with user namespaces started. This metric will only be collected on Linux.",
+        )
+        self.started_user_pod_errors = Counter(
+            "kubelet_started_user_namespaced_pods_errors_total",
+            "Cumulative number of errors when starting pods with user namespaces. This metric will only be collected "
+            "on Linux.",
+        )
         self.started_containers = Counter(
             "kubelet_started_containers_total",
             "Cumulative number of containers started",

@@ -177,7 +177,10 @@ class PodSyncer:
         if not actions.create_sandbox:
             config = ports.configs.sandbox(pod, actions.attempt)
             return Place(id=actions.sandbox_id, config=config, handler=ports.handler_of(pod)), observed
+        has_own_users = pod.spec.host_users is False
         ports.metrics.started_pods.add()
+        if has_own_users:
+            ports.metrics.started_user_pods.add()
         await self._prepare_claims(pod)
         try:
             config = ports.configs.sandbox(pod, actions.attempt)
@@ -186,6 +189,8 @@ class PodSyncer:
             sandbox_id = await ports.runtime.run_sandbox(config, handler)
         except (PodwrightError, OSError) as failure:
             ports.metrics.started_pod_errors.add()
+            if has_own_users:
+                ports.metrics.started_user_pod_errors.add()
             message = f"Failed to create pod sandbox: {failure}"
             ports.events.pod(pod, "Warning", "FailedCreatePodSandBox", message)
             raise Internal(message) from failure

@@ -294,6 +294,19 @@ def test_a_missing_image_volume_stops_only_the_containers_that_mount_it(in_scene
     in_scene(check)
 
 
+@pytest.mark.parametrize(("host_users", "counted"), [(None, 0), (True, 0), (False, 1)])
+def test_pods_with_user_namespaces_are_counted(in_scene: InScene, host_users: bool | None, counted: int) -> None:
+    async def check(scene: Scene) -> None:
+        scene.runtime.failures["run_sandbox"] = [Internal("no addresses")]
+        with pytest.raises(Internal, match="no addresses"):
+            await scene.sync(pod(host_users=host_users))
+        metrics = scene.metrics
+        assert (metrics.started_user_pods.value(), metrics.started_user_pod_errors.value()) == (counted, counted)
+        assert (metrics.started_pods.value(), metrics.started_pod_errors.value()) == (1, 1)
+
+    in_scene(check)
+
+
 def test_nothing_starts_after_an_init_container_that_cannot(in_scene: InScene) -> None:
     async def check(scene: Scene) -> None:
         scene.images.failures["i1"] = ContainerFailure("i1", "ErrImagePull", "no such image")
