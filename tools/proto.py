@@ -16,7 +16,11 @@ from pathlib import Path
 TREE = Path(__file__).resolve().parent.parent
 # Served or called by gRPC.
 SERVICES = (Path("podwright/cri/v1"), Path("podwright/api/v1"), Path("podwright/kubelet_grpc"))
-MESSAGES = (Path("podwright/ttrpc/v1"), Path("podwright/runtime/handlers/shim/api"))  # by ttrpc, or not at all
+MESSAGES = (
+    Path("podwright/ttrpc/v1"),
+    Path("podwright/runtime/handlers/shim/api"),
+    Path("podwright/runtime/nri/api"),
+)  # by ttrpc, or not at all
 FOLDERS = SERVICES + MESSAGES
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from podwright.doctor.facts import Facts
 from podwright.doctor.finding import DoctorCheck, Finding
-from podwright.doctor.judge import docker, host, kernel, network, programs, security, storage
+from podwright.doctor.judge import docker, host, kernel, network, programs, sandboxes, security, storage
 
 CHECKS = (
     DoctorCheck(name="kernel.version", title="Kernel", judge=kernel.version),
@@ -31,6 +31,8 @@ CHECKS = (
     DoctorCheck(name="runtime.conmon", title="conmon", judge=programs.conmon),
     DoctorCheck(name="runtime.docker", title="Docker Engine", judge=docker.engine),
     DoctorCheck(name="runtime.criu", title="CRIU", judge=programs.criu),
+    DoctorCheck(name="runtime.gvisor", title="gVisor", judge=sandboxes.gvisor),
+    DoctorCheck(name="runtime.shims", title="containerd shims", judge=sandboxes.shims),
     DoctorCheck(name="network.cni", title="CNI", judge=network.cni),
     DoctorCheck(name="network.links", title="Bridge and veth", judge=network.links),
     DoctorCheck(name="network.packet_filter", title="Packet filter", judge=network.packet_filter),

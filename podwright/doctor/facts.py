@@ -82,6 +82,15 @@ class OciFeatures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxFacts:
+    """What sandboxes and virtual machines need. `shims` are the installed ones, without their common beginning."""
+
+    shims: tuple[str, ...] = ()
+    has_kvm: bool = False
+    namespaces_look_like_the_hosts: bool = False  # a new network namespace has a file that older runsc look for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DockerFacts:
     """The Docker Engine of engine = "docker", as it answers on its socket."""
 
@@ -157,6 +166,7 @@ class Facts:
     conmon: ProgramFacts | None = None
     docker: DockerFacts | None = None  # None: Podwright runs pods itself
     criu: ProgramFacts | None = None
+    sandboxes: SandboxFacts = field(default_factory=SandboxFacts)
     network: NetworkFacts = field(default_factory=NetworkFacts)
     security: SecurityFacts = field(default_factory=SecurityFacts)
     storage: StorageFacts = field(default_factory=StorageFacts)

@@ -162,6 +162,8 @@ class ContainerSettings(Section, frozen=True, kw_only=True, forbid_unknown_field
     seccomp_profile: str = ""  # for RuntimeDefault; empty: the first of the distribution's files that exists
     cdi_spec_dirs: tuple[str, ...] = ("/etc/cdi", "/var/run/cdi")  # a later directory overrides an earlier one
     device_ownership_from_security_context: bool = False  # true: devices belong to the container's user
+    hooks_dirs: tuple[str, ...] = ()  # OCI hooks (oci-hooks(5)), such as /usr/share/containers/oci/hooks.d
+    blockio_config_file: str = ""  # Block I/O classes as containerd has them (goresctrl); empty: none
     shm_size_bytes: int = 64 * 1024**2
     runtime_timeout_s: float = 60.0  # for one call of an OCI runtime
     exec_output_limit_bytes: int = 16 * 1024**2  # of each stream of ExecSync
@@ -178,6 +180,40 @@ class CheckpointSettings(Section, frozen=True, kw_only=True, forbid_unknown_fiel
     """[checkpoint]: checkpoints of running containers."""
 
     criu_dir: str = ""  # the directory of criu; empty: the standard directories
+
+
+class NriValidatorSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[nri.default_validator]: what plug-ins may not change, with containerd's keys."""
+
+    enable: bool = False
+    reject_oci_hook_adjustment: bool = False
+    reject_runtime_default_seccomp_adjustment: bool = False
+    reject_unconfined_seccomp_adjustment: bool = False
+    reject_custom_seccomp_adjustment: bool = False
+    reject_namespace_adjustment: bool = False
+    reject_sysctl_adjustment: bool = False
+    required_plugins: tuple[str, ...] = ()  # without all of these, no container is created
+    tolerate_missing_plugins_annotation: str = ""  # of pods that may do without
+
+
+class NriSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[nri]: plug-ins of the Node Resource Interface, with containerd's keys and defaults."""
+
+    disable: bool = False
+    socket_path: str = "/var/run/nri/nri.sock"
+    plugin_path: str = "/opt/nri/plugins"  # programs named NN-NAME are started with the daemon
+    plugin_config_path: str = "/etc/nri/conf.d"  # NN-NAME.conf or NAME.conf
+    plugin_registration_timeout_s: float = 5.0
+    plugin_request_timeout_s: float = 2.0
+    disable_connections: bool = False  # only those that the daemon starts
+    default_validator: NriValidatorSettings = NriValidatorSettings()
+
+
+class HookSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[hooks]: listeners of Python packages, by the names of their entry points (`podwright.hooks`)."""
+
+    enabled: tuple[str, ...] = ()  # in the order in which they are called, before NRI's plug-ins
+    timeout_s: float = 5.0  # for each call of one
 
 
 class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -197,6 +233,8 @@ class Config(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     streaming: StreamingSettings = StreamingSettings()
     containers: ContainerSettings = ContainerSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
+    nri: NriSettings = NriSettings()
+    hooks: HookSettings = HookSettings()
     docker: DockerSettings = DockerSettings()
 
 

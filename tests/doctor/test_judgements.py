@@ -18,6 +18,7 @@ from podwright.doctor.facts import (
     OciFeatures,
     OciRuntimeFacts,
     ProgramFacts,
+    SandboxFacts,
     SecurityFacts,
     StorageFacts,
     SystemFacts,
@@ -42,6 +43,12 @@ def runtime(name: str, *numbers: int, features: OciFeatures | None = MODERN_FEAT
         name=name, program=ProgramFacts(path=f"/usr/bin/{name}", version=version, numbers=numbers), features=features
     )
 
+
+def runsc(version: str = "0.0~20221219.0") -> OciRuntimeFacts:
+    return OciRuntimeFacts(name="runsc", program=ProgramFacts(path="/usr/bin/runsc", version=version))
+
+
+ALIKE = SandboxFacts(has_kvm=True, namespaces_look_like_the_hosts=True)
 
 # A cgroup v2 host with systemd and everything installed: all is well there.
 GOOD = Facts(
@@ -214,6 +221,14 @@ CASES = [
     ("runtime.conmon", but(conmon=ProgramFacts(path="/c", error="no such library")), "missing", "reinstall"),
     ("runtime.conmon", but(conmon=ProgramFacts(path="/c", version="1.0", numbers=(1, 0))), "warning", "conmon"),
     ("runtime.criu", but(criu=None), "note", "apt install criu"),
+    ("runtime.gvisor", but(), "ok", ""),
+    ("runtime.gvisor", but(runtimes=(runsc(),)), "note", "enable KVM"),
+    ("runtime.gvisor", but(runtimes=(runsc(),), sandboxes=SandboxFacts(has_kvm=True)), "ok", ""),
+    ("runtime.gvisor", but(runtimes=(runsc(),), sandboxes=ALIKE), "warning", "--network=host"),
+    ("runtime.gvisor", but(runtimes=(runsc("release-20250101.0"),), sandboxes=ALIKE), "ok", ""),
+    ("runtime.shims", but(), "ok", ""),
+    ("runtime.shims", but(sandboxes=SandboxFacts(shims=("runc-v2",))), "ok", ""),
+    ("runtime.shims", but(sandboxes=SandboxFacts(shims=("kata-v2", "runc-v2"))), "warning", "KVM"),
     ("runtime.criu", but(criu=ProgramFacts(path="/c", error="did not end within 10 s")), "note", "/c --version"),
     ("network.cni", but(network__mode="bridge", network__config_error="x", network__config="y"), "ok", ""),
     ("network.cni", but(network__mode="cni"), "missing", "/etc/cni/net.d"),

@@ -42,6 +42,11 @@ class Podwright(CriServer):
                 "bridge": self.part.bridge,
                 "subnet": str(self.part.subnet),
             },
+            "nri": {
+                "socket_path": str(self.directory / "nri.sock"),
+                "plugin_path": str(nowhere),
+                "plugin_config_path": str(nowhere),
+            },
             "containers": {"cgroup_driver": self.part.driver, "cgroup_parent": self.part.pod_parent},
         }
 

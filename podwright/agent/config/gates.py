@@ -26,11 +26,16 @@ HONOURED = frozenset(
         "GracefulNodeShutdown",
         "GracefulNodeShutdownBasedOnPodPriority",
         "InPlacePodLevelResourcesVerticalScaling",
+        "InPlacePodVerticalScalingExclusiveCPUs",
+        "InPlacePodVerticalScalingExclusiveMemory",
+        "InPlacePodVerticalScalingInitContainers",
         "KubeletCrashLoopBackOffMax",
         "KubeletEnsureSecretPulledImages",
         "MemoryQoS",
+        "NodeDeclaredFeatures",
         "PodLogsQuerySplitStreams",
         "PodReadyToStartContainersCondition",
+        "RotateKubeletServerCertificate",
     }
 )
 _FOR_ALL_OF = {"AllAlpha": "Alpha", "AllBeta": "Beta"}

@@ -10,6 +10,7 @@ from podwright.doctor.gather.host import gather_cgroups, gather_host, gather_lim
 from podwright.doctor.gather.kernel import gather_kernel
 from podwright.doctor.gather.network import gather_network
 from podwright.doctor.gather.programs import find_runtimes, look_at
+from podwright.doctor.gather.sandboxes import gather_sandboxes
 from podwright.doctor.gather.security import gather_security
 from podwright.doctor.gather.storage import gather_storage
 from podwright.doctor.options import DoctorOptions
@@ -33,6 +34,7 @@ async def gather(options: DoctorOptions, runner: ProcessRunner) -> Facts:
         conmon=conmon,
         docker=await asyncio.to_thread(gather_docker, options.docker_socket),
         criu=criu,
+        sandboxes=await asyncio.to_thread(gather_sandboxes),
         network=network,
         security=gather_security(options.seccomp_profile),
         storage=storage,

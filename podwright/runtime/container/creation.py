@@ -44,6 +44,13 @@ async def create(
 
     Raises NotFound for the image, InvalidArgument and FailedPrecondition for the config, and OSError.
     """
+    async with env.life.held():
+        return await _create(env, sandbox, config, kept)
+
+
+async def _create(
+    env: ContainerEnvironment, sandbox: Sandbox, config: ContainerConfig, kept: place.RestoredContent | None
+) -> ContainerId:
     if env.sandboxes.get(sandbox.id).state is not SandboxState.READY:
         raise FailedPrecondition(f"sandbox {sandbox.id[:12]} is not ready", hint="create a new sandbox")
     _check_handlers(env, config)
@@ -65,15 +72,20 @@ async def create(
         )
         root, prepared = await asyncio.to_thread(_make, env, container, sandbox, image, held, kept, decided)
         spec = builder.build(spec_inputs(env, container, sandbox, image, root, prepared, decided))
-        for edit in (*env.edits, handler.edit):
+        for edit in env.edits:
             await edit(spec, container)
+        if env.life:
+            container = await env.life.create_container(spec, sandbox, container)
+        await handler.edit(spec, container)
         write_new(paths.spec, msgspec.json.encode(spec), mode=0o600)  # the environment in it may hold secrets
-        env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=root.user))
+        created = env.store.put(msgspec.structs.replace(container, state=ContainerState.CREATED, user=root.user))
     except BaseException:
         await asyncio.shield(asyncio.to_thread(place.unmake, paths))
         env.images.release(container_id)
         env.store.delete(container_id)
         raise
+    if env.life:
+        await env.life.container_created(sandbox, created)
     log.info("container is created: id=%s name=%s sandbox=%s", container_id[:12], config.name, sandbox.id[:12])
     return container_id
 

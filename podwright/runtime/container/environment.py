@@ -13,6 +13,7 @@ from podwright.runtime.container.paths import ContainerPaths, container_paths
 from podwright.runtime.handlers.protocol import Bundle, Handler, Task
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.image import ImageService
+from podwright.runtime.lifecycle import LifeCycles
 from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
@@ -41,6 +42,7 @@ class ContainerEnvironment:
     handlers: Handlers
     edits: tuple[SpecEdit, ...]  # applied to every container's spec, in this order
     apparmor: AppArmor
+    life: LifeCycles
     tasks: dict[ContainerId, Task] = field(default_factory=dict)  # of running and exited containers
 
     @property

@@ -16,7 +16,7 @@ from podwright.errors import FailedPrecondition, RuntimeFailed
 from podwright.linux.files import check_space
 from podwright.runtime.container import staging, targets
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.handlers.protocol import HandlerRecord, Task
+from podwright.runtime.handlers.protocol import Exit, HandlerRecord, Task
 from podwright.runtime.insisting import insist
 from podwright.runtime.model.container import Container, ContainerState
 from podwright.runtime.model.ids import ContainerId
@@ -38,6 +38,10 @@ class ContainerRunner:
 
     async def start(self, container: Container) -> None:
         """Run a CREATED container. Raises FailedPrecondition and what the handler raises. On failure it is EXITED."""
+        async with self._env.life.held():
+            await self._start(container)
+
+    async def _start(self, container: Container) -> None:
         env = self._env
         sandbox = env.sandboxes.get(container.sandbox_id)
         if sandbox.state is not SandboxState.READY:
@@ -45,6 +49,8 @@ class ContainerRunner:
         handler = env.handler_of(container)
         try:
             targets.check(env, container)
+            if env.life:
+                await env.life.start_container(sandbox, container)
             async with staging.ready(env.paths(container.id), env.sandboxes.users):
                 # Before any await, so that a failure from here on finds the task and deletes it.
                 task = env.tasks[container.id] = await handler.create(
@@ -68,6 +74,8 @@ class ContainerRunner:
         self.watch(record, task)
         if container.is_restored:  # its memory is restored, so the images are not needed
             await asyncio.to_thread(shutil.rmtree, env.paths(container.id).checkpoint, ignore_errors=True)
+        if env.life:
+            await env.life.container_started(sandbox, record)
         log.info("container is running: id=%s pid=%s", container.id[:12], pid)
 
     def _note(self, container_id: ContainerId, record: HandlerRecord) -> None:
@@ -102,8 +110,15 @@ class ContainerRunner:
         if env.store.find(container_id) is None:
             return
         end = await task.wait()
+        async with env.life.held():
+            ended = self._note_exit(container_id, end)
+            if env.life:
+                await env.life.stop_container(env.sandboxes.record(ended.sandbox_id), ended)
+
+    def _note_exit(self, container_id: ContainerId, end: Exit) -> Container:
+        env = self._env
         container = env.store.get(container_id)  # read again, because its limits may have changed
-        env.store.observe(
+        ended = env.store.observe(
             msgspec.structs.replace(
                 container,
                 state=ContainerState.EXITED,
@@ -114,6 +129,7 @@ class ContainerRunner:
             )
         )
         log.info("container has exited: id=%s code=%d reason=%s", container_id[:12], end.code, end.reason)
+        return ended
 
     async def exited(self, container_id: ContainerId) -> None:
         """Wait until the end of the container is recorded. Returns at once if it is not running."""

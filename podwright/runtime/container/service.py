@@ -21,6 +21,7 @@ from podwright.runtime.container import creation, execution, recovery, validate
 from podwright.runtime.container.editing import CdiEdit
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.freezing import Freezer
+from podwright.runtime.container.hooks_folder import HooksFolderEdit
 from podwright.runtime.container.place import RestoredContent
 from podwright.runtime.container.running import ContainerRunner
 from podwright.runtime.container.stopping import Stopper
@@ -29,6 +30,7 @@ from podwright.runtime.handlers.protocol import Attached, Exec, Handler, Task
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.image import ImageService
 from podwright.runtime.keyed_locks import KeyedLocks
+from podwright.runtime.lifecycle import LifeCycles
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState
 from podwright.runtime.model.ids import ContainerId, SandboxId
@@ -58,7 +60,7 @@ def open_store(database: Database) -> Store[Container]:
 class ContainerService:
     """All containers of the daemon."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 # what it works with, each once
         self,
         store: Store[Container],
         config: Config,
@@ -69,6 +71,8 @@ class ContainerService:
         sandboxes: SandboxService,
         images: ImageService,
         handlers: Handlers,
+        life: LifeCycles,
+        cdi: Cdi,
     ) -> None:
         """`recover` must run before any other call."""
         self._store = store
@@ -84,7 +88,8 @@ class ContainerService:
             sandboxes=sandboxes,
             images=images,
             handlers=handlers,
-            edits=(CdiEdit(Cdi(config.containers.cdi_spec_dirs)),),
+            edits=(CdiEdit(cdi), *([HooksFolderEdit(folders)] if (folders := config.containers.hooks_dirs) else [])),
+            life=life,
         )
         self._sandboxes = sandboxes
         self._runner = ContainerRunner(self._env)
@@ -175,8 +180,11 @@ class ContainerService:
     async def _remove(self, container_id: ContainerId) -> None:
         await self._stopper.stop(self._store.get(container_id), 0)
         container = self._store.get(container_id)
-        await self._runner.delete(container)
-        await recovery.forget(self._env, container)
+        async with self._env.life.held():
+            await self._runner.delete(container)
+            if self._env.life:
+                await self._env.life.remove_container(self._sandboxes.record(container.sandbox_id), container)
+            await recovery.forget(self._env, container)
 
     async def exec_sync(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Completed:
         """Run a command in the container: see `execution`. Also raises NotFound."""
@@ -187,6 +195,10 @@ class ContainerService:
         container = self.get(container_id)
         await self._starts.finished(container.id)
         await self._updater.update(container.id, change)
+
+    async def update_quietly(self, container_id: str, change: Resources) -> None:
+        """As `update`, on behalf of a listener of the life cycle: no listener is asked."""
+        await self._updater.update(self.get(container_id).id, change, quietly=True)
 
     async def pause(self, container_id: str) -> None:
         """Pause the container: see `freezing`. Raises NotFound, FailedPrecondition and DeadlineExceeded."""

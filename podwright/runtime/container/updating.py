@@ -34,14 +34,25 @@ class Updater:
         self._locks: KeyedLocks[ContainerId] = KeyedLocks()
         self._jobs: SingleFlight[tuple[ContainerId, bytes], None] = SingleFlight("update container")
 
-    async def update(self, container_id: ContainerId, change: Resources) -> None:
-        """Set the limits in `change` and keep the others.
+    async def update(self, container_id: ContainerId, change: Resources, *, quietly: bool = False) -> None:
+        """Set the limits in `change` and keep the others. `quietly` does not ask the listeners of the life cycle.
 
         Raises InvalidArgument, NotFound, FailedPrecondition for an exited container and for a memory limit below its
         usage, and what the OCI runtime reports. A failure changes nothing.
         """
         key = (container_id, msgspec.json.encode(change))
-        await self._jobs.join(key, lambda: self._update(container_id, change))
+        asks = bool(self._env.life) and not quietly
+        await self._jobs.join(
+            key, lambda: self._ask(container_id, change) if asks else self._update(container_id, change)
+        )
+
+    async def _ask(self, container_id: ContainerId, change: Resources) -> None:
+        life = self._env.life
+        container = self._env.store.get(container_id)
+        sandbox = self._env.sandboxes.record(container.sandbox_id)
+        async with life.held():
+            await self._update(container_id, await life.update_container(sandbox, container, change))
+            await life.container_updated(sandbox, self._env.store.get(container_id))
 
     async def _update(self, container_id: ContainerId, change: Resources) -> None:
         async with self._locks[container_id]:
@@ -90,11 +101,14 @@ class Updater:
         await self._jobs.settle(timeout_s)
 
 
+OUR_LIMITS = frozenset({"cpu", "memory", "hugepageLimits", "unified"})  # what `oci_resources` has
+
+
 def changed_spec(document: bytes, limits: Resources) -> bytes:
     """The OCI spec with other limits. Device rules and everything else stay."""
     spec: dict[str, Any] = msgspec.json.decode(document)
-    devices = spec["linux"]["resources"]["devices"]
-    spec["linux"]["resources"] = {**resources.oci_resources(limits), "devices": devices}
+    kept = {name: section for name, section in spec["linux"]["resources"].items() if name not in OUR_LIMITS}
+    spec["linux"]["resources"] = {**resources.oci_resources(limits), **kept}
     spec["process"]["oomScoreAdj"] = limits.oom_score_adj
     return msgspec.json.encode(spec)
 

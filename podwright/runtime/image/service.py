@@ -21,6 +21,7 @@ from podwright.runtime.image.progress import PullTracker
 from podwright.runtime.image.pull import ImagePuller
 from podwright.runtime.image.records import Hold, ImageRecord
 from podwright.runtime.image.trees import ImageTree
+from podwright.runtime.lifecycle import LifeCycles
 from podwright.runtime.model.ids import ImageId
 from podwright.runtime.model.image import FsUsage, Image, RegistryAuth
 from podwright.runtime.model.image_store import PullSnapshot
@@ -47,7 +48,9 @@ class ImageService:
         images: ImageSettings,
         signatures: SignatureSettings,
         runner: ProcessRunner,
+        life: LifeCycles | None = None,
     ) -> None:
+        self._life = life
         self._blobs = BlobStore(f"{root}/images")
         self._layers = LayerStore(database, f"{root}/layers", images, runner)
         self.catalog = ImageCatalog(database, self._blobs, self._layers, images)
@@ -73,6 +76,8 @@ class ImageService:
 
     async def _pull(self, whole: ImageReference, auth: RegistryAuth | None) -> ImageId:
         started = time.monotonic()
+        if self._life:
+            await self._life.pull_image(str(whole))
         with self._tracker.pull(str(whole)) as progress:
             async with self.catalog.leased() as lease:
                 pulled = await self.puller.pull(whole, auth, lease, progress)
@@ -80,6 +85,8 @@ class ImageService:
                 self.catalog.record(pulled.image, dict.fromkeys(names, pulled.target))
         log.info("image pulled: name=%s id=%s seconds=%.2f", whole, pulled.image.id, time.monotonic() - started)
         self.sync_layers()
+        if self._life:
+            await self._life.image_pulled(str(whole), pulled.image)
         return pulled.image.id
 
     def watch_pulls(self, name: str = "") -> AsyncGenerator[tuple[PullSnapshot, ...], None]:

@@ -10,8 +10,9 @@ import contextlib
 from typing import Protocol
 
 from podwright.errors import FailedPrecondition
+from podwright.runtime.lifecycle import LifeCycles
 from podwright.runtime.model.ids import SandboxId
-from podwright.runtime.model.sandbox import Sandbox
+from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.single_flight import SingleFlight
 
 
@@ -43,8 +44,9 @@ class PodContainers(Protocol):
 class PodService:
     """All pods of the daemon."""
 
-    def __init__(self, sandboxes: PodSandboxes, containers: PodContainers) -> None:
+    def __init__(self, sandboxes: PodSandboxes, containers: PodContainers, life: LifeCycles | None = None) -> None:
         self._sandboxes = sandboxes
+        self._life = life or LifeCycles()
         self._containers = containers
         self._starts: SingleFlight[SandboxId, None] = SingleFlight("start sandbox")
         self._stops: SingleFlight[SandboxId, None] = SingleFlight("stop sandbox")
@@ -80,7 +82,10 @@ class PodService:
         await self._starts.finished(sandbox_id)
         sandbox = self._sandboxes.note_stopping(sandbox_id)
         await self._containers.kill_all(sandbox_id)
-        await self._sandboxes.tear_down(sandbox)
+        async with self._life.held():
+            if self._life and (sandbox.state is SandboxState.STOPPING or sandbox.attachment or sandbox.process):
+                await self._life.stop_sandbox(sandbox)
+            await self._sandboxes.tear_down(sandbox)
 
     async def remove(self, sandbox_id: str) -> None:
         """Stop the sandbox and delete it with all its containers. An unknown id succeeds."""
@@ -91,7 +96,11 @@ class PodService:
     async def _remove(self, sandbox_id: SandboxId) -> None:
         await self.stop(sandbox_id)
         await self._containers.remove_all(sandbox_id)
-        await self._sandboxes.forget(sandbox_id)
+        async with self._life.held():
+            sandbox = self._sandboxes.find(sandbox_id)
+            await self._sandboxes.forget(sandbox_id)
+            if self._life and sandbox is not None:
+                await self._life.remove_sandbox(sandbox)
 
     async def recover(self, *, rebooted: bool) -> None:
         """At start: compare first the sandboxes' records, then the containers', with the host."""

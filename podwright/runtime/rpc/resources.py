@@ -30,5 +30,5 @@ class ResourceRpcs:
     ) -> api.UpdatePodSandboxResourcesResponse:
         overhead = convert_base.resources(request.overhead) if request.HasField("overhead") else None
         pod = convert_base.resources(request.resources) if request.HasField("resources") else None
-        self._sandboxes.note_resources(request.pod_sandbox_id, overhead=overhead, resources=pod)
+        await self._sandboxes.note_resources(request.pod_sandbox_id, overhead=overhead, resources=pod)
         return api.UpdatePodSandboxResourcesResponse()

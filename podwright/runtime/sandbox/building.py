@@ -20,6 +20,7 @@ from podwright.linux.selinux import Contexts
 from podwright.runtime.config import ContainerSettings
 from podwright.runtime.handlers.registry import Handlers
 from podwright.runtime.insisting import insist
+from podwright.runtime.lifecycle import LifeCycles
 from podwright.runtime.model.base import NamespaceMode
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
@@ -50,6 +51,7 @@ class SandboxSettings:
     parents: Parents
     users: UserNamespaces
     selinux: Contexts | None = None  # see HostAbilities
+    life: LifeCycles
 
 
 class Builder:
@@ -95,6 +97,8 @@ class Builder:
         if has_users:
             await self.users.make(sandbox.config, paths)
         sandbox = await self._populate(sandbox, paths)
+        if self.settings.life:
+            await self.settings.life.run_sandbox(sandbox)
         sandbox = self.store.put(msgspec.structs.replace(sandbox, state=SandboxState.READY))
         self.watch(sandbox)
 
@@ -117,6 +121,8 @@ class Builder:
     async def _plug_in(self, sandbox: Sandbox, paths: SandboxPaths) -> Sandbox:
         attachment = await self.network.attach(attach_request(sandbox))
         sandbox = self.store.put(msgspec.structs.replace(sandbox, attachment=attachment))
+        if self.settings.life:
+            await self.settings.life.networked(sandbox, attachment)
         if any(name.startswith("net") for name in sandbox.config.sysctls):
             await asyncio.to_thread(place.apply_network_sysctls, sandbox.config, paths)
         return sandbox

@@ -102,7 +102,8 @@ class SandboxService:
             )
         )
         try:
-            await self._builder.build(sandbox)
+            async with self._settings.life.held():
+                await self._builder.build(sandbox)
         except BaseException:
             await asyncio.shield(self._builder.undo(sandbox))
             raise
@@ -190,17 +191,25 @@ class SandboxService:
         """The time in nanoseconds since the epoch. Clients compare it with the times of events."""
         return self._store.now()
 
-    def note_resources(self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None) -> None:
+    async def note_resources(
+        self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None
+    ) -> None:
         """Record the resources of the pod as a whole. A kubelet limits the pod's cgroup by itself.
 
-        Raises NotFound and ResourceExhausted.
+        Raises NotFound, ResourceExhausted, and what a listener of the life cycle raises.
         """
-        sandbox = self.get(sandbox_id)
-        self._store.put(
-            msgspec.structs.replace(
-                sandbox, overhead=overhead or sandbox.overhead, resources=resources or sandbox.resources
+        life = self._settings.life
+        async with life.held():
+            if life:
+                await life.update_sandbox(self.get(sandbox_id), overhead, resources)
+            sandbox = self.get(sandbox_id)
+            changed = self._store.put(
+                msgspec.structs.replace(
+                    sandbox, overhead=overhead or sandbox.overhead, resources=resources or sandbox.resources
+                )
             )
-        )
+            if life:
+                await life.sandbox_updated(changed)
 
     def named(self, name: SandboxName) -> Sandbox | None:
         """The sandbox with that name and attempt, including one that clients do not see yet."""

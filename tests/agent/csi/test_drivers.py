@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,23 @@ async def test_a_driver_that_does_not_answer_is_not_used(tmp_path: Any) -> None:
     with pytest.raises(Unavailable, match="not found in the list of registered CSI drivers"):
         drivers.node("a.csi.test")
     await drivers.deregister(plugin())
+
+
+async def test_a_server_that_talks_nonsense_is_no_driver(tmp_path: Path) -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nhello\n" * 100)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        ended.set()
+
+    ended = asyncio.Event()
+
+    path = str(tmp_path / "s.sock")
+    async with await asyncio.start_unix_server(babble, path):
+        with pytest.raises(CsiFailed, match="rpc error: code = Unavailable"):
+            await CsiDrivers(NoCluster()).register(plugin(endpoint=path))
+        await ended.wait()
 
 
 def test_the_csi_node_has_each_driver_once() -> None:

@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from podwright.agent.clock import Clock
@@ -21,7 +21,7 @@ from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.resources import state_files
 from podwright.agent.resources.claims import checkpoint
 from podwright.agent.resources.claims.api import Claims
-from podwright.agent.resources.claims.drivers import DraDriver, DraDrivers, DriverPorts
+from podwright.agent.resources.claims.drivers import DraDrivers, DriverPorts
 from podwright.agent.resources.claims.health import DeviceHealths, HealthReport, Place, claim_status
 from podwright.agent.resources.claims.records import ClaimDevice, ClaimRecord
 from podwright.agent.resources.claims.references import (
@@ -98,7 +98,8 @@ class ClaimManager:
 
     async def _prepare_pod(self, pod: Pod) -> None:
         used = [await self._usable(pod, reference) for reference in claims_of(pod)]
-        drivers = {name: self.drivers.get(name) for claim in used for name in claim.drivers or ()}
+        for name in {name for claim in used for name in claim.drivers or ()}:
+            self.drivers.get(name)  # all must be there before anything is noted
         if not used:
             return
         for claim in used:
@@ -106,7 +107,7 @@ class ClaimManager:
         self._save()
         keys = [(claim.namespace, claim.name) for claim in used]
         missing = [self._records[key] for key in keys if not self._records[key].is_prepared]
-        await self._prepare(missing, drivers)
+        await self._prepare(missing)
 
     async def unprepare(self, pod: Pod) -> None:
         """The pod's containers have ended. Raises PodwrightError until its drivers have undone what is its own."""
@@ -183,10 +184,10 @@ class ClaimManager:
             )
         self._records[key] = dataclasses.replace(record, pods=record.pods | {pod_uid})
 
-    async def _prepare(self, records: Sequence[ClaimRecord], drivers: Mapping[str, DraDriver]) -> None:
+    async def _prepare(self, records: Sequence[ClaimRecord]) -> None:
         prepared: dict[str, dict[str, tuple[ClaimDevice, ...]]] = {record.uid: {} for record in records}
         for name, batch in _by_driver(records).items():
-            for uid, devices in (await drivers[name].prepare(batch)).items():
+            for uid, devices in (await self.drivers.get(name).prepare(batch)).items():
                 prepared[uid][name] = devices
         for record in records:
             key = (record.namespace, record.name)
@@ -209,9 +210,9 @@ class ClaimManager:
         for name, batch in _by_driver(own).items():
             await self.drivers.get(name).unprepare(batch)
         for key in ((record.namespace, record.name) for record in own):
-            now = self._records.pop(key)
-            if others := now.pods - {pod_uid}:  # they have come meanwhile, and have it prepared again
-                self._records[key] = dataclasses.replace(now, pods=others)
+            now = self._records.pop(key, None)
+            if now is not None and now.pods != {pod_uid}:  # others have come meanwhile, and have it prepared again
+                self._records[key] = dataclasses.replace(now, pods=now.pods - {pod_uid})
         self._save()
 
     async def _look_after(self) -> None:

@@ -75,7 +75,7 @@ class CsiStorage:
         """Learn from the disk what is in use. Raises OSError."""
         found, staged = await self._work.run("", partial(_on_disk, self._root))
         for each in found:
-            if each.volume is not None:
+            if each.volume is not None and not each.is_inline:
                 self._in_use.add(each.volume, each.uid)
         for one in staged:
             if one.volume is not None:

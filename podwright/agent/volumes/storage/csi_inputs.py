@@ -10,10 +10,11 @@ from collections.abc import Mapping
 
 from podwright.agent.csi.values import Access, Capabilities, Capability
 from podwright.agent.volumes.storage.plans import CsiPlan, attachment_name
+from podwright.agent.volumes.storage.vol_data import EPHEMERAL, LIFECYCLE
 from podwright.errors import FailedPrecondition
 from podwright.k8s.objects import CSIDriver, Pod, VolumeAttachment
 
-PERSISTENT, EPHEMERAL = "Persistent", "Ephemeral"
+PERSISTENT = "Persistent"
 FILE, NONE, BY_FS_TYPE = "File", "None", "ReadWriteOnceWithFSType"
 TOKENS = "csi.storage.k8s.io/serviceAccount.tokens"
 ONE_NODE = frozenset({"ReadWriteOnce", "ReadWriteOncePod"})
@@ -101,7 +102,7 @@ def volume_data(plan: CsiPlan, node: str) -> dict[str, str]:
         "nodeName": node,
         "attachmentID": attachment_name(plan.driver, plan.handle, node),
     }
-    return data if plan.is_block else {**data, "volumeLifecycleMode": EPHEMERAL if plan.is_inline else PERSISTENT}
+    return data if plan.is_block else {**data, LIFECYCLE: EPHEMERAL if plan.is_inline else PERSISTENT}
 
 
 def staged_data(plan: CsiPlan) -> dict[str, str]:

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from podwright.agent.pods.places import pods_directory
 from podwright.agent.volumes import places
@@ -20,17 +21,22 @@ FILE = "vol_data.json"
 MODE = 0o640
 LIMIT_BYTES = 64 * 1024
 SHARED = frozenset({"staging", "publish"})  # beside the directories of block volumes
-HANDLE, DRIVER = "volumeHandle", "driverName"
+HANDLE, DRIVER, LIFECYCLE = "volumeHandle", "driverName", "volumeLifecycleMode"
+EPHEMERAL = "Ephemeral"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A CSI volume that a pod has on disk. `volume` is None when its file cannot be read."""
+    """A CSI volume that a pod has on disk. `volume` is None when its file cannot be read.
+
+    An inline volume belongs to the pod alone, and is never attached.
+    """
 
     uid: str
     name: str
     is_block: bool
     volume: StoredVolume | None
+    is_inline: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,22 +63,26 @@ def write(directory: str, data: dict[str, str]) -> None:
 
 def read(directory: str) -> StoredVolume | None:
     """Whose volume it is; None when the file is missing or makes no sense. Raises OSError for what else fails."""
+    data = _read(directory)
+    driver, handle = data.get(DRIVER), data.get(HANDLE)
+    if not (isinstance(driver, str) and isinstance(handle, str) and driver and handle):
+        return None
+    return StoredVolume(driver=driver, handle=handle)
+
+
+def _read(directory: str) -> dict[str, Any]:
+    """What the file says; nothing when it is missing or makes no sense."""
     try:
         fd = os.open(f"{directory}/{FILE}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return {}
     with os.fdopen(fd, "rb") as file:
         text = file.read(LIMIT_BYTES)
     try:
         data = json.loads(text)
     except ValueError:
-        return None
-    if not isinstance(data, dict):
-        return None
-    driver, handle = data.get(DRIVER), data.get(HANDLE)
-    if not (isinstance(driver, str) and isinstance(handle, str) and driver and handle):
-        return None
-    return StoredVolume(driver=driver, handle=handle)
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def remove(directory: str) -> None:
@@ -89,7 +99,16 @@ def of_pod(root: str, uid: str) -> list[Found]:
     pod, own = f"{pods_directory(root)}/{uid}", CsiPlaces(root)
     plugin = places.escaped(places.CSI)
     volumes = f"{pod}/{places.VOLUMES}/{plugin}"
-    found = [Found(uid=uid, name=name, is_block=False, volume=read(f"{volumes}/{name}")) for name in _names(volumes)]
+    found = [
+        Found(
+            uid=uid,
+            name=name,
+            is_block=False,
+            volume=read(f"{volumes}/{name}"),
+            is_inline=_read(f"{volumes}/{name}").get(LIFECYCLE) == EPHEMERAL,
+        )
+        for name in _names(volumes)
+    ]
     return found + [
         Found(uid=uid, name=name, is_block=True, volume=read(f"{own.block(name)}/data"))
         for name in _names(f"{pod}/{places.DEVICES}/{plugin}")

@@ -169,7 +169,9 @@ class EngineSandboxes:
         pins = {"net": sandbox.netns} if sandbox.netns else {}
         return {**document(sandbox, pins), "engine": sandbox.process}
 
-    def note_resources(self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None) -> None:
+    async def note_resources(
+        self, sandbox_id: str, *, overhead: Resources | None, resources: Resources | None
+    ) -> None:
         """Record the resources of the pod as a whole. A kubelet limits the pod's cgroup by itself.
 
         Raises NotFound and ResourceExhausted.

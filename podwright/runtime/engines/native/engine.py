@@ -14,17 +14,21 @@ from podwright.linux.cgroup import CgroupHost
 from podwright.linux.cgroup_lock import WarmCgroupLock
 from podwright.process import ProcessRunner
 from podwright.runtime import host
+from podwright.runtime.cdi import Cdi
 from podwright.runtime.checkpoint.criu import Criu
 from podwright.runtime.checkpoint.restoring import RestoreService
 from podwright.runtime.checkpoint.service import CheckpointService
 from podwright.runtime.config import Config
 from podwright.runtime.container.service import ContainerService
 from podwright.runtime.container.service import open_store as open_containers
+from podwright.runtime.engines.native import listeners
+from podwright.runtime.engines.native.listeners import Listeners
 from podwright.runtime.engines.native.node import NativeNode
 from podwright.runtime.events import EventHub
 from podwright.runtime.handlers.registry import Handlers, find_handlers
 from podwright.runtime.image import ImageService
 from podwright.runtime.image.tools import ImageTools
+from podwright.runtime.lifecycle import LifeCycles
 from podwright.runtime.network import NetworkService
 from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.pods import PodService
@@ -61,6 +65,7 @@ class NativeEngine:
     streaming: StreamingService
     checkpoints: CheckpointService
     restores: RestoreService
+    listeners: Listeners
 
     def check_handler(self, name: str) -> object:
         """Raises InvalidArgument for a runtime handler that there is not."""
@@ -79,6 +84,7 @@ class NativeEngine:
         await self.checkpoints.end_abandoned()
         self.restores.end_abandoned()
         boots.recovered()
+        await self.listeners.start()
         self.streaming.start()
 
     def end_streams(self) -> None:
@@ -90,6 +96,7 @@ class NativeEngine:
         """End work in progress, within `grace_s` for each service. Containers keep running."""
         async with contextlib.AsyncExitStack() as stack:  # in reverse order; a failure does not skip the others
             stack.push_async_callback(self.handlers.close)
+            stack.push_async_callback(self.listeners.close)
             stack.push_async_callback(self.images.close)
             stack.push_async_callback(self.stats.close)
             stack.push_async_callback(self.network.close)
@@ -109,11 +116,13 @@ async def make(
     facts = host.host_facts(cgroups)
     profiles = _profiles(config, facts, runner)
     network = NetworkService(config.network, database, runner)
-    images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner)
+    cdi = Cdi(config.containers.cdi_spec_dirs)
+    heard = listeners.make(config, runner, cdi)
+    images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner, heard.life)
     sandbox_store, container_store = open_sandboxes(database), open_containers(database)
     sandboxes = SandboxService(
         sandbox_store,
-        _sandbox_settings(config, cgroups, facts, runner),
+        _sandbox_settings(config, cgroups, facts, runner, heard.life),
         handlers,
         network,
         _first_processes(config, handlers, facts, profiles),
@@ -127,8 +136,11 @@ async def make(
         sandboxes=sandboxes,
         images=images,
         handlers=handlers,
+        life=heard.life,
+        cdi=cdi,
     )
-    pods = PodService(sandboxes, containers)
+    heard.attach(sandboxes, containers)
+    pods = PodService(sandboxes, containers, heard.life)
     criu = Criu(config.checkpoint.criu_dir, runner)
     return NativeEngine(
         lock=WarmCgroupLock(host.own_procs_file(cgroups)),
@@ -145,11 +157,12 @@ async def make(
         streaming=StreamingService(config.streaming, server_context(config.streaming), containers, sandboxes),
         checkpoints=CheckpointService(config, containers, sandboxes, criu),
         restores=RestoreService(config, containers, sandboxes, pods, images, criu, runner),
+        listeners=heard,
     )
 
 
 def _sandbox_settings(
-    config: Config, cgroups: CgroupHost, facts: HostAbilities, runner: ProcessRunner
+    config: Config, cgroups: CgroupHost, facts: HostAbilities, runner: ProcessRunner, life: LifeCycles
 ) -> SandboxSettings:
     return SandboxSettings(
         state=config.state,
@@ -157,6 +170,7 @@ def _sandbox_settings(
         parents=Parents(config.containers, cgroups, runner),
         users=UserNamespaces(runner, root=config.root, state=config.state),
         selinux=facts.selinux,
+        life=life,
     )
 
 

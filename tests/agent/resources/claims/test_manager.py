@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator, Collection, Iterator
@@ -335,6 +336,14 @@ async def test_a_restarted_agent_knows_what_is_prepared(node: Node, driver: Exam
     node.active = set()
     await node.manager.reconcile()
     assert driver.asked("unprepare") == [["one"]]
+
+
+async def test_a_worker_and_the_look_after_gone_pods_may_undo_the_same(node: Node, driver: ExampleDriver) -> None:
+    node.api.put("one", "web")
+    web = using("web", "one")
+    await node.manager.prepare(web)
+    await asyncio.gather(node.manager.unprepare(web), node.manager.reconcile())
+    assert node.written() == []
 
 
 async def test_the_file_is_a_kubelets(node: Node, driver: ExampleDriver) -> None:

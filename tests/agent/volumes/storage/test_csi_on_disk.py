@@ -216,7 +216,9 @@ async def test_an_inline_volume_belongs_to_its_pod(bench: Bench) -> None:
         'MountVolume.SetUp failed for volume "own" : volume mode "Ephemeral" not supported by driver host.csi.test '
         '(only supports ["Persistent"])'
     )
-    bench.storage.drivers["host.csi.test"] = csi_driver(volume_lifecycle_modes=("Ephemeral",))
+    bench.storage.drivers["host.csi.test"] = csi_driver(volume_lifecycle_modes=("Ephemeral",), attach_required=True)
+    await bench.manager.wait_mounted(subject)
+    await bench.restart()
     await bench.manager.wait_mounted(subject)
     assert bench.driver.count("NodeStageVolume") == 0
     assert bench.manager.in_use() == ()

@@ -1,0 +1,1 @@
+"""The messages of NRI, generated from nri.proto: change that, then `make proto`."""
