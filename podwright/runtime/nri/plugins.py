@@ -24,6 +24,7 @@ PROGRAM = re.compile(r"([0-9]{2})-(.+)")
 SOCKET_FD = 3  # of a plug-in that we start
 PLUGINS_LIMIT = 64
 CONFIG_LIMIT_BYTES = 1 << 20
+WRITABLE_BY_OTHERS = 0o022
 
 
 class NriPlugins:
@@ -154,12 +155,16 @@ class NriPlugins:
 
 
 def programs(folder: str) -> list[tuple[str, str, str]]:
-    """The plug-ins in a folder, in order: index, name and path. Others may not be able to write there."""
+    """The plug-ins in a folder, in order: index, name and path. One that others may change is left out."""
     found = []
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for entry in sorted(os.scandir(folder), key=lambda one: one.name):
             matched = PROGRAM.fullmatch(entry.name)
             if matched and entry.is_file() and os.access(entry.path, os.X_OK):
+                facts = entry.stat()
+                if facts.st_uid not in (0, os.geteuid()) or facts.st_mode & WRITABLE_BY_OTHERS:
+                    log.warning("NRI plug-in is skipped, others may change it: program=%s", entry.path)
+                    continue
                 found.append((matched[1], matched[2], entry.path))
     return found
 

@@ -180,7 +180,7 @@ class Nri(LifeCycle):
                 except PodwrightError as failure:
                     raise _named(plugin, failure) from failure
                 if answer is not None:
-                    gathered.take(answer, plugin.name)
+                    gathered.take(answer, str(plugin))
             await self._validate(pod, gathered, asked)
         await self._evict(gathered.evictions)
         await self._apply(gathered.updates.values())
@@ -279,10 +279,10 @@ class Nri(LifeCycle):
                 evictions.extend(answer.evict)
                 for update in answer.update:
                     if update.container_id != container.id:
-                        merge_update(others, owners, update, plugin.name)
+                        merge_update(others, owners, update, str(plugin))
                         continue
                     target = wanted.linux.resources
-                    merge_resources(update.linux.resources, target, owners, container.id, plugin.name)
+                    merge_resources(update.linux.resources, target, owners, container.id, str(plugin))
                     change = limits.merged(change, describing.limits_of(target))
         await self._evict(evictions)
         await self._apply(others.values())
@@ -304,7 +304,7 @@ class Nri(LifeCycle):
                 try:
                     answer = await plugin.call("StopContainer", pb.STOP_CONTAINER, request, pb.StopContainerResponse)
                     for update in answer.update if answer is not None else ():
-                        merge_update(others, owners, update, plugin.name)
+                        merge_update(others, owners, update, str(plugin))
                 except PodwrightError as failure:
                     log.warning("an NRI plug-in fails: plugin=%s error=%s", plugin, failure)
         await self._apply(others.values())

@@ -113,7 +113,7 @@ async def test_conflicts_and_refusals_leave_nothing(server: Podwright, pod: Case
         connected(socket_of(server), index="10", name="one", plugin=ScriptedPlugin(answers=wanted)),
         connected(socket_of(server), index="20", name="two", plugin=ScriptedPlugin(answers=wanted)),
     ):
-        with pytest.raises(PodwrightError, match="plug-ins one and two both set Args"):
+        with pytest.raises(PodwrightError, match="plug-ins 10-one and 20-two both set Args"):
             await pod.create()
     refusing = ScriptedPlugin(answers={"CreateContainer": PodwrightError("not here")})
     async with connected(socket_of(server), plugin=refusing):

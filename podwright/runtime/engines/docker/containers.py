@@ -176,7 +176,9 @@ class EngineContainers:
         container = self.get(container_id)
         await self.check_exec(container, command)
         host = self._env.host
-        session = await execs.prepare(host, self._env.cgroups, container, command, terminal=False)
+        session = await execs.prepare(
+            host, self._env.cgroups, container, command, terminal=False, gone=self.runner.exited
+        )
         return await execs.run(
             session,
             host,
@@ -195,6 +197,7 @@ class EngineContainers:
             container,
             request.command,
             terminal=request.tty,
+            gone=self.runner.exited,
         )
         return await execs.start(
             session, self._env.host, self._background, terminal=request.tty, stdin=request.stdin, size=size

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, NotFound, PodwrightError, RuntimeFailed
 from podwright.linux import cgroup, proc
@@ -19,21 +19,29 @@ from podwright.runtime.engines.docker.host import EngineHost
 from podwright.runtime.engines.docker.stdio.outputs import Output, Outputs
 from podwright.runtime.handlers.protocol import Source
 from podwright.runtime.model.container import Container
+from podwright.runtime.model.ids import ContainerId
 from podwright.streams.remote_command.resize import TerminalSize
-from podwright.tasks import Tasks
+from podwright.tasks import Tasks, task_of
 
 # A sequence that nobody types: the Engine would detach from a terminal at its own one (ctrl-p, ctrl-q).
 DETACH_KEYS = "ctrl-@,ctrl-_,ctrl-@,ctrl-_,ctrl-@"
 NOT_STARTED = frozenset({126, 127})  # what the Engine reports for a program that it could not start
 LOOK_S = 0.2  # between looks at a process that has closed its outputs
 KILLED_S = 5.0
+DRAIN_S = 2.0  # for the end of a process, after that of its container
 END_OF_FILE = b"\x04"  # as typed at a terminal
+
+
+Gone = Callable[[ContainerId], Awaitable[None]]
+Result = TypeVar("Result")
 
 
 class ExecSession:
     """One process, from its start to its end."""
 
-    def __init__(self, host: EngineHost, cgroups: CgroupHost, container: Container, exec_id: str) -> None:
+    def __init__(self, host: EngineHost, cgroups: CgroupHost, container: Container, exec_id: str, gone: Gone) -> None:
+        """`gone` returns when the container has ended."""
+        self._gone = gone
         self._host = host
         self._cgroups = cgroups
         self._container = container
@@ -61,6 +69,23 @@ class ExecSession:
         code = int(found["ExitCode"])
         return code, not (code in NOT_STARTED and not found.get("Pid"))
 
+    async def in_container(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """The result of `work`. The Engine may forget a process whose container ends, and never end its stream.
+
+        Raises FailedPrecondition then.
+        """
+        working = asyncio.create_task(work, name=f"exec {self.id[:12]}")
+        gone = task_of(self._gone(self._container.id), name=f"wait for the container of exec {self.id[:12]}")
+        try:
+            await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({working}, timeout=None if not gone.done() else DRAIN_S)
+            if not working.done():
+                raise FailedPrecondition(f"container {self._container.id[:12]} is not running any more")
+            return working.result()
+        finally:
+            gone.cancel()
+            working.cancel()
+
     async def kill(self) -> None:
         """SIGKILL to it and its descendants, as far as they are in the container's cgroup."""
         found = await self.inspect()
@@ -82,6 +107,7 @@ async def prepare(
     command: tuple[str, ...],
     *,
     terminal: bool,
+    gone: Gone,
 ) -> ExecSession:
     """Announce a process. Raises FailedPrecondition if the container does not run, and InvalidArgument.
 
@@ -100,9 +126,9 @@ async def prepare(
         made = await host.client.post(
             f"/containers/{container.id}/exec", f"exec in container {container.id[:12]}", body
         )
-    except NotFound as gone:
-        raise FailedPrecondition(f"container {container.id[:12]} is not running any more") from gone
-    return ExecSession(host, cgroups, container, str(made["Id"]))
+    except NotFound as absent:
+        raise FailedPrecondition(f"container {container.id[:12]} is not running any more") from absent
+    return ExecSession(host, cgroups, container, str(made["Id"]), gone)
 
 
 def _has_term(container: Container) -> bool:
@@ -119,15 +145,10 @@ async def run(
     connection = await hijack(host.client, f"{session.path}/start", label, {"Detach": False, "Tty": False})
     connection.end_input()
     outputs = Outputs(connection, terminal=False)
-    assert outputs.stderr is not None
     try:
         async with asyncio.timeout(timeout_s or None):
-            _, stdout, stderr = await asyncio.gather(
-                outputs.pump(),
-                _collect(outputs.stdout, output_limit_bytes),
-                _collect(outputs.stderr, output_limit_bytes),
-            )
-            code, has_started = await session.ended()
+            stdout, stderr = await session.in_container(_collected(outputs, output_limit_bytes))
+            code, has_started = await session.in_container(session.ended())
     except TimeoutError as late:
         await asyncio.shield(_kill(session))
         raise DeadlineExceeded(f"{label} did not end within {timeout_s:g} s") from late
@@ -139,6 +160,14 @@ async def run(
     if not has_started:
         raise RuntimeFailed(f"{label}: {(stderr or stdout).decode(errors='replace').strip()}")
     return Completed(returncode=code, stdout=stdout, stderr=stderr)
+
+
+async def _collected(outputs: Outputs, limit_bytes: int) -> tuple[bytes, bytes]:
+    stderr = outputs.stderr or outputs.stdout
+    _, out, err = await asyncio.gather(
+        outputs.pump(), _collect(outputs.stdout, limit_bytes), _collect(stderr, limit_bytes)
+    )
+    return out, err
 
 
 async def _collect(output: Output, limit_bytes: int) -> bytes:
@@ -175,7 +204,11 @@ class EngineExec:
             connection.end_input()
 
     async def _end(self) -> int:
-        code, has_started = await self._until_ended()
+        try:
+            code, has_started = await self._session.in_container(self._until_ended())
+        except FailedPrecondition:
+            self._connection.close()  # so that its readers see the end
+            raise
         if not has_started:
             raise RuntimeFailed(f"exec: {await self._first_words()}")
         return code
