@@ -6,6 +6,7 @@ writes that text, since it names Go's types. A kubelet on the same root reads wh
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -45,7 +46,13 @@ def read_state(path: str) -> bytes | None:
 
 
 def write_state(path: str, content: bytes) -> None:
-    """Replace the file, so that a killed agent leaves the old one or the new one. Raises OSError."""
+    """Replace the file, so that a killed agent leaves the old one or the new one. Raises OSError.
+
+    A file that says so already is left alone: a full disk must not keep an agent from starting again.
+    """
+    with contextlib.suppress(FailedPrecondition):
+        if read_state(path) == content:
+            return
     folder, name = os.path.split(path)
     temporary = f"{folder}/.{name}.tmp"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)

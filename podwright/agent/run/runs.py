@@ -94,6 +94,9 @@ def remove_root(path: str) -> None:
         raise
     with contextlib.suppress(FileNotFoundError):
         undo_shared(path)
+        for entry in list(os.scandir(path)):
+            if entry.is_file(follow_symlinks=False):  # what the agent's managers remember over a restart
+                os.unlink(entry.path)
         os.rmdir(path)
 
 

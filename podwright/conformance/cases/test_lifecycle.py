@@ -78,12 +78,13 @@ async def test_nothing_outlives_its_container(run_pod: RunPod, mode: api.Namespa
     """Whatever the PID namespace: what the container and commands in it have started ends with its first process."""
     async with run_pod(namespaces=api.NamespaceOption(pid=mode)) as pod:
         watcher = await pod.run(name="watcher")
-        container_id = await pod.run(("sh", "-c", f"{ORPHANS}; trap 'exit 4' TERM; while :; do sleep 0.1; done"))
+        script = f"{ORPHANS}; trap 'exit 4' TERM; touch /armed; while :; do sleep 0.1; done"
+        container_id = await pod.run(("sh", "-c", script))
         command = asyncio.create_task(
             pod.exec(container_id, "sh", "-c", f"{ORPHANS}; touch /up; {NAP}"), name="long exec"
         )
         async with asyncio.timeout(patient(30)):
-            while (await pod.exec(container_id, "test", "-e", "/up")).exit_code:  # noqa: ASYNC110 # as a client polls
+            while (await pod.exec(container_id, "test", "-e", "/up", "-a", "-e", "/armed")).exit_code:  # noqa: ASYNC110 # as a client polls
                 await asyncio.sleep(0.05)
         await pod.stop(container_id)
         assert (await pod.status(container_id)).exit_code == 4

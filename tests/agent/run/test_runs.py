@@ -87,6 +87,7 @@ def test_the_agent_s_directory_goes_with_the_last_pod(tmp_path: Path) -> None:
     remove_root(str(own))
     assert own.is_dir()
     (own / "pods" / "uid-b").rmdir()
+    (own / "cpu_manager_state").write_text("{}")  # a manager's file
     forget(root, RECORD, frozenset({"uid-a", "uid-b"}))
     assert os.listdir(tmp_path / "runs") == []
     remove_root(str(own))
