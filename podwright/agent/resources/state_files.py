@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from podwright.agent.pods.hashes import fnv32a
-from podwright.errors import FailedPrecondition
+from podwright.errors import FailedPrecondition, Internal
 
 LIMIT_BYTES = 16 << 20
 MODE = 0o600
@@ -61,3 +61,11 @@ def write_state(path: str, content: bytes) -> None:
         file.flush()
         os.fsync(fd)
     os.replace(temporary, path)
+
+
+def keep_state(path: str, content: bytes) -> None:
+    """As `write_state`, for what may only be done once it is on disk. Raises Internal."""
+    try:
+        write_state(path, content)
+    except OSError as failure:
+        raise Internal(f"{path} cannot be written: {failure.strerror}", hint="make room on the disk") from failure

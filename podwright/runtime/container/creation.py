@@ -146,13 +146,13 @@ def _record(
         volume_images=volumes.find(env.images, config),
         log_path=log_file(sandbox.config.log_directory, config.log_path),
         user=User(uid=0, gid=0),
-        stop_signal=_stop_signal(config, image),
+        stop_signal=stop_signal(config, image),
         cgroup=cgroup_directory(sandbox.cgroup_parent, container_id, systemd=env.systemd),
         resources=resources,
     )
 
 
-def _stop_signal(config: ContainerConfig, image: Image) -> int:
+def stop_signal(config: ContainerConfig, image: Image) -> int:
     """The signal as the kernel's number. Raises InvalidArgument that names where the signal comes from."""
     try:
         return signals.stop_signal(config.stop_signal, image.config.stop_signal)

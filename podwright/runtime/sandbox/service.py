@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from podwright.errors import AlreadyExists, NotFound
+from podwright.errors import NotFound
 from podwright.linux.selinux import free_level
 from podwright.runtime.handlers.protocol import Handler
 from podwright.runtime.handlers.registry import Handlers
@@ -20,7 +20,7 @@ from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.ids import SandboxId, new_id
 from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxState
 from podwright.runtime.network import NetworkService
-from podwright.runtime.sandbox import rebuilding, recovery, validate
+from podwright.runtime.sandbox import naming, rebuilding, recovery, validate
 from podwright.runtime.sandbox.building import Builder, SandboxSettings
 from podwright.runtime.sandbox.document import document
 from podwright.runtime.sandbox.first_process import FirstProcesses
@@ -40,7 +40,7 @@ def open_store(database: Database) -> Store[Sandbox]:
         table="sandboxes",
         label="sandbox",
         id_of=lambda record: record.id,
-        name_of=lambda record: _key(record.config.name),
+        name_of=lambda record: naming.key(record.config.name),
     )
 
 
@@ -60,7 +60,7 @@ class SandboxService:
         self._builder = Builder(store, settings, handlers, network, first_processes)
         self._settings = settings
         self._handlers = handlers
-        self._runs: SingleFlight[tuple[str | int, ...], SandboxId] = SingleFlight("run sandbox")
+        self._runs: naming.Runs = SingleFlight("run sandbox")
 
     async def run(self, config: SandboxConfig, handler: str) -> SandboxId:
         """Run a sandbox and return when it is READY.
@@ -71,18 +71,8 @@ class SandboxService:
         """
         validate.check(config)
         chosen = self.handler(handler).name
-        existing = self.named(config.name)
-        if existing is None or existing.state is SandboxState.CREATING:
-            made = await self._runs.join(_key(config.name), lambda: self._create(config, chosen, handler))
-            existing = self._store.find(made)
-            if existing is None or (existing.config, existing.handler) == (config, chosen):
-                return made
-        elif existing.state is SandboxState.READY and (existing.config, existing.handler) == (config, chosen):
-            return existing.id
-        raise AlreadyExists(
-            f"sandbox {config.name.namespace}/{config.name.name} attempt {config.name.attempt} exists already as "
-            f"{existing.id[:12]} ({existing.state})",
-            hint="remove it, or increase the attempt number",
+        return await naming.run_once(
+            self._store, self._runs, config, chosen, lambda: self._create(config, chosen, handler)
         )
 
     async def _create(self, config: SandboxConfig, handler: str, requested: str) -> SandboxId:
@@ -213,7 +203,7 @@ class SandboxService:
 
     def named(self, name: SandboxName) -> Sandbox | None:
         """The sandbox with that name and attempt, including one that clients do not see yet."""
-        return self._store.named(_key(name))
+        return self._store.named(naming.key(name))
 
     def handler(self, requested: str) -> Handler:
         """The handler that a request names, or the default one for "". Raises InvalidArgument."""
@@ -245,7 +235,3 @@ class SandboxService:
         if not len(self._store):
             with contextlib.suppress(OSError):  # another program uses it
                 await self._settings.parents.remove_base()
-
-
-def _key(name: SandboxName) -> tuple[str | int, ...]:
-    return (name.namespace, name.name, name.uid, name.attempt)

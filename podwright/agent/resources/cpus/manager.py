@@ -14,9 +14,9 @@ from podwright.agent.resources.cpus.assignments import CpuAssignments
 from podwright.agent.resources.cpus.layout import NO_CPUS, CpuLayout, Cpus
 from podwright.agent.resources.cpus.options import CpuOptions
 from podwright.agent.resources.cpus.static import StaticPolicy, wanted_cpus
-from podwright.agent.resources.state_files import read_state, write_state
+from podwright.agent.resources.state_files import keep_state, read_state
 from podwright.agent.resources.topology.hints import Hints, TopologyHint
-from podwright.errors import FailedPrecondition, Internal, PodwrightError
+from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.k8s.objects import Container, Pod
 from podwright.linux.cpu_lists import spelt
 
@@ -156,12 +156,7 @@ class CpuManager:
     def _set(self, assignments: CpuAssignments) -> None:
         """Keep it on disk first: a killed agent must find what containers have. Raises Internal."""
         name = STATIC if self._policy is not None else NONE
-        try:
-            write_state(self._path, checkpoint.encode(name, assignments))
-        except OSError as failure:
-            raise Internal(
-                f"{self._path} cannot be written: {failure.strerror}", hint="make room on the disk"
-            ) from failure
+        keep_state(self._path, checkpoint.encode(name, assignments))
         if assignments.shared != self._assignments.shared:
             self.changed.set()
         self._assignments = assignments

@@ -12,9 +12,9 @@ from podwright.agent.resources.memory import checkpoint
 from podwright.agent.resources.memory.state import MemoryState
 from podwright.agent.resources.memory.static import MemoryPolicy, started_before, wanted_memory
 from podwright.agent.resources.pod_resources.shares import MemoryShare
-from podwright.agent.resources.state_files import read_state, write_state
+from podwright.agent.resources.state_files import keep_state, read_state
 from podwright.agent.resources.topology.hints import Hints, TopologyHint
-from podwright.errors import FailedPrecondition, Internal, PodwrightError
+from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.k8s.objects import Container, Pod
 from podwright.linux.cpu_lists import spelt
 
@@ -113,10 +113,5 @@ class MemoryManager:
 
     def _set(self, state: MemoryState) -> None:
         """Keep it on disk first. Raises Internal."""
-        try:
-            write_state(self._path, checkpoint.encode(self._name, state))
-        except OSError as failure:
-            raise Internal(
-                f"{self._path} cannot be written: {failure.strerror}", hint="make room on the disk"
-            ) from failure
+        keep_state(self._path, checkpoint.encode(self._name, state))
         self._state = state

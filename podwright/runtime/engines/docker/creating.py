@@ -7,8 +7,9 @@ import logging
 
 import msgspec
 
-from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError
+from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.runtime.container import devices, sources
+from podwright.runtime.container.creation import stop_signal
 from podwright.runtime.container.paths import log_file
 from podwright.runtime.engines.docker import bodies, image_users, refusals, targets
 from podwright.runtime.engines.docker.cgroup_names import container_cgroup
@@ -26,7 +27,7 @@ from podwright.runtime.model.container import (
 from podwright.runtime.model.ids import ContainerId, new_id
 from podwright.runtime.model.image import Image
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
-from podwright.runtime.oci_spec import capabilities, signals
+from podwright.runtime.oci_spec import capabilities
 from podwright.runtime.security.profiles import localhost_profile
 
 log = logging.getLogger(__name__)
@@ -114,22 +115,10 @@ def _record(
         image_ref=image.repo_digests[0] if image.repo_digests else image.id,
         log_path=log_file(sandbox.config.log_directory, config.log_path),
         user=User(uid=0, gid=0),
-        stop_signal=_stop_signal(config, image),
+        stop_signal=stop_signal(config, image),
         cgroup="",
         resources=limits,
     )
-
-
-def _stop_signal(config: ContainerConfig, image: Image) -> int:
-    """The signal as the kernel's number. Raises InvalidArgument that names where the signal comes from."""
-    try:
-        return signals.stop_signal(config.stop_signal, image.config.stop_signal)
-    except InvalidArgument as failure:
-        name = config.image.user_specified_image or config.image.image
-        raise InvalidArgument(
-            f"container {config.name} of image {name}: {failure.message}",
-            hint="correct the image's STOPSIGNAL, or set a stop signal for the container",
-        ) from failure
 
 
 def _inputs(

@@ -14,15 +14,15 @@ from typing import Any
 
 import msgspec
 
-from podwright.errors import AlreadyExists, InvalidArgument, NotFound
+from podwright.errors import InvalidArgument, NotFound
 from podwright.linux import namespaces
 from podwright.runtime.engines.docker import refusals, sandbox_steps
 from podwright.runtime.engines.docker.host import Listed
 from podwright.runtime.engines.docker.sandbox_steps import SandboxEnvironment
 from podwright.runtime.model.base import NamespaceMode, Resources
 from podwright.runtime.model.ids import SandboxId, new_id
-from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxName, SandboxState
-from podwright.runtime.sandbox import validate
+from podwright.runtime.model.sandbox import Sandbox, SandboxConfig, SandboxState
+from podwright.runtime.sandbox import naming, validate
 from podwright.runtime.sandbox.document import document
 from podwright.runtime.single_flight import SingleFlight
 
@@ -36,7 +36,7 @@ class EngineSandboxes:
         """`recover` must run before any other call."""
         self._env = env
         self._store = env.store
-        self._runs: SingleFlight[tuple[str | int, ...], SandboxId] = SingleFlight("run sandbox")
+        self._runs: naming.Runs = SingleFlight("run sandbox")
 
     async def run(self, config: SandboxConfig, handler: str) -> SandboxId:
         """Run a sandbox and return when it is READY. A repeated request joins the first one or returns its sandbox.
@@ -47,18 +47,8 @@ class EngineSandboxes:
         validate.check(config)
         chosen = self.handler(handler)
         refusals.check_sandbox(config, self._env.host.facts.security)
-        existing = self._store.named(key(config.name))
-        if existing is None or existing.state is SandboxState.CREATING:
-            made = await self._runs.join(key(config.name), lambda: self._create(config, chosen, handler))
-            existing = self._store.find(made)
-            if existing is None or (existing.config, existing.handler) == (config, chosen):
-                return made
-        elif existing.state is SandboxState.READY and (existing.config, existing.handler) == (config, chosen):
-            return existing.id
-        raise AlreadyExists(
-            f"sandbox {config.name.namespace}/{config.name.name} attempt {config.name.attempt} exists already as "
-            f"{existing.id[:12]} ({existing.state})",
-            hint="remove it, or increase the attempt number",
+        return await naming.run_once(
+            self._store, self._runs, config, chosen, lambda: self._create(config, chosen, handler)
         )
 
     async def _create(self, config: SandboxConfig, handler: str, requested: str) -> SandboxId:
@@ -213,8 +203,3 @@ class EngineSandboxes:
         if not len(self._store):
             with contextlib.suppress(OSError):  # another program uses it
                 await self._env.parents.remove_base()
-
-
-def key(name: SandboxName) -> tuple[str | int, ...]:
-    """What is unique among sandboxes."""
-    return (name.namespace, name.name, name.uid, name.attempt)
