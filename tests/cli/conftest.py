@@ -57,8 +57,14 @@ async def begun_cli(*arguments: str, endpoint: str) -> AsyncIterator[asyncio.sub
             yield process
     finally:
         if process.returncode is None:
-            process.kill()
-            await process.wait()
+            await kill(process)
+
+
+async def kill(process: asyncio.subprocess.Process) -> None:
+    """SIGKILL a process, and wait for its end."""
+    process.kill()
+    # wait() alone never returns while the pipes hold more than the reader's buffers.
+    await process.communicate()
 
 
 async def run_cli(*arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> Outcome:
@@ -76,8 +82,7 @@ async def run_cli(*arguments: str, stdin: bytes = b"", env: dict[str, str] | Non
             out, err = await process.communicate(stdin)
     finally:
         if process.returncode is None:
-            process.kill()
-            await process.wait()
+            await kill(process)
     assert process.returncode is not None
     return Outcome(code=process.returncode, out=out.decode(), err=err.decode())
 
