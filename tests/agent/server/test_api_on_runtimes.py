@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.conformance.streams import CollectingSink, Given, forwarded
 from podwright.errors import PodwrightError
 from podwright.streams.client.command import CommandStreams, run_command
@@ -24,7 +25,7 @@ from tests.agent.server.node import ApiNode, api_node
 from tests.harness.authority import Authority
 from tests.harness.scratch import Scratch
 
-WAIT_S = 30.0
+WAIT_S = patient(30.0)
 WEB = """
   containers:
   - name: main
