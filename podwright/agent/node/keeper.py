@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 7.0  # between tries to register
 UNREADY_PERIOD_S = 0.2  # between looks at a node that has not been ready yet
-SETTLE_S, SETTLE_POLL_S = 3.0, 0.05  # how long a node that is shown as ready stays so while the agent starts
+SETTLE_LOOKS, SETTLE_PAUSE_S = 60, 0.05  # how long a node that is shown as ready stays so while the agent starts
 JITTER = 0.5  # of the report period after a change, so that a cluster's nodes do not all write at one time
 STATUS = "status"
 
@@ -94,9 +94,10 @@ class NodeKeeper:
         """
         if not is_ready(self._ports.node.node.status.conditions):
             return
-        deadline = self._ports.clock.monotonic() + SETTLE_S
-        while (await self._ports.findings()).problems and self._ports.clock.monotonic() < deadline:
-            await asyncio.sleep(SETTLE_POLL_S)
+        for _ in range(SETTLE_LOOKS):
+            if not (await self._ports.findings()).problems:
+                return
+            await asyncio.sleep(SETTLE_PAUSE_S)
 
     def _period_s(self) -> float:
         """A node that was not ready yet is looked at more often, so that pods come soon after its start."""

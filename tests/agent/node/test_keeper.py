@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from podwright.agent.node.current import CurrentNode
-from podwright.agent.node.keeper import SETTLE_S, KeeperPorts, KeeperSettings, NodeKeeper
+from podwright.agent.node.keeper import SETTLE_LOOKS, SETTLE_PAUSE_S, KeeperPorts, KeeperSettings, NodeKeeper
 from podwright.agent.node.lease import NAMESPACE, NodeLease
 from podwright.agent.node.object import NodeFindings, new_node
 from podwright.k8s.objects import Lease, Node, NodeCondition, NodeSpec, NodeStatus, ObjectMeta
@@ -138,7 +138,7 @@ def test_a_problem_that_stays_is_shown_soon() -> None:
     async def scenario() -> None:
         world = restarted("container runtime is down")
         async with world.keeping():
-            await asyncio.sleep(SETTLE_S + 1)
+            await asyncio.sleep(SETTLE_LOOKS * SETTLE_PAUSE_S + 1)
             assert world.ready() == "False"
 
     run_virtual(scenario())
