@@ -126,10 +126,9 @@ def test_a_restarted_agent_leaves_the_node_ready(agent: AgentProcess, api: ApiSe
     agent.until(ready, "the node is ready")
     before = ready()
     assert before is not None
-    assert before.last_transition_time is not None
-    agent.until(
-        lambda: datetime.now(UTC) > before.last_transition_time + timedelta(seconds=1), "another time is shown"
-    )
+    since = before.last_transition_time
+    assert since is not None
+    agent.until(lambda: datetime.now(UTC) > since + timedelta(seconds=1), "another time is shown")
     for _ in range(3):
         agent.stop()
         seen = ready()
@@ -137,7 +136,7 @@ def test_a_restarted_agent_leaves_the_node_ready(agent: AgentProcess, api: ApiSe
         agent.start()
         agent.until(lambda: (now := ready()) is None or now != seen, "the node is reported")  # noqa: B023 # at once
         assert (now := ready()) is not None
-        assert now.last_transition_time == before.last_transition_time
+        assert now.last_transition_time == since
 
 
 def test_a_restarted_agent_ends_what_it_refuses(agent: AgentProcess, api: ApiServerThread, image: str) -> None:
