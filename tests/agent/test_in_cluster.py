@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from podwright.conformance.patience import patient
 from podwright.k8s.client.patch import STRATEGIC
 from podwright.k8s.objects import ConfigMap, Node, ObjectMeta, Pod, Secret
 from podwright.linux import cgroup
@@ -218,7 +219,7 @@ def test_what_happens_while_the_server_is_away_is_written_later(
 def test_kubectl_works_the_node(agent: AgentProcess, api: ApiServerThread, image: str, tmp_path: Path) -> None:
     def kubectl(*arguments: str) -> str:
         argv = ["kubectl", f"--kubeconfig={tmp_path}/kubeconfig", *arguments]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=patient(60), check=False)
         return done.stdout  # nothing as long as there is no such object
 
     until: Callable[[Callable[[], object], str], None] = agent.until
