@@ -28,6 +28,9 @@ from podwright.agent.objects.runtime_classes import ApiRuntimeClasses
 from podwright.agent.objects.storage import ApiStorage
 from podwright.agent.objects.tokens import PodTokens
 from podwright.agent.objects.watches import ApiObjects
+from podwright.agent.pod_certificates.issuing import GATE as POD_CERTIFICATES
+from podwright.agent.pod_certificates.issuing import PodCertificates
+from podwright.agent.pod_certificates.keys import ChildKeyMaker
 from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.sources.api import ApiSource
 from podwright.agent.status.manager import StatusManager
@@ -83,7 +86,8 @@ class Cluster:
         self.classes = ApiRuntimeClasses(self._classes)
         self.objects = ApiObjects(partial(self._watch, ConfigMap), partial(self._watch, Secret))
         self.tokens = PodTokens(server, clock)
-        self.projections = ApiProjections(server, self.tokens)
+        self.certificates = PodCertificates(server, node, clock)
+        self.projections = ApiProjections(server, self.tokens, self.certificates)
         self.storage = ApiStorage(server, self._csi_drivers, self.tokens)
         self.csi_node = CsiNodeInfo(servers.heartbeats, node)
         self.node_volumes = ClusterNodeVolumes(node, self._look_again)
@@ -113,6 +117,9 @@ class Cluster:
         tasks.start(events.run(), name="events to the API server")
         tasks.start(writer.run(), name="statuses to the API server")
         tasks.start(self._follow_node(), name="own node")
+        if config.feature_gates[POD_CERTIFICATES]:
+            keys = ChildKeyMaker(runner=ports.runner)
+            tasks.start(self.certificates.run(keys, ports.events), name="certificates of pods")
         if config.node.pod_routes:
             self._nodes = Followed(servers.pods, Node, Selection())
             self._nodes.start()

@@ -121,7 +121,12 @@ class _Parts:
         )
 
     async def _metrics(self) -> bytes:
-        lines = (*self._agent.outside.metrics.lines(), *metrics.node_lines(self._node_view()))
+        cluster = self._agent.cluster
+        lines = (
+            *self._agent.outside.metrics.lines(),
+            *metrics.node_lines(self._node_view()),
+            *(cluster.certificates.lines() if cluster is not None else ()),
+        )
         families = (
             *self.counts.families(),
             *metrics.process_families(self._started_s),
