@@ -371,6 +371,29 @@ def test_a_pod_that_is_not_admitted_never_starts(in_scene: InScene) -> None:
     in_scene(check)
 
 
+def test_a_pod_that_is_refused_after_a_restart_is_ended(in_scene: InScene) -> None:
+    def refuse(pod: Pod, others: Sequence[Pod]) -> Refusal | None:
+        return Refusal(reason="NodeAffinity", message="elsewhere") if pod.metadata.name == "moved" else None
+
+    async def check(scene: Scene) -> None:
+        scene.sources["api"].put(pod("moved"), pod("kept"))
+        await asyncio.sleep(3)
+        assert scene.runtime.running_names() == ["main", "main"]
+        scene.checks.append(refuse)
+        await scene.restart()
+        scene.sources["api"].put(pod("moved"), pod("kept"))
+        await asyncio.sleep(10)
+        running = [observed.uid for observed in scene.engine.cache.all() if observed.running()]
+        assert running == ["uid-kept"]
+        assert not scene.engine.workers.could_have_running_containers("uid-moved")
+        scene.sources["api"].put(pod("moved", deleted=datetime.now(UTC)), pod("kept"))
+        await asyncio.sleep(100)
+        assert scene.statuses.terminated == ["uid-moved"]
+        assert scene.runtime.running_names() == ["main"]
+
+    in_scene(check, sources=("api",))
+
+
 def test_a_deleted_pod_of_the_api_ends_with_its_grace(in_scene: InScene) -> None:
     async def check(scene: Scene) -> None:
         scene.runtime.programs["main"] = [Program(stops_s=None)]
