@@ -36,6 +36,7 @@ def new_request(
     """The request of a pod, which goes with the pod. `proof` is a PKCS#10 request in DER."""
     owner = OwnerReference(api_version="v1", kind="Pod", name=pod.metadata.name, uid=pod.metadata.uid)
     return version(
+        kind=PodCertificateRequest.__name__,  # of every version, whatever its type is called here
         metadata=ObjectMeta(
             namespace=pod.metadata.namespace,
             generate_name="req-",

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.pod_certificates.issuing import PodCertificates
 from podwright.agent.pod_certificates.keys import KeyAndProof
-from podwright.agent.pod_certificates.requests import VERSIONS, BetaRequest
+from podwright.agent.pod_certificates.requests import VERSIONS, new_request
 from podwright.errors import FailedPrecondition, PodwrightError, Unavailable
+from podwright.k8s.codec import to_document
 from podwright.k8s.objects import (
     Condition,
     Node,
@@ -260,6 +261,13 @@ def test_without_its_gate_it_says_so() -> None:
         World().ask()
 
 
-def test_the_beta_version_differs_by_its_name_alone() -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_version_has_the_same_kind(version: type[PodCertificateRequest]) -> None:
+    request = new_request(version, WEB, WANTED, ServiceAccount(), Node(), b"proof")
+    document = to_document(request)
+    assert (document["kind"], document["apiVersion"]) == ("PodCertificateRequest", version.API_VERSION)
+    assert version.RESOURCE == PodCertificateRequest.RESOURCE
+
+
+def test_a_server_that_has_them_as_beta_gets_those() -> None:
     assert [each.API_VERSION for each in VERSIONS] == ["certificates.k8s.io/v1", "certificates.k8s.io/v1beta1"]
-    assert BetaRequest.RESOURCE == PodCertificateRequest.RESOURCE
