@@ -12,7 +12,7 @@ import pytest
 from podwright.agent.admission.chain import Check, Refusal
 from podwright.agent.allocation.feasibility import ResizeRules
 from podwright.agent.allocation.resizes import make_resizes
-from podwright.agent.engine import Base, Engine, Rooms, Settings, StatusRoom
+from podwright.agent.engine import Engine, EnginePorts, EngineSettings, SharedState, StatusRoom
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
 from podwright.agent.runtime.records import ContainerState
@@ -74,15 +74,15 @@ class Scene:
     def _begin(self) -> None:
         self.statuses, self.probes = FakeStatuses(self.clock), FakeProbes()
         self.sources = {name: ListSource() for name in self._names}
-        self.base = Base(self.runtime, self.clock)
+        self.shared = SharedState(self.runtime, self.clock)
         root = self._directory / "root"
         root.mkdir(exist_ok=True)
         metrics = KubeletMetrics()
         resizes = make_resizes(
-            str(root), self.resize_checks, self.base.registry.get, self.events, self.clock, metrics, self.rules
+            str(root), self.resize_checks, self.shared.registry.get, self.events, self.clock, metrics, self.rules
         )
         resizes.recover()
-        rooms = Rooms(
+        ports = EnginePorts(
             runtime=self.runtime,
             statuses=self._status_room(),
             probes=self.probes,
@@ -103,9 +103,11 @@ class Scene:
             handler_of=lambda _: "",
             admission=self.checks,
         )
-        settings = Settings(root=str(root), links_directory=str(self._directory / "links"), evented=self._evented)
+        settings = EngineSettings(
+            root=str(root), links_directory=str(self._directory / "links"), evented=self._evented
+        )
         self.resizes = resizes
-        self.engine = Engine(settings, self.base, rooms, self.sources)
+        self.engine = Engine(settings, self.shared, ports, self.sources)
         self.engine.start()
 
     def _status_room(self) -> StatusRoom:
@@ -453,7 +455,7 @@ def test_a_failed_liveness_probe_restarts_the_container(in_scene: InScene) -> No
         await asyncio.sleep(3)
         alive = scene.runtime.container("main").id
         scene.probes.findings[alive, ProbeKind.LIVENESS] = Finding.FAILURE
-        await scene.base.probe_decided(
+        await scene.shared.probe_decided(
             ProbeOutcome(
                 pod_uid="uid-web",
                 container="main",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from podwright.agent.objects.tokens import PodTokens
@@ -24,6 +24,9 @@ class Certificates(Protocol):
         self, pod: Pod, volume: str, index: int, projection: PodCertificateProjection
     ) -> tuple[bytes, bytes]:
         """The private key and the certificate chain, both in PEM. Raises PodwrightError."""
+
+    def retain(self, uids: Collection[str]) -> None:
+        """Forget those of other pods than these."""
 
     def listen(self, listener: Callable[[str], None]) -> None:
         """Have it called with the UID of each pod whose certificates are others than before."""
@@ -54,6 +57,11 @@ class ApiProjections:
     ) -> tuple[bytes, bytes]:
         """See ClusterSources."""
         return self._certificates.certificate(pod, volume, index, projection)
+
+    def retain(self, uids: Collection[str]) -> None:
+        """Forget tokens and certificates of other pods than these."""
+        self._tokens.retain(uids)
+        self._certificates.retain(uids)
 
     def listen(self, listener: Callable[[str], None]) -> None:
         """See ClusterSources."""
