@@ -130,9 +130,9 @@ class Killer:
         try:
             await self._hooks.run(handler, pod, container, status.id, observed)
         except PodwrightError as failure:
-            self._events.pod(
-                pod, "Warning", "FailedPreStopHook", f"PreStopHook failed: {failure}", container=status.name
-            )
+            log.warning("a preStop hook failed: pod=%s container=%s: %s", pod.metadata.name, status.name, failure)
+            # As a kubelet's event: others may read it, and what the hook wrote may be secret.
+            self._events.pod(pod, "Warning", "FailedPreStopHook", "PreStopHook failed", container=status.name)
 
 
 def _raise_failures(what: str, outcomes: Sequence[object]) -> None:
