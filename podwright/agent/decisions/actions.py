@@ -235,7 +235,7 @@ def _plan_one_init(
 
 
 def _starts_init_again(pod: Pod, container: Container, status: ContainerStatus) -> bool:
-    """Whether an init container that does not run is to run. One that was made and never started has not had its turn."""
+    """Whether an init container that does not run starts. One that was made and never started has not had its turn."""
     if is_sidecar(container) or status.state is ContainerState.CREATED:
         return True
     if status.state is ContainerState.EXITED:

@@ -356,7 +356,7 @@ def test_a_container_whose_post_start_hook_fails_is_ended(in_scene: InScene) -> 
 
     async def check(scene: Scene) -> None:
         scene.runtime.exec_handler = fail
-        with pytest.raises(Internal, match="PostStartHookError.*it broke"):
+        with pytest.raises(Internal, match=r"PostStartHookError.*it broke"):
             await scene.sync(pod(containers=(hooked(post_start=EXEC),)))
         assert scene.runtime.running_names() == []
         assert scene.events.reasons() == ["Created", "Started", "FailedPostStartHook", "Killing"]
