@@ -100,7 +100,11 @@ class _Parts:
         engine = agent.engine
         self.counts = RequestCounts()
         self.view = View(
-            registry=engine.registry, workers=engine.workers, status_of=agent.statuses.get, events=agent.events
+            registry=engine.registry,
+            workers=engine.workers,
+            status_of=agent.statuses.get,
+            events=agent.events,
+            problem=engine.problem,
         )
         self._health = Health(
             {
