@@ -73,7 +73,7 @@ async def _create(
         root, prepared = await asyncio.to_thread(_make, env, container, sandbox, image, held, kept, decided)
         spec = builder.build(spec_inputs(env, container, sandbox, image, root, prepared, decided))
         for edit in env.edits:
-            await edit(spec, container)
+            await edit(spec, sandbox, container)
         if env.life:
             container = await env.life.create_container(spec, sandbox, container)
         await handler.edit(spec, container)

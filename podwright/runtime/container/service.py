@@ -15,13 +15,11 @@ import msgspec
 from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Completed
-from podwright.runtime.cdi import Cdi
 from podwright.runtime.config import Config
 from podwright.runtime.container import creation, execution, recovery, validate
-from podwright.runtime.container.editing import CdiEdit
+from podwright.runtime.container.editing import SpecEdit
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.container.freezing import Freezer
-from podwright.runtime.container.hooks_folder import HooksFolderEdit
 from podwright.runtime.container.place import RestoredContent
 from podwright.runtime.container.running import ContainerRunner
 from podwright.runtime.container.stopping import Stopper
@@ -72,7 +70,7 @@ class ContainerService:
         images: ImageService,
         handlers: Handlers,
         life: LifeCycles,
-        cdi: Cdi,
+        edits: tuple[SpecEdit, ...],
     ) -> None:
         """`recover` must run before any other call."""
         self._store = store
@@ -88,7 +86,7 @@ class ContainerService:
             sandboxes=sandboxes,
             images=images,
             handlers=handlers,
-            edits=(CdiEdit(cdi), *([HooksFolderEdit(folders)] if (folders := config.containers.hooks_dirs) else [])),
+            edits=edits,
             life=life,
         )
         self._sandboxes = sandboxes
