@@ -127,6 +127,7 @@ def _inputs(
     config = container.config
     return bodies.ContainerInputs(
         root=env.host.root,
+        facts=env.host.facts,
         sandbox=sandbox,
         container=container,
         pause=EngineRecord.of(sandbox.process).id,
