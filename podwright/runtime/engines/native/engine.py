@@ -21,8 +21,8 @@ from podwright.runtime.checkpoint.service import CheckpointService
 from podwright.runtime.classes import ResourceClasses
 from podwright.runtime.config import Config
 from podwright.runtime.container import editing
+from podwright.runtime.container.requests import open_store as open_containers
 from podwright.runtime.container.service import ContainerService
-from podwright.runtime.container.service import open_store as open_containers
 from podwright.runtime.engines.native import listeners
 from podwright.runtime.engines.native.listeners import Listeners
 from podwright.runtime.engines.native.node import NativeNode
