@@ -24,7 +24,6 @@ from tests.agent.api_pods import NODE, bind, delete_all, is_ready, pod
 from tests.agent.server.node import ApiNode, api_node
 from tests.fixtures import FreshPodwright
 from tests.harness.apiserver.thread import ApiServerThread
-from tests.harness.daemon import Daemon
 from tests.harness.docker import DockerEngine
 from tests.harness.podwright import Podwright, PodwrightOnDocker
 from tests.harness.scratch import Scratch
@@ -49,15 +48,12 @@ containers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerNode:
-    """An agent that has joined an API server, on `server`, whose handlers the RuntimeClasses of these names choose.
-
-    `below` are the daemons that may be killed while pods run, in the order in which they start.
-    """
+    """An agent that has joined an API server, on `server`, whose handlers the RuntimeClasses of these names choose."""
 
     node: ApiNode
     api: ApiServerThread
     server: Podwright
-    below: Sequence[Daemon]
+    engine: DockerEngine | None
     names: Sequence[str]
 
 
@@ -74,24 +70,24 @@ def handlers(
         wanted = {name: SETTINGS["handlers"][name] for name in HANDLERS}
         fresh: FreshPodwright = request.getfixturevalue("fresh_podwright")
         server = fresh({**SETTINGS, "handlers": wanted})
-        yield from _joined(server, (server,), HANDLERS, scratch, tmp_path)
+        yield from _joined(server, None, HANDLERS, scratch, tmp_path)
         return
     with DockerEngine(scratch.part("eng"), networks=False) as engine:
         engine.start()
         with PodwrightOnDocker(scratch.part("pwd"), engine) as server:
             server.start()
-            yield from _joined(server, (engine, server), ENGINE_RUNTIMES, scratch, tmp_path)
+            yield from _joined(server, engine, ENGINE_RUNTIMES, scratch, tmp_path)
 
 
 def _joined(
-    server: Podwright, below: Sequence[Daemon], names: Sequence[str], scratch: Scratch, folder: Path
+    server: Podwright, engine: DockerEngine | None, names: Sequence[str], scratch: Scratch, folder: Path
 ) -> Iterator[HandlerNode]:
     with ApiServerThread() as api:
         for name in names:
             api.put(RuntimeClass(metadata=ObjectMeta(name=f"on-{name}"), handler=name))
         flags = [f"--kubeconfig={api.kubeconfig(str(folder))}", f"--hostname-override={NODE}"]
         with api_node(scratch.part("agent"), server.endpoint, flags=flags) as node:
-            yield HandlerNode(node=node, api=api, server=server, below=below, names=names)
+            yield HandlerNode(node=node, api=api, server=server, engine=engine, names=names)
             delete_all(node.agent, api)
 
 
@@ -159,10 +155,11 @@ async def test_a_pod_on_each_by_its_runtime_class(handlers: HandlerNode, busybox
     assert all(restarts == 0 for _, restarts in before.values())
     await check_all(on)
 
-    for daemon in reversed(on.below):
-        daemon.kill9()
-    for daemon in on.below:
-        daemon.start()
+    on.server.kill9()
+    if on.engine is not None:
+        on.engine.stop()
+        on.engine.start()
+    on.server.start()
     await check_all(on)
     agent.kill9()
     on.server.stop()

@@ -78,7 +78,7 @@ def _writer(node: Node) -> int:
                 words = Path(f"/proc/{name}/cmdline").read_bytes()
             except OSError:
                 continue
-            if b"log_writer.py" in words and str(node.server.state).encode() in words:
+            if b"log_writer/__main__.py" in words and str(node.server.state).encode() in words:
                 return int(name)
     raise AssertionError("no log writer")
 
