@@ -52,9 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tools.bench", allow_abbrev=False, add_help=False)
     parser.add_argument("--only", default="", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--handlers", action="store_true", help="the suite start on every handler and engine")
-    parser.add_argument(
-        "--publish", action="store_true", help="with --handlers: put the tables into the docs"
-    )
+    parser.add_argument("--publish", action="store_true", help="with --handlers: put the tables into the docs")
     parser.add_argument("--agent", action="append", default=[], help="a node agent, on each of them; repeat")
     parser.add_argument("--out", type=Path)
     if {"-h", "--help"} & set(sys.argv):

@@ -44,7 +44,7 @@ def comparison(report: BenchReport) -> str:
 
 def _median(report: BenchReport, target: str, name: str) -> float | None:
     found = report.find("start", name, target, **ONE)
-    return found.summary.median if found and found.summary else None
+    return found.summary.p50 if found and found.summary else None
 
 
 def _memory_mib(report: BenchReport, target: str) -> float | None:
@@ -52,7 +52,7 @@ def _memory_mib(report: BenchReport, target: str) -> float | None:
     per_pod = report.find("start", "monitors' PSS per pod", target, **ONE)
     if not (idle and idle.summary and per_pod and per_pod.summary):
         return None
-    return (idle.summary.median + report.options.pods * per_pod.summary.median) / MIB
+    return (idle.summary.p50 + report.options.pods * per_pod.summary.p50) / MIB
 
 
 def _shown(value: float | None) -> str:
