@@ -100,7 +100,7 @@ class Housekeeping:
         pods = {pod.metadata.uid: pod for pod in ports.registry.pods()}
         known = ports.workers.reconcile(pods)
         self._start_missing(pods)
-        self._end_unknown(pods, known)
+        self._end_unknown()
         in_use = self._in_use()
         ports.probes.retain([uid for uid, each in known.items() if each.state is not WorkState.TERMINATED])
         ports.statuses.retain(in_use)
@@ -114,21 +114,24 @@ class Housekeeping:
         return not is_behind and not any(each.orphan for each in known.values())
 
     def _start_missing(self, pods: dict[str, Pod]) -> None:
-        """A pod that was wanted again while the one of its UID ended, or that ended before the agent came."""
+        """A pod that was wanted again while the one of its UID ended, or that ended before the agent came.
+
+        A pod that was refused is left alone until it is deleted: then a worker lets its object go.
+        """
         ports = self._ports
         for uid, pod in pods.items():
-            if ports.workers.is_known(uid) or ports.is_refused(uid):
-                continue
             deleting = pod.metadata.deletion_timestamp is not None
+            if ports.workers.is_known(uid) or (ports.is_refused(uid) and not deleting):
+                continue
             kind = UpdateKind.KILL if deleting or has_ended(pod) else UpdateKind.CREATE
             ports.workers.update(PodUpdate(kind=kind, pod=pod, mirror=ports.registry.mirror_of(pod)))
 
-    def _end_unknown(self, pods: Collection[str], known: Collection[str]) -> None:
-        """Pods that only the runtime has: their manifests went while no agent ran."""
+    def _end_unknown(self) -> None:
+        """Pods that run without a worker: their manifests went while no agent ran, or this agent has refused them."""
         for observed in self._ports.cache.all():
-            is_wanted = observed.uid in pods or observed.uid in known
-            if not is_wanted and (observed.running() or observed.ready_sandboxes()):
-                log.info("a pod that no source wants is ended: pod=%s/%s", observed.namespace, observed.name)
+            is_known = self._ports.workers.is_known(observed.uid)
+            if not is_known and (observed.running() or observed.ready_sandboxes()):
+                log.info("a pod that is not to run here is ended: pod=%s/%s", observed.namespace, observed.name)
                 self._ports.workers.update(PodUpdate(kind=UpdateKind.KILL, runtime_pod=observed))
 
     def _orphaned_mirrors(self) -> list[Pod]:

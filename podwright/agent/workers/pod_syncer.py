@@ -276,8 +276,8 @@ class PodSyncer:
         seen = await ports.shown(uid, lambda pod: pod.shows_ended(running)) or await ports.look(uid)
         _check_ended(seen)
         await ports.claims.unprepare(pod)  # before the API is told: then others may have the devices
-        status = await ports.statuses.build(pod, seen, is_terminal=True)
-        ports.statuses.set(pod, set_status(status) if set_status is not None else status)
+        # How the containers ended is the pod's end, whatever it was ended for.
+        ports.statuses.set(pod, await ports.statuses.build(pod, seen, is_terminal=True))
 
     async def sync_terminating_runtime_pod(self, observed: ObservedPod) -> None:
         """See `workers.syncer`. Without a spec there are no hooks, and little grace. Raises Internal."""

@@ -151,6 +151,8 @@ class PodWorkers:
             following.wake.set()
         if record.should_content_be_removed():
             self._ports.pod_gone(record.uid)
+        if record.active is not None and record.active.pod is None:
+            del self._records[record.uid]  # what ran has ended; a source may have the pod all the same
 
     # -- housekeeping
 
