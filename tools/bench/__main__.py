@@ -89,7 +89,7 @@ def main() -> int:
         code = run_to_end([str(PODWRIGHT), "bench", *arguments, *suites, *files, *rest])
     if results.exists():
         for form, name in PAGES.items():
-            page = [PODWRIGHT, "bench", "report", results, f"--{form}", "--output", out / name]
+            page: list[str | Path] = [PODWRIGHT, "bench", "report", results, f"--{form}", "--output", out / name]
             subprocess.run(page, check=True)
         print(f"\nreports: {out}", flush=True)
         if own.handlers and own.publish:
