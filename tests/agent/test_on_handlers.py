@@ -174,7 +174,7 @@ async def test_a_pod_on_each_by_its_runtime_class(handlers: HandlerNode, busybox
 
 
 async def check_all(on: HandlerNode) -> None:
-    """See `check`."""
+    """Check every pod."""
     for name in on.names:
         await check(on, f"on-{name}")
 

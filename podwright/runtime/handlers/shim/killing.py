@@ -29,7 +29,7 @@ END_S = 5.0  # from a SIGKILL to the end that the shim reports
 
 
 async def kill(member: Member, watch: EndWatch, limiting: Limiting, number: int, *, everyone: bool) -> None:
-    """See Task.kill."""
+    """Send a signal to the first process or to all, as Task.kill does."""
     if watch.is_over:
         return
     try:

@@ -30,7 +30,6 @@ class Limiting:
         self.may_be_paused = may_be_paused
 
     async def pause(self) -> None:
-        """See Task."""
         if await self.is_paused():
             return
         member = self._member
@@ -43,7 +42,6 @@ class Limiting:
             raise
 
     async def resume(self) -> None:
-        """See Task."""
         if not await self.is_paused():
             return
         with contextlib.suppress(NotFound):
@@ -51,7 +49,6 @@ class Limiting:
         self.may_be_paused = False
 
     async def is_paused(self) -> bool:
-        """See Task."""
         member = self._member
         if member.record.on_host:
             return freezer.is_frozen(member.host.cgroups, member.bundle.cgroup)
@@ -61,14 +58,12 @@ class Limiting:
             return False
 
     def held_memory_bytes(self) -> int | None:
-        """See Task."""
         member = self._member
         if not member.record.on_host:
             return None
         return cgroup.memory_held_bytes(member.host.cgroups, member.bundle.cgroup)
 
     def update(self, before: Resources, now: Resources) -> AbstractAsyncContextManager[None]:
-        """See Task."""
         member = self._member
         if member.record.on_host:
             return limits.updated(member.host.cgroups, member.bundle, before, now, self._set_limits)

@@ -70,7 +70,7 @@ class Member:
         return self.shim is not None and self.shim.calls.hangs
 
     def note_hang(self) -> None:
-        """See `hangs`."""
+        """It did not answer in time."""
         if self.shim is not None:
             self.shim.calls.hangs = True
 

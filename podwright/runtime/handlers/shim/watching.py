@@ -19,7 +19,7 @@ DRAIN_S = 5.0  # from the end to that of the output
 
 
 class EndWatch:
-    """One container's. It hears of the shim's events: see `events.ShimListener`."""
+    """One container's. The shim's events are reported to it: see `events.ShimListener`."""
 
     def __init__(self, member: Member, background: Tasks) -> None:
         self._member = member
