@@ -8,7 +8,7 @@ import ipaddress
 import logging
 
 from podwright.agent.clock import Clock
-from podwright.agent.cluster import Servers
+from podwright.agent.cluster.api_cluster import ApiServers
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.server.serving_certificate import SERVER_PREFIX, asks_for_serving
@@ -36,7 +36,7 @@ EXPIRY_CHECK_S = 60.0
 
 async def connect(
     config: AgentConfig, runner: ProcessRunner, stack: contextlib.AsyncExitStack, node_name: str, clock: Clock
-) -> Servers | None:
+) -> ApiServers | None:
     """The API server of the kubeconfig; None for an agent that stands alone.
 
     With a bootstrap kubeconfig, it returns when the node has a certificate. Otherwise nothing is sent yet. Raises
@@ -54,7 +54,7 @@ async def connect(
     credentials = RotatedCredentials(files.current_path, connection.credentials) if rotates else connection.credentials
     transport = Transport(connection.endpoint, credentials)
     stack.push_async_callback(transport.close)
-    servers = Servers(
+    servers = ApiServers(
         pods=ApiClient(transport, rate=api.qps, burst=api.burst),
         heartbeats=ApiClient(transport, rate=HEARTBEATS_PER_S, burst=HEARTBEATS_BURST),
         events=ApiClient(transport, rate=api.event_qps, burst=api.event_burst),

@@ -10,14 +10,14 @@ import signal
 
 from podwright import daemon_log
 from podwright.agent.api_access import connect, keep_serving_certificate
-from podwright.agent.assembly import Agent, Outside, assemble
+from podwright.agent.assembly.agent import Agent, assemble
+from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.clock import SystemClock
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
 from podwright.agent.engine import Source
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.node.machine import Machine, node_name, read_machine
-from podwright.agent.objects.none import NoObjects
 from podwright.agent.resources import swap
 from podwright.agent.resources.system_cgroups import SystemCgroups
 from podwright.agent.root_lock import hold_root
@@ -83,7 +83,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     watch = RuntimeWatch(runtime, clock)
     await watch.first_answer(endpoint)
     servers = await connect(config, runner, stack, name, clock)
-    outside = Outside(
+    dependencies = Dependencies(
         runtime=runtime,
         images=ImagesClient(images, config.runtime.request_timeout_s),
         watch=watch,
@@ -91,21 +91,20 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
         node_name=name,
         clock=clock,
         runner=runner,
-        objects=NoObjects(),
         servers=servers,
         metrics=metrics,
         cgroup_driver=await runtime.cgroup_driver() or config.cgroups.driver,
         endpoint=endpoint,
     )
     sources = make_sources(config, name)
-    agent = await assemble(config, outside, sources)
+    agent = await assemble(config, dependencies, sources)
     stack.push_async_callback(agent.close)
     await serve(config, agent, shown, stack)  # what it listens on may be taken, and then it must not touch a pod
     await agent.start()
     if servers is not None:
         tasks = Tasks()
         stack.push_async_callback(tasks.close)
-        keep_serving_certificate(config, servers.heartbeats, agent.node, runner, tasks)
+        keep_serving_certificate(config, servers.heartbeats, agent.node.current, runner, tasks)
     _log_start(agent, endpoint, machine)
     if servers is None and not sources:
         log.warning("no source of pods is configured: set staticPodPath or staticPodURL, or give a --kubeconfig")
@@ -156,7 +155,7 @@ async def _endpoint(config: AgentConfig, runner: ProcessRunner, stack: contextli
 def _log_start(agent: Agent, endpoint: str, machine: Machine) -> None:
     log.info(
         "podwright agent runs: node=%s endpoint=%s root=%s cpus=%d memory_mib=%d",
-        agent.outside.node_name,
+        agent.dependencies.node_name,
         endpoint,
         agent.config.process.root_dir,
         machine.cpu_count,

@@ -1,6 +1,6 @@
-"""The engine: sources, PLEG, loop, workers and housekeeping, tied together around the rooms that they work with.
+"""The engine: sources, PLEG, loop, workers and housekeeping, tied together around the parts that they work with.
 
-`app` builds it for `podwright agent`, `run` for `podwright run`, tests around a runtime in memory.
+`assembly` builds it for `podwright agent` and `podwright run`, tests around a runtime in memory.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ class MirrorRoom(Mirrors, OrphanMirrors, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the engine is told of the configuration. Times are seconds."""
+class EngineSettings:
+    """What of the configuration the engine needs. Times are seconds."""
 
     root: str
     links_directory: str  # see `workers.starting`
@@ -107,15 +107,15 @@ class Settings:
     housekeeping_s: float = HOUSEKEEPING_S
 
 
-class NoTokens:
-    """Without an API server pods have no tokens."""
+class NoCredentials:
+    """Without an API server pods have neither tokens nor certificates."""
 
     def retain(self, uids: Collection[str]) -> None:
         """There is nothing to forget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rooms:
+class EnginePorts:
     """What the engine works with."""
 
     runtime: CriRuntime
@@ -137,14 +137,14 @@ class Rooms:
     network_problem: Callable[[], str]
     handler_of: Callable[[Pod], str]
     admission: Sequence[Check] = ()
-    tokens: Kept = field(default_factory=NoTokens)
+    credentials: Kept = field(default_factory=NoCredentials)
     claims: Claims = field(default_factory=NoClaims)
     may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
 
 
-class Base:
-    """What the engine and its rooms share: the pods that are wanted, what the runtime shows of them, the channels."""
+class SharedState:
+    """What the engine and its parts share: the wanted pods, what the runtime shows of them, the channels."""
 
     def __init__(self, runtime: CriRuntime, clock: Clock, metrics: KubeletMetrics | None = None) -> None:
         self._metrics = metrics or KubeletMetrics()
@@ -157,6 +157,10 @@ class Base:
         if not self.channels.offer("runtime", event):
             self._metrics.discarded_events.add()
 
+    def pods_changed(self, uids: Collection[str]) -> None:
+        """Have the loop sync these pods."""
+        self.channels.offer("managers", PodsChanged(uids=tuple(uids)))
+
     async def probe_decided(self, outcome: ProbeOutcome) -> None:
         """For the probes: what one of them has found."""
         await self.channels.put("probes", outcome)
@@ -165,127 +169,130 @@ class Base:
 class Engine:
     """Runs until it is closed."""
 
-    def __init__(self, settings: Settings, base: Base, rooms: Rooms, sources: Mapping[str, Source]) -> None:
+    def __init__(
+        self, settings: EngineSettings, shared: SharedState, ports: EnginePorts, sources: Mapping[str, Source]
+    ) -> None:
         """`sources` by name: see `sources.changes`."""
-        self._rooms = rooms
+        self._ports = ports
         self._sources = sources
         self._tasks = Tasks()
         self._loop_task: asyncio.Task[None] | None = None
         self._worker_tasks = Tasks()
-        self.channels, self.registry, self.cache = base.channels, base.registry, base.cache
+        self.channels, self.registry, self.cache = shared.channels, shared.registry, shared.cache
         self.queue = WorkQueue(self.channels.wake)
         self.generator = Generator(
-            rooms.runtime, self.cache, rooms.clock, evented=settings.evented, metrics=rooms.metrics
+            ports.runtime, self.cache, ports.clock, evented=settings.evented, metrics=ports.metrics
         )
-        restarts = Restarts(Backoff(longest_s=settings.longest_restart_wait_s), rooms.events, rooms.clock)
+        restarts = Restarts(Backoff(longest_s=settings.longest_restart_wait_s), ports.events, ports.clock)
         syncer = self._syncer(settings, restarts)
         self.workers = PodWorkers(
             WorkerPorts(
                 syncer=syncer,
                 statuses=self.cache,
                 queue=self.queue,
-                events=rooms.events,
-                clock=rooms.clock,
+                events=ports.events,
+                clock=ports.clock,
                 tasks=self._worker_tasks,
-                pod_gone=rooms.dead_containers.pod_gone,
+                pod_gone=ports.dead_containers.pod_gone,
                 pauses=settings.pauses,
-                may_begin=rooms.may_begin,
+                may_begin=ports.may_begin,
                 active_s=self._active_s,
-                allocated=rooms.resizes.allocator.allocated,
-                metrics=rooms.metrics,
+                allocated=ports.resizes.allocator.allocated,
+                metrics=ports.metrics,
             )
         )
-        self._merger = Merger(rooms.clock, self._dropped)
+        self._merger = Merger(ports.clock, self._dropped)
         self._housekeeping = self._make_housekeeping(restarts, syncer)
         self.loop = SyncLoop(self._loop_ports(settings), sources)
 
-    def _syncer(self, settings: Settings, restarts: Restarts) -> PodSyncer:
-        rooms = self._rooms
-        hooks = Hooks(rooms.runtime, rooms.http, rooms.configs.addresses, rooms.events, rooms.metrics)
-        killer = Killer(rooms.runtime, hooks, rooms.events, rooms.clock)
+    def _syncer(self, settings: EngineSettings, restarts: Restarts) -> PodSyncer:
+        ports = self._ports
+        hooks = Hooks(ports.runtime, ports.http, ports.configs.addresses, ports.events, ports.metrics)
+        killer = Killer(ports.runtime, hooks, ports.events, ports.clock)
         resizer = Resizer(
             ResizerPorts(
-                runtime=rooms.runtime,
-                cgroups=rooms.cgroups,
-                configs=rooms.configs,
-                resizes=rooms.resizes,
-                events=rooms.events,
-                clock=rooms.clock,
-                metrics=rooms.metrics,
+                runtime=ports.runtime,
+                cgroups=ports.cgroups,
+                configs=ports.configs,
+                resizes=ports.resizes,
+                events=ports.events,
+                clock=ports.clock,
+                metrics=ports.metrics,
             )
         )
         starter = Starter(
-            rooms.runtime,
-            rooms.images,
-            rooms.configs,
+            ports.runtime,
+            ports.images,
+            ports.configs,
             hooks,
             killer,
-            rooms.events,
-            metrics=rooms.metrics,
+            ports.events,
+            metrics=ports.metrics,
             links_directory=settings.links_directory,
         )
-        ports = SyncerPorts(
-            runtime=rooms.runtime,
-            statuses=rooms.statuses,
+        syncer_ports = SyncerPorts(
+            runtime=ports.runtime,
+            statuses=ports.statuses,
             starter=starter,
             killer=killer,
             resizer=resizer,
-            configs=rooms.configs,
-            images=rooms.images,
-            volumes=rooms.volumes,
-            cgroups=rooms.cgroups,
-            probes=rooms.probes,
-            objects=rooms.objects,
-            users=rooms.users,
-            mirrors=rooms.mirrors,
-            claims=rooms.claims,
-            events=rooms.events,
-            network_problem=rooms.network_problem,
+            configs=ports.configs,
+            images=ports.images,
+            volumes=ports.volumes,
+            cgroups=ports.cgroups,
+            probes=ports.probes,
+            objects=ports.objects,
+            users=ports.users,
+            mirrors=ports.mirrors,
+            claims=ports.claims,
+            events=ports.events,
+            network_problem=ports.network_problem,
             shown=self.cache.shown,
             look=self.cache.look,
-            handler_of=rooms.handler_of,
+            handler_of=ports.handler_of,
             root=settings.root,
-            metrics=rooms.metrics,
+            metrics=ports.metrics,
         )
-        return PodSyncer(ports, restarts)
+        return PodSyncer(syncer_ports, restarts)
 
     def _make_housekeeping(self, restarts: Restarts, syncer: PodSyncer) -> Housekeeping:
-        rooms = self._rooms
+        ports = self._ports
         return Housekeeping(
             HousekeepingPorts(
                 registry=self.registry,
                 workers=self.workers,
                 cache=self.cache,
                 restarts=restarts,
-                probes=rooms.probes,
-                statuses=rooms.statuses,
-                users=rooms.users,
-                resizes=rooms.resizes,
-                tokens=rooms.tokens,
-                volumes=rooms.volumes,
-                cgroups=rooms.cgroups,
-                mirrors=rooms.mirrors,
+                probes=ports.probes,
+                statuses=ports.statuses,
+                users=ports.users,
+                resizes=ports.resizes,
+                credentials=ports.credentials,
+                volumes=ports.volumes,
+                cgroups=ports.cgroups,
+                mirrors=ports.mirrors,
                 all_sources_read=lambda: self.loop.all_sources_read,
-                is_refused=rooms.statuses.is_refused,
+                metrics=ports.metrics.lives,
+                is_refused=ports.statuses.is_refused,
                 again=self._keep_house_soon,
                 end=syncer.sync_terminating_runtime_pod,
             )
         )
 
-    def _loop_ports(self, settings: Settings) -> LoopPorts:
-        rooms = self._rooms
+    def _loop_ports(self, settings: EngineSettings) -> LoopPorts:
+        ports = self._ports
         return LoopPorts(
             channels=self.channels,
             registry=self.registry,
             workers=self.workers,
             queue=self.queue,
-            statuses=rooms.statuses,
-            admission=Admission(rooms.admission),
-            resizes=rooms.resizes.allocator,
-            dead_containers=rooms.dead_containers,
-            events=rooms.events,
-            clock=rooms.clock,
-            metrics=rooms.metrics,
+            statuses=ports.statuses,
+            admission=Admission(ports.admission),
+            resizes=ports.resizes.allocator,
+            dead_containers=ports.dead_containers,
+            events=ports.events,
+            clock=ports.clock,
+            metrics=ports.metrics,
             problem=self.problem,
             housekeeping=self._housekeeping.run,
             housekeeping_s=settings.housekeeping_s,
@@ -295,8 +302,8 @@ class Engine:
         self.loop.keep_house_soon()
 
     def _active_s(self, pod: Pod) -> float | None:
-        deadline = deadline_ns(pod, self._rooms.statuses.get(pod.metadata.uid))
-        return None if deadline is None else (deadline - self._rooms.clock.now_ns()) / 1e9
+        deadline = deadline_ns(pod, self._ports.statuses.get(pod.metadata.uid))
+        return None if deadline is None else (deadline - self._ports.clock.now_ns()) / 1e9
 
     def active_pods(self) -> list[Pod]:
         """The pods that run, or will."""
@@ -304,7 +311,7 @@ class Engine:
 
     def problem(self) -> str:
         """Why pods are not synced; empty when they are."""
-        return self._rooms.runtime_problem() or self.generator.problem()
+        return self._ports.runtime_problem() or self.generator.problem()
 
     def start(self) -> None:
         """Begin: look at the runtime, read the sources, sync pods."""
@@ -342,4 +349,4 @@ class Engine:
                 await self.channels.put("sources", change)
 
     def _dropped(self, pod: Pod, reason: str) -> None:
-        self._rooms.events.pod(pod, "Warning", "FailedValidation", f"Error validating pod: {reason}, ignoring")
+        self._ports.events.pod(pod, "Warning", "FailedValidation", f"Error validating pod: {reason}, ignoring")

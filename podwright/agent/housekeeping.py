@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from podwright.agent.metrics.lives import LifeMetrics
 from podwright.agent.pleg.cache import StatusCache
-from podwright.agent.pods.identity import full_name
+from podwright.agent.pods.identity import full_name, is_static
 from podwright.agent.pods.phases import has_ended
 from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.runtime.records import ObservedPod
@@ -61,11 +62,12 @@ class HousekeepingPorts:
     statuses: Kept
     users: Kept
     resizes: Kept
-    tokens: Kept
+    credentials: Kept
     volumes: Cleaned
     cgroups: Cleaned
     mirrors: Mirrors
     all_sources_read: Callable[[], bool]
+    metrics: LifeMetrics
     is_refused: Callable[[str], bool]  # whether the pod of that UID was not admitted
     again: Callable[[], None]  # have another round soon
     end: Callable[[ObservedPod], Awaitable[None]]  # end what runs of a pod; raises PodwrightError
@@ -100,13 +102,13 @@ class Housekeeping:
         pods = {pod.metadata.uid: pod for pod in ports.registry.pods()}
         known = ports.workers.reconcile(pods)
         self._start_missing(pods)
-        self._end_unknown(pods, known)
+        self._end_unknown()
         in_use = self._in_use()
         ports.probes.retain([uid for uid, each in known.items() if each.state is not WorkState.TERMINATED])
         ports.statuses.retain(in_use)
         ports.users.retain(in_use)
         ports.resizes.retain(in_use)
-        ports.tokens.retain(in_use)
+        ports.credentials.retain(in_use)
         ports.restarts.prune()
         is_behind = bool(self._under_way)
         self._begun += not is_behind
@@ -114,21 +116,27 @@ class Housekeeping:
         return not is_behind and not any(each.orphan for each in known.values())
 
     def _start_missing(self, pods: dict[str, Pod]) -> None:
-        """A pod that was wanted again while the one of its UID ended, or that ended before the agent came."""
+        """A pod that was wanted again while the one of its UID ended, or that ended before the agent came.
+
+        A pod that was refused is left alone until it is deleted: then a worker lets its object go.
+        """
         ports = self._ports
         for uid, pod in pods.items():
-            if ports.workers.is_known(uid) or ports.is_refused(uid):
-                continue
             deleting = pod.metadata.deletion_timestamp is not None
+            if ports.workers.is_known(uid) or (ports.is_refused(uid) and not deleting):
+                continue
             kind = UpdateKind.KILL if deleting or has_ended(pod) else UpdateKind.CREATE
+            if kind is UpdateKind.CREATE:
+                ports.metrics.restarted_pods.add("true" if is_static(pod) else "")
             ports.workers.update(PodUpdate(kind=kind, pod=pod, mirror=ports.registry.mirror_of(pod)))
 
-    def _end_unknown(self, pods: Collection[str], known: Collection[str]) -> None:
-        """Pods that only the runtime has: their manifests went while no agent ran."""
+    def _end_unknown(self) -> None:
+        """Pods that run without a worker: their manifests went while no agent ran, or this agent has refused them."""
         for observed in self._ports.cache.all():
-            is_wanted = observed.uid in pods or observed.uid in known
-            if not is_wanted and (observed.running() or observed.ready_sandboxes()):
-                log.info("a pod that no source wants is ended: pod=%s/%s", observed.namespace, observed.name)
+            is_known = self._ports.workers.is_known(observed.uid)
+            if not is_known and (observed.running() or observed.ready_sandboxes()):
+                log.info("a pod that is not to run here is ended: pod=%s/%s", observed.namespace, observed.name)
+                self._ports.metrics.orphaned_pods.add()
                 self._ports.workers.update(PodUpdate(kind=UpdateKind.KILL, runtime_pod=observed))
 
     def _orphaned_mirrors(self) -> list[Pod]:

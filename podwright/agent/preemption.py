@@ -7,7 +7,7 @@ begins when they have ended.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from podwright.agent.admission.fit import Shortage
 from podwright.agent.admission.victims import needs_of, victims
@@ -33,14 +33,14 @@ class Preemptor:
 
     def __init__(
         self,
-        ender: Callable[[], Ender],
-        has_room: Callable[[str], None],
+        ender: Ender,
+        pods_changed: Callable[[Collection[str]], None],
         events: EventRecorder,
         metrics: KubeletMetrics,
     ) -> None:
-        """`has_room` is called with the UID of a critical pod when the others have ended."""
+        """`pods_changed` is called with the UID of a critical pod when the others have ended."""
         self._ender = ender
-        self._has_room = has_room
+        self._pods_changed = pods_changed
         self._events = events
         self._metrics = metrics
         self._waiting: set[str] = set()
@@ -69,9 +69,9 @@ class Preemptor:
             await asyncio.gather(*(self._end_one(each, resource) for each in chosen))
         finally:
             self._waiting.discard(pod.metadata.uid)
-            self._has_room(pod.metadata.uid)
+            self._pods_changed([pod.metadata.uid])
 
     async def _end_one(self, pod: Pod, resource: str) -> None:
         self._events.pod(pod, "Warning", PREEMPTING, MESSAGE)
-        if await self._ender().end(pod, CAUSE):
+        if await self._ender.end(pod, CAUSE):
             self._metrics.preemptions.add(resource)

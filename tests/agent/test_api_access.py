@@ -15,7 +15,7 @@ import pytest
 
 from podwright.agent.api_access import connect, keep_serving_certificate, serving_subject
 from podwright.agent.clock import SystemClock
-from podwright.agent.cluster import Servers
+from podwright.agent.cluster.api_cluster import ApiServers
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.server.auth.certificates import ServerContexts
@@ -61,14 +61,14 @@ def configured(server: ApiServer, folder: Path, **security: Any) -> AgentConfig:
 
 
 @contextlib.asynccontextmanager
-async def connected(config: AgentConfig) -> AsyncIterator[Servers]:
+async def connected(config: AgentConfig) -> AsyncIterator[ApiServers]:
     async with contextlib.AsyncExitStack() as stack:
         servers = await connect(config, RUNNER, stack, "n1", SystemClock())
         assert servers is not None
         yield servers
 
 
-async def who(servers: Servers) -> str:
+async def who(servers: ApiServers) -> str:
     return str(await servers.pods.raw(RawRequest(path="/whoami")), "utf-8")
 
 

@@ -12,7 +12,7 @@ import pytest
 from podwright.agent.admission.chain import Check, Refusal
 from podwright.agent.allocation.feasibility import ResizeRules
 from podwright.agent.allocation.resizes import make_resizes
-from podwright.agent.engine import Base, Engine, Rooms, Settings, StatusRoom
+from podwright.agent.engine import Engine, EnginePorts, EngineSettings, SharedState, StatusRoom
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
 from podwright.agent.runtime.records import ContainerState
@@ -74,15 +74,15 @@ class Scene:
     def _begin(self) -> None:
         self.statuses, self.probes = FakeStatuses(self.clock), FakeProbes()
         self.sources = {name: ListSource() for name in self._names}
-        self.base = Base(self.runtime, self.clock)
+        self.shared = SharedState(self.runtime, self.clock)
         root = self._directory / "root"
         root.mkdir(exist_ok=True)
         metrics = KubeletMetrics()
         resizes = make_resizes(
-            str(root), self.resize_checks, self.base.registry.get, self.events, self.clock, metrics, self.rules
+            str(root), self.resize_checks, self.shared.registry.get, self.events, self.clock, metrics, self.rules
         )
         resizes.recover()
-        rooms = Rooms(
+        ports = EnginePorts(
             runtime=self.runtime,
             statuses=self._status_room(),
             probes=self.probes,
@@ -103,9 +103,11 @@ class Scene:
             handler_of=lambda _: "",
             admission=self.checks,
         )
-        settings = Settings(root=str(root), links_directory=str(self._directory / "links"), evented=self._evented)
+        settings = EngineSettings(
+            root=str(root), links_directory=str(self._directory / "links"), evented=self._evented
+        )
         self.resizes = resizes
-        self.engine = Engine(settings, self.base, rooms, self.sources)
+        self.engine = Engine(settings, self.shared, ports, self.sources)
         self.engine.start()
 
     def _status_room(self) -> StatusRoom:
@@ -371,6 +373,29 @@ def test_a_pod_that_is_not_admitted_never_starts(in_scene: InScene) -> None:
     in_scene(check)
 
 
+def test_a_pod_that_is_refused_after_a_restart_is_ended(in_scene: InScene) -> None:
+    def refuse(pod: Pod, others: Sequence[Pod]) -> Refusal | None:
+        return Refusal(reason="NodeAffinity", message="elsewhere") if pod.metadata.name == "moved" else None
+
+    async def check(scene: Scene) -> None:
+        scene.sources["api"].put(pod("moved"), pod("kept"))
+        await asyncio.sleep(3)
+        assert scene.runtime.running_names() == ["main", "main"]
+        scene.checks.append(refuse)
+        await scene.restart()
+        scene.sources["api"].put(pod("moved"), pod("kept"))
+        await asyncio.sleep(10)
+        running = [observed.uid for observed in scene.engine.cache.all() if observed.running()]
+        assert running == ["uid-kept"]
+        assert not scene.engine.workers.could_have_running_containers("uid-moved")
+        scene.sources["api"].put(pod("moved", deleted=datetime.now(UTC)), pod("kept"))
+        await asyncio.sleep(100)
+        assert scene.statuses.terminated == ["uid-moved"]
+        assert scene.runtime.running_names() == ["main"]
+
+    in_scene(check, sources=("api",))
+
+
 def test_a_deleted_pod_of_the_api_ends_with_its_grace(in_scene: InScene) -> None:
     async def check(scene: Scene) -> None:
         scene.runtime.programs["main"] = [Program(stops_s=None)]
@@ -424,13 +449,28 @@ def test_a_runtime_that_hangs_holds_up_only_its_pod(in_scene: InScene) -> None:
     in_scene(check)
 
 
+def test_what_a_pod_waits_for_is_known(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.runtime.hangs.add("start_container")
+        scene.file.put(static("stuck"))
+        await asyncio.sleep(3)
+        activity = scene.engine.workers.activity("uid-stuck")
+        assert activity is not None
+        assert activity.waits_for == ("start of container main",)
+        scene.runtime.hangs.clear()
+        scene.file.put()
+        await asyncio.sleep(10)
+
+    in_scene(check)
+
+
 def test_a_failed_liveness_probe_restarts_the_container(in_scene: InScene) -> None:
     async def check(scene: Scene) -> None:
         scene.file.put(static("web"))
         await asyncio.sleep(3)
         alive = scene.runtime.container("main").id
         scene.probes.findings[alive, ProbeKind.LIVENESS] = Finding.FAILURE
-        await scene.base.probe_decided(
+        await scene.shared.probe_decided(
             ProbeOutcome(
                 pod_uid="uid-web",
                 container="main",

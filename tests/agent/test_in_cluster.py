@@ -10,16 +10,22 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import grpc
 import pytest
 import yaml
+from msgspec import structs
 
+from podwright.conformance.patience import patient
+from podwright.cri.client import CHANNEL_OPTIONS
+from podwright.cri.v1 import api_pb2, api_pb2_grpc
 from podwright.k8s.client.patch import STRATEGIC
-from podwright.k8s.objects import ConfigMap, Node, ObjectMeta, Pod, Secret
+from podwright.k8s.objects import ConfigMap, Node, NodeCondition, ObjectMeta, Pod, Secret
 from podwright.linux import cgroup
 from tests.agent.api_pods import FOREVER, NODE, bind, delete, delete_all, events, is_ready, plain, pod, reference
-from tests.harness.agent import AgentProcess
+from tests.harness.agent import CALL_TIMEOUT_S, AgentProcess
 from tests.harness.apiserver.server import ADMIN, ApiServer
 from tests.harness.apiserver.thread import ApiServerThread
 from tests.harness.scratch import Scratch
@@ -110,6 +116,66 @@ def test_a_pod_that_does_not_fit_is_refused(agent: AgentProcess, api: ApiServerT
     agent.until(lambda: reason() == "OutOfcpu", "the pod is refused")
     delete(api, "large")
     agent.until(lambda: pod(api, "large") is None, "the object goes")
+
+
+def test_a_restarted_agent_leaves_the_node_ready(agent: AgentProcess, api: ApiServerThread) -> None:
+    def ready() -> NodeCondition | None:
+        node: Node | None = api.get(Node, NODE)
+        conditions = node.status.conditions if node is not None else ()
+        return next((each for each in conditions if each.type == "Ready" and each.status == "True"), None)
+
+    agent.until(ready, "the node is ready")
+    before = ready()
+    assert before is not None
+    since = before.last_transition_time
+    assert since is not None
+    agent.until(lambda: datetime.now(UTC) > since + timedelta(seconds=1), "another time is shown")
+    for _ in range(3):
+        agent.stop()
+        seen = ready()
+        assert seen is not None
+        agent.start()
+        agent.until(lambda: (now := ready()) is None or now != seen, "the node is reported")  # noqa: B023 # at once
+        assert (now := ready()) is not None
+        assert now.last_transition_time == since
+
+
+def test_a_restarted_agent_ends_what_it_refuses(agent: AgentProcess, api: ApiServerThread, image: str) -> None:
+    agent.until(lambda: api.get(Node, NODE) is not None, "the node has joined")
+    label(api, "a")
+    bind(api, "moved", f"{{nodeSelector: {{zone: a}}, {plain(image)}}}")
+    bind(api, "kept", plain(image))
+    agent.until(lambda: is_ready(api, "moved") and is_ready(api, "kept"), "the pods run")
+    agent.stop()
+    label(api, "b")
+    agent.start()
+
+    def reason() -> str:
+        shown = pod(api, "moved")
+        return shown.status.reason if shown is not None and shown.status.phase == "Failed" else ""
+
+    agent.until(lambda: reason() == "NodeAffinity", "the pod is refused")
+    assert running_in(agent, "moved") == 0
+    assert running_in(agent, "kept") == 1
+    assert is_ready(api, "kept")
+    delete(api, "moved")
+    agent.until(lambda: pod(api, "moved") is None, "the object goes")
+
+
+def label(api: ApiServerThread, zone: str) -> None:
+    """Put the node into a zone."""
+    node: Node = api.get(Node, NODE)
+    metadata = structs.replace(node.metadata, labels={**node.metadata.labels, "zone": zone})
+    api.put(structs.replace(node, metadata=metadata))
+
+
+def running_in(agent: AgentProcess, name: str) -> int:
+    """How many containers of a pod run."""
+    with grpc.insecure_channel(agent.endpoint, options=CHANNEL_OPTIONS) as channel:
+        stub = api_pb2_grpc.RuntimeServiceStub(channel)
+        listed = stub.ListContainers(api_pb2.ListContainersRequest(), timeout=CALL_TIMEOUT_S).containers
+    labels = (each.labels for each in listed if each.state == api_pb2.CONTAINER_RUNNING)
+    return sum(each["io.kubernetes.pod.name"] == name for each in labels)
 
 
 def test_a_pod_is_resized_in_place(agent: AgentProcess, api: ApiServerThread, image: str) -> None:
@@ -218,7 +284,7 @@ def test_what_happens_while_the_server_is_away_is_written_later(
 def test_kubectl_works_the_node(agent: AgentProcess, api: ApiServerThread, image: str, tmp_path: Path) -> None:
     def kubectl(*arguments: str) -> str:
         argv = ["kubectl", f"--kubeconfig={tmp_path}/kubeconfig", *arguments]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=patient(60), check=False)
         return done.stdout  # nothing as long as there is no such object
 
     until: Callable[[Callable[[], object], str], None] = agent.until

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable
 
-from podwright.agent.assembly import Agent
+from podwright.agent.assembly.agent import Agent
 from podwright.agent.configs import logs
 from podwright.agent.events.log import RecordedEvent
 from podwright.agent.run.reporter import Reporter
@@ -67,11 +67,11 @@ class AgentEngine:
         """
         agent = self._agent
         await asyncio.sleep(BUSY_S)
-        pod, before = agent.base.registry.get(uid), agent.statuses.newest(uid)
+        pod, before = agent.shared.registry.get(uid), agent.statuses.newest(uid)
         if pod is None or not self._is_starting(uid):
             return
         try:
-            status = await agent.statuses.build(pod, await agent.base.cache.look(uid))
+            status = await agent.statuses.build(pod, await agent.shared.cache.look(uid))
         except PodwrightError:
             return  # the pass itself has to do with it
         if self._is_starting(uid) and agent.statuses.newest(uid) is before:  # else this one may be the older one
@@ -87,7 +87,7 @@ class AgentEngine:
         loop = asyncio.get_running_loop()
         since: float | None = None
         while True:
-            problem = self._agent.outside.watch.problem()
+            problem = self._agent.dependencies.watch.problem()
             if not problem:
                 since = None
             elif since is None:
@@ -127,12 +127,12 @@ class AgentEngine:
         """See Engine. The runtime is asked at once: workers leave every container a second or two."""
         for uid in uids:
             self._agent.engine.workers.shorten(uid, 0)
-            observed = self._agent.base.cache.peek(uid)
+            observed = self._agent.shared.cache.peek(uid)
             for status in observed.running() if observed is not None else ():
                 self._tasks.start(self._end(status.id), name=f"kill container {status.id}")
 
     async def _end(self, container_id: str) -> None:
         try:
-            await self._agent.outside.runtime.stop_container(container_id, 0)
+            await self._agent.dependencies.runtime.stop_container(container_id, 0)
         except PodwrightError as failure:
             self._reporter.warning(f"container {container_id} cannot be killed: {failure}")

@@ -9,7 +9,8 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from podwright.agent.assembly import IDS_PER_POD, Agent, Outside
+from podwright.agent.assembly.agent import IDS_PER_POD, Agent
+from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.clock import Clock, SystemClock
 from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.resources.id_range import IdRange, find_range
@@ -55,7 +56,7 @@ class AgentAssembly:
         """See Assembly. Raises PodwrightError."""
         root = agent_root(self.options.root, inputs.run_id)
         config = agent_config(root, self.options.log_root)
-        outside = Outside(
+        dependencies = Dependencies(
             runtime=OwnRuntime(self.cri, inputs.is_own),
             images=ReportedImages(
                 ImagesClient(self.cri), self.reporter, self.clock, functools.partial(followed, self.cri)
@@ -75,7 +76,7 @@ class AgentAssembly:
         ids = id_range_of(inputs.run_id, self.ids, config.pods.max_pods)
         try:
             os.makedirs(root, mode=0o750, exist_ok=True)
-            return AgentEngine(Agent(config, outside, {RUN: inputs.source}, ids), self.reporter)
+            return AgentEngine(Agent(config, dependencies, {RUN: inputs.source}, ids), self.reporter)
         except OSError as failure:
             raise FailedPrecondition(f"the agent cannot work in {root}: {failure}", hint="run as root") from failure
 

@@ -36,9 +36,9 @@ class HandlerNames:
 class RuntimeHandlers:
     """See the module's text."""
 
-    def __init__(self, watch: RuntimeWatch, classes: Classes | None = None) -> None:
+    def __init__(self, watch: RuntimeWatch, classes: Classes) -> None:
         self._watch = watch
-        self._classes = classes or HandlerNames(watch)
+        self._classes = classes
 
     def name_for(self, pod: Pod) -> str:
         """The handler to ask the runtime for; empty for its default. Raises PodwrightError."""

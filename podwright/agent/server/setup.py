@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from podwright.agent.assembly import Agent
+from podwright.agent.assembly.agent import Agent
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.prometheus import exposition
 from podwright.agent.server import metrics
@@ -48,6 +48,7 @@ from podwright.agent.server.view import View
 from podwright.agent.stats import claim_metrics
 from podwright.agent.stats.records import PodStats
 from podwright.errors import PodwrightError
+from podwright.linux import cgroup
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +78,9 @@ async def serve(config: AgentConfig, agent: Agent, shown: Shown, stack: contextl
     if server.read_only_port:
         servers.serve_plain(server.address, server.read_only_port, [*reader, *disabled_routes()])
     if server.enabled:
-        outside = agent.outside
-        files = tls_files(config, outside.node_name, agent.facts.addresses, has_api=outside.servers is not None)
+        dependencies = agent.dependencies
+        has_api = dependencies.servers is not None
+        files = tls_files(config, dependencies.node_name, agent.node.facts.addresses, has_api=has_api)
         contexts = ServerContexts(files, config.security)
         servers.serve_api(server.address, server.port, parts.api_routes(), parts.guard(), contexts)
 
@@ -99,7 +101,11 @@ class _Parts:
         engine = agent.engine
         self.counts = RequestCounts()
         self.view = View(
-            registry=engine.registry, workers=engine.workers, status_of=agent.statuses.get, events=agent.events
+            registry=engine.registry,
+            workers=engine.workers,
+            status_of=agent.statuses.get,
+            events=agent.events,
+            problem=engine.problem,
         )
         self._health = Health(
             {
@@ -108,12 +114,17 @@ class _Parts:
                 "syncloop": loop_check(engine.loop.silent_s, config.pods.sync_frequency_s),
             }
         )
-        self._started_s = agent.outside.clock.now_ns() / 1e9
+        self._cgroup_version = 2 if cgroup.detect().layout == "v2" else 1
+        self._started_s = agent.dependencies.clock.now_ns() / 1e9
         self.open = OpenPaths(
             health=HealthPaths(self._health),
             pods=PodPaths(self.view, engine.cache.all),
             stats=StatsPaths(
-                agent.stats, agent.outside.runtime, engine.cache.all, agent.outside.machine, agent.outside.clock
+                agent.stats,
+                agent.dependencies.runtime,
+                engine.cache.all,
+                agent.dependencies.machine,
+                agent.dependencies.clock,
             ),
             own=self._metrics,
             slis=self._slis,
@@ -121,7 +132,7 @@ class _Parts:
         )
 
     async def _metrics(self) -> bytes:
-        lines = (*self._agent.outside.metrics.lines(), *metrics.node_lines(self._node_view()))
+        lines = (*self._agent.metric_lines(), *metrics.node_lines(self._node_view()))
         families = (
             *self.counts.families(),
             *metrics.process_families(self._started_s),
@@ -144,40 +155,52 @@ class _Parts:
 
     def _node_view(self) -> metrics.NodeView:
         engine = self._agent.engine
+        wanted = engine.registry.pods()
         return metrics.NodeView(
-            name=self._agent.outside.node_name,
+            name=self._agent.dependencies.node_name,
             observed=engine.cache.all(),
-            wanted=engine.registry.pods(),
+            wanted=wanted,
             active=engine.active_pods(),
             mirrors=engine.registry.mirrors(),
+            known=engine.workers.known({pod.metadata.uid for pod in wanted}).values(),
+            statuses=[entry.status for entry in self._agent.statuses.all()],
+            volumes=self._agent.volume_counts(),
+            gates=self._config.feature_gates,
+            cgroup_version=self._cgroup_version,
+            seen_at_s=self._seen_at_s(),
         )
+
+    def _seen_at_s(self) -> float:
+        """When the runtime was looked at last, since the epoch; 0 before the first look."""
+        silent_s = self._agent.engine.generator.silent_s()
+        return self._agent.dependencies.clock.now_ns() / 1e9 - silent_s if silent_s is not None else 0.0
 
     async def _slis(self) -> bytes:
         return exposition(metrics.health_families(self._health))
 
     async def _probe_metrics(self) -> bytes:
-        counted = self._agent.outside.metrics
+        counted = self._agent.dependencies.metrics
         lines = (*counted.probes.lines(), *counted.probe_durations.lines())
         return "".join(f"{line}\n" for line in lines).encode()
 
     def guard(self) -> Guard:
         """Who may use the API."""
-        security, outside = self._config.security, self._agent.outside
-        reviews = ApiReviews(outside.servers.pods) if outside.servers is not None else NoApiServer()
+        security, dependencies = self._config.security, self._agent.dependencies
+        reviews = ApiReviews(dependencies.servers.pods) if dependencies.servers is not None else NoApiServer()
         return Guard(
             Authenticator(
                 reviews if security.token_webhook else None,
-                outside.clock,
+                dependencies.clock,
                 anonymous=security.anonymous,
                 token_ttl_s=security.token_cache_ttl_s,
             ),
             Authorizer(
                 reviews if security.authorization_mode == "Webhook" else None,
-                outside.clock,
+                dependencies.clock,
                 allowed_ttl_s=security.authorized_cache_ttl_s,
                 denied_ttl_s=security.unauthorized_cache_ttl_s,
             ),
-            outside.node_name,
+            dependencies.node_name,
         )
 
     def api_routes(self) -> Sequence[Route]:
@@ -189,26 +212,30 @@ class _Parts:
         guarded = guarded_routes(self._guarded(), self.open.pods, config, checkpoints=gates["ContainerCheckpoint"])
         paths = tuple(sorted({route.pattern for route in (*opened, *guarded)}))
         debug = DebugPaths(
-            Facts(document=self._shown.document, flags=self._shown.flags, paths=paths), self._agent.outside.clock
+            Facts(document=self._shown.document, flags=self._shown.flags, paths=paths), self._agent.dependencies.clock
         )
         shown = debug_routes(debug, config, statusz=gates["ComponentStatusz"], flagz=gates["ComponentFlagz"])
         return [*opened, *guarded, *shown]
 
     def _guarded(self) -> GuardedPaths:
         config, gates = self._config, self._config.feature_gates
-        outside, cache = self._agent.outside, self._agent.engine.cache
+        dependencies, cache = self._agent.dependencies, self._agent.engine.cache
         targets = Targets(self.view, cache.look)
         asks_journal = config.server.system_log_query and gates["NodeLogQuery"]
         return GuardedPaths(
             logs=LogPaths(
-                self.view, outside.runtime, cache.peek, outside.clock, splits=gates["PodLogsQuerySplitStreams"]
+                self.view,
+                dependencies.runtime,
+                cache.peek,
+                dependencies.clock,
+                splits=gates["PodLogsQuerySplitStreams"],
             ),
-            node_logs=NodeLogPaths(NODE_LOGS, NodeLogQuery(outside.runner) if asks_journal else None),
+            node_logs=NodeLogPaths(NODE_LOGS, NodeLogQuery(dependencies.runner) if asks_journal else None),
             streams=StreamPaths(
                 targets,
-                outside.runtime,
+                dependencies.runtime,
                 idle_timeout_s=config.server.streaming_idle_timeout_s,
                 translates=gates["ExtendWebSocketsToKubelet"],
             ),
-            commands=CommandPaths(targets, outside.runtime, outside.clock, config.process.root_dir),
+            commands=CommandPaths(targets, dependencies.runtime, dependencies.clock, config.process.root_dir),
         )

@@ -67,7 +67,11 @@ def _facts(situation: Situation) -> PodStatus:
 
 
 def _with_phase(situation: Situation, status: PodStatus) -> PodStatus:
-    """A pod that has ended has ended for good. Reason and message stay while the phase does."""
+    """How the containers ended counts more than what the agent said before, until the API shows the end.
+
+    So a pod that was preempted or evicted has succeeded when all of its containers did. One that has exceeded its
+    deadline has failed all the same. Reason and message stay while the phase does.
+    """
     pod, previous = situation.pod, situation.inputs.previous
     phase = phase_of(
         pod,
@@ -75,14 +79,23 @@ def _with_phase(situation: Situation, status: PodStatus) -> PodStatus:
         is_terminal=situation.inputs.is_terminal,
         has_begun=has_begun(pod, situation.observed),
     )
-    phase = next((known for known in (pod.status.phase, previous.phase) if known in TERMINAL), phase)
-    now_ns = int(situation.inputs.now.timestamp()) * 10**9
-    if phase not in TERMINAL and has_passed_deadline(pod, previous, now_ns):
+    if pod.status.phase in TERMINAL:
+        phase = pod.status.phase
+    elif _exceeds_deadline(situation):
         return replace(status, phase=FAILED, reason=DEADLINE_EXCEEDED, message=DEADLINE_MESSAGE)
+    elif previous.phase in TERMINAL and phase not in TERMINAL:
+        phase = previous.phase
     if phase != previous.phase:
         return replace(status, phase=phase)
     reason, message = previous.reason or pod.status.reason, previous.message or pod.status.message
     return replace(status, phase=phase, reason=reason, message=message)
+
+
+def _exceeds_deadline(situation: Situation) -> bool:
+    """Whether the pod was active for too long: it stays so, and a pod that has ended in time does not become so."""
+    pod, previous = situation.pod, situation.inputs.previous
+    now_ns = int(situation.inputs.now.timestamp()) * 10**9
+    return previous.reason == DEADLINE_EXCEEDED or has_passed_deadline(pod, previous, now_ns)
 
 
 def _others_conditions(pod: Pod, previous: PodStatus) -> tuple[PodCondition, ...]:

@@ -26,7 +26,7 @@ from podwright.k8s.times import whole_seconds
 def merge_status(shown: PodStatus, status: PodStatus, now: datetime, *, may_run: bool) -> PodStatus:
     """What is shown after `shown`, which may hold what others have written since.
 
-    `may_run`: whether containers of the pod may still run.
+    `may_run`: whether containers of the pod may still run. An end that was shown stays as it is.
     """
     ends = shown.phase not in TERMINAL and status.phase in TERMINAL
     merged = replace(
@@ -36,7 +36,7 @@ def merge_status(shown: PodStatus, status: PodStatus, now: datetime, *, may_run:
         extended_resource_claim_status=shown.extended_resource_claim_status,
         node_allocatable_resource_claim_statuses=shown.node_allocatable_resource_claim_statuses,
     )
-    if ends and may_run:
+    if (ends and may_run) or (shown.phase in TERMINAL and status.phase != shown.phase):
         merged = replace(merged, phase=shown.phase, reason=shown.reason, message=shown.message)
     return _not_ready(merged, whole_seconds(now)) if merged.phase in TERMINAL else merged
 

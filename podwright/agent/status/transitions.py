@@ -24,9 +24,12 @@ MESSAGES_LIMIT_BYTES = 12 * 1024  # of termination messages in all containers of
 
 
 def next_status(pod: Pod, old: PodStatus, new: PodStatus, now: datetime) -> PodStatus:
-    """The status that is taken when `new` is to follow `old`."""
+    """The status that is taken when `new` is to follow `old`.
+
+    A pod that has ended does not come back. How it has ended may still change: see `builder`.
+    """
     now = whole_seconds(now)
-    if old.phase in TERMINAL and new.phase != old.phase:
+    if old.phase in TERMINAL and new.phase not in TERMINAL:
         new = replace(new, phase=old.phase, reason=old.reason, message=old.message)
     start = old.start_time or new.start_time
     return replace(

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.pods.phases import FAILED, SUCCEEDED
 from podwright.agent.status.conditions import DISRUPTION_TARGET
-from podwright.agent.workers.pool import PodWorkers
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
 from podwright.k8s.objects import Pod, PodCondition, PodStatus
 
@@ -47,10 +46,17 @@ class Ender(Protocol):
         """
 
 
+class PodKiller(Protocol):
+    """What has pods end: `workers.pool`."""
+
+    async def kill(self, update: PodUpdate, timeout_s: float) -> bool:
+        """Have a pod end, and wait until its containers have. False when that took longer than `timeout_s`."""
+
+
 class PodEnder:
     """Ends pods, one call each."""
 
-    def __init__(self, workers: PodWorkers, events: EventRecorder) -> None:
+    def __init__(self, workers: PodKiller, events: EventRecorder) -> None:
         self._workers = workers
         self._events = events
 

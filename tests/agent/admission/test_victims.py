@@ -84,7 +84,7 @@ class SlowEnder:
 def test_the_critical_pod_waits_for_the_end_of_the_others() -> None:
     async def check() -> None:
         ender, events, metrics, ready = SlowEnder(), RecordedEvents(), KubeletMetrics(), list[str]()
-        preemptor = Preemptor(lambda: ender, ready.append, events, metrics)
+        preemptor = Preemptor(ender, ready.extend, events, metrics)
         short = [Shortage(resource="cpu", requested=1000, used=900, capacity=1000)]
         assert preemptor.make_room(CRITICAL, [SMALL, pod("static", source="file")], short).startswith("preemption:")
         assert preemptor.make_room(CRITICAL, [SMALL, MIDDLE, LARGE, GUARANTEED, using("big", "1")], short) == ""

@@ -134,8 +134,9 @@ def test_memory_that_runs_short_ends_who_uses_it(agent: AgentProcess, api: ApiSe
 
 def test_limits_of_storage_and_room_for_critical_pods(agent: AgentProcess, api: ApiServerThread, image: str) -> None:
     bind(api, "beyond", spec(image, f"dd if=/dev/zero of=/data/big bs=1M count=3; {SLEEP}", volume="{sizeLimit: 1Mi}"))
-    bind(api, "victim", spec(image, SLEEP, requests="{cpu: 1500m}"))
-    agent.until(lambda: runs(api, "victim"), "the victim runs")
+    bind(api, "victim", spec(image, SLEEP, requests="{cpu: 700m}"))
+    bind(api, "polite", spec(image, "trap 'exit 0' TERM; sleep 1000 & wait", requests="{cpu: 700m}"))
+    agent.until(lambda: runs(api, "victim") and runs(api, "polite"), "the victims run")
     manifest = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -146,6 +147,10 @@ def test_limits_of_storage_and_room_for_critical_pods(agent: AgentProcess, api: 
     status = until_failed(agent, api, "victim", "Preempting")
     assert status.message == "Preempted in order to admit critical pod"
     assert "DisruptionTarget" in [each.type for each in status.conditions]
+    agent.until(
+        lambda: status_of(api, "polite").phase == "Succeeded", "a victim whose containers ended well succeeded"
+    )
+    assert "DisruptionTarget" in [each.type for each in status_of(api, "polite").conditions]
     agent.until(lambda: runs(api, f"critical-{NODE}"), "the critical pod runs")
     status = until_failed(agent, api, "beyond", "Evicted")
     assert status.message == 'Usage of EmptyDir volume "data" exceeds the limit "1Mi". '

@@ -234,7 +234,8 @@ class FakeStatuses:
         self.newest: dict[str, PodStatus] = {}
 
     async def build(self, pod: Pod, observed: ObservedPod, *, is_terminal: bool = False) -> PodStatus:
-        status = PodStatus(phase=self.phase or ("Succeeded" if is_terminal else "Running"))
+        phase = self.phase or ("Succeeded" if is_terminal else "Running")
+        status = PodStatus(phase="Failed" if pod.metadata.uid in self.refused else phase)
         if self._clock is None:
             return status
         now_ns, before = self._clock.now_ns(), self.newest.get(pod.metadata.uid)

@@ -1,4 +1,4 @@
-"""One process of the agent: the real rooms around one engine, on the runtime and the disk of the world."""
+"""One process of the agent: the real parts around one engine, on the runtime and the disk of the world."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, cast
 
 from podwright.agent.allocation.resizes import Resizes, make_resizes
-from podwright.agent.engine import Base, Engine, Rooms, Settings
+from podwright.agent.engine import Engine, EnginePorts, EngineSettings, SharedState
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
 from podwright.agent.gc.dead import KeptDead
 from podwright.agent.images.credentials import Logins
@@ -101,7 +101,7 @@ class Life:
         self.runtime = cast("CriRuntime", self.line)
         self.sources = {name: ListSource() for name in world.wanted}
         self.tasks = Tasks()
-        self.base = Base(self.runtime, world.clock)
+        self.shared = SharedState(self.runtime, world.clock)
         self.watch = RuntimeWatch(self.runtime, world.clock)
         self.users = UserNamespaceAllocator(f"{world.root}/pods", default_range(), MAX_PODS)
         self.work = InlineWork()
@@ -109,7 +109,11 @@ class Life:
         self.volumes = CheckedVolumes(ports(world.objects, world.events, world.clock), str(world.root), self.work)
         self.volumes.before_removal = world.removes_volumes
         self.probes = ProbeManager(
-            Prober(world), self.base.probe_decided, world.clock, look=self.base.cache.peek, host_ip=lambda: "192.0.2.1"
+            Prober(world),
+            self.shared.probe_decided,
+            world.clock,
+            look=self.shared.cache.peek,
+            host_ip=lambda: "192.0.2.1",
         )
         self.statuses = self._make_statuses()
         self.statuses.on_change(self._changed)
@@ -157,8 +161,8 @@ class Life:
             StatusPorts(
                 clock=world.clock,
                 messages=TerminationMessages(str(world.root), str(world.logs)),
-                pod_of=self.base.registry.get,
-                mirror_of=self.base.registry.mirror_of,
+                pod_of=self.shared.registry.get,
+                mirror_of=self.shared.registry.mirror_of,
                 may_run=self._may_run,
                 finding_of=self.probes.finding_of,
                 node_ips=lambda: ("192.0.2.1",),
@@ -172,7 +176,7 @@ class Life:
             ContainerGcPorts(
                 runtime=self.runtime,
                 pods=self,
-                look=self.base.cache.peek,
+                look=self.shared.cache.peek,
                 all_sources_read=lambda: self.engine.loop.all_sources_read,
                 events=self.world.events,
                 clock=self.world.clock,
@@ -198,7 +202,7 @@ class Life:
     def _make_resizes(self) -> Resizes:
         world = self.world
         world.root.mkdir(exist_ok=True)
-        pod_of = self.base.registry.get
+        pod_of = self.shared.registry.get
         resizes = make_resizes(str(world.root), [], pod_of, world.events, world.clock, KubeletMetrics())
         resizes.recover()
         return resizes
@@ -207,7 +211,7 @@ class Life:
         world, clock = self.world, self.world.clock
         images = cast("CriImages", self.line)
         puller = Puller(images, PullLimits(clock), None, clock, Backoff(longest_s=LONGEST_WAIT_S))
-        rooms = Rooms(
+        ports = EnginePorts(
             runtime=self.runtime,
             statuses=self.statuses,
             probes=self.probes,
@@ -227,10 +231,10 @@ class Life:
             network_problem=self.watch.network_problem,
             handler_of=lambda _: "",
         )
-        settings = Settings(
+        settings = EngineSettings(
             root=str(world.root),
             links_directory=str(world.links),
             longest_restart_wait_s=LONGEST_WAIT_S,
             evented=world.evented,
         )
-        return Engine(settings, self.base, rooms, self.sources)
+        return Engine(settings, self.shared, ports, self.sources)

@@ -37,7 +37,7 @@ def logind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LogindTh
 async def until(condition: object) -> None:
     """Wait for what a call without arguments says."""
     assert callable(condition)
-    async with asyncio.timeout(patient(30.0)):
+    async with asyncio.timeout(patient(60)):
         while not condition():  # noqa: ASYNC110 # it is another thread's
             await asyncio.sleep(POLL_S)
 

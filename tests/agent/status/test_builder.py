@@ -89,13 +89,42 @@ def test_what_others_own_is_kept() -> None:
     assert (status.resource_claim_statuses, status.nominated_node_name) == (claims, "n")
 
 
+EVICTED = PodStatus(phase="Failed", reason="Evicted", message="why")
+PREEMPTED = PodStatus(phase="Failed", reason="Preempting", message="room")
+LATE = PodStatus(phase="Failed", reason="DeadlineExceeded", message="late")
+
+
+@pytest.mark.parametrize(
+    ("before", "of", "seen", "expected"),
+    [
+        (EVICTED, pod(), observed(exited()), ("Succeeded", "")),
+        (EVICTED, pod(), observed(exited(exit_code=137)), ("Failed", "Evicted")),
+        (PREEMPTED, pod(), observed(exited()), ("Succeeded", "")),
+        (PREEMPTED, pod(restart_policy="Never"), observed(exited()), ("Succeeded", "")),
+        (PREEMPTED, pod(), observed(), ("Failed", "Preempting")),
+        (LATE, pod(active_deadline_seconds=10), observed(exited()), ("Failed", "DeadlineExceeded")),
+    ],
+    ids=["evicted", "evicted and killed", "preempted", "preempted job", "preempted before it began", "late"],
+)
+def test_the_end_of_a_pod_that_the_agent_ends(
+    before: PodStatus, of: Pod, seen: ObservedPod, expected: tuple[str, str]
+) -> None:
+    status = built(of, seen, before, is_terminal=True)
+    assert (status.phase, status.reason) == expected
+
+
 @pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
-def test_a_terminal_phase_stays_with_its_reason(phase: str) -> None:
+def test_the_end_that_the_api_shows_stays_with_its_reason(phase: str) -> None:
     before = PodStatus(phase=phase, reason="Evicted", message="why")
     for seen in (observed(running()), observed(exited()), observed(exited(exit_code=1))):
-        for of in (pod(), pod(restart_policy="Never")):
-            status = built(of, seen, before, is_terminal=True)
+        for of in (pod(), pod(restart_policy="Never"), pod(active_deadline_seconds=1)):
+            status = built(replace(of, status=before), seen, before, is_terminal=True)
             assert (status.phase, status.reason, status.message) == (phase, "Evicted", "why")
+
+
+def test_a_pod_that_has_ended_does_not_run_again() -> None:
+    status = built(pod(), observed(running()), EVICTED)
+    assert (status.phase, status.reason, status.message) == ("Failed", "Evicted", "why")
 
 
 def test_the_apis_terminal_phase_counts_as_well() -> None:

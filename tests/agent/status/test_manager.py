@@ -250,14 +250,29 @@ def test_the_reason_why_a_pod_is_ended_is_shown_when_it_has_ended(scene: Scene) 
     assert (scene.shown.phase, find(scene.shown.conditions, "DisruptionTarget")) == ("Running", None)
     scene.may_run = False
     scene.clock.seconds += 30
-    assert scene.look(of, exited(), is_terminal=True).reason == "Evicted"
+    assert scene.look(of, exited(exit_code=137), is_terminal=True).reason == "Evicted"
     found = find(scene.shown.conditions, "DisruptionTarget")
     assert found is not None
     assert (found.reason, scene.shown.phase) == ("TerminationByKubelet", "Failed")
     assert found.last_transition_time is not None
     assert found.last_transition_time.timestamp() == NOW.timestamp() + 30
-    scene.look(of, exited(), is_terminal=True)
+    scene.look(of, exited(exit_code=137), is_terminal=True)
     assert find(scene.shown.conditions, "DisruptionTarget") == found
+
+
+def test_a_pod_that_is_preempted_and_ends_well_has_succeeded(scene: Scene) -> None:
+    of = pod()
+    scene.may_run = True
+    status = scene.look(of, running())
+    target = condition("DisruptionTarget", reason="TerminationByKubelet")
+    ending = replace(status, phase="Failed", reason="Preempting", conditions=(*status.conditions, target))
+    scene.manager.set(of, ending)
+    scene.may_run = False
+    status = scene.look(of, exited(), is_terminal=True)
+    assert (status.phase, status.reason, scene.shown.phase) == ("Succeeded", "", "Succeeded")
+    assert find(scene.shown.conditions, "DisruptionTarget") is not None
+    scene.look(of, exited(exit_code=1), is_terminal=True)
+    assert scene.shown.phase == "Succeeded"
 
 
 # -- refusals

@@ -26,10 +26,15 @@ def follow(old: PodStatus, new: PodStatus, of: Pod | None = None) -> PodStatus:
     return next_status(of or pod(), old, new, NOW + timedelta(microseconds=5))
 
 
-@pytest.mark.parametrize("phase", ["Pending", "Running", "Succeeded"])
-def test_a_pod_that_has_failed_has_failed_for_good(phase: str) -> None:
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_a_pod_that_has_ended_does_not_come_back(phase: str) -> None:
     status = follow(PodStatus(phase="Failed", reason="Evicted", message="why"), PodStatus(phase=phase))
     assert (status.phase, status.reason, status.message) == ("Failed", "Evicted", "why")
+
+
+def test_how_a_pod_has_ended_may_be_known_later() -> None:
+    status = follow(PodStatus(phase="Failed", reason="Evicted", message="why"), PodStatus(phase="Succeeded"))
+    assert (status.phase, status.reason, status.message) == ("Succeeded", "", "")
 
 
 def test_the_start_time_is_when_the_pod_was_seen_first() -> None:

@@ -381,7 +381,26 @@ def test_a_pod_that_only_the_runtime_knows_is_ended() -> None:
         scene.workers.update(PodUpdate(kind=UpdateKind.KILL, runtime_pod=lost))
         await asyncio.sleep(1)
         assert scene.syncer.passes == [("terminating-runtime", "lost", 0)]
+        assert not scene.workers.is_known("lost")  # a source may have it all the same
+        assert scene.gone == ["lost"]
         assert scene.workers.reconcile([]) == {}
+
+    in_scene(check)
+
+
+def test_a_pod_that_comes_while_what_ran_of_it_ends_gets_a_worker_of_its_own_later() -> None:
+    async def check(scene: Scene) -> None:
+        scene.syncer.takes_s = 3
+        lost = ObservedPod(uid="uid-web", name="web", namespace="default")
+        scene.workers.update(PodUpdate(kind=UpdateKind.KILL, runtime_pod=lost))
+        await asyncio.sleep(1)
+        scene.update(UpdateKind.UPDATE, pod(deleted=datetime.now(UTC)))
+        await asyncio.sleep(3)
+        assert scene.syncer.states() == ["terminating-runtime"]
+        assert not scene.workers.is_known("uid-web")
+        scene.update(UpdateKind.KILL, pod(deleted=datetime.now(UTC)))
+        await asyncio.sleep(10)
+        assert scene.syncer.states() == ["terminating-runtime", "terminating", "terminated"]
 
     in_scene(check)
 

@@ -14,7 +14,7 @@ from tests.harness.apiserver.server import ApiServer
 
 Result = TypeVar("Result")
 
-CALL_TIMEOUT_S = patient(30.0)
+CALL_TIMEOUT_S = patient(60.0)
 
 
 class ApiServerThread:

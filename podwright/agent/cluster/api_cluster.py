@@ -1,48 +1,54 @@
-"""What joins the agent to an API server: its node, the pods bound to it, what is written back, and their objects.
-
-An agent without a kubeconfig has none of this and stands alone (`assembly` chooses).
-"""
+"""The `Cluster` of an agent with an API server: its node, its pods, their objects, and what is written back."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from podwright.agent.clock import Clock
+from podwright.agent.cluster.protocol import ClusterPorts
 from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.configs.ports import Services
+from podwright.agent.csi.drivers import ClusterInfo
 from podwright.agent.csi.node_info import CsiNodeInfo
-from podwright.agent.events.log import EventLog
+from podwright.agent.csi.refreshing import Refresher
+from podwright.agent.engine import MirrorRoom, Source
 from podwright.agent.events.writer import EventWriter
+from podwright.agent.housekeeping import Kept
 from podwright.agent.mirrors import ApiMirrors
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.keeper import KeeperPorts, KeeperSettings, NodeKeeper
 from podwright.agent.node.lease import NodeLease
-from podwright.agent.node.object import NodeFindings
 from podwright.agent.node.pod_routes import PodRoutes
 from podwright.agent.node.volumes import ClusterNodeVolumes
 from podwright.agent.objects.following import Followed
 from podwright.agent.objects.projected import ApiProjections
+from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.objects.runtime_classes import ApiRuntimeClasses
 from podwright.agent.objects.storage import ApiStorage
 from podwright.agent.objects.tokens import PodTokens
 from podwright.agent.objects.watches import ApiObjects
-from podwright.agent.pods.registry import PodRegistry
+from podwright.agent.pod_certificates.issuing import GATE as POD_CERTIFICATES
+from podwright.agent.pod_certificates.issuing import PodCertificates
+from podwright.agent.pod_certificates.keys import ChildKeyMaker
+from podwright.agent.resources.claims.api import ApiClaims, Claims
+from podwright.agent.runtime.handlers import Classes
 from podwright.agent.sources.api import ApiSource
-from podwright.agent.status.manager import StatusManager
+from podwright.agent.sources.changes import API
 from podwright.agent.status.writer import StatusWriter, WriterPorts
+from podwright.agent.volumes.ports import ClusterSources, ClusterStorage, NodeVolumes
 from podwright.k8s.client.listwatch.progress import is_older
 from podwright.k8s.client.protocol import ApiServer, Selection
 from podwright.k8s.objects import ConfigMap, CSIDriver, Node, Pod, RuntimeClass, Secret, Service
-from podwright.process import ProcessRunner
 from podwright.tasks import Tasks
 
 Held = TypeVar("Held", ConfigMap, Secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Servers:
+class ApiServers:
     """One API server, with a rate limit for each use: heartbeats must not wait for pods, nor pods for events."""
 
     pods: ApiServer
@@ -50,25 +56,10 @@ class Servers:
     events: ApiServer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterPorts:
-    """What of the agent is joined."""
+class ApiCluster:
+    """See `protocol.Cluster`. Objects can be read from the start; `join` adds what is written back."""
 
-    config: AgentConfig
-    statuses: StatusManager
-    registry: PodRegistry
-    events: EventLog
-    may_run: Callable[[str], bool]  # whether containers of the pod with this UID may run
-    findings: Callable[[], Awaitable[NodeFindings]]
-    set_pod_cidr: Callable[[str], Awaitable[None]]
-    runner: ProcessRunner
-    on_registered: Callable[[], None]
-
-
-class Cluster:
-    """The objects that pods use, from the start; `join` adds what is written back."""
-
-    def __init__(self, servers: Servers, node: CurrentNode, clock: Clock) -> None:
+    def __init__(self, servers: ApiServers, node: CurrentNode, clock: Clock) -> None:
         self._servers = servers
         self._node = node
         self._clock = clock
@@ -77,25 +68,41 @@ class Cluster:
         server = servers.pods
         self._own_node = Followed(server, Node, Selection(fields=f"metadata.name={name}"))
         self._pods = Followed(server, Pod, Selection(fields=f"spec.nodeName={name}"))
-        self.services = Followed(server, Service, Selection())
+        self._services = Followed(server, Service, Selection())
         self._classes = Followed(server, RuntimeClass, Selection())
         self._csi_drivers = Followed(server, CSIDriver, Selection())
-        self.classes = ApiRuntimeClasses(self._classes)
-        self.objects = ApiObjects(partial(self._watch, ConfigMap), partial(self._watch, Secret))
-        self.tokens = PodTokens(server, clock)
-        self.projections = ApiProjections(server, self.tokens)
-        self.storage = ApiStorage(server, self._csi_drivers, self.tokens)
-        self.csi_node = CsiNodeInfo(servers.heartbeats, node)
-        self.node_volumes = ClusterNodeVolumes(node, self._look_again)
-        self.mirrors = ApiMirrors(server, node)
-        self.source = ApiSource(self._pods, node)
-        self.keeper: NodeKeeper | None = None
+        self._objects = ApiObjects(partial(self._watch, ConfigMap), partial(self._watch, Secret))
+        self._csi_node = CsiNodeInfo(servers.heartbeats, node)
+        self._keeper: NodeKeeper | None = None
         self._nodes: Followed[Node] | None = None  # all of them, for the routes to their pods
+        tokens = PodTokens(server, clock)
+        self._certificates = PodCertificates(server, node, clock)
+        projections = ApiProjections(server, tokens, self._certificates)
+        self.sources: Mapping[str, Source] = {API: ApiSource(self._pods, node)}
+        self.objects: ObjectGetter = self._objects
+        self.services: Services = self._services
+        self.classes: Classes = ApiRuntimeClasses(self._classes)
+        self.claims: Claims = ApiClaims(server, name)
+        self.credentials: Kept = projections
+        self.mirrors: MirrorRoom = ApiMirrors(server, node)
+        self.projections: ClusterSources = projections
+        self.storage: ClusterStorage = ApiStorage(server, self._csi_drivers, tokens)
+        self.csi_node: ClusterInfo = self._csi_node
+        self.node_volumes: NodeVolumes = ClusterNodeVolumes(node, self.node_changed)
+
+    @property
+    def problem(self) -> str:
+        """See Cluster: the CSINode is missing."""
+        return self._csi_node.problem
+
+    def metric_lines(self) -> Iterator[str]:
+        """See Cluster."""
+        return self._certificates.lines()
 
     def join(self, ports: ClusterPorts) -> None:
-        """Begin: register the node, follow what is bound to it, write back."""
+        """See Cluster."""
         servers, config, tasks = self._servers, ports.config, self._tasks
-        self.keeper = NodeKeeper(self._keeper_ports(ports), _keeper_settings(config))
+        self._keeper = NodeKeeper(self._keeper_ports(ports), _keeper_settings(config))
         events = EventWriter(servers.events, self._node.node.metadata.name)
         ports.events.listen(events.take)
         writer = StatusWriter(
@@ -108,35 +115,41 @@ class Cluster:
             )
         )
         lease = NodeLease(servers.heartbeats, self._node, self._clock, config.node.lease_duration_s)
-        tasks.start(self.keeper.run(), name="node status")
+        tasks.start(self._keeper.run(), name="node status")
         tasks.start(lease.run(), name="node lease")
         tasks.start(events.run(), name="events to the API server")
         tasks.start(writer.run(), name="statuses to the API server")
         tasks.start(self._follow_node(), name="own node")
+        if config.feature_gates[POD_CERTIFICATES]:
+            keys = ChildKeyMaker(runner=ports.runner)
+            tasks.start(self._certificates.run(keys, ports.events), name="certificates of pods")
         if config.node.pod_routes:
             self._nodes = Followed(servers.pods, Node, Selection())
             self._nodes.start()
             routes = PodRoutes(self._nodes, self._node.node.metadata.name, ports.runner)
             tasks.start(routes.run(), name="routes to other nodes' pods")
-        tasks.start(self.csi_node.run(), name="CSINode")
+        tasks.start(self._csi_node.run(), name="CSINode")
+        refresher = Refresher(ports.csi_drivers, self.storage.csi_driver)
+        tasks.start(refresher.run(), name="figures of CSI drivers")
         for followed in self._all_followed():
             followed.start()
 
     async def close(self) -> None:
-        """Leave the cluster as it is."""
+        """See Cluster."""
         await self._tasks.close()
         for followed in self._all_followed():
             await followed.close()
         if self._nodes is not None:
             await self._nodes.close()
-        await self.objects.close()
+        await self._objects.close()
 
     def _all_followed(self) -> tuple[Followed[Any], ...]:
-        return (self._own_node, self._pods, self.services, self._classes, self._csi_drivers)
+        return (self._own_node, self._pods, self._services, self._classes, self._csi_drivers)
 
-    def _look_again(self) -> None:
-        if self.keeper is not None:
-            self.keeper.look_again()
+    def node_changed(self) -> None:
+        """See Cluster."""
+        if self._keeper is not None:
+            self._keeper.look_again()
 
     def _keeper_ports(self, ports: ClusterPorts) -> KeeperPorts:
         return KeeperPorts(
@@ -156,7 +169,7 @@ class Cluster:
             await self._own_node.changed()
             if (node := self._own_node.value()) is not None and _is_newer(node, self._node.node):
                 self._node.take(node)
-                self._look_again()
+                self.node_changed()
 
     def _watch(self, kind: type[Held], namespace: str, name: str) -> Followed[Held]:
         selection = Selection(namespace=namespace, fields=f"metadata.name={name}")

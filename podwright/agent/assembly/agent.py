@@ -1,0 +1,243 @@
+"""The agent: its parts in the order in which they are made, its start and its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from podwright.agent.admission.chain import Check
+from podwright.agent.admission.predicates import Predicates
+from podwright.agent.assembly.cgroups import enforce_reserved, make_cgroups
+from podwright.agent.assembly.cluster import make_cluster
+from podwright.agent.assembly.context import make_context
+from podwright.agent.assembly.defence import make_checks, make_node_eviction, make_shutdown
+from podwright.agent.assembly.dependencies import Dependencies
+from podwright.agent.assembly.garbage import make_container_gc, make_image_gc, make_log_rotator
+from podwright.agent.assembly.images import make_images, make_pull_records
+from podwright.agent.assembly.managers import (
+    cpu_reconciler_ports,
+    make_plugins,
+    make_pod_resizes,
+    pod_resources_ports,
+)
+from podwright.agent.assembly.node import node_findings
+from podwright.agent.assembly.statuses import count_lives, make_probes, make_stats, make_statuses
+from podwright.agent.assembly.storage import make_volumes
+from podwright.agent.cluster.protocol import ClusterPorts
+from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
+from podwright.agent.configs.logs import links_directory
+from podwright.agent.configs.node import settings_of
+from podwright.agent.configs.ports import AllAllocations
+from podwright.agent.csi.drivers import CsiDrivers
+from podwright.agent.engine import Engine, EnginePorts, EngineSettings, Source
+from podwright.agent.node.object import NodeFindings
+from podwright.agent.plugins.protocol import CSI_PLUGIN
+from podwright.agent.pods.identity import is_static
+from podwright.agent.preemption import Preemptor
+from podwright.agent.probes.http_client import HookGetter
+from podwright.agent.resources.id_range import IdRange, find_range
+from podwright.agent.resources.managers import ResourceManagers
+from podwright.agent.resources.userns import UserNamespaceAllocator
+from podwright.agent.runtime.handlers import RuntimeHandlers
+from podwright.agent.workers.ending import PodEnder
+from podwright.agent.workers.worker import Pauses
+from podwright.tasks import Tasks
+
+IDS_PER_POD = 65536  # unless the configuration says otherwise
+
+
+class Agent:
+    """The assembled agent: made by `assemble`, and not running yet."""
+
+    def __init__(
+        self, config: AgentConfig, dependencies: Dependencies, sources: Mapping[str, Source], ids: IdRange
+    ) -> None:
+        """`ids` are for pods with users of their own. Raises PodwrightError and OSError."""
+        self.config = config
+        self.dependencies = dependencies
+        self._context = context = make_context(config, dependencies)
+        self.node, self.events, self.shared = context.node, context.events, context.shared
+        self._cluster = make_cluster(dependencies, context.node.current)
+        self._handlers = RuntimeHandlers(dependencies.watch, self._cluster.classes)
+        self._users = UserNamespaceAllocator(f"{context.root}/pods", ids, config.pods.max_pods)
+        self._csi_drivers = CsiDrivers(self._cluster.csi_node)
+        self._volumes = make_volumes(context, self._cluster, self._csi_drivers)
+        self._plugins = make_plugins(context, self._cluster)
+        self._devices = self._plugins.devices.manager
+        self._managers = ResourceManagers(
+            config, context.node.capacity, [self._devices], dependencies.metrics.managers, dependencies.clock
+        )
+        self._cgroups = make_cgroups(context, self._managers, self._volumes)
+        ender = PodEnder(context.engine, context.events)
+        self._preemptor = Preemptor(ender, context.shared.pods_changed, context.events, dependencies.metrics)
+        predicates = Predicates(lambda: context.node.current.node, self._preemptor, self._devices.taken_counts)
+        self._resizes = make_pod_resizes(context, predicates)
+        self._probes = make_probes(context)
+        self.statuses = make_statuses(context, self._probes, self._handlers, self._plugins, self._resizes)
+        self._lives = count_lives(context, self.statuses)
+        self.stats = make_stats(context, self._volumes, self._csi_drivers, self._cgroups)
+        self._pull_records = make_pull_records(context)
+        self._container_gc = make_container_gc(context)
+        self._image_gc = make_image_gc(context, self._pull_records)
+        self._rotator = make_log_rotator(context)
+        node_changed = self._cluster.node_changed
+        self._eviction = make_node_eviction(
+            context, self.stats, ender, self._container_gc, self._image_gc, node_changed
+        )
+        self._shutdown = make_shutdown(context, ender, self._volumes, node_changed)
+        checks = make_checks(context, self._managers, predicates, self._eviction, self._shutdown)
+        ports = self._engine_ports(checks)
+        self.engine = Engine(self._settings(), context.shared, ports, {**sources, **self._cluster.sources})
+        context.engine.set(self.engine)
+        self._tasks = Tasks()
+
+    def _settings(self) -> EngineSettings:
+        pods = self.config.pods
+        return EngineSettings(
+            root=self._context.root,
+            links_directory=links_directory(self.config.container_logs.root),
+            pauses=Pauses(resync_s=pods.sync_frequency_s),
+            longest_restart_wait_s=pods.max_restart_back_off_s or 300.0,
+            housekeeping_s=self.dependencies.housekeeping_s,
+        )
+
+    def _engine_ports(self, checks: Sequence[Check]) -> EnginePorts:
+        dependencies, cluster = self.dependencies, self._cluster
+        return EnginePorts(
+            runtime=dependencies.runtime,
+            statuses=self.statuses,
+            probes=self._probes,
+            images=make_images(self._context, cluster.objects, self._pull_records, self._lives.pulled),
+            configs=self._make_configs(),
+            volumes=self._volumes,
+            cgroups=self._cgroups,
+            objects=cluster.objects,
+            users=self._users,
+            resizes=self._resizes,
+            mirrors=cluster.mirrors,
+            http=HookGetter(),
+            dead_containers=self._container_gc,
+            events=self.events,
+            clock=dependencies.clock,
+            runtime_problem=dependencies.watch.problem,
+            network_problem=dependencies.watch.network_problem,
+            handler_of=self._handlers.name_for,
+            admission=checks,
+            credentials=cluster.credentials,
+            claims=self._plugins.claims,
+            may_begin=self._preemptor.may_begin,
+            metrics=dependencies.metrics,
+        )
+
+    def _make_configs(self) -> ConfigBuilder:
+        ports = BuilderPorts(
+            volumes=self._volumes,
+            subpaths=self._volumes,
+            objects=self._cluster.objects,
+            cgroups=self._cgroups,
+            users=self._users,
+            handlers=self._handlers,
+            events=self.events,
+            allocations=AllAllocations(self._managers.topology, self._plugins.claims),
+            lifts_quota=self._managers.cpus.lifts_quota_of,
+            services=self._cluster.services,
+        )
+        return ConfigBuilder(ports, self.node.facts, settings_of(self.config))
+
+    async def start(self) -> None:
+        """Recover what an agent before this one has left, then look after pods. Raises PodwrightError and OSError."""
+        await self._recover()
+        self.dependencies.watch.start()
+        if self.dependencies.has_plugins:
+            shown = pod_resources_ports(self._context, self._managers, self._plugins)
+            await self._plugins.start(shown, {CSI_PLUGIN: self._csi_drivers})
+        self.engine.start()
+        self._cluster.join(self._cluster_ports())
+        self._tasks.start(self._container_gc.run(), name="container garbage")
+        self._tasks.start(self._image_gc.run(), name="image garbage")
+        self._tasks.start(self._rotator.run(), name="log rotation")
+        if reconciler := self._managers.reconciler(cpu_reconciler_ports(self._context, self._managers)):
+            self._tasks.start(reconciler.run(), name="CPUs of containers")
+        self._tasks.start(self._eviction.run(), name="eviction")
+        self._tasks.start(self._shutdown.run(), name="shutdown")
+
+    async def _recover(self) -> None:
+        self._users.recover()
+        self._managers.recover()
+        self._resizes.recover()
+        await self._volumes.recover()
+        await self._cgroups.start()
+        await enforce_reserved(self._context)
+        if self._pull_records is not None:
+            self._pull_records.recover(await self.dependencies.images.images())
+
+    def _cluster_ports(self) -> ClusterPorts:
+        return ClusterPorts(
+            config=self.config,
+            statuses=self.statuses,
+            registry=self.shared.registry,
+            events=self.events,
+            csi_drivers=self._csi_drivers,
+            may_run=self._context.engine.may_run,
+            findings=self._findings,
+            set_pod_cidr=self.dependencies.runtime.set_pod_cidr,
+            runner=self.dependencies.runner,
+            on_registered=self._sync_static_pods,
+        )
+
+    def _sync_static_pods(self) -> None:
+        """The node is registered, so it can own their mirrors now."""
+        self.shared.pods_changed([pod.metadata.uid for pod in self.shared.registry.pods() if is_static(pod)])
+
+    async def _findings(self) -> NodeFindings:
+        """What the node's status says now. Raises PodwrightError."""
+        problems = (
+            self.engine.problem(),
+            _network_message(self.dependencies.watch.network_problem()),
+            self._shutdown.problem,
+            self._cluster.problem,
+        )
+        return dataclasses.replace(
+            node_findings(self.config, self.dependencies, self.node, self._devices.counts()),
+            images=await self.dependencies.images.images(),
+            volumes_in_use=self._volumes.in_use(),
+            pressures=self._eviction.pressures,
+            problems=[problem for problem in problems if problem],
+        )
+
+    def volume_counts(self) -> tuple[Counter[str], Counter[str]]:
+        """How many volumes of each plug-in are wanted, and how many are there."""
+        return self._volumes.counts()
+
+    def metric_lines(self) -> Iterator[str]:
+        """The text of what this agent counts."""
+        yield from self.dependencies.metrics.lines()
+        yield from self._cluster.metric_lines()
+
+    async def close(self) -> None:
+        """Look after pods no more; they run on."""
+        await self._tasks.close()
+        await self._preemptor.close()
+        await self._shutdown.close()
+        await self._plugins.close()
+        await self._cluster.close()
+        await self.stats.close()
+        await self.engine.close()
+        await self._probes.close()
+        await self._volumes.close()
+        await self._cgroups.close()
+        await self.dependencies.watch.close()
+
+
+async def assemble(config: AgentConfig, dependencies: Dependencies, sources: Mapping[str, Source]) -> Agent:
+    """Make the agent and the directory that it keeps its things in. Raises PodwrightError and OSError."""
+    os.makedirs(config.process.root_dir, mode=0o750, exist_ok=True)
+    ids = await find_range(dependencies.runner, config.pods.user_namespace_ids or IDS_PER_POD)
+    return Agent(config, dependencies, sources, ids)
+
+
+def _network_message(problem: str) -> str:
+    return f"container runtime network not ready: {problem}" if problem else ""

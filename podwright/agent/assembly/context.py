@@ -1,0 +1,38 @@
+"""What every part of the agent may be made with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from podwright.agent.assembly.dependencies import Dependencies
+from podwright.agent.assembly.late_engine import LateEngine
+from podwright.agent.assembly.node import OwnNode, make_node
+from podwright.agent.config.agent_config import AgentConfig
+from podwright.agent.engine import SharedState
+from podwright.agent.events.log import EventLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssemblyContext:
+    """The configuration and the dependencies, and what is made of them alone. `root` is the agent's directory."""
+
+    config: AgentConfig
+    dependencies: Dependencies
+    root: str
+    node: OwnNode
+    events: EventLog
+    shared: SharedState
+    engine: LateEngine
+
+
+def make_context(config: AgentConfig, dependencies: Dependencies) -> AssemblyContext:
+    """Raises InvalidArgument for a configuration that this machine cannot fulfil, and OSError."""
+    return AssemblyContext(
+        config=config,
+        dependencies=dependencies,
+        root=config.process.root_dir,
+        node=make_node(config, dependencies),
+        events=EventLog(dependencies.clock, dependencies.node_name),
+        shared=SharedState(dependencies.runtime, dependencies.clock, dependencies.metrics),
+        engine=LateEngine(),
+    )

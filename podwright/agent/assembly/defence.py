@@ -1,0 +1,103 @@
+"""What protects the node: admission of pods, eviction, and the end of pods before a shutdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from podwright.agent.admission.allocation import AllocationCheck
+from podwright.agent.admission.apparmor import AppArmor
+from podwright.agent.admission.chain import Check
+from podwright.agent.admission.declared_features import DeclaredFeatures
+from podwright.agent.admission.predicates import Predicates
+from podwright.agent.admission.sysctls import Sysctls
+from podwright.agent.assembly.cgroups import pods_cgroup
+from podwright.agent.assembly.context import AssemblyContext
+from podwright.agent.eviction.admission import UnderPressure
+from podwright.agent.eviction.manager import EvictionManager
+from podwright.agent.eviction.setup import EvictionInputs, make_eviction
+from podwright.agent.gc.containers import ContainerGc
+from podwright.agent.gc.images import ImageGc
+from podwright.agent.node.object import declared_features
+from podwright.agent.resources.managers import ResourceManagers
+from podwright.agent.shutdown.admission import WhileShuttingDown
+from podwright.agent.shutdown.groups import periods
+from podwright.agent.shutdown.logind import connect_logind
+from podwright.agent.shutdown.manager import ShutdownManager, ShutdownPorts
+from podwright.agent.shutdown.state_file import ShutdownFile
+from podwright.agent.stats.protocol import StatsProvider
+from podwright.agent.volumes.manager import VolumeManager
+from podwright.agent.workers.ending import Ender
+from podwright.linux import apparmor
+
+
+def make_checks(
+    context: AssemblyContext,
+    managers: ResourceManagers,
+    predicates: Predicates,
+    eviction: EvictionManager,
+    shutdown: ShutdownManager,
+) -> list[Check]:
+    """What a pod must pass, in the kubelet's order: the first refusal decides."""
+    return [
+        UnderPressure(lambda: eviction.pressures),
+        Sysctls(context.config.pods.allowed_unsafe_sysctls),
+        AllocationCheck(managers.topology, context.engine.all_sources_read),
+        predicates,
+        AppArmor(has_apparmor=apparmor.is_enabled()),
+        *_features(context),
+        WhileShuttingDown(lambda: shutdown.is_shutting_down),
+    ]
+
+
+def _features(context: AssemblyContext) -> list[Check]:
+    config = context.config
+    if not config.feature_gates["NodeDeclaredFeatures"]:
+        return []
+    runtime = context.dependencies.watch.state
+    return [DeclaredFeatures(declared_features(config.feature_gates, runtime))]
+
+
+def make_node_eviction(
+    context: AssemblyContext,
+    stats: StatsProvider,
+    ender: Ender,
+    containers: ContainerGc,
+    images: ImageGc,
+    node_changed: Callable[[], None],
+) -> EvictionManager:
+    """Eviction under pressure. It collects garbage before it ends a pod."""
+    inputs = EvictionInputs(
+        stats=stats,
+        active=context.engine.active_pods,
+        ender=ender,
+        is_finished=context.engine.is_finished,
+        containers=containers,
+        images=images,
+        pressures_changed=node_changed,
+        events=context.events,
+        metrics=context.dependencies.metrics,
+        clock=context.dependencies.clock,
+        pods_cgroup=pods_cgroup(context),
+    )
+    return make_eviction(context.config, inputs)
+
+
+def make_shutdown(
+    context: AssemblyContext, ender: Ender, volumes: VolumeManager, node_changed: Callable[[], None]
+) -> ShutdownManager:
+    """The end of pods before the machine goes down."""
+    gates = context.config.feature_gates
+    by_priority = gates["GracefulNodeShutdownBasedOnPodPriority"]
+    found = periods(context.config.shutdown, by_priority=by_priority) if gates["GracefulNodeShutdown"] else ()
+    ports = ShutdownPorts(
+        connect=connect_logind,
+        active=context.engine.active_pods,
+        ender=ender,
+        has_volumes=volumes.has_volumes,
+        node_changed=node_changed,
+        file=ShutdownFile(context.root),
+        events=context.events,
+        metrics=context.dependencies.metrics,
+        clock=context.dependencies.clock,
+    )
+    return ShutdownManager(ports, found, keeps_times=by_priority)

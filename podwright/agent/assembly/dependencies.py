@@ -1,0 +1,40 @@
+"""What the agent is given beside its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from podwright.agent.clock import Clock
+from podwright.agent.cluster.api_cluster import ApiServers
+from podwright.agent.configs.ports import NoServices, Services
+from podwright.agent.loop import HOUSEKEEPING_S
+from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.node.machine import Machine
+from podwright.agent.objects.none import NoObjects
+from podwright.agent.objects.protocol import ObjectGetter
+from podwright.agent.runtime.protocol import CriImages, CriRuntime
+from podwright.agent.runtime.watch import RuntimeWatch
+from podwright.process import ProcessRunner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependencies:
+    """`watch` has had its first answer. `objects` and `services` are for an agent without an API server."""
+
+    runtime: CriRuntime
+    images: CriImages
+    watch: RuntimeWatch
+    machine: Machine
+    node_name: str
+    clock: Clock
+    runner: ProcessRunner
+    servers: ApiServers | None = None  # the API server to join
+    objects: ObjectGetter = field(default_factory=NoObjects)
+    services: Services = field(default_factory=NoServices)
+    cgroup_driver: str  # `cgroupfs` or `systemd`
+    endpoint: str = ""  # of the runtime
+    housekeeping_s: float = HOUSEKEEPING_S
+    has_plugins: bool = True  # whether plug-ins of the node may register: not with an agent that ends with its pods
+    is_own: Callable[[str], bool] = lambda _: True  # whether what is left of the pod with this UID may be removed
+    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)

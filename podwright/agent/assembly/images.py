@@ -1,0 +1,60 @@
+"""The images of pods: pulls, credentials, and the records of who may use an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from podwright.agent.assembly.context import AssemblyContext
+from podwright.agent.images.credentials import LoginFiles, Logins, NodeLogins
+from podwright.agent.images.limits import PullLimits
+from podwright.agent.images.manager import ImageManager
+from podwright.agent.images.provider_config import read_providers
+from podwright.agent.images.providers import CredentialProviders
+from podwright.agent.images.pulling import Puller
+from podwright.agent.images.record_files import RecordFiles
+from podwright.agent.images.records import PullRecords
+from podwright.agent.objects.protocol import ObjectGetter
+from podwright.agent.pods.backoff import Backoff
+
+
+def make_pull_records(context: AssemblyContext) -> PullRecords | None:
+    """With what credentials each image was pulled. None when that is not asked for."""
+    config, dependencies = context.config, context.dependencies
+    if not config.feature_gates["KubeletEnsureSecretPulledImages"]:
+        return None
+    return PullRecords(
+        RecordFiles(context.root),
+        dependencies.clock,
+        policy=config.images.credentials_verification,
+        allowlist=config.images.preloaded_allowlist,
+        metrics=dependencies.metrics,
+    )
+
+
+def make_images(
+    context: AssemblyContext,
+    objects: ObjectGetter,
+    records: PullRecords | None,
+    pulled: Callable[[str, float], None],
+) -> ImageManager:
+    """The manager of images. `pulled` is told of pods' UIDs and how long pulls for them took, in seconds.
+
+    Raises PodwrightError for a configuration of credential providers that is invalid.
+    """
+    images, events = context.config.images, context.events
+    server, clock = context.dependencies.images, context.dependencies.clock
+    parallel = 1 if images.serialize_pulls else images.max_parallel_pulls
+    limits = PullLimits(clock, parallel=parallel, qps=images.pull_qps, burst=images.pull_burst)
+    puller = Puller(server, limits, records, clock, Backoff())
+    logins = Logins(objects, _login_sources(context), events)
+    metrics = context.dependencies.metrics.images
+    return ImageManager(server, puller, logins, records, events, clock, metrics, pulled)
+
+
+def _login_sources(context: AssemblyContext) -> Sequence[NodeLogins]:
+    images, dependencies, files = context.config.images, context.dependencies, LoginFiles(context.root)
+    if not images.credential_provider_config:
+        return [files]
+    directory = images.credential_provider_bin_dir
+    providers = read_providers(images.credential_provider_config, directory)
+    return [files, CredentialProviders(providers, directory, dependencies.runner, dependencies.clock)]

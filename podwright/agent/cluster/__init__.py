@@ -1,0 +1,1 @@
+"""The cluster that the agent's node belongs to: `ApiCluster` with an API server, `Standalone` without one."""

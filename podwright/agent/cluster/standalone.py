@@ -1,0 +1,55 @@
+"""The `Cluster` of an agent without an API server: only its own sources have pods, and nothing is written back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from podwright.agent.cluster.protocol import ClusterPorts
+from podwright.agent.configs.ports import Services
+from podwright.agent.csi.drivers import ClusterInfo, NoCluster
+from podwright.agent.engine import MirrorRoom, NoCredentials, Source
+from podwright.agent.housekeeping import Kept
+from podwright.agent.mirrors import NoMirrors
+from podwright.agent.objects.protocol import ObjectGetter
+from podwright.agent.resources.claims.api import Claims, NoClaims
+from podwright.agent.runtime.handlers import Classes
+from podwright.agent.volumes.ports import (
+    ClusterSources,
+    ClusterStorage,
+    LoneNode,
+    NoApiServer,
+    NoClusterStorage,
+    NodeVolumes,
+)
+
+
+class Standalone:
+    """See `protocol.Cluster`."""
+
+    problem = ""
+
+    def __init__(self, objects: ObjectGetter, services: Services, classes: Classes) -> None:
+        self.sources: Mapping[str, Source] = {}
+        self.objects = objects
+        self.services = services
+        self.classes = classes
+        self.claims: Claims = NoClaims()
+        self.credentials: Kept = NoCredentials()
+        self.mirrors: MirrorRoom = NoMirrors()
+        self.projections: ClusterSources = NoApiServer()
+        self.storage: ClusterStorage = NoClusterStorage()
+        self.csi_node: ClusterInfo = NoCluster()
+        self.node_volumes: NodeVolumes = LoneNode()
+
+    def metric_lines(self) -> Iterable[str]:
+        """There are none."""
+        return ()
+
+    def join(self, ports: ClusterPorts) -> None:
+        """There is nothing to join."""
+
+    def node_changed(self) -> None:
+        """Nobody reads the node's status."""
+
+    async def close(self) -> None:
+        """There is nothing to close."""
