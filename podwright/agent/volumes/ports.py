@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from podwright.agent.clock import Clock
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
 from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.volumes.storage.selinux_mounts import SelinuxMounts
 from podwright.errors import Unavailable
@@ -190,3 +191,4 @@ class VolumePorts:
     drivers: CsiDrivers = field(default_factory=lambda: CsiDrivers(NoCluster()))
     runner: ProcessRunner = field(default_factory=PosixProcessRunner)
     selinux: SelinuxMounts = field(default_factory=SelinuxMounts)
+    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)

@@ -124,7 +124,7 @@ class Stages:
         log.info("a volume is unstaged: path=%s", staged.path)
 
     async def _leave_other_label(self, staged: Staged, wanted: str) -> None:
-        """A mount has one SELinux label: another one needs another mount. Raises FailedPrecondition if pods have it."""
+        """A mount has one SELinux label. Raises FailedPrecondition when pods have it with another one."""
         if not await self._work.run("", partial(mounting.is_mounted, staged.path)):
             return
         label = await self._work.run("", partial(vol_data.label, self._data_directory(staged)))
