@@ -75,7 +75,7 @@ class Served:
 
     def __enter__(self) -> Scene:
         self._thread.start()
-        assert self._ready.wait(patient(20))
+        assert self._ready.wait(patient(60))
         assert self.scene is not None
         return self.scene
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
@@ -124,7 +124,7 @@ class Agent:
             network_problem=dependencies.watch.network_problem,
             handler_of=self._handlers.name_for,
             admission=checks,
-            tokens=cluster.tokens,
+            credentials=cluster.credentials,
             claims=self._plugins.claims,
             may_begin=self._preemptor.may_begin,
             metrics=dependencies.metrics,
@@ -205,6 +205,11 @@ class Agent:
             pressures=self._eviction.pressures,
             problems=[problem for problem in problems if problem],
         )
+
+    def metric_lines(self) -> Iterator[str]:
+        """The text of what this agent counts."""
+        yield from self.dependencies.metrics.lines()
+        yield from self._cluster.metric_lines()
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""

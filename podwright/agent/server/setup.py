@@ -130,7 +130,7 @@ class _Parts:
         )
 
     async def _metrics(self) -> bytes:
-        lines = (*self._agent.dependencies.metrics.lines(), *metrics.node_lines(self._node_view()))
+        lines = (*self._agent.metric_lines(), *metrics.node_lines(self._node_view()))
         families = (
             *self.counts.families(),
             *metrics.process_families(self._started_s),
