@@ -1,8 +1,8 @@
 """CRI's messages to the summary's values. Pure. Follows pkg/kubelet/stats/cri_stats_provider.go of Kubernetes 1.36.
 
-A runtime that does not tell something of a container has zeros there, as a kubelet shows it; of a pod, nothing. Pressure
-that the kernel measures and the runtime does not tell is zeros too, of both: a kubelet takes it from cAdvisor, which has
-zeros on cgroup v1.
+A runtime that does not tell something of a container has zeros there, as a kubelet shows it; of a pod, nothing.
+Pressure that the kernel measures and the runtime does not tell is zeros too, of both: a kubelet takes it from
+cAdvisor, which has zeros on cgroup v1.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _psi_data(message: api.PsiData) -> PsiData:
 
 
 def network(message: api.NetworkUsage, now: Moment) -> Network:
-    """The default interface, and the others. `now` stands for a time that the runtime does not tell (containerd 2.1)."""
+    """The default interface, and the others. `now` stands for a time that is not told (containerd 2.1)."""
     default = interface(message.default_interface)
     return Network(
         time=moment(message.timestamp) if message.timestamp else now,

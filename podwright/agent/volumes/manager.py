@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import partial
 
@@ -26,7 +27,7 @@ from podwright.agent.volumes.failures import AttachLimitExceeded
 from podwright.agent.volumes.keeper import Keeper
 from podwright.agent.volumes.messages import attach_limit_reached, not_mounted
 from podwright.agent.volumes.plans import MountedVolume
-from podwright.agent.volumes.plugins.registry import Plugins
+from podwright.agent.volumes.plugins.registry import Plugins, plugin_name
 from podwright.agent.volumes.ports import VolumePorts
 from podwright.agent.volumes.references import Reference, references_of
 from podwright.agent.volumes.remover import Remover, removal
@@ -132,6 +133,12 @@ class VolumeManager:
         """The volumes of a pod that are there, by name."""
         volumes = self._pods.get(uid)
         return volumes.mounted if volumes is not None else {}
+
+    def counts(self) -> tuple[Counter[str], Counter[str]]:
+        """How many volumes of each plug-in are wanted, and how many are there."""
+        states = [state for volumes in self._pods.values() for state in volumes.states.values()]
+        wanted = Counter(plugin_name(state.volume) for state in states)
+        return wanted, Counter(plugin_name(state.volume) for state in states if state.mounted is not None)
 
     def in_use(self) -> tuple[str, ...]:
         """The attached volumes that this node uses, by the names that the node's status gives them."""
