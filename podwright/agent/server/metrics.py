@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from podwright import __version__
 from podwright.agent.config.settings import KUBERNETES_VERSION
-from podwright.agent.metrics.instruments import gauge
+from podwright.agent.metrics.prometheus import Family, Sample, gauge
 from podwright.agent.pods.identity import is_static
-from podwright.agent.prometheus import Family, Sample
 from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.server.health import Health
 from podwright.k8s.objects import Pod
@@ -31,17 +30,17 @@ class NodeView:
     mirrors: Sequence[Pod]
 
 
-def node_lines(node: NodeView) -> Iterator[str]:
+def node_families(node: NodeView) -> Iterator[Family]:
     """Pods and containers."""
-    yield from gauge("kubelet_node_name", "The node's name. The count is always 1.", [({"node": node.name}, 1)])
-    yield from gauge("kubelet_desired_pods", "The number of pods that the sources want", _by_source(node.wanted))
-    yield from gauge("kubelet_active_pods", "The number of pods that run, or will", _by_source(node.active))
-    yield from gauge("kubelet_mirror_pods", "The number of mirror pods", [({}, len(node.mirrors))])
+    yield gauge("kubelet_node_name", "The node's name. The count is always 1.", [({"node": node.name}, 1)])
+    yield gauge("kubelet_desired_pods", "The number of pods that the sources want", _by_source(node.wanted))
+    yield gauge("kubelet_active_pods", "The number of pods that run, or will", _by_source(node.active))
+    yield gauge("kubelet_mirror_pods", "The number of mirror pods", [({}, len(node.mirrors))])
     ready = sum(bool(pod.ready_sandboxes()) for pod in node.observed)
-    yield from gauge("kubelet_running_pods", "Number of pods that have a running pod sandbox", [({}, ready)])
+    yield gauge("kubelet_running_pods", "Number of pods that have a running pod sandbox", [({}, ready)])
     states = Counter(status.state.value for pod in node.observed for status in pod.containers)
     samples: Samples = [({"container_state": state}, count) for state, count in sorted(states.items())]
-    yield from gauge("kubelet_running_containers", "Number of containers by state", samples)
+    yield gauge("kubelet_running_containers", "Number of containers by state", samples)
 
 
 def _by_source(pods: Iterable[Pod]) -> Samples:
@@ -63,33 +62,19 @@ def process_families(started_s: float) -> list[Family]:
     about = {"git_version": KUBERNETES_VERSION, "podwright_version": __version__}
     return [
         cpu,
-        _gauge("process_resident_memory_bytes", "Resident memory", {"": resident}),
-        _gauge("process_virtual_memory_bytes", "Virtual memory", {"": virtual}),
-        _gauge("process_open_fds", "Open file descriptors", {"": len(os.listdir("/proc/self/fd")) - 1}),
-        _gauge("process_start_time_seconds", "Start of this process, since the epoch", {"": started_s}),
-        Family(
-            name="kubernetes_build_info",
-            kind="gauge",
-            help="The release that this agent follows, and its own",
-            samples=(Sample(value=1, labels=about),),
-        ),
+        gauge("process_resident_memory_bytes", "Resident memory", [({}, resident)]),
+        gauge("process_virtual_memory_bytes", "Virtual memory", [({}, virtual)]),
+        gauge("process_open_fds", "Open file descriptors", [({}, len(os.listdir("/proc/self/fd")) - 1)]),
+        gauge("process_start_time_seconds", "Start of this process, since the epoch", [({}, started_s)]),
+        gauge("kubernetes_build_info", "The release that this agent follows, and its own", [(about, 1)]),
     ]
 
 
 def health_families(health: Health) -> list[Family]:
     """`/metrics/slis`: each check of /healthz, 1 for well."""
-    samples = tuple(
-        Sample(value=int(not health.problem(name)), labels={"name": name, "type": "healthz"})
-        for name in health.names()
-    )
+    samples = [({"name": name, "type": "healthz"}, int(not health.problem(name))) for name in health.names()]
     text = "[STABLE] This metric records the result of a single healthcheck."
-    return [Family(name="kubernetes_healthcheck", kind="gauge", help=text, samples=samples)]
-
-
-def _gauge(name: str, text: str, values: Mapping[str, float], label: str = "") -> Family:
-    """One sample, or one for each value of a label."""
-    samples = tuple(Sample(value=value, labels={label: key} if label else {}) for key, value in values.items())
-    return Family(name=name, kind="gauge", help=text, samples=samples)
+    return [gauge("kubernetes_healthcheck", text, samples)]
 
 
 def _memory_bytes() -> tuple[int, int]:
