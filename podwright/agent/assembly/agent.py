@@ -31,7 +31,8 @@ from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import settings_of
 from podwright.agent.configs.ports import AllAllocations
 from podwright.agent.csi.drivers import CsiDrivers
-from podwright.agent.engine import Engine, EnginePorts, EngineSettings, Source
+from podwright.agent.engine.engine import Engine
+from podwright.agent.engine.ports import EnginePorts, EngineSettings, Source
 from podwright.agent.node.object import NodeFindings
 from podwright.agent.plugins.protocol import CSI_PLUGIN
 from podwright.agent.pods.identity import is_static

@@ -14,7 +14,7 @@ from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo
 from podwright.agent.csi.node_info import CsiNodeInfo
 from podwright.agent.csi.refreshing import Refresher
-from podwright.agent.engine import MirrorRoom, Source
+from podwright.agent.engine.ports import EngineMirrors, Source
 from podwright.agent.events.writer import EventWriter
 from podwright.agent.housekeeping import Kept
 from podwright.agent.mirrors import ApiMirrors
@@ -79,7 +79,7 @@ class ApiCluster:
         self.classes: Classes = ApiRuntimeClasses(self._classes)
         self.claims: Claims = ApiClaims(server, name)
         self.tokens: Kept = tokens
-        self.mirrors: MirrorRoom = ApiMirrors(server, node)
+        self.mirrors: EngineMirrors = ApiMirrors(server, node)
         self.projections: ClusterSources = ApiProjections(server, tokens)
         self.storage: ClusterStorage = ApiStorage(server, self._csi_drivers, tokens)
         self.csi_node: ClusterInfo = self._csi_node

@@ -9,7 +9,7 @@ from typing import Protocol
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo, CsiDrivers
-from podwright.agent.engine import MirrorRoom, Source
+from podwright.agent.engine.ports import EngineMirrors, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.housekeeping import Kept
 from podwright.agent.node.object import NodeFindings
@@ -47,7 +47,7 @@ class Cluster(Protocol):
     classes: Classes  # RuntimeClasses
     claims: Claims  # ResourceClaims
     tokens: Kept  # of service accounts
-    mirrors: MirrorRoom  # of static pods
+    mirrors: EngineMirrors  # of static pods
     projections: ClusterSources
     storage: ClusterStorage
     csi_node: ClusterInfo

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from podwright.agent.cluster.protocol import ClusterPorts
 from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo, NoCluster
-from podwright.agent.engine import MirrorRoom, NoTokens, Source
+from podwright.agent.engine.ports import EngineMirrors, NoTokens, Source
 from podwright.agent.housekeeping import Kept
 from podwright.agent.mirrors import NoMirrors
 from podwright.agent.objects.protocol import ObjectGetter
@@ -35,7 +35,7 @@ class Standalone:
         self.classes = classes
         self.claims: Claims = NoClaims()
         self.tokens: Kept = NoTokens()
-        self.mirrors: MirrorRoom = NoMirrors()
+        self.mirrors: EngineMirrors = NoMirrors()
         self.projections: ClusterSources = NoApiServer()
         self.storage: ClusterStorage = NoClusterStorage()
         self.csi_node: ClusterInfo = NoCluster()
