@@ -132,7 +132,7 @@ async def test_a_flood_of_output_does_not_stop_while_the_daemon_is_away(node: No
     async def is_done() -> bool:
         return os.path.exists(f"/proc/{pid}/root/done")
 
-    await eventually(is_done, "the container has written all", timeout_s=30)
+    await eventually(is_done, "the container has written all")
     await node.again()
     await pod.stop(container, timeout=0)
     assert pod.text(container, await pod.status(container)).splitlines() == [str(n) for n in range(1, 200001)]
@@ -223,7 +223,7 @@ async def test_the_log_writer_is_killed(node: Node) -> None:
         except AssertionError:
             return False
 
-    await eventually(replaced, "another log writer", timeout_s=30)
+    await eventually(replaced, "another log writer")
     await asyncio.sleep(0.2)
     await pod.stop(container)
     lines = pod.text(container, await pod.status(container)).splitlines()

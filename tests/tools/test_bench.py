@@ -95,7 +95,7 @@ class Restarted:
 def test_a_command_restarts_the_server(tmp_path: Path, broken: bool) -> None:
     server = Restarted(broken=broken)
     script = serve_restarts(server, tmp_path)
-    done = [subprocess.run(["/bin/sh", "-c", script], check=False, timeout=patient(30)).returncode for _ in range(2)]
+    done = [subprocess.run(["/bin/sh", "-c", script], check=False, timeout=patient(60)).returncode for _ in range(2)]
     assert done == ([1, 1] if broken else [0, 0])
     assert server.calls == (["stop"] * 2 if broken else ["stop", "spawn"] * 2)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
@@ -33,6 +33,7 @@ from podwright.agent.configs.ports import AllAllocations
 from podwright.agent.csi.drivers import CsiDrivers
 from podwright.agent.engine.engine import Engine
 from podwright.agent.engine.ports import EnginePorts, EngineSettings, Source
+from podwright.agent.metrics.prometheus import Family
 from podwright.agent.node.object import NodeFindings
 from podwright.agent.plugins.protocol import CSI_PLUGIN
 from podwright.agent.pods.identity import is_static
@@ -125,7 +126,7 @@ class Agent:
             network_problem=dependencies.watch.network_problem,
             handler_of=self._handlers.name_for,
             admission=checks,
-            tokens=cluster.tokens,
+            credentials=cluster.credentials,
             claims=self._plugins.claims,
             may_begin=self._preemptor.may_begin,
             metrics=dependencies.metrics,
@@ -206,6 +207,11 @@ class Agent:
             pressures=self._eviction.pressures,
             problems=[problem for problem in problems if problem],
         )
+
+    def metric_families(self) -> Iterator[Family]:
+        """What this agent counts."""
+        yield from self.dependencies.metrics.families()
+        yield from self._cluster.metric_families()
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""

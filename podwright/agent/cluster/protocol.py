@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from podwright.agent.csi.drivers import ClusterInfo, CsiDrivers
 from podwright.agent.engine.ports import EngineMirrors, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.housekeeping import Kept
+from podwright.agent.metrics.prometheus import Family
 from podwright.agent.node.object import NodeFindings
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.registry import PodRegistry
@@ -46,7 +47,7 @@ class Cluster(Protocol):
     services: Services
     classes: Classes  # RuntimeClasses
     claims: Claims  # ResourceClaims
-    tokens: Kept  # of service accounts
+    credentials: Kept  # tokens of service accounts, and certificates of pods
     mirrors: EngineMirrors  # of static pods
     projections: ClusterSources
     storage: ClusterStorage
@@ -56,6 +57,9 @@ class Cluster(Protocol):
     @property
     def problem(self) -> str:
         """Why the node is not ready; empty when the cluster is no reason."""
+
+    def metric_families(self) -> Iterable[Family]:
+        """The metrics about what pods have of the cluster."""
 
     def join(self, ports: ClusterPorts) -> None:
         """Register the node, follow what is bound to it, and write back."""

@@ -132,7 +132,7 @@ class Engine:
                 statuses=ports.statuses,
                 users=ports.users,
                 resizes=ports.resizes,
-                tokens=ports.tokens,
+                credentials=ports.credentials,
                 volumes=ports.volumes,
                 cgroups=ports.cgroups,
                 mirrors=ports.mirrors,

@@ -83,8 +83,8 @@ class EngineSettings:
     housekeeping_s: float = HOUSEKEEPING_S
 
 
-class NoTokens:
-    """Without an API server pods have no tokens."""
+class NoCredentials:
+    """Without an API server pods have neither tokens nor certificates."""
 
     def retain(self, uids: Collection[str]) -> None:
         """There is nothing to forget."""
@@ -113,7 +113,7 @@ class EnginePorts:
     network_problem: Callable[[], str]
     handler_of: Callable[[Pod], str]
     admission: Sequence[Check] = ()
-    tokens: Kept = field(default_factory=NoTokens)
+    credentials: Kept = field(default_factory=NoCredentials)
     claims: Claims = field(default_factory=NoClaims)
     may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)

@@ -1,4 +1,7 @@
-"""A CRI client that counts and times its calls, as the kubelet's instrumented services do."""
+"""A CRI client that counts and times its calls, as the kubelet's instrumented services do.
+
+Each call is a step of the pass that makes it, so that `podwright describe` can say what a pod waits for.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from podwright.agent.clock import Clock
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.cri.client import DEFAULT_TIMEOUT_S, CriClient, Request, Response
 from podwright.errors import PodwrightError
+from podwright.timeline import Step
 
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _OTHER_NAMES = {"update_container_resources": "update_container"}
@@ -34,7 +38,8 @@ class MeasuredCriClient(CriClient):
         name, began = self._name(type(request)), self._clock.monotonic()
         self._metrics.operations.add(name)
         try:
-            return await super().call(method, request, timeout_s)
+            with Step(type(request).__name__.removesuffix("Request")):
+                return await super().call(method, request, timeout_s)
         except PodwrightError:
             self._metrics.operation_errors.add(name)
             raise

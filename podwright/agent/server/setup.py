@@ -100,7 +100,11 @@ class _Parts:
         engine = agent.engine
         self.counts = RequestCounts()
         self.view = View(
-            registry=engine.registry, workers=engine.workers, status_of=agent.statuses.get, events=agent.events
+            registry=engine.registry,
+            workers=engine.workers,
+            status_of=agent.statuses.get,
+            events=agent.events,
+            problem=engine.problem,
         )
         self._health = Health(
             {
@@ -127,7 +131,7 @@ class _Parts:
 
     async def _metrics(self) -> bytes:
         families = (
-            *self._agent.dependencies.metrics.families(),
+            *self._agent.metric_families(),
             *metrics.node_families(self._node_view()),
             *self.counts.families(),
             *metrics.process_families(self._started_s),

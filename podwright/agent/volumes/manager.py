@@ -62,6 +62,7 @@ class VolumeManager:
         self._on_disk: set[str] = set()  # pods that have, or may have, something on disk
         self._has_shared = True  # whether something may be left that several pods share
         ports.drivers.listen(self._driver_has_come)
+        ports.cluster.listen(self._certificates_changed)
 
     async def recover(self) -> None:
         """Make the root directory ready, and find the pods that have volumes on disk. Raises OSError."""
@@ -138,6 +139,13 @@ class VolumeManager:
             for state in volumes.states.values():
                 if state.mounted is None and driver in state.failure:
                     state.hurry.set()
+
+    def _certificates_changed(self, uid: str) -> None:
+        """The files of the pod's projected volumes are others than before, or can be made at last."""
+        if (volumes := self._pods.get(uid)) is not None:
+            for state in volumes.states.values():
+                if state.may_change and state.volume.projected is not None:
+                    self._keeper.look_at(volumes, state, hurry=True)
 
     async def _clear(self, uid: str) -> None:
         """What goes before the files of a pod's volumes are removed."""

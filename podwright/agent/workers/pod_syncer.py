@@ -41,6 +41,7 @@ from podwright.agent.workers.syncer import SyncResult
 from podwright.agent.workers.updates import SetStatus
 from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, PodwrightError
 from podwright.k8s.objects import Container, Pod
+from podwright.timeline import Step
 
 IsEnough = Callable[[ObservedPod], bool]
 
@@ -101,7 +102,8 @@ class PodSyncer:
     async def _wait_for_volumes(self, pod: Pod) -> None:
         """The end of the wait is no event: each failure to set a volume up was one (as in the kubelet's SyncPod)."""
         try:
-            await self._ports.volumes.wait_mounted(pod)
+            with Step("volumes"):
+                await self._ports.volumes.wait_mounted(pod)
         except (DeadlineExceeded, FailedPrecondition):
             raise
         except PodwrightError as failure:
@@ -255,7 +257,8 @@ class PodSyncer:
         try:
             self._restarts.check(pod, container, observed)
             ports.resizer.note_created(pod, container)
-            container_id = await ports.starter.start(pod, container, place, observed)
+            with Step(f"start of container {container.name}"):
+                container_id = await ports.starter.start(pod, container, place, observed)
         except ContainerFailure as failure:
             ports.statuses.note_failure(pod, failure)
             raise

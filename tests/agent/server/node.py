@@ -16,6 +16,7 @@ import aiohttp
 from tests.harness.agent import AgentProcess
 from tests.harness.authority import Authority
 from tests.harness.scratch import Part
+from tools.ports import free_port
 
 POD = """
 apiVersion: v1
@@ -90,14 +91,6 @@ class ApiNode:
 def _is_ready(agent: AgentProcess, name: str) -> bool:
     conditions = agent.pods().get(name, {}).get("status", {}).get("conditions", ())
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -252,12 +252,14 @@ def test_a_crash_waits_longer_each_time(in_scene: InScene) -> None:
         scene.runtime.programs["main"] = [Program(runs_s=1, exit_code=1)]
         web = pod()
         starts: list[float] = []
+        said: set[str] = set()
         for _ in range(20000):
             try:
                 if (await scene.sync(web)).acted:
                     starts.append(asyncio.get_running_loop().time())
             except BackOff as wait:
                 assert scene.statuses.failures["main"].reason == "CrashLoopBackOff"
+                said.add(scene.statuses.failures["main"].message.partition(" restarting")[0])
                 await asyncio.sleep(max(wait.seconds(scene.clock.now_ns()), 0.01))
             else:
                 await asyncio.sleep(1.01)
@@ -265,6 +267,7 @@ def test_a_crash_waits_longer_each_time(in_scene: InScene) -> None:
                 break
         waits = [round(later - earlier - 1) for earlier, later in itertools.pairwise(starts)]
         assert waits == [0, 10, 20, 40, 80, 160, 300, 300]
+        assert said == {f"back-off {wait}" for wait in ("10s", "20s", "40s", "1m20s", "2m40s", "5m0s")}  # as Go's
 
     in_scene(check)
 
@@ -353,10 +356,11 @@ def test_a_container_whose_post_start_hook_fails_is_ended(in_scene: InScene) -> 
 
     async def check(scene: Scene) -> None:
         scene.runtime.exec_handler = fail
-        with pytest.raises(Internal, match="PostStartHookError"):
+        with pytest.raises(Internal, match=r"PostStartHookError.*it broke"):
             await scene.sync(pod(containers=(hooked(post_start=EXEC),)))
         assert scene.runtime.running_names() == []
         assert scene.events.reasons() == ["Created", "Started", "FailedPostStartHook", "Killing"]
+        assert ("web", "FailedPostStartHook", "PostStartHook failed") in scene.events.seen  # without what it wrote
 
     in_scene(check)
 
