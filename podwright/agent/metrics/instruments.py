@@ -102,17 +102,18 @@ class Histogram:
             del self._counts[values], self._sums[values]
 
     def families(self) -> Iterator[Family]:
-        """What was counted."""
-        samples = tuple(sample for values in self._counts for sample in self._samples(values))
+        """What was counted. A histogram without labels is there from the start."""
+        found = self._counts or ({} if self._labels else {(): [0] * (len(self._bounds) + 1)})
+        samples = tuple(sample for values, counts in found.items() for sample in self._samples(values, counts))
         yield Family(name=self.name, kind="histogram", help=self._text, samples=samples)
 
-    def _samples(self, values: Labels) -> Iterator[Sample]:
+    def _samples(self, values: Labels, counts: Sequence[int]) -> Iterator[Sample]:
         labels, total = _named(self._labels, values), 0
         bounds = (*(number(bound) for bound in self._bounds), "+Inf")
-        for bound, count in zip(bounds, self._counts[values], strict=True):
+        for bound, count in zip(bounds, counts, strict=True):
             total += count
             yield Sample(value=total, labels={**labels, "le": bound}, suffix="_bucket")
-        yield Sample(value=self._sums[values], labels=labels, suffix="_sum")
+        yield Sample(value=self._sums.get(values, 0.0), labels=labels, suffix="_sum")
         yield Sample(value=total, labels=labels, suffix="_count")
 
 
