@@ -272,6 +272,7 @@ class Engine:
                 cgroups=ports.cgroups,
                 mirrors=ports.mirrors,
                 all_sources_read=lambda: self.loop.all_sources_read,
+                metrics=ports.metrics.lives,
                 is_refused=ports.statuses.is_refused,
                 again=self._keep_house_soon,
                 end=syncer.sync_terminating_runtime_pod,

@@ -33,9 +33,10 @@ class Counter:
             del self._values[values]
 
     def lines(self) -> Iterator[str]:
-        """The text of the family. One without labels is there before it has counted."""
-        yield from _head(self.name, self._text, "counter")
+        """The text of the family. One without labels is there before it has counted, one with labels is not."""
         found = self._values or ({} if self._labels else {(): 0.0})
+        if found:
+            yield from _head(self.name, self._text, "counter")
         yield from (f"{self.name}{_braces(self._labels, values)} {count:g}" for values, count in found.items())
 
 
@@ -61,13 +62,11 @@ class Gauge:
         return self._values.get(values, 0)
 
     def lines(self) -> Iterator[str]:
-        """The text of the family. One without labels is there before it is set."""
+        """The text of the family. One without labels is there before it is set, one with labels is not."""
         found = self._values or ({} if self._labels else {(): 0.0})
-        yield from gauge(
-            self.name,
-            self._text,
-            ((dict(zip(self._labels, values, strict=True)), value) for values, value in found.items()),
-        )
+        samples = ((dict(zip(self._labels, values, strict=True)), value) for values, value in found.items())
+        if found:
+            yield from gauge(self.name, self._text, samples)
 
 
 class Histogram:
@@ -102,14 +101,16 @@ class Histogram:
             del self._counts[values], self._sums[values]
 
     def lines(self) -> Iterator[str]:
-        """The text of the family."""
-        yield from _head(self.name, self._text, "histogram")
-        for values, counts in self._counts.items():
+        """The text of the family. One without labels is there before it has counted, one with labels is not."""
+        found = self._counts or ({} if self._labels else {(): [0] * (len(self._bounds) + 1)})
+        if found:
+            yield from _head(self.name, self._text, "histogram")
+        for values, counts in found.items():
             total = 0
             for bound, count in zip((*(f"{bound:g}" for bound in self._bounds), "+Inf"), counts, strict=True):
                 total += count
                 yield f"{self.name}_bucket{_braces((*self._labels, 'le'), (*values, bound))} {total}"
-            yield f"{self.name}_sum{_braces(self._labels, values)} {self._sums[values]:.9g}"
+            yield f"{self.name}_sum{_braces(self._labels, values)} {self._sums.get(values, 0.0):.9g}"
             yield f"{self.name}_count{_braces(self._labels, values)} {total}"
 
 

@@ -48,6 +48,7 @@ from podwright.agent.server.view import View
 from podwright.agent.stats import claim_metrics
 from podwright.agent.stats.records import PodStats
 from podwright.errors import PodwrightError
+from podwright.linux import cgroup
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ class _Parts:
                 "syncloop": loop_check(engine.loop.silent_s, config.pods.sync_frequency_s),
             }
         )
+        self._cgroup_version = 2 if cgroup.detect().layout == "v2" else 1
         self._started_s = agent.dependencies.clock.now_ns() / 1e9
         self.open = OpenPaths(
             health=HealthPaths(self._health),
@@ -153,13 +155,25 @@ class _Parts:
 
     def _node_view(self) -> metrics.NodeView:
         engine = self._agent.engine
+        wanted = engine.registry.pods()
         return metrics.NodeView(
             name=self._agent.dependencies.node_name,
             observed=engine.cache.all(),
-            wanted=engine.registry.pods(),
+            wanted=wanted,
             active=engine.active_pods(),
             mirrors=engine.registry.mirrors(),
+            known=engine.workers.known({pod.metadata.uid for pod in wanted}).values(),
+            statuses=[entry.status for entry in self._agent.statuses.all()],
+            volumes=self._agent.volume_counts(),
+            gates=self._config.feature_gates,
+            cgroup_version=self._cgroup_version,
+            seen_at_s=self._seen_at_s(),
         )
+
+    def _seen_at_s(self) -> float:
+        """When the runtime was looked at last, since the epoch; 0 before the first look."""
+        silent_s = self._agent.engine.generator.silent_s()
+        return self._agent.dependencies.clock.now_ns() / 1e9 - silent_s if silent_s is not None else 0.0
 
     async def _slis(self) -> bytes:
         return exposition(metrics.health_families(self._health))
