@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from podwright.agent.prometheus import Family, Histogram, Sample, exposition
+from podwright.agent.metrics.prometheus import Family, Sample, exposition
 from podwright.agent.stats import cadvisor_metrics, cri, resource_metrics
 from podwright.agent.stats.rates import Rates
 from podwright.agent.stats.records import (
@@ -188,20 +188,6 @@ def test_prometheus_text() -> None:
         '# HELP b_total h\n# TYPE b_total counter\nb_total{x="q\\"\\\\\\n"} 3 9\n'
     )
     assert exposition([]) == b""
-
-
-def test_histograms() -> None:
-    histogram = Histogram((0.1, 1.0))
-    for value in (0.1, 0.5, 7.0):
-        histogram.observe(value)
-    samples = [(each.suffix, each.labels.get("le"), each.value) for each in histogram.samples({"k": "v"})]
-    assert samples == [
-        ("_bucket", "0.1", 1),
-        ("_bucket", "1", 2),
-        ("_bucket", "+Inf", 3),
-        ("_sum", None, 7.6),
-        ("_count", None, 3),
-    ]
 
 
 def test_resource_metrics() -> None:
