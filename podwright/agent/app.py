@@ -16,7 +16,7 @@ from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.clock import SystemClock
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
-from podwright.agent.engine import Source
+from podwright.agent.engine.ports import Source
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.node.addresses import node_addresses
 from podwright.agent.node.machine import Machine, node_name, read_machine

@@ -58,6 +58,7 @@ class DockerEngine(Daemon):
             "live-restore": True,  # containers outlive the daemon, as everywhere else
             "oom-score-adjust": 0,  # lowering it needs CAP_SYS_RESOURCE
             "insecure-registries": ["127.0.0.0/8"],
+            "runtimes": {"crun": {"path": "crun"}},  # besides runc, which it always has
         }
 
     def argv(self) -> Sequence[str]:

@@ -25,5 +25,6 @@ def make_volumes(context: AssemblyContext, cluster: Cluster, drivers: CsiDrivers
         node=cluster.node_volumes,
         drivers=drivers,
         runner=dependencies.runner,
+        metrics=dependencies.metrics,
     )
     return VolumeManager(ports, context.root)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from podwright.agent.clock import Clock
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
 from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.errors import Unavailable
 from podwright.k8s.objects import (
@@ -188,3 +189,4 @@ class VolumePorts:
     node: NodeVolumes = field(default_factory=LoneNode)
     drivers: CsiDrivers = field(default_factory=lambda: CsiDrivers(NoCluster()))
     runner: ProcessRunner = field(default_factory=PosixProcessRunner)
+    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -94,7 +94,9 @@ def _is_ready(agent: AgentProcess, name: str) -> bool:
 
 
 @contextmanager
-def api_node(part: Part, endpoint: str, config: Mapping[str, Any] | None = None) -> Iterator[ApiNode]:
+def api_node(
+    part: Part, endpoint: str, config: Mapping[str, Any] | None = None, *, flags: Sequence[str] = ()
+) -> Iterator[ApiNode]:
     """An agent whose API knows certificates of an authority of its own, and allows everything to their owners."""
     authority = Authority(part.directory)
     served = authority.issue("node", usage="server")
@@ -109,5 +111,5 @@ def api_node(part: Part, endpoint: str, config: Mapping[str, Any] | None = None)
         "authorization": {"mode": "AlwaysAllow"},
         **(config or {}),
     }
-    with AgentProcess(part, endpoint, settings) as agent:
+    with AgentProcess(part, endpoint, settings, flags=flags) as agent:
         yield ApiNode(agent, authority, port)
