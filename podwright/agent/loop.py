@@ -53,7 +53,7 @@ def new_channels() -> Channels[Message]:
     return Channels(**CHANNEL_LIMITS)
 
 
-class Statuses(Protocol):
+class LoopStatuses(Protocol):
     """The status of pods, as far as the loop needs it: `status.manager`."""
 
     def set_ready(self, uid: str, container_id: str, *, ready: bool) -> None:
@@ -115,7 +115,7 @@ class LoopPorts:
     registry: PodRegistry
     workers: PodWorkers
     queue: WorkQueue
-    statuses: Statuses
+    statuses: LoopStatuses
     admission: Admission
     resizes: ResizeQueue
     dead_containers: DeadContainers

@@ -34,7 +34,7 @@ from podwright.agent.configs.preparation import Instance, make_environment, make
 from podwright.agent.configs.resolv_conf import LIMIT_BYTES, Resolver, parse_resolv_conf
 from podwright.agent.configs.sandbox import SandboxInputs, sandbox_config
 from podwright.agent.configs.security import SecurityInputs, image_user, verify_non_root
-from podwright.agent.configs.volumes import MountedVolume
+from podwright.agent.configs.volumes import VolumeContent
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.containers import AnyContainer
@@ -199,7 +199,7 @@ def _parsed(resolv_conf: bytes) -> Resolver:
     return parse_resolv_conf(resolv_conf.decode(errors="replace"))
 
 
-def _extra_groups(pod: Pod, volumes: Iterable[MountedVolume]) -> tuple[int, ...]:
+def _extra_groups(pod: Pod, volumes: Iterable[VolumeContent]) -> tuple[int, ...]:
     """Groups that volumes need and the pod does not name."""
     context = pod.spec.security_context
     named = context.supplemental_groups if context is not None else ()

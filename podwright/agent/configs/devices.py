@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from podwright.agent.configs.volumes import MountedVolume
+from podwright.agent.configs.volumes import VolumeContent
 from podwright.agent.pods.containers import AnyContainer
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, NotFound
@@ -52,7 +52,7 @@ class Allocation:
 NOTHING = Allocation()
 
 
-def with_block_volumes(allocation: Allocation, volumes: Mapping[str, MountedVolume]) -> Allocation:
+def with_block_volumes(allocation: Allocation, volumes: Mapping[str, VolumeContent]) -> Allocation:
     """The allotted with the pod's raw volumes."""
     blocks = {name: volume for name, volume in volumes.items() if volume.is_block}
     if not blocks:

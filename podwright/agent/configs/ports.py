@@ -7,7 +7,7 @@ from typing import Protocol
 
 from podwright.agent.configs.devices import NOTHING, Allocation, combined
 from podwright.agent.configs.namespaces import UserNamespace
-from podwright.agent.configs.volumes import MountedVolume
+from podwright.agent.configs.volumes import VolumeContent
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.runtime.records import HandlerFeatures, ImageStatus
 from podwright.k8s.objects import Pod, Service
@@ -16,7 +16,7 @@ from podwright.k8s.objects import Pod, Service
 class MountedVolumes(Protocol):
     """The volumes of pods: `volumes.manager`."""
 
-    def mounted(self, uid: str) -> Mapping[str, MountedVolume]:
+    def mounted(self, uid: str) -> Mapping[str, VolumeContent]:
         """Those that are ready, by their names in the pod."""
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 
 from podwright.agent.csi.values import (
-    Access,
     Amounts,
     Capabilities,
     Capability,
     CsiFailed,
     NodeInfo,
+    VolumeAccess,
     VolumeCall,
     VolumeStats,
 )
@@ -168,7 +168,7 @@ async def _call(
         raise CsiFailed(failure.code().name, failure.details() or "") from failure
 
 
-def _capability(access: Access, can: Capabilities) -> csi.VolumeCapability:
+def _capability(access: VolumeAccess, can: Capabilities) -> csi.VolumeCapability:
     modes = _FINER_MODES if Capability.SINGLE_NODE_MULTI_WRITER in can else _MODES
     mode = csi.VolumeCapability.AccessMode(mode=modes.get(access.mode, _Mode.UNKNOWN))
     if access.is_block:

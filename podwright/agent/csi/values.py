@@ -58,7 +58,7 @@ class NodeInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class VolumeAccess:
     """How a volume is used. `mode` is one of Kubernetes' access modes, `group` who is to own the files."""
 
     mode: str
@@ -73,7 +73,7 @@ class VolumeCall:
     """What stage and publish have in common. `secrets` are never logged."""
 
     handle: str
-    access: Access
+    access: VolumeAccess
     publish_context: Mapping[str, str]
     attributes: Mapping[str, str]
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

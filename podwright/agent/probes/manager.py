@@ -15,7 +15,7 @@ from podwright.agent.pods.containers import lasting_containers
 from podwright.agent.probes.findings import Findings
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.probes.schedule import probe_of
-from podwright.agent.probes.worker import Deliver, Runner, Worker, WorkerPorts
+from podwright.agent.probes.worker import Deliver, ProbeWorkerPorts, Runner, Worker
 from podwright.agent.runtime.records import ObservedPod
 from podwright.k8s.objects import ContainerStatus, Pod
 from podwright.tasks import Tasks
@@ -49,7 +49,7 @@ class ProbeManager:
         self._findings = Findings()
         self._pods: dict[str, _Probed] = {}
         self._tasks = Tasks()
-        self._ports = WorkerPorts(
+        self._ports = ProbeWorkerPorts(
             prober=prober,
             findings=self._findings,
             deliver=deliver,

@@ -7,7 +7,7 @@ import logging
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.metrics.kubelet import KubeletMetrics
-from podwright.agent.probes.attempt import Attempt, Target, Verdict
+from podwright.agent.probes.attempt import Attempt, AttemptResult, Target
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.probes.probers import Probers
 from podwright.errors import PodwrightError
@@ -51,12 +51,12 @@ class Prober:
             self._note(target, "Unhealthy", text)
             return None
         match attempt.verdict:
-            case Verdict.WARNING:
+            case AttemptResult.WARNING:
                 self._note(target, "ProbeWarning", f"{kind.value.title()} probe warning: {attempt.output}")
-            case Verdict.FAILURE:
+            case AttemptResult.FAILURE:
                 self._note(target, "Unhealthy", f"{kind.value.title()} probe failed: {attempt.output}")
                 return Finding.FAILURE
-            case Verdict.SUCCESS:
+            case AttemptResult.SUCCESS:
                 pass
         return Finding.SUCCESS
 

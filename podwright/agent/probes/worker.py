@@ -39,7 +39,7 @@ class Runner(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerPorts:
+class ProbeWorkerPorts:
     """What all workers share."""
 
     prober: Runner
@@ -54,7 +54,7 @@ class WorkerPorts:
 class Worker:
     """See the module's text."""
 
-    def __init__(self, ports: WorkerPorts, pod: Pod, container: Container, kind: ProbeKind, probe: Probe) -> None:
+    def __init__(self, ports: ProbeWorkerPorts, pod: Pod, container: Container, kind: ProbeKind, probe: Probe) -> None:
         self.pod = pod  # the newest version
         self.container = container
         self.kind = kind

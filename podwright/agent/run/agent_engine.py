@@ -1,4 +1,4 @@
-"""The agent as the engine of a run: see `session.Engine`."""
+"""The agent as the engine of a run: see `session.RunEngine`."""
 
 from __future__ import annotations
 

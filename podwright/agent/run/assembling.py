@@ -15,7 +15,7 @@ from podwright.agent.clock import Clock, SystemClock
 from podwright.agent.node.machine import Machine, node_name, read_machine
 from podwright.agent.resources.id_range import IdRange, find_range
 from podwright.agent.run.agent_engine import AgentEngine
-from podwright.agent.run.daemon import Server, server_for
+from podwright.agent.run.daemon import RunServer, server_for
 from podwright.agent.run.down import Doomed
 from podwright.agent.run.options import RunOptions
 from podwright.agent.run.pulls import ReportedImages
@@ -87,7 +87,7 @@ class AgentAssembly:
 
 
 @contextlib.asynccontextmanager
-async def assembled(server: Server, options: RunOptions, reporter: Reporter) -> AsyncIterator[AgentAssembly]:
+async def assembled(server: RunServer, options: RunOptions, reporter: Reporter) -> AsyncIterator[AgentAssembly]:
     """What a run needs at this server. Raises PodwrightError."""
     clock, runner = SystemClock(), PosixProcessRunner()
     async with CriClient(server.endpoint) as cri:

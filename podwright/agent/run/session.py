@@ -1,6 +1,6 @@
 """A run from its first pod to its last: what the agent, the person and the files have to say to it.
 
-`Engine` is the agent, assembled for this run. The session hands it the pods that are wanted, shows what it reports,
+`RunEngine` is the agent, assembled for this run. The session hands it the pods that are wanted, shows what it reports,
 and decides when the run is over.
 """
 
@@ -35,7 +35,7 @@ KILL_S = 30.0  # for pods that are killed without a grace
 DEFAULT_GRACE_S = 30
 
 
-class Engine(Protocol):
+class RunEngine(Protocol):
     """The agent with the one source of this run."""
 
     async def run(self) -> None:
@@ -90,7 +90,7 @@ class SessionInputs:
     clock: Clock
     log: RunLog
     record: RunRecord
-    make_engine: Callable[[EngineInputs], Engine]
+    make_engine: Callable[[EngineInputs], RunEngine]
     detach: bool = False
     new_plans: AsyncIterator[RunPlan] | None = None
     notify: Callable[[str], object] = lambda _: None

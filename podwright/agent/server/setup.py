@@ -38,10 +38,10 @@ from podwright.agent.server.auth.authentication import Authenticator
 from podwright.agent.server.auth.authorization import Authorizer
 from podwright.agent.server.auth.certificates import ServerContexts
 from podwright.agent.server.auth.guard import Guard
-from podwright.agent.server.auth.reviews import NoApiServer
+from podwright.agent.server.auth.reviews import NoReviews
 from podwright.agent.server.health import Health, loop_check
 from podwright.agent.server.http.listener import Limits
-from podwright.agent.server.http.routing import Route
+from podwright.agent.server.http.routing import HttpRoute
 from podwright.agent.server.servers import Descriptions, Servers
 from podwright.agent.server.serving_certificate import tls_files
 from podwright.agent.server.view import View
@@ -186,7 +186,7 @@ class _Parts:
     def guard(self) -> Guard:
         """Who may use the API."""
         security, dependencies = self._config.security, self._agent.dependencies
-        reviews = ApiReviews(dependencies.servers.pods) if dependencies.servers is not None else NoApiServer()
+        reviews = ApiReviews(dependencies.servers.pods) if dependencies.servers is not None else NoReviews()
         return Guard(
             Authenticator(
                 reviews if security.token_webhook else None,
@@ -203,7 +203,7 @@ class _Parts:
             dependencies.node_name,
         )
 
-    def api_routes(self) -> Sequence[Route]:
+    def api_routes(self) -> Sequence[HttpRoute]:
         """The authenticated server's."""
         config, gates = self._config.server, self._config.feature_gates
         opened = open_routes(self.open)

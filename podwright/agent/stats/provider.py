@@ -15,17 +15,17 @@ from podwright.agent.runtime.protocol import CriImages, CriRuntime
 from podwright.agent.runtime.records import FilesystemUsage, ObservedPod
 from podwright.agent.stats import disk, machine_usage, system_parts
 from podwright.agent.stats.cgroup_usage import CgroupUsage, usage
-from podwright.agent.stats.pod_stats import Places, PodBuilder, Scene, Told
+from podwright.agent.stats.pod_stats import Places, PodBuilder, RuntimeStats, StatsScene
 from podwright.agent.stats.protocol import Filesystems
 from podwright.agent.stats.rates import Rates
 from podwright.agent.stats.records import (
-    Container,
     Fs,
     Moment,
     NodeStats,
     PodStats,
     Rlimit,
     RuntimeFilesystems,
+    SummaryContainer,
     moment,
 )
 from podwright.agent.stats.sharing import Shared
@@ -122,16 +122,16 @@ class HostStats:
 
     # -- pods
 
-    async def _ask_runtime(self) -> Told:
+    async def _ask_runtime(self) -> RuntimeStats:
         try:
-            return Told(sandboxes=tuple(await self._ports.runtime.sandbox_stats()))
+            return RuntimeStats(sandboxes=tuple(await self._ports.runtime.sandbox_stats()))
         except Unimplemented:
-            return Told(sandboxes=None, containers=tuple(await self._ports.runtime.container_stats()))
+            return RuntimeStats(sandboxes=None, containers=tuple(await self._ports.runtime.container_stats()))
         except (Unavailable, DeadlineExceeded):
             raise
         except PodwrightError as failure:  # containerd 1.6: one pod that is just ending fails the list
             log.debug("the runtime cannot list the stats of pods: error=%s", failure)
-            return Told(sandboxes=await self._one_by_one())
+            return RuntimeStats(sandboxes=await self._one_by_one())
 
     async def _one_by_one(self) -> tuple[api.PodSandboxStats, ...]:
         """The stats of those sandboxes that have any."""
@@ -140,8 +140,8 @@ class HostStats:
         found = await asyncio.gather(*asked, return_exceptions=True)
         return tuple(each for each in found if isinstance(each, api.PodSandboxStats))
 
-    async def _scene(self) -> Scene:
-        return Scene(
+    async def _scene(self) -> StatsScene:
+        return StatsScene(
             told=await self._told.get(fresh=True),
             now=self._now(),
             observed=tuple(self._ports.observed()),
@@ -157,7 +157,7 @@ class HostStats:
         running = [light.pods[each.uid] for each in light.observed if each.uid in light.pods and each.running()]
         volumes = await self._ports.volumes.of(running)
         node = await asyncio.to_thread(disk.filesystem, self._settings.root, light.now)
-        scene = Scene(
+        scene = StatsScene(
             now=light.now, told=light.told, observed=light.observed, pods=light.pods, node=node, volumes=volumes
         )
         return await asyncio.to_thread(self._builder.build, scene)
@@ -213,13 +213,13 @@ class HostStats:
             rlimit=machine_usage.pids(read_text, now),
         )
 
-    def _parts(self, now: Moment) -> Iterable[Container]:
+    def _parts(self, now: Moment) -> Iterable[SummaryContainer]:
         for name, path in self._settings.parts().items():
             found = self._usage(path, now) if path else None
             if found is None:
                 continue
             made = self._began if name == "kubelet" else system_parts.made_at(self._ports.host, path)
-            yield Container(
+            yield SummaryContainer(
                 name=name,
                 start_time=made or now,
                 cpu=self._rates.rated(f"part {name}", found.cpu),

@@ -7,7 +7,7 @@ import msgspec
 from podwright.agent.clock import Clock
 from podwright.agent.config.go_duration import format_duration
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.hashes import container_hash
 from podwright.agent.pods.identity import described
@@ -19,7 +19,7 @@ from podwright.k8s.objects import Pod
 class Restarts:
     """The waits of all containers."""
 
-    def __init__(self, backoff: Backoff, events: EventRecorder, clock: Clock) -> None:
+    def __init__(self, backoff: KeyedBackoff, events: EventRecorder, clock: Clock) -> None:
         self._backoff = backoff
         self._events = events
         self._clock = clock

@@ -17,7 +17,7 @@ from podwright.agent.images.limits import PullLimits
 from podwright.agent.images.manager import ImageManager
 from podwright.agent.images.pulling import Puller
 from podwright.agent.metrics.kubelet import KubeletMetrics
-from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.probes.attempt import Target
 from podwright.agent.probes.manager import ProbeManager
 from podwright.agent.probes.outcomes import Finding, ProbeKind
@@ -212,7 +212,7 @@ class Life:
     def _make_engine(self) -> Engine:
         world, clock = self.world, self.world.clock
         images = cast("CriImages", self.line)
-        puller = Puller(images, PullLimits(clock), None, clock, Backoff(longest_s=LONGEST_WAIT_S))
+        puller = Puller(images, PullLimits(clock), None, clock, KeyedBackoff(longest_s=LONGEST_WAIT_S))
         ports = EnginePorts(
             runtime=self.runtime,
             statuses=self.statuses,

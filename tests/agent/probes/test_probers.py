@@ -18,7 +18,7 @@ from aiohttp import web
 from podwright.agent.configs.expansion import expand
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.metrics.prometheus import exposition
-from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, Attempt, Target, Verdict
+from podwright.agent.probes.attempt import OUTPUT_LIMIT_BYTES, Attempt, AttemptResult, Target
 from podwright.agent.probes.http_client import HookGetter
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.probes.prober import Prober
@@ -45,7 +45,7 @@ from tests.agent.fakes.runtime import FakeRuntime
 from tests.agent.fakes.time import VirtualClock
 from tools.ports import free_port
 
-GOOD, BAD, WARNING = Verdict.SUCCESS, Verdict.FAILURE, Verdict.WARNING
+GOOD, BAD, WARNING = AttemptResult.SUCCESS, AttemptResult.FAILURE, AttemptResult.WARNING
 OPENSSL = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=nobody"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -115,7 +115,7 @@ def answering(status: int, body: str = "", **headers: str) -> Handler:
         (503, BAD, "HTTP probe failed with statuscode: 503"),
     ],
 )
-async def test_http_statuses(scene: Scene, status: int, verdict: Verdict, output: str) -> None:
+async def test_http_statuses(scene: Scene, status: int, verdict: AttemptResult, output: str) -> None:
     port = await scene.serve(answering(status, "fine"))
     assert await scene.get(port) == Attempt(verdict=verdict, output=output)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.stats.cgroup_usage import parse_psi, usage
-from podwright.agent.stats.records import Cpu, Io, Memory, Psi, PsiData, Swap, moment
+from podwright.agent.stats.records import Io, Psi, PsiData, SummaryCpu, SummaryMemory, Swap, moment
 from podwright.agent.stats.system_parts import cgroup_in
 from podwright.linux.cgroup import CgroupHost
 
@@ -38,8 +38,8 @@ def test_version_2(tmp_path: Path) -> None:
     host = CgroupHost(layout="v2", unified=str(tmp_path), unified_controllers=frozenset({"memory", "cpu"}))
     found = usage(host, "/pods", AT, with_pressure=True)
     assert found is not None
-    assert found.cpu == Cpu(time=AT, usage_core_nano_seconds=5000, psi=PSI)
-    assert found.memory == Memory(
+    assert found.cpu == SummaryCpu(time=AT, usage_core_nano_seconds=5000, psi=PSI)
+    assert found.memory == SummaryMemory(
         time=AT,
         available_bytes=4100,
         usage_bytes=1000,
@@ -69,8 +69,8 @@ def test_version_1(tmp_path: Path) -> None:
     )
     found = usage(host, "/pods", AT, with_pressure=False)
     assert found is not None
-    assert found.cpu == Cpu(time=AT, usage_core_nano_seconds=77)
-    assert found.memory == Memory(
+    assert found.cpu == SummaryCpu(time=AT, usage_core_nano_seconds=77)
+    assert found.memory == SummaryMemory(
         time=AT, usage_bytes=1000, working_set_bytes=0, rss_bytes=300, page_faults=7, major_page_faults=0
     )
     assert found.swap == Swap(time=AT, swap_usage_bytes=200)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from podwright.agent.loop import Statuses
+from podwright.agent.loop import LoopStatuses
 from podwright.agent.pods.identity import CONFIG_HASH, CONFIG_MIRROR, TERMINATION_MESSAGE_PATH
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.probes.outcomes import Finding, ProbeKind
@@ -72,7 +72,7 @@ class Scene:
             )
         )
         self.keeper: StatusKeeper = self.manager  # what workers know of it
-        self.statuses: Statuses = self.manager  # what the loop knows of it
+        self.statuses: LoopStatuses = self.manager  # what the loop knows of it
         self.seen: list[VersionedStatus] = []
         self.manager.on_change(self.seen.append)
 

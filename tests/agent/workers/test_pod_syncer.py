@@ -13,7 +13,7 @@ import pytest
 from podwright.agent.allocation.resizes import make_resizes
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.pleg.cache import StatusCache
-from podwright.agent.pods.backoff import Backoff
+from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.pods.failures import BackOff, NetworkNotReady
 from podwright.agent.pods.reasons import CREATE_CONTAINER_CONFIG_ERROR, ContainerFailure
 from podwright.agent.probes.outcomes import Finding, ProbeKind
@@ -133,7 +133,7 @@ class Scene:
                 metrics=self.metrics,
                 claims=self.claims,
             ),
-            Restarts(Backoff(), self.events, self.clock),
+            Restarts(KeyedBackoff(), self.events, self.clock),
         )
 
     async def sync(self, of: Pod) -> SyncResult:

@@ -38,7 +38,7 @@ HEALTH_PAUSE_S = 5.0  # until a plug-in that does not tell is asked again
 SERVICES = {name: f"/k8s.io.kubelet.pkg.apis.dra.{name}" for name in (V1, V1BETA1)}
 
 
-class Told(Protocol):
+class DriverListener(Protocol):
     """Who is told of drivers: `manager`."""
 
     def driver_changed(self, name: str) -> None:
@@ -55,7 +55,7 @@ class Told(Protocol):
 class DriverPorts:
     """What drivers are worked with."""
 
-    told: Told
+    told: DriverListener
     clock: Clock
     metrics: DeviceMetrics
     watches_health: bool

@@ -20,7 +20,7 @@ Prefer = Callable[[Collection[str], Collection[str], int], Awaitable[Collection[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedDevices:
     """What a container wants of a resource, and what there is."""
 
     resource: str
@@ -40,7 +40,7 @@ class Sides:
     without_node: frozenset[str]
 
 
-async def choose(wanted: Wanted, prefer: Prefer) -> frozenset[str]:
+async def choose(wanted: WantedDevices, prefer: Prefer) -> frozenset[str]:
     """The ids. Raises FailedPrecondition when there are too few, and what `prefer` raises."""
     chosen = set(sorted(wanted.reusable)[: wanted.count])
     missing = wanted.count - len(chosen)

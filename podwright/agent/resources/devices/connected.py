@@ -14,7 +14,7 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 
-class Told(Protocol):
+class PluginListener(Protocol):
     """Who is told of plug-ins and their devices: `manager`."""
 
     def connected(self, resource: str) -> None:
@@ -30,7 +30,7 @@ class Told(Protocol):
 class ConnectedPlugins:
     """See the module's text."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: PluginListener) -> None:
         self._told = told
         self._tasks = Tasks()
         self._plugins: dict[str, DevicePlugin] = {}

@@ -22,7 +22,7 @@ class Device:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Resource:
+class _DeviceResource:
     devices: dict[str, Device] = field(default_factory=dict)
     has_listed: bool = False  # whether its plug-in, this one or one before, has told of devices
     is_current: bool = False  # whether the list is that of a plug-in that is there
@@ -41,22 +41,22 @@ class Inventory:
     """Times are seconds of a monotonic clock."""
 
     def __init__(self) -> None:
-        self._resources: dict[str, _Resource] = {}
+        self._resources: dict[str, _DeviceResource] = {}
         self._gone: set[str] = set()
 
     # -- what plug-ins say
 
     def expect(self, resource: str, now: float) -> None:
         """An agent before this one had a plug-in for it, which is to register again."""
-        self._resources.setdefault(resource, _Resource(has_listed=True, stopped_at=now))
+        self._resources.setdefault(resource, _DeviceResource(has_listed=True, stopped_at=now))
 
     def connect(self, resource: str) -> None:
         """A plug-in has registered."""
-        self._resources.setdefault(resource, _Resource()).stopped_at = None
+        self._resources.setdefault(resource, _DeviceResource()).stopped_at = None
 
     def update(self, resource: str, devices: Iterable[Device]) -> frozenset[str]:
         """A plug-in has listed its devices. Returns the ids of those that are new, or whose health has changed."""
-        known = self._resources.setdefault(resource, _Resource())
+        known = self._resources.setdefault(resource, _DeviceResource())
         before, known.devices = known.devices, {device.id: device for device in devices}
         known.has_listed = known.is_current = True
         self._gone.discard(resource)

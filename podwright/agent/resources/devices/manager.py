@@ -21,7 +21,7 @@ from podwright.agent.resources import state_files
 from podwright.agent.resources.devices import checkpoint
 from podwright.agent.resources.devices.allotments import NO_NODE, Allotment, Allotments
 from podwright.agent.resources.devices.answers import allocation_of
-from podwright.agent.resources.devices.choice import Wanted, choose
+from podwright.agent.resources.devices.choice import WantedDevices, choose
 from podwright.agent.resources.devices.connected import ConnectedPlugins
 from podwright.agent.resources.devices.inventory import Device, DeviceCounts, Inventory
 from podwright.agent.resources.devices.plugin import DevicePlugin
@@ -77,21 +77,21 @@ class DeviceManager:
         for resource in found.registered:
             self._inventory.expect(resource, self._ports.clock.monotonic())
 
-    # -- what plug-ins say: `connected.Told`
+    # -- what plug-ins say: `connected.PluginListener`
 
     def connected(self, resource: str) -> None:
-        """See `connected.Told`."""
+        """See `connected.PluginListener`."""
         self._inventory.connect(resource)
 
     def listed(self, resource: str, devices: Iterable[Device]) -> None:
-        """See `connected.Told`."""
+        """See `connected.PluginListener`."""
         changed = self._inventory.update(resource, devices)
         self._save()
         if uids := self._allotments.pods_with(resource, changed):
             self._ports.pods_changed(uids)
 
     def disconnected(self, resource: str) -> None:
-        """See `connected.Told`."""
+        """See `connected.PluginListener`."""
         self._inventory.disconnect(resource, self._ports.clock.monotonic())
 
     # -- what others ask
@@ -262,7 +262,7 @@ class DeviceManager:
         if plugin is None:
             raise FailedPrecondition(f"unknown Device Plugin {resource}")
         begun = self._ports.clock.monotonic()
-        wanted = Wanted(
+        wanted = WantedDevices(
             resource=resource,
             count=count,
             devices=self._inventory.devices(resource),

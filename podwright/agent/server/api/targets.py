@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from podwright.agent.runtime.records import ContainerStatus, ObservedPod
-from podwright.agent.server.api.pods import Pods
-from podwright.agent.server.http.messages import Request
+from podwright.agent.server.api.pods import ServedPods
+from podwright.agent.server.http.messages import HttpRequest
 from podwright.k8s.objects import Pod
 
 Look = Callable[[str], Awaitable[ObservedPod]]
@@ -15,12 +15,12 @@ Look = Callable[[str], Awaitable[ObservedPod]]
 class Targets:
     """Finds them."""
 
-    def __init__(self, pods: Pods, look: Look) -> None:
+    def __init__(self, pods: ServedPods, look: Look) -> None:
         """`look` looks at a pod in the runtime now, and raises PodwrightError when the runtime fails."""
         self._pods = pods
         self._look = look
 
-    def pod(self, request: Request) -> Pod | None:
+    def pod(self, request: HttpRequest) -> Pod | None:
         """The pod of a path with {namespace}, {pod} and perhaps {uid}."""
         pod = self._pods.named(request.places["namespace"], request.places["pod"])
         uid = request.places.get("uid")

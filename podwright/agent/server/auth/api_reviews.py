@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from podwright.agent.server.auth.reviews import Access, Decision, User
+from podwright.agent.server.auth.reviews import Decision, NodeAccess, User
 from podwright.k8s.client.protocol import ApiServer
 from podwright.k8s.objects import (
     ResourceAttributes,
@@ -31,7 +31,7 @@ class ApiReviews:
             name=status.user.username, uid=status.user.uid, groups=status.user.groups, extra=dict(status.user.extra)
         )
 
-    async def review_access(self, user: User, access: Access) -> Decision:
+    async def review_access(self, user: User, access: NodeAccess) -> Decision:
         """See Reviews."""
         attributes = ResourceAttributes(
             verb=access.verb, version="v1", resource="nodes", subresource=access.subresource, name=access.node

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from podwright.agent.clock import Clock
 from podwright.agent.server.auth.cache import KeptAnswers
 from podwright.agent.server.auth.reviews import Reviews, User
-from podwright.agent.server.http.messages import Request
+from podwright.agent.server.http.messages import HttpRequest
 
 AUTHENTICATED = "system:authenticated"
 ANONYMOUS = User(name="system:anonymous", groups=("system:unauthenticated",))
@@ -32,7 +32,7 @@ class Authenticator:
         self._anonymous = anonymous
         self._tokens: KeptAnswers[User | None] = KeptAnswers(clock, lambda _: token_ttl_s)
 
-    async def user_of(self, request: Request) -> User | None:
+    async def user_of(self, request: HttpRequest) -> User | None:
         """The user; None when the request has to be refused. Raises PodwrightError when a review fails."""
         wrong = False
         if request.certificate is not None:

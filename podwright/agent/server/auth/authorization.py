@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from podwright.agent.clock import Clock
 from podwright.agent.server.auth.cache import KeptAnswers
-from podwright.agent.server.auth.reviews import Access, Decision, Reviews, User
+from podwright.agent.server.auth.reviews import Decision, NodeAccess, Reviews, User
 
 
 class Authorizer:
@@ -17,7 +17,7 @@ class Authorizer:
             clock, lambda decision: allowed_ttl_s if decision.allowed else denied_ttl_s
         )
 
-    async def decide(self, user: User, access: Access) -> Decision:
+    async def decide(self, user: User, access: NodeAccess) -> Decision:
         """Raises PodwrightError when the API server does not answer."""
         reviews = self._reviews
         if reviews is None:

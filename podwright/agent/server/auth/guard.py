@@ -8,7 +8,7 @@ from podwright.agent.server.auth.attributes import accesses
 from podwright.agent.server.auth.authentication import Authenticator
 from podwright.agent.server.auth.authorization import Authorizer
 from podwright.agent.server.auth.reviews import User
-from podwright.agent.server.http.messages import Answer, Handler, Request, Response, text
+from podwright.agent.server.http.messages import Answer, Handler, HttpRequest, HttpResponse, text
 from podwright.errors import PodwrightError
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class Guard:
         self._authorizer = authorizer
         self._node = node
 
-    async def __call__(self, request: Request, handler: Handler) -> Answer:
+    async def __call__(self, request: HttpRequest, handler: Handler) -> Answer:
         """The handler's answer, or a refusal."""
         try:
             user = await self._authenticator.user_of(request)
@@ -34,7 +34,7 @@ class Guard:
         refusal = await self._refusal(request, user)
         return refusal if refusal is not None else await handler(request)
 
-    async def _refusal(self, request: Request, user: User) -> Response | None:
+    async def _refusal(self, request: HttpRequest, user: User) -> HttpResponse | None:
         wanted = accesses(request.method, request.path, self._node)
         reason = ""
         for access in wanted:

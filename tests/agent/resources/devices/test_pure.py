@@ -10,7 +10,7 @@ import pytest
 
 from podwright.agent.configs.devices import HostMount
 from podwright.agent.resources.devices.answers import allocation_of
-from podwright.agent.resources.devices.choice import Wanted, choose
+from podwright.agent.resources.devices.choice import WantedDevices, choose
 from podwright.agent.resources.devices.inventory import GONE_AFTER_S, Device, Inventory
 from podwright.agent.resources.devices.registration import is_device_resource_name
 from podwright.agent.resources.devices.topology import device_hints
@@ -99,7 +99,7 @@ def chosen(prefers: Collection[str] = (), **wanted: Any) -> tuple[list[str], lis
         asked.append((list(free), list(taken), count))
         return prefers
 
-    found = asyncio.run(choose(Wanted(resource=THING, **wanted), prefer))
+    found = asyncio.run(choose(WantedDevices(resource=THING, **wanted), prefer))
     return sorted(found), asked
 
 

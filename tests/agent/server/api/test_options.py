@@ -8,7 +8,7 @@ import pytest
 
 from podwright.agent.server.api import metrics
 from podwright.agent.server.api.request_counts import bucket_of
-from podwright.agent.server.http.messages import Request, Response
+from podwright.agent.server.http.messages import HttpRequest, HttpResponse
 from podwright.agent.server.streaming.options import Options, forwarded_ports, stream_options
 from podwright.errors import InvalidArgument
 from podwright.streams import upgrade
@@ -78,10 +78,10 @@ async def test_metrics_are_compressed_for_those_who_ask() -> None:
     async def make() -> bytes:
         return body
 
-    async def ask(encoding: str) -> Response:
+    async def ask(encoding: str) -> HttpResponse:
         head = upgrade.UpgradeRequest(method="GET", target="/metrics", headers=(("accept-encoding", encoding),))
-        answer = await metrics.of(make)(Request(head=head))
-        assert isinstance(answer, Response)
+        answer = await metrics.of(make)(HttpRequest(head=head))
+        assert isinstance(answer, HttpResponse)
         return answer
 
     plain = await ask("identity")
