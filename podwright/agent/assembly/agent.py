@@ -32,7 +32,7 @@ from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import settings_of
 from podwright.agent.configs.ports import AllAllocations
 from podwright.agent.csi.drivers import CsiDrivers
-from podwright.agent.engine.engine import Engine
+from podwright.agent.engine.engine import AgentEngine
 from podwright.agent.engine.ports import EnginePorts, EngineSettings, PodSource
 from podwright.agent.metrics.prometheus import Family
 from podwright.agent.node.object import NodeFindings
@@ -92,7 +92,7 @@ class Agent:
         self._shutdown = make_shutdown(context, ender, self._volumes, node_changed)
         checks = make_checks(context, self._managers, predicates, self._eviction, self._shutdown)
         ports = self._engine_ports(checks)
-        self.engine = Engine(self._settings(), context.shared, ports, {**sources, **self._cluster.sources})
+        self.engine = AgentEngine(self._settings(), context.shared, ports, {**sources, **self._cluster.sources})
         context.engine.set(self.engine)
         self._tasks = Tasks()
 

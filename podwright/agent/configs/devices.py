@@ -12,7 +12,7 @@ from podwright.errors import InvalidArgument, NotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostDevice:
+class AllottedDevice:
     """A device node. `permissions` are letters of r, w, m."""
 
     host_path: str
@@ -37,7 +37,7 @@ class Allocation:
     volumes by name, of which those in `read_only_volumes` must not be written to.
     """
 
-    devices: tuple[HostDevice, ...] = ()
+    devices: tuple[AllottedDevice, ...] = ()
     block_volumes: Mapping[str, str] = field(default_factory=dict)
     read_only_volumes: frozenset[str] = frozenset()
     cdi_devices: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from podwright.agent.configs import hosts
 from podwright.agent.configs.devices import HostMount
 from podwright.agent.configs.expansion import expand_all
-from podwright.agent.configs.namespaces import UserNamespace, id_mappings
+from podwright.agent.configs.namespaces import PodUserNamespace, id_mappings
 from podwright.agent.configs.volumes import VolumeContent
 from podwright.agent.pods.containers import AnyContainer
 from podwright.cri.v1 import api_pb2 as api
@@ -53,7 +53,7 @@ class MountInputs:
     device_mounts: tuple[HostMount, ...] = ()
     hosts_file: str = ""
     termination_file: str = ""
-    users: UserNamespace | None = None
+    users: PodUserNamespace | None = None
     can_recursive_read_only: bool = False
     has_selinux: bool = False
 

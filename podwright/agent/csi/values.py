@@ -34,7 +34,7 @@ class CsiFailed(Unavailable):
         return self.code in INFEASIBLE
 
 
-class Capability(Enum):
+class DriverCapability(Enum):
     """What a driver's node service can do beside the calls that each has (the specification's words)."""
 
     STAGE_UNSTAGE_VOLUME = 1
@@ -45,7 +45,7 @@ class Capability(Enum):
     VOLUME_MOUNT_GROUP = 6
 
 
-Capabilities = frozenset[Capability]
+Capabilities = frozenset[DriverCapability]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ from podwright.k8s.objects import Pod
 from podwright.tasks import Tasks
 
 
-class Engine:
+class AgentEngine:
     """Runs until it is closed."""
 
     def __init__(

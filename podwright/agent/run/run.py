@@ -29,7 +29,7 @@ from podwright.agent.run.session import EngineInputs, RunEngine, Session, Sessio
 from podwright.agent.run.stop import StopRequest, StopRequested
 from podwright.agent.run.watch import Texts, changed_texts, read_texts
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import SandboxState
+from podwright.agent.runtime.records import CriSandboxState
 from podwright.errors import AlreadyExists, InvalidArgument, PodwrightError
 
 
@@ -200,6 +200,6 @@ async def _refuse_same_names(runtime: CriRuntime, plan: RunPlan) -> None:
     """Raises AlreadyExists when a pod of the same name runs: two would fight for ports and confuse whoever looks."""
     wanted = {(pod.metadata.namespace, pod.metadata.name) for pod in plan.all_pods()}
     for sandbox in await runtime.sandboxes():
-        if sandbox.state is SandboxState.READY and (sandbox.pod_namespace, sandbox.pod_name) in wanted:
+        if sandbox.state is CriSandboxState.READY and (sandbox.pod_namespace, sandbox.pod_name) in wanted:
             message = f"pod {sandbox.pod_namespace}/{sandbox.pod_name} runs already ({sandbox.id[:13]})"
             raise AlreadyExists(message, hint="podwright run --kube-down ends what an earlier run has left")

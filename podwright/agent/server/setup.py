@@ -15,7 +15,7 @@ from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.server import metrics
 from podwright.agent.server.api.commands import CommandPaths
 from podwright.agent.server.api.container_logs import LogPaths
-from podwright.agent.server.api.debug import DebugPaths, Facts
+from podwright.agent.server.api.debug import DebugFacts, DebugPaths
 from podwright.agent.server.api.healthz import HealthPaths
 from podwright.agent.server.api.node_logs import NodeLogPaths
 from podwright.agent.server.api.node_query import NodeLogQuery
@@ -35,7 +35,7 @@ from podwright.agent.server.api.table import (
 from podwright.agent.server.api.targets import Targets
 from podwright.agent.server.auth.api_reviews import ApiReviews
 from podwright.agent.server.auth.authentication import Authenticator
-from podwright.agent.server.auth.authorization import Authorizer
+from podwright.agent.server.auth.authorization import RequestAuthorizer
 from podwright.agent.server.auth.certificates import ServerContexts
 from podwright.agent.server.auth.guard import Guard
 from podwright.agent.server.auth.reviews import NoReviews
@@ -194,7 +194,7 @@ class _Parts:
                 anonymous=security.anonymous,
                 token_ttl_s=security.token_cache_ttl_s,
             ),
-            Authorizer(
+            RequestAuthorizer(
                 reviews if security.authorization_mode == "Webhook" else None,
                 dependencies.clock,
                 allowed_ttl_s=security.authorized_cache_ttl_s,
@@ -212,7 +212,8 @@ class _Parts:
         guarded = guarded_routes(self._guarded(), self.open.pods, config, checkpoints=gates["ContainerCheckpoint"])
         paths = tuple(sorted({route.pattern for route in (*opened, *guarded)}))
         debug = DebugPaths(
-            Facts(document=self._shown.document, flags=self._shown.flags, paths=paths), self._agent.dependencies.clock
+            DebugFacts(document=self._shown.document, flags=self._shown.flags, paths=paths),
+            self._agent.dependencies.clock,
         )
         shown = debug_routes(debug, config, statusz=gates["ComponentStatusz"], flagz=gates["ComponentFlagz"])
         return [*opened, *guarded, *shown]

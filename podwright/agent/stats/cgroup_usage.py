@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from podwright.agent.stats.records import Io, Moment, Psi, PsiData, SummaryCpu, SummaryMemory, Swap
+from podwright.agent.stats.records import Io, Moment, Psi, SummaryCpu, SummaryMemory, SummaryPsi, Swap
 from podwright.linux.cgroup import CgroupHost, read_file, read_number, read_table
 
 UNLIMITED = 2**62  # cgroup v1 writes "no limit" as a number near 2**63, rounded down to pages
@@ -111,14 +111,14 @@ def _psi(host: CgroupHost, path: str, resource: str) -> Psi:
 def parse_psi(text: str) -> Psi:
     """A pressure file ("some avg10=0.00 ... total=0", "full ..."). Totals are nanoseconds."""
     lines = {kind: _psi_data(rest) for kind, _, rest in (line.partition(" ") for line in text.splitlines())}
-    return Psi(full=lines.get("full", PsiData()), some=lines.get("some", PsiData()))
+    return Psi(full=lines.get("full", SummaryPsi()), some=lines.get("some", SummaryPsi()))
 
 
-def _psi_data(text: str) -> PsiData:
+def _psi_data(text: str) -> SummaryPsi:
     pairs = dict(word.partition("=")[::2] for word in text.split())
     total = pairs.get("total", "")
     averages = {name: _percent(pairs.get(name, "")) for name in ("avg10", "avg60", "avg300")}
-    return PsiData(total=int(total) * NS_PER_US if total.isdigit() else 0, **averages)
+    return SummaryPsi(total=int(total) * NS_PER_US if total.isdigit() else 0, **averages)
 
 
 def _percent(word: str) -> float:

@@ -13,13 +13,13 @@ from podwright.agent.stats.records import (
     Interface,
     Io,
     Moment,
-    Processes,
     Psi,
-    PsiData,
     SummaryContainer,
     SummaryCpu,
     SummaryMemory,
     SummaryNetwork,
+    SummaryProcesses,
+    SummaryPsi,
     Swap,
     moment,
 )
@@ -85,8 +85,8 @@ def _psi(message: api.CpuUsage | api.MemoryUsage | api.IoUsage, *, with_pressure
     return Psi() if with_pressure else None
 
 
-def _psi_data(message: api.PsiData) -> PsiData:
-    return PsiData(total=message.Total, avg10=message.Avg10, avg60=message.Avg60, avg300=message.Avg300)
+def _psi_data(message: api.PsiData) -> SummaryPsi:
+    return SummaryPsi(total=message.Total, avg10=message.Avg10, avg60=message.Avg60, avg300=message.Avg300)
 
 
 def network(message: api.NetworkUsage, now: Moment) -> SummaryNetwork:
@@ -114,9 +114,9 @@ def interface(message: api.NetworkInterfaceUsage) -> Interface:
     )
 
 
-def processes(message: api.ProcessUsage) -> Processes:
+def processes(message: api.ProcessUsage) -> SummaryProcesses:
     """How many."""
-    return Processes(process_count=message.process_count.value)
+    return SummaryProcesses(process_count=message.process_count.value)
 
 
 def container(message: api.ContainerStats, created_ns: int, now: Moment, *, with_pressure: bool) -> SummaryContainer:

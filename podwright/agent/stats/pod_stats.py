@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from podwright.agent.configs.files import hosts_path
-from podwright.agent.runtime.records import ContainerStatus, ObservedPod
+from podwright.agent.runtime.records import CriContainerStatus, ObservedPod
 from podwright.agent.stats import cri, disk
 from podwright.agent.stats.cgroup_usage import CgroupUsage
-from podwright.agent.stats.rates import Rates
+from podwright.agent.stats.rates import CpuRates
 from podwright.agent.stats.records import Fs, Moment, PodReference, PodStats, SummaryContainer, moment
 from podwright.agent.stats.storage import ephemeral_storage
 from podwright.agent.stats.volumes import PodVolumeStats
@@ -58,7 +58,7 @@ class StatsScene:
 class PodBuilder:
     """Builds the records of all pods of a scene."""
 
-    def __init__(self, places: Places, rates: Rates) -> None:
+    def __init__(self, places: Places, rates: CpuRates) -> None:
         self._places = places
         self._rates = rates
 
@@ -132,7 +132,7 @@ class PodBuilder:
         )
 
     def _container(
-        self, scene: StatsScene, observed: ObservedPod, told: api.ContainerStats, status: ContainerStatus
+        self, scene: StatsScene, observed: ObservedPod, told: api.ContainerStats, status: CriContainerStatus
     ) -> SummaryContainer:
         made = cri.container(told, status.created_at_ns, scene.now, with_pressure=self._places.with_pressure)
         made = replace(made, cpu=self._rates.rated(status.id, made.cpu))
@@ -144,7 +144,7 @@ class PodBuilder:
         if not told.HasField("writable_layer"):
             return None
         layer = told.writable_layer
-        usage = disk.Usage(used_bytes=layer.used_bytes.value, inodes=layer.inodes_used.value)
+        usage = disk.DiskUsage(used_bytes=layer.used_bytes.value, inodes=layer.inodes_used.value)
         when = moment(layer.timestamp)
         whole = self._filesystem(scene, layer.fs_id.mountpoint)
         if whole is None:

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 from podwright.agent.clock import Clock
 from podwright.agent.runtime.protocol import CriImages, CriRuntime
-from podwright.agent.runtime.records import FilesystemUsage, ObservedPod
+from podwright.agent.runtime.records import FilesystemSpace, ObservedPod
 from podwright.agent.stats import disk, machine_usage, system_parts
 from podwright.agent.stats.cgroup_usage import CgroupUsage, usage
 from podwright.agent.stats.pod_stats import Places, PodBuilder, RuntimeStats, StatsScene
 from podwright.agent.stats.protocol import Filesystems
-from podwright.agent.stats.rates import Rates
+from podwright.agent.stats.rates import CpuRates
 from podwright.agent.stats.records import (
     Fs,
     Moment,
@@ -72,7 +72,7 @@ class HostStats:
     def __init__(self, ports: StatsPorts, settings: StatsSettings) -> None:
         self._ports = ports
         self._settings = settings
-        self._rates = Rates()
+        self._rates = CpuRates()
         self._began = self._now()
         self._booted = moment(machine_usage.boot_time_s(read_text) * 10**9)
         places = Places(
@@ -81,8 +81,8 @@ class HostStats:
             cgroup=self._pod_cgroup,
             with_pressure=settings.with_pressure,
         )
-        self._builder = PodBuilder(places, Rates())
-        self._light_builder = PodBuilder(places, Rates())
+        self._builder = PodBuilder(places, CpuRates())
+        self._light_builder = PodBuilder(places, CpuRates())
         self._told = Shared(self._ask_runtime, ports.clock)
         self._pods = Shared(self._build_pods, ports.clock)
         self._light_pods = Shared(self._build_light_pods, ports.clock)
@@ -177,7 +177,7 @@ class HostStats:
         return await asyncio.to_thread(self._judge_filesystems, images[:1], containers[:1] or images[:1], self._now())
 
     def _judge_filesystems(
-        self, images: Sequence[FilesystemUsage], containers: Sequence[FilesystemUsage], now: Moment
+        self, images: Sequence[FilesystemSpace], containers: Sequence[FilesystemSpace], now: Moment
     ) -> Filesystems:
         root = self._settings.root
         return Filesystems(
@@ -244,9 +244,9 @@ def read_text(path: str) -> str:
         return ""
 
 
-def _used(found: FilesystemUsage, now: Moment) -> Fs:
+def _used(found: FilesystemSpace, now: Moment) -> Fs:
     """What the runtime uses of a filesystem; without the rest when this host cannot see it."""
-    taken = disk.Usage(used_bytes=found.used_bytes, inodes=found.inodes_used)
+    taken = disk.DiskUsage(used_bytes=found.used_bytes, inodes=found.inodes_used)
     try:
         return disk.of(disk.filesystem(found.mountpoint, now), taken, now)
     except OSError:

@@ -20,7 +20,7 @@ class _Base:
     nano_cores: int | None
 
 
-class Rates:
+class CpuRates:
     """The last measurement of each name."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """A part of the summary."""
 
 
-class PsiData(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
+class SummaryPsi(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
     """One line of a pressure file: percent of time, and nanoseconds in all."""
 
     total: int = 0
@@ -38,8 +38,8 @@ class PsiData(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
 class Psi(SummaryRecord, frozen=True, kw_only=True, omit_defaults=False):
     """Stalls of all tasks at once, and of at least one."""
 
-    full: PsiData = PsiData()
-    some: PsiData = PsiData()
+    full: SummaryPsi = SummaryPsi()
+    some: SummaryPsi = SummaryPsi()
 
 
 class SummaryCpu(SummaryRecord, frozen=True, kw_only=True):
@@ -141,7 +141,7 @@ class SummaryNetwork(SummaryRecord, frozen=True, kw_only=True):
     interfaces: tuple[Interface, ...] = ()
 
 
-class Processes(SummaryRecord, frozen=True, kw_only=True):
+class SummaryProcesses(SummaryRecord, frozen=True, kw_only=True):
     """How many processes."""
 
     process_count: int | None = msgspec.field(name="process_count", default=None)
@@ -180,7 +180,7 @@ class PodStats(SummaryRecord, frozen=True, kw_only=True):
     network: SummaryNetwork | None = None
     volume_stats: tuple[SummaryVolume, ...] = msgspec.field(name="volume", default=())
     ephemeral_storage: Fs | None = msgspec.field(name="ephemeral-storage", default=None)
-    process_stats: Processes | None = msgspec.field(name="process_stats", default=None)
+    process_stats: SummaryProcesses | None = msgspec.field(name="process_stats", default=None)
     swap: Swap | None = None
 
 

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from podwright.agent.decisions.restarts import should_start
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.identity import is_sidecar
-from podwright.agent.runtime.records import ContainerState as InstanceState
-from podwright.agent.runtime.records import ContainerStatus as Instance
+from podwright.agent.runtime.records import CriContainerState as InstanceState
+from podwright.agent.runtime.records import CriContainerStatus as Instance
 from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.status.inputs import StatusSituation
 from podwright.agent.status.instances import KILLED, RESTARTING_ALL, STATUS_UNKNOWN, state_of, status_of

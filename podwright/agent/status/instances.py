@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from podwright.agent.pods.containers import AnyContainer
-from podwright.agent.runtime.records import ContainerState as InstanceState
-from podwright.agent.runtime.records import ContainerStatus as Instance
+from podwright.agent.runtime.records import CriContainerState as InstanceState
+from podwright.agent.runtime.records import CriContainerStatus as Instance
 from podwright.agent.runtime.records import UserStatus
 from podwright.agent.status.inputs import StatusSituation
 from podwright.agent.status.mounts import volume_mounts

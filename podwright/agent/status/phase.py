@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from podwright.agent.decisions.restarts import restarts_after
 from podwright.agent.pods.identity import is_sidecar, is_static
 from podwright.agent.pods.phases import FAILED, PENDING, RUNNING, SUCCEEDED
-from podwright.agent.runtime.records import ObservedPod, SandboxState
+from podwright.agent.runtime.records import CriSandboxState, ObservedPod
 from podwright.agent.status.instances import RESTARTING_ALL
 from podwright.k8s.objects import Container, ContainerStateTerminated, ContainerStatus, Pod
 
@@ -60,7 +60,7 @@ def _phase_of_stopped(pod: Pod, count: _ContainerCount, *, is_terminal: bool) ->
 def has_begun(pod: Pod, observed: ObservedPod) -> bool:
     """Whether a regular container exists in the current sandbox, so that the pod has been initialized in it."""
     current = observed.sandboxes[0] if observed.sandboxes else None
-    if current is None or current.state is not SandboxState.READY:
+    if current is None or current.state is not CriSandboxState.READY:
         return False
     names = {container.name for container in pod.spec.containers}
     return any(each.sandbox_id == current.id and each.name in names for each in observed.containers)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from podwright.agent.pods.identity import is_sidecar
-from podwright.agent.probes.outcomes import Finding, ProbeKind
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
 from podwright.agent.status.inputs import StatusSituation
 from podwright.k8s.objects import Container, ContainerStatus
 
@@ -36,7 +36,7 @@ def _has_started(
 ) -> bool:
     finding = _finding(status, ProbeKind.STARTUP, situation)
     if finding is not None:
-        return finding is Finding.SUCCESS
+        return finding is ProbeResult.SUCCESS
     return container.startup_probe is None or (before is not None and before.started is True)
 
 
@@ -47,10 +47,10 @@ def _is_ready(
         return True
     finding = _finding(status, ProbeKind.READINESS, situation)
     if finding is not None:
-        return finding is Finding.SUCCESS
+        return finding is ProbeResult.SUCCESS
     return before is not None and before.ready
 
 
-def _finding(status: ContainerStatus, kind: ProbeKind, situation: StatusSituation) -> Finding | None:
+def _finding(status: ContainerStatus, kind: ProbeKind, situation: StatusSituation) -> ProbeResult | None:
     """Probes know instances by the runtime's ids."""
     return situation.inputs.finding_of(status.container_id.rpartition("//")[2], kind)

@@ -16,7 +16,7 @@ from podwright.agent.pods import reasons
 from podwright.agent.pods.containers import AnyContainer, is_init
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import ContainerState, ObservedPod
+from podwright.agent.runtime.records import CriContainerState, ObservedPod
 from podwright.agent.workers.hooks import Hooks
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.ports import Configs, Images
@@ -130,7 +130,7 @@ class Starter:
         A start that was given up may still happen, and there would be two instances then.
         """
         for status in observed.instances(container.name):
-            if status.state is ContainerState.CREATED:
+            if status.state is CriContainerState.CREATED:
                 try:
                     await self._runtime.remove_container(status.id)
                 except PodwrightError as failure:
@@ -151,7 +151,7 @@ class Starter:
         """One more than the newest instance that has run; when none is left, one more than the newest log."""
         instances = observed.instances(container.name)
         for status in instances:
-            if status.state is not ContainerState.CREATED:
+            if status.state is not CriContainerState.CREATED:
                 return status.restart_count + 1
         if instances:
             return instances[-1].restart_count

@@ -12,7 +12,7 @@ import pytest
 
 from podwright.agent.configs import files
 from podwright.agent.configs.builder import BuilderPorts, ConfigBuilder
-from podwright.agent.configs.namespaces import UserNamespace
+from podwright.agent.configs.namespaces import PodUserNamespace
 from podwright.agent.configs.volumes import VolumeContent
 from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.pods.reasons import CREATE_CONTAINER_CONFIG_ERROR, ContainerFailure
@@ -63,8 +63,8 @@ class Fakes:
     def parent_of(self, pod: Pod) -> str:
         return "/kubepods/besteffort/podx"
 
-    def of(self, pod: Pod) -> UserNamespace:
-        return UserNamespace(first_id=65536, length=65536)
+    def of(self, pod: Pod) -> PodUserNamespace:
+        return PodUserNamespace(first_id=65536, length=65536)
 
     def features_of(self, pod: Pod) -> HandlerFeatures | None:
         return self._features

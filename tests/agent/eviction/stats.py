@@ -8,10 +8,10 @@ from podwright.agent.stats.records import (
     NodeStats,
     PodReference,
     PodStats,
-    Processes,
     Rlimit,
     SummaryContainer,
     SummaryMemory,
+    SummaryProcesses,
     SummaryVolume,
     moment,
 )
@@ -97,7 +97,7 @@ def pod_stats(
         start_time=moment(START_NS),
         containers=(main,),
         memory=memory(0, working_set),
-        process_stats=Processes(process_count=processes),
+        process_stats=SummaryProcesses(process_count=processes),
         volume_stats=tuple(
             SummaryVolume(name=name, time=each.time, used_bytes=each.used_bytes, inodes_used=each.inodes_used)
             for name, each in (volumes or {}).items()

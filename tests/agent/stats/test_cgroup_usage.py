@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.stats.cgroup_usage import parse_psi, usage
-from podwright.agent.stats.records import Io, Psi, PsiData, SummaryCpu, SummaryMemory, Swap, moment
+from podwright.agent.stats.records import Io, Psi, SummaryCpu, SummaryMemory, SummaryPsi, Swap, moment
 from podwright.agent.stats.system_parts import cgroup_in
 from podwright.linux.cgroup import CgroupHost
 
 AT = moment(1_700_000_000 * 10**9)
 PRESSURE = "some avg10=1.50 avg60=0.10 avg300=0.00 total=12\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=3\n"
-PSI = Psi(some=PsiData(avg10=1.5, avg60=0.1, total=12_000), full=PsiData(total=3_000))
+PSI = Psi(some=SummaryPsi(avg10=1.5, avg60=0.1, total=12_000), full=SummaryPsi(total=3_000))
 
 
 def write(folder: Path, **files: str) -> None:
@@ -89,7 +89,7 @@ def test_version_1(tmp_path: Path) -> None:
         (PRESSURE, PSI),
         ("some avg10=x total=y\n", Psi()),
         ("some avg10=inf\n", Psi()),
-        ("some total=1", Psi(some=PsiData(total=1000))),
+        ("some total=1", Psi(some=SummaryPsi(total=1000))),
     ],
 )
 def test_pressure(text: str, found: Psi) -> None:

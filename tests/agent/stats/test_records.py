@@ -9,7 +9,7 @@ import pytest
 
 from podwright.agent.metrics.prometheus import Family, Sample, exposition
 from podwright.agent.stats import cadvisor_metrics, cri, resource_metrics
-from podwright.agent.stats.rates import Rates
+from podwright.agent.stats.rates import CpuRates
 from podwright.agent.stats.records import (
     Fs,
     Io,
@@ -18,12 +18,12 @@ from podwright.agent.stats.records import (
     PodReference,
     PodStats,
     Psi,
-    PsiData,
     Summary,
     SummaryContainer,
     SummaryCpu,
     SummaryMemory,
     SummaryNetwork,
+    SummaryPsi,
     SummaryVolume,
     Swap,
     encode,
@@ -72,7 +72,7 @@ def test_the_summary_has_the_api_s_names() -> None:
     ids=["a window", "too short", "another cgroup", "too old"],
 )
 def test_rates(seconds: float, used: int, rate: int | None) -> None:
-    rates = Rates()
+    rates = CpuRates()
     first = rates.rated("x", SummaryCpu(time=AT, usage_core_nano_seconds=1_000_000_000))
     assert first is not None
     assert first.usage_nano_cores is None
@@ -82,7 +82,7 @@ def test_rates(seconds: float, used: int, rate: int | None) -> None:
 
 
 def test_a_rate_that_is_told_stays_and_old_ones_are_forgotten() -> None:
-    rates = Rates()
+    rates = CpuRates()
     told = SummaryCpu(time=AT, usage_core_nano_seconds=1, usage_nano_cores=7)
     assert rates.rated("x", told) is told
     rates.rated("y", SummaryCpu(time=AT, usage_core_nano_seconds=1))
@@ -139,7 +139,7 @@ def test_pressure_that_the_runtime_does_not_tell_is_zeros_where_the_kernel_measu
     assert found.memory is not None
     assert found.io is not None
     assert (found.cpu.psi, found.io.psi) == (Psi(), Psi())
-    assert found.memory.psi == Psi(some=PsiData(total=5))
+    assert found.memory.psi == Psi(some=SummaryPsi(total=5))
     without = cri.container(stats, 0, AT, with_pressure=False)
     assert without.cpu is not None
     assert (without.cpu.psi, without.io) == (None, None)

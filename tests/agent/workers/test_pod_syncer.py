@@ -16,8 +16,8 @@ from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.pods.backoff import KeyedBackoff
 from podwright.agent.pods.failures import BackOff, NetworkNotReady
 from podwright.agent.pods.reasons import CREATE_CONTAINER_CONFIG_ERROR, ContainerFailure
-from podwright.agent.probes.outcomes import Finding, ProbeKind
-from podwright.agent.runtime.records import ContainerState, ExecResult
+from podwright.agent.probes.outcomes import ProbeKind, ProbeResult
+from podwright.agent.runtime.records import CriContainerState, ExecResult
 from podwright.agent.volumes.failures import AttachLimitExceeded
 from podwright.agent.workers.hooks import Hooks
 from podwright.agent.workers.killing import Killer
@@ -449,7 +449,7 @@ def test_a_pre_stop_program_that_takes_too_long_ends_with_its_container(
 def test_a_container_that_is_not_alive_is_restarted(in_scene: InScene) -> None:
     async def check(scene: Scene) -> None:
         await scene.sync(pod())
-        scene.probes.findings["container2", ProbeKind.LIVENESS] = Finding.FAILURE
+        scene.probes.findings["container2", ProbeKind.LIVENESS] = ProbeResult.FAILURE
         assert scene.runtime.container("main").id == "container2"
         await scene.sync(pod())
         assert scene.runtime.container("main").restart_count == 1
@@ -609,7 +609,9 @@ def test_all_containers_restart_in_the_same_sandbox(in_scene: InScene) -> None:
         await scene.settle(web)
         assert scene.runtime.running_names() == ["a", "b"]
         assert len(scene.asked("run_sandbox")) == 1
-        assert {status.state for status in (await scene.cache.look("uid-web")).containers} == {ContainerState.RUNNING}
+        assert {status.state for status in (await scene.cache.look("uid-web")).containers} == {
+            CriContainerState.RUNNING
+        }
 
     in_scene(check)
 

@@ -12,7 +12,7 @@ import grpc
 
 from podwright.agent.clock import Clock
 from podwright.agent.metrics.devices import DeviceMetrics
-from podwright.agent.plugins.connection import PluginConnection
+from podwright.agent.plugins.connection import PluginChannel
 from podwright.agent.plugins.protocol import Plugin
 from podwright.agent.resources.claims.health import (
     DEFAULT_TIMEOUT_S,
@@ -70,7 +70,7 @@ class DraDriver:
         self.path = path
         self.is_connected = False
         self._ports = ports
-        self._connection = PluginConnection(path)
+        self._connection = PluginChannel(path)
         self._service = SERVICES[service]
 
     async def follow(self) -> None:

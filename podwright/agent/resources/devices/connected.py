@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Protocol
 
-from podwright.agent.resources.devices.inventory import Device
+from podwright.agent.resources.devices.inventory import PluginDevice
 from podwright.agent.resources.devices.plugin import DevicePlugin
 from podwright.errors import PodwrightError
 from podwright.tasks import Tasks
@@ -20,7 +20,7 @@ class PluginListener(Protocol):
     def connected(self, resource: str) -> None:
         """A plug-in has come, perhaps in the place of another."""
 
-    def listed(self, resource: str, devices: Iterable[Device]) -> None:
+    def listed(self, resource: str, devices: Iterable[PluginDevice]) -> None:
         """These are all its devices now."""
 
     def disconnected(self, resource: str) -> None:

@@ -23,7 +23,7 @@ from podwright.agent.resources.devices.allotments import NO_NODE, Allotment, All
 from podwright.agent.resources.devices.answers import allocation_of
 from podwright.agent.resources.devices.choice import WantedDevices, choose
 from podwright.agent.resources.devices.connected import ConnectedPlugins
-from podwright.agent.resources.devices.inventory import Device, DeviceCounts, Inventory
+from podwright.agent.resources.devices.inventory import DeviceCounts, Inventory, PluginDevice
 from podwright.agent.resources.devices.plugin import DevicePlugin
 from podwright.agent.resources.devices.topology import device_hints
 from podwright.agent.resources.topology.hints import ANYWHERE, Hints, TopologyHint
@@ -83,7 +83,7 @@ class DeviceManager:
         """See `connected.PluginListener`."""
         self._inventory.connect(resource)
 
-    def listed(self, resource: str, devices: Iterable[Device]) -> None:
+    def listed(self, resource: str, devices: Iterable[PluginDevice]) -> None:
         """See `connected.PluginListener`."""
         changed = self._inventory.update(resource, devices)
         self._save()
@@ -124,7 +124,7 @@ class DeviceManager:
             for resource, allotment in sorted(self._allotments.of(uid, container).items())
         }
 
-    def allocatable(self) -> dict[str, list[Device]]:
+    def allocatable(self) -> dict[str, list[PluginDevice]]:
         """The devices that pods can get, or have, by resource."""
         return {
             resource: [self._inventory.devices(resource)[device] for device in ids]
@@ -295,7 +295,7 @@ class DeviceManager:
             log.warning("allotted devices are not written down: file=%s error=%s", self._path, failure)
 
 
-def _by_node(ids: Iterable[str], devices: Mapping[str, Device]) -> dict[int, tuple[str, ...]]:
+def _by_node(ids: Iterable[str], devices: Mapping[str, PluginDevice]) -> dict[int, tuple[str, ...]]:
     found: dict[int, list[str]] = {}
     for device in sorted(ids):
         for node in devices[device].nodes or (NO_NODE,):

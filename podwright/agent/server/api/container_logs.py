@@ -9,7 +9,7 @@ from collections.abc import Callable
 from podwright.agent.clock import Clock
 from podwright.agent.pods.containers import find_container
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import ContainerState, ObservedPod
+from podwright.agent.runtime.records import CriContainerState, ObservedPod
 from podwright.agent.server.api.log_options import LogOptions, Unprocessable, instance_id, log_options
 from podwright.agent.server.api.log_stream import LogStream
 from podwright.agent.server.api.pods import ServedPods
@@ -66,7 +66,7 @@ class LogPaths:
         observed = self._peek(uid)
         each = observed.containers if observed is not None else ()
         status = next((one for one in each if one.id == container_id), None)
-        return status is None or status.state in (ContainerState.EXITED, ContainerState.UNKNOWN)
+        return status is None or status.state in (CriContainerState.EXITED, CriContainerState.UNKNOWN)
 
 
 def _message(message: str) -> str:

@@ -25,7 +25,7 @@ DEBUG_VERBOSITY = 4  # the kubelet's level from which we log debug lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class DebugFacts:
     """`document` is the effective KubeletConfiguration, `flags` all flags with their values."""
 
     document: Mapping[str, Any]
@@ -36,7 +36,7 @@ class Facts:
 class DebugPaths:
     """The handlers."""
 
-    def __init__(self, facts: Facts, clock: Clock) -> None:
+    def __init__(self, facts: DebugFacts, clock: Clock) -> None:
         self._facts = facts
         self._clock = clock
         self._started_ns = clock.now_ns()

@@ -12,7 +12,7 @@ from podwright.agent.server.api import errors
 from podwright.agent.server.api.targets import Targets
 from podwright.agent.server.http.messages import Answer, HttpRequest, text
 from podwright.agent.server.streaming import backend
-from podwright.agent.server.streaming.options import Options, forwarded_ports, stream_options
+from podwright.agent.server.streaming.options import StreamOptions, forwarded_ports, stream_options
 from podwright.agent.server.streaming.translation import is_translated, translate
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, PodwrightError
@@ -21,7 +21,7 @@ from podwright.streams.errors import ProtocolError
 from podwright.streams.websocket import handshake
 
 UPGRADE_MISSING = "Upgrade request required"
-_Url = Callable[[Pod, str, Options], Awaitable[str]]
+_Url = Callable[[Pod, str, StreamOptions], Awaitable[str]]
 
 
 class StreamPaths:
@@ -38,7 +38,7 @@ class StreamPaths:
         """GET, POST /exec/NS/POD[/UID]/CONTAINER?command=...&input=1&output=1&error=1&tty=1."""
         command = request.query.get("command", [])
 
-        async def url(pod: Pod, container: str, options: Options) -> str:
+        async def url(pod: Pod, container: str, options: StreamOptions) -> str:
             found = await self._targets.running(pod, container)
             if found is None:
                 raise PodwrightError(f'container not found ("{container}")')
@@ -58,7 +58,7 @@ class StreamPaths:
     async def attach(self, request: HttpRequest) -> Answer:
         """GET, POST /attach/NS/POD[/UID]/CONTAINER. Whether there is a terminal, the container's spec says."""
 
-        async def url(pod: Pod, container: str, options: Options) -> str:
+        async def url(pod: Pod, container: str, options: StreamOptions) -> str:
             found = await self._targets.running(pod, container)
             spec = find_container(pod, container)
             if found is None or spec is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from podwright.agent.runtime.records import ContainerStatus, ObservedPod
+from podwright.agent.runtime.records import CriContainerStatus, ObservedPod
 from podwright.agent.server.api.pods import ServedPods
 from podwright.agent.server.http.messages import HttpRequest
 from podwright.k8s.objects import Pod
@@ -32,7 +32,7 @@ class Targets:
         """The pod in the runtime. Raises PodwrightError."""
         return await self._look(pod.metadata.uid)
 
-    async def running(self, pod: Pod, container: str) -> ContainerStatus | None:
+    async def running(self, pod: Pod, container: str) -> CriContainerStatus | None:
         """The container's running instance. Raises PodwrightError."""
         observed = await self._look(pod.metadata.uid)
         return next((each for each in observed.running() if each.name == container), None)

@@ -6,8 +6,8 @@ import logging
 
 from podwright.agent.server.auth.attributes import accesses
 from podwright.agent.server.auth.authentication import Authenticator
-from podwright.agent.server.auth.authorization import Authorizer
-from podwright.agent.server.auth.reviews import User
+from podwright.agent.server.auth.authorization import RequestAuthorizer
+from podwright.agent.server.auth.reviews import RequestUser
 from podwright.agent.server.http.messages import Answer, Handler, HttpRequest, HttpResponse, text
 from podwright.errors import PodwrightError
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 class Guard:
     """Lets through who may."""
 
-    def __init__(self, authenticator: Authenticator, authorizer: Authorizer, node: str) -> None:
+    def __init__(self, authenticator: Authenticator, authorizer: RequestAuthorizer, node: str) -> None:
         self._authenticator = authenticator
         self._authorizer = authorizer
         self._node = node
@@ -34,7 +34,7 @@ class Guard:
         refusal = await self._refusal(request, user)
         return refusal if refusal is not None else await handler(request)
 
-    async def _refusal(self, request: HttpRequest, user: User) -> HttpResponse | None:
+    async def _refusal(self, request: HttpRequest, user: RequestUser) -> HttpResponse | None:
         wanted = accesses(request.method, request.path, self._node)
         reason = ""
         for access in wanted:
