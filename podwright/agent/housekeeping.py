@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from podwright.agent.metrics.lives import LifeMetrics
 from podwright.agent.pleg.cache import StatusCache
-from podwright.agent.pods.identity import full_name
+from podwright.agent.pods.identity import full_name, is_static
 from podwright.agent.pods.phases import has_ended
 from podwright.agent.pods.registry import PodRegistry
 from podwright.agent.runtime.records import ObservedPod
@@ -66,6 +67,7 @@ class HousekeepingPorts:
     cgroups: Cleaned
     mirrors: Mirrors
     all_sources_read: Callable[[], bool]
+    metrics: LifeMetrics
     is_refused: Callable[[str], bool]  # whether the pod of that UID was not admitted
     again: Callable[[], None]  # have another round soon
     end: Callable[[ObservedPod], Awaitable[None]]  # end what runs of a pod; raises PodwrightError
@@ -124,6 +126,8 @@ class Housekeeping:
             if ports.workers.is_known(uid) or (ports.is_refused(uid) and not deleting):
                 continue
             kind = UpdateKind.KILL if deleting or has_ended(pod) else UpdateKind.CREATE
+            if kind is UpdateKind.CREATE:
+                ports.metrics.restarted_pods.add("true" if is_static(pod) else "")
             ports.workers.update(PodUpdate(kind=kind, pod=pod, mirror=ports.registry.mirror_of(pod)))
 
     def _end_unknown(self) -> None:
@@ -132,6 +136,7 @@ class Housekeeping:
             is_known = self._ports.workers.is_known(observed.uid)
             if not is_known and (observed.running() or observed.ready_sandboxes()):
                 log.info("a pod that is not to run here is ended: pod=%s/%s", observed.namespace, observed.name)
+                self._ports.metrics.orphaned_pods.add()
                 self._ports.workers.update(PodUpdate(kind=UpdateKind.KILL, runtime_pod=observed))
 
     def _orphaned_mirrors(self) -> list[Pod]:

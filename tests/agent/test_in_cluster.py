@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
@@ -21,7 +22,7 @@ from podwright.conformance.patience import patient
 from podwright.cri.client import CHANNEL_OPTIONS
 from podwright.cri.v1 import api_pb2, api_pb2_grpc
 from podwright.k8s.client.patch import STRATEGIC
-from podwright.k8s.objects import ConfigMap, Node, ObjectMeta, Pod, Secret
+from podwright.k8s.objects import ConfigMap, Node, NodeCondition, ObjectMeta, Pod, Secret
 from podwright.linux import cgroup
 from tests.agent.api_pods import FOREVER, NODE, bind, delete, delete_all, events, is_ready, plain, pod, reference
 from tests.harness.agent import CALL_TIMEOUT_S, AgentProcess
@@ -115,6 +116,28 @@ def test_a_pod_that_does_not_fit_is_refused(agent: AgentProcess, api: ApiServerT
     agent.until(lambda: reason() == "OutOfcpu", "the pod is refused")
     delete(api, "large")
     agent.until(lambda: pod(api, "large") is None, "the object goes")
+
+
+def test_a_restarted_agent_leaves_the_node_ready(agent: AgentProcess, api: ApiServerThread) -> None:
+    def ready() -> NodeCondition | None:
+        node: Node | None = api.get(Node, NODE)
+        conditions = node.status.conditions if node is not None else ()
+        return next((each for each in conditions if each.type == "Ready" and each.status == "True"), None)
+
+    agent.until(ready, "the node is ready")
+    before = ready()
+    assert before is not None
+    since = before.last_transition_time
+    assert since is not None
+    agent.until(lambda: datetime.now(UTC) > since + timedelta(seconds=1), "another time is shown")
+    for _ in range(3):
+        agent.stop()
+        seen = ready()
+        assert seen is not None
+        agent.start()
+        agent.until(lambda: (now := ready()) is None or now != seen, "the node is reported")  # noqa: B023 # at once
+        assert (now := ready()) is not None
+        assert now.last_transition_time == since
 
 
 def test_a_restarted_agent_ends_what_it_refuses(agent: AgentProcess, api: ApiServerThread, image: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from podwright.agent.admission.chain import Check
@@ -22,7 +23,7 @@ from podwright.agent.assembly.managers import (
     pod_resources_ports,
 )
 from podwright.agent.assembly.node import node_findings
-from podwright.agent.assembly.statuses import make_probes, make_stats, make_statuses
+from podwright.agent.assembly.statuses import count_lives, make_probes, make_stats, make_statuses
 from podwright.agent.assembly.storage import make_volumes
 from podwright.agent.cluster.protocol import ClusterPorts
 from podwright.agent.config.agent_config import AgentConfig
@@ -31,7 +32,9 @@ from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import settings_of
 from podwright.agent.configs.ports import AllAllocations
 from podwright.agent.csi.drivers import CsiDrivers
-from podwright.agent.engine import Engine, EnginePorts, EngineSettings, Source
+from podwright.agent.engine.engine import Engine
+from podwright.agent.engine.ports import EnginePorts, EngineSettings, Source
+from podwright.agent.metrics.prometheus import Family
 from podwright.agent.node.object import NodeFindings
 from podwright.agent.plugins.protocol import CSI_PLUGIN
 from podwright.agent.pods.identity import is_static
@@ -76,6 +79,7 @@ class Agent:
         self._resizes = make_pod_resizes(context, predicates)
         self._probes = make_probes(context)
         self.statuses = make_statuses(context, self._probes, self._handlers, self._plugins, self._resizes)
+        self._lives = count_lives(context, self.statuses)
         self.stats = make_stats(context, self._volumes, self._csi_drivers, self._cgroups)
         self._pull_records = make_pull_records(context)
         self._container_gc = make_container_gc(context)
@@ -108,7 +112,7 @@ class Agent:
             runtime=dependencies.runtime,
             statuses=self.statuses,
             probes=self._probes,
-            images=make_images(self._context, cluster.objects, self._pull_records),
+            images=make_images(self._context, cluster.objects, self._pull_records, self._lives.pulled),
             configs=self._make_configs(),
             volumes=self._volumes,
             cgroups=self._cgroups,
@@ -206,10 +210,14 @@ class Agent:
             problems=[problem for problem in problems if problem],
         )
 
-    def metric_lines(self) -> Iterator[str]:
-        """The text of what this agent counts."""
-        yield from self.dependencies.metrics.lines()
-        yield from self._cluster.metric_lines()
+    def volume_counts(self) -> tuple[Counter[str], Counter[str]]:
+        """How many volumes of each plug-in are wanted, and how many are there."""
+        return self._volumes.counts()
+
+    def metric_families(self) -> Iterator[Family]:
+        """What this agent counts."""
+        yield from self.dependencies.metrics.families()
+        yield from self._cluster.metric_families()
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""

@@ -11,6 +11,7 @@ from podwright.agent.resources.drivers import CgroupDriver, CgroupfsDriver, Syst
 from podwright.agent.resources.keeping import KeptCgroups
 from podwright.agent.resources.limits import PIDS, CgroupLimits, LimitRules, limits_of_root
 from podwright.agent.resources.managers import ResourceManagers
+from podwright.agent.resources.measured import MeasuredDriver
 from podwright.agent.resources.reserved import enforce, reserved_cgroups
 from podwright.agent.volumes.manager import VolumeManager
 from podwright.k8s.quantity import NANO, Amount
@@ -56,7 +57,9 @@ def _tree(context: AssemblyContext, managers: ResourceManagers) -> CgroupTree:
 
 def _driver(context: AssemblyContext, host: CgroupHost) -> CgroupDriver:
     is_systemd = _names(context).driver == "systemd"
-    return SystemdDriver(host, context.dependencies.runner) if is_systemd else CgroupfsDriver(host)
+    dependencies = context.dependencies
+    driver: CgroupDriver = SystemdDriver(host, dependencies.runner) if is_systemd else CgroupfsDriver(host)
+    return MeasuredDriver(driver, dependencies.metrics.cgroup_operations, dependencies.clock)
 
 
 def _root_limits(context: AssemblyContext, rules: LimitRules) -> CgroupLimits:

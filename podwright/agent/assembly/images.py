@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from podwright.agent.assembly.context import AssemblyContext
 from podwright.agent.images.credentials import LoginFiles, Logins, NodeLogins
@@ -31,15 +31,24 @@ def make_pull_records(context: AssemblyContext) -> PullRecords | None:
     )
 
 
-def make_images(context: AssemblyContext, objects: ObjectGetter, records: PullRecords | None) -> ImageManager:
-    """The manager of images. Raises PodwrightError for a configuration of credential providers that is invalid."""
+def make_images(
+    context: AssemblyContext,
+    objects: ObjectGetter,
+    records: PullRecords | None,
+    pulled: Callable[[str, float], None],
+) -> ImageManager:
+    """The manager of images. `pulled` is told of pods' UIDs and how long pulls for them took, in seconds.
+
+    Raises PodwrightError for a configuration of credential providers that is invalid.
+    """
     images, events = context.config.images, context.events
     server, clock = context.dependencies.images, context.dependencies.clock
     parallel = 1 if images.serialize_pulls else images.max_parallel_pulls
     limits = PullLimits(clock, parallel=parallel, qps=images.pull_qps, burst=images.pull_burst)
     puller = Puller(server, limits, records, clock, Backoff())
     logins = Logins(objects, _login_sources(context), events)
-    return ImageManager(server, puller, logins, records, events, clock)
+    metrics = context.dependencies.metrics.images
+    return ImageManager(server, puller, logins, records, events, clock, metrics, pulled)
 
 
 def _login_sources(context: AssemblyContext) -> Sequence[NodeLogins]:

@@ -21,6 +21,7 @@ from podwright.agent.stats.provider import HostStats, StatsPorts
 from podwright.agent.stats.setup import stats_settings
 from podwright.agent.stats.volumes import VolumeUsage, VolumeUsagePorts
 from podwright.agent.status.inputs import StatusGates
+from podwright.agent.status.lives import PodLives
 from podwright.agent.status.manager import StatusManager, StatusPorts
 from podwright.agent.status.termination_messages import TerminationMessages
 from podwright.agent.volumes.manager import VolumeManager
@@ -65,6 +66,14 @@ def make_statuses(
         actuated=resizes.actuated.get,
     )
     return StatusManager(ports)
+
+
+def count_lives(context: AssemblyContext, statuses: StatusManager) -> PodLives:
+    """Counts how pods start and end."""
+    metrics, pod_of = context.dependencies.metrics.lives, context.shared.registry.get
+    lives = PodLives(metrics, pod_of, lambda uid: statuses.get(uid) is not None, context.dependencies.clock)
+    statuses.on_change(lives.changed)
+    return lives
 
 
 def make_stats(

@@ -17,6 +17,7 @@ from podwright.agent.images.ensured import EnsuredImage
 from podwright.agent.images.pulling import Puller, reason_of
 from podwright.agent.images.records import PullRecords
 from podwright.agent.images.references import ImageName, parse_image
+from podwright.agent.metrics.images import ImageMetrics
 from podwright.agent.pods import reasons
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.reasons import ContainerFailure
@@ -60,14 +61,18 @@ class ImageManager:
         records: PullRecords | None,
         events: EventRecorder,
         clock: Clock,
+        metrics: ImageMetrics | None = None,
+        pulled: Callable[[str, float], None] = lambda _uid, _seconds: None,
     ) -> None:
-        """`records` as the puller has them."""
+        """`records` as the puller has them. `pulled` is told how long a pull for a pod took, in seconds."""
         self._images = images
         self._puller = puller
         self._logins = logins
         self._records = records
         self._events = events
         self._clock = clock
+        self._metrics = metrics or ImageMetrics()
+        self._pulled = pulled
 
     async def ensure(
         self,
@@ -115,7 +120,10 @@ class ImageManager:
             logins=_once(functools.partial(self._logins.find, pod, name)),
         )
         present = await self._present(wanted)
-        if present is not None and not await self._must_pull(wanted, present):
+        must_pull = present is None or await self._must_pull(wanted, present)
+        is_here = "unknown" if wanted.policy == ALWAYS else _truth(present is not None)
+        self._metrics.requests.add(wanted.policy.lower(), is_here, _truth(must_pull))
+        if present is not None and not must_pull:
             return EnsuredImage(reference=present.id, image=present)
         if wanted.policy == NEVER:
             # The same answer for an image that is there but that this pod may not use: the pod must not learn of it.
@@ -159,6 +167,8 @@ class ImageManager:
             until_ns = self._puller.note_failure(wanted.key, f"{reason}: {message}")
             raise self._failure(wanted.pod, wanted.container, reason, message, until_ns) from failure
         image = await self._pulled_image(wanted, pulled.reference)
+        self._metrics.pulled(image.size_bytes, pulled.waited_s)
+        self._pulled(wanted.pod.metadata.uid, pulled.waited_s)
         took, waited = _milliseconds(pulled.took_s), _milliseconds(pulled.waited_s)
         text = f'Successfully pulled image "{wanted.requested}" in {took} ({waited} including waiting).'
         self._note(wanted, "Normal", "Pulled", f"{text} Image size: {image.size_bytes} bytes.")
@@ -201,6 +211,11 @@ class ImageManager:
 def _default_policy(name: ImageName) -> str:
     """The API's default, for a pod that has not been defaulted."""
     return ALWAYS if not name.digest and name.tag in ("", "latest") else IF_NOT_PRESENT
+
+
+def _truth(holds: bool) -> str:  # its only argument
+    """As metrics have it."""
+    return "true" if holds else "false"
 
 
 def _milliseconds(seconds: float) -> str:

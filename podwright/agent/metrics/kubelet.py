@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from podwright.agent.metrics.devices import DeviceMetrics
+from podwright.agent.metrics.images import ImageMetrics
 from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Labels
+from podwright.agent.metrics.lives import LifeMetrics
 from podwright.agent.metrics.managers import ManagerMetrics
+from podwright.agent.metrics.prometheus import Family
 
 OPERATION_BUCKETS = tuple(0.005 * 2.5**power for power in range(14))
 RESIZE_BUCKETS_MS = (
     *(10.0, 50.0, 100.0, 500.0, 1000.0, 2000.0, 5000.0),
     *(10e3, 20e3, 30e3, 60e3, 120e3, 300e3, 600e3),
 )
+STORAGE_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 25.0, 50.0, 120.0, 300.0, 600.0)
 LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
 
 
@@ -115,8 +119,25 @@ class KubeletMetrics:
             "Cumulative number pod admission rejections by the Kubelet.",
             ("reason",),
         )
+        self.lives = LifeMetrics()
+        self.images = ImageMetrics()
         self.devices = DeviceMetrics()
         self.managers = ManagerMetrics()
+        self.cgroup_operations = Histogram(
+            "kubelet_cgroup_manager_duration_seconds",
+            "Duration in seconds for cgroup manager operations. Broken down by method.",
+            ("operation_type",),
+        )
+        self.volume_operations = Histogram(
+            "storage_operation_duration_seconds",
+            "Storage operation duration",
+            ("volume_plugin", "operation_name", "status", "migrated"),
+            buckets=STORAGE_BUCKETS,
+        )
+        self.early_sleep_ends = Counter(
+            "kubelet_sleep_action_terminated_early_total",
+            "The number of times lifecycle sleep handler got terminated before it finishes",
+        )
         self.requested_resizes = Counter(
             "kubelet_container_requested_resizes_total",
             "Number of requested resizes, counted at the container level.",
@@ -176,7 +197,7 @@ class KubeletMetrics:
         self.probes.forget(lambda labels: labels["pod_uid"] == uid)
         self.probe_durations.forget(lambda labels: (labels["pod"], labels["namespace"]) == (name, namespace))
 
-    def lines(self) -> Iterator[str]:
-        """The text of all families."""
+    def families(self) -> Iterator[Family]:
+        """All of them."""
         for each in vars(self).values():
-            yield from each.lines()
+            yield from each.families()

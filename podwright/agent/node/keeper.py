@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 7.0  # between tries to register
 UNREADY_PERIOD_S = 0.2  # between looks at a node that has not been ready yet
+SETTLE_LOOKS, SETTLE_PAUSE_S = 60, 0.05  # how long a node that is shown as ready stays so while the agent starts
 JITTER = 0.5  # of the report period after a change, so that a cluster's nodes do not all write at one time
 STATUS = "status"
 
@@ -78,12 +79,25 @@ class NodeKeeper:
         """Register, then report without end."""
         await self._register()
         self._ports.on_registered()
+        await self._settle()
         while True:
             await self._report()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._period_s()):
                     await self._wake.wait()
             self._wake.clear()
+
+    async def _settle(self) -> None:
+        """Have an agent that was restarted find out how the node is, before it says that a ready node is not.
+
+        What it has not looked at yet counts as a problem. Schedulers and load balancers would leave the node alone.
+        """
+        if not is_ready(self._ports.node.node.status.conditions):
+            return
+        for _ in range(SETTLE_LOOKS):
+            if not (await self._ports.findings()).problems:
+                return
+            await asyncio.sleep(SETTLE_PAUSE_S)
 
     def _period_s(self) -> float:
         """A node that was not ready yet is looked at more often, so that pods come soon after its start."""

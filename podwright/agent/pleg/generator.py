@@ -88,6 +88,12 @@ class Generator:
         """Whether changes come as events."""
         return self._streaming
 
+    def silent_s(self) -> float | None:
+        """For how long the runtime has not been looked at, in seconds; None before the first look."""
+        if self._relisted_at is None:
+            return None
+        return 0.0 if self._streaming else self._clock.monotonic() - self._relisted_at
+
     def problem(self) -> str:
         """Why the cache cannot be trusted; empty when it can."""
         if self._relisted_at is None:

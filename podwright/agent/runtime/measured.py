@@ -12,6 +12,7 @@ import grpc.aio
 from podwright.agent.clock import Clock
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.cri.client import DEFAULT_TIMEOUT_S, CriClient, Request, Response
+from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 from podwright.timeline import Step
 
@@ -37,14 +38,20 @@ class MeasuredCriClient(CriClient):
         """See CriClient."""
         name, began = self._name(type(request)), self._clock.monotonic()
         self._metrics.operations.add(name)
+        handler = request.runtime_handler if isinstance(request, api.RunPodSandboxRequest) else None
         try:
             with Step(type(request).__name__.removesuffix("Request")):
                 return await super().call(method, request, timeout_s)
         except PodwrightError:
             self._metrics.operation_errors.add(name)
+            if handler is not None:
+                self._metrics.lives.sandbox_errors.add(handler)
             raise
         finally:
-            self._metrics.operation_durations.observe(self._clock.monotonic() - began, name)
+            took_s = self._clock.monotonic() - began
+            self._metrics.operation_durations.observe(took_s, name)
+            if handler is not None:
+                self._metrics.lives.sandboxes.observe(took_s, handler)
 
     def _name(self, request: type) -> str:
         name = self._names.get(request)

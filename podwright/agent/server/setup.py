@@ -11,7 +11,7 @@ from typing import Any
 
 from podwright.agent.assembly.agent import Agent
 from podwright.agent.config.agent_config import AgentConfig
-from podwright.agent.prometheus import exposition
+from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.server import metrics
 from podwright.agent.server.api.commands import CommandPaths
 from podwright.agent.server.api.container_logs import LogPaths
@@ -48,6 +48,7 @@ from podwright.agent.server.view import View
 from podwright.agent.stats import claim_metrics
 from podwright.agent.stats.records import PodStats
 from podwright.errors import PodwrightError
+from podwright.linux import cgroup
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ class _Parts:
                 "syncloop": loop_check(engine.loop.silent_s, config.pods.sync_frequency_s),
             }
         )
+        self._cgroup_version = 2 if cgroup.detect().layout == "v2" else 1
         self._started_s = agent.dependencies.clock.now_ns() / 1e9
         self.open = OpenPaths(
             health=HealthPaths(self._health),
@@ -130,13 +132,14 @@ class _Parts:
         )
 
     async def _metrics(self) -> bytes:
-        lines = (*self._agent.metric_lines(), *metrics.node_lines(self._node_view()))
         families = (
+            *self._agent.metric_families(),
+            *metrics.node_families(self._node_view()),
             *self.counts.families(),
             *metrics.process_families(self._started_s),
             *claim_metrics.families(await self._with_claims()),
         )
-        return "".join(f"{line}\n" for line in lines).encode() + exposition(families)
+        return exposition(families)
 
     async def _with_claims(self) -> tuple[PodStats, ...]:
         """The figures of pods, when one of them has a claim."""
@@ -153,21 +156,32 @@ class _Parts:
 
     def _node_view(self) -> metrics.NodeView:
         engine = self._agent.engine
+        wanted = engine.registry.pods()
         return metrics.NodeView(
             name=self._agent.dependencies.node_name,
             observed=engine.cache.all(),
-            wanted=engine.registry.pods(),
+            wanted=wanted,
             active=engine.active_pods(),
             mirrors=engine.registry.mirrors(),
+            known=engine.workers.known({pod.metadata.uid for pod in wanted}).values(),
+            statuses=[entry.status for entry in self._agent.statuses.all()],
+            volumes=self._agent.volume_counts(),
+            gates=self._config.feature_gates,
+            cgroup_version=self._cgroup_version,
+            seen_at_s=self._seen_at_s(),
         )
+
+    def _seen_at_s(self) -> float:
+        """When the runtime was looked at last, since the epoch; 0 before the first look."""
+        silent_s = self._agent.engine.generator.silent_s()
+        return self._agent.dependencies.clock.now_ns() / 1e9 - silent_s if silent_s is not None else 0.0
 
     async def _slis(self) -> bytes:
         return exposition(metrics.health_families(self._health))
 
     async def _probe_metrics(self) -> bytes:
         counted = self._agent.dependencies.metrics
-        lines = (*counted.probes.lines(), *counted.probe_durations.lines())
-        return "".join(f"{line}\n" for line in lines).encode()
+        return exposition((*counted.probes.families(), *counted.probe_durations.families()))
 
     def guard(self) -> Guard:
         """Who may use the API."""

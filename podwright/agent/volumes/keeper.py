@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterator
 from functools import partial
 
 from podwright.agent.pods.places import pod_directory
@@ -13,6 +14,7 @@ from podwright.agent.volumes.messages import set_up_failed
 from podwright.agent.volumes.ownership import Progress
 from podwright.agent.volumes.plans import EmptyDirPlan, FilesPlan, HostPathPlan, Plan
 from podwright.agent.volumes.plugins.protocol import Request
+from podwright.agent.volumes.plugins.registry import plugin_name
 from podwright.agent.volumes.ports import VolumePorts
 from podwright.agent.volumes.remover import Remover
 from podwright.agent.volumes.setup import is_there, set_up
@@ -66,13 +68,25 @@ class Keeper:
                 state.due = False
                 state.hurry.clear()
                 try:
-                    await self._set_up(volumes, state)
+                    with self._timed(state):
+                        await self._set_up(volumes, state)
                 except (PodwrightError, OSError, ValueError) as failure:  # ValueError: a NUL in a path
                     await self._failed(volumes, state, failure)
                 else:
                     await volumes.notify()
         finally:
             state.task = None
+
+    @contextlib.contextmanager
+    def _timed(self, state: VolumeState) -> Iterator[None]:
+        began, status = self._ports.clock.monotonic(), "fail-unknown"
+        try:
+            yield
+            status = "success"
+        finally:
+            took_s = self._ports.clock.monotonic() - began
+            durations = self._ports.metrics.volume_operations
+            durations.observe(took_s, plugin_name(state.volume), "volume_mount", status, "false")
 
     async def _failed(self, volumes: PodVolumes, state: VolumeState, failure: Exception) -> None:
         """Tell people, and wait. Who waits for a volume of which nothing is known says so himself."""

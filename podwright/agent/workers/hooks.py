@@ -61,9 +61,16 @@ class Hooks:
         elif handler.http_get is not None:
             await self._http_get(pod, container, handler.http_get, self._addresses(pod, observed))
         elif handler.sleep is not None:
-            await asyncio.sleep(handler.sleep.seconds)
+            await self._sleep(handler.sleep.seconds)
         elif handler.tcp_socket is not None:
             raise FailedPrecondition("a hook cannot be a tcpSocket", hint="use exec, httpGet or sleep")
+
+    async def _sleep(self, seconds: int) -> None:
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            self._metrics.early_sleep_ends.add()
+            raise
 
     async def _exec(self, command: list[str], container_id: str) -> None:
         result = await self._runtime.exec_sync(container_id, command, 0)

@@ -163,36 +163,43 @@ class PodWorkers:
         Returns the workers that are left.
         """
         self._reconciled = True
-        left = {}
         for uid, record in list(self._records.items()):
             orphan = uid not in desired
-            if (orphan or record.restart_requested) and self._forget(record, orphan=orphan):
-                continue
-            left[uid] = KnownPod(
-                state=record.state, orphan=orphan, static=record.is_static, has_config=record.pod is not None
-            )
-        return left
+            if orphan or record.restart_requested:
+                self._forget(record, orphan=orphan)
+        return self.known(desired)
 
-    def _forget(self, record: WorkerRecord, *, orphan: bool) -> bool:
+    def known(self, desired: Collection[str]) -> dict[str, KnownPod]:
+        """The workers there are, beside the pods that the sources want."""
+        return {
+            uid: KnownPod(
+                state=record.state,
+                orphan=uid not in desired,
+                static=record.is_static,
+                has_config=record.pod is not None,
+            )
+            for uid, record in self._records.items()
+        }
+
+    def _forget(self, record: WorkerRecord, *, orphan: bool) -> None:
         """Drop a worker that has finished. One whose pod is unwanted is made to finish."""
         if record.finished:
             del self._records[record.uid]
             if orphan and not record.should_content_be_removed():
                 self._ports.pod_gone(record.uid)
-            return True
+            return
         if not orphan:
-            return False
+            return
         record.deleted = True
         if record.started_at is None and not record.seen_in_runtime:
             self._abandon(record)
-            return True
+            return
         if record.terminating_at is None:
             record.terminating_at = self._clock.monotonic()
             record.grace_s = effective_grace_s(record, record.pod, None)
             if record.sync is not None:
                 record.sync.cancel()
         self._repeat(record)
-        return False
 
     def _abandon(self, record: WorkerRecord) -> None:
         """End a worker that has not done anything."""

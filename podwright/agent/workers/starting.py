@@ -28,6 +28,7 @@ from podwright.linux.directories import ensure_directory
 log = logging.getLogger(__name__)
 
 LINK_NAME_MAX = 255
+IMAGE_VOLUME_MOUNT_FAILED = "ImageVolumeMountFailed"  # how a runtime's message begins (cri-api/pkg/errors)
 LOG_FILE = re.compile(r"(\d+)\.log")
 
 
@@ -90,9 +91,11 @@ class Starter:
             container_id = await self._runtime.create_container(place.id, config, place.config)
         except BaseException as failure:
             await undo()
+            self._count_image_volumes(pod, container, failure)
             if isinstance(failure, PodwrightError):
                 raise self._failed(pod, container, reasons.CREATE_CONTAINER_ERROR, failure) from failure
             raise
+        self._count_image_volumes(pod, container, None)
         self._note(pod, container, "Created", f"Container created: {container.name}")
         try:
             await self._runtime.start_container(container_id)
@@ -110,6 +113,16 @@ class Starter:
             if (failure := place.missing_images.get(mount.name)) is not None:
                 self._note_failure(pod, container, failure.message)
                 raise ContainerFailure(container.name, failure.reason, failure.message, until_ns=failure.until_ns)
+
+    def _count_image_volumes(self, pod: Pod, container: AnyContainer, failure: BaseException | None) -> None:
+        images = {volume.name for volume in pod.spec.volumes if volume.image is not None}
+        mounted = sum(mount.name in images for mount in container.volume_mounts)
+        if not mounted:
+            return
+        metrics = self._metrics.images
+        metrics.volumes.add(by=mounted)
+        has_failed = failure is not None and str(failure).startswith(IMAGE_VOLUME_MOUNT_FAILED)
+        (metrics.failed_volumes if has_failed else metrics.mounted_volumes).add(by=mounted)
 
     async def _remove_unstarted(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> None:
         """Remove an instance that was made and has not run, as when the agent was killed in between.

@@ -137,6 +137,8 @@ class PodWorker:
                 return None
             record.started_at = self._ports.clock.monotonic()
             self._ports.metrics.worker_starts.observe(record.started_at - record.synced_at)
+            if update.pod is not None:
+                self._ports.metrics.lives.containers.observe(len(update.pod.spec.containers))
         record.pending = None
         record.active = _merged(record.active, update)
         return record.active

@@ -11,10 +11,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from podwright.agent.node.current import CurrentNode
-from podwright.agent.node.keeper import KeeperPorts, KeeperSettings, NodeKeeper
+from podwright.agent.node.keeper import SETTLE_LOOKS, SETTLE_PAUSE_S, KeeperPorts, KeeperSettings, NodeKeeper
 from podwright.agent.node.lease import NAMESPACE, NodeLease
 from podwright.agent.node.object import NodeFindings, new_node
-from podwright.k8s.objects import Lease, Node, NodeSpec, ObjectMeta
+from podwright.k8s.objects import Lease, Node, NodeCondition, NodeSpec, NodeStatus, ObjectMeta
 from tests.agent.fakes.direct import DirectApi, settle
 from tests.agent.fakes.events import RecordedEvents
 from tests.agent.fakes.time import VirtualClock, run_virtual
@@ -106,6 +106,40 @@ def test_a_node_that_exists_is_taken_over() -> None:
             assert world.shown.metadata.labels["team"] == "x"
             assert world.shown.metadata.labels["zone"] == "a"
             assert world.ready() == "True"
+
+    run_virtual(scenario())
+
+
+def restarted(problem: str) -> World:
+    """An agent that starts for a node that is shown as ready."""
+    world = World()
+    status = NodeStatus(conditions=(NodeCondition(type="Ready", status="True"),))
+    world.server.put(Node(metadata=ObjectMeta(name="node-a"), status=status))
+    world.findings = changed(world.findings, problems=(problem,))
+    return world
+
+
+def test_a_ready_node_stays_ready_while_the_agent_starts() -> None:
+    async def scenario() -> None:
+        world = restarted("CSINode is not yet initialized")
+        assert world.ready() == "True"
+        async with world.keeping():
+            await asyncio.sleep(1)
+            assert world.registered == 1
+            world.findings = findings()
+            await asyncio.sleep(10)
+            assert world.ready() == "True"
+            assert "NodeNotReady" not in world.events.reasons()
+
+    run_virtual(scenario())
+
+
+def test_a_problem_that_stays_is_shown_soon() -> None:
+    async def scenario() -> None:
+        world = restarted("container runtime is down")
+        async with world.keeping():
+            await asyncio.sleep(SETTLE_LOOKS * SETTLE_PAUSE_S + 1)
+            assert world.ready() == "False"
 
     run_virtual(scenario())
 

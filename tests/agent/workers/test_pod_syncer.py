@@ -18,6 +18,7 @@ from podwright.agent.pods.failures import BackOff, NetworkNotReady
 from podwright.agent.pods.reasons import CREATE_CONTAINER_CONFIG_ERROR, ContainerFailure
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.runtime.records import ContainerState, ExecResult
+from podwright.agent.volumes.failures import AttachLimitExceeded
 from podwright.agent.workers.hooks import Hooks
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.pod_syncer import PodSyncer, SyncerPorts
@@ -484,6 +485,19 @@ def test_a_wait_for_volumes_that_is_over_is_no_event(in_scene: InScene, failure:
         with pytest.raises(type(failure)):
             await scene.sync(pod())
         assert scene.events.reasons() == []
+
+    in_scene(check)
+
+
+def test_a_volume_that_is_one_too_many_refuses_the_pod(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.volumes.failure = AttachLimitExceeded("the node is full")
+        result = await scene.sync(pod())
+        assert result.is_terminal
+        assert scene.statuses.refused == {"uid-web"}
+        assert scene.events.seen == [("web", "VolumeAttachmentLimitExceeded", "the node is full")]
+        assert scene.metrics.refusals.value("VolumeAttachmentLimitExceeded") == 1
+        assert scene.asked("run_sandbox") == []
 
     in_scene(check)
 

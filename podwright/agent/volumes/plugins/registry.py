@@ -21,12 +21,25 @@ from podwright.errors import Unimplemented
 from podwright.k8s.objects import Volume
 
 DEFAULT_KIND = "emptyDir"
+PLUGIN_NAMES = {
+    "emptyDir": "empty-dir",
+    "hostPath": "host-path",
+    "downwardAPI": "downward-api",
+    "persistentVolumeClaim": "persistent-claim",
+    "ephemeral": "persistent-claim",
+}
 KINDS = tuple(field for field in msgspec.structs.fields(Volume) if field.name != "name")
 
 
 def kind_of(volume: Volume) -> str:
     """The kind as the API writes it (configMap); a volume without a source is an emptyDir."""
     return next((field.encode_name for field in KINDS if getattr(volume, field.name) is not None), DEFAULT_KIND)
+
+
+def plugin_name(volume: Volume) -> str:
+    """What metrics call a volume's plug-in: `kubernetes.io/empty-dir`."""
+    kind = kind_of(volume)
+    return f"kubernetes.io/{PLUGIN_NAMES.get(kind, kind.lower())}"
 
 
 class Plugins:
@@ -42,8 +55,8 @@ class Plugins:
             "downwardAPI": DownwardApiVolume(ports.downward, memory),
             "projected": Projected(ports.objects, ports.downward, ports.cluster, memory),
             "image": Image(),
-            "persistentVolumeClaim": Claim(ports.storage),
-            "ephemeral": Claim(ports.storage),
+            "persistentVolumeClaim": Claim(ports.storage, ports.selinux),
+            "ephemeral": Claim(ports.storage, ports.selinux),
             "csi": InlineCsi(),
             "nfs": InlineNfs(),
         }

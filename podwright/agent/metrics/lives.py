@@ -1,0 +1,83 @@
+"""The kubelet's metrics of how pods start, run and end (pkg/kubelet/metrics of Kubernetes 1.36)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from podwright.agent.metrics.instruments import Counter, Gauge, Histogram
+from podwright.agent.metrics.prometheus import Family
+
+START_BUCKETS = (
+    *(0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 20.0, 30.0, 45.0, 60.0, 120.0, 180.0, 240.0, 300.0),
+    *(360.0, 480.0, 600.0, 900.0, 1200.0, 1800.0, 2700.0, 3600.0),
+)
+SYNC_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
+CONTAINERS_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0)
+
+
+class LifeMetrics:
+    """The instruments."""
+
+    def __init__(self) -> None:
+        self.containers = Histogram(
+            "kubelet_containers_per_pod_count",
+            "The number of containers per pod.",
+            buckets=CONTAINERS_BUCKETS,
+        )
+        self.starts = Histogram(
+            "kubelet_pod_start_duration_seconds",
+            "Duration in seconds from the agent seeing a pod for the first time to the pod starting to run",
+            buckets=START_BUCKETS,
+        )
+        self.own_starts = Histogram(
+            "kubelet_pod_start_sli_duration_seconds",
+            "Duration in seconds from the creation of a pod to all its containers running, without the time of image "
+            "pulls and init containers",
+            buckets=START_BUCKETS,
+        )
+        self.whole_starts = Histogram(
+            "kubelet_pod_start_total_duration_seconds",
+            "Duration in seconds from the creation of a pod to all its containers running",
+            buckets=START_BUCKETS,
+        )
+        self.first_network_start = Gauge(
+            "kubelet_first_network_pod_start_sli_duration_seconds",
+            "Duration in seconds to start the first pod with a network of its own, as "
+            "kubelet_pod_start_sli_duration_seconds",
+        )
+        self.sandboxes = Histogram(
+            "kubelet_run_podsandbox_duration_seconds",
+            "Duration in seconds of the run_podsandbox operations. Broken down by RuntimeClass.Handler.",
+            ("runtime_handler",),
+        )
+        self.sandbox_errors = Counter(
+            "kubelet_run_podsandbox_errors_total",
+            "Cumulative number of the run_podsandbox operation errors by RuntimeClass.Handler.",
+            ("runtime_handler",),
+        )
+        self.ended_containers = Counter(
+            "kubelet_terminated_containers_total",
+            "Cumulative number of container terminations.",
+            ("container_type", "exit_code", "reason"),
+        )
+        self.status_syncs = Histogram(
+            "kubelet_pod_status_sync_duration_seconds",
+            "Duration in seconds from a change of a pod's status to the API server having it",
+            buckets=SYNC_BUCKETS,
+        )
+        self.restarted_pods = Counter(
+            "kubelet_restarted_pods_total",
+            "Number of pods that were started again under the UID of one that has ended",
+            ("static",),
+        )
+        self.orphaned_pods = Counter(
+            "kubelet_orphaned_runtime_pods_total",
+            "Number of pods that the runtime had and no pod worker knew",
+        )
+        for static in ("", "true"):  # they are there before anything was counted
+            self.restarted_pods.add(static, by=0)
+
+    def families(self) -> Iterator[Family]:
+        """All of them."""
+        for each in vars(self).values():
+            yield from each.families()
