@@ -9,9 +9,10 @@ from typing import Protocol
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo, CsiDrivers
-from podwright.agent.engine import MirrorRoom, Source
+from podwright.agent.engine.ports import EngineMirrors, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.housekeeping import Kept
+from podwright.agent.metrics.prometheus import Family
 from podwright.agent.node.object import NodeFindings
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.registry import PodRegistry
@@ -47,7 +48,7 @@ class Cluster(Protocol):
     classes: Classes  # RuntimeClasses
     claims: Claims  # ResourceClaims
     credentials: Kept  # tokens of service accounts, and certificates of pods
-    mirrors: MirrorRoom  # of static pods
+    mirrors: EngineMirrors  # of static pods
     projections: ClusterSources
     storage: ClusterStorage
     csi_node: ClusterInfo
@@ -57,8 +58,8 @@ class Cluster(Protocol):
     def problem(self) -> str:
         """Why the node is not ready; empty when the cluster is no reason."""
 
-    def metric_lines(self) -> Iterable[str]:
-        """The text of the metrics about what pods have of the cluster."""
+    def metric_families(self) -> Iterable[Family]:
+        """The metrics about what pods have of the cluster."""
 
     def join(self, ports: ClusterPorts) -> None:
         """Register the node, follow what is bound to it, and write back."""
