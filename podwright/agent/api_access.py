@@ -37,7 +37,7 @@ EXPIRY_CHECK_S = 60.0
 async def connect(
     config: AgentConfig, runner: ProcessRunner, stack: contextlib.AsyncExitStack, node_name: str, clock: Clock
 ) -> ApiServers | None:
-    """The API server of the kubeconfig; None for an agent that stands alone.
+    """The API server of the kubeconfig. None for an agent that stands alone.
 
     With a bootstrap kubeconfig, it returns when the node has a certificate. Otherwise nothing is sent yet. Raises
     PodwrightError for a kubeconfig that cannot be used, and for a certificate request that is denied.
@@ -81,7 +81,7 @@ def keep_serving_certificate(
 
 
 def serving_subject(node: Node) -> Subject | None:
-    """The node at all of its addresses; None while it has none. Pure."""
+    """The node at all of its addresses. None while it has none. Pure."""
     found = {each.address for each in node.status.addresses if each.address}
     addresses = tuple(sorted(each for each in found if _is_ip(each)))
     names = tuple(sorted(found - set(addresses)))
@@ -126,7 +126,7 @@ async def _have_certificate(bootstrap: Bootstrap, runner: ProcessRunner) -> None
 
 
 async def _tried(bootstrap: Bootstrap, runner: ProcessRunner) -> Unavailable | None:
-    """Why the server could not be asked; None when the node has its certificate."""
+    """Why the server could not be asked. None when the node has its certificate."""
     try:
         await bootstrapped(bootstrap, runner)
     except Unavailable as failure:

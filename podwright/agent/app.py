@@ -47,7 +47,7 @@ LARGE_BYTES = 1024 * 1024  # memory for larger blocks is given back at once
 
 
 async def run(config: AgentConfig, shown: Shown) -> int:
-    """Run the agent until SIGTERM or SIGINT; the exit code. Raises a PodwrightError when it cannot start."""
+    """Run the agent until SIGTERM or SIGINT. The exit code. Raises a PodwrightError when it cannot start."""
     daemon_log.set_up(logging.DEBUG if config.process.verbosity >= DEBUG_VERBOSITY else logging.INFO)
     keep_descriptors_to_ourselves()
     os.umask(UMASK)

@@ -53,7 +53,7 @@ class ApiMirrors:
             log.warning("the mirror of a static pod is not made: pod=%s/%s error=%s", *_name(pod), failure)
 
     async def remove(self, mirrors: Iterable[Pod]) -> None:
-        """Delete them; one that is gone is fine. Raises PodwrightError."""
+        """Delete them. One that is gone is fine. Raises PodwrightError."""
         for mirror in mirrors:
             await self._delete(mirror)
 

@@ -40,4 +40,4 @@ def _is_nameless(profile: AppArmorProfile) -> bool:
 
 
 def _refusal(why: str) -> Refusal:
-    return Refusal(reason="AppArmorCheck", message=f"Cannot enforce AppArmor: {why}")
+    return Refusal(reason="AppArmor", message=f"Cannot enforce AppArmor: {why}")

@@ -81,7 +81,7 @@ def decode(content: bytes) -> Allocations:
 
 
 def read(path: str) -> Allocations:
-    """What the file holds; nothing when it is absent. Raises OSError.
+    """What the file holds. Nothing when it is absent. Raises OSError.
 
     A damaged one is set aside, and pods count as allocated what they ask for: a kubelet would not start, and no pod of
     the node would be looked after.

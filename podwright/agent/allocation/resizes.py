@@ -47,7 +47,7 @@ def make_resizes(
     metrics: KubeletMetrics,
     rules: ResizeRules | None = None,
 ) -> Resizes:
-    """Keep the records in the directory `root`. A resize must pass `checks`; `pod_of` finds a pod by UID."""
+    """Keep the records in the directory `root`. A resize must pass `checks`. `pod_of` finds a pod by UID."""
     allocated = AllocationRecords(os.path.join(root, ALLOCATED))
     conditions = ResizeConditions(lambda: utc_now(clock))
     allocator = ResizeAllocator(

@@ -220,7 +220,7 @@ class Agent:
         yield from self._cluster.metric_families()
 
     async def close(self) -> None:
-        """Look after pods no more; they run on."""
+        """Look after pods no more. They run on."""
         await self._tasks.close()
         await self._preemptor.close()
         await self._shutdown.close()

@@ -58,7 +58,7 @@ class ApiServers:
 
 
 class ApiCluster:
-    """See `protocol.Cluster`. Objects can be read from the start; `join` adds what is written back."""
+    """See `protocol.Cluster`. Objects can be read from the start. `join` adds what is written back."""
 
     def __init__(self, servers: ApiServers, node: CurrentNode, clock: Clock) -> None:
         self._servers = servers

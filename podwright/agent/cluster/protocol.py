@@ -56,7 +56,7 @@ class Cluster(Protocol):
 
     @property
     def problem(self) -> str:
-        """Why the node is not ready; empty when the cluster is no reason."""
+        """Why the node is not ready. Empty when the cluster is no reason."""
 
     def metric_families(self) -> Iterable[Family]:
         """The metrics about what pods have of the cluster."""

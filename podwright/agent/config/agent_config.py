@@ -39,7 +39,7 @@ from podwright.agent.config.structure import section, source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentConfig:
-    """The whole configuration; `feature_gates` has every gate of the kubelet."""
+    """The whole configuration. `feature_gates` has every gate of the kubelet."""
 
     sources: SourceSection = section(SourceSection)
     runtime: RuntimeSection = section(RuntimeSection)

@@ -27,7 +27,7 @@ KEYS_LIMIT = 10_000  # of one mapping
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigDocument:
-    """The first document of a file; `repeated` are keys that it gives twice, `further` tells that more follow."""
+    """The first document of a file. `repeated` are keys that it gives twice, `further` tells that more follow."""
 
     content: dict[str, Any]
     repeated: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class ConfigDocument:
 
 
 class _YamlLoader(BaseLoader):
-    """SafeLoader without timestamps; it notes keys that come twice, and merges (`<<`) have an end."""
+    """SafeLoader without timestamps. It notes keys that come twice, and merges (`<<`) have an end."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)

@@ -45,7 +45,7 @@ _FOR_ALL_OF = {"AllAlpha": "Alpha", "AllBeta": "Beta"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """One gate; `stage` is Alpha, Beta, GA or Deprecated. A locked gate keeps its default."""
+    """One gate. `stage` is Alpha, Beta, GA or Deprecated. A locked gate keeps its default."""
 
     name: str
     stage: str

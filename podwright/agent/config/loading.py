@@ -1,7 +1,7 @@
 """Flags, the file of --config and the drop-ins of --config-dir to one AgentConfig, in the kubelet's order.
 
-The order (cmd/kubelet/app/server.go): the defaults; the file, or the flags over their older defaults when there is no
-file; the drop-ins merged into that; the flags once more, which therefore win. Feature gates of files and flags add up.
+The order (cmd/kubelet/app/server.go): the defaults. The file, or the flags over their older defaults when there is no
+file. The drop-ins merged into that. The flags once more, which therefore win. Feature gates of files and flags add up.
 """
 
 from __future__ import annotations

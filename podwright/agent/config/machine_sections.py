@@ -47,7 +47,7 @@ class CgroupSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservedSection:
-    """What pods do not get; quantities in billionths of their unit."""
+    """What pods do not get. Quantities in billionths of their unit."""
 
     system_nano: Mapping[str, int] = nano_mapping("systemReserved")
     kube_nano: Mapping[str, int] = nano_mapping("kubeReserved")

@@ -71,7 +71,7 @@ class ApiSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSection:
-    """The servers: the authenticated one, the read-only one, and /healthz; a port of 0 is off."""
+    """The servers: the authenticated one, the read-only one, and /healthz. A port of 0 is off."""
 
     enabled: bool = plain("enableServer")
     address: str = plain("address")

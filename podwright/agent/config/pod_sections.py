@@ -21,7 +21,7 @@ class SourceSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeSection:
-    """The CRI server. `embedded` starts one of our own; an empty `image_endpoint` is the same as `endpoint`."""
+    """The CRI server. `embedded` starts one of our own. An empty `image_endpoint` is the same as `endpoint`."""
 
     endpoint: str = plain("containerRuntimeEndpoint")
     image_endpoint: str = plain("imageServiceEndpoint")
@@ -47,7 +47,7 @@ class PodSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadContainerSection:
-    """What is kept of containers that ended; `total` is -1 for no limit."""
+    """What is kept of containers that ended. `total` is -1 for no limit."""
 
     per_container: int = plain("--maximum-dead-containers-per-container")
     total: int = plain("--maximum-dead-containers")

@@ -13,8 +13,8 @@ from podwright.agent.config.reading import Reading
 class Setting:
     """`key` is the dotted path of a field, or `--name` for what only a flag can set.
 
-    `default` counts when the setting is not set. An `optional` field (a pointer in Go) is not set when it is absent;
-    any other also when it is zero. A relative `path` is relative to the file that it stands in. `shown` fields are
+    `default` counts when the setting is not set. An `optional` field (a pointer in Go) is not set when it is absent.
+    Any other also when it is zero. A relative `path` is relative to the file that it stands in. `shown` fields are
     shown also when they are zero. `honoured` tells whether the agent acts on it. `ours` marks what a kubelet does not
     have.
     """
@@ -56,7 +56,7 @@ def field(
     shown: bool = False,
     honoured: bool = False,
 ) -> Setting:
-    """A field of KubeletConfiguration; `default` is written as in a file."""
+    """A field of KubeletConfiguration. `default` is written as in a file."""
     value = kind.decode(default, key, Reading()) if default is not None else None if optional else kind.zero
     return Setting(
         key=key,

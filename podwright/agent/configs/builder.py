@@ -72,7 +72,7 @@ class ConfigBuilder:
         self._settings = settings
 
     def addresses(self, pod: Pod, observed: ObservedPod) -> tuple[str, ...]:
-        """The pod's addresses, its first one first; the node's for a pod on the node's network."""
+        """The pod's addresses, its first one first. The node's for a pod on the node's network."""
         return pod_addresses(pod, observed, self._facts)
 
     def log_directory(self, pod: Pod) -> str:
@@ -106,7 +106,7 @@ class ConfigBuilder:
     ) -> tuple[api.ContainerConfig, Undo]:
         """What a container is made of, and the undoing of what was made ready for it.
 
-        Raises ContainerFailure with reason CreateContainerConfigError; nothing is left then.
+        Raises ContainerFailure with reason CreateContainerConfigError. Nothing is left then.
         """
         async with AsyncExitStack() as made:
             try:

@@ -69,7 +69,7 @@ class CsiNode:
         )
 
     async def capabilities(self, timeout_s: float = CALL_TIMEOUT_S) -> Capabilities:
-        """What it can do; what nobody knows is left out."""
+        """What it can do. What nobody knows is left out."""
         async with self._stub() as node:
             answer = await _call(node.NodeGetCapabilities, csi.NodeGetCapabilitiesRequest(), timeout_s)
         kinds = (each.rpc.type for each in answer.capabilities)
@@ -131,7 +131,7 @@ class CsiNode:
             await _call(node.NodeExpandVolume, request)
 
     async def stats(self, handle: str, path: str) -> VolumeStats | None:
-        """What the volume holds; None when the driver does not tell."""
+        """What the volume holds. None when the driver does not tell."""
         can = await self.capabilities(STATS_TIMEOUT_S)
         if DriverCapability.GET_VOLUME_STATS not in can:
             return None

@@ -46,7 +46,7 @@ class Kill:
 class PodActions:
     """Carried out in this order: kill, create the sandbox, resize, start.
 
-    Containers are named; the order is the spec's.
+    Containers are named. The order is the spec's.
     """
 
     kill_pod: bool = False
@@ -107,7 +107,7 @@ def compute_pod_actions(
 ) -> PodActions:
     """What to do next. `finding_of` says what the probes of a container instance have found.
 
-    `pod` has the resources that it was allocated, `actuated` are those that it has; None: nothing is resized.
+    `pod` has the resources that it was allocated, `actuated` are those that it has. None: nothing is resized.
     """
     sandbox = choose_sandbox(pod, observed)
     if sandbox.create:
@@ -263,7 +263,7 @@ def _plan_running_sidecar(
 
 
 def _plan_size(pod: Pod, container: Container, status: CriContainerStatus, plan: _Plan) -> bool:
-    """Whether a running container has to be made anew for its new size; it is then killed."""
+    """Whether a running container has to be made anew for its new size. It is then killed."""
     resize = resize_of(pod, container, status, plan.actuated)
     if resize is None:
         return False

@@ -73,9 +73,9 @@ NO_RESIZE = PodResize()
 def resize_of(
     pod: Pod, container: Container, status: CriContainerStatus, actuated: PodAllocation | None
 ) -> ContainerResize | None:
-    """What a running container lacks of its size; None when it has it.
+    """What a running container lacks of its size. None when it has it.
 
-    `actuated` is what the runtime was told last; None: nobody keeps account of it. A container that is not in it was
+    `actuated` is what the runtime was told last. None: nobody keeps account of it. A container that is not in it was
     started by an agent that kept no account: it is told its size once more.
     """
     if actuated is None or status.state is not CriContainerState.RUNNING:
@@ -133,7 +133,7 @@ def refused_decreases(
 ) -> list[str]:
     """Why memory limits must not become smaller now: more is in use. Empty when they may.
 
-    `pod_limit` is the pod's new limit if that becomes smaller. `usage` is in bytes, by container; None: nobody knows.
+    `pod_limit` is the pod's new limit if that becomes smaller. `usage` is in bytes, by container. None: nobody knows.
     """
     faults = []
     if pod_limit is not None:

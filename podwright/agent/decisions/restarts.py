@@ -58,7 +58,7 @@ def should_start(pod: Pod, container: AnyContainer, status: CriContainerStatus |
 
 
 def wants_all_restarted(pod: Pod, observed: ObservedPod) -> str:
-    """The name of a container whose end has all containers of the pod restarted; empty when there is none."""
+    """The name of a container whose end has all containers of the pod restarted. Empty when there is none."""
     for container in (*pod.spec.init_containers, *pod.spec.containers):
         status = observed.newest(container.name)
         if status is None or status.state is not CriContainerState.EXITED:

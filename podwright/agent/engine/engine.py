@@ -175,7 +175,7 @@ class AgentEngine:
         return self.loop.active()
 
     def problem(self) -> str:
-        """Why pods are not synced; empty when they are."""
+        """Why pods are not synced. Empty when they are."""
         return self._ports.runtime_problem() or self.generator.problem()
 
     def start(self) -> None:

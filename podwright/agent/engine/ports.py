@@ -47,7 +47,7 @@ class EngineStatuses(StatusKeeper, LoopStatuses, PerPod, Protocol):
     """`status.manager`, as workers, loop and housekeeping need it."""
 
     def get(self, uid: str) -> PodStatus | None:
-        """The newest status; None for a pod that has none yet."""
+        """The newest status. None for a pod that has none yet."""
 
 
 class EngineProbes(Probes, PerPod, Protocol):

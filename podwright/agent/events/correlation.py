@@ -40,7 +40,7 @@ EventKey = tuple[EventSubject, str, str, str]  # type, reason, message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An event as the API server is to have it. `name` is of its object; `count` more than 1 means that it exists.
+    """An event as the API server is to have it. `name` is of its object. `count` more than 1 means that it exists.
 
     `key` is what makes another occurrence the same event.
     """
@@ -73,7 +73,7 @@ class Correlator:
         self._sent = _Recent[EventKey, Entry](KEPT)
 
     def correlate(self, occurrence: CorrelatedEvent) -> Entry | None:
-        """What to send of it; None when its object has sent too much."""
+        """What to send of it. None when its object has sent too much."""
         message, key = self._combined(occurrence)
         occurrence = replace(occurrence, message=message)
         known = self._sent.get(key)

@@ -138,7 +138,7 @@ class EvictionManager:
         log.info("eviction: pods that had to go are still being removed: pods=%s", _full_names(pods))
 
     async def round(self) -> list[Pod]:
-        """Measure and act; the pods that had to go. Raises PodwrightError and OSError when measuring fails."""
+        """Measure and act. The pods that had to go. Raises PodwrightError and OSError when measuring fails."""
         limited = [pod for pod in self._ports.active() if has_limits(pod)] if self._settings.limits_storage else []
         if not limited and not self._settings.thresholds:
             return []
@@ -220,7 +220,7 @@ class EvictionManager:
         return not met(thresholds, (await self._look()).readings, with_reclaim=True)
 
     async def _stats_for(self, resource: str) -> dict[str, PodStats]:
-        """By UID; of memory alone where nothing else counts, which costs less."""
+        """By UID. Of memory alone where nothing else counts, which costs less."""
         if resource == MEMORY:
             return {each.pod_ref.uid: each for each in await self._ports.stats.pods_cpu_and_memory()}
         return {each.pod_ref.uid: each for each in await self._ports.stats.pods(fresh=True)}
@@ -239,7 +239,7 @@ class EvictionManager:
         return longest_s if own_s is None else min(own_s, longest_s)
 
     async def _evict(self, pod: Pod, notice: Notice, grace_s: int, *, is_pods_fault: bool = True) -> bool:
-        """End a pod; false for one that the node needs."""
+        """End a pod. False for one that the node needs."""
         if is_critical(pod):
             log.warning("eviction: a critical pod is spared: pod=%s/%s", pod.metadata.namespace, pod.metadata.name)
             return False

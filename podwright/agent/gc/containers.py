@@ -66,7 +66,7 @@ class ContainerGcPorts:
 
 
 class ContainerGc:
-    """See the module's text; the `DeadContainers` of the sync loop."""
+    """See the module's text. The `DeadContainers` of the sync loop."""
 
     def __init__(self, ports: ContainerGcPorts, kept: KeptDead) -> None:
         self._ports = ports
@@ -181,7 +181,7 @@ class ContainerGc:
             self._arm(PERIOD_S)
 
     async def collect(self, *, everything: bool = False) -> bool:
-        """Look at everything; whether there is something that may be removed later.
+        """Look at everything. Whether there is something that may be removed later.
 
         `everything`: also what is left of pods that have ended and still exist, as when the disk is full.
         Raises PodwrightError and OSError.
@@ -244,7 +244,7 @@ class ContainerGc:
         return True
 
     async def _sweep_links(self) -> None:
-        """Remove links whose logs are gone; that of a running container is only being rotated."""
+        """Remove links whose logs are gone. That of a running container is only being rotated."""
         ports = self._ports
         for link in await asyncio.to_thread(lambda: list(dangling_links(ports.links_directory, ports.log_root))):
             if not ports.is_own(link.pod_uid):

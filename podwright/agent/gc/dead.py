@@ -1,4 +1,4 @@
-"""Which dead containers and sandboxes may go. Pure; the rules are the kubelet's (pkg/kubelet/kuberuntime)."""
+"""Which dead containers and sandboxes may go. Pure. The rules are the kubelet's (pkg/kubelet/kuberuntime)."""
 
 from __future__ import annotations
 
@@ -95,6 +95,6 @@ def _age(each: ContainerSummary | SandboxSummary) -> tuple[int, int]:
 
 
 def uid_of_log_directory(name: str) -> str:
-    """The pod's UID in `<namespace>_<name>_<UID>`; empty for a folder of somebody else."""
+    """The pod's UID in `<namespace>_<name>_<UID>`. Empty for a folder of somebody else."""
     parts = name.split("_")
     return parts[-1] if len(parts) == LOG_DIRECTORY_PARTS and all(parts) else ""

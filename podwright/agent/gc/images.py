@@ -89,7 +89,7 @@ class ImageGc:
                 await self._free(disk, to_free, images, old_enough(left, self._policy, now), began_ns)
 
     async def remove_all_unused(self) -> int:
-        """Remove every unused image that is old enough, as when the disk is full; the bytes that were freed.
+        """Remove every unused image that is old enough, as when the disk is full. The bytes that were freed.
 
         Raises PodwrightError.
         """
@@ -152,7 +152,7 @@ class ImageGc:
         reason: str,
         enough: float = float("inf"),
     ) -> int:
-        """Remove images, also from the list, until `enough` bytes are freed; how many were.
+        """Remove images, also from the list, until `enough` bytes are freed. How many were.
 
         Raises Internal, after all were tried, when one could not be removed.
         """

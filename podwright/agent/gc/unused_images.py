@@ -1,4 +1,4 @@
-"""Which images may go, and in which order. Pure; the rules are the kubelet's (pkg/kubelet/images).
+"""Which images may go, and in which order. Pure. The rules are the kubelet's (pkg/kubelet/images).
 
 Times are seconds of `Clock.monotonic`.
 """
@@ -47,7 +47,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageAge:
-    """Since when an image is known, and when it was last in use; None: never."""
+    """Since when an image is known, and when it was last in use. None: never."""
 
     first_seen_at: float
     used_at: float | None = None

@@ -62,7 +62,7 @@ class Logins:
         self._events = events
 
     async def find(self, pod: Pod, image: ImageName) -> list[Login]:
-        """All candidates in the order to try them; none means an anonymous pull."""
+        """All candidates in the order to try them. None means an anonymous pull."""
         entries = [(credential, secret) for secret in await self._secrets(pod) for credential in entries_of(secret)]
         by_credential = {id(credential): secret for credential, secret in entries}
         host, repository = image_repository(image.name)
@@ -131,7 +131,7 @@ class LoginFiles:
 
 
 def entries_of(secret: Secret) -> Sequence[Credential]:
-    """What a Secret of one of the two types grants; nothing for other Secrets and for broken ones."""
+    """What a Secret of one of the two types grants. Nothing for other Secrets and for broken ones."""
     data = secret.data.get(SECRET_KEYS.get(secret.type, ""), b"")
     parsed = docker_config.parse(data) if data else None
     if data and parsed is None:

@@ -53,7 +53,7 @@ class _Kept:
 
 
 class CredentialProviders:
-    """The node's providers; a `NodeLogins`."""
+    """The node's providers. A `NodeLogins`."""
 
     def __init__(self, providers: Sequence[Provider], directory: str, runner: ProcessRunner, clock: Clock) -> None:
         """The programs are in `directory`."""

@@ -29,7 +29,7 @@ FORGOTTEN_NS = 3600 * 10**9  # when a failure is of no interest any more, whatev
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulled:
-    """`reference` is what the runtime gave; `took_s` the pull itself, `waited_s` with the wait for its turn."""
+    """`reference` is what the runtime gave. `took_s` the pull itself, `waited_s` with the wait for its turn."""
 
     reference: str
     took_s: float
@@ -57,7 +57,7 @@ class Puller:
         self._failures: dict[str, _Failure] = {}
 
     def waits_until(self, key: str) -> tuple[int, str] | None:
-        """Until when a pull has to wait, and what its last failure was; None when it may begin."""
+        """Until when a pull has to wait, and what its last failure was. None when it may begin."""
         failure = self._failures.get(key)
         if failure is None:
             return None
@@ -66,7 +66,7 @@ class Puller:
         return (until_ns, failure.text) if now_ns < until_ns else None
 
     def note_failure(self, key: str, text: str) -> int:
-        """The pull has failed; until when the next one has to wait."""
+        """The pull has failed. Until when the next one has to wait."""
         now_ns = self._clock.now_ns()
         self._backoff.prune(now_ns)
         self._failures = {each: old for each, old in self._failures.items() if abs(now_ns - old.at_ns) < FORGOTTEN_NS}

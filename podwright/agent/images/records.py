@@ -90,7 +90,7 @@ class PullRecords:
         self._under_way[image] += 1
 
     def succeeded(self, image: str, image_ref: str, login: Login | None) -> None:
-        """A pull has succeeded with these credentials; None: anonymously."""
+        """A pull has succeeded with these credentials. None: anonymously."""
         if self._record(image, image_ref, _as_credentials(login)):
             self._end(image)
 
@@ -153,7 +153,7 @@ class PullRecords:
         return False
 
     def _record(self, image: str, image_ref: str, credentials: PullCredentials | None) -> bool:
-        """Add to an image's record; whether that succeeded. None: pulled with nobody knows what."""
+        """Add to an image's record. Whether that succeeded. None: pulled with nobody knows what."""
         try:
             record = self._files.pulled(image_ref)
         except (OSError, PodwrightError):
@@ -169,7 +169,7 @@ class PullRecords:
         return True
 
     def retain(self, image_refs: Iterable[str], before_ns: int) -> None:
-        """Forget all images but these. `before_ns`: when the list was begun; what was pulled since stays."""
+        """Forget all images but these. `before_ns`: when the list was begun. What was pulled since stays."""
         try:
             self._files.retain(set(image_refs), before_ns)
         except OSError as failure:
@@ -179,7 +179,7 @@ class PullRecords:
 def merged(
     record: PulledRecord | None, name: str, credentials: PullCredentials | None
 ) -> dict[str, PullCredentials] | None:
-    """A record's mapping with more credentials; None when nothing changes."""
+    """A record's mapping with more credentials. None when nothing changes."""
     if record is None:
         return {name: credentials} if credentials is not None else {}
     known = record.credential_mapping.get(name)

@@ -62,7 +62,7 @@ class LogRotator:
             await asyncio.sleep(self._limits.period_s)
 
     async def rotate_all(self) -> None:
-        """Rotate what is too large now. Failures are logged; the next round tries again."""
+        """Rotate what is too large now. Failures are logged. The next round tries again."""
         running = [status for pod in self._observed() for status in pod.running() if status.log_path]
         known = {status.id for status in running}
         self._failures = {each: text for each, text in self._failures.items() if each in known}

@@ -111,7 +111,7 @@ def default_labels(machine: Machine) -> dict[str, str]:
 
 
 def with_labels(node: Node, wanted: Node) -> Node:
-    """An existing node with the labels and annotations that this agent is to set; those of others stay."""
+    """An existing node with the labels and annotations that this agent is to set. Those of others stay."""
     metadata = replace(
         node.metadata,
         labels={**node.metadata.labels, **wanted.metadata.labels},

@@ -122,7 +122,7 @@ def _is_v4(text: str) -> bool:
 
 
 def _network(text: str) -> str:
-    """The network as the kernel shows it; empty for what is none of IPv4."""
+    """The network as the kernel shows it. Empty for what is none of IPv4."""
     try:
         return str(ipaddress.IPv4Network(text))
     except ValueError:

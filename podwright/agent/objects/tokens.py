@@ -43,7 +43,7 @@ class _TokenKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownToken:
-    """Times are seconds since the epoch; `renew_at` is when a new one is to be requested."""
+    """Times are seconds since the epoch. `renew_at` is when a new one is to be requested."""
 
     text: str
     expires_at: float

@@ -29,7 +29,7 @@ class Watch(Protocol[Held_co]):
         """Wait for the first answer."""
 
     def value(self) -> Held_co | None:
-        """The object now; None when there is none."""
+        """The object now. None when there is none."""
 
     async def close(self) -> None:
         """Watch no more. What is known stays."""

@@ -1,4 +1,4 @@
-"""What becomes of one certificate of a pod. Pure; the rules are the kubelet's (pkg/kubelet/podcertificate of 1.36).
+"""What becomes of one certificate of a pod. Pure. The rules are the kubelet's (pkg/kubelet/podcertificate of 1.36).
 
     nothing -> waiting -> issued -> issued, waiting for the next one -> issued
                   |                        |

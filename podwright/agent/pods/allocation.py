@@ -48,7 +48,7 @@ class PodAllocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodSizes:
-    """What a resize can change. CPU in thousandths, memory in bytes; 0 is none."""
+    """What a resize can change. CPU in thousandths, memory in bytes. 0 is none."""
 
     cpu_request: int = 0
     cpu_limit: int = 0
@@ -79,7 +79,7 @@ def allocation_of(pod: Pod, gates: ResizeGates) -> PodAllocation:
 
 
 def with_allocation(pod: Pod, allocation: PodAllocation | None, gates: ResizeGates) -> Pod:
-    """The pod with what it has been given in place of what it asks for; the same object when both are the same."""
+    """The pod with what it has been given in place of what it asks for. The same object when both are the same."""
     if allocation is None:
         return pod
     given, spec = allocation.containers, pod.spec
@@ -138,7 +138,7 @@ def effective(resources: ResourceRequirements, own: ResourceRequirements | None)
 
 
 def mixed(wanted: ResourceRequirements, known: ResourceRequirements, resource: str) -> ResourceRequirements:
-    """What is wanted, but of `cpu` and `memory` only the one named; of the other what is known."""
+    """What is wanted, but of `cpu` and `memory` only the one named. Of the other what is known."""
     other = "memory" if resource == "cpu" else "cpu"
     return replace(
         wanted,

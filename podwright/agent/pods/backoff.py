@@ -1,6 +1,6 @@
 """Waits that grow with each failure: of containers that crash, and of images that cannot be pulled.
 
-As the kubelet's (client-go's flowcontrol.Backoff): a first wait, doubled each time up to a longest one; a key that was
+As the kubelet's (client-go's flowcontrol.Backoff): a first wait, doubled each time up to a longest one. A key that was
 quiet for twice the longest wait starts over. Times are nanoseconds since the epoch, since a container's end is one.
 """
 
@@ -26,7 +26,7 @@ class KeyedBackoff:
         self._entries: dict[str, _BackoffEntry] = {}
 
     def until_ns(self, key: str, since_ns: int, now_ns: int) -> int:
-        """When the wait that began at `since_ns` (the last failure) is over; not after `now_ns` when there is none.
+        """When the wait that began at `since_ns` (the last failure) is over, not after `now_ns` when there is none.
 
         A failure that lies ahead is from before the clock was set back. How long ago that was cannot be known, and
         the wait must not last until the clock comes there again.

@@ -23,7 +23,7 @@ class ProbeConnection(Protocol):
         """Send it all."""
 
     async def receive(self) -> bytes:
-        """The next bytes; none at the end."""
+        """The next bytes. None at the end."""
 
     def close(self) -> None:
         """End it at once."""

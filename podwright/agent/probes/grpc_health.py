@@ -63,7 +63,7 @@ def encode_request(service: str) -> bytes:
 
 
 def decode_status(message: bytes) -> int:
-    """The status in a HealthCheckResponse; 0 (UNKNOWN) when it is absent. Raises ValueError for other messages."""
+    """The status in a HealthCheckResponse. 0 (UNKNOWN) when it is absent. Raises ValueError for other messages."""
     position, status = 0, 0
     while position < len(message):
         tag, position = _read_varint(message, position)

@@ -45,7 +45,7 @@ class ProbeAnswer:
 
 
 async def get(url: str, headers: Headers, timeout_s: float) -> ProbeAnswer:
-    """Follow redirects on the same host; one to another host is the answer.
+    """Follow redirects on the same host. One to another host is the answer.
 
     Raises DeadlineExceeded, Unavailable and InvalidArgument.
     """
@@ -99,7 +99,7 @@ def _request(parts: SplitResult, headers: Headers) -> h11.Request:
     )
     if not any(name.lower() == "host" for name, _ in headers):
         headers = [("Host", parts.netloc), *headers]
-    return h11.Request(method="GET", target=target, headers=[*headers, ("ProbeConnection", "close")])
+    return h11.Request(method="GET", target=target, headers=[*headers, ("Connection", "close")])
 
 
 async def _connected(parts: SplitResult) -> ProbeConnection:

@@ -43,7 +43,7 @@ class ProbeManager:
         host_ip: Callable[[], str],
         spread: Callable[[], float] = random.random,
     ) -> None:
-        """`look` is the newest look at a pod (`pleg.cache.StatusCache.peek`); `host_ip` the node's address."""
+        """`look` is the newest look at a pod (`pleg.cache.StatusCache.peek`). `host_ip` the node's address."""
         self._look = look
         self._host_ip = host_ip
         self._findings = Findings()
@@ -60,7 +60,7 @@ class ProbeManager:
         )
 
     def finding_of(self, container_id: str, kind: ProbeKind) -> ProbeResult | None:
-        """What is known of an instance; None when it has no such probe, or was started long before this agent."""
+        """What is known of an instance. None when it has no such probe, or was started long before this agent."""
         return self._findings.get(container_id, kind)
 
     def add(self, pod: Pod) -> None:

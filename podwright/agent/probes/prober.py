@@ -29,7 +29,7 @@ class Prober:
         self._clock = clock
 
     async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:
-        """SUCCESS or FAILURE; None when the container could not be asked, which says nothing about it."""
+        """SUCCESS or FAILURE. None when the container could not be asked, which says nothing about it."""
         began = self._clock.monotonic()
         finding = await self._run(kind, probe, target)
         pod, container = target.pod.metadata, target.container.name

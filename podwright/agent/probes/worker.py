@@ -32,7 +32,7 @@ class RunsProbes(Protocol):
     """Runs a probe once: `prober.Prober`."""
 
     async def run(self, kind: ProbeKind, probe: Probe, target: Target) -> ProbeResult | None:
-        """SUCCESS or FAILURE; None when nothing was learnt."""
+        """SUCCESS or FAILURE. None when nothing was learnt."""
 
     def forget(self, pod: Pod) -> None:
         """The pod is probed no more."""

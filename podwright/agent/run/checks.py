@@ -27,7 +27,7 @@ from podwright.k8s.problems import Problem
 
 
 def template_of(value: Kind) -> tuple[str, PodSpec] | None:
-    """The spec of an object's pods and where it stands; None for an object without pods."""
+    """The spec of an object's pods and where it stands. None for an object without pods."""
     match value:
         case Pod():
             return "spec", value.spec

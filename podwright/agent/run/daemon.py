@@ -1,7 +1,7 @@
 """The CRI server of a run: the one that answers at the endpoint, or an embedded daemon for the life of the run.
 
 Embedded daemons live in numbered slots, so that runs side by side do not share one, and a run finds the images of
-the run before. A slot is held by a lock; a daemon found in a slot whose lock is free belongs to a run that was
+the run before. A slot is held by a lock. A daemon found in a slot whose lock is free belongs to a run that was
 killed, and is stopped.
 """
 
@@ -48,7 +48,7 @@ class ServerOptions(Protocol):
 
     @property
     def endpoint(self) -> str | None:
-        """Where to look for one; None means our daemon's default socket."""
+        """Where to look for one. None means our daemon's default socket."""
 
     @property
     def detach(self) -> bool:
@@ -69,7 +69,7 @@ class ServerOptions(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunServer:
-    """A CRI server that answers. `embedded` ones end with the run; nobody else uses them."""
+    """A CRI server that answers. `embedded` ones end with the run. Nobody else uses them."""
 
     endpoint: str
     name: str
@@ -114,7 +114,7 @@ async def server_for(options: ServerOptions, stop: StopRequest) -> AsyncIterator
 
 
 async def probe(endpoint: str, timeout_s: float = PROBE_TIMEOUT_S) -> RunServer | None:
-    """What answers Version at the endpoint; None when nothing listens. Raises PodwrightError when it is no CRI."""
+    """What answers Version at the endpoint. None when nothing listens. Raises PodwrightError when it is no CRI."""
     if not _listens(socket_path(endpoint)):
         return None
     async with CriClient(endpoint) as cri:
@@ -164,7 +164,7 @@ def held_slot(options: ServerOptions) -> Iterator[Slot]:
 
 @contextlib.asynccontextmanager
 async def embedded(slot: Slot, config_file: str | None, stop: StopRequest) -> AsyncIterator[RunServer]:
-    """Start a daemon in the slot; stop it at the end. Raises Unavailable when it does not come up."""
+    """Start a daemon in the slot. Stop it at the end. Raises Unavailable when it does not come up."""
     await asyncio.to_thread(_stop_orphan, socket_path(slot.endpoint))
     process = _start(slot, config_file)
     try:

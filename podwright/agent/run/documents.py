@@ -75,7 +75,7 @@ def find_files(paths: Sequence[str]) -> list[str]:
 
 
 def read_file(path: str) -> bytes:
-    """A file's bytes; `-` is standard input. Raises InvalidArgument."""
+    """A file's bytes. `-` is standard input. Raises InvalidArgument."""
     try:
         if path == STDIN:
             return sys.stdin.buffer.read(MANIFEST_LIMIT_BYTES + 1)

@@ -64,7 +64,7 @@ class Takedown:
     problems: list[str] = field(default_factory=list)
 
     async def end(self, doomed: Sequence[Doomed]) -> frozenset[str]:
-        """All at once; the UIDs of those of which nothing is left. What fails is in `problems`."""
+        """All at once. The UIDs of those of which nothing is left. What fails is in `problems`."""
         ended = await asyncio.gather(*(self._end_one(each) for each in doomed))
         return frozenset(each.pod.uid for each, gone in zip(doomed, ended, strict=True) if gone)
 

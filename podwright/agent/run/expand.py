@@ -61,7 +61,7 @@ def expand(objects: Objects, situation: RunFacts) -> RunPlan:
 
 
 def workload_of(value: Kind, maker: PodMaker) -> Workload | None:  # noqa: PLR0911 # one for each kind
-    """The workload that an object is; None for one that has no pods."""
+    """The workload that an object is. None for one that has no pods."""
     match value:
         case Pod():
             return Together(owner=str(owner_of(value, value.metadata)), members=(maker.finish(value),))

@@ -196,7 +196,7 @@ class JobRun:
         return succeeded >= self.spec.completions
 
     def _failure(self, made: list[_Attempt], now: datetime) -> str:
-        """The condition's reason; empty for a job that has not failed."""
+        """The condition's reason. Empty for a job that has not failed."""
         if self._is_done(made):
             return ""
         deadline = self._deadline(made)

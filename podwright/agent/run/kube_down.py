@@ -30,7 +30,7 @@ async def take_down(
     release: Callable[[Doomed], Awaitable[None]],
     reporter: Reporter,
 ) -> int:
-    """End and remove what earlier runs made of these workloads; the exit code. Raises PodwrightError.
+    """End and remove what earlier runs made of these workloads. The exit code. Raises PodwrightError.
 
     `release` takes away what this machine keeps of a pod beside the runtime. Folders of claims stay.
     """

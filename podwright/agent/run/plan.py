@@ -14,7 +14,7 @@ BEGINNING = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What an expansion depends on beside the files. `now` makes CronJobs run once; `claims_root` has the folders."""
+    """What an expansion depends on beside the files. `now` makes CronJobs run once. `claims_root` has the folders."""
 
     run_id: str
     node_name: str

@@ -1,6 +1,6 @@
 """`podwright run FILE...`: the whole run, from the files to the exit code.
 
-Nothing here prints. `Assembly` brings the agent; everything else of a run is in this folder.
+Nothing here prints. `Assembly` brings the agent. Everything else of a run is in this folder.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ class RunPorts:
 
 
 async def run_files(options: RunOptions, reporter: Reporter, ports: RunPorts, stop: StopRequest) -> int:
-    """Run what the files hold; the exit code.
+    """Run what the files hold. The exit code.
 
     0: everything succeeded, or a requested stop went well, or the pods were detached. 1: a container failed, or the
-    runtime did; the error names it. 2: the files cannot be run. 124: `timeout_s` passed first.
+    runtime did. The error names it. 2: the files cannot be run. 124: `timeout_s` passed first.
     """
     run_id = uuid.uuid4().hex
     try:
@@ -182,7 +182,7 @@ class _Run:
         await asyncio.to_thread(make_folders, plan.folders, self.options.claims_root)
 
     async def _new_plans(self, texts: Texts) -> AsyncIterator[RunPlan]:
-        """The plans of versions that can be run; the others are named and passed over."""
+        """The plans of versions that can be run. The others are named and passed over."""
         while True:
             texts = await changed_texts(self.options.paths, texts)
             try:

@@ -253,7 +253,7 @@ class Session:
         return RunResult(failures=(), detached=True)
 
     async def _end(self, engine: asyncio.Task[None]) -> bool:
-        """Let all pods end; a second request to stop leaves them no more time. Whether nothing is left of them."""
+        """Let all pods end. A second request to stop leaves them no more time. Whether nothing is left of them."""
         self._is_ending = True
         self._inputs.notify(STOPPING)
         self._control.close()

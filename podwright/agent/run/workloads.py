@@ -1,6 +1,6 @@
 """Workloads: which pods each of them wants now, and whether it is over. Pure.
 
-A workload does not change; what happens comes in as the statuses of its pods.
+A workload does not change. What happens comes in as the statuses of its pods.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Workload(Protocol):
         """Whether it is over."""
 
     def due(self, statuses: Statuses, now: datetime) -> datetime | None:
-        """When `pods` or `verdict` change without a new status; None for never."""
+        """When `pods` or `verdict` change without a new status. None for never."""
 
 
 def together(statuses: Statuses, pods: Iterable[Pod]) -> JobVerdict:

@@ -87,7 +87,7 @@ class MountStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourcesStatus:
-    """The limits that a container has in fact; None where the runtime does not say."""
+    """The limits that a container has in fact. None where the runtime does not say."""
 
     cpu_shares: int | None = None
     cpu_quota_us: int | None = None
@@ -200,7 +200,7 @@ class CriCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerFeatures:
-    """What a runtime handler can do, under its name; "" is the default handler."""
+    """What a runtime handler can do, under its name. "" is the default handler."""
 
     name: str
     recursive_read_only_mounts: bool = False
@@ -235,7 +235,7 @@ class RuntimeEventKind(enum.Enum):
 class RuntimeEvent:
     """One message of GetContainerEvents: what happened to `id` (a container or a sandbox), and the pod after it.
 
-    `pod` is None when the event does not show the sandbox; containerd shows it without its containers. `pod_uid` is
+    `pod` is None when the event does not show the sandbox. Containerd shows it without its containers. `pod_uid` is
     empty for a sandbox that is no pod's of this agent, and where no sandbox is shown.
     """
 

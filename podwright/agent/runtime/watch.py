@@ -42,7 +42,7 @@ class RuntimeWatch:
         return self._state
 
     async def first_answer(self, endpoint: str) -> None:
-        """Wait until the runtime answers, however long that takes; the log says that we wait."""
+        """Wait until the runtime answers, however long that takes. The log says that we wait."""
         pause_s, told = FIRST_PAUSE_S, ""
         while True:
             try:
@@ -99,7 +99,7 @@ class RuntimeWatch:
                 log.info("the %s is ready", name)
 
     def problem(self) -> str:
-        """Why no pod can be synced; empty when pods can."""
+        """Why no pod can be synced. Empty when pods can."""
         if self._answered_at is None:
             return f"the runtime has not answered yet: {self._failure}" if self._failure else NOT_ASKED.message
         silent_s = self._clock.monotonic() - self._answered_at
@@ -110,6 +110,6 @@ class RuntimeWatch:
         return "" if condition.status else f"the runtime is not ready: {condition.reason} {condition.message}".strip()
 
     def network_problem(self) -> str:
-        """Why pods get no network; empty when they do."""
+        """Why pods get no network. Empty when they do."""
         condition = self._state.network
         return "" if condition.status else f"{condition.reason}: {condition.message}"

@@ -33,13 +33,13 @@ class Servers:
         self._sockets.append(path)
 
     def serve_plain(self, address: str, port: int, routes: Sequence[HttpRoute]) -> int:
-        """Answer whoever asks; the port. Raises FailedPrecondition."""
+        """Answer whoever asks. The port. Raises FailedPrecondition."""
         return self._add(
             HttpListener(listen_tcp(address, port), HttpService(routes, self._counts), limits=self._limits)
         )
 
     def serve_api(self, address: str, port: int, routes: Sequence[HttpRoute], guard: Guard, tls: TlsSource) -> int:
-        """Answer who may ask; the port. Raises FailedPrecondition."""
+        """Answer who may ask. The port. Raises FailedPrecondition."""
         service = HttpService(routes, self._counts, guard)
         return self._add(HttpListener(listen_tcp(address, port), service, limits=self._limits, tls=tls))
 

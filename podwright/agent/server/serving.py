@@ -1,4 +1,4 @@
-"""From a request to its answer: counted, guarded, routed; whatever fails is an answer too."""
+"""From a request to its answer: counted, guarded, routed. Whatever fails is an answer too."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ class _Parts:
         )
 
     def _seen_at_s(self) -> float:
-        """When the runtime was looked at last, since the epoch; 0 before the first look."""
+        """When the runtime was looked at last, since the epoch. 0 before the first look."""
         silent_s = self._agent.engine.generator.silent_s()
         return self._agent.dependencies.clock.now_ns() / 1e9 - silent_s if silent_s is not None else 0.0
 

@@ -23,7 +23,7 @@ class ShutdownGroup:
 
 
 def periods(config: ShutdownSection, *, by_priority: bool) -> tuple[PriorityGrace, ...]:
-    """How long pods of which priority have, lowest first; nothing when nobody is to wait for them.
+    """How long pods of which priority have, lowest first. Nothing when nobody is to wait for them.
 
     `by_priority`: whether shutdownGracePeriodByPodPriority counts (its feature gate). Else there are two groups: what
     is critical ends last, within its part of the whole time.

@@ -1,6 +1,6 @@
 """Static pods from a file or a folder of manifests (staticPodPath).
 
-A folder gives one pod per regular file, in the order of names; hidden files and folders in it are passed over. A
+A folder gives one pod per regular file, in the order of names. Hidden files and folders in it are passed over. A
 change is seen by inotify, and the whole folder is read again every `period_s` in case a notice was lost. A file that
 cannot be read as a pod leaves the others alone, and the pod that it held before is kept: a manifest half written must
 not end a pod. A file that is removed ends its pod, also when it is there again before it is looked for, as with a
@@ -60,7 +60,7 @@ class FileSource:
     """Watches one path."""
 
     def __init__(self, path: str, node_name: str, read_pod: ReadPod, *, period_s: float = 20.0) -> None:
-        """`read_pod` makes a pod of a file's bytes, and raises InvalidArgument; its second argument names the file."""
+        """`read_pod` makes a pod of a file's bytes, and raises InvalidArgument. Its second argument names the file."""
         self._path = path
         self._node_name = node_name
         self._read_pod = read_pod

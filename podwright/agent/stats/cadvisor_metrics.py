@@ -69,7 +69,7 @@ def machine_families(machine: Machine, version: str) -> list[Family]:
 
 
 def of_runtime(descriptors: Iterable[api.MetricDescriptor], pods: Iterable[api.PodSandboxMetrics]) -> list[Family]:
-    """What the runtime gives; metrics without a descriptor are left out."""
+    """What the runtime gives. Metrics without a descriptor are left out."""
     known = {each.name: each for each in descriptors}
     samples: dict[str, list[Sample]] = {name: [] for name in known}
     kinds: dict[str, str] = {}

@@ -25,7 +25,7 @@ class CgroupUsage:
 
 
 def usage(host: CgroupHost, path: str, time: Moment, *, with_pressure: bool) -> CgroupUsage | None:
-    """A cgroup's usage without its rate; None when there is none of that name. Raises OSError."""
+    """A cgroup's usage without its rate. None when there is none of that name. Raises OSError."""
     used_ns, memory = cpu_ns(host, path), _memory(host, path, time)
     if used_ns is None and memory is None:
         return None
@@ -100,7 +100,7 @@ def _limit(path: str) -> int | None:
 
 
 def _psi(host: CgroupHost, path: str, resource: str) -> Psi:
-    """Pressure is in the v2 tree on every layout; the root's is the machine's. Zeros where none is measured."""
+    """Pressure is in the v2 tree on every layout. The root's is the machine's. Zeros where none is measured."""
     if host.unified is None:
         return Psi()
     name = path.strip("/")

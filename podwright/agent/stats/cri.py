@@ -1,6 +1,6 @@
 """CRI's messages to the summary's values. Pure. Follows pkg/kubelet/stats/cri_stats_provider.go of Kubernetes 1.36.
 
-A runtime that does not tell something of a container has zeros there, as a kubelet shows it; of a pod, nothing.
+A runtime that does not tell something of a container has zeros there, as a kubelet shows it. Of a pod, nothing.
 Pressure that the kernel measures and the runtime does not tell is zeros too, of both: a kubelet takes it from
 cAdvisor, which has zeros on cgroup v1.
 """
@@ -31,7 +31,7 @@ def _value(message: api.UInt64Value, *, known: bool, missing: int | None) -> int
 
 
 def cpu(message: api.CpuUsage, *, missing: int | None = None, with_pressure: bool = False) -> SummaryCpu:
-    """`missing` is what stands for numbers that are not there; a rate stays None.
+    """`missing` is what stands for numbers that are not there. A rate stays None.
 
     `with_pressure`: the kernel measures pressure, so there are zeros where the runtime does not tell it.
     """

@@ -1,4 +1,4 @@
-"""Filesystems and directories: what there is, and what somebody uses. Blocking; call it in a thread."""
+"""Filesystems and directories: what there is, and what somebody uses. Blocking. Call it in a thread."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def of(whole: Fs, usage: DiskUsage, at: Moment) -> Fs:
 
 
 def directory(path: str) -> DiskUsage:
-    """A directory and what is below it on the same filesystem; what is linked twice counts once.
+    """A directory and what is below it on the same filesystem. What is linked twice counts once.
 
     Pods go on writing: what goes meanwhile is left out, and no link leads out. Raises OSError, and DeadlineExceeded
     after WALK_LIMIT_S.
@@ -73,7 +73,7 @@ def directory(path: str) -> DiskUsage:
 
 
 class _DiskTally:
-    """Counts; `_shared` are the inodes with several links that were seen."""
+    """Counts. `_shared` are the inodes with several links that were seen."""
 
     def __init__(self, device: int) -> None:
         self._device = device
@@ -82,7 +82,7 @@ class _DiskTally:
         self.inodes = 0
 
     def count(self, root: int, folder: str) -> list[str]:
-        """Add a folder and the files in it; the folders in it are returned."""
+        """Add a folder and the files in it. The folders in it are returned."""
         folders: list[str] = []
         try:
             descriptor = open_inside(root, folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -116,7 +116,7 @@ class _DiskTally:
 
 
 def files(path: str) -> DiskUsage:
-    """The files in a directory, without those in folders below it; nothing when it is not there."""
+    """The files in a directory, without those in folders below it. Nothing when it is not there."""
     total = DiskUsage()
     with contextlib.suppress(OSError), os.scandir(path) as entries:
         for entry in entries:
@@ -128,7 +128,7 @@ def files(path: str) -> DiskUsage:
 
 
 def file(path: str) -> DiskUsage | None:
-    """One file; None when it is not there."""
+    """One file. None when it is not there."""
     try:
         found = os.lstat(path)
     except OSError:

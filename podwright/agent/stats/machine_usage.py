@@ -73,7 +73,7 @@ def pids(read: Read, time: Moment) -> Rlimit:
 
 
 def boot_time_s(read: Read) -> int:
-    """When the machine was started, in seconds since the epoch; 0 when it does not say."""
+    """When the machine was started, in seconds since the epoch. 0 when it does not say."""
     match = re.search(r"^btime (\d+)$", read("/proc/stat"), re.MULTILINE)
     return int(match[1]) if match else 0
 
@@ -108,6 +108,6 @@ def interfaces(text: str) -> tuple[Interface, ...]:
 
 
 def default_route(text: str) -> str:
-    """The interface of the first default route in /proc/net/route; empty when there is none."""
+    """The interface of the first default route in /proc/net/route. Empty when there is none."""
     rows = (line.split() for line in text.splitlines()[1:])
     return next((row[0] for row in rows if len(row) > 7 and row[1] == "00000000" and row[7] == "00000000"), "")

@@ -42,7 +42,7 @@ FILE_LIMIT_BYTES = 1 << 20  # the kernel refuses to read a sysctl into a buffer 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatsPorts:
-    """What the provider asks. `cgroup_of` is a pod's cgroup path; it raises PodwrightError for a pod without one."""
+    """What the provider asks. `cgroup_of` is a pod's cgroup path. It raises PodwrightError for a pod without one."""
 
     runtime: CriRuntime
     images: CriImages
@@ -236,7 +236,7 @@ class HostStats:
 
 
 def read_text(path: str) -> str:
-    """A file of /proc; empty when it cannot be read."""
+    """A file of /proc. Empty when it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read(FILE_LIMIT_BYTES)
@@ -245,7 +245,7 @@ def read_text(path: str) -> str:
 
 
 def _used(found: FilesystemSpace, now: Moment) -> Fs:
-    """What the runtime uses of a filesystem; without the rest when this host cannot see it."""
+    """What the runtime uses of a filesystem. Without the rest when this host cannot see it."""
     taken = disk.DiskUsage(used_bytes=found.used_bytes, inodes=found.inodes_used)
     try:
         return disk.of(disk.filesystem(found.mountpoint, now), taken, now)

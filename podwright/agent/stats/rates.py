@@ -30,7 +30,7 @@ class CpuRates:
         return len(self._bases)
 
     def rated(self, name: str, cpu: SummaryCpu | None) -> SummaryCpu | None:
-        """The same with a rate, where one is known; a rate that is there stays."""
+        """The same with a rate, where one is known. A rate that is there stays."""
         if cpu is None or cpu.usage_nano_cores is not None or cpu.usage_core_nano_seconds is None:
             return cpu
         used = cpu.usage_core_nano_seconds

@@ -37,7 +37,7 @@ Named = tuple[str, Sample]
 
 
 def families(node: NodeStats | None, pods: Iterable[PodStats]) -> list[Family]:
-    """All families; without `node`, the one that says that something failed."""
+    """All families. Without `node`, the one that says that something failed."""
     samples: dict[str, list[Sample]] = {name: [] for name in _HELPS}
     samples["resource_scrape_error"].append(Sample(value=int(node is None)))
     found = [*_usage("node", node.cpu, node.memory, node.swap, {})] if node is not None else []

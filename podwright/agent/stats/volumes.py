@@ -145,7 +145,7 @@ def measure(pod: Pod, mounted: Mapping[str, MountedVolume], at: Moment) -> PodVo
 
 
 def _measured(volume: Volume, path: str, at: Moment) -> Fs:
-    """A claim's filesystem is its own; other volumes share one, so that their files are counted."""
+    """A claim's filesystem is its own. Other volumes share one, so that their files are counted."""
     whole = disk.filesystem(path, at)
     if volume.persistent_volume_claim is not None or volume.ephemeral is not None:
         return whole
@@ -153,7 +153,7 @@ def _measured(volume: Volume, path: str, at: Moment) -> Fs:
 
 
 def _told(told: CsiStats, at: Moment) -> Fs:
-    """A driver's answer as a filesystem; what it does not tell is 0, as with a kubelet."""
+    """A driver's answer as a filesystem. What it does not tell is 0, as with a kubelet."""
     sizes, inodes = told.bytes or _NOTHING, told.inodes or _NOTHING
     return Fs(
         time=at,

@@ -123,7 +123,7 @@ def not_ready_any_more(type_: str, phase: str, generation: int) -> PodCondition:
 def ready(pod: Pod, status: PodStatus, containers: PodCondition) -> PodCondition:
     """True while the containers are ready and the conditions that the readiness gates name are True.
 
-    `status` holds the conditions of others; `containers` is ContainersReady.
+    `status` holds the conditions of others. `containers` is ContainersReady.
     """
     if containers.status != "True":
         return _condition(pod, READY, is_true=False, reason=containers.reason, message=containers.message)

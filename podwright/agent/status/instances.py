@@ -40,7 +40,7 @@ def container_id(runtime_name: str, identifier: str) -> str:
 def status_of(
     situation: StatusSituation, container: AnyContainer, instance: Instance, previous: ContainerStatus | None
 ) -> ContainerStatus:
-    """The container's status while this is its newest instance; `started` and `ready` are not decided yet."""
+    """The container's status while this is its newest instance. `started` and `ready` are not decided yet."""
     inputs = situation.inputs
     identifier = container_id(inputs.runtime_name, instance.id)
     return ContainerStatus(
@@ -95,7 +95,7 @@ def _terminated(situation: StatusSituation, instance: Instance) -> ContainerStat
 
 
 def _time(nanoseconds: int) -> datetime | None:
-    """Whole seconds, as the API keeps times; None for what has not happened."""
+    """Whole seconds, as the API keeps times. None for what has not happened."""
     return datetime.fromtimestamp(nanoseconds // 10**9, UTC) if nanoseconds > 0 else None
 
 

@@ -26,7 +26,7 @@ def container_resources(
     previous: ContainerStatus | None,
     actuated: PodAllocation | None = None,
 ) -> ResourceRequirements:
-    """What a running instance has; of one that does not run, what it was allocated.
+    """What a running instance has. Of one that does not run, what it was allocated.
 
     The kernel knows nothing of memory requests: `actuated` tells what the runtime was told last.
     """

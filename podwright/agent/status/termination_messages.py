@@ -60,7 +60,7 @@ def _absolute(path: str) -> str:
 
 
 def read_message(source: MessageSource, pod_directory: str, log_root: str) -> str:
-    """The message; what cannot be read says so. Blocks for two small reads."""
+    """The message. What cannot be read says so. Blocks for two small reads."""
     if source.file:
         try:
             with _opened(pod_directory, source.file) as descriptor:

@@ -58,7 +58,7 @@ class Keeper:
         await volumes.notify()
 
     async def close(self) -> None:
-        """Look at no volume any more; what is mounted stays."""
+        """Look at no volume any more. What is mounted stays."""
         await self._tasks.close()
 
     async def _keep(self, volumes: PodVolumes, state: VolumeState) -> None:

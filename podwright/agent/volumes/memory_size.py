@@ -18,7 +18,7 @@ def medium_of(source: EmptyDirVolumeSource, pod: Pod, allocatable_bytes: int) ->
     name = source.medium
     if name == "":
         return None
-    if name == "MemoryFilesystem":
+    if name == "Memory":
         return memory_of(pod, allocatable_bytes, source.size_limit)
     if name == HUGE_PAGES or name.startswith(HUGE_PAGES_SIZED):
         return HugePages(page_bytes=_page_bytes(name, pod))
@@ -34,7 +34,7 @@ def memory_of(pod: Pod, allocatable_bytes: int, size_limit: str | None = None) -
 
 
 def _pod_limit_bytes(pod: Pod) -> int:
-    """The memory limit of the pod's cgroup: its own, or its containers' when all of them have one; 0 for none."""
+    """The memory limit of the pod's cgroup: its own, or its containers' when all of them have one. 0 for none."""
     own = pod.spec.resources.limits.get("memory", "0") if pod.spec.resources is not None else "0"
     if whole(own):
         return whole(own)

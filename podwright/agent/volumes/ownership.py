@@ -19,7 +19,7 @@ ON_ROOT_MISMATCH = "OnRootMismatch"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupChange:
-    """The group that a volume is to have. `policy` is the pod's fsGroupChangePolicy; empty means Always."""
+    """The group that a volume is to have. `policy` is the pod's fsGroupChangePolicy. Empty means Always."""
 
     group: int
     read_only: bool = False
@@ -99,5 +99,5 @@ def _give(parent: int, name: str, change: GroupChange) -> None:
 
 
 def _path_of(fd: int) -> str:
-    """A path that leads to exactly what was opened; there is no fchmod for O_PATH descriptors."""
+    """A path that leads to exactly what was opened. There is no fchmod for O_PATH descriptors."""
     return f"/proc/self/fd/{fd}"

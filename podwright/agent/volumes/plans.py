@@ -48,7 +48,7 @@ class MountedVolume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryFilesystem:
-    """A tmpfs of `size_bytes` at most; 0 leaves the limit to the kernel (half of the memory)."""
+    """A tmpfs of `size_bytes` at most. 0 leaves the limit to the kernel (half of the memory)."""
 
     size_bytes: int
 
@@ -80,7 +80,7 @@ class EmptyDirPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadFile:
-    """A file of a volume; `path` is relative to it. `user` is its owner, None for root."""
+    """A file of a volume. `path` is relative to it. `user` is its owner, None for root."""
 
     path: str
     data: bytes

@@ -55,7 +55,7 @@ def is_there(plan: Plan) -> bool:
 
 
 def is_mount_point(path: str) -> bool:
-    """Whether a file system of its own is mounted on a directory; false when there is nothing."""
+    """Whether a file system of its own is mounted on a directory. False when there is nothing."""
     try:
         return os.lstat(path).st_dev != os.lstat(os.path.dirname(path)).st_dev
     except FileNotFoundError:

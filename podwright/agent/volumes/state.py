@@ -41,7 +41,7 @@ class VolumeState:
         return self.mounted is None or (self.plugin.follows_changes and not self.is_final)
 
     def failed(self, message: str) -> float:
-        """Note a failure; how many seconds to wait before the next try."""
+        """Note a failure. How many seconds to wait before the next try."""
         self.failure = message
         self.due = True
         self.pause_s = min(2 * self.pause_s, LONGEST_PAUSE_S) if self.pause_s else FIRST_PAUSE_S

@@ -241,7 +241,7 @@ class PodSyncer:
     ) -> tuple[list[str], list[PodwrightError]]:
         """Start the containers in their order: the ids of the new ones, and the failures of the others.
 
-        The pod is resized first. A kubelet starts init containers before that; one that is made anew for its size
+        The pod is resized first. A kubelet starts init containers before that. One that is made anew for its size
         would not fit into the pod's cgroup yet (the quota of cgroup v1).
         """
         started: list[str] = []

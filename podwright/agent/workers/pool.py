@@ -261,7 +261,7 @@ class PodWorkers:
         return record.should_content_be_removed() if record is not None else self._reconciled
 
     def activity(self, uid: str) -> WorkerActivity | None:
-        """What the pod's worker does; None for a pod without one."""
+        """What the pod's worker does. None for a pod without one."""
         record = self._records.get(uid)
         if record is None:
             return None

@@ -136,7 +136,7 @@ class Resizer:
     async def _limit_pod(
         self, pod: Pod, place: StartPlace, current: CgroupLimits, limits: CgroupLimits
     ) -> CgroupLimits:
-        """Change the pod's cgroup; what it has then. The runtime is told first, and may refuse."""
+        """Change the pod's cgroup. What it has then. The runtime is told first, and may refuse."""
         known = {name: value for name in _FIELDS if (value := getattr(limits, name)) is not None}
         merged = replace(current, **known)
         await self._tell(place, merged)
@@ -192,7 +192,7 @@ def _used(memory: api.MemoryUsage) -> int | None:
 
 
 def _without(value: int | None, overhead: int) -> int:
-    """A limit without the sandbox's own part; 0 when there is none."""
+    """A limit without the sandbox's own part. 0 when there is none."""
     return max(value - overhead, 0) if value is not None and value > 0 else 0
 
 

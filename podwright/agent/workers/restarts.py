@@ -25,7 +25,7 @@ class Restarts:
         self._clock = clock
 
     def check(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> None:
-        """Whether the container may start now; the next wait is longer then. Raises ContainerFailure."""
+        """Whether the container may start now. The next wait is longer then. Raises ContainerFailure."""
         ended = next(
             (each for each in observed.instances(container.name) if each.state is CriContainerState.EXITED), None
         )

@@ -43,7 +43,7 @@ class StartPlace:
 
 
 class Starter:
-    """Starts containers; what they need beside the runtime comes by ports."""
+    """Starts containers. What they need beside the runtime comes by ports."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Starter:
         self._metrics = metrics
 
     async def start(self, pod: Pod, container: AnyContainer, place: StartPlace, observed: ObservedPod) -> str:
-        """Start a new instance; its id. Raises ContainerFailure, whose reason the API shows."""
+        """Start a new instance. Its id. Raises ContainerFailure, whose reason the API shows."""
         kind = _kind(pod, container)
         self._metrics.started_containers.add(kind)
         try:
@@ -108,7 +108,7 @@ class Starter:
         return container_id
 
     def _check_volumes(self, pod: Pod, container: AnyContainer, place: StartPlace) -> None:
-        """Raises ContainerFailure for a container that mounts an image that is missing; others start."""
+        """Raises ContainerFailure for a container that mounts an image that is missing. Others start."""
         for mount in container.volume_mounts:
             if (failure := place.missing_images.get(mount.name)) is not None:
                 self._note_failure(pod, container, failure.message)
@@ -148,7 +148,7 @@ class Starter:
         return ContainerFailure(container.name, reason, str(failure))
 
     def _next_attempt(self, pod: Pod, container: AnyContainer, observed: ObservedPod) -> int:
-        """One more than the newest instance that has run; when none is left, one more than the newest log."""
+        """One more than the newest instance that has run. When none is left, one more than the newest log."""
         instances = observed.instances(container.name)
         for status in instances:
             if status.state is not CriContainerState.CREATED:
@@ -176,7 +176,7 @@ class Starter:
             log.warning("cannot link a container's log: link=%s error=%s", link, failure)
 
     async def _post_start(self, pod: Pod, container: Container, container_id: str, observed: ObservedPod) -> None:
-        """The hook has to succeed before the next container starts; a container whose hook fails is ended."""
+        """The hook has to succeed before the next container starts. A container whose hook fails is ended."""
         handler = container.lifecycle.post_start if container.lifecycle is not None else None
         if handler is None:
             return

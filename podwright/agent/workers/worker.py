@@ -35,16 +35,16 @@ class ObservedStatuses(Protocol):
     """What the runtime shows of pods: `pleg.cache`."""
 
     def peek(self, uid: str) -> ObservedPod | None:
-        """The newest look; None when there was none."""
+        """The newest look. None when there was none."""
 
     async def shown(self, uid: str, is_enough: Callable[[ObservedPod], bool]) -> ObservedPod | None:
-        """The newest look when it shows enough, or the one that an event brings soon; None when none does."""
+        """The newest look when it shows enough, or the one that an event brings soon. None when none does."""
 
     def named(self, name: str, namespace: str) -> list[ObservedPod]:
         """The newest look at each of the pods of that name."""
 
     async def newer_than(self, uid: str, time: float) -> ObservedPod:
-        """A look that began after `time`; waits for one. Raises PodwrightError when looking fails."""
+        """A look that began after `time`. Waits for one. Raises PodwrightError when looking fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class PodWorker:
             self._schedule(failure, advanced=ended)
 
     def _begin(self) -> PodUpdate | None:
-        """The update to work on; None when there is none, or the pod's turn has not come."""
+        """The update to work on. None when there is none, or the pod's turn has not come."""
         record = self._record
         update = record.pending
         if update is None:
@@ -152,7 +152,7 @@ class PodWorker:
         )
 
     async def _pass(self, state: WorkState, update: PodUpdate) -> bool:
-        """One pass; true when the pod goes on to the next state."""
+        """One pass. True when the pod goes on to the next state."""
         record = self._record
         record.sync_began_at = self._ports.clock.monotonic()
         record.sync = asyncio.create_task(self._sync(state, update), name=f"pass for pod {record.full_name}")
@@ -216,7 +216,7 @@ class PodWorker:
         return status
 
     def _advance(self, state: WorkState, update: PodUpdate, *, ended: bool) -> bool:
-        """Go on to the next state when a pass has `ended` this one; true when that was the last."""
+        """Go on to the next state when a pass has `ended` this one. True when that was the last."""
         record, now = self._record, self._ports.clock.monotonic()
         if not ended:
             return False

@@ -70,4 +70,4 @@ def profiled(kind: str, name: str | None = None, phase: str = "Pending") -> Pod:
 def test_apparmor(asked: Pod, has_apparmor: bool, is_refused: bool) -> None:
     refusal = AppArmorCheck(has_apparmor=has_apparmor)(asked, ())
     assert (refusal is not None) is is_refused
-    assert refusal is None or refusal.reason == "AppArmorCheck"
+    assert refusal is None or refusal.reason == "AppArmor"

@@ -40,7 +40,7 @@ def test_a_tmpfs_is_as_large_as_the_smallest_limit(
 ) -> None:
     containers = tuple(limited(limit, f"c{index}") for index, limit in enumerate(limits))
     resources = ResourceRequirements(limits={"memory": pod_limit}) if pod_limit else None
-    source = EmptyDirVolumeSource(medium="MemoryFilesystem", size_limit=size_limit)
+    source = EmptyDirVolumeSource(medium="Memory", size_limit=size_limit)
     subject = pod(containers=containers, resources=resources)
     assert medium_of(source, subject, NODE) == MemoryFilesystem(size_bytes=expected_mib * MIB)
 

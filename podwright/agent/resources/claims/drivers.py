@@ -102,7 +102,7 @@ class DraDriver:
         _check("NodeUnprepareResources", request.claims, answer.claims)
 
     async def follow_health(self) -> None:
-        """Have what the plug-in tells of its devices told on. Without end; few plug-ins tell anything."""
+        """Have what the plug-in tells of its devices told on. Without end. Few plug-ins tell anything."""
         watch = self._connection.channel.unary_stream(
             WATCH_HEALTH,
             request_serializer=health_messages.NodeWatchResourcesRequest.SerializeToString,

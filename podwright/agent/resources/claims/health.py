@@ -1,6 +1,6 @@
 """The health of claimed devices, as their drivers tell it, and as the status of a container shows it. Without I/O.
 
-What a driver has told counts for a while; then, or when the driver has gone, it is unknown
+What a driver has told counts for a while. Then, or when the driver has gone, it is unknown
 (pkg/kubelet/cm/dra/healthinfo.go of Kubernetes 1.36).
 """
 

@@ -56,7 +56,7 @@ class DevicePlugin:
             ]
 
     async def preferred(self, free: Collection[str], chosen: Collection[str], count: int) -> list[str]:
-        """Which devices it would choose; none if it has no opinion. Raises PodwrightError."""
+        """Which devices it would choose. None if it has no opinion. Raises PodwrightError."""
         if not self._options.get_preferred_allocation_available:
             return []
         request = messages.PreferredAllocationRequest(

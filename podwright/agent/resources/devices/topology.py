@@ -15,7 +15,7 @@ from podwright.agent.resources.topology.masks import all_masks, count, mask_of
 def device_hints(
     devices: Mapping[str, PluginDevice], free: Set[str], reusable: Set[str], wanted: int, machine_nodes: Sequence[int]
 ) -> list[TopologyHint] | None:
-    """The sets of nodes with enough free devices; None when no device cares for nodes.
+    """The sets of nodes with enough free devices. None when no device cares for nodes.
 
     Every set has all reusable devices on it. The smallest sets that could serve the request if all devices were free
     are preferred.

@@ -30,7 +30,7 @@ class LogPaths:
         *,
         splits: bool,
     ) -> None:
-        """`peek` is the newest look at a pod; `splits` the gate PodLogsQuerySplitStreams."""
+        """`peek` is the newest look at a pod. `splits` the gate PodLogsQuerySplitStreams."""
         self._pods = pods
         self._runtime = runtime
         self._peek = peek

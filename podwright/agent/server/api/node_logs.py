@@ -93,7 +93,7 @@ def _modified(opened: Opened) -> tuple[tuple[str, str], ...]:
 
 
 def _range(header: str, size: int) -> tuple[int, int] | None:
-    """(begin, count) of a Range header with one range, all for others; None when the range lies outside."""
+    """(begin, count) of a Range header with one range, all for others. None when the range lies outside."""
     match = _RANGE.fullmatch(header.strip())
     if match is None or not (match[1] or match[2]):
         return 0, size

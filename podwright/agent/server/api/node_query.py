@@ -22,7 +22,7 @@ _UNSAFE = re.compile(r"[^a-zA-Z\-_0-9@.]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogQuery:
-    """A file, or services with what restricts their lines; times are RFC 3339."""
+    """A file, or services with what restricts their lines. Times are RFC 3339."""
 
     file: str = ""
     services: tuple[str, ...] = ()

@@ -58,7 +58,7 @@ class RequestCounts:
 
 
 def bucket_of(path: str) -> str:
-    """The family of a path; `other` for paths that are not known, so that clients cannot make families."""
+    """The family of a path. `other` for paths that are not known, so that clients cannot make families."""
     parts = path.strip("/").split("/")
     name = "/".join(parts[:2]) if parts[0] == "metrics" and len(parts) > 1 else parts[0]
     return name if name in BUCKETS else "other"

@@ -22,7 +22,7 @@ OWN = {
 
 
 def accesses(method: str, path: str, node: str) -> tuple[NodeAccess, ...]:
-    """What a request needs, in the order in which it is asked; one of them suffices."""
+    """What a request needs, in the order in which it is asked. One of them suffices."""
     verb = VERBS.get(method, "")
     return tuple(NodeAccess(verb=verb, subresource=name, node=node) for name in _subresources(path))
 

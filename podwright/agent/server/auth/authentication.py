@@ -33,7 +33,7 @@ class Authenticator:
         self._tokens: KeptAnswers[RequestUser | None] = KeptAnswers(clock, lambda _: token_ttl_s)
 
     async def user_of(self, request: HttpRequest) -> RequestUser | None:
-        """The user; None when the request has to be refused. Raises PodwrightError when a review fails."""
+        """The user. None when the request has to be refused. Raises PodwrightError when a review fails."""
         wrong = False
         if request.certificate is not None:
             user = user_of_certificate(request.certificate, self._clock.now_ns() // SECOND_NS)
@@ -62,7 +62,7 @@ def _authenticated(user: RequestUser) -> RequestUser:
 
 
 def user_of_certificate(certificate: Mapping[str, object], now_s: float) -> RequestUser | None:
-    """The common name is the user, organizations are groups; None without a name, and once it has expired.
+    """The common name is the user, organizations are groups. None without a name, and once it has expired.
 
     `ssl` has verified the chain when the connection was made, which may be long ago.
     """
@@ -78,13 +78,13 @@ def user_of_certificate(certificate: Mapping[str, object], now_s: float) -> Requ
 
 
 def bearer_token(header: str) -> str:
-    """The token of an Authorization header; empty when there is none."""
+    """The token of an Authorization header. Empty when there is none."""
     parts = header.strip().split(" ")
     return parts[1] if len(parts) >= 2 and parts[0].lower() == "bearer" else ""
 
 
 def subprotocol_token(protocols: Iterable[str]) -> str:
-    """The token that a browser sends as a WebSocket subprotocol; empty when there is none."""
+    """The token that a browser sends as a WebSocket subprotocol. Empty when there is none."""
     for each in protocols:
         if each.startswith(SUBPROTOCOL_PREFIX):
             encoded = each.removeprefix(SUBPROTOCOL_PREFIX)

@@ -107,7 +107,7 @@ class Exchange:
         return event
 
     async def _read(self) -> bytes:
-        """The next bytes; nothing is lost when whoever waits is cancelled."""
+        """The next bytes. Nothing is lost when whoever waits is cancelled."""
         if self._reading is None:
             self._reading = asyncio.create_task(self._receive(), name="read a request")
         data = await asyncio.shield(self._reading)
@@ -144,7 +144,7 @@ class Exchange:
         return True
 
     async def _while_connected(self, work: Awaitable[Answer]) -> Answer | None:
-        """The handler's answer; None when the client goes before it, which ends the handler."""
+        """The handler's answer. None when the client goes before it, which ends the handler."""
         handling = task_of(work, name="answer")
         try:
             async with self._watching(handling):
@@ -253,7 +253,7 @@ class Exchange:
 
 
 def _head_of(status: int, headers: list[tuple[str, str]]) -> h11.Response:
-    """An answer's head; a status without a name of its own has an empty one."""
+    """An answer's head. A status without a name of its own has an empty one."""
     known = status in http.HTTPStatus.__members__.values()
     reason = http.HTTPStatus(status).phrase.encode() if known else b""
     return h11.Response(status_code=status, headers=headers, reason=reason)

@@ -60,7 +60,7 @@ class HttpListener:
     def __init__(
         self, listening: socket.socket, serve: Serve, *, limits: Limits, tls: TlsSource | None = None
     ) -> None:
-        """`tls` gives the context of each new connection; without it, nothing is encrypted."""
+        """`tls` gives the context of each new connection. Without it, nothing is encrypted."""
         self._listening = listening
         self._serve = serve
         self._limits = limits
@@ -74,7 +74,7 @@ class HttpListener:
 
     @property
     def port(self) -> int:
-        """The port that was bound; 0 for a unix socket."""
+        """The port that was bound. 0 for a unix socket."""
         if self._listening.family == socket.AF_UNIX:
             return 0
         bound: int = self._listening.getsockname()[1]
@@ -150,7 +150,7 @@ async def _open(connected: socket.socket, context: ssl.SSLContext | None) -> tup
 
 
 def listen_tcp(address: str, port: int) -> socket.socket:
-    """A listening socket; `::` takes both families where the host allows it. Raises FailedPrecondition."""
+    """A listening socket. `::` takes both families where the host allows it. Raises FailedPrecondition."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:

@@ -19,7 +19,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, kw_only=True)  # without slots: the query is parsed once, when it is asked for
 class HttpRequest:
-    """One request. `head` has its header names in lower case; `certificate` is the client's, as `ssl` describes it.
+    """One request. `head` has its header names in lower case. `certificate` is the client's, as `ssl` describes it.
 
     `places` are the parts of the path that the route names.
     """
@@ -46,12 +46,12 @@ class HttpRequest:
         return parse_qs(text, keep_blank_values=True, max_num_fields=PARAMETERS_LIMIT)
 
     def parameter(self, name: str) -> str:
-        """The first value of a parameter; empty when it is not given."""
+        """The first value of a parameter. Empty when it is not given."""
         values = self.query.get(name)
         return values[0] if values else ""
 
     def header(self, name: str) -> str:
-        """The first line of a header; empty when it is not given."""
+        """The first line of a header. Empty when it is not given."""
         return next((value for each, value in self.head.headers if each == name), "")
 
 

@@ -1,6 +1,6 @@
 """Paths and methods to handlers. Pure.
 
-A pattern such as `/run/{namespace}/{name}` names parts of the path; one that ends with `/*` takes every path below.
+A pattern such as `/run/{namespace}/{name}` names parts of the path. One that ends with `/*` takes every path below.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def stream_options(query: Query) -> StreamOptions:
 
 
 def forwarded_ports(head: upgrade.UpgradeRequest, query: Query) -> list[int]:
-    """The ports of a WebSocket with channels; SPDY names ports later. Raises InvalidArgument."""
+    """The ports of a WebSocket with channels. SPDY names ports later. Raises InvalidArgument."""
     if not head.asks_for(handshake.WEBSOCKET):
         return []
     texts = query.get("port", [])

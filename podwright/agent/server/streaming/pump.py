@@ -43,7 +43,7 @@ async def pump(client: Wire, backend: Wire, *, idle_timeout_s: float) -> None:
 
 
 async def _copy(source: Wire, target: Wire) -> bool:
-    """Until the source ends; False when either has broken."""
+    """Until the source ends. False when either has broken."""
     try:
         while data := await source.receive():
             await target.send(data)

@@ -32,7 +32,7 @@ KINDS = tuple(field for field in msgspec.structs.fields(Volume) if field.name !=
 
 
 def kind_of(volume: Volume) -> str:
-    """The kind as the API writes it (configMap); a volume without a source is an emptyDir."""
+    """The kind as the API writes it (configMap). A volume without a source is an emptyDir."""
     return next((field.encode_name for field in KINDS if getattr(volume, field.name) is not None), DEFAULT_KIND)
 
 

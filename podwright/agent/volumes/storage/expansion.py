@@ -44,7 +44,7 @@ class Reach:
 
 
 def wanted_growth(plan: CsiPlan) -> Growth | None:
-    """How the volume is to grow on this node now; None when it is not, or not yet."""
+    """How the volume is to grow on this node now. None when it is not, or not yet."""
     claim, volume = plan.claim, plan.persistent
     if claim is None or volume is None or plan.read_only:
         return None
