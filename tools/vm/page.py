@@ -36,7 +36,9 @@ their packages come from the Debian mirror that apt uses here, and their Python 
   controllers: the agent passes them on.
 - For graceful shutdown, systemd-logind. The agent raises its `InhibitDelayMaxSec` by a drop-in when that is too short.
 - For AppArmor profiles of pods, a kernel with AppArmor on, and `apparmor_parser` for profiles of one's own. For
-  checkpoints, CRIU. For swap (`LimitedSwap`), swap on the machine and `failSwapOn: false`.
+  checkpoints, CRIU, and for crun on Debian 13 `libcriu2`. For swap (`LimitedSwap`), swap on the machine and `failSwapOn: false`.
+- For what the gate MemoryQoS keeps for containers, a crun newer than Debian 12's with the systemd driver: crun 1.8
+  limits a cgroup below the scope alone, and the scope above it keeps nothing. Limits hold with both.
 
 ## Results
 
