@@ -23,6 +23,7 @@ MODE = 0o640
 LIMIT_BYTES = 64 * 1024
 SHARED = frozenset({"staging", "publish"})  # beside the directories of block volumes
 HANDLE, DRIVER, LIFECYCLE = "volumeHandle", "driverName", "volumeLifecycleMode"
+LABEL = "seLinuxMountContext"
 EPHEMERAL = "Ephemeral"
 
 
@@ -80,6 +81,12 @@ def _read(directory: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def label(directory: str) -> str:
+    """The SELinux label that the volume is mounted with; empty for none. Raises OSError."""
+    found = _read(directory).get(LABEL)
+    return found if isinstance(found, str) else ""
 
 
 def remove(directory: str) -> None:
