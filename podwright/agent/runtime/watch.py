@@ -7,7 +7,7 @@ import logging
 
 from podwright.agent.clock import Clock
 from podwright.agent.runtime.protocol import CriRuntime
-from podwright.agent.runtime.records import RuntimeCondition, RuntimeState, RuntimeVersion
+from podwright.agent.runtime.records import CriCondition, RuntimeState, RuntimeVersion
 from podwright.errors import PodwrightError
 from podwright.tasks import Tasks
 
@@ -16,7 +16,12 @@ log = logging.getLogger(__name__)
 PERIOD_S = 5.0
 SILENT_S = 30.0  # a runtime that has not answered for so long is down (the kubelet's runtimeState)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # between tries while nothing answers at the start
-NOT_ASKED = RuntimeCondition(status=False, reason="NotAsked", message="the runtime was not asked yet")
+NOT_ASKED = CriCondition(status=False, reason="NotAsked", message="the runtime was not asked yet")
+
+
+def _say_silent() -> None:
+    """A call that hangs fails after minutes, and nobody may want anything of the sync loop until then."""
+    log.warning("the runtime has not answered for %g s: it hangs, or the machine does", SILENT_S)
 
 
 class RuntimeWatch:
@@ -68,12 +73,15 @@ class RuntimeWatch:
     async def _ask_forever(self) -> None:
         while True:
             await asyncio.sleep(PERIOD_S)
+            silent = asyncio.get_running_loop().call_later(SILENT_S - PERIOD_S, _say_silent)
             try:
                 await self.ask()
             except PodwrightError as failure:
                 if str(failure) != self._failure:
                     log.warning("the runtime does not tell its status: %s", failure)
                 self._failure = str(failure)
+            finally:
+                silent.cancel()
 
     async def ask(self) -> None:
         """Ask now. Raises PodwrightError when there is no answer."""
