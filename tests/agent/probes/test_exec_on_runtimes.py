@@ -28,7 +28,7 @@ def shell(script: str) -> Probe:
     return Probe(
         exec=ExecAction(command=("sh", "-c", script)),
         period_seconds=1,
-        timeout_seconds=1,
+        timeout_seconds=5,
         failure_threshold=1,
         success_threshold=1,
     )
