@@ -46,7 +46,7 @@ class _TokenAttributes(msgspec.Struct, frozen=True, rename="camel"):
     require_service_account: bool | None = None
 
 
-class _Entry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class _ProviderEntry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     name: str
     api_version: str
     match_images: tuple[str, ...]
@@ -56,10 +56,10 @@ class _Entry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
     token_attributes: _TokenAttributes | None = None
 
 
-class _File(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class _ProviderFile(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     kind: str
     api_version: str
-    providers: tuple[_Entry, ...] = ()
+    providers: tuple[_ProviderEntry, ...] = ()
 
 
 def read_providers(path: str, directory: str) -> list[Provider]:
@@ -83,7 +83,7 @@ def read_providers(path: str, directory: str) -> list[Provider]:
 
 def _providers_of(path: str) -> Iterator[Provider]:
     try:
-        file = msgspec.convert(_load(path), type=_File)
+        file = msgspec.convert(_load(path), type=_ProviderFile)
     except (OSError, ValueError, yaml.YAMLError, msgspec.ValidationError, PodwrightError) as failure:
         raise InvalidArgument(f"cannot read credential providers from {path}: {failure}") from failure
     if file.kind != KIND or file.api_version not in FILE_VERSIONS:
@@ -113,7 +113,7 @@ def _load(path: str) -> Any:
     return yaml.safe_load(data)
 
 
-def _faults(entry: _Entry) -> Iterator[str]:
+def _faults(entry: _ProviderEntry) -> Iterator[str]:
     if not entry.name or "/" in entry.name or " " in entry.name or entry.name in (".", ".."):
         yield "its name must be a file's name without spaces"
     if entry.api_version not in PROVIDER_VERSIONS:
