@@ -153,7 +153,7 @@ async def test_what_hangs_is_logged_with_what_it_waits_for(monkeypatch: pytest.M
     try:
         with kept.call("RunPodSandbox") as call, Step("network"), Step("portmap"):
             call.ids = ("abc",)
-            line = await asyncio.wait_for(said.get(), patient(10))
+            line = await asyncio.wait_for(said.get(), patient(60))
     finally:
         watching.cancel()
     assert line.endswith("id=abc step=RunPodSandbox > network > portmap")

@@ -17,7 +17,7 @@ from pathlib import Path
 from podwright.conformance.patience import patient
 
 POLL_S = 0.01
-STOP_TIMEOUT_S = patient(10.0)
+STOP_TIMEOUT_S = patient(60.0)
 
 
 class StartError(RuntimeError):

@@ -14,11 +14,12 @@ import argparse
 import contextlib
 import http.client
 import re
+import secrets
 import shutil
 import signal
-import socket
 import tempfile
 import textwrap
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ from urllib.parse import urlsplit
 from podwright.conformance.patience import patient
 from tools.background import Background, StartError
 from tools.images import Image, Index, busybox_image, digest_of, index_of, pause_image
+from tools.ports import free_port
 
 CONFIG = """\
 version: 0.1
@@ -44,7 +46,8 @@ http:
   addr: 127.0.0.1:{port}
   secret: loopback only
 """
-START_TIMEOUT_S, REQUEST_TIMEOUT_S = patient(10.0), patient(30.0)
+START_TIMEOUT_S, REQUEST_TIMEOUT_S = patient(60.0), patient(60.0)
+POLL_S = 0.01
 START_TRIES = 3  # another program may take the free port between our look and the server's bind
 # The registry's access log is Apache's combined format: `"GET /v2/x/manifests/1 HTTP/1.1" 200 ... "agent"`.
 ACCESS_LINE = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/[0-9.]+" (?P<status>\d{3}) ')
@@ -166,9 +169,19 @@ class Registry:
         return self.root / "storage/docker/registry/v2/blobs" / algorithm / value[:2] / value / "data"
 
     def accesses(self) -> list[Access]:
-        """Every request answered so far, oldest first."""
-        text = (self.root / "registry.log").read_text(errors="replace")
-        return [Access(m["method"], m["path"], int(m["status"])) for m in ACCESS_LINE.finditer(text)]
+        """Every request answered so far, oldest first. Raises TimeoutError.
+
+        A line is written when its answer has gone. So we ask once more, and wait for that line.
+        """
+        marker = f"/v2/?{secrets.token_hex(8)}"
+        self._request("GET", marker)
+        deadline = time.monotonic() + REQUEST_TIMEOUT_S
+        while marker not in (text := (self.root / "registry.log").read_text(errors="replace")):
+            if time.monotonic() > deadline:
+                raise TimeoutError("the registry does not log what it is asked")
+            time.sleep(POLL_S)
+        found = [Access(m["method"], m["path"], int(m["status"])) for m in ACCESS_LINE.finditer(text)]
+        return [access for access in found if not access.path.startswith("/v2/?")]
 
     def _request(
         self,
@@ -188,14 +201,6 @@ class Registry:
         if expect is not None and response.status != expect:
             raise RuntimeError(f"{method} {path}: {response.status} instead of {expect}: {content[:500]!r}")
         return response.status, dict(response.headers), content
-
-
-def free_port() -> int:
-    """A loopback TCP port that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def write_hosts(certs_d: Path, registry_url: str, *, host: str = "_default") -> Path:

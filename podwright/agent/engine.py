@@ -107,8 +107,8 @@ class EngineSettings:
     housekeeping_s: float = HOUSEKEEPING_S
 
 
-class NoTokens:
-    """Without an API server pods have no tokens."""
+class NoCredentials:
+    """Without an API server pods have neither tokens nor certificates."""
 
     def retain(self, uids: Collection[str]) -> None:
         """There is nothing to forget."""
@@ -137,7 +137,7 @@ class EnginePorts:
     network_problem: Callable[[], str]
     handler_of: Callable[[Pod], str]
     admission: Sequence[Check] = ()
-    tokens: Kept = field(default_factory=NoTokens)
+    credentials: Kept = field(default_factory=NoCredentials)
     claims: Claims = field(default_factory=NoClaims)
     may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
@@ -267,7 +267,7 @@ class Engine:
                 statuses=ports.statuses,
                 users=ports.users,
                 resizes=ports.resizes,
-                tokens=ports.tokens,
+                credentials=ports.credentials,
                 volumes=ports.volumes,
                 cgroups=ports.cgroups,
                 mirrors=ports.mirrors,

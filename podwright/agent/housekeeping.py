@@ -62,7 +62,7 @@ class HousekeepingPorts:
     statuses: Kept
     users: Kept
     resizes: Kept
-    tokens: Kept
+    credentials: Kept
     volumes: Cleaned
     cgroups: Cleaned
     mirrors: Mirrors
@@ -108,7 +108,7 @@ class Housekeeping:
         ports.statuses.retain(in_use)
         ports.users.retain(in_use)
         ports.resizes.retain(in_use)
-        ports.tokens.retain(in_use)
+        ports.credentials.retain(in_use)
         ports.restarts.prune()
         is_behind = bool(self._under_way)
         self._begun += not is_behind

@@ -24,8 +24,9 @@ class TargetOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     `handler` is CRI's runtime handler, or Docker's `Runtime`, empty for the default. An empty `cgroup_parent` leaves
     pods in the target's own default. `restart` is a command that restarts the daemon and may return before it
-    answers. `agent` is the command of a node agent, which makes the pods of the suite `agent` (see `agents.command`).
-    `files` (name to content) describe its configuration.
+    answers. `below` is the endpoint of a Docker Engine in which the target runs pods: its processes are counted with
+    the target's. `agent` is the command of a node agent, which makes the pods of the suite `agent` (see
+    `agents.command`). `files` (name to content) describe its configuration.
     """
 
     name: str
@@ -34,6 +35,7 @@ class TargetOptions(msgspec.Struct, frozen=True, kw_only=True):
     handler: str = ""
     cgroup_parent: str = ""
     restart: tuple[str, ...] = ()
+    below: str = ""
     agent: tuple[str, ...] = ()
     files: dict[str, str] = {}
 

@@ -132,12 +132,19 @@ async def _run_suite(suite: str, target: BenchTarget, recorder: Recorder, option
     """One round of one suite on one target. Failures are recorded, and cleaned up before the next suite."""
     sheet = recorder.sheet(suite, target.options.name)
     try:
-        bench = Bench(target=target, sheet=sheet, options=options, daemon=_daemon(target.options.endpoint))
+        bench = Bench(target=target, sheet=sheet, options=options, daemons=_daemons(target.options))
         await SUITES[suite](bench)
     except PodwrightError as failure:
         sheet.error(f"not finished: {failure}")
     with contextlib.suppress(PodwrightError):  # the next suite meets and reports the same problem
         await target.sweep()
+
+
+def _daemons(target: TargetOptions) -> tuple[int, ...]:
+    """The processes of the target and of the Engine below it. Empty if one is not known. Raises Unavailable."""
+    found = [_daemon(endpoint) for endpoint in (target.endpoint, target.below) if endpoint]
+    known = tuple(pid for pid in found if pid is not None)
+    return known if len(known) == len(found) else ()
 
 
 def _daemon(endpoint: str) -> int | None:

@@ -25,12 +25,16 @@ class Description:
     pod: Pod
     events: Sequence[Mapping[str, Any]]
     worker: Mapping[str, Any] | None
+    problem: str  # why the agent syncs no pod; empty when it does
 
 
 def read_description(answer: Mapping[str, Any]) -> Description:
     """The agent's answer. Raises InvalidArgument for an invalid pod."""
     return Description(
-        pod=codec.from_document(answer["pod"], Pod), events=answer["events"], worker=answer.get("worker")
+        pod=codec.from_document(answer["pod"], Pod),
+        events=answer["events"],
+        worker=answer.get("worker"),
+        problem=answer.get("problem", ""),
     )
 
 
@@ -45,6 +49,7 @@ def describe(description: Description, now: datetime) -> str:
         *volume_lines(pod),
         SheetLine(0, "QoS Class:", pod.status.qos_class or NONE),
         *_worker(description.worker),
+        *([SheetLine(1, "No Pod Is Synced:", description.problem)] if description.problem else ()),
     ]
     return render(lines) + _events(description.events, now)
 
@@ -125,6 +130,8 @@ def _worker(worker: Mapping[str, Any] | None) -> Iterator[SheetLine]:
     yield SheetLine(1, "State:", f"{worker['state']}{', finished' if worker['finished'] else ''}")
     if worker["busySeconds"] is not None:
         yield SheetLine(1, "Busy For:", f"{worker['busySeconds']:.1f}s")
+    if worker.get("waitsFor"):
+        yield SheetLine(1, "Waits For:", worker["waitsFor"])
     if worker["nextPassSeconds"] is not None:
         yield SheetLine(1, "Next Pass In:", f"{worker['nextPassSeconds']:.1f}s")
     if worker["failure"]:

@@ -19,7 +19,7 @@ SLEEP = ("sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; don
 DEAF = ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
 LISTENS = 'until grep -qs ":{port:04X} [0:]* 0A" /proc/net/tcp /proc/net/tcp6; do sleep 0.02; done'
 POLL_S = 0.02
-WAIT_S = patient(30.0)
+WAIT_S = patient(60.0)
 
 
 def serving(commands: Mapping[int, str]) -> tuple[str, ...]:

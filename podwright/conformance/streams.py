@@ -18,7 +18,7 @@ from podwright.streams.remote_command.resize import TerminalSize
 from podwright.streams.remote_command.status import Outcome
 from podwright.streams.wire import Buffer
 
-WAIT_S = patient(30.0)
+WAIT_S = patient(60.0)
 
 
 class Given:

@@ -1,7 +1,8 @@
 """Block I/O and RDT classes: names of limits that an administrator has defined, for OCI specs.
 
 A Block I/O class comes from a file as containerd and CRI-O read it (goresctrl, pkg/blockio). An RDT class is a group
-of the kernel's resctrl file system, which exists where the processor has such: it is used, not made.
+of the kernel's resctrl file system, which exists where the processor has such: it is used, not made. Pods name classes
+in annotations, and NRI's plug-ins in their adjustments.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import yaml
 
 from podwright.errors import FailedPrecondition, InvalidArgument
+from podwright.linux.cgroup import CgroupHost
 
 Spec = dict[str, Any]
 
 FILE_LIMIT_BYTES = 1 << 20
 RESCTRL = "/sys/fs/resctrl"
+BLOCK_CONTROLLERS = ("io", "blkio")  # of cgroup v2 and v1
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 QUANTITY = re.compile(r"([0-9]+)(k|M|G|T|Ki|Mi|Gi|Ti)?")
 UNITS = {None: 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
@@ -51,36 +55,69 @@ THROTTLES = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedClasses:
+    """The names of a container's classes. Empty: none."""
+
+    blockio: str = ""
+    rdt: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.blockio or self.rdt)
+
+
+def requested(name: str, pod: Mapping[str, str], container: Mapping[str, str]) -> WantedClasses:
+    """The classes of the container `name` by annotations of its `pod` and its own, as containerd and CRI-O read them.
+
+    A container's own annotation comes first, then the pod's for this container, then the pod's for all (goresctrl,
+    pkg/kubernetes).
+    """
+
+    def wanted(kind: str) -> str:
+        prefix = f"{kind}.resources.beta.kubernetes.io"
+        for_all = pod.get(f"{prefix}/pod", "")
+        return container.get(f"io.kubernetes.cri.{kind}-class", pod.get(f"{prefix}/container.{name}", for_all))
+
+    return WantedClasses(blockio=wanted("blockio"), rdt=wanted("rdt"))
+
+
 class ResourceClasses:
     """The classes of this host."""
 
-    def __init__(self, blockio_file: str, *, resctrl: str = RESCTRL) -> None:
+    def __init__(self, blockio_file: str, cgroups: CgroupHost, *, resctrl: str = RESCTRL) -> None:
         """`blockio_file` is read each time, so that it can be changed. Empty: there are no such classes."""
         self._blockio_file = blockio_file
+        self._cgroups = cgroups
         self._resctrl = resctrl
 
-    def apply(self, spec: Spec, *, blockio: str = "", rdt: str = "") -> None:
-        """Put the named classes into a spec. Empty: none. Raises FailedPrecondition and InvalidArgument."""
-        if blockio:
-            spec["linux"].setdefault("resources", {})["blockIO"] = block_limits(self._parts(blockio))
-        if rdt:
-            if not NAME.fullmatch(rdt):
-                raise InvalidArgument(f"{rdt[:80]!r} is no name of an RDT class")
-            if not os.path.isdir(self._resctrl):
-                raise FailedPrecondition(
-                    f"RDT class {rdt} needs the kernel's resctrl", hint=f"mount -t resctrl resctrl {self._resctrl}"
-                )
-            if not os.path.isdir(f"{self._resctrl}/{rdt}"):
-                raise FailedPrecondition(
-                    f"there is no RDT class {rdt} in {self._resctrl}", hint="make the group first"
-                )
-            spec["linux"]["intelRdt"] = {**(spec["linux"].get("intelRdt") or {}), "closID": rdt}
+    def apply(self, spec: Spec, wanted: WantedClasses) -> None:
+        """Put the classes into a spec. Blocks. Raises FailedPrecondition and InvalidArgument."""
+        if wanted.blockio:
+            spec["linux"].setdefault("resources", {})["blockIO"] = block_limits(self._parts(wanted.blockio))
+        if wanted.rdt:
+            self._check_rdt(wanted.rdt)
+            spec["linux"]["intelRdt"] = {**(spec["linux"].get("intelRdt") or {}), "closID": wanted.rdt}
+
+    def _check_rdt(self, name: str) -> None:
+        if not NAME.fullmatch(name):
+            raise InvalidArgument(f"{name[:80]!r} is no name of an RDT class")
+        if not os.path.isdir(self._resctrl):
+            raise FailedPrecondition(
+                f"RDT class {name} needs the kernel's resctrl, which is not mounted",
+                hint=f"mount -t resctrl resctrl {self._resctrl}, if the processor has RDT",
+            )
+        if not os.path.isdir(f"{self._resctrl}/{name}"):
+            raise FailedPrecondition(f"there is no RDT class {name} in {self._resctrl}", hint="make the group first")
 
     def _parts(self, name: str) -> tuple[_BlockioPart, ...]:
         if not self._blockio_file:
             raise FailedPrecondition(
                 f"Block I/O class {name} is not known: no file is configured",
                 hint="set [containers] blockio_config_file",
+            )
+        if not any(self._cgroups.has(controller) for controller in BLOCK_CONTROLLERS):
+            raise FailedPrecondition(
+                f"Block I/O class {name} needs a cgroup controller for it, and this host has none"
             )
         try:
             with open(self._blockio_file, "rb") as file:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.patience import patient
 from tests.agent.test_on_runtimes import FOREVER, PLAIN, container_id, is_ready, manifest, node_name, status
 from tests.harness.agent import AgentProcess
 from tests.harness.podwright import Podwright
@@ -84,7 +85,9 @@ def test_a_second_agent(agent: AgentProcess, podwright_server: Podwright, busybo
     ):
         argv = [*(sys.executable, "-m", "podwright", "agent", f"--config={agent.part.directory}/kubelet.yaml")]
         endpoint = f"--container-runtime-endpoint={podwright_server.endpoint}"
-        second = subprocess.run([*argv, *options, endpoint], capture_output=True, text=True, timeout=60, check=False)
+        second = subprocess.run(
+            [*argv, *options, endpoint], capture_output=True, text=True, timeout=patient(60), check=False
+        )
         assert second.returncode != 0
         assert message in second.stderr
     assert web_is(agent, first)

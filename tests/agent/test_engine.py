@@ -449,6 +449,21 @@ def test_a_runtime_that_hangs_holds_up_only_its_pod(in_scene: InScene) -> None:
     in_scene(check)
 
 
+def test_what_a_pod_waits_for_is_known(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.runtime.hangs.add("start_container")
+        scene.file.put(static("stuck"))
+        await asyncio.sleep(3)
+        activity = scene.engine.workers.activity("uid-stuck")
+        assert activity is not None
+        assert activity.waits_for == ("start of container main",)
+        scene.runtime.hangs.clear()
+        scene.file.put()
+        await asyncio.sleep(10)
+
+    in_scene(check)
+
+
 def test_a_failed_liveness_probe_restarts_the_container(in_scene: InScene) -> None:
     async def check(scene: Scene) -> None:
         scene.file.put(static("web"))

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from msgspec import structs
 
+from podwright.conformance.patience import patient
 from podwright.cri.client import CHANNEL_OPTIONS
 from podwright.cri.v1 import api_pb2, api_pb2_grpc
 from podwright.k8s.client.patch import STRATEGIC
@@ -283,7 +284,7 @@ def test_what_happens_while_the_server_is_away_is_written_later(
 def test_kubectl_works_the_node(agent: AgentProcess, api: ApiServerThread, image: str, tmp_path: Path) -> None:
     def kubectl(*arguments: str) -> str:
         argv = ["kubectl", f"--kubeconfig={tmp_path}/kubeconfig", *arguments]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=patient(60), check=False)
         return done.stdout  # nothing as long as there is no such object
 
     until: Callable[[Callable[[], object], str], None] = agent.until

@@ -13,6 +13,7 @@ import grpc
 import pytest
 
 from podwright.agent.pods.identity import CONTAINER_NAME, POD_NAME, POD_UID
+from podwright.conformance.patience import patient
 from podwright.cri.client import CHANNEL_OPTIONS
 from podwright.cri.v1 import api_pb2 as api
 from podwright.cri.v1 import api_pb2_grpc
@@ -92,7 +93,9 @@ class Node:
     def running(self) -> list[api.Container]:
         """What runs, of all pods."""
         with grpc.insecure_channel(self.server.endpoint, options=CHANNEL_OPTIONS) as channel:
-            listed = api_pb2_grpc.RuntimeServiceStub(channel).ListContainers(api.ListContainersRequest(), timeout=20)
+            listed = api_pb2_grpc.RuntimeServiceStub(channel).ListContainers(
+                api.ListContainersRequest(), timeout=patient(60)
+            )
         return [each for each in listed.containers if each.state == api.CONTAINER_RUNNING]
 
     def check_lasting(self) -> None:
@@ -143,7 +146,9 @@ class Node:
         containers = Counter((each.labels[POD_UID], each.labels[CONTAINER_NAME]) for each in self.running())
         assert set(containers.values()) <= {1}, containers
         with grpc.insecure_channel(self.server.endpoint, options=CHANNEL_OPTIONS) as channel:
-            listed = api_pb2_grpc.RuntimeServiceStub(channel).ListPodSandbox(api.ListPodSandboxRequest(), timeout=20)
+            listed = api_pb2_grpc.RuntimeServiceStub(channel).ListPodSandbox(
+                api.ListPodSandboxRequest(), timeout=patient(60)
+            )
         ready = Counter(each.labels[POD_UID] for each in listed.items if each.state == api.SANDBOX_READY)
         assert set(ready) == {uid for uid, _ in containers}
         assert set(ready.values()) <= {1}, ready

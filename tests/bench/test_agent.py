@@ -20,9 +20,10 @@ from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition
 from tests.bench.agents import stand_in
+from tests.harness.processes import ended
 from tests.harness.server import CriServer
 
-TIMEOUT_S = patient(60.0)
+TIMEOUT_S = patient(120.0)
 AGENT = (sys.executable, stand_in.__file__, "{manifests}", "{endpoint}", "{port}", "{logs}", "{cgroup}")
 TINY: dict[str, Any] = {
     "suites": ("agent",), "long_rounds": 1,
@@ -77,7 +78,6 @@ def agents_of(peer: CriPeer) -> list[int]:
 
 
 @pytest.mark.root
-@pytest.mark.timeout(120)
 async def test_all_that_is_measured(cri_server: CriPeer, busybox_image: str, folder: Path) -> None:
     report = await measured(cri_server, busybox_image, AGENT)
     assert (report.errors, report.gaps) == ([], [])
@@ -117,7 +117,6 @@ def check_sense(report: BenchReport) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.timeout(120)
 async def test_an_agent_that_replaces_its_pods_when_it_restarts_has_failed(
     cri_server: CriPeer, busybox_image: str, folder: Path
 ) -> None:
@@ -159,7 +158,6 @@ async def test_a_target_without_an_agent_is_a_gap(
 
 
 @pytest.mark.root
-@pytest.mark.timeout(120)
 async def test_an_interrupted_run_takes_the_agent_and_its_pods_away(
     cri_server: CriPeer, busybox_image: str, folder: Path
 ) -> None:
@@ -172,16 +170,11 @@ async def test_an_interrupted_run_takes_the_agent_and_its_pods_away(
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(folder)},
     )
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            while not agents_of(cri_server) or not await static_pods(cri_server):  # noqa: ASYNC110 # another process
-                await asyncio.sleep(0.05)
-            process.send_signal(signal.SIGINT)
-            _, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    async with ended(process, within_s=TIMEOUT_S):
+        while not agents_of(cri_server) or not await static_pods(cri_server):  # noqa: ASYNC110 # another process
+            await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
     assert process.returncode == 130
     assert b"Traceback" not in err
     await check_nothing_left(cri_server, folder)

@@ -18,6 +18,7 @@ import pytest
 from podwright.bench.options import BenchOptions, TargetOptions, parse_targets
 from podwright.bench.results import BenchReport, as_json, from_json
 from podwright.bench.run import run_bench
+from podwright.bench.suites import port_forward
 from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
@@ -25,6 +26,7 @@ from podwright.errors import InvalidArgument, NotFound, PodwrightError, Unavaila
 from tests.fixtures import FreshPodwright
 from tests.harness import docker
 from tests.harness.docker import DockerEngine
+from tests.harness.processes import ended
 from tests.harness.scratch import Scratch
 from tests.harness.server import CriServer
 from tools.bench.images import push_series
@@ -32,7 +34,7 @@ from tools.bench.restarts import serve_restarts
 from tools.images import Entry, image_of, layer_of
 from tools.registry import Registry
 
-TIMEOUT_S = patient(60.0)
+TIMEOUT_S = patient(120.0)
 CRI_CALLS = {"RunPodSandbox", "CreateContainer", "StartContainer", "StopPodSandbox", "RemovePodSandbox"}
 # What each suite has to give, whatever the target.
 EXPECTED = {
@@ -68,6 +70,11 @@ TINY: dict[str, Any] = {
     "warmup": 1, "pods": 2, "concurrencies": (1, 2), "steps": (1, 3), "containers": 2, "relists": 1,
     "execs": 3, "bursts": (2,), "pulls": 1, "image_steps": (1, 2), "settle_s": 0.0,
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _little_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port_forward, "BULK_BYTES", 4 << 20)  # of what the pod sends
 
 
 @pytest.fixture(scope="module")
@@ -235,16 +242,11 @@ async def test_an_interrupted_bench_takes_its_pods_away(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            while len(await bench_pods(cri_server)) < 3:  # noqa: ASYNC110 # another process makes them
-                await asyncio.sleep(0.05)
-            process.send_signal(number)
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    async with ended(process, within_s=TIMEOUT_S):
+        while len(await bench_pods(cri_server)) < 3:  # noqa: ASYNC110 # another process makes them
+            await asyncio.sleep(0.05)
+        process.send_signal(number)
+        out, err = await process.communicate()
     assert (process.returncode, out) == (code, b"")
     assert b"Traceback" not in err
     assert await bench_pods(cri_server) == []
@@ -314,6 +316,6 @@ async def podwright(*arguments: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "podwright", *arguments), stdout=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(TIMEOUT_S):
+    async with ended(process, within_s=TIMEOUT_S):
         out, _ = await process.communicate()
     return process.returncode, out.decode()

@@ -45,7 +45,7 @@ async def grown(target: CountingTarget, **options: Any) -> tuple[list[int], Reco
         target=cast("BenchTarget", target),
         sheet=recorder.sheet("density", "t"),
         options=BenchOptions(**options),
-        daemon=None,
+        daemons=(),
     )
 
     async def probe(_: Bench, pods: Sequence[StartedPod]) -> None:

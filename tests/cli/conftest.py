@@ -20,12 +20,13 @@ from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound
+from tests.harness.processes import ended
 from tools import images
 from tools.registry import Registry
 
 RUN_TIMEOUT_S = patient(60.0)
 # Both streams are read at once, so that only time keeps their lines in order.
-SCRIPT = "trap 'exit 0' TERM; echo first; sleep 0.1; echo second >&2; sleep 0.1; echo third; sleep 1000 & wait"
+SCRIPT = "trap 'exit 0' TERM; echo first; sleep 0.5; echo second >&2; sleep 0.5; echo third; sleep 1000 & wait"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +53,8 @@ async def begun_cli(*arguments: str, endpoint: str) -> AsyncIterator[asyncio.sub
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
     )
-    try:
-        async with asyncio.timeout(RUN_TIMEOUT_S):
-            yield process
-    finally:
-        if process.returncode is None:
-            await kill(process)
-
-
-async def kill(process: asyncio.subprocess.Process) -> None:
-    """SIGKILL a process, and wait for its end."""
-    process.kill()
-    # wait() alone never returns while the pipes hold more than the reader's buffers.
-    await process.communicate()
+    async with ended(process, within_s=RUN_TIMEOUT_S):
+        yield process
 
 
 async def run_cli(*arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> Outcome:
@@ -77,12 +67,8 @@ async def run_cli(*arguments: str, stdin: bytes = b"", env: dict[str, str] | Non
         stderr=asyncio.subprocess.PIPE,
         env={**environ, "COLUMNS": "200", **(env or {})},
     )
-    try:
-        async with asyncio.timeout(RUN_TIMEOUT_S):
-            out, err = await process.communicate(stdin)
-    finally:
-        if process.returncode is None:
-            await kill(process)
+    async with ended(process, within_s=RUN_TIMEOUT_S):
+        out, err = await process.communicate(stdin)
     assert process.returncode is not None
     return Outcome(code=process.returncode, out=out.decode(), err=err.decode())
 

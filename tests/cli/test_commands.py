@@ -122,7 +122,7 @@ async def test_following_logs_ends_with_the_container(cli: Cli, cri_server: CriP
     await wait_for_lines(cli, name)
     request = api.StopContainerRequest(container_id=demo_pod.container_id, timeout=10)
     await cri_server.client.call(cri_server.client.runtime.StopContainer, request)
-    async with asyncio.timeout(patient(15)):
+    async with asyncio.timeout(patient(60)):
         done = await following
     assert (done.code, done.out, done.err) == (0, "first\nthird\n", "second\n")
 

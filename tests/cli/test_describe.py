@@ -75,7 +75,7 @@ class Served:
 
     def __enter__(self) -> Scene:
         self._thread.start()
-        assert self._ready.wait(patient(20))
+        assert self._ready.wait(patient(60))
         assert self.scene is not None
         return self.scene
 
@@ -198,8 +198,11 @@ Volumes:
 QoS Class:    Burstable
 Worker:
   State:        sync
+  Busy For:     8.2s
+  Waits For:    start of container main > PullImage
   Next Pass In: 4.2s
   Waits Because: image is not there
+  No Pod Is Synced: the runtime is not ready
 Events:
   Type      Reason      Age               Message
   ----      ------      ---               -------
@@ -231,10 +234,12 @@ def test_a_pod_is_described_in_full() -> None:
             worker={
                 "state": "sync",
                 "finished": False,
-                "busySeconds": None,
+                "busySeconds": 8.2,
+                "waitsFor": "start of container main > PullImage",
                 "nextPassSeconds": 4.2,
                 "failure": "image is not there",
             },
+            problem="the runtime is not ready",
         ),
         NOW,
     )
@@ -242,7 +247,7 @@ def test_a_pod_is_described_in_full() -> None:
 
 
 def test_a_pod_of_which_little_is_known_is_described() -> None:
-    text = describe(Description(pod=pod(deleted=EARLIER, grace_s=30), events=[], worker=None), NOW)
+    text = describe(Description(pod=pod(deleted=EARLIER, grace_s=30), events=[], worker=None, problem=""), NOW)
     lines = [" ".join(line.split()) for line in text.splitlines()]
     for line in ("Status: Terminating (lasts 1h)", "Termination Grace Period: 30s", "Node: <none>", "Volumes: <none>"):
         assert line in lines

@@ -20,6 +20,7 @@ from tests.cli.terminals import terminal
 from tests.fixtures import FreshPodwright
 from tests.harness.containerd import Containerd
 from tests.harness.podwright import Podwright
+from tests.harness.processes import ended
 from tests.harness.scripted_registry import ScriptedRegistry
 from tests.runtime.image.test_progress import MIB, Gate, gated
 from tools.images import Entry, busybox_image, layer_of
@@ -129,14 +130,13 @@ async def test_watching_without_a_terminal(stalled: Stalled) -> None:
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     assert process.stdout is not None
-    try:
-        async with asyncio.timeout(WAIT_S), pulling(stalled):
+    async with ended(process, within_s=WAIT_S):
+        async with pulling(stalled):
             assert await process.stdout.readline() == f"pulling {stalled.name}\n".encode()
             stalled.gate.opened.set()
             assert (await process.stdout.readline()).startswith(f"pulled {stalled.name} (".encode())
-    finally:
         process.terminate()
-        await process.wait()
+        await process.communicate()
 
 
 @pytest.mark.root

@@ -96,7 +96,7 @@ def test_a_pull_that_tells_how_far_it_is() -> None:
     )
     reporter.pull_progress("r.io/a:1", state)
     reporter.pull_progress("never heard of", state)
-    deadline = time.monotonic() + patient(30)
+    deadline = time.monotonic() + patient(60)
     while "2/5 layers" not in out.getvalue() and time.monotonic() < deadline:
         time.sleep(0.05)  # it is drawn in its own time
     reporter.pull_finished("r.io/a:1", elapsed_s=1.0, size_bytes=0)

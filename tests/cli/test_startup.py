@@ -26,7 +26,7 @@ def test_top_level_answers_import_nothing_heavy(arguments: list[str]) -> None:
         f"print('loaded:', *(name for name in {HEAVY!r} if name in sys.modules))\nsys.exit(code)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=patient(30)
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=patient(60)
     )
     assert done.stdout.splitlines()[-1] == "loaded:"
 
@@ -121,7 +121,7 @@ def test_completing_a_command_imports_nothing_heavy() -> None:
         f"code = run([])\nprint('loaded:', *(name for name in {HEAVY!r} if name in sys.modules))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=patient(30)
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=patient(60)
     )
     assert "plain,pods" in done.stdout
     assert done.stdout.splitlines()[-1] == "loaded:"
@@ -143,7 +143,7 @@ async def test_the_effective_configuration(podwright: Cli, tmp_path: Path) -> No
 
 def test_a_closed_pipe_is_no_failure_to_talk_about() -> None:
     script = f"{sys.executable} -m podwright config | true"
-    done = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, timeout=patient(30))
+    done = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True, timeout=patient(60))
     assert done.stderr == ""
 
 
@@ -152,7 +152,7 @@ def test_a_closed_pipe_is_no_failure_to_talk_about() -> None:
 )
 def test_an_output_that_takes_nothing(redirection: str, code: int, words: str) -> None:
     command = ["sh", "-c", f'exec "$0" -m podwright --version {redirection}', sys.executable]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=patient(30))
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=patient(60))
     assert done.returncode == code
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == bool(words)

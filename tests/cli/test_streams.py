@@ -15,6 +15,7 @@ from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import CasePod, running_pod, serving
 from tests.cli.conftest import Cli
 from tests.cli.terminals import WAIT_S, Terminal, terminal
+from tests.harness.processes import ended
 
 SHELL = ("sh", "-c", "while :; do read line && echo got $line; done")
 SERVERS = serving({7: "cat", 13: "echo thirteen"})
@@ -62,7 +63,8 @@ async def test_exec_into_a_closed_pipe_ends(cri_server: CriPeer, pod: CasePod) -
     container = await pod.run()
     command = f"{sys.executable} -m podwright -e {cri_server.endpoint} exec {container} yes | head -n 1"
     process = await asyncio.create_subprocess_exec("bash", "-c", command, stdout=-1, stderr=-1)
-    out, err = await asyncio.wait_for(process.communicate(), WAIT_S)
+    async with ended(process, within_s=WAIT_S):
+        out, err = await process.communicate()
     assert (out, err) == (b"y\n", b"")
 
 
@@ -197,24 +199,19 @@ async def test_port_forward(cri_server: CriPeer, pod: CasePod) -> None:
         stderr=-1,
         env={"PYTHONUNBUFFERED": "1"},
     )
-    try:
+    async with ended(process, within_s=WAIT_S):
         assert process.stdout
         assert process.stderr
-        async with asyncio.timeout(WAIT_S):
-            lines = [(await process.stdout.readline()).decode() for _ in range(3)]
-            echo, thirteen, refused = [int(line.split(" to ")[0].rpartition(":")[2]) for line in lines]
-            assert await ask(thirteen) == b"thirteen\n"
-            assert await ask(refused) == b""
-            assert b"podwright: port 4: " in await process.stderr.readline()
-            assert await asyncio.gather(*(ask(echo, b"%d" % number) for number in range(8))) == [
-                b"%d" % number for number in range(8)
-            ]
-            process.send_signal(signal.SIGINT)
-            assert await process.wait() == 130
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        lines = [(await process.stdout.readline()).decode() for _ in range(3)]
+        echo, thirteen, refused = [int(line.split(" to ")[0].rpartition(":")[2]) for line in lines]
+        assert await ask(thirteen) == b"thirteen\n"
+        assert await ask(refused) == b""
+        assert b"podwright: port 4: " in await process.stderr.readline()
+        assert await asyncio.gather(*(ask(echo, b"%d" % number) for number in range(8))) == [
+            b"%d" % number for number in range(8)
+        ]
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 130
 
 
 async def ask(port: int, words: bytes = b"") -> bytes:

@@ -16,7 +16,7 @@ from tests.harness.podwright import Podwright
 from tools.leaks import PODS, snapshot
 
 CONTAINER = re.compile(r"/[0-9a-f]{64}$")  # cgroups above are those of whoever named them in a request
-SETTLE_S = patient(20.0)  # links are deleted in the background, one after the other on the whole host
+SETTLE_S = patient(60.0)  # links are deleted in the background, one after the other on the whole host
 POLL_S = 0.05
 Records = dict[str, dict[str, Any]]
 

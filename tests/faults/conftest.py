@@ -12,6 +12,8 @@ from tests.faults.faulty import FaultyRuntime
 from tests.faults.node import Node, running_node
 from tests.fixtures import FreshPodwright
 
+HASTY_S = 3.0
+
 
 @pytest_asyncio.fixture
 async def node(fresh_podwright: FreshPodwright, busybox_image: str) -> AsyncIterator[Node]:
@@ -30,7 +32,17 @@ def faulty(tmp_path: Path) -> FaultyRuntime:
 async def faulty_node(
     fresh_podwright: FreshPodwright, busybox_image: str, faulty: FaultyRuntime
 ) -> AsyncIterator[Node]:
-    """A daemon with that runtime as a handler, which has one second for each call."""
-    async with running_node(fresh_podwright(faulty.settings(timeout_s=1.0)), busybox_image) as node:
+    """A daemon with that runtime as a handler."""
+    async with running_node(fresh_podwright(faulty.settings()), busybox_image) as node:
+        yield node
+        faulty.behave()
+
+
+@pytest_asyncio.fixture
+async def hasty_node(
+    fresh_podwright: FreshPodwright, busybox_image: str, faulty: FaultyRuntime
+) -> AsyncIterator[Node]:
+    """The same for calls that hang: each is given up soon, though not before a busy machine has done an honest one."""
+    async with running_node(fresh_podwright(faulty.settings(timeout_s=HASTY_S)), busybox_image) as node:
         yield node
         faulty.behave()

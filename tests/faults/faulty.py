@@ -48,7 +48,7 @@ class FaultyRuntime:
         self.path.write_text(SCRIPT.format(verbs=VERBS, folder=folder, crun=crun))
         self.path.chmod(0o755)
 
-    def settings(self, *, timeout_s: float = 20.0) -> Settings:
+    def settings(self, *, timeout_s: float = 60.0) -> Settings:
         """A daemon's configuration with this runtime beside the real one."""
         return {
             "default_handler": "crun",

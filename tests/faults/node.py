@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import CasePod, remove_pod, sandbox_config
 from podwright.cri.client import CriClient
@@ -129,7 +130,9 @@ async def gone(*pids: int) -> None:
     await eventually(all_ended, "processes end")
 
 
-async def eventually(holds: Callable[[], Coroutine[Any, Any, bool]], what: str, timeout_s: float = 10.0) -> None:
+async def eventually(
+    holds: Callable[[], Coroutine[Any, Any, bool]], what: str, timeout_s: float = patient(60.0)
+) -> None:
     """Wait until it holds. Raises AssertionError."""
     try:
         async with asyncio.timeout(timeout_s):

@@ -209,12 +209,12 @@ async def _is_slim(pid: int) -> bool:
     return kib < 110 * 1024
 
 
-async def test_a_hanging_runtime_and_a_deadline(faulty_node: Node, faulty: FaultyRuntime) -> None:
-    pod = await faulty_node.pod(handler=HANDLER)
+async def test_a_hanging_runtime_and_a_deadline(hasty_node: Node, faulty: FaultyRuntime) -> None:
+    pod = await hasty_node.pod(handler=HANDLER)
     container = await pod.run()
     faulty.commit("hang exec")
     asked = [asyncio.ensure_future(pod.exec(container, "true", timeout=1)) for _ in range(5)]
     for outcome in await asyncio.gather(*asked, return_exceptions=True):
         assert isinstance(outcome, DeadlineExceeded)
-    await faulty_node.audited()
-    await faulty_node.emptied()
+    await hasty_node.audited()
+    await hasty_node.emptied()

@@ -19,110 +19,110 @@ SHARED_PID = api.NamespaceOption(pid=api.POD)
 
 
 @pytest.mark.parametrize("fault", ["hang after create", "hang after start"])
-async def test_a_start_that_was_done_but_never_answered(faulty_node: Node, faulty: FaultyRuntime, fault: str) -> None:
-    pod = await faulty_node.pod(handler=HANDLER)
+async def test_a_start_that_was_done_but_never_answered(hasty_node: Node, faulty: FaultyRuntime, fault: str) -> None:
+    pod = await hasty_node.pod(handler=HANDLER)
     container = await pod.create(DEAF)
     faulty.commit(fault)
     with pytest.raises(DeadlineExceeded):
         await pod.start(container)
     status = await pod.status(container)
     assert (status.state, status.exit_code, status.reason) == (api.CONTAINER_EXITED, 128, "StartError")
-    await faulty_node.audited()  # no process runs, though the runtime started one
-    await faulty_node.emptied()
+    await hasty_node.audited()  # no process runs, though the runtime started one
+    await hasty_node.emptied()
 
 
 async def test_a_shared_pid_namespace_that_was_made_but_never_answered(
-    faulty_node: Node, faulty: FaultyRuntime
+    hasty_node: Node, faulty: FaultyRuntime
 ) -> None:
-    await faulty_node.pull()
-    config = faulty_node.config(namespaces=SHARED_PID)
+    await hasty_node.pull()
+    config = hasty_node.config(namespaces=SHARED_PID)
     faulty.commit("hang after run")
-    making = asyncio.create_task(faulty_node.sandbox(config, HANDLER))
+    making = asyncio.create_task(hasty_node.sandbox(config, HANDLER))
     await faulty.hangs("run")
-    assert await faulty_node.listed() == []  # nor is it told of before it is READY
+    assert await hasty_node.listed() == []  # nor is it told of before it is READY
     with pytest.raises(DeadlineExceeded):
         await making
-    assert await faulty_node.listed() == []
-    await faulty_node.audited()
+    assert await hasty_node.listed() == []
+    await hasty_node.audited()
     faulty.behave()
-    await faulty_node.sandbox(config, HANDLER)
+    await hasty_node.sandbox(config, HANDLER)
     faulty.commit("hang after delete")
-    await faulty_node.emptied()
+    await hasty_node.emptied()
 
 
 @pytest.mark.parametrize("fault", ["hang exec", "hang after exec"])
-async def test_a_command_without_a_deadline(faulty_node: Node, faulty: FaultyRuntime, fault: str) -> None:
+async def test_a_command_without_a_deadline(hasty_node: Node, faulty: FaultyRuntime, fault: str) -> None:
     """The runtime's own deadline ends it."""
-    pod = await faulty_node.pod(handler=HANDLER)
+    pod = await hasty_node.pod(handler=HANDLER)
     container = await pod.run()
     faulty.commit(fault)
     with pytest.raises(DeadlineExceeded, match=r"faulty exec \w+ hangs"):
         await pod.exec(container, "true", timeout=0)
     faulty.behave()
     assert (await pod.exec(container, "true")).exit_code == 0
-    await faulty_node.audited()
-    await faulty_node.emptied()
+    await hasty_node.audited()
+    await hasty_node.emptied()
 
 
 @pytest.mark.parametrize("tty", [False, True], ids=["pipes", "terminal"])
 @pytest.mark.parametrize("fault", ["hang exec", "hang after exec"])
-async def test_a_streamed_command(faulty_node: Node, faulty: FaultyRuntime, fault: str, tty: bool) -> None:
-    pod = await faulty_node.pod(handler=HANDLER)
+async def test_a_streamed_command(hasty_node: Node, faulty: FaultyRuntime, fault: str, tty: bool) -> None:
+    pod = await hasty_node.pod(handler=HANDLER)
     container = await pod.run()
     faulty.commit(fault)
     ended = await streamed_exec(pod, container, "true", speech=Speech(), tty=tty)
     assert ended.outcome.failure == "exec: the OCI runtime hangs"
-    await faulty_node.audited()
-    await faulty_node.emptied()
+    await hasty_node.audited()
+    await hasty_node.emptied()
 
 
 @pytest.mark.parametrize("handler", ["crun", HANDLER])
-async def test_commands_that_take_their_time_do_not_hang(faulty_node: Node, handler: str) -> None:
-    """They last for some of the runtime's deadlines."""
-    pod = await faulty_node.pod(handler=handler)
+async def test_commands_that_take_their_time_do_not_hang(hasty_node: Node, handler: str) -> None:
+    """They last for two of the runtime's deadlines."""
+    pod = await hasty_node.pod(handler=handler)
     container = await pod.run()
-    command = ("sh", "-c", "sleep 2.5; exit 4")
+    command = ("sh", "-c", "sleep 6; exit 4")
     answer, plain, terminal = await asyncio.gather(
         pod.exec(container, *command, timeout=0),
         streamed_exec(pod, container, *command, speech=Speech()),
         streamed_exec(pod, container, *command, speech=Speech(), tty=True),
     )
     assert (answer.exit_code, plain.outcome.exit_code, terminal.outcome.exit_code) == (4, 4, 4)
-    await faulty_node.emptied()
+    await hasty_node.emptied()
 
 
-async def test_a_pod_goes_away_while_commands_hang_in_it(faulty_node: Node, faulty: FaultyRuntime) -> None:
-    pod = await faulty_node.pod(handler=HANDLER)
+async def test_a_pod_goes_away_while_commands_hang_in_it(hasty_node: Node, faulty: FaultyRuntime) -> None:
+    pod = await hasty_node.pod(handler=HANDLER)
     container = await pod.run()
     faulty.commit("hang exec")
     asked = [asyncio.create_task(pod.exec(container, "true", timeout=0)) for _ in range(3)]
     await faulty.hangs("exec", 3)
-    await faulty_node.remove(pod)
+    await hasty_node.remove(pod)
     for outcome in await asyncio.gather(*asked, return_exceptions=True):
         assert isinstance(outcome, DeadlineExceeded)
-    await faulty_node.audited()
+    await hasty_node.audited()
 
 
 async def test_what_hung_when_the_daemon_died_keeps_the_next_one_waiting_once(
-    faulty_node: Node, faulty: FaultyRuntime
+    hasty_node: Node, faulty: FaultyRuntime
 ) -> None:
     """Sandboxes and containers are mended side by side, each by the runtime's one deadline."""
-    pods = [await faulty_node.pod(handler=HANDLER) for _ in range(3)]
+    pods = [await hasty_node.pod(handler=HANDLER) for _ in range(3)]
     containers = [await pod.create() for pod in pods]
     faulty.commit("hang after run")
-    configs = [faulty_node.config(namespaces=SHARED_PID) for _ in range(3)]
-    asked = [asyncio.ensure_future(faulty_node.sandbox(config, HANDLER)) for config in configs]
+    configs = [hasty_node.config(namespaces=SHARED_PID) for _ in range(3)]
+    asked = [asyncio.ensure_future(hasty_node.sandbox(config, HANDLER)) for config in configs]
     await faulty.hangs("run", 3)
     faulty.commit("hang after create")
     asked += [asyncio.ensure_future(pod.start(one)) for pod, one in zip(pods, containers, strict=True)]  # type: ignore[arg-type] # nobody looks at the results
     await faulty.hangs("create", 3)
-    faulty_node.server.kill9()
+    hasty_node.server.kill9()
     await asyncio.gather(*asked, return_exceptions=True)
     faulty.commit("hang state delete")
-    await faulty_node.again()
-    assert {item.id for item in await faulty_node.listed()} == {pod.id for pod in pods}
+    await hasty_node.again()
+    assert {item.id for item in await hasty_node.listed()} == {pod.id for pod in pods}
     for pod, container in zip(pods, containers, strict=True):
         assert (await pod.status(container)).state in {api.CONTAINER_CREATED, api.CONTAINER_EXITED}
     faulty.behave()
-    await faulty_node.audited()
-    await faulty_node.emptied()
+    await hasty_node.audited()
+    await hasty_node.emptied()

@@ -29,7 +29,7 @@ Code = grpc.StatusCode
 REFUSALS = frozenset(
     {Code.INVALID_ARGUMENT, Code.NOT_FOUND, Code.FAILED_PRECONDITION, Code.ALREADY_EXISTS, Code.RESOURCE_EXHAUSTED}
 )
-CALL_TIMEOUT_S = patient(20.0)
+CALL_TIMEOUT_S = patient(60.0)
 hostile = settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 

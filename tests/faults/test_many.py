@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 RUNNING, STARTING = 20, 12
 AT_ONCE = 4
 ASK_AGAIN_S = 0.002
-GIVE_UP_S = patient(30.0)
+GIVE_UP_S = patient(60.0)
 
 
 async def _run(node: Node, slots: asyncio.Semaphore) -> str:

@@ -15,6 +15,7 @@ import pytest_asyncio
 from podwright.conformance.pods import CasePod, sandbox_config
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import FailedPrecondition, PodwrightError
+from tests.faults.conftest import HASTY_S
 from tests.faults.faulty import HANDLER, FaultyRuntime
 from tests.faults.node import Node, eventually, running_node
 from tests.fixtures import FreshPodwright
@@ -73,9 +74,9 @@ async def cni_node(
         "mode": "cni",
         "cni_conf_dir": str(conf_dir),
         "cni_bin_dirs": [str(tmp_path / "bin"), str(BIN_DIR)],
-        "timeout_s": 2,
+        "timeout_s": HASTY_S,
     }
-    settings = {"network": network, **faulty.settings(timeout_s=1.0)}
+    settings = {"network": network, **faulty.settings(timeout_s=HASTY_S)}
     async with running_node(fresh_podwright(settings), busybox_image) as node:
         yield node
         bridge = ("ip", "link", "delete", node.server.part.bridge)  # which its plugin never removes

@@ -15,6 +15,7 @@ from podwright.conformance.patience import patient
 from podwright.conformance.pods import DEAF, SLEEP
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, Unknown
+from tests.faults.conftest import HASTY_S
 from tests.faults.faulty import HANDLER, FaultyRuntime
 from tests.faults.node import Node, eventually, running_node
 from tests.fixtures import FreshPodwright
@@ -26,20 +27,20 @@ SHARED_PID = api.NamespaceOption(pid=api.POD)
 
 
 @pytest.mark.parametrize("verb", ["create", "start"])
-async def test_a_runtime_that_hangs(faulty_node: Node, faulty: FaultyRuntime, verb: str) -> None:
-    pod = await faulty_node.pod(handler=HANDLER)
+async def test_a_runtime_that_hangs(hasty_node: Node, faulty: FaultyRuntime, verb: str) -> None:
+    pod = await hasty_node.pod(handler=HANDLER)
     container = await pod.create()
     faulty.commit(f"hang {verb}")
     with pytest.raises(DeadlineExceeded):
         await pod.start(container)
     status = await pod.status(container)
     assert (status.state, status.exit_code, status.reason) == (api.CONTAINER_EXITED, 128, "StartError")
-    await faulty_node.audited()
-    await faulty_node.emptied()
+    await hasty_node.audited()
+    await hasty_node.emptied()
 
 
-async def test_what_is_being_started_is_not_removed(faulty_node: Node, faulty: FaultyRuntime) -> None:
-    pod = await faulty_node.pod(handler=HANDLER)
+async def test_what_is_being_started_is_not_removed(hasty_node: Node, faulty: FaultyRuntime) -> None:
+    pod = await hasty_node.pod(handler=HANDLER)
     container = await pod.create()
     faulty.commit("hang start")
     starting = asyncio.ensure_future(pod.start(container))
@@ -54,32 +55,32 @@ async def test_what_is_being_started_is_not_removed(faulty_node: Node, faulty: F
         await pod.cri.call(pod.cri.runtime.RemoveContainer, api.RemoveContainerRequest(container_id=container))
     with pytest.raises(DeadlineExceeded):
         await starting
-    await faulty_node.emptied()
+    await hasty_node.emptied()
 
 
 @pytest.mark.parametrize("fault", ["hang delete", "fail delete", "garbage delete"])
-async def test_a_runtime_that_does_not_delete(faulty_node: Node, faulty: FaultyRuntime, fault: str) -> None:
-    pod = await faulty_node.pod(handler=HANDLER, namespaces=SHARED_PID)
+async def test_a_runtime_that_does_not_delete(hasty_node: Node, faulty: FaultyRuntime, fault: str) -> None:
+    pod = await hasty_node.pod(handler=HANDLER, namespaces=SHARED_PID)
     await pod.run()
     faulty.commit(fault)
-    await faulty_node.emptied()
+    await hasty_node.emptied()
 
 
 @pytest.mark.parametrize("fault", ["hang run", "fail run", "garbage run"])
 async def test_a_runtime_that_cannot_run_the_infra_container(
-    faulty_node: Node, faulty: FaultyRuntime, fault: str
+    hasty_node: Node, faulty: FaultyRuntime, fault: str
 ) -> None:
-    await faulty_node.pull()
+    await hasty_node.pull()
     faulty.commit(fault)
-    config = faulty_node.config(namespaces=SHARED_PID)
+    config = hasty_node.config(namespaces=SHARED_PID)
     with pytest.raises(DeadlineExceeded if "hang" in fault else Unknown) as refused:
-        await faulty_node.sandbox(config, HANDLER)
+        await hasty_node.sandbox(config, HANDLER)
     assert "Traceback" not in str(refused.value)
-    assert await faulty_node.listed() == []
-    await faulty_node.audited()
+    assert await hasty_node.listed() == []
+    await hasty_node.audited()
     faulty.behave()
-    await faulty_node.sandbox(config, HANDLER)
-    await faulty_node.emptied()
+    await hasty_node.sandbox(config, HANDLER)
+    await hasty_node.emptied()
 
 
 @pytest.mark.parametrize("fault", ["fail create", "fail start"])
@@ -97,8 +98,8 @@ async def test_a_runtime_that_refuses_is_quoted(faulty_node: Node, faulty: Fault
 
 
 @pytest.mark.parametrize("fault", ["garbage create", "garbage exec"])
-async def test_a_runtime_that_talks_nonsense(faulty_node: Node, faulty: FaultyRuntime, fault: str) -> None:
-    pod = await faulty_node.pod(handler=HANDLER)
+async def test_a_runtime_that_talks_nonsense(hasty_node: Node, faulty: FaultyRuntime, fault: str) -> None:
+    pod = await hasty_node.pod(handler=HANDLER)
     container = await pod.create()
     if fault == "garbage create":
         faulty.commit(fault)
@@ -110,31 +111,29 @@ async def test_a_runtime_that_talks_nonsense(faulty_node: Node, faulty: FaultyRu
         faulty.commit(fault)
         answer = await pod.exec(container, "true")  # what it writes is the command's output, for all we can know
         assert len(answer.stdout) == 100_000
-    await faulty_node.emptied()
+    await hasty_node.emptied()
 
 
-async def test_a_runtime_that_does_not_tell_a_state_at_the_next_start(
-    faulty_node: Node, faulty: FaultyRuntime
-) -> None:
-    pod = await faulty_node.pod(handler=HANDLER)
+async def test_a_runtime_that_does_not_tell_a_state_at_the_next_start(hasty_node: Node, faulty: FaultyRuntime) -> None:
+    pod = await hasty_node.pod(handler=HANDLER)
     container = await pod.create()
-    faulty.kill(faulty_node.server, "after create")
+    faulty.kill(hasty_node.server, "after create")
     await asyncio.gather(pod.start(container), return_exceptions=True)
     faulty.commit("garbage state")
-    await faulty_node.again()
+    await hasty_node.again()
     assert (await pod.status(container)).state == api.CONTAINER_CREATED
-    await faulty_node.audited()
-    await faulty_node.emptied()
+    await hasty_node.audited()
+    await hasty_node.emptied()
 
 
-async def test_a_hung_exec_ends_at_its_deadline(faulty_node: Node, faulty: FaultyRuntime) -> None:
-    pod = await faulty_node.pod(handler=HANDLER)
+async def test_a_hung_exec_ends_at_its_deadline(hasty_node: Node, faulty: FaultyRuntime) -> None:
+    pod = await hasty_node.pod(handler=HANDLER)
     container = await pod.run()
     faulty.commit("hang exec")
     with pytest.raises(DeadlineExceeded, match="did not end within 1 s"):
         await pod.exec(container, "true", timeout=1)
-    await faulty_node.audited()
-    await faulty_node.emptied()
+    await hasty_node.audited()
+    await hasty_node.emptied()
 
 
 async def test_an_unknown_handler(node: Node) -> None:
@@ -165,7 +164,7 @@ async def test_a_monitor_that_hangs_from_the_first(
     conmon = tmp_path / "conmon"
     conmon.write_text('#!/bin/sh\n[ "$1" = --help ] && exit 0\nsleep 1000 & sleep 1000\n')
     conmon.chmod(0o755)
-    settings = {"handlers": {"crun": {"conmon": str(conmon)}}, "containers": {"runtime_timeout_s": 1.0}}
+    settings = {"handlers": {"crun": {"conmon": str(conmon)}}, "containers": {"runtime_timeout_s": HASTY_S}}
     async with running_node(fresh_podwright(settings), busybox_image) as node:
         pod = await node.pod()
         container = await pod.create(SLEEP)
@@ -201,9 +200,9 @@ async def _has_user_namespaces(node: Node) -> bool:
     return all(handler.features.user_namespaces for handler in status.runtime_handlers)
 
 
-async def test_everything_hangs_but_the_daemon(faulty_node: Node, faulty: FaultyRuntime) -> None:
+async def test_everything_hangs_but_the_daemon(hasty_node: Node, faulty: FaultyRuntime) -> None:
     """Whatever the runtime is asked ends by its deadline; meanwhile others are served, and all pods go away."""
-    pods = [await faulty_node.pod(handler=HANDLER, namespaces=SHARED_PID) for _ in range(3)]
+    pods = [await hasty_node.pod(handler=HANDLER, namespaces=SHARED_PID) for _ in range(3)]
     containers = [await pod.run(DEAF, name="deaf") for pod in pods]
     created = [await pod.create(name="created") for pod in pods]
     faulty.commit("hang *")
@@ -212,12 +211,12 @@ async def test_everything_hangs_but_the_daemon(faulty_node: Node, faulty: Faulty
         for pod, running, waiting in zip(pods, containers, created, strict=True)
         for request in (pod.start(waiting), pod.exec(running, "true", timeout=2))
     ]
-    other = await faulty_node.pod()
+    other = await hasty_node.pod()
     assert await other.output("echo", "fine", name="main") == "fine\n"
     for outcome in await asyncio.gather(*asked, return_exceptions=True):
         assert isinstance(outcome, DeadlineExceeded)
     await asyncio.gather(*(pod.stop(container, timeout=0) for pod, container in zip(pods, containers, strict=True)))
-    await faulty_node.emptied()
+    await hasty_node.emptied()
 
 
 @pytest.mark.parametrize(
@@ -242,6 +241,6 @@ def test_missing_programs_are_named_at_start(
 
 def test_a_default_handler_that_is_not_configured(fresh_podwright: FreshPodwright) -> None:
     server = fresh_podwright({"log_level": "info", "default_handler": "kata", "handlers": {"crun": {}}}, start=False)
-    done = subprocess.run(server.argv(), check=False, capture_output=True, text=True, timeout=patient(20))
+    done = subprocess.run(server.argv(), check=False, capture_output=True, text=True, timeout=patient(60))
     assert done.returncode == 1
     assert done.stderr == "podwright: default_handler 'kata' is not among the handlers ['crun']\n"

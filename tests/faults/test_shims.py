@@ -78,7 +78,7 @@ def _writer(node: Node) -> int:
                 words = Path(f"/proc/{name}/cmdline").read_bytes()
             except OSError:
                 continue
-            if b"log_writer.py" in words and str(node.server.state).encode() in words:
+            if b"log_writer/__main__.py" in words and str(node.server.state).encode() in words:
                 return int(name)
     raise AssertionError("no log writer")
 
@@ -132,7 +132,7 @@ async def test_a_flood_of_output_does_not_stop_while_the_daemon_is_away(node: No
     async def is_done() -> bool:
         return os.path.exists(f"/proc/{pid}/root/done")
 
-    await eventually(is_done, "the container has written all", timeout_s=30)
+    await eventually(is_done, "the container has written all")
     await node.again()
     await pod.stop(container, timeout=0)
     assert pod.text(container, await pod.status(container)).splitlines() == [str(n) for n in range(1, 200001)]
@@ -223,7 +223,7 @@ async def test_the_log_writer_is_killed(node: Node) -> None:
         except AssertionError:
             return False
 
-    await eventually(replaced, "another log writer", timeout_s=30)
+    await eventually(replaced, "another log writer")
     await asyncio.sleep(0.2)
     await pod.stop(container)
     lines = pod.text(container, await pod.status(container)).splitlines()
@@ -260,6 +260,39 @@ async def test_a_shim_fails_at_a_stage(fake_node: Node, fake: FakeShim, stage: s
         pass
     await _still_works(fake_node)
     fake.behave()
+    await fake_node.emptied()
+
+
+@pytest.mark.parametrize("fault", ["hang", "garbage", "die"])
+@pytest.mark.parametrize("stage", ["Kill", "Delete", "Shutdown"])
+@pytest.mark.parametrize("fake_node", [("none", LITTLE_PATIENCE)], indirect=True, ids=lambda one: one[0])
+async def test_a_shim_fails_when_its_pod_is_taken_down(
+    fake_node: Node, fake: FakeShim, stage: str, fault: str
+) -> None:
+    """It is taken down all the same, and the next pod does not notice."""
+    pod = await fake_node.pod()
+    container = await pod.run()
+    shim = _shim(fake_node, container)
+    fake.commit(f"{fault} {stage}")
+    await pod.stop(container, timeout=1)
+    await fake_node.remove(pod)
+    await gone(shim)
+    await _still_works(fake_node)
+    fake.behave()
+    await (await fake_node.pod()).run()
+    await fake_node.emptied()
+
+
+@pytest.mark.parametrize("fault", ["garbage", "die"])
+async def test_the_program_does_not_clean_up_for_its_shim(fake_node: Node, fake: FakeShim, fault: str) -> None:
+    """What is known of the end then is that there was one."""
+    pod = await fake_node.pod()
+    container = await pod.run()
+    fake.commit(f"{fault} delete")
+    os.kill(_shim(fake_node, container), signal.SIGKILL)
+    status = await pod.exited(container)
+    assert (status.exit_code, status.reason) == (255, "Unknown")
+    assert "shim" in status.message
     await fake_node.emptied()
 
 

@@ -27,7 +27,7 @@ QUIET = {"log_level": "warning"}
 
 def refused(server: Podwright, *, code: int = 1) -> str:
     """Run the server's command line to its end: the only line that it says."""
-    done = subprocess.run(server.argv(), check=False, capture_output=True, text=True, timeout=patient(10))
+    done = subprocess.run(server.argv(), check=False, capture_output=True, text=True, timeout=patient(60))
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
@@ -159,7 +159,7 @@ def test_a_configuration_that_does_not_exist(fresh_podwright: FreshPodwright) ->
 def test_endpoints_that_cannot_be(fresh_podwright: FreshPodwright, endpoint: str) -> None:
     server = fresh_podwright(QUIET, start=False)
     argv = [*server.argv(), "--listen", endpoint]
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=patient(20))
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=patient(60))
     assert done.returncode == 2
     assert done.stderr.startswith(f"podwright: endpoint {endpoint!r} is ")
     assert len(done.stderr.splitlines()) == 1

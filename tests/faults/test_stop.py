@@ -53,19 +53,19 @@ async def test_requests_that_would_never_end(node: Node) -> None:
 
 
 @pytest.mark.parametrize("verb", ["create", "start"])
-async def test_a_runtime_that_hangs(faulty_node: Node, faulty: FaultyRuntime, verb: str) -> None:
-    pod = await faulty_node.pod(handler=HANDLER)
+async def test_a_runtime_that_hangs(hasty_node: Node, faulty: FaultyRuntime, verb: str) -> None:
+    pod = await hasty_node.pod(handler=HANDLER)
     container = await pod.create()
     faulty.commit(f"hang {verb}")
     asked = asyncio.ensure_future(pod.start(container))
     await faulty.hangs(verb)
-    await _stop(faulty_node)
+    await _stop(hasty_node)
     with pytest.raises(PodwrightError):
         await asked
     faulty.behave()
-    await faulty_node.again()
-    await faulty_node.audited()
-    await faulty_node.emptied()
+    await hasty_node.again()
+    await hasty_node.audited()
+    await hasty_node.emptied()
 
 
 async def test_many_requests_at_once(node: Node) -> None:

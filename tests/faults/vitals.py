@@ -38,7 +38,7 @@ async def recovered(node: Node, before: Vitals) -> None:
         now = vitals(node)
         return now.fds <= before.fds and now.children <= before.children
 
-    await eventually(holds, f"as before: {before}, now {vitals(node)}", timeout_s=20)
+    await eventually(holds, f"as before: {before}, now {vitals(node)}")
 
 
 def _children(pid: int) -> list[str]:

@@ -29,7 +29,7 @@ from tools.background import Background
 
 READY_TIMEOUT_S = patient(60.0)
 POLL_S = 0.05
-CALL_TIMEOUT_S = 10.0
+CALL_TIMEOUT_S = patient(60.0)
 
 
 class AgentProcess:

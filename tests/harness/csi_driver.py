@@ -21,6 +21,7 @@ from typing import Any, NoReturn, Self, TypeVar
 import grpc
 
 from podwright.agent.plugins.protocol import CSI_PLUGIN
+from podwright.conformance.patience import patient
 from podwright.kubelet_grpc import csi_pb2 as csi
 from podwright.kubelet_grpc import csi_pb2_grpc, registration_pb2_grpc
 from podwright.kubelet_grpc import registration_pb2 as registration
@@ -99,7 +100,7 @@ class CsiDriver(csi_pb2_grpc.NodeServicer, registration_pb2_grpc.RegistrationSer
     def clean(self) -> None:
         """Let go of loop devices."""
         for device in self.loops.values():
-            subprocess.run(["losetup", "-d", device], check=False, capture_output=True, timeout=30)
+            subprocess.run(["losetup", "-d", device], check=False, capture_output=True, timeout=patient(60))
         self.loops.clear()
 
     def count(self, method: str) -> int:
@@ -218,7 +219,7 @@ class CsiDriver(csi_pb2_grpc.NodeServicer, registration_pb2_grpc.RegistrationSer
             with file.open("wb") as disk:
                 disk.truncate(DEVICE_BYTES)
             found = subprocess.run(
-                ["losetup", "-f", "--show", str(file)], check=True, capture_output=True, text=True, timeout=30
+                ["losetup", "-f", "--show", str(file)], check=True, capture_output=True, text=True, timeout=patient(60)
             )
             self.loops[handle] = found.stdout.strip()
         return self.loops[handle]
@@ -268,11 +269,11 @@ class CsiDriverThread:
 
     def start(self) -> None:
         """Serve and register."""
-        asyncio.run_coroutine_threadsafe(self.driver.start(), self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(self.driver.start(), self._loop).result(patient(60))
 
     def stop(self) -> None:
         """Vanish."""
-        asyncio.run_coroutine_threadsafe(self.driver.stop(), self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(self.driver.stop(), self._loop).result(patient(60))
 
     def call(self, work: Callable[[CsiDriver], Result]) -> Result:
         """What `work` returns."""
@@ -280,7 +281,7 @@ class CsiDriverThread:
         async def on_loop() -> Result:
             return work(self.driver)
 
-        return asyncio.run_coroutine_threadsafe(on_loop(), self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(on_loop(), self._loop).result(patient(60))
 
 
 def _bind(source: Path, target: str) -> None:
@@ -299,10 +300,10 @@ def loop_device(file: Path, size_bytes: int) -> Iterator[str]:
     with file.open("wb") as disk:
         disk.truncate(size_bytes)
     found = subprocess.run(
-        ["losetup", "-f", "--show", str(file)], check=True, capture_output=True, text=True, timeout=30
+        ["losetup", "-f", "--show", str(file)], check=True, capture_output=True, text=True, timeout=patient(60)
     )
     device = found.stdout.strip()
     try:
         yield device
     finally:
-        subprocess.run(["losetup", "-d", device], check=False, capture_output=True, timeout=30)
+        subprocess.run(["losetup", "-d", device], check=False, capture_output=True, timeout=patient(60))

@@ -21,8 +21,8 @@ class Daemon:
     """A server on a part of the scratch space. Use as a context manager, or call `close`."""
 
     name = ""
-    start_s = patient(15.0)  # how long it may take until it answers
-    stop_s = patient(10.0)  # how long it may take after SIGTERM
+    start_s = patient(60.0)  # how long it may take until it answers
+    stop_s = patient(60.0)  # how long it may take after SIGTERM
 
     def __init__(self, part: Part) -> None:
         """Take the part; subclasses write their configuration there."""

@@ -16,7 +16,7 @@ from tests.harness.scratch import Part
 from tests.harness.sweep import sweep
 
 PROGRAM = "dockerd"
-TIMEOUT_S = patient(10.0)
+TIMEOUT_S = patient(60.0)
 # What dockerd adds to the host besides rules with its bridge's name: it never takes these away.
 CHAINS = (
     ("filter", ("DOCKER", "DOCKER-USER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2")),
@@ -34,7 +34,7 @@ class DockerEngine(Daemon):
 
     name = "docker"
     start_s = patient(60.0)
-    stop_s = patient(30.0)
+    stop_s = patient(60.0)
 
     def __init__(self, part: Part, *, networks: bool = True) -> None:
         """Write the configuration. Without `networks`, it has none of its own and touches no firewall."""
@@ -58,6 +58,7 @@ class DockerEngine(Daemon):
             "live-restore": True,  # containers outlive the daemon, as everywhere else
             "oom-score-adjust": 0,  # lowering it needs CAP_SYS_RESOURCE
             "insecure-registries": ["127.0.0.0/8"],
+            "runtimes": {"crun": {"path": "crun"}},  # besides runc, which it always has
         }
 
     def argv(self) -> Sequence[str]:

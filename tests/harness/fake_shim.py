@@ -1,6 +1,6 @@
 """A shim that runs nothing, and does wrong on demand: what a file named `fault` beside it says.
 
-    hang METHOD, garbage METHOD, die METHOD     of the Task or Sandbox API, or of the action "start"
+    hang METHOD, garbage METHOD, die METHOD     of the Task or Sandbox API, or the action "start" or "delete"
     lie PID                                     another process is the shim
     flood                                       events without end, from the first Create on
 
@@ -26,19 +26,20 @@ GARBAGE = b"\xff" * 100
 SCRIPT = """#!{python} -P
 import json, os, socket, subprocess, sys, time
 arguments, folder = sys.argv[1:], {folder!r}
+if "-socket" not in arguments:
+    fault = open(f"{{folder}}/fault").read() if os.path.exists(f"{{folder}}/fault") else ""
+    if fault == "hang " + arguments[-1]:
+        time.sleep(1000)
+    if fault == "die " + arguments[-1]:
+        sys.exit(7)
+    if fault == "garbage " + arguments[-1]:
+        sys.stdout.buffer.write(b"\\xff" * 100)
+        sys.exit()
 if "-socket" in arguments:
     sys.path.insert(0, {tree!r})
     from tests.harness.fake_shim import main
     main(folder)
 elif arguments[-1] == "start":
-    fault = open(f"{{folder}}/fault").read() if os.path.exists(f"{{folder}}/fault") else ""
-    if fault == "hang start":
-        time.sleep(1000)
-    if fault == "die start":
-        sys.exit(7)
-    if fault == "garbage start":
-        sys.stdout.buffer.write(b"\\xff" * 100)
-        sys.exit()
     path = folder + "/" + arguments[arguments.index("-id") + 1][:12] + ".sock"
     listener = socket.socket(socket.AF_UNIX)
     if os.path.exists(path):

@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 LOGIND, PATH, MANAGER = "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"
 SYSTEMD = "org.freedesktop.systemd1"
-CALL_TIMEOUT_S = patient(30.0)
+CALL_TIMEOUT_S = patient(60.0)
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>

@@ -1,9 +1,25 @@
-"""What everybody on this machine can see of processes."""
+"""What everybody on this machine can see of processes, and the end of those that tests start."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
+
+
+@contextlib.asynccontextmanager
+async def ended(process: asyncio.subprocess.Process, *, within_s: float) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process that has ended with the block, or is killed. Raises TimeoutError when the block takes longer."""
+    try:
+        async with asyncio.timeout(within_s):
+            yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            # wait() alone never returns while the pipes hold more than the reader's buffers.
+            await process.communicate()
 
 
 def command_lines() -> dict[int, str]:

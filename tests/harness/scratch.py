@@ -12,6 +12,7 @@ import json
 import random
 import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections import deque
@@ -23,6 +24,7 @@ from podwright.agent.resources.cgroup_names import Driver, names_of
 from tools.leaks import Scope
 
 SESSION_PREFIX, PROCESS_PREFIX = 17, 20
+_CLAIMS: list[socket.socket] = []  # open for as long as this process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,15 +145,30 @@ class Scratch:
 
 
 def free_network() -> ipaddress.IPv4Network:
-    """A random network below 10.0.0.0/8, for eight processes, that no route of this machine touches."""
+    """A random network below 10.0.0.0/8, for eight processes, that no route of this machine touches.
+
+    It is claimed until this process ends: another session's may have no route yet.
+    """
     routes = _routes()
     while True:
         base = ipaddress.IPv4Address("10.0.0.0") + (
             random.randrange(1 << (SESSION_PREFIX - 8)) << (32 - SESSION_PREFIX)
         )
         candidate = ipaddress.IPv4Network((base, SESSION_PREFIX))
-        if not any(candidate.overlaps(route) for route in routes):
+        if not any(candidate.overlaps(route) for route in routes) and _is_claimed(candidate):
             return candidate
+
+
+def _is_claimed(network: ipaddress.IPv4Network) -> bool:
+    """Take a name of the kernel's for it, which nobody else has and which goes with this process."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0podwright-tests-{network}")
+    except OSError:
+        claim.close()
+        return False
+    _CLAIMS.append(claim)
+    return True
 
 
 def _routes() -> list[ipaddress.IPv4Network]:

@@ -18,7 +18,7 @@ from tests.harness.daemon import Daemon
 from tests.harness.sweep import sweep
 from tools.leaks import report
 
-CALL_TIMEOUT_S, PROBE_TIMEOUT_S = patient(60.0), patient(2.0)
+CALL_TIMEOUT_S, PROBE_TIMEOUT_S = patient(60.0), patient(10.0)
 
 
 class LeftBehind(AssertionError):

@@ -13,11 +13,11 @@ import time
 from podwright.conformance.patience import patient
 from tools.leaks import PODS, Scope, Thing, remove_empty_parents, snapshot
 
-EXIT_WAIT_S = patient(5.0)
+EXIT_WAIT_S, SETTLE_S = patient(60.0), patient(60.0)
 POLL_S = 0.05
 
 
-def sweep(scope: Scope, *, settle_s: float = 2.0) -> list[Thing]:
+def sweep(scope: Scope, *, settle_s: float = SETTLE_S) -> list[Thing]:
     """Remove what is left in `scope`. Returns the things that were still there after `settle_s`."""
     remove_empty_parents(scope)
     deadline = time.monotonic() + settle_s

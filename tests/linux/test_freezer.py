@@ -97,7 +97,7 @@ async def test_a_frozen_process_takes_no_signal_until_it_thaws(process: tuple[st
     for _ in range(2):
         freezer.thaw(host, path)
     assert not freezer.is_frozen(host, path)
-    async with asyncio.timeout(patient(10)):
+    async with asyncio.timeout(patient(60)):
         assert await running.wait() == 3
 
 

@@ -10,7 +10,7 @@ import pytest
 from podwright.conformance.patience import patient
 from podwright.linux.inotify import IN_CREATE, IN_DELETE, IN_MODIFY, Inotify
 
-WAIT_S = patient(30.0)
+WAIT_S = patient(60.0)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from podwright.linux import cgroup
 from podwright.linux.kept_files import PIECE_BYTES, KeptFiles, default_limit
+from tests.harness.descriptors import opened
 
 
 class Clock:
@@ -69,10 +70,10 @@ def test_what_nobody_reads_is_closed(tmp_path: Path, files: KeptFiles, clock: Cl
     files.read(str(tmp_path / "new"))
     files.sweep(30)
     assert len(files) == 1
-    before = len(os.listdir("/proc/self/fd"))
+    assert str(tmp_path / "new") in opened()
     files.sweep(0)
     assert len(files) == 0
-    assert len(os.listdir("/proc/self/fd")) == before - 1
+    assert str(tmp_path / "new") not in opened()
 
 
 def test_the_limit_leaves_room_for_others() -> None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from podwright.conformance.patience import patient
 from podwright.streams.outlet import Outlet
 
-WAIT_S = patient(20.0)
+WAIT_S = patient(60.0)
 LIMIT_BYTES = 100_000
 
 

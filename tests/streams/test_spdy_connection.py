@@ -17,7 +17,7 @@ from podwright.streams.spdy.session import DATA_HEADER_BYTES, Role
 from podwright.streams.spdy_connection import Opening, SpdyConnection
 from podwright.streams.wire import SocketWire
 
-WAIT_S = patient(20.0)
+WAIT_S = patient(60.0)
 WINDOW_BYTES = 10_000
 
 

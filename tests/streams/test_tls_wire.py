@@ -18,7 +18,7 @@ from podwright.runtime.streaming import certificate
 from podwright.streams.tls_wire import TlsWire
 from podwright.streams.wire import Wire
 
-WAIT_S = patient(20.0)
+WAIT_S = patient(60.0)
 BULK = hashlib.shake_256(b"bulk").digest(3_000_000)
 VERSIONS = [
     pytest.param(ssl.TLSVersion.TLSv1_2, id="1.2"),

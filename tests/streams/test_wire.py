@@ -19,7 +19,7 @@ from podwright.streams.websocket.connection import CLIENT, SERVER, WebSocket
 from podwright.streams.wire import ANSWERS_LIMIT_BYTES, Aside, Buffer, SocketWire, TunnelWire, Wire
 from tests.streams.splits import pieces
 
-WAIT_S = patient(20.0)
+WAIT_S = patient(60.0)
 BULK_BYTES = 4 * 1024 * 1024
 
 

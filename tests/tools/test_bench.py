@@ -6,15 +6,19 @@ import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from podwright.bench.recorder import BYTES, Recorder
+from podwright.bench.results import BenchReport
 from podwright.conformance.patience import patient
-from tests.bench.reports import sample_report
+from tests.bench.reports import MIB, sample_report, target
 from tests.harness.scratch import Scratch
 from tools.bench import peers
 from tools.bench.__main__ import agent_arguments, columns, foreign_rules
 from tools.bench.configs import portable
-from tools.bench.publish import BEGIN, END, with_table
+from tools.bench.handlers import CONTAINERD, DOCKER, ONE, SHIM, comparison
+from tools.bench.publish import BEGIN, END, TREE, handlers_part, with_handlers, with_table
 from tools.bench.restarts import serve_restarts
 
 
@@ -25,6 +29,41 @@ def test_the_table_is_put_between_the_marks_each_time() -> None:
     assert once.endswith(f"{END}\n\nafter\n")
     assert "old" not in once
     assert with_table(once, sample_report()) == once
+
+
+def report_of_handlers() -> BenchReport:
+    """Docker through CRI takes twice what containerd takes, and the shim half of it."""
+    recorder = Recorder()
+    for name, factor in ((DOCKER, 2), (CONTAINERD, 1), (SHIM, 0.5)):
+        start = recorder.sheet("start", name)
+        start.add("pod start", 100 * factor, at=ONE)
+        start.add("CPU per pod start", 50 * factor, at=ONE)
+        start.add("daemon PSS", 30 * factor * MIB, BYTES, at={"pods": 0})
+        start.add("monitors' PSS per pod", factor * MIB, BYTES, at=ONE)
+    targets = [target(name) for name in (DOCKER, CONTAINERD, SHIM)]
+    return msgspec.structs.replace(sample_report(), targets=targets, measurements=recorder.measurements())
+
+
+def test_docker_through_cri_beside_containerd() -> None:
+    rows = comparison(report_of_handlers()).splitlines()
+    assert rows[2] == "| pod start, one at a time (ms) | 200 | 100 | -50 % | -20 % (latency) |"
+    assert rows[4] == "| daemons and monitors of 20 pods, PSS (MiB) | 100 | 50 | -50 % | -12 % (memory) |"
+    assert "starts 2.0 times as fast as one on containerd" in rows[-1]
+
+
+def test_what_was_not_measured_is_not_compared() -> None:
+    rows = comparison(sample_report()).splitlines()
+    assert rows[2] == "| pod start, one at a time (ms) | - | - | - | -20 % (latency) |"
+    assert "not compared with" in rows[-1]
+
+
+def test_the_section_on_handlers_outlives_the_page() -> None:
+    section = with_handlers(report_of_handlers())
+    page = f"# Page\n\n{section}\nafter\n"
+    assert handlers_part(page) == section
+    assert handlers_part((TREE / "docs/benchmarks.md").read_text())
+    with pytest.raises(SystemExit):
+        handlers_part("# Page\n")
 
 
 @pytest.mark.parametrize("text", ["nothing", BEGIN, END, f"{END}{BEGIN}"])
@@ -95,7 +134,7 @@ class Restarted:
 def test_a_command_restarts_the_server(tmp_path: Path, broken: bool) -> None:
     server = Restarted(broken=broken)
     script = serve_restarts(server, tmp_path)
-    done = [subprocess.run(["/bin/sh", "-c", script], check=False, timeout=patient(30)).returncode for _ in range(2)]
+    done = [subprocess.run(["/bin/sh", "-c", script], check=False, timeout=patient(60)).returncode for _ in range(2)]
     assert done == ([1, 1] if broken else [0, 0])
     assert server.calls == (["stop"] * 2 if broken else ["stop", "spawn"] * 2)
 

@@ -9,6 +9,7 @@ import urllib.request
 
 import pytest
 
+from podwright.conformance.patience import patient
 from tools.images import (
     MEDIA_TYPES,
     Entry,
@@ -66,7 +67,7 @@ def test_the_registry_gives_back_an_index_with_its_images(registry: Registry) ->
     assert registry.push("tools/index:1", index) == index.digest
     request = urllib.request.Request(f"{registry.url}/v2/tools/index/manifests/1")
     request.add_header("Accept", MEDIA_TYPES["oci"]["index"])
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=patient(60)) as response:
         assert digest_of(response.read()) == index.digest
     for image in images:
         with urllib.request.urlopen(f"{registry.url}/v2/tools/index/blobs/{image.image_id}") as response:

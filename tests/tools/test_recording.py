@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from podwright.conformance.patience import patient
 from tools.recording import svg
 from tools.recording.terminal import Frame, RecordingFailed, Run, Style, Terminal
 
@@ -25,7 +26,7 @@ def line(text: str) -> tuple[Run, ...]:
 def test_a_command_is_typed_and_its_output_is_kept() -> None:
     screen = terminal()
     screen.type("hello")
-    screen.run([sys.executable, "-c", "print('\\x1b[31mred\\x1b[0m   words')"], timeout_s=30)
+    screen.run([sys.executable, "-c", "print('\\x1b[31mred\\x1b[0m   words')"], timeout_s=patient(60))
     assert screen.text() == "$ hello\nred   words"
     assert [run.style.colour for run in screen.frames[-1].lines[1]] == ["red", "default"]
     assert screen.frames[-1].lines[1][1] == Run(6, "words", PLAIN)
@@ -36,13 +37,13 @@ def test_ctrl_c_ends_a_command_that_goes_on() -> None:
         "import signal, sys, time\nsignal.signal(signal.SIGINT, lambda *_: sys.exit(0))\nprint('up')\ntime.sleep(60)"
     )
     screen = terminal()
-    screen.run([sys.executable, "-u", "-c", program], until=lambda text: "up" in text, timeout_s=30)
+    screen.run([sys.executable, "-u", "-c", program], until=lambda text: "up" in text, timeout_s=patient(60))
     assert "^C" in screen.text()
 
 
 def test_a_command_that_fails_ends_the_recording() -> None:
     with pytest.raises(RecordingFailed, match="ended with 3"):
-        terminal().run([sys.executable, "-c", "raise SystemExit(3)"], timeout_s=30)
+        terminal().run([sys.executable, "-c", "raise SystemExit(3)"], timeout_s=patient(60))
 
 
 def test_a_line_is_drawn_once_for_as_long_as_it_is_the_same() -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from podwright.errors import DeadlineExceeded, NotFound, Unavailable, Unimplemented
 from podwright.ttrpc import Server, TtrpcClient, connect
 from podwright.ttrpc.sessions import ClientSession, TtrpcRequest
 
 SERVICE = "test.Service"
-PATIENCE_S = 20.0
+PATIENCE_S = patient(60.0)
 
 
 async def echo(payload: bytes, metadata: Mapping[str, str]) -> bytes:

@@ -1,6 +1,7 @@
 """`make bench`: Podwright and its peers on private directories, measured by `podwright bench`.
 
     python -m tools.bench [--only NAME,NAME...] [--agent COMMAND]... [--out FOLDER] [arguments of podwright bench]
+    python -m tools.bench --handlers [--publish] [arguments of podwright bench]
 
 Writes results.json, report.html, benchmarks.md, summary.md and overview.svg to FOLDER (build/bench). Without --suite
 it runs all of them. The servers come from the tests' harness, with the distribution's packages; CRI-O, which Debian 12
@@ -10,6 +11,9 @@ older than CRI-O's OCI specification refuses its containers). Another server tha
 
 With `--agent kubelet --agent 'podwright agent' --suite agent`, each node agent is measured on each server, all in one
 report.
+
+With --handlers, each handler and engine of Podwright starts pods beside containerd and Docker (the suite `start`), to
+build/bench/handlers; --publish puts the tables into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -26,9 +30,10 @@ from pathlib import Path
 
 from tests.harness import crio
 from tests.harness.scratch import Scratch
+from tools.bench import publish
 from tools.bench.configs import portable
 from tools.bench.images import DESCRIPTION, SERIES, push_pull_images, push_series
-from tools.bench.peers import NAMES, Peer, Site, start_peers
+from tools.bench.peers import HANDLERS, NAMES, USUAL, Peer, Site, start_peers
 from tools.bench.restarts import serve_restarts
 from tools.leaks import remove_empty_parents
 from tools.pull_bench.disk import private_disk
@@ -45,18 +50,24 @@ PAGES = {"markdown": "benchmarks.md", "summary": "summary.md", "svg": "overview.
 def main() -> int:
     """Start what is measured, run the bench, take everything down. Returns the bench's exit code."""
     parser = argparse.ArgumentParser(prog="tools.bench", allow_abbrev=False, add_help=False)
-    parser.add_argument("--only", default=",".join(NAMES), help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--only", default="", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--handlers", action="store_true", help="the suite start on every handler and engine")
+    parser.add_argument("--publish", action="store_true", help="with --handlers: put the tables into the docs")
     parser.add_argument("--agent", action="append", default=[], help="a node agent, on each of them; repeat")
-    parser.add_argument("--out", type=Path, default=TREE / "build/bench")
+    parser.add_argument("--out", type=Path)
     if {"-h", "--help"} & set(sys.argv):
         print(__doc__)
         return 0
     own, rest = parser.parse_known_args()
+    out: Path = own.out or TREE / ("build/bench/handlers" if own.handlers else "build/bench")
+    names: list[str] = own.only.split(",") if own.only else list(HANDLERS if own.handlers else USUAL)
+    if own.handlers and "--suite" not in rest:
+        rest += ["--suite", "start"]
     if os.geteuid() != 0:
         print("bench: needs root, for namespaces and cgroups", file=sys.stderr)
         return 2
-    own.out.mkdir(parents=True, exist_ok=True)
-    results = own.out / "results.json"
+    out.mkdir(parents=True, exist_ok=True)
+    results = out / "results.json"
     results.unlink(missing_ok=True)
     with ExitStack() as stack:
         # Not on the disk: a thread that waits in a pipe would keep it from being unmounted.
@@ -67,20 +78,22 @@ def main() -> int:
         stack.callback(scratch.close)
         registry = stack.enter_context(Registry(scratch.part("registry").directory))
         arguments = push_images(registry, with_pulls=wants_pulls(rest))
-        for peer in start_all(scratch, registry, own.only.split(","), stack):
+        for peer in start_all(scratch, registry, names, stack):
             configs = [portable(file, scratch.directory, scratch.part("configs").directory) for file in peer.configs]
             restart = serve_restarts(peer.server, pipes / peer.name)
             for name, agent in columns(peer.name, own.agent):
                 arguments += [*arguments_of(name, peer, restart, configs), *agent_arguments(name, agent)]
         arguments += (word for note in notes() for word in ("--note", note))
         suites = [] if "--suite" in rest else ["--suite", "all"]
-        files = ["--json", str(results), "--html", str(own.out / "report.html")]
+        files = ["--json", str(results), "--html", str(out / "report.html")]
         code = run_to_end([str(PODWRIGHT), "bench", *arguments, *suites, *files, *rest])
     if results.exists():
         for form, name in PAGES.items():
-            page = [PODWRIGHT, "bench", "report", results, f"--{form}", "--output", own.out / name]
+            page: list[str | Path] = [PODWRIGHT, "bench", "report", results, f"--{form}", "--output", out / name]
             subprocess.run(page, check=True)
-        print(f"\nreports: {own.out}", flush=True)
+        print(f"\nreports: {out}", flush=True)
+        if own.handlers and own.publish:
+            publish.publish_handlers(out)
     return code
 
 
@@ -136,6 +149,7 @@ def arguments_of(name: str, peer: Peer, restart: str, configs: list[Path]) -> li
     return [
         *("--endpoint", f"{name}={peer.scheme}{peer.server.endpoint}"),
         *("--cgroup-parent", f"{name}={peer.server.part.cgroup_parent}"),
+        *(("--below", f"{name}={peer.below}") if peer.below else ()),
         *("--restart", f"{name}=/bin/sh -c {shlex.quote(restart)}"),
         *(word for file in configs for word in ("--config", f"{name}={file}")),
     ]

@@ -15,18 +15,22 @@ from tests.harness.containerd import Containerd
 from tests.harness.crio import Crio
 from tests.harness.daemon import Daemon
 from tests.harness.docker import DockerEngine
-from tests.harness.podwright import Podwright, PodwrightWithEngine
+from tests.harness.podwright import Podwright, PodwrightOnRunsc, PodwrightOnShims, PodwrightWithEngine
 from tests.harness.scratch import Part, Scratch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """One running server. `scheme` goes before its endpoint; `configs` are what it was started with."""
+    """One running server. `scheme` goes before its endpoint; `configs` are what it was started with.
+
+    `below` is the endpoint of the Docker Engine in which it runs pods.
+    """
 
     name: str
     server: Daemon
     scheme: str = ""
     configs: tuple[Path, ...] = ()
+    below: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,9 @@ class Site:
         return f"{self.registry}/pause:1"
 
 
-def _podwright(settings: Mapping[str, Any], *, cni: bool) -> Callable[[Part, Site, str], Peer]:
+def _podwright(
+    settings: Mapping[str, Any], *, cni: bool = False, kind: type[Podwright] = Podwright
+) -> Callable[[Part, Site, str], Peer]:
     def make(part: Part, site: Site, name: str) -> Peer:
         over: dict[str, Any] = {"log_level": "info", "registry": {"config_path": str(site.certs_d)}, **settings}
         configs: tuple[Path, ...] = ()
@@ -50,7 +56,7 @@ def _podwright(settings: Mapping[str, Any], *, cni: bool) -> Callable[[Part, Sit
             conf_dir = write_bridge_conf(part)
             over["network"] = {"mode": "cni", "cni_conf_dir": str(conf_dir)}
             configs = tuple(conf_dir.iterdir())
-        server = Podwright(part, settings=over)
+        server = kind(part, settings=over)
         server.leaves_bridge = cni
         return Peer(name=name, server=server, configs=(server.config, *configs))
 
@@ -59,7 +65,8 @@ def _podwright(settings: Mapping[str, Any], *, cni: bool) -> Callable[[Part, Sit
 
 def _podwright_docker(part: Part, site: Site, name: str) -> Peer:  # noqa: ARG001 # it needs none of the site
     server = PodwrightWithEngine(part, settings={"log_level": "info"})
-    return Peer(name=name, server=server, configs=(server.config, server.engine.config))
+    configs = (server.config, server.engine.config)
+    return Peer(name=name, server=server, configs=configs, below=server.engine.endpoint)
 
 
 def _containerd(part: Part, site: Site, name: str) -> Peer:
@@ -81,8 +88,10 @@ def _docker(part: Part, site: Site, name: str) -> Peer:  # noqa: ARG001 # it nee
 
 
 MAKERS: dict[str, Callable[[Part, Site, str], Peer]] = {
-    "podwright": _podwright({"default_handler": "crun"}, cni=False),
-    "podwright-runc": _podwright({"default_handler": "runc"}, cni=False),
+    "podwright": _podwright({"default_handler": "crun"}),
+    "podwright-runc": _podwright({"default_handler": "runc"}),
+    "podwright-runsc": _podwright({}, kind=PodwrightOnRunsc),
+    "podwright-shim": _podwright({}, kind=PodwrightOnShims),
     "podwright-cni": _podwright({"default_handler": "crun"}, cni=True),
     "podwright-docker": _podwright_docker,
     "containerd": _containerd,
@@ -91,6 +100,13 @@ MAKERS: dict[str, Callable[[Part, Site, str], Peer]] = {
     "docker": _docker,
 }
 NAMES = tuple(MAKERS)
+# Every handler and engine of Podwright on its built-in bridge, and those that they are compared with.
+HANDLERS = (
+    *("podwright", "podwright-runc", "podwright-runsc", "podwright-shim", "podwright-docker"),
+    *("containerd", "docker"),
+)
+# Without those that take hours for the growths.
+USUAL = tuple(name for name in NAMES if name not in ("podwright-runsc", "podwright-shim"))
 # Those that not every machine has, by the first part of the name.
 IS_INSTALLED = {"crio": crio.is_installed, "docker": docker.is_installed, "podwright-docker": docker.is_installed}
 

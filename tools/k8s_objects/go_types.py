@@ -151,6 +151,7 @@ VALUE_STRUCTS = _table(
     PersistentVolumeClaim: spec status
     PersistentVolumeClaimSpec: resources
     Pod: status
+    PodCertificateRequest: status
     ReplicaSet: status
     Service: spec status
     ServiceStatus: loadBalancer

@@ -15,11 +15,11 @@ KINDS: dict[str, str] = {
     "storage.k8s.io/v1": "CSIDriver CSINode VolumeAttachment",
     "authentication.k8s.io/v1": "TokenRequest TokenReview",
     "authorization.k8s.io/v1": "SubjectAccessReview",
-    "certificates.k8s.io/v1": "CertificateSigningRequest ClusterTrustBundle",
+    "certificates.k8s.io/v1": "CertificateSigningRequest ClusterTrustBundle PodCertificateRequest",
 }
 LISTED = (
     "Pod Node Event ConfigMap Secret Service PersistentVolume PersistentVolumeClaim Lease RuntimeClass "
-    "CSIDriver CertificateSigningRequest ClusterTrustBundle"
+    "CSIDriver CertificateSigningRequest ClusterTrustBundle PodCertificateRequest"
 )
 
 MODULES: dict[str, str] = {
@@ -131,7 +131,8 @@ MODULES: dict[str, str] = {
     "certificates": (
         "CertificateSigningRequestSpec CertificateSigningRequestCondition CertificateSigningRequestStatus "
         "CertificateSigningRequest CertificateSigningRequestList ClusterTrustBundleSpec ClusterTrustBundle "
-        "ClusterTrustBundleList"
+        "ClusterTrustBundleList PodCertificateRequestSpec PodCertificateRequestStatus PodCertificateRequest "
+        "PodCertificateRequestList"
     ),
 }
 

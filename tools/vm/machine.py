@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tools.background import Background
+from tools.ports import free_port
 from tools.vm.failure import VmError
 from tools.vm.guest import Shell
 from tools.vm.image import Image
@@ -57,7 +57,7 @@ def _guest(image: Image, directory: Path, console: Path, accelerator: Accelerato
         initrd=image.initrd,
         overlay=overlay,
         console=console,
-        port=_free_port(),
+        port=free_port(),
         accelerator=accelerator,
     )
 
@@ -98,9 +98,3 @@ def _wait_for_boot(process: Background, shell: Shell, guest: Guest) -> None:
                 f"the machine did not boot within {limit:.0f} s; the end of its console:\n{log_tail(guest.console)}"
             )
         time.sleep(POLL_S)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from podwright.agent.admission.chain import Check
 from podwright.agent.admission.predicates import Predicates
@@ -126,7 +126,7 @@ class Agent:
             network_problem=dependencies.watch.network_problem,
             handler_of=self._handlers.name_for,
             admission=checks,
-            tokens=cluster.tokens,
+            credentials=cluster.credentials,
             claims=self._plugins.claims,
             may_begin=self._preemptor.may_begin,
             metrics=dependencies.metrics,
@@ -211,6 +211,11 @@ class Agent:
     def volume_counts(self) -> tuple[Counter[str], Counter[str]]:
         """How many volumes of each plug-in are wanted, and how many are there."""
         return self._volumes.counts()
+
+    def metric_lines(self) -> Iterator[str]:
+        """The text of what this agent counts."""
+        yield from self.dependencies.metrics.lines()
+        yield from self._cluster.metric_lines()
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from podwright.agent.admission.allocation import AllocationCheck
 from podwright.agent.admission.apparmor import AppArmor
 from podwright.agent.admission.chain import Check
+from podwright.agent.admission.declared_features import DeclaredFeatures
 from podwright.agent.admission.predicates import Predicates
 from podwright.agent.admission.sysctls import Sysctls
 from podwright.agent.assembly.cgroups import pods_cgroup
@@ -16,6 +17,7 @@ from podwright.agent.eviction.manager import EvictionManager
 from podwright.agent.eviction.setup import EvictionInputs, make_eviction
 from podwright.agent.gc.containers import ContainerGc
 from podwright.agent.gc.images import ImageGc
+from podwright.agent.node.object import declared_features
 from podwright.agent.resources.managers import ResourceManagers
 from podwright.agent.shutdown.admission import WhileShuttingDown
 from podwright.agent.shutdown.groups import periods
@@ -42,8 +44,17 @@ def make_checks(
         AllocationCheck(managers.topology, context.engine.all_sources_read),
         predicates,
         AppArmor(has_apparmor=apparmor.is_enabled()),
+        *_features(context),
         WhileShuttingDown(lambda: shutdown.is_shutting_down),
     ]
+
+
+def _features(context: AssemblyContext) -> list[Check]:
+    config = context.config
+    if not config.feature_gates["NodeDeclaredFeatures"]:
+        return []
+    runtime = context.dependencies.watch.state
+    return [DeclaredFeatures(declared_features(config.feature_gates, runtime))]
 
 
 def make_node_eviction(

@@ -64,7 +64,7 @@ def _findings(
         runtime=dependencies.watch.state,
         port=config.server.port,
         max_images=config.node.status_max_images,
-        declared_features=declared_features(config.feature_gates),
+        declared_features=declared_features(config.feature_gates, dependencies.watch.state),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -30,6 +30,9 @@ from podwright.agent.objects.runtime_classes import ApiRuntimeClasses
 from podwright.agent.objects.storage import ApiStorage
 from podwright.agent.objects.tokens import PodTokens
 from podwright.agent.objects.watches import ApiObjects
+from podwright.agent.pod_certificates.issuing import GATE as POD_CERTIFICATES
+from podwright.agent.pod_certificates.issuing import PodCertificates
+from podwright.agent.pod_certificates.keys import ChildKeyMaker
 from podwright.agent.resources.claims.api import ApiClaims, Claims
 from podwright.agent.runtime.handlers import Classes
 from podwright.agent.sources.api import ApiSource
@@ -73,14 +76,16 @@ class ApiCluster:
         self._keeper: NodeKeeper | None = None
         self._nodes: Followed[Node] | None = None  # all of them, for the routes to their pods
         tokens = PodTokens(server, clock)
+        self._certificates = PodCertificates(server, node, clock)
+        projections = ApiProjections(server, tokens, self._certificates)
         self.sources: Mapping[str, Source] = {API: ApiSource(self._pods, node)}
         self.objects: ObjectGetter = self._objects
         self.services: Services = self._services
         self.classes: Classes = ApiRuntimeClasses(self._classes)
         self.claims: Claims = ApiClaims(server, name)
-        self.tokens: Kept = tokens
+        self.credentials: Kept = projections
         self.mirrors: MirrorRoom = ApiMirrors(server, node)
-        self.projections: ClusterSources = ApiProjections(server, tokens)
+        self.projections: ClusterSources = projections
         self.storage: ClusterStorage = ApiStorage(server, self._csi_drivers, tokens)
         self.csi_node: ClusterInfo = self._csi_node
         self.node_volumes: NodeVolumes = ClusterNodeVolumes(node, self.node_changed)
@@ -89,6 +94,10 @@ class ApiCluster:
     def problem(self) -> str:
         """See Cluster: the CSINode is missing."""
         return self._csi_node.problem
+
+    def metric_lines(self) -> Iterator[str]:
+        """See Cluster."""
+        return self._certificates.lines()
 
     def join(self, ports: ClusterPorts) -> None:
         """See Cluster."""
@@ -111,6 +120,9 @@ class ApiCluster:
         tasks.start(events.run(), name="events to the API server")
         tasks.start(writer.run(), name="statuses to the API server")
         tasks.start(self._follow_node(), name="own node")
+        if config.feature_gates[POD_CERTIFICATES]:
+            keys = ChildKeyMaker(runner=ports.runner)
+            tasks.start(self._certificates.run(keys, ports.events), name="certificates of pods")
         if config.node.pod_routes:
             self._nodes = Followed(servers.pods, Node, Selection())
             self._nodes.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,7 +46,7 @@ class Cluster(Protocol):
     services: Services
     classes: Classes  # RuntimeClasses
     claims: Claims  # ResourceClaims
-    tokens: Kept  # of service accounts
+    credentials: Kept  # tokens of service accounts, and certificates of pods
     mirrors: MirrorRoom  # of static pods
     projections: ClusterSources
     storage: ClusterStorage
@@ -56,6 +56,9 @@ class Cluster(Protocol):
     @property
     def problem(self) -> str:
         """Why the node is not ready; empty when the cluster is no reason."""
+
+    def metric_lines(self) -> Iterable[str]:
+        """The text of the metrics about what pods have of the cluster."""
 
     def join(self, ports: ClusterPorts) -> None:
         """Register the node, follow what is bound to it, and write back."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from podwright.agent.cluster.protocol import ClusterPorts
 from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo, NoCluster
-from podwright.agent.engine import MirrorRoom, NoTokens, Source
+from podwright.agent.engine import MirrorRoom, NoCredentials, Source
 from podwright.agent.housekeeping import Kept
 from podwright.agent.mirrors import NoMirrors
 from podwright.agent.objects.protocol import ObjectGetter
@@ -34,12 +34,16 @@ class Standalone:
         self.services = services
         self.classes = classes
         self.claims: Claims = NoClaims()
-        self.tokens: Kept = NoTokens()
+        self.credentials: Kept = NoCredentials()
         self.mirrors: MirrorRoom = NoMirrors()
         self.projections: ClusterSources = NoApiServer()
         self.storage: ClusterStorage = NoClusterStorage()
         self.csi_node: ClusterInfo = NoCluster()
         self.node_volumes: NodeVolumes = LoneNode()
+
+    def metric_lines(self) -> Iterable[str]:
+        """There are none."""
+        return ()
 
     def join(self, ports: ClusterPorts) -> None:
         """There is nothing to join."""

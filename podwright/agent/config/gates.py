@@ -33,6 +33,7 @@ HONOURED = frozenset(
         "KubeletEnsureSecretPulledImages",
         "MemoryQoS",
         "NodeDeclaredFeatures",
+        "PodCertificateRequest",
         "PodLogsQuerySplitStreams",
         "PodReadyToStartContainersCondition",
         "RotateKubeletServerCertificate",

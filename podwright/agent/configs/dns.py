@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from podwright.agent.configs.node import NodeFacts, NodeSettings
 from podwright.agent.configs.resolv_conf import Resolver
+from podwright.agent.pods.identity import described
 from podwright.cri.v1 import api_pb2 as api
 from podwright.k8s.objects import Pod, PodDNSConfigOption
 
@@ -68,8 +69,7 @@ def _missing_cluster_dns(pod: Pod) -> tuple[DnsWarning, ...]:
         'kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy. '
         'Falling back to "Default" policy.'
     )
-    name = f"{pod.metadata.name}_{pod.metadata.namespace}({pod.metadata.uid})"
-    about_pod = DnsWarning(reason="MissingClusterDNS", message=f'pod: "{name}". {text}')
+    about_pod = DnsWarning(reason="MissingClusterDNS", message=f'pod: "{described(pod)}". {text}')
     return DnsWarning(reason="MissingClusterDNS", message=text, about_node=True), about_pod
 
 

@@ -9,6 +9,7 @@ from podwright.agent.configs.namespaces import UserNamespace, namespace_options
 from podwright.agent.configs.node import NodeFacts, NodeSettings
 from podwright.agent.configs.profiles import apparmor_profile, seccomp_profile
 from podwright.agent.pods.containers import AnyContainer, all_containers
+from podwright.agent.pods.identity import described
 from podwright.agent.runtime.records import ImageStatus
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
@@ -137,11 +138,6 @@ def verify_non_root(pod: Pod, container: AnyContainer, image: ImageUser) -> None
             f"container has runAsNonRoot and image has an invalid user id ({image.uid}). "
             f"(Must be 1-({USER_ID_MAX})) {where}"
         )
-
-
-def described(pod: Pod) -> str:
-    """A pod in messages, as the kubelet writes it: name_namespace(UID)."""
-    return f"{pod.metadata.name}_{pod.metadata.namespace}({pod.metadata.uid})"
 
 
 def _is_privileged(container: AnyContainer) -> bool:

@@ -223,19 +223,24 @@ def _plan_one_init(
             return _plan_running_sidecar(pod, container, status, finding_of, plan)
         _plan_size(pod, container, status, plan)
         return False
-    if status.state is ContainerState.EXITED and not is_sidecar(container):
-        if status.exit_code == 0:
-            return True
-        restart = should_start(pod, container, status)
-    else:  # a sidecar that has ended, or one that the runtime has failed to start, or to keep track of
-        restart = is_sidecar(container) or restarts_on_failure(pod, container)
-    if not restart:
+    if status.state is ContainerState.EXITED and status.exit_code == 0 and not is_sidecar(container):
+        return True
+    if not _starts_init_again(pod, container, status):
         plan.kill_pod = True
         return False
     if status.state is ContainerState.UNKNOWN:
-        plan.kill.append(_unknown(status))
+        plan.kill.append(_unknown(status, "Init container"))
     plan.start_init.append(container.name)
     return False
+
+
+def _starts_init_again(pod: Pod, container: Container, status: ContainerStatus) -> bool:
+    """Whether an init container that does not run starts. One that was made and never started has not had its turn."""
+    if is_sidecar(container) or status.state is ContainerState.CREATED:
+        return True
+    if status.state is ContainerState.EXITED:
+        return should_start(pod, container, status)
+    return restarts_on_failure(pod, container)
 
 
 def _plan_running_sidecar(
@@ -273,7 +278,7 @@ def _plan_size(pod: Pod, container: Container, status: ContainerStatus, plan: _P
 def _restart_sidecar(
     container: Container, status: ContainerStatus, reason: str, plan: _Plan, probe: ProbeKind | None = None
 ) -> None:
-    message = f"Init container {container.name} {reason}, will be restarted"
+    message = f"Init container {container.name} {reason}"
     plan.kill.append(Kill(status=status, message=message, probe=probe))
     plan.start_init.append(container.name)
 
@@ -286,7 +291,7 @@ def _plan_regular(pod: Pod, observed: ObservedPod, finding_of: FindingOf, plan: 
             if should_start(pod, container, status):
                 plan.start.append(container.name)
                 if status is not None and status.state is ContainerState.UNKNOWN:
-                    plan.kill.append(_unknown(status))
+                    plan.kill.append(_unknown(status, "Container"))
             continue
         kill, restart = _reason_to_kill(pod, container, status, finding_of)
         if kill is None:
@@ -321,9 +326,9 @@ def _reason_to_kill(
     return Kill(status=status, message=message, probe=probe), restart
 
 
-def _unknown(status: ContainerStatus) -> Kill:
+def _unknown(status: ContainerStatus, kind: str) -> Kill:
     """Perhaps it runs: two instances at once would be worse than one that is killed."""
-    return Kill(status=status, message="Container is in unknown state, try killing it before restart")
+    return Kill(status=status, message=f'{kind} is in "{status.state.value}" state, try killing it before restart')
 
 
 def _has_changed(container: AnyContainer, status: ContainerStatus) -> bool:

@@ -26,6 +26,7 @@ from podwright.agent.runtime.records import ImageStatus
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument, PodwrightError
 from podwright.k8s.objects import Pod
+from podwright.timeline import Step
 
 ALWAYS, NEVER, IF_NOT_PRESENT = "Always", "Never", "IfNotPresent"
 MILLISECOND_NS = 10**6
@@ -157,7 +158,8 @@ class ImageManager:
         logins = await wanted.logins()
         self._note(wanted, "Normal", "Pulling", f'Pulling image "{wanted.requested}"')
         try:
-            pulled = await self._puller.pull(wanted.requested, wanted.name.pulled, logins, wanted.sandbox_config)
+            with Step(f"pull of {wanted.requested}"):
+                pulled = await self._puller.pull(wanted.requested, wanted.name.pulled, logins, wanted.sandbox_config)
         except PodwrightError as failure:
             text = f'Failed to pull image "{wanted.requested}": {failure}'
             self._note(wanted, "Warning", "Failed", text)

@@ -46,7 +46,9 @@ DECLARED = (
     "InPlacePodLevelResourcesVerticalScaling",
     "InPlacePodVerticalScalingInitContainers",
     "RestartAllContainersOnContainerExits",
+    "UserNamespacesHostNetworkSupport",
 )
+NEED_THE_RUNTIME = {"UserNamespacesHostNetworkSupport": "user_namespaces_host_network"}  # to fields of its state
 INTERNAL_IP, HOSTNAME = "InternalIP", "Hostname"
 
 
@@ -71,9 +73,15 @@ class NodeFindings:
     more_addresses: Sequence[NodeAddress] = field(default=())  # a cloud provider's
 
 
-def declared_features(gates: Mapping[str, bool]) -> tuple[str, ...]:
-    """The features that a node with these gates declares."""
-    return tuple(name for name in DECLARED if gates["NodeDeclaredFeatures"] and gates[name])
+def declared_features(gates: Mapping[str, bool], runtime: RuntimeState) -> tuple[str, ...]:
+    """The features that a node with these gates on this runtime declares."""
+    if not gates["NodeDeclaredFeatures"]:
+        return ()
+    return tuple(
+        name
+        for name in DECLARED
+        if gates[name] and (name not in NEED_THE_RUNTIME or getattr(runtime, NEED_THE_RUNTIME[name]))
+    )
 
 
 def new_node(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from typing import Protocol
+
 from podwright.agent.objects.tokens import PodTokens
 from podwright.agent.objects.trust_bundles import TrustBundles
-from podwright.errors import NotFound, Unimplemented
+from podwright.errors import NotFound
 from podwright.k8s.client.protocol import ApiServer
 from podwright.k8s.objects import (
     ClusterTrustBundleProjection,
@@ -14,12 +17,28 @@ from podwright.k8s.objects import (
 )
 
 
+class Certificates(Protocol):
+    """Certificates of pods: `pod_certificates`."""
+
+    def certificate(
+        self, pod: Pod, volume: str, index: int, projection: PodCertificateProjection
+    ) -> tuple[bytes, bytes]:
+        """The private key and the certificate chain, both in PEM. Raises PodwrightError."""
+
+    def retain(self, uids: Collection[str]) -> None:
+        """Forget those of other pods than these."""
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Have it called with the UID of each pod whose certificates are others than before."""
+
+
 class ApiProjections:
     """See the module's text."""
 
-    def __init__(self, server: ApiServer, tokens: PodTokens) -> None:
+    def __init__(self, server: ApiServer, tokens: PodTokens, certificates: Certificates) -> None:
         self._bundles = TrustBundles(server)
         self._tokens = tokens
+        self._certificates = certificates
 
     async def token(self, pod: Pod, projection: ServiceAccountTokenProjection) -> bytes:
         """See ClusterSources."""
@@ -34,16 +53,19 @@ class ApiProjections:
         return _joined(bundles)
 
     async def certificate(
-        self,
-        pod: Pod,  # noqa: ARG002 # the port's
-        volume: str,  # noqa: ARG002 # the port's
-        projection: PodCertificateProjection,
+        self, pod: Pod, volume: str, index: int, projection: PodCertificateProjection
     ) -> tuple[bytes, bytes]:
         """See ClusterSources."""
-        raise Unimplemented(
-            f"podCertificate of signer {projection.signer_name} is not supported by this agent",
-            hint="use a serviceAccountToken or a secret",
-        )
+        return self._certificates.certificate(pod, volume, index, projection)
+
+    def retain(self, uids: Collection[str]) -> None:
+        """Forget tokens and certificates of other pods than these."""
+        self._tokens.retain(uids)
+        self._certificates.retain(uids)
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """See ClusterSources."""
+        self._certificates.listen(listener)
 
 
 def _joined(bundles: list[str]) -> bytes:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import ClassVar
 
-import msgspec
-
+from podwright.agent.objects.versions import NewestVersion
 from podwright.errors import FailedPrecondition, NotFound
-from podwright.k8s.client.protocol import ApiServer, RawRequest, Selection
+from podwright.k8s.client.protocol import ApiServer, Selection
 from podwright.k8s.objects import ClusterTrustBundle, ClusterTrustBundleProjection
 from podwright.k8s.selectors import from_label_selector
 
@@ -28,28 +27,18 @@ class AlphaTrustBundle(ClusterTrustBundle, frozen=True, kw_only=True):
 VERSIONS: tuple[type[ClusterTrustBundle], ...] = (ClusterTrustBundle, BetaTrustBundle, AlphaTrustBundle)
 
 
-class _Resource(msgspec.Struct):
-    name: str
-
-
-class _Resources(msgspec.Struct):
-    """What a server says of one version of an API group (APIResourceList)."""
-
-    resources: tuple[_Resource, ...] = ()
-
-
 class TrustBundles:
-    """Reads them. The version is found once."""
+    """Reads them."""
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server
-        self._version: type[ClusterTrustBundle] | None = None
+        self._version = NewestVersion(server, VERSIONS, "ClusterTrustBundles", "ClusterTrustBundle")
 
     async def texts(self, projection: ClusterTrustBundleProjection) -> list[str]:
         """The bundles that a projection means, in PEM; none when there are none. Raises PodwrightError."""
         if not projection.name and not projection.signer_name:
             raise FailedPrecondition("clusterTrustBundle needs a name or a signerName")
-        version = await self._found()
+        version = await self._version.find()
         if projection.name:
             with contextlib.suppress(NotFound):
                 return [(await self._server.get(version, projection.name)).spec.trust_bundle]
@@ -59,24 +48,3 @@ class TrustBundles:
             return []
         selection = Selection(labels=str(selector), fields=f"spec.signerName={projection.signer_name}")
         return [each.spec.trust_bundle for each in (await self._server.list(version, selection)).items]
-
-    async def _found(self) -> type[ClusterTrustBundle]:
-        """Raises FailedPrecondition when the server has no such objects at all."""
-        if self._version is None:
-            for version in VERSIONS:
-                if await self._serves(version):
-                    self._version = version
-                    return version
-            raise FailedPrecondition(
-                "the API server has no ClusterTrustBundles",
-                hint="it needs the feature gate ClusterTrustBundle, and their beta version in --runtime-config",
-            )
-        return self._version
-
-    async def _serves(self, version: type[ClusterTrustBundle]) -> bool:
-        try:
-            answer = await self._server.raw(RawRequest(path=f"/apis/{version.API_VERSION}"))
-        except NotFound:
-            return False
-        listed = msgspec.json.decode(answer, type=_Resources)
-        return any(each.name == version.RESOURCE for each in listed.resources)

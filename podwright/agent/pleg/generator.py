@@ -103,7 +103,7 @@ class Generator:
         silent_s = self._clock.monotonic() - self._relisted_at
         if silent_s <= longest_s:
             return ""
-        return f"PLEG is not healthy: the last relist was {silent_s:.0f} s ago, more than {longest_s:.0f} s"
+        return f"PLEG is not healthy: the last relist was more than {longest_s:g} s ago"
 
     async def _relist_forever(self) -> None:
         while True:

@@ -36,6 +36,11 @@ def full_name(pod: Pod) -> str:
     return f"{pod.metadata.name}_{pod.metadata.namespace}"
 
 
+def described(pod: Pod) -> str:
+    """A pod in messages, as the kubelet writes it: name_namespace(UID)."""
+    return f"{full_name(pod)}({pod.metadata.uid})"
+
+
 def source_of(pod: Pod) -> str:
     """`file`, `http` or `api`; empty for a pod that no source has named."""
     return pod.metadata.annotations.get(CONFIG_SOURCE, "")

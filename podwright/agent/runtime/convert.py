@@ -212,6 +212,7 @@ def runtime_state(response: api.StatusResponse) -> RuntimeState:
             for handler in response.runtime_handlers
         ),
         supplemental_groups_policy=response.features.supplemental_groups_policy,
+        user_namespaces_host_network=response.features.user_namespaces_host_network,
     )
 
 

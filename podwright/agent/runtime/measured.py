@@ -1,4 +1,7 @@
-"""A CRI client that counts and times its calls, as the kubelet's instrumented services do."""
+"""A CRI client that counts and times its calls, as the kubelet's instrumented services do.
+
+Each call is a step of the pass that makes it, so that `podwright describe` can say what a pod waits for.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.cri.client import DEFAULT_TIMEOUT_S, CriClient, Request, Response
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
+from podwright.timeline import Step
 
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _OTHER_NAMES = {"update_container_resources": "update_container"}
@@ -36,7 +40,8 @@ class MeasuredCriClient(CriClient):
         self._metrics.operations.add(name)
         handler = request.runtime_handler if isinstance(request, api.RunPodSandboxRequest) else None
         try:
-            return await super().call(method, request, timeout_s)
+            with Step(type(request).__name__.removesuffix("Request")):
+                return await super().call(method, request, timeout_s)
         except PodwrightError:
             self._metrics.operation_errors.add(name)
             if handler is not None:

@@ -213,6 +213,7 @@ class RuntimeState:
     network: RuntimeCondition
     handlers: tuple[HandlerFeatures, ...] = ()
     supplemental_groups_policy: bool = False
+    user_namespaces_host_network: bool = False
 
     def handler(self, name: str) -> HandlerFeatures | None:
         """The features of the handler of that name."""

@@ -96,7 +96,8 @@ class RuntimeWatch:
             return f"the runtime has not answered yet: {self._failure}" if self._failure else NOT_ASKED.message
         silent_s = self._clock.monotonic() - self._answered_at
         if silent_s > SILENT_S:
-            return f"the runtime has not answered for {silent_s:.0f} s: {self._failure}"
+            why = f": {self._failure}" if self._failure else ""
+            return f"the runtime has not answered for more than {SILENT_S:g} s{why}"
         condition = self._state.runtime
         return "" if condition.status else f"the runtime is not ready: {condition.reason} {condition.message}".strip()
 

@@ -101,7 +101,11 @@ class _Parts:
         engine = agent.engine
         self.counts = RequestCounts()
         self.view = View(
-            registry=engine.registry, workers=engine.workers, status_of=agent.statuses.get, events=agent.events
+            registry=engine.registry,
+            workers=engine.workers,
+            status_of=agent.statuses.get,
+            events=agent.events,
+            problem=engine.problem,
         )
         self._health = Health(
             {
@@ -128,7 +132,7 @@ class _Parts:
         )
 
     async def _metrics(self) -> bytes:
-        lines = (*self._agent.dependencies.metrics.lines(), *metrics.node_lines(self._node_view()))
+        lines = (*self._agent.metric_lines(), *metrics.node_lines(self._node_view()))
         families = (
             *self.counts.families(),
             *metrics.process_families(self._started_s),

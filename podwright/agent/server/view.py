@@ -25,6 +25,7 @@ class View:
     workers: PodWorkers
     status_of: Callable[[str], PodStatus | None]
     events: EventLog
+    problem: Callable[[], str]  # why no pod is synced; empty when pods are
 
     def pods(self) -> list[Pod]:
         """The pods that sources want, with the status that the agent gives them."""
@@ -66,6 +67,7 @@ class View:
             "pod": codec.to_document(pod),
             "events": [_event(event) for event in self.events.of_pod(pod.metadata.uid)],
             "worker": None if activity is None else _activity(activity),
+            "problem": self.problem(),
         }
 
 
@@ -90,6 +92,7 @@ def _activity(activity: Activity) -> dict[str, Any]:
         "state": activity.state.value,
         "finished": activity.finished,
         "busySeconds": activity.busy_s,
+        "waitsFor": " > ".join(activity.waits_for),
         "nextPassSeconds": activity.next_pass_s,
         "failure": activity.failure,
     }

@@ -6,7 +6,7 @@ The rules are the kubelet's (pkg/kubelet/config/config.go of Kubernetes 1.36).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -24,10 +24,11 @@ class Merger:
     """Remembers each source's last set."""
 
     def __init__(self, clock: Clock, dropped: Dropped) -> None:
-        """`dropped` gets each pod that is left out, and why."""
+        """`dropped` gets each pod that is left out, and why, once for as long as it is."""
         self._clock = clock
         self._dropped = dropped
         self._sets: dict[str, dict[str, Pod]] = {}
+        self._left_out: dict[str, frozenset[str]] = {}  # the UIDs of those pods, by source
 
     def seen(self) -> frozenset[str]:
         """The sources that have sent a set."""
@@ -40,7 +41,7 @@ class Merger:
         found: dict[Operation, list[Pod]] = {operation: [] for operation in Operation}
         current: dict[str, Pod] = {}
         operation: Operation | None
-        for pod in self._unique(pods):
+        for pod in self._unique(source, pods, known):
             uid = pod.metadata.uid
             before = known.get(uid)
             if before is None:
@@ -61,20 +62,27 @@ class Merger:
             changes.append(SourceChange(operation=Operation.ADD, pods=(), source=source))
         return changes
 
-    def _unique(self, pods: Iterable[Pod]) -> Iterable[Pod]:
-        """The pods without those whose name or UID another one of the set has."""
+    def _unique(self, source: str, pods: Iterable[Pod], known: Mapping[str, Pod]) -> list[Pod]:
+        """The pods without those whose name or UID another one of the set has.
+
+        Those of the set before come first: a second manifest of a name must not end the pod that runs.
+        """
         names: set[str] = set()
-        uids: set[str] = set()
-        for pod in pods:
+        unique: dict[str, Pod] = {}
+        left_out: dict[str, Pod] = {}
+        for pod in sorted(pods, key=lambda each: each.metadata.uid not in known):
             name, uid = full_name(pod), pod.metadata.uid
-            if name in names or uid in uids:
-                self._dropped(
-                    pod, f"another pod of this source is called {pod.metadata.namespace}/{pod.metadata.name}"
-                )
+            if name in names or uid in unique:
+                left_out[uid] = pod
                 continue
             names.add(name)
-            uids.add(uid)
-            yield pod
+            unique[uid] = pod
+        for uid, pod in left_out.items():
+            if uid not in self._left_out.get(source, ()):
+                name = f"{pod.metadata.namespace}/{pod.metadata.name}"
+                self._dropped(pod, f"another pod of this source is called {name}")
+        self._left_out[source] = frozenset(left_out)
+        return list(unique.values())
 
     def _adopted(self, pod: Pod, source: str) -> Pod:
         """The pod with the source and the time when it was first seen."""

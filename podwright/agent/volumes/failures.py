@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from podwright.errors import Unavailable
+from podwright.errors import FailedPrecondition, Unavailable
 
 FAILED_MOUNT, FAILED_MAP = "FailedMount", "FailedMapVolume"
 
@@ -12,6 +12,10 @@ class NotProcessed(Unavailable):
 
     Who waits for the pod's volumes is told at once, since waiting is of no use (the kubelet's "failed to process").
     """
+
+
+class AttachLimitExceeded(FailedPrecondition):
+    """A volume is one too many of its driver for this node, so that it is not attached: the pod cannot run here."""
 
 
 class StepFailed(Unavailable):

@@ -23,8 +23,9 @@ from functools import partial
 
 from podwright.agent.pods.places import is_uid, pod_directory, pods_directory
 from podwright.agent.volumes import places
+from podwright.agent.volumes.failures import AttachLimitExceeded
 from podwright.agent.volumes.keeper import Keeper
-from podwright.agent.volumes.messages import not_mounted
+from podwright.agent.volumes.messages import attach_limit_reached, not_mounted
 from podwright.agent.volumes.plans import MountedVolume
 from podwright.agent.volumes.plugins.registry import Plugins, plugin_name
 from podwright.agent.volumes.ports import VolumePorts
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 
 # The kubelet's own limit: an odd number, so that it is recognised in logs.
 WAIT_LIMIT_S = 123.0
+LATE = "context deadline exceeded"  # as a kubelet says it
 ORPHAN_LIMIT_S = 10.0  # `retain` is called again soon
 ROOT_MODE = 0o750
 
@@ -63,6 +65,7 @@ class VolumeManager:
         self._on_disk: set[str] = set()  # pods that have, or may have, something on disk
         self._has_shared = True  # whether something may be left that several pods share
         ports.drivers.listen(self._driver_has_come)
+        ports.cluster.listen(self._certificates_changed)
 
     async def recover(self) -> None:
         """Make the root directory ready, and find the pods that have volumes on disk. Raises OSError."""
@@ -107,7 +110,8 @@ class VolumeManager:
 
         Raises DeadlineExceeded, which names those that are missing and why, after WAIT_LIMIT_S; Unimplemented at once
         for a kind of volume that this agent cannot do; Unavailable when it cannot be known what a volume is to become;
-        FailedPrecondition when the pod is released meanwhile.
+        FailedPrecondition when the pod is released meanwhile; AttachLimitExceeded, after WAIT_LIMIT_S as well, when a
+        volume is one too many for this node.
         """
         self.set_pod(pod)
         volumes = self._pods[pod.metadata.uid]
@@ -117,7 +121,9 @@ class VolumeManager:
             async with asyncio.timeout(WAIT_LIMIT_S):
                 await volumes.until(lambda: volumes.is_over or not volumes.missing() or bool(volumes.unprocessed()))
         except TimeoutError:
-            raise DeadlineExceeded(_problem(volumes, "context deadline exceeded")) from None
+            if await self._storage.is_over_limit(pod.metadata.uid):
+                raise AttachLimitExceeded(_over_limit(volumes)) from None
+            raise DeadlineExceeded(_problem(volumes, LATE)) from None
         if volumes.is_over:
             raise FailedPrecondition(f"the volumes of pod {pod.metadata.name} are being removed", hint="the pod ends")
         if unknown := volumes.unprocessed():
@@ -145,6 +151,13 @@ class VolumeManager:
             for state in volumes.states.values():
                 if state.mounted is None and driver in state.failure:
                     state.hurry.set()
+
+    def _certificates_changed(self, uid: str) -> None:
+        """The files of the pod's projected volumes are others than before, or can be made at last."""
+        if (volumes := self._pods.get(uid)) is not None:
+            for state in volumes.states.values():
+                if state.may_change and state.volume.projected is not None:
+                    self._keeper.look_at(volumes, state, hurry=True)
 
     async def _clear(self, uid: str) -> None:
         """What goes before the files of a pod's volumes are removed."""
@@ -219,6 +232,10 @@ class VolumeManager:
             log.warning("the directory of a pod that is gone stays: uid=%s error=%s", uid, failure)
         else:
             self._on_disk.discard(uid)
+
+
+def _over_limit(volumes: PodVolumes) -> str:
+    return attach_limit_reached(volumes.missing(), volumes.unattached(), volumes.unprocessed(), LATE)
 
 
 def _problem(volumes: PodVolumes, problem: str) -> str:

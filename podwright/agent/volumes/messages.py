@@ -10,6 +10,14 @@ def set_up_failed(volume: str, problem: str) -> str:
     return f'MountVolume.SetUp failed for volume "{volume}" : {problem}'
 
 
+def attach_limit_reached(
+    missing: Sequence[str], unattached: Sequence[str], unprocessed: Collection[str], problem: str
+) -> str:
+    """Why a pod is refused when the node has as many volumes as it may have. See `not_mounted`."""
+    state = _state(missing, unattached, unprocessed, problem)
+    return f"Node has reached its volume attachment limit, rejecting pod. {state}"
+
+
 def not_mounted(
     missing: Sequence[str],
     unattached: Sequence[str],
@@ -22,14 +30,18 @@ def not_mounted(
     `unattached` are those that the node does not have yet, `unprocessed` those of which nobody knows what they are to
     become, with `problem` as the reason.
     """
-    text = (
-        f"Unable to attach or mount volumes: unmounted volumes={_listed(missing)}, unattached volumes="
-        f"{_listed(unattached)}, failed to process volumes={_listed(sorted(unprocessed))}: {problem}"
-    )
+    text = f"Unable to attach or mount volumes: {_state(missing, unattached, unprocessed, problem)}"
     reasons = "; ".join(
         f"{name}: {why.get(name, 'it is still being set up')}" for name in missing if why.get(name) != problem
     )
     return f"{text}: {reasons}" if reasons else text
+
+
+def _state(missing: Sequence[str], unattached: Sequence[str], unprocessed: Collection[str], problem: str) -> str:
+    return (
+        f"unmounted volumes={_listed(missing)}, unattached volumes={_listed(unattached)}, "
+        f"failed to process volumes={_listed(sorted(unprocessed))}: {problem}"
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

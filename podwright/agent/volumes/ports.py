@@ -47,8 +47,13 @@ class ClusterSources(Protocol):
     async def trust_bundle(self, projection: ClusterTrustBundleProjection) -> bytes:
         """Certificates in PEM; empty when there are none and that is allowed. Raises PodwrightError."""
 
-    async def certificate(self, pod: Pod, volume: str, projection: PodCertificateProjection) -> tuple[bytes, bytes]:
-        """The private key and the certificate chain, both in PEM. Raises PodwrightError."""
+    async def certificate(
+        self, pod: Pod, volume: str, index: int, projection: PodCertificateProjection
+    ) -> tuple[bytes, bytes]:
+        """The private key and the certificate chain of source number `index`, both in PEM. Raises PodwrightError."""
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Have it called with the UID of each pod whose certificates are others than before."""
 
 
 class NoApiServer:
@@ -68,10 +73,14 @@ class NoApiServer:
         self,
         pod: Pod,  # noqa: ARG002 # the port's
         volume: str,  # noqa: ARG002 # the port's
+        index: int,  # noqa: ARG002 # the port's
         projection: PodCertificateProjection,
     ) -> tuple[bytes, bytes]:
         """See ClusterSources."""
         raise _needs_api_server(f"a certificate of signer {projection.signer_name}")
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """See ClusterSources. There are no certificates."""
 
 
 class ClusterStorage(Protocol):

@@ -12,6 +12,7 @@ from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod
 from podwright.errors import FailedPrecondition, Internal
 from podwright.k8s.objects import Container, HTTPGetAction, LifecycleHandler, Pod
+from podwright.timeline import Step
 
 OUTPUT_LIMIT = 500  # characters of a failed command's output
 AddressesOf = Callable[[Pod, ObservedPod], tuple[str, ...]]  # those of the pod, or of its node
@@ -49,6 +50,12 @@ class Hooks:
         self, handler: LifecycleHandler, pod: Pod, container: Container, container_id: str, observed: ObservedPod
     ) -> None:
         """Run a hook to its end; the caller bounds the time. Raises PodwrightError when it fails."""
+        with Step(f"hook of container {container.name}"):
+            await self._run(handler, pod, container, container_id, observed)
+
+    async def _run(
+        self, handler: LifecycleHandler, pod: Pod, container: Container, container_id: str, observed: ObservedPod
+    ) -> None:
         if handler.exec is not None:
             await self._exec(list(handler.exec.command), container_id)
         elif handler.http_get is not None:

@@ -19,6 +19,7 @@ from podwright.agent.runtime.records import ContainerStatus, ObservedPod
 from podwright.agent.workers.hooks import Hooks
 from podwright.errors import Internal, PodwrightError
 from podwright.k8s.objects import Container, LifecycleHandler, Pod
+from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
@@ -93,11 +94,13 @@ class Killer:
         text = message or f"Stopping container {status.name}"
         self._events.pod(pod, "Normal", "Killing", text, container=status.name)
         began = self._clock.monotonic()
-        async with self._after_pre_stop(pod, observed, status, left_s):
-            if order is not None and left_s > 0:
-                await order.turn(status.name, left_s - (self._clock.monotonic() - began))
-            left_s -= math.floor(self._clock.monotonic() - began)
-            await self._runtime.stop_container(status.id, max(int(left_s), MIN_STOP_S))
+        with Step(f"end of container {status.name}"):
+            async with self._after_pre_stop(pod, observed, status, left_s):
+                if order is not None and left_s > 0:
+                    with Step("its turn"):
+                        await order.turn(status.name, left_s - (self._clock.monotonic() - began))
+                left_s -= math.floor(self._clock.monotonic() - began)
+                await self._runtime.stop_container(status.id, max(int(left_s), MIN_STOP_S))
 
     @contextlib.asynccontextmanager
     async def _after_pre_stop(
@@ -130,9 +133,9 @@ class Killer:
         try:
             await self._hooks.run(handler, pod, container, status.id, observed)
         except PodwrightError as failure:
-            self._events.pod(
-                pod, "Warning", "FailedPreStopHook", f"PreStopHook failed: {failure}", container=status.name
-            )
+            log.warning("a preStop hook failed: pod=%s container=%s: %s", pod.metadata.name, status.name, failure)
+            # As a kubelet's event: others may read it, and what the hook wrote may be secret.
+            self._events.pod(pod, "Warning", "FailedPreStopHook", "PreStopHook failed", container=status.name)
 
 
 def _raise_failures(what: str, outcomes: Sequence[object]) -> None:

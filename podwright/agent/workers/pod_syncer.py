@@ -19,6 +19,7 @@ from podwright.agent.pods.phases import TERMINAL
 from podwright.agent.pods.reasons import ContainerFailure
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod, SandboxStatus
+from podwright.agent.volumes.failures import AttachLimitExceeded
 from podwright.agent.workers.directories import make_log_directory, make_pod_directories
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.ports import (
@@ -41,6 +42,9 @@ from podwright.agent.workers.syncer import SyncResult
 from podwright.agent.workers.updates import SetStatus
 from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, PodwrightError
 from podwright.k8s.objects import Container, Pod
+from podwright.timeline import Step
+
+ATTACH_LIMIT_EXCEEDED = "VolumeAttachmentLimitExceeded"
 
 IsEnough = Callable[[ObservedPod], bool]
 
@@ -94,14 +98,26 @@ class PodSyncer:
         if is_static(pod):
             await ports.mirrors.reconcile(pod, mirror)
         make_pod_directories(ports.root, pod.metadata.uid)
-        await self._wait_for_volumes(pod)
+        try:
+            await self._wait_for_volumes(pod)
+        except AttachLimitExceeded as failure:
+            self._refuse(pod, failure.message)
+            return SyncResult(is_terminal=True)
         ports.probes.add(pod)
         return await self._act(pod, observed)
+
+    def _refuse(self, pod: Pod, message: str) -> None:
+        """The pod was admitted and cannot run here after all, as only its volumes have shown."""
+        ports = self._ports
+        ports.metrics.refusals.add(ATTACH_LIMIT_EXCEEDED)
+        ports.statuses.refuse(pod, ATTACH_LIMIT_EXCEEDED, message)
+        ports.events.pod(pod, "Warning", ATTACH_LIMIT_EXCEEDED, message)
 
     async def _wait_for_volumes(self, pod: Pod) -> None:
         """The end of the wait is no event: each failure to set a volume up was one (as in the kubelet's SyncPod)."""
         try:
-            await self._ports.volumes.wait_mounted(pod)
+            with Step("volumes"):
+                await self._ports.volumes.wait_mounted(pod)
         except (DeadlineExceeded, FailedPrecondition):
             raise
         except PodwrightError as failure:
@@ -255,7 +271,8 @@ class PodSyncer:
         try:
             self._restarts.check(pod, container, observed)
             ports.resizer.note_created(pod, container)
-            container_id = await ports.starter.start(pod, container, place, observed)
+            with Step(f"start of container {container.name}"):
+                container_id = await ports.starter.start(pod, container, place, observed)
         except ContainerFailure as failure:
             ports.statuses.note_failure(pod, failure)
             raise

@@ -40,6 +40,7 @@ class Activity:
     state: WorkState
     finished: bool
     busy_s: float | None  # how long the pass under way has taken; None: there is none
+    waits_for: tuple[str, ...]  # the steps that it is in, the outermost first
     next_pass_s: float | None  # when the next one is due; None: when something happens
     failure: str  # of the last pass
 
@@ -269,6 +270,7 @@ class PodWorkers:
             state=record.state,
             finished=record.finished,
             busy_s=now - record.sync_began_at if record.sync is not None else None,
+            waits_for=tuple(record.step.under_way()[1:]) if record.step is not None else (),
             next_pass_s=max(due - now, 0.0) if due is not None else None,
             failure=record.failure,
         )

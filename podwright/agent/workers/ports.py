@@ -117,6 +117,9 @@ class StatusKeeper(Protocol):
     def set(self, pod: Pod, status: PodStatus) -> PodStatus:
         """Publish it; what was published, since a status must not go back."""
 
+    def refuse(self, pod: Pod, reason: str, message: str) -> None:
+        """The pod cannot run on this node: it has failed."""
+
     def note_failure(self, pod: Pod, failure: ContainerFailure) -> None:
         """A container could not be started: its status says so until it has been."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from podwright.agent.pods.identity import full_name, is_static
 from podwright.agent.workers.updates import KillOptions, PodUpdate, SetStatus
 from podwright.k8s.objects import Pod
+from podwright.timeline import Step
 
 MIN_GRACE_S = 1
 
@@ -49,6 +50,7 @@ class WorkerRecord:
     task: asyncio.Task[None] | None = None
     sync: asyncio.Task[bool] | None = None  # the pass under way
     sync_began_at: float = 0.0
+    step: Step | None = None  # what that pass does now
     failure: str = ""  # of the last pass
 
     @property

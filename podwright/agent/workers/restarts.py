@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from podwright.agent.clock import Clock
+from podwright.agent.config.go_duration import format_duration
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.containers import AnyContainer
 from podwright.agent.pods.hashes import container_hash
-from podwright.agent.pods.identity import full_name
+from podwright.agent.pods.identity import described
 from podwright.agent.pods.reasons import CRASH_LOOP_BACK_OFF, ContainerFailure
 from podwright.agent.runtime.records import ContainerState, ObservedPod
 from podwright.k8s.objects import Pod
@@ -35,11 +36,10 @@ class Restarts:
         if now_ns >= until_ns:
             self._backoff.next(key, ended.finished_at_ns, now_ns)
             return
-        wait_s = round((until_ns - ended.finished_at_ns) / 1e9)
-        where = f"pod {pod.metadata.name}_{pod.metadata.namespace}({pod.metadata.uid})"
-        text = f"Back-off restarting failed container {container.name} in {where}"
+        wait, which = format_duration(until_ns - ended.finished_at_ns), described(pod)
+        text = f"Back-off restarting failed container {container.name} in pod {which}"
         self._events.pod(pod, "Warning", "BackOff", text, container=container.name)
-        message = f"back-off {wait_s}s restarting failed container={container.name} pod={full_name(pod)}"
+        message = f"back-off {wait} restarting failed container={container.name} pod={which}"
         raise ContainerFailure(container.name, CRASH_LOOP_BACK_OFF, message, until_ns=until_ns)
 
     def prune(self) -> None:

@@ -183,11 +183,12 @@ class Starter:
         try:
             await self._hooks.run(handler, pod, container, container_id, observed)
         except PodwrightError as failure:
-            message = f"PostStartHook failed: {failure}"
-            self._events.pod(pod, "Warning", "FailedPostStartHook", message, container=container.name)
+            # As a kubelet's event: others may read it, and what the hook wrote may be secret.
+            self._events.pod(pod, "Warning", "FailedPostStartHook", "PostStartHook failed", container=container.name)
             status = await self._runtime.container_status(container_id)
             with contextlib.suppress(PodwrightError):
                 await self._killer.kill(pod, observed, status, message="FailedPostStartHook")
+            message = f"PostStartHook failed: {failure}"
             raise ContainerFailure(container.name, reasons.POST_START_HOOK_ERROR, message) from failure
         except asyncio.CancelledError:
             log.info("a postStart hook is interrupted, the pod must end: pod=%s", pod.metadata.name)

@@ -24,6 +24,7 @@ from podwright.agent.workers.syncer import PodSyncer, SyncResult
 from podwright.agent.workers.updates import KillOptions, PodUpdate, UpdateKind
 from podwright.k8s.objects import Pod, PodStatus
 from podwright.tasks import Tasks
+from podwright.timeline import Step
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ class PodWorker:
                 failure = raised
                 log.warning("pod %s: %s: %s", record.full_name, state.value, raised)
             finally:
-                record.sync = None
+                record.sync = record.step = None
             record.failure = str(failure) if failure is not None else ""
             if self._advance(state, update, ended=ended):
                 return
@@ -166,6 +167,10 @@ class PodWorker:
             self._ports.metrics.passes.observe(took_s, update.kind.value)
 
     async def _sync(self, state: WorkState, update: PodUpdate) -> bool:
+        with Step(state.value) as self._record.step:
+            return await self._make_pass(state, update)
+
+    async def _make_pass(self, state: WorkState, update: PodUpdate) -> bool:
         syncer, record = self._ports.syncer, self._record
         if update.pod is None:
             assert update.runtime_pod is not None

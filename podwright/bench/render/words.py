@@ -19,6 +19,7 @@ A pod is a sandbox with its own network and one container.
 Docker does the same work by its Engine API, without dockershim: a pause container on Docker's bridge (creating and \
 starting it counts as RunPodSandbox), and a container that joins its network and IPC namespaces.
 `daemon PSS` is that of the listening process with its descendants, `monitors' PSS` that of conmon or the shims.
+A Docker Engine below a CRI server counts with the server: its daemons, its shims, and its CPU time.
 `CPU per pod start` is that of daemon and monitors with the children that they waited for (runtimes, plugins).
 Processes inside the pods, pause processes too, and the kernel's own threads are not counted.
 A relist is ListPodSandbox and ListContainers without a filter; its CPU is the daemon's in a second with one relist.

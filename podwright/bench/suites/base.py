@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from podwright.bench import processes
@@ -23,12 +23,14 @@ MONITORS_PSS = "monitors' PSS per pod"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """One target, its sheet, and the amount of work. `daemon` is the target's process, if known."""
+    """One target, its sheet, and the amount of work. `daemons` are the target's processes: its own, and that
+    of an Engine below it. Empty if they are not known.
+    """
 
     target: BenchTarget
     sheet: Sheet
     options: BenchOptions
-    daemon: int | None
+    daemons: tuple[int, ...]
 
     async def start_pods(self, count: int, concurrency: int, at: At) -> list[StartedPod]:
         """Start pods concurrently and record each step. Failed ones are counted and left to the sweep."""
@@ -73,27 +75,28 @@ class Bench:
 
     async def footprint(self, pods: Sequence[StartedPod]) -> Footprint | None:
         """The usage of the daemon and of these pods' monitors, or None if /proc does not show it."""
-        if self.daemon is None:
+        if not self.daemons:
             return None
-        return await asyncio.to_thread(_footprint, self.daemon, pods)
+        monitored = await self.target.monitored(pods)
+        return await asyncio.to_thread(_footprint, self.daemons, monitored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
-    """The daemon with its children, and the monitors. `cpu_s` covers both, including children that were waited for."""
+    """The daemons with their children, and the monitors. `cpu_s` is of all, with children that were waited for."""
 
     daemon_bytes: int
     monitors_bytes: int
     cpu_s: float
 
 
-def _footprint(daemon: int, pods: Sequence[StartedPod]) -> Footprint:
-    monitors = processes.monitors([identity for pod in pods for identity in pod.ids], without=(daemon,))
-    family = processes.daemon_family(daemon, without=monitors)
+def _footprint(daemons: tuple[int, ...], monitored: Collection[str]) -> Footprint:
+    monitors = processes.monitors(monitored, without=daemons)
+    family = {pid for daemon in daemons for pid in processes.daemon_family(daemon, without=monitors)}
     return Footprint(
         daemon_bytes=sum(processes.pss_bytes(pid) or 0 for pid in family),
         monitors_bytes=sum(processes.pss_bytes(pid) or 0 for pid in monitors if pid not in family),
-        cpu_s=sum(processes.cpu_s(pid) for pid in {*family, *monitors}),
+        cpu_s=sum(processes.cpu_s(pid) for pid in family.union(monitors)),
     )
 
 

@@ -30,14 +30,14 @@ async def probe(bench: Bench, pods: Sequence[StartedPod]) -> None:
     sheet = bench.sheet.of("relist")
     await asyncio.sleep(SETTLE_S)
     for _ in range(bench.options.relists):
-        began, before_ns = time.perf_counter(), _running_ns(bench.daemon)
+        began, before_ns = time.perf_counter(), _running_ns(bench.daemons)
         _, taken_ms = await timed_ms(bench.target.relist())
         await asyncio.sleep(max(0.0, PERIOD_S - (time.perf_counter() - began)))
         sheet.add(RELIST, taken_ms, at={"pods": len(pods)})
-        if bench.daemon is not None:
-            used_s = max(0, _running_ns(bench.daemon) - before_ns) / 1e9
+        if bench.daemons:
+            used_s = max(0, _running_ns(bench.daemons) - before_ns) / 1e9
             sheet.add(CPU, 100 * used_s / (time.perf_counter() - began), PERCENT_OF_CORE, at={"pods": len(pods)})
 
 
-def _running_ns(daemon: int | None) -> int:
-    return 0 if daemon is None else sum(map(processes.running_ns, processes.daemon_family(daemon)))
+def _running_ns(daemons: tuple[int, ...]) -> int:
+    return sum(processes.running_ns(pid) for daemon in daemons for pid in processes.daemon_family(daemon))

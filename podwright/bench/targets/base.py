@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -116,6 +116,9 @@ class BenchTarget(Protocol):
 
     async def reconnect(self) -> None:
         """Close the connection. The next call opens a new one."""
+
+    async def monitored(self, pods: Sequence[StartedPod]) -> list[str]:
+        """Texts in the command lines of these pods' monitors."""
 
     async def sweep(self) -> None:
         """Remove every pod of this run, including incomplete ones."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from podwright.bench.options import TargetOptions
 from podwright.bench.targets import cri_streams
@@ -125,6 +125,19 @@ class CriTarget:
     async def reconnect(self) -> None:
         await self._cri.close()
         self._cri = CriClient(self.options.endpoint)
+
+    async def monitored(self, pods: Sequence[StartedPod]) -> list[str]:
+        ids = [identity for pod in pods for identity in pod.ids]
+        return [*ids, *(await self._engine_ids(ids))] if self.options.below and ids else ids
+
+    async def _engine_ids(self, names: Collection[str]) -> list[str]:
+        """The ids of these containers in the Engine below, which its shims have in their command lines."""
+        from podwright.bench.targets.docker_api import DockerApi  # noqa: PLC0415 # aiohttp is for Docker alone
+
+        async with DockerApi(self.options.below) as engine:
+            listed = await engine.call("GET", "/containers/json", query={"all": "1"})
+        wanted = {f"/{name}" for name in names}
+        return [one["Id"] for one in listed if wanted.intersection(one["Names"] or ())]
 
     async def sweep(self) -> None:
         await sweep_until_empty(self._our_sandboxes, self._discard)

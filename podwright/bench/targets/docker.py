@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -147,6 +147,9 @@ class DockerTarget:
     async def reconnect(self) -> None:
         await self._api.close()
         self._api = DockerApi(self.options.endpoint)
+
+    async def monitored(self, pods: Sequence[StartedPod]) -> list[str]:
+        return [identity for pod in pods for identity in pod.ids]
 
     async def sweep(self) -> None:
         await sweep_until_empty(self._ours, self._discard)

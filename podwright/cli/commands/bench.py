@@ -77,6 +77,10 @@ def amounts(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--handler", "handlers", multiple=True, metavar="NAME=HANDLER", help="The runtime handler of a target.")
 @click.option("--cgroup-parent", "parents", multiple=True, metavar="NAME=PATH", help="The cgroup parent of a target.")
 @click.option(
+    "--below", "belows", multiple=True, metavar="NAME=URL",
+    help="The Docker Engine in which a target runs pods: its processes are counted with the target's.",
+)  # fmt: skip
+@click.option(
     "--restart",
     "restarts",
     multiple=True,
@@ -155,7 +159,7 @@ def chosen_suites(suites: tuple[str, ...], targets: tuple[TargetOptions, ...]) -
 def _per_target(rest: dict[str, Any]) -> dict[str, dict[str, object]]:
     """The options of the form NAME=VALUE, as fields of each target."""
     fields: dict[str, dict[str, object]] = {}
-    for option, field in (("handlers", "handler"), ("parents", "cgroup_parent")):
+    for option, field in (("handlers", "handler"), ("parents", "cgroup_parent"), ("belows", "below")):
         for name, value in map(_named, rest.pop(option)):
             fields.setdefault(name, {})[field] = value
     for option, field in (("restarts", "restart"), ("agents", "agent")):

@@ -18,7 +18,7 @@ DEFAULT = api.SecurityProfile.RuntimeDefault
 UNCONFINED = api.SecurityProfile.Unconfined
 LOCALHOST = api.SecurityProfile.Localhost
 HAS_APPARMOR = Path("/sys/kernel/security/apparmor").exists()
-PARSER_TIMEOUT_S = patient(20.0)
+PARSER_TIMEOUT_S = patient(60.0)
 # apparmor.d(5). Nothing may be written at /forbidden, by whomever.
 PROFILE = """\
 profile {name} flags=(attach_disconnected, mediate_deleted) {{

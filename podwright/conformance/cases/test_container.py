@@ -136,8 +136,8 @@ async def test_a_shorter_stop_overtakes_a_longer_one(pod: CasePod) -> None:
     deaf = await pod.run_ready(DEAF)
     long = asyncio.create_task(pod.stop(deaf, timeout=100), name="slow stop")
     await asyncio.sleep(0.2)
-    await asyncio.wait_for(pod.stop(deaf, timeout=0), patient(10))
-    await asyncio.wait_for(long, patient(10))
+    await asyncio.wait_for(pod.stop(deaf, timeout=0), patient(60))
+    await asyncio.wait_for(long, patient(60))
     assert (await pod.status(deaf)).exit_code == 137
 
 

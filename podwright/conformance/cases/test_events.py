@@ -17,8 +17,8 @@ from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import NotFound, PodwrightError
 
-BEGUN_S = 0.5  # after that, it is taken for granted: not every server tells that a stream hears events
-WAIT_S = patient(30.0)
+BEGUN_S = patient(5.0)  # after that, it is taken for granted: not every server tells that a stream hears events
+WAIT_S = patient(60.0)
 CREATED, STARTED = api.CONTAINER_CREATED_EVENT, api.CONTAINER_STARTED_EVENT
 STOPPED, DELETED = api.CONTAINER_STOPPED_EVENT, api.CONTAINER_DELETED_EVENT
 
@@ -46,10 +46,10 @@ class Ear:
             self._heard.put_nowait(failure)
 
     async def begun(self) -> None:
-        """Wait until it hears."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(BEGUN_S):
-                await self._begun.wait()
+        """Wait until it hears, or has failed."""
+        hearing = asyncio.create_task(self._begun.wait(), name="wait for events")
+        await asyncio.wait({hearing, self._listening}, timeout=BEGUN_S, return_when=asyncio.FIRST_COMPLETED)
+        hearing.cancel()
 
     async def events(self, pod: CasePod, count: int) -> list[api.ContainerEventResponse]:
         """The next events of the pod. Those of others, who may use the server too, are dropped.

@@ -83,7 +83,7 @@ async def test_nothing_outlives_its_container(run_pod: RunPod, mode: api.Namespa
         command = asyncio.create_task(
             pod.exec(container_id, "sh", "-c", f"{ORPHANS}; touch /up; {NAP}"), name="long exec"
         )
-        async with asyncio.timeout(patient(30)):
+        async with asyncio.timeout(patient(60)):
             while (await pod.exec(container_id, "test", "-e", "/up", "-a", "-e", "/armed")).exit_code:  # noqa: ASYNC110 # as a client polls
                 await asyncio.sleep(0.05)
         await pod.stop(container_id)

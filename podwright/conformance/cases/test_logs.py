@@ -66,7 +66,7 @@ async def _logged(pod: CasePod, script: str, **fields: object) -> bytes:
 
 async def _written(path: Path) -> None:
     """Wait for a file that is not empty."""
-    async with asyncio.timeout(patient(20)):
+    async with asyncio.timeout(patient(60)):
         while not path.exists() or not path.stat().st_size:  # noqa: ASYNC110 # a log file tells nobody
             await asyncio.sleep(0.005)
 
@@ -277,7 +277,7 @@ async def test_a_rotation_that_cannot_be(pod: CasePod) -> None:
     with pytest.raises(FailedPrecondition):
         await _reopen(pod, container_id)
     size = old.stat().st_size
-    async with asyncio.timeout(patient(20)):
+    async with asyncio.timeout(patient(60)):
         while old.stat().st_size == size:  # noqa: ASYNC110 # a log file tells nobody
             await asyncio.sleep(0.02)
     path.rmdir()

@@ -366,7 +366,7 @@ async def _get(host: str, port: int) -> bytes:
             await asyncio.sleep(0.05)
             continue
         writer.write(b"GET /passwd HTTP/1.0\r\n\r\n")
-        data = await asyncio.wait_for(reader.read(), patient(5))
+        data = await asyncio.wait_for(reader.read(), patient(60))
         writer.close()
         return data
     raise AssertionError(f"{host}:{port} does not answer")

@@ -128,7 +128,7 @@ async def test_a_terminal(pod: CasePod, speech: Speech) -> None:
     )
     await out.until(b"waiting")
     sizes.put_nowait(TerminalSize(width=102, height=32))
-    async with asyncio.timeout(patient(30)):
+    async with asyncio.timeout(patient(60)):
         outcome = await running
     assert b"/dev/pts/" in out.data
     assert b"32 102" in out.data
@@ -148,7 +148,7 @@ async def test_control_c_on_a_terminal_is_a_signal(pod: CasePod) -> None:
     running = asyncio.create_task(run_command(url, streams), name="exec")
     await out.until(b"waiting")
     stdin.give(b"\x03")
-    async with asyncio.timeout(patient(30)):
+    async with asyncio.timeout(patient(60)):
         assert (await running).exit_code == 130
 
 

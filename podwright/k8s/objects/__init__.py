@@ -85,6 +85,10 @@ from podwright.k8s.objects.certificates import (
     ClusterTrustBundle,
     ClusterTrustBundleList,
     ClusterTrustBundleSpec,
+    PodCertificateRequest,
+    PodCertificateRequestList,
+    PodCertificateRequestSpec,
+    PodCertificateRequestStatus,
 )
 from podwright.k8s.objects.config import ConfigMap, ConfigMapList, Secret, SecretList
 from podwright.k8s.objects.container import (
@@ -514,6 +518,10 @@ __all__ = [
     "PodAffinityTerm",
     "PodAntiAffinity",
     "PodCertificateProjection",
+    "PodCertificateRequest",
+    "PodCertificateRequestList",
+    "PodCertificateRequestSpec",
+    "PodCertificateRequestStatus",
     "PodCondition",
     "PodDNSConfig",
     "PodDNSConfigOption",

@@ -8,8 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
+from msgspec import field
+
 from podwright.k8s.objects.base import ApiList, ApiObject, Kind
-from podwright.k8s.objects.meta import ListMeta, ObjectMeta
+from podwright.k8s.objects.meta import Condition, ListMeta, ObjectMeta
 
 
 class CertificateSigningRequestSpec(ApiObject, frozen=True, kw_only=True):
@@ -84,4 +86,49 @@ class ClusterTrustBundleList(ApiList, frozen=True, kw_only=True):
 
     API_VERSION: ClassVar[str] = "certificates.k8s.io/v1"
     items: tuple[ClusterTrustBundle, ...]
+    metadata: ListMeta = ListMeta()
+
+
+class PodCertificateRequestSpec(ApiObject, frozen=True, kw_only=True):
+    """PodCertificateRequestSpec describes the certificate request."""
+
+    node_name: str
+    node_uid: str = field(name="nodeUID")
+    pod_name: str
+    pod_uid: str = field(name="podUID")
+    service_account_name: str
+    service_account_uid: str = field(name="serviceAccountUID")
+    signer_name: str
+    stub_pkcs10_request: bytes = field(name="stubPKCS10Request")
+    max_expiration_seconds: int | None = None
+    unverified_user_annotations: dict[str, str] = {}
+
+
+class PodCertificateRequestStatus(ApiObject, frozen=True, kw_only=True):
+    """PodCertificateRequestStatus describes the status of the request, and holds the certificate data if the
+    request is issued."""
+
+    begin_refresh_at: datetime | None = None
+    certificate_chain: str = ""
+    conditions: tuple[Condition, ...] = ()
+    not_after: datetime | None = None
+    not_before: datetime | None = None
+
+
+class PodCertificateRequest(Kind, frozen=True, kw_only=True):
+    """PodCertificateRequest encodes a pod requesting a certificate from a given signer."""
+
+    API_VERSION: ClassVar[str] = "certificates.k8s.io/v1"
+    RESOURCE: ClassVar[str] = "podcertificaterequests"
+    NAMESPACED: ClassVar[bool] = True
+    spec: PodCertificateRequestSpec
+    metadata: ObjectMeta = ObjectMeta()
+    status: PodCertificateRequestStatus = PodCertificateRequestStatus()
+
+
+class PodCertificateRequestList(ApiList, frozen=True, kw_only=True):
+    """PodCertificateRequestList is a collection of PodCertificateRequest objects."""
+
+    API_VERSION: ClassVar[str] = "certificates.k8s.io/v1"
+    items: tuple[PodCertificateRequest, ...]
     metadata: ListMeta = ListMeta()

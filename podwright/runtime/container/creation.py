@@ -58,7 +58,11 @@ async def _create(
     handler = env.handlers.get(sandbox.handler)
     resources = env.limits(handler, config.resources)
     container_id = ContainerId(new_id())
-    record = _record(env, container_id, sandbox, config, image, resources)
+    record = msgspec.structs.replace(
+        new_record(container_id, sandbox, config, image, created_at=env.store.now(), resources=resources),
+        volume_images=volumes.find(env.images, config),
+        cgroup=cgroup_directory(sandbox.cgroup_parent, container_id, systemd=env.systemd),
+    )
     handler.check(env.bundle(record))
     container = env.store.put(msgspec.structs.replace(record, is_restored=kept is not None))
     paths = env.paths(container_id)
@@ -73,7 +77,7 @@ async def _create(
         root, prepared = await asyncio.to_thread(_make, env, container, sandbox, image, held, kept, decided)
         spec = builder.build(spec_inputs(env, container, sandbox, image, root, prepared, decided))
         for edit in env.edits:
-            await edit(spec, container)
+            await edit(spec, sandbox, container)
         if env.life:
             container = await env.life.create_container(spec, sandbox, container)
         await handler.edit(spec, container)
@@ -126,28 +130,29 @@ class Prepared:
     hostname: str
 
 
-def _record(
-    env: ContainerEnvironment,
+def new_record(
     container_id: ContainerId,
     sandbox: Sandbox,
     config: ContainerConfig,
     image: Image,
+    *,
+    created_at: int,
     resources: Resources,
 ) -> Container:
+    """The record of a container before anything of it is made. Raises InvalidArgument for its stop signal or log."""
     return Container(
         id=container_id,
         sandbox_id=sandbox.id,
         config=config,
         state=ContainerState.CREATING,
-        created_at=env.store.now(),
+        created_at=created_at,
         image_id=image.id,
         image_name=image.repo_tags[0] if image.repo_tags else config.image.user_specified_image or config.image.image,
         image_ref=image.repo_digests[0] if image.repo_digests else image.id,
-        volume_images=volumes.find(env.images, config),
         log_path=log_file(sandbox.config.log_directory, config.log_path),
         user=User(uid=0, gid=0),
         stop_signal=stop_signal(config, image),
-        cgroup=cgroup_directory(sandbox.cgroup_parent, container_id, systemd=env.systemd),
+        cgroup="",
         resources=resources,
     )
 

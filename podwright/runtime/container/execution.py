@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -10,19 +10,31 @@ from podwright.errors import FailedPrecondition, InvalidArgument
 from podwright.process import Completed
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.handlers.protocol import Exec, ExecProcess
-from podwright.runtime.model.container import Container, ContainerState
+from podwright.runtime.model.container import Container
 from podwright.runtime.model.streaming import ExecRequest
 from podwright.streams.remote_command.resize import TerminalSize
 
 
-async def check(env: ContainerEnvironment, container: Container, command: tuple[str, ...]) -> None:
+class Pausable(Protocol):
+    """What a check needs of a running container."""
+
+    async def is_paused(self) -> bool:
+        """Whether its processes are frozen."""
+
+
+class Pausables(Protocol):
+    """Finds what runs."""
+
+    def task(self, container: Container) -> Pausable:
+        """Raises FailedPrecondition for a container that does not run."""
+
+
+async def check(env: Pausables, container: Container, command: tuple[str, ...]) -> None:
     """Raises InvalidArgument and FailedPrecondition for a command that cannot run."""
     if not command or not command[0]:
         raise InvalidArgument("exec: the command is empty")
     if any("\0" in word for word in command):
         raise InvalidArgument("exec: the command contains a NUL byte")
-    if container.state is not ContainerState.RUNNING:
-        raise FailedPrecondition(f"container {container.id[:12]} is not running ({container.state})")
     if await env.task(container).is_paused():  # the command would be frozen as well
         raise FailedPrecondition(f"container {container.id[:12]} is paused", hint="unpause it first")
 

@@ -16,6 +16,7 @@ import msgspec
 
 from podwright.errors import FailedPrecondition
 from podwright.runtime.model.container import Container
+from podwright.runtime.model.sandbox import Sandbox
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class HooksFolderEdit:
     def __init__(self, folders: tuple[str, ...]) -> None:
         self._folders = folders
 
-    async def __call__(self, spec: dict[str, Any], container: Container, /) -> None:
+    async def __call__(self, spec: dict[str, Any], _sandbox: Sandbox, container: Container, /) -> None:
         """Raises FailedPrecondition for a file that is no hook."""
         hooks = await asyncio.to_thread(read, self._folders)
         has_bind_mounts = bool(container.config.mounts)

@@ -6,25 +6,20 @@ modules beside it do the steps.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Completed
-from podwright.runtime.cdi import Cdi
 from podwright.runtime.config import Config
 from podwright.runtime.container import creation, execution, recovery, validate
-from podwright.runtime.container.editing import CdiEdit
+from podwright.runtime.container.editing import SpecEdit
 from podwright.runtime.container.environment import ContainerEnvironment
-from podwright.runtime.container.freezing import Freezer
-from podwright.runtime.container.hooks_folder import HooksFolderEdit
 from podwright.runtime.container.place import RestoredContent
+from podwright.runtime.container.requests import Containers
 from podwright.runtime.container.running import ContainerRunner
-from podwright.runtime.container.stopping import Stopper
 from podwright.runtime.container.updating import Updater
 from podwright.runtime.handlers.protocol import Attached, Exec, Handler, Task
 from podwright.runtime.handlers.registry import Handlers
@@ -32,32 +27,18 @@ from podwright.runtime.image import ImageService
 from podwright.runtime.keyed_locks import KeyedLocks
 from podwright.runtime.lifecycle import LifeCycles
 from podwright.runtime.model.base import Resources
-from podwright.runtime.model.container import Container, ContainerConfig, ContainerState
-from podwright.runtime.model.ids import ContainerId, SandboxId
+from podwright.runtime.model.container import Container, ContainerConfig
+from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest
 from podwright.runtime.model.usage import Usage
 from podwright.runtime.oci_spec.builder import HostAbilities
 from podwright.runtime.sandbox.service import SandboxService
 from podwright.runtime.security.profiles import Profiles
-from podwright.runtime.single_flight import SingleFlight
-from podwright.runtime.state import Database, Store
+from podwright.runtime.state import Store
 from podwright.streams.remote_command.resize import TerminalSize
 
 
-def open_store(database: Database) -> Store[Container]:
-    """The store of container records."""
-    return Store(
-        database,
-        Container,
-        table="containers",
-        label="container",
-        id_of=lambda record: record.id,
-        name_of=lambda record: _key(record.sandbox_id, record.config),
-        group_of=lambda record: record.sandbox_id,
-    )
-
-
-class ContainerService:
+class ContainerService(Containers):
     """All containers of the daemon."""
 
     def __init__(  # noqa: PLR0913 # what it works with, each once
@@ -72,10 +53,9 @@ class ContainerService:
         images: ImageService,
         handlers: Handlers,
         life: LifeCycles,
-        cdi: Cdi,
+        edits: tuple[SpecEdit, ...],
     ) -> None:
         """`recover` must run before any other call."""
-        self._store = store
         self._env = ContainerEnvironment(
             root=config.root,
             state=config.state,
@@ -88,24 +68,14 @@ class ContainerService:
             sandboxes=sandboxes,
             images=images,
             handlers=handlers,
-            edits=(CdiEdit(cdi), *([HooksFolderEdit(folders)] if (folders := config.containers.hooks_dirs) else [])),
+            edits=edits,
             life=life,
         )
         self._sandboxes = sandboxes
         self._runner = ContainerRunner(self._env)
-        self._stopper = Stopper(self._env, self._runner)
-        self._freezer = Freezer(self._env, self._stopper)
+        super().__init__(self._env, self._runner)
         self._updater = Updater(self._env)
         self._reopens: KeyedLocks[ContainerId] = KeyedLocks()
-        self._creates: SingleFlight[tuple[str | int, ...], ContainerId] = SingleFlight("create container")
-        self._starts: SingleFlight[ContainerId, None] = SingleFlight("start container")
-        self._removes: SingleFlight[ContainerId, None] = SingleFlight("remove container")
-        self._adopted: frozenset[ContainerId] = frozenset()
-
-    @property
-    def generation(self) -> int:
-        """A number that changes with every change of a record."""
-        return self._store.generation
 
     def handler_of(self, container: Container) -> Handler:
         """The handler of the container's pod. Raises InvalidArgument if it is no longer configured."""
@@ -125,66 +95,18 @@ class ContainerService:
         """
         validate.check(config)
         sandbox = self._sandboxes.get(sandbox_id)
-        key = _key(sandbox.id, config)
-        existing = self._store.named(key)
-        if existing is None or existing.state is ContainerState.CREATING:
-            made = await self._creates.join(key, lambda: creation.create(self._env, sandbox, config, kept))
-            existing = self._store.find(made)
-            if existing is None or existing.config == config:
-                return made
-        elif existing.state is ContainerState.CREATED and existing.config == config:
-            return existing.id
-        raise AlreadyExists(
-            f"container {config.name} attempt {config.attempt} exists already as {existing.id[:12]} "
-            f"({existing.state})",
-            hint="remove it, or increase the attempt number",
-        )
+        return await self._create_once(sandbox.id, config, lambda: creation.create(self._env, sandbox, config, kept))
 
-    async def start(self, container_id: str) -> None:
-        """Start a CREATED container. Raises NotFound, FailedPrecondition, and what the OCI runtime reports.
-
-        For a running one it raises: the caller may have missed the first answer, or may expect a fresh process. A
-        request in progress is joined.
-        """
-        container = self.get(container_id)
-        if container.id in self._starts:
-            await self._starts.join(container.id, lambda: self._runner.start(container))
-            return
-        if container.id in self._adopted and container.state is ContainerState.RUNNING:
-            self._adopted -= {container.id}  # a retry of a start that a crash interrupted
-            return
-        if container.state is not ContainerState.CREATED or container.id in self._removes:
-            raise starts_once(container, removing=container.id in self._removes)
-        await self._starts.join(container.id, lambda: self._runner.start(container))
-
-    async def stop(self, container_id: str, grace_s: float) -> None:
-        """Stop the container. An unknown, created or exited one succeeds. Raises DeadlineExceeded."""
-        container = self._find(container_id)
-        if container is None:
-            return
-        await self._starts.finished(container.id)
-        await self._stopper.stop(self._store.get(container.id), grace_s)
-
-    async def remove(self, container_id: str) -> None:
-        """Kill the container if it runs and delete it, except its log. An unknown one succeeds.
-
-        Raises FailedPrecondition while it is being started.
-        """
-        container = self._find(container_id)
-        if container is None:
-            return
-        if container.id in self._starts:
-            raise FailedPrecondition(f"container {container.id[:12]} is being started", hint="stop it first")
-        await self._removes.join(container.id, lambda: self._remove(container.id))
-
-    async def _remove(self, container_id: ContainerId) -> None:
-        await self._stopper.stop(self._store.get(container_id), 0)
+    async def _delete(self, container_id: ContainerId) -> None:
         container = self._store.get(container_id)
         async with self._env.life.held():
             await self._runner.delete(container)
             if self._env.life:
                 await self._env.life.remove_container(self._sandboxes.record(container.sandbox_id), container)
             await recovery.forget(self._env, container)
+
+    def _write_off(self, container: Container) -> None:
+        recovery.write_off(self._env, container, "its sandbox was lost")
 
     async def exec_sync(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Completed:
         """Run a command in the container: see `execution`. Also raises NotFound."""
@@ -199,14 +121,6 @@ class ContainerService:
     async def update_quietly(self, container_id: str, change: Resources) -> None:
         """As `update`, on behalf of a listener of the life cycle: no listener is asked."""
         await self._updater.update(self.get(container_id).id, change, quietly=True)
-
-    async def pause(self, container_id: str) -> None:
-        """Pause the container: see `freezing`. Raises NotFound, FailedPrecondition and DeadlineExceeded."""
-        await self._freezer.pause(self.get(container_id))
-
-    async def unpause(self, container_id: str) -> None:
-        """Unpause the container. Raises NotFound and FailedPrecondition."""
-        await self._freezer.unpause(self.get(container_id))
 
     async def check_exec(self, container: Container, command: tuple[str, ...]) -> None:
         """Check whether `exec` could start the command now. Raises InvalidArgument and FailedPrecondition."""
@@ -245,22 +159,6 @@ class ContainerService:
         async with self._reopens[container.id]:
             await task.reopen_log()
 
-    def get(self, container_id: str) -> Container:
-        """A container that is visible to clients. Raises NotFound and InvalidArgument."""
-        container = self._find(container_id)
-        if container is None:
-            raise NotFound(f"container {container_id[:64]!r} does not exist")
-        return container
-
-    def _find(self, container_id: str) -> Container | None:
-        container = self._store.find(container_id)
-        return None if container is None or container.state is ContainerState.CREATING else container
-
-    def visible(self) -> list[Container]:
-        """All containers that are visible to clients, oldest first."""
-        shown = [container for container in self._store if container.state is not ContainerState.CREATING]
-        return sorted(shown, key=lambda container: container.created_at)
-
     def spec(self, container: Container) -> bytes:
         """Its OCI spec as JSON. Empty if the spec is gone."""
         try:
@@ -279,67 +177,12 @@ class ContainerService:
             "runtimeSpec": msgspec.json.decode(self.spec(container)),
         }
 
-    def in_sandbox(self, sandbox_id: SandboxId) -> list[Container]:
-        """The containers of a sandbox, oldest first, including those that clients do not see yet."""
-        return sorted(self._store.group(sandbox_id), key=lambda container: container.created_at)
-
-    async def kill_all(self, sandbox_id: SandboxId) -> None:
-        """SIGKILL all containers of a sandbox and wait for their ends.
-
-        A container that is being created is waited for: its creation fails because the sandbox is not ready any
-        longer.
-        """
-        for container in self.in_sandbox(sandbox_id):
-            await self._creates.finished(_key(sandbox_id, container.config))
-        await _all(self.stop(container.id, 0) for container in self.in_sandbox(sandbox_id))
-
-    async def write_off(self, sandbox_id: SandboxId) -> None:
-        """As `kill_all`, and record containers that never started as EXITED."""
-        await self.kill_all(sandbox_id)
-        for container in self.in_sandbox(sandbox_id):
-            recovery.write_off(self._env, container, "its sandbox was lost")
-
-    async def remove_all(self, sandbox_id: SandboxId) -> None:
-        """Remove every container of a sandbox."""
-        await _all(self.remove(container.id) for container in self.in_sandbox(sandbox_id))
-
     async def recover(self, *, rebooted: bool = False) -> None:
         """At start, after the sandboxes: see `recovery`. Raises OSError."""
         self._adopted = await recovery.recover(self._env, self._runner, rebooted=rebooted)
 
     async def close(self, timeout_s: float) -> None:
         """Wait for jobs in progress, then cancel and undo them. Containers keep running."""
-        for flight in (self._creates, self._starts, self._removes):
-            await flight.settle(timeout_s)
+        await self.settle(timeout_s)
         await self._updater.settle(timeout_s)
-        await self._freezer.settle(timeout_s)
         await self._runner.close()
-
-
-def starts_once(container: Container, *, removing: bool) -> FailedPrecondition:
-    """The error for a container that is not CREATED, with a hint for the caller."""
-    label = f"container {container.id[:12]}"
-    if removing:
-        return FailedPrecondition(f"{label} cannot be started: it is being removed")
-    if container.state is ContainerState.RUNNING:
-        return FailedPrecondition(
-            f"{label} was started already, and runs{f' as PID {container.pid}' if container.pid else ''}",
-            hint="nothing to do if this is a retry: ContainerStatus shows its state",
-        )
-    return FailedPrecondition(
-        f"{label} was started already, and has ended ({container.reason}, exit code {container.exit_code})",
-        hint="create another one with a higher attempt number",
-    )
-
-
-def _key(sandbox_id: SandboxId, config: ContainerConfig) -> tuple[str | int, ...]:
-    if not sandbox_id:
-        raise InvalidArgument("the sandbox id is empty")
-    return (sandbox_id, config.name, config.attempt)
-
-
-async def _all(steps: Iterable[Awaitable[None]]) -> None:
-    """Run all steps to their end, then raise the first failure."""
-    for outcome in await asyncio.gather(*steps, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            raise outcome

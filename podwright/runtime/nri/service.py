@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from podwright.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied, PodwrightError
 from podwright.process import ProcessRunner
 from podwright.runtime.cdi import Cdi
-from podwright.runtime.classes import ResourceClasses
+from podwright.runtime.classes import ResourceClasses, WantedClasses
 from podwright.runtime.config import NriSettings
 from podwright.runtime.lifecycle import LifeCycle, LifeCycles, Spec
 from podwright.runtime.model.base import Resources
@@ -194,11 +194,8 @@ class Nri(LifeCycle):
                 spec.clear()
                 spec.update(edited)
         resources = wanted.linux.resources
-        self._classes.apply(
-            spec,
-            blockio=resources.blockio_class.value if resources.HasField("blockio_class") else "",
-            rdt=resources.rdt_class.value if resources.HasField("rdt_class") else "",
-        )
+        if classes := WantedClasses(blockio=resources.blockio_class.value, rdt=resources.rdt_class.value):
+            await asyncio.to_thread(self._classes.apply, spec, classes)
         granted = limits.merged(container.resources, describing.limits_of(resources))
         if wanted.linux.HasField("oom_score_adj"):
             granted = msgspec.structs.replace(granted, oom_score_adj=wanted.linux.oom_score_adj.value)

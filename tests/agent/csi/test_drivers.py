@@ -139,7 +139,7 @@ async def test_a_drivers_figures_are_renewed_when_the_cluster_wants_it(
         running = asyncio.ensure_future(refresher.run())
         await asyncio.sleep(0.1)
         driver.max_volumes, now = 3, "each second"
-        async with asyncio.timeout(patient(20)):
+        async with asyncio.timeout(patient(60)):
             while len(cluster.told) < 2:  # noqa: ASYNC110 # nobody tells
                 await asyncio.sleep(0.01)
         running.cancel()

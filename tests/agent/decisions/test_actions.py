@@ -284,6 +284,13 @@ STARTED: Findings = {("s2-0", ProbeKind.STARTUP): Finding.SUCCESS}
         ),
         pytest.param(with_init(I1), observed(created("i1")), {}, {"init": ["i1"]}, id="one that could not start"),
         pytest.param(
+            with_init(I1, restart_policy="Never"),
+            observed(created("i1")),
+            {},
+            {"init": ["i1"]},
+            id="one that was never started has not had its turn",
+        ),
+        pytest.param(
             with_init(I1), observed(unknown("i1")), {}, {"init": ["i1"], "kill": ["i1-0"]}, id="one that is lost"
         ),
         pytest.param(

@@ -12,6 +12,7 @@ from podwright.agent.config.thresholds import EvictionSignal, Threshold, thresho
 from podwright.agent.eviction.notifier import AlarmPoint, CgroupAlarm, alarm_points
 from podwright.agent.resources import cgroupfs
 from podwright.agent.resources.limits import CgroupLimits
+from podwright.conformance.patience import patient
 from podwright.linux import cgroup
 from tests.agent.eviction.stats import memory, node
 from tests.harness.scratch import Scratch
@@ -57,7 +58,7 @@ async def test_the_alarm_rings_when_the_usage_is_reached(scratch: Scratch) -> No
         directory = host.directory(path, "memory")
         script = f"echo $$ >{directory}/cgroup.procs; exec dd if=/dev/zero of=/dev/null bs=16M count=1"
         await asyncio.to_thread(subprocess.run, ["sh", "-c", script], check=True, capture_output=True)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(patient(60)):
             await rang.wait()
     finally:
         alarm.close()

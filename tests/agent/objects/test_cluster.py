@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from podwright.agent.node.current import CurrentNode
 from podwright.agent.objects.following import Followed
 from podwright.agent.objects.projected import ApiProjections
 from podwright.agent.objects.runtime_classes import ApiRuntimeClasses
 from podwright.agent.objects.tokens import PodTokens
 from podwright.agent.objects.trust_bundles import TrustBundles
 from podwright.agent.objects.watches import ApiObjects
+from podwright.agent.pod_certificates.issuing import PodCertificates
 from podwright.errors import FailedPrecondition, NotFound, PodwrightError, Unavailable
 from podwright.k8s.client.protocol import RawRequest, Selection
 from podwright.k8s.objects import (
@@ -27,6 +29,7 @@ from podwright.k8s.objects import (
     ConfigMapVolumeSource,
     LabelSelector,
     LocalObjectReference,
+    Node,
     ObjectMeta,
     Pod,
     RuntimeClass,
@@ -230,7 +233,9 @@ class TestTrustBundles:
         )
 
     def read(self, world: World, projection: ClusterTrustBundleProjection) -> str:
-        sources = ApiProjections(world.api, PodTokens(world.api, VirtualClock()))
+        clock, node = VirtualClock(), CurrentNode(Node())
+        certificates = PodCertificates(world.api, node, clock)
+        sources = ApiProjections(world.api, PodTokens(world.api, clock), certificates)
         return asyncio.run(sources.trust_bundle(projection)).decode()
 
     def test_by_name_and_by_signer(self) -> None:

@@ -81,6 +81,6 @@ class NotingHandler:
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait until it holds."""
-    async with asyncio.timeout(patient(20)):
+    async with asyncio.timeout(patient(60)):
         while not condition():  # noqa: ASYNC110 # whatever it is, nobody tells
             await asyncio.sleep(0.01)

@@ -11,12 +11,13 @@ import pytest
 import pytest_asyncio
 
 from podwright.agent.plugins.connection import PluginConnection
+from podwright.conformance.patience import patient
 from podwright.errors import Unavailable
 from podwright.kubelet_grpc import device_plugin_pb2 as messages
 from podwright.kubelet_grpc import device_plugin_pb2_grpc as stubs
 from tests.agent.resources.devices.plugin import ExamplePlugin
 
-PATIENCE_S = 30.0
+PATIENCE_S = patient(60.0)
 
 
 class SilentPlugin(ExamplePlugin):

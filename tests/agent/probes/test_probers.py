@@ -42,7 +42,7 @@ from tests.agent.fakes.events import RecordedEvents
 from tests.agent.fakes.pods import container, pod
 from tests.agent.fakes.runtime import FakeRuntime
 from tests.agent.fakes.time import VirtualClock
-from tools.registry import free_port
+from tools.ports import free_port
 
 GOOD, BAD, WARNING = Verdict.SUCCESS, Verdict.FAILURE, Verdict.WARNING
 OPENSSL = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=nobody"
@@ -79,10 +79,10 @@ class Scene:
     async def ask(self, ip: str = "127.0.0.1", *, ports: dict[str, int] | None = None, **probe: Any) -> Attempt:
         named = tuple(ContainerPort(name=name, container_port=port) for name, port in (ports or {}).items())
         target = Target(pod=pod(), container=container(ports=named), container_id="none", ip=ip)
-        return await self.probers.attempt(Probe(**{"timeout_seconds": 5, **probe}), target)
+        return await self.probers.attempt(Probe(**{"timeout_seconds": 60, **probe}), target)
 
     async def get(self, port: int | str, path: str = "/", ip: str = "127.0.0.1", **fields: Any) -> Attempt:
-        timeout_s = fields.pop("timeout_s", 5)
+        timeout_s = fields.pop("timeout_s", 60)
         ports = fields.pop("ports", None)
         action = HTTPGetAction(port=port, path=path, **fields)
         return await self.ask(ip, ports=ports, http_get=action, timeout_seconds=timeout_s)
@@ -204,7 +204,7 @@ async def own_certificate(directory: Path) -> ssl.SSLContext:
     """A server's TLS with a certificate that nobody has signed, for another name."""
     key, certificate = str(directory / "key.pem"), str(directory / "certificate.pem")
     argv = (*OPENSSL.split(), "-keyout", key, "-out", certificate)
-    await PosixProcessRunner().run(Command(argv=argv, timeout_s=patient(30)))
+    await PosixProcessRunner().run(Command(argv=argv, timeout_s=patient(60)))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context

@@ -13,11 +13,12 @@ from podwright.agent.run.assembling import run_ports
 from podwright.agent.run.options import RunOptions
 from podwright.agent.run.run import run_files
 from podwright.agent.run.stop import StopRequest
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.cri.v1 import api_pb2 as api
 from tests.agent.run.recording import RecordingReporter
 
-RUN_TIMEOUT_S = 60.0
+RUN_TIMEOUT_S = patient(60.0)
 Condition = Callable[[RecordingReporter], object]
 
 

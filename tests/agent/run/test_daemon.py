@@ -165,10 +165,8 @@ async def test_a_daemon_that_is_started_again_changes_nothing(fresh_podwright: F
 async def test_a_daemon_that_is_gone_ends_the_run(
     fresh_podwright: FreshPodwright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "SILENT_S", 1.0)
     monkeypatch.setattr(watch, "PERIOD_S", 0.5)
     monkeypatch.setattr(agent_engine, "CHECK_S", 0.2)
-    monkeypatch.setattr(agent_engine, "PATIENCE_S", 0.5)
     server = fresh_podwright()
     async with server.client() as client:
         files = PodFiles(peer=server.peer(client), directory=tmp_path)
@@ -176,8 +174,11 @@ async def test_a_daemon_that_is_gone_ends_the_run(
         task = asyncio.create_task(run.code())
         await run.until(lambda seen: seen.text("c"), task)
         await asyncio.to_thread(server.kill9)
+        monkeypatch.setattr(watch, "SILENT_S", 1.0)
+        monkeypatch.setattr(agent_engine, "PATIENCE_S", 0.5)
         assert await task == 1
         assert "the runtime cannot be used" in run.seen.errors[-1]
+        monkeypatch.undo()
         await asyncio.to_thread(server.start)
         assert await files.run(DONE).code() == 0  # and ends what was left
 
@@ -189,7 +190,7 @@ async def test_a_signal_stops_the_pod_and_the_daemon(daemon_files: Podwright, nu
     try:
         await wait_for_line(process, "[c] up")
         process.send_signal(number)
-        assert await asyncio.to_thread(process.wait, 30) == 0
+        assert await asyncio.to_thread(process.wait, patient(60)) == 0
     finally:
         finish(process)
     assert not list((daemon_files.root / "agent/runs").iterdir())
@@ -200,13 +201,13 @@ async def test_a_service_manager_hears_how_far_it_is(daemon_files: Podwright) ->
     address = daemon_files.directory / "notify.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(address))
-        manager.settimeout(60)
+        manager.settimeout(patient(60))
         process = start_command(daemon_files, SLEEPER, NOTIFY_SOCKET=str(address))
         try:
             assert await asyncio.to_thread(manager.recv, 100) == b"READY=1"
             process.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(manager.recv, 100) == b"STOPPING=1"
-            assert await asyncio.to_thread(process.wait, 60) == 0
+            assert await asyncio.to_thread(process.wait, patient(60)) == 0
         finally:
             finish(process)
 

@@ -11,7 +11,7 @@ import pytest
 from tests.agent.run.real import PodFiles
 from tests.agent.run.recording import RecordingReporter
 from tests.harness.podwright import Podwright
-from tools.registry import free_port
+from tools.ports import free_port
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 HOST_PORT = "18080"

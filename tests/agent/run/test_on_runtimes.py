@@ -18,10 +18,11 @@ from podwright.agent.run.kube_down import plan_of, take_down
 from podwright.agent.run.release import release
 from podwright.agent.run.reporter import describe
 from podwright.agent.runtime.client import RuntimeClient
+from podwright.conformance.patience import patient
 from podwright.cri.v1 import api_pb2 as api
 from tests.agent.run.real import PodFiles
 from tests.agent.run.recording import RecordingReporter
-from tools.registry import free_port
+from tools.ports import free_port
 
 pytestmark = pytest.mark.root
 
@@ -79,7 +80,7 @@ async def test_hello_serves_on_its_host_port_and_stops_cleanly(pod_files: PodFil
 
 
 def _fetch(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as response:
+    with urllib.request.urlopen(url, timeout=patient(60)) as response:
         text: bytes = response.read()
     return text.decode()
 

@@ -114,7 +114,7 @@ def test_systemd_reads_the_unit(tmp_path: Path) -> None:
         ["systemd-analyze", "verify", "--man=no", str(unit)],
         capture_output=True,
         text=True,
-        timeout=patient(30),
+        timeout=patient(60),
         check=False,
     )
     assert "web.service" not in done.stderr

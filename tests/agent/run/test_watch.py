@@ -28,7 +28,7 @@ async def test_a_change_in_a_folder_is_seen(tmp_path: Path, change: object, expe
     await asyncio.sleep(0)
     assert callable(change)
     change(tmp_path)
-    texts = await asyncio.wait_for(waiting, patient(20))
+    texts = await asyncio.wait_for(waiting, patient(60))
     assert {Path(path).name: text for path, text in texts} == expected
 
 
@@ -40,4 +40,4 @@ async def test_a_file_that_is_being_replaced_is_waited_for(tmp_path: Path) -> No
     await asyncio.sleep(0.7)
     assert not waiting.done()
     file.write_bytes(b"new")
-    assert (await asyncio.wait_for(waiting, patient(20)))[0][1] == b"new"
+    assert (await asyncio.wait_for(waiting, patient(60)))[0][1] == b"new"

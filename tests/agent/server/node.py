@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ import aiohttp
 from tests.harness.agent import AgentProcess
 from tests.harness.authority import Authority
 from tests.harness.scratch import Part
+from tools.ports import free_port
 
 POD = """
 apiVersion: v1
@@ -92,16 +93,10 @@ def _is_ready(agent: AgentProcess, name: str) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
-def api_node(part: Part, endpoint: str, config: Mapping[str, Any] | None = None) -> Iterator[ApiNode]:
+def api_node(
+    part: Part, endpoint: str, config: Mapping[str, Any] | None = None, *, flags: Sequence[str] = ()
+) -> Iterator[ApiNode]:
     """An agent whose API knows certificates of an authority of its own, and allows everything to their owners."""
     authority = Authority(part.directory)
     served = authority.issue("node", usage="server")
@@ -116,5 +111,5 @@ def api_node(part: Part, endpoint: str, config: Mapping[str, Any] | None = None)
         "authorization": {"mode": "AlwaysAllow"},
         **(config or {}),
     }
-    with AgentProcess(part, endpoint, settings) as agent:
+    with AgentProcess(part, endpoint, settings, flags=flags) as agent:
         yield ApiNode(agent, authority, port)

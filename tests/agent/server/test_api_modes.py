@@ -8,9 +8,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.agent.server.node import ApiNode, api_node, free_port
+from tests.agent.server.node import ApiNode, api_node
 from tests.harness.podwright import Podwright
 from tests.harness.scratch import Scratch
+from tools.ports import free_port
 
 pytestmark = pytest.mark.root
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.conformance.streams import CollectingSink, Given, forwarded
 from podwright.errors import PodwrightError
 from podwright.streams.client.command import CommandStreams, run_command
@@ -24,7 +25,7 @@ from tests.agent.server.node import ApiNode, api_node
 from tests.harness.authority import Authority
 from tests.harness.scratch import Scratch
 
-WAIT_S = 30.0
+WAIT_S = patient(60.0)
 WEB = """
   containers:
   - name: main
@@ -163,7 +164,7 @@ async def test_the_log_of_a_container_that_crashed(node: ApiNode, web: str, busy
     async def previous() -> str:
         return (await node.ask(path, {"previous": "true"})).text
 
-    for _ in range(20):  # one that has ended since takes its place, and the first one goes
+    for _ in range(100):  # one that has ended since takes its place, and the first one goes
         if await previous() == "last words\n":
             break
         await asyncio.sleep(0.5)

@@ -53,7 +53,13 @@ class Scene:
             pod_gone=lambda _: None,
         )
         self.workers = PodWorkers(ports)
-        view = View(registry=self.registry, workers=self.workers, status_of=self.statuses.get, events=self.events)
+        view = View(
+            registry=self.registry,
+            workers=self.workers,
+            status_of=self.statuses.get,
+            events=self.events,
+            problem=lambda: "",
+        )
         checks = Health({name: lambda name=name: self.problems[name] for name in self.problems})  # type: ignore[misc]
         self.health = health_routes(HealthPaths(checks))
         pods = Route(pattern="/pods", handler=PodPaths(view, list).wanted)

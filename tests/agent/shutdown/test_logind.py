@@ -17,6 +17,7 @@ from podwright.agent.shutdown.manager import ShutdownManager, ShutdownPorts
 from podwright.agent.shutdown.protocol import LoginManager
 from podwright.agent.shutdown.state_file import ShutdownFile
 from podwright.agent.workers.ending import Cause
+from podwright.conformance.patience import patient
 from podwright.errors import Unavailable
 from podwright.k8s.objects import Pod
 from tests.agent.fakes.events import RecordedEvents
@@ -36,7 +37,7 @@ def logind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LogindTh
 async def until(condition: object) -> None:
     """Wait for what a call without arguments says."""
     assert callable(condition)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(patient(60)):
         while not condition():  # noqa: ASYNC110 # it is another thread's
             await asyncio.sleep(POLL_S)
 

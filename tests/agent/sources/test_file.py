@@ -53,7 +53,7 @@ def names(pods: list[Pod]) -> list[str]:
 
 
 async def until(sets: AsyncIterator[list[Pod]], wanted: list[str]) -> list[Pod]:
-    async with asyncio.timeout(patient(10)):
+    async with asyncio.timeout(patient(60)):
         async for pods in sets:
             if names(pods) == wanted:
                 return pods
@@ -149,7 +149,7 @@ async def test_a_file_that_is_replaced_by_its_like_stays(folder: Path, source: F
     (folder / ".new").write_bytes(manifest("a"))
     os.rename(folder / ".new", folder / "a.json")
     (folder / "b.json").write_bytes(manifest("b"))
-    async with asyncio.timeout(patient(10)):
+    async with asyncio.timeout(patient(60)):
         async for pods in sets:
             assert "a-node1" in names(pods)
             if "b-node1" in names(pods):
@@ -255,7 +255,7 @@ async def test_a_manifest_that_takes_long_to_read_holds_nothing_up(folder: Path)
     beats, reading = 0, threading.Event()
 
     def reader(data: bytes, origin: str) -> Pod:
-        reading.wait(10)
+        reading.wait(patient(60))
         return read_pod(data, origin)
 
     (folder / "a.json").write_bytes(manifest("a"))

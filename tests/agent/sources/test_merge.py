@@ -91,3 +91,20 @@ def test_sources_do_not_touch_each_other_s_pods(merger: Merger) -> None:
 def test_the_second_pod_of_a_name_is_dropped(merger: Merger) -> None:
     assert said(merger.merge("file", [pod("a", uid="1"), pod("a", uid="2"), pod("b", uid="1")])) == [("add", ["1"])]
     assert DROPPED == ["2", "1"]
+
+
+def test_a_second_manifest_of_a_name_ends_no_pod(merger: Merger) -> None:
+    merger.merge("file", [pod("a", uid="1")])
+    assert said(merger.merge("file", [pod("a", uid="2"), pod("a", uid="1")])) == []
+    assert DROPPED == ["2"]
+    assert said(merger.merge("file", [pod("a", uid="2")])) == [("remove", ["1"]), ("add", ["2"])]
+
+
+def test_a_pod_is_said_to_be_dropped_once(merger: Merger) -> None:
+    both = [pod("a", uid="1"), pod("a", uid="2")]
+    for _ in range(3):
+        merger.merge("file", both)
+    assert DROPPED == ["2"]
+    merger.merge("file", both[:1])
+    merger.merge("file", both)
+    assert DROPPED == ["2", "2"]

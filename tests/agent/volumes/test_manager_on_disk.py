@@ -59,7 +59,7 @@ def mount_ids(root: Path) -> dict[str, int]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(patient(20)):
+    async with asyncio.timeout(patient(60)):
         while not holds():  # noqa: ASYNC110 # files and fakes cannot be waited for
             await asyncio.sleep(0.01)
 
@@ -127,13 +127,13 @@ async def test_release_waits_for_what_is_being_set_up(
 
     def slow(plan: Plan, now_ns: int, progress: Progress) -> None:
         began.set()
-        assert go_on.wait(patient(30))
+        assert go_on.wait(patient(60))
         set_up(plan, now_ns, progress)
 
     monkeypatch.setattr("podwright.agent.volumes.keeper.set_up", slow)
     manager = new_manager()
     manager.set_pod(the_pod())
-    await asyncio.to_thread(began.wait, 30)
+    await asyncio.to_thread(began.wait, patient(60))
     releasing = asyncio.ensure_future(manager.release(the_pod()))
     await asyncio.sleep(0.05)
     assert not releasing.done()

@@ -71,7 +71,7 @@ async def take_down(manager: VolumeManager, getter: MemoryObjects) -> None:
 
 
 async def until_files(volume: Path, name: str, content: str) -> None:
-    async with asyncio.timeout(patient(20)):
+    async with asyncio.timeout(patient(60)):
         while (volume / name).read_text() != content:  # noqa: ASYNC110 # a file cannot be waited for
             await asyncio.sleep(0.001)
 

@@ -18,6 +18,7 @@ from podwright.agent.pods.failures import BackOff, NetworkNotReady
 from podwright.agent.pods.reasons import CREATE_CONTAINER_CONFIG_ERROR, ContainerFailure
 from podwright.agent.probes.outcomes import Finding, ProbeKind
 from podwright.agent.runtime.records import ContainerState, ExecResult
+from podwright.agent.volumes.failures import AttachLimitExceeded
 from podwright.agent.workers.hooks import Hooks
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.pod_syncer import PodSyncer, SyncerPorts
@@ -252,12 +253,14 @@ def test_a_crash_waits_longer_each_time(in_scene: InScene) -> None:
         scene.runtime.programs["main"] = [Program(runs_s=1, exit_code=1)]
         web = pod()
         starts: list[float] = []
+        said: set[str] = set()
         for _ in range(20000):
             try:
                 if (await scene.sync(web)).acted:
                     starts.append(asyncio.get_running_loop().time())
             except BackOff as wait:
                 assert scene.statuses.failures["main"].reason == "CrashLoopBackOff"
+                said.add(scene.statuses.failures["main"].message.partition(" restarting")[0])
                 await asyncio.sleep(max(wait.seconds(scene.clock.now_ns()), 0.01))
             else:
                 await asyncio.sleep(1.01)
@@ -265,6 +268,7 @@ def test_a_crash_waits_longer_each_time(in_scene: InScene) -> None:
                 break
         waits = [round(later - earlier - 1) for earlier, later in itertools.pairwise(starts)]
         assert waits == [0, 10, 20, 40, 80, 160, 300, 300]
+        assert said == {f"back-off {wait}" for wait in ("10s", "20s", "40s", "1m20s", "2m40s", "5m0s")}  # as Go's
 
     in_scene(check)
 
@@ -353,10 +357,11 @@ def test_a_container_whose_post_start_hook_fails_is_ended(in_scene: InScene) -> 
 
     async def check(scene: Scene) -> None:
         scene.runtime.exec_handler = fail
-        with pytest.raises(Internal, match="PostStartHookError"):
+        with pytest.raises(Internal, match=r"PostStartHookError.*it broke"):
             await scene.sync(pod(containers=(hooked(post_start=EXEC),)))
         assert scene.runtime.running_names() == []
         assert scene.events.reasons() == ["Created", "Started", "FailedPostStartHook", "Killing"]
+        assert ("web", "FailedPostStartHook", "PostStartHook failed") in scene.events.seen  # without what it wrote
 
     in_scene(check)
 
@@ -480,6 +485,19 @@ def test_a_wait_for_volumes_that_is_over_is_no_event(in_scene: InScene, failure:
         with pytest.raises(type(failure)):
             await scene.sync(pod())
         assert scene.events.reasons() == []
+
+    in_scene(check)
+
+
+def test_a_volume_that_is_one_too_many_refuses_the_pod(in_scene: InScene) -> None:
+    async def check(scene: Scene) -> None:
+        scene.volumes.failure = AttachLimitExceeded("the node is full")
+        result = await scene.sync(pod())
+        assert result.is_terminal
+        assert scene.statuses.refused == {"uid-web"}
+        assert scene.events.seen == [("web", "VolumeAttachmentLimitExceeded", "the node is full")]
+        assert scene.metrics.refusals.value("VolumeAttachmentLimitExceeded") == 1
+        assert scene.asked("run_sandbox") == []
 
     in_scene(check)
 

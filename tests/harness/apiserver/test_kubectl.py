@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from podwright.k8s.objects import ConfigMap, Pod
 from tests.harness.apiserver.server import ApiServer, running
+from tests.harness.processes import ended
 
 # The variable names another one to try.
 PROGRAM = os.environ.get("PODWRIGHT_KUBECTL", "kubectl")
@@ -59,7 +61,7 @@ class Kubectl:
             stdout=pipe,
             stderr=pipe,
         )
-        async with asyncio.timeout(60):
+        async with ended(process, within_s=patient(60)):
             out, err = await process.communicate(stdin.encode())
         return process.returncode or 0, out.decode(), err.decode()
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podwright.conformance.patience import patient
 from tests.harness.apiserver.documents import Document, Filter, read_filter
 from tests.harness.apiserver.failures import ApiError
 from tests.harness.apiserver.store import FIRST_VERSION, Key, Store
@@ -78,7 +79,7 @@ async def test_changes_are_told_to_all_who_wait() -> None:
     waiting = [asyncio.create_task(store.changed(10)) for _ in range(3)]
     await asyncio.sleep(0)
     store.put(key("a"), pod("a"))
-    await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    await asyncio.wait_for(asyncio.gather(*waiting), patient(60))
     await store.changed(0.01)
 
 

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from podwright.conformance.patience import patient
 from podwright.k8s.objects.base import Kind
 from tests.harness.apiserver.server import ApiServer
 
 Result = TypeVar("Result")
 
-CALL_TIMEOUT_S = 30.0
+CALL_TIMEOUT_S = patient(60.0)
 
 
 class ApiServerThread:

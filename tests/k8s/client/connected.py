@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
+from podwright.conformance.patience import patient
 from podwright.k8s.client.client import ApiClient
 from podwright.k8s.client.endpoint import Credentials, Endpoint, FixedCredentials, bearer
 from podwright.k8s.client.transport import Transport
 from tests.harness.apiserver.server import ApiServer, running
 
-WAIT_S = 20.0
+WAIT_S = patient(60.0)
 
 
 def endpoint(server: ApiServer) -> Endpoint:

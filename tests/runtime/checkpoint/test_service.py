@@ -68,13 +68,13 @@ async def _checkpoint_pod(pod: CasePod, folder: Path, *container_ids: str, timeo
 async def _goes_on(pod: CasePod, container_id: str) -> None:
     assert (await pod.status(container_id)).state == api.CONTAINER_RUNNING
     before = pod.log(container_id)
-    async with asyncio.timeout(patient(30)):
+    async with asyncio.timeout(patient(60)):
         while pod.log(container_id) == before:  # noqa: ASYNC110 # a log file tells nobody
             await asyncio.sleep(0.02)
 
 
 async def _begun(standin: StandIn) -> None:
-    async with asyncio.timeout(patient(30)):
+    async with asyncio.timeout(patient(60)):
         while not standin.began.exists():  # noqa: ASYNC110 # a file tells nobody
             await asyncio.sleep(0.01)
 

@@ -23,7 +23,7 @@ def events(stores: Stores) -> EventHub:
 
 
 async def _next(subscription: Subscription, count: int) -> list[ContainerEvent]:
-    async with asyncio.timeout(patient(5)):
+    async with asyncio.timeout(patient(60)):
         return [await anext(subscription) for _ in range(count)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.root
 
 EXAMPLE = Path(__file__).parents[3] / "examples/handlers/bubblewrap/podwright_bubblewrap.py"
 HANDLERS = ("crun", "runc", "runsc", "shim", "wrapped")
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "default_handler": "crun",
     "handlers": {
         "crun": {},

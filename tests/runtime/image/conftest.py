@@ -36,6 +36,12 @@ async def node(make_node: MakeNode) -> Node:
 
 
 @pytest_asyncio.fixture
+async def hasty_node(make_node: MakeNode) -> Node:
+    """A service that waits a second for a registry which has fallen silent."""
+    return await make_node(registry={"stall_timeout_s": 1.0})
+
+
+@pytest_asyncio.fixture
 async def liar() -> AsyncIterator[ScriptedRegistry]:
     """A registry that does what the test says."""
     async with ScriptedRegistry() as server:

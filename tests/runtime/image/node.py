@@ -27,7 +27,7 @@ class Node:
         images: dict[str, object],
         signatures: dict[str, object],
     ) -> None:
-        usual = RegistrySettings(config_path="", connect_timeout_s=2.0, stall_timeout_s=1.0)
+        usual = RegistrySettings(config_path="")
         self._registry = msgspec.structs.replace(usual, **registry)
         self._images = msgspec.structs.replace(ImageSettings(), **images)
         self._signatures = parse_config({"signatures": signatures}, "test").signatures

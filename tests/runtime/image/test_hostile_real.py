@@ -93,7 +93,7 @@ def received_bytes(node: Node) -> int:
 
 async def downloading(node: Node) -> None:
     """Wait until a part of the layer has come."""
-    async with asyncio.timeout(patient(30)):
+    async with asyncio.timeout(patient(60)):
         while received_bytes(node) < 1 << 20:  # noqa: ASYNC110 # files tell nobody
             await asyncio.sleep(0)
 
@@ -119,22 +119,22 @@ async def signalled_midway(node: Node, own: Registry, number: signal.Signals) ->
         acting.cancel()
 
 
-async def test_a_registry_that_hangs_in_the_middle_of_a_layer(node: Node, own: Registry) -> None:
+async def test_a_registry_that_hangs_in_the_middle_of_a_layer(hasty_node: Node, own: Registry) -> None:
     """The kernel goes on accepting connections for it, but nobody answers."""
     try:
-        async with signalled_midway(node, own, signal.SIGSTOP):
+        async with signalled_midway(hasty_node, own, signal.SIGSTOP):
             words = rf"^RegistryUnavailable: .*app@{BIG.digest}: .*not a byte for 1 s"
-            await refused(node, own.host, errors.Unknown, words)
+            await refused(hasty_node, own.host, errors.Unknown, words)
     finally:
         signalled(own, signal.SIGCONT)
-    assert await node.service.pull(f"{own.host}/app:1") == IMAGE.image_id
+    assert await hasty_node.service.pull(f"{own.host}/app:1") == IMAGE.image_id
 
 
-async def test_a_registry_that_hangs_from_the_start(node: Node, own: Registry) -> None:
+async def test_a_registry_that_hangs_from_the_start(hasty_node: Node, own: Registry) -> None:
     signalled(own, signal.SIGSTOP)
     try:
         words = "^RegistryUnavailable: .*not a byte for 1 s"
-        await refused(node, own.host, errors.Unknown, words, digest=False)
+        await refused(hasty_node, own.host, errors.Unknown, words, digest=False)
     finally:
         signalled(own, signal.SIGCONT)
 

@@ -18,7 +18,7 @@ from tests.harness.scripted_registry import ScriptedRegistry, fixed
 from tests.runtime.image.node import Node
 from tools.images import Entry, Image, Layer, image_of, layer_of
 
-WAIT_S = patient(30.0)
+WAIT_S = patient(60.0)
 MIB = 1 << 20
 SENT_BYTES = 2 * MIB  # of which the last is stored later: blobs are written by the mebibyte
 

@@ -24,7 +24,7 @@ from tools.registry import Registry
 
 pytestmark = pytest.mark.root
 
-SETTINGS = RegistrySettings(config_path="", connect_timeout_s=2.0)
+SETTINGS = RegistrySettings(config_path="")
 LAYER = layer_of([Entry("pushed", 0o644, "file", b"1")])
 IMAGE = busybox_image(LAYER)
 PASSWORDS = "me:$2y$05$abcdefghijklmnopqrstuuJlu1J7SD3rRuYlURnyVnj8wXy7Tqiui\n"  # bcrypt of very-secret

@@ -28,12 +28,12 @@ from tests.runtime.network.pods import (
     World,
     bridge_ports,
     dial,
-    free_port,
     has_link,
     on_host,
     rules,
     serving,
 )
+from tools.ports import free_port
 
 pytestmark = pytest.mark.root
 

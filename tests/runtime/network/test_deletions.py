@@ -44,7 +44,7 @@ async def test_who_waits_for_one_has_it_now() -> None:
 async def test_all_are_done_in_the_end() -> None:
     links = Links()
     links.begin(A, B)
-    async with asyncio.timeout(patient(30)):
+    async with asyncio.timeout(patient(60)):
         while links.deletions:  # noqa: ASYNC110 # nobody tells us
             await asyncio.sleep(0.01)
     assert sorted(links.gone) == ["a", "b"]

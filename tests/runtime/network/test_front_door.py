@@ -18,13 +18,13 @@ from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import InvalidArgument
 from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
-from tests.runtime.network.pods import HOST, OUTSIDE_ADDRESS, Pod, dial, on_host, serving
+from tests.runtime.network.pods import HOST, OUTSIDE_ADDRESS, TIMEOUT_S, Pod, dial, on_host, serving
 
 pytestmark = pytest.mark.root
 
 HOST_PORT = 8080
 WEB = api.PortMapping(container_port=80, host_port=HOST_PORT)
-DEADLINE_S = patient(30.0)
+DEADLINE_S = patient(60.0)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def network_ready(cri: CriPeer) -> api.RuntimeCondition:
     return next(condition for condition in status.status.conditions if condition.type == "NetworkReady")
 
 
-async def works(pod: Pod, timeout_s: float = 5.0) -> bool:
+async def works(pod: Pod, timeout_s: float = TIMEOUT_S) -> bool:
     """The way out, and the way in through the host port."""
     try:
         out = await dial(pod, OUTSIDE_ADDRESS, 80, timeout_s=timeout_s)

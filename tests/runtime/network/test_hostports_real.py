@@ -18,13 +18,13 @@ from tests.runtime.network.pods import (
     ask_udp,
     bridge_ports,
     dial,
-    free_port,
     host_address,
     on_host,
     rules,
     serving,
     serving_udp,
 )
+from tools.ports import free_port
 
 pytestmark = pytest.mark.root
 

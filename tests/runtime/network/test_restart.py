@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.errors import FailedPrecondition
 from podwright.runtime.model.ids import SandboxId
 from podwright.runtime.model.sandbox import PortMapping
@@ -21,7 +23,8 @@ from podwright.runtime.network import links
 from podwright.runtime.network.netlink import requests
 from podwright.runtime.network.netlink.connection import NetlinkConnection
 from tests.runtime.network.conftest import MakeWorld
-from tests.runtime.network.pods import HOST, World, bridge_ports, dial, free_port, has_link, on_host, rules, serving
+from tests.runtime.network.pods import HOST, World, bridge_ports, dial, has_link, on_host, rules, serving
+from tools.ports import free_port
 
 pytestmark = pytest.mark.root
 
@@ -114,14 +117,14 @@ async def test_a_bridge_that_was_made_but_not_marked_is_ours(make_world: MakeWor
 
 async def _reopened(world: World) -> None:
     """A program that was just being started holds the killed daemon's lock until it is executed."""
-    for _ in range(50):
-        try:
-            await world.open()
-        except FailedPrecondition:
-            await asyncio.sleep(0.02)
-        else:
-            return
-    await world.open()
+    async with asyncio.timeout(patient(60)):
+        while True:
+            try:
+                await world.open()
+            except FailedPrecondition:
+                await asyncio.sleep(0.02)
+            else:
+                return
 
 
 def _churn_and_kill(world: World, after_s: float) -> None:
@@ -154,8 +157,9 @@ def _encoded(value: object) -> bytes:
 
 async def _settled(world: World, expected: set[str] | None = None) -> bool:
     """Links are deleted in the background."""
-    for _ in range(100):
-        if bridge_ports(world.part.bridge) == (expected or set()):
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patient(60)):
+            while bridge_ports(world.part.bridge) != (expected or set()):  # noqa: ASYNC110 # the kernel tells nobody
+                await asyncio.sleep(0.02)
             return True
-        await asyncio.sleep(0.02)
     return False

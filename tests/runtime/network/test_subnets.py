@@ -20,12 +20,12 @@ from tests.runtime.network.pods import (
     Pod,
     World,
     dial,
-    free_port,
     has_link,
     on_host,
     rules,
     serving,
 )
+from tools.ports import free_port
 
 CONFIGURED, FIRST, SECOND = (IPv4Network(f"10.{number}.0.0/16") for number in (88, 1, 2))
 NEXT = "10.200.7.0/24"

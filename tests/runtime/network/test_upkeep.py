@@ -17,12 +17,12 @@ from podwright.process import Command, Completed, PosixProcessRunner
 from podwright.runtime.model.sandbox import PortMapping
 from podwright.runtime.network import upkeep
 from tests.runtime.network.conftest import MakeWorld
-from tests.runtime.network.pods import HOST, OUTSIDE_ADDRESS, Pod, World, dial, on_host, serving
+from tests.runtime.network.pods import HOST, OUTSIDE_ADDRESS, TIMEOUT_S, Pod, World, dial, on_host, serving
 
 pytestmark = [pytest.mark.root, pytest.mark.usefixtures("own_host")]
 
 HOST_PORT = 8080
-DEADLINE_S = patient(30.0)
+DEADLINE_S = patient(60.0)
 PROGRAMS = ["nft", "iptables-nft", "iptables-legacy"]
 
 # {bridge}, {subnet}, {gateway} and {veth} are those of the test.
@@ -75,7 +75,7 @@ def breaking(world: World, pod: Pod, program: str, line: str) -> None:
     on_host(*line.split())
 
 
-async def serves_and_gets_out(pod: Pod, timeout_s: float = 5.0) -> bool:
+async def serves_and_gets_out(pod: Pod, timeout_s: float = TIMEOUT_S) -> bool:
     """Whether the pod reaches the machine outside, and its host port leads to it."""
     try:
         out = await dial(pod, OUTSIDE_ADDRESS, 80, timeout_s=timeout_s)

@@ -10,13 +10,14 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from podwright.conformance.patience import patient
 from podwright.runtime.nri import mux
 from podwright.runtime.nri.api import nri_pb2 as pb
 from podwright.runtime.nri.plugin import PLUGIN_SERVICE, RUNTIME_SERVICE
 from podwright.ttrpc.client import TtrpcClient
 from podwright.ttrpc.server import ServedConnection
 
-PATIENCE_S = 60.0
+PATIENCE_S = patient(60.0)
 Answer = Callable[[bytes], Awaitable[Message]]
 REQUESTS = {
     name.removesuffix("Request"): kind

@@ -12,22 +12,23 @@ import pytest
 import pytest_asyncio
 from google.protobuf.message import Message
 
+from podwright.conformance.patience import patient
 from podwright.conformance.pods import CasePod, running_pod
 from podwright.cri.v1 import api_pb2 as api
 from podwright.errors import PodwrightError
 from podwright.runtime.nri.api import nri_pb2 as pb
 from tests.fixtures import FreshPodwright
 from tests.harness.podwright import Podwright
-from tests.runtime.nri.plugin import ScriptedPlugin, connected
+from tests.runtime.nri.plugin import PATIENCE_S, ScriptedPlugin, connected
 
 pytestmark = pytest.mark.root
 
-QUICK = {"plugin_request_timeout_s": 1.0, "plugin_registration_timeout_s": 2.0}
+PATIENT = {"plugin_request_timeout_s": PATIENCE_S, "plugin_registration_timeout_s": PATIENCE_S}
 
 
-@pytest_asyncio.fixture
-async def server(fresh_podwright: FreshPodwright) -> Podwright:
-    return fresh_podwright({"nri": QUICK})
+@pytest.fixture
+def server(fresh_podwright: FreshPodwright) -> Podwright:
+    return fresh_podwright({"nri": PATIENT})
 
 
 @pytest_asyncio.fixture
@@ -131,17 +132,25 @@ async def test_conflicts_and_refusals_leave_nothing(server: Podwright, pod: Case
     assert not list((server.state / "containers").glob("*"))
 
 
-async def test_one_that_hangs_is_dropped_and_the_pod_goes_on(server: Podwright, pod: CasePod) -> None:
-    async with connected(socket_of(server), plugin=ScriptedPlugin(answers={"CreateContainer": 600.0})) as plugin:
+async def test_one_that_hangs_is_dropped_and_the_pod_goes_on(
+    fresh_podwright: FreshPodwright, busybox_image: str
+) -> None:
+    server = fresh_podwright({"nri": {**PATIENT, "plugin_request_timeout_s": 2.0}})
+    hangs = ScriptedPlugin(answers={"CreateContainer": 600.0})
+    async with (
+        server.client() as client,
+        running_pod(server.peer(client), busybox_image) as pod,
+        connected(socket_of(server), plugin=hangs) as plugin,
+    ):
         await pod.run_ready()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(patient(60)):
             await plugin.ended.wait()
 
 
 async def test_one_that_crashes_or_sends_garbage_is_dropped(server: Podwright, pod: CasePod) -> None:
     async with connected(socket_of(server)) as plugin:
         plugin.transport.write(b"\xff" * 64)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(patient(60)):
             await plugin.ended.wait()
     async with connected(socket_of(server)) as plugin:
         plugin.transport.abort()
@@ -153,9 +162,13 @@ async def test_registration_is_checked(server: Podwright) -> None:
         with pytest.raises(PodwrightError, match="two digits"):
             async with connected(socket_of(server), name=name, index=index):
                 pass
+
+
+async def test_one_that_does_not_register_is_dropped(fresh_podwright: FreshPodwright) -> None:
+    server = fresh_podwright({"nri": {**PATIENT, "plugin_registration_timeout_s": 0.2}})
     silent = ScriptedPlugin()
     await asyncio.get_running_loop().create_unix_connection(lambda: silent, str(socket_of(server)))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(patient(60)):
         await silent.ended.wait()
 
 

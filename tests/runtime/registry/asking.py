@@ -36,8 +36,8 @@ def client(
     host: str, auth: RegistryAuth | None = None, certs_d: Path | None = None, name: str = "app:1", **settings: Any
 ) -> Client:
     """For a repository; `settings` are the registry section's. Use it as a context manager."""
-    usual: dict[str, Any] = {"config_path": str(certs_d or ""), "connect_timeout_s": 2.0, "stall_timeout_s": 0.5}
-    return Client(reference.parse(f"{host}/{name}"), auth, RegistrySettings(**(usual | settings)))
+    given: dict[str, Any] = {"config_path": str(certs_d or "")} | settings
+    return Client(reference.parse(f"{host}/{name}"), auth, RegistrySettings(**given))
 
 
 async def resolve(host: str, auth: RegistryAuth | None = None, certs_d: Path | None = None) -> Resolved:
@@ -45,9 +45,9 @@ async def resolve(host: str, auth: RegistryAuth | None = None, certs_d: Path | N
         return await one.resolve()
 
 
-async def blob(host: str, auth: RegistryAuth | None = None, certs_d: Path | None = None) -> bytes:
+async def blob(host: str, auth: RegistryAuth | None = None, certs_d: Path | None = None, **settings: Any) -> bytes:
     sink = Memory()
-    async with client(host, auth, certs_d) as one:
+    async with client(host, auth, certs_d, **settings) as one:
         await one.blob(DESCRIPTOR, sink)
     return bytes(sink.data)
 

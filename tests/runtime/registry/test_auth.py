@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from podwright import errors
+from podwright.conformance.patience import patient
 from podwright.process import PosixProcessRunner
 from podwright.runtime.config import RegistrySettings
 from podwright.runtime.model.image import RegistryAuth
@@ -238,7 +239,8 @@ async def test_helpers_that_do_not_help(
     file = tmp_path / "config.json"
     file.write_text('{"credsStore": "test"}')
     registry.answers["*"] = fixed(401, WWW_Authenticate="Basic realm=x")
-    settings = RegistrySettings(config_path="", auth_file=str(file), credential_helper_timeout_s=0.3)
+    timeout_s = 0.3 if script == "sleep 3600" else patient(60.0)
+    settings = RegistrySettings(config_path="", auth_file=str(file), credential_helper_timeout_s=timeout_s)
     one = Client(
         reference.parse(f"{registry.host}/app:1"), None, settings, DaemonLogins(settings, PosixProcessRunner())
     )
@@ -252,15 +254,19 @@ async def test_secrets_are_in_no_argument(
     registry: ScriptedRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the helper runs, every process of this machine is looked at."""
-    helper(tmp_path, monkeypatch, """sleep 0.5; printf '{"Username":"me","Secret":"%s%s"}' very- secret""")
+    script = f"touch {tmp_path}/began; until [ -e {tmp_path}/go ]; do sleep 0.01; done"
+    helper(tmp_path, monkeypatch, script + """; printf '{"Username":"me","Secret":"%s%s"}' very- secret""")
     file = tmp_path / "config.json"
     file.write_text('{"credsStore": "test"}')
     registry.answers["*"] = fixed(401, WWW_Authenticate="Basic realm=x")
     settings = RegistrySettings(config_path="", auth_file=str(file))
     logins = DaemonLogins(settings, PosixProcessRunner())
     asked = asyncio.create_task(logins.find(registry.host, "app"))
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(patient(60)):
+        while not (tmp_path / "began").exists():  # noqa: ASYNC110 # a file tells nobody
+            await asyncio.sleep(0.01)
     assert not [line for line in command_lines().values() if SECRET in line]
+    (tmp_path / "go").touch()
     found = await asked
     assert (found.username, found.secret) == ("me", SECRET)
     assert SECRET not in repr(found)

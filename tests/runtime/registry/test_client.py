@@ -30,7 +30,7 @@ from tests.runtime.registry.asking import (
     resolve,
 )
 from tools.images import Image, digest_of
-from tools.registry import free_port
+from tools.ports import free_port
 
 
 async def test_resolve_needs_one_head(registry: ScriptedRegistry, image: Image) -> None:
@@ -136,7 +136,7 @@ async def test_a_server_that_falls_silent(registry: ScriptedRegistry) -> None:
 
     registry.answers[BLOB_PATH] = silent
     with pytest.raises(errors.Unknown, match=r"^RegistryUnavailable: .*not a byte for 0\.5 s"):
-        await blob(registry.host)
+        await blob(registry.host, stall_timeout_s=0.5)
 
 
 async def test_a_short_blob(registry: ScriptedRegistry) -> None:

@@ -14,7 +14,7 @@ from podwright import errors
 from tests.harness.scripted_registry import ScriptedRegistry
 from tests.runtime.registry.asking import hosts_toml, resolve
 from tools.images import Image
-from tools.registry import free_port
+from tools.ports import free_port
 
 PROXY = "http://p:3128"
 

@@ -22,7 +22,7 @@ from podwright.runtime.rpc.server import listen, make_server
 from podwright.timeline import Timeline
 from tests.runtime.events.records import Stores, container, sandbox
 
-FAR_S = patient(20.0)
+FAR_S = patient(60.0)
 
 
 class Runtime:

@@ -19,7 +19,7 @@ from tests.harness.scripted_registry import ScriptedRegistry
 from tests.runtime.image.test_progress import MIB, gated
 from tools.images import Entry, image_of, layer_of
 
-WAIT_S = patient(30.0)
+WAIT_S = patient(60.0)
 
 
 async def _moved(cri: CriClient, name: str = "") -> pulls_pb2.PullProgress:

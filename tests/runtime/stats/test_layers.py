@@ -157,7 +157,7 @@ async def test_nobody_waits_for_long(upper: Path, monkeypatch: pytest.MonkeyPatc
     hold = threading.Event()
 
     def held(path: str, pace: WalkPace) -> LayerUsage:
-        hold.wait(patient(30))
+        hold.wait(patient(60))
         return measure(path, pace)
 
     monkeypatch.setattr(layers, "measure", held)
@@ -166,7 +166,7 @@ async def test_nobody_waits_for_long(upper: Path, monkeypatch: pytest.MonkeyPatc
         assert await _inodes(known, upper) is None
         assert await _inodes(known, upper) is None
         hold.set()
-        async with asyncio.timeout(patient(30)):
+        async with asyncio.timeout(patient(60)):
             while await _inodes(known, upper) is None:  # noqa: ASYNC110 # a walk tells nobody
                 await asyncio.sleep(0.01)
     finally:

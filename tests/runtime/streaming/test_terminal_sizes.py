@@ -31,7 +31,7 @@ def sizes_of(inbox: Inbox) -> TerminalSizes:
 
 async def followed(sizes: TerminalSizes) -> list[TerminalSize]:
     seen: list[TerminalSize] = []
-    async with asyncio.timeout(patient(10)):
+    async with asyncio.timeout(patient(60)):
         await sizes.follow(lambda width, height: seen.append(TerminalSize(width=width, height=height)))
     return seen
 

@@ -54,7 +54,7 @@ async def sizes() -> AsyncIterator[TerminalSize]:
 
 async def test_the_terminals_size_goes_before_what_was_typed_ahead() -> None:
     link = Listening()
-    async with asyncio.timeout(patient(10)):
+    async with asyncio.timeout(patient(60)):
         await _Session(link, CommandStreams(stdin=TypedAhead(), tty=True, sizes=sizes())).run()
     assert link.said == [
         (StreamType.RESIZE, pack_size(SIZE)),

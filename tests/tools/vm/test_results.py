@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.patience import patient
 from tools.vm.page import Record, load, put, render, versions
 from tools.vm.recorder import MARK
 from tools.vm.results import Counts, Journal, Outcome, counted, parse
@@ -66,7 +67,7 @@ def run_recorded(folder: Path, *options: str) -> dict[str, str]:
         env={**os.environ, "PYTHONPATH": str(TREE)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patient(60),
         check=False,
     )
     found = [outcome for line in done.stdout.splitlines() if (outcome := parse(line)) is not None]

@@ -49,9 +49,9 @@ class Projected:
         files: Files = {}
         problems: list[PodwrightError] = []
         is_final = bool(source.sources)
-        for projection in source.sources:
+        for index, projection in enumerate(source.sources):
             try:
-                found, is_fixed = await self._files(request, projection, mode)
+                found, is_fixed = await self._files(request, index, projection, mode)
             except PodwrightError as failure:
                 problems.append(failure)
             else:
@@ -61,7 +61,9 @@ class Projected:
         medium = memory_of(request.pod, self._allocatable_bytes())
         return files_plan(request, places.PROJECTED, files, medium, is_final=is_final)
 
-    async def _files(self, request: Request, projection: VolumeProjection, mode: int) -> tuple[Files, bool]:
+    async def _files(
+        self, request: Request, index: int, projection: VolumeProjection, mode: int
+    ) -> tuple[Files, bool]:
         """The files of one source, and whether they can never change."""
         pod, namespace = request.pod, request.pod.metadata.namespace
         if (chosen := projection.config_map) is not None:
@@ -74,9 +76,9 @@ class Projected:
             return files, secret is not None and bool(secret.immutable)
         if projection.downward_api is not None:
             return downward_files(pod, self._downward, projection.downward_api.items, mode), False
-        return await self._cluster_files(request, projection, mode), False
+        return await self._cluster_files(request, index, projection, mode), False
 
-    async def _cluster_files(self, request: Request, projection: VolumeProjection, mode: int) -> Files:
+    async def _cluster_files(self, request: Request, index: int, projection: VolumeProjection, mode: int) -> Files:
         """Files that are private to the pod's user or group where it has one."""
         pod, user = request.pod, token_user(request.pod)
         mode = PRIVATE_MODE if user is not None or fs_group(pod) is not None else mode
@@ -86,11 +88,13 @@ class Projected:
         elif (bundle := projection.cluster_trust_bundle) is not None:
             contents[bundle.path] = await self._cluster.trust_bundle(bundle)
         elif (certificate := projection.pod_certificate) is not None:
-            contents = await self._certificate(pod, request.volume.name, certificate)
+            contents = await self._certificate(pod, request.volume.name, index, certificate)
         return {path: PayloadFile(path=path, data=data, mode=mode, user=user) for path, data in contents.items()}
 
-    async def _certificate(self, pod: Pod, volume: str, projection: PodCertificateProjection) -> dict[str, bytes]:
-        key, chain = await self._cluster.certificate(pod, volume, projection)
+    async def _certificate(
+        self, pod: Pod, volume: str, index: int, projection: PodCertificateProjection
+    ) -> dict[str, bytes]:
+        key, chain = await self._cluster.certificate(pod, volume, index, projection)
         contents = {
             projection.credential_bundle_path: key + chain,
             projection.key_path: key,

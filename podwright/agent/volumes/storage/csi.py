@@ -25,6 +25,7 @@ from podwright.agent.volumes.failures import FAILED_MAP, FAILED_MOUNT, StepFaile
 from podwright.agent.volumes.ports import VolumePorts
 from podwright.agent.volumes.remover import removal
 from podwright.agent.volumes.storage import csi_inputs, devices, mounting, vol_data
+from podwright.agent.volumes.storage.attach_limits import AttachLimits
 from podwright.agent.volumes.storage.csi_stages import Stages
 from podwright.agent.volumes.storage.expansion import Expansion, Reach, wanted_growth
 from podwright.agent.volumes.storage.groups import give_to_group
@@ -70,6 +71,7 @@ class CsiStorage:
         self._in_use = InUse(ports.node.use_changed)
         self._stages = Stages(root, work, ports.drivers, self._in_use)
         self._expansion = Expansion(ports)
+        self._limits = AttachLimits(ports)
 
     async def recover(self) -> None:
         """Learn from the disk what is in use. Raises OSError."""
@@ -98,6 +100,10 @@ class CsiStorage:
     def is_used_by(self, uid: str) -> bool:
         """Whether the pod uses a volume, or is about to."""
         return self._in_use.is_held_by(uid)
+
+    async def is_over_limit(self, uid: str) -> bool:
+        """Whether a volume that the pod waits for is one too many for this node."""
+        return await self._limits.is_exceeded(uid)
 
     def _wants_again(self, plan: CsiPlan) -> bool:
         """Whether the driver wants to publish the volume again and again."""
@@ -163,7 +169,8 @@ class CsiStorage:
         if not task.is_mounted:
             task.waiting(True)
             try:
-                await self._ports.node.until_attached(plan.unique_name)
+                with self._limits.awaited(plan):
+                    await self._ports.node.until_attached(plan.unique_name)
             finally:
                 task.waiting(False)
         async with _step(plan, "WaitForAttach"):

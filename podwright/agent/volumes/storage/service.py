@@ -65,6 +65,10 @@ class Storage:
             kind = "MapVolume" if is_block else "MountVolume"
             raise StepFailed(f"{kind}.NodeAffinity check failed", name, str(failure)) from failure
 
+    async def is_over_limit(self, uid: str) -> bool:
+        """Whether a volume that the pod waits for is one too many for this node."""
+        return await self._csi.is_over_limit(uid)
+
     def has_left(self, uid: str) -> bool:
         """Whether the pod has, or may have, something for `clear` or `collect`: a few looks at the disk."""
         pod = pod_directory(self._root, uid)

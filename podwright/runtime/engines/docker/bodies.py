@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from podwright.runtime.engines.docker import labels, limits
+from podwright.runtime.engines.docker.cgroup_names import engine_parent
+from podwright.runtime.engines.docker.facts import EngineFacts
 from podwright.runtime.model.base import NamespaceMode, ProfileType, Resources, SecurityProfile, SelinuxOptions
 from podwright.runtime.model.container import Container, ContainerConfig, Mount, Propagation
 from podwright.runtime.model.sandbox import Sandbox
@@ -32,6 +34,7 @@ class SandboxInputs:
     """What the request for a pod's first process depends on."""
 
     root: str
+    facts: EngineFacts
     sandbox: Sandbox
     image: str
     runtime: str
@@ -51,6 +54,7 @@ class ContainerInputs:
     """
 
     root: str
+    facts: EngineFacts
     sandbox: Sandbox
     container: Container
     pause: str
@@ -81,7 +85,7 @@ def sandbox_body(inputs: SandboxInputs) -> dict[str, Any]:
             "UTSMode": "host" if is_host else "",
             "IpcMode": "host" if modes.ipc is NamespaceMode.NODE else "shareable",
             "PidMode": "host" if modes.pid is NamespaceMode.NODE else "",
-            "CgroupParent": inputs.sandbox.cgroup_parent,
+            "CgroupParent": engine_parent(inputs.sandbox.cgroup_parent, systemd=inputs.facts.systemd),
             "Runtime": inputs.runtime,
             "Sysctls": ipc_sysctls(config),
             "ShmSize": inputs.shm_size_bytes,
@@ -130,7 +134,7 @@ def _host_config(inputs: ContainerInputs) -> dict[str, Any]:
         **_namespaces(inputs),
         **limits.fields(inputs.resources, new=True),
         "OomScoreAdj": inputs.resources.oom_score_adj,
-        "CgroupParent": inputs.sandbox.cgroup_parent,
+        "CgroupParent": engine_parent(inputs.sandbox.cgroup_parent, systemd=inputs.facts.systemd),
         "Runtime": inputs.runtime,
         "Privileged": privileged,
         "CapAdd": list(inputs.capabilities),  # all that it has, because ALL would ask for what this host lacks
@@ -167,6 +171,7 @@ def _host_config(inputs: ContainerInputs) -> dict[str, Any]:
 def _namespaces(inputs: ContainerInputs) -> dict[str, str]:
     pod, own = inputs.sandbox.config.security.namespaces, inputs.container.config.security.namespaces
     is_host = pod.network is NamespaceMode.NODE
+    privileged = inputs.container.config.security.privileged
     match own.pid:
         case NamespaceMode.NODE:
             pid = "host"
@@ -181,6 +186,8 @@ def _namespaces(inputs: ContainerInputs) -> dict[str, str]:
         "UTSMode": "host" if is_host else "",
         "IpcMode": "host" if pod.ipc is NamespaceMode.NODE else f"container:{inputs.pause}",
         "PidMode": pid,
+        # As with the native engine. The Engine's own default depends on its settings and its version.
+        "CgroupnsMode": "private" if inputs.facts.cgroup_v2 and not privileged else "host",
     }
 
 

@@ -5,20 +5,17 @@ The rules are those of the native engine's `container.service`. The steps are in
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from podwright.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from podwright.errors import FailedPrecondition
 from podwright.linux import cgroup
 from podwright.process import Completed
-from podwright.runtime.container import validate
-from podwright.runtime.container.freezing import Freezer
-from podwright.runtime.container.service import starts_once
-from podwright.runtime.container.stopping import Stopper
+from podwright.runtime.container import execution, validate
+from podwright.runtime.container.requests import Containers, key
 from podwright.runtime.container.updating import check_memory
 from podwright.runtime.engines.docker import creating, limits, refusals
 from podwright.runtime.engines.docker.container_environment import EngineEnvironment
@@ -29,38 +26,27 @@ from podwright.runtime.handlers.protocol import Attached, Exec
 from podwright.runtime.keyed_locks import KeyedLocks
 from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import Container, ContainerConfig, ContainerState
-from podwright.runtime.model.ids import ContainerId, SandboxId
+from podwright.runtime.model.ids import ContainerId
 from podwright.runtime.model.streaming import AttachRequest, ExecRequest
 from podwright.runtime.model.usage import Usage
 from podwright.runtime.oci_spec import resources
-from podwright.runtime.single_flight import SingleFlight
 from podwright.streams.remote_command.resize import TerminalSize
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
 
-class EngineContainers:
+class EngineContainers(Containers):
     """All containers of the daemon."""
 
     def __init__(self, env: EngineEnvironment) -> None:
         """`recover` must run before any other call."""
         self._env = env
-        self._store = env.store
         self.runner = EngineRunner(env)
-        self._stopper = Stopper(env, self.runner)
-        self._freezer = Freezer(env, self._stopper)
+        super().__init__(env, self.runner)
         self._updates: KeyedLocks[ContainerId] = KeyedLocks()
-        self._creates: SingleFlight[tuple[str | int, ...], ContainerId] = SingleFlight("create container")
-        self._starts: SingleFlight[ContainerId, None] = SingleFlight("start container")
-        self._removes: SingleFlight[ContainerId, None] = SingleFlight("remove container")
         self._leaving: set[ContainerId] = set()  # whose disappearance from the Engine is no news
         self._background = Tasks()
-
-    @property
-    def generation(self) -> int:
-        """A number that changes with every change of a record."""
-        return self._store.generation
 
     # -- life
 
@@ -72,58 +58,9 @@ class EngineContainers:
         """
         validate.check(config)
         sandbox = self._env.sandboxes.get(sandbox_id)
-        name = key(sandbox.id, config)
-        existing = self._store.named(name)
-        if existing is None or existing.state is ContainerState.CREATING:
-            made = await self._creates.join(name, lambda: creating.create(self._env, sandbox, config))
-            existing = self._store.find(made)
-            if existing is None or existing.config == config:
-                return made
-        elif existing.state is ContainerState.CREATED and existing.config == config:
-            return existing.id
-        raise AlreadyExists(
-            f"container {config.name} attempt {config.attempt} exists already as {existing.id[:12]} "
-            f"({existing.state})",
-            hint="remove it, or increase the attempt number",
-        )
+        return await self._create_once(sandbox.id, config, lambda: creating.create(self._env, sandbox, config))
 
-    async def start(self, container_id: str) -> None:
-        """Start a CREATED container. A request in progress is joined.
-
-        Raises NotFound, FailedPrecondition, and what the Engine reports.
-        """
-        container = self.get(container_id)
-        if container.id not in self._starts and (
-            container.state is not ContainerState.CREATED or container.id in self._removes
-        ):
-            raise starts_once(container, removing=container.id in self._removes)
-        await self._starts.join(container.id, lambda: self.runner.start(container))
-
-    async def stop(self, container_id: str, grace_s: float) -> None:
-        """Stop the container. An unknown, created or exited one succeeds. Raises DeadlineExceeded."""
-        container = self._find(container_id)
-        if container is None:
-            return
-        await self._starts.finished(container.id)
-        await self._stopper.stop(self._store.get(container.id), grace_s)
-
-    async def remove(self, container_id: str) -> None:
-        """Kill the container if it runs and delete it, except its log. An unknown one succeeds.
-
-        Raises FailedPrecondition while it is being started.
-        """
-        container = self._find(container_id)
-        if container is None:
-            return
-        if container.id in self._starts:
-            raise FailedPrecondition(f"container {container.id[:12]} is being started", hint="stop it first")
-        await self._removes.join(container.id, lambda: self._remove(container.id))
-
-    async def _remove(self, container_id: ContainerId) -> None:
-        await self._stopper.stop(self._store.get(container_id), 0)
-        await self._forget(container_id)
-
-    async def _forget(self, container_id: ContainerId) -> None:
+    async def _delete(self, container_id: ContainerId) -> None:
         self._leaving.add(container_id)
         try:
             await self._env.host.remove(container_id)
@@ -132,13 +69,8 @@ class EngineContainers:
         finally:
             self._leaving.discard(container_id)
 
-    async def pause(self, container_id: str) -> None:
-        """Pause the container: see `container.freezing`. Raises NotFound and FailedPrecondition."""
-        await self._freezer.pause(self.get(container_id))
-
-    async def unpause(self, container_id: str) -> None:
-        """Unpause the container. Raises NotFound and FailedPrecondition."""
-        await self._freezer.unpause(self.get(container_id))
+    def _write_off(self, container: Container) -> None:
+        self.runner.write_off(container, "its sandbox was lost")
 
     async def update(self, container_id: str, change: Resources) -> None:
         """Set the limits in `change` and keep the others. Raises NotFound, InvalidArgument, FailedPrecondition."""
@@ -161,12 +93,7 @@ class EngineContainers:
 
     async def check_exec(self, container: Container, command: tuple[str, ...]) -> None:
         """Raises InvalidArgument and FailedPrecondition for a command that cannot run."""
-        if not command or not command[0]:
-            raise InvalidArgument("exec: the command is empty")
-        if any("\0" in word for word in command):
-            raise InvalidArgument("exec: the command contains a NUL byte")
-        if await self._env.task(container).is_paused():  # the command would be frozen as well
-            raise FailedPrecondition(f"container {container.id[:12]} is paused", hint="unpause it first")
+        await execution.check(self._env, container, command)
 
     async def exec_sync(self, container_id: str, command: tuple[str, ...], timeout_s: float) -> Completed:
         """Run a command and wait for its end. `timeout_s` 0 means no limit.
@@ -220,28 +147,6 @@ class EngineContainers:
         if container.log_path:
             self._env.logs.reopen(container.id)
 
-    # -- look-up
-
-    def get(self, container_id: str) -> Container:
-        """A container that is visible to clients. Raises NotFound and InvalidArgument."""
-        container = self._find(container_id)
-        if container is None:
-            raise NotFound(f"container {container_id[:64]!r} does not exist")
-        return container
-
-    def _find(self, container_id: str) -> Container | None:
-        container = self._store.find(container_id)
-        return None if container is None or container.state is ContainerState.CREATING else container
-
-    def visible(self) -> list[Container]:
-        """All containers that are visible to clients, oldest first."""
-        shown = [container for container in self._store if container.state is not ContainerState.CREATING]
-        return sorted(shown, key=lambda container: container.created_at)
-
-    def in_sandbox(self, sandbox_id: SandboxId) -> list[Container]:
-        """The containers of a sandbox, oldest first, including those that clients do not see yet."""
-        return sorted(self._store.group(sandbox_id), key=lambda container: container.created_at)
-
     def document(self, container: Container) -> dict[str, Any]:
         """The document for a verbose status."""
         return {
@@ -265,24 +170,6 @@ class EngineContainers:
         """The directory of what the container wrote into its root. One that cannot exist if the driver has none."""
         return EngineRecord.of(container.task).upper or f"{self._env.root}/unknown"
 
-    # -- steps for `pods`
-
-    async def kill_all(self, sandbox_id: SandboxId) -> None:
-        """SIGKILL all containers of a sandbox and wait for their ends."""
-        for container in self.in_sandbox(sandbox_id):
-            await self._creates.finished(key(sandbox_id, container.config))
-        await _all(self.stop(container.id, 0) for container in self.in_sandbox(sandbox_id))
-
-    async def write_off(self, sandbox_id: SandboxId) -> None:
-        """As `kill_all`, and record containers that never started as EXITED."""
-        await self.kill_all(sandbox_id)
-        for container in self.in_sandbox(sandbox_id):
-            self.runner.write_off(container, "its sandbox was lost")
-
-    async def remove_all(self, sandbox_id: SandboxId) -> None:
-        """Remove every container of a sandbox."""
-        await _all(self.remove(container.id) for container in self.in_sandbox(sandbox_id))
-
     # -- reconciliation
 
     async def recover(self, *, rebooted: bool = False) -> None:  # noqa: ARG002 # the Engine knows
@@ -290,7 +177,7 @@ class EngineContainers:
         for container in self._store:
             is_lone = self._env.sandboxes.find(container.sandbox_id) is None
             if container.state is ContainerState.CREATING or is_lone:
-                await self._forget(container.id)
+                await self._delete(container.id)
         await self.compare(await self._env.host.ours())
 
     async def compare(self, listed: Mapping[str, Listed]) -> None:
@@ -306,7 +193,7 @@ class EngineContainers:
                     if container.id not in self._starts:
                         await self.runner.observe(container.id)
                 case ContainerState.CREATING if key(container.sandbox_id, container.config) not in self._creates:
-                    await self._forget(container.id)  # the Engine was away when it had to be undone
+                    await self._delete(container.id)  # the Engine was away when it had to be undone
                 case _:
                     continue
 
@@ -317,20 +204,6 @@ class EngineContainers:
 
     async def close(self, timeout_s: float) -> None:
         """Wait for jobs in progress, then cancel and undo them. Containers keep running."""
-        for flight in (self._creates, self._starts, self._removes):
-            await flight.settle(timeout_s)
-        await self._freezer.settle(timeout_s)
+        await self.settle(timeout_s)
         await self.runner.close()
         await self._background.close()
-
-
-def key(sandbox_id: SandboxId, config: ContainerConfig) -> tuple[str | int, ...]:
-    """What is unique among containers."""
-    return (sandbox_id, config.name, config.attempt)
-
-
-async def _all(steps: Iterable[Awaitable[None]]) -> None:
-    """Run all steps to their end, then raise the first failure."""
-    for outcome in await asyncio.gather(*steps, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            raise outcome

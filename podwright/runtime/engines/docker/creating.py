@@ -9,23 +9,19 @@ import msgspec
 
 from podwright.errors import FailedPrecondition, PodwrightError
 from podwright.runtime.container import devices, sources
-from podwright.runtime.container.creation import stop_signal
-from podwright.runtime.container.paths import log_file
+from podwright.runtime.container.creation import new_record
 from podwright.runtime.engines.docker import bodies, image_users, refusals, targets
 from podwright.runtime.engines.docker.cgroup_names import container_cgroup
 from podwright.runtime.engines.docker.container_environment import EngineEnvironment
 from podwright.runtime.engines.docker.host import EngineRecord
-from podwright.runtime.model.base import Resources
 from podwright.runtime.model.container import (
     Container,
     ContainerConfig,
     ContainerSecurity,
     ContainerState,
     Mount,
-    User,
 )
 from podwright.runtime.model.ids import ContainerId, new_id
-from podwright.runtime.model.image import Image
 from podwright.runtime.model.sandbox import Sandbox, SandboxState
 from podwright.runtime.oci_spec import capabilities
 from podwright.runtime.security.profiles import localhost_profile
@@ -50,7 +46,8 @@ async def create(env: EngineEnvironment, sandbox: Sandbox, config: ContainerConf
     refusals.check_container(sandbox, config, env.host.facts.security)
     refusals.check_resources(f"container {config.name}", granted)
     image = env.images.runnable(config.image.image)
-    record = _record(env, ContainerId(new_id()), sandbox, config, image, granted)
+    container_id = ContainerId(new_id())
+    record = new_record(container_id, sandbox, config, image, created_at=env.store.now(), resources=granted)
     target = targets.engine_id(env, sandbox, config)
     container = env.store.put(record)
     try:
@@ -96,37 +93,13 @@ def known_capabilities(security: ContainerSecurity, held: frozenset[str]) -> tup
     return tuple(name for name in granted if name not in NEWEST or name.removeprefix("CAP_") in named)
 
 
-def _record(
-    env: EngineEnvironment,
-    container_id: ContainerId,
-    sandbox: Sandbox,
-    config: ContainerConfig,
-    image: Image,
-    limits: Resources,
-) -> Container:
-    return Container(
-        id=container_id,
-        sandbox_id=sandbox.id,
-        config=config,
-        state=ContainerState.CREATING,
-        created_at=env.store.now(),
-        image_id=image.id,
-        image_name=image.repo_tags[0] if image.repo_tags else config.image.user_specified_image or config.image.image,
-        image_ref=image.repo_digests[0] if image.repo_digests else image.id,
-        log_path=log_file(sandbox.config.log_directory, config.log_path),
-        user=User(uid=0, gid=0),
-        stop_signal=stop_signal(config, image),
-        cgroup="",
-        resources=limits,
-    )
-
-
 def _inputs(
     env: EngineEnvironment, sandbox: Sandbox, container: Container, mounts: tuple[Mount, ...], target: str
 ) -> bodies.ContainerInputs:
     config = container.config
     return bodies.ContainerInputs(
         root=env.host.root,
+        facts=env.host.facts,
         sandbox=sandbox,
         container=container,
         pause=EngineRecord.of(sandbox.process).id,

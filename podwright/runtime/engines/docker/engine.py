@@ -14,7 +14,7 @@ from podwright.linux.cgroup_lock import WarmCgroupLock
 from podwright.process import ProcessRunner
 from podwright.runtime import host as host_facts
 from podwright.runtime.config import Config
-from podwright.runtime.container.service import open_store as open_containers
+from podwright.runtime.container.requests import open_store as open_containers
 from podwright.runtime.engines.docker import settings
 from podwright.runtime.engines.docker.api.client import EngineClient
 from podwright.runtime.engines.docker.container_environment import EngineEnvironment

@@ -17,6 +17,7 @@ class EngineFacts:
     root: str  # its data directory
     storage: str  # its storage driver
     systemd: bool  # whether systemd makes its cgroups
+    cgroup_v2: bool
     runtimes: tuple[str, ...]
     default_runtime: str
     security: frozenset[str]  # apparmor, seccomp, selinux, userns, rootless
@@ -34,6 +35,7 @@ def facts_of(version: dict[str, Any], info: dict[str, Any], api: Version) -> Eng
         root=str(info.get("DockerRootDir") or ""),
         storage=str(info.get("Driver") or ""),
         systemd=info.get("CgroupDriver") == "systemd",
+        cgroup_v2=info.get("CgroupVersion") == "2",
         runtimes=tuple(sorted(info.get("Runtimes") or ())),
         default_runtime=str(info.get("DefaultRuntime") or ""),
         security=frozenset(option.get("name", "") for option in options),

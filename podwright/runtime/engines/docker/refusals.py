@@ -6,6 +6,7 @@ docs/docker.md has the table.
 from __future__ import annotations
 
 from podwright.errors import FailedPrecondition, InvalidArgument, PodwrightError, Unknown
+from podwright.runtime import classes
 from podwright.runtime.cdi import names as cdi_names
 from podwright.runtime.container import volumes
 from podwright.runtime.model.base import NamespaceMode, ProfileType, Resources, SecurityProfile, check_ids
@@ -38,6 +39,8 @@ def check_container(sandbox: Sandbox, config: ContainerConfig, security: frozens
         raise InvalidArgument("run_as_group is given without run_as_user or run_as_username")
     if cdi_names.requested(config.cdi_devices, config.annotations):
         raise _cannot(label, "gets no CDI devices from Podwright")
+    if classes.requested(config.name, sandbox.config.annotations, config.annotations):
+        raise _cannot(label, "knows no classes of Block I/O or RDT")
     if wanted.privileged and not sandbox.config.security.privileged:
         raise InvalidArgument(f"{label} is privileged, but its sandbox is not")
     check_ids(label, wanted.run_as_user, wanted.run_as_group, *wanted.supplemental_groups)

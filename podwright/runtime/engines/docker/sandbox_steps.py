@@ -92,6 +92,7 @@ async def _start_process(env: SandboxEnvironment, sandbox: Sandbox) -> Sandbox:
     body = bodies.sandbox_body(
         bodies.SandboxInputs(
             root=env.host.root,
+            facts=env.host.facts,
             sandbox=sandbox,
             image=env.pause_image,
             runtime=sandbox.handler,

@@ -18,9 +18,11 @@ from podwright.runtime.cdi import Cdi
 from podwright.runtime.checkpoint.criu import Criu
 from podwright.runtime.checkpoint.restoring import RestoreService
 from podwright.runtime.checkpoint.service import CheckpointService
+from podwright.runtime.classes import ResourceClasses
 from podwright.runtime.config import Config
+from podwright.runtime.container import editing
+from podwright.runtime.container.requests import open_store as open_containers
 from podwright.runtime.container.service import ContainerService
-from podwright.runtime.container.service import open_store as open_containers
 from podwright.runtime.engines.native import listeners
 from podwright.runtime.engines.native.listeners import Listeners
 from podwright.runtime.engines.native.node import NativeNode
@@ -117,7 +119,8 @@ async def make(
     profiles = _profiles(config, facts, runner)
     network = NetworkService(config.network, database, runner)
     cdi = Cdi(config.containers.cdi_spec_dirs)
-    heard = listeners.make(config, runner, cdi)
+    classes = ResourceClasses(config.containers.blockio_config_file, cgroups)
+    heard = listeners.make(config, runner, cdi, classes)
     images = ImageService(database, config.root, config.registry, config.images, config.signatures, runner, heard.life)
     sandbox_store, container_store = open_sandboxes(database), open_containers(database)
     sandboxes = SandboxService(
@@ -137,7 +140,7 @@ async def make(
         images=images,
         handlers=handlers,
         life=heard.life,
-        cdi=cdi,
+        edits=editing.edits(classes, cdi, config.containers.hooks_dirs),
     )
     heard.attach(sandboxes, containers)
     pods = PodService(sandboxes, containers, heard.life)

@@ -43,9 +43,8 @@ class Listeners:
             await self.nri.close()
 
 
-def make(config: Config, runner: ProcessRunner, cdi: Cdi) -> Listeners:
+def make(config: Config, runner: ProcessRunner, cdi: Cdi, classes: ResourceClasses) -> Listeners:
     """Those of the configuration. Raises FailedPrecondition for a hook that there is not."""
-    classes = ResourceClasses(config.containers.blockio_config_file)
     nri = None if config.nri.disable else Nri(config.nri, runner, cdi, classes)
     found = [*hooks.load(config.hooks), *([nri] if nri is not None else [])]
     return Listeners(life=LifeCycles(*found), nri=nri)

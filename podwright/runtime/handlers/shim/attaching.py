@@ -9,7 +9,7 @@ import socket
 from podwright.errors import PodwrightError
 from podwright.runtime.handlers.protocol import Bundle, OutputStream
 from podwright.runtime.handlers.shim.calls import ShimCalls
-from podwright.runtime.handlers.shim.log_writer import CHUNK_BYTES
+from podwright.runtime.handlers.shim.log_writer.program import CHUNK_BYTES
 from podwright.runtime.handlers.shim.stdio import Input
 from podwright.tasks import Tasks
 

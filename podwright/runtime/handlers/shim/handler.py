@@ -23,10 +23,11 @@ from podwright.runtime.handlers.protocol import (
     Task,
 )
 from podwright.runtime.handlers.shim import sandbox
+from podwright.runtime.handlers.shim.member import ShimHost
 from podwright.runtime.handlers.shim.pods import GROUP
 from podwright.runtime.handlers.shim.record import ShimRecord
 from podwright.runtime.handlers.shim.runtimes import Runtime
-from podwright.runtime.handlers.shim.task import ShimHost, ShimTask
+from podwright.runtime.handlers.shim.task import ShimTask
 from podwright.runtime.model.container import Container
 
 log = logging.getLogger(__name__)

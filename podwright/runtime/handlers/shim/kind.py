@@ -16,10 +16,10 @@ from podwright.runtime.handlers.shim.events import Events
 from podwright.runtime.handlers.shim.handler import ShimHandler
 from podwright.runtime.handlers.shim.launching import Launcher
 from podwright.runtime.handlers.shim.logs import LogWriterProcess
+from podwright.runtime.handlers.shim.member import ShimHost
 from podwright.runtime.handlers.shim.options import ShimRuntimeOptions
 from podwright.runtime.handlers.shim.pods import PodShims
 from podwright.runtime.handlers.shim.runtimes import Runtime
-from podwright.runtime.handlers.shim.task import ShimHost
 
 ADDRESS_LIMIT_BYTES = 107  # sun_path, unix(7)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from podwright.errors import DeadlineExceeded, FailedPrecondition, PodwrightError, Unavailable
 from podwright.process import Command, ProcessRunner
-from podwright.runtime.handlers.shim import log_writer
+from podwright.runtime.handlers.shim.log_writer.program import LISTENER_FD
 from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ BACKLOG = 1024
 ANSWER_LIMIT_BYTES = 65536
 SHIM_LOG_LIMIT_BYTES = 1 << 20
 PREFIX = "log-writer-"
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "log_writer")
 
 
 class LogWriterProcess:
@@ -36,8 +37,7 @@ class LogWriterProcess:
         """The writer is started when the first container needs it."""
         self._runner = runner
         self._state = state
-        with open(str(log_writer.__file__), "rb") as program:
-            self._name = f"{PREFIX}{hashlib.sha256(program.read()).hexdigest()[:8]}.sock"
+        self._name = f"{PREFIX}{_version()}.sock"
         self._open: dict[str, dict[str, Any]] = {}
         self._starting = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
@@ -141,8 +141,8 @@ class LogWriterProcess:
             finally:
                 os.close(directory)
             listener.listen(BACKLOG)
-            argv = (sys.executable, "-I", "-S", str(log_writer.__file__), self._state)
-            self._runner.start(Command(argv=argv, timeout_s=None, fds={log_writer.LISTENER_FD: listener.fileno()}))
+            argv = (sys.executable, "-I", "-S", f"{PROGRAM}/__main__.py", self._state)
+            self._runner.start(Command(argv=argv, timeout_s=None, fds={LISTENER_FD: listener.fileno()}))
 
     def _watch_writer(self) -> None:
         if self._watch is None or self._watch.done():
@@ -181,6 +181,15 @@ class LogWriterProcess:
         await self._tasks.close()
         with contextlib.suppress(FailedPrecondition, Unavailable, DeadlineExceeded):
             await self._ask({"do": "end"}, starts=False)
+
+
+def _version() -> str:
+    """What tells writers of other versions of its code apart."""
+    digest = hashlib.sha256()
+    for path in sorted(glob.glob(f"{glob.escape(PROGRAM)}/*.py")):
+        with open(path, "rb") as part:
+            digest.update(part.read())
+    return digest.hexdigest()[:8]
 
 
 async def _exchange(connection: socket.socket, request: dict[str, Any], timeout_s: float) -> None:

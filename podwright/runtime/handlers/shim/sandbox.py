@@ -25,8 +25,8 @@ from podwright.runtime.handlers.protocol import HandlerRecord, SandboxBundle, Sa
 from podwright.runtime.handlers.shim import ending
 from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.calls import ShimCalls
+from podwright.runtime.handlers.shim.member import ShimHost
 from podwright.runtime.handlers.shim.pods import PodShim
-from podwright.runtime.handlers.shim.task import ShimHost
 
 log = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import grpc
 
+from podwright.conformance.patience import patient
 from podwright.kubelet_grpc import device_plugin_pb2 as messages
 from podwright.kubelet_grpc import device_plugin_pb2_grpc as stubs
 
@@ -64,7 +65,7 @@ class ExamplePlugin(stubs.DevicePluginServicer):
             request = messages.RegisterRequest(
                 version=version, endpoint=endpoint or self.name, resource_name=self.resource
             )
-            await stubs.RegistrationStub(channel).Register(request, timeout=20, wait_for_ready=True)
+            await stubs.RegistrationStub(channel).Register(request, timeout=patient(60), wait_for_ready=True)
 
     def show(self, *devices: messages.Device) -> None:
         """These are its devices from now on."""

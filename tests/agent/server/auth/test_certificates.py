@@ -21,6 +21,7 @@ from podwright.agent.server.auth import ciphers, self_signed
 from podwright.agent.server.auth.certificates import ServerContexts, TlsFiles
 from podwright.agent.server.http.listener import Limits, Listener, listen_tcp
 from podwright.agent.server.http.messages import Answer, Request, text
+from podwright.conformance.patience import patient
 from podwright.errors import FailedPrecondition, InvalidArgument
 from tests.harness.authority import Authority
 
@@ -146,7 +147,7 @@ async def test_a_client_that_never_shakes_hands(scene: Scene, monkeypatch: pytes
     monkeypatch.setattr("podwright.agent.server.http.listener.HANDSHAKE_S", 0.1)
     reader, writer = await asyncio.open_connection("127.0.0.1", scene.listener.port)
     writer.write(b"\x16\x03\x01")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(patient(60)):
         assert await reader.read() == b""
     writer.close()
 

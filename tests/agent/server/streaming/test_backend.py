@@ -11,6 +11,7 @@ import pytest_asyncio
 from podwright.agent.server.http.messages import Response, Takeover
 from podwright.agent.server.streaming import backend
 from podwright.agent.server.streaming.translation import is_translated
+from podwright.conformance.patience import patient
 from podwright.errors import Unavailable
 from podwright.streams import upgrade
 
@@ -73,7 +74,7 @@ async def test_the_upgrade_is_asked_for_without_credentials(runtime: Runtime) ->
     assert b"upgrade: spdy/3.1" in lines
     assert b"secret" not in asked
     await answer.abandon()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patient(60)):
         await runtime.closed.wait()
 
 

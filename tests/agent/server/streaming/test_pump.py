@@ -12,9 +12,10 @@ import pytest_asyncio
 
 from podwright.agent.server.streaming import pump as room
 from podwright.agent.server.streaming.pump import pump
+from podwright.conformance.patience import patient
 from podwright.streams.wire import SocketWire
 
-WAIT_S = 20.0
+WAIT_S = patient(60.0)
 IDLE_S = 1000.0
 
 
@@ -109,11 +110,7 @@ async def test_a_client_that_stays_after_the_runtime_has_ended_is_not_waited_for
 
 async def test_a_side_that_breaks_ends_both(ends: Ends) -> None:
     ends.runtime.close()
-    with contextlib.suppress(OSError):
-        while True:
-            await send(ends.client, b"x" * 1000)
-            if ends.pumping.done():
-                break
+    await send(ends.client, b"x" * 1000)
     await ends.over()
 
 

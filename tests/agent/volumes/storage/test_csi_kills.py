@@ -99,7 +99,7 @@ def _around(function: Callable[..., Awaitable[None]], killer: Killer) -> Callabl
 
 async def _until_killed_or(bench: Bench, killer: Killer, done: asyncio.Future[None]) -> None:
     """Wait for the end of the work, or of the process; then start the next one."""
-    async with asyncio.timeout(patient(20)):
+    async with asyncio.timeout(patient(60)):
         while not done.done() and not killer.has_killed:  # noqa: ASYNC110 # nobody tells
             await asyncio.sleep(0.005)
     killer.left = 0 if killer.has_killed else None

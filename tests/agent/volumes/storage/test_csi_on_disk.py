@@ -80,7 +80,7 @@ def _of(names: list[str], name: str) -> list[str]:
 
 
 async def until(condition: Condition) -> None:
-    async with asyncio.timeout(patient(20)):
+    async with asyncio.timeout(patient(60)):
         while not condition():  # noqa: ASYNC110 # whatever it is, nobody tells
             await asyncio.sleep(0.01)
 

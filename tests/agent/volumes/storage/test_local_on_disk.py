@@ -14,6 +14,7 @@ import pytest
 from podwright.agent.volumes.manager import VolumeManager
 from podwright.agent.volumes.storage import nfs
 from podwright.agent.volumes.storage.plans import NfsPlan
+from podwright.conformance.patience import patient
 from podwright.errors import FailedPrecondition, InvalidArgument, Unavailable
 from podwright.k8s.objects import (
     HostPathVolumeSource,
@@ -73,7 +74,7 @@ def device(root: Path) -> Iterator[str]:
 
 
 def losetup(*arguments: str) -> str:
-    return subprocess.check_output(["losetup", *arguments], text=True, timeout=30)
+    return subprocess.check_output(["losetup", *arguments], text=True, timeout=patient(60))
 
 
 def local(path: object, **spec: Any) -> PersistentVolume:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument, PermissionDenied
 from podwright.k8s.client import patch
 from podwright.k8s.client.certificates.bootstrap import Bootstrap, bootstrapped
@@ -89,7 +90,7 @@ async def test_a_node_that_was_killed_waits_for_the_same_request(tmp_path: Path)
         wanted = settings(server, tmp_path)
         with pytest.raises(DeadlineExceeded, match="kubectl certificate approve node-csr-"):
             await bootstrapped(wanted, RUNNER, timeout_s=0.5)
-        joining = asyncio.create_task(bootstrapped(wanted, RUNNER, timeout_s=20))
+        joining = asyncio.create_task(bootstrapped(wanted, RUNNER, timeout_s=patient(60)))
         requests = (await admin.list(CertificateSigningRequest)).items
         assert len(requests) == 1
         approval = {"status": {"conditions": [{"type": "Approved", "status": "True", "reason": "Test"}]}}
@@ -113,7 +114,7 @@ async def test_a_request_that_is_refused(approval: Approval, failure: type[Excep
 async def test_a_request_that_is_deleted(tmp_path: Path) -> None:
     async with running() as server, client_of(server) as admin:
         server.subresources.approval = Approval.WAIT
-        joining = asyncio.create_task(bootstrapped(settings(server, tmp_path), RUNNER, timeout_s=20))
+        joining = asyncio.create_task(bootstrapped(settings(server, tmp_path), RUNNER, timeout_s=patient(60)))
         await until(lambda: server.handler.watches > 0)
         found = (await admin.list(CertificateSigningRequest)).items
         await admin.delete(CertificateSigningRequest, found[0].metadata.name)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.k8s.client.client import ApiClient
 from podwright.k8s.client.listwatch import backoff, reflector
 from podwright.k8s.client.listwatch.cache import Cache
@@ -18,7 +19,7 @@ from tests.harness.apiserver.faults import Ailment, Fault
 from tests.harness.apiserver.server import ApiServer
 from tests.k8s.client.connected import connected
 
-WAIT_S = 20.0
+WAIT_S = patient(60.0)
 
 
 @pytest.fixture(autouse=True)

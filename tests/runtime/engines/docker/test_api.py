@@ -122,6 +122,7 @@ def test_facts() -> None:
             "DockerRootDir": "/d",
             "Driver": "overlay2",
             "CgroupDriver": "systemd",
+            "CgroupVersion": "2",
             "Runtimes": {"runsc": {}, "runc": {}},
             "DefaultRuntime": "runc",
             "SecurityOptions": ["name=seccomp,profile=default", "name=apparmor"],
@@ -130,6 +131,7 @@ def test_facts() -> None:
         (1, 41),
     )
     assert facts.systemd
+    assert facts.cgroup_v2
     assert facts.live_restore
     assert facts.runtimes == ("runc", "runsc")
     assert facts.security == {"seccomp", "apparmor"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import tarfile
 from typing import Any
@@ -14,6 +15,7 @@ from podwright.runtime.config import parse_config
 from podwright.runtime.engines.docker import bodies, image_users, refusals, settings
 from podwright.runtime.engines.docker.cgroup_names import container_cgroup
 from podwright.runtime.engines.docker.creating import known_capabilities
+from podwright.runtime.engines.docker.facts import EngineFacts, facts_of
 from podwright.runtime.engines.docker.process_user import parse
 from podwright.runtime.model.base import (
     IdMapping,
@@ -44,6 +46,10 @@ from podwright.runtime.sandbox.paths import SandboxPaths
 NODE = NamespaceOptions(network=NamespaceMode.NODE, pid=NamespaceMode.NODE, ipc=NamespaceMode.NODE)
 
 
+FACTS = facts_of({"Version": "20.10.24"}, {"CgroupDriver": "cgroupfs", "CgroupVersion": "1"}, (1, 41))
+SYSTEMD = dataclasses.replace(FACTS, systemd=True, cgroup_v2=True)
+
+
 def sandbox(namespaces: NamespaceOptions | None = None, **fields: Any) -> Sandbox:
     """A READY pod."""
     security = SandboxSecurity(namespaces=namespaces or NamespaceOptions(pid=NamespaceMode.CONTAINER))
@@ -57,7 +63,13 @@ def sandbox(namespaces: NamespaceOptions | None = None, **fields: Any) -> Sandbo
     )
 
 
-def body(pod: Sandbox | None = None, security: ContainerSecurity | None = None, **fields: Any) -> dict[str, Any]:
+def body(
+    pod: Sandbox | None = None,
+    security: ContainerSecurity | None = None,
+    *,
+    facts: EngineFacts = FACTS,
+    **fields: Any,
+) -> dict[str, Any]:
     """The request for a container."""
     config = ContainerConfig(
         name="c",
@@ -82,6 +94,7 @@ def body(pod: Sandbox | None = None, security: ContainerSecurity | None = None, 
     return bodies.container_body(
         bodies.ContainerInputs(
             root="/r",
+            facts=facts,
             sandbox=pod or sandbox(),
             container=container,
             pause="p1",
@@ -185,11 +198,12 @@ def test_labels_of_people_cannot_hide_a_container() -> None:
     assert (labels["io.podwright.root"], labels["app"], labels["io.kubernetes.pod.name"]) == ("/r", "x", "n")
 
 
-def sandbox_request(pod: Sandbox) -> dict[str, Any]:
+def sandbox_request(pod: Sandbox, facts: EngineFacts = FACTS) -> dict[str, Any]:
     """The request for the pod's first process."""
     return bodies.sandbox_body(
         bodies.SandboxInputs(
             root="/r",
+            facts=facts,
             sandbox=pod,
             image="p",
             runtime="runc",
@@ -316,6 +330,41 @@ def test_settings_without_a_meaning_are_refused(change: dict[str, Any]) -> None:
 )
 def test_cgroups(parent: str, systemd: bool, wanted: str) -> None:
     assert container_cgroup(parent, "abc", systemd=systemd) == wanted
+
+
+@pytest.mark.parametrize(
+    ("facts", "parent", "wanted"),
+    [
+        (FACTS, "/kubepods/burstable/podx", "/kubepods/burstable/podx"),
+        (
+            SYSTEMD,
+            "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podx.slice",
+            "kubepods-burstable-podx.slice",
+        ),
+        (SYSTEMD, "kubepods-podx.slice", "kubepods-podx.slice"),
+        (SYSTEMD, "/podwright.slice/podwright-pods1.slice/", "podwright-pods1.slice"),
+    ],
+)
+def test_a_pods_parent_cgroup(facts: EngineFacts, parent: str, wanted: str) -> None:
+    """The Engine refuses a path where systemd makes its cgroups."""
+    pod = msgspec.structs.replace(sandbox(), cgroup_parent=parent)
+    for request in (sandbox_request(pod, facts), body(pod, facts=facts)):
+        assert request["HostConfig"]["CgroupParent"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("facts", "privileged", "wanted"), [(FACTS, False, "host"), (SYSTEMD, False, "private"), (SYSTEMD, True, "host")]
+)
+def test_cgroup_namespaces(facts: EngineFacts, privileged: bool, wanted: str) -> None:
+    security = ContainerSecurity(privileged=privileged, namespaces=NamespaceOptions(pid=NamespaceMode.CONTAINER))
+    assert body(security=security, facts=facts)["HostConfig"]["CgroupnsMode"] == wanted
+
+
+def test_classes_are_refused() -> None:
+    pod = sandbox(annotations={"blockio.resources.beta.kubernetes.io/pod": "slow"})
+    config = ContainerConfig(name="c", image=ImageSpec(image="i"))
+    with pytest.raises(FailedPrecondition, match="knows no classes of Block I/O or RDT"):
+        refusals.check_container(pod, config, frozenset())
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from podwright.conformance.patience import patient
 from podwright.errors import DeadlineExceeded, FailedPrecondition, Internal, NotFound, PodwrightError, Unavailable
 from podwright.runtime.engines.docker.api.client import EngineClient
 from podwright.runtime.engines.docker.api.hijack import hijack
@@ -51,7 +52,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[FakeEngine]:
 
 @pytest_asyncio.fixture
 async def client(engine: FakeEngine) -> AsyncIterator[EngineClient]:
-    client = EngineClient(engine.socket, timeout_s=0.2)
+    client = EngineClient(engine.socket, timeout_s=patient(60.0))
     yield client
     await client.close()
 
@@ -71,9 +72,11 @@ async def test_a_new_engine_is_spoken_to_in_the_oldest_version_that_it_knows(
     assert engine.asked == ["/version", "/v1.44/info"]
 
 
-async def test_an_engine_that_hangs(client: EngineClient) -> None:
+async def test_an_engine_that_hangs(engine: FakeEngine) -> None:
+    client = EngineClient(engine.socket, timeout_s=0.2)
     with pytest.raises(DeadlineExceeded, match=r"inspect x: no answer within 0\.2 s"):
         await client.get("/containers/x/json", "inspect x")
+    await client.close()
 
 
 async def test_no_engine(tmp_path: Path) -> None:

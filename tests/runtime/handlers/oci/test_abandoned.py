@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.runtime.handlers.oci.abandoned import end_calls, is_call
 
 SLEEP = ("-c", "import time; print(1, flush=True); time.sleep(1000)")
@@ -50,5 +51,5 @@ def test_all_of_them_end_and_nobody_else(tmp_path: Path) -> None:
         calls = [stack.enter_context(process(f"--root={tmp_path}/crun", "run")) for _ in range(3)]
         other = stack.enter_context(process(f"--root={tmp_path}-other/crun", "run"))
         end_calls(str(tmp_path))
-        assert [call.wait(timeout=5) for call in calls] == [-9] * 3
+        assert [call.wait(timeout=patient(60)) for call in calls] == [-9] * 3
         assert other.poll() is None

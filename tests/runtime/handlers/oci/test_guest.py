@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.process import Command, PosixProcessRunner
 from podwright.runtime.handlers.oci import guest, waiter
 
@@ -34,7 +35,7 @@ async def run(runtime: Path, **env: str) -> tuple[int, Path]:
     pid_file = runtime.parent / "pid file"
     argv = (*launcher, str(runtime), "--root=a b", "create", "--bundle", "/b", "--pid-file", str(pid_file), "the-id")
     env = {"PATH": os.environ["PATH"], "CODE": "0", "START": "0", "WAIT_FAILS": "", **env}
-    done = await PosixProcessRunner().run(Command(argv=argv, timeout_s=30.0, env=env))
+    done = await PosixProcessRunner().run(Command(argv=argv, timeout_s=patient(60.0), env=env))
     return done.returncode, pid_file
 
 
@@ -43,7 +44,7 @@ async def test_it_creates_starts_and_waits(runtime: Path) -> None:
     assert code == 0
     assert int(pid_file.read_text()) > 1
     calls = runtime.parent / "calls"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + patient(60)
     while len(lines := calls.read_text().splitlines()) < 3 and time.monotonic() < deadline:  # noqa: ASYNC110 # a file
         await asyncio.sleep(0.01)
     created = f"--root=a b create --bundle /b --pid-file {pid_file} the-id"

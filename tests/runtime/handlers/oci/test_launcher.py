@@ -29,7 +29,7 @@ def prefix(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, ...]:
 async def _launch(prefix: tuple[str, ...], *command: str, fds: dict[int, int]) -> tuple[int, list[str]]:
     argv = (*prefix, *command)
     done = await RUNNER.run(
-        Command(argv=argv, timeout_s=patient(20), fds=fds, env={"PATH": "/bin:/usr/bin", "WORD": "kept"})
+        Command(argv=argv, timeout_s=patient(60), fds=fds, env={"PATH": "/bin:/usr/bin", "WORD": "kept"})
     )
     return done.returncode, (done.stderr + done.stdout).decode().splitlines()
 

@@ -34,7 +34,7 @@ def test_processes_of_no_exec_have_none() -> None:
 async def test_a_mark_is_inherited_and_our_own_slack_stays() -> None:
     mark = marks.LEAST_NS + 12345
     fork = "import os; os.fork() and os._exit(0); os.setsid(); print(open('/proc/self/timerslack_ns').read())"
-    command = Command(argv=("python3", "-c", fork), timeout_s=patient(20), timer_slack_ns=mark)
+    command = Command(argv=("python3", "-c", fork), timeout_s=patient(60), timer_slack_ns=mark)
     done = await PosixProcessRunner().run(command)
     assert int(done.stdout) == mark
     assert marks.mark_of(os.getpid()) is None

@@ -17,7 +17,7 @@ from podwright.errors import DeadlineExceeded
 from podwright.process import Process
 from podwright.runtime.handlers.oci.terminal import ConsoleSocket
 
-WAIT_S = patient(10.0)
+WAIT_S = patient(60.0)
 
 
 class Runtime:

@@ -10,6 +10,7 @@ import pytest_asyncio
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
+from podwright.conformance.patience import patient
 from podwright.errors import InvalidArgument
 from podwright.process import SAFE_PATH, Command, PosixProcessRunner
 from podwright.runtime.handlers.shim import publish
@@ -17,7 +18,7 @@ from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.events import EXIT, METHOD, OOM, SERVICE, Events
 from podwright.ttrpc import connect
 
-PATIENCE_S = 30.0
+PATIENCE_S = patient(60.0)
 
 
 class Listener:

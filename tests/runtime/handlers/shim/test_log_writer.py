@@ -12,13 +12,14 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podwright.conformance.patience import patient
 from podwright.errors import FailedPrecondition
 from podwright.process import PosixProcessRunner
 from podwright.runtime.handlers.shim import logs
-from podwright.runtime.handlers.shim.log_writer import LINE_LIMIT_BYTES, records
+from podwright.runtime.handlers.shim.log_writer.records import LINE_LIMIT_BYTES, records
 from podwright.runtime.handlers.shim.logs import LogWriterProcess
 
-PATIENCE_S = 20.0
+PATIENCE_S = patient(60.0)
 NOW_NS = 1_700_000_000_123_456_789
 FLOOD = b"x" * 1000 + b"\n"
 
@@ -144,7 +145,7 @@ def _is_writer(pid: str, folder: Path) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return str(folder).encode() in words and any(word.endswith(b"log_writer.py") for word in words)
+    return str(folder).encode() in words and any(word.endswith(b"log_writer/__main__.py") for word in words)
 
 
 async def test_an_unknown_container_is_an_error(writer: LogWriterProcess, tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ from podwright.runtime.model.sandbox import PortMapping
 from podwright.runtime.network.cni.network import CniNetwork
 from tests.harness.cni import bridge_conf
 from tests.runtime.network.conftest import MakeWorld
-from tests.runtime.network.pods import HOST, World, bridge_ports, dial, free_port, has_link, on_host, serving
+from tests.runtime.network.pods import HOST, World, bridge_ports, dial, has_link, on_host, serving
+from tools.ports import free_port
 
 pytestmark = pytest.mark.root
 
@@ -96,7 +97,7 @@ class Recorded:
 @pytest_asyncio.fixture
 async def recorded(make_world: MakeWorld, tmp_path: Path) -> Recorded:
     """A network of scripts."""
-    world = await make_world(cni_bin_dirs=(str(tmp_path / "bin"),), timeout_s=2.0)
+    world = await make_world(cni_bin_dirs=(str(tmp_path / "bin"),))
     made = Recorded(world)
     made.configure()
     return made
@@ -304,13 +305,11 @@ async def test_a_version_that_a_plugin_lacks(recorded: Recorded) -> None:
             r"second: bad subnet: oh \(CNI error 7\)",
         ),
         ('echo \'{"code": 999, "msg": "broken"}\'; exit 1', Internal, r"second: broken \(CNI error 999\)"),
-        ('echo \'{"code": 11, "msg": "busy"}\'; exit 1', Unavailable, r"second: busy \(CNI error 11\)"),
         ("echo garbage; exit 3", Internal, "second: ended with 3: garbage"),
         ("kill -9 $$", Internal, "second: was killed by signal 9"),
         ("echo garbage; exit 0", Internal, "second: printed an invalid CNI result"),
         ("exit 0", Internal, "assigned no address to eth0"),
         ("echo '{\"ips\": 3}'; exit 0", Internal, "violates the spec"),
-        ("sleep 60", DeadlineExceeded, "plugin second did not end ADD in time"),
     ],
 )
 async def test_a_failing_plugin(recorded: Recorded, script: str, error: type[PodwrightError], words: str) -> None:
@@ -318,6 +317,26 @@ async def test_a_failing_plugin(recorded: Recorded, script: str, error: type[Pod
     with pytest.raises(error, match=words):
         await recorded.world.attached()
     assert recorded.calls()[-2:] == ["second-DEL", "first-DEL"]  # ADD may have taken something
+    assert not cache_files(recorded.world)
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "words"),
+    [
+        ("sleep 60", DeadlineExceeded, "plugin second did not end ADD in time"),
+        ('echo \'{"code": 11, "msg": "busy"}\'; exit 1', Unavailable, r"second: busy \(CNI error 11\)"),
+    ],
+    ids=["hangs", "busy"],
+)
+async def test_a_plugin_is_waited_for_until_the_deadline(
+    recorded: Recorded, script: str, error: type[PodwrightError], words: str
+) -> None:
+    recorded.world.settings["timeout_s"] = 5.0
+    await recorded.world.restart(set())
+    recorded.when("second", "ADD", script)
+    with pytest.raises(error, match=words):
+        await recorded.world.attached()
+    assert recorded.calls()[-2:] == ["second-DEL", "first-DEL"]
     assert not cache_files(recorded.world)
 
 
@@ -464,7 +483,7 @@ async def test_no_gc_when_it_is_disabled_or_unknown(recorded: Recorded) -> None:
 
 async def test_half_an_add_is_undone_after_a_crash(recorded: Recorded) -> None:
     """The daemon is gone in the middle of ADD: nothing but the record tells."""
-    recorded.when("second", "ADD", "sleep 1")
+    recorded.when("second", "ADD", "sleep 100")
     pod = recorded.world.pod()
     task = asyncio.create_task(recorded.world.service._cni.attach(pod.request()))  # no undoing, as in a crash
     while "second-ADD" not in recorded.calls():  # noqa: ASYNC110 # it happens in another process

@@ -95,11 +95,11 @@ async def test_waiting(bridge: int) -> None:
     await asyncio.sleep(0.5)
     assert not waiting.done()
     on_host("nft", "delete", "table", "ip", "ours")
-    await asyncio.wait_for(waiting, patient(10.0))
+    await asyncio.wait_for(waiting, patient(60.0))
     waiting = asyncio.create_task(changes.wait())
     await asyncio.sleep(0)
     changes.close()
-    await asyncio.wait_for(waiting, patient(10.0))
+    await asyncio.wait_for(waiting, patient(60.0))
 
 
 @pytest.mark.root

@@ -1,25 +1,4 @@
-"""The node's log writer: a program that reads the output of shims' containers and writes their logs in CRI's format.
-
-A shim copies a container's output to fifos, and whoever reads them must not go away: a full fifo stops the container.
-So it is not the daemon that reads, but this process, which outlives it. One serves all containers of a node: its
-memory is spent once, and starting a container costs one message. If it is killed, nothing is lost either: the shim
-keeps the fifos open, and the daemon starts another writer.
-
-It is started with a listening socket (SOCK_SEQPACKET) as descriptor 3. Each connection sends one JSON object:
-
-    {"do": "open", "id", "log", "limit", "streams": {"stdout": FIFO, ...}}
-                              read these from now on. A known id stays as it is. A limit is for the log, in bytes
-    {"do": "reopen", "id"}    write to a new file at the log's path, unless the one there is ours already
-    {"do": "drained", "id"}   answered when the streams have ended and all is in the log
-    {"do": "attach", "id"}    after the answer, output comes as messages: a byte (1 stdout, 2 stderr) and data
-    {"do": "close", "id"}     forget it
-    {"do": "end"}             end, if there are no containers
-    {"do": "leave"}           end at once: another writer reads on
-
-and gets {"error": ""} or a reason. Without containers it ends by itself after IDLE_S.
-
-Standard library only, so that it starts fast and stays small.
-"""
+"""The loop: requests, output of containers, and clients that get a copy of it."""
 
 from __future__ import annotations
 
@@ -28,87 +7,19 @@ import json
 import os
 import select
 import socket
-import stat
-import sys
 import time
 from collections.abc import Iterable
 
+from podwright.runtime.handlers.shim.log_writer.log import Log
+from podwright.runtime.handlers.shim.log_writer.records import records
+
 LISTENER_FD = 3
 CHUNK_BYTES = 65536
-LINE_LIMIT_BYTES = 16384  # as containerd: longer lines are parts
 REQUEST_LIMIT_BYTES = 65536
 STALL_S = 5.0  # for a client of attach that does not read; the container waits so long
 IDLE_S = 30.0
 ALIVE_S = 60.0
 CODES = {"stdout": b"\1", "stderr": b"\2"}
-LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-LOG_MODE = 0o640
-
-
-def records(stream: str, data: bytes, now_ns: int) -> bytes:
-    """Output of one stream as records of the log, with nothing held back: what has no newline yet is a part."""
-    seconds, fraction = divmod(now_ns, 10**9)
-    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)).encode()
-    prefix = b"%s.%09dZ %s " % (at, fraction, stream.encode())
-    full, part = prefix + b"F ", prefix + b"P "
-    *lines, rest = data.split(b"\n")
-    if max(map(len, lines), default=0) <= LINE_LIMIT_BYTES:  # as a rule
-        whole = full + (b"\n" + full).join(lines) + b"\n" if lines else b""
-    else:
-        whole = b"".join(piece for line in lines for piece in _pieces(line, full, part))
-    return whole + b"".join(_pieces(rest, part, part)) if rest else whole
-
-
-def _pieces(line: bytes, last: bytes, part: bytes) -> list[bytes]:
-    """A line as records, of which all but the last are parts."""
-    if len(line) <= LINE_LIMIT_BYTES:
-        return [last + line + b"\n"]
-    cuts = range(0, len(line), LINE_LIMIT_BYTES)
-    pieces = [line[at : at + LINE_LIMIT_BYTES] for at in cuts]
-    return [part + piece + b"\n" for piece in pieces[:-1]] + [last + pieces[-1] + b"\n"]
-
-
-class Log:
-    """The file of one container. A full disk loses output. It does not stop the container."""
-
-    def __init__(self, path: str, limit_bytes: int = 0) -> None:
-        """An empty path drops the output, and so does a `limit_bytes` that is reached. Raises OSError."""
-        self._path = path
-        self._room_bytes = limit_bytes or sys.maxsize
-        self._fd = self._open() if path else -1
-
-    def _open(self) -> int:
-        fd = os.open(self._path, LOG_FLAGS, LOG_MODE)
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            os.close(fd)
-            raise OSError(f"{self._path} is not a file")
-        return fd
-
-    def write(self, data: bytes) -> None:
-        """Append it."""
-        if self._fd < 0 or len(data) > self._room_bytes:
-            return
-        self._room_bytes -= len(data)
-        rest = memoryview(data)
-        with contextlib.suppress(OSError):
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
-
-    def reopen(self) -> None:
-        """Raises OSError. The old file is written on then."""
-        if self._fd < 0:
-            return
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.stat(self._path, follow_symlinks=False), os.fstat(self._fd)):
-                return
-        new = self._open()
-        os.close(self._fd)
-        self._fd = new
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
 
 
 class AttachedConnection:
@@ -358,7 +269,3 @@ def main() -> int:
     listener.setblocking(False)
     Writer(listener).run()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

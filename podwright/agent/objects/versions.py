@@ -1,0 +1,57 @@
+"""Kinds of which an API server may have an older version only: found out once, by asking for the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from podwright.errors import FailedPrecondition, NotFound
+from podwright.k8s.client.protocol import ApiServer, RawRequest
+from podwright.k8s.objects.base import Kind
+
+K = TypeVar("K", bound=Kind)
+
+
+class _Resource(msgspec.Struct):
+    name: str
+
+
+class _Resources(msgspec.Struct):
+    """What a server says of one version of an API group (APIResourceList)."""
+
+    resources: tuple[_Resource, ...] = ()
+
+
+class NewestVersion(Generic[K]):
+    """One kind. The version is found once."""
+
+    def __init__(self, server: ApiServer, versions: Sequence[type[K]], noun: str, gate: str) -> None:
+        """`versions`: the newest first. `noun` and `gate` are for people: what is missing, and what turns it on."""
+        self._server = server
+        self._versions = versions
+        self._noun = noun
+        self._gate = gate
+        self._found: type[K] | None = None
+
+    async def find(self) -> type[K]:
+        """Raises FailedPrecondition when the server has no such objects at all, and what the request raises."""
+        if self._found is None:
+            for version in self._versions:
+                if await self._serves(version):
+                    self._found = version
+                    return version
+            raise FailedPrecondition(
+                f"the API server has no {self._noun}",
+                hint=f"it needs the feature gate {self._gate}, and their beta version in --runtime-config",
+            )
+        return self._found
+
+    async def _serves(self, version: type[K]) -> bool:
+        try:
+            answer = await self._server.raw(RawRequest(path=f"/apis/{version.API_VERSION}"))
+        except NotFound:
+            return False
+        listed = msgspec.json.decode(answer, type=_Resources)
+        return any(each.name == version.RESOURCE for each in listed.resources)

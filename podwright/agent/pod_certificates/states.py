@@ -1,0 +1,160 @@
+"""What becomes of one certificate of a pod. Pure; the rules are the kubelet's (pkg/kubelet/podcertificate of 1.36).
+
+    nothing -> waiting -> issued -> issued, waiting for the next one -> issued
+                  |                        |
+                  +------- refused <-------+
+
+A refusal is final for the pod. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from podwright.errors import FailedPrecondition, Unavailable
+from podwright.k8s.objects import Condition, PodCertificateRequest
+
+ABANDON_AFTER_S = 600.0  # a request that is nowhere to be seen for so long has been deleted
+OVERDUE_AFTER_S = 600.0
+JITTER_S = 300.0  # so that the certificates of many pods are not asked for at one time
+
+_BLOCK = re.compile(r"-----BEGIN ([^-\n]+)-----\n(.*?)-----END \1-----", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A certificate that was given. The key and the chain are PEM."""
+
+    key: bytes = field(repr=False)
+    chain: bytes
+    refresh_at: float
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A request of ours that nobody has answered, by its name. It is taken for deleted after `abandon_at`."""
+
+    name: str
+    key: bytes = field(repr=False)
+    abandon_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The signer's last word: `word` is `Denied` or `Failed`."""
+
+    word: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """The state of one certificate. `told` has the reasons of the warnings that were given about `issued`."""
+
+    issued: Issued | None = None
+    waiting: Waiting | None = None
+    refused: Refused | None = None
+    told: frozenset[str] = frozenset()
+
+    def credentials(self) -> tuple[bytes, bytes]:
+        """The key and the chain. Raises FailedPrecondition after a refusal, and Unavailable before an answer."""
+        if self.refused is not None:
+            said = f"reason={self.refused.reason!r} message={self.refused.message!r}"
+            raise FailedPrecondition(f"PodCertificateRequest was permanently {self.refused.word.lower()}: {said}")
+        if self.issued is None:
+            raise Unavailable("credential bundle is not issued yet")
+        return self.issued.key, self.issued.chain
+
+    def word(self, now: float) -> str:
+        """The state as the kubelet's metric names it."""
+        if self.refused is not None:
+            return self.refused.word.lower()
+        if self.issued is None:
+            return "not_yet_issued"
+        if now > self.issued.expires_at:
+            return "expired"
+        return "overdue_for_refresh" if now > self.issued.refresh_at + OVERDUE_AFTER_S else "fresh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The state from now on, whether a request is to be made, and warnings about the pod (reason, message)."""
+
+    certificate: Certificate
+    wants_request: bool = False
+    warnings: tuple[tuple[str, str], ...] = ()
+
+
+def decide(certificate: Certificate, request: PodCertificateRequest | None, now: float, chance: float) -> Decision:
+    """What follows from the request that is waited for, None when it is not seen. `chance` is from 0 to 1."""
+    waiting = certificate.waiting
+    if certificate.refused is not None:
+        return Decision(certificate=certificate)
+    if waiting is not None and request is not None:
+        for condition in request.status.conditions:
+            if condition.type in ("Denied", "Failed"):
+                return _refusal(request, condition)
+            if condition.type == "Issued":
+                return Decision(certificate=_issued(request, waiting, now, chance))
+    if waiting is not None and request is None and now > waiting.abandon_at:
+        certificate, waiting = replace(certificate, waiting=None), None
+    issued = certificate.issued
+    if issued is not None and now < issued.refresh_at:
+        return Decision(certificate=certificate)
+    warnings = tuple(each for each in _late(issued, now) if each[0] not in certificate.told)
+    told = certificate.told | {reason for reason, _ in warnings}
+    return Decision(
+        certificate=replace(certificate, told=told),
+        wants_request=waiting is None,
+        warnings=warnings,
+    )
+
+
+def _late(issued: Issued | None, now: float) -> Iterator[tuple[str, str]]:
+    if issued is not None and now > issued.refresh_at + OVERDUE_AFTER_S:
+        yield "CertificateOverdueForRefresh", "PodCertificate refresh overdue"
+    if issued is not None and now > issued.expires_at:
+        yield "CertificateExpired", "PodCertificate expired"
+
+
+def _refusal(request: PodCertificateRequest, condition: Condition) -> Decision:
+    refused = Refused(word=condition.type, reason=condition.reason, message=condition.message)
+    name = f"{request.metadata.namespace}/{request.metadata.name}"
+    verb = "was denied" if condition.type == "Denied" else "failed"
+    message = f'PodCertificateRequest {name} {verb}, reason="{condition.reason}", message="{condition.message}"'
+    return Decision(certificate=Certificate(refused=refused), warnings=((condition.type, message),))
+
+
+def _issued(request: PodCertificateRequest, waiting: Waiting, now: float, chance: float) -> Certificate:
+    """The API server lets no certificate be issued without its times."""
+    status = request.status
+    refresh_at = status.begin_refresh_at.timestamp() if status.begin_refresh_at is not None else now
+    return Certificate(
+        issued=Issued(
+            key=waiting.key,
+            chain=_clean(status.certificate_chain),
+            refresh_at=refresh_at + chance * JITTER_S,
+            expires_at=status.not_after.timestamp() if status.not_after is not None else now,
+        )
+    )
+
+
+def _clean(chain: str) -> bytes:
+    """The certificates alone, without headers and text between them."""
+    return "".join(_certificates(chain)).encode()
+
+
+def _certificates(chain: str) -> Iterator[str]:
+    for block in _BLOCK.finditer(chain):
+        body = "".join(line for line in block[2].splitlines() if ":" not in line)
+        try:
+            yield ssl.DER_cert_to_PEM_cert(base64.b64decode(body, validate=True))
+        except binascii.Error:
+            continue  # no PEM: Go passes over it as well

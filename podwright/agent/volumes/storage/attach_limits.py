@@ -1,0 +1,67 @@
+"""Volumes that a pod waits for and that the driver cannot attach, since this node has as many as it may have.
+
+The scheduler counts volumes by the CSINode, and its count may be old. Then the pod would wait for ever: it is refused,
+and the CSINode is corrected. The rule is the kubelet's (VerifyExhaustedResource in pkg/volume/csi of Kubernetes 1.36).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+from podwright.agent.volumes.ports import VolumePorts
+from podwright.agent.volumes.storage.plans import CsiPlan, attachment_name
+from podwright.errors import PodwrightError
+
+log = logging.getLogger(__name__)
+
+RESOURCE_EXHAUSTED = 8  # of gRPC
+
+
+class AttachLimits:
+    """See the module's text."""
+
+    def __init__(self, ports: VolumePorts) -> None:
+        self._ports = ports
+        self._awaited: dict[str, list[CsiPlan]] = {}  # by the pod's UID
+
+    @contextlib.contextmanager
+    def awaited(self, plan: CsiPlan) -> Iterator[None]:
+        """The pod waits for the volume in the block."""
+        plans = self._awaited.setdefault(plan.uid, [])
+        plans.append(plan)
+        try:
+            yield
+        finally:
+            plans.remove(plan)
+            if not plans and self._awaited.get(plan.uid) is plans:
+                del self._awaited[plan.uid]
+
+    async def is_exceeded(self, uid: str) -> bool:
+        """Whether one of the volumes that the pod waits for is over its driver's limit."""
+        for plan in tuple(self._awaited.get(uid, ())):
+            try:
+                if await self._is_over(plan):
+                    await self._correct(plan.driver)
+                    return True
+            except PodwrightError as failure:
+                log.warning("why a volume is not attached is not known: volume=%s error=%s", plan.name, failure)
+        return False
+
+    async def _is_over(self, plan: CsiPlan) -> bool:
+        """Drivers whose CSIDriver wants no corrections have no limit that anybody could have passed."""
+        storage = self._ports.storage
+        driver = storage.csi_driver(plan.driver)
+        if driver is None or not driver.spec.node_allocatable_update_period_seconds:
+            return False
+        name = attachment_name(plan.driver, plan.handle, self._ports.node.name)
+        attachment = await storage.attachment(name)
+        error = attachment.status.attach_error if attachment.status is not None else None
+        return error is not None and error.error_code == RESOURCE_EXHAUSTED
+
+    async def _correct(self, driver: str) -> None:
+        try:
+            await self._ports.drivers.refresh(driver)
+        except PodwrightError as failure:
+            log.warning("a CSI driver's figures are not renewed: driver=%s error=%s", driver, failure)

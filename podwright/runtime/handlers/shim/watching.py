@@ -1,0 +1,73 @@
+"""Waiting for a container's end, and what is seen of it: the last of its output, and kills for memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from podwright.linux import cgroup
+from podwright.runtime.handlers.processes import memory
+from podwright.runtime.handlers.protocol import Exit
+from podwright.runtime.handlers.shim import ending
+from podwright.runtime.handlers.shim.api import shim_pb2 as pb
+from podwright.runtime.handlers.shim.member import Member
+from podwright.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+DRAIN_S = 5.0  # from the end to that of the output
+
+
+class EndWatch:
+    """One container's. The shim's events are reported to it: see `events.ShimListener`."""
+
+    def __init__(self, member: Member, background: Tasks) -> None:
+        self._member = member
+        self._background = background
+        self._reports = ending.Reports()
+        self._watch: asyncio.Task[Exit] | None = None
+
+    def begin(self) -> asyncio.Task[Exit]:
+        """Begin to wait, unless that was begun."""
+        if self._watch is None:
+            self._watch = self._background.job(self._wait(), name=f"wait for {self._member.bundle.id[:12]}")
+            self._watch.add_done_callback(ending.retrieve)
+        return self._watch
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the end has come."""
+        return self._watch is not None and self._watch.done()
+
+    async def end(self) -> Exit:
+        """The end, once it has come."""
+        return await asyncio.shield(self.begin())
+
+    async def ends_within(self, timeout_s: float) -> bool:
+        """Wait so long. True if the end has come, or nobody waits for it."""
+        if self._watch is None:
+            return True
+        await asyncio.wait({self._watch}, timeout=timeout_s)
+        return self._watch.done()
+
+    def note_oom(self) -> None:
+        """An event."""
+        self._reports.oom = True
+
+    def note_exit(self, end: pb.TaskExit) -> None:
+        """An event."""
+        self._reports.note_exit(end)
+
+    async def _wait(self) -> Exit:
+        host, bundle, record = self._member.host, self._member.bundle, self._member.record
+        watcher = ending.Watcher(host.pods, host.launcher, bundle, self._reports)
+        end = await watcher.end(record.pod, self._member.shim)
+        if not await host.logs.drained(bundle.id, DRAIN_S):
+            log.debug("a container's output has not ended: id=%s", bundle.id[:12])
+        record = self._member.record  # its process is known since its start
+        if not record.on_host:
+            return ending.with_oom(end, self._reports)
+        if end.message or bundle.shares_pid_namespace:  # nobody else saw to its processes, or may have failed to
+            await asyncio.to_thread(cgroup.kill_all, host.cgroups, bundle.cgroup)
+        kills = await memory.seen(host.cgroups, bundle.cgroup, reported=self._reports.oom)
+        return memory.judge(end, record.pid, kills)

@@ -1,0 +1,50 @@
+"""Pods that need what not every node has."""
+
+from __future__ import annotations
+
+import pytest
+
+from podwright.agent.admission.declared_features import DeclaredFeatures
+from podwright.k8s.objects import Container, ContainerRestartRule, Pod
+from tests.agent.fakes.pods import container, pod
+
+RESTART_ALL = "RestartAllContainersOnContainerExits"
+HOST_USERS = "UserNamespacesHostNetworkSupport"
+
+
+def restarting(name: str, action: str = "RestartAllContainers") -> Container:
+    return container(name, restart_policy_rules=(ContainerRestartRule(action=action),))
+
+
+NEEDY = {
+    "a rule of a container": (pod(containers=(container(), restarting("b"))), RESTART_ALL),
+    "a rule of an init container": (pod(init_containers=(restarting("first"),)), RESTART_ALL),
+    "users of its own on the host's network": (pod(host_network=True, host_users=False), HOST_USERS),
+}
+PLAIN = {
+    "nothing special": pod(),
+    "a rule that restarts its container": pod(containers=(restarting("a", "Restart"),)),
+    "users of its own": pod(host_users=False),
+    "the host's network": pod(host_network=True),
+}
+
+
+@pytest.mark.parametrize(("needy", "feature"), NEEDY.values(), ids=NEEDY)
+def test_a_feature_that_the_node_does_not_declare(needy: Pod, feature: str) -> None:
+    refusal = DeclaredFeatures([each for each in (RESTART_ALL, HOST_USERS) if each != feature])(needy, ())
+    assert refusal is not None
+    assert refusal.reason == "PodFeatureUnsupported"
+    assert refusal.message == f"Pod requires node features that are not available: {feature}"
+    assert DeclaredFeatures([feature])(needy, ()) is None
+
+
+@pytest.mark.parametrize("plain", PLAIN.values(), ids=PLAIN)
+def test_a_pod_that_needs_none(plain: Pod) -> None:
+    assert DeclaredFeatures(())(plain, ()) is None
+
+
+def test_all_that_is_missing_is_named() -> None:
+    needy = pod(containers=(restarting("a"),), host_network=True, host_users=False)
+    refusal = DeclaredFeatures(())(needy, ())
+    assert refusal is not None
+    assert refusal.message.endswith(f": {RESTART_ALL}, {HOST_USERS}")

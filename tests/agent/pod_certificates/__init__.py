@@ -1,0 +1,1 @@
+"""Tests of podwright.agent.pod_certificates."""
