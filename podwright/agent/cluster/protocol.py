@@ -12,6 +12,7 @@ from podwright.agent.csi.drivers import ClusterInfo, CsiDrivers
 from podwright.agent.engine import MirrorRoom, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.housekeeping import Kept
+from podwright.agent.images.accounts import ServiceAccounts
 from podwright.agent.node.object import NodeFindings
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.registry import PodRegistry
@@ -47,6 +48,7 @@ class Cluster(Protocol):
     classes: Classes  # RuntimeClasses
     claims: Claims  # ResourceClaims
     credentials: Kept  # tokens of service accounts, and certificates of pods
+    accounts: ServiceAccounts  # for credential providers
     mirrors: MirrorRoom  # of static pods
     projections: ClusterSources
     storage: ClusterStorage

@@ -9,6 +9,7 @@ from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo, NoCluster
 from podwright.agent.engine import MirrorRoom, NoCredentials, Source
 from podwright.agent.housekeeping import Kept
+from podwright.agent.images.accounts import NoAccounts, ServiceAccounts
 from podwright.agent.mirrors import NoMirrors
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.resources.claims.api import Claims, NoClaims
@@ -35,6 +36,7 @@ class Standalone:
         self.classes = classes
         self.claims: Claims = NoClaims()
         self.credentials: Kept = NoCredentials()
+        self.accounts: ServiceAccounts = NoAccounts()
         self.mirrors: MirrorRoom = NoMirrors()
         self.projections: ClusterSources = NoApiServer()
         self.storage: ClusterStorage = NoClusterStorage()
