@@ -45,10 +45,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Skip what needs root when we are not; nothing else is ever skipped but for a CRI-O that is not there.
 
     `--shim`, `--runsc` and `--docker` say which cases run over those as well; other tests do not depend on what runs
-    containers.
+    containers. `--disposable` lets tests change the machine.
     """
     chosen = {mark: str(config.getoption(f"--{mark}")) for mark in PARTS}
-    left_out = [item for item in items if _is_left_out(item, chosen)]
+    keeps_machine = not config.getoption("--disposable")
+    left_out = [
+        item
+        for item in items
+        if _is_left_out(item, chosen) or (keeps_machine and item.get_closest_marker("disposable"))
+    ]
     for item in items:
         if item.get_closest_marker("runsc") and (why := DEVIATIONS.get(_case(item))):
             item.add_marker(pytest.mark.deviates(PodwrightOnRunsc.variant, why))

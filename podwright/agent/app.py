@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+from dataclasses import replace
 
 from podwright import daemon_log
 from podwright.agent.api_access import connect, keep_serving_certificate
@@ -15,14 +16,17 @@ from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.clock import SystemClock
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.embedded import EmbeddedRuntime
-from podwright.agent.engine import Source
+from podwright.agent.engine.ports import Source
 from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.node.addresses import node_addresses
 from podwright.agent.node.machine import Machine, node_name, read_machine
+from podwright.agent.pods.identity import is_of_run
 from podwright.agent.resources import swap
 from podwright.agent.resources.system_cgroups import SystemCgroups
 from podwright.agent.root_lock import hold_root
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
 from podwright.agent.runtime.measured import MeasuredCriClient
+from podwright.agent.runtime.scope import OwnRuntime
 from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.server.setup import Shown, serve
 from podwright.agent.sources.changes import FILE, HTTP
@@ -73,18 +77,21 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     await _keep_house(config, stack)
     clock, runner, machine = SystemClock(), PosixProcessRunner(), read_machine()
     name = node_name(machine, config.node.hostname_override)
+    machine = replace(machine, addresses=await node_addresses(config.node.ips, name, machine.addresses))
     endpoint = await _endpoint(config, runner, stack)
     metrics = KubeletMetrics()
     cri: CriClient = await stack.enter_async_context(MeasuredCriClient(endpoint, metrics, clock))
     images = cri
     if config.runtime.image_endpoint and normalise(config.runtime.image_endpoint) != endpoint:
         images = await stack.enter_async_context(MeasuredCriClient(config.runtime.image_endpoint, metrics, clock))
-    runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
-    watch = RuntimeWatch(runtime, clock)
+    whole_runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
+    watch = RuntimeWatch(whole_runtime, clock)
     await watch.first_answer(endpoint)
     servers = await connect(config, runner, stack, name, clock)
     dependencies = Dependencies(
-        runtime=runtime,
+        runtime=OwnRuntime(cri, is_own, config.runtime.request_timeout_s),
+        whole_runtime=whole_runtime,
+        is_own=is_own,
         images=ImagesClient(images, config.runtime.request_timeout_s),
         watch=watch,
         machine=machine,
@@ -93,7 +100,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
         runner=runner,
         servers=servers,
         metrics=metrics,
-        cgroup_driver=await runtime.cgroup_driver() or config.cgroups.driver,
+        cgroup_driver=await whole_runtime.cgroup_driver() or config.cgroups.driver,
         endpoint=endpoint,
     )
     sources = make_sources(config, name)
@@ -109,6 +116,11 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     if servers is None and not sources:
         log.warning("no source of pods is configured: set staticPodPath or staticPodURL, or give a --kubeconfig")
     return agent
+
+
+def is_own(uid: str) -> bool:
+    """Whether the pod with this UID is this agent's to look after, and to end."""
+    return not is_of_run(uid)
 
 
 async def _keep_house(config: AgentConfig, stack: contextlib.AsyncExitStack) -> None:

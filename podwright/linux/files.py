@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -35,8 +36,10 @@ def make_private(path: str, *, group: int) -> None:
         os.chmod(path, 0o710)
 
 
-def write_new(path: str, data: bytes, *, mode: int) -> None:
+def write_new(path: str, data: bytes, *, mode: int, sync: bool = False) -> None:
     """Create a file with exactly that mode, regardless of the umask. Leaves none on failure.
+
+    With `sync`, the content is on disk when this returns.
 
     Raises OSError with its name.
     """
@@ -45,9 +48,32 @@ def write_new(path: str, data: bytes, *, mode: int) -> None:
         with os.fdopen(fd, "wb") as file:
             os.fchmod(fd, mode)
             file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(fd)
     except OSError as failure:
         os.unlink(path)
         failure.filename = path  # errors of write lack the name, and users need it for a full disk
+        raise
+
+
+def replace_file(path: str, data: bytes, *, mode: int, sync: bool = False) -> None:
+    """Create or replace a file at once: readers, and the next process after a kill, find the old or the new content.
+
+    With `sync`, that also holds after a power cut. For one writer at a time. Leaves no temporary file on failure.
+    Raises OSError with the file's name.
+    """
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.new")
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)  # of a process that was killed
+        write_new(temporary, data, mode=mode, sync=sync)
+        os.rename(temporary, path)
+    except OSError as failure:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        failure.filename = path
         raise
 
 

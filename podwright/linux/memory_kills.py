@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from podwright.linux import cgroup, libc
@@ -17,6 +16,8 @@ from podwright.linux.cgroup import CgroupHost
 LOG_LIMIT_BYTES = 1024 * 1024
 # Since Linux 5.0: oom-kill:constraint=...,oom_memcg=/limited,task_memcg=/limited/inner,task=NAME,pid=NUMBER,uid=NUMBER
 VICTIM = re.compile(r"oom-kill:constraint=.*,task_memcg=(/.*?),task=(.*),pid=(\d+),uid=\d+$", re.MULTILINE)
+# The line of a kill of a whole group names none but the first victim. Since Linux 4.19.
+GROUP = re.compile(r"Tasks in (/.*) are going to be killed due to memory\.oom\.group set$", re.MULTILINE)
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC  # its inode number (PROC_PID_INIT_INO, include/linux/proc_ns.h)
 
 
@@ -37,6 +38,14 @@ class Counters:
     groups: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """What the kernel's log says of a cgroup: processes that were killed, and how often all of a group were."""
+
+    victims: tuple[Victim, ...] = ()
+    groups: int = 0
+
+
 def counters(host: CgroupHost, path: str) -> Counters | None:
     """The kernel's counters, or None if the cgroup or the counters do not exist. Raises OSError."""
     directory = host.directory(path, "memory")
@@ -49,30 +58,33 @@ def counters(host: CgroupHost, path: str) -> Counters | None:
     return Counters(processes=table["oom_kill"], groups=table.get("oom_group_kill", 0))
 
 
-def victims(path: str) -> tuple[Victim, ...]:
-    """The processes of a cgroup and of those below it that the kernel's log names. Blocks.
+def logged(path: str) -> Logged:
+    """What the kernel's log says of a cgroup and of those below it. Blocks.
 
-    Empty if the log is not readable, or if the daemon has a PID namespace of its own, because the log has initial
+    Nothing if the log is not readable, or if the daemon has a PID namespace of its own, because the log has initial
     PIDs.
     """
     if os.stat("/proc/self/ns/pid").st_ino != INITIAL_PID_NAMESPACE:
-        return ()
+        return Logged()
     try:
         log = libc.kernel_log(LOG_LIMIT_BYTES)
     except PermissionError:
-        return ()
-    return tuple(below(path, parse(log.decode(errors="replace"))))
+        return Logged()
+    return parse(log.decode(errors="replace"), path)
 
 
-def parse(log: str) -> list[Victim]:
-    """The victims in an excerpt of the kernel's log."""
-    return [Victim(cgroup=group, pid=int(pid), name=name) for group, name, pid in VICTIM.findall(log)]
+def parse(log: str, path: str) -> Logged:
+    """What an excerpt of the kernel's log says of the cgroup `path` and of those below it."""
+    victims = (Victim(cgroup=group, pid=int(pid), name=name) for group, name, pid in VICTIM.findall(log))
+    return Logged(
+        victims=tuple(victim for victim in victims if is_below(victim.cgroup, path)),
+        groups=sum(is_below(group, path) for group in GROUP.findall(log)),
+    )
 
 
-def below(path: str, found: Iterable[Victim]) -> Iterable[Victim]:
-    """The victims in cgroup `path`.
+def is_below(group: str, path: str) -> bool:
+    """Whether a cgroup of the log is `path`, or below it.
 
     If the daemon has its own cgroup namespace, the log's paths are longer than ours.
     """
-    wanted = f"/{path.strip('/')}/"
-    return (victim for victim in found if wanted in f"{victim.cgroup}/")
+    return f"/{path.strip('/')}/" in f"{group}/"

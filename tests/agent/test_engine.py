@@ -12,7 +12,9 @@ import pytest
 from podwright.agent.admission.chain import Check, Refusal
 from podwright.agent.allocation.feasibility import ResizeRules
 from podwright.agent.allocation.resizes import make_resizes
-from podwright.agent.engine import Engine, EnginePorts, EngineSettings, SharedState, StatusRoom
+from podwright.agent.engine.engine import Engine
+from podwright.agent.engine.ports import EnginePorts, EngineSettings, EngineStatuses
+from podwright.agent.engine.shared_state import SharedState
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.probes.outcomes import Finding, ProbeKind, ProbeOutcome
 from podwright.agent.runtime.records import ContainerState
@@ -110,7 +112,7 @@ class Scene:
         self.engine = Engine(settings, self.shared, ports, self.sources)
         self.engine.start()
 
-    def _status_room(self) -> StatusRoom:
+    def _status_room(self) -> EngineStatuses:
         return self.statuses
 
     @property

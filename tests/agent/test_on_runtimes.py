@@ -158,17 +158,38 @@ def test_a_pod_that_went_while_no_agent_ran_is_ended(
     agent.until(lambda: is_ready(agent, keep), "the pod that stays is ready")
     assert container_id(agent, keep) == kept
 
-    def running() -> set[str]:
-        listed = subprocess.run(
-            [*(sys.executable, "-m", "podwright", "--endpoint", any_server.endpoint), "ps", "-o", "json"],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        containers = json.loads(listed.stdout).get("containers") or []
-        return {each["labels"]["io.kubernetes.pod.name"] for each in containers}
+    agent.until(lambda: running(any_server) == {keep}, "the other pod has ended")
 
-    agent.until(lambda: running() == {keep}, "the other pod has ended")
+
+def test_the_pods_of_a_run_are_left_alone(
+    agent: AgentProcess, any_server: CriServer, busybox_image: str, tmp_path: Path
+) -> None:
+    file, places = tmp_path / "run.yaml", [f"--root={tmp_path}/run", f"--log-root={tmp_path}/logs"]
+    file.write_text(manifest("of-a-run", PLAIN, image=busybox_image, script=FOREVER))
+    podwright(any_server, "run", "--detach", *places, str(file))
+    try:
+        name = f"web-{node_name()}"
+        agent.write("web.yaml", manifest("web", PLAIN, image=busybox_image, script=FOREVER))
+        agent.until(lambda: is_ready(agent, name), "the agent's own pod is ready")
+        agent.remove("web.yaml")
+        agent.until(lambda: name not in running(any_server) and not agent.pods(), "the agent has cleaned up")
+        assert running(any_server) == {"of-a-run"}
+        assert list((tmp_path / "logs").iterdir())
+    finally:
+        podwright(any_server, "run", "--kube-down", *places, str(file))
+    assert running(any_server) == set()
+
+
+def podwright(server: CriServer, *arguments: str) -> str:
+    """What a command at the server prints."""
+    argv = [sys.executable, "-m", "podwright", "--endpoint", server.endpoint, *arguments]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+def running(server: CriServer) -> set[str]:
+    """The names of the pods that have a running container."""
+    containers = json.loads(podwright(server, "ps", "-o", "json")).get("containers") or []
+    return {each["labels"]["io.kubernetes.pod.name"] for each in containers}
 
 
 def test_a_lost_container_comes_back(agent: AgentProcess, any_server: CriServer, busybox_image: str) -> None:

@@ -81,7 +81,7 @@ class Served:
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(20)
+        self._thread.join(patient(60))
 
 
 @pytest.fixture
@@ -364,4 +364,4 @@ def test_strange_answers_are_named(tmp_path: Path, answer: bytes, error: type[Ex
         thread.start()
         with pytest.raises(error, match=message):
             ask(path, "pods")
-        thread.join(10)
+        thread.join(patient(60))

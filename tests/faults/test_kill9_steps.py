@@ -54,20 +54,20 @@ async def test_start_interrupted(faulty_node: Node, faulty: FaultyRuntime, step:
     await faulty_node.emptied()
 
 
-async def test_a_create_that_is_still_under_way_at_the_next_start(faulty_node: Node, faulty: FaultyRuntime) -> None:
-    pod = await faulty_node.pod(handler=HANDLER)
+async def test_a_create_that_is_still_under_way_at_the_next_start(hasty_node: Node, faulty: FaultyRuntime) -> None:
+    pod = await hasty_node.pod(handler=HANDLER)
     container = await pod.create()
     faulty.commit("hang create")
     asked = asyncio.ensure_future(pod.start(container))
     await faulty.hangs("create")
-    await faulty_node.reborn()
+    await hasty_node.reborn()
     await asyncio.gather(asked, return_exceptions=True)
     faulty.behave()
     assert (await pod.status(container)).state == api.CONTAINER_CREATED
-    await faulty_node.audited()
+    await hasty_node.audited()
     await pod.start(container)
     assert (await pod.exec(container, "true")).exit_code == 0
-    await faulty_node.emptied()
+    await hasty_node.emptied()
 
 
 @pytest.mark.parametrize("step", ["before exec", "after exec"])

@@ -81,9 +81,9 @@ async def test_every_limit_changes_through_every_runtime(node: Node, handler: st
     ids=["fails", "hangs", "hangs when it is done"],
 )
 async def test_a_runtime_that_does_not_update(
-    faulty_node: Node, faulty: FaultyRuntime, fault: str, error: type[PodwrightError]
+    hasty_node: Node, faulty: FaultyRuntime, fault: str, error: type[PodwrightError]
 ) -> None:
-    pod = await faulty_node.pod(handler=HANDLER)
+    pod = await hasty_node.pod(handler=HANDLER)
     container = await pod.run(linux=_linux(memory_limit_in_bytes=64 * MIB, oom_score_adj=100))
     before, spec = await pod.status(container), await _spec(pod, container)
     faulty.commit(fault)

@@ -30,15 +30,13 @@ async def _ask(cri: CriClient) -> Sequence[object]:
     )
 
 
-async def test_nothing_is_answered_while_recovery_waits_for_a_runtime(
-    faulty_node: Node, faulty: FaultyRuntime
-) -> None:
-    node = faulty_node
+async def test_nothing_is_answered_while_recovery_waits_for_a_runtime(hasty_node: Node, faulty: FaultyRuntime) -> None:
+    node = hasty_node
     pod = await node.pod(handler=HANDLER)
     container = await pod.create()
     faulty.kill(node.server, "after create")
     await asyncio.gather(pod.start(container), return_exceptions=True)
-    faulty.commit("hang state")  # recovery asks, and gives up after this handler's second
+    faulty.commit("hang state")  # recovery asks, and gives up after this handler's seconds
     refused = False
 
     async def answered() -> bool:

@@ -178,20 +178,20 @@ async def test_starts_stops_and_removals_at_once(node: Node) -> None:
     await node.emptied()
 
 
-async def test_a_start_that_fails_can_be_repeated(faulty_node: Node, faulty: FaultyRuntime) -> None:
-    pod = await faulty_node.pod(handler=HANDLER, namespaces=SHARED_PID)
-    before = await addresses(faulty_node, pod)
-    await stop_pod(faulty_node, pod)
+async def test_a_start_that_fails_can_be_repeated(hasty_node: Node, faulty: FaultyRuntime) -> None:
+    pod = await hasty_node.pod(handler=HANDLER, namespaces=SHARED_PID)
+    before = await addresses(hasty_node, pod)
+    await stop_pod(hasty_node, pod)
     for fault in ("fail run", "hang run"):
         faulty.commit(fault)
         with pytest.raises(Exception, match="run"):
-            await start_pod(faulty_node, pod)
-        assert (await faulty_node.status(pod)).state == api.SANDBOX_NOTREADY
-        await faulty_node.audited()
+            await start_pod(hasty_node, pod)
+        assert (await hasty_node.status(pod)).state == api.SANDBOX_NOTREADY
+        await hasty_node.audited()
     faulty.behave()
-    await start_pod(faulty_node, pod)
-    assert await addresses(faulty_node, pod) == before
-    await faulty_node.emptied()
+    await start_pod(hasty_node, pod)
+    assert await addresses(hasty_node, pod) == before
+    await hasty_node.emptied()
 
 
 @pytest.mark.parametrize("step", ["before run", "instead of run", "after run"])

@@ -161,8 +161,10 @@ class AgentProcess:
         """Wait until something holds."""
         deadline = time.monotonic() + timeout_s
         while not condition():
+            assert self._process is not None
+            if (code := self._process.returncode or 0) > 0:
+                raise AssertionError(f"the agent ended with {code}\n{self._process.log_tail(8192)}")
             if time.monotonic() > deadline:
-                assert self._process is not None
                 raise AssertionError(f"not within {timeout_s:g} s: {what}\n{self._process.log_tail(8192)}")
             time.sleep(POLL_S)
 

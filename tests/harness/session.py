@@ -32,7 +32,10 @@ BEFORE = pytest.StashKey[frozenset[Thing]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--leaks`: what the check at the end counts. `--cgroup-driver`: that of the servers and agents."""
+    """`--leaks`: what the check at the end counts. `--cgroup-driver`: that of the servers and agents.
+
+    `--shim`, `--docker`, `--runsc` and `--disposable`: which tests run, see `tests.fixtures`.
+    """
     parser.addoption(
         "--leaks",
         choices=("own", "host"),
@@ -62,6 +65,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("cgroupfs", "systemd"),
         default="cgroupfs",
         help="what makes the cgroups of servers and agents under test; systemd needs a host that runs it",
+    )
+    parser.addoption(
+        "--disposable",
+        action="store_true",
+        help="run the tests that change this machine's own settings too: for a virtual machine that is thrown away",
     )
 
 

@@ -1,4 +1,4 @@
-"""Small files: exactly the mode, never over another, and a failure names the file."""
+"""Small files: exactly the mode, never over another unless it is replaced, and a failure names the file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.linux.files import remove_tree, write_new
+from podwright.linux.files import remove_tree, replace_file, write_new
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
@@ -59,3 +59,25 @@ def test_only_a_directory_is_deleted(tmp_path: Path) -> None:
         with pytest.raises(OSError, match=name):
             remove_tree(str(tmp_path / name))
     assert sorted(os.listdir(tmp_path)) == ["file", "link", "there"]
+
+
+@pytest.mark.parametrize("sync", [False, True])
+def test_a_file_is_replaced_at_once(tmp_path: Path, *, sync: bool) -> None:
+    file = tmp_path / "f"
+    file.write_text("a longer text that was there before")
+    (tmp_path / ".f.new").write_text("left by a process that was killed")
+    with open(file, "rb") as reader:
+        replace_file(str(file), b"new", mode=0o640, sync=sync)
+        assert reader.read() == b"a longer text that was there before"
+    assert file.read_bytes() == b"new"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_a_replacement_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/inner").touch()
+    with pytest.raises(IsADirectoryError) as caught:
+        replace_file(str(tmp_path / "folder"), b"new", mode=0o600)
+    assert caught.value.filename == str(tmp_path / "folder")
+    assert os.listdir(tmp_path) == ["folder"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from podwright.linux import memory_kills
 from podwright.linux.cgroup import CgroupHost
-from podwright.linux.memory_kills import Counters, Victim, below, parse
+from podwright.linux.memory_kills import Counters, Logged, Victim, parse
 from tests.linux.exhausted import no_descriptors
 
 LINE = (
@@ -42,12 +42,21 @@ def _line(group: str = "/pods/a", name: str = "dd", pid: int = 7) -> str:
     ],
 )
 def test_lines_of_the_log(log: str, found: list[tuple[str, str, int]]) -> None:
-    assert parse(log) == [Victim(cgroup=group, name=name, pid=pid) for group, name, pid in found]
+    victims = tuple(Victim(cgroup=group, name=name, pid=pid) for group, name, pid in found)
+    assert parse(log, "/pods/a") == Logged(victims=victims)
+
+
+def test_kills_of_whole_groups() -> None:
+    """One line for the group, and one with the process that asked for too much."""
+    group = "[ 2.0] Tasks in {} are going to be killed due to memory.oom.group set\n"
+    log = f"{_line('/pods/a/inner')}\n{group.format('/pods/a/inner')}{group.format('/pods/b')}"
+    assert parse(log, "/pods/a") == Logged(victims=(Victim(cgroup="/pods/a/inner", name="dd", pid=7),), groups=1)
+    assert parse(log, "/pods/c") == Logged()
 
 
 @given(st.text())
 def test_any_text_is_a_log(log: str) -> None:
-    parse(log)
+    parse(log, "/pods/a")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +71,7 @@ def test_any_text_is_a_log(log: str) -> None:
     ],
 )
 def test_victims_of_a_cgroup(group: str, is_below: bool) -> None:
-    assert bool(list(below("pods/a/", [Victim(cgroup=group, pid=1, name="x")]))) is is_below
+    assert memory_kills.is_below(group, "pods/a/") is is_below
 
 
 @pytest.mark.parametrize(
@@ -88,4 +97,4 @@ def test_counters(tmp_path: Path, version: str, text: str, counters: Counters | 
 
 
 def test_a_cgroup_that_never_was_has_no_victims() -> None:
-    assert memory_kills.victims("/no/such/cgroup") == ()
+    assert memory_kills.logged("/no/such/cgroup") == Logged()

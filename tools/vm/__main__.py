@@ -18,7 +18,7 @@ from tools.vm.machine import machine
 from tools.vm.page import Record, put, versions
 from tools.vm.process import require_programs
 from tools.vm.recipe import VENV
-from tools.vm.results import Counts, Journal, Outcome, counted
+from tools.vm.results import Counts, Journal, Outcome, counted, skip_reasons
 from tools.vm.running import SuiteRun
 from tools.vm.suites import DRIVERS, SUITES, Driver
 from tools.vm.systems import SYSTEMS, System
@@ -84,8 +84,6 @@ def _plan() -> Plan:
     parser.add_argument("--publish", action="store_true", help="write docs/hosts.md")
     parser.add_argument("--select", default="", help="pytest's -k: only these tests of the suites")
     given = parser.parse_args()
-    if given.publish and given.select:
-        parser.error("--publish wants whole suites: leave --select out")
     return Plan(
         systems=tuple(SYSTEMS[name] for name in given.system or SYSTEMS),
         drivers=tuple(given.driver or DRIVERS),
@@ -127,7 +125,7 @@ def _driver(system: System, driver: Driver, shell: Shell, image: Image, plan: Pl
     counts: dict[str, Counts] = {}
     for name in plan.suites:
         outcomes[name], complete = _suite(name, driver, shell, system, plan)
-        counts[name] = counted(outcomes[name], complete=complete)
+        counts[name] = counted(outcomes[name], complete=complete and not plan.select)
         print(f"== {system.name}, {driver}, {name}: {counts[name]}", flush=True)
     failed = tuple(one.test for each in outcomes.values() for one in each if one.outcome == "failed")
     if plan.publish:
@@ -141,6 +139,7 @@ def _driver(system: System, driver: Driver, shell: Shell, image: Image, plan: Pl
             versions=versions(image.packages.read_text(), kernel),
             suites=counts,
             failed=failed,
+            skipped=skip_reasons(one for each in outcomes.values() for one in each),
         )
         put(record, TREE / "docs")
     return not failed and all(each.complete for each in counts.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,30 @@ HEAD = """\
 `make vm-test` runs the tests in virtual machines that are as a server is: Debian with systemd, cgroup v2 alone,
 AppArmor, every capability, and the release's own kernel, crun, runc, conmon and CRIU. Each host has two rows, one for
 each cgroup driver of the servers and agents under test. `conformance` are the conformance cases, `agent` is
-`podwright agent` with static pods, and `root` are the tests that need root. These are the last results; a suite in
-brackets was cut short by its time limit.
+`podwright agent` with static pods, and `root` are the tests that need root. `host` is the part of all of them that
+depends most on the host: cgroups, limits, AppArmor, user namespaces, checkpoints, and a shutdown of the machine. These
+are the last results; of a suite in brackets only a part ran (`--minutes`, `--select`).
 
     make vm-test                                                        # everything: hours without KVM
     make vm-test ARGS="--system debian-13 --driver systemd --suite conformance --select apparmor"
+    make vm-test ARGS="--suite host"                                    # what depends most on the host
     make vm-test ARGS="--minutes 90 --publish"                          # and write this page
 
 A run goes on where the last one of the same tree stopped; tests that failed run again. The machines reach no network:
 their packages come from the Debian mirror that apt uses here, and their Python packages are those of
 `requirements.lock`. Images and outcomes are kept below `build/vm`.
+
+## What a host needs
+
+- Linux 5.15 or later with cgroup v2 (v1 and hybrid hosts work too, without memory QoS, swap limits and pressure
+  metrics), overlayfs, and crun or runc with conmon. `podwright doctor` looks at all of it and says what to do.
+- For the systemd cgroup driver, systemd with D-Bus. `cgroupRoot` may be a slice that systemd has made without
+  controllers: the agent passes them on.
+- For graceful shutdown, systemd-logind. The agent raises its `InhibitDelayMaxSec` by a drop-in when that is too short.
+- For AppArmor profiles of pods, a kernel with AppArmor on, and `apparmor_parser` for profiles of one's own. For
+  checkpoints, CRIU. For swap (`LimitedSwap`), swap on the machine and `failSwapOn: false`.
+
+## Results
 
 <!-- made by tools.vm.page from docs/hosts.json -->
 
@@ -34,7 +48,10 @@ SOFTWARE = ("crun", "runc", "conmon", "criu", "apparmor", "systemd")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The last result on one host with one driver; `suites` by name, `failed` the ids of tests that failed."""
+    """The last result on one host with one driver; `suites` by name, `failed` the ids of tests that failed.
+
+    `skipped` are the reasons of tests that were skipped, and how many they were.
+    """
 
     system: str
     driver: str
@@ -44,6 +61,7 @@ class Record:
     versions: dict[str, str]
     suites: dict[str, Counts]
     failed: tuple[str, ...] = ()
+    skipped: dict[str, int] = field(default_factory=dict)
 
 
 def render(records: list[Record]) -> str:
@@ -60,6 +78,9 @@ def render(records: list[Record]) -> str:
     if failed := [(record, test) for record in records for test in record.failed]:
         parts.append("\n## Tests that failed\n\n")
         parts += [f"- {record.system}, {record.driver}: `{test}`\n" for record, test in failed]
+    if skipped := [(record, reason, number) for record in records for reason, number in record.skipped.items()]:
+        parts.append("\n## Tests that were skipped\n\n")
+        parts += [f"- {record.system}, {record.driver}: {number}: {reason}\n" for record, reason, number in skipped]
     return "".join(parts)
 
 
@@ -111,7 +132,14 @@ def merged(last: Record | None, new: Record) -> Record:
     """The new result, with the last one of suites that did not run. Pure."""
     if last is None or last.commit != new.commit:
         return new
-    return Record(**{**_fields(new), "suites": {**last.suites, **new.suites}, "failed": (*last.failed, *new.failed)})
+    again = dict.fromkeys((*last.failed, *new.failed))
+    skipped = {
+        reason: max(last.skipped.get(reason, 0), new.skipped.get(reason, 0))
+        for reason in (*last.skipped, *new.skipped)
+    }
+    return Record(
+        **{**_fields(new), "suites": {**last.suites, **new.suites}, "failed": tuple(again), "skipped": skipped}
+    )
 
 
 def _fields(record: Record) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,6 +71,15 @@ def last_of_each(outcomes: Iterable[Outcome]) -> list[Outcome]:
     for outcome in outcomes:
         latest[outcome.test] = outcome
     return list(latest.values())
+
+
+def skip_reasons(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """Why tests were skipped, and how many for each reason. Pure.
+
+    pytest says a place and the reason as Python writes a tuple: `('tests/a.py', 7, 'Skipped: no AppArmor')`.
+    """
+    reasons = (each.reason.partition("Skipped: ")[2].rstrip("')\"") for each in outcomes if each.outcome == "skipped")
+    return dict(sorted(Counter(reasons).items()))
 
 
 def counted(outcomes: Iterable[Outcome], *, complete: bool) -> Counts:

@@ -24,11 +24,26 @@ class Suite:
     minutes: float
 
 
+# What the host decides most: cgroups, limits, AppArmor, user namespaces, checkpoints, a shutdown of the machine.
+CASES = ("apparmor", "checkpoint", "pause", "resources", "security_profiles", "update", "userns")
+HOST = (
+    "tests/agent/test_on_cgroup_v2.py",
+    "tests/agent/shutdown/test_real_logind.py",
+    "tests/agent/resources/test_cgroups.py",
+    "tests/agent/resources/test_cpus_on_runtimes.py",
+    "tests/agent/resources/test_reserved.py",
+    *(f"podwright/conformance/cases/test_{name}.py" for name in CASES),
+)
 SUITES = {
     suite.name: suite
     for suite in (
         Suite(name="conformance", arguments=("podwright/conformance/cases",), minutes=90),
-        Suite(name="agent", arguments=("tests/agent/test_on_runtimes.py", "tests/agent/resources"), minutes=45),
+        Suite(
+            name="agent",
+            arguments=("tests/agent/test_on_runtimes.py", "tests/agent/resources", "tests/agent/shutdown"),
+            minutes=45,
+        ),
+        Suite(name="host", arguments=HOST, minutes=60),
         Suite(name="root", arguments=("tests", "-m", "root and not slow"), minutes=240),
     )
 }
@@ -42,6 +57,7 @@ def pytest_argv(suite: Suite, driver: Driver, select: str = "") -> tuple[str, ..
         "tools.vm.recorder",
         f"--recorded={RECORDED}",
         f"--cgroup-driver={driver}",
+        "--disposable",
         "-p",
         "no:cacheprovider",
     )

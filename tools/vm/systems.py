@@ -36,6 +36,7 @@ SYSTEMS = {
     system.name: system
     for system in (
         System(name="debian-12", suite="bookworm", python="3.11"),
-        System(name="debian-13", suite="trixie", python="3.13"),
+        # crun loads CRIU's library when it needs it, and its package only recommends that.
+        System(name="debian-13", suite="trixie", python="3.13", packages=(*PACKAGES, "libcriu2")),
     )
 }

@@ -6,7 +6,6 @@ A file holds JSON as text, with its checksum: FNV-1a of 32 bits over the text as
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from podwright.agent.pods.hashes import fnv32a
 from podwright.errors import InvalidArgument, PodwrightError
 from podwright.k8s.codec import from_document, to_document
 from podwright.k8s.objects import ResourceRequirements
+from podwright.linux.files import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -106,13 +106,4 @@ def write(path: str, allocations: Mapping[str, PodAllocation]) -> None:
 
     It is not synced: after a power cut no container runs, and pods are admitted anew.
     """
-    temporary = f"{path}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(encode(allocations))
-    try:
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    replace_file(path, encode(allocations), mode=0o600)

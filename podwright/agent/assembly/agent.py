@@ -32,7 +32,9 @@ from podwright.agent.configs.logs import links_directory
 from podwright.agent.configs.node import settings_of
 from podwright.agent.configs.ports import AllAllocations
 from podwright.agent.csi.drivers import CsiDrivers
-from podwright.agent.engine import Engine, EnginePorts, EngineSettings, Source
+from podwright.agent.engine.engine import Engine
+from podwright.agent.engine.ports import EnginePorts, EngineSettings, Source
+from podwright.agent.metrics.prometheus import Family
 from podwright.agent.node.object import NodeFindings
 from podwright.agent.plugins.protocol import CSI_PLUGIN
 from podwright.agent.pods.identity import is_static
@@ -212,10 +214,10 @@ class Agent:
         """How many volumes of each plug-in are wanted, and how many are there."""
         return self._volumes.counts()
 
-    def metric_lines(self) -> Iterator[str]:
-        """The text of what this agent counts."""
-        yield from self.dependencies.metrics.lines()
-        yield from self._cluster.metric_lines()
+    def metric_families(self) -> Iterator[Family]:
+        """What this agent counts."""
+        yield from self.dependencies.metrics.families()
+        yield from self._cluster.metric_families()
 
     async def close(self) -> None:
         """Look after pods no more; they run on."""

@@ -8,7 +8,7 @@ from podwright.agent.assembly.dependencies import Dependencies
 from podwright.agent.assembly.late_engine import LateEngine
 from podwright.agent.assembly.node import OwnNode, make_node
 from podwright.agent.config.agent_config import AgentConfig
-from podwright.agent.engine import SharedState
+from podwright.agent.engine.shared_state import SharedState
 from podwright.agent.events.log import EventLog
 
 

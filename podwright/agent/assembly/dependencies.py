@@ -20,9 +20,13 @@ from podwright.process import ProcessRunner
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
-    """`watch` has had its first answer. `objects` and `services` are for an agent without an API server."""
+    """`watch` has had its first answer. `objects` and `services` are for an agent without an API server.
+
+    `runtime` shows the agent's own pods, `whole_runtime` those of others too: images that they use must stay.
+    """
 
     runtime: CriRuntime
+    whole_runtime: CriRuntime
     images: CriImages
     watch: RuntimeWatch
     machine: Machine

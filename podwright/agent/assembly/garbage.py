@@ -35,7 +35,7 @@ def make_image_gc(context: AssemblyContext, records: PullRecords | None) -> Imag
     images, dependencies = context.config.images, context.dependencies
     ports = ImageGcPorts(
         images=dependencies.images,
-        runtime=dependencies.runtime,
+        runtime=dependencies.whole_runtime,
         observed=context.shared.cache.all,
         events=context.events,
         clock=dependencies.clock,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from podwright.agent.engine import Engine
+from podwright.agent.engine.engine import Engine
 from podwright.agent.workers.updates import PodUpdate
 from podwright.errors import Internal
 from podwright.k8s.objects import Pod

@@ -38,7 +38,7 @@ def make_node(config: AgentConfig, dependencies: Dependencies) -> OwnNode:
     total = capacity(machine, config, config.process.root_dir)
     check_reservations(total, config)
     rest = allocatable(total, config)
-    facts = look(dependencies.node_name, machine, config.node.ips or machine.addresses, texts(rest))
+    facts = look(dependencies.node_name, machine, machine.addresses, texts(rest))
     no_devices = DeviceCounts(capacity={}, allocatable={})
     findings = _findings(config, dependencies, facts, total, no_devices)
     current = CurrentNode(_first_object(config, dependencies, findings))

@@ -14,10 +14,11 @@ from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo
 from podwright.agent.csi.node_info import CsiNodeInfo
 from podwright.agent.csi.refreshing import Refresher
-from podwright.agent.engine import MirrorRoom, Source
+from podwright.agent.engine.ports import EngineMirrors, Source
 from podwright.agent.events.writer import EventWriter
 from podwright.agent.housekeeping import Kept
 from podwright.agent.images.accounts import ServiceAccounts
+from podwright.agent.metrics.prometheus import Family
 from podwright.agent.mirrors import ApiMirrors
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.node.keeper import KeeperPorts, KeeperSettings, NodeKeeper
@@ -87,7 +88,7 @@ class ApiCluster:
         self.claims: Claims = ApiClaims(server, name)
         self.credentials: Kept = projections
         self.accounts: ServiceAccounts = ApiAccounts(server, tokens)
-        self.mirrors: MirrorRoom = ApiMirrors(server, node)
+        self.mirrors: EngineMirrors = ApiMirrors(server, node)
         self.projections: ClusterSources = projections
         self.storage: ClusterStorage = ApiStorage(server, self._csi_drivers, tokens)
         self.csi_node: ClusterInfo = self._csi_node
@@ -98,9 +99,9 @@ class ApiCluster:
         """See Cluster: the CSINode is missing."""
         return self._csi_node.problem
 
-    def metric_lines(self) -> Iterator[str]:
+    def metric_families(self) -> Iterator[Family]:
         """See Cluster."""
-        return self._certificates.lines()
+        return self._certificates.families()
 
     def join(self, ports: ClusterPorts) -> None:
         """See Cluster."""

@@ -9,10 +9,11 @@ from typing import Protocol
 from podwright.agent.config.agent_config import AgentConfig
 from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo, CsiDrivers
-from podwright.agent.engine import MirrorRoom, Source
+from podwright.agent.engine.ports import EngineMirrors, Source
 from podwright.agent.events.log import EventLog
 from podwright.agent.housekeeping import Kept
 from podwright.agent.images.accounts import ServiceAccounts
+from podwright.agent.metrics.prometheus import Family
 from podwright.agent.node.object import NodeFindings
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.pods.registry import PodRegistry
@@ -49,7 +50,7 @@ class Cluster(Protocol):
     claims: Claims  # ResourceClaims
     credentials: Kept  # tokens of service accounts, and certificates of pods
     accounts: ServiceAccounts  # for credential providers
-    mirrors: MirrorRoom  # of static pods
+    mirrors: EngineMirrors  # of static pods
     projections: ClusterSources
     storage: ClusterStorage
     csi_node: ClusterInfo
@@ -59,8 +60,8 @@ class Cluster(Protocol):
     def problem(self) -> str:
         """Why the node is not ready; empty when the cluster is no reason."""
 
-    def metric_lines(self) -> Iterable[str]:
-        """The text of the metrics about what pods have of the cluster."""
+    def metric_families(self) -> Iterable[Family]:
+        """The metrics about what pods have of the cluster."""
 
     def join(self, ports: ClusterPorts) -> None:
         """Register the node, follow what is bound to it, and write back."""

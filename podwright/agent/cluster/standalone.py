@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from podwright.agent.cluster.protocol import ClusterPorts
 from podwright.agent.configs.ports import Services
 from podwright.agent.csi.drivers import ClusterInfo, NoCluster
-from podwright.agent.engine import MirrorRoom, NoCredentials, Source
+from podwright.agent.engine.ports import EngineMirrors, NoCredentials, Source
 from podwright.agent.housekeeping import Kept
 from podwright.agent.images.accounts import NoAccounts, ServiceAccounts
+from podwright.agent.metrics.prometheus import Family
 from podwright.agent.mirrors import NoMirrors
 from podwright.agent.objects.protocol import ObjectGetter
 from podwright.agent.resources.claims.api import Claims, NoClaims
@@ -37,13 +38,13 @@ class Standalone:
         self.claims: Claims = NoClaims()
         self.credentials: Kept = NoCredentials()
         self.accounts: ServiceAccounts = NoAccounts()
-        self.mirrors: MirrorRoom = NoMirrors()
+        self.mirrors: EngineMirrors = NoMirrors()
         self.projections: ClusterSources = NoApiServer()
         self.storage: ClusterStorage = NoClusterStorage()
         self.csi_node: ClusterInfo = NoCluster()
         self.node_volumes: NodeVolumes = LoneNode()
 
-    def metric_lines(self) -> Iterable[str]:
+    def metric_families(self) -> Iterable[Family]:
         """There are none."""
         return ()
 

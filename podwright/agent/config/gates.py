@@ -38,6 +38,7 @@ HONOURED = frozenset(
         "PodLogsQuerySplitStreams",
         "PodReadyToStartContainersCondition",
         "RotateKubeletServerCertificate",
+        "SELinuxMount",
     }
 )
 _FOR_ALL_OF = {"AllAlpha": "Alpha", "AllBeta": "Beta"}

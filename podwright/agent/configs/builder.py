@@ -112,8 +112,11 @@ class ConfigBuilder:
             try:
                 instance = await self._instance(pod, container, image, observed)
                 config = await self._config(instance, image, attempt, made)
-            except (PodwrightError, OSError) as failure:
+            except PodwrightError as failure:
                 raise ContainerFailure(container.name, CREATE_CONTAINER_CONFIG_ERROR, str(failure)) from failure
+            except OSError as failure:
+                text = f"cannot make {failure.filename or 'its files'}: {failure.strerror}"
+                raise ContainerFailure(container.name, CREATE_CONTAINER_CONFIG_ERROR, text) from failure
             kept = made.pop_all()
         return config, kept.aclose
 

@@ -25,7 +25,14 @@ def hosts_path(pod_directory: str) -> str:
 
 
 def write_hosts(path: str, contents: bytes) -> None:
-    """Write the file in place: running containers have it mounted. Raises OSError."""
+    """Write the file in place: running containers have it mounted. Raises OSError, which names the file."""
+    try:
+        _write_hosts(path, contents)
+    except OSError as failure:
+        raise OSError(failure.errno, failure.strerror, path) from failure  # a write does not say where
+
+
+def _write_hosts(path: str, contents: bytes) -> None:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, HOSTS_MODE)
     with os.fdopen(fd, "rb+") as file:
         os.fchmod(file.fileno(), HOSTS_MODE)

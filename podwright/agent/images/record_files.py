@@ -17,12 +17,13 @@ from typing import TypeVar
 import msgspec
 
 from podwright.errors import Internal
+from podwright.linux.files import replace_file
 
 log = logging.getLogger(__name__)
 
 API_VERSION = "kubelet.config.k8s.io/v1beta1"
 READ_VERSIONS = frozenset({API_VERSION, "kubelet.config.k8s.io/v1alpha1"})
-PREFIX, TEMPORARY = "sha256-", ".tmp"
+PREFIX, TEMPORARY = "sha256-", ".tmp"  # a kubelet's temporary file
 FILE_LIMIT_BYTES = 4 << 20
 
 
@@ -147,18 +148,7 @@ def _paths(directory: str) -> list[str]:
 
 
 def _write(directory: str, about: str, data: bytes) -> None:
-    """A reader sees the whole file or the one before."""
-    path = _path(directory, about)
-    temporary = path + TEMPORARY
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(data + b"\n")
-        os.rename(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    replace_file(_path(directory, about), data + b"\n", mode=0o600)
 
 
 def _delete(directory: str, about: str) -> None:

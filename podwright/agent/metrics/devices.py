@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Labels
+from podwright.agent.metrics.prometheus import Family
 
 API_VERSION: Labels = ("server_api_version",)
 CLAIM_BUCKETS = tuple(0.1 * 400 ** (power / 14) for power in range(15))
@@ -73,7 +74,7 @@ class DeviceMetrics:
             buckets=CLAIM_BUCKETS,
         )
 
-    def lines(self) -> Iterator[str]:
-        """The text of all families."""
+    def families(self) -> Iterator[Family]:
+        """All of them."""
         for each in vars(self).values():
-            yield from each.lines()
+            yield from each.families()

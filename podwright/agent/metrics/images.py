@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from podwright.agent.metrics.instruments import Counter, Histogram
+from podwright.agent.metrics.prometheus import Family
 
 PULL_BUCKETS = (
     *(1.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 180.0, 240.0, 300.0, 360.0, 480.0, 600.0, 900.0),
@@ -47,7 +48,7 @@ class ImageMetrics:
         size = _SIZE_NAMES[bisect_left(_SIZES, size_bytes)] if size_bytes else "N/A"
         self.pulls.observe(seconds, size)
 
-    def lines(self) -> Iterator[str]:
-        """The text of all families."""
+    def families(self) -> Iterator[Family]:
+        """All of them."""
         for each in vars(self).values():
-            yield from each.lines()
+            yield from each.families()

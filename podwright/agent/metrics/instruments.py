@@ -1,9 +1,11 @@
-"""Counters, gauges and histograms with labels, and Prometheus' text format, version 0.0.4. One thread uses them."""
+"""Counters, gauges and histograms with labels. One thread uses them."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from podwright.agent.metrics.prometheus import Family, Sample, gauge, number
 
 DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds: Prometheus' own
 Labels = tuple[str, ...]
@@ -28,16 +30,14 @@ class Counter:
 
     def forget(self, is_gone: Callable[[Mapping[str, str]], bool]) -> None:
         """Drop the counts whose labels `is_gone` names."""
-        gone = [values for values in self._values if is_gone(dict(zip(self._labels, values, strict=True)))]
-        for values in gone:
+        for values in [values for values in self._values if is_gone(_named(self._labels, values))]:
             del self._values[values]
 
-    def lines(self) -> Iterator[str]:
-        """The text of the family. One without labels is there before it has counted, one with labels is not."""
+    def families(self) -> Iterator[Family]:
+        """What was counted. A counter without labels is there from the start."""
         found = self._values or ({} if self._labels else {(): 0.0})
-        if found:
-            yield from _head(self.name, self._text, "counter")
-        yield from (f"{self.name}{_braces(self._labels, values)} {count:g}" for values, count in found.items())
+        samples = tuple(Sample(value=count, labels=_named(self._labels, values)) for values, count in found.items())
+        yield Family(name=self.name, kind="counter", help=self._text, samples=samples)
 
 
 class Gauge:
@@ -50,8 +50,12 @@ class Gauge:
         self._values: dict[Labels, float] = {}
 
     def set(self, value: float, *values: str) -> None:
-        """What it is now."""
+        """Replace the value."""
         self._values[values] = value
+
+    def add(self, *values: str, by: float = 1) -> None:
+        """Change the value by `by`."""
+        self._values[values] = self._values.get(values, 0) + by
 
     def clear(self) -> None:
         """Forget what was set."""
@@ -61,16 +65,14 @@ class Gauge:
         """What was set last, 0 before that."""
         return self._values.get(values, 0)
 
-    def lines(self) -> Iterator[str]:
-        """The text of the family. One without labels is there before it is set, one with labels is not."""
+    def families(self) -> Iterator[Family]:
+        """What is set. A gauge without labels is there from the start."""
         found = self._values or ({} if self._labels else {(): 0.0})
-        samples = ((dict(zip(self._labels, values, strict=True)), value) for values, value in found.items())
-        if found:
-            yield from gauge(self.name, self._text, samples)
+        yield gauge(self.name, self._text, ((_named(self._labels, values), value) for values, value in found.items()))
 
 
 class Histogram:
-    """Counts durations (seconds) by buckets; `buckets` are upper bounds that grow."""
+    """Counts durations (seconds) by buckets. `buckets` are upper bounds that grow."""
 
     def __init__(
         self, name: str, text: str, labels: Labels = (), *, buckets: Sequence[float] = DEFAULT_BUCKETS
@@ -96,42 +98,25 @@ class Histogram:
 
     def forget(self, is_gone: Callable[[Mapping[str, str]], bool]) -> None:
         """Drop the durations whose labels `is_gone` names."""
-        gone = [values for values in self._counts if is_gone(dict(zip(self._labels, values, strict=True)))]
-        for values in gone:
+        for values in [values for values in self._counts if is_gone(_named(self._labels, values))]:
             del self._counts[values], self._sums[values]
 
-    def lines(self) -> Iterator[str]:
-        """The text of the family. One without labels is there before it has counted, one with labels is not."""
+    def families(self) -> Iterator[Family]:
+        """What was counted. A histogram without labels is there from the start."""
         found = self._counts or ({} if self._labels else {(): [0] * (len(self._bounds) + 1)})
-        if found:
-            yield from _head(self.name, self._text, "histogram")
-        for values, counts in found.items():
-            total = 0
-            for bound, count in zip((*(f"{bound:g}" for bound in self._bounds), "+Inf"), counts, strict=True):
-                total += count
-                yield f"{self.name}_bucket{_braces((*self._labels, 'le'), (*values, bound))} {total}"
-            yield f"{self.name}_sum{_braces(self._labels, values)} {self._sums.get(values, 0.0):.9g}"
-            yield f"{self.name}_count{_braces(self._labels, values)} {total}"
+        samples = tuple(sample for values, counts in found.items() for sample in self._samples(values, counts))
+        yield Family(name=self.name, kind="histogram", help=self._text, samples=samples)
+
+    def _samples(self, values: Labels, counts: Sequence[int]) -> Iterator[Sample]:
+        labels, total = _named(self._labels, values), 0
+        bounds = (*(number(bound) for bound in self._bounds), "+Inf")
+        for bound, count in zip(bounds, counts, strict=True):
+            total += count
+            yield Sample(value=total, labels={**labels, "le": bound}, suffix="_bucket")
+        yield Sample(value=self._sums.get(values, 0.0), labels=labels, suffix="_sum")
+        yield Sample(value=total, labels=labels, suffix="_count")
 
 
-def gauge(name: str, text: str, samples: Iterable[tuple[Mapping[str, str], float]]) -> Iterator[str]:
-    """The text of a family whose values are looked at when they are asked for."""
-    yield from _head(name, text, "gauge")
-    yield from (f"{name}{_braces(tuple(labels), tuple(labels.values()))} {value:.15g}" for labels, value in samples)
-
-
-def _head(name: str, text: str, kind: str) -> Iterator[str]:
-    yield f"# HELP {name} {text}"
-    yield f"# TYPE {name} {kind}"
-
-
-def _braces(labels: Labels, values: Labels) -> str:
-    named = sorted(
-        zip(labels, values, strict=True), key=lambda pair: (pair[0] == "le", pair[0])
-    )  # as Go's client does
-    pairs = (f'{label}="{_escaped(value)}"' for label, value in named)
-    return f"{{{','.join(pairs)}}}" if labels else ""
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _named(labels: Labels, values: Labels) -> dict[str, str]:
+    """By name, sorted as Go's client library sorts them."""
+    return dict(sorted(zip(labels, values, strict=True)))

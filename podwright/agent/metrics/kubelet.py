@@ -9,6 +9,7 @@ from podwright.agent.metrics.images import ImageMetrics
 from podwright.agent.metrics.instruments import Counter, Gauge, Histogram, Labels
 from podwright.agent.metrics.lives import LifeMetrics
 from podwright.agent.metrics.managers import ManagerMetrics
+from podwright.agent.metrics.prometheus import Family
 
 OPERATION_BUCKETS = tuple(0.005 * 2.5**power for power in range(14))
 RESIZE_BUCKETS_MS = (
@@ -196,7 +197,7 @@ class KubeletMetrics:
         self.probes.forget(lambda labels: labels["pod_uid"] == uid)
         self.probe_durations.forget(lambda labels: (labels["pod"], labels["namespace"]) == (name, namespace))
 
-    def lines(self) -> Iterator[str]:
-        """The text of all families."""
+    def families(self) -> Iterator[Family]:
+        """All of them."""
         for each in vars(self).values():
-            yield from each.lines()
+            yield from each.families()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from podwright.agent.metrics.instruments import Counter, Gauge, Histogram
+from podwright.agent.metrics.prometheus import Family
 
 START_BUCKETS = (
     *(0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 20.0, 30.0, 45.0, 60.0, 120.0, 180.0, 240.0, 300.0),
@@ -76,7 +77,7 @@ class LifeMetrics:
         for static in ("", "true"):  # they are there before anything was counted
             self.restarted_pods.add(static, by=0)
 
-    def lines(self) -> Iterator[str]:
-        """The text of all families."""
+    def families(self) -> Iterator[Family]:
+        """All of them."""
         for each in vars(self).values():
-            yield from each.lines()
+            yield from each.families()

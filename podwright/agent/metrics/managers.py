@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from podwright.agent.metrics.instruments import Counter, Gauge, Histogram
+from podwright.agent.metrics.prometheus import Family
 
 CONTAINER_SCOPE, POD_SCOPE = "container", "pod"
 CORE, ONE_NODE, SHARED_CACHE = "physical_cpu", "numa_node", "uncore_cache"  # what is aligned within
@@ -77,7 +78,7 @@ class ManagerMetrics:
                 family.add(scope, boundary, by=0)
         self.aligned.add(CONTAINER_SCOPE, SHARED_CACHE, by=0)
 
-    def lines(self) -> Iterator[str]:
-        """The text of all families."""
+    def families(self) -> Iterator[Family]:
+        """All of them."""
         for each in vars(self).values():
-            yield from each.lines()
+            yield from each.families()

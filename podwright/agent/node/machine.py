@@ -24,7 +24,7 @@ class Machine:
     """Sizes are bytes. `huge_pages` is the memory in pages of each size, by the size."""
 
     hostname: str
-    addresses: tuple[str, ...]  # of the default routes, IPv4 first
+    addresses: tuple[str, ...]  # of the default routes, IPv4 first; or as `addresses` chooses for a node
     cpu_count: int
     memory_bytes: int
     swap_bytes: int = 0

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from podwright.agent.clock import Clock
 from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.metrics.instruments import gauge
+from podwright.agent.metrics.prometheus import Family, gauge
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.objects.following import Followed
 from podwright.agent.objects.versions import NewestVersion
@@ -103,13 +103,13 @@ class PodCertificates:
         """Forget the certificates of other pods than these."""
         self._entries = {key: entry for key, entry in self._entries.items() if key.uid in uids}
 
-    def lines(self) -> Iterator[str]:
+    def families(self) -> Iterator[Family]:
         """The kubelet's metric of certificates by signer and state."""
         counts: dict[tuple[str, str], int] = {}
         for entry in self._entries.values():
             state = (entry.projection.signer_name, entry.certificate.word(self._now()))
             counts[state] = counts.get(state, 0) + 1
-        yield from gauge(
+        yield gauge(
             "kubelet_podcertificate_states",
             "Gauge vector reporting the number of pod certificate projected volume sources, "
             "faceted by signer_name and state.",

@@ -26,6 +26,7 @@ CONFIG_SOURCE = "kubernetes.io/config.source"
 CONFIG_HASH = "kubernetes.io/config.hash"
 CONFIG_MIRROR = "kubernetes.io/config.mirror"
 CONFIG_SEEN = "kubernetes.io/config.seen"
+RUN_UID_PREFIX = "run-"
 LOCAL_ANNOTATIONS = frozenset({CONFIG_SOURCE, CONFIG_HASH, CONFIG_MIRROR, CONFIG_SEEN})
 
 SYSTEM_CRITICAL_PRIORITY = 2_000_000_000
@@ -59,6 +60,11 @@ def is_mirror(pod: Pod) -> bool:
 def is_critical(pod: Pod) -> bool:
     """Whether the node keeps this pod before others: static, mirror, and system-critical ones."""
     return is_static(pod) or is_mirror(pod) or (pod.spec.priority or 0) >= SYSTEM_CRITICAL_PRIORITY
+
+
+def is_of_run(uid: str) -> bool:
+    """Whether the pod with this UID is one of `podwright run`, which looks after its pods by itself."""
+    return uid.startswith(RUN_UID_PREFIX)
 
 
 def is_sidecar(container: Container) -> bool:

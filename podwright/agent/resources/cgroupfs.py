@@ -23,12 +23,19 @@ MODE = 0o755
 
 
 def exists(host: CgroupHost, path: str) -> bool:
-    """Whether the cgroup is there in every hierarchy whose limits count."""
+    """Whether the cgroup is there in every hierarchy whose limits count; on v2, with all controllers that count."""
     if host.layout == "v2":
         try:
             return set(_words(f"{host.unified}{path}/cgroup.controllers")) >= NEEDED_V2 & host.unified_controllers
         except OSError:
             return False
+    return has_directory(host, path)
+
+
+def has_directory(host: CgroupHost, path: str) -> bool:
+    """Whether the cgroup is there, though perhaps without controllers: v2's are passed on when they are needed."""
+    if host.layout == "v2":
+        return os.path.isdir(f"{host.unified}{path}")
     needed = (host.controllers[name] for name in NEEDED if name in host.controllers)
     return all(os.path.isdir(f"{mount}{path}") for mount in needed)
 

@@ -66,7 +66,7 @@ class CgroupTree:
         again.
         """
         names = self._names
-        if names.root and not cgroupfs.exists(self._host, names.top):
+        if names.root and not cgroupfs.has_directory(self._host, names.top):
             raise FailedPrecondition(
                 f"invalid configuration: cgroup-root {names.top} doesn't exist", hint="make it, or unset cgroupRoot"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Protocol
@@ -10,10 +11,12 @@ from typing import Any, Protocol
 from podwright.agent.resources import cgroupfs, slices
 from podwright.agent.resources.limits import CgroupLimits
 from podwright.errors import Internal
+from podwright.linux import cgroup
 from podwright.linux.cgroup import CgroupHost
 from podwright.process import Command, ProcessRunner
 
 COMMAND_TIMEOUT_S = 20.0
+KILL_TIMEOUT_S = 5.0
 
 
 class CgroupDriver(Protocol):
@@ -52,6 +55,7 @@ class SystemdDriver:
     """See CgroupDriver. systemd would take back directories that it does not know of."""
 
     def __init__(self, host: CgroupHost, runner: ProcessRunner) -> None:
+        self._host = host
         self._is_v2 = host.layout == "v2"
         self._runner = runner
         self._files = CgroupfsDriver(host)
@@ -67,9 +71,18 @@ class SystemdDriver:
         await self._files.limit(path, _as_set(limits))
 
     async def remove(self, path: str) -> None:
-        """See CgroupDriver. Containers' scopes in the slice are stopped with it."""
-        await self._run(slices.remove_commands(path))
+        """See CgroupDriver. Containers' scopes in the slice are stopped with it.
+
+        Processes are killed first: systemd would wait 90 s for one that ignores SIGTERM.
+        """
+        await _to_the_end(self._kill, path)
+        await self._run(slices.stop_commands(path))
+        await asyncio.to_thread(shutil.rmtree, slices.drop_ins(path), ignore_errors=True)
         await self._files.remove(path)
+
+    def _kill(self, path: str) -> None:
+        """What is left then is for `remove` of the files to report."""
+        cgroup.kill_all(self._host, path, timeout_s=KILL_TIMEOUT_S)
 
     async def _run(self, commands: Iterable[tuple[str, ...]]) -> None:
         for argv in commands:

@@ -56,7 +56,7 @@ class Tree(Protocol):
 
 
 class KeptCgroups:
-    """The `CgroupRoom` of the engine."""
+    """The `EngineCgroups` of the engine."""
 
     def __init__(self, tree: Tree, pods: Callable[[], list[Pod]], has_volumes: Callable[[str], bool]) -> None:
         """`pods` are those that run or will. A pod that still has volumes keeps its cgroup, with little CPU."""

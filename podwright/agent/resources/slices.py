@@ -1,13 +1,15 @@
 """Cgroups as slices of systemd, as commands of systemctl. Pure.
 
-A slice needs no unit file: `start` makes it, `set-property --runtime` limits it by a drop-in below /run, and `revert`
-removes the drop-in. What systemd does not know (huge pages) is written into the cgroup's files.
+A slice needs no unit file: `start` makes it, and `set-property --runtime` limits it by drop-ins below /run. What
+systemd does not know (huge pages) is written into the cgroup's files.
 """
 
 from __future__ import annotations
 
 from podwright.agent.configs.cpu import PERIOD_US, cpu_weight
 from podwright.agent.resources.limits import CgroupLimits
+
+CONTROL = "/run/systemd/system.control"
 
 
 def slice_of(path: str) -> str:
@@ -29,10 +31,18 @@ def update_commands(path: str, limits: CgroupLimits, *, is_v2: bool) -> tuple[tu
     return (("systemctl", "set-property", "--runtime", slice_of(path), *settings),) if settings else ()
 
 
-def remove_commands(path: str) -> tuple[tuple[str, ...], ...]:
-    """Stop the slice with what is in it, and forget its limits."""
-    name = slice_of(path)
-    return ("systemctl", "stop", name), ("systemctl", "revert", name)
+def stop_commands(path: str) -> tuple[tuple[str, ...], ...]:
+    """Stop the slice with what is in it."""
+    return (("systemctl", "stop", slice_of(path)),)
+
+
+def drop_ins(path: str) -> str:
+    """The directory of the slice's limits (systemd.unit(5)), to be removed when it has stopped.
+
+    `systemctl revert` removes it too, and has systemd read all units of the machine again each time. With its
+    `--no-reload`, systemd says of every unit from then on that it has changed on disk.
+    """
+    return f"{CONTROL}/{slice_of(path)}.d"
 
 
 def properties(limits: CgroupLimits, *, is_v2: bool) -> tuple[str, ...]:
@@ -49,6 +59,9 @@ def properties(limits: CgroupLimits, *, is_v2: bool) -> tuple[str, ...]:
         found.append(f"CPUQuota={percent}%" if limits.cpu_quota_us > 0 else "CPUQuota=")
     if limits.memory_bytes:
         found.append(f"{'MemoryMax' if is_v2 else 'MemoryLimit'}={limits.memory_bytes}")
+    for name, kept in (("MemoryMin", limits.memory_min_bytes), ("MemoryLow", limits.memory_low_bytes)):
+        if kept is not None and is_v2:
+            found.append(f"{name}={kept}")
     if limits.pids is not None:
         found.append(f"TasksMax={limits.pids if limits.pids > 0 else 'infinity'}")
     if limits.cpus is not None and is_v2:

@@ -7,12 +7,12 @@ writes that text, since it names Go's types. A kubelet on the same root reads wh
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from podwright.agent.pods.hashes import fnv32a
 from podwright.errors import FailedPrecondition, Internal
+from podwright.linux.files import replace_file
 
 LIMIT_BYTES = 16 << 20
 MODE = 0o600
@@ -53,14 +53,7 @@ def write_state(path: str, content: bytes) -> None:
     with contextlib.suppress(FailedPrecondition):
         if read_state(path) == content:
             return
-    folder, name = os.path.split(path)
-    temporary = f"{folder}/.{name}.tmp"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(fd)
-    os.replace(temporary, path)
+    replace_file(path, content, mode=MODE, sync=True)
 
 
 def keep_state(path: str, content: bytes) -> None:

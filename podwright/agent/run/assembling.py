@@ -23,10 +23,10 @@ from podwright.agent.run.release import release
 from podwright.agent.run.reporter import Reporter
 from podwright.agent.run.run import RunPorts
 from podwright.agent.run.runs import agent_root
-from podwright.agent.run.scope import OwnRuntime
 from podwright.agent.run.session import EngineInputs
 from podwright.agent.run.settings import HOUSEKEEPING_S, agent_config, id_range_of
 from podwright.agent.runtime.client import ImagesClient, RuntimeClient
+from podwright.agent.runtime.scope import OwnRuntime
 from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.agent.sources.memory import RUN
 from podwright.api.pulls import followed
@@ -58,6 +58,7 @@ class AgentAssembly:
         config = agent_config(root, self.options.log_root)
         dependencies = Dependencies(
             runtime=OwnRuntime(self.cri, inputs.is_own),
+            whole_runtime=self.runtime,
             images=ReportedImages(
                 ImagesClient(self.cri), self.reporter, self.clock, functools.partial(followed, self.cri)
             ),

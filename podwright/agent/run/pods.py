@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from podwright.agent.pods.identity import CONFIG_HASH
+from podwright.agent.pods.identity import CONFIG_HASH, RUN_UID_PREFIX
 from podwright.agent.pods.phases import PENDING
 from podwright.agent.run.claims import ClaimFolders
 from podwright.agent.run.naming import generated_name
@@ -21,7 +21,8 @@ from podwright.k8s.objects.base import Kind
 class PodMaker:
     """What all pods of a run share.
 
-    `run_id` makes UIDs that no earlier run has used: what it left at the runtime is not taken for this run's.
+    `run_id` makes UIDs that no earlier run has used: what it left at the runtime is not taken for this run's. The
+    node's agent knows them by their prefix, and leaves these pods alone.
     """
 
     run_id: str
@@ -39,7 +40,7 @@ class PodMaker:
                 self.folders.resolve(pod), node_name=self.node_name, dns_policy=_without_cluster(pod.spec.dns_policy)
             ),
         )
-        uid = metadata.uid or content_uid(pod, self.run_id)
+        uid = metadata.uid or f"{RUN_UID_PREFIX}{content_uid(pod, self.run_id)}"
         annotations = {**metadata.annotations, CONFIG_HASH: uid}
         return replace(
             pod,

@@ -19,6 +19,7 @@ import msgspec
 from podwright.agent.gc.dead import uid_of_log_directory
 from podwright.agent.volumes.shared_root import undo_shared
 from podwright.errors import FailedPrecondition
+from podwright.linux.files import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -147,18 +148,11 @@ def forget(root: str, record: RunRecord, uids: frozenset[str]) -> None:
             remove_root(agent_root(root, record.run_id))
             os.unlink(path)
             return
-        temporary = f"{path}.new"
-        with open(temporary, "wb", opener=_private) as file:
-            file.write(msgspec.json.encode(msgspec.structs.replace(record, pods=left)))
-        os.replace(temporary, path)
+        replace_file(path, msgspec.json.encode(msgspec.structs.replace(record, pods=left)), mode=0o600)
     except FileNotFoundError:
         return
     except OSError as failure:
         raise FailedPrecondition(f"cannot change {path}: {failure.strerror}") from failure
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def _paths(root: str) -> list[str]:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from podwright import __version__
 from podwright.agent.config.gates import GATES
 from podwright.agent.config.settings import KUBERNETES_VERSION
-from podwright.agent.metrics.instruments import gauge
+from podwright.agent.metrics.prometheus import Family, Sample, gauge
 from podwright.agent.pods.identity import is_static
-from podwright.agent.prometheus import Family, Sample
 from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.server.health import Health
 from podwright.agent.status.conditions import RESIZE_IN_PROGRESS, RESIZE_PENDING, RESIZES
@@ -41,28 +40,28 @@ class NodeView:
     seen_at_s: float  # when the runtime was looked at last, since the epoch
 
 
-def node_lines(node: NodeView) -> Iterator[str]:
+def node_families(node: NodeView) -> Iterator[Family]:
     """Pods and containers."""
-    yield from gauge("kubelet_node_name", "The node's name. The count is always 1.", [({"node": node.name}, 1)])
-    yield from gauge("kubelet_desired_pods", "The number of pods that the sources want", _by_source(node.wanted))
-    yield from gauge("kubelet_active_pods", "The number of pods that run, or will", _by_source(node.active))
-    yield from gauge("kubelet_mirror_pods", "The number of mirror pods", [({}, len(node.mirrors))])
+    yield gauge("kubelet_node_name", "The node's name. The count is always 1.", [({"node": node.name}, 1)])
+    yield gauge("kubelet_desired_pods", "The number of pods that the sources want", _by_source(node.wanted))
+    yield gauge("kubelet_active_pods", "The number of pods that run, or will", _by_source(node.active))
+    yield gauge("kubelet_mirror_pods", "The number of mirror pods", [({}, len(node.mirrors))])
     ready = sum(bool(pod.ready_sandboxes()) for pod in node.observed)
-    yield from gauge("kubelet_running_pods", "Number of pods that have a running pod sandbox", [({}, ready)])
+    yield gauge("kubelet_running_pods", "Number of pods that have a running pod sandbox", [({}, ready)])
     states = Counter(status.state.value for pod in node.observed for status in pod.containers)
     samples: Samples = [({"container_state": state}, count) for state, count in sorted(states.items())]
-    yield from gauge("kubelet_running_containers", "Number of containers by state", samples)
+    yield gauge("kubelet_running_containers", "Number of containers by state", samples)
     ephemeral = sum(len(pod.spec.ephemeral_containers) for pod in node.wanted)
     text = "Number of ephemeral containers in the pods that the sources want"
-    yield from gauge("kubelet_managed_ephemeral_containers", text, [({}, ephemeral)])
-    yield from gauge("kubelet_working_pods", "Number of pods that have a worker", _by_state(node.known))
-    yield from _resize_lines(node.statuses)
+    yield gauge("kubelet_managed_ephemeral_containers", text, [({}, ephemeral)])
+    yield gauge("kubelet_working_pods", "Number of pods that have a worker", _by_state(node.known))
+    yield from _resize_families(node.statuses)
     text = "When the runtime was looked at last, in seconds since the epoch"
-    yield from gauge("kubelet_pleg_last_seen_seconds", text, [({}, node.seen_at_s)])
-    yield from _volume_lines(*node.volumes)
-    yield from gauge("kubelet_cgroup_version", "cgroup version on the hosts.", [({}, node.cgroup_version)])
+    yield gauge("kubelet_pleg_last_seen_seconds", text, [({}, node.seen_at_s)])
+    yield from _volume_families(*node.volumes)
+    yield gauge("kubelet_cgroup_version", "cgroup version on the hosts.", [({}, node.cgroup_version)])
     text = "This metric records the data about the stage and enablement of a k8s feature."
-    yield from gauge("kubernetes_feature_enabled", text, _features(node.gates))
+    yield gauge("kubernetes_feature_enabled", text, _features(node.gates))
 
 
 def _by_state(known: Collection[KnownPod]) -> Samples:
@@ -89,17 +88,17 @@ def _source(pod: KnownPod) -> str:
     return "true" if pod.static else ""
 
 
-def _resize_lines(statuses: Iterable[PodStatus]) -> Iterator[str]:
+def _resize_families(statuses: Iterable[PodStatus]) -> Iterator[Family]:
     found = [each for status in statuses for each in status.conditions if each.type in RESIZES]
     under_way = sum(each.type == RESIZE_IN_PROGRESS for each in found)
-    yield from gauge("kubelet_pod_in_progress_resizes", "Number of in-progress resizes for pods.", [({}, under_way)])
+    yield gauge("kubelet_pod_in_progress_resizes", "Number of in-progress resizes for pods.", [({}, under_way)])
     pending = Counter(each.reason.lower() for each in found if each.type == RESIZE_PENDING)
     if pending:
         samples: Samples = [({"reason": reason}, count) for reason, count in sorted(pending.items())]
-        yield from gauge("kubelet_pod_pending_resizes", "Number of pending resizes for pods.", samples)
+        yield gauge("kubelet_pod_pending_resizes", "Number of pending resizes for pods.", samples)
 
 
-def _volume_lines(wanted: Mapping[str, int], there: Mapping[str, int]) -> Iterator[str]:
+def _volume_families(wanted: Mapping[str, int], there: Mapping[str, int]) -> Iterator[Family]:
     states = {"actual_state_of_world": there, "desired_state_of_world": wanted}
     samples: Samples = [
         ({"plugin_name": plugin, "state": state}, count)
@@ -107,7 +106,7 @@ def _volume_lines(wanted: Mapping[str, int], there: Mapping[str, int]) -> Iterat
         for plugin, count in sorted(counts.items())
     ]
     if samples:
-        yield from gauge("volume_manager_total_volumes", "Number of volumes in Volume Manager", samples)
+        yield gauge("volume_manager_total_volumes", "Number of volumes in Volume Manager", samples)
 
 
 def _features(gates: Mapping[str, bool]) -> Samples:
@@ -135,35 +134,21 @@ def process_families(started_s: float) -> list[Family]:
     about = {"git_version": KUBERNETES_VERSION, "podwright_version": __version__}
     return [
         cpu,
-        _gauge("process_resident_memory_bytes", "Resident memory", {"": resident}),
-        _gauge("process_virtual_memory_bytes", "Virtual memory", {"": virtual}),
-        _gauge("process_open_fds", "Open file descriptors", {"": len(os.listdir("/proc/self/fd")) - 1}),
-        _gauge("process_max_fds", "Limit of open file descriptors", {"": _limit(resource.RLIMIT_NOFILE)}),
-        _gauge("process_virtual_memory_max_bytes", "Limit of memory", {"": _limit(resource.RLIMIT_AS)}),
-        _gauge("process_start_time_seconds", "Start of this process, since the epoch", {"": started_s}),
-        Family(
-            name="kubernetes_build_info",
-            kind="gauge",
-            help="The release that this agent follows, and its own",
-            samples=(Sample(value=1, labels=about),),
-        ),
+        gauge("process_resident_memory_bytes", "Resident memory", [({}, resident)]),
+        gauge("process_virtual_memory_bytes", "Virtual memory", [({}, virtual)]),
+        gauge("process_open_fds", "Open file descriptors", [({}, len(os.listdir("/proc/self/fd")) - 1)]),
+        gauge("process_max_fds", "Limit of open file descriptors", [({}, _limit(resource.RLIMIT_NOFILE))]),
+        gauge("process_virtual_memory_max_bytes", "Limit of memory", [({}, _limit(resource.RLIMIT_AS))]),
+        gauge("process_start_time_seconds", "Start of this process, since the epoch", [({}, started_s)]),
+        gauge("kubernetes_build_info", "The release that this agent follows, and its own", [(about, 1)]),
     ]
 
 
 def health_families(health: Health) -> list[Family]:
     """`/metrics/slis`: each check of /healthz, 1 for well."""
-    samples = tuple(
-        Sample(value=int(not health.problem(name)), labels={"name": name, "type": "healthz"})
-        for name in health.names()
-    )
+    samples = [({"name": name, "type": "healthz"}, int(not health.problem(name))) for name in health.names()]
     text = "[STABLE] This metric records the result of a single healthcheck."
-    return [Family(name="kubernetes_healthcheck", kind="gauge", help=text, samples=samples)]
-
-
-def _gauge(name: str, text: str, values: Mapping[str, float], label: str = "") -> Family:
-    """One sample, or one for each value of a label."""
-    samples = tuple(Sample(value=value, labels={label: key} if label else {}) for key, value in values.items())
-    return Family(name=name, kind="gauge", help=text, samples=samples)
+    return [gauge("kubernetes_healthcheck", text, samples)]
 
 
 def _limit(kind: int) -> float:

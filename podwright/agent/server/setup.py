@@ -11,7 +11,7 @@ from typing import Any
 
 from podwright.agent.assembly.agent import Agent
 from podwright.agent.config.agent_config import AgentConfig
-from podwright.agent.prometheus import exposition
+from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.server import metrics
 from podwright.agent.server.api.commands import CommandPaths
 from podwright.agent.server.api.container_logs import LogPaths
@@ -132,13 +132,14 @@ class _Parts:
         )
 
     async def _metrics(self) -> bytes:
-        lines = (*self._agent.metric_lines(), *metrics.node_lines(self._node_view()))
         families = (
+            *self._agent.metric_families(),
+            *metrics.node_families(self._node_view()),
             *self.counts.families(),
             *metrics.process_families(self._started_s),
             *claim_metrics.families(await self._with_claims()),
         )
-        return "".join(f"{line}\n" for line in lines).encode() + exposition(families)
+        return exposition(families)
 
     async def _with_claims(self) -> tuple[PodStats, ...]:
         """The figures of pods, when one of them has a claim."""
@@ -180,8 +181,7 @@ class _Parts:
 
     async def _probe_metrics(self) -> bytes:
         counted = self._agent.dependencies.metrics
-        lines = (*counted.probes.lines(), *counted.probe_durations.lines())
-        return "".join(f"{line}\n" for line in lines).encode()
+        return exposition((*counted.probes.families(), *counted.probe_durations.families()))
 
     def guard(self) -> Guard:
         """Who may use the API."""

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from podwright.errors import DeadlineExceeded, Unavailable
+from podwright.linux.files import replace_file
 from podwright.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -73,10 +74,7 @@ class Logind:
     def _write_drop_in(self, seconds: int) -> None:
         os.makedirs(self._drop_ins, mode=0o755, exist_ok=True)
         text = f"# Kubelet logind override\n[Login]\nInhibitDelayMaxSec={seconds}\n"
-        temporary = f"{self._drop_ins}/.{DROP_IN}"
-        with open(temporary, "w", encoding="ascii") as file:
-            file.write(text)
-        os.rename(temporary, f"{self._drop_ins}/{DROP_IN}")
+        replace_file(f"{self._drop_ins}/{DROP_IN}", text.encode(), mode=0o644)
 
     async def next_shutdown(self) -> bool:
         """See LoginManager."""

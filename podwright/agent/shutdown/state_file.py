@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
 
 from podwright.k8s.times import format_time
+from podwright.linux.files import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -54,18 +53,10 @@ class ShutdownFile:
     def write(self, times: ShutdownTimes) -> None:
         """Replace it. A disk that refuses is logged: the shutdown goes on."""
         text = {"startTime": _text(times.start_s), "endTime": _text(times.end_s)}
-        temporary = f"{self._path}.tmp"
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-            with open(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(text))
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(temporary, self._path)
+            replace_file(self._path, msgspec.json.encode(text), mode=0o644, sync=True)
         except OSError as failure:
             log.warning("the time of the shutdown cannot be written: path=%s error=%s", self._path, failure)
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
 
 
 def _seconds(time: datetime | None) -> float:

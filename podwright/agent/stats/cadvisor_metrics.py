@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
+from podwright.agent.metrics.prometheus import Family, Sample, gauge
 from podwright.agent.node.machine import Machine
-from podwright.agent.prometheus import Family, Sample
 from podwright.agent.stats.records import Container, Interface, Moment, Network, PodStats, Psi
 from podwright.cri.v1 import api_pb2 as api
 
@@ -61,15 +61,11 @@ def machine_families(machine: Machine, version: str) -> list[Family]:
         "osVersion": machine.os_image,
     }
     return [
-        _gauge("cadvisor_version_info", f"The versions of the node; podwright {version}.", about, 1),
-        _gauge("machine_cpu_cores", "Number of logical CPU cores.", labels, machine.cpu_count),
-        _gauge("machine_memory_bytes", "Amount of memory installed on the machine.", labels, machine.memory_bytes),
-        _gauge("machine_swap_bytes", "Amount of swap memory available on the machine.", labels, machine.swap_bytes),
+        gauge("cadvisor_version_info", f"The versions of the node; podwright {version}.", [(about, 1)]),
+        gauge("machine_cpu_cores", "Number of logical CPU cores.", [(labels, machine.cpu_count)]),
+        gauge("machine_memory_bytes", "Amount of memory installed on the machine.", [(labels, machine.memory_bytes)]),
+        gauge("machine_swap_bytes", "Amount of swap memory available on the machine.", [(labels, machine.swap_bytes)]),
     ]
-
-
-def _gauge(name: str, text: str, labels: Mapping[str, str], value: int) -> Family:
-    return Family(name=name, kind="gauge", help=text, samples=(Sample(value=value, labels=labels),))
 
 
 def of_runtime(descriptors: Iterable[api.MetricDescriptor], pods: Iterable[api.PodSandboxMetrics]) -> list[Family]:

@@ -97,20 +97,18 @@ def _limit(path: str) -> int | None:
     return None if value is None or value > UNLIMITED else value
 
 
-def _psi(host: CgroupHost, path: str, resource: str) -> Psi | None:
-    """Pressure is in the v2 tree on every layout; the root's is the machine's."""
+def _psi(host: CgroupHost, path: str, resource: str) -> Psi:
+    """Pressure is in the v2 tree on every layout; the root's is the machine's. Zeros where none is measured."""
     if host.unified is None:
-        return None
+        return Psi()
     name = path.strip("/")
     file = f"{host.unified}/{name}/{resource}.pressure" if name else f"/proc/pressure/{resource}"
     return parse_psi(read_file(file) or "")
 
 
-def parse_psi(text: str) -> Psi | None:
-    """A pressure file ("some avg10=0.00 ... total=0", "full ..."); None when it is empty. Totals are nanoseconds."""
+def parse_psi(text: str) -> Psi:
+    """A pressure file ("some avg10=0.00 ... total=0", "full ..."). Totals are nanoseconds."""
     lines = {kind: _psi_data(rest) for kind, _, rest in (line.partition(" ") for line in text.splitlines())}
-    if not lines:
-        return None
     return Psi(full=lines.get("full", PsiData()), some=lines.get("some", PsiData()))
 
 

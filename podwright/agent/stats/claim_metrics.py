@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from podwright.agent.prometheus import Family, Sample
+from podwright.agent.metrics.prometheus import Family, Sample
 from podwright.agent.stats.records import PodStats, Volume
 
 PREFIX = "kubelet_volume_stats_"

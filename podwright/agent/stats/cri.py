@@ -1,6 +1,8 @@
 """CRI's messages to the summary's values. Pure. Follows pkg/kubelet/stats/cri_stats_provider.go of Kubernetes 1.36.
 
 A runtime that does not tell something of a container has zeros there, as a kubelet shows it; of a pod, nothing.
+Pressure that the kernel measures and the runtime does not tell is zeros too, of both: a kubelet takes it from
+cAdvisor, which has zeros on cgroup v1.
 """
 
 from __future__ import annotations
@@ -28,19 +30,22 @@ def _value(message: api.UInt64Value, *, known: bool, missing: int | None) -> int
     return message.value if known else missing
 
 
-def cpu(message: api.CpuUsage, *, missing: int | None = None) -> Cpu:
-    """`missing` is what stands for numbers that are not there; a rate stays None."""
+def cpu(message: api.CpuUsage, *, missing: int | None = None, with_pressure: bool = False) -> Cpu:
+    """`missing` is what stands for numbers that are not there; a rate stays None.
+
+    `with_pressure`: the kernel measures pressure, so there are zeros where the runtime does not tell it.
+    """
     return Cpu(
         time=moment(message.timestamp),
         usage_nano_cores=_value(message.usage_nano_cores, known=message.HasField("usage_nano_cores"), missing=None),
         usage_core_nano_seconds=_value(
             message.usage_core_nano_seconds, known=message.HasField("usage_core_nano_seconds"), missing=missing
         ),
-        psi=psi(message.psi) if message.HasField("psi") else None,
+        psi=_psi(message, with_pressure=with_pressure),
     )
 
 
-def memory(message: api.MemoryUsage, *, missing: int | None = None) -> Memory:
+def memory(message: api.MemoryUsage, *, missing: int | None = None, with_pressure: bool = False) -> Memory:
     """See `cpu`. No limit is told as none, and what is available is None then."""
     return Memory(
         time=moment(message.timestamp),
@@ -54,7 +59,7 @@ def memory(message: api.MemoryUsage, *, missing: int | None = None) -> Memory:
         major_page_faults=_value(
             message.major_page_faults, known=message.HasField("major_page_faults"), missing=missing
         ),
-        psi=psi(message.psi) if message.HasField("psi") else None,
+        psi=_psi(message, with_pressure=with_pressure),
     )
 
 
@@ -70,24 +75,25 @@ def swap(message: api.SwapUsage) -> Swap:
 
 
 def io(message: api.IoUsage) -> Io:
-    """Pressure of I/O."""
-    return Io(time=moment(message.timestamp), psi=psi(message.psi) if message.HasField("psi") else None)
+    """Pressure of I/O, where the kernel measures it."""
+    return Io(time=moment(message.timestamp), psi=_psi(message, with_pressure=True))
 
 
-def psi(message: api.PsiStats) -> Psi:
-    """Pressure."""
-    return Psi(full=_psi_data(message.Full), some=_psi_data(message.Some))
+def _psi(message: api.CpuUsage | api.MemoryUsage | api.IoUsage, *, with_pressure: bool) -> Psi | None:
+    if message.HasField("psi"):
+        return Psi(full=_psi_data(message.psi.Full), some=_psi_data(message.psi.Some))
+    return Psi() if with_pressure else None
 
 
 def _psi_data(message: api.PsiData) -> PsiData:
     return PsiData(total=message.Total, avg10=message.Avg10, avg60=message.Avg60, avg300=message.Avg300)
 
 
-def network(message: api.NetworkUsage) -> Network:
-    """The default interface, and the others."""
+def network(message: api.NetworkUsage, now: Moment) -> Network:
+    """The default interface, and the others. `now` stands for a time that is not told (containerd 2.1)."""
     default = interface(message.default_interface)
     return Network(
-        time=moment(message.timestamp),
+        time=moment(message.timestamp) if message.timestamp else now,
         interfaces=tuple(interface(each) for each in (message.default_interface, *message.interfaces) if each.name),
         name=default.name,
         rx_bytes=default.rx_bytes,
@@ -113,24 +119,27 @@ def processes(message: api.ProcessUsage) -> Processes:
     return Processes(process_count=message.process_count.value)
 
 
-def container(message: api.ContainerStats, created_ns: int, now: Moment, *, with_io: bool) -> Container:
+def container(message: api.ContainerStats, created_ns: int, now: Moment, *, with_pressure: bool) -> Container:
     """A container without its files. Its start in the summary is its creation."""
+    zeros = Psi() if with_pressure else None
     return Container(
         name=message.attributes.metadata.name,
         start_time=moment(created_ns),
-        cpu=cpu(message.cpu, missing=0) if message.HasField("cpu") else Cpu(time=now, usage_core_nano_seconds=0),
-        memory=memory(message.memory, missing=0)
+        cpu=cpu(message.cpu, missing=0, with_pressure=with_pressure)
+        if message.HasField("cpu")
+        else Cpu(time=now, usage_core_nano_seconds=0, psi=zeros),
+        memory=memory(message.memory, missing=0, with_pressure=with_pressure)
         if message.HasField("memory")
-        else Memory(time=now, usage_bytes=0, working_set_bytes=0, rss_bytes=0),
+        else Memory(time=now, usage_bytes=0, working_set_bytes=0, rss_bytes=0, psi=zeros),
         swap=swap(message.swap)
         if message.HasField("swap")
         else Swap(time=now, swap_available_bytes=0, swap_usage_bytes=0),
-        io=_io(message, now) if with_io else None,
+        io=_io(message, now) if with_pressure else None,
     )
 
 
 def _io(message: api.ContainerStats, now: Moment) -> Io:
-    return io(message.io) if message.HasField("io") else Io(time=now)
+    return io(message.io) if message.HasField("io") else Io(time=now, psi=Psi())
 
 
 def summed_cpu(containers: Iterable[Container]) -> Cpu | None:

@@ -39,7 +39,7 @@ class Places:
     log_root: str
     pod_directory: Callable[[str], str]
     cgroup: Callable[[Pod, Moment], CgroupUsage | None]
-    with_io: bool
+    with_pressure: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +98,15 @@ class PodBuilder:
             if each.attributes.id in running
         )
         linux = stats.linux if stats is not None else api.LinuxPodSandboxStats()
+        pressure = self._places.with_pressure
         record = PodStats(
             pod_ref=PodReference(name=sandbox.pod_name, namespace=sandbox.pod_namespace, uid=sandbox.pod_uid),
             start_time=moment(sandbox.created_at_ns),
             containers=containers,
-            cpu=cri.cpu(linux.cpu) if linux.HasField("cpu") else None,
-            memory=cri.memory(linux.memory) if linux.HasField("memory") else None,
-            io=cri.io(linux.io) if linux.HasField("io") and self._places.with_io else None,
-            network=cri.network(linux.network) if linux.HasField("network") else None,
+            cpu=cri.cpu(linux.cpu, with_pressure=pressure) if linux.HasField("cpu") else None,
+            memory=cri.memory(linux.memory, with_pressure=pressure) if linux.HasField("memory") else None,
+            io=cri.io(linux.io) if linux.HasField("io") and pressure else None,
+            network=cri.network(linux.network, scene.now) if linux.HasField("network") else None,
             process_stats=cri.processes(linux.process) if linux.HasField("process") else None,
         )
         record = self._completed(record, scene.pods.get(observed.uid), scene.now)
@@ -133,7 +134,7 @@ class PodBuilder:
     def _container(
         self, scene: Scene, observed: ObservedPod, told: api.ContainerStats, status: ContainerStatus
     ) -> Container:
-        made = cri.container(told, status.created_at_ns, scene.now, with_io=self._places.with_io)
+        made = cri.container(told, status.created_at_ns, scene.now, with_pressure=self._places.with_pressure)
         made = replace(made, cpu=self._rates.rated(status.id, made.cpu))
         if scene.node is None:
             return replace(made, io=None)

@@ -79,7 +79,7 @@ class HostStats:
             log_root=settings.log_root,
             pod_directory=ports.pod_directory,
             cgroup=self._pod_cgroup,
-            with_io=settings.with_pressure,
+            with_pressure=settings.with_pressure,
         )
         self._builder = PodBuilder(places, Rates())
         self._light_builder = PodBuilder(places, Rates())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from podwright.agent.prometheus import Family, Sample
+from podwright.agent.metrics.prometheus import Family, Sample
 from podwright.agent.stats.records import Container, Cpu, Memory, Moment, NodeStats, PodStats, Swap
 
 NS_PER_S = 1_000_000_000

@@ -11,6 +11,7 @@ from podwright.agent.csi.drivers import CsiDrivers, NoCluster
 from podwright.agent.events.recorder import EventRecorder
 from podwright.agent.metrics.kubelet import KubeletMetrics
 from podwright.agent.objects.protocol import ObjectGetter
+from podwright.agent.volumes.storage.selinux_mounts import SelinuxMounts
 from podwright.errors import Unavailable
 from podwright.k8s.objects import (
     ClusterTrustBundleProjection,
@@ -189,4 +190,5 @@ class VolumePorts:
     node: NodeVolumes = field(default_factory=LoneNode)
     drivers: CsiDrivers = field(default_factory=lambda: CsiDrivers(NoCluster()))
     runner: ProcessRunner = field(default_factory=PosixProcessRunner)
+    selinux: SelinuxMounts = field(default_factory=SelinuxMounts)
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)

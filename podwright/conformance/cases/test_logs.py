@@ -77,7 +77,7 @@ async def _reopen(pod: CasePod, container_id: str) -> None:
 
 
 async def test_a_line_is_time_stream_tag_and_content(pod: CasePod) -> None:
-    log = await _logged(pod, "echo one; sleep 0.05; echo two >&2; sleep 0.05; echo; echo ' three  '")
+    log = await _logged(pod, "echo one; sleep 0.5; echo two >&2; sleep 0.5; echo; echo ' three  '")
     records = list(_records(log))
     assert [record[1:] for record in records] == [
         ("stdout", True, b"one"),

@@ -12,7 +12,7 @@ from podwright.cri.v1 import api_pb2 as api
 
 NAMES = {number: name.removeprefix("SIGNAL_SIG") for name, number in api.Signal.items() if number}
 UNCATCHABLE = ("KILL", "STOP")
-GRACE_S = 20
+GRACE_S = 60
 AT_ONCE = 13
 
 

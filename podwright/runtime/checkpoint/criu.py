@@ -26,7 +26,10 @@ class Criu:
         if trouble := await self._host_trouble():
             raise Unimplemented(f"this host cannot checkpoint or restore: {trouble}")
         if not await handler.can_checkpoint():
-            raise Unimplemented(f"the OCI runtime {handler.name} has no checkpoint command: it is built without CRIU")
+            raise Unimplemented(
+                f"the OCI runtime {handler.name} cannot checkpoint: it is built without CRIU, or lacks libcriu.so.2",
+                hint="install libcriu2 (Debian 13), or use runc",
+            )
 
     async def _host_trouble(self) -> str:
         """Why CRIU does not work here, or ""."""

@@ -6,15 +6,13 @@ spec or the record cannot be written.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 from typing import Any
 
 import msgspec
 
 from podwright.errors import FailedPrecondition
-from podwright.linux.files import write_new
+from podwright.linux.files import replace_file
 from podwright.runtime.container.environment import ContainerEnvironment
 from podwright.runtime.keyed_locks import KeyedLocks
 from podwright.runtime.model.base import Resources
@@ -89,11 +87,11 @@ class Updater:
         path = env.paths(container_id).spec
         with open(path, "rb") as file:
             old = file.read()
-        _replace(path, changed_spec(old, limits))
+        replace_file(path, changed_spec(old, limits), mode=SPEC_MODE)
         try:
             env.store.put(msgspec.structs.replace(container, resources=limits))
         except BaseException:
-            _replace(path, old)
+            replace_file(path, old, mode=SPEC_MODE)
             raise
 
     async def settle(self, timeout_s: float) -> None:
@@ -101,6 +99,7 @@ class Updater:
         await self._jobs.settle(timeout_s)
 
 
+SPEC_MODE = 0o600
 OUR_LIMITS = frozenset({"cpu", "memory", "hugepageLimits", "unified"})  # what `oci_resources` has
 
 
@@ -111,15 +110,6 @@ def changed_spec(document: bytes, limits: Resources) -> bytes:
     spec["linux"]["resources"] = {**resources.oci_resources(limits), **kept}
     spec["process"]["oomScoreAdj"] = limits.oom_score_adj
     return msgspec.json.encode(spec)
-
-
-def _replace(path: str, document: bytes) -> None:
-    """Replace the file atomically, because others read it. Raises OSError."""
-    temporary = f"{path}.new"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
-    write_new(temporary, document, mode=0o600)
-    os.rename(temporary, path)
 
 
 def check_memory(container: Container, limits: Resources, held: int | None) -> None:

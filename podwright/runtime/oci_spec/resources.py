@@ -16,6 +16,7 @@ CPU_LIST = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 # Only files of controllers: cgroup.kill, cgroup.freeze and similar files are not limits.
 UNIFIED_NAME = re.compile(r"(?!cgroup\.)[a-z0-9_]+\.[a-zA-Z0-9_.]+")
 UNLIMITED = -1
+SWAP_FILE = "memory.swap.max"
 DEFAULT_PERIOD_US = 100_000
 # The kernel's bounds (kernel/sched/core.c). It silently changes shares outside of them.
 SHARES_MIN, SHARES_MAX = 2, 262144
@@ -91,6 +92,20 @@ def without_quota(oci: dict[str, Any]) -> dict[str, Any]:
     if cpu.get("quota") != UNLIMITED:
         return oci
     return {**oci, "cpu": {key: value for key, value in cpu.items() if key != "quota"}}
+
+
+def with_swap_file(oci: dict[str, Any]) -> dict[str, Any]:
+    """The same for cgroup v2, with its own file in the place of OCI's limit of memory and swap together.
+
+    With the systemd driver, crun (1.21) has systemd set the sum as the limit of swap alone, and runc (1.1) does not
+    tell systemd of a limit of 0, which its next reload then lifts. Both pass the file on as MemorySwapMax.
+    """
+    memory = dict(oci.get("memory", {}))
+    swap = memory.pop("swap", None)
+    if swap is None:
+        return oci
+    file = "max" if swap == UNLIMITED else str(swap - memory["limit"])
+    return {**oci, "memory": memory, "unified": {SWAP_FILE: file, **oci.get("unified", {})}}
 
 
 def check(resources: Resources) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -210,6 +211,17 @@ async def test_a_failure_is_in_the_kubelets_words_and_leaves_nothing(
     assert str(caught.value) == message
     assert bench.events.seen == []  # whoever starts the container records the failure, as any other
     assert bench.left() <= {"etc-hosts"}
+
+
+async def test_a_full_disk_is_such_a_failure_and_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: str, contents: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "_write_hosts", fail)
+    with pytest.raises(ContainerFailure, match=r"cannot make \S+/etc-hosts: No space left on device"):
+        await Bench(tmp_path).container(container())
 
 
 async def test_a_directory_that_cannot_be_made_is_such_a_failure(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from podwright.agent.clock import SystemClock
 from podwright.agent.logs.rotation import LogLimits, LogRotator
 from podwright.agent.pleg.cache import StatusCache
 from podwright.agent.runtime.client import RuntimeClient
+from podwright.conformance.patience import patient
 from podwright.conformance.peer import CriPeer
 from podwright.conformance.pods import running_pod
 from tests.agent.fakes.configs import container_config, labels
 
 WRITES = ("sh", "-c", "trap 'exit 0' TERM; echo ready; i=0; while :; do echo $i; i=$((i+1)); sleep 0.005; done")
-PARTS, WAIT_S = 3, 60.0
+PARTS, WAIT_S = 3, patient(60.0)
 
 
 def numbers(path: Path) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 
@@ -11,9 +12,10 @@ from podwright.agent.config.gates import enabled
 from podwright.agent.metrics.images import ImageMetrics
 from podwright.agent.metrics.instruments import Counter as CounterMetric
 from podwright.agent.metrics.instruments import Gauge, Histogram
+from podwright.agent.metrics.prometheus import Family, exposition
 from podwright.agent.resources.limits import CgroupLimits
 from podwright.agent.resources.measured import MeasuredDriver
-from podwright.agent.server.metrics import NodeView, node_lines
+from podwright.agent.server.metrics import NodeView, node_families
 from podwright.agent.volumes.plugins.registry import plugin_name
 from podwright.agent.workers.pool import KnownPod
 from podwright.agent.workers.record import WorkState
@@ -27,6 +29,10 @@ from podwright.k8s.objects import (
 from tests.agent.fakes.pods import pod
 from tests.agent.fakes.statuses import condition
 from tests.agent.fakes.time import VirtualClock, run_virtual
+
+
+def lines(families: Iterable[Family]) -> list[str]:
+    return exposition(families).decode().splitlines()
 
 
 def known(state: WorkState, *, orphan: bool = False, static: bool = False, has_config: bool = True) -> KnownPod:
@@ -73,14 +79,14 @@ def view() -> NodeView:
     ],
 )
 def test_the_node_as_it_is(line: str) -> None:
-    assert line in list(node_lines(view()))
+    assert line in lines(node_families(view()))
 
 
 def test_a_family_without_labels_is_there_before_it_counts_and_one_with_labels_is_not() -> None:
-    assert [len(list(kind("n", "t").lines())) for kind in (CounterMetric, Gauge)] == [3, 3]
-    assert len(list(Histogram("n", "t", buckets=(1.0,)).lines())) == 6
+    assert [len(lines(kind("n", "t").families())) for kind in (CounterMetric, Gauge)] == [3, 3]
+    assert len(lines(Histogram("n", "t", buckets=(1.0,)).families())) == 6
     for kind in (CounterMetric, Gauge, Histogram):
-        assert list(kind("n", "t", ("label",)).lines()) == []
+        assert lines(kind("n", "t", ("label",)).families()) == []
 
 
 @pytest.mark.parametrize(
@@ -131,8 +137,8 @@ def test_cgroup_operations_are_timed_even_when_they_fail() -> None:
             await driver.limit("/a", CgroupLimits())
         await driver.remove("/a")
         assert [durations.count(kind) for kind in ("create", "update", "destroy")] == [1, 1, 1]
-        lines = list(durations.lines())
-        assert 'd_bucket{operation_type="create",le="1"} 0' in lines
-        assert 'd_bucket{operation_type="create",le="2.5"} 1' in lines
+        shown = lines(durations.families())
+        assert 'd_bucket{operation_type="create",le="1"} 0' in shown
+        assert 'd_bucket{operation_type="create",le="2.5"} 1' in shown
 
     run_virtual(check())

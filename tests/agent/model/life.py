@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, cast
 
 from podwright.agent.allocation.resizes import Resizes, make_resizes
-from podwright.agent.engine import Engine, EnginePorts, EngineSettings, SharedState
+from podwright.agent.engine.engine import Engine
+from podwright.agent.engine.ports import EnginePorts, EngineSettings
+from podwright.agent.engine.shared_state import SharedState
 from podwright.agent.gc.containers import ContainerGc, ContainerGcPorts
 from podwright.agent.gc.dead import KeptDead
 from podwright.agent.images.credentials import Logins

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.node.current import CurrentNode
 from podwright.agent.pod_certificates.issuing import PodCertificates
 from podwright.agent.pod_certificates.keys import KeyAndProof
@@ -110,7 +111,8 @@ class World:
         await settle()
 
     def metric(self) -> dict[str, str]:
-        lines = [line for line in self.certificates.lines() if not line.startswith("#")]
+        text = exposition(self.certificates.families()).decode()
+        lines = [line for line in text.splitlines() if not line.startswith("#")]
         return dict(line.rsplit(" ", 1) for line in lines)
 
 

@@ -191,11 +191,12 @@ def test_slices_are_limited_before_they_start() -> None:
         "MemoryLimit=4096",
         "TasksMax=10",
     )
+    kept = CgroupLimits(memory_min_bytes=4096, memory_low_bytes=0)
+    assert slices.properties(kept, is_v2=True) == ("MemoryMin=4096", "MemoryLow=0")
+    assert slices.properties(kept, is_v2=False) == ()
     assert slices.update_commands(path, CgroupLimits(), is_v2=True) == ()
-    assert slices.remove_commands(path) == (
-        ("systemctl", "stop", "kubepods-podx.slice"),
-        ("systemctl", "revert", "kubepods-podx.slice"),
-    )
+    assert slices.stop_commands(path) == (("systemctl", "stop", "kubepods-podx.slice"),)
+    assert slices.drop_ins(path) == "/run/systemd/system.control/kubepods-podx.slice.d"
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_a_pod_gets_the_identity_of_its_run() -> None:
     pod = only(pod_text())
     assert (pod.metadata.namespace, pod.metadata.name, pod.spec.node_name) == ("default", "web", "node1")
     assert pod.metadata.annotations[CONFIG_HASH] == pod.metadata.uid
-    assert re.fullmatch("[0-9a-f]{32}", pod.metadata.uid)
+    assert re.fullmatch("run-[0-9a-f]{32}", pod.metadata.uid)
     assert pod.status.phase == "Pending"
 
 

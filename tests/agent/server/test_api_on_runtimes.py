@@ -359,7 +359,7 @@ async def test_metrics(node: ApiNode, web: str) -> None:
     assert 'prober_probe_total{container="main",namespace="default"' in probes
     own = await node.ask("/metrics")
     assert own.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    assert 'kubelet_http_requests_total{method="GET",path="metrics/probes",server_type="readwrite"' in own.text
+    assert 'kubelet_http_requests_total{long_running="false",method="GET",path="metrics/probes"' in own.text
     assert "kubernetes_healthcheck" in (await node.ask("/metrics/slis")).text
 
 

@@ -75,19 +75,24 @@ def test_version_1(tmp_path: Path) -> None:
     )
     assert found.swap == Swap(time=AT, swap_usage_bytes=200)
     assert found.io is None
+    unmeasured = usage(host, "/pods", AT, with_pressure=True)
+    assert unmeasured is not None
+    assert unmeasured.cpu is not None
+    assert unmeasured.memory is not None
+    assert (unmeasured.cpu.psi, unmeasured.memory.psi, unmeasured.io) == (Psi(), Psi(), Io(time=AT, psi=Psi()))
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("", None),
+        ("", Psi()),
         (PRESSURE, PSI),
         ("some avg10=x total=y\n", Psi()),
         ("some avg10=inf\n", Psi()),
         ("some total=1", Psi(some=PsiData(total=1000))),
     ],
 )
-def test_pressure(text: str, found: Psi | None) -> None:
+def test_pressure(text: str, found: Psi) -> None:
     assert parse_psi(text) == found
 
 

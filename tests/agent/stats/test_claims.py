@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from podwright.agent.csi.values import Amounts, VolumeStats
-from podwright.agent.prometheus import exposition
+from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.stats import claim_metrics, volumes
 from podwright.agent.stats.records import PodReference, PodStats, Volume, moment
 from podwright.agent.volumes.plans import MountedVolume, StoredVolume

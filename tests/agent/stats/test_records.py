@@ -7,19 +7,22 @@ from datetime import timedelta
 
 import pytest
 
-from podwright.agent.prometheus import Family, Histogram, Sample, exposition
+from podwright.agent.metrics.prometheus import Family, Sample, exposition
 from podwright.agent.stats import cadvisor_metrics, cri, resource_metrics
 from podwright.agent.stats.rates import Rates
 from podwright.agent.stats.records import (
     Container,
     Cpu,
     Fs,
+    Io,
     Memory,
     Moment,
     Network,
     NodeStats,
     PodReference,
     PodStats,
+    Psi,
+    PsiData,
     Summary,
     Swap,
     Volume,
@@ -112,9 +115,10 @@ def test_ephemeral_storage() -> None:
 
 def test_a_container_of_which_the_runtime_tells_nothing() -> None:
     message = api.ContainerStats(attributes=api.ContainerAttributes(metadata=api.ContainerMetadata(name="main")))
-    found = cri.container(message, 0, AT, with_io=True)
-    assert found.memory == Memory(time=AT, usage_bytes=0, working_set_bytes=0, rss_bytes=0)
-    assert found.cpu == Cpu(time=AT, usage_core_nano_seconds=0)
+    found = cri.container(message, 0, AT, with_pressure=True)
+    assert found.memory == Memory(time=AT, usage_bytes=0, working_set_bytes=0, rss_bytes=0, psi=Psi())
+    assert found.cpu == Cpu(time=AT, usage_core_nano_seconds=0, psi=Psi())
+    assert found.io == Io(time=AT, psi=Psi())
     assert found.swap == Swap(time=AT, swap_available_bytes=0, swap_usage_bytes=0)
 
 
@@ -125,12 +129,30 @@ def test_numbers_that_are_missing_differ_from_zeros() -> None:
     assert cri.memory(usage, missing=0).available_bytes is None
 
 
+def test_pressure_that_the_runtime_does_not_tell_is_zeros_where_the_kernel_measures_it() -> None:
+    told = api.PsiStats(Some=api.PsiData(Total=5))
+    stats = api.ContainerStats(
+        cpu=api.CpuUsage(timestamp=1), memory=api.MemoryUsage(timestamp=1, psi=told), io=api.IoUsage(timestamp=1)
+    )
+    found = cri.container(stats, 0, AT, with_pressure=True)
+    assert found.cpu is not None
+    assert found.memory is not None
+    assert found.io is not None
+    assert (found.cpu.psi, found.io.psi) == (Psi(), Psi())
+    assert found.memory.psi == Psi(some=PsiData(total=5))
+    without = cri.container(stats, 0, AT, with_pressure=False)
+    assert without.cpu is not None
+    assert (without.cpu.psi, without.io) == (None, None)
+
+
 def test_network_has_the_default_interface_twice() -> None:
     one = api.NetworkInterfaceUsage(name="eth0", rx_bytes=api.UInt64Value(value=3))
     two = api.NetworkInterfaceUsage(name="net1", rx_bytes=api.UInt64Value(value=4))
-    found = cri.network(api.NetworkUsage(timestamp=1, default_interface=one, interfaces=[two]))
+    found = cri.network(api.NetworkUsage(timestamp=1, default_interface=one, interfaces=[two]), AT)
     assert (found.name, found.rx_bytes, [each.name for each in found.interfaces]) == ("eth0", 3, ["eth0", "net1"])
-    assert cri.network(api.NetworkUsage()).interfaces == ()
+    assert found.time == moment(1)
+    assert cri.network(api.NetworkUsage(), AT).interfaces == ()
+    assert cri.network(api.NetworkUsage(), AT).time == AT
 
 
 def test_sums_of_containers() -> None:
@@ -166,20 +188,6 @@ def test_prometheus_text() -> None:
         '# HELP b_total h\n# TYPE b_total counter\nb_total{x="q\\"\\\\\\n"} 3 9\n'
     )
     assert exposition([]) == b""
-
-
-def test_histograms() -> None:
-    histogram = Histogram((0.1, 1.0))
-    for value in (0.1, 0.5, 7.0):
-        histogram.observe(value)
-    samples = [(each.suffix, each.labels.get("le"), each.value) for each in histogram.samples({"k": "v"})]
-    assert samples == [
-        ("_bucket", "0.1", 1),
-        ("_bucket", "1", 2),
-        ("_bucket", "+Inf", 3),
-        ("_sum", None, 7.6),
-        ("_count", None, 3),
-    ]
 
 
 def test_resource_metrics() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from podwright.agent.engine import StatusRoom
+from podwright.agent.engine.ports import EngineStatuses
 from podwright.agent.status.conditions import find
 from podwright.agent.status.manager import StatusManager, StatusPorts, VersionedStatus
 from podwright.agent.status.termination_messages import TerminationMessages
@@ -25,7 +25,7 @@ UID = "uid-web"
 class LiveScene(Scene):
     """An engine with the real manager, and all that it showed of the pod `web`."""
 
-    def _status_room(self) -> StatusRoom:
+    def _status_room(self) -> EngineStatuses:
         self.seen: list[VersionedStatus] = []
         self.manager = StatusManager(
             StatusPorts(

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from podwright.agent.metrics.lives import LifeMetrics
+from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.pods.identity import CONFIG_SEEN
 from podwright.agent.status.lives import PodLives
 from podwright.agent.status.manager import VersionedStatus
@@ -69,7 +70,7 @@ class Scene:
         self.show("Running", status_of("main", RUNS), init=(status_of("init", ended(0, "Completed", ran_s=3)),))
 
     def text(self, name: str) -> list[str]:
-        return [line for line in self.metrics.lines() if line.startswith(name)]
+        return [line for line in exposition(self.metrics.families()).decode().splitlines() if line.startswith(name)]
 
 
 def test_a_start_is_counted_once_and_without_what_the_pod_itself_takes() -> None:

@@ -272,7 +272,7 @@ async def test_the_server_is_given_the_time_it_asks_for() -> None:
             await api.get(ConfigMap, "a", namespace="default")
         server.faults.add(Fault(ailment=Ailment.REFUSE, code=503, retry_after_s=30))
         with pytest.raises(Unavailable) as caught:
-            await api.get(ConfigMap, "a", namespace="default", timeout_s=5)
+            await api.get(ConfigMap, "a", namespace="default", timeout_s=25)
         assert isinstance(caught.value, ApiFailure)
         assert caught.value.retry_after_s == 30
 

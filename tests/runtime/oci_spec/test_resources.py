@@ -98,6 +98,27 @@ def test_a_quota_that_is_none_can_be_left_out() -> None:
         assert resources.without_quota(other) == other
 
 
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        (Resources(memory_limit_bytes=70), ({"limit": 70}, "0")),
+        (Resources(memory_limit_bytes=70, memory_swap_limit_bytes=100), ({"limit": 70}, "30")),
+        (Resources(memory_limit_bytes=70, memory_swap_limit_bytes=-1), ({"limit": 70}, "max")),
+        (Resources(memory_limit_bytes=-1), ({"limit": -1}, "max")),
+        (Resources(memory_limit_bytes=70, unified={"memory.swap.max": "9"}), ({"limit": 70}, "9")),
+    ],
+)
+def test_v2_limits_swap_by_itself(limits: Resources, expected: tuple[dict[str, int], str]) -> None:
+    oci = resources.oci_resources(resources.granted(limits, ALL))
+    found = resources.with_swap_file(oci)
+    assert (found["memory"], found["unified"]["memory.swap.max"]) == expected
+
+
+def test_without_a_limit_of_swap_v2_has_none() -> None:
+    for oci in ({}, {"memory": {"limit": 7}}, {"cpu": {"shares": 2}}):
+        assert resources.with_swap_file(oci) == oci
+
+
 def test_too_little_memory_to_start_anything() -> None:
     resources.check_floor(Resources(), 100, "crun")
     resources.check_floor(Resources(memory_limit_bytes=100), 100, "crun")

@@ -13,7 +13,7 @@ import pytest
 from podwright.conformance.patience import patient
 from tools.vm.page import Record, load, put, render, versions
 from tools.vm.recorder import MARK
-from tools.vm.results import Counts, Journal, Outcome, counted, parse
+from tools.vm.results import Counts, Journal, Outcome, counted, parse, skip_reasons
 from tools.vm.suites import DRIVERS, SUITES, pytest_argv
 
 TREE = Path(__file__).resolve().parents[3]
@@ -110,6 +110,15 @@ def test_a_journal_keeps_the_last_outcome(tmp_path: Path) -> None:
     assert counted(journal.outcomes(), complete=True) == Counts(passed=2, failed=1, xfailed=1, complete=True)
     journal.forget()
     assert journal.settled() == []
+
+
+def test_reasons_of_skips_are_counted() -> None:
+    outcomes = [
+        Outcome(test="a", outcome="skipped", seconds=0, reason="('tests/a.py', 7, 'Skipped: this host has AppArmor')"),
+        Outcome(test="b", outcome="skipped", seconds=0, reason="('tests/b.py', 9, 'Skipped: this host has AppArmor')"),
+        Outcome(test="c", outcome="failed", seconds=0, reason="Skipped: not this"),
+    ]
+    assert skip_reasons(outcomes) == {"this host has AppArmor": 2}
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

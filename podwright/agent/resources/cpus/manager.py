@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from functools import partial
 
 from podwright.agent.configs.devices import NOTHING, Allocation
 from podwright.agent.metrics.managers import CONTAINER_SCOPE, CORE, SHARED_CACHE, ManagerMetrics
@@ -14,9 +15,10 @@ from podwright.agent.resources.cpus.assignments import CpuAssignments
 from podwright.agent.resources.cpus.layout import NO_CPUS, CpuLayout, Cpus
 from podwright.agent.resources.cpus.options import CpuOptions
 from podwright.agent.resources.cpus.static import StaticPolicy, wanted_cpus
-from podwright.agent.resources.state_files import keep_state, read_state
+from podwright.agent.resources.recovery import recover_state
+from podwright.agent.resources.state_files import keep_state
 from podwright.agent.resources.topology.hints import Hints, TopologyHint
-from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.errors import PodwrightError
 from podwright.k8s.objects import Container, Pod
 from podwright.linux.cpu_lists import spelt
 
@@ -51,20 +53,8 @@ class CpuManager:
 
     def recover(self) -> None:
         """Take over what an agent before this one has allotted. Raises FailedPrecondition, OSError."""
-        name = STATIC if self._policy is not None else NONE
-        content = read_state(self._path)
-        try:
-            found = checkpoint.decode(content, name) if content is not None else CpuAssignments()
-            if self._policy is not None:
-                if not found.shared and not found.own:
-                    found = self._policy.initial()
-                self._policy.check(found)
-        except FailedPrecondition as failure:
-            raise FailedPrecondition(
-                f"could not restore state from checkpoint: {failure.message}",
-                hint=f"please drain this node and delete the CPU manager checkpoint file {self._path!r}",
-            ) from failure
-        self._set(found)
+        decode = partial(checkpoint.decode, policy=self._name)
+        self._set(recover_state(self._path, decode, CpuAssignments(), self._policy, "CPU"))
 
     def hints(self, pod: Pod, container: Container) -> Hints:
         """See HintProvider."""
@@ -153,10 +143,13 @@ class CpuManager:
         """Only these pods still have containers."""
         self._last = {key: cpus for key, cpus in self._last.items() if key[0] in uids}
 
+    @property
+    def _name(self) -> str:
+        return STATIC if self._policy is not None else NONE
+
     def _set(self, assignments: CpuAssignments) -> None:
         """Keep it on disk first: a killed agent must find what containers have. Raises Internal."""
-        name = STATIC if self._policy is not None else NONE
-        keep_state(self._path, checkpoint.encode(name, assignments))
+        keep_state(self._path, checkpoint.encode(self._name, assignments))
         if assignments.shared != self._assignments.shared:
             self.changed.set()
         self._assignments = assignments

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from podwright.agent.configs.devices import NOTHING, Allocation
 from podwright.agent.metrics.managers import ManagerMetrics
@@ -12,9 +13,10 @@ from podwright.agent.resources.memory import checkpoint
 from podwright.agent.resources.memory.state import MemoryState
 from podwright.agent.resources.memory.static import MemoryPolicy, started_before, wanted_memory
 from podwright.agent.resources.pod_resources.shares import MemoryShare
-from podwright.agent.resources.state_files import keep_state, read_state
+from podwright.agent.resources.recovery import recover_state
+from podwright.agent.resources.state_files import keep_state
 from podwright.agent.resources.topology.hints import Hints, TopologyHint
-from podwright.errors import FailedPrecondition, PodwrightError
+from podwright.errors import PodwrightError
 from podwright.k8s.objects import Container, Pod
 from podwright.linux.cpu_lists import spelt
 
@@ -38,19 +40,8 @@ class MemoryManager:
 
     def recover(self) -> None:
         """Take over what an agent before this one has promised. Raises FailedPrecondition, Internal."""
-        content = read_state(self._path)
-        try:
-            found = checkpoint.decode(content, self._name) if content is not None else MemoryState()
-            if self._policy is not None:
-                if not found.nodes and not found.blocks:
-                    found = self._policy.initial()
-                self._policy.check(found)
-        except FailedPrecondition as failure:
-            raise FailedPrecondition(
-                f"could not restore state from checkpoint: [memorymanager] {failure.message}",
-                hint=f"please drain this node and delete the memory manager checkpoint file {self._path!r}",
-            ) from failure
-        self._set(found)
+        decode = partial(checkpoint.decode, policy=self._name)
+        self._set(recover_state(self._path, decode, MemoryState(), self._policy, "memory"))
 
     def hints(self, pod: Pod, container: Container) -> Hints:
         """See HintProvider."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 
 from podwright import __version__
 from podwright.agent.clock import Clock
+from podwright.agent.metrics.prometheus import Family, exposition
 from podwright.agent.node.machine import Machine
-from podwright.agent.prometheus import Family, exposition
 from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.runtime.records import ObservedPod
 from podwright.agent.server.http.messages import Answer, Request, json, text

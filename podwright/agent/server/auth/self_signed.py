@@ -5,15 +5,14 @@ The library is loaded when a certificate is made.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import ipaddress
 import os
 import ssl
-import tempfile
 from collections.abc import Iterable
 
 from podwright.errors import FailedPrecondition
+from podwright.linux.files import replace_file
 
 DAY = dt.timedelta(days=1)
 VALID = 365 * DAY
@@ -31,8 +30,8 @@ def ensure(directory: str, name: str, addresses: Iterable[str]) -> tuple[str, st
         if not _is_good(certificate, key):
             os.makedirs(directory, mode=0o755, exist_ok=True)
             made, private = _make(name, addresses)
-            _write(key, private, KEY_MODE)
-            _write(certificate, made, CERTIFICATE_MODE)
+            replace_file(key, private, mode=KEY_MODE)
+            replace_file(certificate, made, mode=CERTIFICATE_MODE)
     except OSError as failure:
         raise FailedPrecondition(
             f"a certificate for the server cannot be made in {directory}: {failure}", hint="check --cert-dir"
@@ -83,17 +82,3 @@ def _make(name: str, addresses: Iterable[str]) -> tuple[bytes, bytes]:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return certificate.public_bytes(serialization.Encoding.PEM), private
-
-
-def _write(path: str, data: bytes, mode: int) -> None:
-    """The whole file or nothing, with its mode from the start."""
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-        os.rename(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise

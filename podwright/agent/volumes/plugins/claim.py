@@ -5,11 +5,15 @@ Both objects are read anew at every pass of the pod, as by a kubelet: a node may
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from podwright.agent.volumes.failures import NotProcessed
 from podwright.agent.volumes.plugins.protocol import AnyPlan, Request
 from podwright.agent.volumes.ports import ClusterStorage
 from podwright.agent.volumes.storage import binding
 from podwright.agent.volumes.storage.planning import plan_persistent
+from podwright.agent.volumes.storage.plans import CsiPlan
+from podwright.agent.volumes.storage.selinux_mounts import SelinuxMounts
 from podwright.errors import FailedPrecondition, PodwrightError
 
 
@@ -18,8 +22,9 @@ class Claim:
 
     follows_changes = True
 
-    def __init__(self, objects: ClusterStorage) -> None:
+    def __init__(self, objects: ClusterStorage, selinux: SelinuxMounts) -> None:
         self._objects = objects
+        self._selinux = selinux
 
     async def plan(self, request: Request) -> AnyPlan:
         """See Plugin."""
@@ -57,4 +62,11 @@ class Claim:
             binding.check_use(pod, volume, binding.mode_of(found))
         except PodwrightError as failure:
             raise NotProcessed(str(failure)) from failure
-        return plan
+        return self._labelled(request, plan)
+
+    def _labelled(self, request: Request, plan: AnyPlan) -> AnyPlan:
+        """The plan with the SELinux label that the volume is to be mounted with."""
+        if self._selinux.file is None or not isinstance(plan, CsiPlan):
+            return plan
+        driver = self._objects.csi_driver(plan.driver)
+        return replace(plan, label=self._selinux.label(request.pod, request.volume.name, plan, driver))

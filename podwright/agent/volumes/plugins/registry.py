@@ -55,8 +55,8 @@ class Plugins:
             "downwardAPI": DownwardApiVolume(ports.downward, memory),
             "projected": Projected(ports.objects, ports.downward, ports.cluster, memory),
             "image": Image(),
-            "persistentVolumeClaim": Claim(ports.storage),
-            "ephemeral": Claim(ports.storage),
+            "persistentVolumeClaim": Claim(ports.storage, ports.selinux),
+            "ephemeral": Claim(ports.storage, ports.selinux),
             "csi": InlineCsi(),
             "nfs": InlineNfs(),
         }

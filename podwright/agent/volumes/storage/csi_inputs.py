@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from podwright.agent.csi.values import Access, Capabilities, Capability
 from podwright.agent.volumes.storage.plans import CsiPlan, attachment_name
-from podwright.agent.volumes.storage.vol_data import EPHEMERAL, LIFECYCLE
+from podwright.agent.volumes.storage.selinux_mounts import mount_option
+from podwright.agent.volumes.storage.vol_data import EPHEMERAL, LABEL, LIFECYCLE
 from podwright.errors import FailedPrecondition
 from podwright.k8s.objects import CSIDriver, Pod, VolumeAttachment
 
@@ -61,7 +62,8 @@ def access_of(plan: CsiPlan, can: Capabilities) -> Access:
         return Access(mode=mode, is_block=True)
     is_drivers = Capability.VOLUME_MOUNT_GROUP in can and plan.group is not None
     group = plan.group.group if is_drivers and plan.group is not None else None
-    return Access(mode=mode, fs_type=plan.fs_type, flags=plan.options, group=group)
+    flags = (*plan.options, mount_option(plan.label)) if plan.label else plan.options
+    return Access(mode=mode, fs_type=plan.fs_type, flags=flags, group=group)
 
 
 def changes_group(plan: CsiPlan, driver: CSIDriver | None, can: Capabilities) -> bool:
@@ -102,9 +104,14 @@ def volume_data(plan: CsiPlan, node: str) -> dict[str, str]:
         "nodeName": node,
         "attachmentID": attachment_name(plan.driver, plan.handle, node),
     }
-    return data if plan.is_block else {**data, LIFECYCLE: EPHEMERAL if plan.is_inline else PERSISTENT}
+    life = {LIFECYCLE: EPHEMERAL if plan.is_inline else PERSISTENT}
+    return data if plan.is_block else {**data, **life, **_label(plan)}
 
 
 def staged_data(plan: CsiPlan) -> dict[str, str]:
     """What vol_data.json says beside a staged volume."""
-    return {"volumeHandle": plan.handle, "driverName": plan.driver}
+    return {"volumeHandle": plan.handle, "driverName": plan.driver, **_label(plan)}
+
+
+def _label(plan: CsiPlan) -> dict[str, str]:
+    return {LABEL: plan.label} if plan.label else {}

@@ -58,9 +58,11 @@ class Stages:
     ) -> None:
         """Have the volume staged by `call` (None: the driver has no such thing), then `note` on disk who uses it.
 
-        `note` blocks. Raises CsiFailed, OSError. A driver that has failed for good leaves nothing.
+        `note` blocks. Raises CsiFailed, OSError, and FailedPrecondition when other pods have it with another SELinux
+        label. A driver that has failed for good leaves nothing.
         """
         async with self._turns.of(staged.path):
+            await self._leave_other_label(staged, data.get(vol_data.LABEL, ""))
             if call is not None and staged.path not in self._done:
                 if staged.volume is not None:
                     self._in_use.add(staged.volume, NODE)
@@ -107,16 +109,30 @@ class Stages:
         async with self._turns.of(staged.path):
             if self._is_wanted(staged) or await self._work.run("", partial(self._is_used, staged)):
                 return
-            if staged.volume is not None and await self._work.run("", partial(os.path.lexists, staged.path)):
-                node = self._drivers.node(staged.volume.driver)
-                if Capability.STAGE_UNSTAGE_VOLUME in await node.capabilities():
-                    self._done.discard(staged.path)
-                    await node.unstage(staged.volume.handle, staged.path)
-            self._done.discard(staged.path)
-            await self._work.run("", partial(self._remove, staged))
-            if staged.volume is not None:
-                self._in_use.drop(staged.volume, NODE)
+            await self._unstage_in_turn(staged)
+
+    async def _unstage_in_turn(self, staged: Staged) -> None:
+        if staged.volume is not None and await self._work.run("", partial(os.path.lexists, staged.path)):
+            node = self._drivers.node(staged.volume.driver)
+            if Capability.STAGE_UNSTAGE_VOLUME in await node.capabilities():
+                self._done.discard(staged.path)
+                await node.unstage(staged.volume.handle, staged.path)
+        self._done.discard(staged.path)
+        await self._work.run("", partial(self._remove, staged))
+        if staged.volume is not None:
+            self._in_use.drop(staged.volume, NODE)
         log.info("a volume is unstaged: path=%s", staged.path)
+
+    async def _leave_other_label(self, staged: Staged, wanted: str) -> None:
+        """A mount has one SELinux label. Raises FailedPrecondition when pods have it with another one."""
+        if not await self._work.run("", partial(mounting.is_mounted, staged.path)):
+            return
+        label = await self._work.run("", partial(vol_data.label, self._data_directory(staged)))
+        if label == wanted:
+            return
+        if await self._work.run("", partial(self._is_used, staged)):
+            raise FailedPrecondition(f'conflicting SELinux labels of the volume: "{label}" and "{wanted}"')
+        await self._unstage_in_turn(staged)
 
     # -- blocking
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from podwright.agent.volumes.groups import fs_group
 from podwright.agent.volumes.host_paths import check_plan_path
 from podwright.agent.volumes.ownership import GroupChange
@@ -78,19 +80,37 @@ def plan_inline_csi(request: Request, source: CSIVolumeSource) -> CsiPlan:
     )
 
 
-def _csi(request: Request, volume: PersistentVolume, claim: PersistentVolumeClaim, *, read_only: bool) -> CsiPlan:
-    source, pod = volume.spec.csi, request.pod
-    assert source is not None
-    return CsiPlan(
+class _Persistent(TypedDict):
+    """What plans have in common for volumes that have a PersistentVolume: see `StoredPlan`."""
+
+    name: str
+    directory: str
+    uid: str
+    read_only: bool
+    options: tuple[str, ...]
+    gid: int | None
+    persistent: PersistentVolume
+
+
+def _persistent(request: Request, volume: PersistentVolume, *, read_only: bool) -> _Persistent:
+    return _Persistent(
         name=volume.metadata.name,
         directory=request.directory,
-        uid=pod.metadata.uid,
-        is_block=mode_of(volume) == BLOCK,
+        uid=request.pod.metadata.uid,
         read_only=read_only,
         options=volume.spec.mount_options,
-        group=_group(pod),
         gid=gid_of(volume),
         persistent=volume,
+    )
+
+
+def _csi(request: Request, volume: PersistentVolume, claim: PersistentVolumeClaim, *, read_only: bool) -> CsiPlan:
+    source = volume.spec.csi
+    assert source is not None
+    return CsiPlan(
+        **_persistent(request, volume, read_only=read_only),
+        is_block=mode_of(volume) == BLOCK,
+        group=_group(request.pod),
         driver=source.driver,
         handle=source.volume_handle,
         fs_type=source.fs_type,
@@ -104,37 +124,21 @@ def _csi(request: Request, volume: PersistentVolume, claim: PersistentVolumeClai
 
 
 def _local(request: Request, volume: PersistentVolume, *, read_only: bool) -> LocalPlan:
-    source, pod = volume.spec.local, request.pod
+    source = volume.spec.local
     assert source is not None
     if ".." in source.path.split("/"):
         raise FailedPrecondition(f"invalid path: {source.path} must not contain '..'")
     return LocalPlan(
-        name=volume.metadata.name,
-        directory=request.directory,
-        uid=pod.metadata.uid,
+        **_persistent(request, volume, read_only=read_only),
         is_block=mode_of(volume) == BLOCK,
-        read_only=read_only,
-        options=volume.spec.mount_options,
-        group=_group(pod),
-        gid=gid_of(volume),
-        persistent=volume,
+        group=_group(request.pod),
         path="/" + source.path.lstrip("/"),
         fs_type=source.fs_type or DEFAULT_FS_TYPE,
     )
 
 
 def _nfs(request: Request, volume: PersistentVolume, source: NFSVolumeSource, *, read_only: bool) -> NfsPlan:
-    return NfsPlan(
-        name=volume.metadata.name,
-        directory=request.directory,
-        uid=request.pod.metadata.uid,
-        read_only=read_only,
-        options=volume.spec.mount_options,
-        gid=gid_of(volume),
-        persistent=volume,
-        server=source.server,
-        path=source.path,
-    )
+    return NfsPlan(**_persistent(request, volume, read_only=read_only), server=source.server, path=source.path)
 
 
 def _group(pod: Pod) -> GroupChange | None:

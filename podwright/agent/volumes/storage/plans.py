@@ -107,7 +107,7 @@ class CsiPlan(StoredPlan):
     """A volume of a CSI driver. `handle` is the driver's name for it.
 
     An inline volume belongs to the pod alone and has no PersistentVolume. `claim` is what the PersistentVolume is
-    bound to.
+    bound to. `label` is the SELinux label that it is mounted with, empty for none.
     """
 
     driver: str
@@ -119,6 +119,7 @@ class CsiPlan(StoredPlan):
     publish_secret: SecretReference | None = None
     expand_secret: SecretReference | None = None
     claim: PersistentVolumeClaim | None = None
+    label: str = ""
 
     @property
     def plugin(self) -> str:
@@ -129,6 +130,11 @@ class CsiPlan(StoredPlan):
     def target(self) -> str:
         """See StoredPlan."""
         return f"{places.volume_directory(self.directory, self.plugin, self.name)}/{places.CSI_MOUNT}"
+
+    @property
+    def is_labelled(self) -> bool:
+        """See StoredPlan. What is mounted with a label has it."""
+        return not self.label
 
     @property
     def is_inline(self) -> bool:

@@ -16,12 +16,14 @@ from podwright.agent.pods.places import pods_directory
 from podwright.agent.volumes import places
 from podwright.agent.volumes.plans import StoredVolume
 from podwright.agent.volumes.storage.plans import CsiPlaces
+from podwright.linux.files import replace_file
 
 FILE = "vol_data.json"
 MODE = 0o640
 LIMIT_BYTES = 64 * 1024
 SHARED = frozenset({"staging", "publish"})  # beside the directories of block volumes
 HANDLE, DRIVER, LIFECYCLE = "volumeHandle", "driverName", "volumeLifecycleMode"
+LABEL = "seLinuxMountContext"
 EPHEMERAL = "Ephemeral"
 
 
@@ -53,12 +55,8 @@ class Staged:
 
 def write(directory: str, data: dict[str, str]) -> None:
     """Write the file into a directory that exists. Raises OSError."""
-    path, temporary = f"{directory}/{FILE}", f"{directory}/.{FILE}"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        json.dump(data, file, separators=(",", ":"), sort_keys=True)
-        file.write("\n")
-    os.rename(temporary, path)
+    text = json.dumps(data, separators=(",", ":"), sort_keys=True)
+    replace_file(f"{directory}/{FILE}", f"{text}\n".encode(), mode=MODE)
 
 
 def read(directory: str) -> StoredVolume | None:
@@ -83,6 +81,12 @@ def _read(directory: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def label(directory: str) -> str:
+    """The SELinux label that the volume is mounted with; empty for none. Raises OSError."""
+    found = _read(directory).get(LABEL)
+    return found if isinstance(found, str) else ""
 
 
 def remove(directory: str) -> None:

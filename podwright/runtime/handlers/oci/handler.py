@@ -16,7 +16,7 @@ from podwright.errors import PodwrightError
 from podwright.linux import cgroup, proc, selinux
 from podwright.linux.sealed import SealedProgram
 from podwright.process import Process
-from podwright.runtime.handlers.oci import execs, exit_directories, logs, probing
+from podwright.runtime.handlers.oci import execs, exit_directories, limits, logs, probing
 from podwright.runtime.handlers.oci.guest import GuestTask
 from podwright.runtime.handlers.oci.probing import Features
 from podwright.runtime.handlers.oci.record import OciRecord, OciSandboxRecord
@@ -111,8 +111,10 @@ class OciHandler:
         logs.check(bundle.log_path)
 
     async def edit(self, spec: dict[str, Any], container: Container, /) -> None:  # noqa: ARG002 # the same for all
-        """Adds what spares the runtime work that it has done before."""
+        """Adds what spares the runtime work that it has done before, and puts limits as it sets them right here."""
         self._runtime.prepare(spec)
+        linux = spec["linux"]
+        linux["resources"] = limits.of_host(linux["resources"], self._runtime, self._host.cgroups)
 
     async def create(self, bundle: Bundle, note: Note) -> Task:
         task = self._task(bundle, OciRecord())

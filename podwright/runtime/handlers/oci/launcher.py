@@ -24,7 +24,7 @@ import sys
 from collections.abc import Callable
 
 from podwright.linux import elf
-from podwright.linux.files import write_new
+from podwright.linux.files import replace_file
 from podwright.runtime.handlers.oci import launching
 
 log = logging.getLogger(__name__)
@@ -129,8 +129,4 @@ def put(path: str, program: bytes) -> None:
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
         if file.read(len(program) + 1) == program:
             return
-    temporary = f"{path}.new"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
-    write_new(temporary, program, mode=0o755)
-    os.rename(temporary, path)
+    replace_file(path, program, mode=0o755)

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ RUNC_RECORD = re.compile(r'level=\w+ msg="((?:[^"\\]|\\.)*)"')
 RUNSC_RECORD = re.compile(r'^\{"msg":"((?:[^"\\]|\\.)*)"')
 # Below these no container starts: measured with crun 1.8 (256 KiB is enough, 128 is not) and runc 1.1 (4 MiB, 2).
 CRUN_FLOOR_BYTES, OTHER_FLOOR_BYTES = 256 * 1024, 4 * 1024 * 1024
+LOAD_LIBRARY = "import ctypes; ctypes.CDLL('libcriu.so.2')"
 KNOWN_TO_KEEP_FILES = frozenset({"crun", "runc"})
 LOG_FILE = "\\nlog file:"  # what runc and crun say last of a checkpoint: a path that will be gone
 CRUN_PREFIX = re.compile(r"^(\d{4}-\d\d-\d\dT\S+Z: )?(error: )?")
@@ -230,11 +232,16 @@ class OciRuntime:
         await self._call("update", "--resources=-", container_id, stdin=json.dumps(resources).encode())
 
     async def can_checkpoint(self) -> bool:
-        """Whether the runtime has the command: crun does not when it is built without CRIU."""
+        """Whether the runtime has the command, and crun its library, which it loads only when it needs it."""
         if self.programs.sandboxes:
             return False  # it would be the whole pod's
-        command = Command(argv=(self.programs.runtime, "checkpoint", "--help"), timeout_s=self.timeout_s)
-        return (await self._runner.run(command)).returncode == 0
+        commands: list[tuple[str, ...]] = [(self.programs.runtime, "checkpoint", "--help")]
+        if self.is_crun:
+            commands.append((sys.executable, "-I", "-S", "-c", LOAD_LIBRARY))
+        for argv in commands:
+            if (await self._runner.run(Command(argv=argv, timeout_s=self.timeout_s))).returncode != 0:
+                return False
+        return True
 
     async def checkpoint(self, container_id: str, *, images: str, work: str, path: str) -> None:
         """Let CRIU write the container's processes to `images` and its own log to `work`. The processes keep running.

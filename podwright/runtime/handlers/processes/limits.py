@@ -19,6 +19,8 @@ from podwright.runtime.model.base import Resources
 
 log = logging.getLogger(__name__)
 
+INNER = "container"  # crun's cgroup for the processes of a systemd scope, which it limits like the scope
+
 
 @contextlib.asynccontextmanager
 async def updated(
@@ -29,7 +31,7 @@ async def updated(
     apply: Callable[[Resources], Awaitable[None]],
 ) -> AsyncIterator[None]:
     """See Task.update. `apply` has the runtime set limits. Raises what that raises, and OSError."""
-    files = cgroup_limits.read_limits(cgroups, bundle.cgroup, now.unified)
+    files = _limits_of(cgroups, bundle, now)
     try:
         await apply(now)
         cgroup_limits.set_huge_pages(cgroups, bundle.cgroup, now.hugepage_limits)
@@ -40,6 +42,12 @@ async def updated(
             log.warning("limits are not back as they were: id=%s files=%s", bundle.id[:12], refused)
         _rescore(cgroups, bundle, now.oom_score_adj, before.oom_score_adj)
         raise
+
+
+def _limits_of(cgroups: CgroupHost, bundle: Bundle, now: Resources) -> dict[str, str]:
+    """The texts of the files that a runtime may write."""
+    paths = (bundle.cgroup, f"{bundle.cgroup}/{INNER}")
+    return {k: v for path in paths for k, v in cgroup_limits.read_limits(cgroups, path, now.unified).items()}
 
 
 def _rescore(cgroups: CgroupHost, bundle: Bundle, old: int, new: int) -> None:

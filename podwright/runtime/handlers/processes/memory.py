@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from podwright.linux import memory_kills as kernel
 from podwright.linux.cgroup import CgroupHost
-from podwright.linux.memory_kills import Counters, Victim
+from podwright.linux.memory_kills import Counters, Logged, Victim
 from podwright.runtime.handlers.protocol import OOM_KILLED, UNKNOWN, Exit
 
 KILLED_CODE = 128 + signal.SIGKILL
@@ -33,19 +33,20 @@ async def seen(cgroups: CgroupHost, path: str, *, reported: bool) -> MemoryKills
     """The kills in a cgroup. The kernel's log is read only when there was one, or nobody counts them any more."""
     counters = kernel.counters(cgroups, path)
     looks = counters is None or counters.processes
-    victims = await asyncio.to_thread(kernel.victims, path) if looks else ()
-    return memory_kills(counters, victims, reported=reported)
+    logged = await asyncio.to_thread(kernel.logged, path) if looks else Logged()
+    return memory_kills(counters, logged, reported=reported)
 
 
-def memory_kills(counters: Counters | None, victims: tuple[Victim, ...], *, reported: bool) -> MemoryKills:
+def memory_kills(counters: Counters | None, logged: Logged, *, reported: bool) -> MemoryKills:
     """What the kernel's counters and log say together.
 
     There are no `counters` when the cgroup has gone, as systemd's go with their last process. Then the log says it,
     or that somebody who listened while the container ran has `reported` a kill.
     """
     if counters is None:
-        return MemoryKills(processes=len(victims) or int(reported), victims=victims)
-    return MemoryKills(processes=counters.processes, groups=counters.groups, victims=victims)
+        number = len(logged.victims) or logged.groups or int(reported)
+        return MemoryKills(processes=number, groups=logged.groups, victims=logged.victims)
+    return MemoryKills(processes=counters.processes, groups=counters.groups, victims=logged.victims)
 
 
 def judge(end: Exit, pid: int, kills: MemoryKills) -> Exit:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from podwright.errors import FailedPrecondition
 from podwright.linux import elf
+from podwright.linux.files import replace_file
 
 # struct kernel_sigaction with SIG_IGN as handler; no flags, restorer or mask.
 IGNORE_ACTION = struct.pack("<QQQQ", 1, 0, 0, 0)
@@ -76,8 +77,4 @@ def make_root(root: str, machine: str) -> None:
     for mount_point in ("proc", "dev"):
         os.makedirs(f"{root}/{mount_point}", mode=0o755, exist_ok=True)
     os.chmod(root, 0o755)
-    temporary = f"{program}.new"
-    with open(temporary, "wb") as file:
-        file.write(executable(machine))
-    os.chmod(temporary, 0o755)
-    os.rename(temporary, program)
+    replace_file(program, executable(machine), mode=0o755)

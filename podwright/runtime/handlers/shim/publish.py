@@ -14,6 +14,7 @@ import sys
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 
+from podwright.linux.files import replace_file
 from podwright.runtime.handlers.shim.api import shim_pb2 as pb
 from podwright.runtime.handlers.shim.events import METHOD, SERVICE
 from podwright.ttrpc import connect
@@ -32,10 +33,7 @@ def install(path: str) -> None:
     """Write the program. Raises OSError."""
     library = os.path.dirname(os.path.abspath(__file__)).removesuffix("/podwright/runtime/handlers/shim")
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    with open(f"{path}.new", "w", encoding="utf-8") as file:
-        file.write(SCRIPT.format(python=sys.executable, library=library))
-    os.chmod(f"{path}.new", 0o755)
-    os.rename(f"{path}.new", path)
+    replace_file(path, SCRIPT.format(python=sys.executable, library=library).encode(), mode=0o755)
 
 
 def main(arguments: list[str]) -> int:

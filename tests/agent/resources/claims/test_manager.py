@@ -16,6 +16,7 @@ import pytest_asyncio
 from msgspec import structs
 
 from podwright.agent.metrics.devices import ANY_DRIVER, DeviceMetrics
+from podwright.agent.metrics.prometheus import exposition
 from podwright.agent.resources.claims import slices
 from podwright.agent.resources.claims.checkpoint import FILE_NAME
 from podwright.agent.resources.claims.drivers import V1BETA1
@@ -154,8 +155,9 @@ async def test_a_claim_is_prepared_given_and_undone(node: Node, driver: ExampleD
     await node.manager.unprepare(web)
     await node.manager.unprepare(web)
     assert driver.asked("unprepare") == [["one"]]
-    assert 'dra_resource_claims_in_use{driver_name="<any>"} 0' in list(node.metrics.lines())
-    assert not any("in_use" in line and DRIVER in line for line in node.metrics.lines())
+    lines = exposition(node.metrics.families()).decode().splitlines()
+    assert 'dra_resource_claims_in_use{driver_name="<any>"} 0' in lines
+    assert not any("in_use" in line and DRIVER in line for line in lines)
     with pytest.raises(FailedPrecondition, match="is not prepared"):
         await node.cdi_names(web)
 

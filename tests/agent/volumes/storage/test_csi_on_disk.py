@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
+from msgspec.structs import replace
 
 from podwright.agent.csi.drivers import CsiDrivers, NoCluster
 from podwright.agent.plugins.protocol import CSI_PLUGIN
 from podwright.agent.plugins.watcher import PluginWatcher
 from podwright.agent.volumes.manager import VolumeManager
+from podwright.agent.volumes.storage.selinux_mounts import SelinuxMounts
 from podwright.conformance.patience import patient
 from podwright.errors import PodwrightError
-from podwright.k8s.objects import CSIVolumeSource, LocalObjectReference, SecretReference, StorageTokenRequest, Volume
+from podwright.k8s.objects import (
+    CSIVolumeSource,
+    LocalObjectReference,
+    Pod,
+    PodSecurityContext,
+    SecretReference,
+    SELinuxOptions,
+    StorageTokenRequest,
+    Volume,
+)
+from podwright.linux.selinux import DEFAULT_CONTEXTS
 from tests.agent.fakes.events import RecordedEvents
 from tests.agent.volumes.conftest import mounts_in
 from tests.agent.volumes.storage.build import (
@@ -60,11 +74,23 @@ class Bench:
         self.manager = self._new()
         await self.manager.recover()
 
+    async def labelled(self) -> None:
+        """The host has SELinux from now on."""
+        await self.manager.close()
+        ports = storage_ports(self.storage, self.node, self.drivers, self.events)
+        selinux = SelinuxMounts(file=DEFAULT_CONTEXTS.file)
+        self.manager = VolumeManager(dataclasses.replace(ports, selinux=selinux), str(self.root))
+        await self.manager.recover()
+
+    def calls_with_capability(self) -> list[Any]:
+        """The requests that say how a volume is to be mounted."""
+        return [each for each in self.driver.requests if hasattr(each, "volume_capability")]
+
     def published(self, volume: str = "disk", pod: str = "uid-web") -> Path:
         return self.root / f"pods/{pod}/volumes/kubernetes.io~csi/{volume}/mount"
 
-    def is_published(self, volume: str = "disk") -> bool:
-        return str(self.published(volume)) in mounts_in(self.root)
+    def is_published(self, volume: str = "disk", pod: str = "uid-web") -> bool:
+        return str(self.published(volume, pod)) in mounts_in(self.root)
 
     def left(self) -> list[str]:
         """What is mounted, and what is on disk, beside the agent's own directories."""
@@ -73,6 +99,12 @@ class Bench:
         files = [f"{folder}/{name}" for folder, folders, names in found for name in [*names, *_of(folders, "disk")]]
         pods = [str(path) for path in (self.root / "pods").glob("*/volumes")]
         return [*mounts_in(self.root), *files, *pods]
+
+
+def with_level(pod: Pod, level: str) -> Pod:
+    """The pod with processes of that SELinux level."""
+    context = PodSecurityContext(se_linux_options=SELinuxOptions(level=level))
+    return replace(pod, spec=replace(pod.spec, security_context=context))
 
 
 def _of(names: list[str], name: str) -> list[str]:
@@ -141,6 +173,29 @@ async def test_a_restarted_agent_takes_over(bench: Bench) -> None:
     assert len([path for path in mounts_in(bench.root) if path.endswith("/mount")]) == 1
     await bench.restart()
     await bench.manager.retain(())
+    await until(lambda: not bench.left())
+
+
+async def test_a_volume_is_mounted_with_its_label(bench: Bench) -> None:
+    """Another label needs another mount, which has to wait until no pod has the first one."""
+    bench.storage.drivers["host.csi.test"] = csi_driver(se_linux_mount=True)
+    bench.storage.bind(csi_volume(modes=("ReadWriteOncePod",)))
+    await bench.labelled()
+    first, second = with_level(pod_of("disk"), "s0:c1,c2"), with_level(pod_of("disk", name="other"), "s0:c3,c4")
+    await bench.manager.wait_mounted(first)
+    option = 'context="system_u:object_r:container_file_t:s0:c1,c2"'
+    flags = [list(each.volume_capability.mount.mount_flags) for each in bench.calls_with_capability()]
+    assert flags == [[option], [option]]  # of NodeStage and NodePublish
+    data = json.loads(bench.published().with_name("vol_data.json").read_text())
+    assert data["seLinuxMountContext"] == "system_u:object_r:container_file_t:s0:c1,c2"
+    assert bench.manager.mounted("uid-web")["disk"].selinux_relabel is False
+    waiting = asyncio.ensure_future(bench.manager.wait_mounted(second))
+    await until(lambda: any("conflicting SELinux labels" in message for _, _, message in bench.events.seen))
+    assert not bench.is_published(pod="uid-other")
+    await bench.manager.release(first)
+    await waiting
+    assert (bench.driver.count("NodeStageVolume"), bench.driver.count("NodeUnstageVolume")) == (2, 1)
+    await bench.manager.release(second)
     await until(lambda: not bench.left())
 
 

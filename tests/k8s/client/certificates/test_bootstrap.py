@@ -89,7 +89,7 @@ async def test_a_node_that_was_killed_waits_for_the_same_request(tmp_path: Path)
         server.subresources.approval = Approval.WAIT
         wanted = settings(server, tmp_path)
         with pytest.raises(DeadlineExceeded, match="kubectl certificate approve node-csr-"):
-            await bootstrapped(wanted, RUNNER, timeout_s=0.5)
+            await bootstrapped(wanted, RUNNER, timeout_s=3.0)
         joining = asyncio.create_task(bootstrapped(wanted, RUNNER, timeout_s=patient(60)))
         requests = (await admin.list(CertificateSigningRequest)).items
         assert len(requests) == 1
@@ -107,7 +107,7 @@ async def test_a_request_that_is_refused(approval: Approval, failure: type[Excep
     async with running() as server:
         server.subresources.approval = approval
         with pytest.raises(failure, match="certificate request node-csr-"):
-            await bootstrapped(settings(server, tmp_path), RUNNER, timeout_s=10)
+            await bootstrapped(settings(server, tmp_path), RUNNER, timeout_s=patient(60))
         assert not (tmp_path / "etc").exists()
 
 

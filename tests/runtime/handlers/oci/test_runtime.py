@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from podwright.conformance.patience import patient
 from podwright.errors import DeadlineExceeded, RuntimeFailed
 from podwright.process import PosixProcessRunner
 from podwright.runtime.handlers.oci import monitor
@@ -70,7 +71,8 @@ async def test_what_conmon_says_on_stderr_is_in_the_error(
     program.chmod(0o755)
     programs = Programs(runtime="/crun", kind="crun", conmon=str(program), conmon_options=frozenset())
     runner = PosixProcessRunner()
-    runtime = OciRuntime("crun", programs, state=str(tmp_path), runner=runner, timeout_s=1.0)
+    timeout_s = 2.0 if error is DeadlineExceeded else patient(60.0)
+    runtime = OciRuntime("crun", programs, state=str(tmp_path), runner=runner, timeout_s=timeout_s)
     container = Monitored(id="i" * 64, name="n", directory=str(tmp_path), exits=str(tmp_path))
     with pytest.raises(error, match=message):
         await monitor.create(runtime, container, runner, lambda *_: None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from podwright.linux.memory_kills import Counters, Victim
+from podwright.linux.memory_kills import Counters, Logged, Victim
 from podwright.runtime.handlers.processes import memory
 from podwright.runtime.handlers.processes.memory import MemoryKills
 from podwright.runtime.handlers.protocol import Exit
@@ -75,10 +75,20 @@ def test_an_unknown_end_stays_unknown() -> None:
 
 def test_what_the_sources_say_together() -> None:
     """A report counts only when the cgroup has gone: conmon reports limits without a kill too."""
-    assert memory.memory_kills(None, (), reported=False) == MemoryKills()
-    assert memory.memory_kills(Counters(processes=2, groups=1), (), reported=False) == MemoryKills(
+    nothing = Logged()
+    assert memory.memory_kills(None, nothing, reported=False) == MemoryKills()
+    assert memory.memory_kills(Counters(processes=2, groups=1), nothing, reported=False) == MemoryKills(
         processes=2, groups=1
     )
-    assert memory.memory_kills(None, _victims(1), reported=False) == MemoryKills(processes=1, victims=_victims(1))
-    assert memory.memory_kills(None, (), reported=True) == MemoryKills(processes=1)
-    assert memory.memory_kills(Counters(processes=0), (), reported=True) == MemoryKills()
+    one = Logged(victims=_victims(1))
+    assert memory.memory_kills(None, one, reported=False) == MemoryKills(processes=1, victims=_victims(1))
+    assert memory.memory_kills(None, nothing, reported=True) == MemoryKills(processes=1)
+    assert memory.memory_kills(Counters(processes=0), nothing, reported=True) == MemoryKills()
+
+
+def test_a_group_is_known_when_its_cgroup_has_gone() -> None:
+    """systemd's go with their last process, and the log names one victim of the group alone."""
+    kills = memory.memory_kills(None, Logged(victims=_victims(OTHER), groups=1), reported=False)
+    assert memory.judge(Exit(code=137, reason="Error", finished_at=1), FIRST, kills).reason == "OOMKilled"
+    kills = memory.memory_kills(None, Logged(groups=1), reported=False)
+    assert memory.judge(Exit(code=137, reason="Error", finished_at=1), FIRST, kills).reason == "OOMKilled"

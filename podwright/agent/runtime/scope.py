@@ -1,7 +1,7 @@
-"""A runtime that shows the pods of one run only.
+"""A runtime that shows only the pods that are an agent's own.
 
-The agent's housekeeping ends pods that no source wants. A run shares its endpoint with other runs, and maybe with a
-kubelet: it must not see what is not its own.
+An agent's housekeeping ends pods that no source wants, and several agents may share an endpoint: that of the node, and
+those of `podwright run`. None of them must see what belongs to another one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 
 from podwright.agent.runtime.client import RuntimeClient
 from podwright.agent.runtime.records import ContainerSummary, RuntimeEvent, SandboxSummary
-from podwright.cri.client import CriClient
+from podwright.cri.client import DEFAULT_TIMEOUT_S, CriClient
 
 IsOwn = Callable[[str], bool]
 
@@ -19,9 +19,9 @@ IsOwn = Callable[[str], bool]
 class OwnRuntime(RuntimeClient):
     """See `CriRuntime`. Lists and events are filtered, calls about one object are not: who has its id may use it."""
 
-    def __init__(self, cri: CriClient, is_own: IsOwn) -> None:
-        """`is_own` says by a pod's UID whether the run has made it."""
-        super().__init__(cri)
+    def __init__(self, cri: CriClient, is_own: IsOwn, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        """`is_own` says by a pod's UID whose the pod is. `timeout_s` is what an ordinary call may take."""
+        super().__init__(cri, timeout_s)
         self._is_own = is_own
 
     async def sandboxes(self) -> list[SandboxSummary]:

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from podwright.agent.run.scope import OwnRuntime
 from podwright.agent.runtime.client import RuntimeClient
 from podwright.agent.runtime.records import RuntimeEvent
+from podwright.agent.runtime.scope import OwnRuntime
 from podwright.cri.client import CriClient
 from podwright.cri.v1 import api_pb2 as api
 from tests.agent.fakes.runtime import FakeRuntime

@@ -1,169 +1,34 @@
-"""The engine: sources, PLEG, loop, workers and housekeeping, tied together around the parts that they work with.
-
-`assembly` builds it for `podwright agent` and `podwright run`, tests around a runtime in memory.
-"""
+"""The engine itself. `assembly` builds it for the agent and for a run, tests around a runtime in memory."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Collection, Mapping
 
-from podwright.agent.admission.chain import Admission, Check
-from podwright.agent.allocation.resizes import Resizes
-from podwright.agent.clock import Clock
-from podwright.agent.events.recorder import EventRecorder
-from podwright.agent.housekeeping import Cleaned, Housekeeping, HousekeepingPorts, Kept
-from podwright.agent.housekeeping import Mirrors as OrphanMirrors
+from podwright.agent.admission.chain import Admission
+from podwright.agent.engine.ports import EnginePorts, EngineSettings, Source
+from podwright.agent.engine.shared_state import SharedState
+from podwright.agent.housekeeping import Housekeeping, HousekeepingPorts
 from podwright.agent.loop import (
-    HOUSEKEEPING_S,
-    DeadContainers,
     LoopPorts,
     PodsChanged,
-    Statuses,
     SyncLoop,
-    new_channels,
 )
-from podwright.agent.metrics.kubelet import KubeletMetrics
-from podwright.agent.pleg.cache import StatusCache
-from podwright.agent.pleg.changes import PodEvent
 from podwright.agent.pleg.generator import Generator
 from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.deadlines import deadline_ns
-from podwright.agent.pods.registry import PodRegistry
-from podwright.agent.probes.outcomes import ProbeOutcome
-from podwright.agent.runtime.protocol import CriRuntime
 from podwright.agent.sources.merge import Merger
-from podwright.agent.workers.hooks import Hooks, HttpGetter
+from podwright.agent.workers.hooks import Hooks
 from podwright.agent.workers.killing import Killer
 from podwright.agent.workers.pod_syncer import PodSyncer, SyncerPorts
 from podwright.agent.workers.pool import PodWorkers
-from podwright.agent.workers.ports import (
-    Cgroups,
-    Claims,
-    Configs,
-    Images,
-    Mirrors,
-    NoClaims,
-    Objects,
-    Probes,
-    StatusKeeper,
-    UserRanges,
-    Volumes,
-)
 from podwright.agent.workers.queue import WorkQueue
 from podwright.agent.workers.resizing import Resizer, ResizerPorts
 from podwright.agent.workers.restarts import Restarts
 from podwright.agent.workers.starting import Starter
-from podwright.agent.workers.worker import Pauses, WorkerPorts
-from podwright.k8s.objects import Pod, PodStatus
+from podwright.agent.workers.worker import WorkerPorts
+from podwright.k8s.objects import Pod
 from podwright.tasks import Tasks
-
-
-class Source(Protocol):
-    """Where pods come from."""
-
-    def sets(self) -> AsyncIterator[list[Pod]]:
-        """The complete set of pods, whenever it may have changed. Without end."""
-
-
-class StatusRoom(StatusKeeper, Statuses, Kept, Protocol):
-    """`status.manager`, as workers, loop and housekeeping need it."""
-
-    def get(self, uid: str) -> PodStatus | None:
-        """The newest status; None for a pod that has none yet."""
-
-
-class ProbeRoom(Probes, Kept, Protocol):
-    """`probes.manager`."""
-
-
-class VolumeRoom(Volumes, Cleaned, Protocol):
-    """`volumes.manager`."""
-
-
-class UserRoom(UserRanges, Kept, Protocol):
-    """`resources.userns`."""
-
-
-class CgroupRoom(Cgroups, Cleaned, Protocol):
-    """`resources.cgroups`."""
-
-
-class MirrorRoom(Mirrors, OrphanMirrors, Protocol):
-    """What the API shows of static pods."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSettings:
-    """What of the configuration the engine needs. Times are seconds."""
-
-    root: str
-    links_directory: str  # see `workers.starting`
-    pauses: Pauses = field(default_factory=Pauses)
-    longest_restart_wait_s: float = 300.0
-    evented: bool = True
-    housekeeping_s: float = HOUSEKEEPING_S
-
-
-class NoCredentials:
-    """Without an API server pods have neither tokens nor certificates."""
-
-    def retain(self, uids: Collection[str]) -> None:
-        """There is nothing to forget."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnginePorts:
-    """What the engine works with."""
-
-    runtime: CriRuntime
-    statuses: StatusRoom
-    probes: ProbeRoom
-    images: Images
-    configs: Configs
-    volumes: VolumeRoom
-    cgroups: CgroupRoom
-    objects: Objects
-    users: UserRoom
-    resizes: Resizes
-    mirrors: MirrorRoom
-    http: HttpGetter
-    dead_containers: DeadContainers
-    events: EventRecorder
-    clock: Clock
-    runtime_problem: Callable[[], str]
-    network_problem: Callable[[], str]
-    handler_of: Callable[[Pod], str]
-    admission: Sequence[Check] = ()
-    credentials: Kept = field(default_factory=NoCredentials)
-    claims: Claims = field(default_factory=NoClaims)
-    may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts
-    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
-
-
-class SharedState:
-    """What the engine and its parts share: the wanted pods, what the runtime shows of them, the channels."""
-
-    def __init__(self, runtime: CriRuntime, clock: Clock, metrics: KubeletMetrics | None = None) -> None:
-        self._metrics = metrics or KubeletMetrics()
-        self.channels = new_channels()
-        self.registry = PodRegistry()
-        self.cache = StatusCache(runtime, clock, self._runtime_changed)
-
-    def _runtime_changed(self, event: PodEvent) -> None:
-        # A full channel loses the event; the pod's next pass, and the next relist, see what it said.
-        if not self.channels.offer("runtime", event):
-            self._metrics.discarded_events.add()
-
-    def pods_changed(self, uids: Collection[str]) -> None:
-        """Have the loop sync these pods."""
-        self.channels.offer("managers", PodsChanged(uids=tuple(uids)))
-
-    async def probe_decided(self, outcome: ProbeOutcome) -> None:
-        """For the probes: what one of them has found."""
-        await self.channels.put("probes", outcome)
 
 
 class Engine:

@@ -1,0 +1,119 @@
+"""What the engine works with, and what of the configuration it needs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from podwright.agent.admission.chain import Check
+from podwright.agent.allocation.resizes import Resizes
+from podwright.agent.clock import Clock
+from podwright.agent.events.recorder import EventRecorder
+from podwright.agent.housekeeping import Cleaned, Kept
+from podwright.agent.housekeeping import Mirrors as OrphanMirrors
+from podwright.agent.loop import (
+    HOUSEKEEPING_S,
+    DeadContainers,
+    Statuses,
+)
+from podwright.agent.metrics.kubelet import KubeletMetrics
+from podwright.agent.runtime.protocol import CriRuntime
+from podwright.agent.workers.hooks import HttpGetter
+from podwright.agent.workers.ports import (
+    Cgroups,
+    Claims,
+    Configs,
+    Images,
+    Mirrors,
+    NoClaims,
+    Objects,
+    Probes,
+    StatusKeeper,
+    UserRanges,
+    Volumes,
+)
+from podwright.agent.workers.worker import Pauses
+from podwright.k8s.objects import Pod, PodStatus
+
+
+class Source(Protocol):
+    """Where pods come from."""
+
+    def sets(self) -> AsyncIterator[list[Pod]]:
+        """The complete set of pods, whenever it may have changed. Without end."""
+
+
+class EngineStatuses(StatusKeeper, Statuses, Kept, Protocol):
+    """`status.manager`, as workers, loop and housekeeping need it."""
+
+    def get(self, uid: str) -> PodStatus | None:
+        """The newest status; None for a pod that has none yet."""
+
+
+class EngineProbes(Probes, Kept, Protocol):
+    """`probes.manager`."""
+
+
+class EngineVolumes(Volumes, Cleaned, Protocol):
+    """`volumes.manager`."""
+
+
+class EngineUserRanges(UserRanges, Kept, Protocol):
+    """`resources.userns`."""
+
+
+class EngineCgroups(Cgroups, Cleaned, Protocol):
+    """`resources.cgroups`."""
+
+
+class EngineMirrors(Mirrors, OrphanMirrors, Protocol):
+    """What the API shows of static pods."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What of the configuration the engine needs. Times are seconds."""
+
+    root: str
+    links_directory: str  # see `workers.starting`
+    pauses: Pauses = field(default_factory=Pauses)
+    longest_restart_wait_s: float = 300.0
+    evented: bool = True
+    housekeeping_s: float = HOUSEKEEPING_S
+
+
+class NoCredentials:
+    """Without an API server pods have neither tokens nor certificates."""
+
+    def retain(self, uids: Collection[str]) -> None:
+        """There is nothing to forget."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnginePorts:
+    """What the engine works with."""
+
+    runtime: CriRuntime
+    statuses: EngineStatuses
+    probes: EngineProbes
+    images: Images
+    configs: Configs
+    volumes: EngineVolumes
+    cgroups: EngineCgroups
+    objects: Objects
+    users: EngineUserRanges
+    resizes: Resizes
+    mirrors: EngineMirrors
+    http: HttpGetter
+    dead_containers: DeadContainers
+    events: EventRecorder
+    clock: Clock
+    runtime_problem: Callable[[], str]
+    network_problem: Callable[[], str]
+    handler_of: Callable[[Pod], str]
+    admission: Sequence[Check] = ()
+    credentials: Kept = field(default_factory=NoCredentials)
+    claims: Claims = field(default_factory=NoClaims)
+    may_begin: Callable[[str], bool] = lambda _: True  # see WorkerPorts
+    metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
