@@ -82,7 +82,7 @@ async def start(config: AgentConfig, shown: Shown, stack: contextlib.AsyncExitSt
     runtime = RuntimeClient(cri, config.runtime.request_timeout_s)
     watch = RuntimeWatch(runtime, clock)
     await watch.first_answer(endpoint)
-    servers = await connect(config, runner, stack, name, clock)
+    servers = await connect(config, runner, stack, name, clock, metrics.calls)
     dependencies = Dependencies(
         runtime=runtime,
         images=ImagesClient(images, config.runtime.request_timeout_s),
