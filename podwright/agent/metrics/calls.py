@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from podwright.agent.metrics.instruments import Counter, Histogram
+from podwright.agent.metrics.prometheus import Family
 
 CALL_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
@@ -30,7 +31,7 @@ class CallMetrics:
         self.calls.add(code, method, host)
         self.durations.observe(seconds, method, host)
 
-    def lines(self) -> Iterator[str]:
-        """The text of all families."""
+    def families(self) -> Iterator[Family]:
+        """All of them."""
         for each in vars(self).values():
-            yield from each.lines()
+            yield from each.families()
