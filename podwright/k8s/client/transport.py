@@ -62,7 +62,7 @@ class _Connections:
 
 @dataclass(slots=True)
 class _Outcome:
-    """The code of an answer; what Go's client writes when there is none."""
+    """The code of an answer, or what Go's client writes when there is none."""
 
     code: str = "<error>"
 
