@@ -7,6 +7,7 @@ killed, is used as it is. At the agent's end it stops; containers run on, and th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 PROBE_TIMEOUT_S = 2.0
 STOP_TIMEOUT_S = 15.0
+START_TIMEOUT_S, POLL_S = 60.0, 0.05
 PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 
 
@@ -38,13 +40,17 @@ class EmbeddedRuntime:
         self.endpoint = normalise(f"{state}/podwright.sock")
 
     async def start(self) -> None:
-        """Start it, unless it answers. Whoever needs it waits for its answer."""
+        """Start it, unless it answers, and wait until it does, or until that has taken too long."""
         if await self._answers():
             log.info("an embedded runtime runs already: endpoint=%s", self.endpoint)
             return
         os.makedirs(self._state, mode=0o711, exist_ok=True)
         self._process = self._spawn()
         self._tasks.start(self._watch(), name="embedded runtime")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_TIMEOUT_S):
+                while not await self._answers():  # noqa: ASYNC110 # another process answers
+                    await asyncio.sleep(POLL_S)
 
     async def close(self) -> None:
         """Stop the one that was started here."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from podwright.agent.runtime.watch import RuntimeWatch
 from podwright.errors import Unavailable
 from tests.agent.fakes.runtime import FakeRuntime
@@ -53,6 +55,19 @@ def test_a_runtime_that_falls_silent_is_down_after_half_a_minute() -> None:
         runtime.down = None
         await asyncio.sleep(6)
         assert watch.problem() == ""
+
+    watched(check)
+
+
+def test_a_runtime_that_hangs_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def check(runtime: FakeRuntime, watch: RuntimeWatch) -> None:
+        await watch.first_answer("x")
+        watch.start()
+        runtime.hangs.add("state")
+        await asyncio.sleep(29)
+        assert "has not answered" not in caplog.text
+        await asyncio.sleep(100)
+        assert caplog.text.count("the runtime has not answered for 30 s") == 1
 
     watched(check)
 

@@ -325,6 +325,11 @@ def test_options_that_speak_of_sandboxes_ask_the_runtime(
     assert run(["--endpoint", f"unix://{tmp_path}/none.sock", "pods", "--agent-socket", scene.socket]) == 1
 
 
+def test_a_socket_that_is_given_has_to_be_an_agents(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["pods", "--agent-socket", f"{tmp_path}/none.sock"]) == 1
+    assert "no agent listens on" in capsys.readouterr().err
+
+
 def test_an_agent_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = str(tmp_path / "agent.sock")
     assert not is_there(path)

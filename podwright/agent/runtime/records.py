@@ -168,10 +168,10 @@ class ObservedPod:
         begun = {each.id for each in self.containers if each.state in (ContainerState.RUNNING, ContainerState.EXITED)}
         return begun.issuperset(ids)
 
-    def shows_ended(self, ids: Collection[str]) -> bool:
-        """Whether it shows that all of these containers have ended, and no other runs."""
+    def shows_end(self, ids: Collection[str]) -> bool:
+        """Whether it shows that all of these containers have ended, that no other runs, and no sandbox is ready."""
         ended = {each.id for each in self.containers if each.state is ContainerState.EXITED}
-        return ended.issuperset(ids) and not self.running()
+        return ended.issuperset(ids) and not self.running() and not self.ready_sandboxes()
 
     def ready_sandboxes(self) -> tuple[SandboxStatus, ...]:
         """All sandboxes whose state is READY."""

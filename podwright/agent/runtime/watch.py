@@ -19,6 +19,11 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # between tries while nothing answer
 NOT_ASKED = RuntimeCondition(status=False, reason="NotAsked", message="the runtime was not asked yet")
 
 
+def _say_silent() -> None:
+    """A call that hangs fails after minutes, and nobody may want anything of the sync loop until then."""
+    log.warning("the runtime has not answered for %g s: it hangs, or the machine does", SILENT_S)
+
+
 class RuntimeWatch:
     """The newest answer of RPC Status."""
 
@@ -68,12 +73,15 @@ class RuntimeWatch:
     async def _ask_forever(self) -> None:
         while True:
             await asyncio.sleep(PERIOD_S)
+            silent = asyncio.get_running_loop().call_later(SILENT_S - PERIOD_S, _say_silent)
             try:
                 await self.ask()
             except PodwrightError as failure:
                 if str(failure) != self._failure:
                     log.warning("the runtime does not tell its status: %s", failure)
                 self._failure = str(failure)
+            finally:
+                silent.cancel()
 
     async def ask(self) -> None:
         """Ask now. Raises PodwrightError when there is no answer."""

@@ -290,7 +290,7 @@ class PodSyncer:
         await ports.killer.kill_pod(pod, observed, grace_s)
         ports.probes.remove(uid)
         running = [status.id for status in observed.running()]
-        seen = await ports.shown(uid, lambda pod: pod.shows_ended(running)) or await ports.look(uid)
+        seen = await ports.shown(uid, lambda pod: pod.shows_end(running)) or await ports.look(uid)
         _check_ended(seen)
         await ports.claims.unprepare(pod)  # before the API is told: then others may have the devices
         # How the containers ended is the pod's end, whatever it was ended for.

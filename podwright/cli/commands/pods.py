@@ -44,11 +44,13 @@ def command(  # noqa: PLR0913, PLR0917 # one argument per option is click's way
 ) -> None:
     """List the pods of this machine's agent, or pod sandboxes, newest first.
 
-    The agent's pods are listed if its socket exists. Sandboxes are listed otherwise, and with --sandboxes,
-    --endpoint, or an option for sandboxes: --state, --quiet and --no-trunc.
+    The agent's pods are listed if its socket exists, or is given. Sandboxes are listed otherwise, and with
+    --sandboxes, --endpoint, or an option for sandboxes: --state, --quiet and --no-trunc.
     """
     speaks_of_sandboxes = sandboxes or state is not None or quiet or no_trunc or invocation.endpoint is not None
-    if not speaks_of_sandboxes and is_there(agent_socket):
+    source = click.get_current_context().get_parameter_source("agent_socket")
+    names_agent = source is click.core.ParameterSource.COMMANDLINE
+    if not speaks_of_sandboxes and (names_agent or is_there(agent_socket)):
         from podwright.cli.agent_pods import PodChoice, show_pods  # noqa: PLC0415 # 100 ms to import the API's types
 
         wanted = PodChoice(name=name, namespace=namespace, labels=options.parse_labels(labels))

@@ -17,7 +17,7 @@ from podwright.agent.pods.backoff import Backoff
 from podwright.agent.pods.failures import BackOff, NetworkNotReady
 from podwright.agent.pods.reasons import CREATE_CONTAINER_CONFIG_ERROR, ContainerFailure
 from podwright.agent.probes.outcomes import Finding, ProbeKind
-from podwright.agent.runtime.records import ContainerState, ExecResult
+from podwright.agent.runtime.records import ContainerState, ExecResult, ObservedPod
 from podwright.agent.volumes.failures import AttachLimitExceeded
 from podwright.agent.workers.hooks import Hooks
 from podwright.agent.workers.killing import Killer
@@ -44,6 +44,7 @@ from podwright.k8s.objects import (
     Lifecycle,
     LifecycleHandler,
     Pod,
+    PodStatus,
     SleepAction,
     Volume,
     VolumeMount,
@@ -442,6 +443,30 @@ def test_a_pre_stop_program_that_takes_too_long_ends_with_its_container(
         ((at, running),) = ended
         assert at - began == pytest.approx(12, abs=0.1)  # the grace, and the least that every stop gets
         assert running == []
+
+    in_scene(check)
+
+
+def test_the_end_of_a_pod_is_seen_with_its_sandbox(in_scene: InScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(scene: Scene) -> None:
+        web = pod()
+        await scene.sync(web)
+        stop, build = scene.runtime.stop_sandbox, scene.statuses.build
+        seen: list[bool] = []
+
+        async def look_and_stop(sandbox_id: str) -> None:
+            await scene.cache.look("uid-web")  # as a relist does that comes between
+            await stop(sandbox_id)
+
+        async def note(of: Pod, observed: ObservedPod, *, is_terminal: bool = False) -> PodStatus:
+            if is_terminal:
+                seen.append(bool(observed.ready_sandboxes()))
+            return await build(of, observed, is_terminal=is_terminal)
+
+        monkeypatch.setattr(scene.runtime, "stop_sandbox", look_and_stop)
+        monkeypatch.setattr(scene.statuses, "build", note)
+        await scene.terminate(web)
+        assert seen == [False]
 
     in_scene(check)
 
