@@ -38,7 +38,7 @@ def make_images(
     records: PullRecords | None,
     pulled: Callable[[str, float], None],
 ) -> ImageManager:
-    """The manager of images. `pulled` is told of pods' UIDs and how long pulls for them took, in seconds.
+    """The manager of images. `pulled` gets pods' UIDs, and how long pulls for them took, in seconds.
 
     Raises PodwrightError for a configuration of credential providers that is invalid.
     """
