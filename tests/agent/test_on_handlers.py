@@ -72,7 +72,7 @@ def handlers(
         server = fresh({**SETTINGS, "handlers": wanted})
         yield from _joined(server, None, HANDLERS, scratch, tmp_path)
         return
-    with DockerEngine(scratch.part("eng"), networks=False) as engine:
+    with DockerEngine(scratch.part("eng"), networks=False, runtimes=("crun",)) as engine:
         engine.start()
         with PodwrightOnDocker(scratch.part("pwd"), engine) as server:
             server.start()

@@ -36,9 +36,13 @@ class DockerEngine(Daemon):
     start_s = patient(60.0)
     stop_s = patient(60.0)
 
-    def __init__(self, part: Part, *, networks: bool = True) -> None:
-        """Write the configuration. Without `networks`, it has none of its own and touches no firewall."""
+    def __init__(self, part: Part, *, networks: bool = True, runtimes: Sequence[str] = ()) -> None:
+        """Write the configuration. Without `networks`, it has none of its own and touches no firewall.
+
+        `runtimes` are OCI runtimes besides runc, which it always has.
+        """
         super().__init__(part)
+        self._runtimes = runtimes
         self._networks = networks
         self.config = part.directory / "daemon.json"
         self.config.write_text(json.dumps(self._settings(), indent=2))
@@ -58,7 +62,7 @@ class DockerEngine(Daemon):
             "live-restore": True,  # containers outlive the daemon, as everywhere else
             "oom-score-adjust": 0,  # lowering it needs CAP_SYS_RESOURCE
             "insecure-registries": ["127.0.0.0/8"],
-            "runtimes": {"crun": {"path": "crun"}},  # besides runc, which it always has
+            "runtimes": {name: {"path": name} for name in self._runtimes},
         }
 
     def argv(self) -> Sequence[str]:

@@ -43,6 +43,7 @@ REMOVALS = inotify.IN_DELETE | inotify.IN_MOVED_FROM
 
 ReadPod = Callable[[bytes, str], Pod]
 Stamp = tuple[int, int, int]  # inode, size, time of the last change: another stamp is another content
+SIZE = 1
 UNREAD: Stamp = (0, 0, 0)
 
 
@@ -175,7 +176,9 @@ class FileSource:
         """What a file that cannot be used holds: what it held before. It is read again when it has changed."""
         if before is None or before.problem != problem:
             kept = " (the pod that it held before goes on)" if before is not None and before.pod is not None else ""
-            log.error("cannot read a manifest: file=%s error=%s%s", path, problem, kept)
+            # An empty file is mostly one that is being written: what it will hold is read when it is closed.
+            level = logging.INFO if stamp[SIZE] == 0 and stamp != UNREAD else logging.ERROR
+            log.log(level, "cannot read a manifest: file=%s error=%s%s", path, problem, kept)
         return _Known(stamp=stamp, pod=before.pod if before is not None else None, problem=problem)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import threading
 from collections.abc import AsyncIterator
@@ -200,6 +201,17 @@ def test_a_file_that_never_held_a_pod_holds_none(folder: Path, source: FileSourc
     (folder / "a.json").write_bytes(data)
     (folder / "b.json").write_bytes(manifest("b"))
     assert names(source.read()) == ["b-node1"]
+
+
+def test_a_file_that_is_being_written_is_no_error(
+    folder: Path, source: FileSource, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "a.yaml").write_text("")
+    assert source.read() == []
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    (folder / "a.yaml").write_text("kind: Po")
+    assert source.read() == []
+    assert [record.levelname for record in caplog.records if record.levelno >= logging.WARNING] == ["ERROR"]
 
 
 def test_what_is_no_file_is_passed_over(folder: Path, source: FileSource) -> None:

@@ -170,6 +170,10 @@ class EngineContainers(Containers):
         """The directory of what the container wrote into its root. One that cannot exist if the driver has none."""
         return EngineRecord.of(container.task).upper or f"{self._env.root}/unknown"
 
+    def knows(self, container_id: str) -> bool:
+        """Whether there is a record of it, also one that clients do not see yet."""
+        return self._store.find(container_id) is not None
+
     # -- reconciliation
 
     async def recover(self, *, rebooted: bool = False) -> None:  # noqa: ARG002 # the Engine knows

@@ -99,6 +99,7 @@ class DockerEngine:
             stack.push_async_callback(self.network.close)
             stack.push_async_callback(self.pods.close, grace_s)
             stack.push_async_callback(self.streaming.close)
+            stack.push_async_callback(self.reconciler.close)
             stack.push_async_callback(self.feed.close)
 
 

@@ -20,7 +20,7 @@ from podwright.tasks import Tasks
 log = logging.getLogger(__name__)
 
 WANTED = {
-    "container": ("die", "destroy"),
+    "container": ("create", "die", "destroy"),
     "image": ("delete", "import", "load", "pull", "tag", "untag"),
 }
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.2, 5.0
@@ -43,7 +43,10 @@ class Feed:
     def __init__(
         self, host: EngineHost, found: Callable[[], Awaitable[None]], happened: Callable[[EngineEvent], None]
     ) -> None:
-        """`found` is awaited after each connection, `happened` called for each event afterwards. Neither may raise."""
+        """`found` is awaited after each connection and each hang, `happened` called for each event.
+
+        `found` may raise PodwrightError, `happened` must not raise.
+        """
         self._host = host
         self._found = found
         self._happened = happened
@@ -108,9 +111,19 @@ class Feed:
                 if not hangs:
                     log.warning("the Docker Engine does not answer: error=%s", failure)
                 hangs, self.trouble = True, str(failure)
-            else:
-                self.trouble = "" if hangs else self.trouble
+                continue
+            if hangs:
+                await self._catch_up()
                 hangs = False
+
+    async def _catch_up(self) -> None:
+        """After a hang, in which calls ended at their deadline: what they were to do may be done, or not."""
+        try:
+            await self._found()
+        except PodwrightError as failure:
+            self.trouble = str(failure)
+        else:
+            self.trouble = ""
 
     async def close(self) -> None:
         """Stop listening."""

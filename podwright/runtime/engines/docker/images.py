@@ -48,6 +48,7 @@ class EngineImages:
         self._pulls: SingleFlight[tuple[str, RegistryAuth | None], ImageId] = SingleFlight(
             "pull image", outlives_callers=False
         )
+        self._removals: SingleFlight[ImageId, None] = SingleFlight("remove image")
         self._reading = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._tasks = Tasks()
@@ -168,8 +169,10 @@ class EngineImages:
         Raises InvalidArgument as `find` does.
         """
         image = self.find(name)
-        if image is None:
-            return
+        if image is not None:  # equal removals share one job: the Engine fails all of several but the first
+            await self._removals.join(image.id, lambda: self._remove(image, name))
+
+    async def _remove(self, image: Image, name: str) -> None:
         for target in (*image.repo_tags, *image.repo_digests, image.id):
             try:
                 await self._host.client.delete(f"/images/{target}", f"remove image {target}", {"force": "1"})
@@ -215,6 +218,7 @@ class EngineImages:
     async def close(self) -> None:
         """Stop pulls, whose callers are gone."""
         await self._pulls.cancel()
+        await self._removals.cancel()
         await self._tasks.close()
 
 

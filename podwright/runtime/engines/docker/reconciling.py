@@ -10,7 +10,9 @@ from podwright.runtime.engines.docker.host import EngineHost
 from podwright.runtime.engines.docker.images import EngineImages
 from podwright.runtime.engines.docker.labels import CONTAINER, KIND, ROOT, SANDBOX
 from podwright.runtime.engines.docker.sandboxes import EngineSandboxes
+from podwright.runtime.insisting import insist
 from podwright.runtime.model.ids import ContainerId, SandboxId
+from podwright.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,7 @@ class Reconciler:
         self._sandboxes = sandboxes
         self._containers = containers
         self._images = images
+        self._background = Tasks()
 
     async def compare(self) -> None:
         """Compare everything: events were missed. Raises as EngineHost does."""
@@ -48,7 +51,19 @@ class Reconciler:
             self._images.note_change()
         elif event.attributes.get(ROOT) != self._host.root:
             return
+        elif event.action == "create":
+            self._note_created(event.name)
         elif event.attributes.get(KIND) == SANDBOX:
             self._sandboxes.note_lost(SandboxId(event.name))
         elif event.attributes.get(KIND) == CONTAINER:
             self._containers.note_end(ContainerId(event.name))
+
+    def _note_created(self, name: str) -> None:
+        """An Engine that hung may make a container long after the request was given up, and undone."""
+        if self._sandboxes.find(name) is None and not self._containers.knows(name):
+            what = f"removing container {name[:12]}, which was given up"
+            self._background.start(insist(lambda: self._host.remove(name), what), name=what)
+
+    async def close(self) -> None:
+        """Stop removing."""
+        await self._background.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from podwright.conformance.patience import patient
 from podwright.conformance.pods import CasePod, running_pod
 from podwright.cri.v1 import api_pb2 as api
-from podwright.errors import FailedPrecondition
+from podwright.errors import DeadlineExceeded, FailedPrecondition, Unavailable
 from tests.harness.docker import DockerEngine
 from tests.harness.podwright import PodwrightOnDocker
 from tests.harness.scratch import Scratch
@@ -93,6 +95,34 @@ async def test_a_pod_outlives_daemons_and_engines(server: PodwrightOnDocker, bus
         lines = counted(pod, counts)
         assert lines == ["ready", *(f"line {number}" for number in range(len(lines) - 1))]
         assert len(lines) > 10
+
+
+async def test_an_engine_that_hangs(scratch: Scratch, busybox_image: str) -> None:
+    """Calls end at their deadline, lists and statuses go on, the node says why, and all mends itself."""
+    with DockerEngine(scratch.part("eng"), networks=False) as engine:
+        engine.start()
+        settings = {"docker": {"request_timeout_s": 3.0}}
+        with PodwrightOnDocker(scratch.part("pwd"), engine, settings=settings) as server:
+            server.start()
+            async with server.client() as cri, running_pod(server.peer(cri), busybox_image) as pod:
+                container = await pod.run_ready()
+                os.kill(engine.process.pid, signal.SIGSTOP)
+                try:
+                    with pytest.raises((DeadlineExceeded, Unavailable)):
+                        await pod.create()
+                    with pytest.raises((DeadlineExceeded, Unavailable)):
+                        await pod.exec(container, "true")
+                    assert (await pod.status(container)).state == api.CONTAINER_RUNNING
+                    assert await until_ready(server, is_ready=False)
+                finally:
+                    os.kill(engine.process.pid, signal.SIGCONT)
+                await until_ready(server, is_ready=True)
+                assert (await pod.exec(container, "echo", "back")).stdout == b"back\n"
+                listed = await cri.call(cri.runtime.ListContainers, api.ListContainersRequest())
+                assert [each.id for each in listed.containers] == [container]
+            async with asyncio.timeout(WAIT_S):
+                while json.loads(ask(engine, "GET", "/containers/json?all=1")):  # noqa: ASYNC110 # as above
+                    await asyncio.sleep(0.05)
 
 
 async def test_what_somebody_else_removes(server: PodwrightOnDocker, busybox_image: str) -> None:
