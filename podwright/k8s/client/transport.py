@@ -71,7 +71,7 @@ class Transport:
     """Requests to one server. `close` ends all of them."""
 
     def __init__(self, endpoint: Endpoint, credentials: Credentials, called: Called = lambda *_: None) -> None:
-        """`called` hears of each call that has ended, and of each watch that has begun."""
+        """`called` is a callback for each call that has ended, and each watch that has begun."""
         self._called = called
         self._endpoint = endpoint
         self._credentials = credentials
